@@ -1,6 +1,6 @@
-"""The data-quality monitor: what a data set looks like, what to ask of later ones, and whether they comply.
+"""The data-quality monitor: what a data set looks like, which limits later data has to keep, and whether it does.
 
-A module imports only from those that stand above it here:
+A module imports only from modules that are above it in this list:
 
 messages.py: the service's texts of violations.
 `distribution/`: one column, its distribution, design effect, history and tests. `baseline/`: what later data is compared

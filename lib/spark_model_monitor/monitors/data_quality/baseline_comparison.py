@@ -1,4 +1,4 @@
-"""The current data beside its baseline: the input of every data-quality check. Pure."""
+"""The current data compared with its baseline: the input of every data-quality check. Pure."""
 
 from __future__ import annotations
 
@@ -61,15 +61,18 @@ from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountH
 from spark_model_monitor.statistics.verdicts.seasonality import Season
 from spark_model_monitor.value_class import value_class
 
-PAIRS = "pairs"  # the kind of the state
+PAIRS = "pairs"  # the kind of the state that counts relations between columns
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
 NEW_COLUMN = f"the baseline lacks it, and fewer than {MIN_WINDOWS} quiet windows had it"
-LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that others had
+LOST_BY_CHANCE = 1e-6  # a column is lost if the probability that no record has it by chance is smaller
 
 
 @value_class
 class ComparedRelation:
-    """A relation between columns on both sides. relation: as `Pairs` has it. before, now: the counts that it needs."""
+    """A relation between columns, in the baseline and in the window.
+
+    relation: its definition, as in `Pairs`. before, now: the baseline's and the window's counts that describe it.
+    """
 
     relation: Mapping[str, Any]
     before: tuple[int, ...]
@@ -103,7 +106,7 @@ class FeatureComparison:
 
     @property
     def settings(self) -> MonitoringSettings:
-        """Those in force for the feature."""
+        """The settings in force for the feature."""
         return self.baseline_feature.settings
 
     @property
@@ -113,27 +116,30 @@ class FeatureComparison:
 
     @property
     def season(self) -> Season | None:
-        """What is known of the feature at this hour; None if it doesn't seem to follow the clock."""
+        """The feature's pattern at this hour; None if it doesn't seem to depend on the time of day or the weekday."""
         return self.baseline_feature.season
 
     @property
     def suggested_limits(self) -> frozenset[str]:
-        """The limits, by their names in the settings, that the baseline suggested; they allow for noise."""
+        """The names of the limits that the baseline suggested, not a person; these limits allow for noise."""
         return self.baseline_feature.suggested_limits
 
     @property
     def calibration(self) -> NoiseCalibration | None:
-        """How noise is allowed for in this run; None if it isn't, or not computed yet."""
+        """The run's allowance for noise; None if verdicts don't allow for noise, or before it is computed."""
         return self.comparison.calibration
 
     def find_calibration(self, limit: str) -> NoiseCalibration | None:
-        """How noise is allowed for in a limit of shares, by its name in the settings; None if it isn't, as in a person's own."""
+        """The allowance for noise in a limit on shares; None if a person set the limit. limit: its name in the settings."""
         if limit in self.suggested_limits:
             return self.calibration
         return None
 
     def sides(self, reference: str) -> tuple[FeatureDistribution, FeatureDistribution]:
-        """A reference and the window; both without values that came or went, if these grow in number."""
+        """The distributions of a reference and of the window.
+
+        If the feature's values grow in number, the comparison with previous windows leaves out values that came or went.
+        """
         before = self.baseline_feature.references.get(reference, self.baseline)
         if self.baseline_feature.growth and reference == PREVIOUS:
             return restrict_to_lasting_values(before, self.now, self.baseline)
@@ -141,9 +147,11 @@ class FeatureComparison:
 
     @cached_property
     def why_new_values_are_usual(self) -> str | None:
-        """Why the window may have values that the baseline lacks: because these grew in number along the baseline's rows, or
-        followed one another, and the window has later ones and as few as a stretch of the baseline. None if it may not: numbers
-        have to go on where the baseline's end, and texts of which the window has mostly earlier ones.
+        """Why the window may have values that the baseline lacks; None if it may not.
+
+        Either the values grew in number along the baseline's rows. Or they followed one another, as versions do: then the new
+        values have to be later ones, and as few as in a stretch of the baseline. New numbers have to continue from the
+        baseline's end; new texts have to be in most rows of the window.
         """
         if self.baseline_feature.growth:
             return GROWS
@@ -152,18 +160,18 @@ class FeatureComparison:
         now = self.now
         if unfit.get(self.name) != LOOKS_SORTED or before.is_numeric != now.is_numeric or not before.num_values:
             return None
-        # Numbers that are versions stay for half a window at least; those of a sorted measurement don't
+        # A version number stays for at least half a window; a number of a sorted measurement doesn't
         rows_per_value = before.present / before.num_values
         if now.is_numeric and 2 * rows_per_value < now.present:
             return None
-        # New values, and the one that began at the baseline's end
+        # Later values: new ones, and a value that had only begun at the baseline's end
         values = now.list_values()
         is_later = before.count_values(values) < rows_per_value / 2
         later_rows = now.count_values(values)[is_later].sum()
         if not later_rows or 2 * len(values) >= before.num_values:
             return None
-        # Whether these go on, also beside the one that they replace
-        if _go_on(before.list_values(), values):
+        # Later values may continue the baseline's sequence even if the value that they replace still occurs
+        if _continue_sequence(before.list_values(), values):
             return GO_ON
         if now.is_numeric or 2 * later_rows <= now.present:
             return None
@@ -171,13 +179,16 @@ class FeatureComparison:
 
     @property
     def has_new_numbers(self) -> bool:
-        """Whether its numbers move on by nature, so that no range and no share of one is judged."""
+        """Whether the feature's numbers always move on, as counters do: their range and one number's share aren't judged."""
         is_new = self.before is not None and why_always_new(self.before) is not None
         return is_new or self.baseline_feature.rises or self.why_new_values_are_usual == GO_ON
 
     @cached_property
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
-        """The feature in every segment of the rows, on both sides, by cut; empty if drift doesn't allow for noise."""
+        """The feature's states in the baseline and in the window, by segmenting column and by segment.
+
+        Empty if the verdict on drift doesn't allow for noise.
+        """
         if (
             not self.baseline_feature.is_drift_calibrated
             or self.baseline_feature.growth
@@ -190,7 +201,7 @@ class FeatureComparison:
         return match_segments(self.before, self.current)
 
     def in_segment(self, cut: str, label: str) -> FeatureComparison:
-        """The same feature, in the rows of one segment."""
+        """The comparison in the rows of one segment. cut: the column that makes the segments. label: the segment's name."""
         leave_out_allowed = self.baseline_feature.leave_out_allowed
         distributions = [leave_out_allowed(from_feature_profile(profile)) for profile in self.segments[cut][label]]
         before, now = align_distributions(*distributions)
@@ -198,19 +209,19 @@ class FeatureComparison:
 
     @property
     def are_rounded(self) -> bool:
-        """Whether numbers are compared in another precision than they had."""
+        """Whether numbers are compared in another precision than the baseline's own."""
         return self.baseline.numbers is not self.baseline_feature.distribution.numbers
 
     @property
     def finite_numbers(self) -> tuple[StepCdf, StepCdf] | None:
-        """The finite numbers of both sides in the precision in which they are compared; None if a side has none."""
+        """The finite numbers of baseline and window, in the precision in which they are compared; None if one has no numbers."""
         if self.baseline.numbers is None or self.now.numbers is None:
             return None
         return self.baseline.numbers.cdf.drop_infinite(), self.now.numbers.cdf.drop_infinite()
 
     @property
     def are_texts(self) -> bool:
-        """Whether the column has values on both sides, all of them written as text, as in CSV and JSON."""
+        """Whether the column has values in baseline and window, all of them written as text, as in CSV and JSON."""
         profiles = (self.before, self.current)
         return all(profile and profile.column_type is ColumnType.TEXT and profile.num_present for profile in profiles)
 
@@ -222,7 +233,7 @@ class FeatureComparison:
         baseline = recognise_dates(self.before)
         if baseline is None:
             return None
-        # The window's texts are read in the baseline's form, in which they would be ambiguous alone
+        # The window's texts alone may be ambiguous, such as 01/02/2026, so they are read in the baseline's form
         window = read_window(self.current, baseline)
         if window is None:
             return None
@@ -230,8 +241,8 @@ class FeatureComparison:
 
     @property
     def has_independent_rows(self) -> bool:
-        """Whether the baseline's parts, and earlier windows, differ no more than independent rows do, and the window's own
-        rows are not alike.
+        """Whether rows look independent: the baseline's parts and earlier windows differ no more than independent rows do, and
+        the window's own rows are not alike.
         """
         if self.baseline_feature.past() is None or self.window_design_effect != INDEPENDENT_ROWS:
             return False
@@ -239,8 +250,10 @@ class FeatureComparison:
 
     @cached_property
     def baseline_design_effect(self) -> float:
-        """How many rows count as one, by the baseline alone; of texts that it has too many of, how many have the same one; in
-        groups that a person named, as in the window.
+        """The design effect that the baseline shows: how many of its rows count as one.
+
+        Without parts of the baseline, a text with many values has the mean number of rows per value. If a person named groups,
+        the window's design effect is used.
         """
         before = self.before
         if self.comparison.monitoring.rows_are_independent or before is None:
@@ -249,23 +262,25 @@ class FeatureComparison:
             return self.window_design_effect.of_values
         past = self.baseline_feature.past()
         if past is None:
-            # Texts that are few and have no parts are of a small table, or of a sorted one
+            # Without parts, the table is small or sorted; its numbers, and texts with few values, count as independent
             if before.is_numeric or before.distinct is None or before.exact_domain is not None:
                 return 1.0
             return max(1.0, before.num_present / max(before.distinct.estimate(), 1))
-        # Of too few values for that, the variance of the most frequent one's scores
+        # With too few values for an estimate, the mean squared score of the most frequent value replaces it
         effect = self.baseline_feature.past_design_effect
         if math.isnan(effect):
             effect = float(np.mean(past["value1"] ** 2))
         return max(1.0, effect)
 
     def limit_groups(self, rows_of_group: float, is_of_kind: FindValues) -> float:
-        """How many rows with values of a kind count as one: so many, or fewer by where they lie if neighbours are groups, too."""
+        """How many rows with values of some kind count as one: `rows_of_group`, or fewer if the rows' positions show smaller
+        groups of neighbours. is_of_kind: flags the values of that kind.
+        """
         standstill = self.baseline_feature.largest_in_parts["standstill"]
         column = self.comparison.design_effects.neighbours.get(self.name)
         if column is None or rows_of_group > 2 * max(standstill, self.window_design_effect.of_values):
-            return rows_of_group  # the rows of a group lie scattered
-        # Of all sampled rows, also those without a value
+            return rows_of_group  # the rows of a group are scattered, so their positions show nothing
+        # One flag per sampled row, including rows without a value
         flags = np.zeros(column.rows, bool)
         if column.has_value is None:
             flags[:] = is_of_kind(column.values)
@@ -275,19 +290,19 @@ class FeatureComparison:
 
     @property
     def window_design_effect(self) -> FeatureDesignEffect:
-        """How many rows of the window count as one, by its own rows."""
+        """How many rows of the window count as one, estimated from the window's rows."""
         return self.comparison.design_effects.by_feature.get(self.name, INDEPENDENT_ROWS)
 
     @property
     def suspected_group_column(self) -> str | None:
-        """The column that explains why this feature's rows are alike, if nobody named it."""
+        """The column that explains why this feature's rows are alike, if nobody named it; else None."""
         if self.window_design_effect != INDEPENDENT_ROWS:
             return self.comparison.design_effects.group_column
         return None
 
     @property
     def group_advice(self) -> str:
-        """The step that would tell what a window shows whose rows form groups."""
+        """What to do so that a window whose rows form groups can be judged."""
         if self.suspected_group_column is not None:
             return f"make the baseline with --group-column {self.suspected_group_column}"
         if self.comparison.monitoring.group_column is not None:
@@ -296,7 +311,7 @@ class FeatureComparison:
 
     @cached_property
     def chance_of_missing(self) -> float:
-        """The p-value of this many missing values, as windows vary or rows form groups; 0 where nothing shows that."""
+        """The p-value of the window's missing values, given how windows vary and rows form groups; 0 if that is unknown."""
         change = compare_with_reference(self.baseline, self.now).get("missing")
         if change is None or self.baseline_feature.past() is None:
             return 0.0
@@ -308,7 +323,7 @@ class FeatureComparison:
         past = self.baseline_feature.past()
         variance = ScoreVariance()
         if past is not None:
-            samples = Samples(max(self.baseline.present, 1), max(self.now.present, 1))  # as for the values
+            samples = Samples(max(self.baseline.present, 1), max(self.now.present, 1))  # as in tests of values
             windows = past.join_parts(samples.n, samples.m)
             size = WindowSize(samples.effective, *self.window_design_effect)
             if self.calibration is not None:
@@ -326,23 +341,23 @@ class WindowComparison:
     current
         The window's states; features have the names in the baseline's constraints.
     current_columns
-        The number of columns of the records; None if it is that of `current`.
+        The number of columns of the records; None if it is the number of features of `current`.
     is_matched
-        Whether it is known which column is which; if not, and their number differs, no feature is judged.
+        Whether it is known which column is which. If it isn't, and the number of columns differs, no feature is judged.
     foreign_keys
         As in `reading.dataset.Dataset`.
     ties
-        LOST replays the service (G16); else equal values add up.
+        How equal values are counted: LOST replays the service (G16); otherwise equal values add up.
     exact_classes
-        Whether a value counts only for its own type, as in the service (G14); else a type holds whatever fits in it (C11.32).
+        Whether a value counts only for its own type, as in the service (G14); otherwise also for types that it fits (C11.32).
     volume
-        The rows of earlier windows; None if unknown.
+        The row counts of earlier windows; None if unknown.
     design_effects
         How many rows of the window count as one.
     standstills
         The longest stretch of equal neighbours, by feature.
     calibration
-        How noise is allowed for in the run; None if it isn't, or not computed yet.
+        The allowance for noise in the run; None if there is none, or before it is computed.
     """
 
     baseline: QualityBaseline
@@ -378,14 +393,16 @@ class WindowComparison:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The columns of constraints.json that the current data lacks, and the first window's that no record has."""
+        """The columns of constraints.json that the current data lacks, and columns of the first window that no record has now."""
         missing = (_count_names(self.constraints.features) - _count_names(self.current.features)).elements()
         return (*missing, *self._find_lost_columns())
 
     @property
     def extra(self) -> tuple[str, ...]:
-        """The columns of the current data that constraints.json and the first window lack; for a repeated name, all but the
-        first. One without a name and without a value is none: a spreadsheet ends each line with commas.
+        """The columns of the current data that neither constraints.json nor the first window has.
+
+        If a name is repeated, all columns except the first are extra. A column without a name and without values isn't extra:
+        spreadsheets end each line with commas.
         """
         extra = (_count_names(self.current.features) - _count_names(self.constraints.features)).elements()
         left_out = {*self.new_columns}
@@ -404,7 +421,7 @@ class WindowComparison:
         return self.baseline.roles.list_new_columns(self.baseline.names)
 
     def _find_lost_columns(self) -> Iterator[str]:
-        """The first window's columns without a single value, if that is no chance."""
+        """The first window's columns that have no value now, unless that may be chance."""
         present = {feature.name: feature.num_present for feature in self.current.features}
         for name, share in self.new_columns.items():
             if not present.get(name) and (1 - share) ** self.current.item_count < LOST_BY_CHANCE:
@@ -424,12 +441,12 @@ class WindowComparison:
         before = self.baseline.profile
         if before is None or not self.monitoring.is_calibrated:
             return
-        # Most baselines have none
+        # Most baselines have no relations
         if not any(PAIRS in feature.states for feature in before.features):
             return
         from spark_model_monitor.statistics.states.pairs import Pairs
 
-        compared = {feature.name for feature in self.features if feature.baseline_feature.is_compared}
+        compared_names = {feature.name for feature in self.features if feature.baseline_feature.is_compared}
         now = {feature.name: feature.state(Pairs) for feature in self.current.features}
         for feature in before.features:
             relations = feature.state(Pairs)
@@ -440,7 +457,7 @@ class WindowComparison:
             for text, counts in relations.counts.items():
                 relation: dict[str, Any] = json.loads(text)
                 current = relations_now.counts.get(text, ())
-                if compared.issuperset(relation["columns"]) and any(current):
+                if compared_names.issuperset(relation["columns"]) and any(current):
                     yield ComparedRelation(relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:
@@ -455,7 +472,7 @@ class WindowComparison:
             now = from_feature_profile(profile)
             if not self.exact_classes:
                 distribution, now = align_distributions(distribution, now)
-            # They are counted; what compares distributions leaves them out
+            # Allowed new values are counted, but left out where distributions are compared
             distribution = baseline_feature.leave_out_allowed(distribution)
             now = baseline_feature.leave_out_allowed(now)
             yield FeatureComparison(self, baseline_feature, distribution, profile, now, unmatched)
@@ -475,21 +492,22 @@ class WindowComparison:
         return "the current data has no column of this name; its columns have to be named as in constraints.json"
 
 
-def _go_on(versions: NDArray[np.generic], later_versions: NDArray[np.generic]) -> bool:
-    """Whether all of the later ones are the last one or follow it: numbers by as much as the versions span at most, texts that
-    differ in their digits.
+def _continue_sequence(versions: NDArray[np.generic], later_versions: NDArray[np.generic]) -> bool:
+    """Whether each later version is the last version or follows it.
+
+    Numbers may be ahead of the last version by at most the range of all versions; texts may differ only in their digits.
     """
     if versions.dtype != object:
         finite = versions[np.isfinite(versions)]
         ahead = later_versions - finite.max(initial=-math.inf)
         return bool((ahead >= 0).all() and (ahead <= np.ptp(finite)).all())
     last = max(map(_read_version, versions))
-    read = [*map(_read_version, later_versions)]
-    return all(version >= last and version[0] == last[0] for version in read)
+    parsed_versions = [*map(_read_version, later_versions)]
+    return all(version >= last and version[0] == last[0] for version in parsed_versions)
 
 
 def _read_version(text: str) -> tuple[str, list[int]]:
-    """What stands around its numbers, and these."""
+    """The text with its numbers replaced by 0, and the numbers."""
     return re.sub(r"\d+", "0", text), [int(digits) for digits in re.findall(r"\d+", text)]
 
 

@@ -1,4 +1,4 @@
-"""How a run's checks share its budget of false alarms, and how noise is allowed for in each of them. Pure.
+"""How a run's checks share its budget of false alarms, and how each of them allows for noise. Pure.
 
 Source: D4.6.
 """
@@ -40,10 +40,10 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 
 
 def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
-    """How noise is allowed for in a run; None if it isn't."""
+    """The allowance for noise in a run; None if its verdicts don't allow for noise."""
     if not comparison.monitoring.is_calibrated or comparison.exact_classes:
         return None
-    # Facts first: their number, and which of them have values, is part of the budget
+    # Facts first: the budget depends on their number, and on which of them have values
     evidence = {feature.name: facts.collect_evidence(feature) for feature in comparison.features}
     requests: dict[tuple[str, str], ColumnRequest] = {}
     for feature in comparison.features:
@@ -68,7 +68,7 @@ def _request_references(
     for reference in baseline_feature.judged_references:
         past = baseline_feature.past(reference)
         reason_unfit = comparison.baseline.get_variation(reference).why_unfit(feature.name)
-        # A text that grows differs from its baseline by nature, so windows don't show how it varies
+        # A text that gets new values always differs from its baseline, so windows don't show how it varies
         grows = reference == BASELINE and baseline_feature.growth is not None
         if grows:
             past = None
@@ -95,7 +95,7 @@ def _request_segments(comparison: WindowComparison, feature: FeatureComparison) 
             segment = feature.in_segment(cut, label)
             if why_not_compared(segment.baseline, segment.now):
                 continue
-            # In a family of their own: they take no level from the drift of all rows
+            # Segments are a family of their own, so that they take no level from the drift of all rows
             requests[label, feature.name] = ColumnRequest(
                 segment.baseline,
                 segment.now,
@@ -108,13 +108,13 @@ def _request_segments(comparison: WindowComparison, feature: FeatureComparison) 
 
 
 def share_budget(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, FactEvidence]]) -> BudgetLedger:
-    """How the families of checks that run share the budget. evidence: of the facts, by feature.
+    """How the families of checks that run share the budget. evidence: the evidence of the facts, by feature and check.
 
     A limit that a person wrote or edited is judged as written and takes no part.
     """
     settings = comparison.monitoring
     num_tests = _count_tests(comparison, evidence)
-    # Kinds that no column has are no test in this window, but are judged
+    # New kinds of values are judged even if no column has any, so that their family always has a level
     running = {family: count for family, count in num_tests.items() if count or family == NEW_KINDS}
     levels = allocate_budget(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -126,7 +126,7 @@ def share_budget(comparison: WindowComparison, evidence: Mapping[str, Mapping[st
 def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[str, FactEvidence]]) -> dict[str, int]:
     """The number of tests in each family."""
     features = comparison.features
-    # A test for each reference of a column, and for each limit that was suggested
+    # A test for each reference of a column, and for each suggested limit
     num_tests = dict.fromkeys((DRIFT, PREDICTIONS), 0)
     for feature in features:
         num_tests[feature.baseline_feature.family] += len(feature.baseline_feature.judged_references)

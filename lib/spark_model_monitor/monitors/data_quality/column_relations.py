@@ -23,23 +23,23 @@ from spark_model_monitor.statistics.states.row_counts import RowRun
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
-MAX_COLUMNS = 200  # that are examined: every pair of them is
-MAX_PAIRS = 300  # relations that a baseline keeps
-STRONGEST_PER_COLUMN = 3  # associations that each column keeps, if they are strong
+MAX_COLUMNS = 200  # most columns that are examined, since every pair of them is
+MAX_PAIRS = 300  # most relations that a baseline keeps
+STRONGEST_PER_COLUMN = 3  # strong associations that each column keeps
 MIN_STRENGTH = 0.15  # Cramér's V of a strong association
-MIN_ROWS = 200  # of the sample, and of those that a relation is about
-QUARTILES = (0.25, 0.5, 0.75)  # between the cells of numbers
-MAX_FREQUENT_TEXTS = 4  # texts with a cell of their own
-MAX_KEYS = 64  # different values of a column that may determine another one
-MIN_ROWS_OF_KEY = 5  # of a value, before it is known what it determines
-MAX_SHARE_OF_ONE_VALUE = 0.95  # a column that has one value in more rows determines nothing
-TRIED_ROWS = 12  # that rule out most sums and products
+MIN_ROWS = 200  # fewest rows of the sample, and fewest rows that a relation is about
+QUARTILES = (0.25, 0.5, 0.75)  # the cuts between the cells of numbers
+MAX_FREQUENT_TEXTS = 4  # most texts with a cell of their own
+MAX_KEYS = 64  # most distinct values of a column that may determine another column
+MIN_ROWS_OF_KEY = 5  # fewest rows of a value that show what it determines
+MAX_SHARE_OF_ONE_VALUE = 0.95  # a column with one value in more rows determines nothing
+TRIED_ROWS = 12  # a few rows, which rule out most sums and products
 OPERATIONS = {"sum": np.add, "product": np.multiply}
-ROUNDED = {"sum": 0.0, "product": 0.0051}  # by how much a result may be rounded: products of prices, to cents
+ROUNDED = {"sum": 0.0, "product": 0.0051}  # how far a result may be rounded: products of prices are rounded to cents
 
 
 Relation: TypeAlias = dict[str, Any]
-"""A relation as `Pairs` has it: `kind`, `columns`, and what this kind needs, such as `within` or `cells`."""
+"""A relation as in `Pairs`: its `kind`, its `columns`, and what this kind needs, such as `within` or `cells`."""
 ColumnCells: TypeAlias = dict[str, list[float]]
 """The cells of a column: `cuts` between numbers, or `values`, the hashes of texts."""
 Table: TypeAlias = NDArray[np.float64]
@@ -47,7 +47,7 @@ Table: TypeAlias = NDArray[np.float64]
 
 @value_class(eq=False)
 class _Column:
-    """A column of the sample. values: as in `data.profiling.pair_scan`. is_fit: whether its values recur."""
+    """A column of the sample. values: in the form of `data.profiling.pair_scan`. is_fit: whether its values recur."""
 
     name: str
     values: Values
@@ -70,7 +70,7 @@ def with_relations(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
     copies = {relation["columns"][1] for relation in relations if relation["kind"] == "equal" or "back" in relation}
     associations = _find_associations([column for column in columns if column.name not in copies], sizes)
     relations += itertools.islice(associations, MAX_PAIRS - len(relations))
-    # Counted in the sample; a relation belongs to its first column, under its JSON
+    # Count each relation in the sample, and store it with its first column, by its JSON
     values = {column.name: column.values for column in columns}
     counts_by_feature: dict[str, dict[str, tuple[int, ...]]] = {}
     for relation in relations:
@@ -89,13 +89,13 @@ def with_relations(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
 
 def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], NDArray[np.int64]]:
     """The columns of the rows that all runs have, and the number of rows in each run."""
-    # Columns keep the same rows, but for those of which some runs are lost
+    # All columns keep the same rows, except columns that lost some runs
     runs_by_column = [row_runs.runs for row_runs in runs[: len(profile.features)]]
     layouts = [tuple((run.lot, run.rows) for run in column_runs) for column_runs in runs_by_column]
     usual_layout = max(layouts, key=len, default=())
     if not usual_layout:
         return [], np.empty(0, np.int64)
-    # Columns whose values differ at all
+    # Only columns with more than one value
     columns: list[_Column] = []
     for feature, feature_runs, layout in zip(profile.features, runs_by_column, layouts, strict=False):
         if layout == usual_layout and feature.num_present and len(columns) < MAX_COLUMNS:
@@ -115,7 +115,7 @@ def _read_values(runs: Sequence[RowRun], feature: FeatureProfile) -> Values | No
     else:
         cells = np.frombuffer(b"".join(run.hashes for run in runs), np.uint64)
         values = np.zeros(len(present), np.uint64)
-    # In a column of numbers a text is present and no number
+    # In a column of numbers, a text is present but has no number
     if len(cells) != np.count_nonzero(present):
         return None
     values[present] = cells
@@ -149,7 +149,7 @@ def _find_keys(columns: Sequence[_Column]) -> Iterator[Relation]:
 
 
 def _list_determined_values(key_column: _CodedColumn, value_column: _CodedColumn) -> list[list[int]]:
-    """The values of one column with those of another that they determine; empty if they determine nothing."""
+    """Each value of the key column with the value that it determines; empty if the column determines nothing."""
     _, keys, key_codes = key_column
     _, values, value_codes = value_column
     # Shape (keys, values): rows with each pair, missing ones left out. The first rows usually show that nothing is determined
@@ -160,7 +160,7 @@ def _list_determined_values(key_column: _CodedColumn, value_column: _CodedColumn
         table[keys == 0] = 0
         if (np.count_nonzero(table, axis=1) > 1).any():
             return []
-    # Keys of enough rows, which have more than one value together
+    # Only keys with enough rows count, and together they need more than one value
     frequent_keys = np.flatnonzero(table.sum(axis=1) >= MIN_ROWS_OF_KEY)
     frequent_rows = table[frequent_keys]
     if frequent_rows.sum() < MIN_ROWS or np.count_nonzero(frequent_rows.sum(axis=0)) < 2:
@@ -169,7 +169,7 @@ def _list_determined_values(key_column: _CodedColumn, value_column: _CodedColumn
 
 
 def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
-    """Equal numbers, sums, products, and orders that unrelated columns would not keep."""
+    """Relations of equal numbers, sums and products, and of orders that unrelated columns would break."""
     if len(columns) < 2:
         return
     names = [column.name for column in columns]
@@ -196,7 +196,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
         if broken >= MIN_EFFECT:
             orders.append((broken, first, second))
 
-    # Sums and products; a part of a sum is at most the sum, which is no order of its own
+    # Sums and products; that a part is at most its sum follows, and is no order of its own
     implied_orders: set[frozenset[int]] = set()
     for kind, first, second, third in _list_possible_results(table):
         if third in (first, second) or copies & {first, second, third}:
@@ -216,7 +216,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
 
 
 def _list_possible_orders(table: Table) -> list[list[int]]:
-    """The pairs of columns of which the first is never above the second in the first rows, which rule out most of them."""
+    """The pairs of columns of which the first is never above the second in the first rows; these rule out most pairs."""
     first_rows = table[:, : TRIED_ROWS**2]
     is_possible = ~(first_rows[:, None] > first_rows).any(axis=2)
     pairs: list[list[int]] = np.argwhere(is_possible & ~np.eye(len(table), dtype=bool)).tolist()
@@ -224,32 +224,32 @@ def _list_possible_orders(table: Table) -> list[list[int]]:
 
 
 def _list_possible_results(table: Table) -> Iterator[tuple[str, int, int, int]]:
-    """The columns of which the third is a sum, or a product, of the first two in the few rows that have most values."""
-    tried = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED_ROWS]]
+    """The triples of columns of which the third is the sum, or the product, of the first two in the few rows with most values."""
+    tried_rows = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED_ROWS]]
     for (kind, operation), first in itertools.product(OPERATIONS.items(), range(len(table) - 1)):
         # Shape (second columns, third columns, rows)
-        results_of_operation = operation(tried[first], tried[first + 1 :])[:, None]
-        differences = results_of_operation - tried
-        is_near = np.abs(differences) <= np.abs(tried) * 1e-6 + ROUNDED[kind]
+        results_of_operation = operation(tried_rows[first], tried_rows[first + 1 :])[:, None]
+        differences = results_of_operation - tried_rows
+        is_near = np.abs(differences) <= np.abs(tried_rows) * 1e-6 + ROUNDED[kind]
         for second, third in np.argwhere((is_near | np.isnan(differences)).all(axis=2)).tolist():
             yield kind, first, second + first + 1, third
 
 
 def _select_valid_relations(relation_type: Relation, values: Sequence[Values], rounded: float) -> Iterator[Relation]:
-    """A sum or product that holds in all rows, but not with another column of them, or with a constant."""
+    """The relation, if the sum or product holds in all rows, but not with shuffled values of one of its columns."""
     first, second, goal = values
     scale = float(np.nanmedian(np.abs(goal)))
-    # The same with the values of other rows: it is no relation of a column that hardly varies
+    # With the values of other rows: if the relation still holds, the column hardly varies and has no part in it
     with_other_second = (first, np.roll(second, len(second) // 2), goal)
     with_other_first = (np.roll(first, len(first) // 2), second, goal)
     for within in dict.fromkeys((1e-9 * scale, rounded)):
         relation = {**relation_type, "within": within}
-        about, broken = count_relation(relation, values)
-        if about < MIN_ROWS or broken:
+        num_rows, broken = count_relation(relation, values)
+        if num_rows < MIN_ROWS or broken:
             continue
         for shuffled in (with_other_second, with_other_first):
-            rows, wrong = count_relation(relation, shuffled)
-            if wrong <= 0.1 * rows:
+            rows, num_broken = count_relation(relation, shuffled)
+            if num_broken <= 0.1 * rows:
                 return
         yield relation
         return
@@ -270,7 +270,7 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
         return
     widths = np.array([count_cells(column_cells) for column_cells in cells])
     strengths = _measure_strengths(codes, widths)
-    # The strongest pairs first, until both columns are in enough of them; then those that have nothing to do with each other
+    # The strongest pairs first, until both columns are in enough of them; then weak or independent pairs
     num_pairs = np.zeros(len(cells), int)
     run_of_row = np.repeat(np.arange(len(sizes)), sizes)
     pairs = np.stack(np.triu_indices(len(cells), 1), axis=1)
@@ -279,7 +279,7 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
         if is_strong and min(num_pairs[first], num_pairs[second]) >= STRONGEST_PER_COLUMN:
             continue
         num_pairs[[first, second]] += 1
-        # A table for each run, which show how much more the association varies than by chance
+        # A table for each run: together they show how much more the association varies than by chance
         shape = (len(sizes), widths[first], widths[second])
         cell_index = (run_of_row * shape[1] + codes[first]) * shape[2] + codes[second]
         tables = np.bincount(cell_index, minlength=int(np.prod(shape))).astype(float).reshape(shape)
@@ -296,7 +296,7 @@ def _measure_strengths(codes: Sequence[NDArray[np.intp]], widths: NDArray[np.int
     """Cramér's V of each pair of columns, less what noise contributes to it. codes: the cell of each row, by column. widths:
     the number of cells of each column.
     """
-    # All tables at once, by a column of zeros and ones for each cell
+    # All tables at once, from an indicator column of zeros and ones for each cell
     starts = np.cumsum(widths) - widths
     indicators = np.zeros((len(codes[0]), int(widths.sum())), np.float32)
     for start, column_codes in zip(starts, codes, strict=True):
@@ -317,7 +317,7 @@ def _measure_strengths(codes: Sequence[NDArray[np.intp]], widths: NDArray[np.int
 
 
 def _choose_cells(values: Values) -> ColumnCells | None:
-    """The cells of a column: quarters of numbers, except those that most rows have, and the most frequent texts."""
+    """The cells of a column: quarters of its numbers, or its most frequent texts; None if these are too few."""
     if values.dtype != np.uint64:
         numbers = values[~np.isnan(values)]
         different = np.unique(numbers)
@@ -329,7 +329,7 @@ def _choose_cells(values: Values) -> ColumnCells | None:
             return {"cuts": different[1:].tolist()}
         quartiles = np.quantile(numbers, QUARTILES, method="higher")
         cuts = np.unique(quartiles[quartiles > lowest])
-        # Where most numbers are the lowest one, the others are halved
+        # If most numbers equal the lowest one, the others are halved
         if len(cuts) <= 1:
             cuts = np.unique(np.quantile(numbers[numbers > lowest], (0.0, 0.5), method="higher"))
         return {"cuts": cuts.tolist()}

@@ -54,11 +54,11 @@ SAME_CHANGE = {
 def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
     """The hints of every rule, in the order of the rules' names."""
     rules = sorted(HINTS.values(), key=attrgetter("name"))
-    collected: list[Hint] = []
+    collected_hints: list[Hint] = []
     for rule in rules:
         for columns, description in rule(data):
-            collected.append(Hint(hint=rule.name, features=tuple(columns), description=description))
-    return tuple(collected)
+            collected_hints.append(Hint(hint=rule.name, features=tuple(columns), description=description))
+    return tuple(collected_hints)
 
 
 def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
@@ -70,13 +70,13 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     verdict; where a column can't be identified, they have neither.
     Source: C11.4, C11.20.
     """
-    # The whole first: what all rows show, no feature shows again
+    # The data set first: a change that all rows show is not reported again for a feature
     window_results = (*_check_volume(comparison), *_check_repeated_rows(comparison))
-    violated = {check_result.check for check_result in window_results if check_result.is_violated}
+    violated_checks = {check_result.check for check_result in window_results if check_result.is_violated}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
     feature_results: list[CheckResult] = []
     for feature in comparison.features:
-        feature_results += _check_feature(feature, violated, by_name)
+        feature_results += _check_feature(feature, violated_checks, by_name)
     return (
         *_check_data_set(comparison),
         *window_results,
@@ -116,7 +116,7 @@ def _check_data_set(comparison: WindowComparison) -> Iterator[CheckResult]:
 
 
 def _list_new_columns(comparison: WindowComparison) -> Iterator[CheckResult]:
-    """Columns of captures that the baseline lacks are not compared."""
+    """The results of columns of captures that the baseline lacks: they are not compared."""
     for name in comparison.new_columns:
         if name not in comparison.missing:
             yield Finding.not_judged(None, NEW_COLUMN).result(DRIFT, feature=name)
@@ -152,8 +152,10 @@ def _check_relations(comparison: WindowComparison, feature_results: Iterable[Che
         return
     from spark_model_monitor.monitors.data_quality.relation_verdicts import judge_relations
 
-    violated = frozenset(check_result.feature or "" for check_result in feature_results if check_result.is_violation)
-    yield from judge_relations(comparison, calibration, violated)
+    violated_features = frozenset(
+        check_result.feature or "" for check_result in feature_results if check_result.is_violation
+    )
+    yield from judge_relations(comparison, calibration, violated_features)
 
 
 def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
@@ -167,13 +169,13 @@ def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
 
 
 def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibration) -> str | None:
-    """The violated check of a column that has one value, or none, in most rows now: rows repeat because of it. None if no column
-    has.
+    """The violated check of a column that has one value, or no value, in most rows now, which makes rows repeat. None without
+    such a column.
     """
     for feature in comparison.features:
-        lost = feature.baseline.completeness - feature.now.completeness
+        lost_completeness = feature.baseline.completeness - feature.now.completeness
         is_mostly_missing = feature.now.rows > 0 and feature.now.completeness < MAJORITY < feature.baseline.completeness
-        if is_mostly_missing and lost > feature.settings.change_that_matters.missing:
+        if is_mostly_missing and lost_completeness > feature.settings.change_that_matters.missing:
             return f"completeness_check of {feature.name}"
     for name, evidence_by_check in calibration.evidence.items():
         for check in SINGLE_VALUE_CHECKS:
@@ -186,8 +188,8 @@ def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibrati
 
 
 def _compare_row_count(rows: float, expected: ExpectedRowCount) -> Finding:
-    """The finding on the number of rows, as of an alarm."""
-    # In log rows, relative to the expected deviation
+    """The finding on the number of rows, worded as an alarm; the caller decides whether it is one."""
+    # The change of the logarithm of the number of rows
     change = expected.change_to(rows)
     return Finding(
         CheckStatus.VIOLATED,
@@ -204,7 +206,7 @@ def _compare_row_count(rows: float, expected: ExpectedRowCount) -> Finding:
 
 
 def _compare_newest_row(rows: float, gap: float | None, freshness: ExpectedFreshness) -> Finding:
-    """The finding on the age of the newest row, as of an alarm. gap: its minutes before the window's end."""
+    """The finding on the newest row, worded as an alarm. gap: the minutes from the newest row to the window's end."""
     expected = freshness.minutes
     if gap is None:
         return Finding.not_judged(expected, "no row has a time")
@@ -232,7 +234,7 @@ def _check_feature(
     violated_overall: violated checks of the whole data set.
     """
     yield from _check_comparators(feature)
-    # The feature's checks, with what its hour and other checks explain taken off
+    # The feature's checks; changes that the hour or another check explains are excused
     findings = _run_checks(feature, checks_of_features)
     by_reference: dict[str, Finding] = {}
     if feature.calibration is not None:
@@ -245,28 +247,28 @@ def _check_feature(
         findings[DRIFT] = _withhold_reported_drift(findings[DRIFT], findings)
     for check, finding in findings.items():
         yield _with_segments(finding.result(check, feature=feature.name), feature)
-    # Drift from other references, unless drift from an earlier one says the same
-    violated = {check for check, finding in findings.items() if finding.is_violated}
+    # Drift from other references, unless drift from an earlier reference reports the same change
+    violated_checks = {check for check, finding in findings.items() if finding.is_violated}
     for finding in by_reference.values():
-        if DRIFT in violated:
+        if DRIFT in violated_checks:
             finding = finding.leave_to(DRIFT)
         elif finding.is_violated:
-            violated.add(DRIFT)
+            violated_checks.add(DRIFT)
         yield finding.result(DRIFT, feature=feature.name)
-    # Facts and segments, which run where noise is allowed for
+    # Facts and segments are judged only if verdicts allow for noise
     if feature.calibration is None:
         return
     fact_results = list(
-        _judge_facts(feature, feature.calibration, violated | violated_overall, is_usual_hour=is_usual_hour)
+        _judge_facts(feature, feature.calibration, violated_checks | violated_overall, is_usual_hour=is_usual_hour)
     )
     yield from fact_results
     if feature.segments:
         from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
-        violated |= {result.check for result in fact_results if result.is_violated}
+        violated_checks |= {result.check for result in fact_results if result.is_violated}
         violated_check = None
-        if violated:
-            violated_check = f"the feature's {min(violated)}"
+        if violated_checks:
+            violated_check = f"the feature's {min(violated_checks)}"
         yield from segment_shares.judge_segments(feature, violated_check)
 
 
@@ -291,7 +293,7 @@ def _run_checks(
         threshold = check.facts["threshold"](feature)
         if threshold is None:
             continue
-        # Nothing is computed of a feature that the window lacks
+        # A feature that the window lacks keeps a finding without numbers
         finding = Finding(CheckStatus.PASSED, threshold=threshold)
         if not feature.unmatched:
             finding = check.function(feature, threshold)
@@ -323,21 +325,21 @@ def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> Ch
 
 
 def _judge_facts(
-    feature: FeatureComparison, calibration: NoiseCalibration, violated: set[str], *, is_usual_hour: bool
+    feature: FeatureComparison, calibration: NoiseCalibration, violated_checks: set[str], *, is_usual_hour: bool
 ) -> Iterator[CheckResult]:
-    """The verdicts of the facts. violated: checks that report a change already."""
+    """The verdicts of the facts. violated_checks: checks that report a change already."""
     findings = {
         name: _apply_switch(evidence.judge(calibration), feature.settings)
         for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items())
     }
     if feature.season is not None:
         findings = seasonal_drift.excuse_findings(findings, feature, feature.season, is_usual=is_usual_hour)
-    violated = violated | {name for name, finding in findings.items() if finding.is_violated}
+    violated_checks = violated_checks | {name for name, finding in findings.items() if finding.is_violated}
     for name, finding in findings.items():
         if finding.is_violated:
             same_as = facts.FACTS.get(name).facts["same_as"]
-            finding = finding.leave_to(next((check for check in same_as if check in violated), None))
-        # How new values are written is no change beyond their number, of which a person's limit decides
+            finding = finding.leave_to(next((check for check in same_as if check in violated_checks), None))
+        # If a person's limit allows new values, the form of these values is no change of its own
         if feature.baseline_feature.allows_new_values and name in CHECKS_OF_NEW_VALUES:
             limit = format_percent(1 - feature.settings.domain_content_threshold)
             finding = finding.unjudged(LIMIT_DECIDES.format(limit=limit))
@@ -347,15 +349,15 @@ def _judge_facts(
 def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) -> Finding:
     """The drift check's finding, unjudged if a violated check reports the same change, unless above the threshold."""
     check = SAME_CHANGE.get(drift.component or "", "")
-    reported = findings.get(check)
+    reported_finding = findings.get(check)
     is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)
-    if is_far or reported is None or not reported.is_violated:
+    if is_far or reported_finding is None or not reported_finding.is_violated:
         return drift
     return drift.leave_to(check)
 
 
 def _apply_switch(finding: Finding, settings: MonitoringSettings, unmatched: str | None = None) -> Finding:
-    """The finding, without a verdict where the window lacks its feature, or a person wants none."""
+    """The finding; without a verdict if the window lacks the feature, or if a person switched verdicts off."""
     if settings.evaluate_constraints and not unmatched:
         return finding
     return finding.unjudged(unmatched or "evaluate_constraints is Disabled")
@@ -365,10 +367,10 @@ def list_unmet_requests(
     comparison: WindowComparison, *, wants_relations: bool, time_column: str | None
 ) -> Iterator[CheckResult]:
     """A result for each request of a person that this window or its baseline can't meet: it says why nobody can tell."""
-    # As the service does, nothing is said of chance
+    # Without a calibration, as when replaying the service, there are no such results
     if comparison.calibration is None:
         return
-    # Relations are those of the baseline
+    # A window is judged by the relations that its baseline has
     problems: list[tuple[str, str, str]] = []
     if wants_relations and not comparison.pairs:
         problems.append((RELATIONS, "the baseline has none between its columns", "make the baseline with --with-pairs"))
@@ -383,7 +385,7 @@ def _explain_lack_of_times(comparison: WindowComparison, time_column: str) -> st
     features = [feature for feature in comparison.current.features if feature.name == time_column]
     if not features:
         return "is no column of this data"
-    # Times in the baseline alone show what the window's cells should be
+    # If only the baseline has times, other checks report that the window's cells should be times
     baseline = comparison.baseline.profile
     if baseline is not None:
         features += [feature for feature in baseline.features if feature.name == time_column]

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.documents.dqdl import RuleSet
 
 
-_VERBS = {"rows": "is", "column": "is", "columns": "are"}  # the verb between what is judged and its fault
+_VERBS = {"rows": "is", "column": "is", "columns": "are"}  # the verb between a sentence's subject and its fault
 
 _CASTS = {
     ValueType.INTEGRAL: "whole number",
@@ -63,9 +63,24 @@ _CASTS = {
 class RequestedRule:
     """One rule, and the words for its result.
 
-    name: the column, or the rule about rows. label: which of its rules. fault: what offending values are, in words.
-    allowed: the largest share that may offend. condition: which one of the table its values meet; None for `unique`, whose
-    values are counted. columns: of a rule about rows.
+    Attributes
+    ----------
+    name
+        The column, or the rule about rows.
+    label
+        The rule in short, such as `min 0`.
+    fault
+        What offending values are, in words.
+    allowed
+        The largest share of values that may offend.
+    level
+        Whether offending values are a violation or a hint.
+    condition
+        The index, in the rule table, of the condition that values have to meet; None for `unique`.
+    values
+        The index of the counted values; only for `unique`.
+    columns
+        The columns of a rule about rows.
     """
 
     name: str
@@ -79,7 +94,7 @@ class RequestedRule:
 
     @property
     def unit(self) -> str:
-        """What is counted."""
+        """The noun for what the rule counts."""
         return "rows" if self.columns else "values"
 
 
@@ -87,8 +102,9 @@ class RequestedRule:
 class ExpectationPlan:
     """All rules of a run, bound to the columns of its data.
 
-    lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent. rule_set:
-    rules in DQDL, each of them by its text in `bound`. table: what the scan and the pass over values count.
+    lacking: the columns of the baseline that have rules and that the data lacks, and the severity of their rules. extra: the
+    columns without a rule, if columns are closed. rule_set: rules in DQDL. bound: these rules by their text, bound to the
+    columns. table: what the scan and the pass over values count.
     """
 
     expectations: Expectations
@@ -107,7 +123,9 @@ def plan_rules(
     baseline_names: Sequence[str] = (),
     end: datetime | None = None,
 ) -> ExpectationPlan:
-    """The rules for a data set. rule_set: further ones in DQDL. baseline_names: the columns of its baseline. end: of its window.
+    """The rules for a data set.
+
+    rule_set: further rules in DQDL. baseline_names: the columns of the baseline. end: the end of the window.
 
     Raises BadConfiguration, a line for each error: a column that neither the data nor the baseline has, a rule about
     texts for a numeric column, a time span without a window.
@@ -133,13 +151,13 @@ def plan_rules(
         return False
 
     # Rules about columns, then about rows
-    for name, listed in expectations.features.items():
-        for rules in listed:
+    for name, rules_of_feature in expectations.features.items():
+        for rules in rules_of_feature:
             if is_there(name, f"features.{name}", rules.level):
                 rules_of_entry = list(_plan_column(name, rules, end, table, faults))
                 faults += _find_unfit_rules(name, types.get(name), rules_of_entry)
                 requested += rules_of_entry
-    # A rule about rows counts for all its columns
+    # A rule about rows needs all of its columns
     for index, row_rule in enumerate(expectations.row_rules):
         tree = parse_rule(row_rule.rule)
         names = tuple(dict.fromkeys(list_columns(tree)))
@@ -148,13 +166,13 @@ def plan_rules(
             words = (row_rule.rule, ROW_RULE, "that break it")
             condition = table.count_rows(tree)
             requested_rule = RequestedRule(*words, allowed, row_rule.level, condition, columns=names)
-            # By the first of its columns whose cells are not texts
+            # The rule has to fit the type of its first column whose cells are not texts
             column_kind = next((types[name] for name in names if name in types), None)
             faults += _find_unfit_rules(row_rule.rule, column_kind, [requested_rule])
             requested.append(requested_rule)
     if faults:
         raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
-    # Where columns are closed, those that no rule is about are extra
+    # If columns are closed, every column without a rule is extra
     extra: tuple[str, ...] = ()
     if expectations.columns is Columns.CLOSED:
         with_rules = {*expectations.features}
@@ -170,7 +188,7 @@ def plan_rules(
 
 
 def read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
-    """The types, by name, of columns whose cells are not texts; empty for lines, whose cells are."""
+    """The types, by name, of columns whose cells are not texts; empty for lines of text."""
     if dataset.lines is not None:
         return {}
     schema = dataset.table.schema
@@ -215,7 +233,7 @@ def _plan_column(
         expected = f"from {rules.min:g} to {rules.max:g}"
     if bounds:
         yield request(", ".join(bounds), f"not {expected}", ("and", *limits))
-    # Values in a domain, of a form, of a type
+    # Rules about single values: their domain, pattern, type and length
     if rules.domain is not None:
         size = len(rules.domain)
         yield request(f"in {size}", f"not among the {size} allowed", _list_values(column, rules.domain))
@@ -255,7 +273,7 @@ def _plan_column(
                 fault = "before the end of a window, and the run has none; write --start-time and --end-time, or a time"
             faults.append(f"expectations: features.{name}.newer_than is {rules.newer_than!r}, {fault}")
         else:
-            # What is no time isn't newer, either
+            # A text that isn't a time breaks the rule, too
             time: Tree = ("time", column)
             is_newer: Tree = ("and", is_present(time), (">", time, ("constant", count_microseconds(since))))
             fault = f"not after {since:%Y-%m-%dT%H:%M:%SZ}"
@@ -270,7 +288,7 @@ def _compute_allowed_share(share: float | None) -> float:
 
 
 def _find_moment(text: str, end: datetime | None) -> datetime | None:
-    """The time that `newer_than` is; None for a span before the end of a window that the run hasn't."""
+    """The time that `newer_than` means; None for a time span before the window's end if the run has no window."""
     if not text.startswith("P"):
         return parse_moment(text)
     if end is None:
@@ -279,20 +297,17 @@ def _find_moment(text: str, end: datetime | None) -> datetime | None:
 
 
 def _list_values(column: Tree, values: Sequence[str | bool | float]) -> Tree:
-    """Whether a column has one of these values; numbers, and texts of numbers, are compared as numbers."""
+    """The condition that a column has one of these values; numbers, and texts of numbers, are compared as numbers."""
     texts = [value for value in values if isinstance(value, str)]
     for value in values:
         # Booleans are written in three ways
         if isinstance(value, bool):
             word = str(value)
             texts += [word.lower(), word, word.upper()]
-    written = parse_numbers(pa.array(texts, pa.string())).tolist()
+    parsed_numbers = parse_numbers(pa.array(texts, pa.string())).tolist()
     numbers = [float(value) for value in values if not isinstance(value, str | bool)]
-    numbers += [number for number in written if not math.isnan(number)]
+    numbers += [number for number in parsed_numbers if not math.isnan(number)]
     return ("in", column, frozenset(texts), frozenset(numbers))
-
-
-# The results of the rules.
 
 
 def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> RuleOutcomes:
@@ -368,7 +383,7 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
                 maximum = f" and at most {high:,}"
             finding = _report_violation(finding, f"{rows:,}, expected are {low:,} or more{maximum}")
         yield finding.result(EXPECTATION, feature=NUMBER_OF_ROWS)
-    # Columns that are missing, and columns too many
+    # Missing columns, and extra columns
     for name, level in plan.lacking:
         if level is Severity.ERROR:
             finding = Finding(CheckStatus.PASSED, decided_by=PRESENCE, component="column")

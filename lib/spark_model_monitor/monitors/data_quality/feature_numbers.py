@@ -1,4 +1,4 @@
-"""The numbers of every feature that a run publishes as metrics, and the rows that it keeps, in the bins of its baseline. Pure."""
+"""The numbers of every feature: those that a run publishes as metrics, and its summary in the baseline's bins. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def published_metrics(
     for check_result in results:
         if check_result.feature and check_result.check == DRIFT and check_result.observed is not None:
             distances[check_result.feature] = check_result.observed
-    # Per feature; of several settings the last one wins
+    # By feature; if there are several settings, the last one wins
     by_default = constraints.monitoring.emit_metrics
     emit_by_feature: dict[str, bool] = {}
     for constraints_of_feature in constraints.features:
@@ -56,7 +56,7 @@ def _list_feature_metrics(feature: FeatureProfile, distances: Mapping[str, float
         numbers = (moments.sum, moments.minimum, moments.maximum)
         if all(map(_is_taken, numbers)):
             yield PublishedMetric(f"feature_data_{name}", StatisticSet(moments.count, *numbers))
-    # By the service's names; the estimate is left out where no state has it
+    # By the service's names; without a state, the estimate is left out
     counts: dict[str, float | None] = {
         "non_null": feature.num_present,
         "null": feature.num_missing,
@@ -89,7 +89,7 @@ def _is_taken(number: float) -> bool:
 def summarize_features(
     profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int
 ) -> Summary:
-    """baseline: the distributions that the run was compared with; None for a baseline's own run."""
+    """The summary of a run. baseline: the distributions that it was compared with; None for a baseline's own run."""
     now = from_profile(profile)
     before = baseline
     if before is None:
@@ -112,7 +112,7 @@ def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistributio
         missing=feature.num_missing,
     )
     if feature.distinct is not None:
-        # An estimate may exceed the rows
+        # The estimate may exceed the number of rows
         row = replace(row, distinct=min(round(feature.distinct.estimate()), feature.num_present))
     moments = feature.moments
     if feature.is_numeric and moments is not None and moments.count > 0:

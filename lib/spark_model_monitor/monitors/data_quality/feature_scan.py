@@ -40,7 +40,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     group = measures.group_column
     if is_baseline and group is not None and group not in dataset.names:
         raise make_no_group_column_error(group, dataset.names)
-    # A baseline's runs are of neighbours; a window without runs has no groups to keep
+    # A baseline's runs are of neighbouring rows; a window without runs keeps no groups
     if is_baseline or not measures.run_rows:
         group = None
 
@@ -62,7 +62,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     if conditions:
         rows, predicates = engine.implementation(with_conditions)(dataset, conditions)
 
-    # What is read, and what is computed from it
+    # Segments and relations, by the positions of their columns
     cuts: Sequence[Cut] = ()
     if measures.segments:
         from spark_model_monitor.data.profiling.segment_cuts import parse_cuts
@@ -133,7 +133,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         from spark_model_monitor.monitors.data_quality.column_relations import with_relations
 
         scan_result = replace(scan_result, profile=with_relations(scan_result.profile, scan_result.runs))
-    # Computed only if the run gets so far
+    # Metrics and check results are computed only when the run needs them
     metrics = partial(engine.implementation(evaluated), dataset, scan_result.profile)
     results = None
     if checks:
@@ -148,7 +148,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
 
 
 def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> RuleOutcomes:
-    """The results of a person's rules; those about how often values occur take a pass of their own."""
+    """The results of a person's rules; rules about how often values occur take a pass of their own."""
     from spark_model_monitor.data.profiling.uniqueness import count_values
     from spark_model_monitor.monitors.data_quality.expectations import judge_expectations
     from spark_model_monitor.monitors.data_quality.rule_table import Measurements

@@ -1,4 +1,4 @@
-"""The label among a baseline's columns: training data has it, and no request does. Pure."""
+"""The label among a baseline's columns: training data has a label, and requests don't. Pure."""
 
 from __future__ import annotations
 
@@ -19,37 +19,39 @@ ProfileSample = Sample[Profile, Mapping[str, FeatureMetrics]]
 
 
 def find_roles(baseline: QualityBaseline, sample: ProfileSample) -> ColumnRoles | None:
-    """The roles of a first window's columns: the one that no record has is the label, if no other is missing and no new input
-    has its values, as a renamed one would. None if the window isn't of captures.
+    """The roles of a first window's columns; None if the window isn't of captures.
+
+    The column that no record has is the label, if no other column is missing, and if no new input has its values, as a renamed
+    column would.
     """
     roles = sample.layout.roles
-    # Rows of CSV have a cell for each column: their width says which one is absent
+    # Rows of CSV have a cell for each column, so their width shows which column is absent
     if roles is None or sample.layout.matched_by is Matching.POSITION:
         return roles
-    # What the window lacks, and what it has beside the baseline
+    # The columns that the window lacks, and its new inputs
     current = sample.state.by_name
-    absent = find_absent_columns(baseline, current)
+    absent_names = find_absent_columns(baseline, current)
     new_inputs = [current[name] for name in roles.inputs if name in current]
-    # Of several missing columns nobody knows which is the label
-    is_alone = len(absent) == 1 and not baseline.has_given_label
-    if is_alone and not any(_may_be_renamed(absent[0], column, baseline) for column in new_inputs):
-        return roles.model_copy(update={"label": absent[0]})
+    # If several columns are missing, nobody knows which of them is the label
+    is_alone = len(absent_names) == 1 and not baseline.has_given_label
+    if is_alone and not any(_may_be_renamed(absent_names[0], column, baseline) for column in new_inputs):
+        return roles.model_copy(update={"label": absent_names[0]})
     return roles
 
 
 def find_absent_columns(baseline: QualityBaseline, current: Mapping[str, FeatureProfile]) -> list[str]:
     """The baseline's columns that have values there, and none in a window."""
-    absent = []
+    absent_names = []
     for feature in baseline.features:
         # A column without a value is as good as absent
         column = current.get(feature.name)
         if feature.distribution.present and (column is None or not column.num_present):
-            absent.append(feature.name)
-    return absent
+            absent_names.append(feature.name)
+    return absent_names
 
 
 def _may_be_renamed(name: str, column: FeatureProfile, baseline: QualityBaseline) -> bool:
-    """Whether a column has the values of the baseline's; a few numbers are those of many columns."""
+    """Whether a column has the values of the baseline's column. Few distinct numbers don't count: many columns have them."""
     profile = baseline.profile
     if profile is None or column.distinct is None:
         return False
@@ -64,7 +66,7 @@ def leave_out_label(sample: ProfileSample, roles: ColumnRoles | None) -> Profile
     if roles is None or roles.absent_label not in names:
         return sample
     index = names.index(roles.absent_label)
-    # A label that comes with requests later is a column that came
+    # A label that requests bring later is a column like others
     if sample.state.features[index].num_present:
         return sample
     # Runs of rows stand in the order of the features

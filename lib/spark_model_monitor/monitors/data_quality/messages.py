@@ -35,16 +35,16 @@ requirement_not_met = Message("Value: {} does not meet the constraint requiremen
 _COMPLETENESS = Message("Data completeness requirement is not met. Expected: {}%. Observed: Only {}%.")
 
 negative = Message("Non-negative requirement is not met. Observed minimum: {}")
-"""A feature without negative numbers now has some; ours, the service has no such check."""
+"""A feature without negative numbers now has some. This text is ours; the service has no such check."""
 
 changed = Message("{} is not the baseline's. Observed: {}, in the baseline: {}")
-"""A fact: a share or a mean that differs from the baseline's; ours."""
+"""A share or a mean differs from the baseline's, as a fact shows. This text is ours."""
 
 unusual = Message("Number of rows is unusual. Observed: {}, usual: {}")
-"""A window has many more or fewer rows than usual; ours."""
+"""A window has many more or fewer rows than usual. This text is ours."""
 
 stale = Message("Newest row is too old. Minutes before the end of the window: {}, usual: {}")
-"""The newest row of a window is older than usual; ours."""
+"""The newest row of a window is older than usual. This text is ours."""
 
 _DATA_TYPE = Message(
     "Data type match requirement is not met. Expected data type: {0}, Expected match: {1}%. "

@@ -88,7 +88,7 @@ def _with_pairs(measures: Measures, baseline: Profile, outputs: Collection[str])
 
 
 MAX_FEATURES_WITH_SKETCHES = 300
-"""With more features, statistics.json leaves out the sketches unless requested: 200 of them are 42 MB of text (P19)."""
+"""With more features, statistics.json leaves out the sketches unless requested: those of 200 features are 42 MB (P19)."""
 
 
 ProfileSample: TypeAlias = Sample[Profile, Mapping[str, FeatureMetrics]]
@@ -96,8 +96,10 @@ ProfileSample: TypeAlias = Sample[Profile, Mapping[str, FeatureMetrics]]
 
 @value_class(slots=False)
 class DataQualityJudgement(Judgement[QualityBaseline]):
-    """What a data-quality monitor says of a sample's features. comparison: with the baseline; None without one. row_ids:
-    of the rows behind violations that `find_causes` kept, by feature.
+    """The verdicts of a data-quality monitor on a sample's features.
+
+    comparison: the sample compared with the baseline; None without a baseline. new_roles: the roles of captured columns that
+    this sample fixed. row_ids: the ids of rows behind violations that `find_causes` kept, by feature.
     """
 
     monitor: DataQualityMonitor
@@ -145,7 +147,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         check_results = check_all(self.comparison)
         if self.monitor.as_service:
             check_results = use_words_of_service(check_results, self.baseline.constraints)
-        # What was asked for and can't be done is no silence; captures have times of their own
+        # A request that can't be met gets a result; captures have their own times, so they need no time column
         time_column = None
         if self.monitor.time_column is not None and self.sample.layout.newest is None:
             time_column = self.monitor.time_column
@@ -189,7 +191,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         if self.comparison is not None:
             profile = self.comparison.current
         _, own_hints = self._own_rules
-        # A column that changed doesn't say which rows belong together
+        # A column that has changed can't show which rows belong together
         changed = {check_result.feature for check_result in self.results if check_result.is_violation}
         for hint in collect_hints(ObservedData(profile, layout, self.comparison)):
             if hint.hint != "group_column" or not changed.intersection(hint.features):
@@ -203,7 +205,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             return results
         size = self.monitor.max_domain_size
         hide = hide_values or self.monitor.hide_values
-        # Most windows need no words
+        # Most windows have no violation, and don't need to import the sentences
         if not any(check_result.is_violated for check_result in results):
             return super().write_sentences(results, hide_values=hide)
         from spark_model_monitor.monitors.data_quality.report.sentences import with_words
@@ -343,19 +345,19 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """The requested segments, and beside them the hours of the time column."""
+        """The requested segments, and in addition the hours of the time column."""
         segments = self.settings.segments
         if not segments or self.time_column is None:
             return segments
         from spark_model_monitor.statistics.states.segments import BY_HOUR
 
-        # The column itself has too many values
+        # The time column itself has too many values for segments
         other_segments = [cut for cut in segments if cut != self.time_column]
         return tuple(dict.fromkeys([*other_segments, self.time_column + BY_HOUR]))
 
     @property
     def required_numbers(self) -> RequiredNumbers:
-        """Which text columns are columns of numbers, without a baseline that says so."""
+        """Which text columns count as columns of numbers if no baseline says so."""
         if self.as_service:
             return RequiredNumbers()
         return RequiredNumbers.from_threshold(self.settings.datatype_check_threshold)
@@ -394,14 +396,14 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return replace(measures, expected=plan)
 
     def _plan_baseline(self) -> Measures:
-        """With runs of rows, which show how much the data varies, in the requested segments."""
+        """The measures of a baseline: also runs of rows, which show how much the data varies, and the requested segments."""
         measures = replace(self.measures(), group_column=self.settings.group_column)
         if self.as_service:
             return measures
         return replace(measures, run_rows=MIN_ROWS, segments=self.segments, finds_pairs=bool(self.pairs))
 
     def _plan_comparison(self, measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
-        """With what the baseline has: its groups of rows, its segments, its relations between columns."""
+        """The measures of a window: also the groups of rows, the segments and the column relations of its baseline."""
         measures = replace(measures, required_numbers=baseline.required_numbers)
         group = baseline.monitoring.group_column
         if group in names:

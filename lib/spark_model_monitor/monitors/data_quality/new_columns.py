@@ -1,4 +1,4 @@
-"""Columns of captures that a baseline lacks: their first quiet windows are what later ones are compared with. Pure."""
+"""Columns of captures that a baseline lacks: later windows are compared with their first quiet windows. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 def add_new_columns(
     baseline: QualityBaseline, windows: Sequence[Mapping[str, FeatureProfile]], monitor: DataQualityMonitor
 ) -> QualityBaseline:
-    """The baseline with the new columns that all of enough windows have. windows: their states, by column."""
+    """The baseline with the new columns that all windows have, if there are enough windows. windows: their states, by column."""
     if len(windows) < MIN_WINDOWS or baseline.roles is None or baseline.profile is None:
         return baseline
     names = [
@@ -35,7 +35,7 @@ def add_new_columns(
     constraints = replace(monitor, predictions=answers).constraints(profile)
     addition = QualityBaseline.from_documents(constraints, None, profile)
 
-    # Beside the baseline's columns, each with how the windows vary
+    # They are added to the baseline's columns, each with the variation between the windows
     variation = baseline.get_variation()
     past = {**variation.past, **{name: _compare_windows(states) for name, states in parts.items()}}
     return replace(

@@ -1,6 +1,6 @@
 """Verdicts on a window's relations between columns, compared with those of its baseline. Pure.
 
-An exact relation is a fact: a share of rows that break it. Two columns go together as a table of their cells says.
+An exact relation is judged by the share of rows that break it; an association of two columns by the table of their cells.
 Source: D4.17.
 """
 
@@ -27,8 +27,8 @@ from spark_model_monitor.value_class import value_class
 Table = NDArray[np.float64]  # shape (…, cells, cells): how many rows have each pair of cells of two columns
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
-MIN_CHANGE = 0.1  # of an association, to be relevant
-MIN_EXPECTED_ROWS = 1.0  # the least variance of a pair of cells, of which one row more is no large change
+MIN_CHANGE = 0.1  # smallest relevant change of an association, as Cramér's V
+MIN_EXPECTED_ROWS = 1.0  # least variance of a pair of cells, so that one row more is no large change
 STRENGTH = "how strongly both go together, from 0 to 1"
 STATEMENTS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
 STATEMENTS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
@@ -45,9 +45,9 @@ def judge_relations(
     unfit: Mapping[str, str] = {}
     if not calibration.rows_are_independent:
         unfit = comparison.baseline.get_variation().unfit
-    judged: list[_JudgedRelation] = []
+    judged_relations: list[_JudgedRelation] = []
     for compared in comparison.pairs:
-        # Counts of cells show an association; any other relation is one that each row meets
+        # A relation with cells is an association; any other relation is one that each row meets or breaks
         if "cells" in compared.relation:
             check = ASSOCIATION
             finding = _judge_cells(compared, calibration, unfit)
@@ -55,20 +55,22 @@ def judge_relations(
             check = RELATION
             finding = _judge_relation(compared, calibration)
         is_loose = check == ASSOCIATION or compared.relation["kind"] == "order"
-        judged.append(_JudgedRelation(check, compared.relation["columns"], finding, is_loose))
+        judged_relations.append(_JudgedRelation(check, compared.relation["columns"], finding, is_loose))
     # Columns of one exact relation change together
-    linked: dict[str, set[str]] = {}
-    for exact in judged:
-        if not exact.is_loose:
-            for name in exact.columns:
-                linked.setdefault(name, set()).update(exact.columns)
-    # What reported a change of each column
+    linked_columns: dict[str, set[str]] = {}
+    for exact_relation in judged_relations:
+        if not exact_relation.is_loose:
+            for name in exact_relation.columns:
+                linked_columns.setdefault(name, set()).update(exact_relation.columns)
+    # The name under which a change of each column was reported
     reported_by = {name: name for name in violated}
-    for judged_relation in sorted(judged, key=_JudgedRelation.rank):
+    for judged_relation in sorted(judged_relations, key=_JudgedRelation.rank):
         finding = judged_relation.finding
         if finding.is_violated:
             reporters = [
-                reported_by[name] for name in judged_relation.list_changing_columns(linked) if name in reported_by
+                reported_by[name]
+                for name in judged_relation.list_changing_columns(linked_columns)
+                if name in reported_by
             ]
             fewest = 1 if judged_relation.is_loose else 2
             if violated & {*reporters} or len(reporters) >= fewest:
@@ -80,7 +82,7 @@ def judge_relations(
 
 @value_class
 class _JudgedRelation:
-    """A relation's check, columns and finding. is_loose: whether it is no exact one, but an order or an association."""
+    """A relation's check, columns and finding. is_loose: whether it is an order or an association, not an exact relation."""
 
     check: str
     columns: Sequence[str]
@@ -92,16 +94,16 @@ class _JudgedRelation:
         return messages.join_names(self.columns)
 
     def rank(self) -> tuple[bool, float]:
-        """Exact relations first, then the least likely one."""
+        """The sort key: exact relations first, then the smallest p-value."""
         if self.finding.p is None:
             return self.is_loose, math.inf
         return self.is_loose, self.finding.p
 
-    def list_changing_columns(self, linked: Mapping[str, set[str]]) -> list[str]:
-        """Its columns; of a loose relation, also those of exact ones. linked: the columns of these, by column."""
+    def list_changing_columns(self, linked_columns: Mapping[str, set[str]]) -> list[str]:
+        """Its columns; for a loose relation, also the columns of exact relations that they are in (`linked_columns`)."""
         if not self.is_loose:
             return [*self.columns]
-        return [linked_name for name in self.columns for linked_name in linked.get(name, (name,))]
+        return [linked_name for name in self.columns for linked_name in linked_columns.get(name, (name,))]
 
 
 def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
@@ -119,9 +121,8 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
 
 
 def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfit: Mapping[str, str]) -> Finding:
-    """Whether two columns go together as before: violated if they do so differently by more than chance.
-
-    Source: Rao and Scott 1981, for tables of rows in groups.
+    """The finding on an association: violated if it changed by more than chance, by Pearson's chi-square test with the
+    baseline's odds ratios. Source: Rao and Scott 1981, for tables of rows in groups.
     """
     # The rows by pairs of cells, in the baseline and in the window
     shape = [count_cells(cells) for cells in compared.relation["cells"]]
@@ -138,7 +139,7 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
         reasons.append(NO_HISTORY)
     if phi is None or reasons:
         return finding.unjudged(reasons[0])
-    # The test, and the strength of what is other than before
+    # The test, and the strength of the change as Cramér's V
     square, free = compute_chi_square(table, window)
     statistic = float(square) * n / (n + m)
     change = _scale_to_strength(statistic - int(free), window)
@@ -155,8 +156,8 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
 
 
 def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:
-    """By what factor the window varies more than independent rows, as runs of the baseline's rows do; the excess grows with its
-    rows. None if too few runs show it.
+    """By what factor the window's table varies more than that of independent rows, from runs of the baseline's rows. The excess
+    grows with the window's rows. None if too few runs show it.
     """
     if calibration.rows_are_independent:
         return 1.0
@@ -186,10 +187,10 @@ def fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
 
 
 def compute_chi_square(table: Table, windows: Table) -> tuple[Table, NDArray[np.int64]]:
-    """Pearson's chi-square of each window, if its columns go together as those of `table` do; and its degrees of freedom.
+    """Pearson's chi-square of each window, if its columns have the odds ratios of `table`; and its degrees of freedom.
     windows: shape (…, rows, columns).
     """
-    # Rows or columns that the baseline lacks say nothing of an association
+    # Rows or columns of cells that the baseline lacks say nothing about an association
     windows = windows * (np.outer(table.sum(axis=1), table.sum(axis=0)) > 0)
     expected = fit_to_margins(table, windows.sum(axis=-1), windows.sum(axis=-2))
     squares = ((windows - expected) ** 2 / np.maximum(expected, MIN_EXPECTED_ROWS)).sum(axis=(-1, -2))

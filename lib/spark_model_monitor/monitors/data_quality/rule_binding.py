@@ -1,4 +1,4 @@
-"""The rules of a DQDL file, bound to the columns of a data set before its scan: which numbers each is about, and what to count.
+"""The rules of a DQDL file, bound to the columns of a data set before its scan: the metrics of each rule, and what to count.
 
 `rule_verdicts.py` judges them. Runs on the driver only.
 """
@@ -30,16 +30,17 @@ _VALUE_TYPES = frozenset(
 )
 _NUMBER_TYPES = frozenset({"Mean", "Sum", "StandardDeviation", "Variance", "ColumnCorrelation", "AggregateMatch"})
 _EXTREMES = frozenset({"Minimum", "Maximum", "MinimumLength", "MaximumLength"})
-"""Metrics of rules that compare all values by their smallest or largest one."""
+"""Metrics by which rules on all values are judged: their smallest and largest value or length."""
 _ANY_ROW: Tree = ("==", ("constant", 0), ("constant", 0))
 _OF_ANY_COLUMN = frozenset({"Completeness", "IsComplete", "ColumnExists"})
 
 
 @value_class
 class RuleMetric:
-    """A number that a rule is about. name: under which later runs find it. type: of the rule that has it.
+    """A number that a rule is about. name: later runs find the metric by it. type: the type of rule that has this metric.
 
-    condition, numbers, values: positions of what the table counts for it. constant: a metric of the columns' names.
+    condition, numbers, values: the positions of its counts in the rule table. constant: the metric itself, if only the columns'
+    names decide it.
     """
 
     name: str
@@ -64,7 +65,7 @@ def bind_rules(
 ) -> dict[str, BoundRule]:
     """The rules of a file by their texts, with their metrics in the table.
 
-    types: of columns whose cells are not texts. now: the time that `now()` stands for.
+    types: the types of columns whose cells are not texts. now: the time that `now()` stands for.
     """
     binder = _RuleBinder(table, types, count_microseconds(now))
     return {rule.text: binder.bind(rule) for rule in rule_set.data_rules}
@@ -90,7 +91,7 @@ class _RuleBinder:
         is_by_extremes = kind in ("ColumnValues", "ColumnLength") and (rule.condition is None or rule.past_runs > 0)
         if not is_by_extremes:
             return BoundRule(rule, (self._bind_metric(rule, kind, columns),))
-        # A condition on all values is one on their smallest or largest
+        # A condition on all values is a condition on the smallest or the largest value
         suffix = kind.removeprefix("Column").removeprefix("Values")
         ends = [f"Minimum{suffix}", f"Maximum{suffix}"]
         if rule.condition is not None:
@@ -103,7 +104,7 @@ class _RuleBinder:
         if rule.where is not None:
             names += list_columns(rule.where)
         for name in names:
-            # Columns of lists have a metric only where no single value counts
+            # Columns of lists have a metric only if it needs no single values
             if name not in self.table.positions:
                 columns = ", ".join(self.table.names[:20])
                 return f"there is no column {name!r}; " + did_you_mean(
@@ -115,19 +116,19 @@ class _RuleBinder:
         return ""
 
     def _bind_metric(self, rule: DataRule, kind: str, columns: Sequence[str]) -> RuleMetric:
-        # Equal names are equal metrics, which later runs find by them
+        # Later runs find a metric by its name, so equal names have to mean equal metrics
         name = " ".join([kind, *(f'"{column}"' for column in columns)])
         if rule.where_text:
             name += f' where "{rule.where_text}"'
-        # What the names of columns say needs no scan
+        # Metrics of columns' names need no scan
         if kind in ("ColumnCount", "ColumnExists", "ColumnNamesMatchPattern"):
             return RuleMetric(name, kind, constant=self._measure_names(kind, columns))
         if kind in _VALUE_TYPES:
-            # Values are counted by the pass, and rows that have them by the scan
+            # The pass over values counts values, and the scan counts rows that have them
             are_present = ("and", *(is_present(("column", column)) for column in columns))
             condition = self.table.count_rows(are_present, rule.where)
             return RuleMetric(name, kind, condition, values=self.table.count_values(columns, rule.where))
-        # What is computed from numbers, or from rows
+        # Metrics that are computed from numbers, or from rows
         if kind in _NUMBER_TYPES or kind in _EXTREMES:
             return RuleMetric(name, kind, numbers=self._sum_up_numbers(rule, kind, columns))
         if kind == "RowCount":
@@ -148,7 +149,7 @@ class _RuleBinder:
     def _sum_up_numbers(self, rule: DataRule, kind: str, columns: Sequence[str]) -> tuple[int, ...]:
         if kind == "AggregateMatch":
             return tuple(self.table.sum_up_numbers(("column", column)) for column in _list_columns(rule))
-        # The number of a row, and a second one that it is correlated with
+        # The number of each row, and for a correlation a second number
         value: Tree = ("column", columns[0])
         if kind.endswith("Length"):
             value = ("length", value)
@@ -157,12 +158,12 @@ class _RuleBinder:
             second = ("column", columns[1])
         return (self.table.sum_up_numbers(value, rule.where, second),)
 
-    # What has to be true for a row
+    # Conditions that a row has to meet
 
     def _build_row_tree(self, rule: DataRule, kind: str, name: str) -> Tree:
         column: Tree = ("column", name)
         condition = rule.condition
-        # Completeness, IsComplete, and what is only measured
+        # Completeness, IsComplete, and metrics that are measured without a condition
         if condition is None or kind in ("Completeness", "IsComplete"):
             return is_present(column)
         if kind == "ColumnDataType":
@@ -175,7 +176,7 @@ class _RuleBinder:
         return self._build_value_tree(column, condition, self.types.get(name, ColumnType.TEXT))
 
     def _build_value_tree(self, column: Tree, condition: Condition, column_type: ColumnType) -> Tree:
-        """Of ColumnValues. NULL meets `!=` and `not in` alone, unless it is listed.
+        """The condition of a ColumnValues rule. Unless it is listed, NULL meets only `!=` and `not in`.
 
         Source: AWS Glue, "DQDL rule type reference".
         """
@@ -191,7 +192,7 @@ class _RuleBinder:
             if operands[0].kind is OperandKind.NUMBER:
                 value = column
             return ("and", is_present(value), self._compare(value, condition))
-        # A list of values, in which NULL may stand
+        # A list of values, which may contain NULL
         lists_null = any(operand.kind is OperandKind.NULL for operand in operands)
         is_listed = self._list_values(column, operands, column_type)
         if condition.operator in ("=", "in"):
@@ -203,7 +204,7 @@ class _RuleBinder:
         return ("or", ("null", column), ("not", is_listed))
 
     def _list_values(self, column: Tree, operands: Sequence[Operand], column_type: ColumnType) -> Tree:
-        """Whether a column has one of these values, NULL aside."""
+        """The condition that a column has one of these values, apart from NULL."""
         texts = []
         numbers = []
         conditions: list[Tree] = []
@@ -212,7 +213,7 @@ class _RuleBinder:
                 conditions.append(("match", column, match_whole(r"\s+")))
             elif operand.kind is OperandKind.NUMBER:
                 numbers.append(evaluate_formula(operand.number, ()))
-            # A text is read as what the column holds
+            # A text is read as the column's type
             elif operand.kind is OperandKind.TEXT and column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
                 numbers += _parse_number(operand.text)
             elif operand.kind is OperandKind.MOMENT or (
@@ -220,17 +221,17 @@ class _RuleBinder:
             ):
                 conditions.append(("==", ("time", column), ("constant", self._measure(operand))))
             elif operand.kind is not OperandKind.NULL:
-                texts.append(operand.text)  # that of EMPTY is empty
+                texts.append(operand.text)  # EMPTY has an empty text
         return ("or", ("in", column, frozenset(texts), frozenset(numbers)), *conditions)
 
     def _compare(self, value: Tree, condition: Condition) -> Tree:
-        """The tree of a comparison; the ends of between don't belong to it. Source: AWS Glue, "DQDL rule expressions"."""
+        """The condition of a comparison; `between` excludes its ends. Source: AWS Glue, "DQDL rule expressions"."""
         constants = [("constant", self._measure(operand)) for operand in condition.operands]
         if condition.operator == "between":
             return ("and", (">", value, constants[0]), ("<", value, constants[1]))
         if condition.operator == "not between":
             return ("or", ("<=", value, constants[0]), (">=", value, constants[1]))
-        # A list is met by any of its values
+        # `in` becomes one comparison per element, joined by or
         if condition.operator.endswith("in"):
             is_listed: Tree = ("or", *(("==", value, constant) for constant in constants))
             if condition.operator == "in":
@@ -240,7 +241,7 @@ class _RuleBinder:
         return (operator, value, constants[0])
 
     def _measure(self, operand: Operand) -> float:
-        """What an operand is as a number: times and durations in microseconds."""
+        """An operand as a number: times and durations in microseconds."""
         if operand.kind is OperandKind.NUMBER:
             return evaluate_formula(operand.number, ())
         if operand.kind is OperandKind.DURATION:

@@ -33,7 +33,7 @@ _SUMMARIES: dict[str, Callable[[NDArray[np.float64]], Any]] = {
 
 
 def compute_limits(condition: Condition, past: tuple[float, ...]) -> list[float]:
-    """The numbers that a condition compares a metric with; NaN for one that divides by 0, or is of a run that isn't there.
+    """The numbers that a condition compares a metric with; NaN for a formula that divides by 0, or needs a run that isn't there.
 
     past: the metric in earlier runs, the newest last.
     """
@@ -41,7 +41,7 @@ def compute_limits(condition: Condition, past: tuple[float, ...]) -> list[float]
 
 
 def meets_condition(value: float, comparison: str, limits: Sequence[float]) -> bool:
-    """Whether a metric meets a condition of a comparison and its limits; the ends of between don't belong to it."""
+    """Whether a metric meets a comparison with its limits; `between` excludes its ends."""
     if comparison.endswith("between"):
         is_inside = limits[0] < value < limits[1]
         return is_inside == (comparison == "between")
@@ -60,7 +60,7 @@ def evaluate_formula(formula: Tree, past: tuple[float, ...]) -> float:
         if operation == "/" and not right:
             return math.nan
         return float(_ARITHMETIC[operation](left, right))
-    # Without a function the newest of several runs counts
+    # `last` without a function around it is the newest run
     name, parameters = arguments
     if name == "last":
         return past[-1] if past else math.nan
@@ -78,7 +78,7 @@ def evaluate_formula(formula: Tree, past: tuple[float, ...]) -> float:
 
 
 def _list_numbers(formula: Tree, past: tuple[float, ...]) -> NDArray[np.float64]:
-    """The numbers that a function is of: those of `last(n)`, the newest last, else a single one."""
+    """The numbers that a function summarizes: those of `last(n)`, the newest last, or a single number."""
     if formula[:2] == ("call", "last"):
         return np.array(past[-count_runs(formula) :])
     return np.array([evaluate_formula(formula, past)])

@@ -1,6 +1,6 @@
-"""What a user's rules need to know of the data: rows that don't meet a condition, moments of numbers, occurrences of values.
+"""What a user's rules need from the data: rows that don't meet a condition, moments of numbers, occurrences of values.
 
-`RuleTable` gathers it before the scan, whatever grammar the rules are written in; `Measurements` are the numbers after it.
+`RuleTable` lists it before the scan, for rules of any grammar; `Measurements` has the numbers after the scan.
 Driver only.
 """
 
@@ -22,7 +22,7 @@ Counted = TypeVar("Counted")
 
 
 def parse_moment(text: str) -> datetime | None:
-    """The time that a text in a rule is; a day is its beginning. None if it is no time."""
+    """The time that a text in a rule means; a day means its beginning. None if the text isn't a time."""
     if "T" not in text and " " not in text:
         text = f"{text}T00:00:00Z"
     return parse_time(text)
@@ -34,17 +34,17 @@ def is_present(value: Tree) -> Tree:
 
 
 def _add_once(formulas: dict[str, Counted], formula: Counted) -> int:
-    """The position of a formula, which is added unless it is there."""
-    # By its text, since True equals 1 but is another constant
+    """The position of a formula, which is added unless it is already there."""
+    # Formulas are compared by their text, since True equals 1 but is another constant
     text = repr(formula)
     formulas.setdefault(text, formula)
     return [*formulas].index(text)
 
 
 class RuleTable:
-    """What has to be counted for the rules of a run, each once however many rules ask for it.
+    """What has to be counted for the rules of a run; a count that several rules need is made once.
 
-    Each method takes formulas with the names of columns, and gives the position of the result in `Measurements`.
+    Each method takes formulas with the names of columns, and returns the position of the count in `Measurements`.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -55,17 +55,17 @@ class RuleTable:
         self._questions: dict[str, ValueQuestion] = {}
 
     def count_rows(self, condition: Tree, where: Tree | None = None) -> int:
-        """Rows that don't meet a condition, among those that meet another one."""
+        """Requests the number of rows that don't meet `condition`, among rows that meet `where`."""
         formula = RowFormula(self._locate_columns(condition), self._locate(where))
         return _add_once(self._conditions, formula)
 
     def sum_up_numbers(self, value: Tree, where: Tree | None = None, second: Tree | None = None) -> int:
-        """Moments of a number of each row, and of a second one that it is correlated with."""
+        """Requests the moments of a number of each row, and of a second number for a correlation."""
         formula = RowFormula(self._locate_columns(value), self._locate(where), self._locate(second))
         return _add_once(self._numbers, formula)
 
     def count_values(self, columns: Sequence[str], where: Tree | None = None) -> int:
-        """How often the values of columns together occur."""
+        """Requests how often each combination of values of the columns occurs."""
         question = ValueQuestion(tuple(self.positions[column] for column in columns), self._locate(where))
         return _add_once(self._questions, question)
 
@@ -100,12 +100,12 @@ class RuleTable:
 
 @value_class
 class Measurements:
-    """What the scan and the pass over values counted. rows: of the data."""
+    """What the scan and the pass over values counted. rows: the number of the data's rows."""
 
     rows: int
     counts: RuleCounts
     values: Sequence[ValueCounts]
 
     def get_offences(self, condition: int) -> tuple[int, int, tuple[str, ...]]:
-        """Rows that don't meet a condition of the table, rows of which it is known, and ids of the former."""
+        """The number of rows that don't meet a condition of the table, the number of judged rows, and ids of the former."""
         return self.counts.offending[condition], self.counts.judged[condition], self.counts.ids[condition]

@@ -1,6 +1,6 @@
-"""What the rules of a DQDL file say of a data set, once their metrics are measured. Driver only, pure.
+"""The verdicts of the rules of a DQDL file, once their metrics are measured. Driver only, pure.
 
-A rule is met if its condition holds for its metrics; one that compares with more earlier runs than there are is not judged.
+A rule is met if its condition holds for its metrics. A rule that compares with more earlier runs than there are is not judged.
 Null rows are judged as AWS's guide says.
 """
 
@@ -27,13 +27,13 @@ from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states.rule_counts import MAX_IDS, PairSums
 from spark_model_monitor.value_class import value_class
 
-ANOMALY_LEVEL = 0.01  # of DetectAnomalies: how often a run like the earlier ones is an anomaly
-MIN_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of runs isn't known
+ANOMALY_LEVEL = 0.01  # significance level of DetectAnomalies: how often a run like the earlier runs is an anomaly
+MIN_RUNS = 3  # fewest runs that DetectAnomalies learns from; with fewer, the spread of runs isn't known
 
 
 def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: Measurements) -> list[CheckResult]:
-    """A result for each rule, for each analyzer, which nobody judges, and for each skipped rule, of which nobody can tell."""
-    # Parts of composite rules are judged by themselves first
+    """A result for each rule; one without a verdict for each analyzer; and an unsure one for each skipped rule."""
+    # Parts of composite rules are judged first
     findings = {text: _judge_rule(bound_rule, rule_set, measured) for text, bound_rule in bound.items()}
     check_results = [_describe(_join_parts(rule, findings), rule) for rule in rule_set.rules]
     for analyzer in rule_set.analyzers:
@@ -47,7 +47,7 @@ def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: 
 
 
 def _describe(finding: Finding, rule: AnyRule) -> CheckResult:
-    """The result in checks.json. A finding's `metrics` are for later runs, its `ids` of the first rows that break the rule."""
+    """The result in checks.json. A finding's `metrics` are for later runs; its `ids` are of rows that break the rule."""
     finding = finding.but(component=DQDL, labels=dict(rule.labels) or None)
     if finding.status is not CheckStatus.NOT_JUDGED:
         finding = finding.but(decided_by=ASSERTION)
@@ -58,7 +58,7 @@ def _describe(finding: Finding, rule: AnyRule) -> CheckResult:
 
 
 def _join_parts(rule: AnyRule, findings: Mapping[str, Finding]) -> Finding:
-    """The verdict on a rule. A composite one names the parts that fail, or that nobody could judge."""
+    """The verdict on a rule. That of a composite rule names the parts that fail, or that weren't judged."""
     if isinstance(rule, DataRule):
         return findings[rule.text]
     verdicts = [_join_parts(part, findings) for part in rule.parts]
@@ -73,7 +73,7 @@ def _join_parts(rule: AnyRule, findings: Mapping[str, Finding]) -> Finding:
         status = decisive
     elif CheckStatus.NOT_JUDGED in statuses:
         status = CheckStatus.NOT_JUDGED
-    # What later runs compare with, and which parts it is about
+    # The metrics for later runs, and the parts that decided
     metrics: dict[str, float] = {}
     reasons = []
     ids: dict[str, None] = {}
@@ -87,7 +87,7 @@ def _join_parts(rule: AnyRule, findings: Mapping[str, Finding]) -> Finding:
 
 
 def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> Finding:
-    """The verdict on one rule. A second metric, as of DetectAnomalies, has to meet it, too."""
+    """The verdict on one rule. If the rule has a second metric, as for DetectAnomalies, that has to meet the rule, too."""
     if bound.fault:
         return Finding(CheckStatus.VIOLATED, reason=bound.fault)
     decisive = Finding(CheckStatus.PASSED)
@@ -120,7 +120,7 @@ class PastMetric:
         return tuple(value for value, alarm in zip(self.values, self.alarms, strict=True) if not alarm)
 
     def describe_alarms(self, runs: int) -> str:
-        """That one of the last runs had an alarm; empty if none had."""
+        """The clause that says which of the last runs had alarms; empty if none of them had."""
         alarms = [alarm for alarm in self.alarms[-runs:] if alarm]
         if not alarms:
             return ""
@@ -129,7 +129,7 @@ class PastMetric:
 
 def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured: Measurements) -> Finding:
     """The verdict on one metric of a rule."""
-    # What was counted for it
+    # The counts for the metric
     offending = 0
     rows = measured.rows
     ids: tuple[str, ...] = ()
@@ -141,7 +141,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         not_numbers = round(sum(pair.not_numbers for pair in sums))
         if not_numbers:
             return Finding(CheckStatus.VIOLATED, reason=f"{not_numbers:,} values are no numbers", m=rows)
-    # Without rows there is no metric but their number
+    # Without rows there is no metric except their number
     value = math.nan
     reason = NO_VALUES
     if rows or metric.type == "RowCount" or metric.constant is not None:
@@ -153,7 +153,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
     if rule.type == ANOMALIES:
         return _judge_anomaly(verdict, metric.name, past.examples)
 
-    # The condition; types without one, such as IsUnique, want all rows, and of a key no row without a value
+    # Types without a condition, such as IsUnique, have to hold for all rows; a key must not have rows without a value
     is_about_rows = metric.type in ROW_TYPES or metric.type == "IsComplete"
     condition = rule.threshold if is_about_rows else rule.condition
     if condition is None:
@@ -164,13 +164,13 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         if condition.past_runs <= len(past.values):
             reason = "its limit can't be computed: it divides by 0, or asks for an earlier run that isn't there"
             limits = compute_limits(condition, past.values)
-        # No number is above or below one that doesn't exist
+        # A limit that can't be computed can't be compared with
         if limits is None or not all(map(math.isfinite, limits)):
             return verdict.unjudged(reason)
         is_met = meets_condition(value, condition.operator, limits)
     if is_met:
         return verdict.but(ids=None)
-    # What is wrong, in the unit of the rule
+    # The reason, in the unit of the rule
     reason = f"{metric.name} is {value:.6g}"
     if is_about_rows:
         reason = f"{offending:,} of {rows:,} rows don't meet it"
@@ -232,8 +232,9 @@ def _aggregate(text: str, sums: PairSums) -> float:
 
 
 def _judge_anomaly(verdict: Finding, name: str, past: tuple[float, ...]) -> Finding:
-    """Whether a metric is outside the prediction interval of earlier runs (Student's, of one more value). past: in runs
-    without an alarm, since a change that nobody accepted is no example.
+    """The verdict on whether a metric is outside Student's prediction interval for one more run, mean ± t s sqrt(1 + 1/n).
+
+    past: the metric in runs without an alarm, since a change that nobody accepted is no example.
     """
     if len(past) < MIN_RUNS:
         reason = (
@@ -246,7 +247,7 @@ def _judge_anomaly(verdict: Finding, name: str, past: tuple[float, ...]) -> Find
     mean = sum(past) / runs
     deviation = math.sqrt(sum((value - mean) ** 2 for value in past) / (runs - 1))
     distance = abs(verdict.observed - mean)
-    # Runs without any spread make each other value an anomaly
+    # If earlier runs had no spread, every other value is an anomaly
     score = math.inf
     if deviation:
         score = distance / (deviation * math.sqrt(1 + 1 / runs))

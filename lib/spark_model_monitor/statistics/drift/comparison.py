@@ -53,9 +53,22 @@ class Ties(Enum):
 class DistanceComparison:
     """The result of a method.
 
-    method: its name in constraints.json. distance: None if not computable; `reason` then says why. n, m: the numbers of
-    baseline and current values (with ties lost, roughly of distinct values), 0 if a side has none. ties: how equal
-    values were counted. higher_is_more: False for a p-value. statistic, degrees_of_freedom: of a test that has them.
+    Attributes
+    ----------
+    method
+        Its name in constraints.json.
+    distance
+        The distance; None if it isn't computable.
+    n, m
+        The numbers of baseline and current values; with ties lost, roughly of distinct values.
+    ties
+        How equal values were counted.
+    higher_is_more
+        Whether a larger value is a larger change; False for a p-value.
+    statistic, degrees_of_freedom
+        Those of a test, if the method is one.
+    reason
+        Why the distance isn't computable.
     """
 
     method: str
@@ -133,20 +146,22 @@ def compare_categorical(
     entry = _find_distance(CATEGORICAL_METHODS, "categorical", method)
     n = sum(baseline.values())
     m = sum(current.values())
-    nothing = DistanceComparison(
+    comparison = DistanceComparison(
         entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"]
     )
     if not (n and m):
-        return replace(nothing, reason=describe_empty_samples(n, m))
-    # All methods but the test give a distance of the counts by category
+        return replace(comparison, reason=describe_empty_samples(n, m))
+    # All methods except the test compute a distance of the counts by category
     cells = category_cells(baseline, current)
     if entry.facts["service"] != "ChiSquared":
-        return replace(nothing, distance=entry(*cells))
+        return replace(comparison, distance=entry(*cells))
     test = goodness_of_fit(*cells)
     if math.isnan(test.p_value):
         reason = "fewer than two categories of the baseline expect enough values for a chi-squared test"
-        return replace(nothing, reason=reason)
-    return replace(nothing, distance=test.p_value, statistic=test.statistic, degrees_of_freedom=test.degrees_of_freedom)
+        return replace(comparison, reason=reason)
+    return replace(
+        comparison, distance=test.p_value, statistic=test.statistic, degrees_of_freedom=test.degrees_of_freedom
+    )
 
 
 def distance(

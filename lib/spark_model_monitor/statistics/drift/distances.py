@@ -55,7 +55,7 @@ def register_distance(
 
     formula: in words that checks.json shows. numeric: the form in which it takes numbers; None: it takes none.
     categorical: whether it takes counts by category. symmetric: whether both sides may change places.
-    range: its least and its largest value. higher_is_more: False of a p-value.
+    range: its least and its largest value. higher_is_more: False for a p-value.
     threshold: its usual limit; None: constraints.json can't choose it for all features.
     service: its name in the service's files; `Simple` is the service's for numbers, and ours for texts.
     """
@@ -67,7 +67,7 @@ CRITICAL_VALUE = 1.8
 """c of the robust distance; a level of 0.003. Source: Distance.scala of Deequ 2.1.0, after Knuth, TAOCP 2, 3.3.1."""
 
 MIN_DEVIATION = 0.001
-"""A baseline that hardly varies is taken to vary so much. Source: Evidently's normed Wasserstein distance."""
+"""The smallest standard deviation that a baseline is taken to have. Source: Evidently's normed Wasserstein distance."""
 
 _ROBUST = "max(0, {distance} - 1.8 * sqrt((n + m) / (n * m)))"
 _CDF_GAP = "max |F_baseline - F_current|"
@@ -201,8 +201,9 @@ def population_stability_index(baseline: Counts, current: Counts) -> float:
     Scorecards", calls less than 0.1 no change and more than 0.25 a large one.
     """
     require_values(baseline.sum(), current.sum())
-    filled = (baseline > 0) | (current > 0)
-    p, q = _normalize_counts(baseline[filled] + 1, current[filled] + 1)  # no cell is empty, so no logarithm is infinite
+    is_filled = (baseline > 0) | (current > 0)
+    # With 1 added, no cell is empty, so no logarithm is infinite
+    p, q = _normalize_counts(baseline[is_filled] + 1, current[is_filled] + 1)
     return float(np.sum((q - p) * np.log(q / p)))
 
 
@@ -231,7 +232,7 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     require_values(before.total, after.total, "finite values")
     values = np.union1d(before.values, after.values)
     gaps = np.abs(before.shares_at(values) - after.shares_at(values))
-    return 2 * float(np.sum(gaps[:-1] * np.diff(values / 2)))  # halves: the width of the widest range is no double
+    return 2 * float(np.sum(gaps[:-1] * np.diff(values / 2)))  # halves: the widest range overflows a double
 
 
 @register_distance(
@@ -266,14 +267,14 @@ def _remove_noise(gap: float, n: float, m: float) -> float:
 
 
 def _compute_relative_entropy(p: Values, q: Values) -> float:
-    filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
-    return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
+    is_filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
+    return float(np.sum(p[is_filled] * np.log2(p[is_filled] / q[is_filled])))
 
 
-MIN_EXPECTED = 5.0  # a cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe.
+MIN_EXPECTED = 5.0  # least expected count of a cell. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe.
 
 MIN_EXPECTED_OF_TWO = 10.0
-"""… if there are only two cells. Source: Deequ's defaultAbsThresholdCochran, after Cochran 1952."""
+"""The same if there are only two cells. Source: Deequ's defaultAbsThresholdCochran, after Cochran 1952."""
 
 MAX_SMALL_CELLS = 0.2
 """Share of the cells that may expect less, if there are more than two. Source: Deequ's defaultPercThresholdYates."""
@@ -281,7 +282,7 @@ MAX_SMALL_CELLS = 0.2
 
 @value_class
 class ChiSquareTest:
-    """What a test gave. statistic and p_value are NaN if the counts don't allow it."""
+    """The result of a chi-square test. statistic and p_value are NaN if the counts don't allow a test."""
 
     statistic: float
     p_value: float
@@ -289,7 +290,7 @@ class ChiSquareTest:
 
 
 class _Cell(NamedTuple):
-    """A category, or several joined, ordered by what it expects and then by its place."""
+    """A category, or several joined categories. Cells are ordered by their expected count, then by their place."""
 
     expected: float
     place: int
@@ -308,13 +309,13 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     """
     require_values(baseline.sum(), current.sum())
     # A category that the baseline lacks has no expected count
-    in_baseline = baseline > 0
-    compared_total = current[in_baseline].sum()
-    expected = baseline[in_baseline] / baseline.sum() * compared_total
+    is_in_baseline = baseline > 0
+    compared_total = current[is_in_baseline].sum()
+    expected = baseline[is_in_baseline] / baseline.sum() * compared_total
     cells = _join_small_cells(
         [
             _Cell(*cell)
-            for cell in zip(expected.tolist(), range(len(expected)), current[in_baseline].tolist(), strict=True)
+            for cell in zip(expected.tolist(), range(len(expected)), current[is_in_baseline].tolist(), strict=True)
         ]
     )
     if len(cells) < 2:
@@ -354,7 +355,7 @@ def _join_small_cells(cells: list[_Cell]) -> list[_Cell]:
             allowed = int(MAX_SMALL_CELLS * len(cells))
         if bisect.bisect_left(cells, least_expected, key=lambda cell: cell.expected) <= allowed:
             break
-        # The two that expect least become one, which keeps the place of the second
+        # The two cells with the smallest expected counts become one, at the place of the second
         smallest = cells.pop(0)
         next_smallest = cells.pop(0)
         bisect.insort(

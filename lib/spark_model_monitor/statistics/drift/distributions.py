@@ -24,23 +24,21 @@ from spark_model_monitor.statistics.states.kll import find_last_equals
 from spark_model_monitor.value_class import value_class
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
-Flags: TypeAlias = NDArray[np.bool_]  # shape (values,), or of anything else: whether each is of some kind
+Flags: TypeAlias = NDArray[np.bool_]  # shape (values,) or (rows,): whether each has some property
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), the number of values at or below each value
 Counts: TypeAlias = NDArray[np.float64]  # shape (cells,), not negative, any total
-Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items; one in level h stands for 2^h values
+Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items; those of level h stand for 2^h values
 CategoryCounts: TypeAlias = Mapping[str, int]  # by value; null is not a value
 
 
-MAX_DECIMALS = 6  # of numbers; those that have more are on no grid
+MAX_DECIMALS = 6  # numbers with more decimals count as having no fixed number of decimals
 SINGLE = 0  # stands for the precision of 32 bits
-DIGITS_OF_SINGLE = 7  # that tell most 32-bit numbers from whole ones and decimals
-MAX_DIGITS = 15  # that any double has
-DIGITS_OF_PRECISIONS = (6, 7, SINGLE, *range(8, MAX_DIGITS + 1))  # C's %g and %e, and so on to doubles
-MAX_FEWER_DIGITS_SHARE = 0.5  # of those with so many digits a tenth end in 0, and of few more
-MAX_LOST_DIGITS_P = (
-    1e-9  # the probability that none of so many numbers has more digits; there are many columns and precisions
-)
-MAX_ROUNDING = 1e-3  # relative
+DIGITS_OF_SINGLE = 7  # digits that tell most 32-bit numbers from whole numbers and decimals
+MAX_DIGITS = 15  # digits that every double keeps
+DIGITS_OF_PRECISIONS = (6, 7, SINGLE, *range(8, MAX_DIGITS + 1))  # those of C's %g and %e, of 32 bits, up to doubles
+MAX_FEWER_DIGITS_SHARE = 0.5  # of numbers with fewer digits than a precision: a tenth end in 0 by chance
+MAX_LOST_DIGITS_P = 1e-9  # p-value of lost digits; so small because many columns and precisions are tried
+MAX_ROUNDING = 1e-3  # largest relative change of a number by rounding
 SAMPLED_NUMBERS = 32  # numbers that show whether all may have a precision
 
 
@@ -111,7 +109,7 @@ def find_digits(values: Values, decimals: int) -> Flags:
 
 def _are_on_grid(scaled: Values) -> Flags:
     with np.errstate(invalid="ignore"):
-        tolerance = np.clip(1e-9 * np.abs(scaled), 1e-9, 1e-3)  # of sums of such numbers
+        tolerance = np.clip(1e-9 * np.abs(scaled), 1e-9, 1e-3)  # the rounding error of sums
         are_close: Flags = np.abs(scaled - np.rint(scaled)) <= tolerance
     return are_close
 
@@ -183,7 +181,7 @@ class StepCdf:
 
     @cached_property
     def precisions(self) -> frozenset[int]:
-        """Those of `DIGITS_OF_PRECISIONS` that all its values have; a few of these settle it for most columns."""
+        """The precisions of `DIGITS_OF_PRECISIONS` that all values have. In most columns a few values rule out all of them."""
         sampled_values = self.values[:: max(1, len(self.values) // SAMPLED_NUMBERS)]
         if any(float(f"{value:.{MAX_DIGITS - 1}e}") != value for value in sampled_values.tolist()):
             return frozenset()
@@ -197,8 +195,9 @@ class StepCdf:
             return bool((self.values.astype(np.float32) == self.values).all())
 
     def count_digits(self, decimals: int, *, is_exact: bool) -> tuple[Counts, float]:
-        """How many values' last digit of so many decimals is even, and 0; and of how many values: those that have no more
-        decimals, or all if no number of decimals is too few. Of a sketch, of as many as it keeps.
+        """How many values have an even last digit, and a last digit of 0, at so many decimals; and of how many values.
+
+        Only values with no more decimals count, except at `MAX_DECIMALS`. Counts of a sketch are scaled to the items it keeps.
         """
         weights = self.counts.astype(float)
         counts = find_digits(self.values, decimals) @ weights
@@ -315,17 +314,19 @@ class NumericDistribution:
 def align_precision(
     before: NumericDistribution, now: NumericDistribution
 ) -> tuple[NumericDistribution, NumericDistribution]:
-    """Both in the precision of the coarser one, so that 9.99 and 9.989999771118164 are one number: in 32 bits, or in some number
-    of digits beside numbers that have no fixed number of decimals. Whole numbers stay, as ids may have more digits.
+    """Both distributions in the precision of the coarser one, so that 9.99 and 9.989999771118164 are one number.
+
+    That is 32 bits, or a number of digits if the other side's numbers have no fixed number of decimals. Whole numbers stay as
+    they are, since ids may have more digits.
     """
     distributions = (before, now)
     cdfs = [distribution.cdf.drop_infinite() for distribution in distributions]
-    # Most numbers have all digits of a double
+    # Most columns have all digits of a double, and so no coarser precision
     has_precision = any(cdf.precisions or cdf.are_singles for cdf in cdfs)
     if not has_precision or all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
         return distributions
     for digits in DIGITS_OF_PRECISIONS:
-        # The first precision that all numbers of one have
+        # The first precision that all numbers of one distribution have
         have_digits = [digits in cdf.precisions for cdf in cdfs]
         are_singles = [digits == SINGLE and cdf.are_singles for cdf in cdfs]
         if all(have_digits) or all(are_singles):  # both have their exact values
@@ -341,9 +342,9 @@ def align_precision(
 def _has_lost_digits(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
     """Whether the numbers of a coarse distribution lost digits that those of a fine one have.
 
-    They have so many digits, not fewer, as where they were rounded to some decimals, and fine ones have all digits of a double.
-    Model: rows are exchangeable, and so are different numbers, where rows with the same one may belong together: not
-    where both sides have the same numbers but for the rounding.
+    Most coarse numbers have so many digits, not fewer, as numbers rounded to some decimals may have; and the fine numbers have
+    all digits of a double. Model: rows are exchangeable. Distinct numbers are exchangeable, too, since rows with the same number
+    may belong together; that is not tested if both sides have the same numbers apart from the rounding.
     Source: Fisher 1935, "The logic of inductive inference".
     """
     have_fewer = _find_rounded(coarse.values, (digits or DIGITS_OF_SINGLE) - 1)
@@ -368,7 +369,7 @@ def _find_rounded(values: Values, digits: int) -> Flags:
 
 
 def round_to_precision(values: Values, digits: int) -> Values:
-    """Each number rounded to so many digits, or to 32 bits in the fewest digits that show it; the same if these are too few."""
+    """Each number rounded to so many digits, or to 32 bits in the fewest digits that show it; unchanged if it would move far."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         if digits == SINGLE:
             singles = pa.array(values.astype(np.float32))
@@ -377,7 +378,7 @@ def round_to_precision(values: Values, digits: int) -> Values:
             decimals = digits - 1 - np.floor(np.log10(np.abs(values)))
             powers = 10.0 ** np.abs(decimals)
             rounded = np.where(decimals >= 0, np.rint(values * powers) / powers, np.rint(values / powers) * powers)
-        # Zero has no digits, and 32 bits no number beyond 3.4e38
+        # Zero has no digits, and 32 bits can't hold numbers beyond 3.4e38
         is_near = np.abs(rounded - values) <= MAX_ROUNDING * np.abs(values)
     numbers: Values = np.where(is_near, rounded, values)
     return numbers

@@ -68,7 +68,7 @@ def student_above(value: float, degrees_of_freedom: float) -> float:
         return math.nan
     if value < 0:
         return 1 - student_above(-value, degrees_of_freedom)
-    # Of huge values the square is no double
+    # The square of a huge value overflows a double
     root = value / math.sqrt(degrees_of_freedom)
     return _compute_student_tail(
         degrees_of_freedom / 2, math.log1p(root * root) if root < 1e100 else 2 * math.log(root)
@@ -85,7 +85,7 @@ def student_quantile(degrees_of_freedom: float, share: float) -> float:
         if degrees_of_freedom > 0:
             return normal_quantile(share)
         return math.nan
-    # Secants for the score whose tail is the one wanted
+    # Secant method for the score with the wanted tail
     a = degrees_of_freedom / 2
     target_score = -normal_quantile(tail)
     score = target_score
@@ -232,8 +232,8 @@ def _compute_gamma_ratio(a: float) -> float:
 
 @lru_cache(2**14)  # columns and windows repeat the same calls; bounded, so that a stream doesn't fill the memory
 def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
-    """The probability of as many missing values in the window, or more, if all rows are exchangeable; 1 up to their
-    expectation. lacking, rows: of the other rows. x, m: those of the window.
+    """The probability of at least x missing values among the window's m rows, if all rows are exchangeable; 1 up to the
+    expected number. lacking, rows: the number of missing values among the other rows, and of all other rows.
 
     Model: t missing values of N rows, m of which are the window's. Their number x in the window is hypergeometric.
     """
@@ -248,7 +248,7 @@ def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
     # Each term over the one before: (t - k) (m - k) / (k + 1) / (N - m - t + k + 1)
     k = x + np.arange(min(t - x, m - x, int(TAIL_DEVIATIONS * deviation) + MIN_TAIL_COUNTS))
     terms = np.cumprod((t - k) * (m - k) / ((k + 1) * (num_rows - m - t + k + 1.0)))
-    # The first one, C(t, x) C(N - t, m - x) / C(N, m)
+    # The first term, C(t, x) C(N - t, m - x) / C(N, m)
     first_term = _compute_log_choose(t, x) + _compute_log_choose(num_rows - t, m - x) - _compute_log_choose(num_rows, m)
     return min(1.0, math.exp(first_term) * (1 + float(terms.sum())))
 

@@ -2,8 +2,8 @@
 
 Model: as in `window_statistics.py`, with a block of the baseline as the window and the other blocks as its reference.
 Statistic: the same scores, so that a baseline's blocks stand for the windows that a first run doesn't have.
-Assumptions: rows of a block are neighbours. A column whose blocks differ by order alone, such as a sorted one, shows nothing
-of later windows: `between_share` tells it apart.
+Assumptions: rows of a block are neighbours. A column whose blocks differ only because of the rows' order, such as a sorted
+column, doesn't show how later windows vary: `between_share` recognises such columns.
 Used by: `distribution/window_history.py` of data quality. Source: D4.8.
 """
 
@@ -28,15 +28,15 @@ from spark_model_monitor.value_class import value_class
 
 Indices = NDArray[np.int64]
 
-STRETCHES = 4  # of a baseline: a value that one of them alone has was new there
-FREQUENT_TEXTS = 5  # that show whether the rows are sorted by a text
+STRETCHES = 4  # a value that only one of so many stretches of a baseline has was new there
+FREQUENT_TEXTS = 5  # most frequent texts, which show whether the rows are sorted by a text
 
 
 @value_class(slots=False, eq=False)
 class ColumnBlocks:
-    """A column, split into blocks, none of them empty. values: distinct, ascending: numbers, or hashes of texts.
-    value_of_row: the index of each row's value, block after block. sizes: the rows of each block. frequent: the most
-    frequent values of the whole column, as `values` has them.
+    """A column, split into blocks, none of them empty. values: distinct and ascending; numbers, or hashes of texts.
+    value_of_row: the index of each row's value, block after block. sizes: the rows of each block. frequent: the most frequent
+    values of the whole column, in the form of `values`.
     """
 
     values: Values
@@ -75,7 +75,7 @@ class ColumnBlocks:
             counts = np.column_stack((counts, np.einsum("bv,dv->bd", self.counts, digits)))
         scores = score_counts(counts.sum(axis=0), counts, self.sizes[:, None].astype(float), total)
         statistics |= dict(zip(names, scores.T, strict=True))
-        # The largest share of a value in each block, and the share of those that are new in a stretch around it
+        # The largest share of a value in each block, and the share of values that only a stretch around the block has
         statistics["largest"] = self.counts.max(axis=1) / self.sizes
         if not self.are_numbers:
             occurs = self.counts > 0
@@ -85,13 +85,14 @@ class ColumnBlocks:
         return statistics
 
     def measure_reach(self) -> Values:
-        """How far the medians of both halves of the blocks' means lie apart, in widths of the range of all finite numbers, times
-        the share of the means' variance beyond noise of rows. Tails count as their ends; a season of some blocks moves no median.
+        """How far the level of the first half of the blocks is from that of the second half, in widths of the range of all finite
+        numbers: the distance of the medians of the blocks' means, times the share of the means' variance beyond noise of rows.
+        Numbers in the tails count as the tails' ends; medians don't move if only some blocks differ, as by season.
         """
         finite = self.values[np.isfinite(self.values)]
         if len(finite) < 2:
             return np.zeros(len(self.sizes))
-        # From 0 to 1 in this range; the width of the widest range is no double
+        # Positions from 0 to 1 in this range; halves, since the width of the widest range overflows a double
         ends = (self.rows_of_value.cumsum() / len(self.value_of_row)).searchsorted([TAIL, 1 - TAIL])
         low, high = finite[[0, -1]] / 2
         positions = (self.values.clip(*self.values[ends]).clip(2 * low, 2 * high) / 2 - low) / (high - low)
@@ -103,8 +104,8 @@ class ColumnBlocks:
         return np.full(len(means), reach)
 
     def between_share(self) -> tuple[float, Values]:
-        """The share of the column's variance between blocks in row order, beyond what groups of rows explain; and the values
-        with it: ranks of numbers, or the indicator of one of the most frequent texts.
+        """The share of the column's variance between blocks in row order, beyond what groups of rows explain; and the values that
+        have this share: ranks of numbers, or the indicator of one of the most frequent texts.
         """
         if self.are_numbers:
             middle_ranks = self.rows_of_value.cumsum() - self.rows_of_value / 2
@@ -120,8 +121,8 @@ class ColumnBlocks:
 def estimate_between_share(values: Values, sizes: Indices) -> float:
     """The share of a column's variance between blocks in row order, beyond what groups of rows within them explain.
 
-    values: in order of blocks: ranks, or 0 and 1. The difference between the halves of a block estimates the effect of groups
-    of rows; blocks of one row have no halves.
+    values: ranks, or 0 and 1, block after block. The difference between the halves of a block estimates the effect of groups
+    of rows; blocks of one row have no halves and are left out.
     """
     variance = float(values.var())
     has_halves = sizes > 1
@@ -133,7 +134,7 @@ def estimate_between_share(values: Values, sizes: Indices) -> float:
     halves = sizes // 2
     first_mean = (cumulative[ends - sizes + halves] - cumulative[ends - sizes]) / halves
     second_mean = (cumulative[ends] - cumulative[ends - sizes + halves]) / (sizes - halves)
-    # The variance of the blocks' means, less that of a mean of two halves
-    within = float(((first_mean - second_mean) ** 2).mean()) / 4
-    between = float(((first_mean + second_mean) / 2).var(ddof=1))
-    return max(between - within, 0.0) / variance
+    # The variance of the blocks' means, less the variance that the difference of their halves explains
+    within_variance = float(((first_mean - second_mean) ** 2).mean()) / 4
+    between_variance = float(((first_mean + second_mean) / 2).var(ddof=1))
+    return max(between_variance - within_variance, 0.0) / variance

@@ -1,11 +1,11 @@
 """How much a column varies from window to window, estimated from healthy windows, and the p-value of a change given that. Pure.
 
-Model: the variance of a score is that of independent rows times an overdispersion factor, the score's own: larger windows
-than those that show it have a larger factor, as with a random effect for each window; smaller ones have the same.
+Model: the variance of a score is that of independent rows times an overdispersion factor of its own. A window that is larger
+than past windows has a larger factor, as with a random effect for each window; a smaller window has the same factor.
 Statistic: the mean squared score of past windows (McCullagh and Nelder 1989), shrunk towards the same column's other scores
 and never towards other columns (Smyth 2004). If all scores together vary as those of independent rows do, their mean counts.
-Neighbours that are alike count as fewer windows, and a past with outliers has heavy tails: Student's t has few degrees of
-freedom then.
+Neighbouring windows that are alike count as fewer windows. If past windows have outliers, Student's t gets fewer degrees of
+freedom, and so heavier tails.
 Assumptions: past windows are healthy; `seasonality.py` compares windows of one hour.
 Used by: the calibration of data quality; the expected number of rows. Source: D4.2.
 """
@@ -46,13 +46,13 @@ MAX_DISPERSED = 1.3
 """Chi-square per degree of freedom: 1 for independent rows, within 0.06 for 32 parts and 20 scores."""
 
 MAX_NOISE_RATIO = 1.5  # a factor within which noise explains a difference of design effects
-MIN_PRIOR_GROUPS = 5  # groups that show how similar their variances are
-NOISE_LEVEL = 0.05  # the level at which what varies, comes late or lies together has to be beyond noise
-STRICT_LEVEL = 1e-3  # the level of the tests for outliers, for neighbours that are alike, and for a trend
+MIN_PRIOR_GROUPS = 5  # fewest groups that show how similar their variances are
+NOISE_LEVEL = 0.05  # significance level: with a smaller p-value, a variation, delay or cluster is more than noise
+STRICT_LEVEL = 1e-3  # significance level of the tests for outliers, for neighbours that are alike, and for a trend
 MIN_PROBABILITY = 1e-200
 ERROR_OF_GROUPS = 8 / 27
-"""A ninth of the squared error, relative to it, of a design effect that one group shows: 8/3 (D4.16)."""
-MAX_EXACT_P = 0.01  # a larger p-value of a count need not be exact
+"""A ninth of 8/3, the squared relative error of a design effect that one group shows (D4.16): the cube root's error."""
+MAX_EXACT_P = 0.01  # a larger p-value of a count is approximated by a normal score
 
 
 @value_class
@@ -63,7 +63,7 @@ class ScoreVariance:
     freedom: float = math.inf
 
     def with_groups(self, rows_of_group: float, rows: float) -> ScoreVariance:
-        """The same where so many of the window's rows count as one, if that is more than the past shows."""
+        """The variance if `rows_of_group` of the window's rows count as one, if that is more than the past shows."""
         if rows_of_group <= MAX_NOISE_RATIO * self.factor:
             return self
         return ScoreVariance(rows_of_group, min(self.freedom, max(rows / rows_of_group - 1, 1.0)))
@@ -73,14 +73,14 @@ class ScoreVariance:
         return min(1.0, 2 * student_above(abs(score) / math.sqrt(self.factor), self.freedom))
 
     def p_value_of_count(self, before: int, n: int, now: int, m: int) -> float:
-        """The two-sided p-value of a count, exact if so many rows as the factor says count as one."""
+        """The two-sided p-value of a count: that of Fisher's exact test, with all counts divided by the factor."""
         grouped_now = math.ceil(now / self.factor)
         if now / m > before / n:
             grouped_now = math.floor(now / self.factor)
         p = two_sided_p_value(round(before / self.factor), round(n / self.factor), grouped_now, round(m / self.factor))
         if math.isinf(self.freedom):
             return p
-        # As a normal score, of which the factor is known so well
+        # The factor is an estimate, so the normal score of p is compared with Student's t
         return min(1.0, 2 * student_above(-normal_quantile(max(p, MIN_PROBABILITY) / 2), self.freedom))
 
 
@@ -88,8 +88,9 @@ INDEPENDENT_WINDOWS = ScoreVariance()
 
 
 class WindowSize(NamedTuple):
-    """effective: n m / (n + m) rows. of_values, of_missing: how many of the window's rows count as one. level_varies: from window
-    to window by more than chance, among the columns of a table; None of a column alone. columns: of the table.
+    """effective: n m / (n + m) for n rows of the reference and m rows of the window. of_values, of_missing: how many of the
+    window's rows count as one, for values and for missing values. level_varies: whether the level varies from window to window
+    by more than chance, judged among all columns of a table; None for a single column. columns: the number of columns.
     """
 
     effective: float
@@ -101,9 +102,11 @@ class WindowSize(NamedTuple):
 
 @value_class(slots=False, eq=False)
 class Dispersion:
-    """How much each score of past windows varies, relative to independent rows. names: of the scores. scores: shape (scores,
-    windows), NaN where unknown. ratios: chi-square per degree of freedom. windows: as many as it rests on. growths: by what
-    factor the next window is larger. effective: the next window's, as of `WindowSize`.
+    """How much each score of past windows varies, relative to independent rows.
+
+    names: the names of the scores. scores: shape (scores, windows), NaN where unknown. ratios: chi-square per degree of
+    freedom. windows: the effective number of windows behind each ratio. growths: by what factor the next window is larger than
+    these. effective: the size of the next window, as in `WindowSize`.
     """
 
     names: tuple[str, ...]
@@ -115,18 +118,18 @@ class Dispersion:
 
     @cached_property
     def are_levels(self) -> Flags:
-        """Which of the scores vary if the column's level does."""
+        """Which of the scores vary if the column's level varies."""
         return np.array([name in LEVELS for name in self.names])
 
     @cached_property
     def mean_ratio(self) -> float:
-        """Of the column's level."""
+        """The mean ratio of the scores that vary with the column's level."""
         return float(self.ratios[self.are_levels].mean())
 
     @cached_property
     def freedom(self) -> float:
         """The degrees of freedom of the mean ratio: several scores of one level say little more than one of them."""
-        # Of the scores that vary at all
+        # Only scores that vary
         scores = np.nan_to_num(self.scores[self.are_levels])
         scores = scores[scores.any(axis=1)]
         count, windows = scores.shape
@@ -139,7 +142,10 @@ class Dispersion:
         return float(self.windows[self.are_levels].mean()) * count**2 / (count + excess)
 
     def compute_p(self, rows_of_group: float) -> float:
-        """The p-value of a level that varies as that of independent groups of rows does: of all its scores, or of one mean."""
+        """The p-value of the variation of a column's level, if groups of rows are independent.
+
+        The smallest p-value, of all scores together and of each mean, times the number of these tests (Bonferroni).
+        """
         # All scores together, and each mean by itself
         p_values = [self.compute_chance(self.mean_ratio, self.freedom, rows_of_group)]
         for name, ratio, windows in zip(self.names, self.ratios.tolist(), self.windows.tolist(), strict=True):
@@ -148,8 +154,9 @@ class Dispersion:
         return min(1.0, len(p_values) * min(p_values))
 
     def compute_chance(self, ratio: float, freedom: float, rows_of_group: float) -> float:
-        """The p-value of a ratio beside that of independent groups of rows, whose size is estimated from the next window's.
+        """The p-value of a variance ratio, if groups of rows are independent; their size is an estimate from the next window.
 
+        Its normal score is ((ratio / rows_of_group)^(1/3) - 1 + error) / sqrt(error), with 2 / (9 freedom) as the error.
         Source: Wilson and Hilferty 1931, for the upper tail of a chi-square over its degrees of freedom.
         """
         error = 2 / 9 / freedom
@@ -160,25 +167,25 @@ class Dispersion:
 
 
 class PastWindows(dict[str, Values]):
-    """The raw statistics of past windows. Results are cached for the next window, which mostly has the same size."""
+    """The raw statistics of past windows. Results are cached for one size of the next window, which mostly stays the same."""
 
     def __init__(self, raw: WindowStatistics) -> None:
         super().__init__(raw)
-        # Of the last size
+        # Cached results, of the size that was asked for last
         self._dispersion: dict[float, Dispersion | None] = {}
         self._size = WindowSize(math.nan)
         self._variances: dict[str, ScoreVariance] = {}
         self._joined: dict[tuple[int, int], PastWindows] = {}
-        self.parts = self  # before they were joined
+        self.parts = self  # the windows before their parts were joined
 
     def dispersion(self, effective: float) -> Dispersion | None:
-        """How much the scores vary, as a window of this size shows it; None if too few windows have any."""
+        """How much the scores vary, with a next window of this size; None if too few windows have scores."""
         if effective not in self._dispersion:
             self._dispersion = {effective: measure_dispersion(self, effective)}
         return self._dispersion[effective]
 
     def variance(self, field: str, size: WindowSize) -> ScoreVariance:
-        """The variance of a score in a window of this size; of a score that the past doesn't show, the column's mean one."""
+        """The variance of a score in a window of this size; for a score that past windows lack, the column's mean variance."""
         if size != self._size:
             self._size = size
             self._variances = estimate_variances(self, size)
@@ -198,8 +205,8 @@ class PastWindows(dict[str, Values]):
         return 1.0
 
     def join_parts(self, reference_rows: int, rows: int) -> PastWindows:
-        """The same, with neighbouring parts of the reference added up to windows of so many rows, as far as enough are left.
-        Parts that are a sample of the reference's rows lie apart, and are left as they are.
+        """The past windows, with neighbouring parts of the reference joined to windows of `rows` rows, or of fewer rows if too
+        few windows would be left. Parts that are only a sample of the reference's rows don't adjoin, and stay as they are.
         """
         size = reference_rows, rows
         if size not in self._joined:
@@ -207,7 +214,7 @@ class PastWindows(dict[str, Values]):
         return self._joined[size]
 
     def _join_parts(self, reference_rows: int, rows: int) -> PastWindows:
-        # All parts together have the reference's rows, but for fewer than one of them has; a window is beside them
+        # The parts together have nearly all rows of the reference; the rows of earlier windows are not among these
         part_rows = self["rows"]
         all_rows = part_rows**2 / (part_rows - self["effective"])
         are_parts = (all_rows > reference_rows - part_rows) & (all_rows < reference_rows + 1)
@@ -215,7 +222,7 @@ class PastWindows(dict[str, Values]):
         joined = max(MIN_WINDOWS, min(parts, round(reference_rows / rows)))
         if joined >= parts:
             return self
-        # A mean over the rows of several parts, in whose scores the parts' are added
+        # The score of joined parts is the sum of their scores, weighted by the roots of their sizes
         window_of_part = np.arange(parts) * joined // parts
         rows_of_window = np.bincount(window_of_part, part_rows[are_parts])
         effective = rows_of_window * (1 - rows_of_window / reference_rows)
@@ -236,7 +243,7 @@ class PastWindows(dict[str, Values]):
 
 
 def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion | None:
-    """How much each score varies. effective: the size of the next window; None if too few windows have a score."""
+    """Pearson's dispersion of each score; None if too few windows have a score. effective: the size of the next window."""
     # Shape (scores, windows)
     scores = np.array([past[name] for name in SCORES])
     has_enough = np.isfinite(scores).sum(axis=1) >= MIN_WINDOWS
@@ -245,7 +252,7 @@ def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion |
         return None
     scores = scores[has_enough]
     is_known = np.isfinite(scores)
-    # Weighted by what they say of a window of this size; larger windows are not scaled down
+    # Windows weigh less if the next window is larger than they are
     squares = np.where(is_known, scores, 0.0) ** 2
     growth = np.maximum(1.0, effective / past["effective"])
     weights = growth**-2.0
@@ -256,7 +263,7 @@ def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion |
     ratios = (loads * squares).sum(axis=1) / loads.sum(axis=1)
     known_weights = np.where(is_known, weights, 0.0)
     growths = loads.sum(axis=1) / known_weights.sum(axis=1)
-    windows = known_weights.sum(axis=1) ** 2 / (known_weights**2).sum(axis=1)  # as many as if all counted the same
+    windows = known_weights.sum(axis=1) ** 2 / (known_weights**2).sum(axis=1)  # effective number of windows (Kish)
     return Dispersion(names, scores, ratios, windows, growths, effective)
 
 
@@ -268,19 +275,19 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
     level_varies = size.level_varies
     if level_varies is None:
         level_varies = dispersion.compute_p(size.of_values) <= NOISE_LEVEL
-    # Of a level that varies each score may; else one of many has to by more than the column as a whole
+    # If the level varies, each score may vary; else one of many scores and columns has to vary beyond chance
     one_of_many = NOISE_LEVEL / len(dispersion.names) / size.columns
     # Shrunk towards the column's other scores
     are_levels = dispersion.are_levels
     squares = dispersion.windows * dispersion.ratios
-    # Parts show more of rows than the fewer windows that they are joined to
+    # Single parts show the variance of rows better than the fewer windows that they were joined to
     of_parts = past.parts.dispersion(size.effective) or dispersion
     prior_freedom, prior_ratio = estimate_variance_prior(squares[are_levels], dispersion.windows[are_levels])
     variances = {}
     for index, name in enumerate(dispersion.names):
         ratio = float(dispersion.ratios[index])
         freedom = float(dispersion.windows[index])
-        # Missing values and digits have nothing in common with the others
+        # Scores of missing values and of digits have nothing in common with the scores of the level
         noise_level = one_of_many
         if name in LEVELS:
             if level_varies:
@@ -288,25 +295,25 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
             added = min(prior_freedom, freedom, max(0.0, dispersion.freedom - freedom))
             ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
             freedom += added
-        # Groups of rows explain as much as they have rows
+        # Groups of m rows explain a variance ratio of m
         rows_of_group = size.of_missing if name == "missing" else size.of_values
         if dispersion.compute_chance(ratio, freedom, rows_of_group) > noise_level:
-            # A share of missing values is no score of values, which are alike
+            # The scores of values have one common variance of rows; missing values have their own
             rows_alone = dispersion if name == "missing" else of_parts
             variances[name] = _predict_of_rows(min(ratio, rows_alone.mean_ratio), rows_alone.freedom)
             continue
-        # Else windows vary, the larger the more
+        # Otherwise windows vary, and larger windows vary more
         scores = dispersion.scores[index]
         known_scores = scores[np.isfinite(scores)]
         variances[name] = _predict(ratio, freedom, float(dispersion.growths[index]), rows_of_group, known_scores)
-    # Digits are of numbers alone
+    # Only numbers have scores of digits
     are_numbers = bool(np.isfinite(past["even"]).any())
     return variances | _find_level_variances(variances, levels_vary=are_numbers and level_varies)
 
 
 def _predict_of_rows(ratio: float, freedom: float) -> ScoreVariance:
-    """The variance of the next score, if noise explains that of past ones. The variance of rows is known; only the excess, and
-    what it may be beyond its estimate, is not. Source: Satterthwaite 1946.
+    """The variance of the next score, if noise explains the variance of past scores. The variance of independent rows is known
+    to be 1; only the excess is an estimate, so there are more degrees of freedom. Source: Satterthwaite 1946.
     """
     factor = max(1.0, ratio)
     excess = factor * (1 + math.sqrt(2 / freedom)) - 1
@@ -314,9 +321,9 @@ def _predict_of_rows(ratio: float, freedom: float) -> ScoreVariance:
 
 
 def _find_level_variances(variances: Mapping[str, ScoreVariance], *, levels_vary: bool) -> dict[str, ScoreVariance]:
-    """The mean variance of a column's level, under the empty name. Of numbers whose level varies, that of each score at least: a
-    level far from its mean moves them all, as seldom as the one that varies most. Digits don't follow it, nor do values of a
-    text each other.
+    """The mean variance of a column's level, under the empty name. If the level of numbers varies, each of its scores has at
+    least this variance, since a shift of the level moves all scores. Digits don't follow the level, and the values of a text
+    don't follow each other.
     """
     levels = {name: variance for name, variance in variances.items() if name in LEVELS}
     widest = max(levels.values(), key=lambda variance: variance.factor)
@@ -331,8 +338,8 @@ def _find_level_variances(variances: Mapping[str, ScoreVariance], *, levels_vary
 
 
 def _predict(ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Values) -> ScoreVariance:
-    """The variance of the next window's score. ratio: of past windows. growth: by what factor the next one is larger.
-    Variance between windows grows with their rows, variance from groups of rows does not.
+    """The variance of the next window's score. Variance between windows grows with their rows; variance from groups of rows
+    does not. ratio: the variance ratio of past windows. growth: by what factor the next window is larger.
 
     Source: Anderson 1942, "Distribution of the serial correlation coefficient".
     """
@@ -341,14 +348,14 @@ def _predict(ratio: float, freedom: float, growth: float, rows_of_group: float, 
     if ratio > rows_of_group:
         factor += (growth - 1) * (ratio - rows_of_group)
         freedom *= (factor / (growth * ratio)) ** 2  # the estimate's error grows, too (Satterthwaite 1946)
-    # Neighbours that are alike count as fewer windows, whose variance around their mean is too small
+    # Neighbouring windows that are alike count as fewer windows, and their variance around the mean is too small
     deviations = scores - scores.mean()
     correlation = float(deviations[1:] @ deviations[:-1]) / max(float(deviations @ deviations), MIN_PROBABILITY)
     if correlation * math.sqrt(windows) > -normal_quantile(STRICT_LEVEL):
         correlation = min(correlation + (1 + 3 * correlation) / windows, 1.0)  # Kendall 1954: its bias
-        different = max(windows * (1 - correlation) / (1 + correlation), 2.0)
-        factor *= (1 + 1 / different) / (1 - 1 / different)
-        freedom = min(freedom, different - 1)
+        independent_windows = max(windows * (1 - correlation) / (1 + correlation), 2.0)
+        factor *= (1 + 1 / independent_windows) / (1 - 1 / independent_windows)
+        freedom = min(freedom, independent_windows - 1)
     # A past with an outlier has the tails of Student's t with the same kurtosis
     squares = scores**2
     mean_of_other_windows = (float(squares.sum()) - float(squares.max())) / (windows - 1)
@@ -368,11 +375,11 @@ def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, f
     if is_usable.sum() < MIN_PRIOR_GROUPS:
         return 0.0, 1.0
     halves = freedoms[is_usable] / 2
-    logs = (
-        np.log(squares[is_usable] / freedoms[is_usable]) + 1 / (2 * halves) + 1 / (12 * halves**2)
-    )  # minus digamma's bias
-    beyond = float(logs.var(ddof=1) - (1 / halves + 1 / (2 * halves**2) + 1 / (6 * halves**3)).mean())  # trigamma
-    prior_freedom = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[is_usable].sum()))
+    # Less the bias of a logarithm, from series of the digamma function, and its variance, from the trigamma function
+    logs = np.log(squares[is_usable] / freedoms[is_usable]) + 1 / (2 * halves) + 1 / (12 * halves**2)
+    noise = (1 / halves + 1 / (2 * halves**2) + 1 / (6 * halves**3)).mean()
+    excess = float(logs.var(ddof=1) - noise)
+    prior_freedom = min(1 + 2 / excess if excess > 0 else math.inf, float(freedoms[is_usable].sum()))
     return prior_freedom, math.exp(float(logs.mean()) - 1 / prior_freedom - 1 / (3 * prior_freedom**2))
 
 
@@ -394,7 +401,7 @@ def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_
         effect = max(0.0, effect - change.sketch_error)
         before, n, now, m = change.counts
         statistic = float(now)
-        # A rare value has changed enough if its share has doubled, too
+        # For a rare value, a doubled share is a large enough change, too
         half = 0.5 / min(n, m)
         shares = sorted((before / n + half, now / m + half))
         by_ratio = shares[0] * (MIN_RATIO - 1)
@@ -410,7 +417,7 @@ def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_
     if not effect or effect < least_effect:
         return Component(change.test, 1.0, effect, direction)
     p = variance.p_value(score)
-    # Few counts are not normal
+    # Small counts are not normal
     if change.counts is not None and p < MAX_EXACT_P:
         exact_p = variance.p_value_of_count(*change.counts)
         if change.sketch_error:  # which the counts don't show
@@ -420,9 +427,10 @@ def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_
 
 
 def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_group: float) -> Component:
-    """The test of the window's most frequent value, beside the most frequent ones of past windows, whichever these were.
+    """The exact test of the window's largest share of a value, compared with the largest shares of past windows, whichever
+    values had these.
 
-    values: how many different ones the window has, any of which might be it. past: the largest shares of past windows.
+    values: the number of distinct values of the window; its p-value is multiplied by it (Bonferroni). past: the largest shares.
     """
     assert change.counts is not None
     before, n, now, m = change.counts
@@ -436,19 +444,20 @@ def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_gr
 
 
 def judge_unseen(seen_once: int, n: int, unseen: float, rows: float, past: Values, rows_of_group: float) -> Component:
-    """The test of the values that the reference lacks: as many as independent rows, or the past, would have.
+    """The test of the rows with values that the reference lacks: whether independent rows, or past windows, have as many.
 
-    Model of rows: each may be the only one of its value, as the reference's rows with values that it has once are (Good 1953).
-    Model of the past: -log(share of known values) is exponential, since a share has an end that its logarithm doesn't have.
+    Model of rows: a row has an unseen value as often as a row of the reference has a value that occurs once (Good 1953).
+    Model of the past: -log(share of known values) is exponential; unlike a share, it has no upper end.
 
-    seen_once, n: those rows of the reference, and all. unseen: the share of the window's rows. past: shares of past windows.
+    seen_once, n: the reference's rows with values that occur once, and all its rows. unseen: the share of the window's rows
+    with unseen values. past: these shares in past windows.
     """
     error = math.sqrt(unseen / rows)
     if unseen + error < MIN_EFFECT:
         return Component("unseen", 1.0, unseen)
     p = exact_tail(round(unseen * rows), int(rows), seen_once, n, rows_of_group)
     if len(past):
-        # Half a row is known where none is
+        # At least half a row counts as known, so that the logarithm is finite
         known_shares = 1 - np.minimum([unseen, *past], 1 - 0.5 / rows)
         losses = -np.log(known_shares)
         p = max(p, lomax_upper_tail(float(losses[0]), losses[1:], 1 / rows))
@@ -456,5 +465,7 @@ def judge_unseen(seen_once: int, n: int, unseen: float, rows: float, past: Value
 
 
 def lomax_upper_tail(value: float, past: Values, smallest_unit: float) -> float:
-    """The predictive tail of an exponential variable, given past values. smallest_unit: is added to their sum."""
+    """The predictive (Lomax) tail of an exponential variable: (1 + value / sum of n past values)^-n. smallest_unit is added to
+    the sum.
+    """
     return float((1 + value / (past.sum() + smallest_unit)) ** -len(past))

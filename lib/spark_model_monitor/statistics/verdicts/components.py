@@ -1,9 +1,9 @@
 """The tests of one column, and the exact counts behind them. Pure.
 
-Model: the rows of both samples are exchangeable, so a count in one of them is hypergeometric, given that in both.
+Model: the rows of both samples are exchangeable, so a count in one of them is hypergeometric, given the count in both.
 Statistic: a column is a list of means over rows (`window_statistics.py`), each of which is a `Component`. A change below
 `MIN_EFFECT` has p = 1.
-Assumptions: rows are independent; `between_window_variance.py` says what becomes of p where they aren't.
+Assumptions: rows are independent; `between_window_variance.py` adjusts p-values where they aren't.
 Used by: `distribution/calibration.py` of data quality, which combines a column's tests (`multiple_testing.combine_p_values`).
 Source: D4.1.
 """
@@ -19,7 +19,7 @@ from spark_model_monitor.value_class import value_class
 
 
 def two_sided_p_value(before: int, n: int, now: int, m: int) -> float:
-    """The two-sided p-value of a count in a window of m rows, beside that in n other rows. Exact for exchangeable rows.
+    """The two-sided p-value of a count in a window of m rows, given the count in n other rows (Fisher's exact test).
 
     Source: D4.1; Fisher 1935, "The logic of inductive inference".
     """
@@ -39,7 +39,7 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
 
 
 def find_smallest_sufficient_number(maximum: int, is_enough: Callable[[int], bool]) -> int | None:
-    """The smallest number up to `maximum` that is enough, by bisection: all larger ones are, too. None if `maximum` isn't."""
+    """The smallest number up to `maximum` that is enough, by bisection; larger ones have to be enough, too. None if none is."""
     number = bisect_left(range(maximum + 1), True, key=is_enough)
     if number <= maximum:
         return number
@@ -47,24 +47,24 @@ def find_smallest_sufficient_number(maximum: int, is_enough: Callable[[int], boo
 
 
 MIN_EFFECT = 0.02  # d: the smallest change of a share that is reported. Source: D4.1.
-MIN_RATIO = 2.0  # r: … or the smallest ratio, for a rare value. Source: D4.1.
-NEARLY_ALL = 0.9  # of the values of a column, but for some of another kind
+MIN_RATIO = 2.0  # r: the smallest ratio of the shares of a rare value that is reported instead. Source: D4.1.
+NEARLY_ALL = 0.9  # share of a column's values from which nearly all are of one kind
 
 
 @value_class
 class ColumnTest:
-    """What is the same for all columns of one test. Another test is a line in `COLUMN_TESTS`, and fields of
-    `window_statistics.FIELDS`. A weight changes how much the other tests find: D4.1 and the page on verdicts say which there are.
+    """What one test has in common for all columns. To add a test, add a line to `COLUMN_TESTS`, and fields to
+    `window_statistics.FIELDS`. Its weight makes the other tests weaker: D4.1 and the page on verdicts list all weights.
     """
 
     words: str
     """The test in checks.json (`decided_by`)."""
     weight: float = 1.0
-    """Its part of the column's p-value; more for tests that detect the most common changes. Source: D4.1."""
+    """Its weight in the column's p-value; larger for tests that detect the most common changes. Source: D4.1."""
     times_per_number: int = 1
     """How many components of this name a column of numbers has."""
     effect_of_score: float = 1.0
-    """Of a test of mean scores: a difference of 0.02 is then 0.05 standard deviations, or 5 % of one."""
+    """For a test of mean scores, the factor of a difference, so that 0.02 is 0.05 standard deviations, or 5 % of the spread."""
 
 
 COLUMN_TESTS = {
@@ -84,9 +84,12 @@ COLUMN_TESTS = {
 
 @value_class
 class Component:
-    """One test. p: the p-value, 1 if the change is below the least effect. effect: the size of the change, as a share.
-    direction: the direction, if it is not the mean's. statistic: of the test; of a count the window's. least_effect: what
-    the effect had to reach; both None if p is 1 for that reason, or there is no such least effect."""
+    """The result of one test of a column.
+
+    p: the p-value, 1 if the change is below the least effect. effect: the size of the change, as a share. direction: the
+    direction of the change, if it is not that of the mean. statistic: the test's statistic; for a count, the window's count.
+    least_effect: the effect that is needed. These two are None if the effect is too small, or if there is no least effect.
+    """
 
     name: str
     p: float
@@ -98,7 +101,7 @@ class Component:
 
 @value_class
 class Samples:
-    """Sample sizes. n: values of the baseline. m: values of the window. error: the error of shares from both sketches."""
+    """Sample sizes. n: the baseline's values. m: the window's values. error: the error of shares from both sketches."""
 
     n: int
     m: int

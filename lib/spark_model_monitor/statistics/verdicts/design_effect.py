@@ -35,28 +35,28 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_va
 from spark_model_monitor.value_class import value_class
 
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
-LONG_GROUP = 64  # rows
-SHORT_BLOCK = 32  # longer sums are taken if there are enough: few say little
-ONE_IN_40 = 1.96  # standard deviations of a normal variable
-DEPENDENCE_LEVEL = 0.005  # of tables of independent rows, at most this share has a column that is taken to be dependent
-CUT_GROUPS_MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
-# of rows, blocks of them, or single ones, that show how alike rows are; with fewer groups, each counts as a row
+LONG_GROUP = 64  # rows of a group that is taken to be long, for the error of an estimate
+SHORT_BLOCK = 32  # longer blocks are used only if there are enough of them
+ONE_IN_40 = 1.96  # standard deviations that a normal variable exceeds in one of 40 cases
+DEPENDENCE_LEVEL = 0.005  # largest share of tables of independent rows in which a column is taken to be dependent
+CUT_GROUPS_MARGIN = 1.1  # blocks cut groups of rows in two, so estimates are too small by about this factor
+# fewest groups, blocks or rows that show how alike rows are; with fewer groups, each counts as one row
 MIN_GROUPS = 16
-MIN_FLAGGED_GROUPS = 3  # of flagged rows, from which these are scattered
-# changes of level that are no dependence, and what both explain relative to one
+MIN_FLAGGED_GROUPS = 3  # fewest groups of flagged rows that count as scattered
+# changes of level that don't count as dependence, and the variance that both explain relative to one
 REMOVED_CHANGES = 2
 TWO_CHANGES_RATIO = 1.5
-QUANTILES = 8  # numbers are scored by the eighth of the values that they are in
-FREQUENT_VALUES = 7  # of a text, which have a score each
-COLUMNS_AT_ONCE = 16  # more don't stay in the processor's cache
-SAMPLED_VALUES = 512  # of a text, which show the most frequent ones
+QUANTILES = 8  # a number's score is the eighth of the values that it is in
+FREQUENT_VALUES = 7  # the most frequent values of a text, each with a score of its own
+COLUMNS_AT_ONCE = 16  # more columns don't fit into the processor's cache
+SAMPLED_VALUES = 512  # values of a text that are sampled to find the most frequent ones
 
 Sizes: TypeAlias = NDArray[np.int64]
 
 
 class DesignEffect(NamedTuple):
-    """rows: how many rows count as one. p: the p-value of that, if rows are independent. skewness: of the scores, squared: few
-    groups have a rare value.
+    """rows: how many rows count as one. p: the p-value of this estimate, if rows are independent. skewness: the squared
+    skewness of the scores, which is large for rare values.
     """
 
     rows: float
@@ -78,9 +78,9 @@ class ScoredColumn(NamedTuple):
 
     @classmethod
     def from_numbers(cls, values: Values, is_present: Flags | None = None) -> ScoredColumn:
-        """The rank of each number and the square of it: two answers, for the level and for the spread."""
+        """The rank of each number and its square: two answers, for the level and for the spread."""
         quantiles = np.sort(values)[len(values) * np.arange(1, QUANTILES) // QUANTILES]
-        # Numbers that equal a quantile are a cell of their own
+        # Numbers that equal a quantile get a cell of their own
         bounds = np.concatenate((quantiles, np.nextafter(quantiles, -np.inf)))
         cells = (values > bounds[:, None]).sum(axis=0, dtype=np.int8)
         counts = np.bincount(cells, minlength=2 * QUANTILES - 1)
@@ -116,16 +116,16 @@ def _put_into_rows(scores: Values, is_present: Flags | None) -> Values:
 
 
 def estimate_column_design_effects(columns: Iterable[ScoredColumn], run_sizes: Sizes) -> list[DesignEffect]:
-    """The design effect of each column: the largest of its answers. columns: all of the same runs of rows."""
+    """The design effect of each column: the largest of its answers. columns: all with the same runs of rows."""
     if not len(run_sizes) or run_sizes.sum() < MIN_GROUPS:
         return [INDEPENDENT for _ in columns]
     effects: list[DesignEffect] = []
     following_columns = iter(columns)
     while batch := [*islice(following_columns, COLUMNS_AT_ONCE)]:
-        of_answers = iter(compute_design_effects(batch, run_sizes))
+        answer_effects = iter(compute_design_effects(batch, run_sizes))
         for column in batch:
             # The largest answer counts, so the p-value allows for their number
-            rows, p_values, skewness = zip(*islice(of_answers, len(column.answers)), strict=True)
+            rows, p_values, skewness = zip(*islice(answer_effects, len(column.answers)), strict=True)
             effects.append(DesignEffect(max(rows), min(1.0, len(rows) * min(p_values)), max(skewness)))
     return effects
 
@@ -147,7 +147,7 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
         _remove_largest_change(sums, run_sizes)
     ratios_by_size: list[Values] = []
     z_by_size: list[Values] = []
-    errors: list[float] = []  # of a ratio, relative to it
+    errors: list[float] = []  # the relative error of a ratio
     for block_size in BLOCK_SIZES:
         if block_size > max(SHORT_BLOCK, scores.shape[1] / MIN_GROUPS):
             break
@@ -155,10 +155,10 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
         if not expected:
             continue
         ratios = ratio_or_zero(np.add.reduceat(block_squares, moments.answers), expected * moments.variance)
-        # Lo and MacKinlay's variance; what the largest changes took away makes the ratio less certain
+        # Lo and MacKinlay's variance; the ratio is less certain because the largest changes were removed
         variance = 2 * (2 * block_size - 1) * (block_size - 1) / (3 * block_size * rows)
         variance /= 1 - _estimate_share_of_changes(block_size, rows)
-        # of pairs of neighbours, whose weights in the ratio are 2 (1 - distance / block_size) / rows
+        # The cubed weights of all pairs of neighbours; a pair's weight in the ratio is 2 (1 - distance / block_size) / rows
         pairs_cubed = 2 * (block_size - 1) ** 2 / block_size / rows**2
         ratios_by_size.append(ratios)
         errors.append(math.sqrt(variance))
@@ -191,9 +191,11 @@ def estimate_score_design_effects(scores: Values, run_sizes: Sizes) -> Values:
 
 @value_class
 class ScoreMoments:
-    """Moments of the scores of each answer. answers: the first score of each, of all columns' scores. variance: of a row.
-    effective_scores: how many scores of equal variance say as much. skewness: the sum of squared third moments, over the cube of
-    the variance.
+    """Moments of the scores of each answer.
+
+    answers: the index of each answer's first score, among the scores of all columns. variance: the variance of one row's
+    scores. effective_scores: how many scores of equal variance are as informative. skewness: the sum of squared third moments,
+    over the cube of the variance.
     """
 
     answers: Sequence[int]
@@ -203,17 +205,17 @@ class ScoreMoments:
 
     @classmethod
     def of(cls, columns: Sequence[ScoredColumn]) -> ScoreMoments:
-        """Of the answers of all columns."""
+        """The moments of the answers of all columns."""
         answers: list[int] = []
         variances: list[float] = []
         third_moments: list[float] = []
-        # By column: their scores lie differently in memory, so sums over those of several may end in another digit
+        # One column at a time: memory layouts differ, so sums over several columns' scores may differ in the last digit
         for column in columns:
             answers += [len(variances) + answer for answer in column.answers]
             squares = column.scores**2
             variances += squares.mean(axis=1).tolist()
             third_moments += (np.einsum("sr,sr->s", squares, column.scores) / squares.shape[1]).tolist()
-        # By answer
+        # The sums over each answer's scores
         variance = np.add.reduceat(variances, answers)
         effective_scores = ratio_or_zero(variance**2, np.add.reduceat(np.square(variances), answers))
         # of several indicators one follows from the others
@@ -266,9 +268,11 @@ def _remove_largest_change(sums: Values, run_sizes: Sizes) -> None:
 
 
 def _estimate_share_of_changes(block_size: int, rows: int) -> float:
-    """The share of the variance of block sums that the largest changes of independent rows explain, by simulation of 128 to
-    4,000 rows in one to 31 runs: within a third for blocks of 16 rows and more. For shorter ones in several runs it may be 1.6
-    times as much, where it is below .08."""
+    """The share of the variance of block sums that the largest changes of independent rows explain: 1.5 log(blocks) / blocks.
+
+    By simulation of 128 to 4,000 rows in one to 31 runs, this is within a third for blocks of 16 rows and more. For shorter
+    blocks in several runs the share, which is below .08 there, may be 1.6 times as much.
+    """
     blocks = rows / block_size
     return TWO_CHANGES_RATIO * math.log(blocks) / blocks
 
@@ -299,8 +303,8 @@ def ratio_or_zero(numerators: Values, denominators: Values) -> Values:
 
 
 def find_dependent_columns(p_values: Sequence[float]) -> list[bool]:
-    """Whether the rows of each column are dependent, at a false discovery rate of `DEPENDENCE_LEVEL`: if all columns are
-    independent, that is the chance that any of them is taken for dependent.
+    """Whether the rows of each column are dependent, at a false discovery rate (Benjamini-Hochberg) of `DEPENDENCE_LEVEL`: if
+    all columns are independent, that is the probability that any of them is taken for dependent.
     """
     return [p_value <= DEPENDENCE_LEVEL for p_value in adjust_p_values(p_values)]
 
@@ -322,11 +326,11 @@ def combine_design_effects(
     group_estimates: Sequence[float] = (),
     limits: Sequence[float] = (),
 ) -> list[float]:
-    """How many rows of a window count as one in each column; 1 if its rows are independent. rows: that were sampled.
+    """How many rows of a window count as one in each column; 1 if its rows are independent. rows: the number of sampled rows.
     group_estimates: see `find_group_estimates`. limits: the largest design effect that each column can have, if known.
 
     A column has its own design effect. If columns show groups, an estimate that may be as large as theirs, given its error,
-    is raised as far as that: so few rows don't show that the column is independent of the groups. A limit below theirs does.
+    is raised to that, because its rows don't show that the column is independent of the groups. A limit below theirs shows it.
     """
     are_dependent = find_dependent_columns([effect.p for effect in effects])
     counts = [effect.rows if is_dependent else 1.0 for effect, is_dependent in zip(effects, are_dependent, strict=True)]
@@ -375,12 +379,12 @@ def limit_flag_design_effect(flags: Flags, run_sizes: Sizes, group_size: float) 
 
 
 def typical_design_effect(group_estimates: Sequence[float]) -> float:
-    """How many rows count as one in a column that is as alike as most that show groups; 1 if none do."""
+    """The median of the design effects that show groups; 1 if there are none."""
     return float(np.median(group_estimates or (1.0,)))
 
 
 def add_margin_for_cut_groups(rows: float) -> float:
-    """The design effect with its margin; 1 for one that independent rows have."""
+    """The design effect with the margin for cut groups; 1 if independent rows may show as much."""
     if rows > MAX_DISPERSED:
         return CUT_GROUPS_MARGIN * rows
     return 1.0

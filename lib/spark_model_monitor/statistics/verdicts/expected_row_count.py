@@ -1,7 +1,7 @@
 """The expected number and freshness of a window's rows, estimated from earlier windows. Pure.
 
-Model: the logarithm of a window's rows is normal around that of its hour of the weekday, with a common trend if there is
-one; so is the logarithm of the time from the newest row to the window's end.
+Model: the logarithm of a window's rows is normal around the mean of its season, such as the hour of the weekday, with a common
+trend if it is significant; so is the logarithm of the time from the newest row to the window's end.
 Statistic: the distance from the season's mean in its standard deviations, Student distributed; the deviation is shrunk
 towards that of all hours (`between_window_variance.estimate_variance_prior`).
 Assumptions: eight earlier windows of the hour, or of any hour on more than a day, are healthy.
@@ -32,7 +32,7 @@ MIN_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
 
 MIN_EXCESS_GAP = 0.1
 MIN_MEASURED_GAP = 1e-4
-"""Shares of a window's length: by how much the newest row must be older than usual, and a gap that counts as none."""
+"""Shares of a window's length: by how much the newest row must be older than usual, and the shortest gap that is measured."""
 
 Earlier: TypeAlias = Sequence[tuple[datetime, float, float]]
 """For each window: when it ended, its rows, and the minutes from the newest row to its end."""
@@ -45,8 +45,8 @@ _SEASONS: tuple[Season, ...] = (lambda time: (time.weekday(), time.hour), lambda
 
 @value_class
 class RowCountHistory:
-    """The rows and freshness of earlier windows. start, time: when the window begins, if known, and ends. fresh:
-    earlier windows whose newest row is known. newest: the window's newest row.
+    """The rows and freshness of earlier windows. start, time: when this window begins, if known, and ends. fresh: the earlier
+    windows whose newest row is known. newest: the time of this window's newest row.
     """
 
     time: datetime
@@ -65,7 +65,7 @@ class RowCountHistory:
 
     @property
     def length(self) -> timedelta:
-        """The window's length. Where its beginning is unknown, as of one named by its hour alone: the least time between two
+        """The window's length. If its beginning is unknown, because only its hour was given: the least time between two
         windows, or an hour.
         """
         if self.start is not None:
@@ -98,8 +98,8 @@ def convert_to_minutes(age: timedelta) -> float:
 
 
 def _select_season(now: datetime, earlier: Earlier) -> Season | None:
-    """The season of windows like this one: the hour of the weekday if enough ended then, else the hour, else nothing if
-    they cover a day; None with too few windows.
+    """The season of windows like this one: the hour of the weekday if enough windows ended then, else the hour; else all windows
+    if they cover a day; None with too few windows.
     """
     times = [time for time, *_ in earlier]
     for season in _SEASONS:
@@ -113,8 +113,8 @@ def _select_season(now: datetime, earlier: Earlier) -> Season | None:
 
 @value_class
 class ExpectedRowCount:
-    """The expected rows of a window, from earlier windows. log: the expected logarithm. deviation: its standard
-    deviation, with `freedom` degrees of freedom. windows: the number of windows of the season.
+    """The expected rows of a window, from earlier windows. log: the expected logarithm of the rows. deviation: its standard
+    deviation, with `freedom` degrees of freedom. windows: the number of earlier windows of the season.
     """
 
     log: float
@@ -127,7 +127,7 @@ class ExpectedRowCount:
         return math.exp(self.log) - 0.5
 
     def change_to(self, rows: float) -> float:
-        """How far this number of rows is from the expected one, as a logarithm."""
+        """The absolute difference between the logarithms of this number of rows and of the expected number."""
         return abs(math.log(rows + 0.5) - self.log)
 
     def p_value(self, rows: float) -> float:
@@ -146,7 +146,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
     Sources: for the trend Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; for the variance
     `estimate_variance_prior`.
     """
-    # The season of each window; that of the window itself comes first
+    # The season of each window; the season of the judged window comes first
     seasons = [season(time) for time, *_ in earlier]
     names = [season(now), *({*seasons} - {season(now)})]
     season_index = np.array([names.index(season) for season in seasons])
@@ -172,7 +172,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
         residuals = y
     expected = float(mean_log[0] - slope * mean_day[0])
 
-    # The variance of this season, shrunk towards that of all; the slope's degree of freedom is shared by the seasons
+    # The variance of this season, shrunk towards that of all seasons, which share the slope's degree of freedom
     squares = np.bincount(season_index, residuals**2).astype(float)
     freedoms = windows.astype(float) - 1 - (slope != 0) / len(names)
     prior_freedom, prior_variance = estimate_variance_prior(squares, freedoms)
@@ -210,8 +210,9 @@ class ExpectedFreshness:
         return np.log(self.gaps + self._finest)
 
     def p_value(self, gap: float, rows: float) -> float:
-        """The p-value of a gap this long: the larger of two, from earlier gaps and from the rows expected in them; 1 if
-        the change is too small.
+        """The p-value of a gap this long; 1 if the change is too small.
+
+        It is the larger of two p-values: of Student's t for the logarithms of earlier gaps, and of the rows expected in a gap.
         """
         if gap < self.minutes + self.least_delay:
             return 1.0

@@ -1,10 +1,10 @@
-"""Facts about a window: rows of some kind, counted, and how rare so many are beside the baseline's. Pure.
+"""Facts about a window: counted rows of some kind, and how rare so many rows are, given the baseline's. Pure.
 
-Model: the rows of baseline and window are exchangeable, or groups of `design_effect` rows are, so that the count in one of
-them is hypergeometric, given that in both. Beyond an end of the baseline's numbers the tail falls at least as fast as
-before it, if its logarithm is concave there; so does the length of stretches of equal neighbours.
-Statistic: the exact upper tail of a count; for numbers beyond an end also how far they lie.
-Assumptions: groups and ends are the baseline's alone, so that a column that changed excuses nothing.
+Model: the rows of baseline and window are exchangeable, or groups of `design_effect` rows are, so that the count in the window
+is hypergeometric, given the count in both. Beyond an end of the baseline's numbers the tail falls at least as fast as before
+it, if its logarithm is concave there. The lengths of stretches of equal neighbours are geometric.
+Statistic: the exact upper tail of a count; for numbers beyond an end also how far beyond it they are.
+Assumptions: groups and ends are estimated from the baseline alone, so that a changed column excuses nothing.
 Used by: the facts of data quality, and rare counts of its differences. Source: D4.9.
 """
 
@@ -20,11 +20,11 @@ from spark_model_monitor.statistics.drift.special_functions import chance_of_mor
 
 Sizes = NDArray[np.int64]
 
-MIN_ROWS_AT_END = 4.0  # rows near an end that show how the tail falls
+MIN_ROWS_AT_END = 4.0  # fewest rows near an end that show how the tail falls
 
 
 def exact_tail(count: int, rows: int, baseline_count: int, baseline_rows: int, design_effect: float = 1.0) -> float:
-    """The probability of `count` or more of a window's rows, given those of the baseline.
+    """The probability that `count` or more of a window's rows are of some kind, given the baseline's count (Fisher's exact test).
 
     design_effect: how many rows count as one in the baseline; a group is of the kind if all of its rows are.
 
@@ -44,21 +44,20 @@ def exact_tail(count: int, rows: int, baseline_count: int, baseline_rows: int, d
 
 
 def has_steep_end(counts: Values) -> bool:
-    """Whether the tail falls at least exponentially towards an end. counts: rows within a distance of it, for distances of which
-    each is twice the one before.
+    """Whether the tail falls at least exponentially towards an end. counts: the rows within each of several distances from it,
+    each distance twice the distance before.
 
-    If a tail's logarithm is concave, rows that are one distance further outside are rarer by at least the factor by which
-    those within that distance are more than those beyond: S(x + d) / S(x) <= S(x) / S(x - d).
+    If a tail's logarithm is concave, its ratio over a distance d doesn't grow outwards: S(x + d) / S(x) <= S(x) / S(x - d).
     """
     return bool((counts[1:] <= np.maximum(counts[:-1], MIN_ROWS_AT_END) ** 2).all())
 
 
 def steep_end_tail(count: int, rows: int, baseline_rows: int, rows_within: float) -> float:
-    """The probability of `count` or more of a window's rows so far beyond a steep end. rows_within: the baseline's rows as far
-    before it, of which two standard errors are left out.
+    """The probability of `count` or more of a window's rows so far beyond a steep end. rows_within: the number of the baseline's
+    rows that are as near before the end; two standard errors are taken off.
 
-    Model: the share v / n lies beyond the end, with v exponential, and so at most v^2 / (n rows_within) as far beyond it. The
-    mean of a Poisson tail's first term over v is (m / n / rows_within)^k (2k)! / k!.
+    Model: the share v / n lies beyond the end, with v exponential, and so at most the share v^2 / (n rows_within) as far beyond
+    it. The mean over v of the first term of a Poisson tail is (m / n / rows_within)^k (2k)! / k!.
     """
     enough = max(1.0, rows_within - 2 * math.sqrt(rows_within))
     logarithm = count * math.log(max(rows, 1) / max(baseline_rows, 1) / enough)
@@ -75,7 +74,7 @@ def find_standstills(values: Values | Sizes, sizes: Sizes) -> tuple[Sizes, Sizes
 
 
 def measure_standstills(value_indices: Sizes, sizes: Sizes) -> Values:
-    """The rarest stretch of equal neighbours of each run, in units of the longest one that independent rows would have."""
+    """The rarest stretch of equal neighbours of each run, in units of the longest stretch of independent rows."""
     first_rows, lengths = find_standstills(value_indices, sizes)
     shares = np.bincount(value_indices)[value_indices[first_rows]] / len(value_indices)
     measures = compute_standstill(lengths, shares, len(value_indices))
@@ -83,15 +82,18 @@ def measure_standstills(value_indices: Sizes, sizes: Sizes) -> Values:
 
 
 def compute_standstill(length: Values | Sizes, share: Values, rows: int) -> Values:
-    """A stretch of equal neighbours, in units of the longest one by chance: rows share^length is then 1. share: of the value."""
+    """The length of a stretch of equal neighbours, in units of the longest stretch by chance: length log(1/share) / log(rows).
+
+    share: the share of rows with the stretch's value.
+    """
     standstills: Values = length * np.log(1 / share) / math.log(max(rows, 2))
     return standstills
 
 
 def standstill_tail(standstill: float, rows: int, baseline_standstill: float, baseline_rows: int) -> float:
-    """The probability of so rare a stretch of equal neighbours in a window. baseline_standstill: the rarest of the baseline.
+    """The probability of so rare a stretch of equal neighbours in a window. baseline_standstill: the baseline's rarest stretch.
 
-    Model: lengths are geometric, also where neighbours are alike. One of the baseline's rows, as many as it has, would begin
-    its rarest stretch and a row more.
+    Model: lengths are geometric, even if neighbours are alike. On average one row of the baseline begins a stretch that is one
+    row longer than its rarest stretch.
     """
     return min(1.0, rows * math.pow(max(baseline_rows, 2), -standstill / (baseline_standstill + 1)))

@@ -20,19 +20,19 @@ from spark_model_monitor.statistics.states.row_counts import MAX_RUNS
 from spark_model_monitor.statistics.verdicts.between_window_variance import NOISE_LEVEL
 
 MIN_LATE_DEVIATIONS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
-# parts in which values begin that rarely do in random order
+# the fewest parts in which values begin that would rarely begin there in random order
 MIN_LATE_PARTS = 2
 MIN_LASTING_VALUES = 2
-"""Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
+"""The fewest values at every part that begin before it and end after it; rows sorted by the column have parts without any."""
 
 
 def count_beginnings(occurs: Flags, *, may_end: bool) -> Values | None:
     """The number of values that first occur in each part, NaN in the first half of the parts; None if the parts may be
-    in random order, so that a new value is just one not seen before.
+    in random order, so that a new value was only not seen before.
 
-    occurs: whether each part has each value, shape (parts, values), parts in order. may_end: whether values surely may
-    disappear as others appear. Else they may if they overlap all along the parts, as they don't where rows are sorted by them;
-    or they have to begin late by more than they end early.
+    occurs: whether each part has each value, shape (parts, values), parts in order. may_end: whether values may surely
+    disappear as others appear. If not, rows may be sorted by the column: then values have to overlap all along the parts, or to
+    begin late by more than they end early.
     Source: D4.20.
     """
     parts = len(occurs)
@@ -48,12 +48,12 @@ def count_beginnings(occurs: Flags, *, may_end: bool) -> Values | None:
     late_begin = float((order.scores[first, parts_by_value] - mean).sum()) / deviation
     early_end = float((order.scores[parts_after_last, parts_by_value] - mean).sum()) / deviation
     if not may_end:
-        # The chance that all parts of a value are so close together
+        # Values whose parts are so close together rarely by chance
         comes_and_goes = order.tails[first + parts_after_last, parts_by_value] <= NOISE_LEVEL
         inner = np.arange(1, parts - 1)[:, None]
         is_around = (first < inner) & (inner < parts - 1 - parts_after_last) & comes_and_goes
         may_end = is_around.sum(axis=1).min() >= MIN_LASTING_VALUES
-    # Rows sorted by the column begin late, too, but end as early
+    # Values of rows sorted by the column begin late, too, but end as early
     if may_end:
         excess = late_begin
     else:
@@ -69,8 +69,8 @@ def count_beginnings(occurs: Flags, *, may_end: bool) -> Values | None:
 class _RandomOrder(NamedTuple):
     """Parts in random order, by the number of parts that have a value.
 
-    tails: the probability that no part before this one has it, shape (parts, number of parts + 1); scores: its negative
-    logarithm. means, variances: of the scores of the part in which a value begins.
+    tails: the probability that no part before this one has the value, shape (parts, number of parts + 1). scores: its negative
+    logarithm. means, variances: the moments of the score of the part in which a value begins.
     """
 
     tails: Values
@@ -81,7 +81,7 @@ class _RandomOrder(NamedTuple):
 
 @lru_cache(MAX_RUNS)
 def _random_order(parts: int) -> _RandomOrder:
-    # The ways to choose a value's parts among those from each one on, of all ways
+    # C(parts - part, number) / C(parts, number): the share of choices without any part before this one
     numbers = range(parts + 1)
     choices = np.array([[math.comb(parts - part, number) for number in numbers] for part in range(parts)], float)
     tails = choices / choices[0]

@@ -1,10 +1,10 @@
 """At which hours of the day times are, compared with a baseline. Pure.
 
 Model: the times of each day fall into its hours with shares that vary from day to day, and from one weekday to another. A
-window may cover some hours more often than others, so it is compared with as many of the baseline's times at each hour as it
-covers: each hour of the week, if the baseline has two weeks.
+window may cover some hours more often than others, so the baseline's times at each hour are weighted by how often the window
+covers it: each hour of the week, if the baseline has two weeks.
 Statistic: the scores of `window_statistics.py`, of the hours. How much they vary is estimated from the baseline's own days.
-Assumptions: a stretch covers all the time from its begin to its end; whoever knows of late times says when a window was.
+Assumptions: a stretch covers all the time from its begin to its end; the caller leaves out times that came late.
 Used by: the facts of times. Source: D4.9.
 """
 
@@ -35,13 +35,15 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 from spark_model_monitor.value_class import value_class
 
 HOURS_OF_WEEK = 7 * HOURS_OF_DAY
-MAX_BLOCKS = 32  # of a baseline's days
-MIN_COVERED = 0.5  # of an hour, by which it is known
+MAX_BLOCKS = 32  # most blocks of a baseline's days
+MIN_COVERED = 0.5  # smallest part of an hour that the baseline has to cover, so that the hour is compared
 
 
 @value_class
 class Stretch:
-    """Times between two seconds since the year 1. starts, width: of bins, in hours. counts: the times of each."""
+    """Times between two seconds since the year 1. starts, width: the starts and the width of bins, in hours. counts: the number
+    of times in each bin.
+    """
 
     starts: Integers
     counts: Integers
@@ -51,7 +53,7 @@ class Stretch:
 
 
 def find_largest_stretch(times: TimeCounts, longest_gap: float) -> Stretch:
-    """The times without those that are further from them than the longest gap, in hours."""
+    """The largest group of times without a gap longer than the longest gap, in hours."""
     # Bins without a gap between them
     gaps = np.diff(times.starts) - times.width
     stretch_of_bin = np.append(0, np.cumsum(gaps > longest_gap))
@@ -65,7 +67,7 @@ def find_largest_stretch(times: TimeCounts, longest_gap: float) -> Stretch:
 
 
 def count_far(times: TimeCounts, longest_gap: float, seconds: float) -> int:
-    """How many times are apart from the others, so that together they are over a longer time than so many seconds."""
+    """The number of times outside of the largest stretch that, together with it, span more than so many seconds."""
     largest = find_largest_stretch(times, longest_gap)
     # Each bin's first and last second
     begins = times.starts * SECONDS_OF_HOUR
@@ -77,13 +79,15 @@ def count_far(times: TimeCounts, longest_gap: float, seconds: float) -> int:
 
 @value_class
 class HourCounts:
-    """The times at each hour of the day or the week, and how often it is covered; shape (hours,), or (blocks, hours)."""
+    """The number of times at each hour of the day or the week, and how often the hour is covered. Shape (hours,), or (blocks,
+    hours).
+    """
 
     counts: Values
     covered: Values
 
     def merge_weekdays(self) -> HourCounts:
-        """The same at each hour of the day. Of all blocks together."""
+        """The same at each hour of the day, for all blocks together."""
         return HourCounts(_merge_weekdays(self.counts), _merge_weekdays(self.covered))
 
 
@@ -101,7 +105,7 @@ def choose_period(stretch: Stretch) -> int:
 
 
 def count_hours(stretch: Stretch, period: int) -> tuple[HourCounts, HourCounts]:
-    """The times at each hour of a period: of all, and by blocks of whole days. stretch: of bins of an hour."""
+    """The number of times at each hour of a period: in total, and by blocks of whole days. stretch: with bins of an hour."""
     # Every hour from the first to the last one, with how much of it is covered
     first = int(stretch.begin // SECONDS_OF_HOUR)
     last = math.ceil(stretch.end / SECONDS_OF_HOUR) - 1
@@ -125,15 +129,17 @@ def count_hours(stretch: Stretch, period: int) -> tuple[HourCounts, HourCounts]:
 
 
 def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
-    """By hour of the day: of the baseline's times as many as the window covers their hours; and the window's that both cover."""
-    # Of the hours that both sides cover, the one that the window covers most has all of the baseline's times
+    """The baseline's times by hour of the day, weighted by how often the window covers the hour; and the window's times at hours
+    that both sides cover.
+    """
+    # The hour that the window covers most, relative to the baseline, keeps all of the baseline's times
     is_known = (before.covered >= MIN_COVERED) & (now.covered > 0)
     ratios = now.covered / np.maximum(before.covered, MIN_COVERED)
     weights = np.where(is_known, ratios, 0.0)
     largest = float(weights.max(initial=0.0))
     if not largest:
-        nothing = np.zeros(HOURS_OF_DAY)
-        return nothing, nothing
+        no_times = np.zeros(HOURS_OF_DAY)
+        return no_times, no_times
     as_covered = np.rint(before.counts * weights / largest)
     counts_now = np.where(is_known, now.counts, 0.0)
     return _merge_weekdays(as_covered), _merge_weekdays(counts_now)
@@ -158,7 +164,7 @@ def score_days(before: HourCounts, blocks: HourCounts) -> WindowStatistics:
         other_blocks = HourCounts(before.counts - counts, before.covered - covered)
         changes = compare_hours(other_blocks, block)
         if changes:
-            # Both sides have so many times at the hours that both cover
+            # The numbers of times at hours that both sides cover
             n, m = (float(hours.sum()) for hours in align(other_blocks, block))
             scores = {change.field: change.score for change in changes}
             rows.append({"rows": m, "effective": n * m / (n + m)} | scores)
@@ -166,7 +172,7 @@ def score_days(before: HourCounts, blocks: HourCounts) -> WindowStatistics:
 
 
 def judge_hours(changes: list[StatisticChange], past: WindowStatistics, now: HourCounts) -> list[Component]:
-    """The test of each change, given how the baseline's blocks vary; none if there is one block. now: of the window."""
+    """The test of each change, given how the baseline's blocks vary; empty with fewer than two. now: the window's hours."""
     blocks = len(past["rows"])
     if blocks < 2:
         return []
@@ -176,20 +182,20 @@ def judge_hours(changes: list[StatisticChange], past: WindowStatistics, now: Hou
         rows_of_day = WindowSize(float(now.counts.sum()) / days)
         windows = PastWindows(past)
         return [judge_change(change, _find_variance(windows, change.field, rows_of_day)) for change in changes]
-    # Of a few blocks only the mean variance of all scores is known
+    # With few blocks, only the mean variance of all scores can be estimated
     scores = np.array([past[name] for name in LEVELS])
     factor = max(1.0, float(np.nanmean(scores**2)))
     return [judge_change(change, ScoreVariance(factor, blocks - 1.0)) for change in changes]
 
 
 def _find_variance(past: PastWindows, field: str, size: WindowSize) -> ScoreVariance:
-    """That of a score, or the mean one of all if it is larger."""
+    """The variance of a score, or the mean variance of all scores if it is larger."""
     return max(past.variance(field, size), past.variance("", size), key=lambda variance: variance.factor)
 
 
 def find_turned_hours(before: Values, now: Values) -> int:
-    """By how many hours all of the window's times are later, or earlier if less than 0; 0 if they differ otherwise."""
-    # The turn after which both are nearest, from half a day earlier to half a day later
+    """By how many hours all of the window's times are later (earlier if negative); 0 if they differ in another way."""
+    # The circular shift that brings both sides nearest, from half a day earlier to half a day later
     shares = before / before.sum()
     shares_now = now / now.sum()
     half = len(shares) // 2
@@ -201,7 +207,7 @@ def find_turned_hours(before: Values, now: Values) -> int:
 
 
 def find_changed_hours(before: Values, now: Values) -> tuple[int, int]:
-    """The neighbouring hours, from the first to before the last, whose share changed most."""
+    """The neighbouring hours whose common share changed most: the first hour, and the hour after the last."""
     shares = before / before.sum()
     shares_now = now / now.sum()
     differences = np.append(0.0, np.cumsum(shares_now - shares))

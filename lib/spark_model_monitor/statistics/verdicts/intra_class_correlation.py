@@ -4,9 +4,9 @@ Model: rows of one group are alike, with an intra-class correlation r, and group
 variance of a mean is then the design effect, about 1 + (m - 1) r for groups of m rows, times that of independent rows
 (Kish 1965, "Survey Sampling"). It is estimated by the squared sums of the groups over what independent rows would have.
 
-Statistic: the squared sums of groups, relative to those of independent rows; for names, how many of the baseline's a
-window lacks. A column that many rows share, such as a country, explains much of other columns too, and names no groups:
-its values come as often in a window as in independent rows. Names of groups don't: most are missing from a window, and
+Statistic: the squared sums of groups, relative to those of independent rows; for names, how many of the baseline's names a
+window lacks. A column whose values many rows share, such as a country, explains much of other columns, too, but names no
+groups: a window has as many of its values as independent rows would. Of names of groups, most are missing from a window, and
 the others have more rows (`NameShares`).
 
 Assumptions: names are the same in baseline and window, or new. Not for groups of neighbours: `design_effect.py` has these.
@@ -39,10 +39,10 @@ from spark_model_monitor.value_class import value_class
 MAX_ROWS_PER_NAME = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows
 MIN_LOG_LIKELIHOOD_RATIO = 1.0  # the least log-likelihood ratio of other names to the same names
 
-MIN_NAMES = 32  # values of equal frequency that are as diverse; a column with fewer names no groups
-MIN_ROWS_PER_NAME = 2  # in the baseline: keys of rows have one
-MIN_EXPECTED = 8  # names of the baseline in a window, to say that many are missing
-MAX_SHARED_NAMES = 0.5  # of the names that independent rows would share with the baseline
+MIN_NAMES = 32  # least diversity (Hill number) of a column that names groups
+MIN_ROWS_PER_NAME = 2  # least rows per name in the baseline: keys have one row each
+MIN_EXPECTED = 8  # least expected number of the baseline's names in a window, to say that many are missing
+MAX_SHARED_NAMES = 0.5  # largest share of the names that independent rows would have in common with the baseline
 
 
 def estimate_block_design_effects(
@@ -76,11 +76,11 @@ def estimate_group_design_effect(values: NDArray[Any], sizes: NDArray[np.int64],
         return max(1.0, len(values) / max(len(sizes), 1))
     # Partitions come in any order; sums of floating-point numbers have to be the same
     groups = np.repeat(np.arange(len(sizes)), sizes)
-    in_order = values[np.lexsort((values, groups))]
+    values_in_order = values[np.lexsort((values, groups))]
     if are_numbers:
-        column = ScoredColumn.from_numbers(in_order)
+        column = ScoredColumn.from_numbers(values_in_order)
     else:
-        column = ScoredColumn.from_texts(in_order)
+        column = ScoredColumn.from_texts(values_in_order)
     effect = group_design_effect(column, sizes).rows
     if effect > MAX_DISPERSED:
         return effect
@@ -88,7 +88,7 @@ def estimate_group_design_effect(values: NDArray[Any], sizes: NDArray[np.int64],
 
 
 def group_design_effect(column: ScoredColumn, sizes: NDArray[np.int64]) -> DesignEffect:
-    """The largest design effect of a column's answers. column: group after group. sizes: of the groups, none empty."""
+    """The largest design effect of a column's answers. column: group after group. sizes: the sizes of the groups, none empty."""
     rows = int(sizes.sum())
     if rows < 2:
         return INDEPENDENT
@@ -124,8 +124,8 @@ class NameShares:
 
     @property
     def diversity(self) -> float:
-        """The number of values of equal frequency that two random rows would agree in as seldom. Source: Hill 1973,
-        "Diversity and evenness", order 2, the inverse of Simpson's index.
+        """The effective number of values, 1 / sum of squared shares: with so many equally frequent values, two random rows would
+        agree as often. Source: Hill 1973, "Diversity and evenness", order 2, the inverse of Simpson's index.
         """
         squares = float((self.counted**2).sum()) + self.uncounted_names * self.share_of_uncounted**2
         return 1 / squares if squares else 0.0
@@ -136,13 +136,13 @@ class NameShares:
         return counted_names + self.uncounted_names * (1 - math.exp(-rows * self.share_of_uncounted))
 
     def has_too_few(self, shared_names: float, rows: int) -> bool:
-        """Whether so many rows, if independent, would share far more of the values. shared_names: those they share."""
+        """Whether so many independent rows would have far more of the values. shared_names: the number of values they have."""
         expected = self.expected_names(rows)
         return expected >= MIN_EXPECTED and shared_names <= MAX_SHARED_NAMES * expected
 
 
 def estimate_rows_per_name(rows_by_block: Values) -> float:
-    """The number of rows per name, averaged over rows, estimated from uneven blocks; about 1 for independent rows."""
+    """The number of rows per name, averaged over rows: the variance of the blocks' rows over their mean; 1 if independent."""
     mean = max(rows_by_block.mean(), 1e-9)
     return float(((rows_by_block - mean) ** 2).sum() / mean / (len(rows_by_block) - 1))
 
@@ -154,7 +154,7 @@ def has_one_row_per_name(rows_by_block: Values, baseline_rows_by_block: Values) 
     baseline_rows_per_name = estimate_rows_per_name(baseline_rows_by_block)
     if estimate_rows_per_name(rows_by_block) > min(MAX_ROWS_PER_NAME, baseline_rows_per_name / 2):
         return False
-    # the counts that recurring names would have, relative to equal blocks
+    # The rows of each block if names recurred, relative to equal blocks
     baseline_shares = baseline_rows_by_block / baseline_rows_by_block.mean()
     expected = 1 + (1 - 1 / baseline_rows_per_name) * (baseline_shares - 1)
     return float(rows_by_block @ np.log(expected)) < -MIN_LOG_LIKELIHOOD_RATIO

@@ -26,19 +26,19 @@ from spark_model_monitor.statistics.verdicts.components import (
 
 BUDGET = 1 / 720  # share of healthy runs that may have any violation: one in a month of hourly runs. Source: D4.
 
-# p-values are clipped to these: a p-value of 1 would outweigh all others. Source: D4.1.
+# p-values are clipped to these limits: a p-value of 1 would outweigh all others. Source: D4.1.
 _LEAST = 1e-300
 _MOST = 0.75
 
 
-PARTS = {"drift": 4.0, "prediction drift": 2.0}  # parts of the budget; every other family has one
+PARTS = {"drift": 4.0, "prediction drift": 2.0}  # parts of the budget; every other family has one part
 SHARE_ONE_PART = frozenset({"contents", "new kinds"})  # families that have half a part each if both run
 
 
 def combine_p_values(components: Iterable[Component]) -> float:
     """The p-value of a column, combined from its components, which may be dependent; 1 without any.
 
-    Each p-value becomes a quantile of Cauchy's distribution, tan((1/2 - p) π); their weighted mean is one, too.
+    Each p-value becomes a quantile of Cauchy's distribution, tan((1/2 - p) π); their weighted mean is such a quantile, too.
 
     Source: D4.1; Liu and Xie 2020, "Cauchy combination test", with weights.
 
@@ -86,7 +86,7 @@ def adjust_p_values(p_values: Sequence[float]) -> list[float]:
     adjusted_p_values = [1.0] * tests
     ascending = sorted(range(tests), key=p_values.__getitem__)
     smallest = 1.0
-    for rank in range(tests, 0, -1):  # from the largest down, so that they are monotone
+    for rank in range(tests, 0, -1):  # from the largest p-value down, so that adjusted p-values are monotone
         index = ascending[rank - 1]
         smallest = min(smallest, p_values[index] * tests / rank)
         adjusted_p_values[index] = smallest
@@ -113,11 +113,11 @@ POWER = 1.2816  # normal quantile of 90 %: the power for the smallest change
 COMPONENTS = (
     sum(test.weight * test.times_per_number for test in COLUMN_TESTS.values()) / COLUMN_TESTS["location"].weight
 )
-"""As many tests as location share a column's level: it has three of twelve parts."""
+"""A column's level is as if it were shared by so many tests of location, which has three of twelve parts."""
 
 
 def distance_interval(distance: float, samples: Samples, *, phi: float = 1.0) -> tuple[float, float]:
-    """A confidence interval, 95 % or more, for the true largest gap between two distributions."""
+    """A confidence interval, 95 % or more, for the true largest gap between two distributions (Kolmogorov-Smirnov)."""
     reach = KOLMOGOROV * math.sqrt(phi / samples.effective) + samples.error
     return max(0.0, distance - reach), min(1.0, distance + reach)
 
@@ -127,8 +127,8 @@ def smallest_shift(
 ) -> float:
     """The smallest detectable shift of numbers, in standard deviations; infinite if none is.
 
-    level: for all columns together. phi, freedom: how much windows vary, relative to independent rows, and the degrees of
-    freedom of that.
+    level: the level of all columns together. phi, freedom: how much windows vary, relative to independent rows, and the degrees
+    of freedom of this estimate.
     """
     error = math.sqrt(phi / 12 / samples.effective + (samples.error / 4) ** 2)  # a uniform rank's variance is 1 / 12
     least_effect = MIN_EFFECT / math.sqrt(2)  # the shift of the mean rank if normal values have the largest gap d
@@ -150,7 +150,7 @@ def smallest_share(
 
 
 def _find_detectable_share(critical_share: float, rows: int, phi: float, variance: float = 0.0) -> float:
-    """The share of which nine in ten windows of so many rows have at least the critical one. variance: of the critical one.
+    """The share with which nine in ten windows of so many rows show at least the critical share. variance: its variance.
 
     Source: Wilson 1927, "Probable inference".
     """
@@ -160,13 +160,13 @@ def _find_detectable_share(critical_share: float, rows: int, phi: float, varianc
     return (middle + math.sqrt(weight * square)) / (1 + weight)
 
 
-FEW_MISSING = 10  # below this many missing values of a baseline, their number is not normal
+FEW_MISSING = 10  # if a baseline has fewer missing values, their number is not normal
 
 
 def smallest_missing(lacking: int, rows: int, current_rows: int, level: float, *, phi: float = 1.0) -> float:
     """The smallest detectable rise of the share of missing values, by Fisher's exact test; infinite if none is.
 
-    lacking, rows: of the baseline. level: of the test. phi: the overdispersion factor.
+    lacking, rows: the baseline's missing values and rows. level: the level of the test. phi: the overdispersion factor.
     """
     share = lacking / rows
     if lacking < FEW_MISSING:
@@ -177,7 +177,7 @@ def smallest_missing(lacking: int, rows: int, current_rows: int, level: float, *
     else:
         critical_share = share
         critical_score = -normal_quantile(level)
-        for _ in range(4):  # the pooled share depends on the critical one
+        for _ in range(4):  # the pooled share depends on the critical share
             pooled = min((lacking + critical_share * current_rows) / (rows + current_rows), 1.0)
             variance = pooled * (1 - pooled) * (1 / rows + 1 / current_rows)
             critical_share = share + critical_score * math.sqrt(variance)

@@ -28,28 +28,28 @@ from spark_model_monitor.value_class import value_class
 Scores: TypeAlias = Values  # shape (windows, scores)
 
 SCORES = ("location", "spread", "missing")  # the raw statistics of a window that show the direction of a change
-# minutes, days
+# a day in minutes, a week in days
 DAY = 1440
 WEEK = 7
-NEIGHBOURS = 60  # minutes between hours that are alike
-DAYS_BACK = 14  # days
-# days with an alarm, and their share of days since the first one
+NEIGHBOURS = 60  # minutes; windows that are so near in time of day count as the same hour
+DAYS_BACK = 14  # days with windows to compare with
+# the fewest days with an alarm, and their smallest share of the days since the first alarm
 MIN_ALARMED_DAYS = 5
 MIN_ALARMED_SHARE = 0.7
 HOURS_DIFFER = 5.0
 WEEKDAYS_DIFFER = 25.0
 """Limits for the variance between hours, or weekdays, relative to that within them and of rows: beyond noise."""
-STANDS_OUT = 3.0  # normal scores from the level
-MEDIAN_OF_NORMAL = 0.6745  # of a normal variable's absolute value
-# sums of squared scores by which windows are closer to one hour than to another
+STANDS_OUT = 3.0  # distance from the level, in standard deviations
+MEDIAN_OF_NORMAL = 0.6745  # the median of a standard normal variable's absolute value
+# sums of squared scores by which windows are closer to one hour than to another: probably, and certainly
 MIN_CLOSER = 9.0
 MIN_CERTAIN = 18.0
 WINSORIZED_QUANTILES = (0.05, 0.95)
-# the fewest groups with several units for leaving out ODD_GROUPS of them
+# with at least so many groups of several units, the ODD_GROUPS most variable groups may be left out
 MIN_GROUPS = 6
 ODD_GROUPS = 2
 MAX_WEEKS = 3  # weeks of daily windows that show a weekday
-CALM_GROUPS_RATIO = 5.0  # the factor by which the others then have to differ more, because they are the least variable
+CALM_GROUPS_RATIO = 5.0  # the remaining groups, which are the least variable, then have to differ by this factor more
 
 CLOCK_DAY = "clock:day"
 CLOCK_WEEK = "clock:week"
@@ -77,7 +77,7 @@ class Season:
     stands_out
         Whether this hour, or weekday, differs from the others.
     weekly
-        Whether the window a week ago was an alarm, which stood out.
+        Whether the window a week ago was an alarm that stood out.
     is_new
         Whether too few days are known to tell an hour from a change.
     since
@@ -85,9 +85,9 @@ class Season:
     like
         The closest reference of an hour, another one after a clock change.
     unlike
-        The references that are certainly further away since then.
+        The references that are certainly further away since the clock change.
     lasting_values
-        Of values that the baseline lacks, in each window of a week: since when, in how many rows, of how many.
+        Values that the baseline lacks and each window of a week has: since when, in how many rows, and of how many rows.
     """
 
     days: int = 0
@@ -104,8 +104,8 @@ class Season:
 
 @value_class(slots=False, eq=False)
 class PastHours:
-    """Earlier windows of one column, compared with one reference. back: minutes before this window. alarmed: which were
-    alarms. scores: their signed scores, shape (windows, scores).
+    """Earlier windows of one column, compared with one reference. back: how many minutes before this window each one ended.
+    alarmed: whether each was an alarm. scores: their signed scores, shape (windows, scores).
     """
 
     back: NDArray[np.int64]
@@ -131,17 +131,18 @@ class PastHours:
 
     @property
     def is_new(self) -> bool:
-        """Whether too few days are known to tell an hour from a change: less than one, or less than a week, and there were
-        alarms, and the last day stood out about this hour.
+        """Whether too few days are known to tell a pattern of the hour from a change: less than one day; or less than a week
+        with alarms, in which yesterday's windows about this hour stood out.
         """
         oldest = self.back.max()
         return bool(oldest < DAY or (oldest < WEEK * DAY and self._has_distinct_day(1)))
 
     @property
     def is_new_weekday(self) -> bool:
-        """Whether too few days are known to tell a weekday from a change: most days of less than a week were unlike the baseline,
-        as weekdays are that differ from the whole week; or there were alarms in less than two weeks, and this weekday stood
-        out a week ago. Of windows that all end at one hour.
+        """Whether too few days are known to tell a pattern of the weekday from a change: less than a week with alarms, of which
+        most days were unlike the baseline; or less than two weeks with alarms, in which this weekday stood out a week ago.
+
+        All windows have to end at one hour.
         """
         oldest = self.back.max()
         if oldest < WEEK * DAY:
@@ -149,7 +150,7 @@ class PastHours:
         return bool(oldest < DAYS_BACK * DAY and self._has_distinct_day(WEEK))
 
     def _has_distinct_day(self, days: int) -> bool:
-        """Whether there were alarms, and windows that many days ago, about this hour, were unlike the days since."""
+        """Whether there were alarms, and the windows of that many days ago, about this hour, were unlike the days since."""
         windows = self._is_far & (np.abs(self.back - days * DAY) <= NEIGHBOURS)
         return bool(self.alarmed.any() and windows.any()) and self._has_distinct_median(windows, days)
 
@@ -163,13 +164,15 @@ class PastHours:
 
     @cached_property
     def _hours_differ(self) -> bool:
-        """Whether a score varies more between hours than between days at one hour."""
+        """Whether a score varies more between hours than between days at one hour (an F statistic)."""
         _, hours = np.unique(self.back % DAY, return_inverse=True)
         return bool(np.any(_compute_variance_ratios(self.scores, hours, np.arange(len(hours))) > HOURS_DIFFER))
 
     @cached_property
     def weekdays_differ(self) -> bool:
-        """Whether days (24 hours up to now, mostly complete) resemble those a week before but not each other."""
+        """Whether days resemble the same weekday of the week before, but not each other. A day is 24 hours up to now, and has
+        most of its windows.
+        """
         windows = np.bincount(self._days)[self._days]
         is_complete = (self._days <= self.back.max() // DAY) & (windows >= MIN_ALARMED_SHARE * windows.max())
         days = self._days[is_complete]
@@ -181,7 +184,7 @@ class PastHours:
 
     @cached_property
     def _by_weekday(self) -> Values:
-        """The scores by week and weekday, from one day back on, NaN where missing. Of windows that all end at one hour."""
+        """The scores by week and weekday, from one day back on, NaN where missing. All windows have to end at one hour."""
         by_day = np.full((MAX_WEEKS * WEEK, len(SCORES)), np.nan)
         is_recent = self._days <= len(by_day)
         by_day[self._days[is_recent] - 1] = self.scores[is_recent]
@@ -189,22 +192,22 @@ class PastHours:
 
     @cached_property
     def _days_that_stand_out(self) -> tuple[Values, Values]:
-        """For each weekday, the scores of that of the last two weeks that is closer to the median of all days, as
-        differences from it; and how far they are.
+        """For each weekday, the differences of its scores from the median of all days, in that of the last two weeks in which
+        they are smaller; and the largest absolute difference.
         """
         by_weekday = self._by_weekday
         median = np.nanmedian(by_weekday.reshape(-1, len(SCORES)), axis=0)
         differences = np.nan_to_num(by_weekday[:2] - median)
         distances = np.abs(differences).max(axis=2)
-        # A missing day says nothing
+        # A missing day is never the closer one
         is_missing = np.isnan(by_weekday[:2]).any(axis=2)
         closer_week = np.where(is_missing, np.inf, distances).argmin(axis=0)
         weekdays = np.arange(WEEK)
         return differences[closer_week, weekdays], distances[closer_week, weekdays]
 
     def find_free_days(self) -> tuple[int, ...]:
-        """The windows, in both of the last two weeks, of the weekday that differs most from the others, and of those that
-        are closer to it than to the others: what a holiday may be like. Of windows that all end at one hour.
+        """The windows that a holiday may be like, in minutes back: in both of the last two weeks, the weekday that differs most
+        from the others, and weekdays that are closer to it than to the others. All windows have to end at one hour.
         """
         differences, distances = self._days_that_stand_out
         farthest = differences[distances.argmax()]
@@ -213,8 +216,8 @@ class PastHours:
         return (*last_week.tolist(), *(last_week + WEEK * DAY).tolist())
 
     def find_similar_weeks(self) -> tuple[int, ...]:
-        """Those of the last three weeks whose windows of this weekday are alike, if they show what it is like: at least two, or
-        all three if no other weekday stands out; else none. Of windows that all end at one hour.
+        """The weeks, of the last three, in which the windows of this weekday are alike: at least two weeks, or all three if this
+        weekday alone stands out; otherwise none. All windows have to end at one hour.
         """
         by_weekday = self._by_weekday
         # The expected difference between a weekday's windows of two weeks: a robust standard deviation
@@ -231,7 +234,7 @@ class PastHours:
             is_alike = (np.abs(of_this_weekday - scores) <= maximum).all(axis=1)
             groups.append(tuple(1 + int(week) for week in np.flatnonzero(is_alike)))
         weeks = max(groups, key=len)
-        # A day may be odd in two weeks by chance
+        # A weekday that stands out alone may be odd in two weeks by chance
         needed = 2
         if self.find_free_days() == (WEEK * DAY, DAYS_BACK * DAY):
             needed = MAX_WEEKS
@@ -276,8 +279,10 @@ class PastHours:
 def compare_with_hour(
     past_by_reference: Mapping[str, PastHours], ended: datetime
 ) -> tuple[str, frozenset[str], PastHours | None]:
-    """The hour's reference closest to a column's windows since a possible clock change; the references that no longer
-    apply; and its windows compared with its hour, without alarms where another hour's reference fits.
+    """The hour that a column follows, since clocks may have changed.
+
+    Returns the closest reference; the references that no longer apply; and the windows compared with the same hour, without
+    alarms where the shifted hour fits.
 
     past_by_reference: windows of the last two weeks. ended: when this window ended.
     """
@@ -301,7 +306,7 @@ def compare_with_hour(
             - _compute_squares(past_by_reference, suffix)[shifted_index]
         )
         since_change = float(closer.cumsum().max(initial=0.0))  # the most recent windows come first
-        # All windows since the last change, of which none is enough alone
+        # The evidence of all windows since the last change, clipped so that no window is enough alone
         is_after_change = back < last_change_by_suffix.get(suffix, 0)
         certainty = float(closer[is_after_change].clip(-MIN_CLOSER, MIN_CLOSER).sum())
         if since_change > closest:
@@ -347,7 +352,7 @@ def select_hour_windows(
         examples = tuple(DAY * day for day in range(1, WEEK + 1))
     windows_by_reference = {CLOCK_DAY: examples}
     weeks_by_suffix = {"": week}
-    # Likewise for the hours that it may be after a change of clocks
+    # The same for the hours that it may be after a clock change
     for suffix, minutes, first_change, last_change in () if has_moved else _find_clock_changes(ended):
         days = (DAY * day for day in range(1, DAYS_BACK + 1))
         same_hours = _list_windows_at_hour(days, minutes, first_change, last_change)
@@ -362,8 +367,8 @@ def select_hour_windows(
 
 
 def _select_weekday_windows(windows: Collection[int], ended: datetime) -> tuple[int, ...]:
-    """The windows at this hour of the weekday. If that of a week ago is missing, its neighbours; if all of these are,
-    the neighbours two weeks ago; if all are missing, the neighbours on another day.
+    """The windows at this hour of the same weekday. If the window of a week ago is missing, its neighbours replace it; if these
+    are missing, too, the neighbours of two weeks ago. The last resort is a neighbouring hour on another day.
     """
     minute = (60 * ended.hour + ended.minute - 1) % DAY
     if minute < 60:
@@ -420,8 +425,8 @@ def _select_examples(alarmed_backs: Collection[int]) -> Iterator[int]:
 
 
 def _compute_variance_ratios(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]) -> Values:
-    """For each score, the variance between groups of units, relative to that of units within groups and to 1; 0 with
-    too few. An odd day, which may lie in two groups, is tolerated: the two most variable groups may be left out.
+    """The F statistic of each score: the variance between groups of units over that of units within groups, or over 1 if that
+    is smaller; 0 with too few groups. An odd day may lie in two groups, so the two most variable groups may be left out.
     """
     _, units = np.unique(units, return_inverse=True)
     sizes = np.bincount(units).astype(float)

@@ -19,11 +19,11 @@ import math
 from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_quantile
 
 ERROR = 0.05  # probability that the interval misses the truth at any look, half of it on either side
-# which add up to it
+# the parts of this error: of the boundary up to the planned end, and of the boundary without an end
 ERROR_OF_PLAN = 0.04
 ERROR_OF_MIXTURE = 0.01
 PRIOR_ROWS_RATIO = 0.0825
-"""Rows of the mixture's prior relative to those planned; this minimises its boundary at the planned end."""
+"""Rows of the mixture's prior relative to the planned rows; this value minimises its boundary at the planned end."""
 
 # how far ahead, in multiples of the rows so far, and how finely `estimate_rows_to_significance` looks
 MAX_ROWS_RATIO = 1000.0

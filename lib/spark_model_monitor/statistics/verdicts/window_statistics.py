@@ -1,11 +1,10 @@
 """Statistics of windows, each compared with its reference: scores that are standard normal for independent rows. Pure.
 
 Model: a column is a list of means over rows: of missing values, rank, spread, sixteenths of the reference's values and its tails,
-its most frequent values, values that it lacks. A window's rows are a random sample of all rows, those of the window and of its
-reference.
-Statistic: `FIELDS`, a score for each mean, with the number of rows that it rests on. A history keeps them instead of rows.
-Assumptions: none beyond the model; how much the scores of healthy windows vary more than it says is what
-`between_window_variance.py` estimates from them.
+its most frequent values, values that it lacks. A window's rows are a random sample of the rows of the window and its reference.
+Statistic: `FIELDS`, a score for each mean, with the number of rows behind it. A history keeps these statistics, not rows.
+Assumptions: none beyond the model. If the scores of healthy windows vary more than the model says,
+`between_window_variance.py` estimates by how much.
 Used by: the history of windows, the parts of a baseline (`baseline_blocks.py`), and the verdict on a window.
 Source: D4.2.
 """
@@ -24,23 +23,23 @@ from spark_model_monitor.statistics.drift.special_functions import normal_quanti
 from spark_model_monitor.value_class import value_class
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
-WindowStatistics: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
+WindowStatistics: TypeAlias = Mapping[str, Values]  # raw statistics by field, of shape (windows,); NaN if undefined
 
-MAX_FREQUENT = 8  # values of a column whose shares are followed one by one
+MAX_FREQUENT = 8  # most frequent values of a column, each with a score of its share
 VALUES = tuple(f"value{rank}" for rank in range(1, MAX_FREQUENT + 1))
 SIXTEENTHS = tuple(f"sixteenth{number}" for number in range(1, 17))
 TAILS = ("tail1", "tail2")
-TAIL = 1 / 64  # of the reference's values at either end
+TAIL = 1 / 64  # share of the reference's values in each tail
 MEANS = ("location", "spread")
 LEVELS = (*MEANS, *SIXTEENTHS, *TAILS, *VALUES)  # scores that all vary if a column's level does
 DIGITS = ("even", "round")
-FEW_ROWS = 50  # of either side, whose mean scores are not normal
-CLEAR_SCORE = 2.0  # smaller ones need not be exact
+FEW_ROWS = 50  # with so few rows on a side, mean scores are not normal
+CLEAR_SCORE = 2.0  # smaller normal scores need not be exact
 BINS_OF_SCORES = 64
-ERROR_OF_SUMS = 1e-12  # of their probabilities, as doubles have them
+ERROR_OF_SUMS = 1e-12  # rounding error of the probabilities of sums
 SCORES_OF_VALUES = (*LEVELS, *DIGITS)
 
-OF_FACTS = ("reach", "standstill")  # of a baseline's parts alone
+OF_FACTS = ("reach", "standstill")  # fields that only the parts of a baseline have
 FIELDS = ("rows", "effective", "missing", *SCORES_OF_VALUES, "largest", "unseen", "beyond", "far", *OF_FACTS)
 """rows: a window's rows. effective: n m / (n + m). missing, location, spread, …: scores with the sign of the change.
 sixteenth1, …: between the reference's quantiles, of texts in the order of their hashes. tail1, tail2: below and above nearly
@@ -54,9 +53,9 @@ the other half's, in widths of the range; standstill: the rarest stretch of equa
 
 @value_class
 class StatisticChange:
-    """How one mean over rows differs between a window and its reference. field: of `FIELDS`. difference: of the means. error:
-    its standard error. sketch_error: the error of the difference from sketches. counts: of a share, the reference's count and
-    rows and the window's; None for a mean of scores.
+    """How one mean over rows differs between a window and its reference. field: one of `FIELDS`. difference: the difference of
+    the means. error: its standard error. sketch_error: its error from sketches. counts: for a share, the count and the rows of
+    the reference, and of the window; None for a mean of scores.
     """
 
     field: str
@@ -67,10 +66,10 @@ class StatisticChange:
 
     @property
     def score(self) -> float:
-        """About standard normal for independent rows; one row more or less is no large change."""
+        """The difference in standard errors: about standard normal for independent rows. One row makes no large score."""
         error = self.error
         if self.counts is not None:
-            # By how much one row changes the difference, if it is on the other side
+            # How much the difference changes if one row moves to the other side
             _, n, _, m = self.counts
             error = max(error, 1 / n + 1 / m)
         if error:
@@ -95,11 +94,11 @@ def compare_numbers(
     pooled = now.cdf.pool_with(before.cdf)
     counts = np.diff(np.array([pooled.before, pooled.after]), prepend=0).astype(float)
     changes = compare_values(pooled.values, counts, frequent, before.error + now.error)
-    # Digits have no order, so a sketch shows those of as many values as it keeps
+    # Digits have no order, so a sketch counts as a sample of the values that it keeps
     decimals = before.cdf.decimals
     counts_before, n = before.cdf.count_digits(decimals, is_exact=not before.error)
     counts_now, m = now.cdf.count_digits(decimals, is_exact=not now.error)
-    if not m:  # all have more decimals
+    if not m:  # all numbers have more decimals
         return tuple(changes)
     return (*changes, *_compare_shares(DIGITS, np.array([counts_before, counts_now]), (n, m)))
 
@@ -107,11 +106,11 @@ def compare_numbers(
 def compare_values(
     values: NDArray[Any], counts: Counts, frequent: NDArray[Any], sketch_error: float = 0.0
 ) -> list[StatisticChange]:
-    """The changes of a column's values. values: ascending, of both sides: numbers, or hashes of texts. counts: of each value on
-    either side, which has some. frequent: the reference's most frequent values.
+    """The changes of a column's values. values: those of both sides, ascending: numbers, or hashes of texts. counts: how often
+    each side has each value; neither side is empty. frequent: the reference's most frequent values.
 
-    A sketch's rank errors have either sign along the values: the standard deviation of the error of a mean is a quarter of
-    the scores' range times the bound.
+    A sketch's rank errors change their sign along the values: the standard deviation of a mean's error is a quarter of the
+    scores' range times the error bound.
     """
     totals = counts[0] + counts[1]
     changes = []
@@ -133,16 +132,17 @@ def compare_missing_values(before: tuple[int, int], now: tuple[int, int]) -> Sta
 def count_cells(
     counts: Windows, ranks: Values, values: NDArray[Any], frequent: NDArray[Any]
 ) -> tuple[list[str], Windows]:
-    """The sixteenths of a column, its tails and its frequent values: their fields, and the rows of each window in them. counts:
-    shape (windows, values). ranks: the reference's number of values at or below each of `values`. A frequent value has a
-    sixteenth alone, or several.
+    """The fields of a column's sixteenths, tails and frequent values, and the number of each window's rows in them.
+
+    counts: shape (windows, values). ranks: the reference's number of values at or below each of `values`. A very frequent value
+    fills one sixteenth, or several that are then one.
     """
     quantiles = ranks.searchsorted(np.ceil(np.arange(1, 16) / 16 * ranks[-1])) + 1
     # Equal quantiles are one edge
     edges = [*dict.fromkeys([0, *quantiles.tolist(), len(values)])]
     names = [*SIXTEENTHS[: len(edges) - 1], *TAILS, *VALUES[: len(frequent)]]
     low, high = ranks.searchsorted(np.array([TAIL, 1 - TAIL]) * ranks[-1]).tolist()
-    # A value that is not there ends where it starts
+    # A frequent value that doesn't occur ends where it starts
     starts = [*edges[:-1], 0, high + 1, *values.searchsorted(frequent, "left")]
     ends = [*edges[1:], low, len(values), *values.searchsorted(frequent, "right")]
     # The rows before each value, and before the end
@@ -153,7 +153,7 @@ def count_cells(
 
 def _compare_means(name: str, scores: Values, counts: Counts, sketch_error: float) -> StatisticChange:
     [difference], [error] = compare_mean_scores(scores, counts[0] + counts[1], counts[1:])
-    # The sum of few rows is not normal: the error of a normal one with its tail
+    # The sum of few rows is not normal: take the error with which a normal score has the exact tail
     smaller_side = counts[counts.sum(axis=1).argmin()]
     if abs(difference) > CLEAR_SCORE * error and smaller_side.sum() <= FEW_ROWS:
         error = abs(difference) / _score_few_rows(scores, counts.sum(axis=0), smaller_side)
@@ -161,13 +161,13 @@ def _compare_means(name: str, scores: Values, counts: Counts, sketch_error: floa
 
 
 def _score_few_rows(scores: Values, totals: Counts, counts: Counts) -> float:
-    """The size of the normal score whose tail is the exact one of a sum of scores: those of few rows are not normal.
+    """The absolute normal score with the exact tail of a sum of few scores, which is not normal itself.
 
-    Model: the rows are drawn from those of both sides with replacement, and vary less without. totals, counts: of each value, on
-    both sides and among these rows.
+    Model: the rows are drawn from those of both sides with replacement; a correction makes them vary less, as without it.
+    totals, counts: how often each value occurs on both sides together, and among these rows.
     """
     bins = np.rint(BINS_OF_SCORES / np.ptp(scores) * (scores - scores.min())).astype(int)
-    # The distribution of the sum is that of one score, convolved with itself
+    # The distribution of the sum is that of one score, convolved with itself for each row
     rows = int(counts.sum())
     length = rows * BINS_OF_SCORES + 1
     shares = np.bincount(bins, totals) / totals.sum()
@@ -178,8 +178,9 @@ def _score_few_rows(scores: Values, totals: Counts, counts: Counts) -> float:
 
 
 def compare_mean_scores(scores: Values, totals: Counts, windows: Windows) -> tuple[Values, Values]:
-    """The difference of each window's mean score from that of all other rows, and its standard error. scores, totals: of each
-    value. windows: shape (windows, values).
+    """The difference of each window's mean score from the mean score of all other rows, and its standard error.
+
+    scores, totals: the score of each value, and how often it occurs. windows: shape (windows, values).
     """
     sizes = windows.sum(axis=1)
     other_rows = totals.sum() - sizes
@@ -196,7 +197,7 @@ def _compare_shares(
     """The changes of shares of rows. counts: shape (2 sides, shares)."""
     n, m = map(int, rows)
     totals = counts[0] + counts[1]
-    # Of all shares at once
+    # All shares at once
     differences = counts[1] / m - counts[0] / n
     errors = np.sqrt(totals * (n + m - totals) / n / m / (n + m))
     members = zip(names, differences.tolist(), errors.tolist(), *counts.astype(int).tolist(), strict=True)
@@ -207,7 +208,7 @@ def _compare_shares(
 
 
 def score_counts(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Windows:
-    """The score of each count, as of `StatisticChange`: of variance 1 for independent rows, and as much as rows of a group for
+    """The score of each count, as in `StatisticChange`: its variance is 1 for independent rows, and the rows of a group for
     groups; 0 for the only category, which can't change. sizes: rows of each window. rows: rows in total.
 
     Source: Pearson 1900.

@@ -1,8 +1,8 @@
-"""One feature of a baseline, what its documents and earlier windows say of how it is compared, and which of its limits the
-baseline suggested. Pure.
+"""One feature of a baseline: how its documents and earlier windows say it is compared, and which of its limits the baseline
+suggested. Pure.
 
-A limit that equals what the baseline's statistics suggest allows for noise; any other one decides alone
-(`documents.document.is_suggested`). Both documents say so, wherever they lie.
+A limit that equals what the baseline's statistics suggest allows for noise; any other limit decides alone
+(`documents.document.is_suggested`). The two documents show this themselves, in whatever folder they are.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ NOT_IN_BASELINE = "it has no feature of this name; is it that of these constrain
 class BaselineFeature:
     """One feature of a baseline: all that is the same for every window.
 
-    constraints: of constraints.json. settings: those in force for it. states: None if unavailable. is_matched: whether windows
-    have it.
+    constraints: the feature's entry in constraints.json. settings: the settings in force for it. states: None if unavailable.
+    is_matched: whether the window has the feature.
     """
 
     baseline: QualityBaseline
@@ -65,7 +65,7 @@ class BaselineFeature:
 
     @cached_property
     def distribution(self) -> FeatureDistribution:
-        """The values from which drift is measured; without any, if unknown, and then with the reason."""
+        """The distribution from which drift is measured; if it is unknown, an empty distribution with the reason."""
         distributions = self.baseline.distributions
         if self.name in distributions:
             return distributions[self.name]
@@ -87,8 +87,8 @@ class BaselineFeature:
 
     @cached_property
     def judged_references(self) -> tuple[str, ...]:
-        """The references for drift that allows for noise: the baseline; the same hour for a column that follows the
-        clock; the windows before for a catalogue that grows, once their past is known.
+        """The references for drift that allows for noise: the baseline; the same hour, for a column that follows the clock; the
+        previous windows, for a text that gets new values, once enough of them are known.
         """
         if not self.is_drift_calibrated:
             return ()
@@ -101,19 +101,19 @@ class BaselineFeature:
 
     @cached_property
     def season(self) -> Season | None:
-        """What is known of the feature at this hour; None if it doesn't seem to follow the clock, or drift has its own limit."""
+        """The feature's pattern at this hour; None if it doesn't seem to follow the clock, or if drift has its own limit."""
         if self.growth or not self.is_drift_calibrated:
             return None
         return self.baseline.seasons.get(self.name)
 
     @cached_property
     def growth(self) -> tuple[Values, Values] | None:
-        """The number of new values in parts of the baseline, if it grew along the baseline's rows."""
+        """The numbers of new values in parts of the baseline, if values grew in number along its rows; else None."""
         return self.baseline.get_variation().count_new_values(self.name)
 
     def past(self, reference: str = BASELINE) -> PastWindows | None:
-        """The raw statistics of enough earlier windows for a reference; None if there are fewer. The windows of one
-        hour stand for all hours.
+        """The raw statistics of earlier windows for a reference; None if there are too few windows. All references of an hour
+        share the windows of `clock:day`.
         """
         past = self.baseline.get_variation(CLOCK_DAY if reference in CLOCK else reference).past.get(self.name)
         if past is not None and len(past["rows"]) >= MIN_WINDOWS:
@@ -121,18 +121,18 @@ class BaselineFeature:
         return None
 
     def past_in(self, label: str) -> PastWindows | None:
-        """The raw statistics of the baseline's parts in a segment, completed from the whole; None if too few."""
+        """The raw statistics of the baseline's parts in a segment, and of its parts in all rows; None if there are too few."""
         baseline_history = self.past()
         name = f"{self.name} in {label}"
         past_of_segment = self.baseline.get_variation().past.get(name)
         if past_of_segment is None or baseline_history is None:
             return baseline_history
-        # Parts of a segment are few, so those of all rows count beside them
+        # Parts of a segment are few, so the parts of all rows are added
         return merge_histories({name: past_of_segment}, {name: baseline_history})[name]
 
     @cached_property
     def past_design_effect(self) -> float:
-        """How many rows count as one, by the baseline's parts and earlier windows; NaN if these don't show it."""
+        """How many rows count as one, estimated from the baseline's parts and earlier windows; NaN if these don't show it."""
         past = self.past()
         if past is not None:
             return past.rows_of_group
@@ -141,7 +141,7 @@ class BaselineFeature:
     @cached_property
     def largest_in_parts(self) -> Mapping[str, float]:
         """The largest share of unseen values, and of each fact, among the baseline's parts; 0 if these don't show it."""
-        # Windows leave no facts, and neither do parts of a sorted column
+        # Windows, and parts of a sorted column, have no statistics for facts
         past = self.past() or NO_PAST
         return {name: float(np.nanmax(past[name], initial=0.0)) for name in ("unseen", *OF_FACTS)}
 
@@ -149,7 +149,7 @@ class BaselineFeature:
     def largest_repeat(self) -> float:
         """The largest share of rows that repeat one value, in a part of the baseline or an earlier window; 0 if unknown."""
         past = self.past() or NO_PAST
-        # Each value occurs once
+        # The first row with a value is no repeat
         return float(np.nanmax(past["largest"] - 1 / past["rows"], initial=0.0))
 
     @property
@@ -192,7 +192,7 @@ class BaselineFeature:
 
     @property
     def has_own_drift_limit(self) -> bool:
-        """Whether a person's own limit says how far the feature's values may move, and they are compared."""
+        """Whether a person's own limit says how far the feature's values may move, and drift is compared."""
         return self.is_drift_requested and self.settings.perform_comparison
 
     @property
@@ -216,7 +216,7 @@ class BaselineFeature:
         return is_own and self.settings.domain_content_threshold < 1
 
     def leave_out_allowed(self, distribution: FeatureDistribution) -> FeatureDistribution:
-        """The distribution of what is compared: without new values and missing ones, if a person's limits say how many may be."""
+        """The distribution to compare: without new values, and without missing values, if a person's limits allow them."""
         # New values are those that neither the baseline nor the domain has
         values = self.distribution.categories
         if self.allows_new_values and values is not None and distribution.categories is not None:
@@ -239,12 +239,12 @@ def find_suggested_limits(
 ) -> dict[str, frozenset[str]]:
     """The names of the suggested limits of shares, by feature; none if verdicts don't allow for noise.
 
-    baseline: its distributions, by feature.
+    baseline: the baseline's distributions, by feature.
     """
     if not constraints.monitoring.is_calibrated:
         return {}
     settings = constraints.settings_by_feature()
-    suggested: dict[str, frozenset[str]] = {}
+    limits_by_feature: dict[str, frozenset[str]] = {}
     for feature in constraints.features:
         # Without statistics, every limit applies as written
         distribution = baseline.get(feature.name)
@@ -260,13 +260,13 @@ def find_suggested_limits(
                 limit = getattr(limits, name)
             if is_suggested(name, limit, [suggestion], limits.requested_limits):
                 names.add(name)
-        suggested[feature.name] = frozenset(names)
-    return suggested
+        limits_by_feature[feature.name] = frozenset(names)
+    return limits_by_feature
 
 
 def _suggest_limits(feature: FeatureConstraints, distribution: FeatureDistribution) -> Iterator[tuple[str, float]]:
     """The limits that the statistics suggest, as far as the feature still has the type and the domain of its baseline."""
-    # Of every feature: the fraction of its cells that have a value
+    # Every feature has a limit on the share of present values
     yield COMPLETENESS, distribution.completeness
     is_of_same_type = feature.inferred_type is distribution.inferred_type
     if feature.inferred_type.is_numeric and is_of_same_type and distribution.present:  # any value is a text

@@ -81,7 +81,7 @@ def create_statistics(
 
 
 def read_profile(statistics: Statistics) -> Profile:
-    """The states in a statistics.json, as far as it has them; all values of a feature are of its one type."""
+    """The states in a statistics.json, as far as it has them; all values of a feature count as values of its inferred type."""
     return Profile(statistics.dataset.item_count, tuple(map(_read_feature_profile, statistics.features)))
 
 
@@ -96,7 +96,7 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
     else:
         present = 0
         missing = 0
-    # Texts, whose counts are known where all of them are listed
+    # Texts, whose counts are known if all values are listed
     if feature.inferred_type is InferredType.STRING:
         if distribution and distribution.categorical:
             counts = {bucket.value: bucket.count for bucket in distribution.categorical.buckets}
@@ -119,11 +119,11 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
         sketch = distribution.kll.sketch
     if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
         return FeatureProfile.of(feature.name, kind, [types], [Moments.KIND, KllSketch.KIND])
-    # The file has the levels alone: a sketch that is only read needs no count of its compactions
+    # The file has only the levels; a sketch that is only read needs no count of its compactions
     levels = tuple(np.array(level, dtype=float) for level in sketch.data)
     k = round(sketch.parameters.k)
     kll = KllSketch(levels, (0,) * len(levels), (0,) * len(levels), k, sketch.parameters.c)
-    # Sketches hold finite numbers alone
+    # Sketches hold finite numbers only
     infinite = num_numbers - kll.count
     squares = kll.count * (numbers.std_dev or 0.0) ** 2
     moments = Moments(
@@ -133,9 +133,9 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
 
 
 def find_domain(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int] | None:
-    """Rows by value of a text feature with few values, the most frequent first; None where there are too many.
+    """The number of rows by value of a text feature with few values, the most frequent first; None with too many values.
 
-    A column of dates has none: no later day would be among them. Texts that look like dates are texts (G9).
+    A column of dates has no domain, since later days would be outside. Texts that look like dates are texts (G9).
     """
     is_date = feature.column_type in (ColumnType.DATE, ColumnType.TIMESTAMP)
     if feature.inferred_type != InferredType.STRING.value or is_date:
@@ -228,8 +228,8 @@ def _describe_sketch(feature: FeatureProfile, *, with_sketches: bool) -> Distrib
 
 
 DEFAULT_SETTINGS = MonitoringSettings()
-"""The `monitoring_config` of new baselines: the service's (G12), and how verdicts allow for noise; drift is measured as
-docs/decisions/0005-comparison-method.md says.
+"""The `monitoring_config` of new baselines: the service's members (G12), and ours on how verdicts allow for noise. Drift is
+measured as docs/decisions/0005-comparison-method.md says.
 """
 
 GROUPS = "its values say which rows belong together, and later ones are new by nature"
@@ -268,17 +268,17 @@ def suggest_constraints(
 
 
 def _suggest_members(feature: FeatureProfile, max_domain_size: int) -> dict[str, Json]:
-    """What later values of a feature have to be like, as members of its constraints. Source: G8, G9, G11."""
+    """The limits for later values of a feature, as members of its constraints. Source: G8, G9, G11."""
     members: dict[str, Json] = {"inferred_type": InferredType(feature.inferred_type)}
-    # At least the baseline's share of values is present; without rows, there is no such share
+    # The share of present values has to be at least the baseline's; without rows, there is no such share
     if feature.data_types.total:
         members["completeness"] = feature.completeness
-    # Written for every numeric feature, even if false; without any finite value nothing was observed
+    # Every numeric feature gets this member, even if it is false, unless it has no finite value
     moments = feature.moments
     if feature.is_numeric and moments is not None and moments.count:
         non_negative = moments.minimum >= 0 and not moments.negative_infinite
         members["num_constraints"] = NumConstraints(is_non_negative=non_negative)
-    # Texts with few distinct values are among the baseline's
+    # If a text has few distinct values, later values have to be among them
     domain = find_domain(feature, max_domain_size)
     if domain:
         members["string_constraints"] = StringConstraints(domains=tuple(domain))
@@ -294,11 +294,11 @@ def require_features(predictions: Collection[str], names: Sequence[str]) -> None
 
 
 def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:
-    """The settings with the family's level for each feature as the limit of p-values, unless a person gave a limit."""
+    """The settings with the level of one feature as the limit of p-values, unless a person gave a limit."""
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
     if method.facts["higher_is_more"] or "categorical_comparison_threshold" in settings.requested_limits:
         return settings
-    # By Bonferroni: the file has one number for all features
+    # Bonferroni, since the file has one number for all features
     levels = allocate_budget(settings.false_alarm_budget, budget_families(features, settings))
     level = levels[DRIFT] / max(len(features), 1)
     return replace(settings, categorical_comparison_threshold=level)

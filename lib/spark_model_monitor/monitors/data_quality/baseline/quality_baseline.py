@@ -123,26 +123,27 @@ class QualityBaseline(StoredBaseline):
 
     @cached_property
     def required_numbers(self) -> RequiredNumbers:
-        """Which text columns are columns of numbers: those that constraints.json calls so, if half of their cells are numbers, or
-        as few as the type check allows.
+        """Which text columns are columns of numbers: those with a numeric type in constraints.json, if at least half of their
+        cells are numbers, or fewer if the type check's threshold is lower.
         """
         if self.exact_classes:
             return RequiredNumbers()
         by_feature = dict.fromkeys(self.names, NEVER)
         for feature in self.constraints.features:
             if feature.inferred_type.is_numeric:
-                # A file whose threshold is lower than half asks for less
+                # A file may have a threshold below half
                 threshold = self.settings[feature.name].datatype_check_threshold
                 by_feature[feature.name] = min(threshold, MIN_NUMBERS)
         return RequiredNumbers(by_feature, USUAL_NUMBERS)
 
     def read(self, profile: Profile) -> Profile:
-        """A profile with the values that are compared, whatever form they had: numbers in texts, and flags, which are true and
-        false or 1 and 0."""
+        """The profile with its values in the baseline's form: texts of numbers become numbers, and flags become true and false,
+        or 1 and 0, as the baseline has them.
+        """
         if self.exact_classes:
             return profile
         profile = self.required_numbers.read(profile)
-        # The same object if nothing changes, with what is cached
+        # If nothing changes, the same object is returned, since it holds cached results
         features = tuple(self._read_flags(feature.unify_flags()) for feature in profile.features)
         if all(feature is before for feature, before in zip(features, profile.features, strict=True)):
             return profile
@@ -154,7 +155,7 @@ class QualityBaseline(StoredBaseline):
             return feature
         if feature.is_numeric and are_flags(before.categories or ()):
             return read_bits_as_flags(feature)
-        # Numbers stay, texts become what they stand for
+        # Numbers stay as they are; texts such as true and false become 1 and 0
         has_bits = before.numbers is not None and are_bits(before.numbers.cdf.values)
         if has_bits and not feature.is_numeric:
             return read_flags_as_bits(feature)
@@ -185,17 +186,17 @@ class QualityBaseline(StoredBaseline):
 
     @property
     def wanted_references(self) -> Mapping[str, frozenset[str]]:
-        """The references that a window is compared with, in addition to the baseline, and the features compared with
-        each: those with such a comparator, and catalogues that grow.
+        """The references that a window is compared with, in addition to the baseline, and the features compared with each:
+        features with such a comparator, and features whose values grow in number.
         """
         features: dict[str, set[str]] = {}
         for name, settings in self.settings.items():
             for comparator in settings.comparators or ():
                 features.setdefault(comparator.against, set()).add(name)
-        # A catalogue that grows is compared with the windows before, too, or every window would differ
-        growing = {name for name in self.names if self.grows(name)}
-        if growing and self.follows_the_clock:
-            features.setdefault(PREVIOUS, set()).update(growing)
+        # Every later window of a growing feature differs from the baseline, so it is compared with earlier windows, too
+        growing_names = {name for name in self.names if self.grows(name)}
+        if growing_names and self.follows_the_clock:
+            features.setdefault(PREVIOUS, set()).update(growing_names)
         return {reference: frozenset(names) for reference, names in features.items() if reference != BASELINE}
 
     def grows(self, feature: str) -> bool:
@@ -208,7 +209,7 @@ class QualityBaseline(StoredBaseline):
 
     @property
     def follows_the_clock(self) -> bool:
-        """Whether earlier windows of the same hour are references, without being named."""
+        """Whether earlier windows of the same hour are references, even if no comparator names them."""
         return self.monitoring.is_calibrated and self.monitoring.comparators is None
 
     def with_history(
@@ -218,10 +219,10 @@ class QualityBaseline(StoredBaseline):
         seasons: Mapping[str, Season] | None = None,
     ) -> QualityBaseline:
         """The same baseline with earlier windows. references: sums of their states. past: their raw statistics, by
-        reference. seasons: of features that may follow the clock.
+        reference. seasons: the patterns of features that may follow the clock.
         """
         history = dict(self.history)
-        # Earlier windows stand beside the baseline's parts, or replace those that say nothing
+        # Earlier windows are added to the baseline's parts, or replace parts that show no variation
         for reference, windows in past.items():
             history[reference] = self.get_variation(reference).with_windows(windows)
         distributions = {name: from_profile(self.read(profile)) for name, profile in references.items()}
@@ -241,9 +242,9 @@ class QualityBaseline(StoredBaseline):
         unsure: Collection[str] = (),
         possibly_changed: Collection[str] = (),
     ) -> LeftBehind:
-        """What a window leaves to later ones: raw statistics by reference and feature; last, its number of rows, and its newest
-        row's age at its end, if known. A feature is an example for later windows unless it was violated or possibly changed,
-        even if others were.
+        """What a window leaves to later windows: raw statistics by reference and feature; last, its number of rows, and the age
+        of its newest row at its end, if known. A feature is an example for later windows unless it was violated or possibly
+        changed; other features don't matter for that.
         """
         now = from_profile(self.read(profile))
 
@@ -258,7 +259,7 @@ class QualityBaseline(StoredBaseline):
                 return {"alarmed": False, OUTCOME: CANNOT_TELL, POSSIBLE_CHANGE: feature in possibly_changed}
             return {"alarmed": False, OUTCOME: UNCHANGED}
 
-        # The features relative to each reference whose windows have a past of their own
+        # Statistics relative to the references for which later windows need a history
         statistics: list[tuple[str, str, Mapping[str, Any]]] = []
         for reference, distributions in {BASELINE: self.distributions, **self.references}.items():
             for feature, before in distributions.items():
@@ -283,7 +284,7 @@ class QualityBaseline(StoredBaseline):
     def _compare_growing_texts(
         self, feature: str, before: FeatureDistribution, now: FeatureDistribution
     ) -> Mapping[str, float] | None:
-        """The raw statistics of a text that grows, without values that came or went; and the number of new ones."""
+        """The raw statistics of a growing text, without values that came or went; and the number of new values."""
         baseline = self.distributions.get(feature)
         statistics = score_window(before, now)
         if statistics is None:
@@ -292,7 +293,7 @@ class QualityBaseline(StoredBaseline):
         return {**raw, "beyond": float(len(find_new_values(now, baseline, before))), "far": statistics["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:
-        """The same baseline with at most this share of healthy runs that may alarm."""
+        """The same baseline with a false-alarm budget of at most this share of healthy runs."""
         if share is None or self.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
             return self
         config = self.constraints.monitoring_config or MonitoringConfig()
@@ -356,7 +357,7 @@ class QualityBaseline(StoredBaseline):
         if statistics is not None:
             distributions = from_statistics(statistics, as_service=exact_classes)
         if profile is not None:
-            # As a window's values are read
+            # The baseline's values are read as a window's are
             profile = baseline.read(profile)
             for name, distribution in from_profile(profile).items():
                 if name not in distributions or distributions[name].reason is not None:

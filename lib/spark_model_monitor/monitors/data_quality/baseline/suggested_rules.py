@@ -13,12 +13,12 @@ from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 
 MIN_ROWS = 100  # with fewer rows, nothing can be learnt about what never happens
-MAX_ORDERED = 20  # numeric columns whose orderings are tried
-NEARLY_ALL = 0.97  # the estimated share of distinct values from which a column is tried as a key
+MAX_ORDERED = 20  # most numeric columns whose orderings are tried
+NEARLY_ALL = 0.97  # smallest estimated share of distinct values with which a column is tried as a key
 
 
 def suggest_candidates(profile: Profile, constraints: Constraints) -> Expectations:
-    """Rules that the baseline may meet, each an entry of its own. A run of them shows which ones it does."""
+    """Rules that the baseline may meet, each an entry of its own. Running them on the baseline shows which of them it meets."""
     rules_by_feature = {}
     numbers = []
     for feature in profile.features:
@@ -55,7 +55,7 @@ def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> I
     if not feature.num_missing:
         yield {"not_null": 1.0}
     # Numbers by type and sign, texts by their domain
-    suggested = constraints.feature(feature.name)
+    feature_constraints = constraints.feature(feature.name)
     moments = feature.moments
     if feature.is_numeric and moments is not None and moments.count:
         if feature.inferred_type == "Integral":
@@ -66,9 +66,9 @@ def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> I
                 yield {"min": 0.0, "max": 1.0}
             else:
                 yield {"min": 0.0}
-    elif suggested.domains:
-        yield {"in": list(suggested.domains)}
-    # A key; measurements differ by their digits, and are none
+    elif feature_constraints.domains:
+        yield {"in": list(feature_constraints.domains)}
+    # A key; fractional numbers are mostly distinct, too, but are measurements
     may_be_key = feature.inferred_type != "Fractional"
     if may_be_key and feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present:
         yield {"unique": True}

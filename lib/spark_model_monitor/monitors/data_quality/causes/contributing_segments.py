@@ -63,16 +63,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NEW_VALUES = "categorical_values_check"
-CLIPPED = "clipped?"  # the end of a guess
+CLIPPED = "clipped?"  # how the guess of clipped numbers ends
 MAX_FEATURES = 6  # violated features that are examined, the largest alarms first
 BINS = 20  # for a violated numeric feature, with equal shares on each side
-OTHER_ROWS = 0.2  # sum of the differences between bin shares: no two samples of one baseline differ so much
+OTHER_ROWS = 0.2  # sum of absolute differences of bin shares; two samples of one baseline differ less
 
 
 def list_candidates(
     profile: Profile, distributions: Mapping[str, FeatureDistribution], left_out: Mapping[str, object]
 ) -> Iterator[Candidate]:
-    """Columns with few values, and numbers by their quartiles in the baseline. left_out: names."""
+    """The columns that may explain a change: texts with few values, and numbers in quarters of the baseline's.
+
+    left_out: the names of columns that are left out.
+    """
     for position, feature in enumerate(profile.features):
         name = feature.name
         before = distributions.get(name)
@@ -96,8 +99,8 @@ def list_candidates(
 
 @value_class
 class Examples:
-    """Ids of rows behind violations, in a file that only its owner may read. most: per violated feature. id_column: the
-    column with the ids; None for those of captured events. ids: those that were written, by feature.
+    """Ids of rows behind violations, in a file that only its owner may read. most: the number of ids per violated feature.
+    id_column: the column with the ids; None for the ids of captured events. ids: the written ids, by feature.
     """
 
     output_path: str
@@ -125,7 +128,7 @@ class Examples:
         if len(examples) < len(rows):
             without = len(rows) - len(examples)
             log.warning("%d rows behind violations have no id; name its column with --id-column", without)
-        # Of the same types if no row has an id
+        # The schema is the same if no row has an id
         schema = pa.schema([(name, pa.string()) for name in ("feature", "id", "file")], {"id_column": id_column or ""})
         columns: list[list[str]] = [[], [], []]
         if examples:
@@ -149,10 +152,10 @@ def find_causes(
     *,
     hide_values: bool,
 ) -> tuple[CheckResult, ...]:
-    """The results; violated ones with the segment and the origin of their change, if it has a single one.
+    """The results; a violated one with the segment and the origin of its change, if the change has a single one.
 
-    One pass over the data, one over the baseline's if it can be read, and one for examples. time: the column with the
-    times of rows.
+    Takes one pass over the data, one over the baseline's data if it can be read, and one for examples. time: the column with
+    the times of rows.
     """
     # The alarms of each feature, the largest first
     alarms: dict[str, Sequence[CheckResult]] = {}
@@ -163,7 +166,7 @@ def find_causes(
     changes: dict[str, BinnedChange] = {}
     began = monotonic()
     try:
-        # A few of them, since each is searched in every key
+        # Only a few features, since each is searched in every key
         all_bins = {name: _choose_bins(profile, baseline, name) for name in alarms}
         with_bins = ((name, bins) for name, bins in all_bins.items() if bins is not None)
         looked_at = dict(itertools.islice(with_bins, MAX_FEATURES))
@@ -192,7 +195,7 @@ def find_causes(
         members = members_by_feature.get(result.feature or "")
         if not result.is_violated or result.check == SEGMENT_DRIFT or not members:
             return result
-        # All numbers are cut at an end, which only shows where there were larger ones
+        # All rows are clipped at an end; a segment would only show where larger numbers were
         if not result.where and result.guess is not None and result.guess.endswith(CLIPPED):
             return result
         return locate_change(result, members, hide_values=hide_values)
@@ -208,7 +211,7 @@ def _read_changes(
     dataset: Dataset,
     time: str | None,
 ) -> tuple[dict[str, BinnedChange], list[Key], list[Key]]:
-    """The violated features in the sample, and the keys of its rows: columns, and origins."""
+    """The changes of the violated features in a sample of rows, and the keys of these rows: columns, and origins."""
     numbers = {name: None for name in alarms if baseline.distributions[name].is_numeric}
     candidates = list(itertools.islice(list_candidates(profile, baseline.distributions, numbers), MAX_CANDIDATES))
     columns = [*looked_at.values(), *(candidate.binned for candidate in candidates)]
@@ -227,7 +230,7 @@ def _read_changes(
             before = None  # the baseline's rows have changed since
         missing = any(alarm.check == COMPLETENESS for alarm in alarms[name])
         tests = _create_tests(binned, missing=missing)
-        # What the sentence is about: new values together, each of which may be in some rows alone
+        # Violations of a domain are about all new values together; each alone may have few rows
         is_new = was == 0
         is_new[MISSING] = False
         if any(alarm.check == NEW_VALUES for alarm in alarms[name]) and is_new.any():
@@ -249,7 +252,7 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     position = next((index for index, feature in enumerate(profile.features) if feature.name == name), None)
     if position is None:
         return None
-    # Numbers: bins with equal shares on each side, and one below the least
+    # Numbers: bins with equal shares of the baseline, and of the window, and a bin below the least number
     before = baseline.distributions[name]
     now = from_feature_profile(profile.features[position])
     if before.numbers is not None:
@@ -268,13 +271,13 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
         if before.present < before.rows:
             return BinnedColumn(position, values=(NO_VALUE,))
         return None
-    # Categories whose shares changed most
+    # Texts: a bin for each category whose share changed most
     counts = before.categories
     counts_now = now.categories or {}
     n = sum(counts.values()) or 1
     m = sum(counts_now.values()) or 1
     changes = {value: abs(counts.get(value, 0) / n - counts_now.get(value, 0) / m) for value in {*counts, *counts_now}}
-    # So many new values, as of ids and times, are alike: together, and with no other, they are the bin of all others
+    # So many new values, such as ids and times, are alike, so they are one bin without any other value
     are_alike = len(counts_now.keys() - counts.keys()) > MAX_VALUES
     if are_alike:
         changes = {value: changes[value] for value in counts}
@@ -303,7 +306,9 @@ def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) 
 
 
 def _create_tests(binned: BinnedColumn, *, missing: bool) -> NDArray[np.bool_]:
-    """Which bins are tested together: those up to each cut, each category, and missing cells, or none of either."""
+    """The tests, as columns of flags of bins. If missing values are the change, their bin; for numbers, the missing and unmatched
+    bins and those up to each cut; for texts, each bin.
+    """
     size = binned.bins
     alone = np.eye(size, dtype=bool)
     if missing:

@@ -33,21 +33,15 @@ UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2
 
 THOUSANDS = (1e3, 1024.0, 1 / 1e3, 1 / 1024.0)
 
-OTHER_UNIT_FACTORS = (
-    10.0,
-    100.0,
-    1e3,
-    1e6,
-    60.0,
-    3600.0,
-)  # factors that tell even a part of the values from the others
+# Factors that are recognised even if only some of the values have another unit
+OTHER_UNIT_FACTORS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0)
 CONVERSIONS = {
     "as if turned from °C to °F": (1.8, 32.0),
     "as if turned from °F to °C": (1 / 1.8, -32 / 1.8),
     "as if turned from °C to K": (1.0, 273.15),
     "as if turned from K to °C": (1.0, -273.15),
 }
-"""Factors and offsets, by what the numbers then are."""
+"""The factor and the offset of each conversion, by the words that describe the converted numbers."""
 
 TEMPERATURES = {
     "as if turned from °C to °F": (-60.0, 60.0),
@@ -55,13 +49,13 @@ TEMPERATURES = {
     "as if turned from °C to K": (-60.0, 60.0),
     "as if turned from K to °C": (213.15, 333.15),
 }
-"""Between which the mean of temperatures lies; otherwise a factor or a shift may look like a conversion."""
+"""The lowest and highest mean of a baseline that a conversion applies to; elsewhere a factor or a shift may look like one."""
 
 for _unit in OTHER_UNIT_FACTORS:
     CONVERSIONS[f"about {_unit:,.0f} times a usual one"] = (_unit, 0.0)
     CONVERSIONS[f"about 1/{_unit:,.0f} of a usual one"] = (1 / _unit, 0.0)
 
-MIN_OTHER_UNIT_SHARE = 0.05  # of the values, in another unit
+MIN_OTHER_UNIT_SHARE = 0.05  # smallest share of values in another unit
 MIN_OUTSIDE_NUMBERS = 30  # numbers outside the baseline's range that show their unit
 IN_SOME_ROWS = "about {share} of them are {name}: another unit in some rows?"
 
@@ -70,27 +64,25 @@ FILLING_TEXT = re.compile(r"(?i)null|none|nan|n/a|na|#n/a|nil|-|\?|unknown|")
 COMMA = re.compile(r"[-+]?\d+,\d+")
 PLAIN_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 DRESSED_NUMBER = re.compile(r"[^\d\s]{0,4} ?[-+]?\d{1,3}([,' ]?\d{3})*(\.\d+)?\s?[^\d\s]{0,6}")  # `$1,234.50`, `12 kg`
-FIRST_SECOND = 3e8  # of 1979; smaller numbers are not taken for times
-HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
-END_TOLERANCE = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
-MAX_HOURS = 14  # of a time zone relative to another
-FEW_HOURS = 6  # with no more different ones, numbers up to 23 are not hours of the day
+FIRST_SECOND = 3e8  # seconds since 1970, in 1979; smaller numbers are not taken for times
+HOURS = (3600.0, 3.6e6, 3.6e9)  # an hour in seconds, milliseconds and microseconds
+END_TOLERANCE = 0.2  # of an hour: how far the ends of two samples may differ from their common shift
+MAX_HOURS = 14  # the largest shift between two time zones
+FEW_HOURS = 6  # numbers up to 23 are taken for hours of the day only with more distinct values than this
 
-CHANCE_GAP = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
-MAX_UNEXPLAINED_SHARE = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
-MAX_SHARE_UNEXPLAINED_BY_PART = 0.25  # likewise for a part of the values, since its size is fitted, too
-MAX_UNEXPLAINED_SWAP = (
-    0.6  # the same for the other sign, and for two features together, each compared with the other's baseline
-)
-MIN_MATCHING_SHARE = 0.75  # of the window's values that are the baseline's, times a factor
-# the share of one value that is held, beyond this multiple of the largest one before
+CHANCE_GAP = 1.63  # 99 % of Kolmogorov-Smirnov gaps without a change are smaller, in units of sqrt(1/n + 1/m)
+MAX_UNEXPLAINED_SHARE = 0.4  # the largest gap that a guess may leave, as a share of the gap that it explains
+MAX_SHARE_UNEXPLAINED_BY_PART = 0.25  # the same for a part of the values; smaller, since the part's size is fitted
+MAX_UNEXPLAINED_SWAP = 0.6  # the same for the opposite sign, and for the sum over two swapped features
+MIN_MATCHING_SHARE = 0.75  # smallest share of the window's values that are a baseline's value times the factor
+# a held value has at least MIN_HELD_SHARE, plus HELD_RATIO times the largest share of a value before
 MIN_HELD_SHARE = 0.1
 HELD_RATIO = 2
-STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
-MIN_ROWS = 20  # rows of a side
-VALUE_DIGITS = 10  # of a value that is named, which a reader may look for
-MIN_SHARE_OF_ONE_VALUE = 0.9  # of the largest gap: the change of one value that explains it without a conversion
-MAX_MAGNITUDE = 1e200  # of numbers, which some units would take beyond the largest double
+STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # steps of rounding, the coarsest first
+MIN_ROWS = 20  # fewest rows of the baseline, and of the window
+VALUE_DIGITS = 10  # digits of a value in a sentence, enough to search for it
+MIN_SHARE_OF_ONE_VALUE = 0.9  # of the largest gap: one value's change that is larger explains it without a conversion
+MAX_MAGNITUDE = 1e200  # larger numbers times a factor could exceed the largest double
 
 
 Sides: TypeAlias = tuple[StepCdf, StepCdf]
@@ -98,8 +90,11 @@ Sides: TypeAlias = tuple[StepCdf, StepCdf]
 
 @value_class
 class Suspect:
-    """A violated feature on both sides. others: the other violated ones, by name. texts: a column's present texts.
-    ages: of times, relative to those of their rows.
+    """A violated feature, in the baseline (before) and in the window (now).
+
+    texts: the number of the window's cells by text. others: the baseline's and the window's distribution of each other
+    violated feature, by name. with_values: whether sentences may show values. ages: the ages of times relative to the times
+    of their rows, if known.
     """
 
     name: str
@@ -127,11 +122,11 @@ class Suspect:
 Guess = Callable[..., str | None]
 
 GUESSES: Registry[Guess] = Registry("guess")
-"""In the order in which they are tried; a sentence, or None."""
+"""The rules, in the order in which they are tried. A rule returns a sentence, or None if it doesn't hold."""
 
 
 def register_guess(name: str, *, takes: Literal["numbers", "categories"] | None = None) -> Callable[[Guess], Guess]:
-    """Decorator that enters a rule. takes: an optional member of a suspect that it takes, too, and needs."""
+    """Decorator that enters a rule. takes: a member of the suspect that is the rule's second argument, and must not be None."""
     return GUESSES.register(name, takes=takes)
 
 
@@ -152,7 +147,11 @@ def list_suspects(
     before: Mapping[str, FeatureDistribution],
     now: Mapping[str, FeatureDistribution],
 ) -> Iterator[Suspect]:
-    """Suspects for violated features, by name with their states. baseline_states: states of the baseline, if available."""
+    """The suspect of each violated feature.
+
+    names: the window's states of the violated features, by name. baseline_states: the baseline's states, if available.
+    before, now: the distributions of the baseline and of the window.
+    """
     pairs = {name: (before[name], now[name]) for name in names if name in before and name in now}
     for name, (was, current) in pairs.items():
         frequencies = names[name].frequencies
@@ -175,7 +174,7 @@ def frozen(suspect: Suspect) -> str | None:
         if suspect.with_values:
             value = format_number(float(numbers[1].values[0]))
         return f"all values are {value}: is it frozen?"
-    # One new value is a new version rather than an old one that stays
+    # A single new value is a new version rather than an old value that no longer changes
     if counts and len(counts[1]) == 1 < len(counts[0]) and not _select_new(*counts):
         return "all values are the same: is it frozen?"
     return None
@@ -186,7 +185,7 @@ def decimal_comma(suspect: Suspect) -> str | None:
     """Values are numbers with a decimal comma, a unit, a currency or signs of thousands, where there were plain ones."""
     if not suspect.before.is_numeric or not suspect.texts:
         return None
-    # Of what isn't a number any more
+    # Only texts that aren't plain numbers
     texts = {text.strip(): count for text, count in suspect.texts.items() if not PLAIN_NUMBER.fullmatch(text.strip())}
     commas = sum(count for text, count in texts.items() if COMMA.fullmatch(text))
     if commas > 0.5 * sum(texts.values()):
@@ -266,7 +265,7 @@ def filled(suspect: Suspect) -> str | None:
     for value in FILLERS:
         was, share_now = (_compute_value_share(number, value) for number in numbers)
         is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
-        is_new &= _compute_value_share(numbers[0], -value) < share_now / 2  # no other sign
+        is_new &= _compute_value_share(numbers[0], -value) < share_now / 2  # else its sign may have changed
         if share_now - was < MIN_EFFECT or not (share_filled > 0.5 * (share_now - was) or (is_new and not was)):
             continue
         if not suspect.with_values:
@@ -285,7 +284,7 @@ def clock(suspect: Suspect) -> str | None:
     numbers = suspect.numbers
     if numbers is None:
         return None
-    # Hours of the day, which go round
+    # Hours of the day: the best of all circular shifts
     before, now = numbers
     hours: Values = np.arange(24, dtype=np.float64)
     if len(before.values) > FEW_HOURS and all(np.isin(number.values, hours).all() for number in numbers):
@@ -298,7 +297,7 @@ def clock(suspect: Suspect) -> str | None:
         if differences[best] < differences[0] / 3:
             return f"the hours of the day are those of the baseline, {direction}: a shifted clock?"
         return None
-    # Times: the move that leaves the smallest gap, or that of both ends
+    # Times: the shift that leaves the smallest gap, or the shift that both ends of the range have
     moves = [count * unit for unit in HOURS for count in range(-MAX_HOURS, MAX_HOURS + 1) if count]
     _, move = min((_measure_gap(before.values + move, numbers), move) for move in moves)
     at_ends = np.array([now.values[end] - before.values[end] for end in (0, -1)])
@@ -348,7 +347,7 @@ def factor(suspect: Suspect, cdfs: Sides) -> str | None:
         return None
     factors = [unit]
     if unit in THOUSANDS:
-        # A broad distribution can't tell them apart
+        # A broad distribution fits a factor of 1000 and one of 1024
         factors = [factor for factor in THOUSANDS if _explains(factor * cdfs[0].values, cdfs)]
     if unit > 1:
         multiple = " or ".join(format_number(factor, 4) for factor in factors) + " times"
@@ -370,7 +369,7 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
     largest = float(np.abs(change).max())
 
     def fit_part(factor: float, offset: float) -> tuple[float, float]:
-        """The gap that such a conversion leaves, and the part of the window that it explains best."""
+        """The gap that a conversion leaves, and the part of the window that is converted, fitted by least squares."""
         after = StepCdf(factor * before.values + offset, before.cumulative)
         moved = after.shares_at(points) - shares_before
         squares = float(moved @ moved)
@@ -410,9 +409,9 @@ def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
     if outside.total < MIN_OUTSIDE_NUMBERS or len(before.values) < FEW_HOURS:
         return None
 
-    # Both sides have numbers outside, the baseline as soon as it is converted
+    # The baseline has numbers outside of its range, too, once it is converted
     def fit_outside(factor: float, offset: float) -> tuple[float, float]:
-        """The gap to the numbers that such a conversion takes outside, and the part of the window that it is of then."""
+        """The gap between the window's outside numbers and the converted baseline's, and the part of the window converted."""
         converted = choose_outside(StepCdf(factor * before.values + offset, before.cumulative))
         if converted.total < MIN_OUTSIDE_NUMBERS:
             return math.inf, 0.0
@@ -426,7 +425,7 @@ def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
 
 
 class Conversion(NamedTuple):
-    """A conversion by its name; the gap that it leaves, and the part of the numbers that are converted."""
+    """A fitted conversion: the gap that it leaves, the part of the numbers that is converted, and its name."""
 
     gap: float
     part: float
@@ -436,7 +435,10 @@ class Conversion(NamedTuple):
 def _find_conversion(
     before: StepCdf, names: Iterable[str], fit: Callable[[float, float], tuple[float, float]]
 ) -> Conversion | None:
-    """The conversion that explains most; of temperatures only where the baseline has such, and if no factor explains more."""
+    """The conversion that leaves the smallest gap; None if a plain factor or shift leaves a smaller one.
+
+    Temperatures are converted only if the baseline's mean is a plausible temperature.
+    """
     mean, _ = before.compute_mean_and_deviation()
     fits = []
     for name in names:
@@ -487,7 +489,7 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     index = int(cdfs[1].counts.argmax())
     value = float(cdfs[1].values[index])
     was, share_now = (_compute_value_share(cdf, value) for cdf in cdfs)
-    largest_before = float(cdfs[0].counts.max() / cdfs[0].total)  # of the value with the most
+    largest_before = float(cdfs[0].counts.max() / cdfs[0].total)  # the most frequent value's share
     if share_now < MIN_HELD_SHARE + HELD_RATIO * largest_before or index in (0, len(cdfs[1].values) - 1):
         return None
     value_in_words = "one value"
@@ -500,13 +502,13 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
 def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Categories differ from the baseline's only in case, white space or Unicode form."""
     before, now = counts
-    new = _select_new(before, now)
-    plain = {fold_spelling(text) for text in before}
-    num_matching = sum(count for text, count in new.items() if fold_spelling(text) in plain)
-    if not new or num_matching <= 0.9 * new.total():
+    new_counts = _select_new(before, now)
+    folded_texts = {fold_spelling(text) for text in before}
+    num_matching = sum(count for text, count in new_counts.items() if fold_spelling(text) in folded_texts)
+    if not new_counts or num_matching <= 0.9 * new_counts.total():
         return None
     if suspect.with_values:
-        name = new.most_common(1)[0][0]
+        name = new_counts.most_common(1)[0][0]
         written = [text for text in before if fold_spelling(text) == fold_spelling(name)]
         if written:
             return (
@@ -522,15 +524,15 @@ def truncated(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> st
     longest = max(map(len, now))
     if longest >= max(map(len, before)) or not longest:
         return None
-    cut: Counter[str] = Counter()
+    cut_counts: Counter[str] = Counter()
     for text, count in before.items():
-        cut[text[:longest]] += count
-    # Of many different values most are new by chance, cut or not
-    num_known = sum(count for text, count in now.items() if text in cut)
+        cut_counts[text[:longest]] += count
+    # If a column has many distinct values, most are new by chance, cut or not
+    num_known = sum(count for text, count in now.items() if text in cut_counts)
     if num_known <= now.total() / 2:
         return None
-    fits = _total_variation(cut, now) <= _estimate_noise(before.total(), now.total()) * math.sqrt(
-        len(cut)
+    fits = _total_variation(cut_counts, now) <= _estimate_noise(before.total(), now.total()) * math.sqrt(
+        len(cut_counts)
     ) and _select_new(before, now)
     if fits:
         return f"texts end after {longest} characters: cut off?"
@@ -545,11 +547,11 @@ def renamed(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str 
     before, now = counts
     n = before.total()
     m = now.total()
-    # Values that are gone, and new ones, by their rows
-    gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
-    new = _select_new(before, now)
-    pairs = list(zip(gone.most_common(), new.most_common(), strict=False))
-    if not pairs or len(gone) != len(new):
+    # The rows of values that are gone, and of new values
+    gone_counts = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
+    new_counts = _select_new(before, now)
+    pairs = list(zip(gone_counts.most_common(), new_counts.most_common(), strict=False))
+    if not pairs or len(gone_counts) != len(new_counts):
         return None
     # Each pair is as frequent, within three standard errors
     for (_, was), (_, count_now) in pairs:
@@ -574,7 +576,7 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
         return None
     mean, deviation = cdfs[0].compute_mean_and_deviation()
     is_centred = abs(mean) < 0.5 * deviation
-    # Around zero only large factors, or such with which values recur
+    # Around zero, only large factors count, and factors with which the same values recur
     units = [
         unit
         for unit in (*UNITS, *(1 / unit for unit in UNITS))
@@ -590,14 +592,16 @@ def _get_numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides
     if before.numbers is None or now.numbers is None:
         return None
     cdfs = before.numbers.cdf.drop_infinite(), now.numbers.cdf.drop_infinite()
-    usable = min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < MAX_MAGNITUDE
-    if not usable:
+    are_usable = (
+        min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < MAX_MAGNITUDE
+    )
+    if not are_usable:
         return None
     return cdfs
 
 
 def _measure_gap(values: Values, cdfs: Sides) -> float:
-    """The largest gap between the window and the baseline with its values replaced by `values`."""
+    """The Kolmogorov-Smirnov distance between the window and the baseline with its values replaced by `values`."""
     before, now = cdfs
     order = np.argsort(values, kind="stable")
     counts = before.counts[order].cumsum()
@@ -613,12 +617,12 @@ def _estimate_noise(n: float, m: float) -> float:
 
 
 def _looks_like(values: Values, cdfs: Sides) -> bool:
-    """Whether the window looks like the baseline with these values."""
+    """Whether the window looks like the baseline with these values, within chance."""
     return _measure_gap(values, cdfs) <= _estimate_noise(cdfs[0].total, cdfs[1].total) + MIN_EFFECT / 2
 
 
 def _explains(values: Values, cdfs: Sides, largest_left: float = MAX_UNEXPLAINED_SHARE) -> bool:
-    """… and far more so than like the baseline itself."""
+    """Whether the window looks like the baseline with these values, and far more so than like the baseline itself."""
     return _looks_like(values, cdfs) and _measure_gap(values, cdfs) <= largest_left * _measure_gap(cdfs[0].values, cdfs)
 
 
@@ -633,7 +637,7 @@ def _compute_value_share(cdf: StepCdf, value: float) -> float:
 
 
 def _total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float:
-    """Half the sum of the differences between shares."""
+    """The total variation distance: half the sum of the absolute differences between shares."""
     n = sum(before.values())
     m = sum(now.values())
     names = before.keys() | now.keys()

@@ -1,6 +1,7 @@
 """Columns that were probably renamed: a missing and an extra column with the same values. Pure, after the verdicts.
 
-Like every guess a question, beside the violations of both columns: `missing_column_check` and `extra_column_check`.
+Like every guess, it is a question; it is added to the violations of both columns, `missing_column_check` and
+`extra_column_check`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from spark_model_monitor.statistics.drift.distances import l_infinity_categorica
 from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, TextLengths
 
-MAX_COLUMNS = 100  # missing ones, and extra ones, that are compared with each other
-MAX_DIFFERENT = 0.5  # with more different texts than this share of the values, they are compared by their lengths
+MAX_COLUMNS = 100  # most missing columns, and most extra columns, that are compared with each other
+MAX_DIFFERENT = 0.5  # with more distinct texts, as a share of the values, columns are compared by the texts' lengths
 
 
 def find_renamed_columns(check_results: Sequence[CheckResult], baseline: Profile, current: Profile) -> dict[str, str]:
@@ -26,15 +27,15 @@ def find_renamed_columns(check_results: Sequence[CheckResult], baseline: Profile
     extra = find_columns("extra_column_check", check_results, current)
     position_before = {feature.name: index for index, feature in enumerate(baseline.features)}
     position_now = {feature.name: index for index, feature in enumerate(current.features)}
-    # Every two columns with alike values
+    # All pairs of a missing and an extra column with similar values
     pairs = []
     for old_index, old in enumerate(missing):
         for new_index, new in enumerate(extra):
-            # Any two columns of dates have alike values, so that only one in the same position has a partner
+            # Any two columns of dates have similar values, so they are partners only in the same position
             is_in_place = position_before[old.name] == position_now[new.name]
             gap = measure_gap(old, new)
             if gap <= FIT and (is_in_place or recognise_dates(old) is None):
-                # Of columns that are as near, the nearest in order comes first
+                # Among equally near values, the nearest position comes first
                 rank = round(gap, 1), abs(old_index - new_index), gap
                 pairs.append((rank, old.name, new.name))
 

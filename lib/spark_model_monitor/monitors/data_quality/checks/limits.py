@@ -1,4 +1,4 @@
-"""A feature's values against a limit of constraints.json: in the domain, present, of the type, not negative."""
+"""A feature's values compared with a limit of constraints.json: in the domain, present, of the type, not negative."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     elif bounds is None and reason is None:
         reason = why_lacking(feature.current, Frequencies)
         reason = reason or "the current data's column is not a text, so its values were not counted one by one"
-    # Even the most that may be in the domain is too little, or the least is enough
+    # The verdict is clear only if both bounds of the share are on the same side of the threshold
     lowest_share, highest_share = (count / max(present, 1) for count in bounds or (0, 0))
     inexact = "there are more distinct values than can be counted exactly; the share is"
     if reason is None and lowest_share < threshold <= highest_share:
@@ -97,12 +97,13 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
 def _count_in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
     """Bounds for the number of present values in the domain; None if unknown.
 
-    Counts are too small by `bound` at most. If inexact, distinct values exceeded the limit, each at least once.
+    Counts are too small by at most `bound`. Inexact counts mean that there are more distinct values than the limit, each of which
+    occurs at least once.
     """
     domain = feature.baseline_feature.domain
     frequencies = feature.current.frequencies
     if frequencies is None:
-        # Numbers are none of the texts in a domain without numbers
+        # If the domain has no numbers, no number of the window is in it
         types = DataTypeCounts.of(pa.array(list(domain), pa.string()))
         if feature.current.is_numeric and not types.integral + types.fractional:
             return 0, 0
@@ -137,7 +138,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     if calibration is None:
         all_rows = feature.baseline_feature.distribution
         return explain_own_share(finding, feature, "completeness", all_rows.rows - all_rows.present)
-    # A suggested limit is missed by more than chance, for windows and groups of rows as they vary
+    # A suggested limit has to be missed by more than chance, given how windows and groups of rows vary
     lacking = baseline.rows - baseline.present
     least_p = 0.0
     if finding.is_violated and not calibration.rows_are_independent:
@@ -153,7 +154,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         least_p=least_p,
         group_advice=group_advice,
     )
-    # What may have gone unseen, where the check has passed
+    # If the check has passed, a change may have gone unseen
     phi = 1.0
     if not calibration.rows_are_independent:
         phi = feature.variance_of_missing.factor
@@ -162,12 +163,13 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
 
 
 def explain_own_share(finding: Finding, feature: FeatureComparison, name: str, lacking: int) -> Finding:
-    """With which limit decides, if it is a person's, and whether the share moved within it by more than chance. lacking: of the
-    baseline.
+    """The finding, with the reason that a person's limit decides, or that the share moved within it by more than chance.
+
+    lacking: the number of the baseline's values that don't meet the limit.
     """
     if feature.calibration is None or not feature.baseline_feature.is_own_limit(name):
         return finding
-    # Nothing is said twice, nor of a share that is unknown
+    # A reason that is there already stays; an unknown share has none
     rows = finding.m
     if finding.reason or finding.observed is None or finding.threshold is None or not rows:
         return finding
@@ -177,7 +179,7 @@ def explain_own_share(finding: Finding, feature: FeatureComparison, name: str, l
 
 
 def explain_own_limit(finding: Finding, limit: str, *, has_moved: bool) -> Finding:
-    """That a person's limit decides, or what has moved within it. has_moved: by more than chance."""
+    """The finding, with the reason that a person's limit decides, or that values moved within it. has_moved: beyond chance."""
     reason = LIMIT_DECIDES
     if has_moved and finding.status is CheckStatus.PASSED:
         reason = WITHIN_LIMIT
@@ -236,10 +238,10 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
             finding, CONTENTS, baseline.other_cells, baseline.present + baseline.other_cells
         )
         is_violated = finding.is_violated and expected is InferredType.INTEGRAL
-        # Columns of dates have checks of their own for what is no date
+        # Columns of dates have their own checks for values that aren't dates
         has_others = feature.current.num_others > 0 and feature.dates is None
         if is_violated and not has_others and has_whole_numbers(feature.current):
-            # Their kind decides, no number
+            # The kind of the numbers decides, without a test
             finding = finding.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
             return finding.but(
                 status=CheckStatus.PASSED, reason="all are whole numbers, written as fractions (81.0)", description=None
@@ -254,7 +256,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
 
 
 def _count_of_type(current: FeatureProfile, expected: InferredType, *, exact: bool) -> int:
-    """The present values that fit a type. exact: that are of no narrower type, either."""
+    """The number of present values that fit a type. exact: only values of no narrower type."""
     types = current.data_types
     if expected is InferredType.INTEGRAL:
         return types.integral
@@ -269,7 +271,7 @@ def _count_of_type(current: FeatureProfile, expected: InferredType, *, exact: bo
 
 
 def least_number(feature: FeatureComparison) -> float | None:
-    """0 where `non_negative_check` is Enabled and the constraints say `is_non_negative`; else None."""
+    """0 if `non_negative_check` is Enabled and the constraints say `is_non_negative`; else None."""
     constraints = feature.constraints.num_constraints
     is_requested = feature.settings.non_negative_check and constraints is not None and constraints.is_non_negative
     if is_requested:
@@ -292,7 +294,7 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
         if current.num_present:
             reason = why_lacking(current, Moments) or "the current data's values are not all numbers"
         return Finding.not_judged(threshold, reason)
-    # Without finite numbers, infinities alone decide; JSON has none
+    # Without finite numbers, infinities decide; JSON can't hold them
     minimum = math.inf
     if moments.count:
         minimum = moments.minimum

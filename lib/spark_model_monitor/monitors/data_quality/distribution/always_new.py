@@ -17,17 +17,18 @@ MOSTLY_SINGLE_VALUES = "most of its values occur once, as those of keys and free
 NUMBERED = "its values number the rows: whole numbers, nearly all different and without large gaps"
 RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
 
-MIN_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
+MIN_NUMBERED = 30  # fewest rows; fewer whole numbers may be all different by chance
 
 MAX_RANGE_PER_ROW = 2.5
-"""Row numbers, even of a random half: nearly all of them are different, and their range is at most so many times their
-count. Random numbers of so short a range would repeat: 82 % would be different."""
+"""The range of row numbers, of which a random half may be left out, is at most so many times their count. Nearly all of them
+are different; of random numbers in so short a range, only 82 % would be."""
 
 MAX_RANGE_WITH_GAPS = 10.0
-"""… where the ends show it: 64 random numbers at each end of so long a range are distinct once in 500 times (e^-6.3)."""
+"""The same if the smallest and largest numbers are known: 64 random numbers at each end of so long a range are all distinct only
+once in 500 times (e^-6.3)."""
 
 MIN_ESTIMATED_SHARE = 0.9
-"""… whose estimate of distinct values is at least this share, which is two of its standard deviations below."""
+"""Smallest ratio of the estimated number of distinct values to the wanted number: two standard deviations of the estimate."""
 
 MAX_UNEVEN_DISTANCE = 0.1
 """The largest distance of keys from evenly spread numbers: data sorted by a measurement is seldom so even."""
@@ -47,7 +48,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
         return f"its values are dates or times{dates.form_in_words}, and later ones are new by nature"
     if feature.is_numeric:
         return None
-    # Texts most of which occur once; more values than are counted are estimated
+    # Texts that mostly occur once; if not all values were counted, their number is estimated
     counts = feature.exact_domain
     if counts is None:
         if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present:
@@ -75,7 +76,7 @@ def count_singletons(counts: Mapping[str, int]) -> int:
 
 @cache_with_feature
 def has_whole_numbers(feature: FeatureProfile) -> bool:
-    """Whether all numbers are whole, be they written as integers or not, as far as the sketch keeps them."""
+    """Whether all numbers that the sketch keeps are whole, even if they aren't written as integers."""
     sketch = feature.kll
     if feature.inferred_type == "Integral" or sketch is None:
         return feature.inferred_type == "Integral" and sketch is not None
@@ -92,7 +93,7 @@ def may_rise(feature: FeatureProfile) -> bool:
     sketch = feature.kll
     if moments is None or sketch is None or not moments.count or not has_whole_numbers(feature):
         return False
-    # The distance from evenly spread numbers, as Kolmogorov's
+    # The Kolmogorov-Smirnov distance from evenly spread numbers
     values, cumulative = sketch.step_cdf()
     even = (values - moments.minimum) / max(moments.maximum - moments.minimum, 1.0)
     return (
@@ -122,7 +123,7 @@ def _has_row_numbers(feature: FeatureProfile) -> bool:
         return _has_mostly_distinct_values(feature)
     if range_per_row > MAX_RANGE_WITH_GAPS or rows < 2 * VALUES_PER_END:
         return False
-    # Larger gaps, where the ends show that numbers are not repeated
+    # With larger gaps, the smallest and largest numbers have to show that numbers don't repeat
     ends = feature.state(Ends)
     differ = ends is not None and all(bool((np.diff(values) > 0).all()) for values in (ends.smallest, ends.largest))
     return differ and may_rise(feature)

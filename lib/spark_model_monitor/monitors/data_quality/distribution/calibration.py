@@ -1,6 +1,6 @@
-"""How noise is allowed for in one run: its budget, and the verdict on a suggested limit and on a column's drift. Pure.
+"""The allowance for noise in one run: its budget, and the verdict on a suggested limit and on a column's drift. Pure.
 
-The verdict is violated, passed, or, if a change that matters may have gone unseen, "cannot tell".
+The verdict is violated, passed, or "cannot tell" if a change that matters may have gone unseen.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ if TYPE_CHECKING:
 
 @value_class
 class NoiseCalibration:
-    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name. evidence: of the facts, by
-    feature name and check. sizes: of the windows of columns with a past.
+    """The allowance for noise in one run.
+
+    ledger: how the families share the budget. columns: the columns whose drift is tested, by reference and feature name.
+    evidence: the evidence of the facts, by feature name and check. sizes: the window's size for each column with a past.
     """
 
     ledger: BudgetLedger
@@ -75,13 +77,13 @@ class NoiseCalibration:
     ) -> Finding:
         """A finding about a suggested limit: a violation only if the window is worse than the baseline by more than chance.
 
-        Otherwise it has passed, with the p-value and the reason. lacking, rows: of the baseline. groups: how many rows count
-        as one. least_p: a lower bound for the p-value. group_advice: the step that would tell where such a bound comes from
-        groups of rows; None where it comes only from how windows vary.
+        Otherwise it has passed, with the p-value and the reason. lacking, rows: the baseline's values that don't meet the limit,
+        and all its rows. groups: how many rows count as one. least_p: a lower bound for the p-value. group_advice: what to do if
+        this bound comes from groups of rows; None if it only comes from how windows vary.
         """
         if not finding.is_violated or finding.observed is None or not finding.m or not rows:
             return finding
-        # One-sided test of equal shares, of groups of rows
+        # One-sided exact test of equal shares, for groups of rows
         level, tests = self.level_and_tests(family)
         window_rows = finding.m
         current_lacking = round((1 - finding.observed) * window_rows)
@@ -95,7 +97,7 @@ class NoiseCalibration:
                 reason = f"{current_lacking:,} of {window_rows:,} values don't meet the limit; {GROUPED}"
                 return passed.unsure(reason, group_advice)
             return passed.but(reason="earlier windows or parts of the baseline vary as much")
-        # How many it would take tells a user what the limit is worth
+        # The number that would be a violation shows a user how sharp the limit is
         fewest = fewest_beyond_chance(lacking, rows, window_rows, level / tests)
         enough = "so few can't show it"
         if fewest is not None:
@@ -103,8 +105,8 @@ class NoiseCalibration:
         return passed.but(reason=f"with {format_noun_count(window_rows, 'value')} this may be chance; {enough}")
 
 
-# The verdict on one column's drift: violated; "cannot tell" if a change that matters may have gone unseen, or if a column
-# that nobody named explains why rows are alike; passed.
+# The verdict on one column's drift: violated, passed, or "cannot tell". Nobody can tell if a change that matters may have gone
+# unseen, or if a column that nobody named explains why rows are alike.
 
 
 NO_HISTORY = "no earlier windows: how much this column varies between windows is unknown"
@@ -114,20 +116,20 @@ LARGE_GAP = "{gap} of the values differ from the baseline's, which may be chance
 NAME_TIME = f"name the baseline's time column (--time-column){ALTERNATIVE}shuffle its rows if they are independent"
 
 MIN_NORMAL_SHARE = 0.05
-"""The lowest share of a text for computing its smallest change; the count of a rarer one is not normal."""
+"""The lowest share of a text for computing its smallest change; the count of a rarer text is not normal."""
 
 
 def judge_drift(
     finding: Finding, threshold: float, column: ColumnDrift, calibration: NoiseCalibration, matters: ChangeThatMatters
 ) -> Finding:
-    """The drift check's finding by the file's method, judged again where noise is allowed for.
+    """The drift check's finding by the file's method, judged again with an allowance for noise.
 
     matters: the change that the window must be able to show.
     """
-    # Parts of a sorted column differ whatever its windows do
+    # Parts of a sorted column differ, even if its windows don't
     is_sorted = column.request.unfit == LOOKS_SORTED and not calibration.rows_are_independent
     if is_sorted and not finding.is_violated:
-        # Rows in another order would vary less than its parts do
+        # Windows of rows in another order would vary less than its parts do
         column = replace(column, windows=0, phi=column.groups)
     # What this window can show, in numbers and in words
     smallest = smallest_change(threshold, column, calibration)
@@ -139,7 +141,7 @@ def judge_drift(
         if words.startswith("1 s"):
             words = words.removesuffix("s")
         members |= {"smallest_change": smallest, "change": words}
-    # Tests decide where something shows the noise, else the threshold does
+    # Tests decide if the noise is known, otherwise the threshold decides
     if calibration.rows_are_independent or column.windows:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
     elif finding.is_violated:
@@ -160,7 +162,7 @@ def judge_drift(
 
 
 def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> Finding:
-    """The verdict of the column's own tests, which independent rows or earlier windows allow."""
+    """The verdict of the column's own tests, which need independent rows or earlier windows."""
     level, _ = calibration.level_and_tests(column.request.family)
     rarest = column.rarest
     distance = column.distance
@@ -176,7 +178,7 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
         finding = finding.but(distance_low=low, distance_high=high)
     elif not is_rejected:
         return finding
-    # In words: why the tests allow for noise as they do
+    # The reason says how the tests allow for noise
     why = INDEPENDENT
     if column.windows:
         why = f"judged by how {column.windows} earlier windows or parts of the baseline vary"
@@ -211,7 +213,7 @@ def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCal
         if gap < 1:
             return gap
         return math.inf
-    # By the tests, each of whose columns has its part of the level
+    # By the tests, whose level all columns of the family share
     level, tests = calibration.level_and_tests(column.request.family)
     if column.share is None:
         return smallest_shift(samples, level, tests, phi=phi, freedom=column.freedom)
@@ -225,13 +227,13 @@ def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCal
 def _check_unseen_changes(
     finding: Finding, smallest: float, column: ColumnDrift, matters: ChangeThatMatters
 ) -> Finding:
-    """A finding that passed, unless a change that matters may have gone unseen, or there is one that may be chance."""
+    """A finding that passed, unsure if a change that matters may have gone unseen, or is there and may be chance."""
     # The change that matters, as a share of rows or as a shift of numbers
     size = gap_that_matters = matters.share(column.present)
     if column.share is None:
         size = matters.shift(column.present)
         gap_that_matters = convert_shift_to_gap(size)
-    # A gap that matters is there, and may be chance
+    # An observed gap that matters may be chance
     gap = max(column.distance or 0.0, column.unseen)
     is_change_seen = gap > gap_that_matters
     if is_change_seen:
@@ -239,7 +241,7 @@ def _check_unseen_changes(
     elif column.request.group_column is not None:
         groups = f"rows with the same {column.request.group_column!r} are alike and lie scattered"
         reason = f"{groups}, so the window says less than as many independent rows would"
-    # values that so few rows have can't change that many rows
+    # A column whose values are in fewer rows than a change that matters can't change that many rows
     elif column.present >= matters.value and smallest > size:
         unseen = "any change"
         if math.isfinite(smallest) and column.share is None:
@@ -254,13 +256,13 @@ def _check_unseen_changes(
 
 
 def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
-    """How many rows of a window would do; empty if the baseline has fewer. lacking_power: by what factor the smallest
-    change is larger than the one that matters.
+    """The number of rows with which a window would show a change that matters, in words; empty if the baseline has fewer rows.
+    lacking_power: by what factor the smallest detectable change is larger than the change that matters.
     """
     samples = column.samples
     if samples is None or not math.isfinite(lacking_power):
         return ""
-    # Where levels wander, more rows of a window don't help
+    # If levels vary between windows, more rows of one window don't help
     if column.windows and column.phi > MAX_NOISE_RATIO * column.groups:
         return ""
     # The smallest change falls with the square root of the rows
@@ -272,10 +274,10 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
 
 
 def _write_advice(column: ColumnDrift) -> str:
-    """The step that would tell."""
+    """What to do so that the window can be judged."""
     if column.request.group_column is not None:
         return column.request.group_advice
-    # Levels that wander do so less over longer windows, of which several have to be known
+    # Levels vary less between longer windows, several of which have to be known
     if column.phi > MAX_NOISE_RATIO * column.groups:
         return LONGER_AND_EARLIER
     if column.groups > 1:
@@ -293,10 +295,10 @@ def judge_missing(
     phi: float = 1.0,
     group_advice: str | None = None,
 ) -> Finding:
-    """A completeness check that passed, unless more or fewer missing values may have gone unseen.
+    """The finding of a completeness check that passed; unsure if more or fewer missing values may have gone unseen.
 
-    phi: by what factor their number varies at least, relative to independent rows. group_advice: the step that would tell, if
-    this is because the window's rows form groups.
+    phi: the least factor by which their number varies more than for independent rows. group_advice: what to do if the window's
+    rows form groups; else None.
     """
     if finding.status is not CheckStatus.PASSED or finding.observed is None or not finding.m or not baseline.rows:
         return finding
@@ -309,10 +311,10 @@ def judge_missing(
     if math.isfinite(smallest):
         finding = finding.but(smallest_change=smallest)
     advice = group_advice or LONGER_WINDOWS
-    doubted = doubt_missing_values(finding, increase, matters, advice)
-    if doubted is not finding:
-        return doubted
-    if smallest > size and share + size <= 1:  # else so many more can't be missing
+    doubtful_finding = doubt_missing_values(finding, increase, matters, advice)
+    if doubtful_finding is not finding:
+        return doubtful_finding
+    if smallest > size and share + size <= 1:  # otherwise so many more values can't be missing
         unseen = f"{format_noun_count(finding.m or 0, 'value')} any change"
         if math.isfinite(smallest):
             unseen = f"{format_noun_count(finding.m or 0, 'row')} up to {100 * smallest:.3g} points more missing values"
@@ -323,7 +325,7 @@ def judge_missing(
 def doubt_missing_values(
     finding: Finding, increase: float, matters: ChangeThatMatters, advice: str = LONGER_WINDOWS
 ) -> Finding:
-    """The finding; nobody can tell if so many more or fewer values are missing that it matters, which may be chance."""
+    """The finding; unsure if the increase or decrease of missing values is large enough to matter, although it may be chance."""
     if abs(increase) <= matters.missing:
         return finding
     reason = f"{100 * increase:.3g} points more values are missing than in the baseline, which may be chance"

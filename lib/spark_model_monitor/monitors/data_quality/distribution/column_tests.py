@@ -42,12 +42,12 @@ LONGER_OR_INDEPENDENT = (
 
 @value_class
 class ColumnRequest:
-    """Two sides of a feature, whose column is tested.
+    """A feature's baseline (or other reference) and window, whose drift is tested.
 
     Attributes
     ----------
     baseline, current
-        The two sides.
+        The distributions of the reference and of the window.
     groups
         How many of the window's rows count as one.
     family
@@ -55,15 +55,15 @@ class ColumnRequest:
     unfit
         Why the baseline's parts may not show how windows vary; None if they do.
     tested
-        Whether tests count although nothing shows how windows vary, as of independent rows.
+        Whether tests count even if nothing shows how windows vary, because rows are independent.
     past
         The raw statistics of earlier windows, for which the tests allow; None if there are too few.
     earlier
-        Another side, whose values don't count as new.
+        Another distribution, whose values don't count as new.
     group_column
         The column that explains why the window's rows are alike, if nobody named it.
     group_advice
-        The step that would tell what a window shows whose rows form groups.
+        What to do so that a window whose rows form groups can be judged.
     """
 
     baseline: FeatureDistribution
@@ -79,19 +79,19 @@ class ColumnRequest:
 
     @property
     def has_past(self) -> bool:
-        """Whether earlier windows count, as they don't where rows are known to be independent."""
+        """Whether earlier windows count; they don't if rows are known to be independent."""
         return self.past is not None and not self.tested and bool(self.baseline.present and self.current.present)
 
     @property
     def past_windows(self) -> PastWindows:
-        """The past that counts."""
+        """The past windows, if they count; otherwise none."""
         if not self.has_past or self.past is None:
             return NO_PAST
         return self.past
 
     @property
     def windows(self) -> PastWindows:
-        """The past as windows that are as long as this one."""
+        """The past windows, with parts of the baseline joined to windows as large as this one."""
         return self.past_windows.join_parts(self.baseline.present, self.current.present)
 
 
@@ -114,7 +114,7 @@ class ColumnDrift:
     windows
         The number of earlier windows, or parts of the baseline, that show how much the column varies.
     phi, freedom
-        By what factor it varies more than independent rows, and the degrees of freedom of that.
+        By what factor the column varies more than independent rows, and the degrees of freedom of this estimate.
     groups
         How many rows count as one.
     """
@@ -147,8 +147,9 @@ class ColumnDrift:
 
 
 def compute_window_sizes(requests: Mapping[tuple[str, str], ColumnRequest]) -> dict[tuple[str, str], WindowSize]:
-    """The sizes of the windows of columns with a past, and whether their level varies by more than chance, at a false discovery
-    rate of `NOISE_LEVEL`: of many columns of independent rows some seem to.
+    """The window's size for each column with a past, and whether the column's level varies by more than chance.
+
+    The false discovery rate is `NOISE_LEVEL`, since among many columns of independent rows some seem to vary.
     """
     sizes = {}
     p_values = {}
@@ -168,20 +169,20 @@ def compute_window_sizes(requests: Mapping[tuple[str, str], ColumnRequest]) -> d
 
 
 def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None) -> ColumnDrift | None:
-    """The column of a request; None if a side is unknown, or if one side is numeric and the other text. size: of a column with a
-    past.
+    """The tests of a request's column; None if a side is unknown, or if one side is numeric and the other text. size: the
+    window's size, for a column with a past.
     """
     column = _create_column(request)
     if column is None or not (request.tested or request.past is not None):
         return column
     changes = compare_with_reference(request.baseline, request.current)
-    # No test where nothing is missing
+    # No test of missing values if neither side has any
     changes = {name: change for name, change in changes.items() if name != "missing" or change.has_rows}
     if column.samples is None:
         if request.tested:
             column.components = tuple(map(judge_change, changes.values()))
         return column
-    # Each statistic as its own past varies, and as the window's rows form groups
+    # Each test allows for how its statistic varied in the past, and for groups of the window's rows
     past = request.past_windows
     is_text = request.baseline.categories is not None
     windows = request.windows
@@ -199,14 +200,14 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     if is_text:
         unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
         shares = past["unseen"][~np.isnan(past["unseen"])]
-        # Beside those that the baseline has once
+        # The values that occur once in the baseline show how many new ones to expect
         known_rows = request.baseline.num_seen_once, column.samples.n
         components.append(judge_unseen(*known_rows, unseen, column.samples.m, shares, size.of_values))
     column.components = tuple(components)
     if past is NO_PAST:
         return column
     column.windows = len(past["rows"])
-    # Of the furthest gap, and of the location or the most frequent value
+    # The variance of the location, or of the most frequent value, stands for the column
     variance = windows.variance("value1" if is_text else "location", size).with_groups(size.of_values, column.samples.m)
     column.phi = variance.factor
     column.freedom = variance.freedom
@@ -220,14 +221,14 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
     column = ColumnDrift(request)
-    # The threshold decides: only the window's own rows show how they are grouped
+    # If the threshold decides, only the window's own rows show how they are grouped
     if request.past is None and not request.tested:
         column.phi = column.groups = request.groups.of_values
     if not (baseline.present and current.present):
         return column
     column.samples = Samples(baseline.present, current.present, baseline.sketch_error + current.sketch_error)
     if baseline.numbers is not None and current.numbers is not None:
-        # A flag written as numbers, of whose share a change is spoken
+        # For a flag that is written as numbers, changes are changes of a share
         before = baseline.numbers.cdf
         after = current.numbers.cdf
         if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:

@@ -1,4 +1,4 @@
-"""The values of a column as they are compared where it isn't known which column they are: numbers, or texts. Pure."""
+"""Values of a column in the form in which unidentified columns are compared: numbers, or texts. Pure."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from spark_model_monitor.statistics.states import DataTypeCounts
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.value_class import value_class
 
-MIN_PRESENT = 30  # values of a column, on either side, below which it is ignored
+MIN_PRESENT = 30  # columns with fewer values on either side are ignored
 
 FEW_DISTINCT = 10
-"""Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
+"""Numbers with fewer distinct values are compared as a set, like categories: a flag may change from mostly 0 to mostly 1."""
 
 
 @value_class
 class ColumnValues:
-    """One side of a column. numbers, texts: its distribution, as far as known; both None for too many texts."""
+    """A column's values in the baseline or in the window. numbers, texts: their distribution; both None for too many texts."""
 
     is_text: bool
     numbers: StepCdf | None = None
@@ -37,7 +37,7 @@ class ColumnValues:
 
     @classmethod
     def of(cls, distribution: FeatureDistribution) -> ColumnValues | None:
-        """None for a column of unknown kind, or one with too few values."""
+        """The values of a distribution; None for a column of unknown kind, or with too few values."""
         if distribution.present < MIN_PRESENT:
             return None
         if distribution.is_numeric:
@@ -48,17 +48,17 @@ class ColumnValues:
         texts = distribution.categories
         if (
             distribution.inferred_type is not InferredType.STRING
-            or (_compute_text_share(distribution) or 0.0) < NEARLY_ALL  # a mixed column is neither
+            or (_compute_text_share(distribution) or 0.0) < NEARLY_ALL  # a mixed column is neither a text nor numeric
         ):
             return None
-        # for dates, an id, or any feature with few repeated values, later values are new
+        # Dates, ids and other texts with few repeated values get new values later, so only their kind is compared
         if distribution.times or (texts and 2 * len(texts) > distribution.present):
             texts = None
         return cls(True, texts=texts or None)
 
     @classmethod
     def from_cells(cls, cells: Sequence[str | None]) -> ColumnValues | None:
-        """Of cells as records have them: numbers if most are. None without a value."""
+        """The values of a record's cells: numbers if at least half of them are numbers. None without a value."""
         texts = [text for text in cells if text]
         if not texts:
             return None
@@ -66,10 +66,10 @@ class ColumnValues:
         for text in texts:
             with suppress(ValueError):
                 numbers.append(float(text))
-        # A few texts among numbers are their missing values
+        # A few texts among numbers stand for missing values
         if 2 * len(numbers) < len(texts):
             return cls(True, texts=Counter(texts))
-        # Step by step, as a sketch has them
+        # A step function, in the form of a sketch's
         values, counts = np.unique(numbers, return_counts=True)
         return cls(False, numbers=StepCdf(values, np.cumsum(counts)))
 
@@ -79,11 +79,11 @@ class ColumnValues:
 
 
 def measure_distance(baseline: ColumnValues, current: ColumnValues) -> float | None:
-    """From 0 (alike) to 1 (nothing in common); None if both are texts and it is unknown."""
+    """The distance from 0 (alike) to 1 (nothing in common); None for two texts whose distance is unknown."""
     if baseline.is_text != current.is_text:
         return 1.0
     if baseline.numbers is not None and current.numbers is not None:
-        # A few numbers are told apart by new ones, as texts are
+        # For few distinct numbers, as for texts, the distance is the share of new values
         if baseline.is_few_numbers and current.is_few_numbers:
             is_new = ~np.isin(current.numbers.values, baseline.numbers.values)
             return float(current.numbers.counts[is_new].sum() / current.numbers.total)
@@ -100,7 +100,7 @@ def measure_misfit(distribution: FeatureDistribution, cells: Sequence[str | None
     now = ColumnValues.from_cells(cells)
     if before is None or now is None:
         return 0.0
-    # Numbers of any kind are no classes
+    # Many distinct numbers can't be classes
     if before.is_text != now.is_text or (before.is_few_numbers and not now.is_few_numbers):
         return 1.0
     if before.numbers is not None and now.numbers is not None and now.numbers.total:
@@ -111,8 +111,9 @@ def measure_misfit(distribution: FeatureDistribution, cells: Sequence[str | None
 
 
 def match_answers(distribution: FeatureDistribution, cells: Sequence[str | None], *, are_in_place: bool) -> bool:
-    """Whether a column may have a model's answers such as these. A column of classes with other shares has labels; numbers of
-    any other kind are judged when all are known. are_in_place: in this column's place, where only other classes are labels.
+    """Whether a baseline's column may have a model's answers like these cells. A column of classes with other shares has labels;
+    other numbers can't be told from answers. are_in_place: whether the cells are in the column's place; then only other classes
+    show that it has labels.
     """
     # Scores and numbers to predict may have any values
     before = ColumnValues.of(distribution)

@@ -1,12 +1,12 @@
 """The design effect of each column of a window, and of its missing values, from the runs of rows that its scan keeps. Pure.
 
-Each column has its own: from its neighbouring rows, or from the groups that a column names. If nobody named a column, one
-is looked for whose values explain why rows that lie scattered over the window are alike (`GroupColumn`). A column that is
-sorted, or follows the clock, has a large design effect, and the others don't get it.
+Each column has its own design effect, from its neighbouring rows, or from the groups that a column names. If nobody named
+such a column, we look for one whose values explain why rows that are scattered over the window are alike (`GroupColumn`). A
+column that is sorted, or follows the clock, has a large design effect, which doesn't apply to other columns.
 
-Runs are no part of the states: windows that are added up from states have no design effects.
+States don't hold runs, so windows that are made by adding states have no design effects.
 
-Used by: `DataQualityMonitor.grouped`, for every window. Source: D4.16, D4.21, D4.23.
+Used by: `DataQualityJudgement.of`, for every window. Source: D4.16, D4.21, D4.23.
 """
 
 from __future__ import annotations
@@ -53,13 +53,11 @@ from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
 )
 from spark_model_monitor.value_class import value_class
 
-MIN_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
-MAX_SHARE_AGAINST = (
-    0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
-)
+MIN_STEPS = 8  # fewest steps: so many all rise, or all fall, by chance in one of 20,000 columns
+MAX_SHARE_AGAINST = 0.2  # of steps against the others: a clock may be put back, and rows may be sorted in parts
 
 
-FindValues: TypeAlias = Callable[[NDArray[Any]], Flags]  # of a kind, among numbers or hashes of texts
+FindValues: TypeAlias = Callable[[NDArray[Any]], Flags]  # flags values of some kind, among numbers or hashes of texts
 
 
 class FeatureDesignEffect(NamedTuple):
@@ -74,9 +72,11 @@ INDEPENDENT_ROWS = FeatureDesignEffect()
 
 @value_class
 class WindowDesignEffects:
-    """by_feature: of the features whose rows are dependent. group_column: the column whose values explain why rows that lie
-    scattered over the window are alike, if nobody named it. neighbours: the sampled rows of each feature, unless there is
-    such a column, or one was named.
+    """How many rows of a window count as one.
+
+    by_feature: the features whose rows are dependent. group_column: the column whose values explain why rows that are
+    scattered over the window are alike, if nobody named it. neighbours: the sampled rows of each feature; empty if there is
+    a group column, found or named.
     """
 
     by_feature: Mapping[str, FeatureDesignEffect] = field(default_factory=dict)
@@ -90,8 +90,10 @@ def estimate_window_design_effects(
     baseline: Profile | None = None,
     unfit_features: Mapping[str, str] | None = None,
 ) -> WindowDesignEffects:
-    """The design effects of a window. runs: of its rows, for every feature. unfit_features: those that the baseline is
-    sorted by: a window that is sorted by them, too, says nothing about groups of rows.
+    """The design effects of a window.
+
+    runs: the sampled runs of rows, for every feature. unfit_features: the features by which the baseline is sorted; if the
+    window is sorted by them, too, they show no groups of rows.
     """
     if any(isinstance(row_runs, RowGroups) for row_runs in runs):
         effects = _estimate_named_groups(profile, runs)
@@ -99,40 +101,44 @@ def estimate_window_design_effects(
     columns = [*_sample_columns(profile, runs)]
     neighbours = {column.name: column for column in columns}
     effects = _estimate_neighbours(columns, unfit_features or {})
-    # A column that explains more than neighbours do counts for the features that it explains
+    # A feature gets the design effect of a group column's groups if it is larger than that of neighbours
     group = None
     if baseline is not None:
         group = _find_group_column(profile, baseline, columns)
-    scattered: dict[str, FeatureDesignEffect] = {}
+    scattered_effects: dict[str, FeatureDesignEffect] = {}
     for name, effect in group.effects.items() if group is not None else ():
         of_neighbours = effects.get(name, INDEPENDENT_ROWS)
         if max(effect) > MAX_NOISE_RATIO * max(of_neighbours):  # else neighbours show these groups already
-            scattered[name] = FeatureDesignEffect(*map(max, effect, of_neighbours))
-    if group is None or not scattered:
+            scattered_effects[name] = FeatureDesignEffect(*map(max, effect, of_neighbours))
+    if group is None or not scattered_effects:
         return WindowDesignEffects(effects, None, neighbours)
-    scattered |= _estimate_filled_columns(scattered, profile, baseline)
-    # The names themselves are as new as the groups are
+    scattered_effects |= _estimate_filled_columns(scattered_effects, profile, baseline)
+    # The names of new groups are new, too, so all rows of these columns count as one
     effects_of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
-    return WindowDesignEffects({**effects, **scattered, **effects_of_names}, group.name)
+    return WindowDesignEffects({**effects, **scattered_effects, **effects_of_names}, group.name)
 
 
 def _estimate_filled_columns(
     effects: Mapping[str, FeatureDesignEffect], profile: Profile, baseline: Profile | None
 ) -> dict[str, FeatureDesignEffect]:
-    """Of features that lack values in the baseline and none in the window, which can't show that they lack them in whole
-    groups: their missing values count as other columns' values do. effects: of groups.
+    """The design effect of missing values of features that lack values in the baseline, and none in the window.
+
+    Such a window can't show whether whole groups lack a value, so the typical design effect of other columns' values is used.
+    effects: the design effects of groups.
     """
     group_estimates = [effect.of_values for effect in effects.values() if effect.of_values > 1]
     if baseline is None or not group_estimates:
         return {}
     are_missing = {feature.name for feature in baseline.features if feature.num_missing}
-    filled = [feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing]
+    filled_names = [
+        feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing
+    ]
     rows = typical_design_effect(group_estimates)
-    return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled}
+    return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled_names}
 
 
 def _estimate_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
-    """Where a column was named, whose groups the scan kept. Source: D4.21."""
+    """The design effects if a person named a column, whose groups the scan kept. Source: D4.21."""
     effects = {}
     for feature, row_runs in zip(profile.features, runs, strict=False):
         values, sizes = read_values(row_runs.runs, numeric=feature.is_numeric)
@@ -149,8 +155,8 @@ def _estimate_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[st
 
 @value_class
 class SampledColumn:
-    """A feature in the sampled rows, run after run. values: those that are present. has_value, is_missing: of each row; None
-    if all rows have a value, and if none is missing. They differ where a column of numbers has a text.
+    """A feature in the sampled rows, run after run. values: the present values. has_value, is_missing: one flag per row; None
+    if all rows have a value. A text in a column of numbers is neither a value nor missing.
     """
 
     name: str
@@ -171,18 +177,20 @@ class SampledColumn:
 
     @property
     def share_against(self) -> float:
-        """The share of steps, of numbers from row to row, against the direction of most: 0 if all rise, or all fall, within
-        runs, as keys, times, and what rows are sorted by. A clock falls seldom. 0.5 for texts, and for too few steps.
+        """The share of steps from row to row, within runs, that go against the direction of most steps.
+
+        0 if all numbers rise, or all fall, as keys, times and sorted columns do; small for a clock that is put back. 0.5 for
+        texts, and for too few steps.
         """
         if not self.are_numbers:
             return 0.5
-        # Steps from one run to the next say nothing: runs lie anywhere
+        # Steps from one run to the next don't count, since runs are from anywhere in the data
         run = np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
         if self.has_value is not None:
             run = run[self.has_value]
-        within = run[1:] == run[:-1]
-        rises = np.count_nonzero((self.values[1:] > self.values[:-1]) & within)
-        falls = np.count_nonzero((self.values[1:] < self.values[:-1]) & within)
+        is_within_run = run[1:] == run[:-1]
+        rises = np.count_nonzero((self.values[1:] > self.values[:-1]) & is_within_run)
+        falls = np.count_nonzero((self.values[1:] < self.values[:-1]) & is_within_run)
         if rises + falls >= MIN_STEPS:
             return min(rises, falls) / (rises + falls)
         return 0.5
@@ -197,22 +205,22 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> Iterator[Sampl
         if layout not in layouts:
             layouts[layout] = _order_runs(row_runs.runs)
         order, run_sizes = layouts[layout]
-        in_order = [row_runs.runs[index] for index in order]
-        values, _ = read_values(in_order, numeric=feature.is_numeric)
+        ordered_runs = [row_runs.runs[index] for index in order]
+        values, _ = read_values(ordered_runs, numeric=feature.is_numeric)
         if len(values) < 2 * MIN_ROWS:
             continue
         column = SampledColumn(feature.name, values, feature.is_numeric, run_sizes)
         if len(values) < column.rows:
-            is_present = np.concatenate([run.read_presence() for run in in_order])
+            is_present = np.concatenate([run.read_presence() for run in ordered_runs])
             has_value = is_present
             if np.count_nonzero(is_present) > len(values):  # some cells of a column of numbers are texts
-                has_value = np.concatenate([_has_number(run) for run in in_order])
+                has_value = np.concatenate([_has_number(run) for run in ordered_runs])
             column = replace(column, has_value=has_value, is_missing=~is_present)
         yield column
 
 
 def _has_number(run: RowRun) -> Flags:
-    """Whether each row has a number. A run of which fewer than half are numbers keeps none."""
+    """Whether each row has a number. A run in which fewer than half of the values are numbers keeps no numbers."""
     has_number = run.read_presence()
     numbers = np.frombuffer(run.numbers)
     if len(numbers):
@@ -225,7 +233,7 @@ def _has_number(run: RowRun) -> Flags:
 def _estimate_neighbours(
     columns: Sequence[SampledColumn], unfit_features: Mapping[str, str]
 ) -> dict[str, FeatureDesignEffect]:
-    """Where neighbouring rows are alike. Source: D4.16."""
+    """The design effects of columns whose neighbouring rows are alike. Source: D4.16."""
     effects: dict[str, FeatureDesignEffect] = {}
     # Columns with the same runs are estimated together
     for run_sizes in dict.fromkeys(column.run_sizes for column in columns):
@@ -237,33 +245,33 @@ def _estimate_neighbours(
 def _estimate_same_runs(
     columns: Sequence[SampledColumn], run_sizes: Sizes, unfit_features: Mapping[str, str]
 ) -> dict[str, FeatureDesignEffect]:
-    # Of values and of missing ones; and those that show groups
+    # The scores of each column's values and of its missing values; and the members that may show groups of rows
     scores: dict[tuple[str, str], Callable[[], ScoredColumn]] = {}
-    shown: list[tuple[str, str]] = []
+    group_members: list[tuple[str, str]] = []
     for column in columns:
         against = column.share_against
         is_sorted = is_constant_in_runs(column.values)
         if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
             scores[column.name, "of_values"] = column.score
-            # Numbers that rows are sorted by rise; texts may be in any order
+            # Columns that rows are sorted by show no groups: sorted numbers rise or fall, sorted texts are constant in runs
             is_unordered = column.are_numbers or not is_sorted
             if against > MAX_SHARE_AGAINST and is_unordered and column.name not in unfit_features:
-                shown.append((column.name, "of_values"))
+                group_members.append((column.name, "of_values"))
         if column.is_missing is not None:
             scores[column.name, "of_missing"] = partial(ScoredColumn.from_flags, column.is_missing)
-            shown.append((column.name, "of_missing"))
+            group_members.append((column.name, "of_missing"))
     effects_of_scores = estimate_column_design_effects((score() for score in scores.values()), run_sizes)
     estimates = dict(zip(scores, effects_of_scores, strict=True))
-    group_estimates = find_group_estimates([estimates[member] for member in shown])
+    group_estimates = find_group_estimates([estimates[member] for member in group_members])
     typical_rows = typical_design_effect(group_estimates)
-    # Missing values by where they lie
+    # The positions of missing values limit their design effect
     limits = dict.fromkeys(estimates, math.inf)
     for column in columns:
         if column.is_missing is not None:
             limit = limit_flag_design_effect(column.is_missing, run_sizes, typical_rows)
             limits[column.name, "of_missing"] = limit
     counts = combine_design_effects([*estimates.values()], int(run_sizes.sum()), group_estimates, [*limits.values()])
-    # Columns without missing values here, which may be missing in whole groups elsewhere
+    # A column without missing values here may lack values in whole groups elsewhere, so it gets the typical effect
     effects: dict[str, FeatureDesignEffect] = {}
     typical_effect = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_rows))
     if typical_effect != INDEPENDENT_ROWS:
@@ -275,9 +283,9 @@ def _estimate_same_runs(
 
 
 def _order_runs(runs: Sequence[RowRun]) -> tuple[list[int], tuple[int, ...]]:
-    """The indices of the runs in order; and their sizes, those that follow each other joined."""
+    """The indices of the runs in the order of their rows; and the sizes of the runs, with adjacent runs joined."""
     indices = sorted(range(len(runs)), key=lambda index: runs[index].place)
-    # Neighbours joined
+    # Adjacent runs are joined, up to the rows of a group
     sizes: list[int] = []
     end = -1
     for run in [runs[index] for index in indices]:
@@ -291,8 +299,10 @@ def _order_runs(runs: Sequence[RowRun]) -> tuple[list[int], tuple[int, ...]]:
 
 @value_class
 class GroupColumn:
-    """A column whose values explain why rows are alike. effects: of the features that it explains. names: how many
-    values it has. explained: how much it explains of all features together. columns_of_names: all that may name groups.
+    """A column whose values explain why rows are alike.
+
+    effects: the design effects of the features that it explains. names: the number of its values. explained: the sum of the
+    logarithms of these design effects. columns_of_names: all columns whose values may name groups.
     """
 
     name: str
@@ -303,7 +313,7 @@ class GroupColumn:
 
 
 def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[SampledColumn]) -> GroupColumn | None:
-    """The column that explains most, of those whose values name groups of rows. Source: D4.23."""
+    """The column that explains most, among columns whose values name groups of rows. Source: D4.23."""
     shares = {feature.name: feature for feature in baseline.features if _compute_name_shares(feature) is not None}
     # Columns whose values the window shares with the baseline less than independent rows would
     names = {}
@@ -318,7 +328,7 @@ def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[Sa
         for group in _explain_by_groups(names, profile.item_count, columns)
         if _has_differences_of_groups(group, profile, baseline)
     ]
-    # Of columns that explain as much, such as a user and the user's postcode, the finest names the groups
+    # If columns explain nearly the same, such as a user and the user's postcode, the one with most values names the groups
     most_explained = max((group.explained for group in groups), default=0.0)
     best = [group for group in groups if group.explained >= NEARLY_ALL * most_explained]
     return max(best, key=lambda group: group.names, default=None)
@@ -326,7 +336,8 @@ def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[Sa
 
 def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: Profile) -> bool:
     """Whether the features that a column explains differ from the baseline as few groups of rows do, rather than as independent
-    rows, by the likelihood of their scores. If not, the column itself has changed, such as its unit, and names no groups.
+    rows do: a log-likelihood ratio, the sum of s (1 - 1/d) - log d for a mean squared score s and a design effect d. If not, the
+    column itself has changed, such as its unit, and names no groups.
     """
     before = baseline.by_name
     log_likelihood_ratio = 0.0
@@ -335,7 +346,7 @@ def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: P
             reference = from_feature_profile(before[feature.name])
             changes = compare_with_reference(reference, from_feature_profile(feature))
             squares = [change.score**2 for change in changes.values()]
-            # The scores of a feature are of one level; in groups their variance is the design effect
+            # A feature's scores depend on each other, so their mean counts once; in groups, its variance is the design effect
             if squares:
                 rows = max(group.effects[feature.name])
                 log_likelihood_ratio += float(np.mean(squares)) * (1 - 1 / rows) - math.log(rows)
@@ -351,13 +362,13 @@ def compute_value_shares(feature: FeatureProfile) -> NameShares | None:
     if feature.is_numeric and sketch is not None:
         present = feature.num_numbers
         counts = np.diff(sketch.step_cdf()[1], prepend=0)
-        if sketch.error:  # the count of a value is known if it is kept often
+        if sketch.error:  # only values that a sketch keeps often have known counts
             counts = counts[counts > 2 ** len(sketch.levels)]
     elif not feature.is_numeric and frequencies is not None:
         counts = np.fromiter(frequencies.counts.values(), np.int64)
     else:
         return None
-    # Values that aren't kept one by one are rare ones
+    # Values that the states don't list are rare
     if feature.distinct is None or not present:
         return None
     unseen_values = 0.0
@@ -387,15 +398,15 @@ def _count_group_names(before: FeatureProfile, now: FeatureProfile) -> float | N
     shares = _compute_name_shares(before)
     if shares is None or before.distinct is None or now.distinct is None or before.is_numeric != now.is_numeric:
         return None
-    # As names are in the baseline
+    # The baseline's names are texts or whole numbers, so the window's have to be, too
     if now.is_numeric and not has_whole_numbers(now):
         return None
     names = float(now.distinct.estimate())
-    shared = names
+    num_shared = names
     if before.column_type is now.column_type:  # else equal values have other hashes
         union = float((before.distinct + now.distinct).estimate())
-        shared = min(names, max(0.0, before.distinct.estimate() + names - union))
-    if shares.has_too_few(shared, now.num_present):
+        num_shared = min(names, max(0.0, before.distinct.estimate() + names - union))
+    if shares.has_too_few(num_shared, now.num_present):
         return names
     return None
 
@@ -403,7 +414,7 @@ def _count_group_names(before: FeatureProfile, now: FeatureProfile) -> float | N
 def _explain_by_groups(
     names: Mapping[str, float], window_rows: int, columns: Sequence[SampledColumn]
 ) -> Iterator[GroupColumn]:
-    """What each of some columns explains of the others. names: the number of names in each of them."""
+    """What each candidate column explains of the other columns. names: the number of values of each candidate."""
     by_name = {column.name: column for column in columns}
     for name, count in names.items():
         group = by_name.get(name)
@@ -433,11 +444,11 @@ def _explain_by_groups(
         are_dependent = find_dependent_columns([min(1.0, len(names) * estimate.p) for estimate in estimates])
         if not any(are_dependent):
             continue
-        # The column names groups, so the others' rows are as alike as they look, as if somebody had named it
+        # Now that the column names groups, all estimates count, as if a person had named it
         effects: dict[str, FeatureDesignEffect] = {}
         for (feature, member), estimate, is_dependent in zip(features, estimates, are_dependent, strict=True):
             if is_dependent or estimate.rows > MAX_DISPERSED:
-                # The sample has a part of each group's rows
+                # The sample has only a part of each group's rows, so groups are larger in the window
                 rows_as_one = 1 + (estimate.rows - 1) * max(1.0, window_rows / group.rows)
                 effect = effects.get(feature, INDEPENDENT_ROWS)
                 effects[feature] = effect._replace(**{member: rows_as_one})
@@ -446,7 +457,7 @@ def _explain_by_groups(
 
 
 def _estimate_in_order(column: ScoredColumn, rows: NDArray[np.int64], group_of_row: NDArray[np.int64]) -> DesignEffect:
-    """The design effect of a column in groups. rows: in order of their groups, those that count."""
+    """The design effect of a column in groups. rows: the indices of the rows to use, group after group."""
     sizes = np.bincount(group_of_row[rows])
     sizes = sizes[sizes > 0]
     effect = group_design_effect(ScoredColumn(column.scores[:, rows], column.answers), sizes)

@@ -58,7 +58,7 @@ class FeatureDistribution:
     is_never_compared
         Whether the values are of a kind that no run compares.
     other_cells
-        The number of cells of a numeric feature that are no numbers.
+        The number of cells of a numeric feature that aren't numbers.
     """
 
     inferred_type: InferredType
@@ -82,7 +82,7 @@ class FeatureDistribution:
 
     @cached_property
     def frequent_values(self) -> NDArray[Any]:
-        """The most frequent values, from MIN_EFFECT of the present ones on, the most frequent first."""
+        """The most frequent values, each at least MIN_EFFECT of the present values, the most frequent first."""
         if self.numbers is not None:
             cdf = self.numbers.cdf
             is_frequent = cdf.counts >= MIN_EFFECT * self.present
@@ -100,14 +100,14 @@ class FeatureDistribution:
         return {}
 
     def list_values(self) -> NDArray[np.generic]:
-        """The different values, as far as a sketch keeps them."""
+        """The distinct values, as far as a sketch keeps them."""
         if self.numbers is not None:
             return self.numbers.cdf.values
         return np.array([*(self.categories or ())], object)
 
     @property
     def num_seen_once(self) -> int:
-        """The number of texts that one row has. Source: Good 1953, "The population frequencies of species"."""
+        """The number of texts that occur once. Source: Good 1953, "The population frequencies of species"."""
         return count_singletons(self.categories or {})
 
     @property
@@ -121,7 +121,7 @@ class FeatureDistribution:
 
     @property
     def num_rows(self) -> int:
-        """All rows, those whose cell is no number included."""
+        """The number of all rows, including rows whose cell is not a number."""
         return self.rows + self.other_cells
 
     @property
@@ -144,11 +144,11 @@ class FeatureDistribution:
 def align_distributions(
     before: FeatureDistribution, now: FeatureDistribution
 ) -> tuple[FeatureDistribution, FeatureDistribution]:
-    """Both sides, with numbers in the precision of the coarser one; the same objects if they have one precision."""
+    """Both distributions, with numbers in the precision of the coarser one; the same objects if the precision is the same."""
     if before.numbers is None or now.numbers is None:
         return before, now
     numbers, numbers_now = align_precision(before.numbers, now.numbers)
-    # What the objects cache stays with them
+    # The same objects keep their cached results
     if numbers is before.numbers and numbers_now is now.numbers:
         return before, now
     return replace(before, numbers=numbers), replace(now, numbers=numbers_now)
@@ -180,7 +180,7 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     inferred_type = InferredType(feature.inferred_type)
     present = feature.num_present - feature.num_others
     rows = present + feature.num_missing
-    # Booleans are texts, as the service sees them
+    # Booleans are texts, as in the service
     share = None
     if types.present:
         share = (types.text + types.boolean) / types.present
@@ -194,7 +194,7 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
         if not math.isfinite(mean):
             return create(numbers=numbers)
         return create(numbers=numbers, mean=mean)
-    # Values without a distribution: say which state is missing, or why it has no exact counts
+    # Values without a distribution: the reason is a missing state, or counts that aren't exact
     needed: tuple[type[State], ...] = (Frequencies,)
     if inferred_type.is_numeric:
         needed = (KllSketch, Moments)
@@ -214,7 +214,7 @@ def why_lacking(feature: FeatureProfile, *needed: type[State]) -> str | None:
 
 
 def from_statistics(statistics: Statistics, *, as_service: bool = False) -> dict[str, FeatureDistribution]:
-    """The distributions in a statistics.json, by feature; those of numbers only where it has their sketches."""
+    """The distributions in a statistics.json, by feature; a numeric feature has one only if the file has its sketch."""
     rows = statistics.dataset.item_count
     distributions = {feature.name: _from_feature_statistics(feature, rows) for feature in statistics.features}
     if as_service:
@@ -227,7 +227,7 @@ def from_statistics(statistics: Statistics, *, as_service: bool = False) -> dict
 
 
 def as_counted(values: Iterable[str]) -> frozenset[str]:
-    """The values as the keys of `Frequencies` have them, which cut long texts."""
+    """The values in the form of the keys of `Frequencies`, which cut long texts."""
     values = frozenset(values)
     # Only long texts are cut, by their bytes
     if max(map(len, values), default=0) <= MAX_UNCUT_LENGTH:
@@ -255,7 +255,7 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
     reason = None
     if not (numbers or categories):
         reason = _find_reason_missing(feature)
-    # A sketch of finite numbers alone is no distribution of all values
+    # A sketch without the infinite values is no distribution of all values
     if numbers and (missing := present - numbers.total):
         numbers = None
         reason = (
@@ -298,23 +298,23 @@ def _count_frequencies(counts: Mapping[str, int]) -> Frequencies:
     return builder.state()
 
 
-MAX_UNCUT_LENGTH = 60  # characters of a text that is surely counted whole: up to four bytes each
+MAX_UNCUT_LENGTH = 60  # most characters, of up to four bytes each, of a text that is never cut
 
 
 def find_new_values(now: FeatureDistribution, *before: FeatureDistribution | None) -> list[str]:
-    """The values of a text that no earlier side has."""
+    """The values of a text that no earlier distribution has."""
     distributions = [distribution for distribution in before if distribution is not None]
     earlier_counts = [distribution.categories or {} for distribution in distributions]
     return [value for value in now.categories or () if all(value not in counts for counts in earlier_counts)]
 
 
-MIN_EXPECTED_ROWS = 8.0  # rows expected of a value that has none by chance once in 3,000 times
+MIN_EXPECTED_ROWS = 8.0  # a value with so many expected rows has none by chance only once in 3,000 times
 
 
 def restrict_to_lasting_values(
     before: FeatureDistribution, now: FeatureDistribution, baseline: FeatureDistribution | None
 ) -> tuple[FeatureDistribution, FeatureDistribution]:
-    """Both sides of a text whose values come and go, without the rows of values that the baseline lacks or that are gone now."""
+    """Both distributions of a text whose values come and go, without values that the baseline lacks or that are gone now."""
     if baseline is None or baseline.categories is None or before.categories is None or now.categories is None:
         return before, now
     expected_rows = now.present / max(before.present, 1)
@@ -328,7 +328,7 @@ def restrict_to_lasting_values(
 
 
 def restrict_to_values(distribution: FeatureDistribution, values: Set[str]) -> FeatureDistribution:
-    """The rows of a text that have these values."""
+    """The distribution of a text in the rows that have these values."""
     categories = {value: count for value, count in (distribution.categories or {}).items() if value in values}
     lost = distribution.present - sum(categories.values())
     return replace(

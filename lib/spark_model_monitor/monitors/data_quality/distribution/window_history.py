@@ -1,6 +1,7 @@
 """What a run leaves of each feature to later runs: its raw statistics, compared with its reference. Pure.
 
-A baseline leaves those of its parts, each compared with the others; a window those compared with its own references.
+A baseline leaves the statistics of its parts, each compared with the other parts; a window leaves its own statistics, compared
+with each of its references.
 """
 
 from __future__ import annotations
@@ -41,16 +42,16 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 from spark_model_monitor.value_class import value_class
 
 BASELINE = "baseline"
-WINDOW = "window"  # the reference for what a window leaves of itself alone
-PREVIOUS = "previous:8"  # what a catalogue that grows is compared with. Source: D4.20.
+WINDOW = "window"  # stands for the reference in statistics that compare with none, such as the number of rows
+PREVIOUS = "previous:8"  # the reference of a text that gets new values: the last eight windows. Source: D4.20.
 
-OUTCOME = "outcome"  # the members of what a window leaves
+OUTCOME = "outcome"  # names of members in what a window leaves
 POSSIBLE_CHANGE = "possible_change"
 CHANGED = "changed"
 CANNOT_TELL = "cannot tell"
 UNCHANGED = "unchanged"
 ACCEPTED = "accepted"
-"""What became of a feature in a window; accepted: a person said that the change was fine."""
+"""Outcomes of a feature in a window; accepted: a person said that the change was fine."""
 
 GROWS = (
     "its values came and went, or grew in number, along the baseline's rows: their numbers and largest share are judged"
@@ -59,24 +60,20 @@ FOLLOW = "its values followed one another along the baseline's rows, as versions
 GO_ON = "its values follow those that followed one another along the baseline's rows, as versions do"
 LOOKS_SORTED = "the rows look sorted by this column"
 VARIES_ALONG_ROWS = "its values go up and down along the rows, as by season"
-MAX_BETWEEN_PART_SHARE = (
-    0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
-)
-MAX_SHARE_OF_SORTED_PARTS = 0.5  # … and from which these parts are no windows: too alike within. Source: D4.8.
+MAX_BETWEEN_PART_SHARE = 0.05  # rows look sorted if more of a column's variance is between parts. Source: D4.8.
+MAX_SHARE_OF_SORTED_PARTS = 0.5  # with more, parts are too alike within to stand for windows. Source: D4.8.
 
-MAX_DOMAIN_SIZE = 4096  # texts of more values have no exact counts, and their drift is not judged
-MIN_COUNTED_PARTS = 4  # parts or windows that show how many values are new
-MAX_NOISE_DEVIATIONS = (
-    7.0  # deviations of noise by which sorted rows neither rise nor fall: five of the difference of two parts
-)
+MAX_DOMAIN_SIZE = 4096  # texts with more values have no exact counts, and their drift is not judged
+MIN_COUNTED_PARTS = 4  # fewest parts or windows that show how many values are new
+MAX_NOISE_DEVIATIONS = 7.0  # largest reversal of sorted parts, in deviations of one part: five of a difference
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 StatisticsByFeature: TypeAlias = Mapping[str, PastWindows]  # raw statistics of earlier windows, by feature
 
 
 @value_class
 class Variation:
-    """The raw statistics of some windows, by feature. unfit: features whose parts differ by their place, with the reason.
-    replaced: those of them whose parts gave way to windows. are_by_time: whether parts are of runs of neighbours in time.
+    """The raw statistics of some windows, by feature. unfit: the features whose parts differ by their place, with the reason.
+    are_by_time: whether the rows of a part are neighbours in time. replaced: the unfit features whose parts windows replaced.
     """
 
     past: StatisticsByFeature = field(default_factory=dict)
@@ -85,7 +82,7 @@ class Variation:
     replaced: frozenset[str] = frozenset()
 
     def with_windows(self, windows: StatisticsByFeature) -> Variation:
-        """The same with later windows. Enough of them replace parts that differ by their place."""
+        """The same variation with later windows. If there are enough, they replace parts that differ by their place."""
         replaced = {name for name in self.unfit if name in windows and len(windows[name]["rows"]) >= MIN_WINDOWS}
         parts = {name: raw for name, raw in self.past.items() if name not in replaced}
         return replace(self, past=merge_histories(parts, windows), replaced=self.replaced | replaced)
@@ -113,26 +110,26 @@ class Variation:
 
 
 def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
-    """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of
-    a run are neighbours in time, so that a column that looks sorted is one that changes with time.
+    """The variation within a data set, from runs of its rows. runs: the runs of every feature. are_by_time: whether the rows of
+    a run are neighbours in time; then a column that looks sorted is one that changes with time.
     """
     past: dict[str, PastWindows] = {}
     unfit: dict[str, str] = {}
     for feature, row_runs in zip(profile.features, runs, strict=False):
-        in_order = sorted(row_runs.runs, key=lambda run: run.place)
-        values, sizes = read_values(in_order, numeric=feature.is_numeric)
+        ordered_runs = sorted(row_runs.runs, key=lambda run: run.place)
+        values, sizes = read_values(ordered_runs, numeric=feature.is_numeric)
         has_values = sizes > 0
         if np.count_nonzero(has_values) < MIN_WINDOWS:
             continue
         distinct, index_of_row = unique_with_inverse(values)
         if not feature.is_numeric and len(distinct) > MAX_DOMAIN_SIZE:
             continue
-        # The blocks that have a value, each compared with the others
+        # Only blocks with values; each is compared with the others
         frequent = from_feature_profile(feature).frequent_values
         if not feature.is_numeric:
             frequent = hash_texts(frequent)
         blocks = ColumnBlocks(distinct, index_of_row, sizes[has_values], frequent, feature.is_numeric)
-        rows = count_value_rows(in_order, numeric=feature.is_numeric)[has_values]
+        rows = count_value_rows(ordered_runs, numeric=feature.is_numeric)[has_values]
         _add_block_statistics(feature.name, blocks, rows, past, unfit, are_by_time=are_by_time)
     return Variation(past, unfit, are_by_time)
 
@@ -146,14 +143,14 @@ def _add_block_statistics(
     *,
     are_by_time: bool,
 ) -> None:
-    """Add the raw statistics of a column's blocks, or the reason why there are none. rows: of each block, those without a
-    value included.
+    """Add the raw statistics of a column's blocks, or the reason why there are none. rows: the rows of each block, including
+    rows without a value.
     """
     # New values of a text in each part; None unless they come and go along the rows
     new_values = None
     if not blocks.are_numbers:
         new_values = count_beginnings(blocks.counts > 0, may_end=are_by_time)
-    # The share of the column's variance between its parts; parts by time are windows, however they differ
+    # The share of the column's variance between its parts; parts by time stand for windows, even if they differ
     if new_values is None and not are_by_time:
         share, values = blocks.between_share()
         if share > MAX_BETWEEN_PART_SHARE:
@@ -166,17 +163,17 @@ def _add_block_statistics(
     statistics = {"missing": scores[:, 0], **blocks.score()}
     if new_values is not None:
         statistics["beyond"] = new_values
-    # What facts ask of the baseline's own rows
+    # Statistics for the facts
     if blocks.are_numbers:
         statistics["reach"] = blocks.measure_reach()
         statistics["standstill"] = measure_standstills(blocks.value_of_row, blocks.sizes)
-    nothing = np.full(len(rows), np.nan)
-    past[name] = PastWindows({field: statistics.get(field, nothing) for field in FIELDS})
+    nan_values = np.full(len(rows), np.nan)
+    past[name] = PastWindows({field: statistics.get(field, nan_values) for field in FIELDS})
 
 
 def compare_with_reference(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, StatisticChange]:
-    """How each statistic of a window differs from its reference, by field; empty if the two can't be compared. Computed once
-    for the verdict and for what the window leaves.
+    """How each statistic of a window differs from its reference, by field; empty if the two can't be compared. The result is
+    cached for the verdict, and for what the window leaves.
     """
     if id(before) not in after.changes_by_reference:
         after.changes_by_reference[id(before)] = before, _compute_changes(before, after)
@@ -215,19 +212,19 @@ class Standstill(NamedTuple):
 
 
 def find_longest_standstills(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, Standstill]:
-    """The longest stretch of each column of numbers. runs: of every feature."""
+    """The longest stretch of equal neighbours in each column of numbers. runs: the runs of every feature."""
     standstills = {}
     for feature, row_runs in zip(profile.features, runs, strict=False):
         if not feature.is_numeric:
             continue
-        in_order = sorted(row_runs.runs, key=lambda run: run.place)
-        values, sizes = read_values(in_order, numeric=True)
+        ordered_runs = sorted(row_runs.runs, key=lambda run: run.place)
+        values, sizes = read_values(ordered_runs, numeric=True)
         if not len(values):
             continue
-        # Runs that follow each other are one
-        follows = [run.first_row == before.first_row + before.rows for before, run in pairwise(in_order)]
-        joined = np.add.reduceat(sizes, np.flatnonzero(~np.array([False, *follows])))
-        first_rows, lengths = find_standstills(values, joined[joined > 0])
+        # Adjacent runs are joined
+        follows_previous = [run.first_row == before.first_row + before.rows for before, run in pairwise(ordered_runs)]
+        joined_sizes = np.add.reduceat(sizes, np.flatnonzero(~np.array([False, *follows_previous])))
+        first_rows, lengths = find_standstills(values, joined_sizes[joined_sizes > 0])
         longest = int(lengths.argmax())
         length = int(lengths[longest])
         usual_length = (len(values) - length) / max(len(lengths) - 1, 1)
@@ -252,7 +249,7 @@ def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Map
 
 
 def count_unseen(now: FeatureDistribution, before: FeatureDistribution, *earlier: FeatureDistribution | None) -> float:
-    """The rows of texts that the reference lacks, and any earlier side."""
+    """The number of rows with texts that neither the reference nor an earlier side has."""
     return float(sum((now.categories or {})[value] for value in find_new_values(now, before, *earlier)))
 
 
@@ -262,7 +259,7 @@ def hash_texts(texts: Sequence[str] | Part) -> Part:
 
 
 def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> StatisticsByFeature:
-    """The windows of both, by feature."""
+    """The windows of both histories, by feature."""
     histories = dict(first)
     for name, raw in second.items():
         if name in histories:
@@ -272,19 +269,19 @@ def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> 
 
 
 def _find_reason_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: bool) -> str:
-    """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them.
+    """Why parts differ by their place more than groups of rows explain. values: those of `ColumnBlocks.between_share`.
 
-    Sorted rows cross their mean once, and rise or fall but for noise; a text has all its rows in one place.
+    Sorted rows cross their mean once, and apart from noise only rise or only fall; a text has all its rows in one place.
     """
     means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
-    # Sorted rows cross their mean once, but for noise; a text may begin and end
+    # Sorted rows cross their mean once, apart from noise; a text's rows may begin and end, which makes two crossings
     distances = means - values.mean()
-    within = values.var() - np.average(distances**2, weights=sizes)
-    noise = np.sqrt(max(within, 0.0) / sizes.min())
+    within_variance = values.var() - np.average(distances**2, weights=sizes)
+    noise = np.sqrt(max(within_variance, 0.0) / sizes.min())
     crossings = np.count_nonzero(np.diff(distances[np.abs(distances) > 2 * noise] > 0))
     if crossings > (1 if is_numeric else 2):
         return VARIES_ALONG_ROWS
-    # Numbers that rise, or fall
+    # Sorted numbers only rise, or only fall
     falls = np.maximum.accumulate(means) - means
     rises = means - np.minimum.accumulate(means)
     if is_numeric and min(falls.max(), rises.max()) > MAX_NOISE_DEVIATIONS * noise:

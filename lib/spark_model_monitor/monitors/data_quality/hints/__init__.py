@@ -1,8 +1,8 @@
 """Hints: what looks wrong with a data set but violates no constraint; each a registered function. Pure.
 
-A rule takes `ObservedData` and yields columns and a sentence only if it is nearly certain: about counts, never about a value.
-`evaluation.collect_hints` runs them all; a new file in this folder is discovered automatically. Ours: none with
-`--compat service`.
+A rule takes `ObservedData`, and yields columns and a sentence only if it is nearly certain. Sentences are about counts, never
+about a value. `evaluation.collect_hints` runs all rules; a new file in this folder is discovered automatically. The service has
+no hints, so there are none with `--compat service`.
 
 layout.py: headers and shifted columns.
 not_numbers.py: cells that are no numbers. repeated_files.py: files that came twice. swapped_columns.py: columns in each
@@ -30,16 +30,16 @@ MIN_VALUES = 5  # a column with fewer values gets no hint
 
 @value_class(slots=False)
 class ObservedData:
-    """What a run knows of its data. compared: the comparison with a baseline; None if there is none."""
+    """What a run knows of its data. compared: the comparison with a baseline; None without a baseline."""
 
     profile: Profile
     layout: ColumnLayout
     compared: WindowComparison | None = None
 
     def list_texts(self) -> Iterator[tuple[FeatureProfile, Mapping[str, int]]]:
-        """Text columns with the counts of their values, where most values were counted, so that their look can be judged.
+        """Text columns with the counts of their values, if most values were counted, so that their form can be judged.
 
-        With a baseline, those that are a String there are left out: the baseline's own run has reported them.
+        With a baseline, columns that are a String there are left out: the baseline's own run has reported them.
         """
         for feature in self.profile.features:
             frequencies = feature.frequencies or Frequencies()
@@ -53,12 +53,12 @@ class ObservedData:
                 yield feature, frequencies.counts
 
     def is_text_in_baseline(self, feature: FeatureProfile) -> bool:
-        """Whether it is a text in the baseline, whose own run has said what is odd about it."""
+        """Whether it is a text in the baseline, whose own run has reported what is odd about it."""
         return self.expected_types.get(feature.name) is InferredType.STRING
 
     @property
     def compared_features(self) -> tuple[FeatureComparison, ...]:
-        """The features on both sides; none without a baseline."""
+        """The features, each in the baseline and in the window; empty without a baseline."""
         if self.compared is None:
             return ()
         return self.compared.features
@@ -70,7 +70,7 @@ class ObservedData:
 
     @cached_property
     def expected_types(self) -> dict[str, InferredType]:
-        """The types of the features in the baseline; empty if there is none."""
+        """The types of the features in the baseline; empty without a baseline."""
         return {feature.name: feature.constraints.inferred_type for feature in self.compared_features}
 
 
@@ -81,17 +81,17 @@ HINTS: Registry[Rule] = Registry("hint")
 
 
 def register_hint(name: str) -> Callable[[Rule], Rule]:
-    """Decorator that enters a rule; nothing else is known of it."""
+    """Decorator that enters a rule of hints."""
     return HINTS.register(name)
 
 
 def list_quoted(names: Iterable[str]) -> str:
-    """Names of columns or files, the first few of them."""
+    """The first few names of columns or files, in quotes."""
     return list_names([*map(repr, names)], MAX_LISTED_NAMES)
 
 
 def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:
-    """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
+    """The first few columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`."""
     return list_names(
         [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], MAX_LISTED_NAMES
     )

@@ -14,7 +14,7 @@ from spark_model_monitor.monitors.data_quality.label_column import find_absent_c
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 NO_COUNTER = re.compile(r"-.*|[^.eE\n]*[.eE].*")  # a negative number or a fraction; others number columns, or are years
-MIN_NUMBERS = 3  # fewer numbers may be in order by chance
+MIN_NUMBERS = 3  # fewest numbers in a header; fewer may be in no order by chance
 
 MAX_CATEGORIES = 100
 """With more distinct values, or few rows for each, a text column's first value may be unique to that row."""
@@ -42,7 +42,7 @@ def header_is_data(data: ObservedData) -> HintSentences:
 
 
 def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
-    """Whether a cell may be one of the column's values: an empty one is called `_c0` by now."""
+    """Whether a cell of the header may be one of the column's values; an empty cell has become `_c0` or the like."""
     if cell.startswith("_c"):
         return True
     if feature.is_numeric:
@@ -57,7 +57,7 @@ def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
 
 
 def _rate_certainty(numbers: Sequence[str]) -> int:
-    """How certain it is that numbers in a header are values: 2 surely, 1 with other evidence, 0 they may be names."""
+    """How certain it is that numbers in a header are values: 2 for certain, 1 with other evidence, 0 if they may be names."""
     if not any(map(NO_COUNTER.fullmatch, numbers)):
         return 0
     in_order = sorted(map(float, numbers))
@@ -75,7 +75,7 @@ def index_column(data: ObservedData) -> HintSentences:
     """
     first_two = data.profile.features[:2]
     names = [feature.name for feature in first_two]
-    # Without a header all columns are called so
+    # Without a header, all columns have such names
     if names[:1] == ["_c0"] and names[1:] != ["_c1"] and why_always_new(first_two[0]) == NUMBERED:
         finding = "the first column has no name and numbers the rows, as the index does that pandas writes"
         yield names[:1], f"{finding}; leave it out by to_csv(…, index=False)"
@@ -88,7 +88,7 @@ def column_roles(data: ObservedData) -> HintSentences:
     if compared is None or compared.baseline.roles is None:
         return
     roles = compared.baseline.roles
-    # What each column was taken for
+    # The role that each column was given
     sentences = []
     columns = list(compared.new_columns)
     if roles.absent_label is not None:
@@ -102,10 +102,13 @@ def column_roles(data: ObservedData) -> HintSentences:
         sentences.append(f"inputs that the baseline lacks, not compared yet: {list_names(inputs)}")
     if sentences:
         yield columns, "; ".join(sentences)
-    # Several columns are missing, of which one may be the label
-    absent = find_absent_columns(compared.baseline, compared.current.by_name)
-    if absent and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
-        yield absent, f"no record has {list_quoted(absent)}; if one is the label, write --label and its name"
+    # If several columns are missing, one of them may be the label
+    absent_names = find_absent_columns(compared.baseline, compared.current.by_name)
+    if absent_names and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
+        yield (
+            absent_names,
+            f"no record has {list_quoted(absent_names)}; if one is the label, write --label and its name",
+        )
 
 
 @register_hint("segments")

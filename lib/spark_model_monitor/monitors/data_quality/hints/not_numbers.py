@@ -1,4 +1,4 @@
-"""Cells that are no numbers among numbers: a few of another type, other ways to write numbers, and words for missing ones."""
+"""Cells among numbers that don't read as numbers: a few texts, numbers in other notations, and words for missing values."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ COMMAS = "commas for thousands"
 DECIMAL_COMMAS = "a decimal comma"
 LIMITS = "a sign such as < for a limit"
 MINUS = r"\-\u2010-\u2015\u2212\ufe63\uff0d"  # the hyphen, and what else looks like a minus sign
-# Repeats have an end, so that no text takes long; no number is longer
+# Every repetition is bounded, so that no text takes long to match; real numbers are shorter than the bounds
 BLANKS = r"\s{0,3}"
 SIGN = rf"[+{MINUS}]?{BLANKS}"
 DIGITS = r"(?:\d[\d.,]{0,40}|[.,]\d{1,40})"
-# As programs print them. Between blanks and in lists they are fractions, since telephones and baskets have whole numbers; a whole
-# object of JSON is no mistake
+# Numbers as programs print them. Several in one cell have to be fractions: phone numbers and lists of ids have whole numbers.
+# A complete JSON object is no mistake.
 EXPONENT = r"(?:[eE][-+]?\d{1,3})?"
 FRACTION = rf"[-+]?\d{{0,20}}\.\d{{1,20}}{EXPONENT}"
 NUMBER = rf"[-+]?(?:\d{{1,20}}(?:\.\d{{0,20}})?|\.\d{{1,20}}){EXPONENT}"
@@ -39,7 +39,7 @@ UNITS = (
     "hours|day|days|week|weeks|month|months|yr|yrs|year|years|kb|mb|gb|tb|kib|mib|gib|°|°c|°f|kw|mw|kwh|mwh|wh|mv|"
     "hz|khz|mhz|ghz|px|pt|pcs|stk|bps|bp|mph|kmh|km/h|m/s|bar|pa|hpa|psi|cal|kcal|kj|ppm|mmhg|bpm|bn|mio|mrd"
 )
-"""Units in lower case; of single letters only those that are seldom codes of rooms or seats."""
+"""Units in lower case, without single letters that are common in codes of rooms or seats."""
 
 NUMBER_FORMS = (
     ("a percent sign", re.compile(rf"{SIGN}{DIGITS}{BLANKS}[%‰]"), "0.125 or 12.5 for 12.5%"),
@@ -113,7 +113,7 @@ NUMBER_FORMS = (
     ),
     (DECIMAL_COMMAS, re.compile(rf"{SIGN}\d{{0,20}},\d{{1,20}}"), "1.5 for 1,5"),
 )
-"""How people write numbers that no program takes for one: what it is, its form without blanks around, what to write."""
+"""Notations of numbers that programs don't read: a description, the pattern without blanks around, and what to write."""
 
 ANY_DIGIT = re.compile(r"\d")
 
@@ -153,15 +153,15 @@ TOTALS = frozenset(
         "average",
     }
 )
-SUM_ERROR = 1e-9  # of a sum of doubles, relative
-MAX_SUM_DEVIATION = 0.02  # of a sum somebody rounded, or made of other lines, too
+SUM_ERROR = 1e-9  # relative rounding error of a sum of doubles
+MAX_SUM_DEVIATION = 0.02  # relative deviation of a total that somebody rounded, or that includes other lines
 MIN_FAR_RATIO = 5
-"""Times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer."""
-MIN_LINES = 10  # of fewer numbers one may be the sum of the others by chance
-MIN_SUM_RATIO = 0.5  # of the sum of all others, for a number in a line that is called so
-MAX_CLASSES = 20  # different values of a column that may be classes
-MAX_WORDS = 3  # different texts that stand for something among numbers
-MIN_NUMBER_SHARE = 0.9  # of the cells of a column, as numbers and other forms of numbers
+"""A total is at least this many times as far from the others' mean as any of them can be; skewed amounts are nearer."""
+MIN_LINES = 10  # fewest numbers; among fewer, one may be the sum of the others by chance
+MIN_SUM_RATIO = 0.5  # smallest ratio of a number to the sum of all others, in a line that is labelled as a total
+MAX_CLASSES = 20  # most distinct values of a column of classes
+MAX_WORDS = 3  # most distinct words in a column of numbers
+MIN_NUMBER_SHARE = 0.9  # smallest share of a column's cells that are numbers, in any notation
 
 
 @register_hint("not_numbers")
@@ -197,7 +197,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
 
     numeric = [feature for feature in data.profile.features if feature.is_numeric]
     text_columns = [feature for feature in data.profile.features if feature.column_type is ColumnType.TEXT]
-    # A line that is called so, and the columns with a number that may be a total
+    # Text columns with a word for totals, and numeric columns with a number that may be a total
     columns_with_word = [feature for feature in text_columns if _find_words_for_totals(data, feature)]
     description = "the sum of all other lines"
     ratios = {feature.name: _compare_largest_with_sum(feature) for feature in numeric}
@@ -207,7 +207,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
         description = "a number far outside of the others, like a sum of them"
         lowest = 1 - MAX_SUM_DEVIATION
         highest = 1 + MAX_SUM_DEVIATION
-        # Where a line is called so, it may be of more or of fewer lines
+        # A line that is labelled as a total may add up more or fewer lines
         if columns_with_word:
             lowest = MIN_SUM_RATIO
             highest = math.inf
@@ -232,7 +232,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
 
 
 def _find_words_for_totals(data: ObservedData, feature: FeatureProfile) -> list[str]:
-    """The words of our list that are once in a text column, and not in the baseline's, where they are categories."""
+    """The words for totals that occur once in a text column, and never in the baseline, where they would be categories."""
     if feature.frequencies is None:
         return []
     before = data.baseline_features.get(feature.name, FeatureProfile("")).frequencies or Frequencies()
@@ -241,9 +241,9 @@ def _find_words_for_totals(data: ObservedData, feature: FeatureProfile) -> list[
 
 
 def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:
-    """The number of largest size, divided by the sum of all others, and whether it is far outside of them; 0 if that is unknown.
+    """The largest absolute number divided by the sum of all others (0 if unknown), and whether it is far from the others.
 
-    Few columns have the sum by chance: half of all numbers' sum is an extreme.
+    Few columns have such a number by chance, since it is half of the column's total.
     """
     moments = feature.moments
     if moments is None or moments.count < MIN_LINES or not math.isfinite(moments.m2):
@@ -256,7 +256,7 @@ def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:
     # The moments without this number
     deviation = largest - moments.mean
     m2_of_others = max(0.0, moments.m2 - deviation**2 * moments.count / num_others)
-    largest_deviation = math.sqrt(m2_of_others)  # that one of them can have, if all others are equal
+    largest_deviation = math.sqrt(m2_of_others)  # the most that one number can deviate: all others are equal then
     is_far = abs(largest - sum_of_others / num_others) > MIN_FAR_RATIO * largest_deviation
     if sum_of_others:
         return largest / sum_of_others, is_far
@@ -275,7 +275,7 @@ def number_forms(data: ObservedData) -> HintSentences:
     for form, instead in forms.items():
         counts = {}
         for feature in features:
-            # Beside a baseline of numbers the guess tells whether the comma is one of decimals
+            # If the baseline has numbers, the guess `decimal_comma` explains the commas
             if form in (COMMAS, DECIMAL_COMMAS) and feature.name in data.expected_types:
                 continue
             cells = cells_by_feature[feature.name]
@@ -286,12 +286,12 @@ def number_forms(data: ObservedData) -> HintSentences:
 
 
 def _are_meant_so(form: str, feature: FeatureProfile, cells: Counter[str]) -> bool:
-    """Whether a column's cells of this form need no sentence. cells: the column's, by form."""
+    """Whether a column's cells have this form on purpose, so that no hint is needed. cells: their number by form."""
     texts = (feature.frequencies or Frequencies()).counts
-    # Where all cells have a decimal comma, another hint says so
+    # If all cells have a decimal comma, the hint `decimal_commas` reports it
     if form == DECIMAL_COMMAS:
         return all(NUMBER_WITH_COMMA.fullmatch(text) for text in texts)
-    # Where all are limits, they are classes
+    # If all cells are limits, such as <5, they are classes
     return form == LIMITS and cells[PLAIN] < MIN_VALUES and len(texts) <= MAX_CLASSES
 
 
@@ -300,29 +300,29 @@ TEXT = "text"
 
 
 def _count_by_form(feature: FeatureProfile) -> Counter[str]:
-    """The counted cells of a text column by form; none unless nearly all of them are numbers in some form."""
+    """The number of a text column's cells by form; empty unless nearly all cells are numbers in some form."""
     cells: Counter[str] = Counter()
     if feature.column_type is not ColumnType.TEXT or feature.frequencies is None:
         return cells
     for text, count in feature.frequencies.counts.items():
         cells[_find_number_form(text)] += count
-    # A column of texts may have a few that look so
+    # A column of texts may have a few cells that look like numbers
     if cells[TEXT] > (1 - MIN_NUMBER_SHARE) * cells.total():
         cells.clear()
-    # Beside 12,5 the comma of 1,234 is a decimal one, too
+    # If the column has 12,5, the comma of 1,234 is a decimal comma, too
     if cells[DECIMAL_COMMAS]:
         cells[DECIMAL_COMMAS] += cells.pop(COMMAS, 0)
     return cells
 
 
 def _find_number_form(text: str) -> str:
-    """The form in which a cell is a number, `PLAIN` for one that programs read or a word for none, or `TEXT`."""
+    """The form of the number in a cell: `PLAIN` if programs read it, or for a word for a missing value; else `TEXT`."""
     if PLAIN_NUMBER.fullmatch(text) or is_missing_word(text):
         return PLAIN
     bare = text.strip().strip(INVISIBLE).strip()
     if PLAIN_NUMBER.fullmatch(bare):
         return NO_BREAK_SPACE
-    # Every form has a digit. Most texts have none, which spares a column of sentences three quarters of this hint.
+    # Every form has a digit, and most texts have none. This return saves three quarters of the hint's time for sentences.
     if not ANY_DIGIT.search(bare):
         return TEXT
     for form, pattern, _ in NUMBER_FORMS:
@@ -343,7 +343,7 @@ def other_numbers(data: ObservedData) -> HintSentences:
     With a baseline, columns that are written so there are left out.
     Source: M16, C11.34.
     """
-    # Columns that are written so, and not in the baseline
+    # Columns with such numbers, unless the baseline has such numbers, too
     counts = {}
     for feature in data.profile.features:
         num_other = _count_other_numbers(feature)
@@ -371,7 +371,7 @@ def missing_in_words(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    # Columns of numbers and such words, and perhaps of other texts
+    # Columns whose cells are nearly all numbers or words for a missing value
     counts = {}
     words: dict[str, int] = {}
     for feature in data.profile.features:
@@ -389,13 +389,13 @@ def missing_in_words(data: ObservedData) -> HintSentences:
 
 
 def _count_missing_words(feature: FeatureProfile) -> dict[str, int]:
-    """The cells of a text column by such a word; none unless half of its cells, or several different ones, are numbers. Only
-    words of our own list are shown.
+    """The number of a text column's cells by word for a missing value; empty unless half of its cells, or several distinct
+    cells, are numbers. Only words of our own list are shown.
     """
     is_text = feature.column_type is ColumnType.TEXT and not feature.is_numeric
     if not is_text or feature.frequencies is None:
         return {}
-    # One number beside many such words may be a code; several are a column that is mostly missing
+    # One number among many such words may be a code; several distinct numbers make a column that is mostly missing
     is_mostly_numbers = feature.num_numbers >= MIN_NUMBERS * feature.num_present
     numbers = [text for text in feature.frequencies.counts if PLAIN_NUMBER.fullmatch(text)]
     if not is_mostly_numbers and len(numbers) < MIN_VALUES:
@@ -417,7 +417,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
             continue
         if feature.num_numbers < MIN_NUMBER_SHARE * feature.num_present and not _are_few_words(feature):
             continue
-        # Texts that no other hint names
+        # Texts that no other hint reports
         num_words = sum(_count_missing_words(feature).values())
         num_texts = feature.num_present - feature.num_numbers - num_words
         if num_texts > 0 and not _count_by_form(feature).keys() - {PLAIN, TEXT}:
@@ -428,7 +428,9 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
 
 
 def _are_few_words(feature: FeatureProfile) -> bool:
-    """Whether half of a column's cells are numbers of many values, and the others a few words, which no code is."""
+    """Whether at least half of a column's cells are numbers with many distinct values, and the others are a few words. Such a
+    column doesn't have codes.
+    """
     if feature.frequencies is None or feature.num_numbers < MIN_NUMBERS * feature.num_present:
         return False
     texts = feature.frequencies.counts

@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.data_quality.hints import HintSentences, Obser
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
 MAX_CHANCE = 1e-6  # the probability of so many surplus rows by chance
-DEVIATIONS = 2  # of the share of surplus rows, which a sample of kinds of rows estimates
+DEVIATIONS = 2  # standard errors by which a sampled share of surplus rows may differ from a file's share
 MIN_DOUBLED_SHARE = 0.45  # about the share of surplus rows if all rows are there twice
 
 
@@ -35,7 +35,7 @@ def delivered_twice(data: ObservedData) -> HintSentences:
     if compute_fraction_of_copies(baseline) < MIN_COPIES:
         error = DEVIATIONS / math.sqrt(np.count_nonzero(current > 1))
     files = data.layout.find_files(share, error)
-    # The violation says how many
+    # The violation itself has the number of surplus rows
     if files:
         yield (
             (),

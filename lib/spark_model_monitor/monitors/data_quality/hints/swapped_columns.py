@@ -1,6 +1,7 @@
 """swapped_columns, shifted_columns: columns that are matched by position have changed places, or columns moved by one.
 
-Each one's values fit another's baseline and not their own. Based on states and the baseline's distributions; no scan.
+The values of each column fit another column's baseline, and not their own. States and the baseline's distributions show it,
+without a scan.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from spark_model_monitor.monitors.data_quality.hints import HintSentences, Obser
 from spark_model_monitor.value_class import value_class
 
 MISFIT = 0.6
-"""The smallest distance of a column from its own baseline. By chance one of 20,000 columns of 30 values has it."""
+"""A misfit's smallest distance from its own baseline. By chance, one of 20,000 columns of 30 values has such a distance."""
 
-FIT = 0.2  # the largest distance of a column from the other's baseline: a third of MISFIT
+FIT = 0.2  # the largest distance of a column from another column's baseline that it fits: a third of MISFIT
 
-MIN_SHIFTED = 3  # columns that fit a neighbour's baseline and not their own; two have changed places, or drifted
-MOSTLY_SHIFTED = 0.8  # of them, since others may have drifted
-MAX_MISFITS = 50  # more columns than that have not changed places in pairs
+MIN_SHIFTED = 3  # fewest columns that fit a neighbour's baseline and not their own; two may be swapped, or drifted
+MOSTLY_SHIFTED = 0.8  # smallest share of the moved columns that a shift explains; others may have drifted
+MAX_MISFITS = 50  # with more misfits, columns weren't swapped in pairs
 
 
 @value_class
 class MatchedColumn:
-    """A column of the baseline with the one at its position in the current data. number: its position, from 1."""
+    """A column of the baseline, with the column at its position in the current data. number: its position, from 1."""
 
     number: int
     name: str
@@ -42,7 +43,9 @@ class MatchedColumn:
         return self.own_gap >= MISFIT
 
     def fits(self, neighbour: MatchedColumn) -> bool:
-        """Whether it may be another column, and rather than itself; unknown for two texts that hardly ever repeat."""
+        """Whether the values fit a neighbour's baseline, and better than their own. True, too, if the distance is unknown, as for
+        two texts that hardly ever repeat.
+        """
         gap = measure_distance(neighbour.baseline, self.current)
         return gap is None or gap <= min(FIT, self.own_gap / 2)
 
@@ -67,10 +70,10 @@ def swapped_columns(data: ObservedData) -> HintSentences:
         if gap is not None:
             pairs.append((gap, first, second))
     # The nearest pairs first; no column has changed places twice
-    taken: set[int] = set()
+    swapped_numbers: set[int] = set()
     for _, first, second in sorted(pairs, key=lambda pair: (pair[0], pair[1].number, pair[2].number)):
-        if not taken & {first.number, second.number}:
-            taken |= {first.number, second.number}
+        if not swapped_numbers & {first.number, second.number}:
+            swapped_numbers |= {first.number, second.number}
             names = f"columns {first.number} ({first.name!r}) and {second.number} ({second.name!r}) look swapped"
             why = "the values of each fit the baseline of the other and not their own"
             yield (first.name, second.name), f"{names}: {why}; write the columns in the baseline's order"
@@ -96,28 +99,28 @@ def shifted_columns(data: ObservedData) -> HintSentences:
 
 
 def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
-    """The direction of a shift by one, the columns, and the neighbours whose values they hold; empty if there is none.
+    """The direction of a shift by one, the columns, and the neighbours whose values they hold; empty without a shift.
 
-    It has to explain nearly all columns that don't fit their own baseline, of which one at least is far from it: where columns
-    are alike, others are not.
+    The shift has to explain nearly all columns that don't fit their own baseline, and at least one of these has to be a misfit,
+    since neighbouring columns may be alike.
     """
     columns = {column.number: column for column in _match_columns(data)}
-    moved = [column for column in columns.values() if column.own_gap > FIT]
-    if len(moved) < MIN_SHIFTED or not any(column.is_misfit for column in moved):
+    moved_columns = [column for column in columns.values() if column.own_gap > FIT]
+    if len(moved_columns) < MIN_SHIFTED or not any(column.is_misfit for column in moved_columns):
         return "", [], []
     for direction, step in (("right", -1), ("left", 1)):
-        compared = 0
+        num_compared = 0
         names = []
         neighbours = []
-        for column in moved:
+        for column in moved_columns:
             neighbour = columns.get(column.number + step)
             if neighbour is None:
                 continue
-            compared += 1
+            num_compared += 1
             if column.fits(neighbour):
                 names.append(column.name)
                 neighbours.append(neighbour.name)
-        if len(names) >= max(MIN_SHIFTED, MOSTLY_SHIFTED * compared):
+        if len(names) >= max(MIN_SHIFTED, MOSTLY_SHIFTED * num_compared):
             return direction, names, neighbours
     return "", [], []
 
@@ -132,7 +135,7 @@ def _match_columns(data: ObservedData) -> Iterator[MatchedColumn]:
 
 
 def _measure_gap(first: MatchedColumn, second: MatchedColumn) -> float | None:
-    """The sum of the distances from each other's baselines; None if they are not near."""
+    """The sum of the columns' distances from each other's baselines; None if one of them doesn't fit."""
     gaps = []
     for baseline, current in ((first.baseline, second.current), (second.baseline, first.current)):
         gap = measure_distance(baseline, current)

@@ -77,7 +77,7 @@ def dates_as_texts(observed: ObservedData) -> HintSentences:
         if column.is_typed:
             kind = "of a type"
             form = feature.column_type.value
-        # Of many texts a sample is read
+        # A column with many texts shows only a sample of them
         total = column.values or feature.num_present
         if total < feature.num_present:
             form = f"{form}, by a sample"
@@ -85,17 +85,17 @@ def dates_as_texts(observed: ObservedData) -> HintSentences:
         columns_by_kind.setdefault(kind, {}).setdefault(form, {})[feature.name] = counts
     for kind, counts_by_form in columns_by_kind.items():
         names = [name for counts in counts_by_form.values() for name in counts]
-        # Values are never part of it
+        # The sentence never has values of the data
         columns = "; ".join(f"{list_columns(counts)} as {form}" for form, counts in counts_by_form.items())
         instead = "windows are checked for that form and for odd days; write numbers, such as the weekday, to have drift judged"
         yield names, f"dates are {kind} here: {columns}; {instead}"
 
 
 def find_date_columns(observed: ObservedData) -> Iterator[tuple[FeatureProfile, DateColumn]]:
-    """The columns of dates, except those of which the baseline's own run has said it."""
+    """The columns of dates, except those that the baseline's own run has reported."""
     for feature in observed.profile.features:
         has_same_type = observed.expected_types.get(feature.name) is InferredType(feature.inferred_type)
-        # Fewer values show no form
+        # Too few values show no form
         if has_same_type or feature.num_present < MIN_VALUES:
             continue
         column = recognise_dates(feature)
@@ -111,7 +111,7 @@ def day_or_month(observed: ObservedData) -> HintSentences:
     """
     counts: dict[str, tuple[int, int]] = {}
     for feature, column in find_date_columns(observed):
-        # A single 13th of a month would tell
+        # A single 13th of a month would show the order
         if column.is_ambiguous:
             counts[feature.name] = column.num_dates, column.values
     if counts:
@@ -154,7 +154,7 @@ def another_precision(data: ObservedData) -> HintSentences:
         numbers_now = feature.now.numbers
         if numbers is None or numbers_now is None or not feature.are_rounded:
             continue
-        # With other decimals even then, they are other numbers
+        # If the numbers of decimals still differ, the numbers themselves are others
         if numbers.cdf.decimals == numbers_now.cdf.decimals:
             names.append(feature.name)
     if names:
@@ -201,10 +201,12 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
     if not seasons:
         return
     finding = f"compared with this hour of earlier days, which the baseline is unlike: {list_quoted(seasons)}"
-    # Those of which another hour is like this one
-    moved = [name for name, season in seasons.items() if season.like != CLOCK_DAY]
-    if moved:
-        finding += f"; {list_quoted(moved)} at another hour than before: clocks were put forward or back, it seems"
+    # Features whose values are like those of another hour
+    moved_names = [name for name, season in seasons.items() if season.like != CLOCK_DAY]
+    if moved_names:
+        finding += (
+            f"; {list_quoted(moved_names)} at another hour than before: clocks were put forward or back, it seems"
+        )
     if names_with_one_value:
         finding += f"; {list_quoted(names_with_one_value)} has one value at each hour: leave it out, it says nothing but the time"
     yield seasons, finding

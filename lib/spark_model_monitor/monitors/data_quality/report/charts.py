@@ -1,4 +1,4 @@
-"""A feature's distribution in a window and in its baseline, in the baseline's bins: windows compare. Pure."""
+"""A feature's distribution in a window and in its baseline, in the baseline's bins, so that windows can be compared. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TAIL = 0.005
 
 @value_class
 class Bins:
-    """A baseline's bins of a feature. ends: of numbers. names: of categories, the most frequent first."""
+    """A baseline's bins of a feature. ends: the ends of the range of numbers. names: the categories, the most frequent first."""
 
     ends: tuple[float, float] | None = None
     names: tuple[str, ...] = ()
 
     def shares(self, distribution: FeatureDistribution) -> Values | None:
-        """The 22 shares of a distribution's values; None if there are none, or they are not known one by one."""
+        """The shares of a distribution's values in the 22 bins; None without values, or if they are not known one by one."""
         if self.ends is not None and distribution.numbers is not None:
             cdf = distribution.numbers.cdf
             if cdf.total:
@@ -52,13 +52,13 @@ class Bins:
         first = [counts.get(name, 0) / total for name in self.names[:BINS]]
         listed = sum(counts.get(name, 0) for name in self.names) / total
         shares[: len(first)] = first
-        # The others of the baseline, and values that it lacks
+        # The baseline's other values, and values that it lacks
         shares[BINS:] = listed - sum(first), 1 - listed
         return np.clip(shares, 0.0, 1.0)
 
 
 def choose_bins(baseline: FeatureDistribution) -> Bins | None:
-    """None if its values are not known one by one."""
+    """The bins of a baseline's distribution; None if its values are not known one by one."""
     if baseline.numbers is not None:
         finite = baseline.numbers.cdf.drop_infinite()
         if not finite.total:
@@ -74,10 +74,10 @@ def choose_bins(baseline: FeatureDistribution) -> Bins | None:
 def draw_overlay(
     baseline: FeatureDistribution, current: FeatureDistribution | None, most_named: int = 0
 ) -> Overlay | None:
-    """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: the
-    largest number of categories whose names may be shown; others are only counted.
+    """The picture of both distributions; None if values are not known one by one. current: None shows the baseline alone.
+    most_named: the largest number of categories whose names may be shown; with more, they are numbered.
     """
-    # Days lie on an axis, in whatever form they are written
+    # Dates have an axis of time, in whatever form they are written
     days = _draw_days(baseline, current, is_named=most_named > 0)
     if days is not None:
         return days
@@ -99,7 +99,7 @@ def draw_overlay(
         words = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
         if len(distributions) > 1:
             words += f", {format_percent(float(shares[1][-1]))} now are others"
-        # Names are values of the data, which are shown if they are few
+        # Names are values of the data, which are shown only if they are few
         names = list(bins.names[:BINS])
         if len(bins.names) > most_named:
             names = [f"value {position}" for position in range(1, len(names) + 1)]
@@ -127,8 +127,8 @@ def draw_overlay(
 
 
 def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | None, *, is_named: bool) -> Overlay | None:
-    """Columns of dates on an axis of time, in bins of equal width over the days of both sides; None if they are of something
-    else. is_named: whether the first and the last day may be shown."""
+    """The picture of a column of dates on an axis of time, in bins of equal width over the days of both sides; None for other
+    columns. is_named: whether the first and the last day may be shown."""
     before = DateColumn.of(baseline.categories or {})
     columns = [before]
     if current is not None:
@@ -156,7 +156,9 @@ def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | Non
 def create_overlay(
     shares: Sequence[Values], words: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
 ) -> Overlay:
-    """shares: of the baseline, and of the window if any. ends: of the baseline's numbers. names: of its categories."""
+    """The picture of some shares. shares: the baseline's, and the window's if there is one. ends: the range of the baseline's
+    numbers. names: its categories.
+    """
     baseline = tuple(map(float, shares[0]))
     now: tuple[float, ...] = ()
     if len(shares) > 1:

@@ -33,7 +33,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
-# of rows on a card, and letters of each
+# most row ids on a card, and most letters of each
 MAX_IDS = 5
 MAX_ID_LENGTH = 40
 NO_ROW_IDS: Mapping[str, Sequence[str]] = {}
@@ -58,7 +58,7 @@ def create_page(
     row_ids: Mapping[str, Sequence[str]] = NO_ROW_IDS,
 ) -> Page:
     """The page of a run. baseline: what it was compared with; None for a baseline. max_domain_size: the largest number of
-    categories whose names are shown. row_ids: of rows behind violations, by feature."""
+    categories whose names are shown. row_ids: the ids of rows behind violations, by feature."""
     features = profile.by_name
     now = from_profile(profile)
     most_named = max_domain_size
@@ -72,14 +72,14 @@ def create_page(
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
-    # What is wrong with the whole data set stands beside its columns
-    wrong = [result.feature or "" for result in results if result.is_violation or result.is_unsure]
+    # Changes of the whole data set get a card like its columns
+    changed_names = [result.feature or "" for result in results if result.is_violation or result.is_unsure]
     page_features = []
-    for name in dict.fromkeys((*baseline.names, *now, *wrong)):
+    for name in dict.fromkeys((*baseline.names, *now, *changed_names)):
         feature = PageFeature(name, by_name.get(name, ()), is_output=name in baseline.outputs)
         before = baseline.distributions.get(name)
         current = now.get(name)
-        # A picture of what was compared: of a violation maybe a segment, or another reference
+        # The picture shows what was compared; for a violation that may be a segment, or another reference
         hints: list[str] = []
         picture = None
         if feature.violations:
@@ -122,12 +122,12 @@ def _create_page(
 
 
 def _draw_sides(before: FeatureDistribution | None, now: FeatureDistribution | None, most_named: int) -> Overlay | None:
-    """Both sides, or the one that has the feature."""
+    """A picture of baseline and window, or of the one that has the feature."""
     if before:
         return draw_overlay(before, now, most_named)
     if not now:
         return None
-    # A new column has no bars of a baseline
+    # A new column has an outline, but no bars of a baseline
     overlay = draw_overlay(now, None, most_named)
     if overlay is None:
         return None
@@ -135,7 +135,7 @@ def _draw_sides(before: FeatureDistribution | None, now: FeatureDistribution | N
 
 
 def _write_hints(first: CheckResult, is_new_and_lacks_values: bool) -> Iterator[str]:
-    """What may explain a change, or the picture."""
+    """Sentences that may explain a change, or the picture."""
     if not first.guess and first.check == "categorical_values_check" and OUTSIDE_LIST not in (first.change or ""):
         yield "a new category, or another spelling of one?"
     if first.check == COMPLETENESS or is_new_and_lacks_values:
@@ -196,7 +196,9 @@ def _create_baseline_page(
     features: Mapping[str, FeatureProfile], distributions: Mapping[str, FeatureDistribution]
 ) -> Page:
     # A line for each feature
-    odd = {name: _describe_oddity(features[name], distribution) for name, distribution in distributions.items()}
+    oddity_by_name = {
+        name: _describe_oddity(features[name], distribution) for name, distribution in distributions.items()
+    }
     cells = [
         (
             name,
@@ -205,25 +207,25 @@ def _create_baseline_page(
             _format_typical_value(distribution),
             _format_median(distribution),
             _format_missing(distribution),
-            odd[name],
+            oddity_by_name[name],
         )
         for name, distribution in distributions.items()
     ]
     numbers = ("mean", "median (quartiles)", "missing")
     titles = ("feature", "type", "distribution", *numbers, "what is odd, or not compared")
     table = build_table(titles, cells, numbers=numbers, names=("feature",))
-    # In the headline, the first few
-    strange = [name for name in distributions if odd[name]]
+    # The headline names the first few oddities
+    odd_names = [name for name in distributions if oddity_by_name[name]]
     rows = max((distribution.num_rows for distribution in distributions.values()), default=0)
     features_of_rows = f"{format_noun_count(len(cells), 'feature')} of {format_noun_count(rows, 'row')}"
     text = OF_BASELINE.format(features_of_rows)
-    oddities = "; ".join(f"{name} ({odd[name]})" for name in strange[:3])
-    if len(strange) > 3:
-        oddities += f"; and {len(strange) - 3:,} more"
+    oddities = "; ".join(f"{name} ({oddity_by_name[name]})" for name in odd_names[:3])
+    if len(odd_names) > 3:
+        oddities += f"; and {len(odd_names) - 3:,} more"
     detail = "Nothing about them looks odd."
-    if strange:
+    if odd_names:
         detail = f"Some look odd. {oddities}."
-    # One section, of all features
+    # One section for all features
     note = format_noun_count(len(cells), "feature")
     section = PageSection("What the data is like", (table,), note=note)
     return _create_page([section], Headline(text, detail))
@@ -236,7 +238,7 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
     # A single value, of texts or numbers
     if distribution.num_values == 1:
         return "it has one value alone"
-    # What is missing, or no number in a column of numbers
+    # Missing values, or texts in a column of numbers
     lacking = ""
     if distribution.present < distribution.rows / 2:
         lacking = f"{_format_missing(distribution)} are missing"

@@ -32,22 +32,22 @@ from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
-MIN_NEW_VALUES_RATIO = 2  # times the largest change of one value, which new values together need to be said instead
-MAX_FLAG_VALUES = 2  # distinct numbers
-SMALL_CHANGE_DEVIATIONS = 0.2  # the change of a mean, or of the standard deviation, that outliers make
-MIN_CLEAR_SHARE = 2 / 3  # of the clearest value's evidence: values with less are not what the test is about
-MIN_COMPARABLE_SHARE = 0.5  # of the largest change: a new value with so much comes before values that the baseline had
-MAX_CODES = 20  # distinct numbers that may be codes, as of categories
-MIN_EXPLAINED_SHARE = 0.9  # of the largest gap of two distributions: the change of one value that explains it
-MIN_SHARE_EXPLAINED_BY_CODE = 0.5  # likewise for codes, of which several may change
-MIN_TAIL_NUMBERS = 5  # numbers of both sides in a tail
-VALUE_DIGITS = 10  # of a value, which a reader may look for
+MIN_NEW_VALUES_RATIO = 2  # new values together are named if their share is this many times the largest other change
+MAX_FLAG_VALUES = 2  # most distinct numbers of a flag
+SMALL_CHANGE_DEVIATIONS = 0.2  # in standard deviations: how far a few outliers can move the mean or the deviation
+MIN_CLEAR_SHARE = 2 / 3  # of the clearest value's score: the test isn't about values with smaller scores
+MIN_COMPARABLE_SHARE = 0.5  # of the largest change: a new value that changed so much is named before other values
+MAX_CODES = 20  # most distinct numbers of a column of codes, which stand for categories
+MIN_EXPLAINED_SHARE = 0.9  # of the largest gap of two distributions: one value with so large a change explains it
+MIN_SHARE_EXPLAINED_BY_CODE = 0.5  # the same for codes, several of which may change
+MIN_TAIL_NUMBERS = 5  # fewest numbers in a tail, baseline and window together
+VALUE_DIGITS = 10  # digits of a value in a sentence, enough to search for it
 
 
 @value_class
 class ValueChange:
-    """What changed. text: in words that follow the name, without a category. values: the categories that it mentions. ends: of
-    the baseline's range, as they stand in the text.
+    """A change in words. text: the words that follow the feature's name, without categories. values: the categories that the
+    text is about. ends: the ends of the baseline's range, as the text has them.
     """
 
     text: str
@@ -59,7 +59,7 @@ ANOTHER_DISTRIBUTION = ValueChange("has another distribution")
 
 
 def describe_missing(before: FeatureDistribution, now: FeatureDistribution) -> ValueChange:
-    """How the share of missing values changed."""
+    """The sentence on how the share of missing values changed."""
     missing_before = format_percent(1 - before.completeness)
     earlier = f"{missing_before} before"
     if missing_before == "0 %":
@@ -74,7 +74,7 @@ def describe_moved_value(
     current: FeatureProfile | None,
     max_domain_size: int,
 ) -> ValueChange:
-    """What changed in the values of a drifted feature. current: its states, if it is compared with the baseline."""
+    """The sentence on what changed in the values of a drifted feature. current: its states, if compared with the baseline."""
     if drift.component == "missing" and before.rows and now.rows:
         return describe_missing(before, now)
     if before.numbers is not None and now.numbers is not None:
@@ -85,7 +85,7 @@ def describe_moved_value(
 
 
 def name_denominator(before: FeatureDistribution, now: FeatureDistribution) -> str:
-    """What shares of present values are shares of: `records`, unless some have no value."""
+    """The noun for what shares of present values are shares of: `records`, unless some records have no value."""
     is_complete = before.present == before.num_rows and now.present == now.num_rows
     if is_complete:
         return "records"
@@ -102,7 +102,7 @@ def _describe_moved_categories(
     shares_before = counts_before / counts_before.sum()
     shares_now = counts_now / counts_now.sum()
 
-    # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
+    # Many new values, each rare. The share of rows that always have new values is taken off: that of values that occur once
     is_new = counts_before == 0
     new_share = float(shares_now[is_new].sum()) - before.num_seen_once / counts_before.sum()
     is_about_new = drift.component == "unseen" and is_new.sum() > 1
@@ -111,7 +111,7 @@ def _describe_moved_categories(
         is_listed = len(categories_now) <= max_domain_size
         return _describe_new_values(shares_now[is_new], new_values, is_listed)
 
-    # One value, by its name if the side that had it has few
+    # One value, by its name if there are few categories
     index = find_clearest_value(counts_before, counts_now)
     num_categories = len(categories_now)
     if counts_before[index]:
@@ -133,23 +133,23 @@ def find_clearest_value(before: Counts, now: Counts) -> int:
     num_now = now.sum()
     gaps = np.round(now / num_now - before / num_before, 9)
     scores = _score_gaps(gaps, (before + now) / (num_before + num_now), num_before, num_now)
-    # The largest change of the clear ones, unless new values come first
+    # Only clear changes count; new values come first, then the largest change
     is_clear = scores >= MIN_CLEAR_SHARE * scores.max()
     sizes = np.where(is_clear, np.abs(gaps), -1.0)
     is_new = is_clear & (before == 0) & (sizes >= MIN_COMPARABLE_SHARE * sizes.max())
-    # The last key counts most
+    # lexsort sorts by its last key first
     return int(np.lexsort((gaps, sizes, is_new))[-1])
 
 
 def _score_gaps(gaps: Values, pooled_shares: Values, num_before: float, num_now: float) -> Values:
-    """How clear the differences of shares are: in standard errors."""
+    """The absolute differences of shares in standard errors: z scores of two proportions."""
     errors = np.sqrt(pooled_shares * (1 - pooled_shares) * (1 / num_before + 1 / num_now))
     scores: Values = np.divide(np.abs(gaps), errors, out=np.zeros(len(gaps)), where=errors > 0)
     return scores
 
 
 def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ValueChange:
-    """Values that the baseline never had. shares: of each."""
+    """The sentence on values that the baseline never had. shares: the share of each value."""
     share = format_percent(float(shares.sum()))
     most_frequent = []
     if is_listed:
@@ -158,7 +158,7 @@ def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool)
 
 
 def _describe_value(was: float, now: float, values: Sequence[str], denominator: str) -> ValueChange:
-    """How the share of one value changed."""
+    """The sentence on how the share of one value changed."""
     if not now:
         return ValueChange(
             f"no longer has {ONE_VALUE}, which was in {format_percent(was)} of the {denominator}", values
@@ -191,7 +191,7 @@ def _describe_moved_numbers(
     if find_unit_factor(cdf_before, cdf_now) is not None:
         return _describe_moments(drift, before, now, cdf_before, cdf_now)
 
-    # One value, as of a sensor that stopped, or written for missing ones
+    # One value, such as that of a sensor that stopped, or one that is written for missing values
     same_direction = np.sort(gaps * np.sign(gaps[clearest]))
     is_alone = same_direction[-2] <= MIN_COMPARABLE_SHARE * abs(gaps[clearest])
     is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_EXPLAINED_SHARE * pooled.gap)
@@ -216,17 +216,17 @@ def _describe_moved_numbers(
 def describe_new_kind(
     share: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
 ) -> ValueChange | None:
-    """Texts of a kind that the baseline never had, by their names; None if the values aren't known one by one."""
+    """The sentence on texts of a kind that the baseline never had; None if the values aren't known one by one."""
     if share.threshold or not before.categories or not now.categories or not now.present:
         return None
     # The values that the baseline lacks, as shares of the present ones
     counts = {value: count for value, count in now.categories.items() if value not in before.categories}
     shares = np.array([count / now.present for count in counts.values()])
-    # Texts of a new kind are new values, but not all of these need be of it
+    # Texts of a new kind are new values, but not every new value has to be of that kind
     if not math.isclose(float(shares.sum()), share.observed or 0.0, rel_tol=1e-6):
         return None
     is_listed = len(now.categories) <= max_domain_size
-    # Of codes that come and go any window has new ones: then only their form is new
+    # If codes come and go, every window has new ones: then only their form is worth a sentence
     if len(counts) > 1 and not is_listed:
         return None
     if len(counts) > 1:
@@ -246,7 +246,7 @@ def _compare_shares(pooled: Pooled) -> tuple[Values, Values, int]:
 
 
 def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
-    """Whether mean or standard deviation of the finite numbers changed by more than a few outliers make."""
+    """Whether the mean or the standard deviation of the finite numbers changed by more than a few outliers can change them."""
     cdfs = cdf_before.drop_infinite(), cdf_now.drop_infinite()
     if not all(cdf.total for cdf in cdfs):
         return False
@@ -258,16 +258,19 @@ def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
 def _describe_tail(
     pooled: Pooled, before: FeatureDistribution, current: FeatureProfile | None, denominator: str
 ) -> ValueChange | None:
-    """The tail whose share changed most clearly; None without one. Numbers that the baseline never had are said as such."""
+    """The sentence on the tail whose share changed most clearly; None without such a tail.
+
+    A tail of numbers that the baseline never had is described as numbers outside of its range.
+    """
     num_before = float(pooled.before[-1])
     num_now = float(pooled.after[-1])
-    # The shares at or below each value but the last one, which all are
+    # The shares at or below each value, except the last value, at or below which all numbers are
     shares_before = pooled.before[:-1] / num_before
     shares_now = pooled.after[:-1] / num_now
     num_at_most = pooled.before[:-1] + pooled.after[:-1]
     shares = num_at_most / (num_before + num_now)
     has_enough = np.minimum(num_at_most, num_before + num_now - num_at_most) >= MIN_TAIL_NUMBERS
-    # The clearest of them
+    # The clearest tail
     scores = has_enough * _score_gaps(shares_now - shares_before, shares, num_before, num_now)
     if not len(scores) or not scores.max():
         return None
@@ -280,7 +283,7 @@ def _describe_tail(
         was = 1 - was
         is_now = 1 - is_now
         bound = float(pooled.values[index])
-    # In words
+    # The tail may be new; else it grew or shrank
     if not was and current is not None:
         return describe_unusual(before, current)
     more = "fewer"
@@ -302,13 +305,13 @@ def _describe_moments(
     cdf_before: StepCdf,
     cdf_now: StepCdf,
 ) -> ValueChange:
-    """How the mean, the median or the standard deviation changed, whichever the test is about."""
+    """The sentence on how the mean, the median or the standard deviation changed, whichever the test is about."""
     deviation = find_deviation(cdf_before)
     moments = {
         "mean": (before.mean, now.mean),
         "standard deviation": (deviation, find_deviation(cdf_now)),
     }
-    # In a long tail the mean hardly moves when all numbers do
+    # If a column has a long tail, its mean hardly moves even if all numbers do
     is_mean_still = False
     if before.mean is not None and now.mean is not None and deviation is not None:
         is_mean_still = abs(now.mean - before.mean) < SMALL_CHANGE_DEVIATIONS / 2 * deviation
@@ -323,7 +326,7 @@ def _describe_moments(
             changes.append((abs(is_now - was), name, was, is_now))
     if not changes:
         return ANOTHER_DISTRIBUTION
-    # The largest change, or that of the test of location unless another one is far larger
+    # The largest change, unless the change of location is at least comparable
     largest = max(changes, key=itemgetter(0))
     locations = ["median"]
     if drift.component == "location":
@@ -332,7 +335,7 @@ def _describe_moments(
     _, name, was, is_now = largest
     if named and named[0][0] >= MIN_COMPARABLE_SHARE * largest[0]:
         _, name, was, is_now = named[0]
-    # In words; the size of a spread's change is not told in standard deviations
+    # The size of a change is given in standard deviations, except that of a changed standard deviation
     numbers = f"{name} {format_number(was)} → {format_number(is_now)}"
     if name == "standard deviation":
         size = describe_move(was, is_now).removeprefix("is ")
@@ -341,7 +344,7 @@ def _describe_moments(
 
 
 def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ValueChange | None:
-    """The numbers that are infinite, and those outside the baseline's range; None if there are none, or it is unknown."""
+    """The sentence on infinite numbers and numbers outside the baseline's range; None without any, or if that is unknown."""
     numbers = before.numbers
     moments = current.moments
     sketch = current.kll
@@ -357,7 +360,7 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
             were = f" ({format_percent(infinite_before / numbers.total)} were)"
         clauses.append((f"{num_infinite:,}", f"that are infinite{were}"))
 
-    # The states know exactly how many numbers are outside, unless these are many in a large window
+    # The states count numbers outside exactly, unless there are many in a large window
     ranges = {"above": (-math.inf, numbers.maximum), "below": (numbers.minimum, math.inf)}
     for direction, (low, high) in ranges.items():
         count = 0
@@ -366,14 +369,14 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
         if not count:
             continue
         amount = f"{count:,}"
-        # Of many the sketch tells the share, to two digits
+        # For many numbers, the sketch estimates their share to two digits
         if count >= VALUES_PER_END and sketch.error > 0:
             share = StepCdf(*sketch.step_cdf()).count_outside(low, high) / moments.present
             amount = f"about {format_percent(float(f'{share:.2g}'))}"
         clauses.append((amount, direction))
     if not clauses:
         return None
-    # The first count is of all values
+    # Only the first clause gives the number of all values
     words = f"has {clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
     for number, location in clauses[1:]:
         words += f", {number} {location}"
@@ -384,7 +387,7 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
 
 
 def are_unusual(before: NumericDistribution, now: NumericDistribution) -> bool:
-    """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
+    """Whether only numbers that are infinite or outside the baseline's range drifted, and the others are as before."""
     low, high = before.ends
     cdf = now.cdf
     is_inside = (cdf.values >= low) & (cdf.values <= high)
@@ -396,7 +399,7 @@ def are_unusual(before: NumericDistribution, now: NumericDistribution) -> bool:
 
 
 def find_deviation(values: StepCdf) -> float | None:
-    """None if there are no numbers, or they lie too far apart."""
+    """The standard deviation of the finite numbers; None without numbers, or if it is too large for a double."""
     finite = values.drop_infinite()
     if not finite.total or not math.isfinite(finite.deviation):
         return None

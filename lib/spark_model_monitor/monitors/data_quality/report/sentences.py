@@ -69,14 +69,14 @@ def with_words(
     max_domain_size: int,
     hide_values: bool,
 ) -> tuple[CheckResult, ...]:
-    """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
+    """The results, with a sentence for each violated one. hide_values: whether sentences leave out values of the data."""
     features = profile.by_name
     guesses = _guess_mistakes(results, features, baseline, max_domain_size, hide_values=hide_values)
 
-    # Of renamed columns the log speaks, too: such a guess names columns, and no value
-    renamed: dict[str, str] = {}
+    # The log has the guess of a renamed column, too, since it names columns and no value
+    guesses_of_renamed: dict[str, str] = {}
     if baseline.profile is not None:
-        renamed = find_renamed_columns(results, baseline.profile, profile)
+        guesses_of_renamed = find_renamed_columns(results, baseline.profile, profile)
 
     def add_words(violation: CheckResult) -> CheckResult:
         name = violation.feature or ""
@@ -91,8 +91,8 @@ def with_words(
         members: dict[str, Any] = {"change": text, "values": values}
         if violation.check == SEGMENT_DRIFT:
             members["where"] = f"only in {ONE_SEGMENT}{find_cut(features.get(name), violation.segment or '')}"
-        elif name in renamed:
-            members |= {"guess": renamed[name], "words": f"{name} {text}; {renamed[name]}"}
+        elif name in guesses_of_renamed:
+            members |= {"guess": guesses_of_renamed[name], "words": f"{name} {text}; {guesses_of_renamed[name]}"}
         else:
             members["guess"] = guesses.get(name)
         return violation.model_copy(update=members)
@@ -115,23 +115,23 @@ def _guess_mistakes(
     *,
     hide_values: bool,
 ) -> dict[str, str]:
-    """What may explain each violated feature: a known kind of mistake."""
-    bad = {}
+    """The likely mistake behind each violated feature, in words, by name."""
+    violated_features = {}
     for check_result in results:
         is_violated = check_result.is_violated and check_result.check != SEGMENT_DRIFT
         if is_violated and check_result.feature in features:
-            bad[check_result.feature] = features[check_result.feature]
-    if not bad:
+            violated_features[check_result.feature] = features[check_result.feature]
+    if not violated_features:
         return {}
     from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_suspects
 
-    now = {name: from_feature_profile(feature) for name, feature in bad.items()}
+    now = {name: from_feature_profile(feature) for name, feature in violated_features.items()}
     before = {}
     if baseline.profile is not None:
         before = baseline.profile.by_name
-    # Values may be named only where there are few
+    # Sentences may name values only if there are few
     guesses = {}
-    for suspect in list_suspects(bad, before, baseline.distributions, now):
+    for suspect in list_suspects(violated_features, before, baseline.distributions, now):
         num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
         is_listed = num_categories <= max_domain_size
         guess = guess_mistake(replace(suspect, with_values=is_listed and not hide_values))
@@ -150,7 +150,9 @@ def _shorten_value(value: str) -> str:
 def select_sides(
     violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline
 ) -> tuple[FeatureDistribution | None, FeatureDistribution | None]:
-    """Both sides of a check: the feature in the baseline, or another reference, and now; or in the check's segment."""
+    """The two distributions that a check compared: the feature in the baseline, or in another reference, and in the window; or
+    in a segment of them.
+    """
     name = violation.feature or ""
     if violation.check != SEGMENT_DRIFT or violation.segment is None or baseline.profile is None:
         distributions = baseline.references.get(violation.against or "", baseline.distributions)
@@ -169,10 +171,10 @@ def _create_distribution(feature: FeatureProfile | None) -> FeatureDistribution 
 def describe_change(
     violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline, max_domain_size: int
 ) -> ValueChange:
-    """What a violated check found. current: the feature in the window, None if the window lacks it."""
+    """The sentence on what a violated check found. current: the feature in the window; None if the window lacks it."""
     if violation.check in BETWEEN_COLUMNS:
         return ValueChange(_describe_relation(violation))
-    # Some checks say it themselves
+    # Some checks write the sentence themselves
     if violation.change is not None:
         return ValueChange(violation.change)
     if violation.check == "repeated_rows_check":
@@ -194,7 +196,7 @@ def describe_change(
     if violation.check == DOMAIN:
         return _describe_domain(violation, before, now, current, baseline, max_domain_size)
     if violation.check in (DRIFT, SEGMENT_DRIFT) or violation.method is not None:
-        # Only of the whole window, compared with the baseline, the states know what lies outside the range
+        # States know numbers outside the range only for the whole window, compared with the baseline
         if violation.check == DRIFT and violation.against in (None, "baseline"):
             return describe_moved_value(violation, before, now, current, max_domain_size)
         change = describe_moved_value(violation, before, now, None, max_domain_size)
@@ -211,7 +213,7 @@ def describe_change(
 
 
 def _describe_quantity(violation: CheckResult) -> str:
-    """A quantity before and now."""
+    """The sentence on a quantity before and now."""
     if violation.threshold is None or violation.observed is None or violation.formula is None:
         return compare_with_limit(violation)
     if violation.formula == MEAN_HOUR:
@@ -257,11 +259,11 @@ def _describe_type(violation: CheckResult, before: FeatureDistribution, baseline
     if before.times:
         change = f"changed its type: {share} are no dates or times any more"
     elif own_type is not before.inferred_type:
-        # A person wrote the type: the baseline may have had none of it
+        # A person wrote the type, so the baseline may have had no value of it
         change = f"has another type: {share} are not {own_type.value}, the type of your constraints"
     else:
         change = f"changed its type: {share} are not {before.inferred_type.value} any more"
-    # A type asks for all values anyway
+    # A limit of all values needs no words
     if (violation.threshold or 0.0) < 1:
         change += _name_own_limit(violation, baseline)
     return ValueChange(change)
@@ -277,29 +279,31 @@ def _describe_domain(
 ) -> ValueChange:
     name = violation.feature or ""
     share = _format_outside(violation)
-    # The values that the constraint doesn't list, and the share of records with them; a list asks for all values anyway
+    # The values that the constraint doesn't list; a limit of all values needs no words
     listed = as_counted(baseline.constraints.feature(name).domains or ())
-    outside = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
+    outside_values = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
     limit = ""
     if (violation.threshold or 0.0) < 1:
         limit = _name_own_limit(violation, baseline)
     listed_values = unify_flags(dict.fromkeys(listed, 1)).keys()
     if listed_values != (before.categories or {}).keys() and baseline.suggested_limits.get(name) is not None:
-        # A person wrote the list: the baseline may have had these values
-        return ValueChange(f"has {share} {OUTSIDE_LIST}{limit}", outside)
-    if len(outside) == 1:
+        # A person wrote the list, so the baseline may have had these values
+        return ValueChange(f"has {share} {OUTSIDE_LIST}{limit}", outside_values)
+    if len(outside_values) == 1:
         denominator = name_denominator(before, now)
-        return ValueChange(f"has {ONE_VALUE} that was not there before in {share} of the {denominator}{limit}", outside)
-    return ValueChange(f"has {share} {NEW_VALUES}{limit}", outside)
+        return ValueChange(
+            f"has {ONE_VALUE} that was not there before in {share} of the {denominator}{limit}", outside_values
+        )
+    return ValueChange(f"has {share} {NEW_VALUES}{limit}", outside_values)
 
 
 def _format_outside(violation: CheckResult) -> str:
-    """The share that is missing, of another type, or outside the list."""
+    """The share of values that are missing, of another type, or outside the list."""
     return format_percent(1 - (violation.observed or 0.0))
 
 
 def _name_own_limit(violation: CheckResult, baseline: QualityBaseline) -> str:
-    """The limit, if a person wrote it; unknown, as not, where none is told apart from what a baseline suggests."""
+    """The limit in words, if a person wrote it. Empty if the baseline suggested it, or if that is unknown."""
     suggested_limits = baseline.suggested_limits.get(violation.feature or "")
     is_own = suggested_limits is not None and SHARES[violation.check] not in suggested_limits
     if is_own and violation.threshold is not None:
@@ -317,7 +321,7 @@ def _format_minutes(minutes: float) -> str:
 
 
 def _describe_surplus(surplus: CheckResult) -> str:
-    """How many rows are surplus, and were; `about` so many if it is an estimate."""
+    """The sentence on the share of surplus rows, now and before; with `about` for an estimate."""
     observed = surplus.observed or 0.0
     share = format_percent(observed)
     if surplus.formula != SURPLUS:
@@ -329,7 +333,7 @@ def _describe_surplus(surplus: CheckResult) -> str:
 
 
 def _describe_relation(violation: CheckResult) -> str:
-    """The change in a relation between columns. Its change is, for a relation, what it was."""
+    """The sentence on a changed relation between columns. For an exact relation, `violation.change` says what it was."""
     was = violation.threshold or 0.0
     now = violation.observed or 0.0
     if violation.change is None:
@@ -342,7 +346,7 @@ def _describe_relation(violation: CheckResult) -> str:
 
 
 def remove_described_values(check_result: CheckResult) -> CheckResult:
-    """The violation without values of the data, in its sentences, too."""
+    """The result without values of the data, also in its description."""
     for text in (COMPARATOR_VALUE, negative):
         beginning, mark, value = (check_result.description or "").partition(text.partition("{")[0])
         if value:

@@ -26,7 +26,7 @@ _LOW_32_BITS = 0xFFFFFFFF  # hashes are 32 bits; higher bits are dropped
 
 
 def sort_buckets_as_service(statistics: Statistics) -> Statistics:
-    """The same with the buckets of categories in the service's order."""
+    """The same statistics with the buckets of categories in the service's order."""
     return statistics.model_copy(update={"features": tuple(map(_sort_buckets, statistics.features))})
 
 
@@ -42,7 +42,7 @@ def _sort_buckets(feature: FeatureStatistics) -> FeatureStatistics:
 
 
 def sort_domains_as_service(constraints: Constraints) -> Constraints:
-    """The same with the domains of features in the service's order."""
+    """The same constraints with the domains of features in the service's order."""
     return constraints.model_copy(update={"features": tuple(map(_sort_domains, constraints.features))})
 
 
@@ -56,7 +56,7 @@ def _sort_domains(feature: FeatureConstraints) -> FeatureConstraints:
 
 def sort_as_service(feature: str, categories: Iterable[str]) -> list[str]:
     """The categories of a feature in the service's order."""
-    # Deequ takes them out of the map of all columns, and puts them into that of one column, in this order
+    # Deequ takes them from the map of all columns in this order, and puts them into a map of one column
     inserted = sorted(
         categories, key=lambda category: _locate_in_trie(_hash_pair(_hash_text(feature), _hash_text(category)))
     )
@@ -80,7 +80,7 @@ def _hash_pair(first: int, second: int) -> int:
     for part in (first, second):
         code ^= _rotate(part * 0xCC9E2D51 & _LOW_32_BITS, 15) * 0x1B873593 & _LOW_32_BITS
         code = _rotate(code, 13) * 5 + 0xE6546B64 & _LOW_32_BITS
-    code ^= 2  # parts
+    code ^= 2  # the number of parts
     code = (code ^ code >> 16) * 0x85EBCA6B & _LOW_32_BITS
     code = (code ^ code >> 13) * 0xC2B2AE35 & _LOW_32_BITS
     return code ^ code >> 16
@@ -124,8 +124,8 @@ def use_words_of_service(results: Iterable[CheckResult], constraints: Constraint
 
 
 def close_buckets_as_service(statistics: Statistics, profile: Profile) -> Statistics:
-    """The same with the last bucket of numbers as the service counts it: without the maximum where the bound, min +
-    (max - min)·10/10, rounds below it. Source: G4."""
+    """The same statistics with the last bucket of numbers as the service counts it: without the maximum if the bound, min +
+    (max - min)·10/10, is rounded below the maximum. Source: G4."""
     sketches = profile.by_name
     features = [_close_last_bucket(feature, sketches[feature.name]) for feature in statistics.features]
     return statistics.model_copy(update={"features": tuple(features)})
@@ -145,7 +145,7 @@ def _close_last_bucket(feature: FeatureStatistics, profile: FeatureProfile) -> F
     # The bound was rounded below the maximum, so the service counts one value less
     deequ_buckets = profile.kll.buckets(moments.minimum, moments.maximum, as_deequ=True)
     last = last.model_copy(update={"count": deequ_buckets[-1].count})
-    # Immutable documents: the count is three levels down
+    # Documents are immutable, so each level down to the count is copied
     kll = distribution.kll.model_copy(update={"buckets": (*buckets, last)})
     distribution = distribution.model_copy(update={"kll": kll})
     numbers = numbers.model_copy(update={"distribution": distribution})

@@ -26,7 +26,7 @@ from spark_model_monitor.statistics.drift import NumericDistribution, Ties, comp
 from spark_model_monitor.statistics.drift.comparison import describe_empty_samples
 
 COMPARISON_DISABLED = "perform_comparison is Disabled"
-NOISE_METHODS = "Robust", "LInfinity"  # whose distances are 0 up to what independent rows differ by
+NOISE_METHODS = "Robust", "LInfinity"  # methods whose distance is 0 if chance explains the gap for independent rows
 NOTHING = NumericDistribution(levels=())
 
 
@@ -57,26 +57,26 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     """
     baseline = feature.baseline
     current = feature.now
-    # What can't be compared has no verdict, and says why
+    # Distributions that can't be compared get a reason instead of a verdict
     reason = find_reason_not_judged(feature) or _find_natural_reason(feature)
     if reason is not None:
         return withhold_drift(feature, threshold, reason)
-    # The distance by the file's method, held against the threshold
+    # The distance by the file's method, compared with the threshold
     settings = feature.settings
     calibration = feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
     compared = compare_distributions(baseline, current, *methods, feature.comparison.ties)
     direction = find_direction(baseline.mean, current.mean)
     finding = judge_by_threshold(compared, threshold, baseline.rows, current.rows).but(direction=direction)
-    # No report of the service has both violations of a feature
+    # The service's reports never have both violations for one feature
     is_of_service = feature.comparison.exact_classes
     if is_of_service and finding.is_violated and _is_type_violated(feature):
         return Finding.not_judged(threshold, "data_type_check is violated")
-    # The column's own tests, where noise is allowed for
+    # The column's own tests, if verdicts allow for noise
     if calibration is None:
         return finding
     column = calibration.columns.get((feature.against or BASELINE, feature.name))
-    # … but not for a person's limit
+    # A person's limit decides without these tests
     is_judged = finding.status in (CheckStatus.PASSED, CheckStatus.VIOLATED)
     if column is None and feature.baseline_feature.has_own_drift_limit and is_judged:
         noise_distance = compare_distributions(baseline, current, *NOISE_METHODS).distance
@@ -102,7 +102,7 @@ def find_reason_not_judged(feature: FeatureComparison) -> str | None:
 
 
 def _find_natural_reason(feature: FeatureComparison) -> str | None:
-    """Why the feature is distributed otherwise by nature; None if it isn't."""
+    """Why the feature's distribution changes by nature; None if it doesn't."""
     baseline_feature = feature.baseline_feature
     if not feature.against and baseline_feature.is_drift_calibrated and feature.why_new_values_are_usual:
         return feature.why_new_values_are_usual
@@ -112,8 +112,8 @@ def _find_natural_reason(feature: FeatureComparison) -> str | None:
 
 
 def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) -> Finding:
-    """The finding of distributions that are not compared: by nature, or so that nobody can tell, as where a person's limit asks
-    for it.
+    """The finding for distributions that are not compared: not judged if they change by nature; unsure if they should have been
+    compared, such as for a person's limit.
     """
     finding = Finding.not_judged(threshold, reason)
     settings = feature.settings
@@ -128,7 +128,7 @@ def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) ->
         advice = "set perform_comparison to Enabled, or leave the limit out"
     elif is_by_nature or feature.calibration is None or feature.baseline_feature.is_drift_requested:
         return finding
-    # Of values that are too many, the frequent ones show a loss
+    # If there are too many values to compare, the frequent values may still show a loss
     elif feature.baseline.is_never_compared or feature.now.is_never_compared:
         lost_share = _compute_lost_share(feature)
         is_change_seen = lost_share > settings.change_that_matters.share(feature.baseline.completeness)
@@ -141,9 +141,9 @@ def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) ->
 
 
 def _compute_lost_share(feature: FeatureComparison) -> float:
-    """By how much the values that were frequent in the baseline lost, as a share of the present values, at least.
+    """The least loss of the values that were frequent in the baseline, as a share of the present values.
 
-    Only frequent values are counted one by one where there are many.
+    If a text has many values, only frequent ones are counted one by one.
     """
     # Counts of a text with many values are lower bounds, so the loss is one, too
     before = None
@@ -185,13 +185,13 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         statistic=compared.statistic,
         degrees_of_freedom=compared.degrees_of_freedom,
     )
-    decided = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
+    finding_by_limit = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
     # Values that are missing on both sides have not changed
     reason = compared.reason
     if not (baseline_rows and current_rows):
         reason = f"no data: {describe_empty_samples(baseline_rows, current_rows, 'rows')}"
     elif not (compared.n or compared.m):
-        return decided.but(reason="all values are missing on both sides")
+        return finding_by_limit.but(reason="all values are missing on both sides")
     if reason is not None or compared.distance is None:
         return finding.but(status=CheckStatus.NOT_JUDGED, reason=reason)
     # A p-value is small where a distance is large
@@ -201,8 +201,8 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         has_drifted = compared.distance < threshold
         words = messages.drift_p_value
     if has_drifted:
-        return decided.but(status=CheckStatus.VIOLATED, description=words(compared.distance, threshold))
-    return decided
+        return finding_by_limit.but(status=CheckStatus.VIOLATED, description=words(compared.distance, threshold))
+    return finding_by_limit
 
 
 def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:
@@ -229,7 +229,7 @@ def compare_distributions(
     of_texts: str,
     ties: Ties = Ties.SUMMED,
 ) -> DriftComparison:
-    """The comparison by a method for each kind; a side without values is an empty distribution."""
+    """The comparison by the method for numbers or for texts; a side without values is an empty distribution."""
     if baseline.numbers or current.numbers:
         numbers = (baseline.numbers or NOTHING, current.numbers or NOTHING)
         return compare_numeric(*numbers, method=of_numbers, ties=ties)

@@ -57,7 +57,9 @@ def name_check(distance: str) -> str:
 
 
 def find_unfit_comparators(constraints: Constraints, *, as_service: bool) -> Iterator[str]:
-    """An error line for each comparator whose distance doesn't fit its feature's kind; TFDV's own are 0 then."""
+    """An error line for each comparator whose distance doesn't fit its feature's kind. For the service, TFDV's distances always
+    fit: they are 0 then.
+    """
     for index, feature in enumerate(constraints.features):
         kind = "categorical"
         if feature.inferred_type.is_numeric:
@@ -88,7 +90,7 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
         before = feature.baseline_feature.references.get(reference)
         if reference == BASELINE:
             before = feature.baseline
-        # One violation for all comparators of such a reference
+        # If a reference lacks the feature, all of its comparators are one violation
         if before is not None and before.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
             if reference not in missing:
                 text = messages.control_data_missing(reference)
@@ -103,13 +105,13 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
 def _judge_comparator(
     feature: FeatureComparison, baseline: FeatureDistribution | None, comparator: Comparator
 ) -> Finding:
-    """baseline: the feature in the comparator's reference; None if that is not there."""
+    """The finding of one comparator. baseline: the feature in the comparator's reference; None if that doesn't exist."""
     distance = comparator.distance
     threshold = comparator.threshold
     current = feature.now
     if not feature.settings.perform_comparison:
         return withhold_drift(feature, threshold, find_reason_not_judged(feature) or "")
-    # A distance of one kind only
+    # A distance may take only numbers, or only texts
     kinds = DISTANCES.get(distance).facts
     reason: str | None = f"there are no earlier windows for {comparator.against}"
     are_numbers = current.numbers is not None
@@ -142,18 +144,18 @@ def _judge_comparator(
 
 
 def _find_most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
-    """The text with the largest difference, which determines the distance; of several the first by the alphabet."""
+    """The text with the largest difference, which determines the distance; the first in the alphabet if there are several."""
     counts = (baseline.categories or {}, current.categories or {})
     before, after = category_cells(*counts)
     if distance == "l_infinity_categorical":
-        # In proportion to shares, but whole numbers: ties stay ties
+        # Whole numbers in proportion to the shares, so that ties stay ties
         totals = (before.sum(), after.sum())
         before = before * totals[1]
         after = after * totals[0]
     return sorted({*counts[0], *counts[1]})[int(np.abs(before - after).argmax())]
 
 
-# Thresholds of single features that are given to a run, instead of those of its constraints.
+# Thresholds of single features that a run is given, instead of the thresholds of its constraints.
 
 
 SHARES = {
@@ -186,7 +188,7 @@ def with_thresholds(constraints: Constraints, thresholds: Json) -> Constraints:
 def _name_all_features(
     constraints: Constraints, thresholds: Mapping[str, Mapping[str, Json]]
 ) -> Mapping[str, Mapping[str, Json]]:
-    """The thresholds with those of `*` by feature, unless a feature has this name."""
+    """The thresholds by feature, with those of `*` for each feature, unless a feature has this name."""
     limits_of_all = thresholds.get(ALL_FEATURES)
     names = [feature.name for feature in constraints.features]
     if limits_of_all is None or ALL_FEATURES in names:
@@ -244,8 +246,8 @@ def _with_limits(
 
 
 def _create_drift_members(settings: MonitoringSettings, limit: float) -> dict[str, Json]:
-    """The members of a limit of drift. A method that takes off what noise explains gives way to the plain distance, and a
-    feature that the baseline's suggestion left out is compared.
+    """The settings for a limit of drift. A method that subtracts noise is replaced by the plain distance, and a feature that the
+    baseline's suggestion left out is compared.
     """
     members: dict[str, Json] = dict.fromkeys(DRIFT_LIMITS, limit)
     if settings.comparison_method in NOISE_METHODS:

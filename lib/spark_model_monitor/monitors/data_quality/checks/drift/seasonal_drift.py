@@ -23,7 +23,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
 SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
 ONE_VALUE = ("frequent_value_check", "standstill_check")
 EXCUSED = ("baseline_drift_check", *ONE_VALUE, *SUGGESTED)
-"""Checks that see the same changes as the drift tests; none with a limit that a person wrote."""
+"""Checks that see the same changes as the drift tests, so that the hour may excuse them, unless a person wrote their limit."""
 
 SAME_CHANGE_BY_HOUR = "compared with this hour of earlier days it is violated, and this is the same change"
 # values of `hour` in a result
@@ -43,8 +43,8 @@ def is_usual(by_reference: Mapping[str, Finding], season: Season) -> bool:
 def excuse_findings(
     findings: Mapping[str, Finding], feature: FeatureComparison, season: Season, *, is_usual: bool
 ) -> dict[str, Finding]:
-    """The findings; those that the hour explains are no longer violations, or are reported as recurring for days; those
-    that an hour of unknown days may explain are neither.
+    """The findings with what the hour explains: no violation any more, or a violation that is reported as recurring for days. If
+    too few days are known to tell, they are unsure.
     """
     how = "on earlier days"
     if season.weekly:
@@ -69,7 +69,7 @@ def excuse_findings(
                 reason = "the first days of a schedule, or of a new weekday: this may be so on this day of every week"
                 advice = "wait for two weeks, or run earlier windows (spark-model-monitor backfill)"
             return finding.unsure(reason, advice).but(hour=NEW)
-        # A week of days is needed before an hour's custom, or new values, are no alarm
+        # What is usual at an hour is no alarm only after a week of days
         is_custom = is_usual and season.stands_out
         if is_custom and (season.learnt or season.weekly):
             usual_reason = f"as usual at this hour: so {how}"
@@ -83,7 +83,7 @@ def excuse_findings(
 
 
 def _explain_new_values(season: Season, feature: FeatureComparison, finding: Finding) -> str | None:
-    """Since when values are new, if each window of a week had as many, and the change is no larger; None if not."""
+    """The reason that new values are usual, if each window of a week had as many, and the change is no larger; else None."""
     if season.lasting_values is None:
         return None
     since, rows, all_rows = season.lasting_values
@@ -95,8 +95,8 @@ def _explain_new_values(season: Season, feature: FeatureComparison, finding: Fin
 
 
 def judge_same_hour(by_reference: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
-    """The hour's finding: an alarm once the column is known for a week, if no other reference is like the window."""
-    # Where this hour differs from day to day, the reference that is like it stands for it
+    """The findings; the hour's own is an alarm once the column is known for a week, if no other reference is like the window."""
+    # If clocks changed, the reference of the shifted hour stands for this hour
     hour = CLOCK_DAY
     if CLOCK_DAY in season.unlike:
         hour = season.like
@@ -115,8 +115,8 @@ def judge_same_hour(by_reference: Mapping[str, Finding], season: Season) -> dict
 def judge_missing_values(
     by_reference: Mapping[str, Finding], feature: FeatureComparison, season: Season
 ) -> dict[str, Finding]:
-    """The findings; where the window has so many more or fewer missing values than each of the hour's references that it
-    matters, the hour's one can't tell, as such a change may be chance.
+    """The findings; the hour's own is unsure if the window has more or fewer missing values than each of its references, by an
+    amount that matters but may be chance.
     """
     hour = CLOCK_DAY
     if hour in season.unlike:
@@ -131,25 +131,25 @@ def judge_missing_values(
     increases = [
         references[name].completeness - feature.now.completeness for name in by_reference if name in references
     ]
-    # The smallest change of all references: if one of them explains it, nothing is said
+    # The smallest change of all references: if one reference explains it, there is no doubt
     increase = min(increases, key=abs)
-    doubted = doubt_missing_values(finding, increase, feature.settings.change_that_matters)
-    return {**by_reference, hour: doubted}
+    doubtful_finding = doubt_missing_values(finding, increase, feature.settings.change_that_matters)
+    return {**by_reference, hour: doubtful_finding}
 
 
 def leave_to_hour(
     findings: Mapping[str, Finding], by_reference: Mapping[str, Finding], season: Season
 ) -> dict[str, Finding]:
-    """The findings; those that can't tell, because hours differ, are left to the hour's, if that is judged."""
+    """The findings; if the hour's own is judged, unsure findings of the baseline are left to it, because hours differ."""
     are_judged = [finding.status is not CheckStatus.NOT_JUDGED for finding in by_reference.values()]
     if not season.learnt or not any(are_judged):
         return dict(findings)
     reason = "its values follow the clock, so it is compared with the same hour of earlier days"
-    left = dict(findings)
+    findings_by_check = dict(findings)
     for check in EXCUSED:
         if check in findings and findings[check].is_unsure:
-            left[check] = findings[check].unjudged(reason)
-    return left
+            findings_by_check[check] = findings[check].unjudged(reason)
+    return findings_by_check
 
 
 def is_recurring(check_result: CheckResult) -> bool:
@@ -158,29 +158,29 @@ def is_recurring(check_result: CheckResult) -> bool:
 
 
 def find_lost_examples(results: Iterable[CheckResult]) -> set[Violated]:
-    """Alarms, also those that the hour excused or a person accepted, and alarms of the hour itself: not examples for later
-    windows.
+    """The features that are no examples for later windows: those with alarms, including alarms that the hour excused or a person
+    accepted, and alarms relative to the hour.
     """
-    lost: set[Violated] = set()
+    lost_examples: set[Violated] = set()
     for check_result in results:
         name = check_result.feature or ""
-        # Relative to the hour a window is judged apart, so that it stays an example for the baseline's tests
+        # An alarm relative to the hour counts for that reference only; the window stays an example for the baseline's tests
         violated = check_result.is_violated or is_accepted_again(check_result)
         if check_result.against in CLOCK:
             if violated or check_result.hour == OPEN:
-                lost.add((check_result.against or CLOCK_DAY, name))
+                lost_examples.add((check_result.against or CLOCK_DAY, name))
         elif violated or check_result.hour in (USUAL, REPORTED_BY_HOUR, NEW):
-            lost.add(name)
-    return lost
+            lost_examples.add(name)
+    return lost_examples
 
 
 def is_accepted_again(check_result: CheckResult) -> bool:
-    """Whether it repeats a change that a person accepted. A number of rows that comes again is one to expect, instead."""
+    """Whether it repeats a change that a person accepted. A repeated number of rows doesn't count: later windows expect it."""
     return check_result.accepted is True and check_result.feature not in (NUMBER_OF_ROWS, NEWEST_ROW)
 
 
 def find_accepted_features(check_results: Iterable[CheckResult]) -> list[str]:
-    """Features of which people have accepted every change."""
+    """The features with changes, all of which a person has accepted."""
     accepted: dict[str, None] = {}
     # In the order of the checks, each feature once
     violated: set[str] = set()
@@ -193,15 +193,15 @@ def find_accepted_features(check_results: Iterable[CheckResult]) -> list[str]:
     return [name for name in accepted if name not in violated]
 
 
-# The first days of a schedule, when nobody knows yet what follows the clock: whether a window may be an hour of the baseline's
-# days, or a day of its weeks, or whether none of them can be like it.
+# In the first days of a schedule, nobody knows yet which columns follow the clock. So the question is whether a window may be
+# an hour of the baseline's days, or a day of its weeks.
 
 
-TRAFFIC_MARGIN = 1.5  # times fewer rows than windows of such a size usually have
+TRAFFIC_MARGIN = 1.5  # the baseline's rows of an hour may be so many times fewer than expected
 ONE_HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 ONE_WEEK = timedelta(weeks=1)
-MIN_NEW_VALUE_SHARE = 0.1  # of a window's rows, in which rounded numbers have no value by chance
+MIN_NEW_VALUE_SHARE = 0.1  # of a window's rows: no new value is so frequent by chance, even of rounded numbers
 EIGHTHS = [number / 8 for number in range(1, 8)]
 
 
@@ -212,16 +212,17 @@ def is_of_whole_days(feature: FeatureComparison) -> bool:
 
 
 def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
-    """Whether a window shorter than a day may be an hour of the baseline's days, and one shorter than a week a day of its
-    weeks: no value, and no range of values, has more rows than in an hour, or on a weekday, that has all such rows of the
-    baseline; and it has no value of its own. Source: D4.18.
+    """Whether a window shorter than a day may be an hour of the baseline's days, or a window of whole days a day of its weeks.
+
+    It may if no value, and no range of values, is more frequent than in an hour, or on a day, that has all such rows of the
+    baseline; and if the window has no frequent value of its own. Source: D4.18.
     """
     volume = feature.comparison.volume
     baseline = feature.baseline
     now = feature.now
     if volume is None or not now.present:
         return False
-    # A change of a model's output is said at once: it is what people act on
+    # People act on a model's output, so its change is reported at once
     if feature.baseline_feature.family == PREDICTIONS:
         return False
     cycle = ONE_DAY
@@ -231,17 +232,17 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     is_steady = keeps_time and feature.baseline_feature.past_design_effect == 1
     if is_steady or volume.length >= cycle:
         return False
-    # The first day of all is judged: only if most days are unlike the baseline, weekdays may be why
+    # The very first day is judged: weekdays explain a change only if most days are unlike the baseline
     if cycle == ONE_WEEK and not volume.earlier:
         return False
-    # The baseline's rows of such an hour, or day
+    # The number of the baseline's rows in such an hour, or day
     usual_rows = float(np.mean([now.rows, *(rows for _, rows, _ in volume.earlier)]))
     traffic = min(1.0, now.rows / usual_rows)
     part_of_cycle = max(volume.length, ONE_HOUR) / cycle
     hour_rows = int(baseline.rows * part_of_cycle * traffic / TRAFFIC_MARGIN)
     if _has_value_of_its_own(feature):
         return False
-    # Whether no kind of row is more frequent in the window than in an hour, or on a day, with all such rows
+    # No kind of row may be more frequent in the window than in an hour, or on a day, with all such rows
     counts = _count_kinds(feature)
     level = feature.comparison.monitoring.false_alarm_budget / len(counts)
     for rows_before, rows_now in counts:
@@ -266,7 +267,7 @@ def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
 
 
 def _count_frequent_values(feature: FeatureComparison) -> list[tuple[int, int]]:
-    """How often the window's frequent values occur in baseline and window; none where the two can't be compared."""
+    """How often the window's frequent values occur in baseline and window; empty if the two can't be compared."""
     if why_not_compared(feature.baseline, feature.now):
         return []
     values = feature.now.frequent_values
@@ -285,6 +286,6 @@ def _has_value_of_its_own(feature: FeatureComparison) -> bool:
     for rows_before, rows_now in _count_frequent_values(feature):
         if not rows_before and rows_now >= MIN_NEW_VALUE_SHARE * now.rows:
             return True
-    # As many as the baseline has once come by chance
+    # By chance, as many rows have new values as rows of the baseline have a value that occurs once
     p = chance_of_more(baseline.num_seen_once, baseline.rows, int(count_unseen(now, baseline)), now.rows)
     return p <= feature.comparison.monitoring.false_alarm_budget

@@ -57,7 +57,7 @@ def compute_contributions(
         measure = _find_largest_gap(before, now)
     if measure is None:
         return ()
-    # The change of all rows, upwards
+    # The change of all rows, with the sign that makes it positive
     overall_before = _compute_share(measure(before))
     overall_now = _compute_share(measure(now))
     sign = 1.0 if overall_now >= overall_before else -1.0
@@ -110,7 +110,7 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
             best_part = top_part
             best_share = share
             best_excess = share - top_part.rows
-    # In words
+    # No cut has a segment that explains enough
     if best_part is None:
         return "", None
     percent = format_percent(min(best_share, 1.0))
@@ -142,10 +142,10 @@ def _get_cuts(feature: FeatureProfile | None) -> Mapping[str, Mapping[str, Featu
 
 
 def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
-    """The count at the point where two distributions are furthest apart; None where there is no such point."""
+    """What to count: the values up to, or at, the point where two distributions are furthest apart; None without such a point."""
     if not before.num_present or not now.num_present:
         return None
-    # Numbers: those up to the value where the cumulative distributions are furthest apart
+    # Numbers: count those up to the value where the cumulative distributions are furthest apart
     numbers = from_feature_profile(before).numbers
     numbers_now = from_feature_profile(now).numbers
     if numbers is not None and numbers_now is not None:
@@ -153,7 +153,7 @@ def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | 
         gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
         value = float(pooled.values[int(gaps.argmax())])
         return partial(_count_up_to, value)
-    # Texts: the one whose share changed most
+    # Texts: count the text whose share changed most
     counts_before = before.exact_domain
     counts_now = now.exact_domain
     if before.is_numeric or now.is_numeric or counts_before is None or counts_now is None:
@@ -189,7 +189,7 @@ def _compute_share(counted: tuple[float, float]) -> float:
 
 
 def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
-    """The result with each segment's contribution; for a violation, with its location in words, too."""
+    """The result with each segment's contribution; a violation also with its location in words."""
     if result.check not in CHECKS_WITH_PARTS:
         return result
     # The share of missing values, or the distribution of the others
@@ -212,7 +212,7 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
         for label in segments:
             part = feature.in_segment(cut, label)
             finding = baseline_drift(part, select_threshold(part) or 0.0)
-            # Without tests only all rows are judged
+            # Without tests, segments aren't judged, only all rows together
             if finding.is_violated and finding.adjusted_p is None:
                 finding = finding.unjudged(NO_HISTORY)
             finding = finding.but(change=None)
@@ -221,9 +221,9 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
 
 
 def with_segments_of_baseline(measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
-    """The measures with the segments of a baseline, for those columns that the data has."""
+    """The measures with the segments of a baseline, for the segmenting columns that the data has."""
     assert baseline.profile is not None
-    # Any feature shows them, as all have the same segments
+    # All features have the same segments, so the first one shows them
     first = next(iter(baseline.profile.features), None)
     labels = {cut: tuple(segments) for cut, segments in _get_cuts(first).items()}
     fitting = tuple(

@@ -1,15 +1,15 @@
-"""Facts: rows of a kind that no limit of constraints.json is about, counted and compared with the baseline's. Pure.
+"""Facts: counts of rows of some kind that no limit of constraints.json covers, compared with the baseline's. Pure.
 
 A fact takes one feature, with the baseline's states, and returns the `FactEvidence` of its window, or None if it does not
 apply. It runs where noise is allowed for, within the budget of the family "contents", or of "new kinds" for values that the
 baseline never had, and is violated if its `p` is at most `level` and its `effect` at least `least_effect`. `same_as` names
 the checks that see the same change: the fact adds no second violation to theirs. A new file in this folder is discovered.
 
-Facts of kind, such as another type or numbers beyond the range, count rows singly. Facts of share are counted in the baseline's
-own groups: forty rows of one user who leaves a field empty are one. An hour that is known for it excuses one value that is
-frequent or stands still, and no fact of range or of one value doubles a person's own limit of drift.
+Facts about a kind of value, such as another type or numbers beyond the range, count single rows. Facts about a share count in
+the baseline's own groups: forty rows of one user who leaves a field empty count as one. If a value is usually frequent, or
+stands still, at this hour, the hour excuses it. If a person wrote a limit of drift, no fact of range or of one value adds to it.
 
-numbers.py, texts.py, text_form.py, dates.py, times.py, repeats.py, vector_checks.py: the facts of these.
+Each module has the facts of its subject: numbers.py, texts.py, text_form.py, dates.py, times.py, repeats.py, vector_checks.py.
 
 Source: D4.9.
 """
@@ -46,7 +46,7 @@ FACTS: Registry[CollectEvidence] = Registry("fact")
 def register_fact(
     name: str, *, needs: type[State] | None = None, same_as: tuple[str, ...] = ()
 ) -> Callable[[CollectEvidence], CollectEvidence]:
-    """Decorator that enters a fact. needs: the baseline's state that it can't do without. same_as: see above."""
+    """Decorator that enters a fact. needs: the state that the baseline has to have. same_as: checks that see the same change."""
     return FACTS.register(name, needs=needs, same_as=same_as)
 
 
@@ -85,7 +85,7 @@ class FactEvidence:
     quantity
         What was measured, in words.
     observed, expected
-        The quantity in the window, and by the baseline.
+        The quantity in the window, and the quantity expected from the baseline.
     n, m
         The numbers of the baseline's values, and of the window's.
     p
@@ -93,7 +93,7 @@ class FactEvidence:
     effect, least_effect
         The size of the change, and the size from which it is relevant.
     tail
-        The p-value of so many of the window's values; None of a mean.
+        The p-value of a number of the window's values; None for a mean.
     test, statistic
         The name of the test, and its statistic.
     reason
@@ -157,7 +157,7 @@ class FactEvidence:
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
     def _find_fewest(self, level: float) -> int | None:
-        """The smallest violating number among the window's values, which a user can compare with those there are."""
+        """The smallest number of the window's values that would be a violation, for comparison with the observed number."""
         tail = self.tail
         if tail is None:
             return None
@@ -175,17 +175,17 @@ def compare_shares(
     tail: Callable[[int], float] | None = None,
     least_effect: float | None = None,
 ) -> FactEvidence | None:
-    """Whether a share of a window is higher than by chance; None if a side has no values.
+    """The evidence that a share of a window is higher than by chance; None if a side has no values.
 
     baseline, current: the count and the total. design_effect: how many rows of the baseline count as one. tail: the p-value of
-    so many, if it isn't the exact one of independent groups. least_effect: as of FactEvidence; by the share's size if None.
+    a count, if it isn't that of Fisher's exact test for groups. least_effect: as in FactEvidence; None: by the share's size.
     """
     b, n = baseline
     w, m = current
     if not n or not m:
         return None
 
-    # No closure: findings are pickled, as by a pool of processes
+    # A closure couldn't be pickled, as a pool of processes does with findings
     tail = tail or partial(exact_tail, rows=m, baseline_count=b, baseline_rows=n, design_effect=design_effect)
     if least_effect is None:
         least_effect = min(MIN_EFFECT, MIN_RATIO * (b + 0.5) / n - b / n)
@@ -222,7 +222,7 @@ class Mean:
 
     @classmethod
     def from_whole_numbers(cls, count: int, total: int, squares: int, unit: int = 1) -> Mean:
-        """From the sum of whole numbers of `unit`ths and the sum of their squares; the variance of equal numbers is exactly 0."""
+        """The mean from sums of whole numbers, each in units of 1 / `unit`. The variance of equal numbers is exactly 0."""
         if not count:
             return cls(0, 0.0, 0.0)
         units = count * unit
@@ -231,16 +231,16 @@ class Mean:
 
 
 def compare_means(quantity: str, baseline: Mean, current: Mean, design_effect: float = 1.0) -> FactEvidence | None:
-    """Whether a mean differs by more than chance and rounding; None if a side has no values.
+    """The evidence that a mean differs by more than chance and rounding; None if a side has no values.
 
-    The two-sided tail of the difference, widened like that of numbers with a skewness of 2.
+    A two-sided z test (Welch), whose tail is widened as for numbers with a skewness of 2.
     """
     if not baseline.count or not current.count:
         return None
     difference = abs(current.mean - baseline.mean)
     if difference <= ROUNDING * max(abs(baseline.mean), abs(current.mean)):
         difference = 0.0
-    # In standard errors of groups of rows; infinite if there is no spread
+    # The difference in standard errors, for groups of rows; infinite without any spread
     error = math.sqrt(design_effect * (baseline.variance / baseline.count + current.variance / current.count))
     score = math.inf if difference else 0.0
     if error:
@@ -259,7 +259,7 @@ def compare_means(quantity: str, baseline: Mean, current: Mean, design_effect: f
 
 
 def widened_tail(z: float, count: float) -> float:
-    """The upper tail, widened like that of a mean of this many numbers with a skewness of 2."""
+    """The upper normal tail of z / sqrt(1 + 2 z / (3 sqrt(count))): as for a mean of `count` numbers with a skewness of 2."""
     if z <= 0 or math.isinf(z):
         return normal_above(z)
     return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(count))))
@@ -277,8 +277,8 @@ def _has_numbers(feature: FeatureProfile) -> bool:
 
 
 def count_beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:
-    """The number of finite numbers outside, and their total. If more lie there than the stored ends hold, or without
-    ends: the number that certainly does.
+    """The number of finite numbers below `below` or above `above`, and of all finite numbers. If the states don't hold all
+    numbers outside: the number that is certainly outside.
     """
     moments = feature.moments
     sketch = feature.kll
@@ -293,14 +293,14 @@ def count_beyond(feature: FeatureProfile, *, below: float = -math.inf, above: fl
         fewest, is_all = ends.count_beyond(below, above)
     if is_all:
         return fewest, moments.count
-    # The sketch's own count, less the most that it may be wrong by
+    # The sketch's count, less its error bound
     outside = StepCdf(*sketch.step_cdf()).count_outside(below, above)
     return max(fewest, int(outside - sketch.error * moments.count)), moments.count
 
 
 def estimate_rows_of_value(feature: FeatureComparison, before: FeatureProfile) -> float:
-    """How many rows of a window share a number, if it has half as many different ones as independent rows of the baseline, as
-    where the rows of a user lie scattered in both; else 1.
+    """How many rows of a window share a number, if it has at most half as many distinct numbers as independent rows of the
+    baseline would have; else 1. That happens if the rows of each user are scattered over baseline and window.
     """
     current = feature.current
     shares = compute_value_shares(before)

@@ -28,21 +28,21 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.statistics.verdicts.window_statistics import VALUES
 
-MIN_CHANCE_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts, in one of 20 cases
-MIN_SINGLE_DATE_SHARE = 0.25  # of a window
-MIN_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
+MIN_CHANCE_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts is smaller in one of 20 cases
+MIN_SINGLE_DATE_SHARE = 0.25  # smallest relevant share of a window's rows with one date
+MIN_DAYS = 7  # fewest distinct days of a baseline for which a window of one day stands out
 SHORT_WINDOW = timedelta(days=2)
-BUSY_DAY_RATIO = 3  # times as many rows as the baseline has for each date
-MIN_MARGIN = 300  # days outside the baseline's and the window's, for a window of a year beside a baseline of a month
-LONG_AGO = 3653  # days before the newest date: a median that does not follow the windows
+BUSY_DAY_RATIO = 3  # a busy day has at most so many times the rows that the baseline has for each date
+MIN_MARGIN = 300  # days beyond baseline and window, so that a window of a year fits a baseline of a month
+LONG_AGO = 3653  # days between the median and the newest date, from which the dates don't follow the windows
 PERIODS = (
     "the oldest quarter",
     "the second quarter",
     "the third quarter",
     "the newest quarter",
 )  # of a baseline's dates
-MIN_PERIOD_CHANGE = 0.1  # of the dates
-MAX_WINDOW_DAYS = 730  # days after the baseline, of a window of which nobody says when it ends
+MIN_PERIOD_CHANGE = 0.1  # smallest relevant change of a period's share of the dates
+MAX_WINDOW_DAYS = 730  # days from the baseline to a window's end, at most, if the end is unknown
 
 
 @register_fact("date_form_check", same_as=("data_type_check",))
@@ -129,14 +129,14 @@ def date_period(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     are_recent = newest - baseline.median() < LONG_AGO
     if are_recent or window.median() > newest:
         return None
-    # The first days of all periods but the oldest, and the dates in each
+    # The first days of all periods except the oldest, and the number of dates in each period
     quarters = baseline.num_dates * np.array([0.25, 0.5, 0.75])
     indices = np.searchsorted(baseline.counts.cumsum(), quarters)
     starts = baseline.days[indices].tolist()
     dates_before = [0, *map(baseline.count_before, starts), baseline.num_dates]
     counts_before = np.diff(dates_before).tolist()
     counts_now = np.diff([0, *map(window.count_before, starts), window.num_dates]).tolist()
-    # The share of each period, as it was and as it is
+    # The share of each period before and now
     changes = []
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"
@@ -168,7 +168,7 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
         w = window.sentinels.get(sentinel, 0)
         group = estimate_group_size(feature, partial(_may_be_sentinel, sentinel))
         rise = compare_shares(quantity, (b, n), (w, m), group)
-        # A share falls if that of all other values rises
+        # The fall of a share is tested as the rise of all other values' share
         fall = compare_shares(quantity, (n - b, n), (m - w, m), group)
         if rise is not None and fall is not None:
             fall.observed = rise.observed
@@ -214,7 +214,7 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
 
 
 def count_similar_dates(column: DateColumn) -> float:
-    """How many dates of one size the column would have, by all but its most frequent one: the inverse of Simpson's index."""
+    """The effective number of dates, the inverse of Simpson's index: that of all dates except the most frequent one, plus 1."""
     counts = column.counts_of_texts[1:].astype(float)
     if not len(counts):
         return 1.0
@@ -222,8 +222,10 @@ def count_similar_dates(column: DateColumn) -> float:
 
 
 def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window: DateColumn) -> bool:
-    """Whether a window, most of whose rows have one date, may be the rows of one day: if it is known to be so short; or if most
-    are later than the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
+    """Whether a window, most of whose rows have one date, may be the rows of one day.
+
+    If the window's length is known, it has to be short. Otherwise its dates have to be later than the baseline's, or rows have
+    to come in order; and it has about as many rows as the baseline has for each date.
     """
     volume = feature.comparison.volume
     if volume is not None and volume.start is not None:
@@ -235,8 +237,8 @@ def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window:
 
 
 def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], bool]) -> float:
-    """How many rows with a value of some kind may belong together: as evenly as the baseline's parts have the most frequent of
-    these values; those of all values if that is unknown.
+    """How many rows with a value of some kind may belong together: the largest dispersion (mean squared score) of a frequent
+    value of that kind over the baseline's parts, divided by its lower limit. If unknown, the column's design effect.
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
     """
@@ -250,7 +252,7 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
             dispersions.append(float((scores**2).mean()))
     if not dispersions:
         return feature.baseline_design_effect
-    # The largest size that such a dispersion is compatible with; none beyond what chance allows
+    # The largest size that is compatible with the dispersion; 1 if chance explains the dispersion
     size = 1.0
     if max(dispersions) > MAX_DISPERSED:
         size = max(dispersions) / MIN_CHANCE_DISPERSION

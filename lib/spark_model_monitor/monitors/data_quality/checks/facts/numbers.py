@@ -22,9 +22,9 @@ from spark_model_monitor.statistics.drift.distributions import Flags, StepCdf, V
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
 from spark_model_monitor.statistics.verdicts.facts import exact_tail, has_steep_end, steep_end_tail
 
-MIN_DISTANCE = 0.05  # beyond the range, in its widths
-HALVINGS = np.arange(40, -1, -1)  # of the range's width: the distances from an end at which its tail is looked at
-RARE_NUMBERS = 0.01  # of texts
+MIN_DISTANCE = 0.05  # smallest relevant distance beyond the range, in widths of the range
+HALVINGS = np.arange(40, -1, -1)  # how often a width is halved, to compare the tails at these distances
+RARE_NUMBERS = 0.01  # largest share of numbers among texts that counts as rare
 
 
 @register_fact("infinity_check", needs=Moments)
@@ -76,7 +76,7 @@ def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
         return None
     if feature.baseline_feature.has_own_drift_limit:
         return None
-    # A window is further from the baseline's middle than its halves are
+    # A window may be further from the baseline's middle than its halves are
     margin = width * max(MIN_DISTANCE, 2 * feature.baseline_feature.largest_in_parts["reach"])
     quantity = "share of numbers far outside of the range"
     return _judge_outside(quantity, feature, before, below=old.minimum - margin, above=old.maximum + margin)
@@ -85,12 +85,14 @@ def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
 def _judge_outside(
     quantity: str, feature: FeatureComparison, before: FeatureProfile, *, below: float, above: float = math.inf
 ) -> FactEvidence | None:
-    """Whether more numbers lie outside than by chance, in such clusters as the baseline's own; how far they lie counts, too."""
+    """The evidence that more numbers are outside than by chance, in clusters as large as the baseline's. How far they are outside
+    counts, too.
+    """
     current = feature.current
     old = before.moments
     assert old is not None
     count, rows = count_beyond(current, below=below, above=above)
-    # Rows that belong together in the baseline, and no more than lie together here; below 2, equal neighbours are chance
+    # Clusters are as large as in the baseline, but no larger than rows that are near each other here
     standstill = max(1, int(feature.baseline_feature.largest_in_parts["standstill"]))
     groups = max(standstill, feature.baseline_design_effect)
     ends = current.state(Ends)
@@ -102,7 +104,7 @@ def _judge_outside(
 
     if ends is not None and count:
         numbers = np.concatenate((ends.smallest[ends.smallest < below], ends.largest[ends.largest > above]))
-        # One number that is repeated: as neighbours of the baseline are, whatever its groups have in common
+        # One repeated number: only stretches of equal neighbours of the baseline are like it, not its groups
         if len(numbers) and (numbers == numbers[0]).all():
             groups = standstill
         groups = max(groups, estimate_rows_of_value(feature, before))
@@ -114,46 +116,46 @@ def _judge_outside(
 
 
 def _compute_tail(number: int, *, rows: int, baseline_rows: int, cluster: int, rows_within: float) -> float:
-    """The p-value of so many outside, in clusters."""
+    """The p-value of a number of rows outside, in clusters."""
     p = exact_tail(number, rows, 0, baseline_rows, cluster)
     clusters = int(number / cluster)
-    if clusters > 1 and rows_within > 1:  # one alone says nothing
+    if clusters > 1 and rows_within > 1:  # a single cluster shows nothing
         p = min(p, steep_end_tail(clusters, int(rows / cluster), int(baseline_rows / cluster), rows_within))
     return p
 
 
 def _count_within(before: FeatureProfile, numbers: Values, cluster: float) -> float:
-    """How many clusters of the baseline's rows lie as near to its end as the nearest of these numbers is beyond it, if the end is
-    steep; the fewest of both ends.
+    """How many clusters of the baseline's rows are as near to its end as the nearest of these numbers is beyond it, if the tail
+    falls steeply there, otherwise 0; the smaller number of both ends.
     """
     old = before.moments
     assert old is not None
-    within = []
+    clusters_within = []
     for distances, is_low in ((old.minimum - numbers, True), (numbers - old.maximum, False)):
-        outside = distances[distances > 0]
-        if len(outside):
-            # At each half of the range, or of the distance if that is more; and at the distance itself
-            nearest = float(outside.min())
+        distances_outside = distances[distances > 0]
+        if len(distances_outside):
+            # The range's width (or the distance, if larger), halved again and again; and the distance itself
+            nearest = float(distances_outside.min())
             widest = max(nearest, old.maximum - old.minimum)
             steps = np.append(widest / 2.0**HALVINGS, nearest)
             counts = _count_near_end(before, steps, is_low=is_low) / cluster
             is_steep = has_steep_end(counts[:-1])
-            within.append(float(counts[-1]) if is_steep else 0.0)
-    return min(within, default=0.0)
+            clusters_within.append(float(counts[-1]) if is_steep else 0.0)
+    return min(clusters_within, default=0.0)
 
 
 def _count_near_end(before: FeatureProfile, distances: Values, *, is_low: bool) -> Values:
-    """The baseline's rows that are less than some distances from an end of its numbers."""
+    """The number of the baseline's rows within each distance from an end of its numbers."""
     sketch = before.kll
     old = before.moments
     assert sketch is not None
     assert old is not None
     cdf = StepCdf(*sketch.step_cdf())
     if is_low:
-        near = cdf.ranks_at(np.nextafter(old.minimum + distances, -math.inf))
+        rows_near = cdf.ranks_at(np.nextafter(old.minimum + distances, -math.inf))
     else:
-        near = cdf.total - cdf.ranks_at(old.maximum - distances)
-    return near.astype(float)
+        rows_near = cdf.total - cdf.ranks_at(old.maximum - distances)
+    return rows_near.astype(float)
 
 
 @register_fact("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))
@@ -169,7 +171,7 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> FactEvid
     types_now = feature.current.data_types
     baseline = (types.integral + types.fractional, types.present)
     current = (types_now.integral + types_now.fractional, types_now.present)
-    # A hexadecimal number is a number by chance, unless all are
+    # A few hexadecimal codes have only digits by chance, but not all codes
     are_all = current[0] == current[1]
     had_some = baseline[0] > RARE_NUMBERS * baseline[1]
     if had_some and not are_all and are_mixed_codes(before):

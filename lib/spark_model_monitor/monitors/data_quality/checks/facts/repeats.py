@@ -36,15 +36,13 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, MIN_RATIO
 from spark_model_monitor.statistics.verdicts.facts import compute_standstill, exact_tail, standstill_tail
 
-MAX_SIZE_RATIO = 2  # times the baseline: more values repeat in a window that is larger still
-MAX_REPEATED_SHARE = (
-    0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
-)
+MAX_SIZE_RATIO = 2  # of the window's rows to the baseline's: in a larger window more values repeat by nature
+MAX_REPEATED_SHARE = 0.1  # of the baseline's values; with more repeats, their number depends on the number of rows
 MAX_CHANCE_DISTANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
-EULER = 0.5772  # the mean of the standard law of the largest of many
+EULER = 0.5772  # Euler's constant, the mean of the standard Gumbel distribution
 SURPLUS = "share of surplus rows"
 ESTIMATED_SURPLUS = f"estimated {SURPLUS}"
-MIN_COPIES = 0.01  # the share of rows that are copies in a baseline of which some repeat by nature
+MIN_COPIES = 0.01  # smallest share of copies in a baseline whose rows repeat by nature
 
 
 @register_fact("frequent_value_check", same_as=("baseline_drift_check", "range_check", "sign_check"))
@@ -64,7 +62,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
         return None
     if old is None or new is None or not old.total or not new.counts:
         return None
-    # Where new values come, another one may be the most frequent
+    # If the text gets new values, another value may become the most frequent
     if feature.baseline_feature.growth and new.exact:
         past = feature.baseline_feature.past()
         if past is None:
@@ -89,7 +87,9 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
 def _judge_one_value(
     quantity: str, baseline: tuple[int, int], current: tuple[int, int], design_effect: float
 ) -> FactEvidence | None:
-    """Whether the value that rose most is more frequent: any of those that may have so large a share could be."""
+    """The evidence that the value that rose most is more frequent. Its p-value is multiplied by the number of values that can
+    have so large a share (Bonferroni).
+    """
     evidence = compare_shares(quantity, baseline, current, design_effect)
     if evidence is not None:
         evidence.p = min(1.0, evidence.p * current[1] / max(current[0], 1))
@@ -99,7 +99,7 @@ def _judge_one_value(
 
 
 def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
-    """The number whose share rose most. Numbers that repeat by nature do so in parts of the baseline, too."""
+    """The evidence on the number whose share rose most. Numbers that repeat by nature also repeat in parts of the baseline."""
     if feature.finite_numbers is None or feature.has_new_numbers:
         return None
     old, new = feature.finite_numbers
@@ -111,7 +111,7 @@ def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -
     counts_now = new.counts - feature.now.sketch_error * m
     counts_before = old.counts_at(new.values)
     index = int((counts_now / m - counts_before / n).argmax())
-    # Each value occurs once; what repeats more often than those of the baseline is a fact
+    # A number that occurs once doesn't repeat; the fact is a number that repeats more often than the baseline's
     repeats = max(0, int(counts_now[index]) - 1)
     usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
     groups = feature.limit_groups(estimate_rows_of_value(feature, before), partial(np.equal, new.values[index]))
@@ -141,13 +141,13 @@ def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
         number = new.values[[np.abs(new.values - stretch.value).argmin()]]
     share_before = max(old.counts_at(number)[0], 1.0) / n
     share = new.counts_at(number)[0] / m
-    # The baseline's longest stretch, and the rows that it was found in
+    # The baseline's longest stretch, and the number of rows among which it was found
     longest = feature.baseline_feature.largest_in_parts["standstill"]
     rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
-    # Where all numbers stand still for a while, as those of users, none does so alone
+    # Relative to the usual length: if all numbers stand still for a while, as in rows of one user, none stands out
     lengths = np.array([stretch.length / stretch.usual_length])
     now = float(compute_standstill(lengths, np.array([share_before]), rows)[0])
-    # As many rows of this number as stand still as rarely as the baseline's rarest stretch
+    # The stretch of this number that would be as rare as the baseline's rarest stretch
     usual_length = 0.0
     if now:
         usual_length = longest * stretch.length / now
@@ -164,10 +164,11 @@ def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
 
 
 def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Frequencies) -> FactEvidence | None:
-    """The largest share of a value in the window, compared with those in parts of the baseline and in earlier windows,
-    whichever values these were. In place of the column's drift, whose level it has.
+    """The largest share of a value in the window, compared with the largest shares in parts of the baseline and in earlier
+    windows, whichever values have them. This test replaces the column's test of drift, and has its level.
 
-    Model: its logit is normal, or has the law of the largest of many where the value is none of the few new ones.
+    Model: the logit of the largest share is normal. If the value isn't new, the logit of the largest of many shares follows
+    a Gumbel distribution.
     Source: D4.20; Gumbel 1958, "Statistics of extremes".
     """
     largest = largest[~np.isnan(largest)]
@@ -183,11 +184,11 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     past_logits = logits[:-1]
     deviation = float(past_logits.std(ddof=1)) * math.sqrt(1 + 1 / windows)
     score = float(logits[-1] - past_logits.mean()) / max(deviation, half_a_row)
-    # A new value is the largest one as seldom as new ones are; any other may be the largest of many
+    # By chance, a new value is the most frequent only as often as values are new; another value is the largest of many
     p = student_above(score, windows - 1)
-    new_ones = find_new_values(feature.now, feature.baseline, feature.baseline_feature.references.get(PREVIOUS))
-    if value in new_ones:
-        p *= len(new_ones) / len(new.counts)
+    new_values = find_new_values(feature.now, feature.baseline, feature.baseline_feature.references.get(PREVIOUS))
+    if value in new_values:
+        p *= len(new_values) / len(new.counts)
     elif score > 0:
         gumbel_score = math.pi / math.sqrt(6) * score + EULER
         p = max(p, -math.expm1(-math.exp(-gumbel_score)))
@@ -224,7 +225,7 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     """
     if recognise_dates(before):
         return None
-    # More repeats than a state keeps are counted by the estimate of different values
+    # If a state can't keep all repeats, the estimated number of distinct values counts them
     quantity = "share of values that repeat"
     old = before.state(Repeats)
     new = feature.current.state(Repeats)
@@ -256,7 +257,7 @@ def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     observed = surplus.current
     baseline, current = states
     if compute_fraction_of_copies(baseline.counts) < MIN_COPIES:
-        # No row repeats by nature, so all kinds of the window's rows count, not only those that the baseline kept
+        # No row repeats by nature, so all distinct rows of the window count, not only those that the baseline sampled
         observed = compute_fraction_of_copies(current.counts)
         quantity = SURPLUS
         if current.level:
@@ -273,7 +274,7 @@ def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
         statistic=surplus.deviations,
     )
 
-    # A few copies, where hardly any row repeats, show in the number of kinds of rows that do
+    # If hardly any row repeats, a few copies show more clearly in the number of distinct rows that repeat
     by_kind = _compare_repeats(quantity, *states)
     if by_kind is None or not by_kind.is_large or by_kind.p >= p:
         return evidence
@@ -283,7 +284,7 @@ def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
 
 
 def find_row_repeats(comparison: WindowComparison) -> tuple[RowRepeats, RowRepeats] | None:
-    """The kinds of rows of the baseline and the window, if both are known and have the same columns."""
+    """The counts of equal rows in the baseline and in the window; None if one is unknown, or if their columns differ."""
     before = comparison.baseline.profile
     now = comparison.current
     if before is None or [feature.name for feature in before.features] != [feature.name for feature in now.features]:
@@ -306,14 +307,16 @@ def _sum_squared_distances(comparison: WindowComparison) -> float:
 
 
 def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) -> FactEvidence | None:
-    """A larger window naturally has more repeats; one above twice the baseline's size is not judged."""
+    """The evidence on the share of distinct values that repeat. A larger window naturally has more repeats; a window of more
+    than twice the baseline's size is not judged.
+    """
     if old is None or new is None or not old.different or not new.different:
         return None
     baseline = _resize_baseline(old, new.different * 2.0**new.level / (old.different * 2.0**old.level))
     evidence = compare_shares(quantity, baseline, (new.repeated, new.different))
     if evidence is None:
         return None
-    evidence.family = CONTENTS  # repeats are no values
+    evidence.family = CONTENTS  # a repeat isn't a new kind of value
     if old.repeated:
         most_by_nature = min(MAX_BY_NATURE, LARGEST_RATIO * evidence.expected)
         evidence.least_effect = max(most_by_nature, MIN_RATIO * evidence.expected) - evidence.expected
@@ -321,9 +324,10 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
 
 
 def _resize_baseline(old: Repeats, size: float) -> tuple[int, int]:
-    """How many kinds repeat, of how many, in `size` times as many rows of the baseline; none of none if that is unknown.
+    """The numbers of repeated and of distinct values in `size` times as many rows of the baseline; 0 and 0 if unknown.
 
-    Model: rows are a random sample. Source: Heck, van Belle and Simberloff 1975, "Explicit calculation of the rarefaction
+    Model: rows are a random sample, so a value of c rows is in it with probability 1 - (1 - size)^c.
+    Source: Heck, van Belle and Simberloff 1975, "Explicit calculation of the rarefaction
     diversity measurement".
     """
     repeated = old.repeated
@@ -331,7 +335,7 @@ def _resize_baseline(old: Repeats, size: float) -> tuple[int, int]:
     if size > 1:
         repeated = min(different, math.ceil((repeated + 1) * size))
     elif repeated:
-        # Values of many rows are more of the different ones in fewer rows; copies that come together as many as before
+        # In fewer rows, frequent values are more of the distinct ones. Copies that come together stay as many as before
         present = 1 - (1 - size) ** old.counts
         single = size * old.counts * (1 - size) ** (old.counts - 1)
         share = 1 - single.sum() / present.sum()
@@ -363,9 +367,9 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
         new_in_windows, rows_of_windows = new_value_counts
         new = np.concatenate((new, new_in_windows))
         rows = np.concatenate((rows, rows_of_windows))
-    # New values now, which windows before the first eight may have brought
+    # New values now; windows before the last eight may have had them already
     earlier = feature.baseline_feature.references.get(PREVIOUS)
-    new_ones = find_new_values(feature.now, feature.baseline, earlier)
+    new_values = find_new_values(feature.now, feature.baseline, earlier)
     values_now = len(counts.counts)
     counts_before = exact_counts(before)
     values_before = 0
@@ -373,15 +377,15 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
         values_before = len(counts_before.counts)
     elif before.distinct is not None:
         values_before = before.distinct.estimate()
-    new_rows = sum(counts.counts[value] for value in new_ones)
+    new_rows = sum(counts.counts[value] for value in new_values)
     are_most_new = 2 * new_rows > counts.total and 2 * values_now > values_before
-    num_new = len(new_ones)
-    # Rows since the baseline that nobody saw: up to its length, unless windows were seen or most rows are new now, which they
-    # also are where values come and go, so that a window has few of the baseline's
+    num_new = len(new_values)
+    # Unseen rows since the baseline: taken to be as many as the baseline's, unless earlier windows were seen, or most rows now
+    # have new values, as they do if values come and go
     rows_since = before.num_present
     if earlier is not None or are_most_new:
         rows_since = 0
-    # How much more these numbers vary than independent ones, if by more than chance
+    # The overdispersion of these numbers, chi-square over its degrees of freedom, if it is beyond chance
     expected = rows * (new.sum() / rows.sum())
     squares = 0.0
     if new.any():
@@ -391,7 +395,7 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
     if chi_square_above(squares, freedom) < NOISE_LEVEL:
         scatter = max(1.0, squares / freedom)
     expected_new = counts.total * float(new.sum() / rows.sum())
-    # Of the values that so many rows have, each is new or not: all at once are new more seldom than as many of more values
+    # Each distinct value is new or not, so numbers of rows are converted into numbers of distinct values
     values_per_row = max(values_now / counts.total, new.sum() / rows.sum())
     values_in_past = rows.sum() * values_per_row
     values_since = (counts.total + rows_since) * values_per_row

@@ -33,14 +33,14 @@ from spark_model_monitor.statistics.text_forms import (
 )
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 
-MIN_CODES = 100  # if their numbers were padded with zeros, some of so many would begin with one
+MIN_CODES = 100  # fewest codes: if their numbers were padded with zeros, one of so many would begin with a zero
 NUMBERS = re.compile(r"[0-9]+")
 LAST_NUMBER = re.compile(r"\A.*([09])[^09]*", re.DOTALL)
-LOST_ZERO = 0.5  # characters that the codes are shorter on average
-MAX_WORDS = 2  # of a code, on average
-MAX_SHOWN_LENGTH = 24  # characters
+LOST_ZERO = 0.5  # codes that are shorter by more characters on average lost their leading zeros
+MAX_WORDS = 2  # most words of a code, on average
+MAX_SHOWN_LENGTH = 24  # most characters of a form in a sentence
 SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
-"""A fine form and a coarse one: each sees what is chance in the other."""
+"""The form itself and a coarser form: a change that is chance in one of them may be clear in the other."""
 
 
 EQUIVALENT_CHECKS = ("categorical_values_check", "code_length_check", "frequent_value_check", "new_values_check")
@@ -58,13 +58,13 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     comes_and_goes = feature.baseline_feature.growth is not None
     if before.is_numeric or not feature.are_texts:
         return None
-    # Other values are known one by one, and new ones have checks of their own
+    # Other texts have known values, and new values have checks of their own
     if not comes_and_goes and why_always_new(before) != MOSTLY_SINGLE_VALUES:
         return None
     shapes = before.state(TextShapes)
     if shapes is not None and shapes.words > MAX_WORDS * shapes.texts:  # free texts have checks of their own
         return None
-    # Rows with each form, so many of which count as one; where values come and go, values with each form
+    # Count rows with each form, in groups; if values come and go, count distinct values with each form
     count_by_form = count_forms
     texts = "texts"
     design_effect = feature.baseline_design_effect
@@ -94,20 +94,22 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
 def _compare_forms(
     counts_before: Counter[str], counts_now: Counter[str], quantity: str, design_effect: float
 ) -> FactEvidence | None:
-    """Whether more texts have a form that the baseline lacks than by chance: as many as have one that occurs once in it."""
-    unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
-    # The form by its letters, if that is short enough to read
-    most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
+    """The evidence that more texts have a form that the baseline lacks than by chance. By chance, as many have such a form as
+    texts of the baseline have a form that occurs once (Good 1953).
+    """
+    unseen_forms = {form: count for form, count in counts_now.items() if form not in counts_before}
+    # The sentence names the form if it is short enough to read
+    most_frequent = max(unseen_forms, key=lambda form: (unseen_forms[form], form), default="").lstrip(MARK)
     if 0 < len(most_frequent) <= MAX_SHOWN_LENGTH:
         quantity = f"{quantity} ({most_frequent})"
     by_chance = (count_singletons(counts_before), counts_before.total())
-    current = (sum(unseen.values()), counts_now.total())
+    current = (sum(unseen_forms.values()), counts_now.total())
     return compare_shares(quantity, by_chance, current, design_effect, least_effect=MIN_EFFECT)
 
 
 def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bool:
-    """Whether texts are codes with a counter that goes on, like ORD-1000 after ORD-999: numbers in known forms, the last of them
-    never padded with zeros, and at most one digit longer than the baseline's longest.
+    """Whether texts are codes with a counter that goes on, like ORD-1000 after ORD-999: codes in known forms, whose last number
+    is never padded with zeros, and which are at most one digit longer than the baseline's longest code.
     """
     forms = count_forms(before)
     lengths_before = before.state(TextLengths)
@@ -121,26 +123,26 @@ def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bo
     longest = max(lengths_before.counts)
     if not all(longest <= length <= longest + 1 for length in lengths_now.counts):
         return False
-    # The first numbers with a digit more begin with 1, where texts are known
+    # If texts are known: the first numbers with one more digit begin with 1
     counts = exact_counts(feature.current)
     if counts is None:
         return True
-    longer = [text for text in counts.counts if len(text) > longest]
-    return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer)
+    longer_texts = [text for text in counts.counts if len(text) > longest]
+    return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer_texts)
 
 
 @cache_with_feature
 def are_mixed_codes(before: FeatureProfile) -> bool:
-    """Whether most texts are codes such as hexadecimal numbers, in which it depends on the number how many letters there are."""
+    """Whether most texts are codes such as hexadecimal numbers, in which the number of letters varies from code to code."""
     forms = count_forms(before)
     mixed_parts = find_mixed_parts(forms)
-    mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
-    return 2 * mixed > sum(forms.values())
+    num_mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
+    return 2 * num_mixed > sum(forms.values())
 
 
 @cache_with_feature
 def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
-    """How often each form occurs among the texts, or in a sample of them; none if they are unknown."""
+    """How often each form occurs among the texts, or in a sample of them; empty if the texts are unknown."""
     forms: Counter[str] = Counter()
     sample = feature.state(DateTexts)
     if exact_counts(feature) is None and (sample is None or sample.skipped):
@@ -152,7 +154,7 @@ def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
 
 @cache_with_feature
 def count_forms_of_values(feature: FeatureProfile) -> Mapping[str, int]:
-    """How many different texts have each form; none if they were not all counted. Padded or not: 1000 comes after 0999."""
+    """The number of distinct texts by form; empty if not all were counted. Padding is ignored: 1000 comes after 0999."""
     counts = exact_counts(feature)
     texts = counts.counts if counts is not None else ()
     return Counter(write_form(text).replace(PADDED, "9") for text in texts)

@@ -31,7 +31,7 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.ends import LONG, SHARES
 
-MIN_WORDS = 10  # distinct ones
+MIN_WORDS = 10  # fewest distinct words of a baseline
 CHECKS_OF_CODES = ("categorical_values_check", "code_length_check", "text_form_check")
 EQUIVALENT_CHECKS = (*CHECKS_OF_CODES, "text_length_check")
 """Checks that detect changes in a free text's content as well as the facts of letters and words do."""
@@ -85,7 +85,7 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> FactEvid
     shapes = _get_free_text_shapes(feature, before)
     if shapes is None or feature.baseline_feature.growth or are_grown_counters(feature, before):
         return None
-    # Codes of letters and digits have other shares of them in each window
+    # In codes that mix letters and digits, these shares differ from window to window
     _, shapes_now = shapes
     if are_mixed_codes(before) and shapes_now.letters and shapes_now.digits:
         return None
@@ -110,7 +110,7 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
 def _compare_measure(
     feature: FeatureComparison, shapes: tuple[TextShapes, TextShapes], member: str, quantity: str, unit: int = 1
 ) -> FactEvidence | None:
-    """The mean of a member of the texts' shapes, on both sides. unit: what one is in the member's numbers."""
+    """The evidence on the mean of a member of the texts' shapes. unit: the member counts in units of 1 / `unit`."""
     mean_before, mean_now = (
         Mean.from_whole_numbers(texts.texts, getattr(texts, member), getattr(texts, f"{member}_squared"), unit)
         for texts in shapes
@@ -129,12 +129,12 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     shapes = _get_free_text_shapes(feature, before)
     if words_before is None or words is None or words_before.different < MIN_WORDS or shapes is None:
         return None
-    # Of the words of a text, which count as one observation, each level of sampling keeps a half
+    # The words of a text count as one observation; each level of sampling keeps a half of them
     shapes_before, _ = shapes
     design_effect = feature.baseline_design_effect
     words_of_text = shapes_before.words / max(shapes_before.texts, 1) * design_effect
     sampled_words_of_text = words_of_text / 2 ** max(words_before.level, words.level)
-    # So many of the baseline's words are rare that this share of the window's would be new by chance
+    # The baseline's share of rare words is the share of new words to expect by chance
     rare, unknown = words_before.count_new_words(words, 2 * design_effect - 1)
     return compare_shares("share of words that the baseline never had", rare, unknown, max(1.0, sampled_words_of_text))
 
@@ -151,11 +151,11 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     if lengths is None:
         return None
     lengths_before, lengths_now = lengths
-    # The one length of all texts
+    # All texts of the baseline need one length
     if len(lengths_before.counts) != 1:
         return None
     (length,) = lengths_before.counts
-    # A number smaller than its length allows has zeros before its digits; other numbers are no codes
+    # Only numbers with zeros before their digits are codes: the smallest one has fewer digits than the length
     moments = before.moments
     is_padded = moments is not None and before.inferred_type == "Integral" and 0 <= moments.minimum < 10 ** (length - 1)
     if not length or (before.is_numeric and (length == 1 or not is_padded)):
@@ -184,11 +184,11 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
 
 
 def _get_text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
-    """The text lengths of both sides; None if a side has none, they are unknown, or values are dates."""
+    """The text lengths of baseline and window; None if a side's lengths are unknown, or if values are dates."""
     lengths_before = before.state(TextLengths)
     lengths_now = feature.current.state(TextLengths)
     are_texts = feature.are_texts
-    # Codes that were texts may have become numbers, which lack the zeros before their digits
+    # Codes that were texts may have become numbers, which lost the zeros before their digits
     if before.is_numeric and feature.current.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
         lengths_now = _measure_digits(feature.current)
         are_texts = before.column_type is ColumnType.TEXT
@@ -198,7 +198,7 @@ def _get_text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tup
 
 
 def _measure_digits(current: FeatureProfile) -> TextLengths | None:
-    """The lengths of whole numbers as texts; None of other numbers."""
+    """The lengths of whole numbers, written as texts; None for other numbers."""
     if current.kll is None or not has_whole_numbers(current):
         return None
     # The sketch of the numbers stands for their texts
@@ -211,7 +211,7 @@ def _measure_digits(current: FeatureProfile) -> TextLengths | None:
 
 
 def _get_free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
-    """The characters of texts without a domain, on both sides; None where values are dates or numbers, or they are unknown."""
+    """The shapes of texts without a domain, in baseline and window; None if unknown, or if values are dates or numbers."""
     shapes_before = before.state(TextShapes)
     shapes_now = feature.current.state(TextShapes)
     if not feature.are_texts or feature.constraints.domains is not None:

@@ -44,10 +44,10 @@ from spark_model_monitor.statistics.verdicts.hours_of_day import HourCounts, Str
 from spark_model_monitor.statistics.verdicts.multiple_testing import combine_p_values
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
-MIN_TIMES_SHARE = 0.99  # of the values of a column of times are times
+MIN_TIMES_SHARE = 0.99  # smallest share of times among the values of a column of times
 TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
-PART = 0.25  # of an hour, and of an age: the smallest relevant change; of times, those that show when a window was
-MIN_FAR_SHARE = 0.2  # of a window
+PART = 0.25  # of an hour and of an age: the smallest relevant change; of times: the share that shows when a window was
+MIN_FAR_SHARE = 0.2  # smallest relevant share of a window's times that are far from all ages of the baseline
 DATE_CHECKS = (
     "data_type_check",
     "date_form_check",
@@ -58,12 +58,12 @@ DATE_CHECKS = (
     "time_unit_check",
 )
 ROUND_TIME_NAMES = ("midnight", "whole hours", "whole minutes", "whole seconds")
-MIN_ROUNDED_CHANGE = 0.1  # of the times, to be relevant
-MAX_PAUSE_HOURS = 7 * HOURS_OF_DAY  # hours without times
-MAX_SEASON_GAP_HOURS = 62 * HOURS_OF_DAY  # hours without times, beyond which a baseline's times are of another kind
+MIN_ROUNDED_CHANGE = 0.1  # smallest relevant change of the share of rounded times
+MAX_PAUSE_HOURS = 7 * HOURS_OF_DAY  # longest gap between times that belong together
+MAX_SEASON_GAP_HOURS = 62 * HOURS_OF_DAY  # the same in a baseline; beyond a longer gap are sentinels and the like
 MEAN_HOUR = "mean hour of the day"
 ONE_DAY = timedelta(days=1)
-MIN_COVERED_SHARE = 0.75  # of a baseline of one day, that a window has to cover
+MIN_COVERED_SHARE = 0.75  # smallest share of the baseline's hours of the day that a window has to cover
 UNIT_TOLERANCE = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
 
 
@@ -87,8 +87,8 @@ TimesT = TypeVar("TimesT", Ages, TimeCounts)
 
 
 def read_times(before: FeatureProfile, current: FeatureProfile, kind: type[TimesT]) -> tuple[TimesT, TimesT] | None:
-    """The times on both sides, or their ages; None if few of the baseline's values are times, if none of the window's are, or if
-    rows have no times to compare with.
+    """The times of baseline and window, or their ages. None if few of the baseline's values are times, if the window has none,
+    or if rows have no times to compare with.
     """
     old = before.state(kind)
     new = current.state(kind)
@@ -114,18 +114,18 @@ def time_future(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
 
 
 def _compare_with_window_end(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
-    """The share of times after the window's end; None unless the newest row of each earlier window came before its end."""
+    """The evidence on times after the window's end; None unless the newest row of each earlier window came before its end."""
     volume = feature.comparison.volume
     times = read_times(before, feature.current, TimeCounts)
     if times is None or volume is None or volume.newest is None or volume.expected_freshness is None:
         return None
-    # The column whose times are the rows', of which earlier windows left their newest
+    # Only the column with the times of the rows, whose newest time each earlier window left
     _, new = times
     newest = volume.newest.timestamp() + BEFORE_1970
     least_age = min(age for _, _, age in volume.fresh)
     if abs(newest - new.last) > 1 or least_age <= 0:
         return None
-    # From an hour after the end on
+    # Times in hours that begin at least an hour after the end
     end = volume.time.timestamp() + BEFORE_1970
     first_hour = end / SECONDS_OF_HOUR + 1
     after = new.counts[new.starts >= first_hour]
@@ -157,7 +157,7 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
     evidence = compare_mean_vectors("age", moments[0], moments[1])
     if evidence is None:
         return None
-    # The first of the quantiles that changed by more than ages may; the test is that of the means
+    # The evidence names the first quantile with a change beyond the slack; the test itself compares means
     shares = np.array([*TENTHS.values()])
     before_ages = old.quantiles(shares)
     now_ages = new.quantiles(shares)
@@ -168,7 +168,7 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
     evidence.observed = now_ages[index] / HOUR
     evidence.expected = before_ages[index] / HOUR
     evidence.effect = float(changes[index]) / HOUR
-    evidence.least_effect = math.nextafter(float(slack[index] / HOUR), math.inf)  # an age may move by that much
+    evidence.least_effect = math.nextafter(float(slack[index] / HOUR), math.inf)  # just above what an age may move by
     return evidence
 
 
@@ -217,12 +217,12 @@ def time_range(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
 
 @cache_with_feature
 def _count_rows_of_one_time(before: FeatureProfile) -> float:
-    """How many of the baseline's rows have the same time beyond chance: they may be of one event, or user."""
+    """How many of the baseline's rows have the same time, beyond chance: rows of one event or user may."""
     times = before.state(TimeCounts)
     if before.distinct is None or times is None:
         return 1.0
     expected = float(times.total)
-    # Of whole days, hours or the like only so many are possible
+    # Times of whole days or hours have only k possible values: n rows have k (1 - exp(-n/k)) distinct ones
     resolution = times.find_resolution()
     if resolution is not None:
         stretch = _find_stretch(before)
@@ -233,7 +233,7 @@ def _count_rows_of_one_time(before: FeatureProfile) -> float:
 
 @cache_with_feature
 def _find_stretch(before: FeatureProfile) -> Stretch:
-    """The baseline's times, without sentinels and the like."""
+    """The largest stretch of the baseline's times, without sentinels and other times far away."""
     times = before.state(TimeCounts)
     assert times is not None
     return hours_of_day.find_largest_stretch(times, MAX_SEASON_GAP_HOURS)
@@ -253,13 +253,13 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     times = read_times(before, feature.current, TimeCounts)
     if times is None or times[0].find_resolution() == DAY:
         return None
-    # All times but those far from the others
+    # All times except those far from the others
     stretch_before = _find_stretch(before)
     longest_gap = float(np.diff(stretch_before.starts).max(initial=0))
     stretch = hours_of_day.find_largest_stretch(times[1], max(MAX_PAUSE_HOURS, longest_gap))
     if not stretch_before.width == stretch.width == 1:
         return None
-    # Nobody knows how days vary; others than this one have but the times that came late
+    # A baseline of one day doesn't show how days vary; on other days it only has times that came late
     begin, end = _find_covered_time(stretch_before, None)
     day = begin // DAY * DAY
     if end <= day + DAY:
@@ -274,7 +274,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     old = hours_before.merge_weekdays()
     new = hours_now.merge_weekdays()
     new_hours = _count_new_hours(before, old, new)
-    # In words, the same change of all times
+    # If all times moved by the same hours, the mean hour describes the change
     turned = hours_of_day.find_turned_hours(old.counts, new.counts)
     for evidence in (new_hours, changed_shares):
         if evidence is not None and turned:
@@ -282,7 +282,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
             evidence.expected = float(old.counts @ np.arange(HOURS_OF_DAY) / old.counts.sum()) + 0.5
             evidence.observed = evidence.expected + turned
     clearest = select_clearest(new_hours, changed_shares)
-    # Times that are all in a part of the day are those of a short window, or of one that lacks the rest
+    # If all times are in a part of the day, the window may be short, or lack the other times
     is_covered = new.covered > 0
     covered_share = float(old.counts[is_covered].sum() / old.counts.sum())
     is_window_known = volume is not None and volume.start is not None
@@ -294,13 +294,13 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
 
 
 def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None, period: int) -> HourCounts:
-    """The times at each hour of the period, which the window covers as often as it lasts.
+    """The number of times at each hour of the period, and how often the window covers that hour.
 
-    What comes late is counted at its hour of the window's first day, as it is in a baseline of many days.
+    Times before the window came late; they count at their hour of its first day, as in a baseline of many days.
     """
     begin, end = _find_covered_time(stretch, volume)
     hours, _ = hours_of_day.count_hours(_select_hours(stretch, begin, end), period)
-    # Then all times
+    # All times count, also those that came late
     first_hour = int(begin // SECONDS_OF_HOUR)
     in_first_day = first_hour + (stretch.starts - first_hour) % HOURS_OF_DAY
     in_window = np.where(stretch.starts < first_hour, in_first_day, stretch.starts)
@@ -309,8 +309,8 @@ def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None, per
 
 
 def _find_covered_time(stretch: Stretch, volume: RowCountHistory | None) -> tuple[float, float]:
-    """From when to when the window is, in seconds: as somebody said, if a quarter of the times are then; else from the first to
-    the last hour that has a quarter of a typical one's times.
+    """The begin and the end of the window, in seconds: the given ones, if a quarter of the times lie between them; else the
+    begin of the first hour and the end of the last hour that have a quarter of the times of a typical hour.
     """
     if volume is not None and volume.start is not None:
         begin = volume.start.timestamp() + BEFORE_1970
@@ -319,7 +319,7 @@ def _find_covered_time(stretch: Stretch, volume: RowCountHistory | None) -> tupl
         times_within = stretch.counts[is_within].sum()
         if times_within >= PART * stretch.counts.sum():
             return begin, end
-    # Of an hour that is typical of three in four times; late ones are in emptier hours
+    # Three in four times are in hours at least as full as a typical hour; times that came late are in emptier hours
     ascending = np.sort(stretch.counts)
     quarter = np.searchsorted(ascending.cumsum(), ascending.sum() / 4)
     dense_hours = stretch.starts[stretch.counts >= PART * ascending[quarter]]
@@ -344,7 +344,7 @@ def _select_hours(stretch: Stretch, begin: float, end: float) -> Stretch:
 @cache_with_feature
 def _count_hours(before: FeatureProfile) -> tuple[HourCounts, WindowStatistics]:
     """The baseline's hours of the day or the week, with the scores of its days."""
-    # Its first day and its last one may have but the times that came late
+    # The first and the last day may only have times that came late
     stretch = _find_stretch(before)
     stretch = _select_hours(stretch, *_find_covered_time(stretch, None))
     counts, days = hours_of_day.count_hours(stretch, hours_of_day.choose_period(stretch))
@@ -352,7 +352,7 @@ def _count_hours(before: FeatureProfile) -> tuple[HourCounts, WindowStatistics]:
 
 
 def _compare_hours(old: HourCounts, new: HourCounts, past: WindowStatistics) -> FactEvidence | None:
-    """Whether the times are distributed over the hours as before; None if one day shows nothing of how others vary."""
+    """The evidence that the times' distribution over the hours changed; None if there are too few days to show how days vary."""
     components = hours_of_day.judge_hours(hours_of_day.compare_hours(old, new), past, new)
     if not components:
         return None
@@ -375,7 +375,7 @@ def _compare_hours(old: HourCounts, new: HourCounts, past: WindowStatistics) -> 
 
 
 def _count_new_hours(before: FeatureProfile, old: HourCounts, new: HourCounts) -> FactEvidence | None:
-    """The share of times at hours that the baseline, at their neighbours, too, never has."""
+    """The evidence on times at hours without any in the baseline, nor at the neighbouring hours."""
     has_times = old.counts > 0
     has_none = ~(has_times | np.roll(has_times, 1) | np.roll(has_times, -1))
     baseline = (0, int(old.counts.sum()))
@@ -385,14 +385,14 @@ def _count_new_hours(before: FeatureProfile, old: HourCounts, new: HourCounts) -
 
 
 def _compare_with_one_day(before: FeatureProfile, day: float, now: Stretch) -> FactEvidence | None:
-    """The share of times at hours that a baseline of one day doesn't have, in a window of another day that is about as long."""
+    """The evidence on times at hours that a baseline of one day lacks; only for a window of another day and similar length."""
     stretch = _find_stretch(before)
     first_seconds = _select_hours(stretch, day, day + DAY).starts * SECONDS_OF_HOUR
     end = min(stretch.end, float(first_seconds[-1] + SECONDS_OF_HOUR))
     span = end - max(stretch.begin, float(first_seconds[0]))
     if now.end - now.begin < MIN_COVERED_SHARE * span or abs(now.begin - end) < span:
         return None
-    # The whole day is covered
+    # The baseline counts as covering its whole day once
     counts = np.bincount(stretch.starts % HOURS_OF_DAY, stretch.counts, minlength=HOURS_OF_DAY)
     old = HourCounts(counts.astype(float), np.ones(HOURS_OF_DAY))
     new, _ = hours_of_day.count_hours(now, HOURS_OF_DAY)

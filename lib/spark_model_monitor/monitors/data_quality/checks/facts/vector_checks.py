@@ -34,9 +34,9 @@ from spark_model_monitor.statistics.states.vectors import (
 )
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 
-MIN_SHIFT = 0.1  # of a component, in standard deviations, to be relevant
-MIN_DISTANCE = 0.2  # of the mean vector, likewise, in the directions of its movement
-FLATTEST = 1e-9  # of the largest variance: directions that vary less are combinations of others
+MIN_SHIFT = 0.1  # smallest relevant shift of a component, in standard deviations
+MIN_DISTANCE = 0.2  # smallest relevant distance of the mean vector, in standard deviations
+FLATTEST = 1e-9  # of the largest variance: axes that vary less are combinations of other axes
 WHY_NOT = {
     SEVERAL: "its vectors have several lengths",
     TOO_LONG: f"its vectors have more than {MAX_COMPONENTS:,} components, which are not looked at one by one",
@@ -120,7 +120,7 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Fac
 
 
 def compare_mean_vectors(quantity: str, old: VectorMoments, new: VectorMoments) -> FactEvidence | None:
-    """The means of both sides; None if a side has few vectors, or vectors of another length."""
+    """The evidence on the mean vectors; None if a side has too few vectors, or if vectors have another length."""
     if old.width != new.width or min(old.count, new.count) < MIN_MEAN_VALUES:
         return None
     design_effect = _design_effect(old)
@@ -128,8 +128,8 @@ def compare_mean_vectors(quantity: str, old: VectorMoments, new: VectorMoments) 
 
 
 def _design_effect(moments: VectorMoments | None) -> float:
-    """How many rows of a baseline count as one, by the means of neighbours along the directions, as far as noise does not
-    explain them; 1 if these are too few.
+    """How many rows of a baseline count as one: the variance ratio of means of neighbouring rows along the directions, if it is
+    beyond noise; 1 with too few of these means.
     """
     if moments is None or not moments.count:
         return 1.0
@@ -140,7 +140,7 @@ def _design_effect(moments: VectorMoments | None) -> float:
         count = stretch_moments[0]
         if count < MIN_WINDOWS or not variance:
             continue
-        # The variance of the stretches' means, beside that of independent rows, less two standard errors
+        # The variance of the stretches' means over that of independent rows has to exceed 1 by two standard errors
         ratio = float(stretch_moments[1 + size :].sum() / (count - 1) * stretch / variance)
         if ratio > 1 + 2 * math.sqrt(2 / (count - 1)):
             largest = max(largest, ratio)
@@ -157,20 +157,20 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
     new_mean, new_variance = new.mean_and_variance()
     freedom = old.count + new.count - 2
     pooled = (old_variance * (old.count - 1) + new_variance * (new.count - 1)) / freedom
-    # Differences that rounding explains are none, by how large the numbers behind each quantity are
+    # Differences that rounding explains are set to 0; rounding errors grow with the numbers behind each quantity
     amounts = np.maximum(old_mean, new_mean)[width : 2 * width]
     along = amounts @ np.abs(directions(width))
     magnitudes = np.concatenate([amounts, amounts, along, along])
     shifts = new_mean - old_mean
     shifts[np.abs(shifts) <= ROUNDING * magnitudes] = 0.0
-    # Each quantity in standard errors
+    # Each shift in standard errors
     pooled_squares = pooled * (1 / n + 1 / m)
     separate_squares = old_variance / n + new_variance / m
     errors = np.sqrt(np.maximum(pooled_squares, separate_squares))
     without_spread = np.where(shifts != 0, math.inf, 0.0)
     z = np.divide(np.abs(shifts), errors, out=without_spread, where=errors > 0)
     tests: list[FactEvidence] = []
-    # The clearest component, or amount of a component; then the clearest direction
+    # The clearest component or absolute value of a component; then the clearest direction (Bonferroni)
     for start, end in ((0, 2 * width), (2 * width, 2 * width + size)):
         index = start + int(z[start:end].argmax())
         p = 2 * (end - start) * widened_tail(float(z[index]), min(n, m))
@@ -206,12 +206,13 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
 def _test_hotelling(
     shifts: Doubles, products: Doubles, magnitudes: Doubles, n: float, m: float, freedom: int
 ) -> tuple[float, float]:
-    """The p-value of the difference of two samples' means, and the means' distance in standard deviations.
+    """The p-value of the difference of two samples' means (Hotelling), and the means' distance in standard deviations.
 
-    shifts: of the means. products: of deviations. magnitudes: how large the numbers behind each mean are.
+    shifts: the differences of the means. products: the sums of products of deviations. magnitudes: how large the numbers behind
+    each mean are.
     """
     scale = np.where(magnitudes > 0, magnitudes, 1.0)
-    # Along the axes in which the quantities vary independently, those that hardly vary left out
+    # Distances along the axes in which the quantities vary independently, without axes that hardly vary
     variances, axes = np.linalg.eigh(products / freedom / np.outer(scale, scale))
     varies = variances > max(FLATTEST * float(variances.max(initial=0.0)), ROUNDING**2)
     rank = int(varies.sum())
@@ -219,7 +220,7 @@ def _test_hotelling(
         return 1.0, 0.0
     squared = float(((axes[:, varies].T @ (shifts / scale)) ** 2 / variances[varies]).sum())
     rows = n + m - 2
-    # Bartlett's factor, with which the logarithm is nearly chi-square
+    # With Bartlett's factor the logarithm is nearly chi-square distributed
     left = rows + 1 - (rank + 2) / 2
     if left <= rank:
         return 1.0, math.sqrt(squared)
@@ -231,11 +232,11 @@ def _test_hotelling(
 
 
 def _count_other_lengths(counts: VectorCounts, length: int) -> int:
-    """A lower bound for the number of vectors with another length, from what is known of all their lengths."""
+    """A lower bound for the number of vectors with another length, from the sum and the extremes of all lengths."""
     if not counts.shortest <= length <= counts.longest:
         return counts.vectors
     fewest = (counts.shortest < length) + (counts.longest > length)
-    # So many elements too many, or too few, need at least so many vectors of the longest, or the shortest, length
+    # A surplus of elements needs longer vectors, and a lack shorter ones: fewest if these have the extreme length
     surplus = counts.elements - counts.vectors * length
     if surplus > 0:
         return max(fewest, math.ceil(surplus / (counts.longest - length)))
