@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 NOT_RECORDED = "Delta records it while the table's property delta.enableChangeDataFeed is true"
 
-Versions = Sequence[tuple[int, int]]  # a table's versions with their microseconds since 1970, newest first
+Versions = Sequence[tuple[int, int]]  # the number and the time (microseconds since 1970) of each version, newest first
 
 PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
 
@@ -59,7 +59,7 @@ PAUSE_MS = 600_000  # Parquet files written less than this far apart belong toge
 def find_versions(
     name: str, versions: Versions, as_of: Version | None, since: Version | None
 ) -> tuple[int, int | None]:
-    """The version to read, and the version after which rows count; None for all rows.
+    """The version to read, and the version after which appended rows are read; None to read all rows.
 
     Raises BadConfiguration if a version doesn't exist, or if the two are in the wrong order.
     """
@@ -81,7 +81,7 @@ def find_versions(
 
 
 def make_nothing_appended_error(name: str, start: int, version: int) -> NoData:
-    """The error for a window without rows."""
+    """The error for a table to which nothing was appended between two versions."""
     return NoData(f"{NO_DATA}: nothing was appended to {name} after version {start} up to version {version}")
 
 
@@ -104,8 +104,10 @@ def _find_version(requested: Version, versions: Versions, where: str) -> int:
 
 @value_class
 class Commit:
-    """One commit to a table. since: the version after which its rows count; None if they are the table's only rows.
-    time: commit time to the second, later than that of the previous commit.
+    """One commit to a table.
+
+    since: the version after which the commit's rows were appended; None if they are the table's only rows.
+    time: commit time to the second, later than the time of the previous commit.
     """
 
     version: int
@@ -123,10 +125,10 @@ def list_commits(engine: Engine, name: str) -> list[Commit]:
     commits = list[Commit]()
     for index, (version, micros) in enumerate(oldest_first):
         time = convert_microseconds(micros).replace(microsecond=0)
-        # Windows end at commits, so no two may have one time
+        # Windows end at commits, so two commits can't have the same time
         if commits and time <= commits[-1].time:
             time = commits[-1].time + timedelta(seconds=1)
-        # Otherwise it is the rest of many commits that were cleaned up
+        # If the oldest version isn't whole, earlier commits were cleaned up, and its own rows are unknown
         is_whole = table.is_whole(version)
         if index or is_whole:
             since = None if is_whole else oldest_first[index - 1][0]
@@ -135,7 +137,7 @@ def list_commits(engine: Engine, name: str) -> list[Commit]:
 
 
 class VersionedTable(Protocol):
-    """A table as its library, or Spark, describes it."""
+    """A table's history, as its library or Spark describes it."""
 
     @property
     def versions(self) -> Versions: ...
@@ -204,7 +206,7 @@ class _DeltaTable:
 
     def list_files_of_version(self, version: int) -> TableFiles:
         table = self._load_version(version)
-        # Deleted rows are still in the files, with a mark elsewhere
+        # Deletion vectors mark rows as deleted that are still in the files
         if pa.table(table.deletion_vectors()).num_rows:
             raise NeedsSpark(f"{self.name}: a table with deletion vectors")
         added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
@@ -219,7 +221,7 @@ class _DeltaTable:
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
         table = self._load_version(version)
-        # With changes recorded, the log tells new rows from rewritten ones
+        # If the table records changes, the log distinguishes new rows from rewritten rows
         recorded = table.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
         added = [
             file
@@ -230,8 +232,9 @@ class _DeltaTable:
         return self._build_table_files(table, {file["path"]: file["size"] for file in added}, values)
 
     def _list_added_files(self, version: int, *, recorded: bool) -> list[Mapping[str, Json]]:
-        """The files with a commit's inserted rows: its change files, if listed, else the files it added; these have new
-        rows only if the commit removed no file or changes are recorded.
+        """The files with a commit's inserted rows: its change files if it has some, otherwise the files that it added.
+
+        Added files may have rewritten rows, unless the commit removed no file or the table records changes.
         """
         path = join(self.path, "_delta_log", f"{version:020}.json")
         try:
@@ -256,7 +259,7 @@ class _DeltaTable:
     def _build_table_files(
         self, table: DeltaTable, sizes: Mapping[str, int], constants: Mapping[str, Mapping[str, Json]]
     ) -> TableFiles:
-        # Files then have other names of columns than the table
+        # With column mapping, columns have other names in the files than in the table
         if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
             raise NeedsSpark(f"{self.name}: a table whose columns are mapped to other names")
         locations = {path: resolve_path(path if "://" in path else join(self.path, unquote(path))) for path in sizes}
@@ -307,7 +310,7 @@ class _IcebergTable:
 
         files = []
         for snapshot in self._list_ancestors(version):
-            # Back from the newest, up to the one that was read before
+            # Go back from the newest snapshot to the one after which rows are requested
             if snapshot.snapshot_id == start:
                 break
             if snapshot.summary is None or snapshot.summary.operation is Operation.APPEND:
@@ -333,12 +336,12 @@ class _IcebergTable:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
         from pyiceberg.manifest import FileFormat
 
-        # We scan Parquet alone
+        # The local engine scans only Parquet files
         if other_format := next(
             (file.file_format for file in files if file.file_format is not FileFormat.PARQUET), None
         ):
             raise NeedsSpark(f"{self.name}: a table of {other_format.value} files")
-        # Partition columns of such files may exist only in folder names
+        # The name mapping belongs to files whose partition columns may exist only in folder names
         if "schema.name-mapping.default" in self.table.properties:
             raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
         schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
@@ -346,7 +349,10 @@ class _IcebergTable:
 
 
 def group_file_times(modified_ms: Sequence[int]) -> Versions:
-    """The versions of a table of Parquet files: the times of the last files written together. modified_ms: in order."""
+    """The versions of a folder of Parquet files: the time of the last file of each group of files that were written together.
+
+    A pause of PAUSE_MS or more separates two groups. modified_ms: the files' times, in ascending order.
+    """
     pauses = [later - earlier >= PAUSE_MS for earlier, later in pairwise(modified_ms)]
     ends = [time for time, is_end in zip(modified_ms, [*pauses, True], strict=False) if is_end]
     return [(end, end * 1000) for end in reversed(ends)]
@@ -378,7 +384,7 @@ class _ParquetFolder:
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
         files = [file for file in self.files if start < file.modified_ms <= version]
-        # Folders below the table's own give values to columns
+        # Names of folders below the table's folder have values of columns
         top = len(join(resolve_path(self.path), ""))
         values = {
             resolve_path(file.path): {
@@ -411,7 +417,7 @@ def _load_catalog_table(name: str) -> Table:
     from pyiceberg.exceptions import NoSuchTableError
 
     catalog, _, table = name.partition(".")
-    # Another catalog may be Spark's
+    # A catalog that pyiceberg doesn't know may be configured in Spark
     if not is_configured(catalog):
         raise NeedsSpark(f"the table {name}, whose catalog pyiceberg's settings don't name (docs/data.md),")
     try:
@@ -424,7 +430,7 @@ def _load_table_at(path: str) -> Table:
     """The table at a path: its folder, or one of its metadata files."""
     from pyiceberg.table import StaticTable
 
-    # A table's folder has the metadata of each version; the newest counts
+    # A table's folder has a metadata file for each version; take the newest
     if not path.endswith(".metadata.json"):
         storage = storage_of(path)
         folder = join(path, "metadata")
