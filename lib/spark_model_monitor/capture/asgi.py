@@ -24,7 +24,7 @@ SHUTDOWN = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 
 
 class CaptureMiddleware:
-    """Captures every POST, or those to `paths`. Closes the writer when the server shuts the application down.
+    """Captures every POST, or only those to `paths`. Closes the writer when the server shuts the application down.
 
     paths: the paths of requests, such as `/invocations`. Raises ValueError for a path without a leading slash.
     """

@@ -138,9 +138,11 @@ def _check_sampling(options: CaptureOptions) -> list[str]:
 def _check_content(options: CaptureOptions) -> list[str]:
     faults = []
     # A text would be taken for a list of its characters
-    chosen = options.capture_options
-    if isinstance(chosen, str) or not chosen or not set(chosen) <= {REQUEST, RESPONSE}:
-        faults.append(f"capture_options is {chosen!r}; write ['REQUEST'], ['RESPONSE'] or ['REQUEST', 'RESPONSE']")
+    chosen_halves = options.capture_options
+    if isinstance(chosen_halves, str) or not chosen_halves or not set(chosen_halves) <= {REQUEST, RESPONSE}:
+        faults.append(
+            f"capture_options is {chosen_halves!r}; write ['REQUEST'], ['RESPONSE'] or ['REQUEST', 'RESPONSE']"
+        )
     lists = {"csv_content_types": options.csv_content_types, "json_content_types": options.json_content_types}
     for name, kinds in lists.items():
         if isinstance(kinds, str) or not all(isinstance(kind, str) and _CONTENT_TYPE.fullmatch(kind) for kind in kinds):

@@ -77,17 +77,17 @@ def _private_folder() -> Path:
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     status = folder.lstat()  # of the path itself: a link could lead to anybody's folder
-    writable = stat.S_IWGRP | stat.S_IWOTH
-    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & writable:
+    write_permissions = stat.S_IWGRP | stat.S_IWOTH
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & write_permissions:
         folder.chmod(0o700)
         return folder
-    another = Path(tempfile.mkdtemp(prefix="model-monitor-capture-"))
+    new_folder = Path(tempfile.mkdtemp(prefix="model-monitor-capture-"))
     log.warning(
         "%s is not a folder that this user alone can write to; captures wait in %s, which is not found after a restart: name a "
         "spool",
-        *(folder, another),
+        *(folder, new_folder),
     )
-    return another
+    return new_folder
 
 
 class S3Folder:
@@ -191,7 +191,7 @@ class Outbox:
         draft = self._files[0]
         try:
             self._deliver(draft)
-        except Exception as error:  # whatever a destination raises
+        except Exception as error:  # a destination may raise any exception
             self._faults.warn("captured records can't be delivered to %r (%s)", self._destination, error)
             return False
         self._files.popleft().release()

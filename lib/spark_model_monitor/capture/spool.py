@@ -83,15 +83,15 @@ class Buffer:
         with self._lock:
             # New lines may have taken room in the meantime
             room = self._max_bytes - self._size_bytes
-            returned = []
+            returned_lines = []
             for line in lines:
                 if len(line.content) > room:
                     break
                 room -= len(line.content)
-                returned.append(line)
-            self._lines[:0] = returned
+                returned_lines.append(line)
+            self._lines[:0] = returned_lines
             self._size_bytes = self._max_bytes - room
-        return len(lines) - len(returned)
+        return len(lines) - len(returned_lines)
 
 
 class Draft:
@@ -168,7 +168,7 @@ class Spool:
         return Draft(path, descriptor)
 
     def claim_orphans(self) -> list[Draft]:
-        """The drafts of ended processes, locked by this one and cut to whole lines. Raises OSError."""
+        """The drafts of ended processes, which this process locks and cuts to whole lines. Raises OSError."""
         with self._locked():
             # If a draft isn't locked, its process has ended
             paths = [path for path in sorted(self.folder.iterdir()) if path.suffix == SUFFIX]
@@ -238,7 +238,7 @@ class Drafts:
         self._by_hour: dict[int, tuple[Draft, float]] = {}  # drafts with their creation times, by the monotonic clock
 
     def append(self, lines: Sequence[Line]) -> list[Line]:
-        """Write lines to the drafts of their hours; returns those that could not be written."""
+        """Write lines to the drafts of their hours. Returns the lines that could not be written."""
         # Group the lines by hour, so that each file is written once
         by_hour: dict[int, list[Line]] = {}
         for line in lines:

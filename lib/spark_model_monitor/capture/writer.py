@@ -84,7 +84,7 @@ class CaptureWriter:
                 self._tally.add("switched_off")
                 return None
             event_id = str(uuid.uuid4())
-            # Requests of one inference id are sampled alike, on every server
+            # Requests with the same inference id are sampled alike, on every server
             key = event_id if inference_id is None else inference_id
             if not is_sampled(key, self.options.sampling_percentage, self.options.sampling_seed):
                 self._tally.add("sampled_out")

@@ -58,10 +58,10 @@ class Context(Protocol):
 
 def handler(event: Mapping[str, Json], context: Context | None = None) -> dict[str, list[dict[str, str]]]:
     """`handle` with the fleet and the state that the variables name. Raises as `handle`, and BadConfiguration without them."""
-    missing = [name for name in (FLEET, STATE) if not os.environ.get(name)]
+    missing_names = [name for name in (FLEET, STATE) if not os.environ.get(name)]
     # Report both variables at once, so that correcting them takes one deployment
-    if missing:
-        names = " and ".join(missing)
+    if missing_names:
+        names = " and ".join(missing_names)
         raise BadConfiguration(
             f"variable {names} is missing; write the path of the fleet in {FLEET}, and a folder such as "
             f"s3://BUCKET/state in {STATE}"
@@ -155,8 +155,10 @@ class _TimeLeft:
             if self._context is not None:
                 milliseconds = self._context.get_remaining_time_in_millis()
                 if timedelta(milliseconds=milliseconds) <= TIME_MARGIN * self._longest:
-                    left = scheduled.isoformat()
-                    log.warning("%s: the run of %s is left to the next call, for lack of time", plan.name, left)
+                    scheduled_text = scheduled.isoformat()
+                    log.warning(
+                        "%s: the run of %s is left to the next call, for lack of time", plan.name, scheduled_text
+                    )
                     return
             began_seconds = time.monotonic()
             yield scheduled
@@ -173,8 +175,8 @@ def _run_entry(schedule: Entry, state: State, time_left: _TimeLeft, launch: Laun
             raise OutputHeld(f"{plan.name}: another call is working on it; call again when it has ended")
         # Read the record under the lock, so that it has the runs of all other calls
         record = Record.open(state, plan.name, shared_now)
-        due = due_times(plan, record, shared_now)
-        for scheduled in time_left.limit(plan, due):
+        due_windows = due_times(plan, record, shared_now)
+        for scheduled in time_left.limit(plan, due_windows):
             execution, _ = run_jobs(plan, record, scheduled, launch)
             # A first window without data was withdrawn, and doesn't count as a run
             if execution.scheduled_time != record.executions.without_data:

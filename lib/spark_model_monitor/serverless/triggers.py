@@ -132,12 +132,12 @@ def select_entries(schedules: Sequence[Entry], trigger: Trigger) -> list[Entry]:
     Raises BadConfiguration if the trigger names an unknown schedule.
     """
     if trigger.schedule is not None:
-        selected = [schedule for schedule in schedules if schedule.name == trigger.schedule]
-        if not selected:
+        matching_entries = [schedule for schedule in schedules if schedule.name == trigger.schedule]
+        if not matching_entries:
             names = [schedule.name for schedule in schedules]
             hint = did_you_mean(trigger.schedule, names, f"there are {', '.join(names[:20])}")
             raise BadConfiguration(f"the event's schedule is {trigger.schedule!r}, which is none of the fleet; {hint}")
-        return selected
+        return matching_entries
     # If no schedule reads the objects, none is selected: the bucket may also serve other purposes
     if trigger.objects:
         return [schedule for schedule in schedules if _reads_any(schedule.plan, trigger.objects)]

@@ -25,7 +25,7 @@ STORAGES: Registry[type[Storage]] = Registry("storage")
 
 
 def make_draft_name(name: str) -> str:
-    """The temporary name of a file while it is written; unique."""
+    """A unique temporary name for a file while it is written."""
     return f".{name}.{uuid4().hex}"
 
 
@@ -64,7 +64,7 @@ class StoredFile:
 
 
 class Storage(ABC):
-    """The interface of a file system. Paths are those that `storage_of` was given, or below them.
+    """The interface of a file system. All paths are at or below the path that `storage_of` was given.
 
     Methods that change files first call `require_lease`, which raises OutputHeld if this thread held their output and
     lost it (`lease.py`). `tests/storage_law.py` tests all this for every registered storage.
@@ -82,8 +82,8 @@ class Storage(ABC):
         """The files at or below `path`, in the order in which the storage lists the names of a folder.
 
         Entries that aren't files, such as pipes, are skipped, with a warning that counts them.
-        hidden: include hidden files (`_x`, `.x`) and those in hidden folders, and don't follow links.
-        Raises BadInput if nothing exists at `path`, or for a link to one of its own parent folders.
+        hidden: include hidden files (`_x`, `.x`) and files in hidden folders, and don't follow links.
+        Raises BadInput if nothing exists at `path`, or for a link to one of the link's parent folders.
         """
 
     def list_files(self, path: str) -> list[StoredFile]:
@@ -91,7 +91,7 @@ class Storage(ABC):
         return sorted(self.walk(path), key=attrgetter("path"))
 
     def list_hidden(self, folder: str) -> list[StoredFile]:
-        """The hidden files at any depth below a folder; none on an object store, which doesn't show drafts.
+        """The hidden files at any depth below a folder; empty on an object store, which doesn't show drafts.
 
         Raises BadInput if the folder can't be listed.
         """

@@ -258,11 +258,11 @@ class Lease:
 
         Skips outputs below this one that other runs hold. Only drafts older than this lease are removed.
         """
-        hidden = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
+        hidden_files = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
         top = self._storage.resolved(self.folder).rstrip("/")
         # Inner outputs with a lease file may be held by living runs, whose drafts must stay
-        holders = tuple(join(above, "") for above, name, _ in hidden if name.startswith(PREFIX) and above != top)
-        for _, name, file in hidden:
+        holders = tuple(join(above, "") for above, name, _ in hidden_files if name.startswith(PREFIX) and above != top)
+        for _, name, file in hidden_files:
             is_ours = not file.path.startswith(holders) and not _is_of_lease(name) and file.modified_ms < self._since_ms
             if is_ours and is_draft(name):
                 self._storage.delete(file.path)

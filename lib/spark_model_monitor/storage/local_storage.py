@@ -226,7 +226,7 @@ def _walk_files(top: Path) -> Iterator[file_system.StoredFile]:
     if top.is_file():
         yield _describe_file(str(top.absolute()), top.stat())
         return
-    passed_over: list[str] = []
+    skipped_files: list[str] = []
     for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
         folders[:] = [name for name in folders if not file_system.is_hidden(name)]
         for name in folders:
@@ -244,9 +244,9 @@ def _walk_files(top: Path) -> Iterator[file_system.StoredFile]:
             if is_text and stat.S_ISREG(status.st_mode):
                 yield _describe_file(file, status)
             else:
-                passed_over.append(file)
-    if passed_over:
-        _report_passed_over(str(top.absolute()), len(passed_over), passed_over[0])
+                skipped_files.append(file)
+    if skipped_files:
+        _report_passed_over(str(top.absolute()), len(skipped_files), skipped_files[0])
 
 
 @lru_cache  # report a folder only once, although it is listed several times

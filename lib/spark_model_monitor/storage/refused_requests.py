@@ -56,7 +56,7 @@ REFUSALS: Mapping[str, str] = {
 def find_sentence(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
     """The sentence for a failure whose text matches one of `signs`; None if none matches.
 
-    signs: sentences by regular expression, of which the first that matches counts. A sentence may name groups of its
+    signs: sentences by regular expression; the first expression that matches counts. A sentence may name groups of its
     expression; the first match with a group fills it. otherwise: values for groups that no match fills.
     """
     for sign, sentence in signs.items():

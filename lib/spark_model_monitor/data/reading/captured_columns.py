@@ -146,7 +146,7 @@ def _find_answer_arrays(samples: SampledRows, request_paths: Sequence[Path]) -> 
 
 
 def _are_numbered(samples: SampledRows, names: Collection[str]) -> bool:
-    """Whether rows of requests and answers begin with their number, as those of Snowflake's functions do."""
+    """Whether the rows of requests and answers begin with their row number, as Snowflake's functions require."""
     widths: set[int] = set()
     for rows_by_half in samples:
         for rows in rows_by_half.values():
@@ -234,17 +234,17 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     if inputs.shares and names.isdisjoint(baseline):
         return None
     # The baseline's columns that requests lack. In CSV, answers stand in the first column
-    absent = _find_absent_columns(inputs, len(answers.cells), baseline, values)
-    if absent is None:
+    absent_names = _find_absent_columns(inputs, len(answers.cells), baseline, values)
+    if absent_names is None:
         return None
-    lacks_one = bool(inputs.cells) and len(absent) == 1
-    is_first = lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent[0] == baseline[0]
+    lacks_one = bool(inputs.cells) and len(absent_names) == 1
+    is_first = lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent_names[0] == baseline[0]
     # The label is the absent column that no answer fits. Nameless answers are the other absent columns, if their values fit
     label = None
-    answer_columns = absent
-    if answers.cells and len(absent) == len(answers.cells) + 1:
-        label = _find_absent_column(absent, answers.cells, values, prefers_first=False)
-        answer_columns = [name for name in absent if name != label]
+    answer_columns = absent_names
+    if answers.cells and len(absent_names) == len(answers.cells) + 1:
+        label = _find_absent_column(absent_names, answers.cells, values, prefers_first=False)
+        answer_columns = [name for name in absent_names if name != label]
     are_answered = 0 < len(answers.cells) == len(answer_columns) and all(
         values.match_answers(name, cells, are_in_place=is_first)
         for name, cells in zip(answer_columns, answers.cells, strict=True)
@@ -257,7 +257,7 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
             report(
                 "answers without names are compared with %s, which no input has; if one is the label, write --label and its "
                 "name",
-                list_names([*map(repr, absent)]),
+                list_names([*map(repr, absent_names)]),
             )
         are_placed = label is not None or lacks_one
         return ColumnRoles(
@@ -268,12 +268,12 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     if is_first:
         log.warning(
             "answers stand in the place of %r and have other values: not compared; if it is the label, write --label %s",
-            *(absent[0], absent[0]),
+            *(absent_names[0], absent_names[0]),
         )
-        return ColumnRoles(label=absent[0], answers={absent[0]: 1.0})
+        return ColumnRoles(label=absent_names[0], answers={absent_names[0]: 1.0})
     shares = answers.shares or dict.fromkeys(_name_answers(len(answers.cells), baseline), 1.0)
     new_answers = {name: share for name, share in shares.items() if name not in (*baseline, *inputs.shares)}
-    return ColumnRoles(label=absent[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
+    return ColumnRoles(label=absent_names[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
 
 
 def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]) -> _SampledColumns:

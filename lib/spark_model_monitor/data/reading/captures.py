@@ -80,7 +80,7 @@ def list_captures(
     staging: str | None = None,
     halves: Sequence[str] = ENDPOINT_INDEXES,
 ) -> Listing:
-    """The files with captured records at or below `path`; with a window, those of its hours and of the hour after it.
+    """The files with captured records at or below `path`; with a window, the files of its hours and of the next hour.
 
     lenient_window: list only the window's own hour folders, whose records are all read (C11.16). request_log: as in
     `CaptureFormat`; the log is converted to captures, which exist as long as the listing. staging: as in `ReadOptions`.
@@ -115,10 +115,10 @@ def find_capture_files(
         folders = list_record_folders(storage, path)
     else:
         folders = list_window_folders(storage, path, window, later=0 if lenient_window else 1)
-    listed = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
+    nonempty_files = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
     # A failed merge leaves a message file in the folder of its records
     messages = {join(path, MESSAGE), join(storage.resolved(path), MESSAGE)}
-    return folders, sorted(file for file in listed if file.path not in messages)
+    return folders, sorted(file for file in nonempty_files if file.path not in messages)
 
 
 def make_no_captures_error(path: str, window: Window | None) -> NoData:
@@ -406,7 +406,7 @@ def _find_first_record(
 
 
 def find_input_columns(engine: Engine, source: Listing, reading: Reading) -> tuple[str, ...]:
-    """The names of the model's input columns in captured or merged records: JSON keys, or `_c0`, `_c1`, …; none if no
+    """The names of the model's input columns in captured or merged records: JSON keys, or `_c0`, `_c1`, …; empty if no
     input can be read.
     """
     first_record = _find_first_record(engine, source, replace(reading, halves=(INPUT,)))

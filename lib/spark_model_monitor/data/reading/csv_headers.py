@@ -143,8 +143,8 @@ def find_header_line_number(head: bytes) -> int:
 
 
 def detect_csv_format(head: bytes, separator: str) -> CsvFormat | None:
-    """The CSV format with this separator; None unless all lines have equally many cells, and the first line has no
-    comma outside quotes.
+    """The CSV format with this separator; None unless all lines have the same number of cells, and the first line has
+    no comma outside quotes.
 
     Numbers have a decimal comma if some numbers have a comma and none has a point.
     """

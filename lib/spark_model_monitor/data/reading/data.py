@@ -273,7 +273,7 @@ class EngineName(str, Enum):
 
 
 def parse_engine_name(name: str) -> EngineName:
-    """The engine name. Raises BadConfiguration if it is unknown."""
+    """The engine with this name. Raises BadConfiguration if the name is unknown."""
     try:
         return EngineName(name)
     except ValueError:

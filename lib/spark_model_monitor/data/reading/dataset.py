@@ -174,6 +174,7 @@ class Dataset:
 
     @property
     def files(self) -> tuple[StoredFile, ...]:
+        """The files that were read; empty if the rows don't come from files."""
         return self.listing.files
 
     @property
@@ -500,6 +501,7 @@ class DecodedLines:
 
     @property
     def engine(self) -> Engine:
+        """The engine that reads the lines."""
         return self.lines.engine
 
     @property

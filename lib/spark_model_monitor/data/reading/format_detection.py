@@ -105,7 +105,7 @@ def _recognize_table(files: Sequence[StoredFile]) -> str | None:
 
 
 def _get_suffix(path: str) -> str:
-    """The last suffix of a file's name in lower case, without those of compression; empty if there is none."""
+    """The last suffix of a file's name in lower case, ignoring suffixes of compressions; empty without a suffix."""
     suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
     while suffixes and suffixes[-1] in COMPRESSION_SUFFIXES:
         suffixes.pop()

@@ -157,16 +157,19 @@ class Ledger:
 
     @property
     def kept_rows(self) -> int:
+        """The number of rows of the kept records."""
         if self.rows is None:
             return self.kept
         return self.rows
 
     @property
     def quarantined(self) -> int:
+        """The number of refused records."""
         return sum(self.refused.values())
 
     @property
     def quarantined_share(self) -> float:
+        """Refused records divided by records read; 0 if no record was read."""
         if self.read:
             return self.quarantined / self.read
         return 0.0
@@ -238,8 +241,12 @@ def _select_rejected(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBat
     # Rows outside the window or the sample were left out on purpose
     left_out = [0, *map(int, NOT_QUARANTINED)]
     for batch in batches:
-        faulty = batch.filter(pa.array(~np.isin(batch.column(REASON).to_numpy(zero_copy_only=False), left_out)))
-        columns = [faulty.column(FILE), faulty.column(LINE).view(pa.binary()), faulty.column(REASON)]
+        rejected_rows = batch.filter(pa.array(~np.isin(batch.column(REASON).to_numpy(zero_copy_only=False), left_out)))
+        columns = [
+            rejected_rows.column(FILE),
+            rejected_rows.column(LINE).view(pa.binary()),
+            rejected_rows.column(REASON),
+        ]
         yield pa.RecordBatch.from_arrays(columns, schema=FAULT_SCHEMA)
 
 
@@ -364,12 +371,12 @@ def _merge_records(read_records: Iterable[Record], passed_over: Sequence[LongLin
     numbers = defaultdict(list)
     for line in long_lines:
         numbers[line["file"]].append(line["line_number"])
-    counted = (
+    numbered_records = (
         {**record, "line_number": _add_skipped_lines(numbers[record["file"]], record["line_number"])}
         for record in read_records
     )
     # Both sequences are in order, and there may be too many records to sort
-    return heapq.merge(sorted(long_lines, key=_get_location), counted, key=_get_location)
+    return heapq.merge(sorted(long_lines, key=_get_location), numbered_records, key=_get_location)
 
 
 def _get_location(record: Record) -> tuple[str, int]:

@@ -47,7 +47,7 @@ MIN_PROBED_BYTES = 64 * PROBE_BYTES
 """A limit below which reading a whole file is about as cheap as probing every multiple of the limit."""
 
 MAX_DEFLATE_RATIO = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
-GZIP_MAGIC = b"\x1f\x8b\x08"  # the first bytes of each member of a gzip, of which a file may have several
+GZIP_MAGIC = b"\x1f\x8b\x08"  # the first bytes of each member of a gzip file, which may have several members
 
 MAX_COMPRESSED_LINE_BYTES = 2**31 - 1
 """Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.
@@ -82,6 +82,7 @@ class CsvLines:
 
     @property
     def features(self) -> int:
+        """The number of features."""
         return len(self.names)
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:

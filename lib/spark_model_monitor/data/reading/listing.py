@@ -250,10 +250,10 @@ def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
         # Empty files hold no record
         with _awaiting_data():
             stored_files = [file for location in matching_paths for file in storage.list_files(location)]
-        listed = tuple(file for file in stored_files if file.size_bytes)
-        require_within(given_path, (file.path for file in listed))
+        nonempty_files = tuple(file for file in stored_files if file.size_bytes)
+        require_within(given_path, (file.path for file in nonempty_files))
         paths += matching_paths
-        files += listed
+        files += nonempty_files
     if not files:
         raise NoData(f"{NO_DATA}: {', '.join(paths)} has no file that is neither hidden nor empty")
     # A whole folder is given by its own path, so that readers needn't pass all files
@@ -336,7 +336,7 @@ def _find_changes(engine: Engine, listings: Iterable[Listing]) -> list[Change]:
 
 
 def _list_existing(storage: Storage, path: str) -> list[StoredFile]:
-    """The files at a path; none if it was deleted."""
+    """The files at a path; empty if it was deleted."""
     try:
         return storage.list_files(path)
     except BadInput:

@@ -61,7 +61,7 @@ FIELDS = (
     *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
     *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
 )
-"""The columns of outcomes row by row: label, prediction, probability, and those for counting records."""
+"""The columns of outcomes row by row: label, prediction and probability, then the columns for counting records."""
 
 EXPECTED = "prediction and expected error"  # name of the column that stands in for the labels
 
@@ -199,6 +199,7 @@ class OutcomeMark:
 
     @property
     def inputs(self) -> tuple[str, ...]:
+        """The columns of the raw rows that are needed."""
         # Lines are decoded here; columns of a table are converted to the decoder's types first
         if self.columns is None:
             return self.decoder.columns
@@ -206,6 +207,7 @@ class OutcomeMark:
 
     @property
     def bins(self) -> int:
+        """The number of bins; rows with outcomes are in bins 2 and above."""
         return 2 + max(2, len(self.cuts) + 1)
 
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
@@ -214,20 +216,24 @@ class OutcomeMark:
         if self.columns is not None:
             block = next(_convert_columns(dict(self.columns), self.schema, [rows]))
         outcomes = self.decoder(block)
-        accepted = outcomes.where(outcomes.kept)
+        accepted_outcomes = outcomes.where(outcomes.kept)
         if self.plan.is_regression:
-            errors = np.abs(np.asarray(accepted.labels, np.float64) - np.asarray(accepted.predictions, np.float64))
+            errors = np.abs(
+                np.asarray(accepted_outcomes.labels, np.float64) - np.asarray(accepted_outcomes.predictions, np.float64)
+            )
             bin_numbers = np.searchsorted(self.cuts, errors, side="left")
         else:
             if self.plan.with_predictions:
-                answers = accepted.predictions
+                answers = accepted_outcomes.predictions
             else:
-                answers = fill_predictions(accepted, self.plan.threshold)
-            assert accepted.labels is not None
+                answers = fill_predictions(accepted_outcomes, self.plan.threshold)
+            assert accepted_outcomes.labels is not None
             assert answers is not None
-            bin_numbers = np.asarray(pc.not_equal(accepted.labels.cast(pa.string()), answers.cast(pa.string())))
+            bin_numbers = np.asarray(
+                pc.not_equal(accepted_outcomes.labels.cast(pa.string()), answers.cast(pa.string()))
+            )
         bins = np.zeros(rows.num_rows, np.int16)
-        bins[accepted.sources] = bin_numbers + 2
+        bins[accepted_outcomes.sources] = bin_numbers + 2
         return bins
 
 
@@ -239,7 +245,7 @@ class OutcomeDataset(Dataset):
     placed: the rows of `raw` with the records' locations.
     decoder: turns raw rows into outcomes, on executors.
     metrics: the user's own metrics, each with its name.
-    errors: estimates the labels; None for labels that are known.
+    errors: the model that estimates the labels; None if the data has labels.
     cuts: the cuts of the rows into segments.
     group: the scan's name for the column that names groups of rows.
     group_column: the same column's name in the data.
@@ -404,11 +410,11 @@ def _add_expected_labels(dataset: Dataset, errors: ErrorModel, prediction: str) 
 
     Raises BadInput that names absent columns from which the errors were learnt.
     """
-    absent = [name for name in errors.names if name not in dataset.names]
-    if absent:
+    absent_names = [name for name in errors.names if name not in dataset.names]
+    if absent_names:
         raise BadInput(
-            f"{dataset.listing.path or 'the data'}: has no {', '.join(map(repr, absent[:MAX_LISTED_NAMES]))}, which the model of "
-            "errors has learnt from; give the columns that were there then, or learn it anew"
+            f"{dataset.listing.path or 'the data'}: has no {', '.join(map(repr, absent_names[:MAX_LISTED_NAMES]))}, which the "
+            "model of errors has learnt from; give the columns that were there then, or learn it anew"
         )
     table = dataset.table
     # The model of errors needs the columns that it was learnt from, by name
@@ -525,8 +531,8 @@ def _find_position(dataset: Dataset, option: str, address: str) -> int:
     index = parse_index(address)
     if index is not None and index < len(dataset.names):
         return index
-    listed = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
-    hint = did_you_mean(address, dataset.names, f"the columns are {listed}")
+    listed_names = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
+    hint = did_you_mean(address, dataset.names, f"the columns are {listed_names}")
     raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
 
 
@@ -574,7 +580,7 @@ def _convert_cells(values: pa.Array, *, as_number: bool) -> pa.Array:
     if pa.types.is_list(values.type):
         elements = (parse_doubles if as_number else format_texts)(values.values)
         return pa.ListArray.from_arrays(values.offsets, elements, mask=values.is_null() if values.null_count else None)
-    present = replace_nan(values)
+    present_values = replace_nan(values)
     if as_number and is_number(values.type):
-        return parse_doubles(present)
-    return format_texts(present)
+        return parse_doubles(present_values)
+    return format_texts(present_values)

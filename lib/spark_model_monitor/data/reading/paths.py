@@ -143,11 +143,11 @@ def list_outputs(engine: Engine, listing: Listing, manifest_root: str | None) ->
     manifest_root: the folder that must contain the named files; None: no file is a manifest. Raises as `list_named_files`.
     """
     # The files that a manifest names replace the manifest
-    named = list_named_files(engine, listing.files, manifest_root)
-    if not named:
+    files_by_manifest = list_named_files(engine, listing.files, manifest_root)
+    if not files_by_manifest:
         return listing
-    other_files = [file for file in listing.files if file not in named]
-    files = sorted({*other_files, *(inner for files in named.values() for inner in files)})
+    other_files = [file for file in listing.files if file not in files_by_manifest]
+    files = sorted({*other_files, *(inner for files in files_by_manifest.values() for inner in files)})
     return Listing(listing.path, tuple(files), tuple(file.path for file in files))
 
 
@@ -260,14 +260,16 @@ def _split_path(path: str) -> list[str]:
 def _move_outputs_first(dataset: Dataset, listing: Listing) -> Dataset:
     """The data set with the members of the joined output as separate features, before the features of the input."""
     prefix = f"{OUTPUT}."
-    outputs = [name for name in dataset.names if name.startswith(prefix)]
-    ordered = [*outputs, *(name for name in dataset.names if name not in outputs)]
-    names = [name.removeprefix(prefix) for name in ordered]
+    output_names = [name for name in dataset.names if name.startswith(prefix)]
+    ordered_names = [*output_names, *(name for name in dataset.names if name not in output_names)]
+    names = [name.removeprefix(prefix) for name in ordered_names]
     # Without the prefix, a member of the output may have the name of an input
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise BadInput(f"{listing.path}: {repeated[0]!r} is a member of input and output; use a preprocessor script")
-    return replace(dataset.select_features(ordered), names=tuple(names))
+    repeated_names = [name for name in names if names.count(name) > 1]
+    if repeated_names:
+        raise BadInput(
+            f"{listing.path}: {repeated_names[0]!r} is a member of input and output; use a preprocessor script"
+        )
+    return replace(dataset.select_features(ordered_names), names=tuple(names))
 
 
 def _find_appended_columns(

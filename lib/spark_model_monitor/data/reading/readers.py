@@ -184,8 +184,10 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     # The first pass infers the features with their types and nesting; the next one reads the rows
     lines = engine.lines(listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files)
     source = lines.partitions(*LOCATION_COLUMNS, *([FILE_KEY] if whole_files else []))
-    inferred = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
-    features = choose_features(inferred, listing.places[0], flatten=options.flattens_json, opened=options.opened)
+    inferred_batches = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
+    features = choose_features(
+        inferred_batches, listing.places[0], flatten=options.flattens_json, opened=options.opened
+    )
     location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else LOCATION_FIELDS
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
     decode_batches = partial(decode_records, features, schema, whole_files, missing_values=options.missing_values)
@@ -238,7 +240,7 @@ def _read_with_script(
 def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
     """The rows of the window. Spark skips files and row groups outside it.
 
-    Raises BadConfiguration if there is no such column, or it has no times.
+    Raises BadConfiguration if there is no such column, or if the column has no times.
     Source: M18.
     """
     if column not in dataset.names:

@@ -54,23 +54,23 @@ def choose_column_groups(table: pa.Table) -> int | None:
         return None
     # The number of groups for each size that the file may have
     step = FILE_BYTES_OF_A_GROUP
-    possible = set[int]()
+    possible_groups = set[int]()
     for size in range(0, int(max_bytes), step):
-        possible.add(groups := partitions.column_groups(columns, [size]))
+        possible_groups.add(groups := partitions.column_groups(columns, [size]))
         largest = min(int(max_bytes), size + step - 1)
         if partitions.partition_bytes(largest, groups) < largest:
             return None
-    if len(possible) == 1:
+    if len(possible_groups) == 1:
         return 1
     # The number of groups affects states only if the rows don't fit into one block
     types = pa.schema([(f"c{position}", data_type) for position, data_type in enumerate(table.schema.types)])
     plans = plan_typed_columns(types, table.column_names, frozenset(), range(columns))
-    several = [groups for groups in possible if not _is_one_block(plans, groups, table.num_rows)]
-    if not several:
+    affected_groups = [groups for groups in possible_groups if not _is_one_block(plans, groups, table.num_rows)]
+    if not affected_groups:
         return 1
     # A file that may be large enough for more groups has to be written to know its size
-    enough_groups = max(several) + 1
-    if enough_groups > max(possible):
+    enough_groups = max(affected_groups) + 1
+    if enough_groups > max(possible_groups):
         return None
     return partitions.column_groups(columns, [_estimate_min_file_bytes(table, enough_groups * step)])
 

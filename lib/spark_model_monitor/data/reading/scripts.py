@@ -93,7 +93,7 @@ class ScriptResult:
 def load_handler(script: Script) -> Handler:
     """The script's `preprocess_handler`, called with the record and, if it takes a second argument, a logger.
 
-    Raises whatever the script raises while it is loaded, and ValueError if it has no handler.
+    Raises any exception that the script raises while it is loaded, and ValueError if it has no handler.
     """
     stopping.watch_from_outside()
     # The script gets globals of its own, without names of this module
@@ -161,9 +161,11 @@ def _check_answer(answer: object) -> list[ScriptResult]:
         if not isinstance(row, Mapping):
             return [_make_failure(f"returned a {type(row).__name__} where a flat dict is wanted")]
         # Each value of a row becomes a cell, so it can't be a container
-        nested = [type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))]
-        if nested:
-            return [_make_failure(f"returned a dict that holds a {nested[0]}; a flat dict is wanted")]
+        nested_types = [
+            type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))
+        ]
+        if nested_types:
+            return [_make_failure(f"returned a dict that holds a {nested_types[0]}; a flat dict is wanted")]
         cells = {str(key): format_cell(value) for key, value in row.items()}
         if not all(is_writable(text) for cell in cells.items() for text in cell if text is not None):
             return [_make_failure("returned a text that is no UTF-8")]
@@ -299,7 +301,7 @@ def read_script(path: str, engine: Engine) -> Script:
     except (Exception, SystemExit) as fault:
         require_going_on()
         if isinstance(fault, SystemExit) and not is_raised_by_script(fault, script):
-            raise  # the host process is told to end
+            raise  # the exit was requested for the whole process, not by the script
         problem = describe_problem(fault, script)
         if isinstance(fault, ValueError) and not fault.__cause__:
             problem = str(fault)
@@ -337,7 +339,7 @@ def process_lines(
         raise ScriptFailed(f"{SCRIPT_FAILED} {num_failures:,} of {records.total():,} records failed: {problems}")
     if num_failures:
         log.warning("the preprocessor script failed on %s records: %s", f"{num_failures:,}", problems)
-    # The columns are those of all rows, in the service's order
+    # The columns are the names of all rows, sorted as in the service
     names = tuple(sorted(rows_by_name))
     if not names:
         rows.release()

@@ -53,7 +53,7 @@ NOT_RECORDED = "Delta records it while the table's property delta.enableChangeDa
 
 Versions = Sequence[tuple[int, int]]  # the number and the time (microseconds since 1970) of each version, newest first
 
-PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
+PAUSE_MS = 600_000  # Parquet files that are written less than this time apart form one version
 
 
 def find_versions(
@@ -205,33 +205,35 @@ class _DeltaTable:
         return version == 0 or is_full_overwrite(self._history[version].get("operationParameters") or {})
 
     def list_files_of_version(self, version: int) -> TableFiles:
+        """The files with all rows of a version. Raises NeedsSpark for a table with deletion vectors."""
         table = self._load_version(version)
         # Deletion vectors mark rows as deleted that are still in the files
         if pa.table(table.deletion_vectors()).num_rows:
             raise NeedsSpark(f"{self.name}: a table with deletion vectors")
-        added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        added_files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
         beginning = "partition."
         sizes = {}
         values = {}
-        for file in added:
+        for file in added_files:
             partition_keys = (key for key in file if key.startswith(beginning))
             sizes[file["path"]] = file["size_bytes"]
             values[file["path"]] = {key.removeprefix(beginning): file[key] for key in partition_keys}
         return self._build_table_files(table, sizes, values)
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
+        """The files with the rows that were appended after `start`, up to `version`."""
         table = self._load_version(version)
         # If the table records changes, the log distinguishes new rows from rewritten rows
-        recorded = table.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
-        added = [
+        records_changes = table.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
+        added_files = [
             file
             for number in range(start + 1, version + 1)
-            for file in self._list_added_files(number, recorded=recorded)
+            for file in self._list_added_files(number, records_changes=records_changes)
         ]
-        values = {file["path"]: file.get("partitionValues") or {} for file in added}
-        return self._build_table_files(table, {file["path"]: file["size"] for file in added}, values)
+        values = {file["path"]: file.get("partitionValues") or {} for file in added_files}
+        return self._build_table_files(table, {file["path"]: file["size"] for file in added_files}, values)
 
-    def _list_added_files(self, version: int, *, recorded: bool) -> list[Mapping[str, Json]]:
+    def _list_added_files(self, version: int, *, records_changes: bool) -> list[Mapping[str, Json]]:
         """The files with a commit's inserted rows: its change files if it has some, otherwise the files that it added.
 
         Added files may have rewritten rows, unless the commit removed no file or the table records changes.
@@ -243,14 +245,18 @@ class _DeltaTable:
             raise BadConfiguration(f"since: {self.name} has lost the log of version {version} ({fault})") from fault
         if changes := [action["cdc"] for action in actions if "cdc" in action]:
             return [change for change in changes if self._has_inserted_rows(change)]
-        added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
-        if added and not recorded and any(action.get("remove", {}).get("dataChange") for action in actions):
+        added_files = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
+        if (
+            added_files
+            and not records_changes
+            and any(action.get("remove", {}).get("dataChange") for action in actions)
+        ):
             raise NotRecorded(
                 f"since: {self.name}, version {version}: what was appended can't be determined; {NOT_RECORDED}"
             )
-        if any(file.get("deletionVector") for file in added):  # rows were deleted, and the file is listed again
+        if any(file.get("deletionVector") for file in added_files):  # rows were deleted, and the file is listed again
             raise NeedsSpark(f"{self.name}: what was appended together with deletion vectors, in version {version},")
-        return added
+        return added_files
 
     def _has_inserted_rows(self, change: Mapping[str, Json]) -> bool:
         kinds = pq.ParquetFile(open_source(join(self.path, unquote(change["path"])))).read(["_change_type"])
@@ -299,12 +305,14 @@ class _IcebergTable:
         return snapshot is not None and snapshot.parent_snapshot_id is None
 
     def list_files_of_version(self, version: int) -> TableFiles:
+        """The files with all rows of a version. Raises NeedsSpark for a table with files of deleted rows."""
         tasks = list(self.table.scan(snapshot_id=version).plan_files())
         if any(task.delete_files for task in tasks):
             raise NeedsSpark(f"{self.name}: a table with files of deleted rows")
         return self._build_table_files(version, [task.file for task in tasks])
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
+        """The files with the rows that were appended after `start`, up to `version`."""
         from pyiceberg.manifest import ManifestContent, ManifestEntryStatus
         from pyiceberg.table.snapshots import Operation
 
@@ -369,6 +377,7 @@ class _ParquetFolder:
 
     @cached_property
     def files(self) -> list[StoredFile]:
+        """The non-empty files, in the order in which they were written."""
         files = [file for file in storage_of(self.path).list_files(self.path) if file.size_bytes]
         return sorted(files, key=lambda file: (file.modified_ms, file.path))
 
@@ -380,9 +389,11 @@ class _ParquetFolder:
         return bool(version == self.versions[-1][0])
 
     def list_files_of_version(self, version: int) -> TableFiles:
+        """The files that were written up to a version."""
         return self.list_appended_files(-1, version)
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
+        """The files that were written after `start`, up to `version`; both are times in milliseconds since 1970."""
         files = [file for file in self.files if start < file.modified_ms <= version]
         # Names of folders below the table's folder have values of columns
         top = len(join(resolve_path(self.path), ""))
@@ -437,10 +448,10 @@ def _load_table_at(path: str) -> Table:
         paths = []
         if storage.exists(folder):
             paths = [file.path for file in storage.list_files(folder)]
-        numbered = [(_parse_metadata_number(file), file) for file in paths if file.endswith(".metadata.json")]
-        if not numbered:
+        numbered_paths = [(_parse_metadata_number(file), file) for file in paths if file.endswith(".metadata.json")]
+        if not numbered_paths:
             raise BadConfiguration(f"dataset_format: {path} is no table of Iceberg; it has no metadata/….metadata.json")
-        path = max(numbered)[1]
+        path = max(numbered_paths)[1]
     return StaticTable.from_metadata(str(local_path(path)) if is_local(path) else path)
 
 

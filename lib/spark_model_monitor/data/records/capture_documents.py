@@ -220,10 +220,12 @@ def _read_payloads(half: pa.StructArray, reading: Reading) -> Payloads:
     are_closed = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
     if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
         return Payloads(data, encoding)
-    closed = half.filter(are_closed).to_pylist()
-    opened = [open_base64(EncodedText(half["data"], BASE64), half["observedContentType"]) for half in closed]
-    texts = pa.array([half.data for half in opened], pa.string())
-    encodings = pa.array([half.encoding for half in opened], pa.string())
+    closed_halves = half.filter(are_closed).to_pylist()
+    opened_halves = [
+        open_base64(EncodedText(half["data"], BASE64), half["observedContentType"]) for half in closed_halves
+    ]
+    texts = pa.array([half.data for half in opened_halves], pa.string())
+    encodings = pa.array([half.encoding for half in opened_halves], pa.string())
     data = pc.replace_with_mask(data, are_closed, texts)
     return Payloads(data, pc.replace_with_mask(encoding, are_closed, encodings))
 

@@ -92,7 +92,7 @@ def _select_payloads(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.
 def split_halves(
     halves: Sequence[pa.StringArray], records: NDArray[np.int64]
 ) -> Iterator[tuple[list[pa.StringArray], NDArray[np.int64]]]:
-    """The rows of records whose halves have equally many rows, side by side, and the index of each row's record.
+    """The rows of records whose halves have the same number of rows, side by side, and the index of each row's record.
 
     halves: without quotes and without final line ends; null if a record lacks the half. Yields at most ROWS_AT_ONCE rows at
     once, because parsing takes memory, and a record may have millions of rows.
@@ -144,6 +144,7 @@ class CapturedLines:
 
     @property
     def features(self) -> int:
+        """The number of columns of a row."""
         return self.reading.columns or 0
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
@@ -192,6 +193,7 @@ class _RecordPart:
         self._document = dict(document)
 
     def as_dict(self) -> dict[str, JsonValue]:
+        """A copy of the object's members."""
         return dict(self._document)
 
     def __str__(self) -> str:
@@ -225,8 +227,9 @@ class EventMetadata(_RecordPart):
 
 
 class InferenceRecord(_RecordPart):
-    """The whole record. Halves that were not captured are None. event_data: the halves by their names in the file, for
-    scripts of 2019 and 2020.
+    """The whole record. Halves that were not captured are None.
+
+    event_data: the halves by their names in the file; scripts written in 2019 and 2020 use it.
     """
 
     def __init__(self, document: Mapping[str, JsonValue]) -> None:

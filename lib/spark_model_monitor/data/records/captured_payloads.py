@@ -84,7 +84,7 @@ def read_halves(
 
 
 def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedText | None:
-    """A half of a record, None without data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
+    """A half of a record; None if it has no data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
     members = get_object(document, name) or {}
     data = members.get("data")
     encoding = members.get("encoding", CSV if name == GROUND_TRUTH else None)
@@ -114,6 +114,7 @@ def open_base64(half: EncodedText, content_type: JsonValue) -> EncodedText:
 
 
 def is_base64(data: str) -> bool:
+    """Whether a text is valid BASE64; blanks and line breaks are ignored."""
     try:
         _decode_base64(data)
     except ValueError:
@@ -126,6 +127,7 @@ def _decode_base64(data: str) -> bytes:
 
 
 def get_object(document: JsonValue, name: str) -> JsonMembers | None:
+    """The object that is a member of a record; None if it is absent. Refuses a member of another type."""
     if not isinstance(document, dict):
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
     member = document.get(name)
@@ -167,7 +169,7 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> lis
 
     with_arrays: also accept an array of values, or of arrays of values; their names are empty. opens_members: an object
     whose only member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` per
-    line; an object with several equally long arrays is a table by columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
+    line; an object with several arrays of the same length is a table by columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
     """
     if has_many_names(data):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)

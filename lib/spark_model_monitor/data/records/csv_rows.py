@@ -295,18 +295,18 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
     """
     header = rows[0]
     texts = [(cell or "").strip().lower() for cell in header]
-    present = [text for text in texts if text]
-    if not present or len(set(present)) < len(present):
+    present_texts = [text for text in texts if text]
+    if not present_texts or len(set(present_texts)) < len(present_texts):
         return False
     if any(map(is_number, header)):
         return False
-    if any(is_missing_word(text) for text in present):
+    if any(is_missing_word(text) for text in present_texts):
         return False
     # At least half of the cells are names, and at least two, unless there is only one
     lowered_names = {name.strip().lower() for name in names}
-    num_names = len(lowered_names.intersection(present))
-    fewest_names = min(2, len(present))
-    if num_names >= fewest_names and 2 * num_names >= len(present):
+    num_names = len(lowered_names.intersection(present_texts))
+    fewest_names = min(2, len(present_texts))
+    if num_names >= fewest_names and 2 * num_names >= len(present_texts):
         return True
     # Otherwise, a text above a column of numbers shows a header
     rows_below = [row for row in rows[1:] if len(row) == len(header)]
@@ -316,9 +316,9 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
 
 def _are_numbers(cells: Iterable[str | None]) -> bool:
     """Whether most cells that aren't blank are numbers."""
-    present = [cell for cell in cells if cell and cell.strip()]
-    num_numbers = sum(map(is_number, present))
-    return 2 * num_numbers > len(present)
+    present_cells = [cell for cell in cells if cell and cell.strip()]
+    num_numbers = sum(map(is_number, present_cells))
+    return 2 * num_numbers > len(present_cells)
 
 
 def is_number(cell: str | None) -> bool:

@@ -40,12 +40,12 @@ def find_newest_time(texts: pa.Array) -> int:
 
 def parse_microseconds(texts: pa.StringArray) -> pa.Int64Array:
     """The texts as times in microseconds since 1970; null for other texts. Parses every distinct text once."""
-    encoded = texts.dictionary_encode()
-    micros = _parse_usual_times(encoded.dictionary)
+    dictionary_array = texts.dictionary_encode()
+    micros = _parse_usual_times(dictionary_array.dictionary)
     if micros is None:
-        times = [parse_time(text) for text in encoded.dictionary.to_pylist()]
+        times = [parse_time(text) for text in dictionary_array.dictionary.to_pylist()]
         micros = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
-    return micros.take(encoded.indices)
+    return micros.take(dictionary_array.indices)
 
 
 def _parse_usual_times(texts: pa.StringArray) -> pa.Int64Array | None:

@@ -233,10 +233,12 @@ class Features:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the features: the members' paths, joined by dots."""
         return tuple(".".join(path) for path, _ in self.columns)
 
     @property
     def fields(self) -> list[pa.Field]:
+        """The features as Arrow fields c0, c1, …."""
         return [pa.field(f"c{position}", choose_arrow_type(kind)) for position, (_, kind) in enumerate(self.columns)]
 
 

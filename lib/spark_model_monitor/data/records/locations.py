@@ -51,6 +51,7 @@ class FilesByKey:
 
     @classmethod
     def of(cls, paths: Sequence[str]) -> FilesByKey:
+        """The files with these paths."""
         keys = np.array(compute_file_keys(paths), np.int64)
         order = np.argsort(keys, kind="stable")
         # The hour is in the last folders; whole paths would take much memory

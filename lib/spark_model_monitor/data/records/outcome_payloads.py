@@ -80,9 +80,9 @@ def decode_outcomes(
 
 
 def _decode_unlabelled(predicted: ModelReply, reading: OutcomeReading) -> list[Outcome]:
-    """The outcomes of a record without labels, one for each prediction.
+    """The outcomes of a record without labels: one for each prediction.
 
-    Raises RecordRefused if it has none.
+    Raises RecordRefused if the record has no predictions.
     """
     if predicted.is_of_classes:
         predicted = ModelReply([predicted.labels], [predicted.probabilities])
@@ -364,7 +364,7 @@ def decode_features(
 def decode_document_features(document: JsonValue, reading: FeatureReading) -> list[Row]:
     """The features in a JSON document: a list of lists, a single list, a list of objects, or a single object.
 
-    Raises RecordRefused if there are none, or if their number is wrong.
+    Raises RecordRefused if there are no features, or if their number is wrong.
     """
     features = document
     if reading.path is not None:

@@ -124,19 +124,19 @@ def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading
     # Plain lines fit a template and have plain CSV in each requested half
     documents = parse_documents(lines, reading.records, with_truth=reading.with_label)
     is_plain, left_out = documents.judge_by_events(reading.records)
-    requested = [documents.truth] * reading.with_label
+    requested_payloads = [documents.truth] * reading.with_label
     if reading.with_prediction:
-        requested.append(
+        requested_payloads.append(
             Payloads.first_of([documents.halves[name] for name in OUTPUT_INDEXES if name in documents.halves])
         )
     if reading.features is not None:
-        requested.append(documents.halves[INPUT])
+        requested_payloads.append(documents.halves[INPUT])
         is_plain = is_plain & (reading.features.path is None)
-    for payloads in requested:
+    for payloads in requested_payloads:
         is_plain = is_plain & payloads.are_plain_rows()
     # Decode the rows of all plain records together
-    halves = [select_rows(payloads_of_half, is_plain).strip_line_ends() for payloads_of_half in requested]
-    del documents, requested  # so that a long line is not held twice
+    halves = [select_rows(payloads_of_half, is_plain).strip_line_ends() for payloads_of_half in requested_payloads]
+    del documents, requested_payloads  # so that a long line is not held twice
     plain_outcomes = []
     misfits = []
     fits = np.zeros(len(is_plain), dtype=np.bool_)

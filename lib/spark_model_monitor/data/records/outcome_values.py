@@ -63,7 +63,7 @@ class OutcomeReading:
     label, prediction, probability: a column's name or index, or a JMESPath; None if not requested, or, for the label,
     for the first cell.
     numeric: whether labels and predictions are numbers.
-    binary: whether a probability is that of the positive class; otherwise it is that of the predicted class.
+    binary: whether a probability belongs to the positive class; otherwise it belongs to the predicted class.
     positive_label: the positive class; None for 1 or true.
     with_label: whether a label is requested.
     classes: the allowed labels and predictions; None if all are allowed.

@@ -262,12 +262,12 @@ def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collecti
 def _select_events(names: Sequence[str], rows: Partitions, task: ConvertedLog) -> Partitions:
     """The events in the rows of a table."""
     # Select only the columns that the reader uses, and number them anew
-    used = [name for name in names if name in task.reader.columns]
-    positions = [f"c{names.index(name)}" for name in used]
-    new_positions = [f"c{index}" for index in range(len(used))]
-    needed = rows.selected(positions, new_positions)
-    table_task = ConvertedLog(task.reader, task.path, tuple(used), task.hours)
-    return needed.mapped(table_task, task.schema)
+    used_names = [name for name in names if name in task.reader.columns]
+    positions = [f"c{names.index(name)}" for name in used_names]
+    new_positions = [f"c{index}" for index in range(len(used_names))]
+    needed_columns = rows.selected(positions, new_positions)
+    table_task = ConvertedLog(task.reader, task.path, tuple(used_names), task.hours)
+    return needed_columns.mapped(table_task, task.schema)
 
 
 def _are_documents(storage: Storage, files: Sequence[StoredFile]) -> bool:
