@@ -261,7 +261,11 @@ class Lease:
         hidden_files = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
         top = self._storage.resolved(self.folder).rstrip("/")
         # Inner outputs with a lease file may be held by living runs, whose drafts must stay
-        holders = tuple(join(above, "") for above, name, _ in hidden_files if name.startswith(PREFIX) and above != top)
+        holders = tuple(
+            join(inner_folder, "")
+            for inner_folder, name, _ in hidden_files
+            if name.startswith(PREFIX) and inner_folder != top
+        )
         for _, name, file in hidden_files:
             is_ours = not file.path.startswith(holders) and not _is_of_lease(name) and file.modified_ms < self._since_ms
             if is_ours and is_draft(name):

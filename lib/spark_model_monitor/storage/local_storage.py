@@ -180,10 +180,10 @@ def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
         draft.replace(target)
     except OSError as error:
         # The system's message doesn't say which part of the path is a file, so look for it
-        nearest = next(filter(os.path.exists, target.parents))
-        if not os.path.isdir(nearest):
+        existing_parent = next(filter(os.path.exists, target.parents))
+        if not os.path.isdir(existing_parent):
             raise OutputFailed(
-                f"{path}: can't be written: {nearest} is a file; name a folder as the output path"
+                f"{path}: can't be written: {existing_parent} is a file; name a folder as the output path"
             ) from error
         if os.path.isdir(target):
             raise OutputFailed(f"{path}: can't be written: {target} is a folder; name a file in it") from error

@@ -168,7 +168,10 @@ def is_header_line(first: Sequence[str], second: Sequence[str | None]) -> bool:
     It is a header if it has a text above a number, or if all of its numbers are increasing integers (column numbers, years).
     """
     # A text above a number in any column shows a header
-    if any(is_number(below) and not is_number(above) for above, below in zip(first, second, strict=False)):
+    if any(
+        is_number(cell_below) and not is_number(cell_above)
+        for cell_above, cell_below in zip(first, second, strict=False)
+    ):
         return True
     numbers = [cell.strip() for cell in first if is_number(cell)]
     if len(numbers) == 1 or not all(map(str.isdigit, numbers)):

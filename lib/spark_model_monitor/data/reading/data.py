@@ -76,8 +76,8 @@ def convert_pandas(frame: pd.DataFrame) -> pa.Table:
     """
     _require_names(frame)
     if frame.index.names != [None]:
-        named = ", ".join(repr(name) for name in frame.index.names if name is not None)
-        log.warning("the index %s is no feature; write frame.reset_index() to make it one", named)
+        index_names = ", ".join(repr(name) for name in frame.index.names if name is not None)
+        log.warning("the index %s is no feature; write frame.reset_index() to make it one", index_names)
     columns = [_convert_column(values, str(name)) for name, values in frame.items()]
     return pa.table(columns, list(frame.columns))
 
@@ -292,11 +292,13 @@ def choose_engine(
 
     spark: the caller's session. path, dataset_format, size_bytes, window: describe the data; the size of a path is looked up.
     """
-    requested = parse_engine_name(name)
-    is_requested = requested is EngineName.SPARK
+    requested_engine = parse_engine_name(name)
+    is_requested = requested_engine is EngineName.SPARK
     reason = "as requested" if is_requested else find_reason_for_spark(spark, path, dataset_format, size_bytes, window)
-    if requested is EngineName.LOCAL or (requested is EngineName.AUTO and reason is None):
-        log.info("engine: local, %s", "as requested" if requested is EngineName.LOCAL else "the data is read here")
+    if requested_engine is EngineName.LOCAL or (requested_engine is EngineName.AUTO and reason is None):
+        log.info(
+            "engine: local, %s", "as requested" if requested_engine is EngineName.LOCAL else "the data is read here"
+        )
         return LocalEngine()
     log.info("engine: Spark, %s", reason)
     edge = plugin("spark")

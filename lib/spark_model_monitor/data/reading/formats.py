@@ -484,20 +484,20 @@ _READERS: Mapping[str, FormatReader] = {
 
 
 def _read_index_names(members: Members, default: tuple[str, ...], format_name: str) -> tuple[str, ...]:
-    listed = members.get("captureindexnames")
-    if listed is None:
+    index_names = members.get("captureindexnames")
+    if index_names is None:
         return default
     names_by_lower_case = {index.lower(): index for index in INDEX_NAMES}
-    listed = [listed] if isinstance(listed, str) else listed
+    index_names = [index_names] if isinstance(index_names, str) else index_names
     if (
-        not isinstance(listed, list)
-        or not listed
-        or not all(str(index).lower() in names_by_lower_case for index in listed)
+        not isinstance(index_names, list)
+        or not index_names
+        or not all(str(index).lower() in names_by_lower_case for index in index_names)
     ):
         raise BadConfiguration(
-            f"has {format_name}.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
+            f"has {format_name}.captureIndexNames {index_names!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
         )
-    return tuple(dict.fromkeys(names_by_lower_case[str(index).lower()] for index in listed))
+    return tuple(dict.fromkeys(names_by_lower_case[str(index).lower()] for index in index_names))
 
 
 def _read_boolean(member: str, value: Json) -> bool:

@@ -190,14 +190,14 @@ def read_transform(
     dataset = read_dataset(engine, listing, dataset_format, replace(options, opened=(OUTPUT,)), partition_bytes)
     if is_json:
         dataset = _move_outputs_first(dataset, listing)
-    appended = _find_appended_columns(engine, listing, dataset, dataset_format)
+    appended_columns = _find_appended_columns(engine, listing, dataset, dataset_format)
     # The window needs the column with the times, so it comes before this column is left out
     window = None if options.lenient_window else options.window
-    if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
+    if window is not None and dataset.refusable and INFERENCE_TIME in appended_columns.values():
         dataset = _select_window(
-            dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME)
+            dataset, window, next(key for key, value in appended_columns.items() if value == INFERENCE_TIME)
         )
-    dataset = dataset.select_features([name for name in dataset.names if name not in appended])
+    dataset = dataset.select_features([name for name in dataset.names if name not in appended_columns])
     return _match_features(dataset, options.names, as_service=options.as_service)
 
 
@@ -322,10 +322,10 @@ def _match_features(dataset: Dataset, names: Sequence[str] | None, *, as_service
     """The features matched by name if they are the baseline's; else by position if they have no names."""
     if names is None or len(names) != len(dataset.names):
         return dataset
-    matched = replace(dataset, matched_by=choose_matching(dataset.names, names))
+    matched_dataset = replace(dataset, matched_by=choose_matching(dataset.names, names))
     # Match by name in any order; by position only if the names mean nothing
     if set(names) == set(dataset.names):
-        return matched.select_features(list(names))
+        return matched_dataset.select_features(list(names))
     if can_match_by_name(dataset.names, names) and not as_service:
         return dataset
-    return replace(matched, names=tuple(names))
+    return replace(matched_dataset, names=tuple(names))

@@ -110,8 +110,8 @@ def _has_distinct_values(column: pa.ChunkedArray) -> bool:
     if len(column) > SAMPLED_VALUES and not _has_distinct_values(column.slice(0, SAMPLED_VALUES)):
         return False
     # In sorted order, equal numbers are neighbours
-    ordered = np.sort(column.drop_null().to_numpy())
-    return bool((ordered[1:] > ordered[:-1]).all())
+    sorted_values = np.sort(column.drop_null().to_numpy())
+    return bool((sorted_values[1:] > sorted_values[:-1]).all())
 
 
 def _measure_written_bytes(table: pa.Table, enough_bytes: int, group: int, **options: Any) -> int:

@@ -251,15 +251,15 @@ def run_on_captured_line(
         return [ScriptResult(None, Refusal.NOT_A_CAPTURE)]
     # If a script returns the record itself, the record is read as without a script
     record = InferenceRecord(document)
-    returned: list[object] = []
+    answers: list[object] = []
 
     def handle(inference_record: str | InferenceRecord) -> object:
         answer = handler(inference_record)
-        returned.append(answer)
+        answers.append(answer)
         return [] if answer is inference_record else answer
 
     outcomes = run_on_record(handle, record, script)
-    if returned and returned[0] is record:
+    if answers and answers[0] is record:
         return _decode_unchanged(line, reading)
     return outcomes
 
@@ -376,8 +376,8 @@ def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
         names.update(dict(zip(*map(pa.Array.to_pylist, pc.value_counts(keys).flatten()), strict=True)))
         # All failures are counted, but only a few are described
         if len(problems) < PROBLEMS:
-            failed = batch.filter(pc.equal(outcomes, int(Refusal.SCRIPT_ERROR)))
-            problems += [f"{row[FILE]}: {row['problem']}" for row in failed.select([FILE, "problem"]).to_pylist()]
+            failed_rows = batch.filter(pc.equal(outcomes, int(Refusal.SCRIPT_ERROR)))
+            problems += [f"{row[FILE]}: {row['problem']}" for row in failed_rows.select([FILE, "problem"]).to_pylist()]
     tally = {PARTITION: partition, "records": list(records.items()), "names": sorted(names.items())}
     yield pa.RecordBatch.from_pylist([{**tally, "problems": problems[:PROBLEMS]}], TALLY_SCHEMA)
 

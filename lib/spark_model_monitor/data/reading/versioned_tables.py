@@ -89,17 +89,17 @@ def _find_version(requested: Version, versions: Versions, where: str) -> int:
     if isinstance(requested, datetime):
         # The version that was current at that time
         micros = count_microseconds(requested)
-        matching = [number for number, time in versions if time <= micros]
+        matching_versions = [number for number, time in versions if time <= micros]
     else:
-        matching = [number for number, _ in versions if number == requested]
-    if not matching:
+        matching_versions = [number for number, _ in versions if number == requested]
+    if not matching_versions:
         newest, _ = versions[0]
         oldest, time = versions[-1]
         first = convert_microseconds(time).isoformat(timespec="seconds")
         raise BadConfiguration(
             f"{where} has no version {requested}; its versions are {oldest}, of {first}, to {newest}"
         )
-    return matching[0]
+    return matching_versions[0]
 
 
 @value_class

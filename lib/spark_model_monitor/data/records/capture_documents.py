@@ -170,15 +170,17 @@ class Documents:
         left_out = np.zeros(len(are_known), dtype=np.int32)
         # Compare the line's own time; lines without a time are left to the line-by-line decoder
         if reading.window is not None:
-            within, readable = compare_with_window(self.times, reading.window)
-            are_known = are_known & readable
-            left_out[are_known & ~within] = Refusal.OUTSIDE_WINDOW
+            is_within, is_readable = compare_with_window(self.times, reading.window)
+            are_known = are_known & is_readable
+            left_out[are_known & ~is_within] = Refusal.OUTSIDE_WINDOW
         if reading.sample is not None:
             # The sample depends on ids only, so every run takes the same events
             ids = self.event_ids.cast(pa.binary()).to_pylist()
             are_known = are_known & self.event_ids.is_valid().to_numpy(zero_copy_only=False)
-            sampled = np.array([event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_)
-            left_out[are_known & ~sampled & (left_out == 0)] = Refusal.SAMPLED_OUT
+            is_in_sample = np.array(
+                [event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_
+            )
+            left_out[are_known & ~is_in_sample & (left_out == 0)] = Refusal.SAMPLED_OUT
         if reading.target_model is not None:
             left_out[are_known & ~self._are_of_model(reading.target_model)] = Refusal.SAMPLED_OUT
         return are_known, left_out * are_known
@@ -198,18 +200,18 @@ def parse_documents(lines: pa.StringArray, reading: Reading, *, with_truth: bool
     """The lines, parsed to the members that the reading requests. with_truth: whether to parse the ground truth, too."""
     # Only members that the reading needs are parsed
     table = parse_table(lines, _build_schema(reading, with_truth=with_truth))
-    captured = get_column(table, "captureData")
-    nothing = pa.nulls(len(lines), pa.string())
+    capture_data = get_column(table, "captureData")
+    nulls = pa.nulls(len(lines), pa.string())
     event = None
     if _select_event_members(reading):
         event = get_column(table, "eventMetadata")
     return Documents(
-        captured.is_valid().to_numpy(zero_copy_only=False).copy(),
-        {half: _read_payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
-        _read_payloads(get_column(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
-        nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
-        nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
-        nothing if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
+        capture_data.is_valid().to_numpy(zero_copy_only=False).copy(),
+        {half: _read_payloads(pc.struct_field(capture_data, [half]), reading) for half in reading.ordered_halves},
+        _read_payloads(get_column(table, GROUND_TRUTH), reading) if with_truth else Payloads(nulls, nulls),
+        nulls if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
+        nulls if reading.sample is None else pc.struct_field(event, ["eventId"]),
+        nulls if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
     )
 
 

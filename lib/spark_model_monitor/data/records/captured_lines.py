@@ -54,9 +54,9 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
         cells = parse_rows(joined_rows, columns, escape=reading.escape)
         widths = cells.widths.astype(np.int32)
         # The service pads short rows; `widths` still counts the cells that a row has, since they show the data's columns
-        lacking = np.maximum(columns - widths, 0)
-        if reading.exact_keys and lacking.any():
-            joined_rows = pc.binary_join_element_wise(joined_rows, pc.binary_repeat(",", pa.array(lacking)), "")
+        num_lacking = np.maximum(columns - widths, 0)
+        if reading.exact_keys and num_lacking.any():
+            joined_rows = pc.binary_join_element_wise(joined_rows, pc.binary_repeat(",", pa.array(num_lacking)), "")
             cells = parse_rows(joined_rows, columns, escape=reading.escape)
         reasons = np.where(cells.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         parts.append(DecodedRows(cells.columns, records, reasons, widths))
@@ -129,7 +129,7 @@ def _flatten_half(split_half: pa.ListArray, rows: NDArray[np.int64]) -> pa.Strin
 
 @value_class
 class CapturedLines:
-    """Decodes captured records. reading: how; must have a number of columns. files: the files of the lines."""
+    """Decodes captured records. reading: how to read them, with a number of columns. files: the files of the lines."""
 
     reading: Reading
     files: FilesByKey = NO_FILES

@@ -76,10 +76,10 @@ def read_halves(
     document: JsonValue, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False
 ) -> dict[str, EncodedText]:
     """The members of `captureData` with these names that contain data."""
-    captured = get_object(document, "captureData")
-    if captured is None:
+    capture_data = get_object(document, "captureData")
+    if capture_data is None:
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    named_halves = ((name, read_half(captured, name, opens_base64=opens_base64)) for name in names)
+    named_halves = ((name, read_half(capture_data, name, opens_base64=opens_base64)) for name in names)
     return {name: half for name, half in named_halves if half is not None}
 
 

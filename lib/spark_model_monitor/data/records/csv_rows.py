@@ -98,16 +98,16 @@ def _replace_decimal_commas(cells: pa.StringArray) -> pa.StringArray:
 
 def extract_cells(rows: pa.StringArray, index: int | None) -> pa.StringArray:
     """The cells at an index of rows without quotes; null if a row is too short, or if the index is None."""
-    missing = pa.nulls(len(rows), pa.string())
+    missing_cells = pa.nulls(len(rows), pa.string())
     if index is None:
-        return missing
+        return missing_cells
     if index == 0 and not has_letters(rows, b",").any():
         return rows
     cells = pc.split_pattern(rows, ",")
     has_cell = pc.greater(pc.list_value_length(cells), index)
     if pc.all(has_cell, min_count=0).as_py():
         return pc.list_element(cells, index)
-    return pc.replace_with_mask(missing, has_cell, pc.list_element(cells.filter(has_cell), index))
+    return pc.replace_with_mask(missing_cells, has_cell, pc.list_element(cells.filter(has_cell), index))
 
 
 def split_row(row: str, escape: str = RFC_4180_ESCAPE, separator: str = ",") -> Row:
@@ -140,12 +140,12 @@ def _read_quoted_cell(row: str, start: int, escape: str, separator: str) -> tupl
         # Add the text up to the special character, then the character that it stands for
         content.append(row[position:special_position])
         letter = row[special_position]
-        following = row[special_position + 1 : special_position + 2]
+        next_letter = row[special_position + 1 : special_position + 2]
         position = special_position
-        if letter == escape and following and following in ('"', escape):
-            content.append(following)
+        if letter == escape and next_letter and next_letter in ('"', escape):
+            content.append(next_letter)
             position += 2
-        elif letter == '"' and following != '"':
+        elif letter == '"' and next_letter != '"':
             break
         else:
             content.append(letter)
@@ -224,8 +224,8 @@ def _parse_one_by_one(
     cells_of_rows = [split_row(line[:-1], escape, separator) for line in lines.to_pylist()]
     widths = np.array([len(cells) for cells in cells_of_rows])
     # Rows with another number of cells get null in all columns
-    missing = (None,) * columns
-    full_rows = [cells if len(cells) == columns else missing for cells in cells_of_rows]
+    missing_row = (None,) * columns
+    full_rows = [cells if len(cells) == columns else missing_row for cells in cells_of_rows]
     return tuple(pa.array(column, pa.string()) for column in zip(*full_rows, strict=True)), widths
 
 

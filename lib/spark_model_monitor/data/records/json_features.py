@@ -376,10 +376,10 @@ def decode_records(
         # A value of another kind than the column refuses its record
         cells = []
         for (path, kind), member in zip(features.columns, schema, strict=False):
-            values, misshaped = _get_values(objects, path)
+            values, misshaped_rows = _get_values(objects, path)
             column, misfits = _build_column(values, kind, member.type)
             cells.append(replace_missing_values(column, missing_values))
-            reasons[[*misshaped, *misfits]] = Refusal.ANOTHER_SHAPE
+            reasons[[*misshaped_rows, *misfits]] = Refusal.ANOTHER_SHAPE
         # Records with left-out members are refused, too
         left_out = frozenset(features.left_out)
         for row, record in enumerate(objects if left_out else ()):
@@ -409,11 +409,11 @@ def _make_flat_schema(features: Features) -> pa.Schema | None:
 def _get_values(objects: Sequence[JsonMembers], path: Path) -> tuple[list[JsonValue], list[int]]:
     """The member of each record at a path, and the records in which a part of that path is not an object."""
     values: list[Any] = [value.get(path[0]) for value in objects]
-    misshaped: list[int] = []
+    misshaped_rows: list[int] = []
     for name in path[1:]:
-        misshaped += [row for row, value in enumerate(values) if value is not None and type(value) is not dict]
+        misshaped_rows += [row for row, value in enumerate(values) if value is not None and type(value) is not dict]
         values = [value.get(name) if type(value) is dict else None for value in values]
-    return values, misshaped
+    return values, misshaped_rows
 
 
 def _build_column(values: list[JsonValue], kind: Kind, data_type: pa.DataType) -> tuple[pa.Array, list[int]]:

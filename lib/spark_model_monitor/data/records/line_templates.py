@@ -333,8 +333,8 @@ def _cut_values(lines: pa.StringArray, begins: Positions, ends: Positions) -> pa
         return pa.array([], pa.string())
     bounds = np.stack([begins, ends], axis=1).astype(np.int32)
     # In this array over the lines' bytes, the wanted texts alternate with the bytes between them
-    alternating = pa.StringArray.from_buffers(bounds.size - 1, pa.py_buffer(bounds), get_text_buffer(lines))
-    return alternating.take(pa.array(np.arange(0, bounds.size, 2)))
+    alternating_texts = pa.StringArray.from_buffers(bounds.size - 1, pa.py_buffer(bounds), get_text_buffer(lines))
+    return alternating_texts.take(pa.array(np.arange(0, bounds.size, 2)))
 
 
 def _unescape(texts: pa.StringArray) -> pa.StringArray:

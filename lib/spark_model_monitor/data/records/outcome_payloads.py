@@ -70,26 +70,26 @@ def decode_outcomes(
         labels = decode_labels(truth, reading)
     else:
         labels = [None] * (rows or 0)
-    predicted = ModelReply(None, None)
+    reply = ModelReply(None, None)
     if output and reading.with_prediction:
-        predicted = decode_reply(output, reading, rows=len(labels))
+        reply = decode_reply(output, reading, rows=len(labels))
         # Without labels, the number of predictions is the number of rows
         if not reading.with_label and rows is None:
-            return _decode_unlabelled(predicted, reading)
-    return _combine_outcomes(labels, predicted, reading, rows)
+            return _decode_unlabelled(reply, reading)
+    return _combine_outcomes(labels, reply, reading, rows)
 
 
-def _decode_unlabelled(predicted: ModelReply, reading: OutcomeReading) -> list[Outcome]:
+def _decode_unlabelled(reply: ModelReply, reading: OutcomeReading) -> list[Outcome]:
     """The outcomes of a record without labels: one for each prediction.
 
     Raises RecordRefused if the record has no predictions.
     """
-    if predicted.is_of_classes:
-        predicted = ModelReply([predicted.labels], [predicted.probabilities])
-    rows = len(predicted.probabilities if predicted.labels is None else predicted.labels)  # type: ignore[arg-type]
+    if reply.is_of_classes:
+        reply = ModelReply([reply.labels], [reply.probabilities])
+    rows = len(reply.probabilities if reply.labels is None else reply.labels)  # type: ignore[arg-type]
     if not rows:
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    return _combine_outcomes([None] * rows, predicted, reading, rows)
+    return _combine_outcomes([None] * rows, reply, reading, rows)
 
 
 def decode_document_outcomes(document: JsonValue, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
@@ -114,10 +114,10 @@ def decode_document_outcomes(document: JsonValue, reading: OutcomeReading, rows:
 def _combine_outcomes(
     labels: Sequence[str | None], predicted: ModelReply, reading: OutcomeReading, rows: int | None
 ) -> list[Outcome]:
-    nothing = [None] * len(labels)
+    nulls = [None] * len(labels)
     # Outcomes that weren't requested are nulls, one for each label
-    predictions = nothing if predicted.labels is None else predicted.labels
-    probabilities = nothing if predicted.probabilities is None else predicted.probabilities
+    predictions = nulls if predicted.labels is None else predicted.labels
+    probabilities = nulls if predicted.probabilities is None else predicted.probabilities
     if not (len(labels) if rows is None else rows) == len(labels) == len(predictions) == len(probabilities):
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
     return [
@@ -195,11 +195,11 @@ def parse_list(cell: str | None) -> JsonValue:
     # The list is JSON, or Python's repr, which pandas writes into CSV
     for parse in (json.loads, _parse_literal):
         try:
-            parsed = parse(cell.strip())
+            value = parse(cell.strip())
         except (ValueError, TypeError, RecursionError):
             continue
-        if isinstance(parsed, list):
-            return parsed
+        if isinstance(value, list):
+            return value
         return cell
     return cell
 
@@ -213,10 +213,10 @@ def _parse_literal(text: str) -> JsonValue:
 
 def parse_index(address: str | None) -> int | None:
     """The index in an address; None if the address is a name or a path."""
-    matched = INDEX.fullmatch((address or "").strip())
-    if matched is None:
+    match = INDEX.fullmatch((address or "").strip())
+    if match is None:
         return None
-    return int(matched[1])
+    return int(match[1])
 
 
 def find_value(address: str, document: JsonValue) -> JsonValue:

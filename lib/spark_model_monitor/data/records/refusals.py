@@ -217,8 +217,8 @@ def decode_by_parts(
     def decoded(start: int, end: int) -> Part:
         # `decode` numbers elements from the beginning of its slice; the result numbers them from the beginning of all
         rows: Any = decode(slice(start, end))
-        shifted: Part = replace(rows, **{numbers: getattr(rows, numbers) + start}) if numbers else rows
-        return shifted
+        part: Part = replace(rows, **{numbers: getattr(rows, numbers) + start}) if numbers else rows
+        return part
 
     return concat_rows(
         [part for bounds in [*ranges] or [(0, 0)] for part in decode_in_halves(*bounds, decoded, refused)]

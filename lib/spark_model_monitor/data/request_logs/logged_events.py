@@ -171,8 +171,8 @@ def parse_moment(value: LogValue) -> int | None:
 @lru_cache(maxsize=2**12)
 def _parse_second(text: str) -> int | None:
     """The microseconds of a time in text; cached, since many events share a second."""
-    parsed = parse_time(text)
-    return None if parsed is None else count_microseconds(parsed)
+    time = parse_time(text)
+    return None if time is None else count_microseconds(time)
 
 
 def format_moment(microseconds: int) -> str:
