@@ -1,11 +1,11 @@
-"""The other side of monitoring: a model server writes its requests and answers as files that the jobs read.
+"""Captures in a model server: writes its requests and answers to files that the jobs read.
 
     from spark_model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
 
     writer = CaptureWriter(LocalFolder("captures"), CaptureOptions(endpoint="churn"))
 
-`asgi` and `wsgi` have the middleware for servers; for any other, use `CaptureWriter` alone. Runs in the server's process,
-with the standard library alone (boto3 for S3), and imports nothing else of this package.
+`asgi` and `wsgi` have middleware for servers; for other servers, use `CaptureWriter` itself. Runs in the server's process.
+Needs only the standard library (and boto3 for S3), and imports no other module of this package.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The account that capturing gives of itself: counts, and warnings by kind: the first at once, then one a minute."""
+"""Counts what became of requests, and limits warnings: of each kind the first is logged at once, then one a minute."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from datetime import datetime, timezone
 from functools import partial
 from threading import Lock
 
-QUIET_SECONDS = 60.0  # between two warnings of one kind
+QUIET_SECONDS = 60.0  # the minimum time between two warnings of one kind
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """now: the time, aware, UTC. seconds: a monotonic clock from any start."""
+    """Two clocks. now: the time in UTC, time-zone aware. seconds: a monotonic clock with any start."""
 
     now: Callable[[], datetime]
     seconds: Callable[[], float]
@@ -26,12 +26,12 @@ SYSTEM_CLOCK = Clock(partial(datetime.now, timezone.utc), time.monotonic)
 
 @dataclass(frozen=True, slots=True)
 class CaptureCounts:
-    """Requests by what became of them.
+    """The number of requests by what became of them.
 
-    begun = switched_off + sampled_out + failed_requests + recorded + dropped + faults + those that are being answered.
-    without_data: those recorded for their metadata alone, because they failed or were too large.
-    delivered: those recorded ones that are in files that jobs see.
-    delivered_files: also counts files that a killed process had left behind, whose records are not counted.
+    begun = switched_off + sampled_out + failed_requests + recorded + dropped + faults + requests that are not answered yet.
+    without_data: requests recorded without payloads, because they failed or were too large.
+    delivered: recorded requests that are in files that jobs can see.
+    delivered_files: includes files that a killed process had left, whose records are not counted in `delivered`.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class CaptureCounts:
 
     @property
     def dropped(self) -> int:
-        """Requests that should have been recorded and weren't."""
+        """The number of requests that should have been recorded and weren't."""
         return self.dropped_too_large + self.dropped_buffer_full + self.dropped_after_close
 
 
@@ -91,12 +91,12 @@ class ErrorLog:
         self._held_back: dict[str, int] = {}
 
     def warn(self, text: str, *values: object) -> None:
-        """Log a warning of the kind `text`, a format, with how many of its kind were held back before it.
+        """Log a warning, with the number of warnings of its kind that were held back. text: its format, which is also its kind.
 
-        values: never anything of a request or an answer.
+        values: must not contain anything of a request or an answer.
         """
         with self._lock:
-            # Of one kind, at most one line a minute
+            # Each kind gets at most one line in QUIET_SECONDS
             if self._seconds() < self._quiet_until.get(text, float("-inf")):
                 self._held_back[text] = self._held_back.get(text, 0) + 1
                 return

@@ -2,7 +2,7 @@
 
     app.add_middleware(CaptureMiddleware, writer=writer)
 
-A request is captured after the last byte of its answer was sent; the application and its client see every message unchanged.
+A request is captured after the last byte of its answer was sent. The application and its client get all messages unchanged.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ SHUTDOWN = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 
 
 class CaptureMiddleware:
-    """Captures every POST, or those to `paths`. Closes the writer when the server shuts the application down.
+    """Captures every POST, or only those to `paths`. Closes the writer when the server shuts the application down.
 
-    paths: as the application is asked for them, `/invocations`. Raises ValueError for paths that are never asked for.
+    paths: the paths of requests, such as `/invocations`. Raises ValueError for a path without a leading slash.
     """
 
     def __init__(self, app: Application, writer: CaptureWriter, *, paths: Collection[str] | None = None) -> None:
@@ -35,12 +35,12 @@ class CaptureMiddleware:
         self._paths = parse_paths(paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The server's own start and end, not a request
+        # `lifespan` messages announce the server's start and end; they are no requests
         if scope["type"] == "lifespan":
             await self._app(scope, receive, self._closing(send))
             return
         exchange = None
-        # Only what may be captured costs anything
+        # Only requests that may be captured cost time
         headers = scope.get("headers", ())
         is_post = scope["type"] == "http" and scope["method"] == "POST"
         if is_post and (self._paths is None or scope["path"] in self._paths):
@@ -50,42 +50,42 @@ class CaptureMiddleware:
         if exchange is None:
             await self._app(scope, receive, send)
             return
-        # From here on, the messages are seen on their way, and passed on unchanged
+        # From here on, messages are recorded and passed on unchanged
         conversation = _Conversation(self._writer, exchange, _get_header(headers, records.CONTENT_TYPE))
         try:
             await self._app(scope, conversation.receiving(receive), conversation.sending(send))
         except Exception:
             conversation.end(records.SERVER_ERROR)
             raise
-        except BaseException:  # cancelled: the client is gone
+        except BaseException:  # the task was cancelled because the client is gone
             conversation.end(records.CLIENT_CLOSED_REQUEST)
             raise
 
     def _closing(self, send: Send) -> Send:
-        async def closing(message: Message) -> None:
+        async def close_and_send(message: Message) -> None:
             if message["type"] in SHUTDOWN:
                 self._writer.close()
-            # First the client, then our record of it
+            # The writer is closed first, since the server may end once it has this message
             await send(message)
 
-        return closing
+        return close_and_send
 
 
 class _Conversation(records.Conversation):
     """One request and its answer as ASGI's messages."""
 
     def receiving(self, receive: Receive) -> Receive:
-        async def received() -> Message:
+        async def receive_and_record() -> Message:
             message = await receive()
-            # A request comes in pieces
+            # A request's body comes in several messages
             if message["type"] == "http.request":
                 self.request.add(message.get("body", b""))
             return message
 
-        return received
+        return receive_and_record
 
     def sending(self, send: Send) -> Send:
-        async def sent(message: Message) -> None:
+        async def send_and_record(message: Message) -> None:
             await send(message)
             if message["type"] == "http.response.start":
                 self.status = message["status"]
@@ -95,11 +95,11 @@ class _Conversation(records.Conversation):
                 if not message.get("more_body", False):
                     self.end()
 
-        return sent
+        return send_and_record
 
 
 def _get_headers(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[str]:
-    # Names of headers have no case; values may have any byte
+    # Names of headers are case-insensitive; values may contain any byte
     lower_name = name.encode("ascii")
     return [value.decode("latin-1") for key, value in headers if key.lower() == lower_name]
 

@@ -1,4 +1,4 @@
-"""What is captured (`CaptureOptions`), and what that may cost (`CaptureLimits`)."""
+"""The options of capturing (`CaptureOptions`), and the memory, disk and time that it may use (`CaptureLimits`)."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class CaptureOptions:
     """CSV or JSON by content type, in lower case."""
 
     def __post_init__(self) -> None:
-        # All faults at once, not the first
+        # Report all faults at once
         if faults := [*_check_names(self), *_check_sampling(self), *_check_content(self)]:
             raise ValueError("\n".join(faults))
-        # Content types have no case
+        # Content types are case-insensitive
         encodings = {kind.lower(): "JSON" for kind in self.json_content_types}
         encodings |= {kind.lower(): "CSV" for kind in self.csv_content_types}
         object.__setattr__(self, "encodings", encodings)
@@ -125,7 +125,7 @@ def _check_sampling(options: CaptureOptions) -> list[str]:
         for name, value in switches.items()
         if not isinstance(value, bool)
     ]
-    # True is a number to Python, but no percentage
+    # In Python, True is a number, but it isn't a percentage
     percentage = options.sampling_percentage
     seed = options.sampling_seed
     if not _is_number(percentage) or not 0 <= percentage <= 100:
@@ -137,17 +137,19 @@ def _check_sampling(options: CaptureOptions) -> list[str]:
 
 def _check_content(options: CaptureOptions) -> list[str]:
     faults = []
-    # A text would be taken for a list of its letters
-    chosen = options.capture_options
-    if isinstance(chosen, str) or not chosen or not set(chosen) <= {REQUEST, RESPONSE}:
-        faults.append(f"capture_options is {chosen!r}; write ['REQUEST'], ['RESPONSE'] or ['REQUEST', 'RESPONSE']")
+    # A text would be taken for a list of its characters
+    chosen_halves = options.capture_options
+    if isinstance(chosen_halves, str) or not chosen_halves or not set(chosen_halves) <= {REQUEST, RESPONSE}:
+        faults.append(
+            f"capture_options is {chosen_halves!r}; write ['REQUEST'], ['RESPONSE'] or ['REQUEST', 'RESPONSE']"
+        )
     lists = {"csv_content_types": options.csv_content_types, "json_content_types": options.json_content_types}
     for name, kinds in lists.items():
         if isinstance(kinds, str) or not all(isinstance(kind, str) and _CONTENT_TYPE.fullmatch(kind) for kind in kinds):
             faults.append(
                 f"{name} is {kinds!r}; write a list of content types without parameters, such as ['text/csv']"
             )
-    # Only lists that are lists can be compared
+    # The lists can be compared only if they are correct
     if not faults:
         csv, json = ({kind.lower() for kind in kinds} for kinds in lists.values())
         faults += [

@@ -1,4 +1,4 @@
-"""Finished files on their way to a local or S3 folder: delivered one by one, with retries until they are there."""
+"""Delivers finished files one by one to a local or S3 folder, and retries until they are there."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Destination(Protocol):
 
     @property
     def spool(self) -> Path:
-        """The folder in which files grow; the same after a restart, so that files left there are found."""
+        """The folder in which files grow. It has to be the same after a restart, so that files left in it are found."""
 
     def deliver(self, file: Path, key: str) -> None:
-        """Put a finished file in place and take it out of the spool. key: its path below the destination.
+        """Move a finished file from the spool to the destination. key: its path below the destination.
 
-        Raises an exception, of any kind, if it can't; the file is then still in the spool. Called from one thread.
+        Raises any exception if this fails; the file must then still be in the spool. Called from one thread.
         """
 
 
@@ -61,32 +61,33 @@ class LocalFolder:
         return f"LocalFolder({str(self.folder)!r})"
 
     def deliver(self, file: Path, key: str) -> None:
-        # The same file system, so a reader sees the whole file or none
+        # The spool is on the same file system, so renaming is atomic: readers see the whole file or none
         target = self.folder / key
         target.parent.mkdir(parents=True, exist_ok=True)
         file.rename(target)
 
 
 def _private_folder() -> Path:
-    """The folder of all spools that nobody else can read or write; a new one, that is not found after a restart, if another
-    user made the one of that name.
+    """The folder of all spools, which only this user can read or write.
+
+    If another user has made a folder of this name, a new folder is made, which is not found after a restart.
     """
     folder = Path(tempfile.gettempdir()) / f"model-monitor-capture-{os.getuid()}"
-    # Whoever made the folder first may be another user of this machine
+    # Another user of this machine may have made the folder first
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    status = folder.lstat()  # a link may be anybody's
-    writable = stat.S_IWGRP | stat.S_IWOTH
-    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & writable:
+    status = folder.lstat()  # of the path itself: a link could lead to anybody's folder
+    write_permissions = stat.S_IWGRP | stat.S_IWOTH
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & write_permissions:
         folder.chmod(0o700)
         return folder
-    another = Path(tempfile.mkdtemp(prefix="model-monitor-capture-"))
+    new_folder = Path(tempfile.mkdtemp(prefix="model-monitor-capture-"))
     log.warning(
         "%s is not a folder that this user alone can write to; captures wait in %s, which is not found after a restart: name a "
         "spool",
-        *(folder, another),
+        *(folder, new_folder),
     )
-    return another
+    return new_folder
 
 
 class S3Folder:
@@ -108,13 +109,13 @@ class S3Folder:
     def __init__(
         self, uri: str, *, spool: str | Path | None = None, client: BaseClient | None = None, **put_arguments: Any
     ) -> None:
-        # A wrong address shows at the start, not at the first upload
+        # Check the address now, so that a wrong one is reported at the start instead of at the first upload
         address = urlparse(uri)
         if address.scheme != "s3" or not address.netloc:
             raise ValueError(f"{uri!r} is no address of a folder in S3; write 's3://bucket/prefix'")
         self.bucket = address.netloc
         self.prefix = address.path.strip("/")
-        # Writers to different folders don't see each other's files
+        # Each destination has its own spool, so that writers don't see each other's files
         name = quote(f"{self.bucket}/{self.prefix}", safe="")
         self.spool = Path(spool) if spool else _private_folder() / name
         self._client = client
@@ -124,8 +125,8 @@ class S3Folder:
         return f"S3Folder('s3://{self.bucket}/{self.prefix}')"
 
     def deliver(self, file: Path, key: str) -> None:
-        """One PUT: readers see the whole object or none. boto3 tries again by itself, as it is configured."""
-        # At the first upload, since a forked process can't use its parent's client
+        """Upload a file with one PUT, so that readers see the whole object or none. boto3 retries as it is configured."""
+        # The client is made at the first upload, since a forked process can't use its parent's client
         if self._client is None:
             import boto3
 
@@ -142,7 +143,7 @@ class S3Folder:
 
 
 class Outbox:
-    """Finished files and their destination. One thread calls `put` and `close`, another is `run`."""
+    """A queue of finished files for a destination. One thread calls `put` and `close`, another runs `run`."""
 
     def __init__(self, destination: Destination, limits: CaptureLimits, tally: Tally, clock: Clock) -> None:
         self._destination = destination
@@ -159,7 +160,7 @@ class Outbox:
         self._arrived.set()
 
     def close(self) -> None:
-        """End of input: `run` tries each file once more and ends."""
+        """Announce that no more files come. `run` then tries each file once more and ends."""
         self._closed.set()
         self._arrived.set()
 
@@ -167,7 +168,7 @@ class Outbox:
         """Deliver files until closed. After a failure the pauses double. Never raises."""
         pause_seconds = self._limits.retry_seconds
         while not self._closed.is_set():
-            # Wait for files; after a failure also for the pause
+            # Wait for files; after a failure also wait for the pause to end
             self._arrived.wait()
             self._arrived.clear()
             while self._files and not self._closed.is_set():
@@ -176,13 +177,13 @@ class Outbox:
                 else:
                     self._closed.wait(pause_seconds)
                     pause_seconds = min(2 * pause_seconds, max(self._limits.rotate_seconds, pause_seconds))
-        # The last try of each file, until one fails
+        # Try the files that are left, until one fails
         while self._files and self._deliver_first():
             pass
         self._leave()
 
     def forget(self) -> None:
-        """In a forked process: leave all files to the parent."""
+        """Close all files in a forked process; the parent process delivers them."""
         for draft in self._files:
             draft.forget()
 
@@ -190,14 +191,14 @@ class Outbox:
         draft = self._files[0]
         try:
             self._deliver(draft)
-        except Exception as error:  # whatever a destination raises
+        except Exception as error:  # a destination may raise any exception
             self._faults.warn("captured records can't be delivered to %r (%s)", self._destination, error)
             return False
         self._files.popleft().release()
         return True
 
     def _deliver(self, draft: Draft) -> None:
-        # An empty draft is nothing to deliver
+        # A draft may have been removed, and an empty draft is not delivered
         if not draft.path.exists():
             self._faults.warn("%s was taken away by somebody else; its records are lost", draft.path)
         elif not draft.size_bytes:

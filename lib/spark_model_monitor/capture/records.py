@@ -1,4 +1,4 @@
-"""One exchange with a model, as it passes through a server, and its captured record: a line of the service's JSON."""
+"""Collects one exchange with a model as it passes through a server, and formats its record as a line of the service's JSON."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 CONTENT_LENGTH = "content-length"
 CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 
-SERVER_ERROR = 500  # of an application that raised
-CLIENT_CLOSED_REQUEST = 499  # of a client that did not wait for the answer, as proxies log it
+SERVER_ERROR = 500  # the status if the application raised
+CLIENT_CLOSED_REQUEST = 499  # the status, as proxies log it, if the client did not wait for the answer
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 BASE64 = "BASE64"
@@ -30,15 +30,15 @@ EVENT_VERSION = "0"
 INPUT = ("endpointInput", "INPUT")
 
 OUTPUT = ("endpointOutput", "OUTPUT")
-"""A half's member of captureData, and its mode."""
+"""For each half: its member of captureData, and its mode."""
 
-REQUEST_METADATA = "requestMetadata"  # the member for latency and status. Ours: readers of the service skip it.
-FIRST_STATUS_OF_FAILURES = 400  # HTTP statuses from here on mean that there is no answer of the model
+REQUEST_METADATA = "requestMetadata"  # our own member, for latency and status; the service's readers skip it
+FIRST_STATUS_OF_FAILURES = 400  # from this HTTP status on, there is no answer of the model
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A body as sent over the wire; a text is sent in UTF-8. content_type: its header, None if there was none.
+    """A body as bytes; a text is encoded as UTF-8. content_type: the value of this header; None if there was none.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Payload:
     content_type: str | None = None
 
     def __post_init__(self) -> None:
-        # Texts and views become bytes that nobody changes later
+        # Convert texts and mutable buffers to bytes, which can't change later
         if isinstance(self.body, str):
             text = self.body.encode("utf-8", "backslashreplace")
         else:
@@ -61,10 +61,10 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request that has arrived and is to be captured when it is answered.
+    """A request that has arrived and will be captured when it is answered.
 
-    arrived: aware, UTC. started_seconds: when it arrived by a clock that never goes back, for the latency. inference_id,
-    custom_attributes: what the caller sent along, if it did.
+    arrived: the time in UTC, time-zone aware. started_seconds: the arrival by a monotonic clock, for the latency.
+    inference_id, custom_attributes: values of the caller's headers, if it sent them.
 
     Examples
     --------
@@ -82,10 +82,10 @@ class Exchange:
 
 
 class Body:
-    """The beginning of a body, or all of it.
+    """A body, of which at most the beginning is kept.
 
-    at_most: nothing is kept of what comes after so many bytes, so that a body that was too large is longer than that and
-    does not fill the memory.
+    at_most: once more than this number of bytes has come, further chunks are dropped. So a body that is too large can be
+    recognized by its size, but doesn't fill the memory.
     """
 
     def __init__(self, at_most: int) -> None:
@@ -93,8 +93,8 @@ class Body:
         self._chunks: list[bytes] = []
 
     def add(self, chunk: object) -> None:
-        """Add the next bytes; other types are left to the server to judge."""
-        # One chunk may exceed the limit, which shows that the body was too large
+        """Add the next bytes. Other types are ignored: the server reports them."""
+        # The chunk that exceeds the limit is kept, since it shows that the body was too large
         if self._room >= 0 and isinstance(chunk, (bytes, bytearray, memoryview)) and len(chunk):
             content = bytes(chunk)
             self._room -= len(content)
@@ -102,19 +102,19 @@ class Body:
 
     @property
     def size_bytes(self) -> int:
-        """The number of bytes kept."""
+        """The number of bytes that were kept."""
         return sum(map(len, self._chunks))
 
     @property
     def content(self) -> bytes:
-        """The bytes kept."""
+        """The bytes that were kept."""
         if len(self._chunks) == 1:
             return self._chunks[0]
         return b"".join(self._chunks)
 
 
 class Conversation:
-    """One request and its answer. status: the one that was sent."""
+    """One request and its answer. status: the HTTP status that was sent."""
 
     def __init__(self, writer: CaptureWriter, exchange: Exchange, content_type: str | None) -> None:
         self._writer = writer
@@ -126,8 +126,8 @@ class Conversation:
         self.status = SERVER_ERROR
 
     def end(self, status: int | None = None) -> None:
-        """Capture, once: a failure after the answer was sent changes nothing. status: None for the one sent."""
-        # The writer takes None for a request that is not captured, or was already
+        """Capture the exchange. Further calls do nothing, as for a failure after the answer. status: None for the status sent."""
+        # The writer ignores None, so the exchange is captured only once
         exchange = self._exchange
         self._exchange = None
         self._writer.end(
@@ -142,7 +142,7 @@ def build_halves(
     request: Payload | None, response: Payload | None, options: CaptureOptions
 ) -> dict[str, dict[str, str | None]]:
     """The members of captureData: the payloads that exist and that the options request."""
-    # A half that is not captured is no member
+    # A half that is not captured has no member
     halves = {}
     if request is not None and REQUEST in options.capture_options:
         halves[INPUT[0]] = _build_half(request, INPUT[1], options.encodings)
@@ -152,7 +152,7 @@ def build_halves(
 
 
 def format_record(exchange: Exchange, halves: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> bytes:
-    """The record in UTF-8 with its line end. metadata: the content of `requestMetadata`, None for no such member."""
+    """The record in UTF-8, with its line end. metadata: the content of `requestMetadata`; None to write no such member."""
     # Members in the service's order
     event: dict[str, Any] = {"eventId": exchange.event_id}
     if exchange.inference_id is not None:
@@ -164,7 +164,7 @@ def format_record(exchange: Exchange, halves: Mapping[str, Any], metadata: Mappi
     if metadata is not None:
         record[REQUEST_METADATA] = metadata
     record["eventVersion"] = EVENT_VERSION
-    # half of a surrogate pair, which has no UTF-8, becomes its escape in JSON
+    # Half a surrogate pair can't be encoded as UTF-8; backslashreplace writes it as an escape of JSON
     return _JSON.encode(record).encode("utf-8", "backslashreplace") + b"\n"
 
 
@@ -179,12 +179,12 @@ def _build_half(payload: Payload, mode: str, encodings: Mapping[str, str]) -> di
 
 
 def encode_body(payload: Payload, encodings: Mapping[str, str]) -> tuple[str, str]:
-    """A body as text, and the encoding that says what the text is: CSV, JSON or BASE64.
+    """A body as text, and the encoding of the text: CSV, JSON or BASE64.
 
-    encodings: CSV or JSON by content type, in lower case. A body of such a type that is no text in its charset (UTF-8 if the
-    header names none; a compressed one, too) is BASE64, so that nothing is lost.
+    encodings: CSV or JSON by content type, in lower case. A body with such a type is nevertheless encoded as BASE64 if it
+    can't be decoded in its charset (by default UTF-8), for example because it is compressed; so nothing is lost.
     """
-    # `text/csv; charset=latin-1`
+    # The header has the form `text/csv; charset=latin-1`
     kind, _, parameters = (payload.content_type or "").partition(";")
     encoding = encodings.get(kind.strip().lower())
     if encoding is not None:
@@ -197,10 +197,10 @@ def encode_body(payload: Payload, encodings: Mapping[str, str]) -> tuple[str, st
 
 @lru_cache(maxsize=64)
 def _parse_charset(parameters: str) -> str:
-    """The charset among the parameters of a content type, few of which a server sees."""
+    """The charset among the parameters of a content type. Cached, since a server sees few different parameters."""
     if "charset" not in parameters.lower():
         return "utf-8"
-    # The standard library's parser knows quotes and escapes
+    # This parser of the standard library handles quotes and escapes
     header = Message()
     header["Content-Type"] = f"text/plain;{parameters}"
     return header.get_content_charset("utf-8")

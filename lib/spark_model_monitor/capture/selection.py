@@ -1,4 +1,4 @@
-"""Which requests are captured: those to some paths, a sample, and all or none by a switch."""
+"""Decides which requests are captured: by their path, by a sample, and by a switch for all of them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ STATES = {"on": True, "off": False}
 
 
 def is_sampled(key: str, percentage: float, seed: int) -> bool:
-    """Whether the request with this key belongs to the sample of so many percent.
+    """Whether the request with this key belongs to the sample of `percentage` percent.
 
-    The answer depends on the three arguments alone, so every server with the same seed takes the same requests, and a larger
-    percentage takes those of a smaller one and more. Not the CRC by which the jobs sample (`--sample`): of captured requests
-    that would take all or none.
+    The result depends only on the arguments, so all servers with the same seed take the same requests, and the sample of a
+    larger percentage contains that of a smaller one. The hash differs from the jobs' CRC (`--sample`): with the same hash, a
+    job's sample would contain all captured requests or none.
     """
     if percentage >= ALL_REQUESTS_PERCENT:
         return True
-    # A hash of key and seed: each request has a fixed place between 0 and 100 %
+    # The hash of key and seed gives each request a fixed position between 0 and 100 %
     salt = seed.to_bytes(8, "big", signed=True)
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES, salt=salt)
     return int.from_bytes(digest.digest(), "big") < percentage / ALL_REQUESTS_PERCENT * _NUM_DIGESTS
 
 
 def parse_paths(paths: Collection[str] | None) -> frozenset[str] | None:
-    """The paths that a middleware captures, None for all. Raises ValueError for a text, or without a leading slash."""
+    """The paths that a middleware captures; None for all. Raises ValueError for a text, or for a path without a leading slash."""
     unique_paths = None if paths is None else frozenset(paths)  # copied, as an iterator can be read only once
     if isinstance(paths, str) or not all(path.startswith("/") for path in unique_paths or ()):
         raise ValueError(f"paths is {paths!r}; write a list of paths with a slash in front, such as ['/invocations']")
@@ -39,9 +39,9 @@ def parse_paths(paths: Collection[str] | None) -> frozenset[str] | None:
 
 
 class CaptureSwitch:
-    """One for a process, asked by every request; the file is read when it was not for `seconds_between`.
+    """The switch of a process, which every request asks. Its file is read at most every `seconds_between` seconds.
 
-    enabled: without the file. What is neither on nor off changes nothing.
+    enabled: the state without a file. A file whose content is neither on nor off leaves the state unchanged.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class CaptureSwitch:
 
     def is_on(self) -> bool:
         """Whether a request that arrives now is captured."""
-        # The file is read once in a while, however many requests ask
+        # Read the file rarely, however many requests ask
         if self._path is not None and self._seconds() >= self._next_seconds:
             self._next_seconds = self._seconds() + self._seconds_between
             self._is_on = self._read(self._path)
@@ -65,7 +65,7 @@ class CaptureSwitch:
 
     def _read(self, path: Path) -> bool:
         try:
-            # Neither on nor off, or unreadable: as it was
+            # KeyError if the text is neither on nor off: the state then stays as it was
             return STATES[path.read_text(encoding="utf-8").strip().lower()]
         except FileNotFoundError:
             return self._is_on_by_default

@@ -1,4 +1,4 @@
-"""From lines in memory to files by hour: a bounded buffer, drafts, and files that are written until complete."""
+"""Moves lines from memory to files by hour: a bounded buffer, and drafts, which are files that still grow."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 LOCK = ".lock"  # the file that is locked while drafts are created or claimed
 SUFFIX = ".jsonl"  # of drafts
-READ_BACK_BYTES = 65_536  # read at once in search of the last line end
-NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)  # errors of opening a link, a folder or a socket
+READ_BACK_BYTES = 65_536  # bytes that are read at once in the search for the last line end
+NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)  # errors on opening a link, a folder or a socket
 READABLE_BY_GROUP = 0o640  # captured data is personal: only the server's user and group may read it
 
 
@@ -37,7 +37,7 @@ class Line:
 
 
 class Buffer:
-    """At most `max_bytes` of lines, in the order in which they came.
+    """A buffer of at most `max_bytes` bytes of lines, in the order in which they came.
 
     half_full: called when a line leaves less than half of the room.
     """
@@ -51,15 +51,15 @@ class Buffer:
         self._closed = False
 
     def offer(self, line: Line) -> bool:
-        """Add a line; False if there is no room for it, or after `take_last`."""
+        """Add a line. Returns False if there is no room for it, or after `take_last`."""
         with self._lock:
-            # Never waits: a server's thread is here
+            # A server's thread calls this, so it never waits for room
             size_bytes = self._size_bytes + len(line.content)
             if self._closed or size_bytes > self._max_bytes:
                 return False
             self._lines.append(line)
             self._size_bytes = size_bytes
-        # Outside the lock, which the called thread needs
+        # Called outside the lock, which the woken thread needs
         if size_bytes * 2 > self._max_bytes:
             self._half_full()
         return True
@@ -79,25 +79,25 @@ class Buffer:
         return self.take()
 
     def give_back(self, lines: list[Line]) -> int:
-        """Put unwritten lines back in front; returns the number of those, the latest, for which there was no room."""
+        """Put unwritten lines back in front. Returns the number of the last lines, for which there was no room."""
         with self._lock:
-            # New lines may have come meanwhile
+            # New lines may have taken room in the meantime
             room = self._max_bytes - self._size_bytes
-            returned = []
+            returned_lines = []
             for line in lines:
                 if len(line.content) > room:
                     break
                 room -= len(line.content)
-                returned.append(line)
-            self._lines[:0] = returned
+                returned_lines.append(line)
+            self._lines[:0] = returned_lines
             self._size_bytes = self._max_bytes - room
-        return len(lines) - len(returned)
+        return len(lines) - len(returned_lines)
 
 
 class Draft:
     """A file of whole lines that nobody reads yet; locked as long as this object holds it.
 
-    key: where it goes when it is finished, relative to the destination. lines: how many were appended by this process.
+    key: the path of the finished file, relative to the destination. lines: the number of lines that this process appended.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -108,16 +108,16 @@ class Draft:
         self._descriptor = descriptor
 
     def append(self, content: bytes, lines: int) -> None:
-        """Write lines behind the others; they survive this process from then on.
+        """Append lines. From then on they survive the end of this process.
 
-        Raises OSError if they can't be written; none of them is in the file then.
+        Raises OSError if they can't be written; then none of them is in the file.
         """
         written = 0
         try:
             while written < len(content):
                 written += os.write(self._descriptor, content[written:] if written else content)
         except OSError:
-            # A half-written line would damage the next one
+            # Remove half-written lines, which would damage the next line
             os.ftruncate(self._descriptor, self.size_bytes)
             raise
         self.size_bytes += len(content)
@@ -131,7 +131,7 @@ class Draft:
         """Remove the text after the last line end: a line that was being written when its process was killed."""
         end = self.size_bytes
         while end:
-            # From the end, since only the last line can be cut
+            # Search backwards from the end, since only the last line can be incomplete
             start = max(0, end - READ_BACK_BYTES)
             line_end = os.pread(self._descriptor, end - start, start).rfind(b"\n")
             if line_end >= 0:
@@ -146,7 +146,7 @@ class Draft:
         _unlock_and_close(self._descriptor)
 
     def forget(self) -> None:
-        """In a forked process: leave the file to the parent, which continues with it."""
+        """Close the file in a forked process, without unlocking it: the parent process continues with it."""
         with suppress(OSError):
             os.close(self._descriptor)
 
@@ -159,7 +159,7 @@ class Spool:
 
     def create(self, key: str) -> Draft:
         """A new draft of this process. Raises OSError if it can't be created."""
-        # The key is the name, so that any process can deliver the file
+        # The file's name is its key, so that any process can deliver the file
         path = self.folder / quote(key, safe="")
         with self._locked():
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -168,9 +168,9 @@ class Spool:
         return Draft(path, descriptor)
 
     def claim_orphans(self) -> list[Draft]:
-        """The drafts of ended processes, locked by this one and cut to whole lines. Raises OSError."""
+        """The drafts of ended processes, which this process locks and cuts to whole lines. Raises OSError."""
         with self._locked():
-            # A draft whose lock is free has lost its process
+            # If a draft isn't locked, its process has ended
             paths = [path for path in sorted(self.folder.iterdir()) if path.suffix == SUFFIX]
             drafts = [draft for path in paths for draft in _claim(path)]
         for draft in drafts:
@@ -178,14 +178,14 @@ class Spool:
         return drafts
 
     def size_bytes(self) -> int:
-        """Bytes of all drafts, those of other processes too. Raises OSError."""
+        """The number of bytes of all drafts, including those of other processes. Raises OSError."""
         if self.folder.is_dir():
             return sum(entry.stat().st_size for entry in os.scandir(self.folder))
         return 0
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keeps others from creating or claiming drafts: between creation and lock a draft looks like an orphan."""
+        """Keep other processes from creating or claiming drafts: a draft that isn't locked yet looks like an orphan."""
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, READABLE_BY_GROUP)
         try:
@@ -196,38 +196,38 @@ class Spool:
 
 
 def _unlock_and_close(descriptor: int) -> None:
-    """Closing alone does not unlock if a process was forked meanwhile, which has the lock open as well."""
+    """Unlock and close a file. Closing alone would not unlock it if a forked process has it open, too."""
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
 def _claim(path: Path) -> Iterator[Draft]:
-    """The draft at `path`, if its process has ended; nothing for other files, links or files under another's key."""
+    """The draft at `path` if its process has ended. Yields nothing for other files, links, and keys that leave the folder."""
     if {"", ".", ".."} & set(unquote(path.name).split("/")):
         return
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         if isinstance(error, FileNotFoundError) or error.errno in NO_DRAFT:
-            return  # delivered since it was listed, a link, a folder
+            return  # it was delivered in the meantime, or it is a link, a folder or a socket
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        delivered = not path.exists()
-    except OSError:  # its process lives
-        delivered = True
-    if delivered:
+        is_unavailable = not path.exists()
+    except OSError:  # locked by a living process
+        is_unavailable = True
+    if is_unavailable:
         os.close(descriptor)
     else:
         yield Draft(path, descriptor)
 
 
 class Drafts:
-    """The growing files of one process, one for each hour of records. folder: of them all, `<endpoint>/<variant>`."""
+    """The growing files of one process, one for each hour of records. folder: the folder of all files, `<endpoint>/<variant>`."""
 
     def __init__(self, spool: Spool, folder: str, limits: CaptureLimits, clock: Clock) -> None:
         self._spool = spool
@@ -235,11 +235,11 @@ class Drafts:
         self._limits = limits
         self._seconds = clock.seconds
         self._faults = ErrorLog(log, clock.seconds)
-        self._by_hour: dict[int, tuple[Draft, float]] = {}  # each with when it was made
+        self._by_hour: dict[int, tuple[Draft, float]] = {}  # drafts with their creation times, by the monotonic clock
 
     def append(self, lines: Sequence[Line]) -> list[Line]:
-        """Write lines to the drafts of their hours; returns those that could not be written."""
-        # One write for each hour's file
+        """Write lines to the drafts of their hours. Returns the lines that could not be written."""
+        # Group the lines by hour, so that each file is written once
         by_hour: dict[int, list[Line]] = {}
         for line in lines:
             by_hour.setdefault(_count_hours(line.time), []).append(line)
@@ -256,9 +256,9 @@ class Drafts:
 
     def take_finished(self) -> list[Draft]:
         """The drafts that are old or large enough; new ones replace them."""
-        # Old drafts, and large ones
-        due = [hour for hour, growing in self._by_hour.items() if self._is_due(*growing)]
-        return [self._by_hour.pop(hour)[0] for hour in due]
+        # Drafts are finished when they are old or large
+        due_hours = [hour for hour, growing in self._by_hour.items() if self._is_due(*growing)]
+        return [self._by_hour.pop(hour)[0] for hour in due_hours]
 
     def take_all(self) -> list[Draft]:
         """All drafts."""
@@ -269,14 +269,14 @@ class Drafts:
     def _get_draft(self, hour: int, time: datetime) -> Draft:
         if hour not in self._by_hour:
             self._require_room()
-            # As the service names its files: MM-SS-mmm-<uuid>.jsonl in the folder of the hour (C3.1)
+            # The service names its files MM-SS-mmm-<uuid>.jsonl, in the folder of the hour (C3.1)
             name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
             draft = self._spool.create(f"{self._folder}/{name}")
             self._by_hour[hour] = draft, self._seconds()
         return self._by_hour[hour][0]
 
     def _require_room(self) -> None:
-        """Raises OSError if there are as many files waiting for delivery as may be."""
+        """Raises OSError if the files that wait for delivery have reached `spool_bytes`."""
         size_bytes = self._spool.size_bytes()
         if size_bytes >= self._limits.spool_bytes:
             allowed = f"spool_bytes allows {self._limits.spool_bytes:,}"
@@ -288,5 +288,5 @@ class Drafts:
 
 
 def _count_hours(time: datetime) -> int:
-    """The number of the hour since the beginning of time. Cheap, since it holds up the server's threads."""
+    """The number of hours since the beginning of the calendar; cheaper to compute than the name of the hour."""
     return time.toordinal() * 24 + time.hour

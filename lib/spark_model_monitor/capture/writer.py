@@ -1,8 +1,8 @@
-"""`CaptureWriter`: takes a server's requests and answers, and writes capture files without delaying it.
+"""`CaptureWriter` takes a server's requests and answers, and writes capture files without delaying the server.
 
-The server's threads only make a line of JSON and put it into a bounded buffer; two threads of the writer do everything
-that can wait or fail, one to the disk and one to the destination. Nothing here ever raises into the serving path: what
-can't be captured is counted.
+The server's threads only make a line of JSON and put it into a bounded buffer. Everything that can wait or fail is done by
+two threads of the writer: one writes to the disk, the other delivers to the destination. Nothing here ever raises into the
+serving path: requests that can't be captured are counted.
 """
 
 from __future__ import annotations
@@ -73,18 +73,18 @@ class CaptureWriter:
         _WRITERS.add(self)
 
     def begin(self, inference_id: str | None = None, custom_attributes: Sequence[str] = ()) -> Exchange | None:
-        """A request that arrives now; None if it is not captured, which `end` takes as well. Never raises.
+        """Begin a request that arrives now. Returns None if it is not captured; `end` accepts None, too. Never raises.
 
-        inference_id: by which ground truth will know the request; requests with the same one are sampled alike.
+        inference_id: the id by which ground truth will name the request. Requests with the same id are sampled alike.
         """
         try:
             self._tally.add("begun")
-            # Cheap questions first: most requests may not be captured at all
+            # The cheap check comes first, since most requests may not be captured
             if not self._switch.is_on():
                 self._tally.add("switched_off")
                 return None
             event_id = str(uuid.uuid4())
-            # Requests of one inference id are sampled alike, on every server
+            # Requests with the same inference id are sampled alike, on every server
             key = event_id if inference_id is None else inference_id
             if not is_sampled(key, self.options.sampling_percentage, self.options.sampling_seed):
                 self._tally.add("sampled_out")
@@ -105,8 +105,8 @@ class CaptureWriter:
     ) -> None:
         """Capture a request that is answered now. Never raises.
 
-        status: the answer's HTTP status. From 400 on there is no data of the model; such a request is recorded only with
-        `with_metadata`, and without its payloads, as is one with a payload above `max_payload_bytes`.
+        status: the answer's HTTP status. From 400 on, the answer is not the model's. Such a request, or one with a payload
+        above `max_payload_bytes`, is recorded only with the option `with_metadata`, and without its payloads.
         """
         if exchange is None:
             return
@@ -116,17 +116,17 @@ class CaptureWriter:
             self._note_fault(error)
 
     def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
-        """Deliver everything and stop. What can't be delivered stays in the spool for the next writer. Never raises.
+        """Deliver all files and stop. Files that can't be delivered stay in the spool for the next writer. Never raises.
 
-        Requests that end afterwards are dropped. Called again it does nothing.
+        Requests that end afterwards are dropped. Further calls do nothing.
         """
-        # The threads see it when they wake
+        # The threads check `_closed` when they wake
         self._closed = True
         atexit.unregister(self.close)
         threads = self._threads
         self._threads = ()
         self._wake.set()
-        # One deadline for both threads
+        # Both threads share one deadline
         deadline_seconds = self._clock.seconds() + timeout_seconds
         for thread in threads:
             thread.join(max(0.0, deadline_seconds - self._clock.seconds()))
@@ -154,7 +154,7 @@ class CaptureWriter:
         self.close()
 
     def _prepare(self) -> None:
-        """Set up what every process has for itself."""
+        """Set up the objects that each process has for itself: counts, buffer, drafts and outbox."""
         self._tally = Tally()
         self._faults = ErrorLog(log, self._clock.seconds)
         options = self.options
@@ -181,8 +181,8 @@ class CaptureWriter:
                     thread.start()
 
     def _after_fork(self) -> None:
-        """In the child process: the threads are gone, and buffer and files belong to the parent."""
-        # The parent goes on with its files
+        """Reset the writer in a forked process, which has no threads, and whose buffer and files belong to the parent."""
+        # The parent process continues with its files
         for draft in self._drafts.take_all():
             draft.forget()
         self._outbox.forget()
@@ -190,7 +190,7 @@ class CaptureWriter:
 
     def _record(self, exchange: Exchange, request: Payload | None, response: Payload | None, status: int) -> None:
         options = self.options
-        # Too large, or failed: at most its metadata is recorded
+        # Of requests that failed or are too large, at most the metadata is recorded
         bodies = [payload.body for payload in (request, response) if payload is not None]
         too_large = any(len(body) > options.max_payload_bytes for body in bodies)
         has_data = status < FIRST_STATUS_OF_FAILURES and not too_large
@@ -207,7 +207,7 @@ class CaptureWriter:
         self._offer(Line(exchange.arrived, format_record(exchange, halves, metadata)), has_data=has_data)
 
     def _offer(self, line: Line, *, has_data: bool) -> None:
-        if not self._threads:  # in a forked process
+        if not self._threads:  # this is a forked process, or the writer is closed
             self._ensure_running()
         if self._buffer.offer(line):
             self._tally.add("recorded")
@@ -219,18 +219,18 @@ class CaptureWriter:
             self._note_full(1)
 
     def _write_to_disk(self) -> None:
-        """The flushing thread: writes the buffer at every flush interval, and everything at the end."""
+        """The loop of the disk thread: writes the buffer at every flush interval, and all that is left at the end."""
         adopted_seconds = float("-inf")
         while not self._closed:
-            # Other processes may have died since
+            # Other processes may have died in the meantime
             if self._clock.seconds() - adopted_seconds >= self._limits.rotate_seconds:
                 adopted_seconds = self._clock.seconds()
                 self._run_guarded(self._adopt_orphans)
             self._run_guarded(self._flush)
-            # At every interval, earlier if the buffer is half full
+            # Wait for the next interval, or until the buffer is half full
             self._wake.wait(self._limits.flush_seconds)
             self._wake.clear()
-        # The last lines, after which none are accepted
+        # Write the last lines; the buffer accepts no more
         self._run_guarded(lambda: self._note_lost(len(self._drafts.append(self._buffer.take_last()))))
         self._outbox.put(self._drafts.take_all())
         self._outbox.close()
@@ -242,20 +242,20 @@ class CaptureWriter:
             self._outbox.put(orphans)
 
     def _flush(self) -> None:
-        # What can't be written waits in memory, as far as there is room
+        # Lines that can't be written go back to the buffer, if there is room
         unwritten = self._drafts.append(self._buffer.take())
         self._note_lost(self._buffer.give_back(unwritten))
         self._outbox.put(self._drafts.take_finished())
 
     def _run_guarded(self, step: Callable[[], None]) -> None:
-        """Keeps the thread alive whatever a step raises."""
+        """Run a step, and log whatever it raises, so that the thread survives."""
         try:
             step()
         except Exception as error:
             self._faults.warn("capturing in %s failed (%s: %s)", self._spool.folder, type(error).__name__, error)
 
     def _note_lost(self, records: int) -> None:
-        """Count records that were in the buffer and could not be written."""
+        """Count records that were recorded, but could not be written, as dropped."""
         if records:
             self._tally.add("recorded", -records)
             self._note_full(records)
@@ -266,7 +266,7 @@ class CaptureWriter:
 
     def _note_fault(self, error: Exception) -> None:
         self._tally.add("faults")
-        # The text of an exception may hold captured data
+        # The text of an exception may contain captured data, so only its type is logged
         self._faults.warn("a request could not be captured (%s)", type(error).__name__)
 
 

@@ -2,8 +2,8 @@
 
     app.wsgi_app = CaptureMiddleware(app.wsgi_app, writer)
 
-A request is captured when the server has sent its answer and closes it. The writer closes itself when the server's process
-ends; a server whose processes end otherwise calls `writer.close()` in its own hook.
+A request is captured when the server has sent its answer and closes it. The writer closes itself when Python exits. If a
+server's processes end in another way, call `writer.close()` in the server's own hook.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class CaptureMiddleware:
-    """Captures every POST, or those to `paths`, as the application is asked for them: `/invocations`.
+    """Captures every POST, or only those to `paths`, such as `/invocations`.
 
-    Raises ValueError for paths that are never asked for.
+    Raises ValueError for a path without a leading slash.
     """
 
     def __init__(self, app: Application, writer: CaptureWriter, *, paths: Collection[str] | None = None) -> None:
@@ -36,7 +36,7 @@ class CaptureMiddleware:
         if exchange is None:
             return self._app(environ, start_response)
         conversation = _Conversation(self._writer, exchange, environ.get("CONTENT_TYPE") or None)
-        # The application reads through ours
+        # The application reads its input through our recording stream
         environ["wsgi.input"] = _Input(environ["wsgi.input"], conversation.request)
         try:
             return _Answer(self._app(environ, conversation.starting(start_response)), conversation)
@@ -48,7 +48,7 @@ class CaptureMiddleware:
         path = environ.get("PATH_INFO", "")
         if environ["REQUEST_METHOD"] != "POST" or not (self._paths is None or path in self._paths):
             return None
-        # A missing header is no empty one
+        # A missing header differs from an empty one
         attributes = environ.get(_format_variable(records.CUSTOM_ATTRIBUTES))
         return self._writer.begin(
             environ.get(_format_variable(records.INFERENCE_ID)), () if attributes is None else (attributes,)
@@ -65,24 +65,24 @@ class _Conversation(records.Conversation):
     _response_bytes: str | None = None
 
     def starting(self, start_response: StartResponse) -> StartResponse:
-        def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
-            # The server's errors are the application's
+        def start_and_record(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+            # If the server raises here, the application gets the exception
             write = start_response(status, headers, *exc_info)
             self.status = records.SERVER_ERROR
             if status[:3].isdigit():
                 self.status = int(status[:3])
-            # Names of headers have no case
+            # Names of headers are case-insensitive
             by_name = {name.lower(): value for name, value in headers}
             self.response_type = by_name.get(records.CONTENT_TYPE)
             self._response_bytes = by_name.get(records.CONTENT_LENGTH)
 
-            def written(chunk: bytes) -> object:
+            def write_and_record(chunk: bytes) -> object:
                 self.response.add(chunk)
                 return write(chunk)
 
-            return written
+            return write_and_record
 
-        return started
+        return start_and_record
 
     @property
     def is_all_sent(self) -> bool:
@@ -91,7 +91,7 @@ class _Conversation(records.Conversation):
 
 
 class _Input:
-    """`wsgi.input`, recording what the application reads."""
+    """A stream in place of `wsgi.input` that records what the application reads."""
 
     def __init__(self, stream: IO[bytes], body: records.Body) -> None:
         self._stream = stream
@@ -115,7 +115,7 @@ class _Input:
         return len(chunk)
 
     def __getattr__(self, name: str) -> Any:
-        """Stream methods that PEP 3333 does not require, as far as this stream has them."""
+        """Methods that PEP 3333 does not require, if the original stream has them."""
         method = getattr(self._stream, name)
         if name in ("read1", "readall"):
             return lambda *size: self._record_chunk(method(*size))
@@ -127,7 +127,7 @@ class _Input:
 
 
 class _Answer:
-    """The application's answer, recording what the server sends."""
+    """The application's answer, which records what the server sends."""
 
     def __init__(self, chunks: Iterable[bytes], conversation: _Conversation) -> None:
         self._chunks = chunks
@@ -136,7 +136,7 @@ class _Answer:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            # Recorded before it is sent: a server may stop reading after the last byte
+            # Record a chunk before it is sent, since a server may stop reading after the last byte
             for chunk in self._chunks:
                 self._conversation.response.add(chunk)
                 yield chunk
@@ -146,9 +146,9 @@ class _Answer:
             raise
 
     def close(self) -> None:
-        """Called by the server when the answer was sent, or can't be."""
+        """Called by the server when the answer was sent or can't be sent."""
         try:
-            # PEP 3333: what the application returned has to be closed
+            # PEP 3333 requires that the application's own iterable is closed
             close = getattr(self._chunks, "close", None)
             if close is not None:
                 close()

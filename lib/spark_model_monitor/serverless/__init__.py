@@ -5,9 +5,9 @@
 `handler` is the function that the service calls. Two variables configure it: MODEL_MONITOR_FLEET, the path of a fleet or a
 schedule entry, and MODEL_MONITOR_STATE, a folder on S3 for the records of runs. `handle` takes both as arguments.
 
-An event only says that something may be due. What is due comes from the record and the store's clock, under a lock that
+An event only says that something may be due. The record and the store's clock determine what is due, under a lock that
 all functions share, so that an event that comes twice, late or out of order starts nothing twice. Jobs run in this
-process without Spark, one after the other: such a service may have no shared memory for others.
+process without Spark, one after the other, because such a service may have no shared memory for further processes.
 
 `triggers.py` reads events.
 """
@@ -43,7 +43,7 @@ STATE = "MODEL_MONITOR_STATE"
 ENGINE = "MODEL_MONITOR_ENGINE"
 CONTAINER_ROOT = "MODEL_MONITOR_CONTAINER_ROOT"
 
-TIME_MARGIN = 2.0  # times the longest run of this call, which have to be left for another run to begin
+TIME_MARGIN = 2.0  # another run begins only if this many times the longest run's duration is left
 
 
 class RunFailed(MonitorError):
@@ -51,17 +51,17 @@ class RunFailed(MonitorError):
 
 
 class Context(Protocol):
-    """What is used of the second argument of an AWS Lambda handler."""
+    """The part that is used of the second argument of an AWS Lambda handler."""
 
     def get_remaining_time_in_millis(self) -> int: ...
 
 
 def handler(event: Mapping[str, Json], context: Context | None = None) -> dict[str, list[dict[str, str]]]:
-    """`handle`, with the fleet and the state that the variables name. Raises as it, and BadConfiguration without them."""
-    missing = [name for name in (FLEET, STATE) if not os.environ.get(name)]
-    # Both at once, so that a function is deployed twice at most
-    if missing:
-        names = " and ".join(missing)
+    """`handle` with the fleet and the state that the variables name. Raises as `handle`, and BadConfiguration without them."""
+    missing_names = [name for name in (FLEET, STATE) if not os.environ.get(name)]
+    # Report both variables at once, so that correcting them takes one deployment
+    if missing_names:
+        names = " and ".join(missing_names)
         raise BadConfiguration(
             f"variable {names} is missing; write the path of the fleet in {FLEET}, and a folder such as "
             f"s3://BUCKET/state in {STATE}"
@@ -114,7 +114,7 @@ def handle(
     runs: list[dict[str, str]] = []
     faults: list[MonitorError] = []
     for schedule in schedules:
-        # A schedule with an error must not keep the others from their windows
+        # An error of one schedule must not keep the other schedules from running
         try:
             for execution in _run_entry(schedule, state, _TimeLeft(context), launch or run_here, now):
                 runs.append(_describe_run(schedule, execution))
@@ -124,7 +124,7 @@ def handle(
             log.error("%s", fault)
             faults.append(fault)
     if faults:
-        # A held schedule is tried again, but a failed run says more
+        # A held schedule is tried again anyway, so a failed run is reported first
         failures = [fault for fault in faults if not isinstance(fault, OutputHeld)]
         raise (failures or faults)[0]
     return {"runs": runs}
@@ -136,32 +136,34 @@ def run_here(command: JobCommand, note: Note) -> int:
         raise BadConfiguration(
             f"spark_options has {command.words[0]}; a function has no Spark, so remove it from the entry"
         )
-    # A function is no processing job, even in an image that has the folder of one, which can't be written here
+    # CONTAINER_ROOT avoids the folder of processing jobs, which an image may have, but a function can't write to
     variables = {ENGINE: "local", CONTAINER_ROOT: str(command.folder)}
     return run_in_process(command, variables)
 
 
 class _TimeLeft:
-    """The time that a call has left for windows."""
+    """Limits the windows of a call to the time that the call has left."""
 
     def __init__(self, context: Context | None) -> None:
         self._context = context
         self._longest = timedelta(0)
 
     def limit(self, plan: Plan, times: Iterable[datetime]) -> Iterator[datetime]:
-        """The times, as long as the run of another one would probably end in time."""
+        """The scheduled times, as long as another run would probably end within the call's time."""
         for scheduled in times:
             # A caller without a context, such as a test, sets no limit
             if self._context is not None:
                 milliseconds = self._context.get_remaining_time_in_millis()
                 if timedelta(milliseconds=milliseconds) <= TIME_MARGIN * self._longest:
-                    left = scheduled.isoformat()
-                    log.warning("%s: the run of %s is left to the next call, for lack of time", plan.name, left)
+                    scheduled_text = scheduled.isoformat()
+                    log.warning(
+                        "%s: the run of %s is left to the next call, for lack of time", plan.name, scheduled_text
+                    )
                     return
-            began = time.monotonic()
+            began_seconds = time.monotonic()
             yield scheduled
-            took = timedelta(seconds=time.monotonic() - began)
-            self._longest = max(self._longest, took)
+            duration = timedelta(seconds=time.monotonic() - began_seconds)
+            self._longest = max(self._longest, duration)
 
 
 def _run_entry(schedule: Entry, state: State, time_left: _TimeLeft, launch: Launch, now: Clock) -> Iterator[Execution]:
@@ -171,19 +173,19 @@ def _run_entry(schedule: Entry, state: State, time_left: _TimeLeft, launch: Laun
     with schedule_lock(state, plan.name, now) as shared_now:
         if shared_now is None:
             raise OutputHeld(f"{plan.name}: another call is working on it; call again when it has ended")
-        # Under the lock: what another call has run since is in the record
+        # Read the record under the lock, so that it has the runs of all other calls
         record = Record.open(state, plan.name, shared_now)
-        due = due_times(plan, record, shared_now)
-        for scheduled in time_left.limit(plan, due):
+        due_windows = due_times(plan, record, shared_now)
+        for scheduled in time_left.limit(plan, due_windows):
             execution, _ = run_jobs(plan, record, scheduled, launch)
-            # A first window without data was withdrawn, and is no run
+            # A first window without data was withdrawn, and doesn't count as a run
             if execution.scheduled_time != record.executions.without_data:
                 yield execution
         watch(plan, record, shared_now(), environment)
 
 
 def _describe_run(schedule: Entry, execution: Execution) -> dict[str, str]:
-    """One run as the caller gets it."""
+    """One run, in the form in which the caller gets it."""
     return {
         "schedule": schedule.name,
         "scheduled_time": execution.scheduled_time,

@@ -1,4 +1,4 @@
-"""What an event of a function service concerns: a schedule by its name, objects of S3, or every schedule."""
+"""Reads what an event of a function service concerns: a schedule by its name, objects of S3, or every schedule."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from spark_model_monitor.running.scheduling.schedule_plan import Plan
 from spark_model_monitor.value_class import value_class
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | float | bool | None"
-"""What an event is made of."""
+"""The values in an event's JSON."""
 
 SOURCES = ("dataset_source", "ground_truth_source")
-"""The options that say what a job reads."""
+"""The options that name the data that a job reads."""
 
 SHAPE = 'write an S3 event, {"schedule": NAME}, or a timer\'s event, as docs/serverless.md shows'
 
 
 @value_class
 class Trigger:
-    """schedule: the schedule that the event names. objects: the paths of the objects that it is about."""
+    """What an event concerns. schedule: the name of the schedule, if the event has one. objects: the paths of its S3 objects."""
 
     schedule: str | None = None
     objects: tuple[str, ...] = ()
 
 
 def read_trigger(event: Json) -> Trigger:
-    """What an event concerns, also in a message of SQS, SNS, Kinesis or Pub/Sub; a timer's event has neither a schedule nor
-    objects.
+    """What an event concerns; the event may come in a message of SQS, SNS, Kinesis or Pub/Sub. A timer's event has neither
+    a schedule nor objects.
 
-    Raises BadInput for an event that is no object, or is S3's without bucket and key.
+    Raises BadInput for an event that is not a JSON object, or for an event of S3 without bucket and key.
     """
     if not isinstance(event, Mapping):
         raise BadInput(f"the event is a {type(event).__name__}; {SHAPE}")
@@ -45,7 +45,7 @@ def read_trigger(event: Json) -> Trigger:
     messages = [read_trigger(message) for message in _open_envelopes(event)]
     if not messages:
         return Trigger(schedule, tuple(_list_objects(event)))
-    # Several messages of a queue come as one event
+    # A queue may put several messages into one event
     schedules = {message.schedule for message in messages}
     if len(schedules) > 1:
         raise BadInput("the event's messages are about several schedules; give the queue a batch size of 1")
@@ -53,12 +53,12 @@ def read_trigger(event: Json) -> Trigger:
 
 
 def _open_envelopes(event: Mapping[str, Json]) -> Iterator[Json]:
-    """The messages of an event of a queue or a stream, which has others' events as texts; none of any other event."""
+    """The events in the messages of a queue's or stream's event; empty for other events."""
     records = event.get("Records")
     message = event.get("message")
-    if event.get("Type") == "Notification":  # of SNS, in a message of SQS
+    if event.get("Type") == "Notification":  # a notification of SNS within a message of SQS
         yield _parse_message(event.get("Message"))
-    if isinstance(message, Mapping) and "data" in message:  # of Pub/Sub
+    if isinstance(message, Mapping) and "data" in message:  # a message of Pub/Sub
         yield _parse_message(_decode_base64(message["data"]))
     if not isinstance(records, Sequence):
         return
@@ -72,7 +72,7 @@ def _open_envelopes(event: Mapping[str, Json]) -> Iterator[Json]:
 
 
 def _decode_base64(text: Json) -> str:
-    """The text of bytes in BASE64; empty if it is none."""
+    """The text encoded in BASE64; empty if it can't be decoded."""
     try:
         return base64.b64decode(str(text), validate=True).decode()
     except ValueError:
@@ -80,7 +80,7 @@ def _decode_base64(text: Json) -> str:
 
 
 def _parse_message(text: Json) -> Json:
-    """The event in a message. Raises BadInput if it has none."""
+    """The event in a message. Raises BadInput if the message is not JSON."""
     try:
         message: Json = json.loads(str(text))
     except ValueError:
@@ -89,10 +89,10 @@ def _parse_message(text: Json) -> Json:
 
 
 def _list_objects(event: Mapping[str, Json]) -> Iterator[str]:
-    # S3 says so when a queue is connected: no schedule reads the bucket itself
+    # S3 sends a test event when a queue is connected. It gets the bucket's path, which no schedule reads
     if event.get("Event") == "s3:TestEvent":
         yield f"s3://{event.get('Bucket')}/"
-    # EventBridge has keys as they are, S3's own notifications as in an address
+    # EventBridge has plain keys; in S3's own notifications they are URL-encoded
     if event.get("source") == "aws.s3":
         yield _read_object(event.get("detail"), is_encoded=False)
     # A timer's event has no Records
@@ -106,7 +106,7 @@ def _list_objects(event: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _read_object(description: Json, *, is_encoded: bool) -> str:
-    """The path of the object of a description with `bucket` and `object`."""
+    """The path of an S3 object, from a description with the members `bucket` and `object`."""
     bucket = _read_text(description, "bucket", "name")
     key = _read_text(description, "object", "key")
     if is_encoded:
@@ -129,16 +129,16 @@ def _read_text(description: Json, member: str, name: str) -> str:
 def select_entries(schedules: Sequence[Entry], trigger: Trigger) -> list[Entry]:
     """The schedules that a trigger concerns.
 
-    Raises BadConfiguration if it names one that there is not.
+    Raises BadConfiguration if the trigger names an unknown schedule.
     """
     if trigger.schedule is not None:
-        selected = [schedule for schedule in schedules if schedule.name == trigger.schedule]
-        if not selected:
+        matching_entries = [schedule for schedule in schedules if schedule.name == trigger.schedule]
+        if not matching_entries:
             names = [schedule.name for schedule in schedules]
             hint = did_you_mean(trigger.schedule, names, f"there are {', '.join(names[:20])}")
             raise BadConfiguration(f"the event's schedule is {trigger.schedule!r}, which is none of the fleet; {hint}")
-        return selected
-    # An object that no schedule reads concerns none: the bucket may serve others
+        return matching_entries
+    # If no schedule reads the objects, none is selected: the bucket may also serve other purposes
     if trigger.objects:
         return [schedule for schedule in schedules if _reads_any(schedule.plan, trigger.objects)]
     return list(schedules)
@@ -146,18 +146,18 @@ def select_entries(schedules: Sequence[Entry], trigger: Trigger) -> list[Entry]:
 
 def _reads_any(plan: Plan | None, objects: Sequence[str]) -> bool:
     """Whether a schedule's jobs read one of these objects."""
-    # An entry with an error counts, so that its call reports it
+    # An entry with an error has no plan; it is selected, so that its error is reported
     if plan is None:
         return True
     for job in plan.entry.jobs:
         texts = [plan.sources(job).text(option) for option in SOURCES]
         prefixes = tuple(_make_prefix(plan.path(text)) for text in texts if text)
-        # A job may read one file, whose path is the prefix without its slash
+        # A job may read a single file, whose path is the prefix without the slash
         if any(path == prefix[:-1] or path.startswith(prefix) for path in objects for prefix in prefixes):
             return True
     return False
 
 
 def _make_prefix(path: str) -> str:
-    """A folder of S3 as the paths below it begin, whatever its scheme is called."""
+    """The beginning of the paths below a folder of S3, with the scheme s3 even if the folder has s3a."""
     return re.sub(r"^s3a:", "s3:", path).rstrip("/") + "/"

@@ -1,9 +1,9 @@
-"""Files wherever they are: on this machine, on S3, or on any file system that Hadoop opens.
+"""Reads and writes files wherever they are: on this machine, on S3, or on any file system that Hadoop opens.
 
 `storage_of(path, spark)` returns the storage for `path`. Readers, writers and the message file all use it, so no other
-code looks at the scheme of a path. Driver only. It moves whole small files (documents, states, header lines); Spark
-reads data sets. A storage is a subclass of `file_system.Storage`, one per file, registered with the schemes that it opens; a
-Spark session opens whatever its file systems support (`spark/storage.py`).
+code looks at the scheme of a path. Driver only. Storages read and write small files (documents, states, header lines); Spark
+reads data sets. Each storage is a subclass of `file_system.Storage` in a module of its own, registered with the schemes that
+it opens. A Spark session opens whatever its file systems support (`spark/storage.py`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def opens_here(path: str) -> bool:
 
 
 class Opener(Enum):
-    """What opens paths, if no session is to."""
+    """What opens paths instead of a Spark session."""
 
     THIS_PROCESS = "this process"
 
@@ -69,8 +69,8 @@ _OPENER: ContextVar[SparkSession | Opener | None] = ContextVar("opener", default
 
 @contextmanager
 def opened_by(spark: SparkSession | None) -> Iterator[None]:
-    """In this context, `storage_of` without a session uses this one: the job's or caller's. None changes nothing."""
-    # A context variable: threads and nested calls keep their own session
+    """In this context, `storage_of` without a session uses this session. spark: None changes nothing."""
+    # A context variable, so that threads and nested calls keep their own session
     token = _OPENER.set(spark or _OPENER.get())
     try:
         yield
@@ -81,7 +81,7 @@ def opened_by(spark: SparkSession | None) -> Iterator[None]:
 @contextmanager
 def opened_here() -> Iterator[None]:
     """In this context, `storage_of` without a session is `storage_here`, even if a session runs in this process."""
-    # Unlike None, which leaves it to those who look for a running session
+    # Unlike None, this value also keeps callers from looking for a running session
     token = _OPENER.set(Opener.THIS_PROCESS)
     try:
         yield
@@ -90,7 +90,7 @@ def opened_here() -> Iterator[None]:
 
 
 def is_opened_here() -> bool:
-    """Whether this is within `opened_here`."""
+    """Whether the caller is within the context `opened_here`."""
     return _OPENER.get() is Opener.THIS_PROCESS
 
 
@@ -103,14 +103,14 @@ def opening_session() -> SparkSession | None:
 
 
 def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
-    """The storage for `path`: that of the session given here or to `opened_by`; without one, as in `storage_here`.
+    """The storage for `path`, opened by `spark` or the session of `opened_by`; without a session, as in `storage_here`.
 
     Raises BadInput for a scheme that nothing opens.
     """
     spark = spark or opening_session()
     if spark is None:
         return storage_here(path)
-    # Through the plugin, so that importing this module needs no pyspark
+    # The plugin is loaded here, so that importing this module needs no pyspark
     return cast("Storage", plugin("spark").storage_of_session(path, spark))
 
 
@@ -126,7 +126,7 @@ def read_file(path: str) -> bytes:
 
 def read_if_there(path: str) -> bytes | None:
     """The bytes of a file; None if it is not there. Raises BadInput if it can't be read."""
-    # Looked at first: reading raises the same error for a file that is absent and one that can't be read
+    # Check first, since reading raises the same error for an absent file as for one that can't be read
     if is_there(path):
         return read_file(path)
     return None
@@ -134,7 +134,7 @@ def read_if_there(path: str) -> bytes | None:
 
 def write_file(path: str, content: bytes) -> None:
     """Replace a file, as `Storage.write` does."""
-    # Readers see the old content or the new
+    # The replacement is atomic: readers see the old content or the new
     storage_of(path).write(path, content)
 
 
@@ -145,7 +145,7 @@ def remove(path: str) -> None:
 
 def hold(folder: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
     """Hold an output, wherever it is, as `holding` does."""
-    # The lease lies in the folder that it is on, so one storage has both
+    # The lease's file lies in the folder itself, so one storage opens both
     return holding(storage_of(folder), folder, wait)
 
 
@@ -159,7 +159,7 @@ def storage_here(path: str) -> Storage:
 
     Raises BadInput for another scheme.
     """
-    # The most frequent reason is an s3:// path without boto3, so the error begins with that
+    # The most frequent cause of an error is an s3:// path without boto3, so the text names boto3 first
     storage = open_without_spark(path)
     if storage is not None:
         return storage

@@ -1,4 +1,4 @@
-"""The interface of a file system, and those that there are by the schemes that they open; hidden files, and drafts."""
+"""The interface of a storage, the registry of storages by the schemes that they open, hidden files, and drafts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from spark_model_monitor.registry import Registry, import_all
 
-COPIED_BYTES = 4 * 2**20  # how much of a file is held in memory while it is copied or compared
+COPIED_BYTES = 4 * 2**20  # bytes of a file that are in memory at once while it is copied or compared
 
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
@@ -25,7 +25,7 @@ STORAGES: Registry[type[Storage]] = Registry("storage")
 
 
 def make_draft_name(name: str) -> str:
-    """The temporary name of a file while it is written; unique."""
+    """A unique temporary name for a file while it is written."""
     return f".{name}.{uuid4().hex}"
 
 
@@ -54,17 +54,17 @@ class StoredFile:
 
     @property
     def name(self) -> str:
-        """The last part of its path."""
+        """The file's name: the last part of its path."""
         return self.path.rpartition("/")[2]
 
     @property
     def is_compressed(self) -> bool:
-        """Whether its name says that it is compressed."""
+        """Whether the file's suffix is that of a compression."""
         return self.path.endswith((".gz", ".bz2", ".zst"))
 
 
 class Storage(ABC):
-    """The interface of a file system. Paths are those that `storage_of` was given, or below them.
+    """The interface of a file system. All paths are at or below the path that `storage_of` was given.
 
     Methods that change files first call `require_lease`, which raises OutputHeld if this thread held their output and
     lost it (`lease.py`). `tests/storage_law.py` tests all this for every registered storage.
@@ -81,9 +81,9 @@ class Storage(ABC):
     def walk(self, path: str, *, hidden: bool = False) -> Iterable[StoredFile]:
         """The files at or below `path`, in the order in which the storage lists the names of a folder.
 
-        What isn't a file, such as a pipe, is counted in a warning and passed over.
-        hidden: include hidden files (`_x`, `.x`) and those in hidden folders, and don't follow links.
-        Raises BadInput if nothing exists at `path`, or for a link to one of its own parent folders.
+        Entries that aren't files, such as pipes, are skipped, with a warning that counts them.
+        hidden: include hidden files (`_x`, `.x`) and files in hidden folders, and don't follow links.
+        Raises BadInput if nothing exists at `path`, or for a link to one of the link's parent folders.
         """
 
     def list_files(self, path: str) -> list[StoredFile]:
@@ -91,7 +91,7 @@ class Storage(ABC):
         return sorted(self.walk(path), key=attrgetter("path"))
 
     def list_hidden(self, folder: str) -> list[StoredFile]:
-        """The hidden files at any depth below a folder; none on an object store, which doesn't show drafts.
+        """The hidden files at any depth below a folder; empty on an object store, which doesn't show drafts.
 
         Raises BadInput if the folder can't be listed.
         """
@@ -100,8 +100,8 @@ class Storage(ABC):
         return []
 
     def list_folders(self, path: str) -> list[str]:
-        """The names of the folders directly below `path`, sorted, without hidden ones and links to a parent folder;
-        none if `path` is a file.
+        """The names of the folders directly below `path`, sorted, without hidden folders and links to a parent folder;
+        empty if `path` is a file.
 
         Raises BadInput if nothing exists at `path`.
         """
@@ -129,7 +129,7 @@ class Storage(ABC):
         """
 
     def open(self, path: str) -> Path | BinaryIO:
-        """A file as readers of formats take it: a path, or a seekable stream."""
+        """An open file in a form that libraries can read: a path, or a seekable stream."""
         return BytesIO(self.read(path))
 
     @abstractmethod
@@ -143,15 +143,15 @@ class Storage(ABC):
 
     @abstractmethod
     def assemble(self, sources: Sequence[str], target: str) -> bool:
-        """Replace `target` with the concatenation of files of this storage, and return whether that changed it: a
-        target that has this content already is left alone. It is private, as in `write`. Files can have any size; the
-        sources may be gone afterwards.
+        """Replace `target` with the concatenation of files of this storage. Returns False if the target already has this
+        content and is left alone. The target is private, as in `write`. Files can have any size. The sources may be gone
+        afterwards.
 
         Raises OutputFailed as `write` does.
         """
 
     def copy(self, source: str, target: str) -> None:
-        """Replace the file `target` with one that has the content of `source`; both may share their bytes.
+        """Replace the file `target` with a copy of `source`; both may share their bytes on the disk.
 
         Raises BadInput if `source` can't be read, OutputFailed as `write` does.
         """
@@ -176,7 +176,7 @@ def order_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[Store
     below: dict[str, list[StoredFile]] = {}
     for file in files:
         name, slash, _ = file.path[len(folder) :].lstrip("/").partition("/")
-        # The order of rows decides which header and which sample is taken, so it has to be Spark's
+        # The order of rows determines the header and the sample, so it has to be Spark's order
         if slash:
             below.setdefault(f"{folder.rstrip('/')}/{name}", []).append(file)
         else:
@@ -190,17 +190,17 @@ def register_storage(
 ) -> Callable[[type[Storage]], type[Storage]]:
     """Decorator that enters a storage.
 
-    schemes: of the paths that it opens without Spark, none if it needs a session. needs: the top-level module of the
-    library that it needs for them.
+    schemes: the schemes of the paths that the storage opens without Spark; empty if it needs a session. needs: the
+    top-level module of the library that it needs to open them.
     """
     return STORAGES.register(name, schemes=schemes, needs=needs)
 
 
 def open_without_spark(path: str) -> Storage | None:
-    """The storage that opens a path without Spark; None if none does. Storages of schemes that aren't local are
-    imported on first use.
+    """The storage that opens a path without Spark; None if there is no such storage. Storages for other schemes than local
+    ones are imported on first use.
     """
-    # The schemes of other storages are known once their modules are imported
+    # Importing the modules of the other storages registers their schemes
     scheme = urlsplit(path).scheme
     if scheme not in ("", "file"):
         import_all(import_module("spark_model_monitor.storage"))

@@ -22,20 +22,20 @@ from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-# In a run's name: the machine, the process and its start
+# The parts of a run's name that identify its machine, process and process start
 _RUN_NAME_PATTERN = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}")
 
-PREFIX = "_lease-"  # of the files of leases
-WAIT = timedelta(minutes=10)  # for another run to end
-LIFE_SECONDS = 120  # after which others take over a lease that was not renewed
-RENEWED_SECONDS = 40  # between renewals
-RETRIED_SECONDS = 5  # after a renewal that failed
-RELEASE_SECONDS = 60  # that the end of a run waits until its file is removed
-NUM_STAY_CHECKS = 5  # one second apart, of whether other runs stay
+PREFIX = "_lease-"  # the beginning of the names of leases' files
+WAIT = timedelta(minutes=10)  # the default wait for another run to end
+LIFE_SECONDS = 120  # other runs take over a lease that was not renewed for this long
+RENEWED_SECONDS = 40  # time between renewals
+RETRIED_SECONDS = 5  # time until the next attempt after a failed renewal
+RELEASE_SECONDS = 60  # the longest wait at the end of a run for the removal of its file
+NUM_STAY_CHECKS = 5  # number of checks, one second apart, whether other runs' files stay
 
 SAFE_SECONDS = 90
-"""A run that could not renew its lease for this long checks whether it was lost; what it was writing is then complete
-before another run takes over."""
+"""If a run could not renew its lease for this long, it checks whether the lease is lost. The rest of LIFE_SECONDS is left for
+completing the file that it was writing, before another run takes over."""
 
 _held_leases: list[Lease] = []
 _unremoved_files: set[str] = set()  # files of this process's expired leases that could not be removed
@@ -43,7 +43,7 @@ _unremoved_files: set[str] = set()  # files of this process's expired leases tha
 
 @value_class
 class Holder:
-    """One run, and its process."""
+    """A run that holds an output or waits for it, and the run's process."""
 
     run: str
     host: str
@@ -63,7 +63,7 @@ class Holder:
 
     @classmethod
     def read(cls, content: bytes, run: str) -> Holder:
-        """The content of a lease file. run: its name. An empty file belongs to a process that can't be looked up."""
+        """Parses the content of a lease file. run: the run's name. An unreadable file gives a process that can't be looked up."""
         try:
             members = json.loads(content)
             return cls(**{**members, "process": ProcessIdentity.read(members["process"])})
@@ -71,12 +71,12 @@ class Holder:
             return cls(run, "unknown", ProcessIdentity("", 0, 0), "unknown")
 
     def to_json(self) -> bytes:
-        """The file's content."""
+        """The content of the lease file."""
         return f"{json.dumps({**asdict(self), 'process': str(self.process)})}\n".encode()
 
     @property
     def is_dead(self) -> bool:
-        """Whether its process has ended, however it ended; False if that can't be determined from here."""
+        """Whether the run's process has ended; False if that can't be determined from this machine."""
         return current_machine().is_alive(self.process) is False
 
     def __str__(self) -> str:
@@ -84,12 +84,12 @@ class Holder:
 
 
 def is_of_ended_process(name: str) -> bool:
-    """Whether the name of a half-written lease is of a process of this machine that has ended."""
-    named = _RUN_NAME_PATTERN.search(name)
+    """Whether the name of a half-written lease file belongs to a process of this machine that has ended."""
+    name_match = _RUN_NAME_PATTERN.search(name)
     machine = current_machine().identity()
-    if named is None or named[1] != _hash_machine(machine):
+    if name_match is None or name_match[1] != _hash_machine(machine):
         return False
-    return current_machine().is_alive(ProcessIdentity(machine, int(named[2]), int(named[3]))) is False
+    return current_machine().is_alive(ProcessIdentity(machine, int(name_match[2]), int(name_match[3]))) is False
 
 
 def _hash_machine(machine: str) -> str:
@@ -97,7 +97,7 @@ def _hash_machine(machine: str) -> str:
 
 
 class Lease:
-    """One run's hold on an output. now, sleep: the machine's monotonic clock and its pause, or substitutes."""
+    """The right of one run to write to an output. now, sleep: the machine's monotonic clock and sleep, or substitutes."""
 
     def __init__(
         self,
@@ -131,29 +131,30 @@ class Lease:
         return self.holder.run
 
     def store_time(self) -> datetime:
-        """The time by the store's clock, which all who hold outputs there share: that of this lease's first file, and the
-        seconds since. Only for a lease that was taken."""
+        """The time by the store's clock, which all runs that use the store share. Only for a lease that was taken.
+
+        It is the modification time of the lease's file when the lease was taken, plus the seconds since then."""
         return datetime.fromtimestamp(self._since_ms / 1000 + self._now() - self._since, timezone.utc)
 
     def take(self, wait: timedelta = WAIT) -> None:
-        """Hold the output as soon as no other run does.
+        """Wait until no other run holds the output, then hold it.
 
         Raises OutputHeld, naming the other run, if it holds it after the wait; OutputFailed if no file can be written.
         """
-        # Monotonic seconds: a clock that is set must neither end the wait nor prolong it
-        until = self._now() + wait.total_seconds()
-        notified = False
+        # Monotonic seconds, so that setting the clock neither ends nor prolongs the wait
+        deadline = self._now() + wait.total_seconds()
+        has_warned = False
         self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
         while (holder := self._find_other_holder()) is not None:
-            if self._now() >= until:
+            if self._now() >= deadline:
                 raise OutputHeld(
                     f"{self.folder}: another run is writing there: {holder}; start this one again when that has ended, or "
                     f"have it wait longer than {wait} by --set lease_wait=DURATION"
                 )
-            if not notified:
+            if not has_warned:
                 log.warning("%s: waiting for another run to end: %s", self.folder, holder)
-            notified = True
-            # At random, so that two waiting runs don't look at the same moments for ever
+            has_warned = True
+            # The pause is random, so that two waiting runs don't always look at the same moments
             self._sleep(random.uniform(0.5, 1.5))
         self._keeper.start()
         _held_leases.append(self)
@@ -161,32 +162,32 @@ class Lease:
             self._clear()
 
     def renew(self) -> bool:
-        """Write the file again, and return whether the output is now held for some time.
+        """Write the lease file again. Returns whether the output is held for a further period.
 
-        The lease is lost if others have removed its file; or, after a stall long enough for another run to come, if one
-        did: a run that takes over writes its own file before it removes this one.
+        The lease is lost if other runs have removed its file. After a long stall, it is also lost if another run's file stays:
+        a run that takes over writes its own file before it removes this one.
         """
         with self._renewing:
-            began = self._now()
+            began_seconds = self._now()
             if self._is_lost or not self._storage.exists(self._path):
                 self._is_lost = True
                 return False
-            # Otherwise this write would be refused as late
+            # The write itself checks the lease; without the new time it would be refused as late
             before = self._renewed
-            self._renewed = began
+            self._renewed = began_seconds
             is_in_time = False
             try:
                 self._storage.write(self._path, self.holder.to_json())
-                self._is_lost = began - before > SAFE_SECONDS and self._do_others_stay()
-                # a file that was slow to write may exist only because others hold the output
-                is_in_time = self._now() - began <= LIFE_SECONDS - SAFE_SECONDS
+                self._is_lost = began_seconds - before > SAFE_SECONDS and self._do_others_stay()
+                # If writing took long, other runs may have taken over in the meantime
+                is_in_time = self._now() - began_seconds <= LIFE_SECONDS - SAFE_SECONDS
             finally:
-                self._renewed = began if is_in_time else before
+                self._renewed = began_seconds if is_in_time else before
             return is_in_time and not self._is_lost
 
     def _do_others_stay(self) -> bool:
-        """Whether other runs have files there, apart from those that only check whether this one holds the output."""
-        # A run that only looks has its file there for a moment; one that took over keeps it
+        """Whether other runs' lease files stay there, instead of vanishing after a look."""
+        # A run that only looks removes its file after a moment; a run that took over keeps it
         for _ in range(NUM_STAY_CHECKS):
             before = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
             if set(before) <= {self._name}:
@@ -195,8 +196,8 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Release the output, as the last step of a run; also valid if the lease was never taken."""
-        # The thread removes the file, even if this one is interrupted
+        """Release the output, as the last step of a run. Does nothing if the lease was never taken."""
+        # The keeper thread removes the file, even if this thread is interrupted
         if self in _held_leases:
             _held_leases.remove(self)
         self._over.set()
@@ -207,8 +208,8 @@ class Lease:
         self._keeper.join(RELEASE_SECONDS)
 
     def require_held(self) -> None:
-        """Raises OutputHeld if another run may hold the output by now."""
-        # The file alone proves nothing after a stall: others may be about to remove it
+        """Raises OutputHeld if another run may have taken over the output."""
+        # After a stall, the file's existence proves nothing: another run may be about to remove it
         is_late = self._now() - self._renewed > SAFE_SECONDS
         if self._is_lost or not self._storage.exists(self._path) or (is_late and not self.renew()):
             raise OutputHeld(
@@ -217,20 +218,20 @@ class Lease:
             )
 
     def _find_other_holder(self) -> Holder | None:
-        """The run that keeps this one from holding the output; None if this run holds it now."""
+        """The run that keeps this run from holding the output; None if this run holds it now."""
         self._renewed = self._now()
         self._since = self._renewed
         try:
             self._storage.write(self._path, self.holder.to_json())
-        except OutputFailed as fault:  # people know the folder, not the lease
+        except OutputFailed as fault:  # users know the folder, not the lease file
             raise OutputFailed(str(fault).replace(self._path, self.folder)) from fault
         self._is_there = True
         files = {file.name: file for file in self._storage.list_beginning(self.folder, "")}
         own_file = files.pop(self._name, None)
-        if own_file is None:  # another run took it for a dead run's
+        if own_file is None:  # another run removed it, taking this run for dead
             return self.holder
         self._since_ms = own_file.modified_ms
-        # Files of runs that have ended are removed; the others compete for the output
+        # Remove the files of runs that have ended; the other runs compete for the output
         holders: dict[str, Holder] = {}
         for name, file in files.items():
             is_old = own_file.modified_ms - file.modified_ms > LIFE_SECONDS * 1000
@@ -246,39 +247,43 @@ class Lease:
                     holders[name] = holder
         if not holders:
             return None
-        # Of several runs that come at once, the one with the first name stays
+        # If several runs come at once, the run with the alphabetically first name stays
         first = min(holders)
         if first < self._name:
             self._storage.delete(self._path)
         return holders[first]
 
     def _clear(self) -> None:
-        """Remove drafts of dead runs. A process stopped meanwhile leaves its lease, so that the next run does it.
+        """Remove drafts of dead runs. If this process is killed meanwhile, its lease file stays, so that the next run does it.
 
-        Skips outputs below this one that others hold; a run that takes one from now on writes after this lease began.
+        Skips outputs below this one that other runs hold. Only drafts older than this lease are removed.
         """
-        hidden = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
+        hidden_files = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
         top = self._storage.resolved(self.folder).rstrip("/")
-        # Outputs below this one may be held by living runs, whose drafts must stay
-        holders = tuple(join(above, "") for above, name, _ in hidden if name.startswith(PREFIX) and above != top)
-        for _, name, file in hidden:
+        # Inner outputs with a lease file may be held by living runs, whose drafts must stay
+        holders = tuple(
+            join(inner_folder, "")
+            for inner_folder, name, _ in hidden_files
+            if name.startswith(PREFIX) and inner_folder != top
+        )
+        for _, name, file in hidden_files:
             is_ours = not file.path.startswith(holders) and not _is_of_lease(name) and file.modified_ms < self._since_ms
             if is_ours and is_draft(name):
                 self._storage.delete(file.path)
 
     def _read(self, name: str) -> Holder:
         content = b""
-        with suppress(BadInput):  # it may be gone; the next look shows that
+        with suppress(BadInput):  # the file may have been removed; the next look shows that
             content = self._storage.read(join(self.folder, name), at_most=10_000)
         return Holder.read(content, name.removeprefix(PREFIX))
 
     def _keep(self) -> None:
-        """Renew the lease until it is over, then release it; in a thread that interrupting the run doesn't stop."""
+        """Renew the lease until the run is over, then remove its file. Runs in a thread that interrupts of the run don't stop."""
         pause: float = RENEWED_SECONDS
         while not self._over.wait(pause) and not self._is_lost:
             try:
                 pause = RENEWED_SECONDS if self.renew() else RETRIED_SECONDS
-            # A store that fails for a moment must not end the thread, and with it the lease
+            # A short failure of the store must not end the thread, since the lease would expire
             except Exception as error:
                 log.warning("%s: the lease could not be renewed (%s)", self.folder, type(error).__name__)
                 pause = RETRIED_SECONDS
@@ -291,13 +296,13 @@ class Lease:
 
 
 def _is_of_lease(name: str) -> bool:
-    """Whether a draft belongs to a lease, whose run may be about to begin."""
+    """Whether a file is the draft of a lease file, whose run may be about to begin."""
     return name.startswith(f".{PREFIX}") and is_draft(name)
 
 
 @contextmanager
 def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[Lease]:
-    """Hold an output while the body runs. If the same thread holds it already, the existing lease continues.
+    """Hold an output while the body runs. If the same thread already holds it, the existing lease is used.
 
     Raises OutputHeld if another run holds it for longer than the wait, OutputFailed if nothing can be written there.
     """
@@ -307,7 +312,7 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
             yield lease
             return
     lease = Lease(storage, folder)
-    # Also if Python exits before the body ends, or the next run waits for the lease to expire
+    # Release the lease even if Python exits before the body ends; otherwise the next run would wait until it expires
     with run_at_exit(lease.release):
         try:
             lease.take(wait)
@@ -321,9 +326,9 @@ def _resolve_folder(storage: Storage, folder: str) -> str:
 
 
 def require_lease(storage: Storage, path: str) -> None:
-    """Check, before a file is changed, that this thread still holds the output that contains it, if it ever did.
+    """Check, before a file is changed, that this thread still holds the output that contains the file, if it has a lease.
 
-    Raises OutputHeld if it doesn't.
+    Raises OutputHeld if it doesn't hold it any more.
     """
     for lease in tuple(_held_leases):
         if lease.thread == threading.get_ident() and storage.resolved(path).startswith(join(lease.where, "")):

@@ -1,4 +1,4 @@
-"""Storage for the files of this machine. Standard library only."""
+"""The storage for files of this machine. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from spark_model_monitor.storage.lease import require_lease
 
 log = logging.getLogger(__name__)
 
-# Permissions of what only the owner may read
+# Permissions of files and folders that only the owner may read
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
-# Permissions from which the user's umask is taken
+# Permissions from which the system subtracts the user's umask
 USUAL_FILE = 0o666
 USUAL_FOLDER = 0o777
 
@@ -53,7 +53,7 @@ class LocalStorage(file_system.Storage):
         try:
             with os.scandir(local_path(path)) as inner_paths:
                 folders = [inner for inner in inner_paths if inner.is_dir() and not file_system.is_hidden(inner.name)]
-            # Links to a parent would be listed for ever
+            # Leave out links to a parent folder, which would be listed endlessly
             return sorted(inner.name for inner in folders if not (inner.is_symlink() and _is_circle(Path(inner))))
         except NotADirectoryError:
             return []
@@ -65,7 +65,7 @@ class LocalStorage(file_system.Storage):
     def list_beginning(self, folder: str, start: str) -> list[file_system.StoredFile]:
         files: list[file_system.StoredFile] = []
         try:
-            # No walk: a folder of hours may have thousands of files below it
+            # List only this folder, since thousands of files may lie below it
             for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
                 file = local_path(folder) / name
                 with suppress(FileNotFoundError):  # deleted in the meantime
@@ -78,7 +78,7 @@ class LocalStorage(file_system.Storage):
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
             with local_path(path).open("rb") as file:
-                # Bytes; a pipe can't be sought in, so only if needed
+                # Seek only if needed, since pipes can't seek
                 if start:
                     file.seek(start)
                 return file.read(-1 if at_most is None else at_most)
@@ -96,12 +96,12 @@ class LocalStorage(file_system.Storage):
         if private:
             file_mode = PRIVATE_FILE
             folder_mode = PRIVATE_FOLDER
-        # A draft that is whole on the disk takes the file's place, so that no reader sees a part of it
+        # A complete draft replaces the file, so that readers never see a part of it
         with _write_draft(target, path, f" with {len(content):,} bytes free" if content else "") as draft:
             target.parent.mkdir(folder_mode, parents=True, exist_ok=True)
             with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, file_mode)) as file:
                 file.write(content)
-                # On the disk before it gets its name, so that a power cut leaves the old file or the new one
+                # Sync the draft before it replaces the file, so that a power cut leaves the old file or the new one
                 file.flush()
                 os.fsync(file.fileno())
 
@@ -113,7 +113,7 @@ class LocalStorage(file_system.Storage):
             return False
         with _write_draft(target_path, target) as draft:
             target_path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-            # A single part needs no copy; Spark's are readable by all
+            # A single part is moved instead of copied, if it can be made private: files of Spark are readable by all
             is_moved = len(parts) == 1 and _make_private(parts[0])
             if is_moved:
                 parts[0].replace(draft)
@@ -129,7 +129,7 @@ class LocalStorage(file_system.Storage):
         target_path = local_path(target)
         with _write_draft(target_path, target) as draft:
             target_path.parent.mkdir(parents=True, exist_ok=True)
-            # A second name for the same bytes takes no room, even on a full disk; not every file system has it
+            # A hard link takes no room, even on a full disk; not every file system supports it
             try:
                 os.link(local_path(source), draft)
             except OSError:
@@ -139,7 +139,7 @@ class LocalStorage(file_system.Storage):
         require_lease(self, path)
         target = local_path(path)
         try:
-            # A link is removed, not what it leads to
+            # A link is removed itself, not the folder that it leads to
             if target.is_dir() and not target.is_symlink():
                 for inner in target.iterdir():
                     self.delete(str(inner))
@@ -173,17 +173,17 @@ def local_path(path: str) -> Path:
 
 @contextmanager
 def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
-    """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: for the error."""
+    """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: parts of the error."""
     draft = target.with_name(file_system.make_draft_name(target.name))
     try:
         yield draft
         draft.replace(target)
     except OSError as error:
-        # The system's own reason doesn't say which part of the path is a file
-        nearest = next(filter(os.path.exists, target.parents))
-        if not os.path.isdir(nearest):
+        # The system's message doesn't say which part of the path is a file, so look for it
+        existing_parent = next(filter(os.path.exists, target.parents))
+        if not os.path.isdir(existing_parent):
             raise OutputFailed(
-                f"{path}: can't be written: {nearest} is a file; name a folder as the output path"
+                f"{path}: can't be written: {existing_parent} is a file; name a folder as the output path"
             ) from error
         if os.path.isdir(target):
             raise OutputFailed(f"{path}: can't be written: {target} is a folder; name a file in it") from error
@@ -197,8 +197,8 @@ def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
 
 
 def _make_private(path: Path) -> bool:
-    """Whether a file could be made readable by its owner only."""
-    # Another user's can't, as that of an executor
+    """Make a file readable by its owner only. Returns whether that succeeded."""
+    # It fails for files of another user, such as an executor's
     try:
         path.chmod(PRIVATE_FILE)
     except OSError:
@@ -208,14 +208,14 @@ def _make_private(path: Path) -> bool:
 
 def _has_content(path: Path, parts: Sequence[Path]) -> bool:
     """Whether a file exists and equals the concatenation of the parts."""
-    # Most differ in size, which costs no reading
+    # Most files differ in size, which can be compared without reading
     if not path.is_file() or path.stat().st_size != sum(part.stat().st_size for part in parts):
         return False
     with ExitStack() as opened:
         file = opened.enter_context(path.open("rb"))
         for part in parts:
             content = opened.enter_context(part.open("rb"))
-            # In pieces, since files may be larger than memory
+            # Compare in pieces, since files may be larger than the memory
             while piece := content.read(file_system.COPIED_BYTES):
                 if file.read(len(piece)) != piece:
                     return False
@@ -226,7 +226,7 @@ def _walk_files(top: Path) -> Iterator[file_system.StoredFile]:
     if top.is_file():
         yield _describe_file(str(top.absolute()), top.stat())
         return
-    passed_over: list[str] = []
+    skipped_files: list[str] = []
     for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
         folders[:] = [name for name in folders if not file_system.is_hidden(name)]
         for name in folders:
@@ -244,12 +244,12 @@ def _walk_files(top: Path) -> Iterator[file_system.StoredFile]:
             if is_text and stat.S_ISREG(status.st_mode):
                 yield _describe_file(file, status)
             else:
-                passed_over.append(file)
-    if passed_over:
-        _report_passed_over(str(top.absolute()), len(passed_over), passed_over[0])
+                skipped_files.append(file)
+    if skipped_files:
+        _report_passed_over(str(top.absolute()), len(skipped_files), skipped_files[0])
 
 
-@lru_cache  # a folder is listed several times
+@lru_cache  # report a folder only once, although it is listed several times
 def _report_passed_over(folder: str, count: int, first: str) -> None:
     log.warning(
         "%a: passed over %d of its entries, which are no files (pipes, sockets, devices, links that lead nowhere) or have "
@@ -285,7 +285,7 @@ def _read_status(file: str) -> os.stat_result | None:
 
 
 def _describe_file(path: str, status: os.stat_result) -> file_system.StoredFile:
-    # Milliseconds, as object stores and Hadoop have them
+    # Milliseconds are the unit of object stores and Hadoop
     return file_system.StoredFile(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000)
 
 
@@ -299,9 +299,9 @@ def _is_circle(folder: Path) -> bool:
 
 
 class TemporaryFolder:
-    """A temporary folder on this machine, deleted with its owner, or at the latest when Python exits."""
+    """A temporary folder on this machine. It is deleted with this object, or at the latest when Python exits."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="spark-model-monitor-"))
-        # Runs at the exit of Python, too
+        # A finalizer also runs when Python exits
         self.delete = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Sentences on what an object store refuses, by the text of an exception. Pure."""
+"""Explains why an object store refused a request, by the text of the exception. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSALS: Mapping[str, str] = {
         "the bucket is in another region; write --conf spark.hadoop.fs.s3a.endpoint.region={region}, without Spark set "
         "AWS_DEFAULT_REGION={region}"
     ),
-    # the response to a HEAD request, which has no body for the error code
+    # This is the response to a HEAD request, which has no body with an error code
     r"Error Code: 400 Bad Request": (
         "the store takes no such request (400), as for a bucket of another region, or with expired credentials; write "
         "--conf spark.hadoop.fs.s3a.endpoint.region=REGION, or renew them"
@@ -50,27 +50,29 @@ REFUSALS: Mapping[str, str] = {
         "AWS_ENDPOINT_URL, and the network"
     ),
 }
-"""The first expression that matches counts."""
+"""Explanations by regular expression; the first expression that matches an exception's text counts."""
 
 
 def find_sentence(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
     """The sentence for a failure whose text matches one of `signs`; None if none matches.
 
-    signs: sentences by regular expression, of which the first that matches counts. A sentence may name groups of its
+    signs: sentences by regular expression; the first expression that matches counts. A sentence may name groups of its
     expression; the first match with a group fills it. otherwise: values for groups that no match fills.
     """
     for sign, sentence in signs.items():
-        # Of several matches, the first that has a group fills it
-        matches = list(re.finditer(sign, text))
-        if matches:
-            groups = {name: value for match in reversed(matches) for name, value in match.groupdict().items() if value}
+        # If an expression matches several times, each group is filled by the first match that has it
+        all_matches = list(re.finditer(sign, text))
+        if all_matches:
+            groups = {
+                name: value for match in reversed(all_matches) for name, value in match.groupdict().items() if value
+            }
             return sentence.format_map(otherwise | groups)
     return None
 
 
 def find_refusal(text: str) -> str | None:
-    """The sentence for an exception's text; None if the text has no refusal of an object store."""
-    # The word REGION where the store doesn't tell the right one
+    """The explanation for an exception's text; None if the text has no known refusal of an object store."""
+    # If the store doesn't tell the right region, the sentence has the word REGION
     return find_sentence(text, REFUSALS, region="REGION")
 
 

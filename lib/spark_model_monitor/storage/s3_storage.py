@@ -1,4 +1,4 @@
-"""Storage for S3 without a JVM, through boto3, which finds the endpoint, region and credentials in its usual way."""
+"""The storage for S3 without a JVM, by boto3, which finds endpoint, region and credentials in its usual way."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-ATTEMPTS = 7  # of one request, and of reading one response
+ATTEMPTS = 7  # attempts of one request, and of reading one response
 REQUEST_SECONDS = 60.0
 MIN_BYTES_PER_SECOND = 100_000
-"""Time limit for one request and its response; large ones get more, at this many bytes per second."""
+"""The time limit for a request with its response is REQUEST_SECONDS, plus its bytes divided by MIN_BYTES_PER_SECOND."""
 
 _ABSENT = ("404", "NoSuchKey")
 
@@ -46,7 +46,7 @@ def encrypting(arguments: Mapping[str, str]) -> Iterator[None]:
 
 @register_storage("s3", schemes=("s3", "s3a"), needs="boto3")
 class S3Storage(Storage):
-    """Objects of S3. A folder is what keys begin with. A path keeps its scheme, `s3` or `s3a`."""
+    """Objects of S3. A folder is a common beginning of keys. A path keeps its scheme, `s3` or `s3a`."""
 
     def resolved(self, path: str) -> str:
         scheme, _, key = path.partition("://")
@@ -66,14 +66,14 @@ class S3Storage(Storage):
             files = [file for page in pages for file in self._list_page(path, page)] or self._find_object(path)
         if not (files or any(page.get("Contents") for page in pages)):
             raise BadInput(f"{path}: there is no such file or directory")
-        # Hidden is what a name below the path says, not the path itself
+        # Only names below the path make a file hidden, not names in the path itself
         depth = len(self.resolved(path))
         return [file for file in files if hidden or not any(map(is_hidden, file.path[depth:].split("/")[1:]))]
 
     def list_folders(self, path: str) -> list[str]:
         with _convert_errors(path, "listed"):
             pages = list(self._list_pages(path, "/", Delimiter="/"))
-            # A key that ends in a slash gives its folder as the part before the last
+            # A prefix ends with a slash, so the folder's name is the part before the last
             names = [prefix["Prefix"].split("/")[-2] for page in pages for prefix in page.get("CommonPrefixes", ())]
             if not (names or any(page.get("Contents") for page in pages) or self._find_object(path)):
                 raise BadInput(f"{path}: there is no such file or directory")
@@ -91,7 +91,7 @@ class S3Storage(Storage):
         from botocore.exceptions import HTTPClientError, IncompleteReadError
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-        # A range of no bytes can't be asked for
+        # An HTTP range can't have zero bytes
         if at_most == 0:
             return b""
         byte_range = f"bytes={start}-{'' if at_most is None else start + at_most - 1}"
@@ -99,38 +99,38 @@ class S3Storage(Storage):
         answers = Retrying(
             stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.1), retry=is_broken_off, reraise=True
         )
-        # boto3 retries requests; a response that breaks off in the middle is retried here
+        # boto3 retries requests, but not responses that break off in the middle; they are retried here
         content = b""
         with _convert_errors(path, "read"):
             for answer in answers:
                 try:
                     body = _client().get_object(**split_path(path), Range=byte_range)[
                         "Body"
-                    ]  # boto3 itself retries this
+                    ]  # boto3 retries this request
                 except Exception as error:
                     if "InvalidRange" not in str(error):
                         raise
-                    break  # the object ends before this
+                    break  # the object ends before `start`
                 with answer:
                     content = _limit_time(at_most or 0, body.read)
         return content
 
     def open(self, path: str) -> BinaryIO:
-        """A file that is read in pieces, from any offset."""
+        """A seekable stream of an object, which is read in pieces."""
         with _convert_errors(path, "read"):
             size = _client().head_object(**split_path(path))["ContentLength"]
         return io.BufferedReader(_Pieces(self, path, size), COPIED_BYTES)
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
-        # A put is seen as a whole or not at all, so it needs no draft
+        # A PUT is atomic, so it needs no draft
         with _convert_errors(path, "written", OutputFailed):
             _client().put_object(**split_path(path), Body=content, **_encryption)
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
         with TemporaryFile() as concatenation, _convert_errors(target, "written", OutputFailed):
-            # Through a file of this machine, because parts of an upload have a least size
+            # Concatenate in a local file, because the parts of a multipart upload have a minimum size
             for source in sources:
                 shutil.copyfileobj(self.open(source), concatenation, COPIED_BYTES)
             if self._has_content(target, concatenation):
@@ -141,7 +141,7 @@ class S3Storage(Storage):
 
     def _has_content(self, path: str, content: BinaryIO) -> bool:
         """Whether an object with exactly this content exists."""
-        # A different size needs no reading
+        # If the sizes differ, nothing needs to be read
         if [stored.size_bytes for stored in self._find_object(path)] != [content.tell()]:
             return False
         content.seek(0)
@@ -151,7 +151,7 @@ class S3Storage(Storage):
     def delete(self, path: str) -> None:
         require_lease(self, path)
         with _convert_errors(path, "removed", OutputFailed):
-            # The object itself, then whatever has it as a folder; up to 1,000 keys a request
+            # Delete the object itself, then all objects below it; a request takes up to 1,000 keys, as a page has
             for page in [{"Contents": [split_path(path)]}, *self._list_pages(path, "/")]:
                 objects = [
                     {"Key": listed_object["Key"]} for listed_object in page.get("Contents", ()) if listed_object["Key"]
@@ -164,7 +164,7 @@ class S3Storage(Storage):
                     raise OSError(f"Error Code: {answer['Errors'][0]['Code']}")
 
     def _find_object(self, path: str) -> list[StoredFile]:
-        """The object at a path, or none."""
+        """A list with the object at a path; empty if there is none."""
         from botocore.exceptions import ClientError
 
         head = None
@@ -179,7 +179,7 @@ class S3Storage(Storage):
         return []
 
     def _list_pages(self, path: str, below: str, **more: Any) -> Iterator[Mapping[str, Any]]:
-        """Listings of the keys that begin with a path and `below`."""
+        """Pages of listed keys that begin with a path followed by `below`. more: further arguments of list_objects_v2."""
         location = split_path(path)
         prefix = f"{location['Key']}{below}".lstrip("/")
         return iter(
@@ -187,7 +187,7 @@ class S3Storage(Storage):
         )
 
     def _list_page(self, path: str, page: Mapping[str, Any]) -> Iterator[StoredFile]:
-        """The objects of a listing, without folder markers."""
+        """The objects on a page of a listing, without folder markers."""
         bucket = self.resolved(path).removesuffix(split_path(path)["Key"]).rstrip("/")
         for listed_object in page.get("Contents", ()):
             if not listed_object["Key"].endswith("/"):
@@ -216,7 +216,7 @@ class _Pieces(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        # Never beyond the end, for which the store would answer with an error
+        # Don't read beyond the end, for which the store would return an error
         content = self._storage.read(self._path, max(0, min(len(buffer), self._size - self._at)), self._at)
         buffer[: len(content)] = content
         self._at += len(content)
@@ -224,7 +224,7 @@ class _Pieces(io.RawIOBase):
 
 
 def _limit_time(size_bytes: int, ask: Callable[[], T]) -> T:
-    """Raises ReadTimeoutError, which is retried, if the response isn't complete in time, even if part of it came."""
+    """The result of `ask`. Raises ReadTimeoutError, which is retried, if it isn't complete in time."""
     from botocore.exceptions import ReadTimeoutError
 
     try:
@@ -235,7 +235,7 @@ def _limit_time(size_bytes: int, ask: Callable[[], T]) -> T:
 
 def _limit_requests(client: BaseClient) -> BaseClient:
     """The client with a time limit for each of its requests."""
-    session = client._endpoint.http_session  # with its proxies and certificates; no public API exposes it
+    session = client._endpoint.http_session  # it has proxies and certificates; no public API exposes it
 
     def send(request: Any, **event: Any) -> Any:
         return _limit_time(int(request.headers.get("Content-Length", 0)), lambda: session.send(request))
@@ -253,15 +253,15 @@ def _client() -> BaseClient:
     by_paths = Config(s3={"addressing_style": "path"})
     session = boto3.session.Session()
     client = session.client("s3", config=settings)
-    # Other stores have no host for each bucket
-    is_amazons = "amazonaws." in client.meta.endpoint_url  # only its hosts have bucket names
+    # Other stores than Amazon's have no host for each bucket, so the bucket goes into the path
+    is_amazons = "amazonaws." in client.meta.endpoint_url  # the name of an Amazon host
     return _limit_requests(client if is_amazons else session.client("s3", config=settings.merge(by_paths)))
 
 
 def split_path(path: str) -> dict[str, str]:
     """Bucket and key of a path, as boto3's calls take them."""
     bucket, _, key = path.partition("://")[2].partition("/")
-    # Empty parts removed: `a//b` would be another key than `a/b`
+    # Remove empty parts, since `a//b` is another key than `a/b`
     return {"Bucket": bucket, "Key": "/".join(filter(None, key.split("/")))}
 
 
@@ -271,10 +271,10 @@ def _describe_object(path: str, size_bytes: int, modified: datetime) -> StoredFi
 
 @contextmanager
 def _convert_errors(path: str, action: str, kind: type[MonitorError] = InputUnavailable) -> Iterator[None]:
-    """Turns an exception of boto3 into a sentence."""
+    """Turns exceptions of boto3 into errors of type `kind` with an explanation."""
     try:
         yield
-    # Already a sentence
+    # Our own errors are explained already
     except MonitorError:
         raise
     except Exception as error:

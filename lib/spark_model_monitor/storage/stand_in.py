@@ -17,10 +17,10 @@ def has_stand_in() -> bool:
 
 
 def resolve_stand_in(path: str) -> str:
-    """The location of an S3 path in the folder that stands in for S3 (`MODEL_MONITOR_S3_ROOT`), or the path itself."""
+    """The location of an S3 path in the folder that stands in for S3 (`MODEL_MONITOR_S3_ROOT`); other paths unchanged."""
     root = os.environ.get(S3_ROOT_VARIABLE)
     parts = urlparse(path)
-    # Tests and trials name S3 paths and touch only this machine
+    # This lets tests and trials use S3 paths without leaving this machine
     if not root or parts.scheme != "s3":
         return path
     return join(str(Path(root).absolute()), parts.netloc, parts.path.lstrip("/"))

@@ -1,5 +1,5 @@
-"""The columns of captured records, as their first ones show them: which are inputs, which answers, and which arrays are
-columns. Driver only.
+"""Finds out from the first captured records which columns are inputs, which are answers, and which arrays become columns.
+Driver only.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SampledRows: TypeAlias = Sequence[Mapping[str, Sequence[JsonObject]]]
-"""The rows of the first records, by half."""
+"""The rows of each of the first records, by the record's half (input or output)."""
 
 SAMPLED_RECORDS = FORMAT_SAMPLE_FILES * FORMAT_SAMPLE_RECORDS
-MAX_POSITIONS = 64  # elements of an array that are columns; a longer array is a text
+MAX_POSITIONS = 64  # the most elements of an array that become columns; a longer array stays one text
 MIN_RECORD_SHARE = 0.1
-"""The minimum share of the first records that have a column: a key of fewer is a value, such as an address."""
+"""The minimum share of the first records that have a column. A rarer key is taken for a value, such as an address."""
 
-MIN_MISFIT_DIFFERENCE = 0.6  # of sums of misfits: about one column more that doesn't fit
-MAX_FITTING_MISFIT = 0.2  # of a column that fits, on the scale from 0 to 1 of `BaselineValues.measure_misfit`
+MIN_MISFIT_DIFFERENCE = 0.6  # between two sums of misfits: about one more column that doesn't fit
+MAX_FITTING_MISFIT = 0.2  # the largest `BaselineValues.measure_misfit` (0 to 1) of a column that still fits
 
 PREDICTION = "prediction"
 ANSWER = "answer"
@@ -58,7 +58,7 @@ def sample_lines(engine: Engine, source: Listing) -> list[tuple[bytes, str]]:
 
 
 def sample_rows(first_lines: Sequence[tuple[bytes, str]], reading: Reading) -> SampledRows:
-    """The rows of these lines' records; of the window, unless none of them is."""
+    """The rows of the records in these lines: those in the window, or all of them if none is in the window."""
     samples: list[dict[str, list[JsonObject]]] = []
     for window in (reading.window, None):
         selection = replace(reading, window=window, sample=None)
@@ -68,20 +68,20 @@ def sample_rows(first_lines: Sequence[tuple[bytes, str]], reading: Reading) -> S
 
 
 def find_row_layout(samples: SampledRows, reading: Reading, names: Collection[str]) -> Reading:
-    """How the rows of records are found that are in no known protocol's members. names: of the baseline's own columns."""
+    """The reading, completed with where records of no known protocol have their rows. names: the baseline's own columns."""
     members = {INPUT: _find_request_arrays(samples, names)}
     members |= dict.fromkeys(OUTPUT_INDEXES, _find_answer_arrays(samples, members[INPUT]))
     return replace(reading, members_with_rows=members, are_numbered=_are_numbered(samples, names))
 
 
 def _find_request_arrays(samples: SampledRows, names: Collection[str]) -> tuple[Path, ...]:
-    """The one array beside members about the request that has rows of the baseline's columns, or is such a row."""
+    """The path of the one array in requests that holds rows of the baseline's columns, or is such a row; else empty."""
     first_rows = [rows_by_half[INPUT][0] for rows_by_half in samples if rows_by_half.get(INPUT)]
-    # Rows with names are surer than those as wide as the baseline, and those than a row
+    # The surest evidence first: rows with the baseline's names, then rows of its width, then a single row
     for holds_rows in (_has_named_rows, _has_nameless_rows, _is_row):
         counts = Counter[Path]()
         for row in first_rows:
-            # Columns of the baseline outside make arrays features
+            # If the request itself has the baseline's columns, its arrays are features, not rows
             if not _has_columns(_list_member_names(row), names):
                 arrays = dict(_iterate_arrays(row))
                 counts.update(path for path, values in arrays.items() if holds_rows(values, names))
@@ -100,25 +100,25 @@ def _has_nameless_rows(values: list[JsonValue], names: Collection[str]) -> bool:
 
 
 def _is_row(values: list[JsonValue], names: Collection[str]) -> bool:
-    """Whether an array may be a row of the baseline's columns, of which the label may be absent."""
+    """Whether an array may be a row of the baseline's columns, with or without the label."""
     has_width = len(names) - 1 <= len(values) <= len(names)
     return has_width and not any(isinstance(value, list) for value in values)
 
 
 def _has_columns(members: Collection[str], names: Collection[str]) -> bool:
-    """Whether most of the baseline's columns are members."""
+    """Whether at least half of the baseline's columns are among the members."""
     return 2 * len({*names}.intersection(members)) >= len(names) > 0
 
 
 def _list_member_names(value: JsonValue) -> list[str]:
-    """The names of an object's members, and of those within its objects."""
+    """The names of an object's members and of the members of objects within it."""
     if not isinstance(value, JsonObject):
         return []
     return [name for key, inner in value for name in (key, *_list_member_names(inner))]
 
 
 def _iterate_arrays(row: JsonObject, outer: Path = ()) -> Iterator[tuple[Path, list[JsonValue]]]:
-    """The arrays of an object with elements, and of the objects within it, by path."""
+    """The non-empty arrays of an object and of the objects within it, each with its path."""
     for name, value in row:
         if isinstance(value, JsonObject):
             yield from _iterate_arrays(value, (*outer, name))
@@ -127,26 +127,26 @@ def _iterate_arrays(row: JsonObject, outer: Path = ()) -> Iterator[tuple[Path, l
 
 
 def _find_answer_arrays(samples: SampledRows, request_paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The arrays of answers that always have an element for each row of the request."""
+    """The paths of the arrays in answers that always have one element for each row of the request."""
     common_paths: dict[Path, None] | None = None
     sizes = set()
     for rows_by_half in samples:
         rows = [inner for row in rows_by_half.get(INPUT, ()) for inner in open_members(row, request_paths)]
         answers = [row for half in OUTPUT_INDEXES for row in rows_by_half.get(half, ())]
-        # Those of known protocols are rows already
+        # The answers of known protocols are rows already, so they need no array
         if not rows or len(answers) != 1:
             return ()
         sizes.add(len(rows))
         paths = {path: None for path, values in _iterate_arrays(answers[0]) if len(values) == len(rows)}
         common_paths = {path: None for path in common_paths or paths if path in paths}
-    # An array of one element beside a single row may be a feature
+    # If every request has a single row, an array of one element may be a feature
     if common_paths is None or (sizes == {1} and not request_paths):
         return ()
     return tuple(common_paths)
 
 
 def _are_numbered(samples: SampledRows, names: Collection[str]) -> bool:
-    """Whether rows of requests and answers begin with their number, as those of Snowflake's functions do."""
+    """Whether the rows of requests and answers begin with their row number, as Snowflake's functions require."""
     widths: set[int] = set()
     for rows_by_half in samples:
         for rows in rows_by_half.values():
@@ -156,13 +156,15 @@ def _are_numbered(samples: SampledRows, names: Collection[str]) -> bool:
         widths.update(len(row) for row in rows_by_half.get(INPUT, ()))
         if len(rows_by_half) < 2:
             return False
-    # A row of one object has its own names
+    # A row of two cells is a number and one object, which has its own names
     return bool(widths) and widths <= {2, len(names), len(names) + 1}
 
 
 def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozenset[str]:
-    """The paths of the arrays within rows that are columns: as in the baseline, whose columns are then called `outer.0`, and
-    those that the baseline lacks if they are short, and equally long in the first records, as lists of words aren't.
+    """The paths of the arrays within rows whose elements become columns.
+
+    These are the arrays whose elements are columns of the baseline (`outer.0`), and arrays that the baseline lacks if they
+    are short and have the same length in all first records; a list of words varies in length.
     """
     in_baseline = {name[: position.start()] for name in names for position in POSITION.finditer(name)}
     lengths: dict[str, set[int]] = {}
@@ -170,22 +172,22 @@ def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozense
         if not isinstance(value, JsonObject):
             lengths.setdefault(path, set()).add(len(value))
     long_paths = [path for path, sizes in lengths.items() if len(sizes) > 1 or max(sizes) > MAX_POSITIONS]
-    # An array within one that stays a text is a part of that text
-    sampled = {
+    # An array within an array that stays a text is a part of that text
+    sampled_paths = {
         path
         for path in lengths
         if not any(path == long_path or path.startswith(f"{long_path}.") for long_path in long_paths)
     }
-    return frozenset(in_baseline | sampled.difference(names))
+    return frozenset(in_baseline | sampled_paths.difference(names))
 
 
 def find_nested_texts(samples: SampledRows, names: Collection[str]) -> list[str]:
-    """The objects and arrays that are texts in the baseline."""
+    """The paths of the objects and arrays that are texts in the baseline."""
     return [*dict.fromkeys(path for path, _ in _iterate_nested(samples) if path in names)]
 
 
 def _iterate_nested(samples: SampledRows) -> Iterator[tuple[str, JsonObject | list[JsonValue]]]:
-    """Every object and array within the rows, by path."""
+    """Every object and array within the rows, each with its path."""
     for rows_by_half in samples:
         for rows in rows_by_half.values():
             for row in rows:
@@ -202,9 +204,9 @@ def _iterate_members(members: JsonObject, outer: str = "") -> Iterator[tuple[str
 
 @value_class
 class _SampledColumns:
-    """The columns of a half in the first records.
+    """The columns of one half (input or output) in the first records.
 
-    shares: by name, the share of the records that have a value in the column.
+    shares: by column name, the share of the records that have a value in the column.
     cells: the cells of each column, if most records have no names; otherwise empty.
     """
 
@@ -213,14 +215,15 @@ class _SampledColumns:
 
 
 def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -> ColumnRoles | None:
-    """The columns that the baseline lacks, by half, of the names in `reading`, and its label if inputs have no names; None if
-    records can't be told from the baseline's columns by name, and their inputs aren't as many as these. Without a baseline,
-    it lacks none. values: as in `ReadOptions`.
+    """The columns of records that the baseline (`reading.names`) lacks, by half, and the label if inputs have no names.
+
+    None if neither names nor the number of inputs tell which columns of the baseline the records have. Without a baseline,
+    no column is lacking. values: as in `ReadOptions`.
     """
     baseline = reading.names
     if not baseline:
         return ColumnRoles()
-    # Which half has names
+    # The names of each half; a half may have none
     inputs = _describe_half(samples, reading, (INPUT,))
     answers = _describe_half(samples, reading, OUTPUT_INDEXES)
     names = {*inputs.shares, *answers.shares}
@@ -230,45 +233,47 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
         return None
     if inputs.shares and names.isdisjoint(baseline):
         return None
-    # How many columns of the baseline requests lack; the first one has the place of answers in CSV
-    absent = _find_absent_columns(inputs, len(answers.cells), baseline, values)
-    if absent is None:
+    # The baseline's columns that requests lack. In CSV, answers stand in the first column
+    absent_names = _find_absent_columns(inputs, len(answers.cells), baseline, values)
+    if absent_names is None:
         return None
-    lacks_one = bool(inputs.cells) and len(absent) == 1
-    is_first = lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent[0] == baseline[0]
-    # The label is an absent column that no answer fits; answers without names are the other absent columns, if their values fit
+    lacks_one = bool(inputs.cells) and len(absent_names) == 1
+    is_first = lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent_names[0] == baseline[0]
+    # The label is the absent column that no answer fits. Nameless answers are the other absent columns, if their values fit
     label = None
-    answered = absent
-    if answers.cells and len(absent) == len(answers.cells) + 1:
-        label = _find_absent_column(absent, answers.cells, values, prefers_first=False)
-        answered = [name for name in absent if name != label]
-    are_answered = 0 < len(answers.cells) == len(answered) and all(
+    answer_columns = absent_names
+    if answers.cells and len(absent_names) == len(answers.cells) + 1:
+        label = _find_absent_column(absent_names, answers.cells, values, prefers_first=False)
+        answer_columns = [name for name in absent_names if name != label]
+    are_answered = 0 < len(answers.cells) == len(answer_columns) and all(
         values.match_answers(name, cells, are_in_place=is_first)
-        for name, cells in zip(answered, answers.cells, strict=True)
+        for name, cells in zip(answer_columns, answers.cells, strict=True)
     )
     new_inputs = {name: share for name, share in inputs.shares.items() if name not in baseline}
     if are_answered:
         if label is None:
-            # In CSV, the first column is the answer's, so it is probably not the label
+            # In CSV, the first column holds the answer, so it is probably not the label
             report = log.info if is_first else log.warning
             report(
                 "answers without names are compared with %s, which no input has; if one is the label, write --label and its "
                 "name",
-                list_names([*map(repr, absent)]),
+                list_names([*map(repr, absent_names)]),
             )
         are_placed = label is not None or lacks_one
-        return ColumnRoles(label=label, answers=dict.fromkeys(answered if are_placed else (), 1.0), inputs=new_inputs)
+        return ColumnRoles(
+            label=label, answers=dict.fromkeys(answer_columns if are_placed else (), 1.0), inputs=new_inputs
+        )
     if label is not None and not inputs.shares:
         return None
     if is_first:
         log.warning(
             "answers stand in the place of %r and have other values: not compared; if it is the label, write --label %s",
-            *(absent[0], absent[0]),
+            *(absent_names[0], absent_names[0]),
         )
-        return ColumnRoles(label=absent[0], answers={absent[0]: 1.0})
+        return ColumnRoles(label=absent_names[0], answers={absent_names[0]: 1.0})
     shares = answers.shares or dict.fromkeys(_name_answers(len(answers.cells), baseline), 1.0)
     new_answers = {name: share for name, share in shares.items() if name not in (*baseline, *inputs.shares)}
-    return ColumnRoles(label=absent[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
+    return ColumnRoles(label=absent_names[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
 
 
 def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]) -> _SampledColumns:
@@ -278,7 +283,7 @@ def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]
         for half in halves
         if rows_by_half.get(half)
     ]
-    # The first row of each record says what all of them have
+    # The first row of a record shows which columns all of its rows have
     counts = Counter[str]()
     value_counts = Counter[str]()
     widths = Counter[int]()
@@ -287,10 +292,10 @@ def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]
         counts.update([*dict.fromkeys(filter(None, keys))])
         value_counts.update({key for key, value in first_row if value is not None})
         widths[0 if any(keys) else len(keys)] += 1
-    # A key of few records is a value of theirs
+    # A key that few records have is a value, not the name of a column
     fewest = MIN_RECORD_SHARE * len(records)
     shares = {name: value_counts[name] / len(records) for name, count in counts.items() if count >= fewest}
-    # Records of another width are refused later
+    # Records with another number of cells are refused later
     [(width, _)] = widths.most_common(1) or [(0, 0)]
     cells: list[tuple[str | None, ...]] = []
     if width and not shares:
@@ -302,8 +307,10 @@ def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]
 def _find_absent_columns(
     inputs: _SampledColumns, answers: int, baseline: Sequence[str], values: BaselineValues
 ) -> list[str] | None:
-    """The baseline's columns that requests lack. Inputs without names are its columns by position: all, or all but an answer or
-    the label, or but answers, which come first, and the label; else None. answers: the number of those without names.
+    """The baseline's columns that requests lack; None if that can't be determined.
+
+    Inputs without names are matched by position. They may be all columns of the baseline; all except one, the answer or the
+    label; or all except the answers, which come first, and the label. answers: the number of answers without names.
     """
     if not inputs.cells:
         return [name for name in baseline if name not in inputs.shares]
@@ -317,7 +324,7 @@ def _find_absent_columns(
     other_names = baseline[answers:]
     label = _find_absent_column(other_names, inputs.cells, values, prefers_first=False)
     input_names = [name for name in other_names if name != label]
-    # Columns that don't fit are those of another baseline
+    # If a column doesn't fit, the records belong to another baseline
     if max(map(values.measure_misfit, input_names, inputs.cells)) > MAX_FITTING_MISFIT:
         return None
     return [*baseline[:answers], label]
@@ -330,16 +337,18 @@ def _find_absent_column(
     *,
     prefers_first: bool,
 ) -> str:
-    """The column of the baseline without which the others fit these columns best, by position; of equals the last one, as labels
-    mostly are. prefers_first: unless another one fits clearly better, the first, as captures have the output first.
+    """The column to leave out of the baseline so that the other columns fit these columns best, by position.
+
+    If several columns fit equally well, it is the last of them, since labels are mostly last. prefers_first: choose the first
+    column unless another column fits clearly better, since captures have the output first.
     """
-    # Columns before the absent one have its position, those after it the next one
+    # Columns before the absent column keep their position; columns after it are one position further in the baseline
     misfits_before = np.array([*map(values.measure_misfit, baseline, columns)])
     misfits_after = np.array([*map(values.measure_misfit, baseline[1:], columns)])
     sums_before = np.cumsum([0.0, *misfits_before])
     sums_after = np.cumsum([0.0, *misfits_after[::-1]])[::-1]
     totals = sums_before + sums_after
-    # The last of equals
+    # argmin takes the first of equal totals, so the totals are reversed to get the last one
     best = len(totals) - 1 - int(np.argmin(totals[::-1]))
     if prefers_first and totals[0] - totals[best] < MIN_MISFIT_DIFFERENCE:
         best = 0
@@ -347,7 +356,7 @@ def _find_absent_column(
 
 
 def _name_answers(columns: int, baseline: Sequence[str]) -> list[str]:
-    """Names of answers without names, which are none of the baseline's."""
+    """Names for answers without names; they differ from all names of the baseline."""
     name = PREDICTION if PREDICTION not in baseline else ANSWER
     if columns == 1:
         return [name]
@@ -355,8 +364,9 @@ def _name_answers(columns: int, baseline: Sequence[str]) -> list[str]:
 
 
 def match_paths(halves: Mapping[str, str], baseline: Collection[str]) -> dict[str, str]:
-    """The baseline's columns by the paths at which requests have them, such as `row.age`; empty if most are absent. halves: as
-    `list_sampled_names` gives them.
+    """The baseline's columns by the paths at which requests have them, such as `row.age`; empty if most columns are absent.
+
+    halves: the half of each name, as `list_sampled_names` returns them.
     """
     paths: dict[str, list[str]] = {name: [] for name in baseline if name not in halves}
     outer_counts = Counter[str]()
@@ -365,7 +375,7 @@ def match_paths(halves: Mapping[str, str], baseline: Collection[str]) -> dict[st
             if path[dot.end() :] in paths:
                 paths[path[dot.end() :]].append(path)
                 outer_counts[path[: dot.end()]] += 1
-    # Of several paths with the same name, the one below the object that has the other columns is meant
+    # Of several paths that end in the same name, choose the path within the object that has the other columns
     [(outer, count)] = outer_counts.most_common(1) or [("", 0)]
     matches = {}
     for name, candidates in paths.items():
@@ -383,7 +393,7 @@ def match_paths(halves: Mapping[str, str], baseline: Collection[str]) -> dict[st
 
 
 def list_sampled_names(samples: SampledRows, reading: Reading) -> dict[str, str]:
-    """The names of the first records' cells, each once, with a half that has it."""
+    """The names of the cells of the first records, each once, with a half that has this name."""
     halves: dict[str, str] = {}
     for rows_by_half in samples:
         for half, rows in rows_by_half.items():

@@ -1,4 +1,4 @@
-"""Captured requests and replies as one data set: `list_captures` lists the files, `read_captures` reads them.
+"""Reads captured requests and replies as one data set: `list_captures` lists the files, `read_captures` reads them.
 
 The columns are the baseline's by position: output first, then input. Executors decode the lines; the first record of
 the first files determines the encoding of payloads (CSV or JSON).
@@ -67,7 +67,7 @@ ROW_FAULTS = frozenset(
         Refusal.BYTES_OF_SELDON,
     }
 )
-"""Reasons to refuse a record for its rows: they only occur if its halves and their encoding are correct."""
+"""Reasons that concern a record's rows: if a record is refused for one of them, its halves and their encoding are correct."""
 
 
 def list_captures(
@@ -80,10 +80,11 @@ def list_captures(
     staging: str | None = None,
     halves: Sequence[str] = ENDPOINT_INDEXES,
 ) -> Listing:
-    """The files with captured records at or below `path`; with a window, those of its hours and of the hour after it.
+    """The files with captured records at or below `path`; with a window, the files of its hours and of the next hour.
 
-    lenient_window: only the window's own hour folders, with all their records (C11.16). request_log: as in `CaptureFormat`;
-    its captures are made now, and are there as long as the listing. staging: as in `ReadOptions`. halves: of a log.
+    lenient_window: list only the window's own hour folders, whose records are all read (C11.16). request_log: as in
+    `CaptureFormat`; the log is converted to captures, which exist as long as the listing. staging: as in `ReadOptions`.
+    halves: the halves to read of a log.
     Raises BadInput if the path doesn't exist, NoData if all files are empty.
     """
     if request_log is not None:
@@ -114,14 +115,14 @@ def find_capture_files(
         folders = list_record_folders(storage, path)
     else:
         folders = list_window_folders(storage, path, window, later=0 if lenient_window else 1)
-    listed = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
-    # A failed merge leaves its message where its records would be
+    nonempty_files = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
+    # A failed merge leaves a message file in the folder of its records
     messages = {join(path, MESSAGE), join(storage.resolved(path), MESSAGE)}
-    return folders, sorted(file for file in listed if file.path not in messages)
+    return folders, sorted(file for file in nonempty_files if file.path not in messages)
 
 
 def make_no_captures_error(path: str, window: Window | None) -> NoData:
-    """The error of captures that aren't there."""
+    """The error for a path without captures in the window."""
     hours = ""
     if window is not None:
         hours = f" for {window.start.isoformat()} to {window.end.isoformat()}"
@@ -129,10 +130,10 @@ def make_no_captures_error(path: str, window: Window | None) -> NoData:
 
 
 def _drop_later_folders(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
-    """The folders without those of the hour after the window; a source that is a single folder is kept."""
+    """The folders, without the folder of the hour after the window; a source that is a single folder is kept."""
     if window is None:
         return list(folders)
-    # The records of the next hour may be of this one, its labels aren't
+    # The next folder may have records of this window, but its coverage counts the labels of another hour
     hours = {folder: parse_hour_of_path(join(folder, "")) for folder in folders}
     return [folder for folder, hour in hours.items() if folder == path or hour is None or hour < window.end]
 
@@ -162,9 +163,9 @@ def read_captures(
     are the names, or `_c0`, `_c1`, ….
 
     Spark jobs: none; two for a script.
-    Raises NoData if no record is left to a script, or none by it.
+    Raises NoData if a script gets no record, or leaves no row.
     """
-    # What the options say of how the records are read
+    # How to read the records, by the options and, unless the service is imitated, by the first records
     names = options.names
     as_service = options.as_service
     reading = replace(
@@ -186,16 +187,16 @@ def read_captures(
     first_record = _find_first_record(engine, source, reading, encodings)
     if first_record is None:
         log.warning("none of the first %d files begins with records that can be read", FORMAT_SAMPLE_FILES)
-        # The scan refuses all records, by reason
+        # The scan will refuse all records and count them by reason
         first_record = FirstRecord(encodings[0], Decoded(cells=1))
     reading = replace(reading, encoding=first_record.encoding, names=reading.names or first_record.content.keys)
-    # Whether columns are matched with the baseline's by name or by position
+    # Whether columns are matched with the baseline by name or by position
     matched_by = None
     if names:
         matched_by = _choose_matching(reading.names, reading.encoding)
     captures = _Captures(engine, source, reading, as_service, matched_by)
     dataset = captures.build_dataset(len(reading.names) or first_record.content.cells)
-    # Columns in the baseline's order, and what a scan counts besides them
+    # Columns in the baseline's order, and the metadata of requests that the scan counts
     if roles is not None and names:
         dataset = dataset.select_features(roles.list_columns(names))
     metadata = None
@@ -216,7 +217,7 @@ def read_captures(
 def _find_columns(
     engine: Engine, source: Listing, reading: Reading, options: ReadOptions
 ) -> tuple[Reading, ColumnRoles | None]:
-    """Where the columns of records are, as the first ones show it before all are decoded, and which are the baseline's."""
+    """The reading, completed by what the first records show of their columns, and the roles of the columns."""
     # Where the rows are, and which arrays in them are columns
     encoding = _find_encoding(engine, source, reading, may_be_mixed=options.allow_mixed_encodings)
     first_lines = sample_lines(engine, source)
@@ -225,7 +226,7 @@ def _find_columns(
     training_names = reading.names
     if roles is not None:
         all_names = roles.list_columns(reading.names)
-        # Captures' quiet windows may have extended the baseline
+        # Roles from an earlier window may have added columns that the training data lacks
         training_names = tuple(name for name in reading.names if name not in {**roles.answers, **roles.inputs})
     samples = sample_rows(first_lines, replace(reading, encoding=encoding))
     reading = find_row_layout(samples, reading, training_names)
@@ -235,14 +236,14 @@ def _find_columns(
     texts = find_nested_texts(samples, training_names)
     if texts:
         log.warning("%s: in the baseline as text, so it stays one and is not made into columns", ", ".join(texts))
-    # What they are called
+    # The names of the columns, matched with the baseline's
     sampled_names = list_sampled_names(samples, reading)
     paths = match_paths(sampled_names, training_names)
     spellings = match_spellings(sampled_names, all_names)
     if spellings:
         report_spellings(spellings)
     reading = replace(reading, spellings={**paths, **spellings})
-    # Which of them the baseline lacks
+    # The columns that the baseline lacks
     if roles is None and options.script is None:
         roles = find_roles(samples, replace(reading, encoding=encoding), options.values)
     if roles is not None:
@@ -251,7 +252,7 @@ def _find_columns(
 
 
 def _find_encoding(engine: Engine, source: Listing, reading: Reading, *, may_be_mixed: bool) -> str | None:
-    """The encoding of most of the first records: a few of another one have no columns of their own. None if it may be any."""
+    """The encoding of most of the first records; None if encodings may be mixed, or if no record can be read."""
     first_record = _find_first_record(engine, source, reading)
     if first_record is None or may_be_mixed:
         return None
@@ -259,7 +260,7 @@ def _find_encoding(engine: Engine, source: Listing, reading: Reading, *, may_be_
 
 
 def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:
-    """How columns of records with this encoding are matched; None stands for CSV and JSON mixed (M11)."""
+    """How columns of records with this encoding are matched. encoding: None if CSV and JSON are mixed (M11)."""
     if encoding == CSV or not have_names(names):
         return Matching.POSITION
     return Matching.NAME_ELSE_POSITION
@@ -267,7 +268,7 @@ def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:
 
 @value_class(eq=False)
 class _Captures:
-    """Some captures, and how they are read.
+    """Captures and how to read them.
 
     as_service: whether to read as the service does, in the order of the files.
     matched_by: how columns are matched with the baseline's; None without a baseline.
@@ -280,7 +281,7 @@ class _Captures:
     matched_by: Matching | None
 
     def build_dataset(self, columns: int) -> Dataset:
-        """The captures as records of so many columns."""
+        """The captures, read as records with this number of columns."""
         lines = self.engine.lines(self.source.places, in_order=self.as_service)
         files = NO_FILES
         if self.reading.window is not None:
@@ -298,22 +299,22 @@ class _Captures:
         )
 
     def reread(self, columns: int) -> Dataset:
-        """The captures as records of so many columns: the features, then the other members of an object of that width."""
+        """The captures, read as records with this number of columns: the features, then members that the baseline lacks."""
         names = self.reading.names
         other_keys = self._find_shared_keys(columns)
-        # Members that the baseline lacks are further columns, behind its own
+        # Members that the baseline lacks become further columns, after the baseline's
         if have_names(names) and len(names) + len(other_keys) == columns:
             names = (*names, *other_keys)
         captures = replace(self, reading=replace(self.reading, names=names))
         dataset = replace(captures.build_dataset(columns), reread=None)
-        # Each record has a key of its own: its other members are features, by their names
+        # If each record has keys of its own, only the baseline's names are features
         if self.reading.encoding == JSON and have_names(names) and len(names) < columns and not self.as_service:
             foreign_keys = "most records have keys of their own that the baseline lacks"
             return replace(dataset.select_features(names), matched_by=self.matched_by, foreign_keys=foreign_keys)
         return dataset
 
     def _find_shared_keys(self, columns: int) -> list[str]:
-        """The keys that the baseline lacks, of half of the first records of this width: a key of fewer is a value of theirs."""
+        """The keys that the baseline lacks and at least half of the first records of this width have. Rarer keys are values."""
         reading = self.reading.drop_limits()
         counts = Counter[str]()
         records = 0
@@ -341,15 +342,15 @@ def _read_with_script(
 def _order_as_baseline(
     baseline: tuple[str, ...], rows: Partitions, keys: tuple[str, ...], *, as_service: bool
 ) -> tuple[Partitions, tuple[str, ...]]:
-    """A script's columns as the baseline's: by name if keys are its names; by position if none is and the number fits.
+    """A script's columns in the baseline's order: by name if they are the same; by position if all names differ.
 
-    In the latter case keys only order the columns, as in the service's guide.
+    When columns are matched by position, keys only determine their order, as in the service's guide.
     """
     if not baseline or len(baseline) != len(keys):
         return rows, keys
     if set(baseline) != set(keys):
         return rows, baseline if as_service or set(baseline).isdisjoint(keys) else keys
-    # Columns by the names of the baseline, then those about the rows
+    # First the columns in the order of the baseline, then the columns about the rows
     script_columns = [f"c{keys.index(name)}" for name in baseline]
     baseline_columns = [f"c{position}" for position in range(len(baseline))]
     other_columns = rows.columns[len(keys) :]
@@ -365,8 +366,8 @@ def name_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
 class FirstRecord:
     """A record that shows how the others are read.
 
-    encoding: of its payloads; None if it may be any.
-    content: its rows, with the number of cells and the names that the others are expected to have.
+    encoding: the encoding of its payloads; None if CSV and JSON may be mixed.
+    content: its rows, with the number of cells and the names that other records are expected to have.
     """
 
     encoding: str | None
@@ -376,8 +377,10 @@ class FirstRecord:
 def _find_first_record(
     engine: Engine, source: Listing, reading: Reading, encodings: Sequence[str | None] = (CSV, JSON)
 ) -> FirstRecord | None:
-    """The first readable record, in one of these encodings and regardless of its time, that has the encoding and width of most
-    of the first records. If there is none, the first that is refused for its rows only, since its encoding is known.
+    """The first readable record, regardless of its time, that has the encoding and width of most of the first records.
+
+    If no record is readable, the first record that is refused only for its rows, since its encoding is known. None if there
+    is no such record either. encodings: the encodings to try.
     """
     reading = reading.drop_limits()
     with_faulty_rows = None
@@ -385,7 +388,7 @@ def _find_first_record(
     counts: Counter[tuple[str | None, int]] = Counter()
     for file in source.files[:FORMAT_SAMPLE_FILES]:
         for line in read_first_lines(engine, file):
-            # A line can be read as CSV and as JSON: the layout that most of the first lines have wins
+            # A line may be readable in both encodings, so the layout (encoding and width) of most first lines wins
             for encoding in encodings:
                 decoded = decode(line, replace(reading, encoding=encoding))
                 if decoded.reason is None:
@@ -403,7 +406,7 @@ def _find_first_record(
 
 
 def find_input_columns(engine: Engine, source: Listing, reading: Reading) -> tuple[str, ...]:
-    """The names of the model's input columns in captured or merged records: JSON keys, or `_c0`, `_c1`, …; none if no
+    """The names of the model's input columns in captured or merged records: JSON keys, or `_c0`, `_c1`, …; empty if no
     input can be read.
     """
     first_record = _find_first_record(engine, source, replace(reading, halves=(INPUT,)))
@@ -413,6 +416,6 @@ def find_input_columns(engine: Engine, source: Listing, reading: Reading) -> tup
 
 
 def _has_metadata(engine: Engine, source: Listing) -> bool:
-    """Whether a record at the beginning of the first or last file has the status of its request."""
+    """Whether a record at the beginning of the first or last file has request metadata (status, latency)."""
     first_lines = [read_first_lines(engine, file) for file in {source.files[0], source.files[-1]}]
     return any(has_request_metadata(line) for lines in first_lines for line in islice(lines, FORMAT_SAMPLE_RECORDS))

@@ -1,4 +1,4 @@
-"""Reads header lines of CSV files: the names of columns, Excel's own first line, and what is no header line. Driver only."""
+"""Reads header lines of CSV files: names of columns, Excel's line with the separator, and checks for headers. Driver only."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from spark_model_monitor.storage import Storage, StoredFile
 
 log = logging.getLogger(__name__)
 
-MAX_NAME_LENGTH = 131_072  # characters of a column's name; a quote that isn't closed makes longer ones
+MAX_NAME_LENGTH = 131_072  # characters of a column's name; a quote that isn't closed makes longer names
 MAX_LISTED_NAMES = 10  # names that a sentence lists; the rest are counted
-SAMPLED_LINES = 1_000  # first lines that show separator, decimal mark and escapes
-SAMPLED_HEADER_LINES = 20  # first lines that tell a header from data
-HEADERS_READ_AT_ONCE = 8  # by threads, which wait for the storage most of the time
+SAMPLED_LINES = 1_000  # first lines, by which separator, decimal mark and escapes are detected
+SAMPLED_HEADER_LINES = 20  # first lines, by which a header is distinguished from data
+HEADERS_READ_AT_ONCE = 8  # number of threads; they wait for the storage most of the time
 
 OTHER_SEPARATORS = (";", "\t", "|")
 SEPARATOR_LINE = re.compile(r'"?sep=([;,|\t])"?', re.IGNORECASE)
@@ -49,7 +49,7 @@ SEPARATOR_LINE = re.compile(r'"?sep=([;,|\t])"?', re.IGNORECASE)
 def read_first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str]:
     """The cells of the first non-blank line of a CSV file.
 
-    Raises BadInput if there is no such line, if it isn't UTF-8, or if it looks like JSON.
+    Raises BadInput if there is no such line, or if it isn't UTF-8, has another separator, or is a title, a comment or JSON.
     """
     try:
         text = head.decode()
@@ -64,7 +64,7 @@ def read_first_cells(file: StoredFile, head: bytes, separator: str = ",") -> lis
     if line is None:
         raise BadInput(f"{file.path}: has no line that isn't blank")
     _reject_lines_above(file, text, separator)
-    # The first line has no end in 4 MiB
+    # The first line has no end within the 4 MiB that were read
     if len(head) >= HEAD_BYTES and text.endswith(line):
         raise BadInput(f"{file.path}: line 1 is longer than 4 MiB; is this a CSV file, with a line for each record?")
     if line.lstrip().startswith(("{", "[{")):
@@ -75,7 +75,7 @@ def read_first_cells(file: StoredFile, head: bytes, separator: str = ",") -> lis
     cells = _split_cells(line, separator)
     if len(cells) > 1 or separator != ",":
         return cells
-    # One cell alone: maybe the file has another separator
+    # If the line is a single cell, the file may have another separator
     for other_separator in OTHER_SEPARATORS:
         if len(_split_cells(line, other_separator)) > 1:
             csv_format = detect_csv_format(head, other_separator) or CsvFormat(header=True, separator=other_separator)
@@ -87,29 +87,31 @@ def read_first_cells(file: StoredFile, head: bytes, separator: str = ",") -> lis
 
 
 def _reject_lines_above(file: StoredFile, text: str, separator: str) -> None:
-    """Raises BadInput if the file begins with comments: `#` before lines with other cells, or before a header; or with a title,
-    which fills at most half of the cells, before a header.
+    """Raises BadInput if the file begins with titles or comments.
+
+    A title is a line above a header that fills at most half of the cells. A comment is a line that begins with `#`, above
+    lines with other numbers of cells or above a header.
     """
     rows = _read_first_rows(text, separator)
     titles = [*takewhile(lambda row: 2 * sum(map(bool, row)) <= len(rows[-1]), rows)]
     below_titles = rows[len(titles) :]
-    # With a quote that doesn't end there, the line is the beginning of a name
+    # A line with an open quote is the beginning of a name with a line break, not a title
     is_name = not titles or rows[0][0][:1] in ("", "#") or str(find_first_line(text)).count('"') % 2
     if not is_name and below_titles and is_header(below_titles):
         raise BadInput(f"{file.path}: line 1 is no header but a title; take off what is above the names of columns")
-    # Comments stand above the header: a line of `#` with as many cells as the others is one itself
+    # A single `#` line with as many cells as the next line is itself the header, unless a header follows
     comments = [row for row in rows if row[0].lstrip().startswith("#")]
     if not comments or comments[0] is not rows[0] or len(rows) == 1:
         return
-    below = rows[len(comments) :] or comments
-    is_wide_enough = len(comments) == 1 and len(rows[0]) == len(below[0])
-    if not is_wide_enough or is_header(below):
+    lines_below = rows[len(comments) :] or comments
+    is_wide_enough = len(comments) == 1 and len(rows[0]) == len(lines_below[0])
+    if not is_wide_enough or is_header(lines_below):
         reader = format_spark_reader({"comment": "#"})
         raise BadInput(f"{file.path}: line 1 is a comment; take off the lines that begin with #, or write {reader}")
 
 
 def _read_first_rows(text: str, separator: str) -> list[list[str]]:
-    """The cells of a text's first lines that aren't blank, as many as tell a header from data."""
+    """The cells of the first `SAMPLED_HEADER_LINES` lines of a text that aren't blank."""
     lines = (line for line in split_lines(text) if line.strip())
     return [_split_cells(line, separator) for line in islice(lines, SAMPLED_HEADER_LINES)]
 
@@ -119,7 +121,7 @@ def _split_cells(line: str, separator: str = ",") -> list[str]:
 
 
 def match_separator_line(text: str) -> re.Match[str] | None:
-    """Excel's own line, if it is the first that isn't blank; the separator that it names is its first group."""
+    """Excel's line `sep=;`, if it is the first line that isn't blank; group 1 of the match is the separator."""
     return SEPARATOR_LINE.fullmatch(find_first_line(text) or "")
 
 
@@ -131,7 +133,7 @@ def _skip_separator_line(text: str) -> str:
 
 
 def find_header_line_number(head: bytes) -> int:
-    """The number of the line with the names of columns, from 1: blank lines and Excel's own line may be above it."""
+    """The number of the line with the names of columns, from 1: blank lines and Excel's separator line may be above it."""
     text = head.decode("utf-8", "replace")
     header = find_first_line(_skip_separator_line(text))
     if header is None:
@@ -141,30 +143,35 @@ def find_header_line_number(head: bytes) -> int:
 
 
 def detect_csv_format(head: bytes, separator: str) -> CsvFormat | None:
-    """The CSV format with this separator; None unless all lines have equally many cells, and the first line has no
-    comma outside quotes.
+    """The CSV format with this separator; None unless all lines have the same number of cells, and the first line has
+    no comma outside quotes.
 
-    Numbers have a decimal comma if some have one and none has a point.
+    Numbers have a decimal comma if some numbers have a comma and none has a point.
     """
     lines = select_whole_lines(head)
     rows = [_split_cells(line, separator) for line in lines]
     if len(rows) < 2 or len(_split_cells(lines[0])) > 1 or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1:
         return None
-    # A decimal comma, unless a number with a point says otherwise
+    # Decimal commas are assumed only if no number has a decimal point
     cells = {cell for row in rows for cell in row}
     has_points = any("." in cell and is_number(cell) for cell in cells)
-    decimal = "."
+    decimal_mark = "."
     if not has_points and any(re.fullmatch(DECIMAL_COMMA, cell) for cell in cells):
-        decimal = ","
-    first, second = ([cell.replace(decimal, ".") for cell in row] for row in rows[:2])
-    return CsvFormat(header=is_header_line(first, second), separator=separator, decimal=decimal)
+        decimal_mark = ","
+    first, second = ([cell.replace(decimal_mark, ".") for cell in row] for row in rows[:2])
+    return CsvFormat(header=is_header_line(first, second), separator=separator, decimal=decimal_mark)
 
 
 def is_header_line(first: Sequence[str], second: Sequence[str | None]) -> bool:
-    """Whether the first line of a CSV is a header: it has texts above numbers, or no numbers except column numbers or
-    years."""
-    # A text above a number, in any column
-    if any(is_number(below) and not is_number(above) for above, below in zip(first, second, strict=False)):
+    """Whether the first line of a CSV is a header.
+
+    It is a header if it has a text above a number, or if all of its numbers are increasing integers (column numbers, years).
+    """
+    # A text above a number in any column shows a header
+    if any(
+        is_number(cell_below) and not is_number(cell_above)
+        for cell_above, cell_below in zip(first, second, strict=False)
+    ):
         return True
     numbers = [cell.strip() for cell in first if is_number(cell)]
     if len(numbers) == 1 or not all(map(str.isdigit, numbers)):
@@ -173,7 +180,7 @@ def is_header_line(first: Sequence[str], second: Sequence[str | None]) -> bool:
 
 
 def select_whole_lines(head: bytes) -> list[str]:
-    """The whole lines at the beginning of a file that aren't blank, up to `SAMPLED_LINES`, without Excel's own."""
+    """The first whole lines of a file that aren't blank, up to `SAMPLED_LINES`, without Excel's separator line."""
     text = head.decode("utf-8", "replace")
     if len(head) >= HEAD_BYTES:
         text = text.rpartition("\n")[0]
@@ -182,15 +189,17 @@ def select_whole_lines(head: bytes) -> list[str]:
 
 
 def has_escapes_by_backslash(head: bytes, separator: str) -> bool:
-    """Whether quotes within quotes follow a backslash, as Spark writes them: some lines can't be read otherwise, and all
-    lines have equally many cells if read so.
+    """Whether quotes within quotes follow a backslash, as Spark writes them.
+
+    That is assumed if some line can't be read with doubled quotes, and all lines have the same number of cells when they
+    are read with backslashes.
     """
     if b'\\"' not in head:
         return False
     lines = select_whole_lines(head)
     columns = len(_split_cells(lines[0], separator))
     texts = pa.array(lines, pa.string())
-    # Both readings of the first lines; the one that gives equally many cells is the file's
+    # Read the first lines in both ways
     by_quotes = parse_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator)
     by_backslashes = parse_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator)
     are_odd = any('\\"' in lines[index] for index in by_quotes.odd.tolist())
@@ -207,14 +216,14 @@ def read_names(cells: Sequence[str], where: str) -> tuple[str, ...]:
             raise BadInput(
                 f"{where}: the name of column {position} holds a NUL byte; the file is damaged, write it again"
             )
-        # A quote that isn't closed makes one name of many lines
+        # A quote that isn't closed turns many lines into one name
         if len(name) > MAX_NAME_LENGTH:
             raise BadInput(
                 f"{where}: the name of column {position} has {len(name):,} letters; end the quote that it begins with, "
                 "or write --dataset-format csv-without-header if this is no header line"
             )
     names = tuple(cell or f"_c{position}" for position, cell in enumerate(cells))
-    # Features with one name could not be told apart
+    # Two features with the same name couldn't be distinguished
     positions: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
         if name in positions:
@@ -230,7 +239,7 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
     """Check that no file begins with other column names than the first file. Files without a header line are fine.
 
     Reads the beginning of all files.
-    Raises BadInput for the first file with other names, in which cells belong to other features, or are written so.
+    Raises BadInput for the first file with other names or other spellings, since its cells would get into wrong features.
     """
 
     def read_rows(file: StoredFile) -> list[list[str]]:
@@ -248,28 +257,34 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
 
 
 def _describe_difference(header: Sequence[str], names: Sequence[str], first: StoredFile) -> str:
-    """How a header line differs from the names in the first file. Other cells of it are not shown: they may be data."""
-    # Names are compared without case and blanks, to tell a misspelling from another name
+    """How a header line differs from the names in the first file. Its unknown cells are not shown: they may be data."""
+    # Names are compared without case and blanks, to distinguish a misspelling from another name
     lowered_cells = {cell.strip().lower() for cell in header}
     lowered_names = {name.strip().lower() for name in names}
-    absent = [repr(name) for name in names if name.strip().lower() not in lowered_cells]
-    misspelt = [repr(name) for name in names if name not in header and name.strip().lower() in lowered_cells]
-    unknown = [str(position) for position, cell in enumerate(header, 1) if cell.strip().lower() not in lowered_names]
+    absent_names = [repr(name) for name in names if name.strip().lower() not in lowered_cells]
+    misspelt_names = [repr(name) for name in names if name not in header and name.strip().lower() in lowered_cells]
+    unknown_positions = [
+        str(position) for position, cell in enumerate(header, 1) if cell.strip().lower() not in lowered_names
+    ]
     differences = []
-    if misspelt:
+    if misspelt_names:
         differences.append(
-            f"writes {list_names(misspelt, MAX_LISTED_NAMES)} with other capitals or blanks than {first.path}"
+            f"writes {list_names(misspelt_names, MAX_LISTED_NAMES)} with other capitals or blanks than {first.path}"
         )
-    if absent:
-        differences.append(f"lacks {list_names(absent, MAX_LISTED_NAMES)}, which {first.path} has")
-    if unknown:
-        differences.append(f"has names that {first.path} lacks, in position {list_names(unknown, MAX_LISTED_NAMES)}")
+    if absent_names:
+        differences.append(f"lacks {list_names(absent_names, MAX_LISTED_NAMES)}, which {first.path} has")
+    if unknown_positions:
+        differences.append(
+            f"has names that {first.path} lacks, in position {list_names(unknown_positions, MAX_LISTED_NAMES)}"
+        )
     return ", and ".join(differences) or f"repeats names that {first.path} has once"
 
 
 def require_no_header(file: StoredFile, head: bytes, csv_format: CsvFormat, names: Sequence[str]) -> None:
-    """Check that a CSV that has no header line by its format begins with none: a warning, or an error if it has the baseline's
-    names. names: these, empty without a baseline.
+    """Check that a CSV whose format says that it has no header line begins with data.
+
+    Logs a warning if the first line looks like a header. names: the baseline's; empty without a baseline.
+    Raises BadInput if the line has names of the baseline.
     """
     rows = [_split_cells(line, csv_format.separator) for line in select_whole_lines(head)]
     if not is_header(rows, names):

@@ -65,8 +65,8 @@ GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for th
 MAX_LOCAL_BYTES = 10**9
 
 MAX_LOCAL_BYTES_BY_FORMAT: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
-"""The size in bytes above which "auto" chooses Spark: up to these sizes, this machine alone was measured to be faster,
-start of the JVM included (benchmarks/README.md, "auto")."""
+"""The size in bytes, by format, above which "auto" chooses Spark. Up to these sizes, the local engine was faster than Spark
+with the start of its JVM (measured in benchmarks/README.md, "auto")."""
 
 
 def convert_pandas(frame: pd.DataFrame) -> pa.Table:
@@ -76,8 +76,8 @@ def convert_pandas(frame: pd.DataFrame) -> pa.Table:
     """
     _require_names(frame)
     if frame.index.names != [None]:
-        named = ", ".join(repr(name) for name in frame.index.names if name is not None)
-        log.warning("the index %s is no feature; write frame.reset_index() to make it one", named)
+        index_names = ", ".join(repr(name) for name in frame.index.names if name is not None)
+        log.warning("the index %s is no feature; write frame.reset_index() to make it one", index_names)
     columns = [_convert_column(values, str(name)) for name, values in frame.items()]
     return pa.table(columns, list(frame.columns))
 
@@ -89,7 +89,7 @@ def _require_names(frame: pd.DataFrame) -> None:
             "frame.columns = ['_'.join(map(str, name)) for name in frame.columns]"
         )
     for number, name in enumerate(frame.columns, start=1):
-        # Half a surrogate pair is no text either
+        # A text with half a surrogate pair can't be encoded
         if name != str(name).encode("utf-8", "replace").decode():
             raise BadInput(
                 f"column {number} of the frame is called {name!r}, which is no text; write "
@@ -98,7 +98,7 @@ def _require_names(frame: pd.DataFrame) -> None:
 
 
 def _convert_column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
-    """One column. The error omits Arrow's own text, since that shows values."""
+    """Converts one column to Arrow. The error omits Arrow's own text, since that shows values."""
     try:
         # Arrow looks up many attributes of a series, which takes longer than converting a small column
         is_plain = isinstance(values.dtype, np.dtype) or hasattr(values, "sparse")
@@ -185,10 +185,10 @@ def read_with_options(
     engine: str = "auto",
     follow_links: bool = False,
 ) -> Dataset:
-    """The data set of `read_data`. options: of paths."""
+    """The data set of `read_data`. options: how to read paths; other data takes no options."""
     if isinstance(data, Dataset):
         return data
-    # What the data is: a data set, paths, a frame of Spark, of pandas, or of another library
+    # Data is a data set, one path or several, or a frame of Spark, pandas or another library
     is_path = isinstance(data, (str, os.PathLike)) or (
         isinstance(data, (list, tuple))
         and bool(data)
@@ -219,13 +219,13 @@ def read_with_options(
 def read_again(
     path: Paths, read_by: Mapping[str, str], names: Sequence[str] | None, spark: SparkSession | None
 ) -> Dataset:
-    """The rows of files as a run has read them, without the columns that it left out. read_by: as in its run.json.
+    """The rows of files, read as an earlier run did, without the columns that it left out. read_by: as in the run's run.json.
 
-    Raises BadInput if they can't be read so.
+    Raises BadInput if an option of the run prevents that.
     """
     options = ReadOptions.recorded(read_by, None if names is None else tuple(names))
     dataset = _read_files("auto", spark, path, read_by.get("dataset_format"), options)
-    # The same columns, in the order of the files
+    # Select the run's columns, in the order of the files
     if names is None or not set(names) < set(dataset.names):
         return dataset
     return dataset.select_features([name for name in dataset.names if name in names])
@@ -273,7 +273,7 @@ class EngineName(str, Enum):
 
 
 def parse_engine_name(name: str) -> EngineName:
-    """The engine name. Raises BadConfiguration if it is unknown."""
+    """The engine with this name. Raises BadConfiguration if the name is unknown."""
     try:
         return EngineName(name)
     except ValueError:
@@ -290,13 +290,15 @@ def choose_engine(
 ) -> Engine:
     """The local engine, or the engine of a Spark session with a job's settings.
 
-    spark: the caller's session. path, dataset_format, size_bytes, window: of the data; a path's size is looked up.
+    spark: the caller's session. path, dataset_format, size_bytes, window: describe the data; the size of a path is looked up.
     """
-    requested = parse_engine_name(name)
-    is_requested = requested is EngineName.SPARK
+    requested_engine = parse_engine_name(name)
+    is_requested = requested_engine is EngineName.SPARK
     reason = "as requested" if is_requested else find_reason_for_spark(spark, path, dataset_format, size_bytes, window)
-    if requested is EngineName.LOCAL or (requested is EngineName.AUTO and reason is None):
-        log.info("engine: local, %s", "as requested" if requested is EngineName.LOCAL else "the data is read here")
+    if requested_engine is EngineName.LOCAL or (requested_engine is EngineName.AUTO and reason is None):
+        log.info(
+            "engine: local, %s", "as requested" if requested_engine is EngineName.LOCAL else "the data is read here"
+        )
         return LocalEngine()
     log.info("engine: Spark, %s", reason)
     edge = plugin("spark")
@@ -311,8 +313,8 @@ def find_reason_for_spark(
     size_bytes: int = 0,
     window: Window | None = None,
 ) -> str | None:
-    """Why "auto" chooses Spark; None if it doesn't. window: for records in hour folders: only its hours are read."""
-    # Rows of a log in a catalog come here, whatever session names it
+    """Why "auto" chooses Spark; None if it doesn't. window: for records in hour folders, of which only its hours are read."""
+    # The rows of a log that a catalog names are fetched to this machine
     request_log = find_request_log(dataset_format)
     if request_log is not None and path is not None and _is_log_in_catalog(list_paths(path)[0], request_log):
         return None
@@ -328,10 +330,10 @@ def find_reason_for_spark(
             return None
         return "tables are Spark's"
     if is_table_here:
-        dataset_format = None  # regardless of its folder
+        dataset_format = None  # the library reads the table, so the format of its files doesn't matter
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
         return f"the reader {dataset_format.reader!r} is Spark's"
-    # Files of other machines are Spark's; those here are read here unless they are large
+    # Spark reads files that this process can't open; other files are read here unless they are large
     if path is not None:
         if elsewhere := [file_path for file_path in list_paths(path) if not opens_here(file_path)]:
             require_opener(elsewhere[0])
@@ -363,14 +365,15 @@ def find_reason_for_spark(
 def _is_log_in_catalog(path: str, request_log: str) -> bool:
     """Whether a request log is a table that Spark's catalog knows by name."""
     from spark_model_monitor.data.request_logs import find_log_reader
-    from spark_model_monitor.data.request_logs.capture_folder import is_named_table  # as the readers, rarely needed
+    from spark_model_monitor.data.request_logs.capture_folder import is_named_table  # rarely needed
 
     return opens_here(path) and is_named_table(LocalEngine().storage(path), path, find_log_reader(request_log))
 
 
 def require_opener(path: str) -> None:
-    """Raises BadInput for a web address, which nothing opens, and MissingDependency for S3 if neither boto3 nor PySpark is
-    installed. path: one that can't be opened without Spark.
+    """Check that Spark can open a path that can't be opened without it.
+
+    Raises BadInput for a web address, and MissingDependency for S3 if neither boto3 nor PySpark is installed.
     """
     scheme = path.partition("://")[0].lower()
     if scheme in ("http", "https"):
@@ -382,7 +385,7 @@ def require_opener(path: str) -> None:
 def require_own_library(dataset_format: DatasetFormat | None) -> None:
     """Raises MissingDependency for a table of Delta or Iceberg if neither its library nor PySpark is installed."""
     kind = _find_table_kind(dataset_format)
-    # Other formats are not worth a search on the path, of which each window would have one
+    # Searching for modules takes time in each window, so it is only done for these formats
     if kind not in ("delta", "iceberg") or find_spec("pyspark") is not None:
         return
     if find_spec(LIBRARIES[kind]) is None:
@@ -395,7 +398,7 @@ def _find_table_kind(dataset_format: DatasetFormat | None) -> str | None:
         return "delta"
     if not isinstance(dataset_format, TableFormat):
         return None
-    # A table without a path is in a catalog of Iceberg, the only one that is read without Spark
+    # A table without a path is in a catalog; without Spark, only catalogs of Iceberg are read
     kind, _ = parse_table_path(dataset_format.name) or ("iceberg", "")
     return kind
 
@@ -413,7 +416,7 @@ def _is_versioned_table(dataset_format: DatasetFormat | None) -> bool:
 
 
 def get_running_session() -> SparkSession | None:
-    """The session that runs in this process already; there is none if pyspark has not been imported."""
+    """The session that is active in this process; None if there is none, as before pyspark is imported."""
     if "pyspark" not in sys.modules:
         return None
     session: SparkSession | None = plugin("spark").running_session()

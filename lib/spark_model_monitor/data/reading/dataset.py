@@ -1,4 +1,4 @@
-"""A data set: rows whose first columns are the features. `Dataset.of` makes one from a frame, `readers` from paths.
+"""A data set: rows whose first columns are the features. `Dataset.of` makes a data set from a frame, `readers` from paths.
 
 The feature columns are c0, c1, … in the frame; the driver knows their names. For text formats, columns with the reason
 for refusing a row and with its location follow.
@@ -90,20 +90,20 @@ class Dataset:
     record_cells: number of cells of a captured record, in the column `cells`; the scan counts records by it.
     reread: returns the same records, read with a different number of cells.
     metadata: how a scan identifies the requests behind captured lines; None if the scan reads no lines.
-    tells_times: whether all accepted records have a time.
-    roles: of captured columns; None if they aren't known.
+    tells_times: whether each accepted record has a time.
+    roles: the roles of captured columns; None if they aren't known.
     by_columns: whether columns can be read separately, as in Parquet.
     column_groups: number of groups in which a scan reads the columns, one after the other.
     folder: location of the rows for the lifetime of the data set.
     header: names of the features in the header line of a CSV file.
     matched_by: how the features were matched with the baseline's; None if they were not matched.
     rare: features of JSON that few records have.
-    counts_of_few: the features that are keys of fewer than half of the records, with the numbers of these.
-    foreign_keys: what is known of such keys that the baseline lacks, in words; they are no features.
+    counts_of_few: the features that are keys of fewer than half of the records, with the number of records that have them.
+    foreign_keys: a sentence about such keys that the baseline lacks; these keys don't become features.
     one_encoding: whether a single record whose input and output have different encodings is an error, as in the service.
     long_lines: records without a row, because they exceed the maximum length.
     version: the version of a versioned table.
-    time_column: by which a window has selected rows; empty if none has.
+    time_column: the column by which a window has selected the rows; empty if no window has.
     """
 
     rows: DecodedLines | Partitions
@@ -143,7 +143,7 @@ class Dataset:
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
-        """A data set from a frame: every column is a feature. Raises BadInput if two have one name."""
+        """A data set from a frame: every column is a feature. Raises BadInput if two columns have the same name."""
         require_columns(frame.columns)
         rows: Partitions = plugin("spark").by_position(frame)
         return cls(rows, tuple(frame.columns))
@@ -157,14 +157,14 @@ class Dataset:
 
     @property
     def table_with_lines(self) -> Partitions:
-        """The same with the line of each row, if it has one: the quarantine keeps the lines of refused rows."""
+        """`table` with the line of each row, if rows have lines: the quarantine keeps the lines of refused rows."""
         if not isinstance(self.rows, DecodedLines):
             return self.rows
         return replace(self.rows, decoding=replace(self.rows.decoding, keeps_lines=True)).rows
 
     @property
     def frame(self) -> DataFrame:
-        """The rows as a Spark frame, for SQL. Raises NeedsSpark if there is none."""
+        """The rows as a Spark frame, for SQL. Raises NeedsSpark if the rows aren't in Spark."""
         return self.table.frame
 
     @property
@@ -174,11 +174,12 @@ class Dataset:
 
     @property
     def files(self) -> tuple[StoredFile, ...]:
+        """The files that were read; empty if the rows don't come from files."""
         return self.listing.files
 
     @property
     def tells_files(self) -> bool:
-        """Whether it is known of which file a row is: it is read directly from the files, or has columns that say so."""
+        """Whether the file of each row is known: rows are read directly from files, or have a column with the file."""
         return self.lines is not None or not self.refusable or not {FILE, FILE_KEY}.isdisjoint(self.rows.columns)
 
     @property
@@ -216,7 +217,7 @@ class Dataset:
         return LINE in self.rows.columns
 
     def column_count(self, rows: RowCounts) -> int:
-        """The most frequent number of cells of the scanned records; for ties the expected one, else the smallest.
+        """The most frequent number of cells of the scanned records; for ties the expected number, else the smallest.
 
         Source: C11.4.
         """
@@ -238,17 +239,17 @@ class Dataset:
         if tuple(names) == self.names:
             return self
         indices = [self.names.index(name) for name in names]
-        # Columns added by a reader, such as predictions, are missing in the header
+        # The header lacks columns that a reader added, such as predictions
         header: tuple[str, ...] = ()
         if len(self.header) == len(self.names):
             header = tuple(self.header[index] for index in indices)
-        # A later reading with other columns leaves out the same features
+        # Reading the records again with another number of cells leaves out the same features
         left_out = {name for name in self.names if name not in names}
         reread = None
         if self.reread is not None:
             reread = partial(_reread_without, self.reread, left_out)
         selection = replace(self, names=tuple(names), header=header, reread=reread)
-        # Lines are decoded without the other features; of a table, the columns are selected
+        # Lines are decoded without the other features; tables select columns
         if self.lines is not None:
             return replace(selection, rows=self.lines.select_features(indices))
         row_columns = self.table.columns[len(self.names) :]
@@ -257,20 +258,20 @@ class Dataset:
         return replace(selection, rows=self.table.selected([*selected, *row_columns], [*new_names, *row_columns]))
 
     def match_with(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
-        """The data set, matched with a baseline of these features: by name if both have names, otherwise renamed by position.
+        """The data set matched with a baseline of these features: by name if both have names, otherwise renamed by position.
 
-        exact: by name only if all of the baseline's features are there, otherwise by position. Matching by position leaves a
-        data set with a different number of features unchanged, not matched. Names that are nearly the baseline's become these.
-        Raises BadInput if two of them are nearly the same one. Source: C11.25.
+        exact: match by name only if all of the baseline's features are there, otherwise by position. If numbers of features
+        differ, matching by position returns the data set unchanged. Misspelt names are replaced by the baseline's names.
+        Raises BadInput if two names are misspellings of the same name. Source: C11.25.
         """
         if not exact and (spellings := match_spellings(self.names, names)):
             report_spellings(spellings)
             baseline_names = [spellings.get(name, name) for name in self.names]
             require_columns(baseline_names)
             return replace(self, names=tuple(baseline_names)).match_with(names)
-        # Names that mean something decide; without such, the position does
+        # Match by name if the names mean something, otherwise by position
         by_name = can_match_by_name(self.names, names) and not exact
-        # A key of few records is a value of theirs, such as an address, unless the baseline has it
+        # A key that few records have is a value, such as an address, unless it is a feature of the baseline
         counts = {name: count for name, count in self.counts_of_few.items() if name not in names}
         if by_name and counts:
             foreign_keys = _describe_foreign_keys(counts)
@@ -282,36 +283,36 @@ class Dataset:
             if by_name:
                 return replace(self, matched_by=self.matched_by or Matching.NAME)
             return self
-        # Captures have the baseline's names already
+        # Captures were matched when they were read
         if self.matched_by is not None:
             return self
-        renamed = self._rename_by_position(names)
-        return replace(renamed, matched_by=choose_matching(self.names, names))
+        matched_dataset = self._rename_by_position(names)
+        return replace(matched_dataset, matched_by=choose_matching(self.names, names))
 
     def _rename_by_position(self, names: Sequence[str]) -> Dataset:
         if set(names) <= set(self.names):
             return self
-        renamed = [
+        name_pairs = [
             (name, baseline_name)
             for name, baseline_name in zip(self.names, names, strict=True)
             if name != baseline_name
         ]
         log.warning(
             "%d of %d columns are not called as in the baseline and are matched by position; the first is %r for %r",
-            *(len(renamed), len(names), *renamed[0]),
+            *(len(name_pairs), len(names), *name_pairs[0]),
         )
         return replace(self, names=tuple(names))
 
     def _warn_of_other_columns(self, names: Sequence[str], *, by_name: bool) -> None:
-        """Log which columns are missing in the data or in the baseline, if they have names."""
+        """Log which columns are missing in the data or in the baseline, if the columns have names."""
         own_names = {*self.names}
         baseline_names = {*names}
         new_columns = self.roles.list_new_columns(names) if self.roles else {}
         label = self.roles.label if self.roles else None
-        more = [name for name in self.names if name not in baseline_names and name not in new_columns]
-        fewer = [name for name in names if name not in own_names and name != label]
-        # Names that have nothing in common are no names: columns are matched by position without a word
-        if not (more or fewer) or (len(more) == len(self.names) and not by_name):
+        new_names = [name for name in self.names if name not in baseline_names and name not in new_columns]
+        absent_names = [name for name in names if name not in own_names and name != label]
+        # If no name is in the baseline, the names mean nothing, and matching by position needs no warning
+        if not (new_names or absent_names) or (len(new_names) == len(self.names) and not by_name):
             return
         log.warning(
             "%d columns, and %d in the baseline%s; not in the baseline: %s; not in the data: %s; "
@@ -319,8 +320,8 @@ class Dataset:
             len(self.names),
             len(names),
             "" if by_name else ", so no other check is made",
-            _format_names([name for name in more if name not in self.counts_of_few]),
-            _format_names(fewer),
+            _format_names([name for name in new_names if name not in self.counts_of_few]),
+            _format_names(absent_names),
         )
 
     def get_named_frame(self) -> DataFrame | None:
@@ -334,10 +335,10 @@ class Dataset:
     def require_one_layout(self, rows: RowCounts) -> None:
         """Check that all files have one header, and that the input and output of each record have one encoding.
 
-        Raises BadInput for the first file with other names or another order of columns, whose cells belong to other features,
-        and for the first record with two encodings. The check is one Spark job; names are read from the files' beginnings.
+        Raises BadInput for the first file whose columns have other names or another order, since its cells would get into wrong
+        features, and for the first record with two encodings. Starts at most one Spark job; reads the beginnings of files.
         """
-        # Two encodings in one record: the service fails on any, we on most
+        # Records with two encodings: the service fails on any such record; we fail if at least half of all records are
         mismatched = _count_rejected(rows, Refusal.ENCODING_MISMATCH)
         if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
             from spark_model_monitor.data.records.captured_payloads import describe_mismatch
@@ -347,7 +348,7 @@ class Dataset:
             raise BadInput(describe_mismatch(self._find_first_rejected(Refusal.ENCODING_MISMATCH, LINE)))
         if _count_rejected(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
             file = self._find_first_rejected(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
-            # The first file may itself have a data line with the names in another order
+            # The first file may itself have a data line that repeats the names in another order
             first = self.files[0].path
             is_first = file == format_uri(first)
             difference = "its header line has the columns"
@@ -358,7 +359,7 @@ class Dataset:
                 "columns, or --dataset-format csv-without-header if they have no header line"
             )
 
-        # Fewer header lines than files: some file has none, or another one
+        # Fewer header lines than files: some file has no header line, or a different one
         if _count_rejected(rows, Refusal.REPEATED_HEADER) < self.header_lines:
             from spark_model_monitor.data.reading.csv_headers import require_one_header  # rarely needed
 
@@ -378,7 +379,7 @@ class Dataset:
         if self.long_lines:
             refused[Refusal.TOO_LONG] = len(self.long_lines)
         if self.record_cells is not None:
-            # A refused record is one row, whatever its content; a kept record is counted by its first row
+            # Refused records have one row each, accepted records are counted by their first row
             accepted = rows.kept
             if rows.widths:
                 # Short records that were not refused have missing values, as in the service
@@ -387,7 +388,7 @@ class Dataset:
                 accepted += max(0, other_widths - refused.get(Refusal.WRONG_NUMBER_OF_CELLS, 0))
             read = accepted + sum(refused.values()) + self.dropped_by_script
             return replace(self._build_ledger(rows, read, accepted, refused), rows=rows.kept)
-        # The first header line of each file is not a record; further ones are repeated headers
+        # The first header line of each file is not a record; further header lines are refused as repeated
         headers = min(refused.get(Refusal.REPEATED_HEADER, 0), self.header_lines)
         if headers:
             refused[Refusal.REPEATED_HEADER] -= headers
@@ -397,7 +398,7 @@ class Dataset:
                 self.header_lines - headers,
                 self.header_lines,
             )
-        # Excel's own line isn't a record either
+        # Excel's line with the separator isn't a record either
         headers += refused.get(Refusal.SEPARATOR_LINE, 0)
         read = rows.total - headers + self.dropped_by_script + len(self.long_lines)
         return self._build_ledger(rows, read, rows.kept, refused)
@@ -434,20 +435,20 @@ class Dataset:
 
 
 def require_columns(names: Sequence[str]) -> None:
-    """Raises BadInput if there are no columns, or several with one name, which a baseline couldn't distinguish."""
+    """Raises BadInput if there are no columns, or several with the same name, which a baseline couldn't distinguish."""
     if not names:
         raise BadInput("the table has no columns, so there is nothing to monitor; pass one that has")
-    first: dict[str, int] = {}
+    first_positions: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
-        if first.setdefault(name, position) < position:
+        if first_positions.setdefault(name, position) < position:
             raise BadInput(
-                f"columns {first[name]} and {position} of the table are both called {name!r}; rename one of them"
+                f"columns {first_positions[name]} and {position} of the table are both called {name!r}; rename one of them"
             )
 
 
 def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str], cells: int) -> Dataset:
-    """The records with another number of cells, without the features `left_out` if the features' names are known."""
-    # Records of another width have other features: only those that the user left out are left out again
+    """The records read with another number of cells, without the features `left_out` if the features' names are known."""
+    # The records may have other features now: leave out only the features that the user left out
     dataset = reread(cells)
     if dataset.matched_by is None:
         return dataset
@@ -465,14 +466,14 @@ def _find_first_with_reason(reason: int, column: str, batches: Iterable[pa.Recor
 
 def _count_rejected(rows: RowCounts, reason: Refusal) -> int:
     """The number of records refused for a reason."""
-    # Counts begin with the first reason, which is 1
+    # Reasons are numbered from 1, list positions from 0
     if rows.refused:
         return rows.refused[reason - 1]
     return 0
 
 
 def _describe_foreign_keys(counts: Mapping[str, int]) -> str:
-    """How many records have such keys, without their names. counts: the number of records by key."""
+    """A sentence that says how many records have these keys, without naming the keys. counts: the number of records by key."""
     records = max(counts.values())
     if len(counts) > 1:
         return f"{len(counts):,} keys that the baseline lacks are in few records, each in {records:,} at most"
@@ -482,7 +483,7 @@ def _describe_foreign_keys(counts: Mapping[str, int]) -> str:
 
 
 def _format_names(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """The first names and the number of further names; "none" without names."""
     return list_names(names, MAX_LISTED_NAMES) or "none"
 
 
@@ -500,6 +501,7 @@ class DecodedLines:
 
     @property
     def engine(self) -> Engine:
+        """The engine that reads the lines."""
         return self.lines.engine
 
     @property
@@ -509,7 +511,7 @@ class DecodedLines:
 
     @property
     def raw_with_files(self) -> Partitions:
-        """The same with FILE_KEY and BLOCK_START of each line, which tell the order of the lines of several files."""
+        """`raw` with FILE_KEY and BLOCK_START of each line, which tell the order of the lines of several files."""
         return self.lines.partitions(*dict.fromkeys((*self.decoding.decoder.inputs, FILE_KEY, BLOCK_START)))
 
     @property
@@ -520,7 +522,7 @@ class DecodedLines:
     @property
     def rows(self) -> Partitions:
         """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the locations."""
-        # Locations come with every row, and may be among what the decoder reads
+        # Every row gets its location; a decoder may read these columns, too
         line_columns = dict.fromkeys((*LOCATION_COLUMNS, *self.decoding.decoder.inputs))
         return self.lines.partitions(*line_columns).mapped(self.decoding.decode_with_locations, self._schema)
 
@@ -539,7 +541,7 @@ class DecodedLines:
 
 
 def report_spellings(spellings: Mapping[str, str]) -> None:
-    """Warn of names that are nearly the baseline's. spellings: the baseline's name by each."""
+    """Warn of misspelt names. spellings: the baseline's name by the misspelt name."""
     log.warning(
         "columns are named as in the baseline but for %s, and are compared: %s; write the baseline's names",
         describe_difference(spellings),

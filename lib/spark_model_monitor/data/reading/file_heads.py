@@ -1,4 +1,4 @@
-"""Reads the beginning of text files, and says of files of other kinds what to write instead. Driver only."""
+"""Reads the beginning of text files; the error for a file of another kind says what to write instead. Driver only."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from spark_model_monitor.errors import NO_DATA, BadInput, InputUnavailable, NoDa
 from spark_model_monitor.storage import Storage, StoredFile
 
 HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
-ZSTD_READ_BYTES = 2**16  # read at once; of a file that is cut short, the text after its last full read is lost
+ZSTD_READ_BYTES = 2**16  # read at once; if a file is cut short, the text after the last full read is lost
 SAMPLED_LONG_LINES = 4  # lines longer than a head that are passed over before the search for shorter ones ends
 FORMAT_SAMPLE_FILES = 10  # files whose first records are sampled
-FORMAT_SAMPLE_RECORDS = 31  # their first readable records; the majority decides, and an odd number has fewer ties
+FORMAT_SAMPLE_RECORDS = 31  # readable records that are sampled; the majority decides, and an odd number has fewer ties
 
 LINE_END = re.compile(r"\r\n|[\r\n]")
 
@@ -37,7 +37,7 @@ COMPRESSIONS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\x28
 
 ZIP_MAGIC = b"PK\x03\x04"
 WORKBOOK_MEMBERS = (b"xl/", b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet")
-"""What a zip begins with that is a workbook of Excel or OpenDocument."""
+"""Texts near the beginning of a zip file that show that it is a workbook of Excel or OpenDocument."""
 
 UNREADABLE_FORMATS = (
     (b"ARROW1", "an Arrow or Feather file", "write Parquet, as pandas.read_feather(…).to_parquet(…) does"),
@@ -56,14 +56,14 @@ PAGE_BEGINNING = re.compile(rb"[\xef\xbb\xbf\s]{0,64}<(?:!doctype |\?)?(?P<kind>
 
 
 def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
-    """The first bytes of a text file without a byte order mark, decompressed if its name has such a suffix, as Hadoop
-    reads it.
+    """The first bytes of a text file without a byte order mark, decompressed if its name has the suffix of a compression, as
+    in Hadoop.
 
     refuse_nul: whether NUL bytes at line ends are an error, because they are a sign of UTF-16.
 
-    Raises BadInput if the file is not text, or is compressed without such a suffix.
+    Raises BadInput if the file is not text, or if it is compressed and its name lacks the suffix.
     """
-    # By the name, as Hadoop decides; by the content only to say what is wrong
+    # Hadoop decides by the name whether to decompress; the content only serves to say what is wrong
     head = storage.read(file.path, HEAD_BYTES)
     suffix = PurePosixPath(file.path).suffix
     open_file = COMPRESSED_OPENERS.get(suffix)
@@ -90,7 +90,7 @@ def _reject_other_formats(file: StoredFile, head: bytes) -> None:
         kind = page["kind"].decode().upper()
         instead = "download the file itself (a page to sign in, or that says why it can't be had, is a common cause)"
         raise BadInput(f"{file.path}: is {kind}, a page and not data; {instead}")
-    # A workbook is a zip, too, but another program opens it
+    # A workbook is a zip file, too, but the remedy is another one
     if head.startswith(ZIP_MAGIC) and any(member in head[:4096] for member in WORKBOOK_MEMBERS):
         raise BadInput(f"{file.path}: is an Excel workbook, which is not read; save its sheet as CSV")
     for unreadable_magic, kind, instead in UNREADABLE_FORMATS:
@@ -99,19 +99,21 @@ def _reject_other_formats(file: StoredFile, head: bytes) -> None:
 
 
 def _decompress(file: StoredFile, reader: BufferedIOBase, read_bytes: int) -> bytes:
-    """The beginning of a compressed file, over all members in it: they may be empty, or end within a line.
+    """The beginning of a compressed file's text. A file may have several compressed members, which may be empty.
 
-    read_bytes: bytes that are read at once; a reader may keep those before the end.
+    read_bytes: bytes that are read at once; if the file is cut short, a failed read loses as many.
     """
     text = bytearray()
     try:
         while len(text) < HEAD_BYTES and (piece := reader.read1(min(read_bytes, HEAD_BYTES - len(text)))):
             text += piece
     except EOFError as fault:
-        if not text and file.size_bytes <= HEAD_BYTES:  # of a larger file, only the beginning was decompressed
+        if (
+            not text and file.size_bytes <= HEAD_BYTES
+        ):  # a larger file ends early here, since only its beginning was read
             raise InputUnavailable(f"{file.path}: {CUT_SHORT}") from fault
     except (zlib.error, OSError) as fault:
-        if not text:  # otherwise the beginning is sound, and reading all of the file reports the fault
+        if not text:  # otherwise the beginning is readable, and reading the whole file will report the fault
             raise BadInput(
                 f"{file.path}: its name says that it is compressed, but it can't be decompressed ({type(fault).__name__}); "
                 "compress it, or take the ending off its name"
@@ -120,10 +122,10 @@ def _decompress(file: StoredFile, reader: BufferedIOBase, read_bytes: int) -> by
 
 
 def _is_utf_16(head: bytes) -> bool:
-    """Whether line ends have a NUL byte, as in UTF-16: behind most of them, or before each."""
+    """Whether line ends have a NUL byte, as in UTF-16: after most line ends, or before all of them."""
     lines = head.splitlines()
     if len(head) == HEAD_BYTES:
-        lines.pop()  # it may be cut off
+        lines.pop()  # the last line may be cut off
     num_behind = sum(line.startswith(b"\x00") for line in lines[1:] or lines)
     num_before = sum(line.endswith(b"\x00") for line in lines)
     return 2 * num_behind > len(lines[1:]) or 0 < num_before == len(lines)
@@ -143,12 +145,12 @@ def find_nonblank_file(storage: Storage, files: Sequence[StoredFile]) -> tuple[S
 
 
 def measure_longest_line(storage: Storage, file: StoredFile) -> int:
-    """The bytes of the longest line at the beginning of a text file. Raises BadInput if it is not text."""
+    """The number of bytes of the longest line at the beginning of a text file. Raises BadInput if the file is not text."""
     return max(map(len, read_head(storage, file, refuse_nul=False).splitlines()), default=0)
 
 
 def read_first_lines(engine: Engine, file: StoredFile) -> Iterator[bytes]:
-    """The first lines of a text file, lazily: `HEAD_BYTES` of them. Longer lines are passed over; one of them comes last.
+    """The first lines of a text file, lazily, up to `HEAD_BYTES` in total. Lines longer than that are skipped; one comes last.
 
     Raises BadInput as `read_head` does.
     """
@@ -156,13 +158,13 @@ def read_first_lines(engine: Engine, file: StoredFile) -> Iterator[bytes]:
     head = read_head(storage, file, refuse_nul=False)
     lines = head.splitlines()
     if file.size_bytes <= HEAD_BYTES and len(head) < HEAD_BYTES - len(BYTE_ORDER_MARK):
-        yield from lines  # of the whole file
+        yield from lines  # the head is the whole file
         return
     whole_lines = lines[:-1]
     yield from whole_lines
     long_lines: list[bytes] = []
     read_bytes = sum(map(len, whole_lines))
-    # Lines of megabytes say little about the others, so one of them comes last, if at all
+    # A line of megabytes shows little about the other lines, so at most one of them is returned, as the last
     further_lines = split_pieces(read_text_pieces(storage, file, HEAD_BYTES), engine.max_line_bytes)
     for line in islice(further_lines, len(whole_lines), None):
         if read_bytes >= HEAD_BYTES or len(long_lines) == SAMPLED_LONG_LINES:
@@ -176,10 +178,10 @@ def read_first_lines(engine: Engine, file: StoredFile) -> Iterator[bytes]:
 
 
 def split_pieces(pieces: Iterable[bytes], max_line_bytes: int) -> Iterator[bytes]:
-    """The lines of a text that is read in pieces, without lines that are longer than `max_line_bytes`."""
-    line = bytearray()  # as far as it was read
+    """The lines of a text that is read in pieces; lines longer than `max_line_bytes` are skipped."""
+    line = bytearray()  # the part of the current line that was read
     for piece in chain(pieces, [b"\n"]):
-        # A line ends in this piece, or goes on; one that is already too long is not held in memory
+        # The last line of a piece may go on in the next piece; a line that is too long already is not held in memory
         *ends, beginning = piece.split(b"\n")
         for end in ends:
             if len(line) + len(end) <= max_line_bytes:
@@ -197,7 +199,7 @@ def find_first_line(text: str) -> str | None:
 def split_lines(text: str) -> Iterator[str]:
     """The lines of a text, which end as in Spark; `str.splitlines` would also split at form feeds and other characters.
 
-    Lazily, because of megabytes of text only a line or two may be needed.
+    The lines come lazily, because a caller may need only a line or two of megabytes of text.
     """
     start = 0
     for end in LINE_END.finditer(text):

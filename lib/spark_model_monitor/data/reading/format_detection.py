@@ -1,4 +1,4 @@
-"""Detects the format of a data set: from the names of its files, or from the beginning of the first ones. Driver only."""
+"""Detects the format of a data set from the names of its files, or from the beginnings of the first files. Driver only."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ FORMATS_BY_SUFFIX = {
 }
 COMPRESSION_SUFFIXES = frozenset({".gz", ".bz2", ".zst"})
 TEXT_FORMATS = ("csv", "json", "jsonl")
-MAGIC_BYTES = 4  # as many as the longest beginning of `BINARY_FORMATS`
+MAGIC_BYTES = 4  # length of the longest beginning in `BINARY_FORMATS`
 
 
 def detect_format(engine: Engine, path: PathOrPaths, window: Window | None = None) -> str:
-    """The detected format of the files at or below `path`, as `--dataset-format` takes it. window: only files of its hours
-    are looked at, if there are some.
+    """The detected format of the files at or below `path`, as `--dataset-format` takes it. window: if its hours have files,
+    only these are examined.
 
     Raises BadConfiguration if it can't be detected, or if there are several formats.
     """
@@ -62,11 +62,11 @@ def detect_format(engine: Engine, path: PathOrPaths, window: Window | None = Non
         hours = list_window_folders(storage, path, window)
         files = tuple(file for hour in hours for file in storage.list_files(hour) if file.size_bytes)
     files = files or list_dataset(engine, path).files
-    # A merge leaves documents beside the records that it wrote
+    # A merge writes documents next to the records; they are ignored
     if storage.exists(join(first, PUBLISHED)):
         folders = tuple(join(storage.resolved(folder), "") for folder in list_record_folders(storage, first))
         files = tuple(file for file in files if file.path.startswith(folders)) or files
-    # By the names of the files, if these agree; else by the content of the first
+    # The suffixes of the files, if all agree, narrow the format; the content of the first files decides the rest
     suffixes = sorted({_get_suffix(file.path) for file in files})
     formats = {FORMATS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
     detected_format = None
@@ -91,8 +91,8 @@ def detect_format(engine: Engine, path: PathOrPaths, window: Window | None = Non
 
 
 def _recognize_table(files: Sequence[StoredFile]) -> str | None:
-    """The server whose request log has the columns of the first readable table; None if there is no such server, and for
-    files in a store.
+    """The server whose request log has the columns of the first readable table; None if no server has. Only local files
+    are examined.
     """
     from spark_model_monitor.data.engine.local_tables import read_schema
     from spark_model_monitor.data.request_logs import recognize_server
@@ -105,7 +105,7 @@ def _recognize_table(files: Sequence[StoredFile]) -> str | None:
 
 
 def _get_suffix(path: str) -> str:
-    """The last suffix of a file's name in lower case, without those of compression; empty if there is none."""
+    """The last suffix of a file's name in lower case, ignoring suffixes of compressions; empty without a suffix."""
     suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
     while suffixes and suffixes[-1] in COMPRESSION_SUFFIXES:
         suffixes.pop()
@@ -113,9 +113,9 @@ def _get_suffix(path: str) -> str:
 
 
 def _detect_by_beginning(engine: Engine, files: Sequence[StoredFile], format_of_names: str) -> str | None:
-    """The format detected from contents. format_of_names: the text format of the files' suffix; empty if that says nothing."""
+    """The format detected from the content. format_of_names: the text format of the files' suffix; empty if there is none."""
     storage = engine.storage(files[0].path)
-    # A file whose name says that it is text is never Parquet
+    # Only files whose suffix doesn't say that they are text may be binary
     magic = b""
     if not format_of_names:
         magic = storage.read(files[0].path, MAGIC_BYTES)
@@ -132,14 +132,14 @@ def _detect_by_beginning(engine: Engine, files: Sequence[StoredFile], format_of_
     first_line, second_line, *_ = [*csv_headers.select_whole_lines(head), "", ""]
     if not format_of_names and "," not in first_line:
         return None
-    # Excel separates cells by semicolons where numbers have a decimal comma, or names the separator in its own first line
+    # Excel separates cells by semicolons if numbers have decimal commas, or names the separator in its own first line
     separator_line = csv_headers.match_separator_line(head.decode("utf-8", "replace"))
     separator = separator_line[1] if separator_line else ";"
     if separator != "," and format_of_names:
         csv_format = csv_headers.detect_csv_format(head, separator)
         if csv_format is not None:
             return format_csv_option(csv_format)
-    # Otherwise commas separate cells
+    # In all other files commas separate cells
     has_header = csv_headers.is_header_line(csv_headers.read_first_cells(file, head), split_row(second_line))
     escape = RFC_4180_ESCAPE
     if csv_headers.has_escapes_by_backslash(head, ","):
@@ -148,7 +148,7 @@ def _detect_by_beginning(engine: Engine, files: Sequence[StoredFile], format_of_
 
 
 def _detect_json(engine: Engine, files: Sequence[StoredFile], format_of_names: str) -> str | None:
-    """The format of JSON that most of the first files have: any of them may be damaged. None if they have none."""
+    """The format of JSON that most of the first files have, since any file may be damaged. None if no file is JSON."""
     num_files: Counter[str] = Counter()
     for file in files[:FORMAT_SAMPLE_FILES]:
         with suppress(BadInput):  # reported when the file is read
@@ -165,11 +165,11 @@ def _detect_json(engine: Engine, files: Sequence[StoredFile], format_of_names: s
 
 
 def _detect_json_lines(lines: Sequence[str]) -> str | None:
-    """The format of the first lines of a file; None if most of them are no JSON."""
+    """The format of the first lines of a file; None if most of them aren't JSON."""
     if not lines:
         return None
     num_lines = Counter(filter(None, map(_recognize_record, lines)))
-    # Request logs and captures may have some records that look like plain JSON, but not the other way round
+    # A request log may have records that look like plain JSON, but plain JSON has none that look like a log's
     if 2 * num_lines.total() >= len(lines):
         return min(num_lines, key=lambda name: (name in ("jsonl", "json"), -num_lines[name]))
     if lines[0].startswith(("{", "[")):
@@ -178,7 +178,7 @@ def _detect_json_lines(lines: Sequence[str]) -> str | None:
 
 
 def _recognize_record(line: str) -> str | None:
-    """The format of a line by its record; None if it is no JSON object or array."""
+    """The format of a line, recognized by its record; None if the line is not a JSON object or array."""
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.records.windows import Window
     from spark_model_monitor.documents.column_roles import ColumnRoles
 
-Members: TypeAlias = Mapping[str, Any]  # of a format's JSON object, by name in lower case
+Members: TypeAlias = Mapping[str, Any]  # the members of a format's JSON object, by name in lower case
 
 SHORT_WORDS: Mapping[str, str] = {
     "csv": '{"csv": {"header": true}}',
@@ -41,12 +41,12 @@ SHORT_WORDS: Mapping[str, str] = {
     "azure-ml": '{"azure-ml": {}}',
     "vertex": '{"vertex": {}}',
 }
-"""Short words and the JSON texts they stand for; `table:NAME` is another, and so is the path of a mapping file."""
+"""Short words and the JSON texts that they stand for. `table:NAME` and the path of a mapping file are also understood."""
 
-REQUEST_LOGS = ("kserve", "databricks", "azure-ml", "vertex")  # of servers, `request_logs/` reads them
-MAPPING_SUFFIXES = (".yaml", ".yml")  # of a file that says where a log of any other kind has its captures
+REQUEST_LOGS = ("kserve", "databricks", "azure-ml", "vertex")  # servers whose request logs `request_logs/` reads
+MAPPING_SUFFIXES = (".yaml", ".yml")  # suffixes of a mapping file, which describes a log of any other kind
 
-DATABASE = "adbc:"  # how the source of a query begins
+DATABASE = "adbc:"  # the prefix of a query's source
 
 LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg", "parquet": "pyarrow"}
 """The library that reads a table without Spark, by kind of table."""
@@ -58,7 +58,7 @@ ADDRESS_OPTIONS = {
     "prediction": "inference_attribute",
     "probability": "probability_attribute",
 }
-"""The jobs' options that name the columns of `outcomes`; a run records them, and its rows are read again by them."""
+"""The jobs' options that name the columns of `outcomes`. A run records them, so that its rows can be read again."""
 
 _RECORDED = (
     "accept_exponents",
@@ -67,9 +67,9 @@ _RECORDED = (
     "missing_values",
     *ADDRESS_OPTIONS.values(),
 )
-"""Options in run.json with which rows are read again; exponents and names of outcomes are no matter of reading."""
+"""Options in run.json that rows can be read again with. Exponents and names of outcomes don't affect reading."""
 
-# Texts between commas that are not in double quotes, and a name in such quotes, which an equals sign may follow
+# A text between commas, which may have commas in double quotes; and a name in double quotes, perhaps before an equals sign
 _BETWEEN_COMMAS = re.compile(r'(?:"[^"]*"|[^,"]|")+')
 _QUOTED_NAME = re.compile(r'^"([^"]*)"(?=$|\s*=)')
 
@@ -80,7 +80,7 @@ CSV_MARKS: Mapping[str, tuple[str, ...]] = {
     "escape": ('"', "\\"),
 }
 
-_INDEXES = ("captureindexnames",)  # the members of a capture's format
+_INDEXES = ("captureindexnames",)  # the allowed members of a capture's format
 
 # The allowed members of a format, and the function that reads them
 FormatReader: TypeAlias = "tuple[tuple[str, ...], Callable[[Members], DatasetFormat]]"
@@ -243,7 +243,7 @@ DELTA = SparkFormat("delta")  # a table at a path, which Spark's catalog turns i
 
 
 def is_table_at_path(dataset_format: DatasetFormat | None) -> bool:
-    """Whether a table is given by the path of its files."""
+    """Whether the format names a table by the path of its files."""
     if isinstance(dataset_format, TableFormat):
         return parse_table_path(dataset_format.name) is not None
     return dataset_format == DELTA
@@ -255,7 +255,7 @@ DatasetFormat: TypeAlias = (
 
 
 class BaselineValues:
-    """What is known of the values of a baseline's columns: here nothing, so that all fit."""
+    """Compares cells with the values of a baseline's columns. In this class nothing is known of them, so all cells fit."""
 
     __slots__ = ()
 
@@ -264,7 +264,7 @@ class BaselineValues:
         return 0.0
 
     def match_answers(self, name: str, cells: Sequence[str | None], *, are_in_place: bool) -> bool:
-        """Whether a column may have a model's answers such as these, rather than labels. are_in_place: in this column's place."""
+        """Whether a column may have held these answers of a model. are_in_place: whether they stand in this column's position."""
         return True
 
 
@@ -276,22 +276,21 @@ class ReadOptions:
     """Options for reading a data set, besides its format; the same for jobs and for Python.
 
     names: the baseline's feature names, which later data gets; None without a baseline.
-    window: the times of captured records, and of a batch transform's outputs, to include; None for all.
+    window: the times to include, of captured records and of a batch transform's outputs; None for all.
     lenient_window: whether to take all records of the window's own hour folders, regardless of their times (C11.16).
     sample: the fraction of captured events to take, the same events in every run; None for all.
-    target_model: the model of a multi-model endpoint whose captured events to take, `-` for those without; None for all.
-    manifest_root: the folder of the files that manifests among a batch transform's captures may name; None: no file is a
-    manifest.
+    target_model: the model of a multi-model endpoint whose events to take, `-` for events without a model; None for all.
+    manifest_root: the folder that contains the files that a batch transform's manifests name; None: no file is a manifest.
     script: a preprocessor, run on every line, or on every captured record in the window and the sample.
     as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64
     by scripts only, and failure on the first script error.
     flatten_json: whether members of nested objects are separate features, named `outer.inner`; None: unless as the service.
-    roles: those of captured columns, if an earlier window fixed them.
-    values: of the baseline's columns.
+    roles: the roles of captured columns, if an earlier window fixed them.
+    values: compares cells with the values of the baseline's columns.
     opened: JSON objects whose members are features in any case.
     allow_mixed_encodings: whether CSV and JSON may be mixed in one window or one captured record.
-    query, time_column: of a database: the query of its rows, and the column by which a window selects some.
-    staging: a folder for captures that are made of a request log on a cluster, which all of its machines see.
+    query, time_column: for a database: the query that returns the rows, and the column by which a window selects rows.
+    staging: a folder that all machines of a cluster see, for captures that are made from a request log.
     as_of: the version of a table to read, by default the newest.
     since: read only the rows appended to a table after this version.
     left_out: Parquet columns that need not be readable, by name or 0-based index; they are removed afterwards.
@@ -328,14 +327,14 @@ class ReadOptions:
 
     @classmethod
     def recorded(cls, read_by: Mapping[str, str], names: tuple[str, ...] | None) -> ReadOptions:
-        """The options of a run by what its run.json records. names: of the columns, except those that it left out.
+        """The options of a run, from what its run.json records. names: the columns' names, without those that the run left out.
 
-        Raises BadInput for an option that rows can't be read again with.
+        Raises BadInput for an option with which rows can't be read again.
         """
-        unknown = sorted(read_by.keys() - {"dataset_format", *_RECORDED})
-        if unknown:
-            raise BadInput(f"the rows were read with {unknown[0]}, with which they are not read again")
-        # Columns that the run left out are unknown here, so names can't be given by position
+        unknown_options = sorted(read_by.keys() - {"dataset_format", *_RECORDED})
+        if unknown_options:
+            raise BadInput(f"the rows were read with {unknown_options[0]}, with which they are not read again")
+        # If the run left out columns, `names` lacks them, so names don't fit the files' columns by position
         left_out = split_names(read_by.get("exclude_features_attribute", ""))
         return cls(
             names=None if left_out else names,
@@ -355,8 +354,8 @@ def split_names(text: str) -> tuple[str, ...]:
 
 
 def split_at_commas(text: str) -> list[str]:
-    """What stands between commas that are not in double quotes, as it is written."""
-    # Without quotes, each comma separates two names
+    """The texts between commas, with their quotes; commas in double quotes don't separate."""
+    # Without quotes, every comma separates
     if '"' in text:
         return _BETWEEN_COMMAS.findall(text)
     return text.split(",")
@@ -420,7 +419,7 @@ def parse_dataset_format(text: str) -> DatasetFormat:
 
 
 def _read_csv_format(members: Members) -> DatasetFormat:
-    # The word counts in any case
+    # START and END are accepted in any case
     position = str(members.get("output_columns_position", "START")).upper()
     if position not in ("START", "END"):
         raise BadConfiguration(f"has csv.output_columns_position {position!r}; write START or END")
@@ -434,16 +433,16 @@ def _read_csv_format(members: Members) -> DatasetFormat:
 
 def format_csv_option(csv_format: CsvFormat) -> str:
     """The `--dataset-format` value for a CSV format, as a short word if there is one."""
-    default_format = CsvFormat(header=csv_format.header)
-    if csv_format == default_format:
+    base_format = CsvFormat(header=csv_format.header)
+    if csv_format == base_format:
         if csv_format.header:
             return "csv"
         return "csv-without-header"
     members: dict[str, str | bool] = {"header": csv_format.header}
-    # Only what differs from the default, so that messages quote short texts
-    if (csv_format.separator, csv_format.decimal) != (default_format.separator, default_format.decimal):
+    # Write only the members that differ from the default, so that messages stay short
+    if (csv_format.separator, csv_format.decimal) != (base_format.separator, base_format.decimal):
         members.update(separator=csv_format.separator, decimal=csv_format.decimal)
-    if csv_format.escape != default_format.escape:
+    if csv_format.escape != base_format.escape:
         members["escape"] = csv_format.escape
     return json.dumps({"csv": members})
 
@@ -459,7 +458,7 @@ def _read_spark_format(members: Members) -> DatasetFormat:
         raise BadConfiguration('has no spark.format; write {"spark": {"format": "orc", "options": {}}}')
     if not isinstance(options, dict):
         raise BadConfiguration(f'has spark.options {options!r}; write an object, such as {{"mergeSchema": "true"}}')
-    # True is written `true`, as Spark's readers expect
+    # Spark's readers expect booleans as `true` and `false`
     texts = {str(key): str(value).lower() if isinstance(value, bool) else str(value) for key, value in options.items()}
     return SparkFormat(reader, texts)
 
@@ -485,24 +484,24 @@ _READERS: Mapping[str, FormatReader] = {
 
 
 def _read_index_names(members: Members, default: tuple[str, ...], format_name: str) -> tuple[str, ...]:
-    listed = members.get("captureindexnames")
-    if listed is None:
+    index_names = members.get("captureindexnames")
+    if index_names is None:
         return default
     names_by_lower_case = {index.lower(): index for index in INDEX_NAMES}
-    listed = [listed] if isinstance(listed, str) else listed
+    index_names = [index_names] if isinstance(index_names, str) else index_names
     if (
-        not isinstance(listed, list)
-        or not listed
-        or not all(str(index).lower() in names_by_lower_case for index in listed)
+        not isinstance(index_names, list)
+        or not index_names
+        or not all(str(index).lower() in names_by_lower_case for index in index_names)
     ):
         raise BadConfiguration(
-            f"has {format_name}.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
+            f"has {format_name}.captureIndexNames {index_names!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
         )
-    return tuple(dict.fromkeys(names_by_lower_case[str(index).lower()] for index in listed))
+    return tuple(dict.fromkeys(names_by_lower_case[str(index).lower()] for index in index_names))
 
 
 def _read_boolean(member: str, value: Json) -> bool:
-    # The guide writes {"lines": [true]} somewhere
+    # The service's guide has an example with {"lines": [true]}
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     text = str(value).strip().lower()

@@ -1,6 +1,6 @@
-"""Streams rows from any library that supports Arrow (by `__arrow_c_stream__`, or by its own streaming method) to a data set.
+"""Makes a data set from a frame of any library that supports Arrow, by `__arrow_c_stream__` or by its own streaming method.
 
-Imports none of the libraries: its library is loaded with a frame. Source: Arrow, "The Arrow PyCapsule
+Imports none of these libraries: whoever has a frame has imported its library. Source: Arrow, "The Arrow PyCapsule
 Interface".
 """
 
@@ -39,7 +39,7 @@ CAST: Mapping[str, pa.DataType] = {
     "string_view": pa.large_string(),
     "binary_view": pa.large_binary(),
 }
-"""Spark's substitutes for Arrow types that it lacks, by name; no value changes."""
+"""The types that replace Arrow types that Spark lacks, by name; no value changes."""
 
 NO_TYPE_OF_SPARK = {
     **UNREADABLE,
@@ -49,17 +49,17 @@ NO_TYPE_OF_SPARK = {
 """Types that Spark columns can't have, by name prefix, and what to write instead."""
 
 TEXTS = (pa.string(), pa.large_string(), pa.string_view())
-VIEW = "list_view"  # in the names of types that are, or contain, list views
+VIEW = "list_view"  # a part of the names of types that are or contain list views
 
 
 class ArrowStream(Protocol):
-    """A frame with Arrow support: of polars, DuckDB, pyarrow and others."""
+    """A frame with Arrow support, from polars, DuckDB, pyarrow and others."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
 def stream_rows(data: Any) -> Rows | None:
-    """The rows of a frame: a table if they are in memory already, else a reader; None if `data` is not a frame."""
+    """The rows of a frame: a table if pyarrow holds them in memory, otherwise a reader; None if `data` is not a frame."""
     if isinstance(data, (pa.Table, pa.RecordBatchReader)):
         return data
     if isinstance(data, pa.RecordBatch):
@@ -86,11 +86,11 @@ def _stream_lazy_frame(frame: LazyFrame) -> pa.RecordBatchReader:
 
 STREAMS: tuple[tuple[str, str, Callable[[Any], pa.RecordBatchReader]], ...] = (
     ("polars", "collect_batches", _stream_lazy_frame),
-    # A relation's own stream would compute all rows first. Later releases have the first method, DuckDB 1.4 the second.
+    # DuckDB's own Arrow stream would compute all rows first. Releases after 1.4 have the first method, 1.4 the second.
     *((name, "to_arrow_reader", lambda data: data.to_arrow_reader(ROWS)) for name in ("duckdb", "_duckdb")),
     *((name, "fetch_arrow_reader", lambda data: data.fetch_arrow_reader(ROWS)) for name in ("duckdb", "_duckdb")),
     ("pyarrow", "scanner", lambda data: data.scanner(batch_size=ROWS).to_reader()),
-    # Hugging Face data sets, in memory or streamed, with their selections and filters.
+    # Hugging Face data sets, in memory or streamed; their selections and filters are applied.
     ("datasets", "with_format", lambda data: _make_reader(data.with_format("arrow").iter(ROWS))),
 )
 """The library, the method that identifies its lazy frame, and a function that streams it."""
@@ -109,11 +109,11 @@ def map_to_spark_type(name: str, data_type: pa.DataType) -> pa.DataType:
     """The Spark type in which a column's values are stored. Raises BadInput if there is none."""
     if pa.types.is_dictionary(data_type):
         return map_to_spark_type(name, data_type.value_type)
-    # Such as JSON, or decimals of any length, of a database
+    # Databases give some types as texts with an extension type, such as JSON or long decimals
     if isinstance(data_type, pa.BaseExtensionType) and data_type.storage_type in TEXTS:
         return map_to_spark_type(name, data_type.storage_type)
     if pa.types.is_timestamp(data_type):
-        return pa.timestamp("us", data_type.tz)  # Spark's times have microseconds
+        return pa.timestamp("us", data_type.tz)  # Spark stores times in microseconds
     if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
         if pa.types.is_list(data_type):
             list_type = pa.list_
@@ -133,7 +133,7 @@ def map_to_spark_type(name: str, data_type: pa.DataType) -> pa.DataType:
 
 
 def convert_to_spark_types(rows: Rows, most_bytes: int) -> Rows:
-    """The rows in columns c0, c1, … with Spark types; a table if they are in memory, or have at most `most_bytes`.
+    """The rows in columns c0, c1, … with Spark types: a table if they are in memory or at most `most_bytes`, else a reader.
 
     Spark never sees the names, so `Age` and `age` may both occur.
     """
@@ -161,8 +161,8 @@ def _cast_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns = []
     for name, column, field in zip(table.column_names, table.columns, schema, strict=True):
         if pa.types.is_dictionary(column.type):  # dictionaries can't be cast to views
-            plain = [chunk.dictionary.cast(field.type).take(chunk.indices) for chunk in column.chunks]
-            column = pa.chunked_array(plain, field.type)
+            decoded_chunks = [chunk.dictionary.cast(field.type).take(chunk.indices) for chunk in column.chunks]
+            column = pa.chunked_array(decoded_chunks, field.type)
         if VIEW in str(column.type) and column.num_chunks:  # Arrow 25 casts views to lists with invalid offsets
             column = pa.chunked_array(map(_convert_lists, column.chunks))
         if is_uuid(column.type):
@@ -181,7 +181,7 @@ def _cast_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _convert_lists(cells: pa.Array) -> pa.Array:
-    """Lists of any kind as large lists, also within other lists and structs."""
+    """Converts lists of any type to large lists, also within other lists and structs."""
     types = pa.types
     if types.is_struct(cells.type):
         parts = [_convert_lists(part) for part in cells.flatten()]
@@ -199,7 +199,7 @@ def _convert_lists(cells: pa.Array) -> pa.Array:
 def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> Dataset:
     """The rows of a table or stream as a data set; resources are released with the data set.
 
-    by_tasks: whether the rows are sent with the tasks; None: only if executors are on other machines.
+    by_tasks: whether Spark's tasks carry the rows; None: they do only if executors are on other machines.
     Raises BadInput for columns with the same name or a type that Spark lacks, OutputFailed if this machine has no room
     for a file of the rows.
     """
@@ -210,7 +210,7 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
     if in_memory is not None:
         memory_rows, max_partitions, groups = in_memory
         return Dataset(memory_rows, names, partitions_at_most=max_partitions, column_groups=groups)
-    # Too many rows for the memory, or a stream: a Parquet file, read like a user's
+    # Larger tables and streams go to a temporary Parquet file, which is read like a user's file
     from spark_model_monitor.data.reading.readers import read_dataset, set_for_width
     from spark_model_monitor.data.reading.row_files import write
 
@@ -223,8 +223,8 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
 
 
 def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
-    """The rows without a file, with the types that reading from a file gives; the number of partitions; and the number
-    of column groups. None if there are too many rows.
+    """The rows without a file, with the types that reading a file would give; the number of partitions; and the number of
+    column groups. None if there are too many rows, or if they are a stream.
     """
     if isinstance(table, pa.RecordBatchReader):
         return None
@@ -243,5 +243,5 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     }
     schema = pa.schema([(field.name, types[field.type]) for field in table.schema])
     batches = [cast_batch(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
-    alone = replace(cast("LocalEngine", engine), processes=1)  # sending rows to processes takes as long as a file
-    return alone.make_partitions(schema, [batches]), 1, groups
+    one_process = replace(cast("LocalEngine", engine), processes=1)  # sending rows to processes takes as long as a file
+    return one_process.make_partitions(schema, [batches]), 1, groups

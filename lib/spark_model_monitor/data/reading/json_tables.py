@@ -1,4 +1,4 @@
-"""Rejects JSON documents that hold a table in another way than a record for each row, such as pandas writes. Driver only."""
+"""Rejects JSON documents with a table in another form than one record for each row; pandas writes many forms. Driver only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PANDAS_ORIENTS = (
     ("columns", re.compile(r'\A\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\{\s*"0"\s*:')),
     ("values", re.compile(r"\A\s*\[\s*\[")),
 )
-"""Values of `orient` in pandas' `to_json`, and how the documents begin that it writes for them."""
+"""Values of `orient` in pandas' `to_json`, and a pattern of the documents that pandas writes for each value."""
 
 ROW_MEMBERS = (
     "instances",
@@ -60,27 +60,27 @@ class _JsonMember:
 
     @property
     def holds_records(self) -> bool:
-        """Whether it is an array of objects, and not of one alone."""
+        """Whether the member is an array of several objects."""
         return self.is_array and isinstance(self.first, dict) and self.size != 1
 
     @property
     def holds_rows(self) -> bool:
-        """Whether it is an array of objects, or an array of arrays with a name that requests give to rows."""
+        """Whether the member is an array of objects, or an array of arrays whose name is one of ROW_MEMBERS."""
         is_named = self.name in ROW_MEMBERS
         return self.is_array and (isinstance(self.first, dict) or (is_named and isinstance(self.first, list)))
 
 
 def require_records(file: StoredFile, head: bytes) -> None:
-    """Raises BadInput for a document in which pandas wrote a table in another way than a record for each row."""
+    """Raises BadInput for a document with a table in another form than one record for each row."""
     text = head.decode("utf-8", "replace")
     records = [*islice((line for line in split_lines(text) if line.startswith("{")), 2)]
-    if len(records) > 1:  # one on each line
+    if len(records) > 1:  # JSON Lines
         members = [*_read_members(records[0])]
         if len(members) == 1 and members[0].holds_rows:
             raise BadInput(_describe_rows_within(file, members[0], "each line"))
         return
     members = [*_read_members(text)]
-    # A single object within the document may hold the rows
+    # If the document's only member is an object, that object may hold the rows
     if len(members) == 1 and members[0].is_object:
         members = [*_read_members(text[members[0].start :])]
     if _has_list_for_each_column(members):
@@ -106,18 +106,18 @@ def _describe_rows_within(file: StoredFile, member: _JsonMember, unit: str) -> s
 
 
 def _has_list_for_each_column(members: Sequence[_JsonMember]) -> bool:
-    """Whether all members are lists of cells that are equally long, and longer than one."""
-    # The text may end within the last list, whose size is then unknown
+    """Whether all members are lists of cells with the same length, which is more than one."""
+    # The size of the last list is unknown if the text ends within it
     sizes = {member.size for member in members if member.size is not None}
     are_lists = all(member.is_array and not isinstance(member.first, (dict, list)) for member in members)
     return bool(members) and are_lists and len(sizes) <= 1 and max(sizes, default=2) > 1
 
 
 def _read_members(text: str) -> Iterator[_JsonMember]:
-    """The members of the object with which a text begins, as far as the text goes."""
+    """The members of the object with which a text begins; the text may end within a member."""
     decoder = json.JSONDecoder()
     position = skip_blanks(text, 0)
-    # Each member begins with `{` or a comma
+    # Before each member stands `{` or a comma
     while text[position : position + 1] in ("{", ","):
         try:
             name, position = decoder.raw_decode(text, skip_blanks(text, position + 1))

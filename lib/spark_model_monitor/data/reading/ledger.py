@@ -1,4 +1,4 @@
-"""The ledger of a run accounts for every file and record; `quarantine/` has refused records and reasons."""
+"""The ledger of a run accounts for every file and record; the folder `quarantine/` has the refused records and the reasons."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ if TYPE_CHECKING:
 COVERAGE = "_coverage.json"
 
 MERGED_PART = re.compile(r"part-\d{5}-[0-9a-f-]{36}\.c000\.jsonl")
-"""The file names of merged records, the service's and ours."""
+"""The file names of merged records, as the service and we write them."""
 
-Version: TypeAlias = int | datetime  # a version number, or a time: the version that was current then
+Version: TypeAlias = int | datetime  # a version number, or a time, which means the version that was current then
 
 NUMBER = "__number"  # the column with the line number in the file, from 1
 FAULT_SCHEMA = pa.schema([(FILE, pa.string()), (LINE, pa.binary()), (REASON, pa.int32())])
 LINE_SCHEMA = pa.schema([(FILE, pa.string()), (NUMBER, pa.int64()), (BLOCK_START, pa.int64()), (LINE, pa.binary())])
 
 Record: TypeAlias = Mapping[str, Any]
-"""A refused record as the quarantine keeps it: its reason, its location, its line, by the names of the columns."""
+"""A refused record as the quarantine keeps it: its reason, location and line, by column name."""
 
 RejectedLines: TypeAlias = Callable[["Dataset"], Iterator[Record]]
-"""Returns the refused records of a data set as the quarantine keeps them, by file and line number."""
+"""A function that returns the refused records of a data set as the quarantine keeps them, sorted by file and line number."""
 
 ReasonsByLine: TypeAlias = dict[tuple[str, bytes], list[int]]  # the reasons for refusing each line of each file
 
 QUARANTINE = "quarantine"  # the folder of the refused records
 LINE_IN_LOG = 0  # stands for the line number of a request log's record, whose lines are not counted
-CHUNK_BYTES = 16 * 2**20  # of a quarantine file, all of which is in the driver's memory while it is written
+CHUNK_BYTES = 16 * 2**20  # size of a quarantine file, which the driver holds in memory while it writes the file
 
 
 @value_class
 class Coverage:
-    """Numbers of captures: all, those with a label, and those with a label that says that none came."""
+    """Numbers of captures: all; labelled, with a label; absent, with a record that says that no label came."""
 
     captures: int = 0
     labelled: int = 0
@@ -70,7 +70,7 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """The share of the captures that have a label of their own; 0 without captures."""
+        """The share of the captures that have a label; 0 without captures."""
         if self.captures:
             return self.labelled / self.captures
         return 0.0
@@ -116,7 +116,7 @@ def read_coverages(storage: Storage, files: Iterable[StoredFile], paths: Iterabl
 
 def _read_coverages_below(storage: Storage, folder: str) -> list[Coverage]:
     path = join(folder, COVERAGE)
-    # An hour has a coverage of its own; folders above hours have their hours'
+    # The folder of an hour has one coverage; for folders above hours, collect the coverages of their hours
     if storage.exists(path):
         return [read_coverage(storage.read(path), path)]
     return [
@@ -130,14 +130,14 @@ def _read_coverages_below(storage: Storage, folder: str) -> list[Coverage]:
 class Ledger:
     """Counts of the records read.
 
-    refused: the records by the reason's text, only for reasons that occurred.
+    refused: the number of refused records by the reason's text, only for reasons that occurred.
     without_data: records of failed requests, captured for their metadata only.
-    rows: the rows of the kept records; None if each record is one row.
+    rows: the number of rows of the kept records; None if each record is one row.
     coverage: for merged records, how many of their captures have a label.
     matched_by: how the columns of the kept records were matched with the baseline's; None if they were not matched.
     table: the versioned table that was read instead of files.
     newest: the time of the latest kept record, if known.
-    not_in_log: records of a request log that lack what makes them captures, by the reason's text.
+    not_in_log: the number of records of a request log that can't become captures, by the reason's text.
     """
 
     files: tuple[StoredFile, ...]
@@ -157,16 +157,19 @@ class Ledger:
 
     @property
     def kept_rows(self) -> int:
+        """The number of rows of the kept records."""
         if self.rows is None:
             return self.kept
         return self.rows
 
     @property
     def quarantined(self) -> int:
+        """The number of refused records."""
         return sum(self.refused.values())
 
     @property
     def quarantined_share(self) -> float:
+        """Refused records divided by records read; 0 if no record was read."""
         if self.read:
             return self.quarantined / self.read
         return 0.0
@@ -208,43 +211,47 @@ class TableVersion:
 
 
 def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Record]:
-    """One row for each refused line, by file and line number, without the header line of each file.
+    """One record for each refused line and reason, sorted by file and line number, without the header line of each file.
 
-    A record that is a whole file has line number 1. also: more records, with their `NUMBER`s.
+    A record that is a whole file has line number 1. also: further refused records, which have a line number already.
     """
-    # A line of several rows can have several reasons
+    # A line with several rows can be refused for several reasons
     refused: ReasonsByLine = {}
     for fault in _iterate_rows(dataset.table.mapped(_select_rejected, FAULT_SCHEMA).batches()):
         reasons = refused.setdefault((fault[FILE], fault[LINE]), [])
         if fault[REASON] not in reasons:
             reasons.append(fault[REASON])
     lines = dataset.engine.lines(dataset.listing.places, in_order=True, with_blank=True).partitions(*LOCATION_COLUMNS)
-    # A second pass counts the lines of the affected files, for their numbers
+    # Line numbers need a second pass, which counts the lines of the affected files
     rejected_lines = list(_iterate_rows(lines.mapped(partial(_number_lines, refused), LINE_SCHEMA).batches()))
-    # A document over several lines is none of its file's lines
+    # A document over several lines equals no single line of its file, so it stands for the whole file
     whole_files = refused.keys() - {(row[FILE], row[LINE]) for row in rejected_lines}
     rejected_lines += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole_files]
     if also is not None:
         rejected_lines += [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(also.batches())]
     for row in sorted(rejected_lines, key=lambda row: (row[FILE], row[NUMBER])):
-        # The first header line of a file is no refused record
+        # The header line of a file is not a refused record
         for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
             if reason != Refusal.REPEATED_HEADER or row[NUMBER] > dataset.header_number:
                 yield _encode_line(row, reason)
 
 
 def _select_rejected(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The refused lines, with the reasons."""
-    # Rows outside the window or the sample aren't faults
+    """The file, line and reason of each refused row."""
+    # Rows outside the window or the sample were left out on purpose
     left_out = [0, *map(int, NOT_QUARANTINED)]
     for batch in batches:
-        faulty = batch.filter(pa.array(~np.isin(batch.column(REASON).to_numpy(zero_copy_only=False), left_out)))
-        columns = [faulty.column(FILE), faulty.column(LINE).view(pa.binary()), faulty.column(REASON)]
+        rejected_rows = batch.filter(pa.array(~np.isin(batch.column(REASON).to_numpy(zero_copy_only=False), left_out)))
+        columns = [
+            rejected_rows.column(FILE),
+            rejected_rows.column(LINE).view(pa.binary()),
+            rejected_rows.column(REASON),
+        ]
         yield pa.RecordBatch.from_arrays(columns, schema=FAULT_SCHEMA)
 
 
 def _number_lines(refused: ReasonsByLine, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The refused lines with their line numbers. batches: all lines, in the order of their files."""
+    """The refused lines with their line numbers. batches: all lines, in the order of each file."""
     files = {file for file, _ in refused}
     numbers = Counter[str]()
     for batch in batches:
@@ -266,7 +273,7 @@ def _encode_line(row: Record, reason: int) -> Record:
 
 
 def _encode_content(content: bytes) -> Record:
-    # Bytes that are no text are kept as they are
+    # Bytes that aren't UTF-8 are kept as base64
     try:
         texts = {"line": content.decode(), "line_base64": None}
     except UnicodeDecodeError:
@@ -275,14 +282,14 @@ def _encode_content(content: bytes) -> Record:
 
 
 def _trace_to_log(row: Record) -> Record:
-    """A refused capture that was made of a request log, with the log's file, and the log's record if that was refused."""
+    """A refused capture that was made from a request log, with the log's file, and with the log's record if that was refused."""
     try:
         request_log = json.loads(row["line"])[REQUEST_LOG]
         location = {FILE: str(request_log["file"]), NUMBER: LINE_IN_LOG, BLOCK_START: 0}
         if RECORD in request_log:
             return {**row, **location, **_encode_content(base64.b64decode(request_log[RECORD]))}
     except (ValueError, KeyError, TypeError, RecursionError):
-        return row  # a label, beside captures that are merged
+        return row  # a label that was read for a merge; it doesn't come from the log
     return {**row, **location}
 
 
@@ -298,12 +305,12 @@ def write_quarantine(
 
     Only the owner may read the files, since the data is unchecked.
     refused: returns the refused records, by default `find_rejected_lines`. only_long_lines: whether only long lines were
-    refused, so that nothing is read; otherwise two Spark jobs and a shuffle, over the affected files only.
+    refused; then nothing is read. Otherwise two Spark jobs and a shuffle read the affected files.
     Raises OutputFailed if the records can't be written.
     """
     folder = join(output_path, QUARANTINE)
     storage = dataset.engine.storage(output_path)
-    # Files of an earlier run would seem to be of this one
+    # Files that an earlier run left here would seem to belong to this run
     storage.delete(folder)
     records = _read_quarantine(dataset, refused, only_long_lines=only_long_lines)
     lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in records)
@@ -323,16 +330,16 @@ def _read_quarantine(
 
 
 def describe_first_rejected(storage: Storage, folder: str, *, separator: str = ",", width: int = 0) -> str:
-    """Where the first record of a quarantine came from, and what is wrong with it, as far as one line shows that.
+    """Where the first record of a quarantine came from, and what is wrong with it, if the line alone shows that.
 
-    separator, width: of the cells of its rows, and how many they should be.
+    separator: the character between cells. width: the expected number of cells.
     """
     first_file = storage.read(join(folder, "00000.jsonl"))
     return _describe_rejected(json.loads(first_file.partition(b"\n")[0]), separator, width)
 
 
 def describe_first_unwritten(dataset: Dataset) -> str:
-    """The same of the first refused record of a run that writes no quarantine."""
+    """The sentence of `describe_first_rejected` for a run that writes no quarantine."""
     record = next(_read_quarantine(dataset), None)
     if record is None:
         return ""
@@ -342,7 +349,7 @@ def describe_first_unwritten(dataset: Dataset) -> str:
 def _describe_rejected(record: Record, separator: str, width: int) -> str:
     from spark_model_monitor.data.records.record_faults import describe_fault
 
-    # A number that isn't that of its line in the file
+    # The line number is unknown: it was counted from a block within the file, or the record is from a log
     if record.get("block_start") or record["line_number"] == LINE_IN_LOG:
         return ""
     location = f", the first from line {record['line_number']:,} of {record['file']}"
@@ -358,18 +365,18 @@ def clear_quarantine(engine: Engine, output_path: str) -> None:
 
 
 def _merge_records(read_records: Iterable[Record], passed_over: Sequence[LongLine]) -> Iterator[Record]:
-    """The quarantine's content for refused records and for lines that were skipped unread, by file and line number."""
+    """The quarantine's records, of refused lines and of lines that were skipped unread, sorted by file and line number."""
     long_lines = [_format_long_line(line) for line in passed_over]
-    # Skipped lines weren't counted by the reader, so those behind them have higher numbers
+    # The reader didn't count skipped lines, so the numbers of the lines after them are too low
     numbers = defaultdict(list)
     for line in long_lines:
         numbers[line["file"]].append(line["line_number"])
-    counted = (
+    numbered_records = (
         {**record, "line_number": _add_skipped_lines(numbers[record["file"]], record["line_number"])}
         for record in read_records
     )
-    # Both are in order, and too many to sort
-    return heapq.merge(sorted(long_lines, key=_get_location), counted, key=_get_location)
+    # Both sequences are in order, and there may be too many records to sort
+    return heapq.merge(sorted(long_lines, key=_get_location), numbered_records, key=_get_location)
 
 
 def _get_location(record: Record) -> tuple[str, int]:
@@ -377,7 +384,7 @@ def _get_location(record: Record) -> tuple[str, int]:
 
 
 def _add_skipped_lines(passed_over: Sequence[int], number: int) -> int:
-    """A line's number in its file, computed from its number without the skipped lines."""
+    """A line's number in its file. number: its number if skipped lines aren't counted. passed_over: their line numbers."""
     for skipped_number in passed_over:
         if skipped_number > number:
             break

@@ -40,28 +40,28 @@ from spark_model_monitor.value_class import value_class
 
 Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 
-PIECE_BYTES = 8 * 2**20  # of a text, read at once
+PIECE_BYTES = 8 * 2**20  # bytes of a text that are read at once
 PROBE_BYTES = 64 * 1024  # bytes read first on either side of an offset, since most lines end within them
 
 MIN_PROBED_BYTES = 64 * PROBE_BYTES
 """A limit below which reading a whole file is about as cheap as probing every multiple of the limit."""
 
 MAX_DEFLATE_RATIO = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
-GZIP_MAGIC = b"\x1f\x8b\x08"  # the first bytes of each member of a gzip, of which a file may have several
+GZIP_MAGIC = b"\x1f\x8b\x08"  # the first bytes of each member of a gzip file, which may have several members
 
 MAX_COMPRESSED_LINE_BYTES = 2**31 - 1
 """Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.
 Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
 
-SEARCH_THREADS = 8  # which wait for the storage most of the time
+SEARCH_THREADS = 8  # number of threads; they wait for the storage most of the time
 
 
 @value_class
 class CsvLines:
-    """The decoder of CSV files.
+    """Decodes lines of CSV files.
 
     names: the names of the features, one for each cell.
-    header: whether lines that repeat the names are refused.
+    header: whether the files have a header line, so that lines with the names are refused.
     escape: the character before a quote within quotes.
     separator, decimal: as in `CsvFormat`.
     separator_line: the line in which Excel names the separator; None if there is none.
@@ -82,6 +82,7 @@ class CsvLines:
 
     @property
     def features(self) -> int:
+        """The number of features."""
         return len(self.names)
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
@@ -102,13 +103,13 @@ class CsvLines:
     def _find_reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: CsvCells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
-            # The first half of a cell with a line break would be read as a whole cell
+            # A quote that doesn't end in its line belongs to a cell with a line break, of which the line has only a part
             for row, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
                 if line.count('"') % 2:
                     reasons[row] = Refusal.UNFINISHED_QUOTE
         if is_text is not None:
             reasons[~is_text] = Refusal.NOT_UTF_8
-        # Rows of names, of this file's header or another's; a row that is refused already keeps its reason
+        # Refuse rows of column names; a row that was refused before keeps its reason
         if self.header:
             for row in self._find_rows_of_names(cells):
                 if not reasons[row]:
@@ -119,11 +120,11 @@ class CsvLines:
         return reasons
 
     def _find_rows_of_names(self, cells: CsvCells) -> list[int]:
-        """Numbers of the rows of column names only, checked cell by cell: the first cell rules out most rows."""
+        """Indices of the rows that have only column names. Checked column by column: the first cell rules out most rows."""
         names = pa.array(self._get_written_names())
         candidates = np.arange(len(cells.widths))
         for column in cells.columns:
-            # Only rows whose cells so far are names
+            # Only rows whose previous cells are names can still be rows of names
             cells_left = column.take(pa.array(candidates)) if len(candidates) < len(column) else column
             candidates = candidates[np.asarray(pc.is_in(pc.fill_null(cells_left, ""), names))]
             if not len(candidates):
@@ -144,16 +145,16 @@ class CsvLines:
 
 
 def find_long_lines(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
-    """The lines that exceed the session's limit, by path and offset. Starts no Spark job.
+    """The lines that exceed the session's limit, sorted by path and line number. Starts no Spark job.
 
     Raises BadInput if a compressed file has a line that no reader can skip.
     """
     max_line_bytes = engine.max_line_bytes  # one call of Spark for any number of files
-    # Most data sets have no file that could hold such a line: then nothing is read
+    # In most data sets no file is large enough for such a line, so nothing is read
     candidates = [file for file in files if _may_have_long_line(file, max_line_bytes)]
     if not candidates:
         return ()
-    # A search reads files from their storage and waits for it, so several at once
+    # Several files are searched at once, since a search mostly waits for the storage
     search = partial(_find_long_lines_of_file, engine, max_line_bytes)
     with ThreadPoolExecutor(min(SEARCH_THREADS, os.cpu_count() or 1, len(candidates))) as threads:
         return tuple(
@@ -162,7 +163,7 @@ def find_long_lines(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLi
 
 
 def find_listed_long_lines(engine: Engine, listing: Listing) -> tuple[LongLine, ...]:
-    """The lines of listed captures, and of the request log that they were made of, that exceed the session's limit."""
+    """The lines that exceed the session's limit, in listed captures and in the request log that they were made from."""
     return (*listing.long_lines_of_log, *find_long_lines(engine, listing.files))
 
 
@@ -183,18 +184,18 @@ def _find_long_lines_of_file(engine: Engine, max_line_bytes: int, file: StoredFi
         return []
     if file.path.endswith(".gz") and _is_short(storage, file, max_line_bytes):
         return []
-    # The whole text, in pieces
-    too_long = [
+    # Otherwise measure all lines of the text, which is read in pieces
+    long_lines = [
         LongLine(file.path, *long_line)
         for long_line in measure_long_lines(read_text_pieces(storage, file, max_line_bytes), max_line_bytes)
     ]
-    for line in too_long:
+    for line in long_lines:
         if file.is_compressed and line.size_bytes > MAX_COMPRESSED_LINE_BYTES:
             raise BadInput(
                 f"{file.path}: line {line.number} has {line.size_bytes:,} bytes, and no line of a compressed file can be passed "
                 "over that has more than 2 GiB; take the file away, or decompress it"
             )
-    return too_long
+    return long_lines
 
 
 def measure_long_lines(pieces: Iterable[bytes], max_line_bytes: int) -> Iterator[tuple[int, int, int]]:
@@ -210,11 +211,11 @@ def measure_long_lines(pieces: Iterable[bytes], max_line_bytes: int) -> Iterator
         text_start = 0
         if not offset and piece.startswith(BYTE_ORDER_MARK):
             text_start = line_start = len(BYTE_ORDER_MARK)
-        elif after_return and piece.startswith(b"\n"):  # the rest of the previous line end
+        elif after_return and piece.startswith(b"\n"):  # the second byte of the line end \r\n
             text_start = 1
             line_start = offset + 1
         end = _find_first_end(piece, text_start)
-        # Within the piece no line can be too long: a piece has as many bytes as a line may have
+        # Only the first line that ends here may be too long: the others lie within the piece, which isn't longer than the limit
         if end >= 0:
             if offset + end - line_start > max_line_bytes:
                 yield line_number, line_start, offset + end - line_start
@@ -229,17 +230,17 @@ def measure_long_lines(pieces: Iterable[bytes], max_line_bytes: int) -> Iterator
 
 
 def _find_first_end(piece: bytes, start: int = 0) -> int:
-    """The position at which the first line of a piece ends; -1 if it doesn't end."""
-    feed = piece.find(b"\n", start)
+    """The position at which the first line of a piece ends; -1 if no line ends in the piece."""
+    line_feed = piece.find(b"\n", start)
     # A line ends at a line feed or a carriage return, whichever comes first
-    carriage = piece.find(b"\r", start, feed if feed >= 0 else len(piece))
-    if carriage < 0:
-        return feed
-    return carriage
+    carriage_return = piece.find(b"\r", start, line_feed if line_feed >= 0 else len(piece))
+    if carriage_return < 0:
+        return line_feed
+    return carriage_return
 
 
 def _may_have_line_across(storage: Storage, max_line_bytes: int, file: StoredFile) -> bool:
-    """Whether a line may be too long: it spans a multiple of `max_line_bytes`, with half of its length on one side of that."""
+    """Whether a line may be too long: such a line spans a multiple of `max_line_bytes` and has half of them on one side of it."""
     half = max_line_bytes // 2
     return any(
         not _has_line_end(storage, file, offset, min(file.size_bytes, offset + half))
@@ -249,8 +250,8 @@ def _may_have_line_across(storage: Storage, max_line_bytes: int, file: StoredFil
 
 
 def _has_line_end(storage: Storage, file: StoredFile, start: int, end: int, *, backwards: bool = False) -> bool:
-    """Whether a line ends within these bytes, or the file begins or ends there; reads them from one side."""
-    # Larger and larger pieces, since lines end early or hardly at all
+    """Whether a line ends within these bytes, or the file begins or ends there. backwards: whether to read from the end."""
+    # Read larger and larger pieces, since most lines end within the first
     size = PROBE_BYTES
     while start < end:
         size = min(size, end - start)
@@ -280,8 +281,9 @@ def _is_short(storage: Storage, file: StoredFile, max_line_bytes: int) -> bool:
 
 
 def read_text_pieces(storage: Storage, file: StoredFile, maximum_bytes: int) -> Iterator[bytes]:
-    """The bytes of a file's text, in pieces of at most so many; of a damaged file as far as readable: the full read reports
-    the damage.
+    """The bytes of a file's text, in pieces of at most `maximum_bytes`.
+
+    The text of a damaged file ends where it can't be read; reading the whole data set reports the damage.
     """
     size = max(1, min(PIECE_BYTES, maximum_bytes))
     if not file.is_compressed:

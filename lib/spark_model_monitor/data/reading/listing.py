@@ -46,7 +46,7 @@ Change = tuple[StoredFile, int | None]  # a listed file, and its current size; N
 
 @contextmanager
 def following_links(is_requested: bool) -> Iterator[None]:
-    """While this is open, links below a data set's path may lead out of it if that is requested, or was already."""
+    """Within this context, links below a data set's path may lead out of it, if this or an outer context requests it."""
     token = _FOLLOWS_LINKS.set(is_requested or _FOLLOWS_LINKS.get())
     try:
         yield
@@ -55,19 +55,19 @@ def following_links(is_requested: bool) -> Iterator[None]:
 
 
 def require_within(path: str, names: Iterable[str]) -> None:
-    """Check that no link below the path that a person gave leads out of it: whoever may write there could have any file read.
+    """Check that no link below a path leads out of it: otherwise anyone who can write there could have any file read.
 
-    names: of files and folders below it. Links of the path itself are the person's own.
+    path: as the user gave it; it may itself contain links. names: paths of files and folders below it.
     Raises BadInput for the first name behind another link, unless links are followed.
     """
     if _FOLLOWS_LINKS.get() or not is_local(path):
         return
     root = str(local_path(path))
-    # A pattern stands for what is in the folder before it
+    # The root of a pattern is its last folder without wildcards
     while glob.has_magic(root) and not os.path.exists(root):
         root = os.path.dirname(root) or "."
     root = os.path.realpath(root)
-    # A file may be a link itself; files of a folder have the same links above them
+    # A path of one file may be a link, since the user named it
     if os.path.isfile(root):
         return
     names_by_location: dict[str, str] = {}
@@ -95,13 +95,13 @@ def list_record_folders(storage: Storage, path: str) -> list[str]:
 
 
 def list_window_folders(storage: Storage, path: str, window: Window, *, later: int = 1) -> list[str]:
-    """The folders at or below `path` with the window's records, sorted; as `list_hour_folders`.
+    """The folders at or below `path` with the window's records, sorted. Raises as `list_hour_folders`.
 
     later: number of hours after the window to include. The cost depends on the existing folders, not on the window.
     """
     first = next(window.hours())
     end = window.end + later * HOUR
-    # Names of folders compare like times, as far as they go
+    # Names such as 2026/01 sort like times, so they are compared with the beginnings of the first and last hour's names
     bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - A_MOMENT)]
 
     def is_requested(name: str) -> bool:
@@ -121,14 +121,14 @@ def list_hour_folders(storage: Storage, path: str, hours: Iterable[datetime]) ->
 
     Raises BadInput if nothing exists at `path`.
     """
-    # Years, months, days and hours, as texts of 4 to 13 characters
+    # The names of the hours' years, months, days and hours: 4, 7, 10 and 13 characters
     names = {hour.strftime(HOUR_NAME) for hour in hours}
     return _list_requested_below(storage, path, {name[:end] for name in names for end in (4, 7, 10, 13)}.__contains__)
 
 
 @contextmanager
 def _awaiting_data() -> Iterator[None]:
-    """What isn't there may come: an hour's records may be late."""
+    """Turns BadInput into InputUnavailable: a missing path may appear later, since an hour's records may be late."""
     try:
         yield
     except BadInput as fault:
@@ -152,7 +152,7 @@ def _find_folders_without_hours(storage: Storage, path: str) -> tuple[str, ...]:
 
 def _list_below(storage: Storage, path: str, is_requested: IsRequested, *, ignoring: tuple[str, ...] = ()) -> list[str]:
     names = [name for name in _list_folders(storage, path) if name not in ignoring]
-    # Years here: only the requested hours below them. Else they may be further below, as with variants of an endpoint
+    # If this folder has no years, they may be further below, as with variants of an endpoint
     if any(YEAR.fullmatch(name) for name in names):
         return [folder for name in names for folder in _list_hours_below(storage, join(path, name), name, is_requested)]
     inner = [(join(path, name), _list_below(storage, join(path, name), is_requested)) for name in names]
@@ -162,10 +162,10 @@ def _list_below(storage: Storage, path: str, is_requested: IsRequested, *, ignor
 
 
 def _list_hours_below(storage: Storage, folder: str, name: str, is_requested: IsRequested) -> Iterator[str]:
-    """Folders of wanted hours at or below the folder of a year, month, day or hour; lists wanted folders only."""
+    """Folders of requested hours at or below the folder of a year, month, day or hour; lists requested folders only."""
     if not is_requested(name):
         return
-    # A folder of an hour is taken whole
+    # The folder of an hour is read as a whole, whatever is in it
     if name.count("/") == HOUR_NAME.count("/"):
         yield folder
         return
@@ -177,11 +177,11 @@ def _list_hours_below(storage: Storage, folder: str, name: str, is_requested: Is
 class Listing:
     """The files of a data set.
 
-    path: what was listed.
-    files: sorted by path, without empty and hidden ones.
-    folders: the folders of `path` to read; none if all of it is read.
+    path: the path that was listed.
+    files: the files, sorted by path, without empty and hidden files.
+    folders: the folders below `path` to read; empty if all of `path` is read.
     coverage: for merged records, how many captures of their hours have a label.
-    request_log: the log that the files were made of, for the length of a run.
+    request_log: the request log that the files were made from; the files exist for the length of a run.
     """
 
     path: str
@@ -192,7 +192,7 @@ class Listing:
 
     @property
     def sources(self) -> tuple[StoredFile, ...]:
-        """The user's files: those of the request log that the listed ones were made of, or else these."""
+        """The user's files: the files of the request log if the listed files were made from one, otherwise the listed files."""
         if self.request_log is None:
             return self.files
         return self.request_log.files
@@ -221,7 +221,7 @@ class Listing:
 
     @property
     def partition_names(self) -> frozenset[str]:
-        """The columns that the names of folders would be, at any depth: `day` of `day=2026-01-01`."""
+        """The columns that folder names at any depth stand for: `day` for `day=2026-01-01`."""
         parts = {part for file in self.files for part in PurePosixPath(file.path).parts[:-1] if "=" in part}
         return frozenset(part.partition("=")[0] for part in parts)
 
@@ -250,13 +250,13 @@ def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
         # Empty files hold no record
         with _awaiting_data():
             stored_files = [file for location in matching_paths for file in storage.list_files(location)]
-        listed = tuple(file for file in stored_files if file.size_bytes)
-        require_within(given_path, (file.path for file in listed))
+        nonempty_files = tuple(file for file in stored_files if file.size_bytes)
+        require_within(given_path, (file.path for file in nonempty_files))
         paths += matching_paths
-        files += listed
+        files += nonempty_files
     if not files:
         raise NoData(f"{NO_DATA}: {', '.join(paths)} has no file that is neither hidden nor empty")
-    # A whole folder is named as such, so that readers needn't list it again
+    # A whole folder is given by its own path, so that readers needn't pass all files
     if paths == [path]:
         return Listing(storage.resolved(paths[0]), files)
     files = tuple(sorted(set(files)))
@@ -288,7 +288,7 @@ def naming_faulty_files(engine: Engine, *listings: Listing) -> Iterator[None]:
         changes: list[Change] = []
         with suppress(Exception):  # if the storage is unavailable, the original failure says so
             changes = _find_changes(engine, listings)
-        # An error of ours says what is wrong, unless files changed under it
+        # An error of our own says what is wrong, unless it was caused by a changed file
         is_our_error = isinstance(fault, MonitorError)
         if changes and not (is_our_error and all(map(_has_only_grown, changes))):
             raise InputUnavailable(_describe_change(changes, listings)) from fault
@@ -302,7 +302,7 @@ def naming_faulty_files(engine: Engine, *listings: Listing) -> Iterator[None]:
 
 
 def require_unchanged(engine: Engine, *listings: Listing, may_grow: bool = True) -> None:
-    """Require that the files are unchanged since listing. may_grow: whether appended text only causes a warning.
+    """Check that the files are unchanged since listing. may_grow: whether appended text only causes a warning.
 
     Raises InputUnavailable if a file was deleted or its size has changed: only some of its rows may have been read.
     """
@@ -336,7 +336,7 @@ def _find_changes(engine: Engine, listings: Iterable[Listing]) -> list[Change]:
 
 
 def _list_existing(storage: Storage, path: str) -> list[StoredFile]:
-    """The files at a path; none if it was deleted."""
+    """The files at a path; empty if it was deleted."""
     try:
         return storage.list_files(path)
     except BadInput:

@@ -61,9 +61,9 @@ FIELDS = (
     *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
     *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
 )
-"""The columns of outcomes row by row: label, prediction, probability, and those for counting records."""
+"""The columns of outcomes row by row: label, prediction and probability, then the columns for counting records."""
 
-EXPECTED = "prediction and expected error"  # name of the column that replaces the labels
+EXPECTED = "prediction and expected error"  # name of the column that stands in for the labels
 
 
 def read_labelled(
@@ -81,30 +81,32 @@ def read_labelled(
 ) -> Dataset:
     """The listed records as a data set. Starts no Spark job.
 
-    headers: names of the features and, optionally, of the label and the prediction; None for those that records give them
-    (names), or for `column_0`, … if these are not as many, as of nested members, or one is the label's. documents: whether
-    records are JSON documents, not captures; whole_files: one document per file, not per line.
+    headers: names of the features and, optionally, of the label and the prediction. None: the features are called as in the
+    records (names), or `column_0`, … if the number of these names is wrong or one of them is taken. documents: whether
+    records are JSON documents instead of captures. whole_files: whether each file, instead of each line, is one document.
 
     Raises BadConfiguration if there are too few or too many headers. Raises BadInput if no record can be read.
     """
-    # The first records say how many features all have
+    # The first records show the number of features
     features = _count_features(engine, source, reading, documents, whole_files)
     if headers is None and len({*names, LABEL, PREDICTION_COLUMN}) == features + 2 and "_c0" not in names:
         headers = names
-    where = replace(reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features])
-    fixed = replace(reading, features=where)
+    feature_reading = replace(
+        reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features]
+    )
+    full_reading = replace(reading, features=feature_reading)
     lines = engine.lines(
         source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
     )
-    # Times of files are only needed for a window
+    # The paths of files are only needed for a window: their folders may contain the hour
     files = NO_FILES
     if reading.records.window is not None:
         files = lines.files_by_key()
-    decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
+    decoded_lines = DecodedLines.of(lines, LabelledRecords(full_reading, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     long_lines = () if whole_files else find_listed_long_lines(engine, source)
     return Dataset(
-        decoded,
+        decoded_lines,
         _name_columns(headers, features, reading),
         source,
         refusable=True,
@@ -117,7 +119,7 @@ def read_labelled(
 def _name_columns(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:
     """The names of the columns: the headers, then default names."""
     outcomes = [LABEL] * reading.with_label + [PREDICTION_COLUMN] * reading.with_prediction
-    # Headers name the features, and then perhaps label and prediction
+    # Headers name the features, and optionally the label and the prediction after them
     if headers is None:
         return (*(f"column_{position}" for position in range(features)), *outcomes)
     if not features <= len(headers) <= features + len(outcomes):
@@ -163,7 +165,7 @@ def _decode_first_records(
     unlimited_reading = replace(reading, records=reading.records.drop_limits())
     storage = engine.storage(source.path)
     for file in source.files[:FORMAT_SAMPLE_FILES]:
-        # Of whole files, one document each
+        # A whole file is one document
         lines = [storage.read(file.path)] if whole_files else read_first_lines(engine, file)
         for line in lines:
             if documents:
@@ -176,8 +178,8 @@ def _decode_first_records(
 class OutcomeSource:
     """The source of outcomes.
 
-    addresses: their columns in a table, as `outcomes` takes them.
-    columns: the same as `prepare_outcomes` takes them; None for lines, which are decoded directly.
+    addresses: the outcomes' columns in a table, in the form of the arguments of `outcomes`.
+    columns: the same columns as `prepare_outcomes` takes them; None for lines, which are decoded directly.
     """
 
     dataset: Dataset
@@ -187,7 +189,7 @@ class OutcomeSource:
 
 @value_class
 class OutcomeMark:
-    """Whether a row's prediction was right, bin 2, or wrong, bin 3; for numbers the error's bin. cuts: bin edges."""
+    """Assigns rows to bins: 2 for a right prediction, 3 for a wrong one; for numbers by the absolute error. cuts: bin edges."""
 
     decoder: Decoder
     plan: OutcomePlan
@@ -197,6 +199,7 @@ class OutcomeMark:
 
     @property
     def inputs(self) -> tuple[str, ...]:
+        """The columns of the raw rows that are needed."""
         # Lines are decoded here; columns of a table are converted to the decoder's types first
         if self.columns is None:
             return self.decoder.columns
@@ -204,6 +207,7 @@ class OutcomeMark:
 
     @property
     def bins(self) -> int:
+        """The number of bins; rows with outcomes are in bins 2 and above."""
         return 2 + max(2, len(self.cuts) + 1)
 
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
@@ -212,20 +216,24 @@ class OutcomeMark:
         if self.columns is not None:
             block = next(_convert_columns(dict(self.columns), self.schema, [rows]))
         outcomes = self.decoder(block)
-        accepted = outcomes.where(outcomes.kept)
+        accepted_outcomes = outcomes.where(outcomes.kept)
         if self.plan.is_regression:
-            errors = np.abs(np.asarray(accepted.labels, np.float64) - np.asarray(accepted.predictions, np.float64))
-            code = np.searchsorted(self.cuts, errors, side="left")
+            errors = np.abs(
+                np.asarray(accepted_outcomes.labels, np.float64) - np.asarray(accepted_outcomes.predictions, np.float64)
+            )
+            bin_numbers = np.searchsorted(self.cuts, errors, side="left")
         else:
             if self.plan.with_predictions:
-                answers = accepted.predictions
+                answers = accepted_outcomes.predictions
             else:
-                answers = fill_predictions(accepted, self.plan.threshold)
-            assert accepted.labels is not None
+                answers = fill_predictions(accepted_outcomes, self.plan.threshold)
+            assert accepted_outcomes.labels is not None
             assert answers is not None
-            code = np.asarray(pc.not_equal(accepted.labels.cast(pa.string()), answers.cast(pa.string())))
+            bin_numbers = np.asarray(
+                pc.not_equal(accepted_outcomes.labels.cast(pa.string()), answers.cast(pa.string()))
+            )
         bins = np.zeros(rows.num_rows, np.int16)
-        bins[accepted.sources] = code + 2
+        bins[accepted_outcomes.sources] = bin_numbers + 2
         return bins
 
 
@@ -233,11 +241,11 @@ class OutcomeMark:
 class OutcomeDataset(Dataset):
     """A data set of outcomes. Its rows have one outcome each; a scan reads the outcomes from their source instead.
 
-    raw: the rows as read, with a column LINE_KEY if records have one.
-    placed: the same with the records' locations.
-    decoder: makes outcomes of raw rows on executors.
-    metrics: the user's own, by name.
-    errors: estimates the labels; None for labels that are known.
+    raw: the rows as read, with the column LINE_KEY if they come from lines.
+    placed: the rows of `raw` with the records' locations.
+    decoder: turns raw rows into outcomes, on executors.
+    metrics: the user's own metrics, each with its name.
+    errors: the model that estimates the labels; None if the data has labels.
     cuts: the cuts of the rows into segments.
     group: the scan's name for the column that names groups of rows.
     group_column: the same column's name in the data.
@@ -328,7 +336,7 @@ def outcomes(
     if errors is not None:
         dataset = _add_expected_labels(dataset, errors, prediction)
         label = EXPECTED
-    # Which columns the plan needs, and the options that name them
+    # The columns that the plan needs, and for each the option that names it
     reading = build_reading(plan, label, prediction, probability, with_label=label is not None)
     addresses = {}
     if label is not None:
@@ -344,7 +352,7 @@ def outcomes(
     for name, (option, address) in addresses.items():
         as_number = name != IDENTITY and (reading.numeric or name == PROBABILITY)
         columns[name] = (_find_position(dataset, option, address), as_number)
-    # Columns that group or cut the rows come as texts, under the scan's names
+    # Columns that group or cut the rows are read as texts and get the scan's names
     cuts = _parse_cuts(plan, dataset.names)
     group = _find_group_column(plan, dataset.names)
     if group is not None:
@@ -359,7 +367,7 @@ def outcomes(
             raise BadConfiguration(CUT_NO_ROWS.format(name=cut_column.name))
         columns[f"{VALUE}{cut_column.position}"] = (cut_column.position, False)
 
-    # The scan reads the outcomes alone; the quarantine and reports need locations, too
+    # The scan needs only the outcomes; the quarantine and reports also need locations
     raw = prepare_outcomes(dataset.table, columns, dataset.reason, [])
     with_lines = dataset.table_with_lines
     locations = [name for name in LOCATION_COLUMNS if name in with_lines.columns]
@@ -367,15 +375,22 @@ def outcomes(
     decoder = ColumnDecoder(reading, (*addresses, REASON))
     # Each row is a record
     table = replace(dataset, record_cells=None)
-    where = OutcomeSource(dataset, {"label": label, "prediction": prediction, "probability": probability}, columns)
+    outcome_source = OutcomeSource(
+        dataset, {"label": label, "prediction": prediction, "probability": probability}, columns
+    )
     dataset_of_outcomes = _build_dataset(table, raw, placed, decoder, metrics)
     return replace(
-        dataset_of_outcomes, errors=errors, cuts=cuts, group=group, group_column=plan.group_column, source=where
+        dataset_of_outcomes,
+        errors=errors,
+        cuts=cuts,
+        group=group,
+        group_column=plan.group_column,
+        source=outcome_source,
     )
 
 
 def _parse_cuts(plan: OutcomePlan, names: Sequence[str]) -> tuple[Cut, ...]:
-    """The cuts that the plan requests; for a window, only those whose columns it has."""
+    """The cuts that the plan requests. A window may lack columns: cuts by absent columns are left out."""
     return tuple(
         parse_cuts([cut for cut in plan.segments if not plan.labels or has_columns(cut, names)], names, plan.labels)
     )
@@ -395,14 +410,14 @@ def _add_expected_labels(dataset: Dataset, errors: ErrorModel, prediction: str) 
 
     Raises BadInput that names absent columns from which the errors were learnt.
     """
-    absent = [name for name in errors.names if name not in dataset.names]
-    if absent:
+    absent_names = [name for name in errors.names if name not in dataset.names]
+    if absent_names:
         raise BadInput(
-            f"{dataset.listing.path or 'the data'}: has no {', '.join(map(repr, absent[:MAX_LISTED_NAMES]))}, which the model of "
-            "errors has learnt from; give the columns that were there then, or learn it anew"
+            f"{dataset.listing.path or 'the data'}: has no {', '.join(map(repr, absent_names[:MAX_LISTED_NAMES]))}, which the "
+            "model of errors has learnt from; give the columns that were there then, or learn it anew"
         )
     table = dataset.table
-    # The estimate needs the columns that it was learnt from, by name
+    # The model of errors needs the columns that it was learnt from, by name
     columns_by_name = {name: f"c{dataset.names.index(name)}" for name in errors.names}
     prediction_column = f"c{_find_position(dataset, 'inference_attribute', prediction)}"
     new_column = f"c{len(dataset.names)}"
@@ -438,11 +453,11 @@ def build_reading(
     *,
     with_label: bool = True,
 ) -> OutcomeReading:
-    """What the plan requests, and its addresses. records: selects the records. with_label: whether they have labels.
+    """How to read the outcomes that the plan requests. records: selects the records. with_label: whether they have labels.
 
     Raises BadConfiguration if the plan requests something without an address.
     """
-    # A plan that needs something has to know where it is
+    # Each requested outcome needs an address
     for is_requested, address, option in (
         (plan.with_predictions, prediction, "inference_attribute"),
         (plan.with_scores, probability, "probability_attribute"),
@@ -499,9 +514,9 @@ def read_line_outcomes(
 def _build_dataset(
     dataset: Dataset, raw: Partitions, placed: Partitions, decoder: Decoder, metrics: Mapping[str, OutcomeMetric] | None
 ) -> OutcomeDataset:
-    """raw: rows for the scan. placed: the same with their locations, if they have any, for the outcomes row by row."""
+    """raw: rows for the scan. placed: the same rows with their locations, if they have any, for reading outcomes row by row."""
     locations = [location for location in LOCATION_FIELDS if location.name in placed.columns]
-    # Outcomes row by row, for whoever reads the data set as rows
+    # The data set's own rows are decoded outcomes; a scan decodes `raw` instead
     task = partial(decode_blocks, decoder, tuple(location.name for location in locations))
     members = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
     members |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *locations])), "refusable": True}
@@ -516,8 +531,8 @@ def _find_position(dataset: Dataset, option: str, address: str) -> int:
     index = parse_index(address)
     if index is not None and index < len(dataset.names):
         return index
-    listed = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
-    hint = did_you_mean(address, dataset.names, f"the columns are {listed}")
+    listed_names = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
+    hint = did_you_mean(address, dataset.names, f"the columns are {listed_names}")
     raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
 
 
@@ -526,7 +541,7 @@ def prepare_outcomes(
 ) -> Partitions:
     """Columns in the form for executors: texts unchanged, numbers as doubles or texts, lists as lists; NaN is missing.
 
-    columns: by new name, the position of each column, and whether numbers are wanted.
+    columns: by new name, the position of each column, and whether its cells become numbers.
     """
     types = []
     for name, (position, as_number) in columns.items():
@@ -565,7 +580,7 @@ def _convert_cells(values: pa.Array, *, as_number: bool) -> pa.Array:
     if pa.types.is_list(values.type):
         elements = (parse_doubles if as_number else format_texts)(values.values)
         return pa.ListArray.from_arrays(values.offsets, elements, mask=values.is_null() if values.null_count else None)
-    present = replace_nan(values)
+    present_values = replace_nan(values)
     if as_number and is_number(values.type):
-        return parse_doubles(present)
-    return format_texts(present)
+        return parse_doubles(present_values)
+    return format_texts(present_values)

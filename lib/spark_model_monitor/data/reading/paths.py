@@ -1,9 +1,9 @@
 """Reads the files at a path as a data set of features, on an engine configured for their size and width.
 
 Also reads the output of batch transforms: manifests that name files, and outputs with an inference id and a time
-appended. `list_outputs` replaces manifests by the files they name, if the configuration says below which folder those
-may be; `read_transform` removes id and time from the features, and puts the output's own columns first if they are marked
-as such. Source: C3.2.
+appended. `list_outputs` replaces manifests by the files they name, if the configuration names the folder that must
+contain these files. `read_transform` removes id and time from the features, and puts the columns of a model's output
+first if the file marks them. Source: C3.2.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ OUTPUT = "SageMakerOutput"
 
 MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
 MANIFEST_BYTES = 4096  # bytes of a file that are read to detect a manifest
-OBJECT_SCHEMES = ("s3", "s3a", "s3n")  # of the same objects
+OBJECT_SCHEMES = ("s3", "s3a", "s3n")  # three schemes for the same objects
 INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -72,7 +72,7 @@ def read_files(
 ) -> Dataset:
     """The data set at `path`, with settings for its width. dataset_format: None to detect it from the files.
 
-    Raises BadConfiguration if the format can't be detected, or is a table's; otherwise as `read_path`.
+    Raises BadConfiguration if the format can't be detected, or is the format of a table; otherwise as `read_path`.
     """
     data_format = dataset_format or parse_format(detect_format(engine, path, options.window))
     if isinstance(data_format, TableFormat):
@@ -85,11 +85,11 @@ def read_files(
 def read_path(
     engine: Engine, path: PathOrPaths, dataset_format: DatasetFormat, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Dataset:
-    """The data set at one path or several, with all columns; an empty path is for formats that need none.
+    """The data set at one path or several, with all columns; the path is empty for formats that need no path.
 
     Raises NoData if there is nothing to read, BadInput if the data can't be read in that format.
     """
-    # Which formats take what: tables have names, some readers no path, captures one path
+    # Captures and tables take one path; CSV, JSON and Parquet take several
     first, *more_paths = list_paths(path)
     if more_paths and isinstance(dataset_format, (CaptureFormat, MergedFormat, TableFormat, SparkFormat)):
         raise BadConfiguration(
@@ -123,7 +123,7 @@ def read_path(
         return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
     listing = list_dataset(engine, path)
     is_text = isinstance(dataset_format, (CsvFormat, JsonFormat))
-    # Outputs of a batch transform are compared with a baseline's features
+    # If there is a baseline, text files may be outputs of a batch transform
     if options.names is not None and options.script is None and is_text:
         listing = list_outputs(engine, listing, options.manifest_root)  # if the files are a batch transform's
         return read_transform(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
@@ -140,23 +140,23 @@ def _reject_script(script: Script | None, source: str) -> None:
 def list_outputs(engine: Engine, listing: Listing, manifest_root: str | None) -> Listing:
     """The files that the listed manifests name, and the listed files that are not manifests.
 
-    manifest_root: the folder of what manifests may name; None: no file is a manifest. Raises BadInput as `list_named_files`.
+    manifest_root: the folder that must contain the named files; None: no file is a manifest. Raises as `list_named_files`.
     """
-    # Files that a manifest names stand for it
-    named = list_named_files(engine, listing.files, manifest_root)
-    if not named:
+    # The files that a manifest names replace the manifest
+    files_by_manifest = list_named_files(engine, listing.files, manifest_root)
+    if not files_by_manifest:
         return listing
-    other_files = [file for file in listing.files if file not in named]
-    files = sorted({*other_files, *(inner for files in named.values() for inner in files)})
+    other_files = [file for file in listing.files if file not in files_by_manifest]
+    files = sorted({*other_files, *(inner for files in files_by_manifest.values() for inner in files)})
     return Listing(listing.path, tuple(files), tuple(file.path for file in files))
 
 
 def list_named_files(
     engine: Engine, files: Sequence[StoredFile], manifest_root: str | None
 ) -> dict[StoredFile, list[StoredFile]]:
-    """The files that each manifest among `files` names; none without a `manifest_root`, and a warning.
+    """The files that each manifest among `files` names; without a `manifest_root`, no files and a warning.
 
-    Whoever may write a file there may write a manifest. So nothing outside the root is read, nor asked for.
+    Anyone who can write a file there can write a manifest. So nothing outside the root is read or looked up.
     Raises BadInput for a manifest that can't be read, or that names an absent file or one outside the root.
     """
     if manifest_root is None:
@@ -179,25 +179,25 @@ def read_transform(
     partition_bytes: int | None = None,
 ) -> Dataset:
     """The listed outputs as a data set without inference id and time. Nameless features get the baseline's names if
-    there are equally many.
+    the numbers of features agree.
 
     A window selects lines by their time; files without times are whole documents, which belong to the hour of their
     folder.
     Raises BadInput for a file that doesn't have the format.
     """
-    # The joined output of JSON has the model's answer in a member of its own
+    # Joined JSON output has the model's answer in the member SageMakerOutput, which is opened
     is_json = isinstance(dataset_format, JsonFormat)
     dataset = read_dataset(engine, listing, dataset_format, replace(options, opened=(OUTPUT,)), partition_bytes)
     if is_json:
         dataset = _move_outputs_first(dataset, listing)
-    appended = _find_appended_columns(engine, listing, dataset, dataset_format)
-    # Rows are selected by their times, before the column with these is left out
+    appended_columns = _find_appended_columns(engine, listing, dataset, dataset_format)
+    # The window needs the column with the times, so it comes before this column is left out
     window = None if options.lenient_window else options.window
-    if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
+    if window is not None and dataset.refusable and INFERENCE_TIME in appended_columns.values():
         dataset = _select_window(
-            dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME)
+            dataset, window, next(key for key, value in appended_columns.items() if value == INFERENCE_TIME)
         )
-    dataset = dataset.select_features([name for name in dataset.names if name not in appended])
+    dataset = dataset.select_features([name for name in dataset.names if name not in appended_columns])
     return _match_features(dataset, options.names, as_service=options.as_service)
 
 
@@ -208,7 +208,7 @@ def _is_manifest(engine: Engine, file: StoredFile) -> bool:
 
 def _read_manifest(engine: Engine, manifest: StoredFile, root: str) -> Iterator[StoredFile]:
     try:
-        # A manifest: the prefix of all paths, then their ends
+        # A manifest is a list: first the prefix of all paths, then the rest of each path
         first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
         paths = [resolve_stand_in("".join((first["prefix"], key))) for key in keys]
     except (ValueError, TypeError, KeyError, RecursionError) as fault:
@@ -237,17 +237,17 @@ def _require_below(path: str, root: str, manifest: StoredFile) -> None:
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Whether a path leads to something at or below a folder: of the same store, without a way up, also by links."""
+    """Whether a path leads to something at or below a folder of the same store. Paths with `..` don't; links are resolved."""
     if not path.isprintable() or "\\" in path or ".." in path.split("/"):
         return False
-    # Folder by folder: /data2 isn't below /data
+    # Compare folder by folder, since /data2 isn't below /data
     folder_names = _split_path(folder)
     return _split_path(path)[: len(folder_names)] == folder_names
 
 
 def _split_path(path: str) -> list[str]:
-    """The scheme of a path, its bucket or host, and the names of its folders; of a local one without links."""
-    # Links of a local path are followed
+    """The scheme of a path, its bucket or host, and the names of its folders. Links of a local path are resolved."""
+    # A path without a scheme is local
     scheme = path.partition("/")[0] if "://" in path else ""
     if scheme in ("", "file:"):
         path = f"file:{os.path.realpath(local_path(path))}"
@@ -258,25 +258,27 @@ def _split_path(path: str) -> list[str]:
 
 
 def _move_outputs_first(dataset: Dataset, listing: Listing) -> Dataset:
-    """The members of a joined output as separate features, before the input's."""
+    """The data set with the members of the joined output as separate features, before the features of the input."""
     prefix = f"{OUTPUT}."
-    outputs = [name for name in dataset.names if name.startswith(prefix)]
-    ordered = [*outputs, *(name for name in dataset.names if name not in outputs)]
-    called = [name.removeprefix(prefix) for name in ordered]
-    # One name can't stand for two features
-    repeated = [name for name in called if called.count(name) > 1]
-    if repeated:
-        raise BadInput(f"{listing.path}: {repeated[0]!r} is a member of input and output; use a preprocessor script")
-    return replace(dataset.select_features(ordered), names=tuple(called))
+    output_names = [name for name in dataset.names if name.startswith(prefix)]
+    ordered_names = [*output_names, *(name for name in dataset.names if name not in output_names)]
+    names = [name.removeprefix(prefix) for name in ordered_names]
+    # Without the prefix, a member of the output may have the name of an input
+    repeated_names = [name for name in names if names.count(name) > 1]
+    if repeated_names:
+        raise BadInput(
+            f"{listing.path}: {repeated_names[0]!r} is a member of input and output; use a preprocessor script"
+        )
+    return replace(dataset.select_features(ordered_names), names=tuple(names))
 
 
 def _find_appended_columns(
     engine: Engine, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat
 ) -> dict[str, str]:
-    """The names of the columns with inference id and time."""
+    """What the appended columns hold, INFERENCE_ID or INFERENCE_TIME, by column name."""
     if isinstance(dataset_format, CsvFormat):
         first, head = find_nonblank_file(engine.storage(listing.path), listing.files)
-        # Without names, their content tells them: an id, then a time
+        # CSV has no names for them: they are recognized by their content, an id and then a time
         cells = [cell.strip() for cell in read_first_cells(first, head, dataset_format.separator)]
         if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
             return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
@@ -293,15 +295,15 @@ def _select_window(dataset: Dataset, window: Window, time_name: str) -> Dataset:
 def _reject_outside_window(
     window: Window, time_position: int, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The rows, with rows outside the window refused. time_position: position of the column with the times.
+    """Marks rows outside the window as refused. time_position: position of the column with the times.
 
-    A row without a time belongs to its file's hour.
+    A row without a time gets the hour of its file's folder.
     """
     for batch in batches:
         texts = pc.cast(batch.column(time_position), pa.string()).to_pylist()
         files = batch.column(FILE).to_pylist()
         hour_by_file = {file: parse_hour_of_path(file) for file in set(files)}
-        # A row that is refused already keeps its reason
+        # A row that was refused before keeps its reason
         reasons = batch.column(REASON).to_pylist()
         for row, (text, file) in enumerate(zip(texts, files, strict=True)):
             if text is None:
@@ -317,13 +319,13 @@ def _reject_outside_window(
 
 
 def _match_features(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) -> Dataset:
-    """The features matched by name if they are the baseline's, else by position if equally many have no names."""
+    """The features matched by name if they are the baseline's; else by position if they have no names."""
     if names is None or len(names) != len(dataset.names):
         return dataset
-    matched = replace(dataset, matched_by=choose_matching(dataset.names, names))
-    # By name in any order; by position only if the names mean nothing
+    matched_dataset = replace(dataset, matched_by=choose_matching(dataset.names, names))
+    # Match by name in any order; by position only if the names mean nothing
     if set(names) == set(dataset.names):
-        return matched.select_features(list(names))
+        return matched_dataset.select_features(list(names))
     if can_match_by_name(dataset.names, names) and not as_service:
         return dataset
-    return replace(matched, names=tuple(names))
+    return replace(matched_dataset, names=tuple(names))

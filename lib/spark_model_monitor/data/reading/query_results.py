@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 _SECRETS = re.compile(r"pass|pwd|secret|token|(private|api|access)_?key|credential", re.IGNORECASE)
-"""In the names of a URI's parameters whose values nobody else should see."""
+"""Matches the names of URI parameters whose values must stay secret."""
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
@@ -51,10 +51,10 @@ def require_no_password(source: str) -> None:
 
 
 def _list_secrets(uri: str) -> list[str]:
-    """The passwords and the like in a URI."""
+    """The passwords and other secrets in a URI."""
     parts = urlsplit(uri)
     secrets = [value for name, value in parse_qsl(parts.query) if _SECRETS.search(name)]
-    # Behind the last @ stands the host; libpq and ODBC have texts such as `host=… password=…`, too
+    # The host follows the last @. libpq and ODBC also take texts such as `host=… password=…`
     user, _, _ = parts.netloc.rpartition("@")
     secrets.append(user.partition(":")[2])
     pieces = uri.split("=")
@@ -66,13 +66,13 @@ def _list_secrets(uri: str) -> list[str]:
 
 
 def read_query(engine: Engine, source: str, query: str, time_column: str | None, window: Window | None) -> Dataset:
-    """The rows of a query. window: of its rows, by the time column, as parameters of the query.
+    """The rows of a query. window: the times of the rows to return, by the time column; they become parameters of the query.
 
-    Raises BadConfiguration for a variable that isn't set, or for no query; MissingDependency without the database's driver;
-    InputUnavailable if the database refuses.
+    Raises BadConfiguration if the variable isn't set; MissingDependency without the database's driver; InputUnavailable if
+    the database refuses the query.
     """
     uri = _read_uri(source)
-    # It may be put between parentheses, also by a driver, and end with a comment
+    # The query is put between parentheses, by us or by a driver: a last comment must not swallow the closing one
     query = query.rstrip().rstrip(";") + "\n"
     with _translate_errors(source, uri), open_connection(uri) as connection, connection.cursor() as cursor:
         if window is None or time_column is None:
@@ -80,12 +80,12 @@ def read_query(engine: Engine, source: str, query: str, time_column: str | None,
         else:
             _execute_window(cursor, query, time_column, window, urlsplit(uri).scheme)
         rows = cursor.fetch_record_batch()
-        # Read while the connection is open; what doesn't fit into memory lies in a file from then on
+        # Rows are read while the connection is open; rows that don't fit into memory go to a file
         return read_arrow(engine, pa.RecordBatchReader.from_batches(rows.schema, rows))
 
 
 def _read_uri(source: str) -> str:
-    """The URI itself, or that of the variable."""
+    """The URI, which the source has itself or in a variable."""
     uri = source.removeprefix(DATABASE)
     match = _VARIABLE.fullmatch(uri)
     if match is None:
@@ -99,9 +99,9 @@ def _read_uri(source: str) -> str:
 
 @contextmanager
 def _translate_errors(source: str, uri: str) -> Iterator[None]:
-    """Exceptions of a driver as errors, without secrets.
+    """Translates exceptions of a driver into our errors, without secrets.
 
-    Raises InputUnavailable, and MissingDependency without the drivers' manager.
+    Raises InputUnavailable if the database refuses the query, MissingDependency without adbc-driver-manager.
     """
     with needing("a query needs adbc-driver-manager: pip install 'spark-model-monitor[adbc]'"):
         import adbc_driver_manager
@@ -109,17 +109,17 @@ def _translate_errors(source: str, uri: str) -> Iterator[None]:
     try:
         yield
     except adbc_driver_manager.Error as fault:
-        # A driver may repeat the URI, or a part of it, decoded or not
+        # A driver's message may repeat the URI or a part of it, percent-decoded or not
         reason = str(fault).partition("\n")[0].replace(uri, source)
         for secret in _list_secrets(uri):
             reason = reason.replace(secret, "…").replace(unquote(secret), "…")
-        # What stands in quotes may be a value of a row
+        # Quoted text may be a value of a row
         reason = _QUOTED.sub("…", reason)
         raise InputUnavailable(f"{source}: the database refused the query ({reason})") from None
 
 
 def open_connection(uri: str) -> Connection:
-    """A connection by the driver of the URI's scheme. Raises MissingDependency without it."""
+    """A connection by the driver of the URI's scheme. Raises MissingDependency if the driver isn't installed."""
     from adbc_driver_manager import dbapi
 
     scheme, _, file = uri.partition(":")
@@ -133,7 +133,7 @@ def open_connection(uri: str) -> Connection:
         name = package.replace("_", "-")
         raise MissingDependency(f"a database of {scheme!r} needs its driver: pip install {name}")
     driver = import_module(package)._driver_path()
-    # SQLite's are files
+    # SQLite's driver takes the path of a file
     address = file if scheme == "sqlite" else uri
     return dbapi.connect(driver=driver, db_kwargs={"uri": address}, autocommit=True)
 
@@ -141,14 +141,14 @@ def open_connection(uri: str) -> Connection:
 def _execute_window(cursor: Cursor, query: str, time_column: str, window: Window, scheme: str) -> None:
     """Run a query for the rows of a window. Raises BadConfiguration for a time column that the query lacks."""
     rows = f"SELECT * FROM ({query}) AS query_rows"
-    # Its columns and their types, without its rows; SQLite knows types by values alone
+    # Ask for the columns and their types without rows; SQLite knows a type only from a value, so it returns one row
     first_row = "LIMIT 1" if scheme == "sqlite" else "WHERE 1 = 0"
     cursor.execute(f"{rows} {first_row}")
     schema = cursor.fetch_record_batch().schema
     if time_column not in schema.names:
         names = ", ".join(schema.names[:20])
         raise BadConfiguration(f"time_column: {time_column!r} is no column of the query; they are {names}")
-    # Times without a zone are those of UTC; SQLite has texts
+    # Times without a zone are in UTC; SQLite stores times as texts
     column_type = schema.field(time_column).type
     ends: list[Any] = [moment.astimezone(timezone.utc) for moment in (window.start, window.end)]
     if not pa.types.is_timestamp(column_type) or column_type.tz is None:
@@ -162,7 +162,7 @@ def _execute_window(cursor: Cursor, query: str, time_column: str, window: Window
         )
     quote = "`" if scheme == "bigquery" else '"'
     column = quote + time_column.replace(quote, 2 * quote) + quote
-    # Texts have many forms of one time
+    # One time can be written as text in many forms, so the database parses the text
     if is_text:
         column = f"datetime({column})" if scheme == "sqlite" else f"CAST({column} AS TIMESTAMP)"
     first, second = ("$1", "$2") if scheme in _NUMBERED_PARAMETERS else ("?", "?")

@@ -55,9 +55,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INDEX_OF_PANDAS = re.compile(r"__index_level_\d+__")
-"""The column in which pandas writes an index without a name, unless it just counts; its metadata lists it as one."""
+"""The column in which pandas stores an index that has no name and isn't a plain range."""
 
-READ_BY_COLUMNS = frozenset({"parquet", "orc"})  # Spark's readers of column-oriented files
+READ_BY_COLUMNS = frozenset({"parquet", "orc"})  # names of Spark's readers of column-oriented files
 
 
 def read_dataset(
@@ -74,7 +74,7 @@ def read_dataset(
     Raises BadInput for a file that doesn't have the format.
     """
     at_most = listing.partitions_at_most(engine, partition_bytes, in_order=options.as_service)
-    # Failures while reading are explained by the files that changed meanwhile
+    # If files changed while they were read, the error names them
     with naming_faulty_files(engine, listing):
         if options.script is not None:
             dataset = _read_with_script(engine, listing, dataset_format, options.script, as_service=options.as_service)
@@ -103,7 +103,7 @@ def _read_format(engine: Engine, listing: Listing, dataset_format: DatasetFormat
 def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAULT_OPTIONS) -> Dataset:
     """A table of a catalog or at a path as a data set, or the rows appended to it.
 
-    Raises BadConfiguration if the table or its version doesn't exist; NoData if nothing was appended; as `require_within`.
+    Raises BadConfiguration if the table or its version doesn't exist, NoData if nothing was appended, and as `require_within`.
     """
     from spark_model_monitor.data.reading.versioned_tables import (
         read_catalog_table,  # imports Parquet readers, which are rarely needed
@@ -117,7 +117,7 @@ def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAUL
 
 
 def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:
-    """The rows of a Spark reader that needs only options, such as a database's. Raises the reader's exceptions."""
+    """The rows of a Spark reader that has no path, such as a database's reader. Raises the reader's exceptions."""
     return engine.implementation(read_with_reader)(engine, source.reader, source.options, in_order=as_service)
 
 
@@ -128,7 +128,7 @@ def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *,
 
 def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, options: ReadOptions) -> Dataset:
     first, head = find_nonblank_file(engine.storage(listing.path), listing.files)
-    # The first line says how many columns there are, and how they are called
+    # The first line shows the number of columns and, if it is a header, their names
     cells = read_first_cells(first, head, dataset_format.separator)
     if dataset_format.separator != ",":
         mark = "point"
@@ -167,11 +167,11 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
 
 def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
     head = read_head(engine.storage(listing.path), listing.files[0])
-    # Outputs of a batch transform may hold the rows of a request
+    # Outputs of a batch transform, which have one of the members `opened`, may have rows in a list
     if not any(f'"{name}"'.encode() in head for name in options.opened):
         require_records(listing.files[0], head)
     whole_files = not dataset_format.lines
-    # A document has to fit into memory, in the reader as in Spark
+    # A document has to fit into memory
     largest = max(listing.files, key=lambda file: file.size_bytes)
     if whole_files and largest.size_bytes > engine.max_line_bytes:
         raise BadInput(
@@ -181,11 +181,13 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
         )
     from spark_model_monitor.data.records.json_features import INFERRED, choose_features, decode_records, infer_members
 
-    # One pass finds the features, whose types and nesting no file says; the rows are read in the next
+    # The first pass infers the features with their types and nesting; the next one reads the rows
     lines = engine.lines(listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files)
     source = lines.partitions(*LOCATION_COLUMNS, *([FILE_KEY] if whole_files else []))
-    inferred = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
-    features = choose_features(inferred, listing.places[0], flatten=options.flattens_json, opened=options.opened)
+    inferred_batches = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
+    features = choose_features(
+        inferred_batches, listing.places[0], flatten=options.flattens_json, opened=options.opened
+    )
     location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else LOCATION_FIELDS
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
     decode_batches = partial(decode_records, features, schema, whole_files, missing_values=options.missing_values)
@@ -194,7 +196,7 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
 
 
 def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, options: ReadOptions) -> Dataset:
-    """Parquet, or another format of the engine's own readers that the user names."""
+    """Parquet files, or files of another format for which the engine has a reader that the user names."""
     names, table = engine.table(
         listing.places,
         dataset_format.reader,
@@ -205,12 +207,12 @@ def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, o
     )
     if not names:
         raise BadInput(f"{listing.files[0].path}: has no columns; write a file that has some")
-    # Column by column, unless in order of the rows
+    # Columns are read separately, unless the rows must stay in order
     by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not options.as_service
     dataset = Dataset(table, names, by_columns=by_columns)
     if options.as_service:
         return dataset
-    # A baseline that has them keeps them
+    # An index column is left out, unless the baseline has it
     expected = options.names or ()
     row_numbers = [name for name in names if INDEX_OF_PANDAS.fullmatch(name) and name not in expected]
     if not row_numbers or len(row_numbers) == len(names):
@@ -238,7 +240,7 @@ def _read_with_script(
 def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
     """The rows of the window. Spark skips files and row groups outside it.
 
-    Raises BadConfiguration if there is no such column, or it has no times.
+    Raises BadConfiguration if there is no such column, or if the column has no times.
     Source: M18.
     """
     if column not in dataset.names:
@@ -252,7 +254,7 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
     kind = dataset.table.schema.field(name).type
     if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         raise BadConfiguration(f"time_column: {column!r} is of type {kind}; a window needs a timestamp or a date")
-    # A day has no hours, so a window of hours would take all of it or nothing
+    # Dates have no hours, so a window of hours would take the whole day or nothing
     moments = [moment.astimezone(timezone.utc) for moment in (window.start, window.end)]
     if pa.types.is_date(kind) and any(moment.time() != time() for moment in moments):
         raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
@@ -260,7 +262,7 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
 
 
 def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
-    """The data set with settings for its width: a wide table is read in smaller batches, some columns at a time."""
+    """The data set, with the engine set for its width: a wide table is read in smaller batches, some columns at a time."""
     if dataset.by_columns:
         dataset = _group_columns(dataset)
     engine.batch_by_width(-(-len(dataset.names) // dataset.column_groups), _measure_line_bytes(dataset))
@@ -268,7 +270,7 @@ def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
 
 
 def _group_columns(dataset: Dataset) -> Dataset:
-    """A table of column-oriented files, in partitions of more rows if it has many columns."""
+    """Column-oriented files in groups of columns; if there are many columns, partitions have more rows."""
     engine = dataset.engine
     listing = dataset.listing
     groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
@@ -277,7 +279,7 @@ def _group_columns(dataset: Dataset) -> Dataset:
 
 
 def _measure_line_bytes(dataset: Dataset) -> int:
-    """The bytes of the longest line at the beginning of the first file, if executors decode lines; else 0."""
+    """The number of bytes of the longest line at the beginning of the first file, if executors decode lines; else 0."""
     if dataset.lines is None:
         return 0
     first = dataset.files[0]

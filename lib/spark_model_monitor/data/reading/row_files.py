@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.frames import Rows
 
 ROW_GROUP_BYTES = 8 * 2**20
-"""In-memory bytes of a row group: partitions are cut at row groups, and a partition of a file has 16 MiB or more."""
+"""In-memory bytes of a row group. Files are cut into partitions at row groups; a partition has 16 MiB or more."""
 
 MAX_FILE_BYTES = 256 * 2**20
 """The maximum size of a table that is scanned without a file, by one process, in groups of neighbouring columns."""
@@ -34,8 +34,8 @@ MAX_FILE_BYTES = 256 * 2**20
 MAX_DICTIONARY_RATIO = 1.6
 """The bytes of a value and its index of up to 18 bits in a dictionary of 1 MB, relative to the value's 32 bits."""
 
-COLUMN_BYTES_MARGIN = 1.1  # bytes of columns in memory for a byte of their file
-SAMPLED_VALUES = 256  # first values, which usually show whether all differ
+COLUMN_BYTES_MARGIN = 1.1  # ratio of the bytes of columns in memory to the bytes of their file
+SAMPLED_VALUES = 256  # number of first values, which usually show whether all values differ
 
 # Bytes of a column's statistics in a row group: its extremes, each written twice
 STATISTICS_BYTES = 1024
@@ -43,8 +43,10 @@ TEXT_STATISTICS_BYTES = 1024 + 4 * 4096
 
 
 def choose_column_groups(table: pa.Table) -> int | None:
-    """The number of column groups in which a file of these rows would be read, or one with the same states, so states
-    don't depend on the file; None if the file may have several partitions.
+    """The number of column groups in which a Parquet file of these rows would be read, so that states don't depend on
+    whether there is a file. If several numbers give the same states, the result is one of them.
+
+    None if the file may have several partitions, or if its size has to be known exactly.
     """
     max_bytes = estimate_max_file_bytes(table)
     columns = table.num_columns
@@ -52,23 +54,23 @@ def choose_column_groups(table: pa.Table) -> int | None:
         return None
     # The number of groups for each size that the file may have
     step = FILE_BYTES_OF_A_GROUP
-    possible = set[int]()
+    possible_groups = set[int]()
     for size in range(0, int(max_bytes), step):
-        possible.add(groups := partitions.column_groups(columns, [size]))
+        possible_groups.add(groups := partitions.column_groups(columns, [size]))
         largest = min(int(max_bytes), size + step - 1)
         if partitions.partition_bytes(largest, groups) < largest:
             return None
-    if len(possible) == 1:
+    if len(possible_groups) == 1:
         return 1
-    # States depend on the groups only if the rows are several blocks
+    # The number of groups affects states only if the rows don't fit into one block
     types = pa.schema([(f"c{position}", data_type) for position, data_type in enumerate(table.schema.types)])
     plans = plan_typed_columns(types, table.column_names, frozenset(), range(columns))
-    several = [groups for groups in possible if not _is_one_block(plans, groups, table.num_rows)]
-    if not several:
+    affected_groups = [groups for groups in possible_groups if not _is_one_block(plans, groups, table.num_rows)]
+    if not affected_groups:
         return 1
-    # Of a file that is large enough for more groups, the size is found by writing it
-    enough_groups = max(several) + 1
-    if enough_groups > max(possible):
+    # A file that may be large enough for more groups has to be written to know its size
+    enough_groups = max(affected_groups) + 1
+    if enough_groups > max(possible_groups):
         return None
     return partitions.column_groups(columns, [_estimate_min_file_bytes(table, enough_groups * step)])
 
@@ -80,19 +82,19 @@ def _is_one_block(columns: Sequence[ColumnPlan], groups: int, rows: int) -> bool
 
 
 def _estimate_min_file_bytes(table: pa.Table, enough_bytes: int) -> int:
-    """A lower bound on the bytes of a Parquet file with these rows, of which at most `enough_bytes` are written.
+    """A lower bound on the bytes of a Parquet file with these rows; the estimate stops at `enough_bytes`.
 
-    That file is smaller: it has some of the columns, no statistics, and no dictionaries of numbers that all differ,
-    which would store each number and its index. Writing it takes a third of the time.
+    The first try writes a smaller file in a third of the time: some columns of numbers that all differ, without statistics
+    and without dictionaries, which would store each number and its index.
     """
-    differing = list[str]()
+    distinct_columns = list[str]()
     missing_bytes = COLUMN_BYTES_MARGIN * enough_bytes
     for name, column in zip(table.column_names, table.columns, strict=True):
         if missing_bytes > 0 and _has_distinct_values(column):
-            differing.append(name)
+            distinct_columns.append(name)
             missing_bytes -= column.nbytes
     if missing_bytes <= 0:
-        differing_columns = table.select(differing)
+        differing_columns = table.select(distinct_columns)
         rows = _choose_group_rows(table)
         written_bytes = _measure_written_bytes(
             differing_columns, enough_bytes, rows, use_dictionary=False, write_statistics=False
@@ -107,9 +109,9 @@ def _has_distinct_values(column: pa.ChunkedArray) -> bool:
         return False
     if len(column) > SAMPLED_VALUES and not _has_distinct_values(column.slice(0, SAMPLED_VALUES)):
         return False
-    # Equal numbers would stand together
-    ordered = np.sort(column.drop_null().to_numpy())
-    return bool((ordered[1:] > ordered[:-1]).all())
+    # In sorted order, equal numbers are neighbours
+    sorted_values = np.sort(column.drop_null().to_numpy())
+    return bool((sorted_values[1:] > sorted_values[:-1]).all())
 
 
 def _measure_written_bytes(table: pa.Table, enough_bytes: int, group: int, **options: Any) -> int:
@@ -123,14 +125,14 @@ def _measure_written_bytes(table: pa.Table, enough_bytes: int, group: int, **opt
 
 
 def estimate_max_file_bytes(table: pa.Table) -> float:
-    """An upper bound on the bytes of a Parquet file with these rows: numbers take 32 bits or more, lists any number."""
+    """An upper bound on the bytes of a Parquet file with these rows; infinite for columns with lists or other nested types."""
     groups = table.nbytes // ROW_GROUP_BYTES + 2
     total_bytes = 0.0
     for column in table.columns:
         kind = column.type
         if pa.types.is_nested(kind):
             return math.inf
-        # Smaller integers are stored as 32 bits, texts have their extremes in the statistics
+        # Parquet stores small integers in 32 bits, and the extremes of texts in the statistics
         is_text = pa.types.is_string(kind) or pa.types.is_binary(kind)
         size = column.nbytes
         if pa.types.is_integer(kind) and kind.bit_width < 32:

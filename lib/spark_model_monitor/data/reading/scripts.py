@@ -1,4 +1,4 @@
-"""Runs a user's preprocessing script on executors, once per record. No pyspark in here."""
+"""Runs a user's preprocessing script on executors, once per record. Doesn't import pyspark."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from spark_model_monitor.value_class import value_class
 
 HANDLER = "preprocess_handler"
 
-# Values of the column `outcome`; other values are `Refusal`s
+# Values of the column `outcome`; its other values are `Refusal`s
 ACCEPTED_RECORD = 0
 DROPPED = -1
 WITHOUT_ROW = {
@@ -55,9 +55,9 @@ OUTCOME_SCHEMA = pa.schema(
 
 log = logging.getLogger(__name__)
 
-Handler: TypeAlias = Callable[[str | InferenceRecord], object]  # a script's function; its answer may be anything
+Handler: TypeAlias = Callable[[str | InferenceRecord], object]  # a script's function, which may return anything
 
-PROBLEMS = 3  # failures of a script that are reported, always without values
+PROBLEMS = 3  # number of a script's failures that are reported, without values of the data
 ACCOUNT = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
 
 TALLY_SCHEMA = pa.schema(
@@ -72,7 +72,7 @@ TALLY_SCHEMA = pa.schema(
 
 @value_class
 class Script:
-    """A user's script. name: of its file, for messages. source: its text."""
+    """A user's script. name: the name of its file, for messages. source: its text."""
 
     name: str
     source: str
@@ -80,7 +80,10 @@ class Script:
 
 @value_class
 class ScriptResult:
-    """One row that a handler returned for a record, or None for no row. problem: why, without any value."""
+    """One row that a handler returned for a record.
+
+    row: None if there is no row. kind: a value of the column `outcome`. problem: why the handler failed, without any value.
+    """
 
     row: Mapping[str, str | None] | None
     kind: int
@@ -90,10 +93,10 @@ class ScriptResult:
 def load_handler(script: Script) -> Handler:
     """The script's `preprocess_handler`, called with the record and, if it takes a second argument, a logger.
 
-    Raises whatever the script raises while it is loaded, and ValueError if it has no handler.
+    Raises any exception that the script raises while it is loaded, and ValueError if it has no handler.
     """
     stopping.watch_from_outside()
-    # The script's own globals; nothing of ours is in them
+    # The script gets globals of its own, without names of this module
     namespace: dict[str, Any] = {"__name__": "preprocessor", "__file__": script.name}
     with exits_refused():
         exec(compile(script.source, script.name, "exec"), namespace)
@@ -117,7 +120,7 @@ def has_logger_parameter(handler: Handler) -> bool:
 
 
 def run_on_bytes(handler: Handler, line: bytes, script: Script) -> list[ScriptResult]:
-    """A handler's results for one line, or the refusal of a line that is not text."""
+    """A handler's results for one line; a line that is not UTF-8 is refused."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
@@ -145,7 +148,7 @@ def run_on_record(handler: Handler, record: str | InferenceRecord, script: Scrip
 
 def _check_answer(answer: object) -> list[ScriptResult]:
     rows = []
-    # A table, empty or not, is not a row, and has no truth value
+    # A table (with `shape`) has no truth value; it counts as a row, which is rejected below
     if isinstance(answer, list):
         rows = answer
     elif hasattr(answer, "shape") or answer:
@@ -157,10 +160,12 @@ def _check_answer(answer: object) -> list[ScriptResult]:
     for row in rows:
         if not isinstance(row, Mapping):
             return [_make_failure(f"returned a {type(row).__name__} where a flat dict is wanted")]
-        # A row is flat: each of its values is a cell
-        nested = [type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))]
-        if nested:
-            return [_make_failure(f"returned a dict that holds a {nested[0]}; a flat dict is wanted")]
+        # Each value of a row becomes a cell, so it can't be a container
+        nested_types = [
+            type(value).__name__ for value in row.values() if isinstance(value, (Mapping, list, tuple, set))
+        ]
+        if nested_types:
+            return [_make_failure(f"returned a dict that holds a {nested_types[0]}; a flat dict is wanted")]
         cells = {str(key): format_cell(value) for key, value in row.items()}
         if not all(is_writable(text) for cell in cells.items() for text in cell if text is not None):
             return [_make_failure("returned a text that is no UTF-8")]
@@ -174,7 +179,7 @@ def _make_failure(problem: str) -> ScriptResult:
 
 def describe_problem(fault: BaseException, script: Script) -> str:
     """Type and line of an exception within the script; its text is omitted, since it may contain a record's values."""
-    # The exception's own text may quote the record, so only its line is named
+    # Name only the line of the script, since the exception's text may quote the record
     lines = [frame.lineno for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == script.name]
     if lines:
         location = f" (line {lines[-1]} of {script.name})"
@@ -199,13 +204,14 @@ def format_cell(value: object) -> str | None:
 
 
 def run_handler(script: Script, reading: Reading | None, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows that a script makes from lines, or from captured records; batches have columns line, file and block start, by
-    position. reading: of captured records; None for lines.
+    """The rows that a script makes from lines or from captured records.
+
+    reading: how to read captured records; None for lines. batches: with the columns line, file and block start, by position.
     """
     handler = load_handler(script)
     for batch in batches:
         lines, files, starts = batch.columns
-        # As bytes, which may be no text
+        # Lines are handled as bytes, since they may not be UTF-8
         lines = lines.view(pa.binary())
         outcomes = []
         for line, path in zip(lines.to_pylist(), files.to_pylist(), strict=True):
@@ -217,17 +223,17 @@ def run_handler(script: Script, reading: Reading | None, batches: Iterable[pa.Re
 
 
 def build_batch(locations: Sequence[pa.Array], outcomes: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
-    """The results for a batch's lines, one row each, with the lines they came from and their locations."""
-    # The line of each row, and which row of the record it is
+    """One row for each result, with the line that it came from and the line's location."""
+    # The index of the line that each result came from
     source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
-    flat = [outcome for rows in outcomes for outcome in rows]
-    rows = [outcome.row and list(outcome.row.items()) for outcome in flat]
+    all_outcomes = [outcome for rows in outcomes for outcome in rows]
+    rows = [outcome.row and list(outcome.row.items()) for outcome in all_outcomes]
     return pa.RecordBatch.from_arrays(
         [
             pa.array(rows, pa.map_(pa.string(), pa.string())),
-            pa.array([int(outcome.kind) for outcome in flat], pa.int32()),
+            pa.array([int(outcome.kind) for outcome in all_outcomes], pa.int32()),
             pa.array([part for rows in outcomes for part in range(len(rows))], pa.int32()),
-            pa.array([outcome.problem for outcome in flat], pa.string()),
+            pa.array([outcome.problem for outcome in all_outcomes], pa.string()),
             *[column.take(source) for column in locations],
         ],
         schema=OUTCOME_SCHEMA,
@@ -243,17 +249,17 @@ def run_on_captured_line(
         return [ScriptResult(None, document)]
     if not has_known_types(document):
         return [ScriptResult(None, Refusal.NOT_A_CAPTURE)]
-    # A script that returns the record itself wants it read as without a script
+    # If a script returns the record itself, the record is read as without a script
     record = InferenceRecord(document)
-    returned: list[object] = []
+    answers: list[object] = []
 
     def handle(inference_record: str | InferenceRecord) -> object:
         answer = handler(inference_record)
-        returned.append(answer)
+        answers.append(answer)
         return [] if answer is inference_record else answer
 
     outcomes = run_on_record(handle, record, script)
-    if returned and returned[0] is record:
+    if answers and answers[0] is record:
         return _decode_unchanged(line, reading)
     return outcomes
 
@@ -261,7 +267,7 @@ def run_on_captured_line(
 def _decode_unchanged(line: bytes, reading: Reading) -> list[ScriptResult]:
     """The record read as without a script, for a script that returns the record itself."""
     decoded = Decoded(Refusal.NO_PAYLOAD)
-    # The reason of the last try says what is wrong, unless another encoding is
+    # Try CSV, then JSON; the first encoding that the payloads have decides
     for encoding in (CSV, JSON):
         decoded = decode(line, replace(reading.drop_limits(), encoding=encoding))
         if decoded.reason is not Refusal.ANOTHER_ENCODING:
@@ -295,7 +301,7 @@ def read_script(path: str, engine: Engine) -> Script:
     except (Exception, SystemExit) as fault:
         require_going_on()
         if isinstance(fault, SystemExit) and not is_raised_by_script(fault, script):
-            raise  # the host process is told to end
+            raise  # the exit was requested for the whole process, not by the script
         problem = describe_problem(fault, script)
         if isinstance(fault, ValueError) and not fault.__cause__:
             problem = str(fault)
@@ -306,15 +312,15 @@ def read_script(path: str, engine: Engine) -> Script:
 def process_lines(
     lines: Lines, listing: Listing, script: Script, *, first_error_fails: bool, reading: Reading | None = None
 ) -> Dataset:
-    """The rows that a script makes from the lines, counted in the same pass (one Spark job): text columns, whose names
-    are in lexicographic order (C3.3f). The rows depend on resources that the data set releases at its end.
+    """The rows that a script makes from the lines: text columns, whose names are in lexicographic order (C3.3f).
 
-    reading: of captured records, with which the handler is called; by default with every line.
+    The same pass counts the rows (one Spark job). The data set holds the rows until it is left.
+    reading: how to read captured records, with which the handler is then called; None: the handler is called with each line.
     Raises ScriptFailed if every record failed, or, with `first_error_fails`, any record; NoData if no row is left.
     """
-    # The script runs once; its rows are held for the scan
-    raw = lines.partitions(*LOCATION_COLUMNS)
-    rows = raw.mapped(partial(run_handler, script, reading), OUTCOME_SCHEMA).persist()
+    # The script runs only once; its rows are persisted for the scan
+    line_partitions = lines.partitions(*LOCATION_COLUMNS)
+    rows = line_partitions.mapped(partial(run_handler, script, reading), OUTCOME_SCHEMA).persist()
     batches = rows.numbered().mapped(_count_outcomes, TALLY_SCHEMA).batches()
     tallies = sorted(chain.from_iterable(batch.to_pylist() for batch in batches), key=itemgetter(PARTITION))
     # Counts, names and problems of all partitions, in their order
@@ -325,19 +331,19 @@ def process_lines(
         records.update(dict(tally["records"]))
         rows_by_name.update(dict(tally["names"]))
         problems_of_records += tally["problems"]
-    failed = records[int(Refusal.SCRIPT_ERROR)]
+    num_failures = records[int(Refusal.SCRIPT_ERROR)]
     problems = "; ".join(problems_of_records[:PROBLEMS])
-    # Some failures are counted; failures alone, or any as the service has it, end the run
-    if failed and (first_error_fails or not records[ACCEPTED_RECORD]):
+    # The run ends if every record failed or, as in the service, at the first failure; otherwise failures are counted
+    if num_failures and (first_error_fails or not records[ACCEPTED_RECORD]):
         rows.release()
-        raise ScriptFailed(f"{SCRIPT_FAILED} {failed:,} of {records.total():,} records failed: {problems}")
-    if failed:
-        log.warning("the preprocessor script failed on %s records: %s", f"{failed:,}", problems)
-    # The columns are those of all rows, in the service's order
+        raise ScriptFailed(f"{SCRIPT_FAILED} {num_failures:,} of {records.total():,} records failed: {problems}")
+    if num_failures:
+        log.warning("the preprocessor script failed on %s records: %s", f"{num_failures:,}", problems)
+    # The columns are the names of all rows, sorted as in the service
     names = tuple(sorted(rows_by_name))
     if not names:
         rows.release()
-        # The script's doing, or what a record was left out for before
+        # Records were dropped by the script, or refused before it
         texts = {**{int(refusal): refusal.text for refusal in Refusal}, **WITHOUT_ROW}
         reasons = ", ".join(f"{texts[outcome]}: {count:,}" for outcome, count in sorted(records.items()))
         raise NoData(f"{NO_DATA}: no row is left of {records.total():,} records ({reasons})")
@@ -368,16 +374,16 @@ def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
         records.update(outcomes.filter(pc.equal(batch.column("part"), 0)).to_pylist())
         keys = batch.column("row").filter(pc.equal(outcomes, ACCEPTED_RECORD)).keys
         names.update(dict(zip(*map(pa.Array.to_pylist, pc.value_counts(keys).flatten()), strict=True)))
-        # A few failures are named, all are counted
+        # All failures are counted, but only a few are described
         if len(problems) < PROBLEMS:
-            failed = batch.filter(pc.equal(outcomes, int(Refusal.SCRIPT_ERROR)))
-            problems += [f"{row[FILE]}: {row['problem']}" for row in failed.select([FILE, "problem"]).to_pylist()]
+            failed_rows = batch.filter(pc.equal(outcomes, int(Refusal.SCRIPT_ERROR)))
+            problems += [f"{row[FILE]}: {row['problem']}" for row in failed_rows.select([FILE, "problem"]).to_pylist()]
     tally = {PARTITION: partition, "records": list(records.items()), "names": sorted(names.items())}
     yield pa.RecordBatch.from_pylist([{**tally, "problems": problems[:PROBLEMS]}], TALLY_SCHEMA)
 
 
 def _build_columns(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows that the script kept, with a column for each name."""
+    """The rows that the script didn't drop, with a column for each name."""
     for batch in batches:
         rows = batch.filter(pc.not_equal(batch.column("outcome"), DROPPED))
         row, outcomes, part = (rows.column(name) for name in ("row", "outcome", "part"))
@@ -386,7 +392,7 @@ def _build_columns(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) ->
         keys, items = (column.slice(offsets[0], offsets[-1] - offsets[0]) for column in (row.keys, row.items))
         name_indices = pc.index_in(keys, pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
         row_indices = np.repeat(np.arange(len(row)), np.diff(offsets))
-        # A column for each name: its entry in each row, or none
+        # Each column has the row's entry of this name, or null
         columns = []
         for position in range(len(names)):
             cell = np.full(len(row), -1)
@@ -398,5 +404,5 @@ def _build_columns(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) ->
         columns += [pc.max_element_wise(outcomes, pa.scalar(0, pa.int32()))]
         columns += [pc.if_else(is_first, pa.scalar(len(names), pa.int32()), pa.scalar(0, pa.int32()))]
         columns += [rows.column(LINE).view(pa.string()), rows.column(FILE), rows.column(BLOCK_START)]
-        called = [*(f"c{position}" for position in range(len(names))), REASON, CELLS, *LOCATION_COLUMNS]
-        yield pa.RecordBatch.from_arrays(columns, names=called)
+        new_names = [*(f"c{position}" for position in range(len(names))), REASON, CELLS, *LOCATION_COLUMNS]
+        yield pa.RecordBatch.from_arrays(columns, names=new_names)

@@ -51,15 +51,15 @@ if TYPE_CHECKING:
 
 NOT_RECORDED = "Delta records it while the table's property delta.enableChangeDataFeed is true"
 
-Versions = Sequence[tuple[int, int]]  # a table's versions with their microseconds since 1970, newest first
+Versions = Sequence[tuple[int, int]]  # the number and the time (microseconds since 1970) of each version, newest first
 
-PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
+PAUSE_MS = 600_000  # Parquet files that are written less than this time apart form one version
 
 
 def find_versions(
     name: str, versions: Versions, as_of: Version | None, since: Version | None
 ) -> tuple[int, int | None]:
-    """The version to read, and the version after which rows count; None for all rows.
+    """The version to read, and the version after which appended rows are read; None to read all rows.
 
     Raises BadConfiguration if a version doesn't exist, or if the two are in the wrong order.
     """
@@ -81,7 +81,7 @@ def find_versions(
 
 
 def make_nothing_appended_error(name: str, start: int, version: int) -> NoData:
-    """The error for a window without rows."""
+    """The error for a table to which nothing was appended between two versions."""
     return NoData(f"{NO_DATA}: nothing was appended to {name} after version {start} up to version {version}")
 
 
@@ -89,23 +89,25 @@ def _find_version(requested: Version, versions: Versions, where: str) -> int:
     if isinstance(requested, datetime):
         # The version that was current at that time
         micros = count_microseconds(requested)
-        matching = [number for number, time in versions if time <= micros]
+        matching_versions = [number for number, time in versions if time <= micros]
     else:
-        matching = [number for number, _ in versions if number == requested]
-    if not matching:
+        matching_versions = [number for number, _ in versions if number == requested]
+    if not matching_versions:
         newest, _ = versions[0]
         oldest, time = versions[-1]
         first = convert_microseconds(time).isoformat(timespec="seconds")
         raise BadConfiguration(
             f"{where} has no version {requested}; its versions are {oldest}, of {first}, to {newest}"
         )
-    return matching[0]
+    return matching_versions[0]
 
 
 @value_class
 class Commit:
-    """One commit to a table. since: the version after which its rows count; None if they are the table's only rows.
-    time: commit time to the second, later than that of the previous commit.
+    """One commit to a table.
+
+    since: the version after which the commit's rows were appended; None if they are the table's only rows.
+    time: commit time to the second, later than the time of the previous commit.
     """
 
     version: int
@@ -123,10 +125,10 @@ def list_commits(engine: Engine, name: str) -> list[Commit]:
     commits = list[Commit]()
     for index, (version, micros) in enumerate(oldest_first):
         time = convert_microseconds(micros).replace(microsecond=0)
-        # Windows end at commits, so no two may have one time
+        # Windows end at commits, so two commits can't have the same time
         if commits and time <= commits[-1].time:
             time = commits[-1].time + timedelta(seconds=1)
-        # Otherwise it is the rest of many commits that were cleaned up
+        # If the oldest version isn't whole, earlier commits were cleaned up, and its own rows are unknown
         is_whole = table.is_whole(version)
         if index or is_whole:
             since = None if is_whole else oldest_first[index - 1][0]
@@ -135,7 +137,7 @@ def list_commits(engine: Engine, name: str) -> list[Commit]:
 
 
 class VersionedTable(Protocol):
-    """A table as its library, or Spark, describes it."""
+    """A table's history, as its library or Spark describes it."""
 
     @property
     def versions(self) -> Versions: ...
@@ -203,35 +205,38 @@ class _DeltaTable:
         return version == 0 or is_full_overwrite(self._history[version].get("operationParameters") or {})
 
     def list_files_of_version(self, version: int) -> TableFiles:
+        """The files with all rows of a version. Raises NeedsSpark for a table with deletion vectors."""
         table = self._load_version(version)
-        # Deleted rows are still in the files, with a mark elsewhere
+        # Deletion vectors mark rows as deleted that are still in the files
         if pa.table(table.deletion_vectors()).num_rows:
             raise NeedsSpark(f"{self.name}: a table with deletion vectors")
-        added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        added_files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
         beginning = "partition."
         sizes = {}
         values = {}
-        for file in added:
+        for file in added_files:
             partition_keys = (key for key in file if key.startswith(beginning))
             sizes[file["path"]] = file["size_bytes"]
             values[file["path"]] = {key.removeprefix(beginning): file[key] for key in partition_keys}
         return self._build_table_files(table, sizes, values)
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
+        """The files with the rows that were appended after `start`, up to `version`."""
         table = self._load_version(version)
-        # With changes recorded, the log tells new rows from rewritten ones
-        recorded = table.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
-        added = [
+        # If the table records changes, the log distinguishes new rows from rewritten rows
+        records_changes = table.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
+        added_files = [
             file
             for number in range(start + 1, version + 1)
-            for file in self._list_added_files(number, recorded=recorded)
+            for file in self._list_added_files(number, records_changes=records_changes)
         ]
-        values = {file["path"]: file.get("partitionValues") or {} for file in added}
-        return self._build_table_files(table, {file["path"]: file["size"] for file in added}, values)
+        values = {file["path"]: file.get("partitionValues") or {} for file in added_files}
+        return self._build_table_files(table, {file["path"]: file["size"] for file in added_files}, values)
 
-    def _list_added_files(self, version: int, *, recorded: bool) -> list[Mapping[str, Json]]:
-        """The files with a commit's inserted rows: its change files, if listed, else the files it added; these have new
-        rows only if the commit removed no file or changes are recorded.
+    def _list_added_files(self, version: int, *, records_changes: bool) -> list[Mapping[str, Json]]:
+        """The files with a commit's inserted rows: its change files if it has some, otherwise the files that it added.
+
+        Added files may have rewritten rows, unless the commit removed no file or the table records changes.
         """
         path = join(self.path, "_delta_log", f"{version:020}.json")
         try:
@@ -240,14 +245,18 @@ class _DeltaTable:
             raise BadConfiguration(f"since: {self.name} has lost the log of version {version} ({fault})") from fault
         if changes := [action["cdc"] for action in actions if "cdc" in action]:
             return [change for change in changes if self._has_inserted_rows(change)]
-        added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
-        if added and not recorded and any(action.get("remove", {}).get("dataChange") for action in actions):
+        added_files = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
+        if (
+            added_files
+            and not records_changes
+            and any(action.get("remove", {}).get("dataChange") for action in actions)
+        ):
             raise NotRecorded(
                 f"since: {self.name}, version {version}: what was appended can't be determined; {NOT_RECORDED}"
             )
-        if any(file.get("deletionVector") for file in added):  # rows were deleted, and the file is listed again
+        if any(file.get("deletionVector") for file in added_files):  # rows were deleted, and the file is listed again
             raise NeedsSpark(f"{self.name}: what was appended together with deletion vectors, in version {version},")
-        return added
+        return added_files
 
     def _has_inserted_rows(self, change: Mapping[str, Json]) -> bool:
         kinds = pq.ParquetFile(open_source(join(self.path, unquote(change["path"])))).read(["_change_type"])
@@ -256,7 +265,7 @@ class _DeltaTable:
     def _build_table_files(
         self, table: DeltaTable, sizes: Mapping[str, int], constants: Mapping[str, Mapping[str, Json]]
     ) -> TableFiles:
-        # Files then have other names of columns than the table
+        # With column mapping, columns have other names in the files than in the table
         if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
             raise NeedsSpark(f"{self.name}: a table whose columns are mapped to other names")
         locations = {path: resolve_path(path if "://" in path else join(self.path, unquote(path))) for path in sizes}
@@ -296,18 +305,20 @@ class _IcebergTable:
         return snapshot is not None and snapshot.parent_snapshot_id is None
 
     def list_files_of_version(self, version: int) -> TableFiles:
+        """The files with all rows of a version. Raises NeedsSpark for a table with files of deleted rows."""
         tasks = list(self.table.scan(snapshot_id=version).plan_files())
         if any(task.delete_files for task in tasks):
             raise NeedsSpark(f"{self.name}: a table with files of deleted rows")
         return self._build_table_files(version, [task.file for task in tasks])
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
+        """The files with the rows that were appended after `start`, up to `version`."""
         from pyiceberg.manifest import ManifestContent, ManifestEntryStatus
         from pyiceberg.table.snapshots import Operation
 
         files = []
         for snapshot in self._list_ancestors(version):
-            # Back from the newest, up to the one that was read before
+            # Go back from the newest snapshot to the one after which rows are requested
             if snapshot.snapshot_id == start:
                 break
             if snapshot.summary is None or snapshot.summary.operation is Operation.APPEND:
@@ -333,12 +344,12 @@ class _IcebergTable:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
         from pyiceberg.manifest import FileFormat
 
-        # We scan Parquet alone
+        # The local engine scans only Parquet files
         if other_format := next(
             (file.file_format for file in files if file.file_format is not FileFormat.PARQUET), None
         ):
             raise NeedsSpark(f"{self.name}: a table of {other_format.value} files")
-        # Partition columns of such files may exist only in folder names
+        # The name mapping belongs to files whose partition columns may exist only in folder names
         if "schema.name-mapping.default" in self.table.properties:
             raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
         schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
@@ -346,7 +357,10 @@ class _IcebergTable:
 
 
 def group_file_times(modified_ms: Sequence[int]) -> Versions:
-    """The versions of a table of Parquet files: the times of the last files written together. modified_ms: in order."""
+    """The versions of a folder of Parquet files: the time of the last file of each group of files that were written together.
+
+    A pause of PAUSE_MS or more separates two groups. modified_ms: the files' times, in ascending order.
+    """
     pauses = [later - earlier >= PAUSE_MS for earlier, later in pairwise(modified_ms)]
     ends = [time for time, is_end in zip(modified_ms, [*pauses, True], strict=False) if is_end]
     return [(end, end * 1000) for end in reversed(ends)]
@@ -363,6 +377,7 @@ class _ParquetFolder:
 
     @cached_property
     def files(self) -> list[StoredFile]:
+        """The non-empty files, in the order in which they were written."""
         files = [file for file in storage_of(self.path).list_files(self.path) if file.size_bytes]
         return sorted(files, key=lambda file: (file.modified_ms, file.path))
 
@@ -374,11 +389,13 @@ class _ParquetFolder:
         return bool(version == self.versions[-1][0])
 
     def list_files_of_version(self, version: int) -> TableFiles:
+        """The files that were written up to a version."""
         return self.list_appended_files(-1, version)
 
     def list_appended_files(self, start: int, version: int) -> TableFiles:
+        """The files that were written after `start`, up to `version`; both are times in milliseconds since 1970."""
         files = [file for file in self.files if start < file.modified_ms <= version]
-        # Folders below the table's own give values to columns
+        # Names of folders below the table's folder have values of columns
         top = len(join(resolve_path(self.path), ""))
         values = {
             resolve_path(file.path): {
@@ -411,7 +428,7 @@ def _load_catalog_table(name: str) -> Table:
     from pyiceberg.exceptions import NoSuchTableError
 
     catalog, _, table = name.partition(".")
-    # Another catalog may be Spark's
+    # A catalog that pyiceberg doesn't know may be configured in Spark
     if not is_configured(catalog):
         raise NeedsSpark(f"the table {name}, whose catalog pyiceberg's settings don't name (docs/data.md),")
     try:
@@ -424,17 +441,17 @@ def _load_table_at(path: str) -> Table:
     """The table at a path: its folder, or one of its metadata files."""
     from pyiceberg.table import StaticTable
 
-    # A table's folder has the metadata of each version; the newest counts
+    # A table's folder has a metadata file for each version; take the newest
     if not path.endswith(".metadata.json"):
         storage = storage_of(path)
         folder = join(path, "metadata")
         paths = []
         if storage.exists(folder):
             paths = [file.path for file in storage.list_files(folder)]
-        numbered = [(_parse_metadata_number(file), file) for file in paths if file.endswith(".metadata.json")]
-        if not numbered:
+        numbered_paths = [(_parse_metadata_number(file), file) for file in paths if file.endswith(".metadata.json")]
+        if not numbered_paths:
             raise BadConfiguration(f"dataset_format: {path} is no table of Iceberg; it has no metadata/….metadata.json")
-        path = max(numbered)[1]
+        path = max(numbered_paths)[1]
     return StaticTable.from_metadata(str(local_path(path)) if is_local(path) else path)
 
 

@@ -5,8 +5,8 @@ ENDPOINT_INDEXES = (INPUT, "endpointOutput")
 INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")
 """The allowed values of `captureIndexNames`: the members of `captureData`."""
 
-REQUEST_METADATA = "requestMetadata"  # ours, beside `captureData`; docs/capture.md
-REQUEST_LOG = "requestLog"  # ours, in the lines that a request log is converted to
+REQUEST_METADATA = "requestMetadata"  # our own member next to `captureData`; docs/capture.md
+REQUEST_LOG = "requestLog"  # our own member of the lines that a request log is converted to
 RECORD = "record"  # the member of REQUEST_LOG with a refused record, in base64
 OUTPUT_INDEXES = INDEX_NAMES[1:]
 """The halves with the model's reply."""

@@ -16,7 +16,7 @@ from spark_model_monitor.statistics.states.hashing import read_buffers
 
 Rows = TypeVar("Rows")
 
-LONG_LINE_PARTS = 8  # with more parts, the memory of a long line is worth releasing
+LONG_LINE_PARTS = 8  # only with more parts is it worth releasing the memory of a long line
 
 Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -28,7 +28,7 @@ CHUNK_BYTES = 16 * 2**20  # bytes of lines that are decoded at once: decoding ta
 
 
 def concat_rows(parts: list[Rows]) -> Rows:
-    """The rows of all parts, concatenated. Empties the list of parts, so that little is held twice."""
+    """The rows of all parts, concatenated. Empties the list of parts, so that few rows are held twice."""
     if len(parts) == 1:
         return parts[0]
     row_type: Any = type(parts[0])
@@ -43,14 +43,14 @@ def concat_rows(parts: list[Rows]) -> Rows:
 
 
 def drop_rejected(batch: pa.RecordBatch, reason: str | None) -> pa.RecordBatch:
-    """The batch without the rows that have a reason to be rejected. reason: its column; None if all rows are accepted."""
+    """The batch without rejected rows. reason: the column with the reasons, 0 if accepted; None if all rows are accepted."""
     if reason is None:
         return batch
     return batch.filter(pc.equal(batch.column(reason), 0))
 
 
 def drop_nulls(cells: pa.Array) -> pa.Array:
-    """The present cells; the same array if all are, without a copy."""
+    """The cells that aren't null; if no cell is null, the array itself without a copy."""
     if cells.null_count:
         return cells.drop_null()
     return cells
@@ -71,12 +71,12 @@ def take_rows(rows: Rows, indices: NDArray[np.int64]) -> Rows:
 
 
 def _concat_columns(column: list[Any]) -> Any:
-    # A tuple of columns, such as the features
+    # Some members are tuples of columns, such as the features
     if isinstance(column[0], tuple):
         inner_columns = [[*inner_column] for inner_column in zip(*column, strict=True)]
         column.clear()
         return tuple(_concat_columns(inner_columns.pop(0)) for _ in range(len(inner_columns)))
-    # A member that was not requested
+    # Members that weren't requested are None
     if column[0] is None:
         return None
     if isinstance(column[0], np.ndarray):
@@ -112,11 +112,11 @@ def get_column(table: pa.Table, name: str) -> pa.Array:
 
 
 def find_utf_8(lines: pa.StringArray) -> Flags | None:
-    """Flags of the lines that are UTF-8; None if all are, which is cheap to check."""
+    """Flags of the lines that are UTF-8; None if all lines are, which is cheap to check."""
     if view_text_bytes(lines).max(initial=0) <= MAX_ASCII:
         return None
     try:
-        # Arrow looks at all of it at once; only if something is wrong, line by line
+        # Arrow validates all lines at once; only if this fails is each line checked
         lines.validate(full=True)
     except pa.ArrowInvalid:
         return np.array([is_utf_8(line) for line in lines.cast(pa.binary()).to_pylist()])
@@ -146,7 +146,7 @@ def is_writable(text: str) -> bool:
 def has_letters(texts: pa.StringArray, letters: bytes) -> Flags:
     """Flags of the texts that contain one of the ASCII characters; False for null."""
     starts = compute_text_starts(texts)
-    # A text has some if more stand before its end than before its start
+    # A text contains such a character if more of them precede its end than its start
     flags = np.zeros(len(texts), np.bool_)
     for positions in _find_by_windows(texts, partial(_match_letters, letters)):
         flags |= np.diff(np.searchsorted(positions, starts)) > 0
@@ -165,7 +165,7 @@ def find_backslashes_and_controls(texts: pa.StringArray) -> NDArray[np.int64]:
 
 def _join_positions(windows: Iterator[NDArray[np.int64]]) -> NDArray[np.int64]:
     positions = list(windows)
-    # A single window, without a copy
+    # The positions of a single window need no copy
     if len(positions) == 1:
         return positions[0]
     return np.concatenate([np.zeros(0, np.int64), *positions])
@@ -187,11 +187,11 @@ def _find_by_windows(texts: pa.StringArray, find_in_window: Callable[[Bytes], Fl
 
 
 def split_into_chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
-    """Ranges of lines with at most `chunk_bytes` in total, or of one line."""
+    """Ranges of lines that have at most `chunk_bytes` in total; a longer line is a range of its own."""
     ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False).astype(np.int64))
     start = 0
     while start < len(lines):
-        # Bytes of the lines before
+        # The number of bytes of all lines before this range
         before = int(ends[start - 1]) if start else 0
         end = max(start + 1, int(np.searchsorted(ends, before + chunk_bytes, side="right")))
         yield start, end
@@ -207,12 +207,12 @@ def get_text_buffer(texts: pa.StringArray) -> pa.Buffer:
 
 
 def view_text_bytes(texts: pa.StringArray) -> Bytes:
-    """The same for numpy, shape (bytes,)."""
+    """The bytes of all texts, concatenated, as a numpy array of shape (bytes,)."""
     return np.frombuffer(get_text_buffer(texts), np.uint8)
 
 
 def compute_text_starts(texts: pa.StringArray) -> NDArray[np.int64]:
-    """The start of each text in `view_text_bytes`, and the end of the last one, shape (texts + 1,)."""
+    """The start of each text in `view_text_bytes`, followed by the end of the last text; shape (texts + 1,)."""
     offsets = read_buffers(texts)[0].astype(np.int64)
     offsets -= offsets[0]
     return offsets

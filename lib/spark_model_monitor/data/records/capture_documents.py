@@ -1,6 +1,6 @@
 """Parses captured and merged lines as JSON documents, many lines at once. Pure; runs on executors.
 
-A line is known if it fits a template of its neighbours (`line_templates.py`). Others are left to the line-by-line decoder.
+A line is known if it fits a template of its neighbours (`line_templates.py`). Other lines are left to the line-by-line decoder.
 
 Latency and status, which a record may have next to its data, are read from the line itself, regardless of the data: the
 request was served even if its payload is refused.
@@ -38,7 +38,7 @@ QUOTED_METADATA_KEY = f'"{REQUEST_METADATA}"'
 
 MEMBERS = ("status", "latencyMs", "samplingPercentage")
 SCHEMA = pa.schema([(REQUEST_METADATA, pa.struct([(name, pa.float64()) for name in MEMBERS]))])
-STATUS_LIMIT = 2.0**63  # above which a number is no 64-bit integer
+STATUS_LIMIT = 2.0**63  # the first number that doesn't fit into a 64-bit integer
 
 UNKNOWN_REQUESTS = np.array(
     [
@@ -52,11 +52,11 @@ UNKNOWN_REQUESTS = np.array(
         Refusal.SAMPLED_OUT,
     ]
 )
-"""Reasons of lines that can't be read, or are outside the window."""
+"""Reasons for which no request is known: the line can't be read, or is outside the window or the sample."""
 
 Columns: TypeAlias = tuple[pa.Array, pa.Array, pa.Array]
 
-MIN_LONG_DATA_BYTES = 4096  # bytes of data from which a copy costs more than a check of its end
+MIN_LONG_DATA_BYTES = 4096  # for longer data, copying costs more than checking whether there is a line end to strip
 _HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
 
 
@@ -66,19 +66,19 @@ def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Column
     reasons: for each line, 0 or the `Refusal` of its record. Lines without the member, or without a request in the
     window, are left out; a value that is not a number is null.
     """
-    # Refused records were requests, too, but for lines that are none, or of another time
+    # Refused records count as requests, except lines that aren't captures or lie outside the window
     is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
     request_lines = lines.filter(is_request).cast(pa.binary())
     request_lines = request_lines.filter(pc.match_substring(request_lines, QUOTED_METADATA_KEY))
     members = get_column(parse_table(request_lines.view(pa.string()), SCHEMA), REQUEST_METADATA)
-    # Lines that are unlike their neighbours one by one
+    # Lines that fit no template are parsed one by one
     are_unlike = members.is_null()
     unlike_members = [_read_member(line) for line in request_lines.filter(are_unlike).to_pylist()]
     statuses, latencies, percentages = (
         pc.replace_with_mask(column, are_unlike, pa.array([numbers[index] for numbers in unlike_members], pa.float64()))
         for index, column in enumerate(members.flatten())
     )
-    # A status is a 64-bit number
+    # A status that doesn't fit into a 64-bit integer is null
     is_status = pc.less(pc.abs(statuses), STATUS_LIMIT)
     return pc.if_else(is_status, statuses, None).cast(pa.int64(), safe=False), latencies, percentages
 
@@ -89,12 +89,12 @@ def has_request_metadata(line: bytes) -> bool:
 
 
 def _read_member(line: bytes) -> list[float | None]:
-    """The numbers of the member of one line."""
+    """The numbers in `requestMetadata` of one line, in the order of MEMBERS; None for a value that is not a number."""
     try:
         record = parse_json(line.decode("utf-8-sig", "replace"), parse_int=float)
     except (ValueError, RecursionError):
         record = None
-    # Whatever isn't a number is missing
+    # A line without the member has no numbers
     member = record.get(REQUEST_METADATA) if isinstance(record, dict) else None
     if not isinstance(member, dict):
         member = {}
@@ -117,8 +117,8 @@ class Payloads:
         return cls(pc.coalesce(*(half.data for half in halves)), pc.coalesce(*(half.encoding for half in halves)))
 
     def are_plain_rows(self) -> Flags:
-        """Whether each is CSV with non-empty rows, without quotes and lists."""
-        # Blank rows, quotes and lists are for the line-by-line decoder
+        """Flags of payloads that are CSV with non-empty rows, without quotes and lists."""
+        # Blank rows, quotes and lists are left to the line-by-line decoder
         rows = self.strip_line_ends()
         empty = pc.or_(pc.or_(pc.equal(rows, ""), pc.starts_with(rows, "\n")), pc.match_substring(rows, "\n\n"))
         is_plain = pc.and_(pc.equal(self.encoding, CSV), pc.invert(empty))
@@ -137,10 +137,10 @@ class Payloads:
 class Documents:
     """Parsed lines, in arrays with one element per line.
 
-    are_known: whether the line is one JSON object with an object `captureData`; the other members mean nothing otherwise.
+    are_known: whether the line fits a template and has an object `captureData`; otherwise its other members mean nothing.
     halves: the reading's halves, by name, in the order of their columns.
     truth: the ground truth; null unless requested.
-    times, event_ids, models: of the event; null unless the reading requests them.
+    times, event_ids, models: members of the line's event; null unless the reading requests them.
     """
 
     are_known: Flags
@@ -152,42 +152,44 @@ class Documents:
 
     def have_encoding(self, encoding: str) -> Flags:
         """Whether at least one half was captured, and all captured halves have this encoding."""
-        # A half that was not captured has no encoding, and doesn't count
-        captured = np.zeros(len(self.are_known), dtype=np.bool_)
-        is_body = ~captured
+        # A half that was not captured has no encoding, and is ignored
+        is_captured = np.zeros(len(self.are_known), dtype=np.bool_)
+        is_body = ~is_captured
         for half in self.halves.values():
             has_data = half.data.is_valid().to_numpy(zero_copy_only=False)
-            captured |= has_data
+            is_captured |= has_data
             is_body &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
-        return captured & is_body
+        return is_captured & is_body
 
     def judge_by_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
         """Flags of known lines, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` for lines that are left out on purpose, else 0.
 
-        A line without a readable time or id is not known: its file or the line itself decides.
+        A line without a readable time or id is not known: the line-by-line decoder then uses its file or the line itself.
         """
         are_known = self.are_known
         left_out = np.zeros(len(are_known), dtype=np.int32)
-        # The line's own time; without one, its file's hour decides, line by line
+        # Compare the line's own time; lines without a time are left to the line-by-line decoder
         if reading.window is not None:
-            within, readable = compare_with_window(self.times, reading.window)
-            are_known = are_known & readable
-            left_out[are_known & ~within] = Refusal.OUTSIDE_WINDOW
+            is_within, is_readable = compare_with_window(self.times, reading.window)
+            are_known = are_known & is_readable
+            left_out[are_known & ~is_within] = Refusal.OUTSIDE_WINDOW
         if reading.sample is not None:
-            # The same ids in every run
+            # The sample depends on ids only, so every run takes the same events
             ids = self.event_ids.cast(pa.binary()).to_pylist()
             are_known = are_known & self.event_ids.is_valid().to_numpy(zero_copy_only=False)
-            sampled = np.array([event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_)
-            left_out[are_known & ~sampled & (left_out == 0)] = Refusal.SAMPLED_OUT
+            is_in_sample = np.array(
+                [event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_
+            )
+            left_out[are_known & ~is_in_sample & (left_out == 0)] = Refusal.SAMPLED_OUT
         if reading.target_model is not None:
             left_out[are_known & ~self._are_of_model(reading.target_model)] = Refusal.SAMPLED_OUT
         return are_known, left_out * are_known
 
     def _are_of_model(self, model: str) -> Flags:
-        """Whether each line names this model, or none for `WITHOUT_MODEL`. Each distinct name is compared once."""
+        """Flags of lines that name this model, or, for `WITHOUT_MODEL`, that name no model. Compares each distinct name once."""
         names = self.models.dictionary_encode()
         matches = [normalize_model_name(name) == model for name in names.dictionary.to_pylist()]
-        # A line without a name has the last entry
+        # Lines without a name get the last entry
         without_name = len(matches)
         matches.append(model == WITHOUT_MODEL)
         flags: Flags = np.array(matches)[np.asarray(pc.fill_null(names.indices, without_name))]
@@ -195,46 +197,48 @@ class Documents:
 
 
 def parse_documents(lines: pa.StringArray, reading: Reading, *, with_truth: bool = False) -> Documents:
-    """The lines, parsed as the reading requests. with_truth: also their ground truth."""
-    # Only what the reading needs is parsed
+    """The lines, parsed to the members that the reading requests. with_truth: whether to parse the ground truth, too."""
+    # Only members that the reading needs are parsed
     table = parse_table(lines, _build_schema(reading, with_truth=with_truth))
-    captured = get_column(table, "captureData")
-    nothing = pa.nulls(len(lines), pa.string())
+    capture_data = get_column(table, "captureData")
+    nulls = pa.nulls(len(lines), pa.string())
     event = None
     if _select_event_members(reading):
         event = get_column(table, "eventMetadata")
     return Documents(
-        captured.is_valid().to_numpy(zero_copy_only=False).copy(),
-        {half: _read_payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
-        _read_payloads(get_column(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
-        nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
-        nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
-        nothing if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
+        capture_data.is_valid().to_numpy(zero_copy_only=False).copy(),
+        {half: _read_payloads(pc.struct_field(capture_data, [half]), reading) for half in reading.ordered_halves},
+        _read_payloads(get_column(table, GROUND_TRUTH), reading) if with_truth else Payloads(nulls, nulls),
+        nulls if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
+        nulls if reading.sample is None else pc.struct_field(event, ["eventId"]),
+        nulls if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
     )
 
 
 def _read_payloads(half: pa.StructArray, reading: Reading) -> Payloads:
     data = pc.struct_field(half, ["data"])
     encoding = pc.struct_field(half, ["encoding"])
-    # Few captures have BASE64; those with a known content type are opened
+    # Few captures have BASE64 data; it is decoded if the content type is known
     are_closed = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
     if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
         return Payloads(data, encoding)
-    closed = half.filter(are_closed).to_pylist()
-    opened = [open_base64(EncodedText(half["data"], BASE64), half["observedContentType"]) for half in closed]
-    texts = pa.array([half.data for half in opened], pa.string())
-    encodings = pa.array([half.encoding for half in opened], pa.string())
+    closed_halves = half.filter(are_closed).to_pylist()
+    opened_halves = [
+        open_base64(EncodedText(half["data"], BASE64), half["observedContentType"]) for half in closed_halves
+    ]
+    texts = pa.array([half.data for half in opened_halves], pa.string())
+    encodings = pa.array([half.encoding for half in opened_halves], pa.string())
     data = pc.replace_with_mask(data, are_closed, texts)
     return Payloads(data, pc.replace_with_mask(encoding, are_closed, encodings))
 
 
 def compare_with_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
-    """Whether each time is in the window, and whether it is valid."""
+    """Flags of times in the window, and flags of valid times."""
     microseconds = parse_microseconds(times)
     # The window's bounds in microseconds since 1970, like the times
     start, end = (pa.scalar(time, pa.timestamp("us", "UTC")).cast(pa.int64()) for time in (window.start, window.end))
-    within = pc.and_(pc.greater_equal(microseconds, start), pc.less(microseconds, end))
-    return np.asarray(within.fill_null(False)), np.asarray(microseconds.is_valid())
+    is_within = pc.and_(pc.greater_equal(microseconds, start), pc.less(microseconds, end))
+    return np.asarray(is_within.fill_null(False)), np.asarray(microseconds.is_valid())
 
 
 def _build_schema(reading: Reading, *, with_truth: bool) -> pa.Schema:

@@ -1,4 +1,4 @@
-"""Decodes captured records: rows of texts, CSV payloads, and the objects for scripts. Pure; runs on executors."""
+"""Decodes captured records to rows of texts, CSV payloads in bulk; defines the objects for scripts. Pure; runs on executors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from spark_model_monitor.data.records.missing_values import replace_missing_valu
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.value_class import value_class
 
-ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once, since a record may have millions
+ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once, since a record may have millions of rows
 
 _NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
 
 
 def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading) -> DecodedRows:
     """The rows of plain documents with CSV in all halves. are_csv: flags of documents with CSV."""
-    # Which records have several rows, and which have rows that need the line-by-line decoder
+    # Find records with several rows, and records that need the line-by-line decoder (`is_odd`)
     payloads = [half.strip_line_ends() for half in documents.halves.values()]
     has_several = np.zeros(len(are_csv), dtype=np.bool_)
     is_odd = ~are_csv
@@ -46,22 +46,22 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
             is_odd |= has_several & has_letters(payload, b'\r"')
             if not reading.exact_keys:
                 is_odd |= _may_begin_with_header(payload, has_several & ~is_odd)
-    # The halves of each row, joined
+    # Join the halves of each row
     columns = reading.columns or 0
     parts = []
     for rows_of_halves, records in split_halves(_select_payloads(payloads, ~is_odd), np.flatnonzero(~is_odd)):
         joined_rows = pc.binary_join_element_wise(*rows_of_halves, ",", null_handling="skip")
         cells = parse_rows(joined_rows, columns, escape=reading.escape)
         widths = cells.widths.astype(np.int32)
-        # A row stays counted by the cells that it has, which say how many columns the data has
-        lacking = np.maximum(columns - widths, 0)
-        if reading.exact_keys and lacking.any():
-            joined_rows = pc.binary_join_element_wise(joined_rows, pc.binary_repeat(",", pa.array(lacking)), "")
+        # The service pads short rows; `widths` still counts the cells that a row has, since they show the data's columns
+        num_lacking = np.maximum(columns - widths, 0)
+        if reading.exact_keys and num_lacking.any():
+            joined_rows = pc.binary_join_element_wise(joined_rows, pc.binary_repeat(",", pa.array(num_lacking)), "")
             cells = parse_rows(joined_rows, columns, escape=reading.escape)
         reasons = np.where(cells.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         parts.append(DecodedRows(cells.columns, records, reasons, widths))
     rows = DecodedRows.in_order(parts, columns)
-    # A record is counted by its first row; of several rows, a bad one refuses it for what all of them say
+    # A record is counted by its first row. If one of several rows is bad, the record is left to the line-by-line decoder
     is_first = np.diff(rows.lines, prepend=-1) > 0
     is_single = is_first & (np.diff(rows.lines, append=len(are_csv)) > 0)
     unclear_records = rows.lines[(rows.reasons > 0) & ~is_single]
@@ -72,9 +72,9 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
 
 
 def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags:
-    """Which payloads of several rows have a number in their second row and none in their first, as below a header."""
+    """Flags of payloads with several rows that have a number in the second row and none in the first, which may be a header."""
     indices = np.flatnonzero(has_several)
-    # A first row with a number is no header
+    # A first row with a number can't be a header
     for pattern, is_wanted in ((f"^{_NUMBER_IN_ROW}", False), (rf"^[^\n]*\n{_NUMBER_IN_ROW}", True)):
         matches = pc.match_substring_regex(payload.take(pa.array(indices)), pattern)
         indices = indices[np.asarray(pc.fill_null(matches, not is_wanted)) == is_wanted]
@@ -92,10 +92,10 @@ def _select_payloads(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.
 def split_halves(
     halves: Sequence[pa.StringArray], records: NDArray[np.int64]
 ) -> Iterator[tuple[list[pa.StringArray], NDArray[np.int64]]]:
-    """The rows of records whose halves have equally many rows, side by side, and the index of each row's record.
+    """The rows of records whose halves have the same number of rows, side by side, and the index of each row's record.
 
-    halves: without quotes and without final line ends; null if a record lacks the half. So many rows are yielded at once as take
-    little memory when they are parsed: a record may have millions.
+    halves: without quotes and without final line ends; null if a record lacks the half. Yields at most ROWS_AT_ONCE rows at
+    once, because parsing takes memory, and a record may have millions of rows.
     """
     if not any(has_letters(half, b"\n").any() for half in halves):
         yield list(halves), records
@@ -104,7 +104,7 @@ def split_halves(
     counts = [
         pc.fill_null(pc.list_value_length(split_half), 0).to_numpy(zero_copy_only=False) for split_half in split_halves
     ]
-    # A half that was not captured has no rows, and doesn't count
+    # A half that was not captured has no rows, and is not compared
     rows = np.max(counts, axis=0)
     are_equal = np.all([(count == rows) | (count == 0) for count in counts], axis=0)
     rows = rows[are_equal]
@@ -112,31 +112,31 @@ def split_halves(
     records_of_rows = np.repeat(records[are_equal], rows)
     del halves, split_halves
     for start in range(0, max(1, len(records_of_rows)), ROWS_AT_ONCE):
-        if start:  # temporary memory of the parser
+        if start:  # the parser's temporary memory
             pa.default_memory_pool().release_unused()
         piece = slice(start, start + ROWS_AT_ONCE)
         yield [half[piece] for half in flat_halves], records_of_rows[piece]
 
 
 def _flatten_half(split_half: pa.ListArray, rows: NDArray[np.int64]) -> pa.StringArray:
-    """The rows of each record's half, concatenated; as many nulls for an absent half."""
-    flat = split_half.flatten()
+    """The rows of each record's half, concatenated; nulls for the rows of an absent half."""
+    flat_rows = split_half.flatten()
     if not split_half.null_count:
-        return flat
+        return flat_rows
     is_captured = np.repeat(split_half.is_valid(), rows)
-    return flat.take(pa.array(np.cumsum(is_captured) - 1, mask=~is_captured))
+    return flat_rows.take(pa.array(np.cumsum(is_captured) - 1, mask=~is_captured))
 
 
 @value_class
 class CapturedLines:
-    """The decoder of captured records. reading: must have a number of columns. files: the lines' files."""
+    """Decodes captured records. reading: how to read them, with a number of columns. files: the files of the lines."""
 
     reading: Reading
     files: FilesByKey = NO_FILES
     chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
-    keeps_lines = True  # also of kept records: metadata is read from the lines
+    keeps_lines = True  # the lines of accepted records, too: metadata is read from them
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -144,6 +144,7 @@ class CapturedLines:
 
     @property
     def features(self) -> int:
+        """The number of columns of a row."""
         return self.reading.columns or 0
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
@@ -161,7 +162,7 @@ class CapturedLines:
 
 
 def _decode_lines(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:
-    # Plain lines by columns, others line by line; each line is decoded once
+    # Plain lines are decoded together by columns, the other lines one by one
     documents = parse_documents(lines, reading)
     are_known, left_out = documents.judge_by_events(reading)
     is_taken = left_out > 0
@@ -177,8 +178,10 @@ def _decode_lines(lines: pa.StringArray, paths: pa.StringArray, reading: Reading
 def _decode_one_by_one(
     lines: pa.StringArray, paths: pa.StringArray, numbers: NDArray[np.int64], reading: Reading
 ) -> DecodedRows:
-    chosen = pa.array(numbers)
-    texts = zip(lines.cast(pa.binary()).take(chosen).to_pylist(), paths.take(chosen).to_pylist(), strict=True)
+    line_numbers = pa.array(numbers)
+    texts = zip(
+        lines.cast(pa.binary()).take(line_numbers).to_pylist(), paths.take(line_numbers).to_pylist(), strict=True
+    )
     decoded = [decode(line, reading, path) for line, path in texts]
     return DecodedRows.one_by_one(decoded, numbers, reading.columns or 0)
 
@@ -190,6 +193,7 @@ class _RecordPart:
         self._document = dict(document)
 
     def as_dict(self) -> dict[str, JsonValue]:
+        """A copy of the object's members."""
         return dict(self._document)
 
     def __str__(self) -> str:
@@ -208,8 +212,10 @@ class CapturedPart(_RecordPart):
 
 
 class EventMetadata(_RecordPart):
-    """Request metadata. event_time: the text of `inferenceTime`; custom_attribute: list of `customAttributes`, None if
-    there are none, since published scripts ask `is not None` before they take the first.
+    """Metadata of the request.
+
+    event_time: the text of `inferenceTime`. custom_attribute: the list `customAttributes`; None if it is empty, since
+    published scripts check `is not None` before they take the first element.
     """
 
     def __init__(self, document: Mapping[str, JsonValue]) -> None:
@@ -221,8 +227,9 @@ class EventMetadata(_RecordPart):
 
 
 class InferenceRecord(_RecordPart):
-    """The whole record. Halves that were not captured are None. event_data: the halves by their names in the file, for
-    scripts of 2019 and 2020.
+    """The whole record. Halves that were not captured are None.
+
+    event_data: the halves by their names in the file; scripts written in 2019 and 2020 use it.
     """
 
     def __init__(self, document: Mapping[str, JsonValue]) -> None:

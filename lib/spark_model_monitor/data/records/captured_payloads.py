@@ -1,6 +1,6 @@
-"""Reads the payloads of captured records: what a half is encoded in, and the rows in its JSON. Pure, one record at a time.
+"""Reads the payloads of captured records: a half's encoding, and the rows in its JSON. Pure, one record at a time.
 
-Rows are objects, arrays of cells, or what a model server's protocol wraps them in (`serving_protocols.py`).
+Rows are objects or arrays of cells, which a model server's protocol may wrap in other objects (`serving_protocols.py`).
 Source: C3, C11.4, C11.17.
 """
 
@@ -42,23 +42,28 @@ ENCODING_MISMATCH = (
 )
 """The service's text (C1.6)."""
 
-Path: TypeAlias = tuple[str, ...]  # names of members, each within the one before
+Path: TypeAlias = tuple[str, ...]  # names of nested members, the outermost first
 
-SELDON_MEMBERS = {BYTES_MEMBER, TEXT_MEMBER, "meta", "status"}  # of a payload whose rows are bytes or a text
+SELDON_MEMBERS = {
+    BYTES_MEMBER,
+    TEXT_MEMBER,
+    "meta",
+    "status",
+}  # members of a Seldon payload whose rows are bytes or a text
 LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
-BETWEEN_OBJECTS = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")  # of which each is on a line of its own
+BETWEEN_OBJECTS = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")  # between objects that are each on a line of their own
 
 
 @value_class
 class EncodedText:
-    """One half of a captured record, undecoded. encoding: CSV, JSON or BASE64 in capitals, None without one."""
+    """One half of a captured record, undecoded. encoding: CSV, JSON or BASE64 in capitals; None if the record names none."""
 
     data: str
     encoding: str | None
 
 
 def parse_line(line: bytes) -> JsonValue:
-    """The JSON value of a line; of duplicate members, the last one counts."""
+    """The JSON value of a line; if an object has a member twice, the last value counts."""
     if has_many_names(line):
         raise RecordRefused(Refusal.TOO_MANY_NAMES)
     try:
@@ -71,15 +76,15 @@ def read_halves(
     document: JsonValue, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False
 ) -> dict[str, EncodedText]:
     """The members of `captureData` with these names that contain data."""
-    captured = get_object(document, "captureData")
-    if captured is None:
+    capture_data = get_object(document, "captureData")
+    if capture_data is None:
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    named_halves = ((name, read_half(captured, name, opens_base64=opens_base64)) for name in names)
+    named_halves = ((name, read_half(capture_data, name, opens_base64=opens_base64)) for name in names)
     return {name: half for name, half in named_halves if half is not None}
 
 
 def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedText | None:
-    """A half of a record, None without data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
+    """A half of a record; None if it has no data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
     members = get_object(document, name) or {}
     data = members.get("data")
     encoding = members.get("encoding", CSV if name == GROUND_TRUTH else None)
@@ -94,8 +99,8 @@ def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedT
 
 
 def open_base64(half: EncodedText, content_type: JsonValue) -> EncodedText:
-    """Decoded BASE64; unchanged if the content is neither CSV nor JSON in UTF-8 (M13), nor JSON with tensors behind it."""
-    # `text/csv; charset=utf-8` is CSV, too
+    """A BASE64 half, decoded if the content is CSV, JSON (M13), or JSON followed by binary tensors; otherwise unchanged."""
+    # A content type may have parameters, as in `text/csv; charset=utf-8`
     media_type = str(content_type).partition(";")[0].upper()
     encoding = next((text_encoding for text_encoding in (CSV, JSON) if text_encoding in media_type), None)
     try:
@@ -109,6 +114,7 @@ def open_base64(half: EncodedText, content_type: JsonValue) -> EncodedText:
 
 
 def is_base64(data: str) -> bool:
+    """Whether a text is valid BASE64; blanks and line breaks are ignored."""
     try:
         _decode_base64(data)
     except ValueError:
@@ -121,6 +127,7 @@ def _decode_base64(data: str) -> bytes:
 
 
 def get_object(document: JsonValue, name: str) -> JsonMembers | None:
+    """The object that is a member of a record; None if it is absent. Refuses a member of another type."""
     if not isinstance(document, dict):
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
     member = document.get(name)
@@ -134,7 +141,7 @@ def format_json_value(value: JsonValue) -> str:
     if isinstance(value, str):
         return value
     if type(value) is int or (type(value) is float and math.isfinite(value)):
-        return repr(value)  # same as json.dumps, in a tenth of the time
+        return repr(value)  # gives the same text as json.dumps in a tenth of the time
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -148,7 +155,7 @@ def format_optional_value(value: JsonValue) -> str | None:
 def describe_mismatch(line: str) -> str:
     """The service's sentence for a record whose halves have different encodings."""
     document = parse_line(line.encode())
-    # The encodings may differ as written, or only after BASE64 was decoded
+    # The encodings may differ as written, or only after decoding BASE64
     for opens_base64 in (False, True):
         halves = read_halves(document, opens_base64=opens_base64)
         first, second = (half and half.encoding for half in map(halves.get, (INPUT, "endpointOutput")))
@@ -162,11 +169,11 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> lis
 
     with_arrays: also accept an array of values, or of arrays of values; their names are empty. opens_members: an object
     whose only member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` per
-    line; an object with several equally long arrays is a table by columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
+    line; an object with several arrays of the same length is a table by columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
     """
     if has_many_names(data):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
-    # Objects on lines of their own are read as one array
+    # Objects on lines of their own are joined to an array
     text = data
     is_array = LEADING_BRACKET.match(data) is not None
     if not is_array:
@@ -184,10 +191,10 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> lis
         if not objects[0].lstrip().startswith(("{", "[")):
             raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
         return parse_json_rows(objects[0], with_arrays=with_arrays, opens_members=opens_members)
-    # A list of numbers is a row, a list of such lists is several
+    # An array of values is one row; an array of such arrays is several rows
     if with_arrays and is_array and objects and not any(isinstance(record, JsonObject) for record in objects):
         objects = _make_nameless_rows(objects)
-    # Protocols of model servers wrap rows in objects
+    # Model servers' protocols wrap rows in objects
     if opens_members and type(objects) is list:
         objects = [row for record in objects for row in open_rows(record)]
     if type(objects) is not list or not all(isinstance(record, JsonObject) for record in objects):
@@ -196,14 +203,16 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> lis
 
 
 def open_rows(payload: JsonValue) -> list[JsonValue]:
-    """The rows of an object: those of a model server's payload, of its only member if that is an array, or of members that are
-    columns; the object itself if it is a row.
+    """The rows of an object.
+
+    These are the rows of a model server's payload, the elements of the only member if that is an array, or the rows of a
+    table whose members are columns; otherwise the object itself is the row.
     """
     if not isinstance(payload, JsonObject):
         return [payload]
     members = dict(payload)
     if not any(isinstance(value, list) for value in members.values()) and not members.keys() <= SELDON_MEMBERS:
-        return [payload]  # a flat object, as most are
+        return [payload]  # a flat object is a row; most objects are
     if isinstance(members.get(TEXT_MEMBER), str) and members.keys() <= SELDON_MEMBERS:
         return _read_text_rows(members[TEXT_MEMBER])
     try:
@@ -218,14 +227,14 @@ def open_rows(payload: JsonValue) -> list[JsonValue]:
         return _make_nameless_rows(rows)
     if not payload or not all(type(value) is list and value for _, value in payload):
         return [payload]
-    # Several members: columns, if they are equally long and flat
+    # Several arrays are columns if they have the same length and no inner arrays
     if len(payload) > 1:
         names = [name for name, _ in payload]
         columns = [value for _, value in payload]
         if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for cell in chain.from_iterable(columns)):
             return [payload]
         return [JsonObject(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    # One member alone: its array has the rows
+    # The array of the only member has the rows
     [(_, values)] = payload
     if all(isinstance(value, JsonObject) for value in values):
         return [row for value in values for row in open_rows(value)]
@@ -233,21 +242,21 @@ def open_rows(payload: JsonValue) -> list[JsonValue]:
 
 
 def _read_text_rows(text: str) -> list[JsonValue]:
-    """The rows of a text in JSON, or in CSV."""
+    """The rows of a text, which is JSON or CSV."""
     if text.lstrip().startswith(("{", "[")):
         return [*parse_json_rows(text, with_arrays=True, opens_members=True)]
     return _make_nameless_rows([[*split_row(row, RFC_4180_ESCAPE)] for row in split_csv_rows(text)])
 
 
 def _make_nameless_rows(values: list[JsonValue]) -> list[JsonValue]:
-    """An array of arrays as one row each, any other array as one row."""
+    """Rows of nameless cells: each array in an array of arrays is a row; any other array is one row."""
     if not all(type(value) is list for value in values):
         values = [values]
     return [JsonObject(("", value) for value in row) for row in values]
 
 
 def open_members(row: JsonObject, paths: Sequence[Path]) -> list[JsonObject]:
-    """The rows in these members of an object, of which several are columns; the object itself if it lacks one."""
+    """The rows in the members at these paths; several members are columns. The object itself if a member is absent."""
     names = [path[-1] for path in paths]
     columns = [find_value(row, path) for path in paths]
     if not columns or not all(type(column) is list for column in columns):
@@ -258,14 +267,14 @@ def open_members(row: JsonObject, paths: Sequence[Path]) -> list[JsonObject]:
 
 
 def find_value(value: JsonValue, path: Path) -> JsonValue:
-    """The member of an object at a path; None if it has none."""
+    """The member of an object at a path; None if there is no such member."""
     for name in path:
         value = dict(value).get(name) if isinstance(value, JsonObject) else None
     return value
 
 
 def number_elements(value: JsonValue) -> JsonValue:
-    """An array as an object whose names are the positions; any other value as it is."""
+    """An array as an object whose names are the positions; any other value unchanged."""
     if type(value) is not list:
         return value
     return JsonObject((str(position), inner) for position, inner in enumerate(value))

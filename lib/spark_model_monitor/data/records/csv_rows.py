@@ -1,7 +1,7 @@
 """Parses rows of CSV into columns of texts, an array of rows at a time. Pure; runs on executors.
 
-Arrow parses all rows with quotes as in RFC 4180 at once: around a whole cell, doubled within it. The other rows,
-usually few, are parsed one by one by `split_row`, which gives the results of Spark's parser.
+Arrow parses at once all rows whose quotes follow RFC 4180: quotes surround a whole cell and are doubled within it. The
+other rows, usually few, are parsed one by one by `split_row`, which returns what Spark's parser would.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RFC_4180_ESCAPE = '"'  # a quote inside quotes is doubled, as pandas and spreads
 SPARK_ESCAPE = "\\"  # Spark's default, which the service used
 
 _SPECIAL = {RFC_4180_ESCAPE: re.compile('"'), SPARK_ESCAPE: re.compile(r'["\\]')}
-"""Characters that may end, or escape, something within quotes."""
+"""By escape character: the characters that have a special meaning within quotes."""
 
 DECIMAL_COMMA = r"[-+]?\d+,\d+([eE][-+]?\d+)?"  # a number without thousands separators
 
@@ -54,9 +54,9 @@ _BETWEEN_NUMBERS = re.compile(r"\s*,\s*|\s+")
 class CsvCells:
     """The cells of some rows.
 
-    columns: the cells of each column, null if missing, and in rows with another number of cells.
+    columns: the cells of each column; null if missing, or if the row has another number of cells.
     widths: the number of cells of each row, shape (rows,).
-    odd: the indices of the rows whose quotes are not as in RFC 4180.
+    odd: the indices of the rows whose quotes don't follow RFC 4180.
     """
 
     columns: tuple[pa.StringArray, ...]
@@ -81,7 +81,7 @@ def parse_rows(
         is_plain[odd] = False
         plain_cells, plain_widths = _parse_by_arrow(lines.filter(pa.array(is_plain)), columns, separator)
         odd_cells, odd_widths = _parse_one_by_one(lines.take(pa.array(odd)), columns, escape, separator)
-        # Both kinds of rows, back in their order: the index of each row among plain rows followed by odd ones
+        # Put plain and odd rows back in their order: `order` has each row's index in the plain rows followed by the odd rows
         order = np.argsort(np.concatenate([np.flatnonzero(is_plain), odd]))
         both_cells = zip(plain_cells, odd_cells, strict=True)
         cells = tuple(pa.concat_arrays(parts).take(pa.array(order)) for parts in both_cells)
@@ -98,20 +98,20 @@ def _replace_decimal_commas(cells: pa.StringArray) -> pa.StringArray:
 
 def extract_cells(rows: pa.StringArray, index: int | None) -> pa.StringArray:
     """The cells at an index of rows without quotes; null if a row is too short, or if the index is None."""
-    missing = pa.nulls(len(rows), pa.string())
+    missing_cells = pa.nulls(len(rows), pa.string())
     if index is None:
-        return missing
+        return missing_cells
     if index == 0 and not has_letters(rows, b",").any():
         return rows
     cells = pc.split_pattern(rows, ",")
     has_cell = pc.greater(pc.list_value_length(cells), index)
     if pc.all(has_cell, min_count=0).as_py():
         return pc.list_element(cells, index)
-    return pc.replace_with_mask(missing, has_cell, pc.list_element(cells.filter(has_cell), index))
+    return pc.replace_with_mask(missing_cells, has_cell, pc.list_element(cells.filter(has_cell), index))
 
 
 def split_row(row: str, escape: str = RFC_4180_ESCAPE, separator: str = ",") -> Row:
-    """The cells of one row; an empty one is missing, quoted or not.
+    """The cells of one row; an empty cell is missing, quoted or not.
 
     Blanks after a closing quote are dropped; anything else there makes the cell a plain text up to the next separator.
     Source: from_csv of Spark 3.5 (univocity's STOP_AT_DELIMITER), compared for all short rows by the tests.
@@ -137,15 +137,15 @@ def _read_quoted_cell(row: str, start: int, escape: str, separator: str) -> tupl
         special_position = special.start()
         if special_position < position:  # escaped by the previous character
             continue
-        # Text up to the special character, then what that stands for
+        # Add the text up to the special character, then the character that it stands for
         content.append(row[position:special_position])
         letter = row[special_position]
-        following = row[special_position + 1 : special_position + 2]
+        next_letter = row[special_position + 1 : special_position + 2]
         position = special_position
-        if letter == escape and following and following in ('"', escape):
-            content.append(following)
+        if letter == escape and next_letter and next_letter in ('"', escape):
+            content.append(next_letter)
             position += 2
-        elif letter == '"' and following != '"':
+        elif letter == '"' and next_letter != '"':
             break
         else:
             content.append(letter)
@@ -154,11 +154,11 @@ def _read_quoted_cell(row: str, start: int, escape: str, separator: str) -> tupl
         content.append(row[position:])
         position = len(row)
     text = "".join(content)
-    # No closing quote: the cell is all of it
+    # Without a closing quote, the rest of the row is the cell
     if position >= len(row):
         return text or '"', len(row)
     end = position + 1
-    # Blanks behind the quote are dropped; other text makes the quotes a part of the cell
+    # Blanks after the closing quote are dropped; other text there makes the quotes part of the cell
     while end < len(row) and row[end] <= " " and row[end] != separator:
         end += 1
     if end == len(row) or row[end] == separator:
@@ -187,7 +187,7 @@ def _parse_by_arrow(
     names = [f"c{position}" for position in range(columns)]
     content = get_text_buffer(lines)
     if bytes(memoryview(content)[: len(BYTE_ORDER_MARK)]) == BYTE_ORDER_MARK:
-        content = pa.py_buffer(BYTE_ORDER_MARK + content.to_pybytes())  # Arrow drops the first one
+        content = pa.py_buffer(BYTE_ORDER_MARK + content.to_pybytes())  # Arrow drops one mark, so the text's own stays
     if not content.size:
         return (pa.nulls(0, pa.string()),) * columns, widths
     table = pyarrow.csv.read_csv(
@@ -211,7 +211,7 @@ def _parse_by_arrow(
         widths[numbers] = [row.actual_columns for row in skipped_rows]
         is_skipped = np.zeros(len(lines), dtype=np.bool_)
         is_skipped[numbers] = True
-        # The index of each row among those that were parsed; null, and so without cells, for skipped ones
+        # The index of each row among the parsed rows; null for skipped rows, whose cells become null
         parsed_indices = pa.array(np.cumsum(~is_skipped) - 1, mask=is_skipped)
         cells = tuple(column.take(parsed_indices) for column in cells)
     return cells, widths
@@ -220,33 +220,33 @@ def _parse_by_arrow(
 def _parse_one_by_one(
     lines: pa.StringArray, columns: int, escape: str, separator: str
 ) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
-    """The same for rows with any quotes."""
+    """Cells and widths of rows with any quotes, parsed by `split_row`."""
     cells_of_rows = [split_row(line[:-1], escape, separator) for line in lines.to_pylist()]
     widths = np.array([len(cells) for cells in cells_of_rows])
-    # Rows with another number of cells are missing in all columns
-    missing = (None,) * columns
-    full_rows = [cells if len(cells) == columns else missing for cells in cells_of_rows]
+    # Rows with another number of cells get null in all columns
+    missing_row = (None,) * columns
+    full_rows = [cells if len(cells) == columns else missing_row for cells in cells_of_rows]
     return tuple(pa.array(column, pa.string()) for column in zip(*full_rows, strict=True)), widths
 
 
 def _find_odd_rows(lines: pa.StringArray, escape: str, separator: str) -> NDArray[np.int64]:
-    """Numbers of the rows that Arrow's parser can't be used for. lines: rows with their line ends."""
+    """Indices of the rows for which Arrow's parser can't be used. lines: rows with their line ends."""
     content = view_text_bytes(lines)
     quotes = find_letters(lines, b'"')
     if not len(quotes):
         return np.zeros(0, np.int64)
-    # The number of quotes before each row, and in it
+    # The number of quotes before each row, and within it
     quotes_before = np.searchsorted(quotes, compute_text_starts(lines))
     num_quotes = np.diff(quotes_before)
     if escape != RFC_4180_ESCAPE:
         return np.flatnonzero(num_quotes)
     is_odd = (num_quotes & 1) == 1  # the lowest bit, which is faster than a remainder
-    # Every second quote of a row closes a cell; every second one of all, if each row begins behind an even number
+    # Every second quote of a row closes a cell; positions count from the row's first quote unless all rows have even numbers
     positions = np.arange(len(quotes))
     if (quotes_before & 1).any():
         positions -= np.repeat(quotes_before[:-1], num_quotes)
     is_closing = (positions & 1) == 1
-    # What stands before an opening quote, and after a closing one; before the first byte it is the last, a line end
+    # The byte before an opening quote, or after a closing one; for the first byte, index -1 is the last line end
     neighbours = content[np.where(is_closing, quotes + 1, quotes - 1)]
     is_regular = (neighbours == QUOTE) | (neighbours == ord(separator)) | (neighbours == LINE_END)
     if not is_regular.all():
@@ -260,23 +260,23 @@ def split_csv_rows(data: str) -> list[str]:
     text = data.rstrip("\r\n")
     if not text:
         return []
-    # Quotes are rare, and a search for them is quick
+    # Most payloads have no quotes, and can be split simply
     if '"' not in text:
         return [row.removesuffix("\r") for row in text.split("\n")]
-    # Every second piece between quotes is quoted
+    # Every second piece lies within quotes; its line breaks don't end a row
     pieces = text.split('"')
     pieces[1::2] = [piece.replace("\n", "\uffff") for piece in pieces[1::2]]
     return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
 
 
 def read_printed_list(data: str) -> list[str] | None:
-    """The rows of CSV in a list of numbers as Python, numpy or PyTorch print it, such as `[0.1, 0.9]`; None for other texts."""
+    """The CSV rows of a printed list of numbers (of Python, numpy or PyTorch), such as `[0.1, 0.9]`; None for other texts."""
     if not data.startswith(BEGINNINGS_OF_LISTS):
         return None
     data = _NUMBER_OF_NUMPY.sub(r"\1", data)
     if not _AROUND_LISTS.fullmatch(_INNERMOST_LIST.sub("", data)):
         return None
-    # A list in each row
+    # Each innermost list is a row
     rows = []
     for match in _INNERMOST_LIST.finditer(data):
         cells = _BETWEEN_NUMBERS.split((match[1] or match[2] or "").strip(" ,\r\n\t"))
@@ -287,28 +287,28 @@ def read_printed_list(data: str) -> list[str] | None:
 
 
 def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ()) -> bool:
-    """Whether the first of these rows has the names of columns: its cells are different texts, and at least half of them are
-    among `names`, in whatever case, or one stands above a column of numbers.
+    """Whether the first of these rows is a header.
 
-    One name among other texts is no sign: a cell of data may be called as a column is. A row with a missing value above numbers
-    is data: a usual word for it is no name, and other cells are numbers.
+    Its cells must be different texts, no numbers or words for missing values. At least half of them must be among `names`,
+    ignoring case, or one must stand above a column of numbers. A single name among several cells isn't enough, since data may
+    have the name of a column as a value.
     """
     header = rows[0]
     texts = [(cell or "").strip().lower() for cell in header]
-    present = [text for text in texts if text]
-    if not present or len(set(present)) < len(present):
+    present_texts = [text for text in texts if text]
+    if not present_texts or len(set(present_texts)) < len(present_texts):
         return False
     if any(map(is_number, header)):
         return False
-    if any(is_missing_word(text) for text in present):
+    if any(is_missing_word(text) for text in present_texts):
         return False
     # At least half of the cells are names, and at least two, unless there is only one
     lowered_names = {name.strip().lower() for name in names}
-    num_names = len(lowered_names.intersection(present))
-    fewest_names = min(2, len(present))
-    if num_names >= fewest_names and 2 * num_names >= len(present):
+    num_names = len(lowered_names.intersection(present_texts))
+    fewest_names = min(2, len(present_texts))
+    if num_names >= fewest_names and 2 * num_names >= len(present_texts):
         return True
-    # Or a text stands above a column of numbers
+    # Otherwise, a text above a column of numbers shows a header
     rows_below = [row for row in rows[1:] if len(row) == len(header)]
     columns_below = zip(*rows_below, strict=True)
     return any(text and _are_numbers(cells) for text, cells in zip(texts, columns_below, strict=False))
@@ -316,9 +316,9 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
 
 def _are_numbers(cells: Iterable[str | None]) -> bool:
     """Whether most cells that aren't blank are numbers."""
-    present = [cell for cell in cells if cell and cell.strip()]
-    num_numbers = sum(map(is_number, present))
-    return 2 * num_numbers > len(present)
+    present_cells = [cell for cell in cells if cell and cell.strip()]
+    num_numbers = sum(map(is_number, present_cells))
+    return 2 * num_numbers > len(present_cells)
 
 
 def is_number(cell: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Lines as rows of cells, on executors: results of decoders, batches made of them, and matching of columns. Pure."""
+"""Rows of cells decoded from lines, on executors: results of decoders, batches of these, and matching of columns. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LI
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
 from spark_model_monitor.value_class import value_class
 
-NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # a cell that can't be a column's name, unless the baseline has that name
+NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # a text that is a column's name only if the baseline has that name
 
 MAX_COLUMNS = 20_000
-"""The maximum number of columns of a data set, and of members of JSON records: a thousand take some 50 MB of memory."""
+"""The maximum number of columns of a data set, and of members of JSON records. A thousand columns take about 50 MB of memory."""
 
-ROWS_AT_ONCE = 65_536  # rows of one outgoing batch: a document may contain millions
-GENERATED = re.compile(r"_c\d+")  # a generated name of a column without one
+ROWS_AT_ONCE = 65_536  # the most rows of one outgoing batch; a document may contain millions of rows
+GENERATED = re.compile(r"_c\d+")  # the generated name of a column that has no name
 
 
 class Matching(Enum):
@@ -40,15 +40,15 @@ class Matching(Enum):
 
 
 def choose_matching(carried: Collection[str], baseline: Collection[str]) -> Matching:
-    """How columns with these names are matched: by name if all baseline names exist and are not generated."""
+    """How columns with these names are matched: by name if they have all names of the baseline, and these aren't generated."""
     if set(baseline) <= set(carried) and have_names(baseline):
         return Matching.NAME
     return Matching.POSITION
 
 
 def can_match_by_name(carried: Collection[str], baseline: Collection[str]) -> bool:
-    """Whether these names identify the columns. The cells of a record that was read as a header are not names."""
-    # Names such as `_c0` say only where a column is
+    """Whether columns can be matched by these names. If a record was read as a header, its cells are not names."""
+    # Names such as `_c0` are positions, not names
     if not (have_names(carried) and have_names(baseline)):
         return False
     return not set(carried).isdisjoint(baseline) or not any(map(NUMBER.fullmatch, carried))
@@ -85,7 +85,7 @@ class DecodedRows:
     def one_by_one(cls, decoded_lines: Sequence[Decoded], lines: NDArray[np.int64], columns: int) -> DecodedRows:
         """The rows of lines that were decoded one by one. lines: their numbers."""
         nothing = ((None,) * columns,)
-        # A refused line is one row without cells
+        # A refused line becomes one row of nulls
         rows = [row for decoded in decoded_lines for row in decoded.rows or nothing]
         sizes = [max(1, len(decoded.rows)) for decoded in decoded_lines]
         # The cells of a line are counted with its first row
@@ -116,12 +116,12 @@ class DecodedRows:
 
         The rows of one line must be in one part, in order.
         """
-        # Parts without rows needn't have the right columns
+        # Parts without rows may have the wrong columns
         parts[:] = [part for part in parts if len(part.lines)]
         if not parts:
             return cls.refused(np.zeros(0, np.int64), np.zeros(0, np.int32), features)
         rows = concat_rows(parts)
-        is_in_order = not (rows.lines[1:] < rows.lines[:-1]).any()  # as they come from chunks
+        is_in_order = not (rows.lines[1:] < rows.lines[:-1]).any()  # parts of chunks are in order
         if is_in_order:
             return rows
         return take_rows(rows, np.argsort(rows.lines, kind="stable"))
@@ -137,9 +137,9 @@ def add_reason_field(schema: pa.Schema) -> pa.Schema:
 def reject_records(
     batch: pa.RecordBatch, bad: NDArray[np.bool_], reason: Refusal, cells: str | None, schema: pa.Schema
 ) -> pa.RecordBatch:
-    """Rows as in `add_reason_field`, with the records of bad rows refused: each becomes one row.
+    """The batch with `add_reason_field`'s schema, in which each record with a bad row is refused and reduced to one row.
 
-    cells: the column that is 0 on all rows of a record but its first; None if each row is a record.
+    cells: the column that is 0 on all rows of a record except the first; None if each row is a record.
     """
     reasons = np.zeros(batch.num_rows, np.int32)
     if REASON in batch.schema.names:
@@ -148,7 +148,7 @@ def reject_records(
     if cells is not None:
         cell_counts = batch.column(cells).to_numpy(zero_copy_only=False)
         is_first = (cell_counts > 0) | (reasons > 0)
-    # A bad row refuses all rows of its record, of which one is left
+    # A bad row refuses its whole record, of which only the first row is kept
     record = np.cumsum(is_first)
     refused = np.isin(record, record[bad & (reasons == 0)])
     changed_columns = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
@@ -163,7 +163,7 @@ class Decoder(Protocol):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The columns that it needs: the line, and the file if that matters."""
+        """The columns that the decoder needs: the line, and the file if the decoder uses it."""
 
     @property
     def features(self) -> int:
@@ -197,7 +197,7 @@ class Decoding:
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         rows = self.decoder.rows(batch)
         decoded = self._build_batch(rows)
-        # Rows of files are ranked by these
+        # A scan ranks rows by file and block
         if FILE_KEY in batch.schema.names and BLOCK_START in batch.schema.names:
             for name in (FILE_KEY, BLOCK_START):
                 decoded = decoded.append_column(name, batch.column(name).take(pa.array(rows.lines)))
@@ -218,7 +218,7 @@ class Decoding:
     def _take_locations(
         self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]
     ) -> list[pa.Array]:
-        # A row whose line number is null gets null as its line
+        # `take` returns null for a null index, so accepted rows get null instead of their line
         numbers = pa.array(lines)
         if self.keeps_lines or self.decoder.keeps_lines:
             line_numbers = numbers
@@ -238,9 +238,9 @@ class Decoding:
 class Decoded:
     """A decoded line.
 
-    reason: why it is refused; None if it is accepted.
-    rows: the cells of each row; none if it is refused.
-    cells: the number of cells of each row, also of a line that is refused for it; 0 if not counted, or if rows differ.
+    reason: why the line is refused; None if it is accepted.
+    rows: the cells of each row; empty if the line is refused.
+    cells: the number of cells of each row, also if the line is refused for this number; 0 if not counted, or if rows differ.
     keys: the keys of JSON objects.
     """
 

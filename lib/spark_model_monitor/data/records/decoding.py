@@ -1,4 +1,4 @@
-"""Decodes one captured or merged line: gives its requested content, or the reason for refusing it. Pure, line by line.
+"""Decodes one captured or merged line: returns its requested content, or the reason for refusing it. Pure, line by line.
 
 `captured_lines` and `outcome_records` decode most lines in bulk; this module defines the result for every line and
 every monitor (`decode_record`). It is used for a file's first record on the driver, for unusual lines on executors, and for
@@ -59,8 +59,8 @@ HalfRow = TypeVar("HalfRow")
 
 NamedCells = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
 
-PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that is a number alone
-HEADER_ROWS = 2  # rows that tell a header from data: the first one, and the one below it
+PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that consists of one number
+HEADER_ROWS = 2  # number of first rows that show whether the first one is a header
 
 
 @value_class
@@ -69,21 +69,21 @@ class Reading:
 
     halves: the members of `captureData` that become columns.
     names: the names of the features.
-    columns: the number of cells that a row must have; None for any.
+    columns: the number of cells that a row must have; None for any number.
     encoding: the encoding that all payloads must have; None allows CSV and JSON.
-    window: the times of the records to read; None for all.
-    sample: the fraction of the records to read; None for all.
+    window: the times of the records to read; None for all times.
+    sample: the fraction of the records to read; None for all records.
     flatten_json: whether the members of objects within a row are columns.
     exact_keys: whether to read as the service does: a JSON object that lacks a feature has fewer cells instead of a missing
     value, a short row of CSV has missing values, JSON arrays are not rows, and a row of scores is not one score per row.
     escape: the character before a quote within quotes in CSV.
-    opens_base64: whether to read BASE64 whose content type is CSV or JSON as such.
-    target_model: the model of a multi-model endpoint, or `WITHOUT_MODEL`; other records are left out.
+    opens_base64: whether to decode BASE64 whose content type is CSV or JSON.
+    target_model: the model of a multi-model endpoint, or `WITHOUT_MODEL`, whose records are read; None for all records.
     missing_values: the texts that stand for a missing value.
     opened_arrays: with flatten_json, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …; other
     arrays are texts.
-    answers: the names of the output's columns, if it names none.
-    spellings: the baseline's names, by names that differ from them in spelling only.
+    answers: names for the output's columns, if the output has no names.
+    spellings: the baseline's names, by the misspelt names of the records.
     members_with_rows: for each half, the paths of the arrays that are its rows, or the columns of its rows; other members
     are about the request.
     are_numbered: whether the first cell of each row is the row's number.
@@ -109,13 +109,13 @@ class Reading:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The needed columns of lines; with a window also the file, since its folder may contain the hour."""
+        """The columns of lines that decoding needs; with a window also the file, since its folder may contain the hour."""
         if self.window is None:
             return (LINE,)
         return (LINE, FILE_KEY)
 
     def drop_limits(self) -> Reading:
-        """The same reading, which refuses no record for its time, its turn in a sample, or its width."""
+        """The same reading without limits: no record is refused for its time, its width, or because the sample lacks it."""
         return replace(self, window=None, sample=None, columns=None)
 
     @property
@@ -125,14 +125,14 @@ class Reading:
 
 
 def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
-    """A captured line as features, halves side by side. path: path of its file, whose folder may contain the hour of a
-    record without a time."""
+    """The features of a captured line, its halves side by side. path: the path of the line's file, whose folder may contain
+    the hour of a record without a time."""
     return decode_record(line, reading, path, partial(_decode_features, reading=reading))
 
 
 def decode_record(line: bytes, reading: Reading, path: str, read_content: Callable[[JsonMembers], Decoded]) -> Decoded:
     """The result of `read_content` for the record of a line, or the reason for refusing it."""
-    # A line that has no record is refused for that, whatever content is requested
+    # A line without a record is refused, whatever content is requested
     record = open_record(line, reading, path)
     if isinstance(record, Refusal):
         return Decoded(record)
@@ -144,13 +144,13 @@ def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonVal
     try:
         decoded = read_content(record)
     except RecordRefused as refused:
-        # A damaged line's number of cells says nothing
+        # A damaged line is refused for the damage; its number of cells means nothing
         if not is_utf_8(line):
             return Decoded(Refusal.NOT_UTF_8)
         return Decoded(refused.reason, cells=refused.cells)
     except Exception as error:
         return Decoded(Refusal.of(error))
-    # Other letters may be damaged: bytes that are no UTF-8, or half a surrogate pair
+    # Non-ASCII characters may be damaged: bytes that aren't UTF-8, or half a surrogate pair
     if line.isascii() and b"\\u" not in line:
         return decoded
     texts = [text for row in (*decoded.rows, decoded.keys) for text in row if text is not None]
@@ -161,7 +161,7 @@ def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonVal
 
 
 def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonObject]]:
-    """The rows of the halves of a captured line; empty if it is no capture that can be read."""
+    """The rows of a captured line by half; empty if the line is not a readable capture."""
     record = open_record(line, reading, path)
     if isinstance(record, Refusal):
         return {}
@@ -173,12 +173,12 @@ def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonOb
         if reading.encoding != CSV:
             rows_by_half = _join_request(rows, rows_by_half)
         return dict(zip(rows, rows_by_half, strict=True))
-    except Exception:  # it is refused, with the reason, when all records are read
+    except Exception:  # the record will be refused, with the reason, when all records are read
         return {}
 
 
 def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObject]:
-    """The rows of a half; cells of CSV have no name."""
+    """The rows of a half; cells of CSV have an empty name."""
     if half.encoding != JSON:
         if reading.encoding == CSV:
             csv_rows = _read_csv_rows(half, reading)
@@ -189,7 +189,7 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObje
     if is_lenient and name != INPUT and PLAIN_NUMBER.fullmatch(half.data):
         return [JsonObject([("", json.loads(half.data))])]
     rows = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
-    # Members beside the rows, and the numbers of rows, are no columns
+    # Members next to the rows, and the numbers of rows, don't become columns
     paths = reading.members_with_rows.get(name)
     if paths:
         rows = [inner_row for row in rows for inner_row in open_members(row, paths)]
@@ -199,7 +199,7 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObje
 
 
 def _drop_number(row: JsonObject) -> JsonObject:
-    """The row without its number; the only cell behind the number may be an object, which is then the row."""
+    """The row without its number. If the only other cell is an object, that object is the row."""
     cells = row[1:]
     if len(cells) == 1 and isinstance(cells[0][1], JsonObject):
         return cells[0][1]
@@ -207,10 +207,10 @@ def _drop_number(row: JsonObject) -> JsonObject:
 
 
 def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | Refusal:
-    """The record of a line, undecoded, or the reason for refusing it without examining its data."""
+    """The record of a line with undecoded data, or the reason for refusing it without examining its data."""
     try:
         document = parse_line(line)
-        # Checks whether it is a capture of this window and sample; its data is decoded later
+        # Check that the line is a capture of this window and sample; the data is decoded later
         log_reason = get_log_reason(document)
         if log_reason is None:
             read_halves(document, ())
@@ -228,7 +228,7 @@ def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | 
 
 
 def get_log_reason(document: JsonValue) -> Refusal | None:
-    """Why the record of a request log that a line was made of is no capture; None if it is one."""
+    """For a line made from a request log: why the log's record is not a capture; None if it is one, and for other lines."""
     request_log = document.get(REQUEST_LOG) if isinstance(document, dict) else None
     if not isinstance(request_log, dict) or "reason" not in request_log:
         return None
@@ -236,7 +236,7 @@ def get_log_reason(document: JsonValue) -> Refusal | None:
 
 
 def flatten_object(row: JsonObject, reading: Reading, outer: str = "") -> Iterator[tuple[str, str | None]]:
-    """The members of an object by path; one that the baseline has as a text stays a text."""
+    """The members of an object by path, also within objects; an object that is a text in the baseline stays a text."""
     for key, value in row:
         path = outer + key
         inner = value
@@ -249,8 +249,9 @@ def flatten_object(row: JsonObject, reading: Reading, outer: str = "") -> Iterat
 
 
 def list_cells(row: JsonObject, reading: Reading, half: str) -> NamedCells:
-    """The cells of a row, with their names. A single wide tensor of a request, `input-0.0`, `input-0.1`, …, has no names if the
-    baseline hasn't these.
+    """The cells of a row, with their names.
+
+    The cells of a request with a single tensor, `input-0.0`, `input-0.1`, …, get empty names, unless the baseline has them.
     """
     cells = list(flatten_object(row, reading))
     if reading.spellings:
@@ -261,7 +262,7 @@ def list_cells(row: JsonObject, reading: Reading, half: str) -> NamedCells:
 
 
 def drop_tensor_name(cells: NamedCells) -> NamedCells:
-    """The cells without names if these are the positions in a tensor, `input-0.0`, `input-0.1`, …; else as they are."""
+    """The cells with empty names if all names are positions in one tensor, `input-0.0`, `input-0.1`, …; else unchanged."""
     outer = cells[0][0].removesuffix(".0")
     if [name for name, _ in cells] != [f"{outer}.{position}" for position in range(len(cells))]:
         return cells
@@ -280,7 +281,7 @@ def _convert_to_dicts(value: JsonValue) -> JsonValue:
 def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, line: bytes) -> None:
     if reading.window is None and reading.sample is None and reading.target_model is None:
         return
-    # The first condition that a record doesn't meet says why it is left out
+    # The first condition that a record doesn't meet is the reason for leaving it out
     metadata = get_object(document, "eventMetadata") or {}
     if reading.target_model is not None and normalize_model_name(metadata.get("targetModel")) != reading.target_model:
         raise RecordRefused(Refusal.SAMPLED_OUT)
@@ -296,7 +297,7 @@ def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, l
             raise RecordRefused(Refusal.OUTSIDE_WINDOW)
     if reading.sample is not None:
         event_id = format_optional_value(metadata.get("eventId"))
-        # Half a surrogate pair has no bytes to hash
+        # Half a surrogate pair can't be encoded, so it can't be hashed
         if event_id is not None and not is_writable(event_id):
             raise RecordRefused(Refusal.NOT_UTF_8)
         if not is_sampled(line if event_id is None else event_id.encode(), reading.sample):
@@ -304,8 +305,10 @@ def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, l
 
 
 def normalize_model_name(name: str | None) -> str:
-    """A record's `targetModel`, or `WITHOUT_MODEL` if that can't be the name of a model: it is no text, empty, longer than the
-    API allows, not printable, no UTF-8, has blanks around it, or is a path through a parent folder."""
+    """A record's `targetModel`, or `WITHOUT_MODEL` if that can't be the name of a model.
+
+    It can't if it is not a text, empty, longer than the API allows, not printable, not UTF-8, surrounded by blanks, or a path
+    through a parent folder."""
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_MODEL_NAME_LENGTH:
         return WITHOUT_MODEL
     is_valid = name.isprintable() and REPLACED not in name and name == name.strip() and ".." not in name.split("/")
@@ -321,7 +324,7 @@ def _require_data(document: JsonValue, halves: Mapping[str, EncodedText]) -> Non
 
 
 def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None:
-    # Of several faults, the first is named
+    # The first fault, in this order, is the reason
     encodings = [half.encoding for half in present]
     if not {*encodings} <= {*ENCODINGS}:
         raise RecordRefused(Refusal.UNKNOWN_ENCODING)
@@ -337,8 +340,8 @@ def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None
 
 
 def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
-    """The rows of features of a record whose halves have equally many rows."""
-    # Output first: its columns come first
+    """The features of a record, row by row; all halves need the same number of rows."""
+    # The output comes before the input, as its columns do
     halves = read_halves(document, reading.ordered_halves, opens_base64=reading.opens_base64)
     _require_data(document, halves)
     _require_encodings([*halves.values()], reading)
@@ -354,7 +357,7 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     rows = [split_row(",".join(halves_of_row), reading.escape) for halves_of_row in _zip_halves(rows_by_half)]
     widths = [len(row) for row in rows]
     columns = reading.columns or 0
-    # As the service reads them: a short row lacks its last values
+    # The service fills short rows with missing values at the end
     if reading.exact_keys and 0 < max(widths, default=0) <= columns:
         rows = [(*row, *[None] * (columns - len(row))) for row in rows]
         return Decoded(None, tuple(rows), widths[0])
@@ -371,7 +374,7 @@ def _read_csv_rows(half: EncodedText, reading: Reading) -> list[str]:
 
 
 def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
-    """Refuses a record of which a half begins with names of columns: its rows would be one too many, or text."""
+    """Refuses a record if one of its halves begins with a header line, which would be read as a row."""
     if len(rows) < HEADER_ROWS:
         return
     first_rows = [split_row(row, reading.escape) for row in rows[:HEADER_ROWS]]
@@ -382,7 +385,7 @@ def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
 def _split_answers(
     halves: Iterable[str], rows_by_half: list[list[HalfRow]], cells: Callable[[HalfRow], Sequence[HalfRow]]
 ) -> list[list[HalfRow]]:
-    """Rows of halves; one row that answers as many rows as it has cells is split into cells, as with XGBoost."""
+    """The rows of each half. If an answer is one row with a cell for each row of the request, as with XGBoost, it is split."""
     num_rows = max(map(len, rows_by_half))
     split_halves = []
     for name, rows in zip(halves, rows_by_half, strict=True):
@@ -396,14 +399,14 @@ def _split_answers(
 
 
 def _split_nameless_cells(row: JsonValue) -> list[JsonValue]:
-    """The cells without a name, each as a row; one with a name is about all rows."""
-    # Each row is a `JsonObject`, so that cells that aren't flattened yet have the same form
+    """The cells without a name, each as a row. Cells with a name are left out: they concern all rows."""
+    # Each cell becomes a `JsonObject`, the form of all rows
     return [JsonObject([(name, value)]) for name, value in row if not name]
 
 
 def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) -> list[list[JsonValue]]:
-    """Rows of halves; rows of one cell each that have a single answer are one row, as in a tensor of one dimension."""
-    # The input comes last
+    """The rows of each half. If a request has rows of one cell and a single answer, these are the cells of one row."""
+    # The input is the last half
     names = list(halves)
     row_counts = [len(rows) for rows in rows_by_half]
     if names[-1] != INPUT or row_counts[:-1] != [1] or row_counts[-1] < 2:
@@ -417,12 +420,12 @@ def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) ->
 def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     is_lenient = not reading.exact_keys
     objects = [_parse_rows(name, half, reading) for name, half in halves.items()]
-    # Arrays within rows are no cells, unless they are to be flattened
+    # Arrays within rows can't be cells, unless they are flattened
     members = [value for half_rows in objects for row in half_rows for _, value in row]
     if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
         has_rows = is_lenient and any(map(_has_objects, members))
         raise RecordRefused(Refusal.ROWS_WITHIN_ROWS if has_rows else Refusal.NESTED_JSON)
-    # Rows as names and cells
+    # The cells of each row, with their names
     rows_by_half: list[list[NamedCells]] = []
     for name, objects_of_half in zip(halves, objects, strict=True):
         rows_by_half.append([list_cells(row, reading, name) for row in objects_of_half])
@@ -448,21 +451,21 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
 
 
 def _name_answers(row: NamedCells, names: Sequence[str]) -> NamedCells:
-    """The cells of an output without names, with these names if they are as many."""
+    """The cells of an output, with these names if the cells have none and the numbers agree."""
     if len(row) != len(names) or any(key for key, _ in row):
         return row
     return [(name, value) for name, (_, value) in zip(names, row, strict=True)]
 
 
 def _is_nested(value: JsonValue, reading: Reading) -> bool:
-    """Whether a member needs `flatten_json`: it is an array, or has one; where the service is replayed, objects do, too."""
+    """Whether a member needs `flatten_json`: it is an array, or an object that contains an array."""
     if isinstance(value, JsonObject) and not reading.exact_keys:
         return any(_is_nested(inner, reading) for _, inner in value)
     return isinstance(value, list)
 
 
 def _has_objects(value: JsonValue) -> bool:
-    """Whether a member is an array of objects, or has one."""
+    """Whether a member is an array of objects, or an object that contains one."""
     if isinstance(value, JsonObject):
         return any(_has_objects(inner) for _, inner in value)
     return type(value) is list and any(isinstance(inner, JsonObject) for inner in value)
@@ -477,12 +480,12 @@ def _zip_halves(rows_by_half: Sequence[Sequence[JsonValue]]) -> list[tuple[JsonV
 
 
 def _arrange_cells(cells: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
-    """The cells of a JSON object in the order of the features, and their number. Nameless cells belong, in order, to
-    the features that no cell names."""
+    """The cells of a row in the order of the features, and the row's width. Nameless cells belong, in order, to the
+    features that have no cell with their name."""
     keys = {key for key, _ in cells}
     if len(keys) < len(cells):
         cells = _merge_equal_cells(cells)
-    # Nameless cells beside named ones: an output in CSV, an input in JSON
+    # If only some cells have names, as with an output in CSV and an input in JSON, the others get the names that are left
     names = set(reading.names)
     if "" in keys and keys & names and not reading.exact_keys:
         absent_names = [name for name in reading.names if name not in keys]
@@ -490,12 +493,12 @@ def _arrange_cells(cells: Sequence[tuple[str, str | None]], reading: Reading) ->
             names_left = iter(absent_names)
             cells = [(key or next(names_left), value) for key, value in cells]
             keys = {key for key, _ in cells}
-    # By name if all features are there, or if the service isn't replayed and no other name is
+    # Match by name if all features have a cell, or, unless the service is replayed, if all cells are features
     by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
     if not by_name:
         width = len(cells)
         carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
-        # A record with other names is detected by another number of columns
+        # A record with other names gets a larger width, by which it is refused
         if names and carries_names and not reading.exact_keys:
             width = len(names | keys)
         return tuple(value for _, value in cells), width
@@ -504,21 +507,21 @@ def _arrange_cells(cells: Sequence[tuple[str, str | None]], reading: Reading) ->
 
 
 def _merge_equal_cells(cells: Iterable[tuple[str, str | None]]) -> NamedCells:
-    """The members, with duplicates, also of input and output, merged if their values are equal."""
+    """The cells without duplicates, which input and output may also share. Refuses a name with two different values."""
     merged_cells: dict[str | int, tuple[str, str | None]] = {}
     for position, cell in enumerate(cells):
-        # Cells without a name are never the same one
+        # Cells without a name are never duplicates
         if merged_cells.setdefault(cell[0] or position, cell) != cell:
             raise RecordRefused(Refusal.TWO_VALUES)
     return list(merged_cells.values())
 
 
 def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
-    # Rows of different widths are refused, whatever is required
+    # Rows of different widths are refused, even if any width is allowed
     width = widths[0] if len(set(widths)) == 1 else 0
     if width == 0 or reading.columns not in (None, width):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
-    # A key that is no feature has no cell
+    # Keys that aren't features count for the width, but have no cell
     if len(rows[0]) < width:
         rows = [(*row, *[None] * (width - len(row))) for row in rows]
     return Decoded(None, tuple(rows), width, keys)

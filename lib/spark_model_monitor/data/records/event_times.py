@@ -10,7 +10,9 @@ from spark_model_monitor.data.records.windows import count_microseconds, parse_t
 _TIME = r'"inferenceTime"\s*:\s*"(?P<time>[ !#-\[\]-~]*)"'  # ASCII only: a line's bytes need not be text
 _WITH_ZONE = r"[+-]\d\d:\d\d$"
 
-METADATA_BYTES = 192  # at the end of a captured line, which usually has the metadata; else the whole line is searched
+METADATA_BYTES = (
+    192  # last bytes of a captured line, which usually contain the metadata; if not, the whole line is searched
+)
 
 SERVICE_TIME_LENGTH = len("2026-01-31T22:10:00Z")
 
@@ -25,8 +27,8 @@ def extract_times(lines: pa.Array) -> pa.StringArray:
 
 
 def find_newest_time(texts: pa.Array) -> int:
-    """The newest time in microseconds since 1970; 0 if there is none, or if the last text by alphabet is no time."""
-    texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # without zones, times sort like their texts
+    """The newest time in microseconds since 1970; 0 without times, or if the alphabetically last text isn't a time."""
+    texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # texts without zones sort like their times
     candidates = [pc.max(texts).as_py() or ""]
     if pc.any(pc.match_substring_regex(texts, _WITH_ZONE), min_count=0).as_py():
         candidates = texts.unique().to_pylist()
@@ -38,19 +40,19 @@ def find_newest_time(texts: pa.Array) -> int:
 
 def parse_microseconds(texts: pa.StringArray) -> pa.Int64Array:
     """The texts as times in microseconds since 1970; null for other texts. Parses every distinct text once."""
-    encoded = texts.dictionary_encode()
-    micros = _parse_usual_times(encoded.dictionary)
+    dictionary_array = texts.dictionary_encode()
+    micros = _parse_usual_times(dictionary_array.dictionary)
     if micros is None:
-        times = [parse_time(text) for text in encoded.dictionary.to_pylist()]
+        times = [parse_time(text) for text in dictionary_array.dictionary.to_pylist()]
         micros = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
-    return micros.take(encoded.indices)
+    return micros.take(dictionary_array.indices)
 
 
 def _parse_usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
     """The texts as times; None unless all have the service's time format."""
-    as_usual = pc.and_(pc.equal(pc.binary_length(texts), SERVICE_TIME_LENGTH), pc.ends_with(texts, "Z"))
-    as_usual = pc.and_not(as_usual, pc.starts_with(texts, "0000"))  # a valid year in Arrow, but not in Python
-    if not pc.all(as_usual).as_py():
+    is_usual = pc.and_(pc.equal(pc.binary_length(texts), SERVICE_TIME_LENGTH), pc.ends_with(texts, "Z"))
+    is_usual = pc.and_not(is_usual, pc.starts_with(texts, "0000"))  # a valid year in Arrow, but not in Python
+    if not pc.all(is_usual).as_py():
         return None
     try:
         return texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64())

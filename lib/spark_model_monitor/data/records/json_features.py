@@ -35,7 +35,7 @@ DOUBLE = "double"
 TEXT = "text"
 BOOLEAN = "boolean"
 NOTHING = None
-"""Kinds of values; a null has no kind. An array is a tuple with the kind of its elements, an object a dict by name."""
+"""Kinds of values; null has none. An array's kind is a tuple of its elements' kind, an object's kind a dict by name."""
 
 Kind: TypeAlias = Any
 Path: TypeAlias = tuple[str, ...]
@@ -52,22 +52,22 @@ NAMES_AS_VALUES = (
 MAX_RARE_RECORDS = 3
 MAX_RARE_SHARE = 0.01
 MAX_RARE_MEMBERS = 100
-"""Members of at most so many records, and at most such a share of them, are rare. They are features, but if there are
-more than `MAX_RARE_MEMBERS` rare members, their records are refused."""
+"""A member is rare if at most MAX_RARE_RECORDS records, and at most MAX_RARE_SHARE of all, have it. Rare members are
+features, unless there are more than MAX_RARE_MEMBERS of them: then the records that have them are refused."""
 
-MAX_LAYOUTS = 1_000  # that are distinguished; the records of further ones count together
+MAX_LAYOUTS = 1_000  # layouts that are distinguished; records of further layouts are counted together
 
-# What a partition infers: the pickled layouts, the error of a file, and what the first line is if no line is an object
+# What a partition infers: pickled layouts, the error of a file, and the fault of the first line if no line is an object
 INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string()), ("without_objects", pa.string())])
 
 Layout: TypeAlias = tuple[tuple[str, bool], ...]  # the members that are objects or arrays; True for objects
 NESTED = (dict, list)  # types of values that contain values
 NESTED_KINDS = (tuple, dict)  # types of the kinds of such values
 
-TIMES = (pa.timestamp("s"), pa.timestamp("ns"))  # read as texts
+TIMES = (pa.timestamp("s"), pa.timestamp("ns"))  # types that Arrow infers for some texts; they are read as texts
 KINDS = {pa.int64(): LONG, pa.float64(): DOUBLE, pa.bool_(): BOOLEAN, pa.null(): NOTHING}
 KINDS |= dict.fromkeys((pa.string(), *TIMES), TEXT)
-LONG_LIMIT = 2.0**63  # from which a number is no 64-bit integer
+LONG_LIMIT = 2.0**63  # the first number that doesn't fit into a 64-bit integer
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class MemberValues:
 
     @property
     def count(self) -> int:
-        """How many records have the member."""
+        """The number of records that have the member."""
         return self.plain + self.arrays + self.objects
 
     def take(self, value: JsonValue) -> None:
@@ -110,7 +110,7 @@ class MemberValues:
             self.kind = _merge_kinds(self.kind, kind)
 
     def __add__(self, further_values: MemberValues) -> MemberValues:
-        """The values of both; sums of partitions don't depend on their order."""
+        """The values of both operands. The sum over partitions doesn't depend on their order."""
         members = dict(self.members)
         for name, member in further_values.members.items():
             members[name] = members.get(name, MemberValues()) + member
@@ -127,11 +127,11 @@ class MemberValues:
         )
 
     def choose_kind(self, *, may_be_object: bool = True, flatten: bool = True) -> Kind:
-        """The kind of most values; for ties, the plain one. Objects without members have no kind.
+        """The kind of most values; for ties, the plain values' kind. Members that are objects without members are left out.
 
         flatten: whether objects may contain objects.
         """
-        # The shape of most values; records with another one are refused
+        # The most frequent shape decides; records with another shape are refused later
         objects = self.objects if may_be_object else 0
         if self.plain >= max(self.arrays, objects):
             return self.kind
@@ -151,14 +151,14 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
     without_objects = None
     try:
         for batch in batches:
-            # Flat records by columns, in one call of Arrow
+            # Flat records are parsed to columns in one call of Arrow
             flat_members = None
             if not whole_files:
                 flat_members = _count_flat_members(parse_flat_objects(batch.column(0)))
             if flat_members is not None:
                 layouts[()] = layouts.get((), MemberValues()) + flat_members
                 continue
-            # Nested records one by one; beyond so many layouts, new ones count as one
+            # Nested records are parsed one by one; beyond MAX_LAYOUTS, new layouts are counted together
             for value, reason in read_records(batch, whole_files):
                 if reason:
                     continue
@@ -167,7 +167,7 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
                     layout = ()
                 layouts.setdefault(layout, MemberValues()).take(value)
             layouts = _limit_layouts(layouts)
-            # What is wrong with the first line, if no line is an object
+            # Remember what is wrong with the first line, in case no line is an object
             if not layouts and not whole_files and without_objects is None and batch.num_rows:
                 without_objects = describe_fault(bytes(batch.column(0)[0].as_buffer()).decode(errors="replace"))
     except BadInput as error:  # Spark would wrap the exception
@@ -189,15 +189,15 @@ def _count_flat_members(records: pa.Table | None) -> MemberValues | None:
     for name, cells in zip(records.column_names, records.columns, strict=True):
         if cells.type not in KINDS:
             return None
-        present = len(cells) - cells.null_count
+        num_present = len(cells) - cells.null_count
         kind = KINDS[cells.type]
         # An empty text is missing, as in Spark
         if cells.type == pa.string():
-            present -= pc.sum(pc.equal(cells, "")).as_py() or 0
+            num_present -= pc.sum(pc.equal(cells, "")).as_py() or 0
         # Arrow reads integers of more than 64 bits as doubles
         elif kind == DOUBLE and pc.any(pc.greater_equal(pc.abs(cells), LONG_LIMIT)).as_py():
             return None
-        members[name] = MemberValues(plain=present, kind=kind if present else NOTHING)
+        members[name] = MemberValues(plain=num_present, kind=kind if num_present else NOTHING)
     return MemberValues(objects=len(records), members=members)
 
 
@@ -205,11 +205,11 @@ def _limit_layouts(layouts: dict[Layout, MemberValues]) -> dict[Layout, MemberVa
     """The layouts, merged into one if they have many names. Raises BadInput for too many names."""
     if sum(map(_count_names, layouts.values())) <= MAX_COLUMNS:
         return layouts
-    # Layouts multiply names; without them, the same names count once
-    everything = reduce(MemberValues.__add__, layouts.values())
-    if _count_names(everything) > MAX_COLUMNS:
+    # The same name counts once per layout; merged, it counts only once
+    all_values = reduce(MemberValues.__add__, layouts.values())
+    if _count_names(all_values) > MAX_COLUMNS:
         raise BadInput(f"the records have more than {MAX_COLUMNS:,} different members; {NAMES_AS_VALUES}")
-    return {(): everything}
+    return {(): all_values}
 
 
 def _count_names(values: MemberValues) -> int:
@@ -221,9 +221,9 @@ class Features:
     """The features of a data set of JSON objects.
 
     columns: the features by path, with kinds, in the order of Spark's columns.
-    left_out: the members whose records are refused for having them.
+    left_out: members that aren't features; records that have them are refused.
     rare: the names of features that few records have.
-    counts_of_few: the features that fewer than half of the records have, with the numbers of these records.
+    counts_of_few: the features that fewer than half of the records have, with the number of these records.
     """
 
     columns: tuple[tuple[Path, Kind], ...]
@@ -233,17 +233,19 @@ class Features:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the features: the members' paths, joined by dots."""
         return tuple(".".join(path) for path, _ in self.columns)
 
     @property
     def fields(self) -> list[pa.Field]:
+        """The features as Arrow fields c0, c1, …."""
         return [pa.field(f"c{position}", choose_arrow_type(kind)) for position, (_, kind) in enumerate(self.columns)]
 
 
 def choose_features(
     batches: Sequence[pa.RecordBatch], where: str, *, flatten: bool, opened: Collection[str] = ()
 ) -> Features:
-    """The features of all partitions. flatten: whether objects' members are features; opened: objects where they are.
+    """The features of all partitions. flatten: whether members of objects are features. opened: objects that are always opened.
 
     Raises BadInput if there is no object, or if most records have an object as a feature without flattening (C11.18).
     """
@@ -251,7 +253,7 @@ def choose_features(
     faults = []
     for batch in batches:
         for inferred in batch.to_pylist():
-            # Errors on executors come as texts, since Spark would wrap them
+            # Errors of executors arrive as texts, since Spark would wrap exceptions
             if inferred["fault"] is not None:
                 raise BadInput(inferred["fault"])
             if inferred["without_objects"]:
@@ -260,7 +262,7 @@ def choose_features(
                 layouts[layout] = layouts.get(layout, MemberValues()) + values
     layouts = _limit_layouts(layouts)
     root = reduce(MemberValues.__add__, layouts.values(), MemberValues())
-    # Most records have an object there: that is the data's shape, and has to be asked for
+    # If most records have an object there, refusing them would refuse the data, so the user has to choose flattening
     for name, values in sorted(root.members.items()):
         if not flatten and name not in opened and 2 * values.objects > root.objects:
             raise BadInput(
@@ -275,9 +277,9 @@ def choose_features(
         }
 
     kinds = choose_kinds(root.members)
-    # Members that only records with another layout have are no features: these records are refused
+    # Records with another layout are refused, so members that only these records have don't become features
     members = reduce(MemberValues.__add__, _select_fitting(layouts, kinds), MemberValues()).members
-    # Members of few records are mistakes, if there are very many of them
+    # Very many rare members are mistakes, such as ids used as names
     rare_count = min(MAX_RARE_RECORDS, MAX_RARE_SHARE * root.objects)
     rare = {name for name, values in members.items() if values.count <= rare_count}
     if len(rare) > MAX_RARE_MEMBERS:
@@ -301,7 +303,7 @@ def choose_features(
                 "--no-flatten-json"
             )
         columns[name] = (path, kind)
-    # Of few records, 1 % is less than one: a feature of a single record is rare even so
+    # With few records, 1 % is less than one record; a feature of a single record is rare nevertheless
     rare_count = max(rare_count, int(root.objects > MAX_RARE_RECORDS))
     counts = {name: find_member(members, path).count for name, (path, _) in columns.items()}
     rare_names = tuple(name for name, count in counts.items() if count <= rare_count)
@@ -310,7 +312,7 @@ def choose_features(
 
 
 def _select_fitting(layouts: Mapping[Layout, MemberValues], kinds: Mapping[str, Kind]) -> Iterator[MemberValues]:
-    """The values of the layouts whose objects and arrays are where most records have them."""
+    """The values of the layouts that have objects and arrays where most records have them."""
     for layout, values in layouts.items():
         if all(isinstance(kinds[name], dict if is_object else tuple) for name, is_object in layout):
             yield values
@@ -325,7 +327,7 @@ def find_member(members: Mapping[str, MemberValues], path: Path) -> MemberValues
 
 
 def _iterate_leaves(features: Mapping[str, Kind], path: Path = ()) -> Iterator[tuple[Path, Kind]]:
-    """Every member that is not an object, by path."""
+    """Every member that is not an object, with its path and kind."""
     for name in sorted(features, key=lambda name: name.encode("utf-16-be", "surrogatepass")):
         kind = features[name]
         if isinstance(kind, dict):
@@ -348,7 +350,7 @@ def decode_records(
     batches: Iterable[pa.RecordBatch],
     missing_values: Sequence[str] = (),
 ) -> Iterator[pa.RecordBatch]:
-    """The records as columns, then the reason for refusing a record, and their locations; of documents the FILE_KEY.
+    """The records as columns, followed by the reason for refusing a record, and its location (FILE_KEY for whole files).
 
     missing_values: texts that stand for a missing value.
     """
@@ -367,18 +369,18 @@ def decode_records(
             cells = [replace_missing_values(column.combine_chunks(), missing_values) for column in table.columns]
             yield pa.RecordBatch.from_arrays([*cells, reasons, *batch.columns], schema=schema)
             continue
-        # Nested records one by one, then member by member
+        # Nested records are parsed one by one, and then converted member by member
         records = list(read_records(batch, whole_files))
         objects = [value for value, _ in records]
         reasons = np.array([reason for _, reason in records], np.int32)
-        # A value of another kind than its column's refuses the record
+        # A value of another kind than the column refuses its record
         cells = []
         for (path, kind), member in zip(features.columns, schema, strict=False):
-            values, misshaped = _get_values(objects, path)
+            values, misshaped_rows = _get_values(objects, path)
             column, misfits = _build_column(values, kind, member.type)
             cells.append(replace_missing_values(column, missing_values))
-            reasons[[*misshaped, *misfits]] = Refusal.ANOTHER_SHAPE
-        # Records with members that are no features are refused, too
+            reasons[[*misshaped_rows, *misfits]] = Refusal.ANOTHER_SHAPE
+        # Records with left-out members are refused, too
         left_out = frozenset(features.left_out)
         for row, record in enumerate(objects if left_out else ()):
             excess_names = left_out.intersection(record)  # not `&`: it looks up each left-out name
@@ -398,7 +400,7 @@ def _split_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
 
 
 def _make_flat_schema(features: Features) -> pa.Schema | None:
-    """The columns by member name; None if some are not plain members."""
+    """A schema of the features, named by member; None if some features are not plain members."""
     if all(len(path) == 1 and kind in (LONG, DOUBLE, BOOLEAN, TEXT, NOTHING) for path, kind in features.columns):
         return pa.schema([(path[0], choose_arrow_type(kind)) for path, kind in features.columns])
     return None
@@ -407,16 +409,16 @@ def _make_flat_schema(features: Features) -> pa.Schema | None:
 def _get_values(objects: Sequence[JsonMembers], path: Path) -> tuple[list[JsonValue], list[int]]:
     """The member of each record at a path, and the records in which a part of that path is not an object."""
     values: list[Any] = [value.get(path[0]) for value in objects]
-    misshaped: list[int] = []
+    misshaped_rows: list[int] = []
     for name in path[1:]:
-        misshaped += [row for row, value in enumerate(values) if value is not None and type(value) is not dict]
+        misshaped_rows += [row for row, value in enumerate(values) if value is not None and type(value) is not dict]
         values = [value.get(name) if type(value) is dict else None for value in values]
-    return values, misshaped
+    return values, misshaped_rows
 
 
 def _build_column(values: list[JsonValue], kind: Kind, data_type: pa.DataType) -> tuple[pa.Array, list[int]]:
     """The values as an Arrow array, and the indices of values of another kind."""
-    # All values at once, if all of them are of the kind
+    # Most columns have values of their kind only, and can be converted at once
     if kind in (LONG, DOUBLE, BOOLEAN):
         try:
             return pa.array(values, data_type), []
@@ -429,7 +431,7 @@ def _build_column(values: list[JsonValue], kind: Kind, data_type: pa.DataType) -
 
 
 def _fits(value: JsonValue, kind: Kind) -> bool:
-    """Whether a column of a kind can hold a value; any column can hold an empty text, which counts as null."""
+    """Whether a column of this kind can hold a value. Any plain column can hold an empty text, which counts as null."""
     if value is None:
         return True
     if isinstance(kind, tuple):
@@ -485,7 +487,7 @@ def _find_kind(value: JsonValue) -> Kind:
         return DOUBLE
     if isinstance(value, float):
         return DOUBLE
-    # Spark reads an empty text as null here
+    # Spark's schema inference takes an empty text as null
     if value:
         return TEXT
     return NOTHING

@@ -1,6 +1,7 @@
-"""Parses JSON by Python and by Arrow: integers of any length, duplicate keys, Python literals, flat objects as columns, and
-documents record by record, so that one with too many names, or one nested too deep, is refused alone. Executors import this
-module.
+"""Parses JSON by Python and by Arrow: integers of any length, duplicate keys, Python literals, and flat objects as columns.
+
+Documents are parsed record by record, so that a record with too many names or too deep nesting is refused without refusing
+the others. Executors import this module.
 """
 
 from __future__ import annotations
@@ -38,35 +39,35 @@ from spark_model_monitor.value_class import value_class
 OPENING, CLOSING, OPENING_LIST, COLON = b"{}[:"
 
 MAX_DEPTH = 100
-"""Maximum nesting of objects and arrays in a record. Arrow's parser recurses into each until a stack overflow ends the process,
-so it gets no line that opens more of them, nested or not."""
+"""Maximum nesting of objects and arrays in a record. Arrow's parser recurses into each of them, and a stack overflow would end
+the process, so it gets no line that opens more of them, nested or not."""
 
-MEMBER_BYTES = len('"a":1')  # the fewest bytes of a member
-MAX_UNCOUNTED_BYTES = MAX_COLUMNS * MEMBER_BYTES  # bytes of a record that can't have too many members
-# What Arrow's parser reads in another way than Python's: half a surrogate pair, and numbers that are not JSON
+MEMBER_BYTES = len('"a":1')  # the minimum number of bytes of a member
+MAX_UNCOUNTED_BYTES = MAX_COLUMNS * MEMBER_BYTES  # a record with at most this many bytes can't have too many members
+# Texts that Arrow's parser reads differently from Python's: half a surrogate pair, and numbers that are not JSON
 READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")
-ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # an integer, which has no negative zero
+ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # the integer -0: only doubles have a negative zero
 
 NAME = re.compile(rb'"([^"\\]*)"\s*:')
 
 MAX_CELLS = 20_000_000
-"""The maximum cells of a table, including absent members: lines with few absent members have fewer."""
+"""The maximum number of cells of a table, including absent members. Lines with few absent members stay below it."""
 
-# Lines whose names are counted: the longest ones, and others from all over a batch
+# Numbers of lines whose names are counted: the longest lines, and lines evenly spread over a batch
 NUM_LONGEST_LINES = 16
 NUM_SPREAD_LINES = 256
 
 JsonValue: TypeAlias = Any  # what `json.loads` makes of a text, with `JsonObject` or a dictionary for objects
-JsonMembers: TypeAlias = dict[str, Any]  # the members of an object by name; of duplicates, the last one
+JsonMembers: TypeAlias = dict[str, Any]  # the members of an object by name; of duplicates, the last value
 
 TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"\s*(:?)|[{}\[\]]', re.DOTALL)
-"""A name with its colon, another text, or where an object or an array begins or ends."""
+"""Matches a name with its colon, another text, or a bracket that begins or ends an object or an array."""
 
 BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def parse_json(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> JsonValue:
-    """The value of a JSON text. An integer that is too long for Python is replaced by `too_long` of its digits.
+    """The value of a JSON text. If an integer is too long for Python, it is replaced by `too_long(digits)`.
 
     Arrow, which parses most lines, accepts such integers, so the result must not depend on the parser.
     options: of `json.loads`. Raises ValueError or RecursionError if the text is not JSON, or is nested too deep.
@@ -111,7 +112,7 @@ def parse_flat_objects(lines: pa.Array, schema: pa.Schema | None = None) -> pa.T
     lines: without line ends. An object in lines that begin and end like objects can't span two lines: if there are as
     many objects as lines, each line is one object.
     """
-    # Conditions under which Arrow gives what Python's parser would; the cheap ones first
+    # Check the conditions under which Arrow's result equals that of Python's parser; cheap checks come first
     ends = compute_text_starts(lines)
     letters = view_text_bytes(lines)
     if not len(lines) or (np.diff(ends) < len("{}")).any():
@@ -123,8 +124,8 @@ def parse_flat_objects(lines: pa.Array, schema: pa.Schema | None = None) -> pa.T
     texts = lines.view(pa.string())
     content = letters.tobytes()
     if content.count(b"{") + content.count(b"[") > len(lines):
-        opened = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
-        if np.diff(np.searchsorted(opened, ends)).max() > MAX_DEPTH:
+        opened_positions = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
+        if np.diff(np.searchsorted(opened_positions, ends)).max() > MAX_DEPTH:
             return None
     if any(mark in content for mark in READ_ANOTHER_WAY) or find_utf_8(texts) is not None:
         return None
@@ -140,20 +141,20 @@ def parse_flat_objects(lines: pa.Array, schema: pa.Schema | None = None) -> pa.T
 
 
 def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
-    """Whether the lines have so many names, each in few lines, that a table would be too large. Examines the longest
-    lines and a sample.
+    """Whether the lines have so many different names that a table would be too large. Examines the longest lines and a
+    sample.
     """
     if len(lines) * int(ends[-1] - ends[0]) < MAX_CELLS * MEMBER_BYTES:
         return False
-    # Long lines have the most names
-    longest = np.argsort(np.diff(ends))[-NUM_LONGEST_LINES:]
-    line_indices = np.union1d(longest, np.linspace(0, len(lines) - 1, NUM_SPREAD_LINES).astype(np.int64))
+    # Long lines have the most names, so they are always examined
+    longest_lines = np.argsort(np.diff(ends))[-NUM_LONGEST_LINES:]
+    line_indices = np.union1d(longest_lines, np.linspace(0, len(lines) - 1, NUM_SPREAD_LINES).astype(np.int64))
     sampled_lines = lines.take(pa.array(line_indices)).cast(pa.binary()).to_pylist()
     return len({name for line in sampled_lines for name in NAME.findall(line)}) * len(lines) > MAX_CELLS
 
 
 def find_many_names(lines: pa.Array) -> Flags:
-    """Flags of lines that may have more names than are accepted, which a parser would find out too late."""
+    """Flags of lines that may have more names than are accepted; a parser would notice this only after building the record."""
     letters = view_text_bytes(lines)
     starts = compute_text_starts(lines)
     flags = np.zeros(len(lines), np.bool_)
@@ -181,17 +182,17 @@ def parse_literal(text: str) -> Any:
 
 
 def has_many_names(text: bytes | str) -> bool:
-    """Whether a record has more names than are accepted, counted by their paths; stops at the first one beyond.
+    """Whether a record has more names than are accepted, counted by their paths; stops at the first name beyond the limit.
 
     The elements of an array share its path. The text is not parsed: a parser would build the whole record first.
     """
     if len(text) <= MAX_UNCOUNTED_BYTES:
         return False
     if isinstance(text, bytes):
-        text = text.decode("latin-1")  # a letter for each byte
+        text = text.decode("latin-1")  # decodes each byte to one character
     if text.count(":") <= MAX_COLUMNS:
         return False
-    # Each path by its object's number and the name; the objects and arrays that are open
+    # Each path is numbered by the number of its object's path and its name; `containers` are open objects and arrays
     paths: dict[tuple[int, str], int] = {}
     containers = [0]
     value_path = 0
@@ -210,7 +211,7 @@ def has_many_names(text: bytes | str) -> bool:
 
 
 def is_deep(text: str, value: JsonValue = None) -> bool:
-    """Whether a record is nested deeper than is accepted. value: what a parser that keeps duplicate members made of it."""
+    """Whether a record is nested deeper than is accepted. value: its parsed value, with duplicate members; None to parse it."""
     if len(text) <= MAX_DEPTH or text.count("{") + text.count("[") <= MAX_DEPTH:
         return False
     return is_deep_value(value or parse_json(text, object_pairs_hook=JsonObject))
@@ -218,7 +219,7 @@ def is_deep(text: str, value: JsonValue = None) -> bool:
 
 def is_deep_value(value: JsonValue) -> bool:
     """Whether an object or an array is nested deeper than is accepted."""
-    # Level by level, since functions that call themselves reach Python's limit before
+    # Iterate level by level, since recursion would reach Python's limit first
     containers = [value]
     for _ in range(MAX_DEPTH):
         members = chain.from_iterable(map(_iterate_members, containers))
@@ -238,9 +239,9 @@ def _iterate_members(container: dict[str, JsonValue] | list[JsonValue]) -> Itera
 class JsonRecord:
     """An element of a JSON array.
 
-    text: of the element alone.
-    value: what the text stands for; None if the record is refused.
-    reason: why the record is refused; 0 if it isn't.
+    text: the text of the element alone.
+    value: the parsed text; None if the record is refused.
+    reason: why the record is refused; 0 if it is accepted.
     """
 
     text: str
@@ -251,7 +252,7 @@ class JsonRecord:
 def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> Iterator[JsonRecord]:
     """The elements of a JSON array, or a document of another kind as one record. too_long, options: as in `parse_json`.
 
-    Raises ValueError, also behind the first elements, if the text is not JSON.
+    Raises ValueError if the text is not JSON, possibly only after yielding the first elements.
     """
     start = skip_blanks(text, 0)
     is_array = text.startswith("[", start)
@@ -259,7 +260,7 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
         start = skip_blanks(text, start + 1)
     is_open = not (is_array and text.startswith("]", start))
     end = start
-    # The second decoder, which is slower, is for integers that are too long for the first
+    # The second decoder is slower; it is used if the first one meets an integer that is too long
     decoders = (
         json.JSONDecoder(**options),
         json.JSONDecoder(**options, parse_int=partial(_parse_whole_number, too_long)),
@@ -277,12 +278,12 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
 
 
 def skip_blanks(text: str, position: int) -> int:
-    """The position behind the blanks that begin there, if any."""
+    """The position after the blanks, if any, that begin at a position."""
     return BLANKS.match(text, position).end()  # type: ignore[union-attr]
 
 
 def _parse_record(text: str, start: int, decoders: tuple[json.JSONDecoder, json.JSONDecoder]) -> JsonRecord:
-    """The element that begins there."""
+    """The element that begins at `start`."""
     try:
         try:
             value, end = decoders[0].raw_decode(text, start)
@@ -301,7 +302,7 @@ def _parse_record(text: str, start: int, decoders: tuple[json.JSONDecoder, json.
 
 
 def _find_end(text: str, start: int) -> int:
-    """Where an object or an array ends that begins there."""
+    """The position at which the object or array that begins at `start` ends."""
     depth = 0
     for token in TOKEN.finditer(text, start):
         if token[0] in "{[":
@@ -325,7 +326,7 @@ def read_records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[Jso
 
 
 def _read_line(line: bytes) -> tuple[JsonMembers, int]:
-    # Before a parser builds the whole record
+    # Count names before a parser builds the whole record
     if has_many_names(line):
         return {}, Refusal.TOO_MANY_NAMES if is_utf_8(line) else Refusal.NOT_UTF_8
     try:
@@ -347,7 +348,7 @@ def _read_line(line: bytes) -> tuple[JsonMembers, int]:
 
 
 def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int]]:
-    # Other letters are half surrogate pairs in the text: the record that has them is refused, and no other
+    # Bytes that aren't UTF-8 become half surrogate pairs in the text, so only records with such bytes are refused
     text = content.decode("utf-8-sig", "surrogateescape")
     is_damaged = not is_utf_8(content)
     try:
@@ -374,7 +375,7 @@ def _describe_broken_document(text: str, file: str) -> str:
 
 
 def _check_record(value: JsonValue, *, has_escapes: bool) -> tuple[JsonMembers, int]:
-    """has_escapes: whether the text that contains the value has letters as numbers, such as half a surrogate pair."""
+    """The value with 0, or an empty record with the reason for refusing it. has_escapes: whether the text contains `\\\\u`."""
     if not isinstance(value, dict):
         return {}, Refusal.NOT_A_JSON_OBJECT
     if has_escapes and not all(map(is_writable, _iterate_names(value))):
@@ -384,11 +385,11 @@ def _check_record(value: JsonValue, *, has_escapes: bool) -> tuple[JsonMembers, 
 
 def _iterate_names(value: JsonValue) -> Iterator[str]:
     """The names of the members of all objects in a value."""
-    contained: Iterable[JsonValue] = ()
+    inner_values: Iterable[JsonValue] = ()
     if isinstance(value, dict):
         yield from value
-        contained = value.values()
+        inner_values = value.values()
     elif isinstance(value, list):
-        contained = value
-    for inner in contained:
+        inner_values = value
+    for inner in inner_values:
         yield from _iterate_names(inner)

@@ -1,8 +1,8 @@
-"""The vectorized decoder of JSON lines that one program wrote: they have the same text except for texts and numbers.
+"""Decodes, vectorized, JSON lines that one program wrote: they differ only in their values, which are texts and numbers.
 
-Lines are compared with the template of one of them; all that fit give their values by columns. The other lines are left to
-the line-by-line decoders (`decoding.py`, and those of labels), which define the result of every line. Executors import this
-module.
+A template is made from one line; the values of all lines that fit it are read by columns. The other lines are left to the
+line-by-line decoders (`decoding.py`, and the decoders of labels), which define the result of every line. Executors import
+this module.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from spark_model_monitor.value_class import value_class
 MemberPath: TypeAlias = tuple[str, ...]
 Positions: TypeAlias = NDArray[np.int64]
 Bounds: TypeAlias = tuple[Positions, Positions]
-"""Where a value begins and ends in each line."""
+"""The positions at which a value begins and ends in each line."""
 
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"'}
-"""The allowed escapes: line ends of payloads, and the quotes of JSON and CSV in them."""
+"""The allowed escapes: the line ends and the quotes of payloads in JSON and CSV."""
 
 _IS_ESCAPE = np.isin(np.arange(256), [ord(letter) for letter in ESCAPES])
 _QUOTE = re.compile(rb'(?<!\\)"')
@@ -48,17 +48,17 @@ _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _NUMBER_ALONE = f"^{_NUMBER.pattern.decode()}$"
 _BEFORE_NUMBER = re.compile(rb"[:,\[]\s*$")
 _BEHIND_NUMBER = re.compile(rb"\s*[,}\]]")
-_NUMBER_MARK = "#"  # before the piece of a number, in a document of pieces
+_NUMBER_MARK = "#"  # marks the index of a number's piece in the document that stands for the line
 
 CHUNK_BYTES = 2**21
 """Bytes of lines that are compared at once: many for each call of numpy, and few enough to stay in the cache."""
 
-MIN_CHUNK_BYTES = 2**13  # fewer bytes of lines are read faster one by one
-MAX_TEMPLATES = 8  # of the lines of a chunk
+MIN_CHUNK_BYTES = 2**13  # lines with fewer bytes in total are read faster one by one
+MAX_TEMPLATES = 8  # the most templates that are tried for the lines of a chunk
 
 
 class Member(Enum):
-    """The kind of a member that is neither a text nor a number of its own."""
+    """The kind of a member whose value is not read: it is neither a text nor a number between two texts."""
 
     OBJECT = "object"
     NULL = "null"
@@ -69,8 +69,8 @@ class Member(Enum):
 class Value:
     """A text, or a number, in a line that is cut into pieces at its quotes.
 
-    piece: the index of the piece in which it stands.
-    before, behind: the number of other bytes in that piece, before and behind a number; 0 for a text.
+    piece: the index of the piece that contains the value.
+    before, behind: the number of other bytes in that piece, before and after a number; 0 for a text.
     """
 
     piece: int
@@ -84,7 +84,7 @@ class Template:
     """A line without its values.
 
     quotes: the number of quotes in the line.
-    constants: the bytes before, between and behind the values.
+    constants: the bytes before, between and after the values.
     values: the texts and numbers that differ between lines, in order.
     members: the values by path, and the kinds of other members.
     """
@@ -95,7 +95,7 @@ class Template:
     members: Mapping[MemberPath, Value | Member]
 
     def has_types(self, fields: Sequence[pa.Field], above: MemberPath = ()) -> bool:
-        """Whether all these members are absent, null, or have the fields' types: texts, numbers, or structs of these."""
+        """Whether each of these members is absent, null, or of its field's type: text, number, or a struct of these."""
         for field in fields:
             path = (*above, field.name)
             member = self.members.get(path, Member.NULL)
@@ -109,10 +109,10 @@ class Template:
         return True
 
     def locate_values(self, quotes: Positions, first_quotes: Positions, ends: Positions) -> dict[Value, Bounds]:
-        """The bounds of all values. first_quotes: the index of each line's first quote in `quotes`. ends: of the lines."""
+        """The bounds of all values. first_quotes: the index in `quotes` of each line's first quote. ends: of the lines."""
         bounds = {}
         for value in self.values:
-            # No value stands before the first quote, but a number may stand behind the last one
+            # No value precedes the first quote, but a number may follow the last quote
             begin = quotes.take(first_quotes + (value.piece - 1)) + (1 + value.before)
             end = ends if value.piece == self.quotes else quotes.take(first_quotes + value.piece)
             bounds[value] = (begin, end - value.behind)
@@ -120,12 +120,12 @@ class Template:
 
 
 def build_template(line: bytes) -> Template | None:
-    """The template of a line without unusual escapes; None if it is no JSON object, or has a member twice."""
-    # Every second piece is a text
+    """The template of a line without unusual escapes; None if the line is not a JSON object, or has a member twice."""
+    # Between quotes, every second piece is a text
     pieces = _QUOTE.split(line)
     if not pieces[0].startswith(b"{") or len(pieces) % 2 == 0:
         return None
-    # Each text, and each number that is alone between two texts, is replaced by its position, which the parser gives back
+    # Replace each text, and each single number between two texts, by the index of its piece, which the parser returns
     values: dict[str, Value] = {}
     marks = []
     for index, piece in enumerate(pieces):
@@ -144,7 +144,7 @@ def build_template(line: bytes) -> Template | None:
         members = dict(_iterate_members(document, (), pieces, values))
     except (ValueError, RecursionError):
         return None
-    # What is left in `values` are the values; names are constant
+    # The texts of names were taken out of `values`: names are part of the constants
     values_in_order = tuple(values.values())
     starts = [0, *accumulate(len(piece) + 1 for piece in pieces)]
     constants = []
@@ -158,7 +158,7 @@ def build_template(line: bytes) -> Template | None:
 
 
 def _find_number(piece: bytes) -> re.Match[bytes] | None:
-    """The only number in a piece between two texts; None if there are several, or something else beside it."""
+    """The number in a piece between two texts; None if the piece has no number, several numbers, or another value."""
     number = _NUMBER.search(piece)
     if number is None or _NUMBER.search(piece, number.end()) is not None:
         return None
@@ -170,9 +170,9 @@ def _find_number(piece: bytes) -> re.Match[bytes] | None:
 def _iterate_members(
     value: JsonValue, path: MemberPath, pieces: Sequence[bytes], values: dict[str, Value]
 ) -> Iterator[tuple[MemberPath, Value | Member]]:
-    """Every member of a document in which positions represent texts and numbers; takes the positions of names out of `values`.
+    """Every member of a document in which indices stand for texts and numbers. Removes the indices of names from `values`.
 
-    Raises ValueError for a member that is there twice, or whose name has to be read.
+    Raises ValueError for a member that an object has twice, or whose name has escapes.
     """
     if isinstance(value, dict):
         names = [pieces[values.pop(position).piece].decode() for position in value]
@@ -186,25 +186,25 @@ def _iterate_members(
         yield path, values[value]
     else:
         yield path, Member.NULL if value is None else Member.OTHER
-        # Names within arrays are constant, too; no column reads the members there
+        # Names within arrays are constants, too, but members of arrays are not read
         if isinstance(value, list):
             for inner in value:
                 yield from _iterate_members(inner, (*path, "[]"), pieces, values)
 
 
 def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
-    """The schema's members, one row for each line; all null if the line is for a line-by-line decoder.
+    """The schema's members, one row for each line. Lines that are left to a line-by-line decoder have only nulls.
 
     schema: texts, numbers as doubles, and structs of these.
     """
-    # Chunk by chunk, each with the templates of its lines
+    # Each chunk is parsed with templates of its own lines
     row_numbers = []
     tables = []
     for start, end in split_into_chunks(lines, CHUNK_BYTES):
         for line_numbers, table in _parse_chunk(lines.slice(start, end - start), schema):
             row_numbers.append(line_numbers + start)
             tables.append(table)
-    # The rows of all templates, back in the order of the lines
+    # Put the rows of all templates back in the order of the lines
     rows = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
     indices = np.full(len(lines), -1)
     indices[np.concatenate([np.zeros(0, np.int64), *row_numbers])] = np.arange(len(rows))
@@ -214,20 +214,20 @@ def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
 
 
 def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Positions, pa.Table]]:
-    """The lines that fit each template, by number, and their members."""
+    """For each template, the numbers of the lines that fit it, and a table with their members."""
     content = view_text_bytes(lines)
     if len(content) < MIN_CHUNK_BYTES:
         return
     starts = compute_text_starts(lines)
     specials = find_backslashes_and_controls(lines)
     line_numbers = np.flatnonzero(_are_simple(lines, content, starts, specials) & ~find_many_names(lines))
-    # Quotes within texts follow a backslash
+    # Drop quotes after a backslash: they lie within texts
     quotes = find_letters(lines, b'"')
     if len(specials):
         quotes = quotes[content[quotes - 1] != BACKSLASH]
     first_quotes = np.searchsorted(quotes, starts)
     quote_counts = np.diff(first_quotes)
-    # The template of the first line that is left, for all that have as many quotes
+    # Make a template of the first line that is left, for all lines with the same number of quotes
     for _ in range(MAX_TEMPLATES):
         if (starts[line_numbers + 1] - starts[line_numbers]).sum() < MIN_CHUNK_BYTES:
             return
@@ -236,36 +236,36 @@ def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Pos
         if template is None or not template.has_types(list(schema)):
             line_numbers = line_numbers[1:]
             continue
-        # The lines that fit it are read, the others wait for the next template
+        # Read the lines that fit the template; the others are compared with the next one
         candidates = line_numbers[quote_counts[line_numbers] == quote_counts[first]]
         bounds = template.locate_values(quotes, first_quotes[candidates], starts[candidates + 1])
         fits = _find_fitting(lines, starts[candidates], starts[candidates + 1], bounds, template)
         bounds = {value: (begins[fits], ends[fits]) for value, (begins, ends) in bounds.items()}
         fitting_numbers = candidates[fits]
-        fitting = _FittingLines(lines, template, bounds, len(fitting_numbers), len(specials) > 0)
-        yield fitting_numbers, pa.table([fitting.build_column(field) for field in schema], schema=schema)
+        fitting_lines = _FittingLines(lines, template, bounds, len(fitting_numbers), len(specials) > 0)
+        yield fitting_numbers, pa.table([fitting_lines.build_column(field) for field in schema], schema=schema)
         line_numbers = line_numbers[~np.isin(line_numbers, fitting_numbers)]
 
 
 def _are_simple(lines: pa.StringArray, content: Bytes, starts: Positions, specials: Positions) -> Flags:
-    """Flags of lines that are UTF-8, without control characters and unusual escapes, which need a parser.
+    """Flags of lines that need no parser: they are UTF-8, without control characters and unusual escapes.
 
     specials: the positions of backslashes and control characters.
     """
     is_text = find_utf_8(lines)
     is_simple = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
     next_bytes = content[np.minimum(specials + 1, len(content) - 1)]
-    unusual = specials[(content[specials] != BACKSLASH) | ~_IS_ESCAPE[next_bytes]]
-    is_simple[np.searchsorted(starts, unusual, side="right") - 1] = False
+    unusual_positions = specials[(content[specials] != BACKSLASH) | ~_IS_ESCAPE[next_bytes]]
+    is_simple[np.searchsorted(starts, unusual_positions, side="right") - 1] = False
     return is_simple
 
 
 def _find_fitting(
     lines: pa.StringArray, starts: Positions, line_ends: Positions, bounds: Mapping[Value, Bounds], template: Template
 ) -> Flags:
-    """Flags of lines that have the template's constants around their values, and numbers where it has some."""
+    """Flags of lines that have the template's constants around their values, and a number for each number of the template."""
     content = view_text_bytes(lines)
-    # The constants first: their sizes, which rule out most other lines, then their texts
+    # Compare the sizes of the constants first, which rules out most lines, then their texts
     begins = [starts, *(end for _, end in bounds.values())]
     ends = [*(begin for begin, _ in bounds.values()), line_ends]
     fits = np.ones(len(starts), dtype=np.bool_)
@@ -274,7 +274,7 @@ def _find_fitting(
     candidates = np.flatnonzero(fits)
     for constant, begin in zip(template.constants, begins, strict=True):
         fits[candidates] &= _match_text_at(content, begin[candidates], constant)
-    # Between them any text may stand, but no more than a number where one was
+    # A text may be replaced by any text, but a number only by a number
     for value, (begin, end) in bounds.items():
         if value.is_number:
             fits &= end > begin
@@ -285,22 +285,23 @@ def _find_fitting(
 
 
 def _match_text_at(content: Bytes, begins: Positions, text: bytes) -> Flags:
-    """Whether the text is at these positions, each of which has at least as many bytes after it."""
+    """Flags of positions at which the text stands. At least as many bytes as the text has must follow each position."""
     if not len(begins):
         return np.ones(0, dtype=np.bool_)
-    # As many bytes from each position
+    # A view in which each position has the next len(text) bytes
     windows: NDArray[np.void] = np.ndarray(
         (len(content) - len(text) + 1,), f"V{len(text)}", buffer=content, strides=(1,)
     )
-    equal = windows[begins].view(np.uint8).reshape(-1, len(text)) == np.frombuffer(text, np.uint8)
-    return np.ones(len(begins), dtype=np.bool_) if equal.all() else equal.all(axis=1)
+    equal_bytes = windows[begins].view(np.uint8).reshape(-1, len(text)) == np.frombuffer(text, np.uint8)
+    return np.ones(len(begins), dtype=np.bool_) if equal_bytes.all() else equal_bytes.all(axis=1)
 
 
 @value_class
 class _FittingLines:
-    """The lines that fit a template, among others.
+    """The lines that fit a template, and how to read their values.
 
-    bounds: where each value begins and ends in each fitting line.
+    lines: all lines, also those that don't fit.
+    bounds: the positions at which each value begins and ends in each fitting line.
     rows: the number of fitting lines.
     has_escapes: whether texts may have escapes.
     """
@@ -312,7 +313,7 @@ class _FittingLines:
     has_escapes: bool
 
     def build_column(self, field: pa.Field, above: MemberPath = ()) -> pa.Array:
-        """A member of each line."""
+        """A member of each fitting line, as a column."""
         path = (*above, field.name)
         member = self.template.members.get(path, Member.NULL)
         if member is Member.OBJECT:
@@ -327,13 +328,13 @@ class _FittingLines:
 
 
 def _cut_values(lines: pa.StringArray, begins: Positions, ends: Positions) -> pa.StringArray:
-    """The text of one value in every line."""
+    """The text between two positions in every line."""
     if not len(begins):
         return pa.array([], pa.string())
     bounds = np.stack([begins, ends], axis=1).astype(np.int32)
-    # An array over the bytes of the lines, in which the texts alternate with the bytes between them
-    alternating = pa.StringArray.from_buffers(bounds.size - 1, pa.py_buffer(bounds), get_text_buffer(lines))
-    return alternating.take(pa.array(np.arange(0, bounds.size, 2)))
+    # In this array over the lines' bytes, the wanted texts alternate with the bytes between them
+    alternating_texts = pa.StringArray.from_buffers(bounds.size - 1, pa.py_buffer(bounds), get_text_buffer(lines))
+    return alternating_texts.take(pa.array(np.arange(0, bounds.size, 2)))
 
 
 def _unescape(texts: pa.StringArray) -> pa.StringArray:

@@ -1,4 +1,4 @@
-"""The locations of records: columns with file and line, and numbers for files, since a path is longer than many a line.
+"""The locations of records: columns with line, file and block, and numbers that stand for files, since paths are long.
 Pure.
 """
 
@@ -18,18 +18,18 @@ from spark_model_monitor.value_class import value_class
 LINE = "__line"
 FILE = "__file"
 BLOCK_START = "__block_start"
-"""A line, its file, and the byte offset of the block of the file in which Spark read it."""
+"""The columns with a line, its file, and the byte offset of the block of the file in which Spark read the line."""
 
 FILE_KEY = "__file_key"  # a number for the file (`compute_file_keys`)
 
 MAX_RECORD_BYTES = 256 * 2**20
-"""The default maximum bytes of a record's line, without its end."""
+"""The default maximum number of bytes of a record's line, without its line end."""
 
 LOCATION_COLUMNS = (LINE, FILE, BLOCK_START)
 LOCATION_FIELDS = (pa.field(LINE, pa.string()), pa.field(FILE, pa.string()), pa.field(BLOCK_START, pa.int64()))
 
 KEY_FOLDERS = 6
-"""The number of names kept from a path's end: enough for the hour in its folders (`windows.HOUR_FOLDER`)."""
+"""The number of folders above a file whose names are kept: enough for its hour (`windows.HOUR_FOLDER`)."""
 
 NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
 """Characters that Java percent-encodes in the path of a URI; it leaves non-ASCII letters unchanged."""
@@ -40,10 +40,10 @@ _NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b
 
 @value_class(eq=False)
 class FilesByKey:
-    """Paths of files, cut to their last names, by Spark's xxhash64 of the whole paths.
+    """The ends of files' paths, found by FILE_KEY, which is Spark's xxhash64 of the whole path.
 
     keys: sorted, shape (files,).
-    paths: shape (files + 1,); the last one, for unknown keys, is empty.
+    paths: shape (files + 1,); the last path is empty and stands for unknown keys.
     """
 
     keys: NDArray[np.int64]
@@ -51,6 +51,7 @@ class FilesByKey:
 
     @classmethod
     def of(cls, paths: Sequence[str]) -> FilesByKey:
+        """The files with these paths."""
         keys = np.array(compute_file_keys(paths), np.int64)
         order = np.argsort(keys, kind="stable")
         # The hour is in the last folders; whole paths would take much memory
@@ -58,20 +59,20 @@ class FilesByKey:
         return cls(keys[order], pa.array([*path_ends, ""], pa.string()))
 
     def get_paths(self, lines: pa.RecordBatch) -> pa.Array:
-        """The path of each line's file; empty if the lines have no FILE_KEY, or it is unknown."""
+        """The path of each line's file; empty if the lines have no FILE_KEY, or if the key is unknown."""
         if FILE_KEY not in lines.schema.names:
             return pa.repeat("", lines.num_rows)
         indices, is_known = find_file_indices(self.keys, lines)
-        # The last path, an empty one, is for unknown files
+        # Unknown files get the last path, which is empty
         path_indices = np.where(is_known, indices, len(self.keys)).astype(np.int32)
         return pa.DictionaryArray.from_arrays(path_indices, self.paths)
 
 
 def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
-    """The index of each line's FILE_KEY in sorted keys, and whether it is there at all."""
+    """The index of each line's FILE_KEY in sorted keys, and whether the keys contain it."""
     file_keys = lines.column(FILE_KEY).to_numpy()
     indices = np.searchsorted(keys, file_keys)
-    # A key behind all others has no index, and can't be compared
+    # For a key larger than all others, searchsorted returns an index beyond the end
     has_index = indices < len(keys)
     is_known = np.zeros(len(file_keys), np.bool_)
     is_known[has_index] = keys[indices[has_index]] == file_keys[has_index]
@@ -79,7 +80,7 @@ def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[N
 
 
 def select_file_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
-    """FILE_KEY and BLOCK_START of rows, 0 for files that are read at once; none if their files are unknown."""
+    """FILE_KEY and BLOCK_START of rows (0 for whole files) by name; empty if the rows' files are unknown."""
     names = batch.schema.names
     if FILE_KEY in names:
         file_keys = batch.column(FILE_KEY)

@@ -22,20 +22,20 @@ from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 from spark_model_monitor.statistics.states.outcome_plan import is_positive
 from spark_model_monitor.value_class import value_class
 
-LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would also split at form feeds and others
+LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would also split at form feeds and other characters
 INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)  # a column's index: `0`, or Spark's name `_c0`
 
-MAX_SUM_ERROR = 0.01  # of the sum of all classes' probabilities, which should be 1
+MAX_SUM_ERROR = 0.01  # the largest difference from 1 of the sum of all classes' probabilities
 
 Outcome: TypeAlias = tuple[str | None, str | None, str | None]
-"""Label, prediction, probability as texts; None if missing or not requested."""
+"""Label, prediction and probability as texts; None if missing or not requested."""
 
 
 @value_class
 class ModelReply:
-    """The labels and probabilities in a record's output: one for each row, a list if it has all classes.
+    """The predicted labels and the probabilities in a record's output.
 
-    None if not requested.
+    Each has one element for each row, which is a list if it has all classes; None if not requested.
     """
 
     labels: Sequence[JsonValue] | None
@@ -43,8 +43,8 @@ class ModelReply:
 
     @property
     def is_of_classes(self) -> bool:
-        """Whether these are all classes of one row with their probabilities: distinct classes, and a sum of 1."""
-        # A list of classes and one of rows look alike; classes differ, and their probabilities add up to 1
+        """Whether the reply has all classes of a single row: distinct labels, and probabilities with a sum of 1."""
+        # A list of classes looks like a list of rows, but classes differ and their probabilities add up to 1
         labels = self.labels or ()
         shares = self.probabilities or ()
         if not 1 < len(labels) == len(shares) or any(
@@ -58,9 +58,9 @@ class ModelReply:
 def decode_outcomes(
     truth: EncodedText | None, output: EncodedText | None, reading: OutcomeReading, rows: int | None = None
 ) -> list[Outcome]:
-    """The outcomes of a record. rows: the required number; None for the number of labels.
+    """The outcomes of a record. rows: the required number of rows; None for the number of labels.
 
-    Raises RecordRefused if it has none, or if labels and predictions don't match.
+    Raises RecordRefused if the record has no outcomes, or if labels and predictions don't match.
     """
     if truth is None and reading.with_label:
         raise RecordRefused(Refusal.NO_LABEL)
@@ -70,26 +70,26 @@ def decode_outcomes(
         labels = decode_labels(truth, reading)
     else:
         labels = [None] * (rows or 0)
-    predicted = ModelReply(None, None)
+    reply = ModelReply(None, None)
     if output and reading.with_prediction:
-        predicted = decode_reply(output, reading, rows=len(labels))
+        reply = decode_reply(output, reading, rows=len(labels))
         # Without labels, the number of predictions is the number of rows
         if not reading.with_label and rows is None:
-            return _decode_unlabelled(predicted, reading)
-    return _combine_outcomes(labels, predicted, reading, rows)
+            return _decode_unlabelled(reply, reading)
+    return _combine_outcomes(labels, reply, reading, rows)
 
 
-def _decode_unlabelled(predicted: ModelReply, reading: OutcomeReading) -> list[Outcome]:
-    """The outcomes of a record without labels, one for each prediction.
+def _decode_unlabelled(reply: ModelReply, reading: OutcomeReading) -> list[Outcome]:
+    """The outcomes of a record without labels: one for each prediction.
 
-    Raises RecordRefused if it has none.
+    Raises RecordRefused if the record has no predictions.
     """
-    if predicted.is_of_classes:
-        predicted = ModelReply([predicted.labels], [predicted.probabilities])
-    rows = len(predicted.probabilities if predicted.labels is None else predicted.labels)  # type: ignore[arg-type]
+    if reply.is_of_classes:
+        reply = ModelReply([reply.labels], [reply.probabilities])
+    rows = len(reply.probabilities if reply.labels is None else reply.labels)  # type: ignore[arg-type]
     if not rows:
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    return _combine_outcomes([None] * rows, predicted, reading, rows)
+    return _combine_outcomes([None] * rows, reply, reading, rows)
 
 
 def decode_document_outcomes(document: JsonValue, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
@@ -106,7 +106,7 @@ def decode_document_outcomes(document: JsonValue, reading: OutcomeReading, rows:
         if labels_found is None
         else [format_optional_value(value) for value in _flatten_values([labels_found])]
     )
-    if not labels and rows is None:  # a record without rows would be neither kept nor refused
+    if not labels and rows is None:  # a record without rows would be neither accepted nor refused
         raise RecordRefused(Refusal.NO_LABEL)
     return _combine_outcomes(labels, _find_replies([document], reading, len(labels)), reading, rows)
 
@@ -114,10 +114,10 @@ def decode_document_outcomes(document: JsonValue, reading: OutcomeReading, rows:
 def _combine_outcomes(
     labels: Sequence[str | None], predicted: ModelReply, reading: OutcomeReading, rows: int | None
 ) -> list[Outcome]:
-    nothing = [None] * len(labels)
-    # What was not requested is as long as the labels
-    predictions = nothing if predicted.labels is None else predicted.labels
-    probabilities = nothing if predicted.probabilities is None else predicted.probabilities
+    nulls = [None] * len(labels)
+    # Outcomes that weren't requested are nulls, one for each label
+    predictions = nulls if predicted.labels is None else predicted.labels
+    probabilities = nulls if predicted.probabilities is None else predicted.probabilities
     if not (len(labels) if rows is None else rows) == len(labels) == len(predictions) == len(probabilities):
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
     return [
@@ -129,15 +129,15 @@ def _combine_outcomes(
 def decode_labels(truth: EncodedText, reading: OutcomeReading) -> list[str | None]:
     """The labels of a record, in order.
 
-    Raises RecordRefused if there is none, or for a JSON object if no path of the label is given.
+    Raises RecordRefused if there are no labels, or if a label is a JSON object and no path of the label is given.
     """
     if check_encoding(truth) == CSV:
-        # CSV has no names: a position, by default the first
+        # In CSV the label is given by its index, by default the first cell
         index = parse_index(reading.label) or 0
         labels = [_get_cell(split_row(row, reading.records.escape), index) for row in split_csv_rows(truth.data)]
     else:
         documents = parse_payload(truth.data)
-        # Of an object, no member is the label by itself
+        # In an object, only a path tells which member is the label
         if reading.label is None and any(isinstance(item, dict) for item in _flatten_values(documents)):
             raise RecordRefused(Refusal.LABEL_WITHOUT_PATH)
         if reading.label is None:
@@ -151,11 +151,11 @@ def decode_labels(truth: EncodedText, reading: OutcomeReading) -> list[str | Non
 
 
 def decode_reply(output: EncodedText, reading: OutcomeReading, *, rows: int) -> ModelReply:
-    """The content of a record's output. rows: number of labels, to distinguish a list of rows from one of classes."""
+    """The content of a record's output. rows: the number of labels, to distinguish a list of rows from a list of classes."""
     if check_encoding(output) == CSV:
         cells = [split_row(row, reading.records.escape) for row in split_csv_rows(output.data)]
         if len(cells) == 1 < rows == len(cells[0]) and not reading.records.exact_keys:
-            # The format of the built-in XGBoost: the scores of all rows in one row
+            # The built-in XGBoost writes the scores of all rows into one row
             cells = [(cell,) for cell in cells[0]]
         return ModelReply(
             _select_cells(cells, reading.prediction, reading), _select_cells(cells, reading.probability, reading)
@@ -166,8 +166,10 @@ def decode_reply(output: EncodedText, reading: OutcomeReading, *, rows: int) -> 
 def choose_prediction(
     prediction: JsonValue, probability: JsonValue, reading: OutcomeReading
 ) -> tuple[str | None, str | None]:
-    """Prediction and probability of one row, as texts: from labels of all classes, the one with the largest
-    probability. For many classes, the probabilities are an object with all classes.
+    """Prediction and probability of one row, as texts.
+
+    If the row has the labels of all classes, the prediction is the label with the largest probability. Unless the
+    problem is binary, the probability is then a JSON object with the probabilities of all classes.
 
     Raises RecordRefused if labels and probabilities of all classes don't match.
     """
@@ -175,7 +177,7 @@ def choose_prediction(
         numbers = [_parse_number(value) for value in probability]
         if len(numbers) != len(prediction) or not numbers:
             raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
-        # The first of equally probable classes
+        # Of equally probable classes, `index` finds the first
         best = numbers.index(max(numbers))
         names = [format_json_value(name) for name in prediction]
         if not reading.binary:
@@ -190,20 +192,20 @@ def parse_list(cell: str | None) -> JsonValue:
     """A cell such as `[0.1, 0.9]` or `['a', 'b']` as a list; other cells unchanged."""
     if cell is None or not cell.lstrip().startswith("["):
         return cell
-    # JSON, or Python's repr, as pandas writes lists into CSV
+    # The list is JSON, or Python's repr, which pandas writes into CSV
     for parse in (json.loads, _parse_literal):
         try:
-            parsed = parse(cell.strip())
+            value = parse(cell.strip())
         except (ValueError, TypeError, RecursionError):
             continue
-        if isinstance(parsed, list):
-            return parsed
+        if isinstance(value, list):
+            return value
         return cell
     return cell
 
 
 def _parse_literal(text: str) -> JsonValue:
-    """The value of a Python literal that JSON can represent: not bytes, not a set."""
+    """The value of a Python literal. Raises TypeError if JSON can't represent it, such as bytes or a set."""
     literal = parse_literal(text)
     json.dumps(literal)
     return literal
@@ -211,17 +213,17 @@ def _parse_literal(text: str) -> JsonValue:
 
 def parse_index(address: str | None) -> int | None:
     """The index in an address; None if the address is a name or a path."""
-    matched = INDEX.fullmatch((address or "").strip())
-    if matched is None:
+    match = INDEX.fullmatch((address or "").strip())
+    if match is None:
         return None
-    return int(matched[1])
+    return int(match[1])
 
 
 def find_value(address: str, document: JsonValue) -> JsonValue:
-    """The value at an address in a JSON document, None if there is none: a member's name, an index, or a JMESPath."""
+    """The value at an address in a JSON document; None if it has no value there. address: a member, an index, or a JMESPath."""
     if isinstance(document, Mapping) and address in document:
         return document[address]
-    # A member first, then a position, then a path
+    # The address is tried as a member's name, then as an index, then as a path
     index = parse_index(address)
     if index is not None:
         return _get_item(document, index)
@@ -239,7 +241,7 @@ def find_value(address: str, document: JsonValue) -> JsonValue:
 @cache
 def compile_path(address: str) -> JsonValue:
     """The compiled JMESPath; None if the address is not a JMESPath."""
-    import jmespath  # executors that need no such path may lack it
+    import jmespath  # imported here, since executors that don't need it may lack it
     from jmespath.exceptions import JMESPathError
 
     try:
@@ -275,7 +277,7 @@ def _find_reply_values(
         return None
     if len(values_found) != 1 or not isinstance(values_found[0], list):
         return values_found
-    # One list for all rows, or one for the only row
+    # The list has one value for each row, or, if there is one row, all its classes
     values: list[JsonValue] = values_found[0]
     if rows == 1 and len(values) != 1:
         return [values]
@@ -283,7 +285,7 @@ def _find_reply_values(
 
 
 def parse_payload(data: str) -> list[JsonValue]:
-    """The JSON values of a payload: one, or one per line."""
+    """The JSON values of a payload: a single value, or one value per line."""
     if has_many_names(data):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
     try:
@@ -316,7 +318,7 @@ def _get_cell(row: Sequence[str | None], index: int) -> str | None:
 
 
 def _get_item(document: JsonValue, index: int) -> JsonValue:
-    """The value at an index of an array, or, for an array of rows, the values at that index of each row."""
+    """The value at an index of an array. For an array of rows, the list of the values at this index of each row."""
     if not isinstance(document, list):
         return None
     if document and all(isinstance(row, list) for row in document):
@@ -344,25 +346,25 @@ def _find_positive_class(names: Sequence[str], positive_label: str | None) -> in
 def decode_features(
     request: EncodedText | None, output: EncodedText | None, reading: FeatureReading, escape: str
 ) -> list[Row]:
-    """The features of a record, from its request or from a batch transform's output, which also contains the request.
+    """The features of a record, read from the request, or from a batch transform's output, which repeats the request.
 
-    Raises RecordRefused if they can't be read, or if their number is wrong.
+    Raises RecordRefused if the features can't be read, or if their number is wrong.
     """
     half = request or output
     if half is None:
         raise RecordRefused(Refusal.NO_PAYLOAD)
     if check_encoding(half) == CSV:
         rows = [split_row(row, escape) for row in split_csv_rows(half.data)]
-        # A batch transform appends its output to the request
+        # In a batch transform's output, the cells of the request come first
         return _check_widths(rows if request else [row[: reading.columns] for row in rows], reading)
     feature_rows = [row for document in parse_payload(half.data) for row in decode_document_features(document, reading)]
     return _check_widths(feature_rows, reading)
 
 
 def decode_document_features(document: JsonValue, reading: FeatureReading) -> list[Row]:
-    """The features in a JSON document: a list of lists, one list, objects or one object.
+    """The features in a JSON document: a list of lists, a single list, a list of objects, or a single object.
 
-    Raises RecordRefused if there are none, or if their number is wrong.
+    Raises RecordRefused if there are no features, or if their number is wrong.
     """
     features = document
     if reading.path is not None:
@@ -386,7 +388,7 @@ def _format_cells(row: list[JsonValue] | JsonMembers, names: tuple[str, ...]) ->
     """The cells of a row: by name if it has some of the names."""
     values: Iterable[JsonValue] = row
     if isinstance(row, Mapping):
-        # Names win over positions; a missing member is a missing value
+        # Members are taken by name if any name fits; an absent member is a missing value
         values = row.values()
         if not row.keys().isdisjoint(names):
             values = [row.get(name) for name in names]
@@ -396,7 +398,7 @@ def _format_cells(row: list[JsonValue] | JsonMembers, names: tuple[str, ...]) ->
 def _check_widths(rows: list[Row], reading: FeatureReading) -> list[Row]:
     if not rows:
         raise RecordRefused(Refusal.NO_PAYLOAD)
-    # The first row decides, if nothing else does
+    # If no number of features is given, all rows must have as many as the first one
     columns = reading.columns
     if columns is None:
         columns = len(rows[0])

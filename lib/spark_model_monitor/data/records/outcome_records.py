@@ -49,16 +49,16 @@ LABEL = "label"
 
 PREDICTION = "prediction"
 PROBABILITY = "probability"
-IDENTITY = "id"  # an additional column that identifies rows
+IDENTITY = "id"  # an optional column that identifies rows
 
 
 def decode_merged_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes of merged records. lines: one record each; files: the path of each line's file."""
+    """The outcomes of merged records. lines: each is one record. files: the path of each line's file."""
     return judge_outcomes(_decode_by_columns(lines, files, reading), reading)
 
 
 def decode_documents(lines: pa.Array, reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes of JSON documents with labels and predictions. lines: one document each."""
+    """The outcomes of JSON documents with labels and predictions. lines: each is one document."""
     decoded = [decode_document(line, reading) for line in lines.cast(pa.binary()).to_pylist()]
     return judge_outcomes(build_decoded_rows(decoded, np.arange(len(lines), dtype=np.int64), reading), reading)
 
@@ -68,7 +68,7 @@ def decode_document(line: bytes, reading: OutcomeReading) -> Decoded:
     if has_many_names(line):
         return Decoded(Refusal.TOO_MANY_NAMES)
     try:
-        # A byte order mark may begin the first line of a file
+        # The first line of a file may begin with a byte order mark
         document = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return Decoded(Refusal.NOT_UTF_8)
@@ -92,7 +92,7 @@ def decode_merged_record(line: bytes, path: str, reading: OutcomeReading) -> Dec
 
 
 def _decode_parsed_record(document: JsonMembers, reading: OutcomeReading) -> Decoded:
-    # Halves that were not captured are None
+    # A half that was not captured is None
     half_named = partial(read_half, opens_base64=reading.records.opens_base64)
     halves = {name: half_named(document["captureData"], name) for name in reading.records.halves}
     output = next((halves[name] for name in OUTPUT_INDEXES if halves.get(name) is not None), None)
@@ -113,46 +113,46 @@ def _build_rows(outcomes: list[Outcome], features: list[Row] | None) -> Decoded:
 
 
 def _count_rows(features: list[Row] | None) -> int | None:
-    """The number of rows that features require; None if they aren't requested."""
+    """The number of rows of the features; None if features aren't requested."""
     if features is None:
         return None
     return len(features)
 
 
 def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
-    """Decodes plain lines by columns, the others one by one; the rows are in the order of the lines."""
-    # Lines that are like their neighbours, with plain CSV in each requested half
+    """The rows of the lines, in their order. Plain lines are decoded by columns, the others one by one."""
+    # Plain lines fit a template and have plain CSV in each requested half
     documents = parse_documents(lines, reading.records, with_truth=reading.with_label)
-    plain, left_out = documents.judge_by_events(reading.records)
-    requested = [documents.truth] * reading.with_label
+    is_plain, left_out = documents.judge_by_events(reading.records)
+    requested_payloads = [documents.truth] * reading.with_label
     if reading.with_prediction:
-        requested.append(
+        requested_payloads.append(
             Payloads.first_of([documents.halves[name] for name in OUTPUT_INDEXES if name in documents.halves])
         )
     if reading.features is not None:
-        requested.append(documents.halves[INPUT])
-        plain = plain & (reading.features.path is None)
-    for payloads in requested:
-        plain = plain & payloads.are_plain_rows()
-    # The rows of all plain records at once, with the cells of each
-    halves = [select_rows(payloads_of_half, plain).strip_line_ends() for payloads_of_half in requested]
-    del documents, requested  # so that a long line is not held twice
+        requested_payloads.append(documents.halves[INPUT])
+        is_plain = is_plain & (reading.features.path is None)
+    for payloads in requested_payloads:
+        is_plain = is_plain & payloads.are_plain_rows()
+    # Decode the rows of all plain records together
+    halves = [select_rows(payloads_of_half, is_plain).strip_line_ends() for payloads_of_half in requested_payloads]
+    del documents, requested_payloads  # so that a long line is not held twice
     plain_outcomes = []
     misfits = []
-    fits = np.zeros(len(plain), dtype=np.bool_)
-    for rows_of_parts, sources in split_halves(halves, np.flatnonzero(plain)):
+    fits = np.zeros(len(is_plain), dtype=np.bool_)
+    for rows_of_parts, sources in split_halves(halves, np.flatnonzero(is_plain)):
         rows, fit = _decode_plain_rows(rows_of_parts, sources, left_out[sources], reading)
         plain_outcomes.append(rows)
         misfits.append(sources[~fit])
         fits[sources] = True
     del halves
-    # A record with a row of another width is decoded again, alone, which gives the reason
+    # A record with a row of another width is decoded again line by line, which determines the reason for refusing it
     for records in misfits:
         fits[records] = False
     plain_rows = DecodedRows.in_order(plain_outcomes, OUTCOMES + reading.columns)
     if fits.all():
         return plain_rows
-    # The other lines one by one
+    # Decode the other lines one by one
     parts = [select_rows(plain_rows, fits[plain_rows.lines]), _decode_line_by_line(~fits, lines, files, reading)]
     return DecodedRows.in_order(parts, OUTCOMES + reading.columns)
 
@@ -165,7 +165,7 @@ def _decode_plain_rows(
     halves: the requested halves, truth before output before input.
     """
     requested_halves = list(halves)
-    # In the order in which they were requested
+    # The halves come in the order in which `_decode_by_columns` requests them
     truth = requested_halves.pop(0) if reading.with_label else None
     output = requested_halves.pop(0) if reading.with_prediction else None
     nulls = pa.nulls(len(sources), pa.string())
@@ -195,16 +195,16 @@ def _decode_line_by_line(is_chosen: Flags, lines: pa.Array, files: pa.Array, rea
 
 
 def build_decoded_rows(decoded: Sequence[Decoded], sources: Indices, reading: OutcomeReading) -> DecodedRows:
-    """The rows of decoded records. sources: index of each record."""
+    """The rows of decoded records. sources: the index of each record."""
     return DecodedRows.one_by_one(decoded, sources, OUTCOMES + reading.columns)
 
 
 def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes of rows with the columns LABEL, PREDICTION and PROBABILITY, if requested, and REASON.
+    """The outcomes of rows with the column REASON, and LABEL, PREDICTION and PROBABILITY if requested.
 
     Columns are texts or numbers; prediction and probability may be lists of all classes, or texts that look like lists.
     """
-    # What isn't requested is null
+    # Outcomes that aren't requested are null
     labels = predictions = probabilities = pa.nulls(block.num_rows, pa.string())
     if reading.with_label:
         labels = block.column(LABEL)
@@ -213,7 +213,7 @@ def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outc
     if reading.probability is not None:
         probabilities = block.column(PROBABILITY)
     reasons = block.column(REASON).to_numpy(zero_copy_only=False).astype(np.int32)
-    # Lists of all classes: the most probable one is the prediction
+    # If predictions are lists of all classes, choose the most probable class
     if not reading.numeric and _has_lists(predictions):
         predictions, probabilities, faults = _choose_predictions(predictions, probabilities, reading)
         reasons = np.where(reasons > 0, reasons, faults)
@@ -225,7 +225,7 @@ def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outc
 
 
 def _replace_lists(column: pa.Array) -> pa.Array:
-    """Cells that should be single numbers: a list, such as all of a model's outputs, becomes a non-numeric text."""
+    """The column with lists replaced by a non-numeric text: where a number is needed, a list is refused."""
     if pa.types.is_list(column.type):
         return pc.if_else(column.is_valid(), "[]", None)
     return column
@@ -238,7 +238,7 @@ def _has_lists(column: pa.Array) -> bool:
 
 
 def _choose_predictions(predictions: pa.Array, probabilities: pa.Array, reading: OutcomeReading) -> Any:
-    """Prediction, probability and error of each row; from labels of all classes, the most probable."""
+    """Prediction, probability and fault of each row. From lists of all classes, the most probable class is the prediction."""
     pairs: list[tuple[str | None, str | None]] = []
     faults = np.zeros(len(predictions), dtype=np.int32)
     for row, (labels, numbers) in enumerate(zip(predictions.to_pylist(), probabilities.to_pylist(), strict=True)):
@@ -263,7 +263,7 @@ def _parse_list_cell(value: JsonValue) -> JsonValue:
 
 @value_class
 class LineDecoder:
-    """Makes outcomes from blocks of merged records. files: the lines' files."""
+    """Makes outcomes from blocks of merged records. files: the files of the lines."""
 
     reading: OutcomeReading
     files: FilesByKey = NO_FILES
@@ -271,7 +271,7 @@ class LineDecoder:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The needed columns of the raw frame."""
+        """The columns of the raw rows that the decoder needs."""
         return self.reading.records.inputs
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
@@ -285,7 +285,7 @@ class LineDecoder:
 
 @value_class
 class DocumentDecoder:
-    """Makes outcomes from blocks of JSON Lines with labels. columns: the needed columns of the raw frame."""
+    """Makes outcomes from blocks of JSON Lines with labels. columns: the columns of the raw rows that the decoder needs."""
 
     reading: OutcomeReading
     columns: tuple[str, ...] = (LINE,)
@@ -299,7 +299,7 @@ class DocumentDecoder:
 
 @value_class
 class ColumnDecoder:
-    """Makes outcomes from blocks of a table. columns: the needed columns of the raw frame."""
+    """Makes outcomes from blocks of a table. columns: the columns of the raw rows that the decoder needs."""
 
     reading: OutcomeReading
     columns: tuple[str, ...]
@@ -336,7 +336,7 @@ class UnlabelledDecoder:
         rows = self.decoder(block)
         if rows.predictions is not None or rows.scores is None:
             return replace(rows, labels=rows.predictions)
-        # The class that the threshold decides for
+        # A row without a prediction gets the class on its side of the threshold
         above = (rows.scores > self.threshold).astype(np.int8)
         return replace(rows, labels=pa.DictionaryArray.from_arrays(above, list(self.classes)).cast(pa.string()))
 
@@ -344,7 +344,7 @@ class UnlabelledDecoder:
 def decode_blocks(
     decoder: Decoder, locations: tuple[str, ...], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Raw batches as outcomes row by row, with their reasons and locations; the executor's task for `frame`."""
+    """The executor's task that turns raw batches into rows of outcomes, with their reasons and locations."""
     for batch in batches:
         rows = decoder(batch)
         texts = (None if column is None else column.cast(pa.string()) for column in (rows.labels, rows.predictions))
@@ -354,18 +354,18 @@ def decode_blocks(
         else:
             scores = pa.array(rows.scores)
         # A record is counted by its first row
-        counted = pa.array((rows.kept & rows.is_first).astype("int32"))
-        columns += [scores, pa.array(rows.reasons), counted]
+        counts = pa.array((rows.kept & rows.is_first).astype("int32"))
+        columns += [scores, pa.array(rows.reasons), counts]
         columns += [batch.column(name).take(pa.array(rows.sources)) for name in locations]
         yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *locations])
 
 
 @value_class
 class LabelledRecords:
-    """The decoder of captured and merged records.
+    """Decodes captured and merged records to features, label and prediction.
 
     reading: must have features and their number.
-    files: the lines' files.
+    files: the files of the lines.
     threshold: without predictions, a probability above it predicts 1.
     documents: whether the lines are JSON documents, one per line or per file.
     chunk_bytes: the bytes of lines that are decoded at once.
@@ -390,7 +390,7 @@ class LabelledRecords:
         return self.reading.columns + self.reading.with_label + self.reading.with_prediction
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
-        """The rows of each record, of which the first has its count of cells; one row for a refused record."""
+        """The rows of each record; only its first row has 1 in `cells`, so that records are counted by it."""
         decoder = DocumentDecoder if self.documents else partial(LineDecoder, files=self.files)
         outcomes = decoder(self.reading, chunk_bytes=self.chunk_bytes)(batch)
         columns = [*outcomes.features, *[outcomes.labels] * self.reading.with_label]
@@ -402,10 +402,10 @@ class LabelledRecords:
 
 
 def fill_predictions(rows: OutcomeRows, threshold: float) -> pa.StringArray:
-    """The predictions; if missing, 1 or 0 by the probability; null if that is missing, too."""
+    """The predictions. A missing prediction is 1 if the probability is above the threshold, else 0; null without probability."""
     if rows.scores is None:
         return rows.predictions
-    # Without a probability there is no prediction
+    # A row without a probability gets no prediction
     is_missing = pa.array(np.isnan(rows.scores))
     by_threshold = pc.if_else(is_missing, None, pc.if_else(pa.array(rows.scores > threshold), "1", "0"))
     if rows.predictions is None:

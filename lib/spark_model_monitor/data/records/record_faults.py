@@ -1,4 +1,4 @@
-"""What is wrong with the first record that is refused, in words and without its values."""
+"""Describes what is wrong with the first refused record, without its values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from spark_model_monitor.documents.json_text import describe_json_fault
 
 NOT_IN_ONE_LINE = "the object doesn't end in this line; is it cut off?"
 
-MAX_SHOWN_LENGTH = 24  # characters of an unknown encoding
+MAX_SHOWN_LENGTH = 24  # the most characters of an unknown encoding that are shown
 MEMBERS_OF_CAPTURES = (("encoding", '"CSV", "JSON" or "BASE64"'), ("data", "the payload"))
 
 
 def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: int = 0) -> str:
-    """What is wrong with a line, as far as it shows that; empty if it doesn't.
+    """What is wrong with a line, if the line shows that; otherwise empty.
 
-    reason: why it was refused. separator, width: of the cells of rows, and how many they should be.
+    reason: why the line was refused. separator: the character between cells. width: the expected number of cells.
     """
     text = line.strip()
     if not text.startswith(("{", "[")):
@@ -35,7 +35,7 @@ def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: 
         if text in ("{", "["):
             return "a document begins that goes over several lines; write --dataset-format json"
         return describe_json_fault(fault, NOT_IN_ONE_LINE)
-    # Too deep, or an integer of more digits than Python reads
+    # The line is nested too deep, or has an integer with more digits than Python reads
     except (RecursionError, ValueError):
         return ""
     if isinstance(document, list):
@@ -43,7 +43,7 @@ def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: 
         if reason != Refusal.NOT_A_CAPTURE.text:
             instead += ", or --dataset-format json for an array in a file"
         return f"an array stands; {instead}"
-    # An object, which is a captured record or should be one
+    # The line is an object, which should be a captured record
     halves = document.get("captureData")
     if isinstance(halves, dict):
         return _describe_capture(halves, reason, width)
@@ -53,7 +53,7 @@ def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: 
 
 
 def _describe_beginning(text: str) -> str:
-    """What stands before an object that a line has."""
+    """The fault of a line in which something precedes the object; empty if nothing does."""
     if text.startswith('"{'):
         return "the object is a text in quotes, as encoded twice; decode it once"
     if "{" in text and text.endswith("}"):
@@ -66,14 +66,14 @@ def _describe_width(cells: int, width: int) -> str:
 
 
 def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
-    """What is wrong with a captured record. width: the cells of a row of input and output together."""
+    """What is wrong with a captured record. width: the expected number of cells of input and output together."""
     instead = "leave such records out, or choose the half that all have by --halves"
-    # A request that failed has no answer
+    # Both halves must exist; a failed request has no answer
     half_by_name = {name: find_half(halves, name) for name in ("input", "output")}
     for name, half in half_by_name.items():
         if half is None:
             return f"the record has no {name}; {instead}"
-    # Members that each half needs
+    # Each half needs an encoding and data
     payloads = {}
     for name, half in half_by_name.items():
         if not isinstance(half, dict):
@@ -90,10 +90,10 @@ def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
 
 
 def _describe_payloads(payloads: Mapping[str, str], reason: str, width: int) -> str:
-    """What is wrong with the payloads of input and output, as far as the reason says that it is with them."""
+    """What is wrong with the payloads of input and output, if the reason concerns payloads; otherwise empty."""
     rows = {name: payload.strip().splitlines() for name, payload in payloads.items()}
     if reason == Refusal.UNEQUAL_NUMBERS_OF_ROWS.text:
-        # A list in a list is a row, too
+        # With equally many lines, the output must be a list with rows in one line
         if len(rows["input"]) == len(rows["output"]):
             return "the output is a list of rows, and not as many as the input has"
         counts = " and ".join(f"{len(lines):,} in the {name}" for name, lines in rows.items())
@@ -110,5 +110,5 @@ def _describe_payloads(payloads: Mapping[str, str], reason: str, width: int) -> 
 
 
 def find_half(halves: JsonMembers, name: str) -> JsonValue:
-    """The input or the output of a captured record, under whatever name; None if it has none."""
+    """The first half whose name ends in `name`, ignoring case; None if there is none."""
     return next((half for member, half in halves.items() if member.lower().endswith(name)), None)

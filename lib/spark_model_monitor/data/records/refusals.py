@@ -1,6 +1,6 @@
-"""Reasons for refusing records, and their remedies: a refused record is counted and quarantined, and the run continues.
+"""Reasons for refusing records, and their remedies. A refused record is counted and quarantined, and the run continues.
 
-Unforeseen errors don't end a run, either: a record on which a decoder raises is refused, and the others are decoded.
+Unforeseen errors don't end a run either: if a decoder raises on a record, this record is refused, and the others are decoded.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 from spark_model_monitor.data.records.arrays import concat_rows
 
-MAX_QUARANTINED_SHARE = 0.01  # the largest share of the records read that may be refused before a run fails (C11b)
+MAX_QUARANTINED_SHARE = 0.01  # a run fails if more than this share of the records read is refused (C11b)
 
 REASON = "__reason"
 
 CELLS = "__cells"
-"""The number of cells of a captured record, on its first row; 0 on its other rows and if cells weren't counted."""
+"""The column with the number of cells of a captured record, on its first row; 0 on other rows and if cells weren't counted."""
 
-_UNREADABLE = "unreadable ("  # how the texts of reasons for unforeseen exceptions begin
+_UNREADABLE = "unreadable ("  # the beginning of the texts of reasons for unforeseen exceptions
 
 # Parts of the remedies
 _IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a JSON member"
@@ -36,7 +36,7 @@ Part = TypeVar("Part")
 
 
 class NumberedText(IntEnum):
-    """A number, which stands in a column of rows, and its text in ledger and log."""
+    """A number that a column of rows holds, and the text that stands for it in ledger and log."""
 
     text: str
 
@@ -112,20 +112,20 @@ class Refusal(NumberedText):
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
-        """The reason for refusing a record on which our own code raised an unforeseen exception: by the exception's
-        class, never by its text, which may contain values."""
-        # The most specific class that has a number of its own
+        """The reason for refusing a record on which our own code raised an unforeseen exception. It depends on the
+        exception's class, not on its text, which may contain values."""
+        # Of the exception's classes that have a reason, the most specific one
         names = (kind.__name__ for kind in type(error).__mro__)
         return next((UNFORESEEN[name] for name in names if name in UNFORESEEN), cls.UNREADABLE)
 
     @property
     def is_fault(self) -> bool:
-        """Whether the record itself is bad; other records are left out on purpose and not quarantined."""
+        """Whether the record itself is bad. Records refused for other reasons are left out on purpose and not quarantined."""
         return self not in NOT_QUARANTINED
 
 
 class RecordRefused(Exception):
-    """The record is refused for `reason`. cells: number of cells of its rows, if counted."""
+    """Raised to refuse a record for `reason`. cells: the number of cells of its rows, if counted."""
 
     def __init__(self, reason: Refusal, cells: int = 0) -> None:
         super().__init__(reason)
@@ -134,7 +134,7 @@ class RecordRefused(Exception):
 
 
 NOT_IN_LOG = (Refusal.WAITING, Refusal.PAYLOAD_ELSEWHERE, Refusal.PAYLOAD_TOO_LARGE)
-"""Records of a request log that lack what makes them captures."""
+"""Reasons for which a record of a request log can't become a capture."""
 
 NOT_QUARANTINED = frozenset(
     {Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA, Refusal.SEPARATOR_LINE, *NOT_IN_LOG}
@@ -144,12 +144,12 @@ NOT_QUARANTINED = frozenset(
 UNFORESEEN = {
     reason.text.removeprefix(_UNREADABLE)[:-1]: reason for reason in Refusal if reason.text.startswith(_UNREADABLE)
 }
-"""Reasons by exception name, for exceptions with a number of their own; the most specific class counts."""
+"""By exception name: the reasons for unforeseen exceptions."""
 
 
 def format_spark_reader(options: Mapping[str, bool | str]) -> str:
     """The flag to read CSV by Spark with these options; quotes inside quotes are doubled, as pandas writes them."""
-    # Spark's own reader reads what ours doesn't: line breaks in cells, comments
+    # Spark's own reader can read line breaks in cells and comments; ours can't
     reader = {"format": "csv", "options": {**options, "header": True, "escape": '"'}}
     return f"--dataset-format '{json.dumps({'spark': reader})}'"
 
@@ -195,7 +195,7 @@ REMEDIES = {
     Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
     Refusal.TOO_LONG: "if they are no accident give a larger --set max_record_size=SIZE, and more --driver-memory with it",
 }
-"""Remedies by reason, where there is another remedy than to correct the records."""
+"""Remedies by reason, for reasons that have another remedy than to correct the records."""
 
 
 def describe_remedy(reasons: Collection[str]) -> str:
@@ -209,16 +209,16 @@ def decode_by_parts(
     refused: Callable[[int, Refusal], Part],
     numbers: str = "",
 ) -> Part:
-    """The results of `decode`, a dataclass of arrays, for elements in these ranges, of `refused` where `decode` raises.
+    """The results of `decode`, a dataclass of arrays, for the elements in these ranges; of `refused` if `decode` raises.
 
     numbers: the member with the number of each row's element, which `decode` counts from the beginning of its slice.
     """
 
     def decoded(start: int, end: int) -> Part:
-        # Numbers of rows count from the slice; here they count from the beginning
+        # `decode` numbers elements from the beginning of its slice; the result numbers them from the beginning of all
         rows: Any = decode(slice(start, end))
-        shifted: Part = replace(rows, **{numbers: getattr(rows, numbers) + start}) if numbers else rows
-        return shifted
+        part: Part = replace(rows, **{numbers: getattr(rows, numbers) + start}) if numbers else rows
+        return part
 
     return concat_rows(
         [part for bounds in [*ranges] or [(0, 0)] for part in decode_in_halves(*bounds, decoded, refused)]
@@ -238,7 +238,7 @@ def decode_in_halves(
         if start == end:
             raise
         if end - start > 1:
-            # Halves of halves, until the one element that raises is alone
+            # Halve the range until the element that raises is alone
             middle = (start + end) // 2
             yield from decode_in_halves(start, middle, decode, refused)
             yield from decode_in_halves(middle, end, decode, refused)

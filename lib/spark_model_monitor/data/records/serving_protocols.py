@@ -1,9 +1,9 @@
-"""The rows of a JSON payload of a model server whose protocol says where they are, and mostly how columns are called.
+"""Extracts the rows of a JSON payload whose model server's protocol defines where rows and, mostly, names are.
 
-Known are MLflow and Databricks (`dataframe_split`, `dataframe_records`), TensorFlow Serving, Vertex AI and KServe v1
-(`instances`, `predictions`, `examples`, beside settings of the request), KServe v2 and Triton (tensors with names and shapes),
-Seldon (`ndarray` with names), Azure ML (`Inputs` and `Results`), SageMaker's algorithms and JumpStart, and tables of pandas. Any
-of them may be wrapped in objects of one member. Pure; runs on executors.
+The known protocols are MLflow and Databricks (`dataframe_split`, `dataframe_records`), TensorFlow Serving, Vertex AI and
+KServe v1 (`instances`, `predictions`, `examples`, next to settings of the request), KServe v2 and Triton (tensors with names
+and shapes), Seldon (`ndarray` with names), Azure ML (`Inputs` and `Results`), SageMaker's algorithms and JumpStart, and tables
+of pandas. Each of these payloads may be wrapped in objects of one member. Pure; runs on executors.
 
 Sources: the documents of these servers' REST interfaces; the Open Inference Protocol, version 2.
 """
@@ -45,12 +45,12 @@ SETTINGS = {
     "explanations",
     "status",
 }
-"""Members beside the rows, about the request or the model: they are no features."""
+"""Members next to the rows that concern the request or the model; they aren't features."""
 
-# Members that may be a payload themselves
+# Members whose value may be a payload itself
 NESTED_PAYLOADS = ("dataframe_split", "inputs", "input", "input_data", "data", "jsonData")
 
-# Whatever has no rows beside one of these is about the request
+# If one of these members has the rows, all members without rows concern the request
 MEMBERS_OF_ROWS_ALONE = {"instances", "dataframe_records", "dataframe_split"}
 
 # Members of Seldon's payloads with bytes, and with a text
@@ -62,7 +62,7 @@ COLUMNS_BY_NAME = (
     "outputs",
     "predictions",
     "data",
-)  # members that may be an object of an array for each column
+)  # members whose value may be an object with an array for each column
 
 NAMES_BESIDE_ROWS = (
     ("ColumnNames", "Values"),
@@ -72,13 +72,13 @@ NAMES_BESIDE_ROWS = (
     ("fields", "rows"),
     ("fields", "score"),
 )
-"""Members with the names of columns, and with their rows: of Azure ML, pandas, Seldon, watsonx and H2O."""
+"""Pairs of members, with the names of columns and with the rows, in payloads of Azure ML, pandas, Seldon, watsonx and H2O."""
 
-BESIDE_NAMES = {"index", "ColumnTypes"}  # arrays beside these that are no rows
+BESIDE_NAMES = {"index", "ColumnTypes"}  # members with arrays next to such a pair that aren't rows
 
-MEMBERS_OF_RESULTS = ("result", "results")  # of TensorFlow Serving's classify
+MEMBERS_OF_RESULTS = ("result", "results")  # in answers of TensorFlow Serving's classify
 
-WRAPPERS_OF_ROWS = ("Inputs", "Results")  # of Azure ML: an object with an array of rows, by whatever name
+WRAPPERS_OF_ROWS = ("Inputs", "Results")  # Azure ML: an object whose only member, of any name, is the array of rows
 
 ONNX_TYPES = {1: "FP32", 2: "UINT8", 3: "INT8", 4: "UINT16", 5: "INT16", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "FP16"}
 
@@ -91,14 +91,14 @@ BINARY_TYPES = {
     **{f"FP{8 * size}": f"<f{size}" for size in (2, 4, 8)},
     "BOOL": "?",
 }
-"""Types of the values in bytes behind a payload's JSON. Source: Triton, "Binary Tensor Data Extension"."""
+"""numpy's types of the binary values after a payload's JSON. Source: Triton, "Binary Tensor Data Extension"."""
 
-SIZE_OF_VALUES = "binary_data_size"  # the parameter of a tensor with that many bytes
-LENGTH_BYTES = 4  # before each text among them
+SIZE_OF_VALUES = "binary_data_size"  # the parameter with the number of a tensor's bytes
+LENGTH_BYTES = 4  # bytes before each text that give its length
 
 
 class ValuesElsewhere(ValueError):
-    """A payload whose values are bytes outside its JSON. reason: for refusing its record."""
+    """A payload whose values are bytes outside its JSON. reason: the reason for refusing the record."""
 
     def __init__(self, reason: Refusal) -> None:
         super().__init__(reason.text)
@@ -108,9 +108,9 @@ class ValuesElsewhere(ValueError):
 def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     """The rows, which are objects, arrays or values; None for a payload of no known protocol.
 
-    Raises ValueError if it contradicts itself, such as names beside rows of another length; ValuesElsewhere if it has none.
+    Raises ValueError for a contradiction, such as names that don't fit the rows; ValuesElsewhere if the JSON lacks the values.
     """
-    # The members that are no settings show which protocol it is
+    # The members that aren't settings show the protocol
     members = dict(payload)
     names_of_rows = members.keys() - SETTINGS
     with_rows = {name for name in names_of_rows if _has_rows(members[name])}
@@ -148,7 +148,7 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
         names_of_rows = {"inputs"}  # `outputs` only names the requested outputs
     if names_of_rows == {BYTES_MEMBER}:
         raise ValuesElsewhere(Refusal.BYTES_OF_SELDON)
-    # One member with rows, as most protocols have it
+    # In most protocols one member has the rows
     if len(names_of_rows) != 1:
         return None
     [name] = names_of_rows
@@ -165,7 +165,7 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
 
 
 def _has_rows(value: JsonValue) -> bool:
-    """Whether a member is an array, or an object with one, as a transform's output beside its input."""
+    """Whether a member is an array, or an object that contains one."""
     inner_values = [value]
     if isinstance(value, JsonObject):
         inner_values = [inner for _, inner in value]
@@ -178,7 +178,7 @@ def _read_schema(schema: JsonObject) -> JsonValue:
 
 
 def _list_rows(rows: JsonValue) -> JsonValue:
-    """Arrays of cells; one row may stand without its array."""
+    """The rows as arrays of cells; a single row may lack the outer array."""
     if type(rows) is list and rows and type(rows[0]) is not list:
         return [rows]
     return rows
@@ -194,7 +194,7 @@ def _read_tensorflow_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
 
 
 def _are_onnx_tensors(tensors: JsonObject) -> bool:
-    """Whether these are tensors by name, as the ONNX Runtime server has them."""
+    """Whether the members are named tensors in the form of the ONNX Runtime server."""
     values = [value for _, value in tensors]
     return bool(values) and all(
         isinstance(value, JsonObject) and {"dims", "dataType"} <= dict(value).keys() for value in values
@@ -202,7 +202,7 @@ def _are_onnx_tensors(tensors: JsonObject) -> bool:
 
 
 def _read_onnx_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
-    """The rows of ONNX's TensorProto in JSON, whose values are an array, or bytes."""
+    """The rows of ONNX's TensorProto in JSON, whose values are an array or base64."""
     [values] = [value for name, value in tensor.items() if name.endswith("Data")]
     if isinstance(values, str):
         values = _read_binary_values(base64.b64decode(values), ONNX_TYPES[tensor["dataType"]])
@@ -216,7 +216,7 @@ def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | No
     if name == "jsonData":
         return [payload]
     if name in COLUMNS_BY_NAME:
-        # Columns by name, as TensorFlow Serving takes and gives them
+        # TensorFlow Serving's column format has an array for each column
         columns = {column: value for column, value in payload if type(value) is list}
         if columns and len(columns) == len(payload):
             return _combine_columns(columns)
@@ -225,7 +225,7 @@ def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | No
         rows = value if type(value) is list else None
     if rows and any(_is_column_by_index(value) for _, value in payload):
         return rows
-    # In a member of any other name, an array of values may be a feature, but an array of rows is none
+    # Under any other name, an array of values may be a feature, but an array of arrays holds rows
     if not rows or not all(isinstance(row, list) for row in rows):
         return None
     return rows
@@ -239,14 +239,14 @@ def _are_label_scores(value: JsonValue) -> bool:
 
 
 def _are_names(names: JsonValue, values: JsonValue) -> bool:
-    """Whether there is a different text for each of some values."""
+    """Whether the names are different texts, one for each value."""
     if type(names) is not list or type(values) is not list or len(names) != len(values):
         return False
     return all(isinstance(name, str) for name in names) and len(set(names)) == len(names) > 0
 
 
 def _name_scores(outer: str, classes: JsonValue, scores: JsonValue) -> JsonObject:
-    """The scores of one row by class."""
+    """One row of scores, named by class."""
     return JsonObject((f"{outer}.{name}", score) for name, score in zip(classes, scores, strict=True))
 
 
@@ -257,7 +257,7 @@ def _name_probabilities(members: dict[str, JsonValue]) -> list[JsonValue]:
     labels = labels if type(labels) is list else [labels]
     if type(rows) is not list or type(labels) is not list or len(rows) != len(labels):
         raise ValueError("probabilities and labels are of different numbers of rows")
-    # Labels of training may be numbers
+    # Labels may be numbers
     names = [label if isinstance(label, str) else json.dumps(label) for label in members["labels"]]
     if not all(_are_names(names, row) for row in rows):
         raise ValueError("a row has another number of probabilities than there are labels")
@@ -268,21 +268,21 @@ def _name_probabilities(members: dict[str, JsonValue]) -> list[JsonValue]:
 
 
 def _is_column_by_index(value: JsonValue) -> bool:
-    """Whether a value is a column as pandas writes it: an object of values by the number of their row."""
+    """Whether a value is a column as pandas writes it: an object of values by row number."""
     if not isinstance(value, JsonObject) or not value:
         return False
     return [name for name, _ in value] == [str(index) for index in range(len(value))]
 
 
 def _add_context(examples: list[JsonValue], context: JsonValue) -> list[JsonValue]:
-    """TensorFlow Serving's examples, each with the features that all have in common."""
+    """TensorFlow Serving's examples, each with the features of the common context."""
     if not all(isinstance(features, JsonObject) for features in (context, *examples)):
         raise ValueError("examples, or what they have in common, are no objects")
     return [JsonObject([*context, *example]) for example in examples]
 
 
 def _name_cells(names: JsonValue, rows: JsonValue) -> list[JsonValue]:
-    """Arrays as objects with these names; as they are without names."""
+    """Arrays as objects with these names; unchanged if there are no names."""
     if type(rows) is not list:
         raise ValueError("rows are no array")
     if names is None or names == []:
@@ -296,7 +296,7 @@ def _name_cells(names: JsonValue, rows: JsonValue) -> list[JsonValue]:
 
 
 def _are_tensors(values: JsonValue) -> bool:
-    """Whether these are named tensors of the Open Inference Protocol."""
+    """Whether the values are named tensors of the Open Inference Protocol."""
     if type(values) is not list or not values:
         return False
     for value in values:
@@ -313,7 +313,7 @@ def _are_tensors(values: JsonValue) -> bool:
 
 
 def _read_values(tensor: dict[str, JsonValue]) -> JsonValue:
-    """A tensor's values: `data`, or the only array of `contents`, as gRPC's JSON has them."""
+    """A tensor's values: `data`, or in the JSON of gRPC the only array of `contents`."""
     contents = tensor.get("contents")
     if isinstance(contents, JsonObject) and len(contents) == 1:
         [(_, values)] = contents
@@ -322,10 +322,10 @@ def _read_values(tensor: dict[str, JsonValue]) -> JsonValue:
 
 
 def read_binary_tensors(content: bytes) -> str | None:
-    """The JSON of a payload whose tensors have their values as bytes behind it; None for other content."""
+    """The JSON of a payload, completed with the tensors' values, which follow it as bytes; None for other content."""
     if not content.startswith(b"{") or SIZE_OF_VALUES.encode() not in content:
         return None
-    # Each byte is a letter of latin-1, so that the end of the JSON is a number of bytes
+    # Decode as latin-1, where a character is one byte, so that the JSON's end is a byte position
     _, position = json.JSONDecoder().raw_decode(content.decode("latin-1"))
     payload = json.loads(content[:position])
     for tensor in payload.get("inputs") or payload.get("outputs") or ():
@@ -359,10 +359,10 @@ def _combine_tensors(tensors: Sequence[dict[str, JsonValue]]) -> list[JsonValue]
 
 
 def _reshape(data: JsonValue, shape: JsonValue) -> list[JsonValue]:
-    """Values of a tensor, flat or nested, by its first dimension: one value each, or an array of them."""
+    """The rows of a tensor's flat or nested values along its first dimension; each row is a value or an array of values."""
     if type(data) is not list or type(shape) is not list or not shape:
         raise ValueError("a tensor has no values, or no shape")
-    # As JSON of gRPC has them, sizes are texts
+    # In the JSON of gRPC, sizes are texts
     sizes = [int(size) if isinstance(size, str) else size for size in shape]
     if not all(type(size) is int and size >= 0 for size in sizes):
         raise ValueError("a shape has other values than sizes")
@@ -385,7 +385,7 @@ def _flatten(values: list[JsonValue]) -> list[JsonValue]:
 
 
 def _combine_columns(columns: dict[str, list[JsonValue]]) -> list[JsonValue]:
-    """Rows of columns by name: a column of arrays has a name for each position, `x.0`, `x.1`, …."""
+    """The rows of named columns. A column `x` of arrays becomes one column for each position, `x.0`, `x.1`, …."""
     if len({len(values) for values in columns.values()}) > 1:
         raise ValueError("columns have different numbers of rows")
     rows: list[JsonValue] = [JsonObject() for _ in next(iter(columns.values()))]

@@ -11,15 +11,15 @@ from datetime import datetime, timedelta, timezone
 from spark_model_monitor.errors import BadConfiguration
 
 HOUR = timedelta(hours=1)
-A_MOMENT = timedelta(microseconds=1)  # the end of a window doesn't belong to it
+A_MOMENT = timedelta(microseconds=1)  # subtracted from a window's end, which isn't part of the window
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
-HOUR_NAME = "%Y/%m/%d/%H"  # of the folder of an hour, or of a run by its time (C1.5)
+HOUR_NAME = "%Y/%m/%d/%H"  # the name of an hour's folder, or of a run's folder by its time (C1.5)
 FOLDER_BY_TIME = (
     "it has to be a folder below output_path, by letters of strftime that mean the same everywhere, such as "
     f"{HOUR_NAME}; write %% for a percent sign"
 )
-"""What to write instead of another output_folder."""
+"""The remedy for a wrong output_folder."""
 
 TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-](?:0\d|1[0-7]):[0-5]\d)?", re.ASCII
@@ -74,7 +74,7 @@ class Window:
 
     def hours(self, *, later: int = 0) -> Iterator[datetime]:
         """The starts of the hours that the window touches, and of `later` further hours."""
-        # Hours of UTC, as the folders of captures are
+        # The folders of captures are named by hours in UTC
         hour = self.start.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
         while hour < self.end + later * HOUR:
             yield hour
@@ -86,7 +86,7 @@ def parse_time(text: str) -> datetime | None:
     match = TIME.fullmatch(text)
     if match is None:
         return None
-    # Python reads no more than six digits of a fraction
+    # Python's fractions have six digits at most
     *numbers, fraction, zone = match.groups()
     try:
         time = datetime(*(int(number) for number in numbers), tzinfo=_parse_zone(zone))  # type: ignore[misc, arg-type]
@@ -101,7 +101,7 @@ def count_microseconds(time: datetime) -> int:
 
 
 def convert_microseconds(microseconds: int) -> datetime:
-    """The time so many microseconds after 1970 began."""
+    """The time that is this number of microseconds after the beginning of 1970."""
     return EPOCH + microseconds * A_MOMENT
 
 
@@ -116,18 +116,18 @@ def format_duration(span: timedelta) -> str:
 def _parse_zone(text: str | None) -> timezone:
     if text is None or text == "Z":
         return timezone.utc
-    # The minutes have the sign of the hours
+    # The sign holds for the minutes, too
     offset = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))
     return timezone(-offset if text[0] == "-" else offset)
 
 
 def parse_hour_of_path(path: str) -> datetime | None:
-    """The hour in a file's folder; None if it contains none."""
+    """The hour that a file's folders are named by; None if they name no hour."""
     match = re.fullmatch(HOUR_FOLDER, path, re.ASCII)
     if match is None:
         return None
     try:
-        # A folder such as 2026/13/45/99 is no hour
+        # Folders such as 2026/13/45/99 aren't an hour
         year, month, day, hour = (int(part) for part in match.groups())
         return datetime(year, month, day, hour, tzinfo=timezone.utc)
     except ValueError:
@@ -135,5 +135,5 @@ def parse_hour_of_path(path: str) -> datetime | None:
 
 
 def is_sampled(event_id: bytes, fraction: float) -> bool:
-    """Whether this id is in the share `fraction` of all ids, selected by CRC-32."""
+    """Whether an id is in the sample: its CRC-32 is below `fraction` of the largest value."""
     return zlib.crc32(event_id) < round(fraction * HASHES)

@@ -1,11 +1,11 @@
-"""Request logs of other model servers, read as captures: `find_log_reader` gives the reader of a server, or of a mapping file.
+"""Reads request logs of other model servers as captures: `find_log_reader` returns the reader of a server or mapping file.
 
-A reader only finds the id, the time, the request and the answer of a record, and what the log says of it. All else is
-shared: `logged_events.py` has what readers give, `capture_lines.py` writes captured lines of it and joins a request that
-is logged apart from its answer, `capture_folder.py` keeps these lines as a folder of captures for the length of a run.
-From there on, they are captures: windows, ledger, quarantine, ground truth and payloads.
+A reader only finds the id, the time, the request, the answer and the status of a record. Everything else is shared:
+`logged_events.py` defines what readers return, `capture_lines.py` writes it as captured lines and joins requests with
+answers that are logged separately, and `capture_folder.py` keeps these lines as a folder of captures for the length of a
+run. From there on they are treated like other captures: windows, ledger, quarantine, ground truth and payloads.
 
-`kserve.py`, `databricks.py`, `azure_ml.py`, `vertex.py`: a server each. `mapping_file.py`: all others.
+`kserve.py`, `databricks.py`, `azure_ml.py` and `vertex.py` each read one server's log. `mapping_file.py`: all other logs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spark_model_monitor.registry import import_all
 
 
 def find_log_reader(request_log: str) -> LogReader:
-    """The reader of a server's log by its name, or of the log that a mapping file describes, by its path.
+    """The reader of a request log. request_log: the name of a server, or the path of a mapping file.
 
     Raises BadConfiguration for an unknown server, BadInput or BadDocument for a file that can't be read.
     """
@@ -32,7 +32,7 @@ def find_log_reader(request_log: str) -> LogReader:
 
 
 def recognize_server(names: Iterable[str], event_type: LogValue = None) -> str | None:
-    """The server whose log has records with these members, or events of this type; None if no one's has."""
+    """The server whose log has records with these members, or events of this type; None if there is no such server."""
     import_all(sys.modules[__name__])
     members = set(names)
     for server in READERS.values():

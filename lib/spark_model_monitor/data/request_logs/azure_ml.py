@@ -1,6 +1,6 @@
-"""Azure ML's data collector: collections of inputs and outputs, and logged requests and responses. Runs on executors.
+"""Reads the log of Azure ML's data collector: collected inputs and outputs, requests and responses. Runs on executors.
 
-Each line of a file is a CloudEvent. A payload above 256 KB, or a binary one, is kept elsewhere: `data` is its address.
+Each line of a file is a CloudEvent. Binary payloads and payloads above 256 KB are kept elsewhere: `data` is their address.
 
 Source: Azure Machine Learning, "Collect production data from models deployed for real-time inferencing".
 """
@@ -28,7 +28,7 @@ def make_azure_ml_reader() -> LogReader:
 
 
 def read_collected_event(event: Document) -> LoggedEvent:
-    """A collected event. Its own id isn't that of its other half, but its correlation id is."""
+    """A collected event. Both halves share the correlation id, but each has an id of its own."""
     key = read_text(event.get("correlationid")) or read_text(event.get("xrequestid"))
     is_elsewhere = str(event.get("datainblob")).lower() == "true"
     return read_cloud_event(event, key, Refusal.PAYLOAD_ELSEWHERE if is_elsewhere else None)

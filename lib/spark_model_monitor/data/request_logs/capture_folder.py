@@ -1,7 +1,7 @@
-"""A request log as a folder of captures, which is there for the length of a run. Driver only.
+"""Converts a request log to a folder of captures, which exists for the length of a run. Driver only.
 
-The log is read once: executors convert its records, join what was logged apart, and write captured lines by hour and time.
-Both engines write the same files, so what is read of them is the same to the byte.
+The log is read once: executors convert its records, join requests with answers that were logged separately, and write
+captured lines by hour and time. Both engines write the same files, byte for byte.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-PARTITION_BYTES = 64 * 2**20  # of the log, for each partition that joins and sorts
+PARTITION_BYTES = 64 * 2**20  # bytes of the log for each partition that joins and sorts
 COMPRESSION = 8  # typical ratio of text to its compressed size
-USUAL_RECORD_BYTES = 4096  # of a table's row
+USUAL_RECORD_BYTES = 4096  # assumed bytes of a table's row
 PARQUET_SUFFIX = ".parquet"
 ROLE_OF_HALF = {INPUT: EventRole.REQUEST, OUTPUT: EventRole.ANSWER}
 DELTA_LOG = "_delta_log"
@@ -77,8 +77,8 @@ class CaptureFolder:
     """Captures in the folder `path`, converted from a log.
 
     files: the files of the log.
-    long_lines: the lines of the log that readers skip.
-    owner: deletes the folder when it is deleted itself.
+    long_lines: the lines of the log that readers skip because they are too long.
+    owner: deletes the folder when it is garbage-collected.
     """
 
     path: str
@@ -88,7 +88,7 @@ class CaptureFolder:
 
 
 class SharedFolder:
-    """A folder that all machines of a cluster see, deleted with its owner, or at the latest when Python exits."""
+    """A folder that all machines of a cluster see. It is deleted with this object, or at the latest when Python exits."""
 
     def __init__(self, storage: Storage, path: str) -> None:
         self.path = path
@@ -96,7 +96,7 @@ class SharedFolder:
 
 
 def _delete(storage: Storage, path: str) -> None:
-    """Delete a folder; it is left where it is if the session that opens it has ended."""
+    """Delete a folder. It is left there if it can't be opened any more, because the session has ended."""
     with suppress(Exception):
         storage.delete(path)
 
@@ -109,13 +109,15 @@ def convert_log(
     staging: str | None,
     halves: Sequence[str] = ENDPOINT_INDEXES,
 ) -> CaptureFolder:
-    """The captures of some hours of a log, or of all. staging: a folder that all machines of a cluster see. halves: those that
-    are wanted; a log with one of both alone is read as such.
+    """The captures of some hours of a log, or of all hours.
+
+    staging: a folder that all machines of a cluster see. halves: the requested halves. A log that has only one half is read
+    as a log of this half, without waiting for the other.
 
     Raises BadInput for a log that can't be read; BadConfiguration as `find_log_reader`, or if a cluster needs `staging`.
     """
     reader = find_log_reader(request_log)
-    # Held until all is converted: what many rows lie in is deleted with it
+    # This reference keeps the table, and the temporary file that many rows lie in, until all rows are converted
     log_table = None
     storage = engine.storage(path)
     if is_named_table(storage, path, reader):
@@ -126,74 +128,74 @@ def convert_log(
         source = _list_log(engine, path, hours)
     log.warning("%s, a log of %s: %s", path, request_log, reader.limits)
     owner = engine.implementation(make_staging_folder)(engine, staging)
-    top = owner.path
-    if isinstance(top, Path):
-        top = top.as_uri()
-    # Convert, then give each hour its folder
-    written = join(top, "converted")
-    captures = join(top, "captures")
+    staging_path = owner.path
+    if isinstance(staging_path, Path):
+        staging_path = staging_path.as_uri()
+    # Captured lines are first written to `written`, and then moved to the hours' folders in `captures`
+    written_path = join(staging_path, "converted")
+    captures_path = join(staging_path, "captures")
     if len(halves) == 1:
         reader = reader.select_half(ROLE_OF_HALF[halves[0]])
     with naming_faulty_files(engine, source):
         events = _read_events(engine, source, reader, hours, log_table)
-        _write_captures(events, reader, source, written)
-        # Without a single pair, the log may have one half alone
+        _write_captures(events, reader, source, written_path)
+        # If no request has an answer, the log may consist of only one half
         only_half = None
-        if reader.comes_apart and not _has_captures(engine.storage(top), written):
+        if reader.comes_apart and not _has_captures(engine.storage(staging_path), written_path):
             only_half = _find_only_half(events)
         if only_half is not None:
             name = only_half.name.lower()
             log.warning("%s: each record is a half of its own, the %s; no other is waited for", path, name)
-            written = join(top, "converted-half")
+            written_path = join(staging_path, "converted-half")
             reader = reader.select_half(only_half)
             events = _read_events(engine, source, reader, hours, log_table)
-            _write_captures(events, reader, source, written)
+            _write_captures(events, reader, source, written_path)
     require_unchanged(engine, source)
-    _place_hours(engine.storage(top), written, captures)
+    _place_hours(engine.storage(staging_path), written_path, captures_path)
     texts = [file for file in source.files if not file.path.endswith(PARQUET_SUFFIX)]
     long_lines = find_long_lines(engine, texts)
-    return CaptureFolder(captures, source.files, long_lines, owner)
+    return CaptureFolder(captures_path, source.files, long_lines, owner)
 
 
 def is_named_table(storage: Storage, path: str, reader: LogReader) -> bool:
-    """Whether a log is given by the name of a table in a catalog; only logs with columns of their own can be."""
+    """Whether a log is given by the name of a table in a catalog. Only logs whose readers have columns can be tables."""
     return bool(reader.columns) and is_catalog_name(path) and not storage.exists(path)
 
 
 def list_window_hours(window: Window | None) -> set[int] | None:
-    """The hours of a window, and the hour after it, whose folder may have some of its records, since 1970; None for all."""
+    """The hours of a window since 1970, and the next hour, whose folder may have records of the window; None for all hours."""
     if window is None:
         return None
     return {count_microseconds(hour) // MICROSECONDS_OF_AN_HOUR for hour in window.hours(later=1)}
 
 
 def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
-    """The folder for a run's captures: one of this machine's, which the local engine reads."""
+    """A folder of this machine for a run's captures, which the local engine reads."""
     return TemporaryFolder()
 
 
 def make_shared_folder(engine: Engine, staging: str | None) -> SharedFolder:
-    """A folder for a run's captures that all machines see. Raises BadConfiguration without a place for it."""
+    """A folder for a run's captures that all machines of a cluster see. Raises BadConfiguration if `staging` is None."""
     if staging is None:
         raise BadConfiguration(
             "a request log is read on a cluster by jobs, whose output has room for its captures; start a job, or write "
             "engine='local'"
         )
-    # Other machines have another current folder
+    # The path is made absolute, since other machines have another current folder
     storage = engine.storage(staging)
     name = f"_request_log-{uuid4().hex}"
     return SharedFolder(storage, join(storage.resolved(staging), name))
 
 
 def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listing:
-    """The files of a log: in a tree of hour folders those of the hours, and of the hours after them, which may have the
-    answers. A folder without hours is read whole. Raises BadInput if there is nothing at the path.
+    """The files of a log. In a tree of hour folders, these are the files of the hours, and of the next hours, which may have
+    the answers. A folder without hours is read as a whole. Raises BadInput if nothing exists at the path.
     """
     storage = engine.storage(path)
     folders = [path]
     if hours is not None and not storage.exists(join(path, DELTA_LOG)):
-        later = {*hours, *(hour + 1 for hour in hours)}
-        moments = [convert_microseconds(hour * MICROSECONDS_OF_AN_HOUR) for hour in sorted(later)]
+        needed_hours = {*hours, *(hour + 1 for hour in hours)}
+        moments = [convert_microseconds(hour * MICROSECONDS_OF_AN_HOUR) for hour in sorted(needed_hours)]
         folders = list_hour_folders(storage, path, moments)
     files = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
     require_within(path, (file.path for file in files))
@@ -203,7 +205,7 @@ def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listi
 def _read_events(
     engine: Engine, source: Listing, reader: LogReader, hours: Collection[int] | None, log_table: Dataset | None
 ) -> list[Partitions]:
-    """The events of all files, by how they are read: tables, whole documents, and lines. log_table: instead of files."""
+    """The events of all files: one element for tables, one for whole documents, one for lines. log_table: replaces files."""
     file_times = {}
     if reader.uses_file_times:
         file_times = {format_uri(file.path): file.modified_ms for file in source.files}
@@ -215,7 +217,7 @@ def _read_events(
     if storage.exists(join(source.path, DELTA_LOG)):
         dataset = read_table(engine, TableFormat(f"delta.`{source.path}`"))
         return [_select_events(dataset.names, dataset.table, task)]
-    # Tables are read by columns, other Parquet and documents as wholes, lines one by one
+    # Parquet tables are read by columns, other Parquet files and JSON documents as a whole, other files by lines
     tables = [file.path for file in source.files if file.path.endswith(PARQUET_SUFFIX)]
     texts = [file for file in source.files if not file.path.endswith(PARQUET_SUFFIX)]
     events = []
@@ -235,14 +237,14 @@ def _read_events(
 
 
 def _choose_paths(source: Listing, paths: Sequence[str]) -> Sequence[str]:
-    """The paths to read for some of the files: the folders, if they have no others."""
+    """The paths to read for some of the files: the folders, if they contain no other files."""
     if len(paths) == len(source.files):
         return source.places
     return paths
 
 
 def _measure_record_bytes(storage: Storage, files: Sequence[StoredFile]) -> int:
-    """The bytes of a long record: batches of longer ones have fewer."""
+    """The bytes of a long record, by which the engine chooses how many records a batch has."""
     texts = [file for file in files if not file.path.endswith(PARQUET_SUFFIX)]
     if not texts:
         return USUAL_RECORD_BYTES
@@ -250,7 +252,7 @@ def _measure_record_bytes(storage: Storage, files: Sequence[StoredFile]) -> int:
 
 
 def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collection[int] | None) -> Dataset:
-    """The rows of a log that a session's catalog knows by name, which come here: nothing but the name is asked for there."""
+    """The rows of a log that a Spark session's catalog knows by name, fetched to this machine."""
     edge = plugin("spark")
     with edge.open_session() as spark:
         rows = edge.fetch_log_rows(spark, name, reader.columns, reader.time_columns, hours)
@@ -259,17 +261,17 @@ def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collecti
 
 def _select_events(names: Sequence[str], rows: Partitions, task: ConvertedLog) -> Partitions:
     """The events in the rows of a table."""
-    # Only what the reader looks at, by position
-    used = [name for name in names if name in task.reader.columns]
-    positions = [f"c{names.index(name)}" for name in used]
-    new_positions = [f"c{index}" for index in range(len(used))]
-    needed = rows.selected(positions, new_positions)
-    table_task = ConvertedLog(task.reader, task.path, tuple(used), task.hours)
-    return needed.mapped(table_task, task.schema)
+    # Select only the columns that the reader uses, and number them anew
+    used_names = [name for name in names if name in task.reader.columns]
+    positions = [f"c{names.index(name)}" for name in used_names]
+    new_positions = [f"c{index}" for index in range(len(used_names))]
+    needed_columns = rows.selected(positions, new_positions)
+    table_task = ConvertedLog(task.reader, task.path, tuple(used_names), task.hours)
+    return needed_columns.mapped(table_task, task.schema)
 
 
 def _are_documents(storage: Storage, files: Sequence[StoredFile]) -> bool:
-    """Whether files are JSON documents over several lines: the first lines of most of the first files end within one."""
+    """Whether files are JSON documents over several lines: in most of the first files, the first line ends within a document."""
     heads = [read_head(storage, file, refuse_nul=False) for file in files[:FORMAT_SAMPLE_FILES]]
     first_lines = [head.strip().partition(b"\n") for head in heads]
     documents = [line for line, end, _ in first_lines if end and line.rstrip().endswith((b"[", b"{", b","))]
@@ -289,7 +291,7 @@ def _write_captures(events: Sequence[Partitions], reader: LogReader, source: Lis
 
 
 def _has_captures(storage: Storage, folder: str) -> bool:
-    """Whether some line below a folder has a payload."""
+    """Whether a folder has a captured line with a payload."""
     if not storage.exists(folder):
         return False
     for file in storage.list_files(folder):
@@ -300,7 +302,7 @@ def _has_captures(storage: Storage, folder: str) -> bool:
 
 
 def _find_only_half(events: Sequence[Partitions]) -> EventRole | None:
-    """The half that all events with a payload have; None if both occur, or there are none."""
+    """The only half that events with a payload have; None if both halves occur, or no event has a payload."""
     roles: set[int] = set()
     for rows in events:
         for batch in rows.mapped(list_roles, ROLES).batches():
@@ -317,7 +319,7 @@ def _estimate_text_bytes(file: StoredFile) -> int:
 
 
 def _place_hours(storage: Storage, written: str, captures: str) -> None:
-    """Make a tree of hour folders of the files that were written, by hour."""
+    """Concatenate the written files of each hour to one file in the hour's folder below `captures`."""
     if not storage.exists(written):
         return
     for name in storage.list_folders(written):

@@ -1,10 +1,10 @@
 """The tasks that turn a request log into captured lines: `ConvertedLog` reads its records, `join_halves` joins requests and
-answers that were logged apart. Pure; runs on executors.
+answers that were logged separately. Pure; runs on executors.
 
     {"captureData": {…}, "requestLog": {"file": "…"}, "eventVersion": "0", "requestMetadata": {…}, "eventMetadata": {…}}
 
-`requestLog` has the log's file and, in a line without `captureData`, the reason for which a record is no capture, and the
-record if it was refused. So every record of the log is accounted for where captures are.
+`requestLog` has the log's file. In a line without `captureData` it also has the reason why the record isn't a capture, and
+the record itself if it was refused. So the ledger of captures accounts for every record of the log.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from spark_model_monitor.value_class import value_class
 
 OUTPUT = "endpointOutput"
 MICROSECONDS_OF_AN_HOUR = 3_600_000_000
-NO_HOUR = -(2**62)  # of records that have no time and no folder of an hour, in a run without a window
+NO_HOUR = -(2**62)  # the hour of records without a time and without an hour's folder, in a run without a window
 
 KEY = "key"
 ROLE = "role"
@@ -56,17 +56,17 @@ EVENTS = pa.schema(
         (KEY, pa.string()),  # the id that a request shares with its answer
         (ROLE, pa.int8()),
         (TIME, pa.int64()),  # microseconds since 1970
-        (HOUR, pa.int64()),  # since 1970
+        (HOUR, pa.int64()),  # hours since 1970
         (HALF, pa.string()),  # the members of `captureData`
         (LOG, pa.string()),  # the members of `requestLog`
-        (ENDING, pa.string()),  # what follows them in the line
+        (ENDING, pa.string()),  # the rest of the line
     ]
 )
 
 CAPTURES = pa.schema([(HOUR, pa.int64()), (TIME, pa.int64()), (TEXT, pa.string())])
 
 ROLES = pa.schema([(ROLE, pa.int8())])
-CAPTURE_BEGINNING = b'{"captureData"'  # of a line with payloads
+CAPTURE_BEGINNING = b'{"captureData"'  # the beginning of a line with payloads
 PARQUET_BEGINNING = b"PAR1"
 ROWS_AT_ONCE = 2**13
 
@@ -91,7 +91,7 @@ class EventRow(NamedTuple):
         return f'{{{captured}"{REQUEST_LOG}":{{{self.log}}},{self.ending}'
 
     def drop_payloads(self, reason: Refusal) -> EventRow:
-        """The event as none that is a capture, for this reason."""
+        """The event without its payloads, and with the reason why it isn't a capture."""
         return self._replace(role=EventRole.EXCHANGE, half="", log=f'{self.log},"reason":{int(reason)}')
 
 
@@ -99,10 +99,10 @@ class EventRow(NamedTuple):
 class ConvertedLog:
     """The task that reads the records of a log.
 
-    path: of the log.
+    path: the path of the log.
     names: the columns of a table; empty for lines and whole files.
-    hours: those of the run, since 1970; None for all. The hours beside them may have the other half of an exchange.
-    file_times: in milliseconds since 1970, of files whose records have no time.
+    hours: the hours of the run, since 1970; None for all hours. Their neighbours may have the other half of an exchange.
+    file_times: the times of files, in milliseconds since 1970, for records without a time.
     """
 
     reader: LogReader
@@ -113,7 +113,7 @@ class ConvertedLog:
 
     @property
     def schema(self) -> pa.Schema:
-        """Of what the task gives."""
+        """The schema of the task's results."""
         return EVENTS if self.reader.comes_apart else CAPTURES
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -149,7 +149,7 @@ class ConvertedLog:
         return is_half and (row.hour - 1 in self.hours or row.hour + 1 in self.hours)
 
     def _convert(self, record: bytes, file: str) -> EventRow:
-        """The event of a record; of a refused one the reason and the record, for the quarantine."""
+        """The row of a record. The row of a refused record has the reason and the record itself, for the quarantine."""
         try:
             return self._make_row(self._read_event(record), file)
         except RecordRefused as refused:
@@ -177,14 +177,14 @@ class ConvertedLog:
         return event
 
     def _make_row(self, event: LoggedEvent, file: str) -> EventRow:
-        # Its time, or that of its file
+        # A record without a time may get the time of its file
         time = event.time
         if time is None and file in self.file_times:
             time = self.file_times[file] * 1_000
         log = _format_members([("file", file)])
         ending = self._format_ending(event, time, file)
         row = EventRow(event.key, event.role, time, self._find_hour(time, file), _format_halves(event), log, ending)
-        # Why it is no capture
+        # Failed requests have no answer of the model, so they don't become captures
         left_out = event.left_out
         if left_out is None and event.status not in (None, GOOD_STATUS):
             left_out = Refusal.WITHOUT_DATA
@@ -193,7 +193,7 @@ class ConvertedLog:
         return row.drop_payloads(left_out)
 
     def _find_hour(self, time: int | None, file: str) -> int:
-        """The hour of a record: of its time, or else of its file's folder, or else the first one of the run."""
+        """The hour of a record's time; without a time, the hour of its file's folder, or else the first hour of the run."""
         if time is not None:
             return time // MICROSECONDS_OF_AN_HOUR
         moment = parse_hour_of_path(file)
@@ -209,7 +209,7 @@ class ConvertedLog:
         if time is not None:
             time_text = format_moment(time)
         elif self.hours is not None and parse_hour_of_path(file) is None:
-            time_text = ""  # which no window has
+            time_text = ""  # not a time, so the record is refused in every window
         metadata = (("eventId", event.key), ("inferenceId", event.client_key), ("inferenceTime", time_text))
         request = (
             ("latencyMs", event.latency_ms),
@@ -217,19 +217,19 @@ class ConvertedLog:
             ("samplingPercentage", event.sampling_percentage),
         )
         request_members = _format_members(request)
-        described = ""
+        metadata_member = ""
         if request_members:
-            described = f'"{REQUEST_METADATA}":{{{request_members}}},'
-        return f'"eventVersion":"0",{described}"eventMetadata":{{{_format_members(metadata)}}}}}'
+            metadata_member = f'"{REQUEST_METADATA}":{{{request_members}}},'
+        return f'"eventVersion":"0",{metadata_member}"eventMetadata":{{{_format_members(metadata)}}}}}'
 
 
 def _format_members(values: Iterable[tuple[str, str | float | None]]) -> str:
-    """The members of a JSON object, without those that are null."""
+    """The text of a JSON object's members, without members that are None."""
     return ",".join(f'"{name}":{json.dumps(value)}' for name, value in values if value is not None)
 
 
 def _format_halves(event: LoggedEvent) -> str:
-    """The members of `captureData`."""
+    """The text of the members of `captureData`."""
     halves = []
     for name, payload in ((INPUT, event.request), (OUTPUT, event.answer)):
         if payload is not None:
@@ -238,13 +238,13 @@ def _format_halves(event: LoggedEvent) -> str:
 
 
 def split_records(content: bytes) -> Iterator[bytes]:
-    """The records in a line or a file: a JSON object, an array of them, one on each line, or the rows of Parquet."""
+    """The records in a line or a file: one JSON object, an array of objects, an object on each line, or the rows of Parquet."""
     if content.startswith(PARQUET_BEGINNING):
         yield from _read_parquet_rows(content)
         return
     text = content.removeprefix(BYTE_ORDER_MARK).strip()
     lines = text.splitlines()
-    # One document, or a record on each line, of which most have no other
+    # A text of several lines is one document or has a record on each line; most texts are a single line with one record
     records: list[bytes] = []
     if text.startswith(b"[") or len(lines) > 1:
         records = _split_document(text)
@@ -258,7 +258,7 @@ def split_records(content: bytes) -> Iterator[bytes]:
 
 
 def _split_document(text: bytes) -> list[bytes]:
-    """The elements of an array, or another document alone; none if the text isn't one document."""
+    """The elements of an array, or a document of another kind as the only element; empty if the text isn't one document."""
     try:
         records = list(iterate_records(text.decode(errors="surrogateescape")))
     except ValueError:
@@ -272,17 +272,17 @@ def _read_parquet_rows(content: bytes) -> Iterator[bytes]:
     try:
         table = parquet.read_table(BytesIO(content), coerce_int96_timestamp_unit="us")
     except (pa.ArrowException, OSError, ValueError):
-        yield content  # which is refused as a whole
+        yield content  # the file is refused as a whole
         return
     for batch in table.to_batches():
         yield from format_rows(batch)
 
 
 def format_rows(batch: pa.RecordBatch) -> Iterator[bytes]:
-    """The rows of a table as lines of JSON, with times as texts in UTC. Bytes that aren't UTF-8 are half surrogate pairs."""
+    """The rows of a table as lines of JSON, with times as texts in UTC. Bytes that aren't UTF-8 become half surrogate pairs."""
     columns = []
     for column in batch.columns:
-        # Times first in UTC, then as texts
+        # Convert times to UTC first, then to texts
         for choose in (_set_zone, _choose_readable_type):
             column = column.cast(_replace_leaves(column.type, choose))
         columns.append(column)
@@ -291,7 +291,7 @@ def format_rows(batch: pa.RecordBatch) -> Iterator[bytes]:
 
 
 def _replace_leaves(data_type: pa.DataType, choose: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
-    """A type with other types of the values in it."""
+    """A type in which `choose` has replaced the types of all values, also within lists and structs."""
     types = pa.types
     if types.is_dictionary(data_type):
         return _replace_leaves(data_type.value_type, choose)
@@ -305,14 +305,14 @@ def _replace_leaves(data_type: pa.DataType, choose: Callable[[pa.DataType], pa.D
 
 
 def _set_zone(data_type: pa.DataType) -> pa.DataType:
-    """A time's type in UTC: Python may not know another zone, and the instant is the same."""
+    """The type of times in UTC, since Python may not know another zone; the instant stays the same."""
     if pa.types.is_timestamp(data_type):
         return pa.timestamp(data_type.unit, "UTC")
     return data_type
 
 
 def _choose_readable_type(data_type: pa.DataType) -> pa.DataType:
-    """The type whose values Python can hold whatever they are: texts of times, and the bytes of texts."""
+    """A type whose values Python can always hold: texts for times, and bytes for texts, which may not be UTF-8."""
     types = pa.types
     if types.is_temporal(data_type):
         return pa.string()
@@ -322,7 +322,7 @@ def _choose_readable_type(data_type: pa.DataType) -> pa.DataType:
 
 
 def _format_value(value: bytes | Decimal) -> str:
-    """A value that JSON has no word for."""
+    """The text of a value that JSON can't represent."""
     if isinstance(value, bytes):
         return value.decode(errors="surrogateescape")
     return str(value)
@@ -335,8 +335,8 @@ def list_roles(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def join_halves(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The captured lines of events, which are sorted by id, role and time: requests and answers of one id belong together
-    in their order. An event without its other half waits for it: it may be logged later, or be in another window's hours.
+    """The captured lines of events, which are sorted by id, role and time. The requests and answers of one id are paired in
+    their order. An event without its other half is marked as waiting: the half may be logged later, or in another window.
     """
     lines: list[tuple[int, int | None, str]] = []
     for _, events in groupby(_iterate_events(batches), key=attrgetter(KEY)):

@@ -1,7 +1,7 @@
-"""Databricks' inference tables: the current ones of AI Gateway, and the legacy ones. Runs on executors.
+"""Reads Databricks' inference tables: the current tables of AI Gateway, and the legacy tables. Runs on executors.
 
-Both have a request's and an answer's JSON as text; a batch is one row. A row of a request that failed, or that was too
-long to be logged, is no capture.
+Both have the JSON of a request and of its answer as texts; a batch of instances is one row. A row doesn't become a capture
+if the request failed or was too long to be logged.
 
 Sources: the tables' DDL, with its columns' comments; docs.databricks.com, "Inference tables for monitoring and debugging".
 """

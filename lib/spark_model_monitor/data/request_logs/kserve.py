@@ -1,4 +1,4 @@
-"""KServe's inference logger: CloudEvents as a sink writes them, and the objects of its blob store. Runs on executors.
+"""Reads the log of KServe's inference logger: CloudEvents that a sink writes, and objects of its blob store. On executors.
 
     {"specversion": "1.0", "type": "org.kubeflow.serving.inference.request", "id": "…", "time": "…", "data": {"instances": …}}
     [{"Id": "…", "ReqType": "org.kubeflow.serving.inference.response", "Bytes": "eyJwcm…", "ContentType": "…", …}]
@@ -22,8 +22,8 @@ from spark_model_monitor.data.request_logs.logged_events import (
     register_reader,
 )
 
-GO_NAMES = ("Id", "ReqType", "Bytes", "ContentType")  # in JSON
-COLUMN_NAMES = ("id", "req_type", "bytes", "content_type")  # in Parquet
+GO_NAMES = ("Id", "ReqType", "Bytes", "ContentType")  # names of members in JSON
+COLUMN_NAMES = ("id", "req_type", "bytes", "content_type")  # the same members' names in Parquet
 
 
 @register_reader(

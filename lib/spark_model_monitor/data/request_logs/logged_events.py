@@ -1,4 +1,4 @@
-"""What a reader of a request log gives for each record, and what readers share: payloads, times and CloudEvents.
+"""Defines what a reader of a request log returns for each record, and what readers share: payloads, times, CloudEvents.
 
 Pure; runs on executors.
 """
@@ -22,13 +22,13 @@ from spark_model_monitor.registry import Registry
 from spark_model_monitor.value_class import value_class
 
 LogValue: TypeAlias = "str | bytes | float | bool | Sequence[LogValue] | Mapping[str, LogValue] | None"
-Document: TypeAlias = Mapping[str, LogValue]  # a record: a JSON object, or a row of a table as one
+Document: TypeAlias = Mapping[str, LogValue]  # a record: a JSON object, or a row of a table by column name
 
 LATEST = count_microseconds(datetime(9999, 12, 31, tzinfo=timezone.utc))
 
 TICK_MICROSECONDS = {10**11: 1_000_000, 10**14: 1_000, 10**17: 1}
-"""Microseconds in a tick of a time that is a number, by the number that it is below: seconds, milliseconds, microseconds
-since 1970. Seconds reach 10**11 in the year 5138, milliseconds were at 10**11 in 1973. Larger ones are nanoseconds."""
+"""The unit of a numeric time since 1970, in microseconds, by the bound that the number is below: seconds, milliseconds or
+microseconds. Larger numbers are nanoseconds. Seconds reach 10**11 in the year 5138, milliseconds reached it in 1973."""
 
 NANOSECONDS_IN_A_MICROSECOND = 1_000
 MICROSECONDS_OF_A_SECOND = 1_000_000
@@ -38,7 +38,7 @@ GOOD_STATUS = 200
 
 
 class EventRole(IntEnum):
-    """What an event has, in the order in which events of one id are joined."""
+    """The payloads that an event has. The order of the values is the order in which the events of one id are joined."""
 
     REQUEST = 0
     ANSWER = 1
@@ -57,8 +57,8 @@ class LoggedEvent(NamedTuple):
 
     key: the id that a request and its answer share.
     time: in microseconds since 1970.
-    client_key: the id that the client gave, by which labels are joined instead of `key`.
-    left_out: why a record without payloads is no capture, though nothing is wrong with it.
+    client_key: the id that the client sent; if there is one, labels are joined by it instead of `key`.
+    left_out: why a correct record without payloads doesn't become a capture.
     """
 
     role: EventRole
@@ -77,13 +77,13 @@ class LoggedEvent(NamedTuple):
 class LogReader:
     """How to read a log.
 
-    read_event: makes an event of a record. Pure; raises KeyError, TypeError or ValueError for a record of another kind.
-    limits: what the log doesn't say, as a sentence for the user.
+    read_event: turns a record into an event. Pure; raises KeyError, TypeError or ValueError for a record of another kind.
+    limits: a sentence for the user on what can't be concluded from the log.
     comes_apart: whether a request and its answer are separate records, and both are requested.
-    columns: those of a table that are read.
-    time_columns: those of them that may have a record's time, as a timestamp or in milliseconds since 1970.
-    uses_file_times: whether a record without a time has that of its file.
-    only_half: the half that is requested alone; None for both.
+    columns: the columns of a table that are read.
+    time_columns: the columns that may have a record's time, as a timestamp or in milliseconds since 1970.
+    uses_file_times: whether a record without a time gets the time of its file.
+    only_half: the only requested half; None if both are requested.
     """
 
     read_event: Callable[[Document], LoggedEvent]
@@ -95,7 +95,7 @@ class LogReader:
     only_half: EventRole | None = None
 
     def select_half(self, role: EventRole) -> LogReader:
-        """The reader of one half alone, which waits for no other."""
+        """A reader for one half, which doesn't wait for the other half."""
         if not self.comes_apart:
             return self
         return replace(self, comes_apart=False, only_half=role)
@@ -109,14 +109,14 @@ def register_reader(
 ) -> Callable[[MakeReader], MakeReader]:
     """Decorator that enters the reader of a server's log.
 
-    signatures: sets of members, of which its records have one. event_type: how its events' types begin, empty if they
-    have none.
+    signatures: sets of members; each record of the log has all members of one set. event_type: the beginning of the types of
+    its events; empty if events have no type.
     """
     return READERS.register(name, signatures=signatures, event_type=event_type)
 
 
 def read_payload(value: LogValue, content_type: LogValue = None) -> LoggedPayload | None:
-    """A body as a log has it: text, bytes, or a JSON value; None for null."""
+    """The payload of a logged body, which is a text, bytes or a JSON value; None for null."""
     if value is None:
         return None
     if isinstance(value, bytes):
@@ -138,7 +138,7 @@ def read_payload(value: LogValue, content_type: LogValue = None) -> LoggedPayloa
 
 
 def parse_moment(value: LogValue) -> int | None:
-    """A time as a log has it, in microseconds since 1970: text, or a number since 1970; None if it is none."""
+    """The microseconds since 1970 of a logged time, which is a text or a number; None if the value isn't a time."""
     if isinstance(value, str):
         text = value.strip().upper().replace(" UTC", "Z").removesuffix("+0000")
         seconds = text[:19]
@@ -150,7 +150,7 @@ def parse_moment(value: LogValue) -> int | None:
             and fraction.isascii()
             and len(fraction) <= 9
         ):
-            # Most have a fraction of their own: the second before it is looked up
+            # Most times differ in the fraction, so only the whole second is cached
             start = _parse_second(f"{seconds}Z")
             if start is not None:
                 return start + int(fraction[:6].ljust(6, "0"))
@@ -170,13 +170,13 @@ def parse_moment(value: LogValue) -> int | None:
 
 @lru_cache(maxsize=2**12)
 def _parse_second(text: str) -> int | None:
-    """A time as text; events of one second have the same."""
-    parsed = parse_time(text)
-    return None if parsed is None else count_microseconds(parsed)
+    """The microseconds of a time in text; cached, since many events share a second."""
+    time = parse_time(text)
+    return None if time is None else count_microseconds(time)
 
 
 def format_moment(microseconds: int) -> str:
-    """A time as captures have it."""
+    """A time as text, in the format of captures."""
     seconds, fraction = divmod(microseconds, MICROSECONDS_OF_A_SECOND)
     return f"{_format_second(seconds)}.{fraction:06}Z" if fraction else f"{_format_second(seconds)}Z"
 
@@ -192,7 +192,7 @@ def read_text(value: LogValue) -> str | None:
 
 
 def read_number(value: LogValue) -> float | None:
-    """A number, also if it is text; None for anything else."""
+    """A finite number, also if it is written as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -209,7 +209,7 @@ def read_status(value: LogValue) -> int | None:
 
 
 def read_role(event_type: LogValue) -> EventRole:
-    """Whether an event of this type is a request or an answer. Raises ValueError for another one."""
+    """Whether an event of this type is a request or an answer. Raises ValueError for other types."""
     ending = str(event_type).lower()
     if ending.endswith(("request", "inputs")):
         return EventRole.REQUEST
@@ -219,7 +219,7 @@ def read_role(event_type: LogValue) -> EventRole:
 
 
 def read_cloud_event(event: Document, key: str | None, left_out: Refusal | None = None) -> LoggedEvent:
-    """A structured CloudEvent: half of an exchange. key: the id that its other half has, too.
+    """The event of a structured CloudEvent, which is one half of an exchange. key: the id that both halves share.
 
     Source: CloudEvents 1.0, "JSON Event Format".
     """

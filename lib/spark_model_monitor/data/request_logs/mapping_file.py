@@ -1,4 +1,4 @@
-"""A mapping file, `captures.yaml`: where a log of any other kind has its ids, times, requests and answers, as JMESPath.
+"""Reads a mapping file, `captures.yaml`, whose JMESPaths say where any log has its ids, times, requests and answers.
 
     id: trace_id
     time: timestamp
@@ -6,7 +6,7 @@
     response: response.body
 
 Further members: `names` (the names of the columns of a request of arrays: a list, or a path), `status`, `latency_ms`,
-`client_id`. A record with one of both payloads alone waits for another one with its id. Driver, and executors.
+`client_id`. A record with only one of both payloads waits for another record with the same id. Driver, and executors.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from spark_model_monitor.data.request_logs.logged_events import (
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.storage import read_file
 
-PAYLOADS = ("request", "response")  # one of them is enough
+PAYLOADS = ("request", "response")  # a mapping needs at least one of these members
 MEMBERS = ("id", *PAYLOADS, "time", "names", "status", "latency_ms", "client_id")
 
 LogMapping = Mapping[str, "str | list[str]"]
@@ -45,7 +45,7 @@ LogMapping = Mapping[str, "str | list[str]"]
 def read_mapping(path: str) -> LogReader:
     """The reader of a log that a file describes.
 
-    Raises BadInput if the file can't be read, BadDocument if it is no YAML, BadConfiguration for what it says.
+    Raises BadInput if the file can't be read, BadDocument if it isn't YAML, BadConfiguration if its content is wrong.
     """
     from spark_model_monitor.documents.rules_file import convert_yaml
 
@@ -75,7 +75,7 @@ def read_mapping(path: str) -> LogReader:
 
 def read_mapped_record(mapping: LogMapping, record: Document) -> LoggedEvent:
     """A record of the log. Raises ValueError if it has neither a request nor an answer."""
-    # What the record has: both, or one of both, or a failed request's status alone
+    # A record has both payloads, one of them, or only the status of a failed request
     request = read_payload(_find(mapping, "request", record))
     answer = read_payload(_find(mapping, "response", record))
     status = read_status(_find(mapping, "status", record))
@@ -99,7 +99,7 @@ def read_mapped_record(mapping: LogMapping, record: Document) -> LoggedEvent:
 
 
 def _find(mapping: LogMapping, name: str, record: Document) -> LogValue:
-    """What a record has at the path of a member; None without one."""
+    """The record's value at the path of a member of the mapping; None without such a member."""
     address = mapping.get(name)
     if not isinstance(address, str):
         return address
@@ -113,14 +113,14 @@ def _find(mapping: LogMapping, name: str, record: Document) -> LogValue:
 
 
 def _add_names(request: LoggedPayload | None, names: LogValue) -> LoggedPayload | None:
-    """A request of arrays with the names of its columns; any other one as it is."""
+    """A request of arrays, with the names of its columns added; any other request unchanged."""
     if request is None or not isinstance(names, list) or request.encoding != JSON:
         return request
     try:
         rows = parse_json_rows(request.text, with_arrays=True, opens_members=True)
-    except RecordRefused:  # with the reason, when the capture is read
+    except RecordRefused:  # reading the capture will refuse it, too
         return request
-    # Cells without names, or of one tensor
+    # The cells of each row; the positions in a single tensor don't count as names
     cells = [drop_tensor_name(list(row)) for row in rows if row]
     if any(name for row in cells for name, _ in row):
         return request

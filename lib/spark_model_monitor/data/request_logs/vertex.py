@@ -1,7 +1,7 @@
 """Vertex AI's request log, `request_response_logging`, as BigQuery exports it to Parquet or JSON. Runs on executors.
 
-Payloads are repeated texts, one an instance: "[1.0, 2.0]", or an object. The types of the columns are not documented, so
-an array of texts, an array of values and a text are accepted alike.
+Payloads are repeated texts, each with one instance: "[1.0, 2.0]", or an object. The types of the columns are not
+documented, so an array of texts, an array of values and a single text are accepted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def read_vertex_row(row: Document) -> LoggedEvent:
 
 
 def _join_instances(value: LogValue, member: str) -> LoggedPayload | None:
-    """The elements of a repeated column as one payload. member: that of a JSON payload with them."""
+    """The elements of a repeated column as one payload. member: the member of a JSON payload that gets the elements."""
     if isinstance(value, Mapping) and isinstance(value.get("list"), list):
         value = value["list"]
     if not isinstance(value, list):
@@ -61,7 +61,7 @@ def _join_instances(value: LogValue, member: str) -> LoggedPayload | None:
 
 
 def _format_instance(instance: LogValue) -> str:
-    """An instance as JSON text, without what an export wraps it in."""
+    """An instance as JSON text, without the object in which an export wraps it."""
     if isinstance(instance, Mapping) and set(instance) in WRAPPERS:
         [instance] = instance.values()
     if isinstance(instance, str):
