@@ -159,7 +159,7 @@ def rows(options: Namespace) -> int:
     from spark_model_monitor.errors import BadConfiguration
     from spark_model_monitor.reports.examples import read_rows_behind
 
-    # All that it prints is of records
+    # Everything that this command prints is from records
     if not show_values(options.values):
         raise BadConfiguration(
             "rows prints records, and its output is no terminal or --values hides them; write --values send"

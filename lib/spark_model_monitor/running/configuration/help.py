@@ -99,7 +99,7 @@ GROUPS = {
         "results_table",
     ),
 }
-"""Flags that belong together; all others are of the analysis, or of the merge."""
+"""Flags by their heading in --help; all other flags come below the heading `analysis`, or `labels` for the merge job."""
 
 
 def short_help(job: str, analysis: AnalysisType) -> str:
@@ -132,7 +132,7 @@ def short_help(job: str, analysis: AnalysisType) -> str:
 @cache
 def _read_sentences() -> Mapping[str, str]:
     """The sentences below each option in `contract.py`. Only a request for help reads them."""
-    # Texts below fields are no attributes at run time: only the source has them
+    # Python drops the texts below fields, so they are read from the source code
     [config] = ast.parse(inspect.getsource(JobConfig)).body
     assert isinstance(config, ast.ClassDef)
     documented_fields = (
@@ -144,7 +144,7 @@ def _read_sentences() -> Mapping[str, str]:
 
 
 def describe_option(name: str) -> str:
-    """One or two sentences on an option."""
+    """The one or two sentences that `contract.py` has on an option."""
     return _read_sentences()[name].replace("{choices}", OPTIONS[name].choices or ", ".join(_option_values(name)))
 
 
@@ -165,7 +165,7 @@ def _wrap_text(text: str, indent: int) -> str:
 
 def help_text(job: str) -> str:
     """Every flag of a job with its meaning, variable and default."""
-    # Those that the default analysis does not use come last
+    # Options that the default analysis doesn't use come last
     options = sorted(OPTIONS.items(), key=lambda named: AnalysisType.DATA_QUALITY not in named[1].analyses)
     used = {name: option for name, option in options if option.list_analyses(job)}
     # The container's contract has flags for all jobs; those without effect are listed last, by name alone
@@ -247,7 +247,7 @@ complete -o default -F _spark_model_monitor spark-model-monitor
 
 
 def completion_script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
-    """The script that a shell's start file evaluates. commands: flags by command, with or without those of jobs."""
+    """The script that a shell's start file evaluates. commands: the flags of each command; the flags of jobs are added."""
     flags = {job: [*map(flag_name, _option_names(job)), *LOG_FLAGS, "--set"] for job in JOBS}
     if shell == "fish":
         return _write_fish_completion({**commands, **flags})
@@ -264,7 +264,7 @@ def _write_fish_completion(flags_by_command: Mapping[str, Sequence[str]]) -> str
     for command, flags in flags_by_command.items():
         for flag in flags:
             values = _option_values(flag.removeprefix("--").replace("-", "_"))
-            # -x: one of these values and no file
+            # -x: the flag takes one of these values, not a file
             choices = f' -x -a "{" ".join(values)}"' if values else ""
             lines.append(
                 f"complete -c spark-model-monitor -n '__fish_seen_subcommand_from {command}' -l {flag[2:]}{choices}"
@@ -282,7 +282,7 @@ def _option_names(job: str) -> list[str]:
 
 
 def _option_values(name: str) -> list[str]:
-    """The values that an option takes; empty if they aren't a list."""
+    """The values among which an option chooses; empty for an option that takes other values."""
     if name not in JobConfig.model_fields:
         return []
     return [str(member.value) for member in find_enum(JobConfig.model_fields[name]) or ()]

@@ -38,7 +38,7 @@ from spark_model_monitor.value_class import value_class
 
 
 class Repair(NumberedText):
-    """How a record was repaired that is not valid JSON; 0 in a table for no repair."""
+    """How a record that is not valid JSON was repaired. In tables, 0 means that it wasn't repaired."""
 
     PYTHON_LITERAL = 1, "written by Python's str(dict), not as JSON"
     JOINED_BY_COMMAS = 2, "joined by commas"
@@ -88,7 +88,7 @@ def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
 
 
 def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
-    """The records of a file that begins with an array: its elements, or those on its lines if the array is broken."""
+    """The records of a file that begins with an array: the array's elements or, if the array is broken, the records by line."""
     text = content.decode("utf-8-sig", "replace").strip()
     repair = 0
     records: list[JsonRecord] | None = None
@@ -251,9 +251,9 @@ class LabelAccount:
         ids: Distinct ids, each with a last label.
         repeated: Labels that are not the last of their id, if all labels of the id are equal.
         contradicted: Labels that are not the last of their id, if labels of the id differ.
-        outside_window: Labels of other hours.
-        refused: By reason.
-        repaired: By repair.
+        outside_window: Labels of hours outside the window.
+        refused: Refused labels, by reason.
+        repaired: Repaired labels, by repair.
     """
 
     read: int = 0
@@ -266,6 +266,7 @@ class LabelAccount:
 
     @classmethod
     def of(cls, counts: merge_rows.Counts) -> LabelAccount:
+        """The account in the sum of the buckets' counts."""
         refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
         repaired = {Repair(repair): count for (repair,), count in counts.of(REPAIRED_LABELS).items()}
         # Each label that was read is in exactly one of these counts, or refused
@@ -294,13 +295,13 @@ class LabelRows:
 
     Attributes
     ----------
-        origins: The index of the line.
+        origins: The index of the record's line.
         reasons: Why the record is refused; 0 if it isn't.
         keys, truths: As in `Label`; null for a refused record.
-        repairs: 0 for no repair.
-        positions: Within the line.
+        repairs: How the record was repaired; 0 if it wasn't.
+        positions: The record's position within its line.
         contents: The record's own text, if it is a refused element of a file's array.
-        lines: The line, except for plain records.
+        lines: The record's line; null for plain records.
     """
 
     origins: Integers
@@ -316,7 +317,8 @@ class LabelRows:
     def decode_lines(
         cls, lines: pa.StringArray, numbers: Integers, decode: Callable[[bytes], list[Label]]
     ) -> LabelRows:
-        texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # text would have to be UTF-8
+        """The records of the lines with these numbers, decoded one by one."""
+        texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # bytes, because a line may not be UTF-8
         labels_by_line = [decode(text) for text in texts]
         labels = [label for line_labels in labels_by_line for label in line_labels]
         return cls(
@@ -345,8 +347,8 @@ class LabelRows:
 class GroundTruth:
     """The task that turns lines of ground truth into rows of `merge_rows.SCHEMA`.
 
-    locations: of the files. repairing: whether to repair records that aren't valid JSON. array_files: the ranks of files that
-    are read as a whole. whole_files: whether these lines are such files.
+    locations: the locations of the files. repairing: whether to repair records that aren't valid JSON. array_files: the ranks
+    of files that are read as a whole. whole_files: whether each of these lines is such a file.
     """
 
     locations: FileLocations
@@ -383,13 +385,13 @@ class GroundTruth:
             yield merge_rows.make_rows(merge_rows.Role.LABEL, columns, rows.reasons == 0)
 
     def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
-        """Only the faulty lines, with `REFUSED`."""
+        """The refused lines alone, as rows of `REFUSED`."""
         for rows, uris in self._refused(batches):
             columns = [pa.array(rows.reasons), uris, rows.lines.view(pa.string())]
             yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(rows.contents.is_null())
 
     def refused_elements(self, batches: Batches) -> Iterator[pa.RecordBatch]:
-        """The faulty elements of multi-line arrays, with `ELEMENTS`."""
+        """The refused elements of multi-line arrays, as rows of `ELEMENTS`."""
         for rows, uris in self._refused(batches):
             first = np.zeros(len(uris), np.int64)
             columns = [pa.array(rows.reasons), uris, rows.contents, pa.array(rows.positions + 1), pa.array(first)]
@@ -431,7 +433,7 @@ class GroundTruth:
     def _find_array_files(
         self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: Integers, last: int
     ) -> NDArray[np.int32]:
-        """The ranks of files whose first line begins with an array. last: the rank of the line before these."""
+        """The ranks of files whose first line begins with an array. last: the rank of the file before these lines."""
         is_first = (ranks != np.concatenate([[last], ranks[:-1]])) & (blocks == 0)
         firsts = zip(
             ranks[is_first].tolist(), lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist(), strict=True
@@ -440,7 +442,7 @@ class GroundTruth:
 
 
 def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
-    """Which lines are single records with an id and a label in a known encoding, and the ids and truths of those."""
+    """For each line, whether it is a single record with an id and a label in a known encoding; its id; and its truth."""
     table = parse_table(lines, MEMBERS)
     data, encodings = (pc.struct_field(get_column(table, "groundTruthData"), [i]) for i in range(2))
     ids = pc.struct_field(get_column(table, "eventMetadata"), [0])
@@ -449,9 +451,11 @@ def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa
     flags: Flags = (
         np.asarray(is_known_encoding) & merge_rows.has_text(pc.utf8_trim_whitespace(data)) & merge_rows.has_text(ids)
     )
-    written = pc.fill_null(encodings, "CSV")
+    encoding_texts = pc.fill_null(encodings, "CSV")
     return (
         flags,
         ids,
-        pc.binary_join_element_wise('{"data":', merge_rows.format_json_texts(data), ',"encoding":"', written, '"}', ""),
+        pc.binary_join_element_wise(
+            '{"data":', merge_rows.format_json_texts(data), ',"encoding":"', encoding_texts, '"}', ""
+        ),
     )

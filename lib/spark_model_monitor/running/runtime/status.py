@@ -32,7 +32,7 @@ class OutOfTime(SystemExit):
 
 
 class TimeLimit:
-    """An alarm that fires `limit` after `began`, a time of `time.monotonic()`. In the driver's main thread.
+    """An alarm that fires `limit` after `began`, a time of `time.monotonic()`. Created in the driver's main thread.
 
     cancel: stops what the driver waits for, such as Spark's jobs, so that the driver can clean up. may_leave: whether the process
     belongs to the run alone, so that it may be ended if the run doesn't end.
@@ -90,7 +90,7 @@ SUCCESSFUL = frozenset({ExitStatus.COMPLETED, ExitStatus.VIOLATIONS, ExitStatus.
 
 COMPLETED = "Completed: Job completed successfully with no violations."
 CANNOT_TELL = "Cannot tell whether {names} changed."
-"""Follows the message of a run without violations. Ours: the service has no such outcome."""
+"""This sentence follows the message of a run without violations. The service has no such outcome."""
 VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} violations."
 NO_COMMIT = "Completed: no commit since"
 WITHOUT_CHECKS = "Completed: Job completed successfully."
@@ -153,7 +153,7 @@ def is_container(root: str) -> bool:
 
 
 def message_path(root: str, output_path: str | None) -> str | None:
-    """The path of the message: the container's own, else next to the results; None if neither is known yet."""
+    """The path of the message: the container's own, otherwise next to the results; None if neither is known yet."""
     if is_container(root):
         return str(Path(root) / "opt" / "ml" / "output" / MESSAGE)
     if output_path:
@@ -162,7 +162,10 @@ def message_path(root: str, output_path: str | None) -> str | None:
 
 
 def read_message(path: str, status: int) -> str:
-    """The job's own message, or its exit status if none is there or only Spark opens it. Raises BadInput if it can't be read."""
+    """The job's own message, or its exit status if there is no message or only Spark opens the path.
+
+    Raises BadInput if the message can't be read.
+    """
     content = read_if_there(path) if opens_here(path) else None
     if content is None:
         return f"exit status {status}; the job's log says more"
