@@ -203,8 +203,8 @@ class Location(ABC):
         return replace(self, **{field.name: render(getattr(self, field.name)) for field in fields(self) if field.init})
 
     def find(self, call: JobCall) -> Running | None:
-        """The unfinished run of this call that an earlier attempt started; None if there is none, or if runs end with
-        the attempt.
+        """The unfinished run of this call that an earlier attempt started; None if there is no such run, or if runs end
+        with the attempt.
         """
         return None
 

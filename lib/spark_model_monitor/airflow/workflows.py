@@ -250,8 +250,8 @@ class AlertGateOperator(BaseOperator, SkipMixin):
     def execute(self, context: Context) -> bool | None:
         now = get_run_window(context).end
         # From earlier DAG runs, too: the last time may be days ago
-        before = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
-        reason = find_reason_to_stop(self.alert, now, before, self.cool_down)
+        last_time = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
+        reason = find_reason_to_stop(self.alert, now, last_time, self.cool_down)
         if reason is None:
             context["ti"].xcom_push(key=LET_THROUGH, value=format_moment(now))
             return True
@@ -272,7 +272,7 @@ def find_reason_to_stop(alert: str, now: datetime, before: str | None, cool_down
 
 
 class CommandOperator(BaseOperator):
-    """A command of `spark-model-monitor` as a process beside the task. python: the interpreter that has our package."""
+    """A command of `spark-model-monitor` in a process that the task starts. python: the interpreter that has our package."""
 
     template_fields: Sequence[str] = ("python",)
     ui_color = "#e6f4ea"

@@ -145,7 +145,7 @@ def _create_bias(config: JobConfig) -> Monitor:
 
 
 def _create_explainability(config: JobConfig) -> Monitor:
-    """The monitor of which features influence a model's predictions, and whether their influence changes."""
+    """The monitor of the features' influence on a model's predictions, and of changes of this influence."""
     from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
     from spark_model_monitor.running.inputs.job_measures import attribution_measures, attribution_tolerances
 
@@ -205,7 +205,7 @@ def monitor_types() -> Iterator[Any]:
 def monitor_for(config: JobConfig) -> Monitor:
     """The monitor of a configuration.
 
-    Raises BadConfiguration if there is none for its `analysis_type`.
+    Raises BadConfiguration if the configuration lacks something, or replays a monitor that the service doesn't have.
     """
     return KINDS[config.analysis_type].create(config)
 

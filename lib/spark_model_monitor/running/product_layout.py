@@ -67,7 +67,7 @@ def hash_file(path: Path) -> str:
 
 @contextmanager
 def appearing_whole(path: Path) -> Iterator[Path]:
-    """A temporary directory beside `path`; when the body ends well, the file of the same name in it becomes `path`.
+    """A temporary directory next to `path`; when the body ends without an error, its file of the same name becomes `path`.
 
     Two processes may do this at once: the last one wins and no reader ever sees half a file.
     """
@@ -92,7 +92,7 @@ class Layout:
 
     @classmethod
     def of(cls, package: Path) -> Layout:
-        """The layout around the folder `spark_model_monitor`; jobs and conf are inside it in a wheel, beside `lib` in a clone."""
+        """The layout around the folder `spark_model_monitor`. jobs and conf are in it in a wheel, next to `lib` in a clone."""
         if (package / "jobs").is_dir():
             return cls(package, package / "jobs", package / "conf", package)
         clone = package.parent.parent

@@ -257,7 +257,7 @@ def run_demo(
     _print_time(out, started)
 
     # The summary: the statistics of the baseline, the paths of the files, and what was wrong in the monitored hour
-    before = _read(output / RESULTS, Statistics)
+    statistics = _read(output / RESULTS, Statistics)
     outcomes = _read(output / REPORT, CheckResults)
     window = RunContext(start, end).window
     headline = write_headline(outcomes.checks, window, OUTPUTS, outcomes.hints or ())
@@ -266,7 +266,9 @@ def run_demo(
     estimated_quality = _read(output / ESTIMATED, EstimatedQuality)
     estimate = describe_expected_accuracy(estimated_quality, _read(output / QUALITY, Metrics))
     day_page = f"See the day: {day.resolve().as_uri()}"
-    out.write(f"\n{_statistics_table(before)}\n{_list_files(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n")
+    out.write(
+        f"\n{_statistics_table(statistics)}\n{_list_files(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n"
+    )
     return 0
 
 

@@ -170,7 +170,7 @@ def label_counts(traffic: Traffic) -> LabelCounts:
 def describe_fault(traffic: Traffic) -> dict[str, Json]:
     """The content of `fault.json`: what a monitor should find in `traffic`, and where.
 
-    `fault` is null if there is none, or the traffic ends before it begins.
+    `fault` is null if the traffic has no fault, or ends before the fault begins.
     """
     fault = None
     if traffic.sound_hours < traffic.hours:

@@ -85,6 +85,7 @@ class UploadSet:
 
     @property
     def environment_uri(self) -> str | None:
+        """The URI of the archive of Python's environment on S3; None if there is no archive."""
         if isinstance(self.environment, UploadFile):
             return self.environment.uri
         return self.environment
@@ -310,7 +311,7 @@ class ServiceRun:
 
 
 def find_live_run(target: Target, client: BaseClient, name: str) -> ServiceRun | None:
-    """The run of this name that has not ended; None if there is none."""
+    """The run of this name that has not ended; None if there is no such run."""
     # A retry of a task looks for the run that an earlier attempt has started
     if target.kind is ServiceKind.EMR:
         states = ["PENDING", "RUNNING"]

@@ -80,7 +80,7 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
         )
     if code in ("301", "PermanentRedirect", "IllegalLocationConstraintException"):
         return BadConfiguration(f"bucket {target.package.name} lies in another region; set AWS_DEFAULT_REGION to it")
-    # EMR says of an unknown cluster that its id is not valid
+    # For an unknown cluster, EMR's error is that its id is not valid
     if code in ("ResourceNotFoundException", "ClusterNotFound") or (
         code == "InvalidRequestException" and "not valid" in message
     ):
@@ -126,7 +126,7 @@ def derive_exit_status(message: str, state: emr_runs.ServiceRunState, run: emr_r
 
 
 def read_message(s3: BaseClient, output: S3Location, since: datetime) -> str | None:
-    """The message that the job left beside its results; None if there is none, or only an earlier run's.
+    """The message that the job left with its results; None if there is no message, or only that of an earlier run.
 
     since: when the run was started, by this machine's clock.
     """

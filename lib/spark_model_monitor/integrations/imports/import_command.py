@@ -60,9 +60,9 @@ def fetch_answers(client: BaseClient, schedule: str) -> Iterator[ApiAnswer]:
     """
     from botocore import xform_name
 
-    described = call_api(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
-    yield described
-    config = described["MonitoringScheduleConfig"]
+    schedule_answer = call_api(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
+    yield schedule_answer
+    config = schedule_answer["MonitoringScheduleConfig"]
     # Schedules that the first SDKs created have their definition inside
     if "MonitoringJobDefinitionName" in config:
         kind = config.get("MonitoringType", "DataQuality")

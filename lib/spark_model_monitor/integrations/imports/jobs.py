@@ -347,7 +347,7 @@ def render_dag(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> st
 
 
 def _format_literal(text: str) -> str:
-    """A text as a literal of both Python and JSON, on one line whatever it contains."""
+    """A text as a literal of both Python and JSON, always on one line."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -374,6 +374,6 @@ def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[st
 
 
 def _map_by_option(variables: Texts) -> dict[str, str]:
-    """The variables that our jobs read, by the names of their options, without those of scripts."""
+    """The variables that our jobs read, by the names of their options; variables of scripts are left out."""
     options = {variable_name(name, option): name for name, option in OPTIONS.items()}
     return {options[variable]: text for variable, text in variables.items() if variable in options}

@@ -45,6 +45,7 @@ class Usage:
 
     @property
     def instance_hours(self) -> float | None:
+        """Runs a month × instances × hours a run."""
         if self.hours_a_run is None:
             return None
         return self.runs_a_month * self.instance_count * self.hours_a_run
@@ -148,12 +149,14 @@ def write_stop_calls(
 
 
 def _list_schedule_calls(schedule: MonitoredSchedule) -> Iterator[StopCall]:
-    named = f"--monitoring-schedule-name {shlex.quote(schedule.name)}"
+    name_flag = f"--monitoring-schedule-name {shlex.quote(schedule.name)}"
     if schedule.description.status != STOPPED:
-        undo = f"aws sagemaker start-monitoring-schedule {named}"
-        yield StopCall(f"schedule {schedule.name} starts jobs", f"aws sagemaker stop-monitoring-schedule {named}", undo)
+        undo = f"aws sagemaker start-monitoring-schedule {name_flag}"
+        yield StopCall(
+            f"schedule {schedule.name} starts jobs", f"aws sagemaker stop-monitoring-schedule {name_flag}", undo
+        )
     undo = f"can't be undone: its definition is in the export ({', '.join(where for where, _ in schedule.answers)})"
-    yield StopCall(f"schedule {schedule.name} is kept", f"aws sagemaker delete-monitoring-schedule {named}", undo)
+    yield StopCall(f"schedule {schedule.name} is kept", f"aws sagemaker delete-monitoring-schedule {name_flag}", undo)
 
 
 def _has_files(folder: str) -> bool:

@@ -66,7 +66,7 @@ class MonitoredSchedule:
 
 @value_class
 class Inventory:
-    """An account's schedules, its endpoints' configurations by name, what else it has, and remarks on what could not be read."""
+    """An account's schedules, its endpoints' configurations by name, its other resources, and remarks on unreadable answers."""
 
     schedules: tuple[MonitoredSchedule, ...]
     endpoint_configs: Mapping[str, ApiAnswer]

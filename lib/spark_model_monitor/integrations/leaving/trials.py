@@ -66,6 +66,7 @@ class NotDone:
 
     @classmethod
     def of(cls, error: MonitorError) -> NotDone:
+        """The reason in an error, with the exit status of its kind."""
         if isinstance(error, (NothingToReplay, MissingDependency)):
             return cls(str(error), error.exit_status)
         return cls(str(error))

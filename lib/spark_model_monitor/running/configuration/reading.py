@@ -496,12 +496,12 @@ def implied_options(values: Layer, job: str, *, with_default: bool = True) -> di
 def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     """The sources with the options that a monitor's baseline was read with, for those that they don't set themselves.
 
-    Nothing is adopted if the service is replayed. `with_recognised_format` adopts what a format says beyond the files.
+    Nothing is adopted if the service is replayed. `with_recognised_format` adopts the baseline's format.
     """
     if job != "monitor":
         return sources
     values = sources.values
-    # Data read in another way than the baseline's would show drift where there is none
+    # If the data were read differently from the baseline, false drift would show
     for name, text in _read_by_baseline(sources).items():
         if name == "dataset_format":
             continue
@@ -520,7 +520,7 @@ def _split_list(text: str) -> list[str]:
 
 
 def _read_by_baseline(sources: Sources) -> Texts:
-    """The options that the baseline was read with, from its run.json; empty if there is none, or only Spark can open it."""
+    """The options that the baseline was read with, from its run.json; empty if it has none, or only Spark can open it."""
     # The service doesn't remember options, so a replay of it doesn't either
     path = sources.text("baseline")
     replays_service = (sources.text("compat") or "").lower() == Compatibility.SERVICE.value
@@ -630,7 +630,7 @@ def _find_useless_flags(config: JobConfig, values: Layer, texts: Texts) -> Itera
 
 
 def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
-    """Errors: two baselines, of which one would be ignored, or an output path that would overwrite the baseline."""
+    """Errors: two baselines, because one would be ignored; or an output path that would overwrite the baseline."""
     if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
         return
     location = values["baseline"].location

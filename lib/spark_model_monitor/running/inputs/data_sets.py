@@ -206,8 +206,8 @@ def _read_lines(
 
 def _addresses(config: JobConfig) -> dict[str, Any]:
     """The configured addresses of label, prediction and probability; the plan requests no others."""
-    named = {name: getattr(config, option) for name, option in ADDRESS_OPTIONS.items()}
-    return {name: address for name, address in named.items() if address is not None}
+    address_by_name = {name: getattr(config, option) for name, option in ADDRESS_OPTIONS.items()}
+    return {name: address for name, address in address_by_name.items() if address is not None}
 
 
 WHOLE_OUTPUT = "0"  # without attributes the output is one numeric score (C7.2a)
@@ -255,11 +255,11 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
         return read_columns(engine, config)
     files = list_dataset(engine, config.dataset_source).files
     # Empty files come from writers with nothing to write; the first line decides
-    first, head = find_nonblank_file(engine.storage(config.dataset_source), files)
-    cells = read_first_cells(first, head, csv_format.separator)
+    first_file, head = find_nonblank_file(engine.storage(config.dataset_source), files)
+    cells = read_first_cells(first_file, head, csv_format.separator)
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(
-            f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
+            f"analysis_config.json: headers has {len(analysis.headers)} names, and {first_file.path} has {len(cells)} columns; "
             "name all of them"
         )
     first_line_cells = [cell.strip() for cell in cells]
@@ -272,7 +272,7 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
         missing_names = [name for name in analysis.headers if name not in first_line_cells]
     if missing_names:
         raise BadConfiguration(
-            f"analysis_config.json: headers names {missing_names[0]!r}, which the header line of {first.path} lacks; write "
+            f"analysis_config.json: headers names {missing_names[0]!r}, which the header line of {first_file.path} lacks; write "
             "the names that the columns have there"
         )
     # By name the columns may come in any order; by position they are as configured

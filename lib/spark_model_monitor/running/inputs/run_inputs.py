@@ -108,10 +108,10 @@ def warn_of_unused_options(config: JobConfig) -> None:
         if config.problem_type not in (None, *problems):
             unused_options.append(name)
     # Only options that are set, not defaults
-    requested = [name_option(name) for name in unused_options if name in config.model_fields_set]
-    if requested:
+    requested_options = [name_option(name) for name in unused_options if name in config.model_fields_set]
+    if requested_options:
         reason = "of another format or problem, or without a window"
-        log.warning("without effect on this data, %s: %s", reason, ", ".join(requested))
+        log.warning("without effect on this data, %s: %s", reason, ", ".join(requested_options))
 
 
 def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
@@ -226,11 +226,11 @@ def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig
     """The baseline without the features that `exclude_features_attribute` excludes from the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
-    excluded = set(config.exclude_features_attribute)
+    excluded_names = set(config.exclude_features_attribute)
     names = baseline.names
     # Columns of captures have no names, so they may be excluded by index
     by_index = {str(position): name for position, name in enumerate(names)}
-    return baseline.drop_features({name if name in names else by_index.get(name, name) for name in excluded})
+    return baseline.drop_features({name if name in names else by_index.get(name, name) for name in excluded_names})
 
 
 ReadBaseline: TypeAlias = Callable[[JobConfig, Monitor], StoredBaseline | None]
@@ -375,7 +375,7 @@ def _with_thresholds(baseline: QualityBaseline, config: JobConfig) -> QualityBas
 
 
 def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineReference | None:
-    """The location of the baseline of `read_baseline`; None if there is none. Call it before the run is published, which may
+    """The location of the baseline of `read_baseline`; None without a baseline. Call it before the run is published, which may
     replace the previous run.
     """
     if config.baseline == PREVIOUS:

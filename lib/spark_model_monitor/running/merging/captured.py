@@ -134,8 +134,8 @@ class Captures:
     def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
         for batch in batches:
             # The rank of a line's file in the listing is the same in every rerun
-            listed, ranks = self.locations.keep_listed(batch)
-            lines = listed.column(LINE)
+            listed_lines, ranks = self.locations.keep_listed(batch)
+            lines = listed_lines.column(LINE)
             # Every file of a transform has the header, and Spark splits files anywhere, so it is found by its text
             if self.header is not None:
                 is_record = pc.not_equal(lines, self.header)

@@ -61,8 +61,8 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitio
     """
     if not files:
         return []
-    waiting = engine.lines(files).partitions(LINE).mapped(parse_id_lines, ID_SCHEMA)
-    scored = waiting.repartition_by("id", ["id"], partitions).mapped(_score_ids, SCORED)
+    waiting_ids = engine.lines(files).partitions(LINE).mapped(parse_id_lines, ID_SCHEMA)
+    scored = waiting_ids.repartition_by("id", ["id"], partitions).mapped(_score_ids, SCORED)
     # First scan: how many captures have each rounded score, from which the strata follow
     counts: Counter[float | None] = Counter()  # bounded by the number of digits
     for batch in scored.mapped(_count_bins, COUNTED).batches():

@@ -292,7 +292,7 @@ class Labels:
         else:
             is_inside = period.holds(hours) | has_no_hour
         self.account = _account_labels(hashes, is_inside, numbers, len(self))
-        # The candidates
+        # The candidates: the last label of each id, or of each id and hour
         is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
         if period is not None:
             is_last[:-1] |= hours[1:] != hours[:-1]

@@ -76,15 +76,15 @@ def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
         return [Label(reason=Refusal.NOT_UTF_8, line=line)]
     values, repair = _parse_values(text, repairing=repairing)
     if values is None:
-        # The line is refused; if only commas between records are wrong, there is a reason of its own
+        # The line is refused; if only the commas between records are wrong, the reason says so
         reason = Refusal.NOT_A_JSON_OBJECT
         if not repairing and _parse_values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS:
             reason = Refusal.SEVERAL_JSON_OBJECTS
         return [Label(reason=reason, line=line)]
     # One bad record refuses its whole line
     labels = [replace(_parse_label(value), repair=repair, line=line) for value in values]
-    refused = [label for label in labels if label.reason]
-    return refused[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
+    refused_labels = [label for label in labels if label.reason]
+    return refused_labels[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
 
 
 def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
@@ -113,18 +113,18 @@ def _parse_record(record: JsonRecord, repair: int) -> Label:
 
 def _parse_values(text: str, *, repairing: bool) -> tuple[list[JsonValue] | None, int]:
     """The records in a text, and the necessary repairs; None if they can't be read."""
-    plain = _parse_json(text)
-    if plain is not None:
-        return plain, 0
+    json_values = _parse_json(text)
+    if json_values is not None:
+        return json_values, 0
     if not repairing:
         return None, 0
     # Files that were concatenated by hand have commas between objects, or after the last one
-    joined = _parse_json(f"[{text.rstrip(', ')}]")
-    if joined is not None:
-        return joined, Repair.JOINED_BY_COMMAS
+    joined_values = _parse_json(f"[{text.rstrip(', ')}]")
+    if joined_values is not None:
+        return joined_values, Repair.JOINED_BY_COMMAS
     # Python scripts often write str() of a dictionary, with single quotes
-    literal = _parse_literal(text.rstrip(", "))
-    return literal, Repair.PYTHON_LITERAL
+    literal_values = _parse_literal(text.rstrip(", "))
+    return literal_values, Repair.PYTHON_LITERAL
 
 
 class _Number(float):
@@ -202,7 +202,7 @@ def _format_value(value: JsonValue) -> str:
 
 
 def _format_content(value: JsonValue) -> str:
-    """An element of an array for the quarantine: as JSON, else as Python's literal, else its type."""
+    """An element of an array for the quarantine: as JSON, otherwise as Python's literal, otherwise its type."""
     for write in (_format_json, json.dumps, repr):
         try:
             text = write(value)
@@ -267,12 +267,12 @@ class LabelAccount:
     @classmethod
     def of(cls, counts: merge_rows.Counts) -> LabelAccount:
         """The account in the sum of the buckets' counts."""
-        refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
+        refused_counts = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
         repaired = {Repair(repair): count for (repair,), count in counts.of(REPAIRED_LABELS).items()}
         # Each label that was read is in exactly one of these counts, or refused
         ids, repeated, contradicted, outside = (counts[f"labels {name}",] for name in ACCOUNTED)
-        read = ids + repeated + contradicted + outside + sum(refused.values())
-        return cls(read, ids, repeated, contradicted, outside, refused, repaired)
+        read = ids + repeated + contradicted + outside + sum(refused_counts.values())
+        return cls(read, ids, repeated, contradicted, outside, refused_counts, repaired)
 
 
 @value_class
@@ -405,14 +405,14 @@ class GroundTruth:
 
     def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], Integers]]:
         for batch in batches:
-            listed, ranks = self.locations.keep_listed(batch)
+            listed_lines, ranks = self.locations.keep_listed(batch)
             # Files with an array are the input of another task
             if len(self.array_files) and not self.whole_files:
                 is_by_line = ~np.isin(ranks.to_numpy(), list(self.array_files))
-                listed = listed.filter(pa.array(is_by_line))
+                listed_lines = listed_lines.filter(pa.array(is_by_line))
                 ranks = ranks.filter(pa.array(is_by_line))
-            if listed.num_rows:
-                yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
+            if listed_lines.num_rows:
+                yield listed_lines.column(LINE), ranks.to_numpy(), listed_lines.column(BLOCK_START).to_numpy()
 
     def _decode(self, lines: pa.StringArray) -> LabelRows:
         def refuse_line(index: int, reason: Refusal) -> LabelRows:

@@ -168,7 +168,7 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
 
 
 def _first_hour(ledger: MergeLedger) -> datetime:
-    """The start of the window, else of the first hour with captures; without captures, now."""
+    """The start of the window, otherwise of the first hour with captures; without captures, the present time."""
     if ledger.first is not None:
         return hour_start(ledger.first)
     hours = [hour.hour for hour in ledger.captures.hours]

@@ -100,6 +100,7 @@ class Counts(Counter[tuple[Any, ...]]):
 
     @classmethod
     def parse_text(cls, text: str) -> Counts:
+        """The counts in a JSON text that `text` returned."""
         return cls({tuple(key): count for *key, count in json.loads(text)})
 
     def rows(self) -> Iterator[pa.RecordBatch]:

@@ -464,7 +464,7 @@ def _publish(
 def _format_restatement(
     engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int
 ) -> bytes:
-    """restatement.json of this run; if it found no changes, that of an earlier run for the same window."""
+    """restatement.json of this run; if this run found no changes, the file of an earlier run for the same window."""
     storage = engine.storage(request.output_path)
     path = join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):

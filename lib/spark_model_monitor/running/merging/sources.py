@@ -44,7 +44,7 @@ HOUR_PATH = re.compile(r"(?!.*\n)(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?"
 
 @dataclass(frozen=True, slots=True, order=True)
 class HourFolder:
-    """An hour of a branch: the path above hour folders, such as that of a model's variant."""
+    """An hour of a branch. A branch is the path above hour folders, such as the path of a model's variant."""
 
     branch: str
     hour: int
@@ -306,7 +306,7 @@ def count_partitions(*sources: HourlySource, size_bytes: int = PARTITION_BYTES) 
 
 
 def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> HourlySource:
-    """The non-empty files at or below `path`; in a tree of hour folders only those of the requested hours.
+    """The non-empty files at or below `path`; in a tree of hour folders, only the files of the requested hours.
 
     Raises BadInput if the path doesn't exist.
     """
@@ -317,9 +317,9 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
         folders = [path]
     else:
         folders = list_hour_folders(storage, path, map(hour_start, sorted(hours)))
-    listed = [file for folder in folders for file in storage.list_files(folder) if file.size_bytes]
-    require_within(path, (file.path for file in listed))
-    files = [_locate_file(file, root) for file in listed]
+    listed_files = [file for folder in folders for file in storage.list_files(folder) if file.size_bytes]
+    require_within(path, (file.path for file in listed_files))
+    files = [_locate_file(file, root) for file in listed_files]
     return HourlySource(
         root, tuple(sorted(files, key=lambda file: file.order)), tuple(storage.resolved(folder) for folder in folders)
     )

@@ -149,14 +149,14 @@ def _read_staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
 
     # The coverage of each hour that has captures
     staged = StagedHours(folder, {}, files, counts, parts)
-    labelled = staged.counts_by_hour("labelled")
-    absent = staged.counts_by_hour("absent")
-    waiting = staged.counts_by_hour("waiting")
+    labelled_counts = staged.counts_by_hour("labelled")
+    absent_counts = staged.counts_by_hour("absent")
+    waiting_counts = staged.counts_by_hour("waiting")
     hours = {}
-    for hour in sorted({*labelled, *absent, *waiting}):
-        num_labelled = labelled.get(hour, 0)
-        num_absent = absent.get(hour, 0)
-        num_captures = num_labelled + num_absent + waiting.get(hour, 0)
+    for hour in sorted({*labelled_counts, *absent_counts, *waiting_counts}):
+        num_labelled = labelled_counts.get(hour, 0)
+        num_absent = absent_counts.get(hour, 0)
+        num_captures = num_labelled + num_absent + waiting_counts.get(hour, 0)
         hours[hour] = Coverage(num_captures, num_labelled, num_absent)
     return replace(staged, hours=hours)
 

@@ -57,7 +57,7 @@ class ReportedViolation:
 
 @value_class
 class Verdict:
-    """The violations that one side has for a window, or the reason why it has none."""
+    """The violations that one side reports for a window, or the reason why the side failed."""
 
     violations: frozenset[ReportedViolation] = frozenset()
     failure: str | None = None
@@ -87,7 +87,7 @@ class Verdict:
 
 
 class DifferenceKind(Enum):
-    """How a side differs from the one it is compared with."""
+    """How a side differs from the side with which it is compared."""
 
     FEWER = "fewer"  # a violation is missing
     MORE = "more"  # there is an additional violation

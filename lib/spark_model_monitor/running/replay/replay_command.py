@@ -72,7 +72,7 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
 
     Raises BadConfiguration for a flag that is missing, unknown, or set by the replay itself.
     """
-    parsed, monitoring = _make_parser().parse_known_args(list(arguments))
+    options, monitoring = _make_parser().parse_known_args(list(arguments))
     # These flags would contradict what the replay sets for each window
     for word in monitoring:
         if word.partition("=")[0] in SET_BY_REPLAY:
@@ -80,10 +80,10 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
                 f"{word.partition('=')[0]} is no flag of a replay, which finds its windows below --windows and runs each with "
                 "both values of --compat"
             )
-    output_path = parsed.output_path or str(cache_directory(environment) / REPLAYS)
+    output_path = options.output_path or str(cache_directory(environment) / REPLAYS)
     monitoring += ["--output-path", output_path]
-    if parsed.windows is not None:
-        monitoring += ["--dataset-source", parsed.windows]
+    if options.windows is not None:
+        monitoring += ["--dataset-source", options.windows]
     sources = read_sources(monitoring, environment)
     if sources.text("dataset_source") is None:
         folder = "the folder above the captures' hour folders"
@@ -91,8 +91,8 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
     # Unless another format is given, the service monitored captures of endpoints
     if sources.text("dataset_format") is None:
         monitoring += [flag_name("dataset_format"), "capture"]
-    recurrence = parse_recurrence(parsed.schedule or HOURLY)
-    return ReplayRequest(parsed.reports, recurrence, output_path, monitoring, parsed.json)
+    recurrence = parse_recurrence(options.schedule or HOURLY)
+    return ReplayRequest(options.reports, recurrence, output_path, monitoring, options.json)
 
 
 def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
@@ -190,7 +190,7 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
 
     Raises BadConfiguration for errors that show before the first window.
     """
-    parsed, flags = _make_backfill_parser().parse_known_args(list(arguments))
+    options, flags = _make_backfill_parser().parse_known_args(list(arguments))
     # Errors are reported now, and not once per window
     require_places(flags)
     sources = with_recognised_format("monitor", with_default_output("backfill", read_sources(flags, os.environ)))
@@ -203,7 +203,7 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
     # The format of all hours, because a single hour may have only damaged captures
     if (word := sources.text("dataset_format")) is not None:
         flags = ["--dataset-format", word, *flags]
-    return BackfillRequest(config, parse_recurrence(parsed.schedule), flags)
+    return BackfillRequest(config, parse_recurrence(options.schedule), flags)
 
 
 def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Window]:
@@ -236,8 +236,8 @@ def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Win
 def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     """Monitor every window, and print a line with each result.
 
-    Returns the exit status, and whether any window was published. The status is that of the first window that failed;
-    otherwise that of violations, if there are any; otherwise the highest.
+    Returns the exit status, and whether any window was published. The status is the first failure's; without a failure, it is
+    VIOLATIONS if a window has violations, and otherwise the highest status.
     """
     config = request.config
     statuses: list[int] = []

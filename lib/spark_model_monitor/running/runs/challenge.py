@@ -448,15 +448,15 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _SideRow
     counts = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
     # The first header of each file is not a record. Counter's subtraction also drops counts of 0
     counts -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})
-    refused = {reason.text: count for reason, count in counts.items() if reason not in NOT_QUARANTINED}
+    refused_counts = {reason.text: count for reason, count in counts.items() if reason not in NOT_QUARANTINED}
     frame = frame[frame["reason"] == 0]
     # The same share may be refused as in a run
-    num_refused = sum(refused.values())
+    num_refused = sum(refused_counts.values())
     if num_refused > MAX_QUARANTINED_SHARE * (num_refused + len(frame)):
-        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in refused_counts.items())
         raise BadInput(
             f"{path}: {num_refused:,} of {num_refused + len(frame):,} records can't be used ({reasons}); "
-            f"{describe_remedy(refused)}"
+            f"{describe_remedy(refused_counts)}"
         )
     if frame.empty:
         raise NoData(f"{path}: there are no answers to compare")

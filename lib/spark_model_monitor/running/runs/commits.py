@@ -235,14 +235,16 @@ def _publish_learnt_baseline(
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _find_identifying_columns([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
-        excluded = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
-        context = replace(context, read_by={**(context.read_by or {}), EXCLUDED_OPTION: excluded})
+        excluded_text = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
+        context = replace(context, read_by={**(context.read_by or {}), EXCLUDED_OPTION: excluded_text})
         windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
     # The baseline is the sum of the commits without outliers, such as a broken load
     learnt_commits = _select_similar_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
-    accepted = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
+    accepted_rows = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
     total = learnt_commits.total
-    baseline = Baseline(monitor, total, monitor.metrics(total), Ledger((), accepted, accepted), context=context)
+    baseline = Baseline(
+        monitor, total, monitor.metrics(total), Ledger((), accepted_rows, accepted_rows), context=context
+    )
     baseline.write(_baseline_path(config))
     for number, window in enumerate(windows):
         # Each commit is compared with the others, without itself

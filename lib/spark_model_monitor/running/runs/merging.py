@@ -192,9 +192,9 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     before = json.loads(read_run_file(run, name))
     after = json.loads(read_file(edited))
     edited_document = type(suggested).from_json(json.dumps(_apply_edits(suggested.plain(), before, after)), edited)
-    where = join(output_path, name)
-    write_file(where, edited_document.to_json().encode())
-    log.info("%s: keeps the edits of %s", where, edited)
+    path_of_merge = join(output_path, name)
+    write_file(path_of_merge, edited_document.to_json().encode())
+    log.info("%s: keeps the edits of %s", path_of_merge, edited)
 
 
 def _apply_edits(new: Json, before: Json, after: Json) -> Json:

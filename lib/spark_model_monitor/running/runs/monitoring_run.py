@@ -444,7 +444,7 @@ def _describe(monitor: Monitor, scan_result: ScanResult, ledger: Ledger, context
 def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str:
     """Writes the refused records; returns where they are and what is wrong with the first one, as a part of a sentence.
 
-    The text is empty if there are none, or if the records aren't lines.
+    The text is empty if no record was refused, or if the records aren't lines.
     """
     if ledger.quarantined and dataset.has_lines:
         folder = write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})

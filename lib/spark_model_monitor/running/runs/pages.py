@@ -154,7 +154,7 @@ def render_page(page: Page, files: Mapping[str, bytes]) -> dict[str, bytes]:
     # Loaded late, because runs without a page need no template engine
     from spark_model_monitor.reports.page.page_files import report_files
 
-    # The page links to the JSON files beside it, which a browser can show
+    # The page links to the JSON files in its folder, which a browser can show
     linked_files = sorted(name for name in files if name.endswith(".json") and "/" not in name)
     return report_files(replace(page, files=tuple(linked_files)))
 

@@ -530,7 +530,7 @@ class Findings(AsTables):
         files[description.FILE_NAME] = description.to_json().encode()
         files |= self.tables()
         files |= self.judgement.files
-        # The service writes no file of violations if there are none
+        # The service writes no file of violations if a window has no violations
         if self.count or not omit_empty:
             files[self.violations.FILE_NAME] = self.sendable.violations.to_json().encode()
         if self.current.context.report:

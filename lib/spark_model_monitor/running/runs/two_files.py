@@ -14,7 +14,7 @@ from spark_model_monitor.running.runs.results import Findings
 
 
 def compare_files(before: str, after: str) -> Findings:
-    """What changed from the rows of one file or folder to those of another; nothing is written.
+    """What changed between the rows of two files or folders; nothing is written.
 
     Raises BadConfiguration for a path that doesn't exist, BadInput for data that can't be read.
     """

@@ -165,7 +165,7 @@ class Job:
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine that reads data: the local one, or that of the run's Spark session, which then also opens paths.
+        """The engine that reads data: the local engine, or the engine of the run's Spark session, which then also opens paths.
 
         From here on the run holds its output, so that an output that can't be written shows before results are computed.
         Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `lease_wait`.
@@ -183,7 +183,7 @@ class Job:
         return engine
 
     def _choose_local_engine(self) -> LocalEngine | None:
-        """The local engine if it is to be used, otherwise None; the log says which engine is used, and why."""
+        """The local engine, or None if Spark is used; the log says which engine is used, and why."""
         engine = self.config.engine
         reason = why_spark_runs(self.config, self._host)
         if engine is EngineName.SPARK or (engine is EngineName.AUTO and reason):
@@ -252,7 +252,7 @@ class Job:
     ) -> None:
         """Set the result of the run: its exit message (`status.completed`, …). The last step of a driver.
 
-        verdict: the log's last line. summary: what --json prints beside message and status.
+        verdict: the log's last line. summary: what --json prints in addition to message and status.
         """
         self._message = message
         self._verdict = verdict

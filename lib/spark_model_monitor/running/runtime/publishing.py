@@ -402,8 +402,8 @@ def make_report(
 
 
 def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
-    """The absolute paths of the run's files by kind, in the run's folder. In an hour folder, the page is the page at the output
-    path, which lies beside the pages that it links to.
+    """The absolute paths of the run's files by kind, in the run's folder. In an hour folder, the page's path is below the output
+    path, so that its links to pages of other windows work.
     """
     names = {"page": PAGE, "violations": "constraint_violations.json", "checks": CheckResults.FILE_NAME}
     run_paths = {kind: join(run.folder, name) for kind, name in names.items() if name in run.digests}

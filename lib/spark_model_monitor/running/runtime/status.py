@@ -109,7 +109,7 @@ def completed(violations: int = 0, remark: str = "") -> str:
 
 
 def is_completed(message: str) -> bool:
-    """Whether an exit message is that of a run that completed without violations."""
+    """Whether an exit message is from a run that completed without violations."""
     return message.startswith(COMPLETED)
 
 
@@ -119,7 +119,7 @@ def failed(reason: str) -> str:
 
 
 def is_out_of_time(message: str) -> bool:
-    """Whether an exit message is that of a run that `--max-runtime` has ended."""
+    """Whether an exit message is from a run that `--max-runtime` has ended."""
     return message.startswith(failed(OUT_OF_TIME.partition("{")[0]))
 
 
@@ -175,7 +175,7 @@ def read_message(path: str, status: int) -> str:
 def write_message(message: str, path: str, spark: SparkSession | None) -> None:
     """Write the message file, a single line.
 
-    Raises OutputFailed if it can't be written, BadInput if only a Spark session opens the path and there is none.
+    Raises OutputFailed if it can't be written, BadInput if the path needs a Spark session and there is no session.
     """
     content = f"{message}\n".encode()
     try:

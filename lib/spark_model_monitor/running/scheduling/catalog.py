@@ -44,19 +44,19 @@ def make_table_fleet(
     Raises BadConfiguration for an invalid pattern, or one without matches; BadInput if the warehouse can't be listed.
     """
     # By table: how jobs name it, or why it can't be read
-    listed: dict[str, str | MonitorError]
+    listed_tables: dict[str, str | MonitorError]
     if warehouse:
         with following_links(follow_links):
-            listed = dict(_list_folder_tables(warehouse, pattern))
+            listed_tables = dict(_list_folder_tables(warehouse, pattern))
     elif spark is not None:
-        listed = dict(plugin("spark").list_catalog_tables(spark, pattern))
+        listed_tables = dict(plugin("spark").list_catalog_tables(spark, pattern))
     else:
-        listed = dict(_list_catalog_tables(pattern))
+        listed_tables = dict(_list_catalog_tables(pattern))
 
     # A table that has a record, but doesn't exist any more, is an entry with this error
     missing_table = BadInput("the table is not there any more; restore it, or remove its record")
     past_names = (path.name.removesuffix(EXECUTIONS) for path in sorted((output / STATE).glob(f"*{EXECUTIONS}")))
-    tables = {name: missing_table for name in past_names if fnmatchcase(name, pattern)} | listed
+    tables = {name: missing_table for name in past_names if fnmatchcase(name, pattern)} | listed_tables
     if not tables:
         location = warehouse or ("Spark's catalog" if spark else "the catalog")
         advice = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
@@ -119,7 +119,7 @@ def _recognise_table(storage: Storage, warehouse: str, path: str) -> str | Monit
     except MonitorError as fault:
         return fault
     location = storage.resolved(path)
-    # Delta and Iceberg keep their log in a folder; anything else is read as Parquet
+    # Delta and Iceberg keep their log in a folder; every other folder is read as Parquet
     if storage.exists(join(path, "_delta_log")):
         return f"delta.`{location}`"
     if "metadata" in subfolders and "data" in subfolders:

@@ -99,7 +99,7 @@ class Fleet:
 
 
 def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, state: State | None = None) -> Fleet:
-    """The entries of files and folders, in their order, then those of the models that captures name.
+    """The entries of files and folders, in their order, then the entries of the models that captures name.
 
     alarms_per_month: overrides the number in the files. state: the folder of the entries' records; None if each file's folder
     has them.
@@ -232,7 +232,7 @@ def _expand_entry(
             raise BadDocument(f"{path}: entries[{index}].name is missing; write what the entry is called")
         name = raw_entry["name"]
 
-        # Members: the file's defaults, and what the item says instead
+        # Members: the file's defaults, which members of the item override
         members = {"monitoring_type": "DataQuality", **defaults, **raw_entry}
         known_names = ("variables", *Schedule.model_fields)
         if unknown := sorted(members.keys() - set(known_names)):
@@ -428,7 +428,7 @@ def _read_paths(plan: Plan | None, option: str) -> set[str]:
 
 
 def _find_cycle(name: str, waits: Mapping[str, set[str]]) -> list[str]:
-    """The names on a cycle of waiting from one name back to itself; empty if there is none."""
+    """The names on a cycle of waiting from one name back to itself; empty if there is no cycle."""
     paths = [[name]]
     visited: set[str] = set()
     while paths:

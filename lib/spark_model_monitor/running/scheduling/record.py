@@ -186,14 +186,16 @@ class Record:
         """Record a run that is about to begin, for the first time or again. members: further members of the run's record."""
         time = format_moment(scheduled)
         # A repeated run keeps its time of creation, and counts its attempts
-        before = next((execution for execution in self.executions.executions if execution.scheduled_time == time), None)
+        earlier_run = next(
+            (execution for execution in self.executions.executions if execution.scheduled_time == time), None
+        )
         begun = Execution(
             scheduled_time=time,
             start_time=format_moment(window.start),
             end_time=format_moment(window.end),
-            creation_time=before.creation_time if before else format_moment(self._now()),
+            creation_time=earlier_run.creation_time if earlier_run else format_moment(self._now()),
             last_modified_time=format_moment(self._now()),
-            attempts=before.attempts + 1 if before else 1,
+            attempts=earlier_run.attempts + 1 if earlier_run else 1,
         )
         return self.put(begun, **{"status": ExecutionStatus.IN_PROGRESS, **members})
 

@@ -74,15 +74,15 @@ KEEP_ALL = Retention()
 
 
 def has_window(run: Execution) -> bool:
-    """Whether a run judged a window. Runs without one can be complete, too: those of a table without a new commit, or of an
-    endpoint on which only other models had data.
+    """Whether a run judged a window. Runs without a window can be complete, too: if a table has no new commit, or if only other
+    models of an endpoint had data.
     """
     without_window = (failed(NO_DATA), NO_COMMIT)
     return run.status.is_of_a_whole_run and not (run.exit_message or "").startswith(without_window)
 
 
 def _find_newest_hour(folder: str, now: datetime) -> datetime | None:
-    """The hour of the newest published window; None if there is none. Hours in the future are from a clock that was ahead."""
+    """The hour of the newest published window; None if there is none. Hours in the future don't count: a clock was ahead."""
     storage = storage_of(folder)
     if not storage.exists(folder):
         return None

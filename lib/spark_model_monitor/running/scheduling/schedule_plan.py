@@ -119,6 +119,7 @@ class Plan:
 
     @property
     def folder(self) -> Path:
+        """The folder of the entry's file, from which its relative paths start."""
         return self.file.parent
 
     @property
@@ -372,7 +373,7 @@ def _read_destinations(text: str | None, where: str) -> tuple[SinkDestination, .
 
 
 def _list_name_errors(entry: Schedule, where: str) -> Iterator[str]:
-    """Errors in names that become parts of paths: the path of the schedule's record, and those of the results' folders."""
+    """Errors in names that become parts of paths: the path of the schedule's record, and the folders of results."""
     if not is_ours(entry.name, NameKind.WORD):
         yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
     for index, job in enumerate(entry.jobs):
@@ -420,7 +421,7 @@ def find_model(plan: Plan) -> str | None:
 
 
 def find_attributions(plan: Plan) -> str | None:
-    """The baseline of the one explainability schedule of a data-quality schedule's model, in the same folder; otherwise None.
+    """The baseline of the only explainability schedule of a data-quality schedule's model, in the same folder; otherwise None.
 
     A baseline that isn't visible from here is ignored: it only orders the page, so it must not fail the job.
     """

@@ -132,9 +132,9 @@ def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | Non
     if plan.clock is None or not plan.is_running:
         return None
     times = scheduled_times([execution for execution in past.executions if execution.status.is_of_a_whole_run])
-    last = max(_up_to(now, times), default=_first_time(plan, plan.clock, past, now))
-    allowed = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
-    return last if now - last > allowed else None
+    last_time = max(_up_to(now, times), default=_first_time(plan, plan.clock, past, now))
+    allowed_delay = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
+    return last_time if now - last_time > allowed_delay else None
 
 
 def _list_not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
@@ -189,7 +189,7 @@ LOADED_FOR_SPARK = (
 _OUTCOMES: Mapping[int, ExecutionStatus] = {
     ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
     ExitStatus.VIOLATIONS: ExecutionStatus.COMPLETED_WITH_VIOLATIONS,
-    ExitStatus.CANNOT_TELL: ExecutionStatus.COMPLETED,  # in the service's words; the message says more
+    ExitStatus.CANNOT_TELL: ExecutionStatus.COMPLETED,  # the service has no such status; the message says more
 }
 """The outcome of a run by the exit status of a job; any other status is a failure, unless it was stopped."""
 
@@ -229,7 +229,7 @@ def start_process(command: JobCommand, note: Note) -> int:
 def run_in_process(command: JobCommand, variables: Mapping[str, str]) -> int:
     """Run a job in this process, and return its exit status. variables: in addition to the job's own."""
     name, *words = command.words
-    # Its module isn't imported: jobs are files beside the package
+    # The job is run as a file: jobs aren't modules of the package
     driver = runpy.run_path(str(Layout.here().job_file(name, command.folder)))
     caller_environment = dict(os.environ)
     folder = os.getcwd()

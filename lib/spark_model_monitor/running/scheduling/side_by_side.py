@@ -19,7 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MAX_THREADS = 64  # schedules handled at a time; most wait for a turn
-TURN_SECONDS = 60.0  # a job that takes longer loses its turn: the next one starts beside it
+TURN_SECONDS = 60.0  # a job that takes longer loses its turn: the next job starts while it goes on
 JOB_BYTES = 512 * 2**20  # memory that a job of a small model may take
 JOBS_A_CORE = 2  # a job of a small model waits for the disk and for its process as long as it computes
 STEP_SECONDS = 0.5  # between two checks whether this process was told to end

@@ -56,19 +56,19 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
 
     was_split: whether the endpoint had models before. If not, one hour without names is enough to tell that it has none.
     """
-    called = CalledModels()
+    called_models = CalledModels()
     storage = storage_of(top)
     read_names = set[frozenset[bytes]]()
     try:
         for hour in islice(list_hours_from_latest(top), MAX_HOURS):
             for file in storage.list_files(f"{top}{hour}")[:MAX_FILES]:
                 # The beginning of a file is enough: names repeat, and files may have gigabytes
-                _add_records(called, storage.read(file.path, MAX_BYTES), read_names)
-            if not was_split and not called.names:
+                _add_records(called_models, storage.read(file.path, MAX_BYTES), read_names)
+            if not was_split and not called_models.names:
                 break
     except MonitorError:
         return CalledModels()  # the job reports the error
-    return called
+    return called_models
 
 
 def _add_records(called: CalledModels, content: bytes, read_names: set[frozenset[bytes]]) -> None:
@@ -126,6 +126,7 @@ class PastEntries:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> PastEntries:
+        """The past entries with these names of records."""
         past_names = frozenset(names)
         split = set[str]()
         for name in past_names:
@@ -156,22 +157,22 @@ def split_by_model(endpoint: str, captures: str, past: PastEntries) -> ModelSpli
 
     At most `MAX_MODELS` models get an entry. Models that had an entry before come first, so that no new name displaces them.
     """
-    called = read_called_models(captures, was_split=endpoint in past.split)
-    is_new = {name: model_entry_name(endpoint, name) not in past.names for name in called.names}
+    called_models = read_called_models(captures, was_split=endpoint in past.split)
+    is_new = {name: model_entry_name(endpoint, name) not in past.names for name in called_models.names}
     # False sorts before True: models with an entry come before new ones
-    models = sorted(sorted(called.names, key=lambda name: (is_new[name], name))[:MAX_MODELS])
+    models = sorted(sorted(called_models.names, key=lambda name: (is_new[name], name))[:MAX_MODELS])
     notices = []
-    if len(called.names) > len(models):
+    if len(called_models.names) > len(models):
         notices.append(
-            f"captures name {len(called.names):,} models, and {MAX_MODELS} of them are monitored; write entries with "
+            f"captures name {len(called_models.names):,} models, and {MAX_MODELS} of them are monitored; write entries with "
             "target_model for those that matter"
         )
-    if called.invalid_names:
+    if called_models.invalid_names:
         notices.append(
-            f"{called.invalid_names:,} captured records have a targetModel that is no name of a model; they are "
+            f"{called_models.invalid_names:,} captured records have a targetModel that is no name of a model; they are "
             "monitored with those that have none"
         )
-    if called.has_unnamed_records or not models:
+    if called_models.has_unnamed_records or not models:
         models.insert(0, "")
     return ModelSplit(tuple(models), "; ".join(notices))
 

@@ -141,7 +141,7 @@ def _find_failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
 
 
 def _find_page(plan: Plan, last: Execution | None, folder: Path) -> str:
-    """The page of a run, relative to a folder; empty if there is none, or if it is on another machine."""
+    """The path of a run's page, relative to a folder; empty if the run has no page, or its page is on another machine."""
     if last is None or last.output_path is None or urlparse(last.output_path).scheme not in ("", "file"):
         return ""
     names = (PAGE, "history.html")  # the second is the page of a table, whose windows have folders of their own
