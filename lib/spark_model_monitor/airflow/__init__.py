@@ -3,12 +3,12 @@
     with DAG("churn", schedule=CronTriggerTimetable("10 * * * *", timezone="UTC"), max_active_runs=1):
         hourly_monitoring(where=LocalSpark(), captures=…, output_path=…, monitors=[data_quality(baseline=…)])
 
-places.py: what a job is given, what a DAG run looks at, and where a job runs, which may be emr.py. job_results.py: what came of
-it, read from the files that it left, and what becomes of a task whose job found violations. operators.py has the tasks and their
-links, workflows.py an hour of all of them, and what comes after an alert.
+places.py: a job's options, the window of a DAG run, and where a job runs; emr.py has further locations. job_results.py: the
+result of a job, read from its files, and what happens to a task whose job found violations. operators.py has the tasks and
+their links, workflows.py an hour of all tasks, and the tasks after an alert.
 
-Runs in Airflow's processes, so it imports neither pyspark nor anything of ours that does: the standard library, Airflow, and
-providers where they are used. The jobs have a Python of their own.
+The package runs in Airflow's processes. So it imports neither pyspark nor modules of ours that import it, but the standard
+library, Airflow, and providers where they are used. The jobs have a Python of their own.
 """
 
 from __future__ import annotations

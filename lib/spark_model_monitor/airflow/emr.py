@@ -1,7 +1,7 @@
 """A job as a step of an EMR cluster or a job run of an EMR Serverless application, by the clients of Airflow's connections.
 
 The package, Deequ's JAR and the driver are uploaded to S3 like `./spark-submit.sh --target …` does. A retry first looks for
-the run of an earlier attempt, by the name that all attempts share, so that no second one runs in parallel.
+the run of an earlier attempt, by the name that all attempts share, so that no second run is started.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _OnEmr(Location):
     def find(self, call: JobCall) -> RemoteRun | None:
         with self._error_sentences():
             client = self._client()
-            # By the name, which is the same in every attempt of a task's run and in no other run
+            # The name is the same in every attempt of a task's run, and in no other run
             run = find_live_run(self.target, client, call.name)
         if run is None:
             return None
@@ -81,7 +81,7 @@ class _OnEmr(Location):
         driver = layout.job_file(call.job, layout.root)
         for remark in remarks:
             log.info("%s", remark)
-        # Only from here on AWS is asked: which Spark it runs decides on the JAR
+        # AWS is called only from here on; its version of Spark decides on the JAR
         with self._error_sentences():
             client = self._client()
             jar = None
@@ -90,7 +90,7 @@ class _OnEmr(Location):
             upload_set = UploadSet.of(target, driver, package, jar)
             for file in upload_set.upload(open_aws_client("s3", self.aws_conn_id), _get_encryption(call)):
                 log.info("put %s to %s", file.path.name, file.uri)
-            # On EMR Serverless the token makes a request that is sent twice start one run
+            # On EMR Serverless the token makes a repeated request start one run only
             token = str(uuid.uuid4())
             request = build_request(target, upload_set, settings, options, call.words, name=call.name, token=token)
             run = ServiceRun.started(target.kind, client, request)
@@ -101,7 +101,7 @@ class _OnEmr(Location):
     def _error_sentences(self) -> Iterator[None]:
         with needing("EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"):
             import airflow.providers.amazon  # noqa: F401 - the sentence about boto3 would be the wrong one here
-        # The same sentences as of the command line
+        # Errors have the same sentences as on the command line
         with error_sentences(self.target):
             yield
 
@@ -128,7 +128,7 @@ class EmrCluster(_OnEmr):
 
 @dataclass(frozen=True, kw_only=True)
 class EmrServerless(_OnEmr):
-    """Job runs of an application. execution_role: ARN of the role that they run as. The others as in `EmrCluster`.
+    """Job runs of an application. execution_role: the ARN of the role that they run as. Other members: as in `EmrCluster`.
 
     Examples
     --------
@@ -156,7 +156,7 @@ class RemoteRun:
         self._client = client
 
     def wait(self) -> None:
-        """The job's message has the result; the service reports only success or failure."""
+        """Wait for the end of the run. The job's message has the result; the service reports only success or failure."""
         state = self.run.wait(self._client)
         if state.reason:
             log.info("%s %s: %s", self.run.kind.value, self.run.identifier, state.reason)
@@ -166,10 +166,10 @@ class RemoteRun:
 
 
 def _get_encryption(call: JobCall) -> dict[str, str]:
-    """The package is encrypted like the results. Raises BadConfiguration for an unknown kind of encryption."""
+    """The arguments that encrypt the package like the results. Raises BadConfiguration for an unknown kind of encryption."""
     encryption = call.flags.get("s3_encryption")
     kinds = {kind.value.lower(): kind for kind in S3Encryption}
-    # As the job itself reads it, without regard to case
+    # The job itself also reads the kind without regard to case
     if encryption is not None and encryption.lower() not in kinds:
         names = ", ".join(kind.value for kind in S3Encryption)
         raise BadConfiguration(f"flags has s3_encryption={encryption!r}; it is one of: {names}")

@@ -120,7 +120,7 @@ class ObjectStorageFiles:
 StoredFiles: TypeAlias = LocalFiles | S3Files | ObjectStorageFiles
 
 Callback = Callable[[Any], Any]
-"""Is called with Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
+"""A function that gets Airflow's context, plus `monitoring`, the outcome; every notifier of Airflow can be called like this."""
 
 
 DocumentItems = tuple[Mapping[str, Json], ...]
@@ -155,7 +155,7 @@ class OnViolations(str, Enum):
 
     @classmethod
     def of(cls, text: str, callback: Callback | None) -> OnViolations:
-        """The choice of this name.
+        """The choice with this name.
 
         Raises BadConfiguration for another name, or if callback and choice don't match.
         """
@@ -190,9 +190,9 @@ class JobEnd:
         message: The job's exit message.
         violations: Number of violations.
         violated: The first violations without their texts.
-        paths: Of the documents by name, in the run's folder, and `output`, the job's output path.
+        paths: The paths of the documents by name, in the run's folder, and `output`, the job's output path.
         run_id: None for a job that publishes no run.
-        window: Start and end.
+        window: The start and the end of its window; None if it has no window.
         alert: OK, CannotTell or InAlert, by `datapoints_to_alert`; None for a job that compares nothing.
         outcome: changed, cannot tell or unchanged; None if nothing was judged.
         unsure: The features or metrics that may have changed, with the reason and what to do.
@@ -210,7 +210,7 @@ class JobEnd:
     unsure: DocumentItems = ()
 
     def as_xcom(self) -> dict[str, Json]:
-        """The members as in JSON."""
+        """The members as values of JSON."""
         members = asdict(self)
         # JSON has lists instead of tuples
         members["violated"] = list(self.violated)
@@ -220,7 +220,7 @@ class JobEnd:
 
 @dataclass(frozen=True, slots=True)
 class RunFailure:
-    """A run that did not complete. reason: one sentence. exit_status: the job's, if known."""
+    """A run that did not complete. reason: one sentence. exit_status: the job's exit status, if it is known."""
 
     reason: str
     exit_status: int = field(default=ExitStatus.FAILED)
@@ -231,7 +231,7 @@ def read_outcome(
 ) -> JobEnd | RunFailure:
     """The result of the run that has just ended, from the message and the documents below `output_path`.
 
-    exit_status: of the job, None if unknown. compares: whether it is a monitoring job.
+    exit_status: the job's exit status, None if it is unknown. compares: whether it is a monitoring job.
     """
     content = files.read(join(output_path, MESSAGE))
     # The message of an earlier run was deleted before the start

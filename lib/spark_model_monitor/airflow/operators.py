@@ -170,7 +170,7 @@ class JobOperator(BaseOperator, SkipMixin):
         return self.settle(outcome, context)
 
     def window(self, context: Context) -> Window | None:
-        """The window of the run; None for one that reads all data."""
+        """The window of the run; None if the job reads all data."""
         return None
 
     def own_flags(self, window: Window | None) -> dict[str, places.FlagValue]:
@@ -192,7 +192,7 @@ class JobOperator(BaseOperator, SkipMixin):
     def _run(self, location: places.Location, call: places.JobCall, files: StoredFiles) -> int | None:
         self._running = location.find(call)
         if self._running is None:
-            files.delete(join(call.output_path, MESSAGE))  # of an earlier run, which must not be taken for this one's
+            files.delete(join(call.output_path, MESSAGE))  # an earlier run's, which must not be taken for this run's
             self._running = location.begin(call)
         else:
             log.info("%s runs already, started by an attempt before this one", call.name)
@@ -238,8 +238,8 @@ class BaselineOperator(JobOperator):
 class WindowedOperator(JobOperator):
     """A job over the window of the DAG run.
 
-    lag: how far the window precedes the run's interval. length: of the window of a run whose interval is empty, as for
-    Airflow's plain cron schedules. Raises BadConfiguration, when the DAG is read, for values that are not times.
+    lag: how far the window precedes the run's interval. length: the length of the window if the run's interval is empty, as
+    with Airflow's plain cron schedules. Raises BadConfiguration, when the DAG is read, for values that are not times.
     """
 
     REPLACED_OPTIONS: ClassVar[Mapping[str, str]] = {

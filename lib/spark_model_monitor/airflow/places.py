@@ -40,14 +40,14 @@ AN_HOUR = timedelta(hours=1)
 def get_run_window(context: Context, *, length: timedelta = AN_HOUR, lag: timedelta = timedelta(0)) -> Window:
     """The window of a DAG run, UTC.
 
-    context: Airflow's, of the task. length: of the window of a run whose interval is empty; it ends at the full hour.
-    lag: how far the window precedes the interval, for labels that come late.
+    context: Airflow's context of the task. length: the length of the window if the run's interval is empty; that window ends
+    at the full hour. lag: how far the window precedes the interval, for labels that come late.
 
     Raises BadConfiguration if the run has no time at all.
     """
     start = context.get("data_interval_start")
     end = context.get("data_interval_end")
-    # A manual run or one by an asset has an empty interval, or none
+    # A run that was started by hand or by an asset has an empty interval, or no interval
     if start is None or end is None or not start < end:
         # Rounded down to the hour, because captures are in folders by the hour
         end = _to_utc(end or _get_run_time(context)).replace(minute=0, second=0, microsecond=0)
@@ -74,7 +74,7 @@ def _get_run_time(context: Context) -> datetime:
 
 
 def _to_utc(time: datetime) -> datetime:
-    """A plain datetime in UTC. Airflow's are pendulum's, with another arithmetic around daylight saving changes."""
+    """A plain datetime in UTC. Airflow's times are pendulum's, which compute differently around changes of daylight saving."""
     return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
 
 
@@ -160,7 +160,7 @@ def format_moment(time: datetime) -> str:
 class JobCall:
     """One run of a job.
 
-    name: of the task's run: the same in all of its attempts, and unique otherwise. flags: the texts of its options.
+    name: the name of the task's run: the same in all of its attempts, and unique otherwise. flags: the texts of its options.
     """
 
     job: str
@@ -169,12 +169,12 @@ class JobCall:
 
     @property
     def output_path(self) -> str:
-        """Where its results go."""
+        """The folder of the job's results."""
         return self.flags["output_path"]
 
     @property
     def words(self) -> list[str]:
-        """Its flags as words of a command line."""
+        """The job's flags as words of a command line."""
         return flag_words(self.flags)
 
 
@@ -185,7 +185,7 @@ class Running(Protocol):
         """The exit status when it has ended; None if the location doesn't report it. Its log lines go to the task's log."""
 
     def stop(self) -> None:
-        """End it, if it has not ended."""
+        """End the job, if it has not ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,8 +203,8 @@ class Location(ABC):
         return replace(self, **{field.name: render(getattr(self, field.name)) for field in fields(self) if field.init})
 
     def find(self, call: JobCall) -> Running | None:
-        """The unfinished run of this call that an earlier attempt started; None if there is none, or if runs end with
-        the attempt.
+        """The unfinished run of this call that an earlier attempt started; None if there is no such run, or if runs end
+        with the attempt.
         """
         return None
 
@@ -224,7 +224,8 @@ class LocalSpark(Location):
     """A job in a process of the worker's machine: on local Spark, or on a cluster from here.
 
     python: the interpreter that has our package with all its libraries; Airflow's own environment need not have them. master:
-    Spark's, such as local[4] or yarn. folder: where relative paths start. environment: variables of the job, beside the worker's.
+    Spark's master, such as local[4] or yarn. folder: where relative paths start. environment: variables of the job, in addition
+    to the worker's.
 
     Examples
     --------
@@ -271,7 +272,7 @@ class LocalProcess:
         self.lines: list[str] = []
 
     def wait(self) -> int:
-        """Its exit status, 128 + N if signal N ended it, as in a shell."""
+        """The exit status of the process; 128 + N if signal N ended it, as in a shell."""
         assert self._process.stdout is not None
         # Logged line by line, so that Airflow shows the log while the job runs
         for line in self._process.stdout:
@@ -296,11 +297,12 @@ SIZING_MASTER = "yarn"  # executors' memory is sized as on YARN; other clusters 
 
 @dataclass(frozen=True, kw_only=True)
 class SparkConnection(Location):
-    """Spark by a connection, which has master, deploy mode, queue, keytab, by the Spark provider's hook.
+    """Spark by the hook of Airflow's Spark provider, with a connection that has master, deploy mode, queue and keytab.
 
-    spark_home: of the spark-submit to use, None for the one of the PATH; taken for a Spark 3.5. python: the interpreter of
-    driver and executors. columns: how wide the data is, which sizes the executors' memory. conf: Spark's settings, above ours.
-    hook: further arguments of the provider's SparkSubmitHook, such as executor_memory or archives.
+    spark_home: the folder of the Spark whose spark-submit is used; None for the spark-submit in the PATH, which is taken for a
+    Spark 3.5. python: the interpreter of driver and executors. columns: number of columns in the data, which sizes the executors'
+    memory. conf: settings of Spark, which override ours. hook: further arguments of the provider's SparkSubmitHook, such as
+    executor_memory or archives.
 
     Examples
     --------
@@ -371,7 +373,7 @@ class ConnectionRun:
                 f"{error.filename} can't be started; spark_home= has to be the folder of a Spark 3.5, or its bin in the PATH"
             ) from error
         except AirflowException as error:
-            log.warning("%s", str(error).splitlines()[-1])  # the job's message says more than this does
+            log.warning("%s", str(error).splitlines()[-1])  # the job's message says more than this line
 
     def stop(self) -> None:
         self._hook.on_kill()

@@ -36,8 +36,9 @@ MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "en
 class MonitorTask:
     """One monitor of the group.
 
-    task_id: of its task, and the name of the folder of its reports. reads_merged: whether it reads merged records instead of
-    captures. flags: options of the job. options: further arguments of `MonitorOperator`, such as on_violations or retries.
+    task_id: the id of its task, and the name of the folder of its reports. reads_merged: whether it reads merged records
+    instead of captures. flags: options of the job. options: further arguments of `MonitorOperator`, such as on_violations or
+    retries.
 
     Examples
     --------
@@ -131,9 +132,9 @@ def hourly_monitoring(
 
     output_path: the folder above `merged` and the reports, a folder for each monitor. monitors: there is a merge if one of them
     reads merged records. lag: how long to wait for the labels of a window; the merge and its monitors read the window that
-    precedes the run's interval by it. options: further arguments of every task.
+    precedes the run's interval by this time. options: further arguments of every task.
 
-    Raises BadConfiguration for monitors without a merge that they need, or two of one name.
+    Raises BadConfiguration if monitors lack the merge that they need, or if two have the same name.
 
     Examples
     --------
@@ -148,17 +149,17 @@ def hourly_monitoring(
     """
     monitor_tasks = tuple(monitors)
     _require_sound(monitor_tasks, ground_truth)
-    merged = join(output_path, "merged")
+    merged_folder = join(output_path, "merged")
     with TaskGroup(group_id) as group:
         # Without a monitor of merged records no merge is needed, even if labels are named
-        merging = None
+        merge_task = None
         if ground_truth is not None and any(monitor.reads_merged for monitor in monitor_tasks):
-            merging = MergeOperator(
+            merge_task = MergeOperator(
                 task_id="merge",
                 where=where,
                 dataset_source=captures,
                 ground_truth_source=ground_truth,
-                output_path=merged,
+                output_path=merged_folder,
                 flags=merge_flags,
                 lag=lag,
                 **options,
@@ -172,15 +173,15 @@ def hourly_monitoring(
                 task_id=monitor.task_id,
                 where=where,
                 analysis_type=monitor.analysis_type,
-                dataset_source=merged if monitor.reads_merged else captures,
+                dataset_source=merged_folder if monitor.reads_merged else captures,
                 dataset_format=monitor.dataset_format,
                 baseline=monitor.baseline,
                 output_path=join(output_path, monitor.task_id),
                 flags=monitor.flags,
                 **task_options,
             )
-            if monitor.reads_merged and merging is not None:
-                merging >> task
+            if monitor.reads_merged and merge_task is not None:
+                merge_task >> task
     return group
 
 
@@ -214,7 +215,7 @@ CHALLENGE_MEMBERS = (
     "planned_rows",
     "rows_to_tell",
     "unfair",
-)  # of challenge.json
+)  # members of challenge.json that the XCom has
 
 _PROMOTED = re.compile(r": version (?P<version>\S+) counts, run (?P<run_id>\S+)$")
 
@@ -249,8 +250,8 @@ class AlertGateOperator(BaseOperator, SkipMixin):
     def execute(self, context: Context) -> bool | None:
         now = get_run_window(context).end
         # From earlier DAG runs, too: the last time may be days ago
-        before = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
-        reason = find_reason_to_stop(self.alert, now, before, self.cool_down)
+        last_time = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
+        reason = find_reason_to_stop(self.alert, now, last_time, self.cool_down)
         if reason is None:
             context["ti"].xcom_push(key=LET_THROUGH, value=format_moment(now))
             return True
@@ -271,7 +272,7 @@ def find_reason_to_stop(alert: str, now: datetime, before: str | None, cool_down
 
 
 class CommandOperator(BaseOperator):
-    """A command of `spark-model-monitor` as a process beside the task. python: the interpreter that has our package."""
+    """A command of `spark-model-monitor` in a process that the task starts. python: the interpreter that has our package."""
 
     template_fields: Sequence[str] = ("python",)
     ui_color = "#e6f4ea"
@@ -285,7 +286,7 @@ class CommandOperator(BaseOperator):
         self._running: LocalProcess | None = None
 
     def run_command(self, words: Sequence[str]) -> tuple[int, list[str]]:
-        """Its exit status and its lines. Raises AirflowFailException for errors that a retry can't fix."""
+        """The command's exit status and its lines. Raises AirflowFailException for errors that a retry can't fix."""
         try:
             self._running = LocalProcess([self.python, "-m", "spark_model_monitor", *words], self.environment)
         except BadConfiguration as error:
@@ -347,13 +348,13 @@ class ChallengeOperator(CommandOperator, SkipMixin):
 
 
 class PromoteOperator(CommandOperator):
-    """Has a run count as the baseline from now on, as a version of the model, by `spark-model-monitor promote`.
+    """Makes a run the baseline from now on, as a version of the model, by `spark-model-monitor promote`.
 
     run: output path of the baselining job. model_version: such as `{{ ts_nodash }}`. baselines: the folder of versions, which
     monitors name as their baseline. replace: whether the version may be there already as another run. A retry promotes the same
     run again, which changes nothing.
 
-    Gives model_version, run_id and baselines.
+    The XCom has model_version, run_id and baselines.
 
     Examples
     --------
@@ -374,7 +375,7 @@ class PromoteOperator(CommandOperator):
         words = ["promote", self.run, "--model-version", self.model_version, "--to", self.baselines]
         status, lines = self.run_command([*words, *(["--replace"] if self.replace else [])])
         # The command's last line names the version and the run
-        promoted = _PROMOTED.search(lines[-1])
-        if status or promoted is None:
+        promotion = _PROMOTED.search(lines[-1])
+        if status or promotion is None:
             raise AirflowException(f"the promotion failed: {lines[-1]} (exit status {status})")
-        return {"model_version": promoted["version"], "run_id": promoted["run_id"], "baselines": self.baselines}
+        return {"model_version": promotion["version"], "run_id": promotion["run_id"], "baselines": self.baselines}

@@ -1,5 +1,5 @@
-"""The `spark-model-monitor` command: thin, each verb one call. Jobs start a JVM if they need Spark, the others for paths that are
-not of this machine. `verbs/` has a file for each heading of --help.
+"""The `spark-model-monitor` command. Each verb is one call. Jobs start a JVM if they need Spark; other commands start it for
+paths that only Spark opens. `verbs/` has a file for each heading of --help.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from spark_model_monitor.stopping import Stopped, ended_by_signals, reason_to_en
 
 import_all(verbs)
 
-FAILED = 255  # the exit status of what has none of its own
+FAILED = 255  # the exit status of failures that have none of their own
 
-MIN_MEMORY_BYTES = 450_000_000  # of addresses; with fewer, the libraries can't be loaded, or never come back
+MIN_MEMORY_BYTES = 450_000_000  # of address space; with less, the libraries can't be loaded, or hang
 
 OUT_OF_MEMORY = (
     "Error: memory: this process may not take what it needs; raise its limit (ulimit -v, or the container's) to at least "
@@ -37,23 +37,23 @@ HEADINGS = ("run", "look", "decide", "keep", "move over", "begin")  # the groups
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; the exit status is its own, 2 for a wrong command line.
+    """Run one subcommand; returns its exit status, or 2 for a wrong command line.
 
-    An error of ours leaves a trace without its text, which may repeat values, as in a job.
+    An unexpected error leaves a trace without its text, which may repeat values of the data.
     """
-    # a command's models have no use for plugins of pydantic, which would be looked for among all that is installed
+    # No command needs plugins of pydantic, for which it would search all installed packages
     if arguments is None and "pydantic" not in sys.modules:
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # A terminal of another encoding than UTF-8 shows what it lacks by its number, instead of ending the command
+    # If a terminal lacks a character, it shows the character's number, instead of ending the command
     if arguments is None and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _require_memory(words)
-        # Given words are of a caller in Python, whose process and signals go on after this
+        # Given arguments are from Python code, whose process and signals outlive this call
         with ended_by_signals(is_whole_process=arguments is None):
             return _run(words, is_own_process=arguments is None)
-    except MemoryError:  # also where there is not even enough to report it
+    except MemoryError:  # also if there is too little memory to report it
         sys.stderr.write(OUT_OF_MEMORY)
         return FAILED
 
@@ -120,13 +120,13 @@ class Parser(argparse.ArgumentParser):
         command = words[0] if words else "--help"
         if not command.startswith("-") and command not in self.commands:
             self.error(f"{command!r} is no command; {_suggest_nearest(command, self.commands)}")
-        # Unknown flags are told with the nearest known one, which argparse doesn't do
+        # The error about an unknown flag names the nearest known flag, which argparse doesn't do
         options, unknown = self.parse_known_args(words or ["--help"])
-        parser = self.commands[command]
+        command_parser = self.commands[command]
         if unknown:
-            parser.error(f"{unknown[0]} is unknown here; {_suggest_nearest(unknown[0], parser.flags)}")
+            command_parser.error(f"{unknown[0]} is unknown here; {_suggest_nearest(unknown[0], command_parser.flags)}")
         # All words are known
-        for argument in parser._actions:
+        for argument in command_parser._actions:
             if argument.type is existing_path:
                 paths = getattr(options, argument.dest)
                 require_paths(paths or [])
@@ -138,14 +138,14 @@ def _suggest_nearest(word: str, names: Iterable[str]) -> str:
 
 
 def parser() -> Parser:
-    """The parser of all commands; those that read their own flags have none here."""
-    parser = Parser(prog="spark-model-monitor", description="Monitors machine-learning models in production.")
-    parser.add_argument("--version", action="version", version=f"spark-model-monitor {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    """The parser of all commands; commands that read their own flags have no flags here."""
+    all_commands = Parser(prog="spark-model-monitor", description="Monitors machine-learning models in production.")
+    all_commands.add_argument("--version", action="version", version=f"spark-model-monitor {__version__}")
+    commands = all_commands.add_subparsers(required=True, metavar="COMMAND")
     for verb in VERBS.values():
         command = commands.add_parser(verb.name, description=inspect.getdoc(verb.function))
         if verb.facts["flags"] is not None:
             verb.facts["flags"](verbs.FlagAdder(command))
             command.set_defaults(run=verb.function)
-    parser.commands = commands.choices
-    return parser
+    all_commands.commands = commands.choices
+    return all_commands

@@ -35,10 +35,10 @@ class MonitoringKind:
     Attributes
     ----------
         monitor_class: Its monitor, `package:class` of `monitors/`.
-        create: The monitor of a job's configuration.
+        create: Makes the monitor from a job's configuration.
         reader: `module:function` of `inputs/`, which reads the configured data set in the form that this kind needs.
-        create_for_state: The monitor that makes documents from a sum of states: from the class, the output path of the first
-            run, and the sum.
+        create_for_state: Makes the monitor that writes documents of a sum of states; it gets the class, the output path of
+            the first run, and the sum.
     """
 
     monitor_class: str
@@ -72,7 +72,7 @@ DATA_QUALITY_OPTIONS = (
 
 
 def _create_data_quality(config: JobConfig) -> Monitor:
-    """Types, completeness, domains and distributions of the features."""
+    """The monitor of the features' types, completeness, domains and distributions."""
     from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
     # An option that is not set is None
@@ -102,7 +102,7 @@ def _create_data_quality(config: JobConfig) -> Monitor:
 
 
 def _create_model_quality(config: JobConfig) -> Monitor:
-    """How good predictions are, by their labels."""
+    """The monitor of how well predictions agree with their labels."""
     from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
     from spark_model_monitor.running.inputs.job_measures import outcome_plan
 
@@ -118,11 +118,11 @@ def _create_model_quality(config: JobConfig) -> Monitor:
 
 
 def _create_estimated_quality(config: JobConfig) -> Monitor:
-    """How good predictions are likely to be, before there are labels."""
+    """The monitor that estimates how good predictions are before there are labels."""
     from spark_model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
     from spark_model_monitor.running.inputs.job_measures import outcome_plan
 
-    # The service has no such monitor whose numbers could be replayed
+    # The service has no such monitor, so there is nothing to replay
     if config.replays_service:
         raise BadConfiguration("the service has no ESTIMATED_QUALITY; leave out --compat service")
     return EstimatedQualityMonitor(
@@ -135,7 +135,7 @@ def _create_estimated_quality(config: JobConfig) -> Monitor:
 
 
 def _create_bias(config: JobConfig) -> Monitor:
-    """How a model, and the data it learns from, treat a sensitive group compared with the rest."""
+    """The monitor of how a model, and the data it learns from, treat a sensitive group compared with the rest."""
     from spark_model_monitor.monitors.bias.monitor import BiasMonitor
     from spark_model_monitor.running.inputs.job_measures import bias_measures, bias_tolerances
 
@@ -145,7 +145,7 @@ def _create_bias(config: JobConfig) -> Monitor:
 
 
 def _create_explainability(config: JobConfig) -> Monitor:
-    """Which features influence a model's predictions, and whether that changes."""
+    """The monitor of the features' influence on a model's predictions, and of changes of this influence."""
     from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
     from spark_model_monitor.running.inputs.job_measures import attribution_measures, attribution_tolerances
 
@@ -205,7 +205,7 @@ def monitor_types() -> Iterator[Any]:
 def monitor_for(config: JobConfig) -> Monitor:
     """The monitor of a configuration.
 
-    Raises BadConfiguration if there is none for its `analysis_type`.
+    Raises BadConfiguration if the configuration lacks something, or replays a monitor that the service doesn't have.
     """
     return KINDS[config.analysis_type].create(config)
 

@@ -1,4 +1,4 @@
-"""Where the parts of the product lie: in a clone, where `pip install` put them, and in the user's cache. Standard library
+"""Where the files of the product are: in a clone, in an installed package, and in the user's cache. Uses the standard library
 only.
 """
 
@@ -23,12 +23,12 @@ WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def cache_directory(environment: Mapping[str, str]) -> Path:
-    """The directory named by MODEL_MONITOR_CACHE, else `spark-model-monitor` in the user's cache directory.
+    """The directory named by MODEL_MONITOR_CACHE, otherwise `spark-model-monitor` in the user's cache directory.
 
-    Without a home that can be written (containers), a directory of this user alone under the system's temporary one, where others
-    may have been first: what lies there is code that driver and executors run.
+    If the user has no writable home (in containers), it is a directory below the system's temporary directory. Driver and
+    executors run the code in it, so no other user may be able to write there.
 
-    Raises MissingDependency if that one is not this user's alone.
+    Raises MissingDependency if another user owns that directory, or can write to it.
     """
     if environment.get(VARIABLE):
         return Path(environment[VARIABLE]).expanduser().absolute()
@@ -42,10 +42,10 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
 
 
 def _create_private_directory(directory: Path) -> Path:
-    """The directory, made if need be, that no other user could or can put anything into."""
+    """The directory, created if it is absent. Raises MissingDependency if another user owns it, or can write to it."""
     with suppress(FileExistsError):
         directory.mkdir(mode=0o700)
-    status = directory.lstat()  # a link may be anybody's
+    status = directory.lstat()  # not stat: a link may point to anybody's directory
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & WRITABLE_BY_OTHERS:
         raise MissingDependency(
             f"{directory}: is not a directory that this user alone can write to, and jobs run what lies in it; remove it, or "
@@ -67,7 +67,7 @@ def hash_file(path: Path) -> str:
 
 @contextmanager
 def appearing_whole(path: Path) -> Iterator[Path]:
-    """A temporary directory beside `path`; when the body ends well, the file of the same name in it becomes `path`.
+    """A temporary directory next to `path`; when the body ends without an error, its file of the same name becomes `path`.
 
     Two processes may do this at once: the last one wins and no reader ever sees half a file.
     """
@@ -78,7 +78,7 @@ def appearing_whole(path: Path) -> Iterator[Path]:
         os.replace(Path(directory) / path.name, path)
 
 
-# Where the parts of the product lie: in a clone, and where `pip install` put them.
+# The folders of a clone, or of an installed package.
 
 
 @value_class
@@ -92,7 +92,7 @@ class Layout:
 
     @classmethod
     def of(cls, package: Path) -> Layout:
-        """The layout around the folder `spark_model_monitor`; jobs and conf are inside it in a wheel, beside `lib` in a clone."""
+        """The layout around the folder `spark_model_monitor`. jobs and conf are in it in a wheel, next to `lib` in a clone."""
         if (package / "jobs").is_dir():
             return cls(package, package / "jobs", package / "conf", package)
         clone = package.parent.parent
@@ -104,7 +104,7 @@ class Layout:
         return cls.of(Path(__file__).resolve().parent.parent)
 
     def python_path(self, environment: Mapping[str, str]) -> str:
-        """PYTHONPATH of a process that is to find this very package."""
+        """The PYTHONPATH of a process that has to find this very package."""
         return os.pathsep.join(filter(None, [str(self.package.parent), environment.get("PYTHONPATH")]))
 
     def job_names(self) -> list[str]:
@@ -125,9 +125,9 @@ class Layout:
         raise BadConfiguration(f"{name!r} is neither a file nor a job; {hint}")
 
     def needs_deequ(self, driver: Path) -> bool:
-        """Whether a driver may ask Deequ for something; one that is not of this package may."""
+        """Whether a driver may use Deequ: every driver may, except those of WITHOUT_DEEQU."""
         return driver.parent != self.jobs.resolve() or driver.stem not in WITHOUT_DEEQU
 
 
 WITHOUT_DEEQU = frozenset({"merge"})
-"""The jobs of this package that never ask Deequ for anything, so that they need no JAR."""
+"""The jobs of this package that never use Deequ, so that they don't need its JAR."""

@@ -1,7 +1,7 @@
-"""The commands of `spark-model-monitor`, a file for each heading of `--help`, in its order. A new file is found by being there.
+"""The commands of `spark-model-monitor`, a file for each heading of `--help`, in its order. A new file is found automatically.
 
-A function is registered under its command's name. Its docstring is the command's help; it returns the exit status. What it
-needs it imports when it is called, so that `spark-model-monitor --help` takes no time.
+A function is registered under its command's name. Its docstring is the command's help; it returns the exit status. It
+imports what it needs when it is called, so that `spark-model-monitor --help` takes no time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class FlagAdder:
         self._parser = parser
 
     def __call__(self, name: str, explanation: str, metavar: str | None = None, **facts: Any) -> None:
-        """Enter one. facts: as of `add_argument`; with neither these nor a metavar it is a switch."""
+        """Enter a flag. facts: arguments of `add_argument`; with neither facts nor a metavar, the flag is a switch."""
         if metavar is not None:
             facts["metavar"] = metavar
         self._parser.add_argument(name, help=explanation, **(facts or {"action": "store_true"}))
@@ -68,7 +68,7 @@ def add_values_flag(add: FlagAdder) -> None:
 
 def _read_shown_values(text: str) -> str:
     values = text.strip().lower()
-    # Choices of argparse's own would not hold for the variable
+    # argparse would not check its own choices for a default, which the variable gives
     if values not in ("hide", "show", "send"):
         raise ArgumentTypeError(f"{text!r} is none of hide, show and send (the variable is MODEL_MONITOR_VALUES)")
     return values
@@ -80,7 +80,7 @@ def show_values(values: str) -> bool:
 
 
 def existing_path(text: str) -> str:
-    """The type of an argument that names what is there already: `require_paths` looks once all words are known."""
+    """The type of an argument whose path has to exist: `require_paths` checks it when all words are known."""
     return text
 
 
@@ -96,7 +96,7 @@ def require_paths(paths: str | Sequence[str]) -> None:
 
 def is_absent(path: str) -> bool:
     """Whether a local path isn't there, or no file fits a pattern such as `data/*.csv`."""
-    # Other file systems are looked at once they are opened
+    # Paths on other file systems are checked when they are opened
     return not (urlsplit(path).scheme or os.path.exists(path or ".") or glob(path, recursive=True))
 
 

@@ -74,7 +74,7 @@ def rollback(options: Namespace) -> int:
     return 0
 
 
-STATUSES = {"promote": 0, "keep": 4, "cannot tell": 5}  # with --gate
+STATUSES = {"promote": 0, "keep": 4, "cannot tell": 5}  # exit statuses with --gate, by verdict
 PROBLEMS = ("BinaryClassification", "MulticlassClassification", "Regression")
 
 
@@ -82,7 +82,7 @@ def _add_challenge_flags(add: FlagAdder) -> None:
     for name in ("champion", "challenger"):
         add(name, "captures of the variant, merged captures, or a table", name.upper(), type=existing_path)
     add("--problem-type", "what the models predict", required=True, choices=PROBLEMS)
-    # The names of columns and places are spelled as for the jobs
+    # These flags have the names that they have for the jobs
     add("--ground-truth", "ground-truth records, or a table of ids and labels", "PATH", type=existing_path)
     add("--id-attribute", "for tables: the column with the row ids", "NAME")
     add("--ground-truth-attribute", "location of the label: a column, an index or a JMESPath", "NAME")
@@ -118,7 +118,7 @@ def challenge(options: Namespace) -> int:
     from spark_model_monitor.statistics.user_choices import ProblemType
 
     problem_type = ProblemType(options.problem_type)
-    # A score of a regression is its prediction, so there are no scores beside it
+    # The score of a regression is its prediction, so it has no further scores
     plan = OutcomePlan(
         problem_type,
         with_scores=options.probability_attribute is not None and problem_type is not ProblemType.REGRESSION,
@@ -145,7 +145,7 @@ def challenge(options: Namespace) -> int:
         trial_result = trial_result.without_values
     if options.output_path is not None:
         trial_result.write(options.output_path)
-    # A pipe may lead anywhere
+    # A pipe may lead anywhere, so it gets no values of the data
     if not show_values(options.values):
         trial_result = trial_result.without_values
     if options.json:

@@ -70,17 +70,17 @@ def prune(options: Namespace) -> int:
     from spark_model_monitor.running.configuration.offsets import read_offset
     from spark_model_monitor.running.scheduling.record import YEARS
 
-    # As a duration of ISO 8601, which reads a leading minus, too
+    # A duration of ISO 8601 may also be negative
     age = read_offset(options.older_than, "--older-than")
     if age <= timedelta(0):
         raise BadConfiguration(
             f"--older-than is {options.older_than!r}; it has to be longer than nothing, such as P90D"
         )
-    # Who knows that the clock is wrong, or repeats a deletion, says the time
+    # Users give the time if the clock is wrong, or if they repeat a deletion
     now: datetime | None = current_machine().now()
     if options.now is not None:
         now = parse_time(options.now)
-    # Of given years only those from which an age can be taken away
+    # Only years from which an age can be subtracted are valid
     if now is None or (options.now is not None and now.year not in YEARS):
         raise BadConfiguration(f"--now is {options.now!r}; it has to be a time, such as 2026-03-04T00:00:00Z")
     if options.keep_windows is not None and options.keep_windows < 0:
@@ -93,9 +93,9 @@ def prune(options: Namespace) -> int:
     limits = (options.pages, options.keep_windows, options.all)
     trees = Trees(options.captures, options.merged, options.reports, *limits)
     with open_paths([*options.captures, *options.merged, *options.reports]):
-        # What a dry run lists and a real one deletes is the same list
+        # A dry run lists what a real run deletes
         items = find_prunable(trees, now - age)
-        # Paths on lines of their own, for other programs to read; a line break in a name would make two of one
+        # One path per line, for other programs; a line break in a name is escaped
         for item in items if options.dry_run else ():
             sys.stdout.write(f"{printable(item.path)}\n")
         if not options.dry_run:

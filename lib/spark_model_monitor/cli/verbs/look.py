@@ -102,7 +102,7 @@ def compare_files(options: Namespace) -> int:
     from spark_model_monitor.running.runs.two_files import compare_files
     from spark_model_monitor.running.runtime.ending import describe_result
 
-    # The page goes where the command was started, beside no other file
+    # By default the page is written to the current folder
     with following_links(options.follow_links):
         findings = compare_files(options.before, options.after)
     page = options.output or f"{Path(options.after).resolve().name.partition('.')[0]}-compared.html"
@@ -113,8 +113,8 @@ def compare_files(options: Namespace) -> int:
     if options.json:
         sys.stdout.write(f"{json.dumps(describe_result(findings, page=page), indent=2, ensure_ascii=False)}\n")
         return 0
-    shown = findings if show_values(options.values) else findings.without_values
-    sys.stdout.write(f"{shown.text()}{page}\n")
+    printed_findings = findings if show_values(options.values) else findings.without_values
+    sys.stdout.write(f"{printed_findings.text()}{page}\n")
     return 0
 
 
@@ -159,7 +159,7 @@ def rows(options: Namespace) -> int:
     from spark_model_monitor.errors import BadConfiguration
     from spark_model_monitor.reports.examples import read_rows_behind
 
-    # All that it prints is of records
+    # Everything that this command prints is from records
     if not show_values(options.values):
         raise BadConfiguration(
             "rows prints records, and its output is no terminal or --values hides them; write --values send"

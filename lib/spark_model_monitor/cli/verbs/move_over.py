@@ -79,7 +79,7 @@ def import_notebook(options: Namespace) -> int:
     from spark_model_monitor.integrations.imports.notebook import import_notebook
     from spark_model_monitor.sagemaker.api_client import is_answered
 
-    # Which names exist here is asked of the package, so that no list can be out of date
+    # The package itself says which names exist here, so that no list can be out of date
     import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout, is_answered)
     return 0
 
@@ -87,7 +87,7 @@ def import_notebook(options: Namespace) -> int:
 def _add_leave_flags(add: FlagAdder) -> None:
     source = "a folder with the JSON of aws sagemaker describe-… and list-…; or the word account, which is only read"
     add("source", source, "SOURCE")
-    # Its folder, as a report is several files
+    # The flag names a folder, because a report is several files
     add("--output", "where to write the report (default: leaving)", "DIRECTORY", dest="folder", default="leaving")
     add("--prices", "prices of instance hours, as examples/leaving/prices.json", "FILE", type=existing_path)
     add("--captures", "the folder above the endpoints' captures", "PREFIX")
@@ -107,7 +107,7 @@ def leave(options: Namespace) -> int:
 
     # A request has a member for each of the flags
     settings = {name: value for name, value in vars(options).items() if name in LeaveRequest.__annotations__}
-    # Windows that are replayed take minutes; a caller's own log is the caller's
+    # Replaying windows takes minutes, so steps are logged; a caller in Python sets up its own log
     if options.is_own_process:
         start_logging()
     request = LeaveRequest(**settings, offered=frozenset(ours.__all__), is_answered=is_answered)

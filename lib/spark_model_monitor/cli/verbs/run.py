@@ -40,7 +40,7 @@ def backfill(arguments: Sequence[str]) -> int:
         status, has_runs = replay_command.backfill(request, sys.stdout)
         # Without a run there is nothing that a page could show
         if has_runs:
-            # The page repeats what the results say, so it is encrypted as they are
+            # The page repeats the results, so it is encrypted like them
             with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
                 history.main(history.HistoryRequest([config.output_path]), None, sys.stdout)
     return status

@@ -1,8 +1,8 @@
-"""A made-up telecom company's customers: who they are, who leaves, and what a model thinks of it.
+"""The customers of a made-up telecom company: their features, which of them leave, and a model's predictions.
 
-Everything is drawn from the distributions written here, from one seed; no row was ever a person's. `baseline_table` is
-what the model was validated on; `traffic.py` draws later customers from the same distributions. Pure numpy and pandas,
-no files; the same seed gives the same table, byte for byte, with the same numpy.
+Everything is drawn from the distributions in this module, with one seed; no row is a real person's. `baseline_table` is the
+data on which the model was validated; `traffic.py` draws later customers from the same distributions. Pure numpy and pandas,
+no files; with the same numpy, the same seed gives the same table, byte for byte.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.value_class import value_class
 
-Numbers: TypeAlias = Doubles  # one a customer; shape (rows,)
+Numbers: TypeAlias = Doubles  # one number per customer; shape (rows,)
 LABEL = "churned"
 SCORE = "churn_probability"
 FEATURES = (
@@ -44,8 +44,10 @@ DECISION_THRESHOLD = 0.5
 PLANS = {"basic": 0.34, "prepaid": 0.22, "plus": 0.20, "family": 0.16, "business": 0.08}  # shares of the customers
 PLAN_FEES_EUR = {"basic": 18.0, "prepaid": 9.0, "plus": 29.0, "family": 44.0, "business": 52.0}
 PAYMENT_METHODS = {"direct debit": 0.55, "card": 0.30, "invoice": 0.15}
-NO_VOICEMAIL_SHARE = 0.72  # customers without a voice mailbox: their count is 0
-MISSING_IN_BASELINE = 0.08  # share of older customers without a payment method, and of those without a survey answer
+NO_VOICEMAIL_SHARE = 0.72  # share of customers without a voice mailbox, whose count of messages is 0
+MISSING_IN_BASELINE = (
+    0.08  # share of older customers without a payment method, and share of them without a survey answer
+)
 LARGEST_DEVIATION = 3.0  # a law clips a feature to this many spreads from its centre
 
 _REFERENCE_LETTERS = np.array(list("ABCDEFGHJKLMNPQRSTUVWXYZ"))
@@ -132,7 +134,7 @@ def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
 
 
 def explanation() -> dict[str, Json]:
-    """An explanation request, as in an analysis_config.json: what moves the score away from that of `TYPICAL`."""
+    """An explanation request, as in an analysis_config.json: what moves the score away from the score of `TYPICAL`."""
     shap_config = {"baseline": [list(TYPICAL)], "num_samples": 100, "seed": 1}
     answers = {"label_headers": [SCORE]}
     return {"label": LABEL, "predicted_label": SCORE, "predictor": answers, "methods": {"shap": shap_config}}
@@ -155,7 +157,7 @@ def draw_customers(rows: int, rng: np.random.Generator, *, missing_share: float)
     has_mailbox = rng.random(rows) >= NO_VOICEMAIL_SHARE
     fees = np.array([PLAN_FEES_EUR[name] for name in plan], dtype=np.float64)
     usage = 0.05 * day_minutes + 0.4 * np.minimum(data_gigabytes, 20.0)
-    # In the order in which they are drawn
+    # The columns stand in the order in which their numbers are drawn
     columns = {"customer_ref": _references(rows, rng), "plan": plan.astype(object)}
     payment_methods = rng.choice(list(PAYMENT_METHODS), size=rows, p=list(PAYMENT_METHODS.values()))
     columns["payment_method"] = payment_methods.astype(object)
@@ -174,7 +176,7 @@ def draw_customers(rows: int, rng: np.random.Generator, *, missing_share: float)
     columns["satisfaction"] = np.clip(satisfaction, 1.0, 10.0).round(1)
     charges = fees + usage + rng.normal(0.0, 2.0, rows)
     columns["monthly_charge_eur"] = np.clip(charges, 1.0, None).round(2)
-    # As many numbers are drawn whatever the share is, so that it changes nothing but the missing values
+    # The count of random numbers doesn't depend on the share, so that it changes nothing but the missing values
     columns["payment_method"][rng.random(rows) < missing_share] = np.nan
     columns["satisfaction"][rng.random(rows) < missing_share] = np.nan
     customers: pd.DataFrame = pd.DataFrame(columns, columns=list(FEATURES))
@@ -209,7 +211,7 @@ def _standardize(values: pd.Series, centre: float, spread: float) -> Numbers:
 
 
 def _references(rows: int, rng: np.random.Generator) -> NDArray[np.object_]:
-    """Texts such as `KT-480213`: hardly one comes twice, so this is a feature of high cardinality."""
+    """Texts such as `KT-480213`: hardly any text is repeated, so this is a feature of high cardinality."""
     letters = rng.choice(_REFERENCE_LETTERS, size=(rows, 2))
     numbers = rng.integers(0, 1_000_000, rows)
     return np.array([f"{a}{b}-{number:06d}" for (a, b), number in zip(letters, numbers, strict=True)], dtype=object)

@@ -1,4 +1,4 @@
-"""`spark-model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong."""
+"""`spark-model-monitor demo`: generates the example, makes baselines of its data and model, monitors it, and reports faults."""
 
 from __future__ import annotations
 
@@ -64,11 +64,12 @@ MAX_LISTED_FEATURES = 3
 def describe_attributions(baseline: AttributionReport, current: AttributionReport) -> str:
     """The sentence on the features that move the model's first output most in the window, without a line end."""
     # The demo's model has one output, the probability
-    (_, now), *_ = current.values.items()
-    (_, before), *_ = baseline.values.items()
-    largest = sorted(now, key=lambda name: -now[name])[:MAX_LISTED_FEATURES]
+    (_, current_values), *_ = current.values.items()
+    (_, baseline_values), *_ = baseline.values.items()
+    names = sorted(current_values, key=lambda name: -current_values[name])[:MAX_LISTED_FEATURES]
     changes = ", ".join(
-        f"{name} by {now[name]:.3f} (in the baseline by {before.get(name, 0.0):.3f})" for name in largest
+        f"{name} by {current_values[name]:.3f} (in the baseline by {baseline_values.get(name, 0.0):.3f})"
+        for name in names
     )
     return f"What moved the predictions there, on average: {changes}."
 
@@ -80,20 +81,22 @@ DAY_MODEL = "churn"
 def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic) -> Path:
     """The page of all hours of the traffic in `output`, each of which is monitored first.
 
-    baseline: of the data. attributions: of the model.
+    baseline: the path of the data's baseline. attributions: the path of the baseline of the model's attributions.
     """
-    # Two monitors look at each hour: one at the data, one at what moves the predictions
+    # Two monitors of each hour: one of the data, one of the features that move the predictions
     config = AnalysisConfig.from_json((output / ANALYSIS).read_text(encoding="utf-8"))
-    explaining = ExplainabilityMonitor(AttributionMeasures.of(config, churn.score, baseline=str(attributions)))
-    data_baseline = read_baseline(baseline).with_attributions(read_shares(str(attributions)))
-    watched: tuple[tuple[str, Monitor, StoredBaseline, Path], ...] = (
-        (HOURS, DataQualityMonitor(), data_baseline, baseline),
-        (EXPLAINED, explaining, read_baseline(attributions, explaining), attributions),
+    explainability_monitor = ExplainabilityMonitor(
+        AttributionMeasures.of(config, churn.score, baseline=str(attributions))
     )
-    # The hour that the command reports has its quality estimated before its labels come
+    data_baseline = read_baseline(baseline).with_attributions(read_shares(str(attributions)))
+    monitors_by_folder: tuple[tuple[str, Monitor, StoredBaseline, Path], ...] = (
+        (HOURS, DataQualityMonitor(), data_baseline, baseline),
+        (EXPLAINED, explainability_monitor, read_baseline(attributions, explainability_monitor), attributions),
+    )
+    # The model's quality in the hour that the command reports is estimated before its labels arrive
     start = traffic.start + timedelta(hours=MONITORED_HOUR)
     estimate_hour(output, Window(start, start + timedelta(hours=1)))
-    # An alarm carries the time of its first hour from run to run, by the monitor's folder
+    # By the monitor's folder: the alarms of the previous hour, each with the time of its first hour
     since: dict[str, dict[str, str]] = {}
     for hour in range(traffic.hours):
         start = traffic.start + timedelta(hours=hour)
@@ -102,9 +105,9 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
         path = str(output / CAPTURES)
         with read_data(path, CaptureFormat(), names=data_baseline.names, window=window, engine="local") as data:
             context = RunContext(start, end, model=DAY_MODEL)
-            # Each monitor's report of the hour lies in the hour's folder below that of the monitor
-            for folder, monitor, against, baseline_path in watched:
-                findings = run_monitoring(data, monitor, against, context=context, since=since.get(folder))
+            # Each monitor's report of the hour lies in the hour's folder below the monitor's folder
+            for folder, monitor, stored_baseline, baseline_path in monitors_by_folder:
+                findings = run_monitoring(data, monitor, stored_baseline, context=context, since=since.get(folder))
                 since[folder] = list_alarm_starts(findings.results, format_moment(start))
                 reference = baselines.to_run(str(baseline_path), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
@@ -119,9 +122,9 @@ def estimate_hour(output: Path, window: Window) -> None:
     """Estimate the model's quality in an hour without labels, below `output`, by the validation set's baseline."""
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
     quality_path = str(output / QUALITY)
-    labelled = outcomes(str(output / VALIDATION), plan, label=churn.LABEL, engine="local")
-    # How scores and labels relate where labels are known; the estimate carries that over
-    run_baseline(labelled, ModelQualityMonitor(plan)).write(quality_path)
+    labelled_outcomes = outcomes(str(output / VALIDATION), plan, label=churn.LABEL, engine="local")
+    # This baseline shows how scores and labels are related, which the estimate takes to be unchanged
+    run_baseline(labelled_outcomes, ModelQualityMonitor(plan)).write(quality_path)
     flags = {
         "--analysis-type": "ESTIMATED_QUALITY",
         "--problem-type": plan.problem_type.value,
@@ -146,7 +149,7 @@ def estimate_hour(output: Path, window: Window) -> None:
 def describe_expected_accuracy(estimate: EstimatedQuality, before: Metrics) -> str:
     """The sentence on the expected accuracy in an hour without labels, without a line end."""
     accuracy = next(metric for metric in estimate.metrics if metric.name == "accuracy")
-    # Too few rows give no interval; the sentence then names the value twice
+    # With too few rows there is no interval; the sentence then names the value twice
     low, high = accuracy.interval or (accuracy.value, accuracy.value)
     return (
         f"Before its labels come, the accuracy of that hour is estimated: {accuracy.value:.2f}, from {low:.2f} to {high:.2f}, "
@@ -154,15 +157,15 @@ def describe_expected_accuracy(estimate: EstimatedQuality, before: Metrics) -> s
     )
 
 
-# the baseline of the model's quality, and the hour without labels
+# Folders of the results: the baseline of the model's quality, the hour without labels, and the jobs' outputs
 QUALITY = "quality"
 ESTIMATED = "estimated"
-RESULTS = "baseline"  # the jobs' output directories, inside the demo's
+RESULTS = "baseline"  # the outputs of the three jobs: the data's baseline, the model's baseline, the monitored hour
 ATTRIBUTIONS = "attributions"
 REPORT = "monitoring"
 MODEL = "spark_model_monitor.integrations.demo.churn:score"
 OUTPUTS = ("churned", "churn_probability")  # columns of model outputs
-MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
+MONITORED_HOUR = 20  # the reported hour of the traffic, counted from 0; the fault began two hours before it
 SHOWN = {  # heading -> the key of `as_rows`
     "feature": "feature",
     "type": "inferred_type",
@@ -181,7 +184,7 @@ WatchDay = Callable[[Path, Path, Path, Traffic], Path]  # as `watch_day`
 def start_command(job: str, flags: Sequence[str]) -> int:
     """The exit status of `spark-model-monitor JOB` with `flags`; its log lines go to this process's own streams.
 
-    A job that was killed by signal N gives 128 + N, as a shell says it.
+    If signal N killed the job, the status is 128 + N, as in a shell.
     """
     command = [sys.executable, "-m", "spark_model_monitor", job, *flags]
     return shell_status(run_to_its_end(subprocess.Popen(command)))
@@ -197,8 +200,8 @@ def run_demo(
 ) -> int:
     """Runs the demo and returns its exit status: 0, or the failed job's own.
 
-    out: where the report goes, by default standard output. start_job: starts a job and waits for it. watch: monitors the whole
-    day.
+    out: where the report is written, by default standard output. start_job: starts a job and waits for it. watch: monitors the
+    whole day.
     """
     out = out or sys.stdout
     if rows < 1:
@@ -253,8 +256,8 @@ def run_demo(
     day = watch(output, output / RESULTS, output / ATTRIBUTIONS, traffic)
     _print_time(out, started)
 
-    # The summary: what the baseline holds, where the files are, and what was wrong in the monitored hour
-    before = _read(output / RESULTS, Statistics)
+    # The summary: the statistics of the baseline, the paths of the files, and what was wrong in the monitored hour
+    statistics = _read(output / RESULTS, Statistics)
     outcomes = _read(output / REPORT, CheckResults)
     window = RunContext(start, end).window
     headline = write_headline(outcomes.checks, window, OUTPUTS, outcomes.hints or ())
@@ -263,7 +266,9 @@ def run_demo(
     estimated_quality = _read(output / ESTIMATED, EstimatedQuality)
     estimate = describe_expected_accuracy(estimated_quality, _read(output / QUALITY, Metrics))
     day_page = f"See the day: {day.resolve().as_uri()}"
-    out.write(f"\n{_statistics_table(before)}\n{_list_files(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n")
+    out.write(
+        f"\n{_statistics_table(statistics)}\n{_list_files(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n"
+    )
     return 0
 
 
@@ -272,7 +277,7 @@ def _as_words(flags: Mapping[str, str]) -> list[str]:
 
 
 def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
-    """The document just written there."""
+    """The document that was just written to a folder."""
     file = folder / document.FILE_NAME
     return document.from_json(file.read_text(encoding="utf-8"), str(file))
 

@@ -61,7 +61,7 @@ FAULT = WrongScale(
 class Traffic:
     """The captured requests: `per_hour` in each of the `hours` from `start` (UTC, a full hour) on.
 
-    fault: a fault in the requests, which are otherwise the same to the last id; None for none.
+    fault: a fault in the requests, which are otherwise the same to the last id; None if they have no fault.
     """
 
     hours: int = 24
@@ -80,7 +80,7 @@ class Traffic:
 
 @value_class
 class LabelCounts:
-    """The arrival of some requests' ground truth: `lines` = requests - never + twice; late ones are lines too."""
+    """The arrival of some requests' ground truth: `lines` = requests - never + twice; late labels are lines, too."""
 
     lines: int
     late: int
@@ -110,7 +110,7 @@ def captures(traffic: Traffic) -> dict[str, str]:
 
 
 def make_kserve_events(traffic: Traffic) -> dict[str, str]:
-    """The same requests as KServe's inference logger gives them, CloudEvents in JSON Lines: path -> the file's text."""
+    """The requests as KServe's inference logger writes them, CloudEvents in JSON Lines: path -> the file's text."""
     return {
         f"{hour.start:%Y/%m/%d/%H}/events.jsonl": "".join(_make_event_lines(hour))
         for hour in _generate_requests(traffic)
@@ -141,11 +141,11 @@ EVENT = {"specversion": "1.0", "source": "http://localhost:9081/", "datacontentt
 
 
 def ground_truth(traffic: Traffic) -> dict[str, str]:
-    """Ground-truth JSON Lines: `yyyy/mm/dd/hh/labels.jsonl` -> the file's text; the hour is when the label came in.
+    """Ground-truth JSON Lines: `yyyy/mm/dd/hh/labels.jsonl` -> the file's text; the hour is that in which the label arrives.
 
-    A label belongs to a request by its inference id. Most come in the hour of the request; of each hour's requests
-    `LATE_SHARE` come `LATE_HOURS` later, `NEVER_LABELLED_SHARE` never, `LABELLED_TWICE_SHARE` again in the next hour,
-    with the same value: `label_counts` has the numbers.
+    A label belongs to a request by its inference id. Most labels arrive in the hour of the request. Of each hour's labels,
+    the share `LATE_SHARE` arrives `LATE_HOURS` later, `NEVER_LABELLED_SHARE` never, and `LABELLED_TWICE_SHARE` again in the
+    next hour, with the same value. `label_counts` has the numbers.
     """
     lines: defaultdict[datetime, list[str]] = defaultdict(list)
     for hour in _generate_requests(traffic):
@@ -170,7 +170,7 @@ def label_counts(traffic: Traffic) -> LabelCounts:
 def describe_fault(traffic: Traffic) -> dict[str, Json]:
     """The content of `fault.json`: what a monitor should find in `traffic`, and where.
 
-    `fault` is null if there is none, or the traffic ends before it begins.
+    `fault` is null if the traffic has no fault, or ends before the fault begins.
     """
     fault = None
     if traffic.sound_hours < traffic.hours:
@@ -247,10 +247,10 @@ def _generate_requests(traffic: Traffic) -> Iterator[_Hour]:
         )
 
 
-def _with_fault(customers: pd.DataFrame, hit: Flags, fault: WrongScale) -> pd.DataFrame:
-    # A product of decimals has trailing digits (32.84 * 100 = 3284.0000000000005) that no caller would send.
+def _with_fault(customers: pd.DataFrame, is_hit: Flags, fault: WrongScale) -> pd.DataFrame:
+    # Rounded, because a product of decimals has digits (32.84 * 100 = 3284.0000000000005) that no caller would send
     faulty = (customers[fault.feature] * fault.factor).round(2)
-    sent: pd.DataFrame = customers.assign(**{fault.feature: faulty.where(hit, customers[fault.feature])})
+    sent: pd.DataFrame = customers.assign(**{fault.feature: faulty.where(is_hit, customers[fault.feature])})
     return sent
 
 
@@ -322,9 +322,9 @@ EXPLAINED = "explained"
 def write_data_set(
     directory: str | Path, *, rows: int = 20_000, traffic: Traffic | None = None, server: str | None = None
 ) -> None:
-    """Writes a baseline of `rows` customers with the model's answers to them, the captures and labels of `traffic`, what was
-    planted in them, and what is asked of the model's explanation. traffic: by default a day; server: also writes the log of this
-    model server.
+    """Writes a baseline of `rows` customers with the model's predictions, the captures and labels of `traffic`, a description of
+    the planted fault, and the configuration of the model's explanation. traffic: by default a day. server: the model server whose
+    log is written, too.
 
     Raises BadConfiguration if `captures/` or `ground-truth/` already holds other files, which a job would read along;
     OutputFailed if the directory can't be written.

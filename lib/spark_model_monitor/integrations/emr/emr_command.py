@@ -56,18 +56,18 @@ def run(
     Raises BadConfiguration before anything is uploaded, AwsRefused or RunFailed for remote errors.
     """
     start_logging()
-    # What can be wrong on this machine is found before AWS is asked
+    # Errors on this machine are found before AWS is called
     config = _check_config(request)
     output = S3Location.of(config.output_path, "--output-path")
     driver = layout.job_file(request.job, working_directory)
-    # The files that the job needs there: package, JAR and driver
+    # The files that the job needs on S3: package, JAR and driver
     package = provide_zip(layout.package, cache_directory(environment))
     remarks = [*_list_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
     jar = None
     if layout.needs_deequ(driver):
         jar = _provide_jar(request, target, environment, remarks)
     upload_set = UploadSet.of(target, driver, package, jar)
-    # The request; on EMR Serverless the token makes one that is sent twice start one run
+    # The request; on EMR Serverless the token makes a repeated request start one run only
     settings = _make_settings(layout, request, remarks)
     name = f"spark-model-monitor {driver.stem}"
     token = str(uuid.uuid4())
@@ -81,7 +81,7 @@ def run(
         uploads = {str(file.path): file.uri for file in upload_set.files()}
         sys.stdout.write(json.dumps({"uploads": uploads, "request": service_request}, indent=2) + "\n")
         return ExitStatus.COMPLETED
-    # From here on AWS is asked
+    # From here on AWS is called
     with endings.error_sentences(target):
         return _run(
             target,
@@ -103,7 +103,7 @@ def _provide_jar(
     with endings.error_sentences(target):
         import boto3
 
-        # The cluster's release decides which Spark, and so which JAR
+        # The cluster's release has a version of Spark, which decides on the JAR
         line = get_spark_line(target, boto3.client(target.kind.value))
     jar = get_jar(line, environment)
     if jar is None:
@@ -129,12 +129,12 @@ def _run(
     since = datetime.now(timezone.utc) - CLOCKS_APART
     service_run = ServiceRun.started(target.kind, service, service_request)
     log.info("started %s %s of %s", target.kind.value, service_run.identifier, service_run.target_id)
-    # With --no-wait nobody here learns how the job ends
+    # With --no-wait this command doesn't learn how the job ends
     if not target.waits:
         return ExitStatus.COMPLETED
     state = service_run.wait(service, pause=pause)
     message = endings.read_message(s3, output, since)
-    # Killed, or never started: the service's own reason is all there is
+    # A job that was killed, or never started, left no message; only the service gives a reason
     if message is None:
         raise endings.make_no_message_error(state, service_run)
     log.info("%s", message)
@@ -143,12 +143,12 @@ def _run(
 
 def _check_config(request: SubmitRequest) -> JobConfig:
     """The configuration of the job's flags, checked here, before a request to a cluster."""
-    # First, so that no later sentence repeats a secret
+    # Secrets are refused first, so that no later sentence repeats one
     endings.refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
     # Without this machine's variables and project file, which the cluster will not have
     sources = read_sources(request.job_arguments, {}, project=None)
     config = build_config(Path(request.job).stem, sources, in_container=False)
-    config.find_window()  # raises for an incomplete one
+    config.find_window()  # raises an error for an incomplete window
     if sources.text("env_file"):
         raise BadConfiguration(
             "--env-file names a file of this machine, which the cluster has not; write its lines as flags"

@@ -1,4 +1,4 @@
-"""A job's files on S3, and a step of EMR or a job run of EMR Serverless: the release, the request, and the state.
+"""A job's files on S3, and a step of EMR or a job run of EMR Serverless: its release of Spark, its request, and its state.
 
 boto3's clients are passed in. The key of a file has a hash of its content, so that an unchanged file is uploaded once, and a
 changed one doesn't replace the file of a running job.
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 @value_class
 class UploadFile:
-    """One local file and its key."""
+    """One local file, with its key and its URI on S3."""
 
     path: Path
     key: str
@@ -60,7 +60,8 @@ class UploadFile:
 
 @value_class
 class UploadSet:
-    """A job's files. jar: None if it needs no Deequ. environment: an archive's URI, None if the cluster has all."""
+    """A job's files. jar: None if the job doesn't need Deequ. environment: an archive, or its URI if it is on S3 already; None if
+    the cluster has all libraries."""
 
     bucket: S3Location
     driver: UploadFile
@@ -84,6 +85,7 @@ class UploadSet:
 
     @property
     def environment_uri(self) -> str | None:
+        """The URI of the archive of Python's environment on S3; None if there is no archive."""
         if isinstance(self.environment, UploadFile):
             return self.environment.uri
         return self.environment
@@ -97,11 +99,11 @@ class UploadSet:
             yield self.environment
 
     def upload(self, s3: BaseClient, arguments: Mapping[str, str] | None = None) -> list[UploadFile]:
-        """Upload the files that are not on S3 yet; returns those. arguments: their encryption there."""
-        missing = [file for file in self.files() if not _is_there(s3, self.bucket.name, file.key)]
-        for file in missing:
+        """Upload the files that are not on S3 yet; returns these files. arguments: how S3 encrypts them."""
+        new_files = [file for file in self.files() if not _is_there(s3, self.bucket.name, file.key)]
+        for file in new_files:
             s3.upload_file(str(file.path), self.bucket.name, file.key, ExtraArgs=dict(arguments or {}))
-        return missing
+        return new_files
 
 
 def _is_there(s3: BaseClient, bucket: str, key: str) -> bool:
@@ -125,7 +127,7 @@ PYTHON = "python3.11"
 
 
 def get_spark_line(target: Target, service: BaseClient) -> SparkLine:
-    """The line of Spark of the target's release. service: boto3's client for it.
+    """The line of Spark in the target's release. service: boto3's client for EMR or EMR Serverless.
 
     Raises BadConfiguration for a release that jobs don't run on.
     """
@@ -145,7 +147,7 @@ def _get_release_label(target: Target, service: BaseClient) -> str:
 
 
 def get_jar(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
-    """Deequ's JAR for a line of Spark; None where there is none, and jobs do without it."""
+    """Deequ's JAR for a line of Spark; None if there is no such JAR, without which jobs also run."""
     if is_had(environment, line):
         return provide_jar(environment)
     return None
@@ -172,8 +174,8 @@ def build_request(
 ) -> dict[str, Json]:
     """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`.
 
-    settings: of Spark, below those of `options`. arguments: the job's. name: the step's. token: makes a repeated request the
-    same one (serverless only).
+    settings: settings of Spark, which `options` override. arguments: the job's arguments. name: the name of the step or run.
+    token: makes a repeated request start one run only (serverless only).
     """
     spark = _build_spark_words(target, upload_set, settings, options)
     if target.kind is ServiceKind.EMR:
@@ -203,7 +205,7 @@ def _build_spark_words(
     target: Target, upload_set: UploadSet, settings: Mapping[str, str], options: Sequence[SparkOption]
 ) -> list[str]:
     words = []
-    # Before the user's options, because the last --conf of a key counts
+    # Our settings come before the user's options, because the last --conf of a key counts
     for key, value in {**settings, **_get_python_settings(target.kind, upload_set, options)}.items():
         words += ["--conf", f"{key}={value}"]
     ours = {
@@ -215,7 +217,7 @@ def _build_spark_words(
 
 
 def _get_python_settings(kind: ServiceKind, upload_set: UploadSet, options: Sequence[SparkOption]) -> dict[str, str]:
-    """The Python of driver and executors: the environment's, else the release's, unless the user names one."""
+    """The Python of driver and executors: the environment's, otherwise the release's, unless the user names one."""
     driver = DRIVER_VARIABLES[kind]
     names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
     if upload_set.environment_uri:
@@ -247,7 +249,7 @@ class ServiceRunState:
 
 @value_class
 class ServiceRun:
-    """A started run: of a cluster (or application), with its own identifier."""
+    """A run that was started: the kind of service, the cluster or application, and the run's own identifier."""
 
     kind: ServiceKind
     target_id: str
@@ -262,19 +264,19 @@ class ServiceRun:
         return cls(kind, request["applicationId"], client.start_job_run(**request)["jobRunId"])
 
     def state(self, client: BaseClient) -> ServiceRunState:
-        """Its current state."""
+        """The current state of the run."""
         if self.kind is ServiceKind.EMR:
             status = client.describe_step(ClusterId=self.target_id, StepId=self.identifier)["Step"]["Status"]
             failure = status.get("FailureDetails") or {}
             change = status.get("StateChangeReason") or {}
-            # Which of the three EMR sets depends on where a step fails
+            # Which of the three reasons EMR sets depends on where a step fails
             reasons = failure.get("Reason"), failure.get("Message"), change.get("Message")
             return ServiceRunState(status["State"], "; ".join(filter(None, reasons)))
         run = client.get_job_run(applicationId=self.target_id, jobRunId=self.identifier)["jobRun"]
         return ServiceRunState(run["state"], run.get("stateDetails") or "")
 
     def wait(self, client: BaseClient, *, pause: Callable[[float], None] = time.sleep) -> ServiceRunState:
-        """Its state when it has ended; each change on the way is logged."""
+        """The state of the run when it has ended; each change until then is logged."""
         last_name = ""
         began = time.monotonic()
 
@@ -288,12 +290,14 @@ class ServiceRun:
             return state
 
         # Without a time limit, because the job has --max-runtime
-        running = retry_if_result(lambda state: not self._has_ended(state))
-        ended: ServiceRunState = Retrying(retry=running, wait=wait_fixed(POLL_SECONDS), sleep=pause)(read_state)
-        return ended
+        retry_while_running = retry_if_result(lambda state: not self._has_ended(state))
+        end_state: ServiceRunState = Retrying(retry=retry_while_running, wait=wait_fixed(POLL_SECONDS), sleep=pause)(
+            read_state
+        )
+        return end_state
 
     def cancel(self, client: BaseClient) -> None:
-        """End it, unless it has ended."""
+        """End the run, unless it has ended."""
         if self._has_ended(self.state(client)):
             return
         if self.kind is ServiceKind.EMR:
@@ -307,7 +311,7 @@ class ServiceRun:
 
 
 def find_live_run(target: Target, client: BaseClient, name: str) -> ServiceRun | None:
-    """The run of this name that has not ended; None if there is none."""
+    """The run of this name that has not ended; None if there is no such run."""
     # A retry of a task looks for the run that an earlier attempt has started
     if target.kind is ServiceKind.EMR:
         states = ["PENDING", "RUNNING"]

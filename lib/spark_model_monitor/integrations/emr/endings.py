@@ -1,4 +1,4 @@
-"""The ends of a job on EMR: AWS's refusals and secrets as sentences, and its message on S3 as an exit status."""
+"""The ends of a job on EMR: errors of AWS and secrets in arguments as sentences, and the message on S3 as an exit status."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
         )
     if code in ("301", "PermanentRedirect", "IllegalLocationConstraintException"):
         return BadConfiguration(f"bucket {target.package.name} lies in another region; set AWS_DEFAULT_REGION to it")
-    # EMR says of an unknown cluster that its id is not valid
+    # For an unknown cluster, EMR's error is that its id is not valid
     if code in ("ResourceNotFoundException", "ClusterNotFound") or (
         code == "InvalidRequestException" and "not valid" in message
     ):
         return BadConfiguration(
             f"there is no {_name_target(target)} in this region and account; look at the identifier and region"
         )
-    # Of an existing one: terminated, or stopped without an automatic start
+    # An existing cluster or application that is terminated, or stopped without an automatic start
     if code in ("InvalidRequestException", "ValidationException", "ConflictException"):
         if target.kind is ServiceKind.EMR:
             flag = "--cluster-id"
@@ -112,21 +112,21 @@ def derive_exit_status(message: str, state: emr_runs.ServiceRunState, run: emr_r
 
     Source: C1.6 for the texts; C11b for the statuses.
     """
-    well = state.name in emr_runs.SUCCEEDED_STATES[run.kind]
-    # A good message of a job that failed: it was told to fail if it can't tell
-    if is_completed(message) and not well:
+    has_succeeded = state.name in emr_runs.SUCCEEDED_STATES[run.kind]
+    # A job with a good message fails only if it has to fail when it can't tell
+    if is_completed(message) and not has_succeeded:
         return ExitStatus.CANNOT_TELL
-    if message.startswith(COMPLETED.partition(":")[0]):  # with violations, too
-        if well:
+    if message.startswith(COMPLETED.partition(":")[0]):  # also with violations
+        if has_succeeded:
             return ExitStatus.COMPLETED
         return ExitStatus.VIOLATIONS
-    if well:
+    if has_succeeded:
         return ExitStatus.FAILED  # the message is an error's: another process wrote there after the job
     return parse_exit_status(message)
 
 
 def read_message(s3: BaseClient, output: S3Location, since: datetime) -> str | None:
-    """The message that the job left beside its results; None if there is none, or only an earlier run's.
+    """The message that the job left with its results; None if there is no message, or only that of an earlier run.
 
     since: when the run was started, by this machine's clock.
     """
@@ -165,8 +165,8 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
     for position, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         # `--password X` has its value in the next word, `--password=X` in its own
-        following = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
-        secret = _find_secret(argument, name, following)
+        next_text = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
+        secret = _find_secret(argument, name, next_text)
         if secret:
             raise BadConfiguration(
                 f"argument {position + 1} ({secret}) holds a secret, and EMR shows the arguments of a step to everyone who may "
@@ -174,15 +174,15 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
             )
 
 
-def _find_secret(argument: str, name: str, following: str) -> str | None:
-    """The kind of secret in an argument; None for none."""
-    # By its look, whatever the flag is called
+def _find_secret(argument: str, name: str, next_text: str) -> str | None:
+    """The kind of secret in an argument; None if it has no secret."""
+    # An access key is known by its form, whatever the flag is called
     if _ACCESS_KEY.search(argument):
         return "an access key"
-    if any(text.startswith(_WITH_SECRET_PATH) for text in re.split("[=,]", argument)):  # or one of several sinks
+    if any(text.startswith(_WITH_SECRET_PATH) for text in re.split("[=,]", argument)):  # also among several sinks
         return "the address of a webhook"
     # A provider's class name holds no secret, though its setting's name sounds like one
-    if following and _SECRET_NAME.search(name) and not _PROVIDERS.search(name):
+    if next_text and _SECRET_NAME.search(name) and not _PROVIDERS.search(name):
         return name
     password = None
     if "://" in argument:

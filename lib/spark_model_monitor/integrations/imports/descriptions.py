@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ApiMembers: TypeAlias = dict[str, Any]
 """A request or an answer of the API, or a part of one, as boto3 has it: texts, numbers, times, lists, members."""
 
-ApiAnswer: TypeAlias = Mapping[str, Any]  # the same, to be read only
+ApiAnswer: TypeAlias = Mapping[str, Any]  # the same members, only to be read
 
 PARTS = ("BaselineConfig", "AppSpecification", "JobInput", "JobOutputConfig")
 """Members of a job definition, whose names begin with the kind of monitoring."""
@@ -40,7 +40,7 @@ IMAGES = (
     "sagemaker-clarify-processing",
     "spark-model-monitor",
 )
-"""Images whose jobs are here, by their names."""
+"""The names of images whose jobs exist here."""
 
 
 def require_image(uri: str) -> None:
@@ -54,7 +54,7 @@ def require_image(uri: str) -> None:
 
 @value_class
 class MonitoredSource:
-    """The monitored data: an endpoint, or the results of batch transforms below a prefix. None: not given.
+    """The monitored data: an endpoint, or the results of batch transforms below a prefix. Members are None if they aren't given.
 
     attributes: the API's members that locate features, prediction, probability and label, by our variables' names.
     """
@@ -76,16 +76,16 @@ class Definition:
         name: Its name.
         monitoring_type: `DataQuality`, …
         source: The monitored data.
-        output_uri: Where results go.
+        output_uri: The location of its results.
         constraints, statistics: The files of its baseline.
         baselining_job: The job that made its baseline.
         ground_truth: The prefix of the labels.
-        settings: Members of its application, by the names of our options; "" for those that are absent.
+        settings: Members of its application, by the names of our options; "" for absent members.
         environment: Variables of its container.
         kms_key: The key that encrypts results.
         max_runtime_seconds: The time limit of its jobs.
         not_needed: Members that have no counterpart here.
-        role: Of its jobs.
+        role: The role of its jobs.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Definition:
 
 @value_class
 class ScheduleDescription:
-    """A schedule. definition_name: of its job definition. inline: the definition inside it, which old schedules have."""
+    """A schedule. definition_name: the name of its job definition. inline: the definition inside it, which old schedules have."""
 
     name: str
     status: str
@@ -165,7 +165,7 @@ def read_definition(content: ApiAnswer) -> Definition:
 
 
 def read_capture_prefix(content: ApiAnswer) -> tuple[str, str | None]:
-    """An endpoint's name, and the prefix of its captures, None without captures, from an answer to DescribeEndpoint."""
+    """An endpoint's name, and the prefix of its captures (None if it has none), from an answer to DescribeEndpoint."""
     # An endpoint without captures has no DataCaptureConfig
     prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
     return content["EndpointName"], prefix
@@ -234,7 +234,7 @@ ATTRIBUTES = {
 def _read_source(job_input: ApiAnswer) -> MonitoredSource:
     endpoint = job_input.get("EndpointInput")
     transform = job_input.get("BatchTransformInput")
-    # Both have the members below, or some of them
+    # Both kinds of input have the following members, or some of them
     members = endpoint or transform or {}
     return MonitoredSource(
         endpoint=members.get("EndpointName"),
@@ -269,12 +269,12 @@ class CheckedAnswer:
 
 
 def find_operation(content: Mapping[str, Json]) -> str | None:
-    """The operation that returns such an answer; None for anything else."""
+    """The operation that returns an answer with such members; None if there is no such operation."""
     return next((name for member, name in OPERATIONS.items() if member in content), None)
 
 
 def check_answer(content: object, where: str) -> CheckedAnswer:
-    """`content` as an answer. where: its file, for errors.
+    """The content of a file, checked as an answer of the API. where: the name of the file in errors.
 
     Raises BadDocument if it can't be imported, or is not in an answer's form; MissingDependency without
     botocore.
@@ -315,13 +315,13 @@ def _find_faults(content: ApiAnswer, shape: Shape) -> list[str]:
 
 
 def _drop_unknown_members(value: Json, shape: Shape, unknown: list[str], path: str = "") -> Json:
-    """The value without null members, and without those that the shape lacks; their paths are added to `unknown`."""
+    """The value without null members, and without members that the shape lacks, whose paths are added to `unknown`."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         unknown += [f"{path}{name}" for name in value if name not in shape.members and name != _RESPONSE_METADATA]
-        present = {name: member for name, member in value.items() if name in shape.members and member is not None}
+        known_members = {name: member for name, member in value.items() if name in shape.members and member is not None}
         return {
             name: _drop_unknown_members(member, shape.members[name], unknown, f"{path}{name}.")
-            for name, member in present.items()
+            for name, member in known_members.items()
         }
     if shape.type_name == "list" and isinstance(value, list):
         above = path.rstrip(".")

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 
 def make_aws_client(region: str | None, service: str = "sagemaker") -> BaseClient:
-    """A client for the region, or for that of the user's own settings; boto3 finds the credentials. service: another one of AWS.
+    """A client for the region, or for the region in the user's AWS settings; boto3 finds the credentials. service: AWS's name
+    of the service.
 
     Raises MissingDependency without boto3, InputUnavailable if there is no region.
     """
@@ -45,7 +46,7 @@ def make_aws_client(region: str | None, service: str = "sagemaker") -> BaseClien
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
-    # boto3 finds out here that there is no region; credentials are missed at the first call only
+    # boto3 reports a missing region here, but missing credentials only at the first call
     try:
         return boto3.client(service, region_name=region, config=Config(connect_timeout=LONGEST_CONNECT_SECONDS))
     except BotoCoreError as error:
@@ -59,10 +60,10 @@ def fetch_answers(client: BaseClient, schedule: str) -> Iterator[ApiAnswer]:
     """
     from botocore import xform_name
 
-    described = call_api(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
-    yield described
-    config = described["MonitoringScheduleConfig"]
-    # Schedules made by the first SDKs have their definition inside them
+    schedule_answer = call_api(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
+    yield schedule_answer
+    config = schedule_answer["MonitoringScheduleConfig"]
+    # Schedules that the first SDKs created have their definition inside
     if "MonitoringJobDefinitionName" in config:
         kind = config.get("MonitoringType", "DataQuality")
         method = xform_name(f"Describe{kind}JobDefinition")
@@ -87,7 +88,7 @@ def call_api(client: BaseClient, method: str, **named: str) -> ApiAnswer:
     return answer
 
 
-LONGEST_CONNECT_SECONDS = 10  # some networks let no request to some services through
+LONGEST_CONNECT_SECONDS = 10  # some networks block the requests to some services
 STOPPED = "Stopped"
 S3_ELSEWHERE = (
     "without EMR, spark_options of the schedule entry have to open that (docs/s3.md), or name another output_path"
@@ -120,23 +121,23 @@ def import_schedules(
 ) -> None:
     """Import every schedule among some answers of the API, and print what was imported and what wasn't.
 
-    answers: each with its name for errors. folder: for the files. captures: the prefix of the endpoints' captures;
-    None: from describe-endpoint. replace: whether existing files may be overwritten. dags_for: the
-    interpreter by which Airflow DAGs start the jobs; None for no DAGs. merge_folders: of schedules imported before; those of
-    these are added.
+    answers: each with its name in errors. folder: gets the files. captures: the prefix of the endpoints' captures; None if
+    describe-endpoint gives it. replace: whether existing files may be overwritten. dags_for: the interpreter by which Airflow
+    DAGs start the jobs; None for no DAGs. merge_folders: the merge folders of schedules that were imported before; gets those
+    of these schedules.
 
-    Raises BadDocument for an invalid answer, or one whose name leads to files elsewhere, BadConfiguration if one is
-    missing or a file exists already, OutputFailed if a file can't be written.
+    Raises BadDocument for an invalid answer, or a name that leads to files elsewhere; BadConfiguration if an answer is missing
+    or a file exists already; OutputFailed if a file can't be written.
     """
-    described = [check_answer(content, where) for where, content in answers]
-    schedules = convert_schedules(described, captures, dags_for, merge_folders)
+    checked_answers = [check_answer(content, where) for where, content in answers]
+    schedules = convert_schedules(checked_answers, captures, dags_for, merge_folders)
     # A name such as ../x would lead to files elsewhere
     names_with_slash = [schedule.name for schedule in schedules if "/" in schedule.name]
     if names_with_slash:
         raise BadDocument(
             f"{', '.join(map(repr, names_with_slash))}: the name of a schedule names its files, and has no '/'"
         )
-    # All of them are looked for before the first is written, so that a refusal changes nothing
+    # Existing files are found before the first file is written, so that an error changes nothing
     existing_files = [
         str(folder / name) for schedule in schedules for name in schedule.files if (folder / name).exists()
     ]
@@ -172,7 +173,7 @@ def convert_schedules(
 
     Raises BadConfiguration if a schedule's job definition is not among them.
     """
-    # The answers by what they describe; endpoints tell where captures lie
+    # The answers by what they describe; the answers about endpoints locate the captures
     schedules = []
     definitions: dict[str, Definition] = {}
     prefixes: dict[str, str | None] = {}
@@ -187,7 +188,7 @@ def convert_schedules(
             definition = read_definition(answer.content)
             definitions[definition.name] = definition
         unknown += [f"not known to botocore, left out: {path}" for path in answer.unknown]
-    # Each schedule with its job definition, which may stand inside it; then definitions that no schedule runs
+    # Each schedule with its job definition, which may be inside the schedule; then definitions that no schedule runs
     pairs: list[tuple[Definition, ScheduleDescription | None]] = [
         (schedule.inline or _find_definition(definitions, schedule), schedule) for schedule in schedules
     ]
@@ -197,13 +198,13 @@ def convert_schedules(
         raise BadConfiguration("there is neither a schedule nor a job definition among the files; add one")
     if merge_folders is None:
         merge_folders = set()
-    converted = []
+    converted_schedules = []
     for definition, schedule in pairs:
         capture_prefix = captures or prefixes.get(definition.source.endpoint or "")
-        converted.append(_convert_schedule(definition, schedule, capture_prefix, merge_folders, dags_for))
-    # What botocore doesn't know is remarked once, with the first
-    first = converted[0]
-    return [ConvertedSchedule(first.name, first.files, (*first.remarks, *unknown)), *converted[1:]]
+        converted_schedules.append(_convert_schedule(definition, schedule, capture_prefix, merge_folders, dags_for))
+    # Members that botocore doesn't know are reported once, with the first schedule
+    first = converted_schedules[0]
+    return [ConvertedSchedule(first.name, first.files, (*first.remarks, *unknown)), *converted_schedules[1:]]
 
 
 def _find_definition(definitions: Mapping[str, Definition], schedule: ScheduleDescription) -> Definition:
@@ -223,7 +224,7 @@ def _convert_schedule(
     merge_folders: set[str],
     dags_for: str | None,
 ) -> ConvertedSchedule:
-    """The files of a schedule and its definition; of a definition alone, env files."""
+    """The files of a schedule and its definition; for a definition alone, only env files."""
     name = definition.name
     window = None
     if schedule is not None:
@@ -232,14 +233,14 @@ def _convert_schedule(
     jobs = build_jobs(definition, name, captures, window, merge_folders)
     merge_folders.update(job.variables["output_path"] for job in jobs if job.job == "merge")
     env_files = {job.job: f"{name}.{job.job}.env" for job in jobs}
-    # The monitor's file has the plain name, as it is the one that people look for
+    # The monitor's file has the plain name, because people look for it most
     if "monitor" in env_files:
         env_files["monitor"] = f"{name}.env"
     files = {}
     for job in jobs:
         title = f"{name}: {definition.monitoring_type}, the job {job.job}"
         files[env_files[job.job]] = format_env_file(title, job.variables, job.missing)
-    # Without a schedule nobody knows the hours, so there is nothing to run it by
+    # Without a schedule the hours of its runs are unknown, so there is no entry
     if schedule is not None:
         entry = build_entry(schedule, definition, jobs, env_files)
         files[f"{name}.schedule.json"] = entry.to_json() + "\n"

@@ -58,8 +58,8 @@ class JobVariables:
 
     Attributes
     ----------
-        job: Its name.
-        variables: Texts by name.
+        job: The job's name.
+        variables: The texts of its variables, by name.
         missing: Variables that the description lacks, each with where to find its value.
         unused: Variables of the description's Environment that our jobs don't read.
         output_folder: As in `ScheduledJob`.
@@ -81,8 +81,8 @@ def build_jobs(
 ) -> tuple[JobVariables, ...]:
     """The jobs of one run of a schedule, in order.
 
-    captures: the prefix of the endpoints' captures, None if unknown. window: of a run, relative to its scheduled time;
-    None if unknown. merge_folders: of other schedules; merges of different schedules can't write to the same folder.
+    captures: the prefix of the endpoints' captures, None if unknown. window: the window of a run, relative to its scheduled
+    time; None if unknown. merge_folders: the folders of other schedules, because two merges can't write to the same folder.
     Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
     """
     # Variables that a merge and a monitoring job share
@@ -113,8 +113,8 @@ def build_jobs(
                 f"the captures of the endpoint {source.endpoint}: give the output of aws sagemaker describe-endpoint "
                 "as well, or --captures PREFIX"
             )
-    # The monitoring job; the only one unless labels are merged first
-    monitoring = {
+    # The monitoring job, which is the only job unless labels are merged first
+    monitoring_variables = {
         "analysis_type": _ANALYSES[definition.monitoring_type].value,
         "dataset_source": data_path,
         "dataset_format": dataset_format,
@@ -129,28 +129,33 @@ def build_jobs(
     if definition.monitoring_type == "ModelExplainability" and MODEL not in definition.environment:
         missing[MODEL] = "the model that is explained: its file, its address or module:function"
     if definition.monitoring_type not in _WITH_GROUND_TRUTH:
-        return (_build_job(monitoring, missing, definition),)
+        return (_build_job(monitoring_variables, missing, definition),)
     # The merge writes the records that the monitoring job then reads instead of the captures
-    merged = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
-    if merged in merge_folders:
-        merged = f"{definition.output_uri}/merge/{schedule}"
+    merged_folder = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
+    if merged_folder in merge_folders:
+        merged_folder = f"{definition.output_uri}/merge/{schedule}"
     if source.transform_prefix:
         halves = [_TRANSFORM_OUTPUT]
     else:
         halves = _HALVES[definition.monitoring_type]
     labels = definition.ground_truth or ""
-    merging = {"dataset_source": data_path, "ground_truth_source": labels, "output_path": merged, **common}
-    monitoring |= {
-        "dataset_source": merged,
+    merge_variables = {
+        "dataset_source": data_path,
+        "ground_truth_source": labels,
+        "output_path": merged_folder,
+        **common,
+    }
+    monitoring_variables |= {
+        "dataset_source": merged_folder,
         "dataset_format": json.dumps({"sagemakerMergeJson": {"captureIndexNames": halves}}),
     }
-    # The merge reads the captures, so it is the merge that misses them
+    # The merge reads the captures, so their missing location is reported for the merge
     missing_of_merge = {name: missing.pop(name) for name in ("dataset_source",) if name in missing}
     if not definition.ground_truth:
         missing_of_merge["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
     return (
-        JobVariables("merge", _name_variables(merging), missing_of_merge),
-        _build_job(monitoring, missing, definition),
+        JobVariables("merge", _name_variables(merge_variables), missing_of_merge),
+        _build_job(monitoring_variables, missing, definition),
     )
 
 
@@ -193,13 +198,13 @@ def _get_baseline_variables(definition: Definition, missing: dict[str, str]) -> 
 
 AT_ITS_END = "PT0S"
 _ANY_HOUR = Recurrence(0, DAY_HOURS)
-"""For a schedule without an expression: the service then runs it daily, at an hour of its choice (C10a)."""
+"""The recurrence of a schedule without an expression, which the service runs daily at an hour of its choice (C10a)."""
 
 
 def build_entry(
     schedule: ScheduleDescription, definition: Definition, jobs: Sequence[JobVariables], env_files: Texts
 ) -> Schedule:
-    """The entry. env_files: the file of each job's variables by the job's name.
+    """The schedule entry. env_files: the file of each job's variables, by the job's name.
 
     Raises BadConfiguration for an expression or an offset that the service does not have.
     """
@@ -217,15 +222,15 @@ def build_entry(
 
 
 def get_window(schedule: ScheduleDescription, definition: Definition) -> ScheduledWindow:
-    """The given offsets; without them the period before the run.
+    """The window of the given offsets; without offsets, the period before the run.
 
     Raises BadConfiguration for an expression or an offset that the service does not have.
     Source: C6.2b, C10b, C10c.
     """
     recurrence = get_recurrence(schedule)
     # Without offsets the service monitors the period since the last run; for a single run, the last hour
-    before = f"-PT{recurrence.every_hours if recurrence else 1}H"
-    start = schedule.analysis_start or definition.source.start_offset or before
+    usual_start = f"-PT{recurrence.every_hours if recurrence else 1}H"
+    start = schedule.analysis_start or definition.source.start_offset or usual_start
     end = schedule.analysis_end or definition.source.end_offset or AT_ITS_END
     # Read only to check them, so that a wrong offset fails now and not at the first run
     read_offset(start, f"the start offset of {schedule.name}")
@@ -234,7 +239,7 @@ def get_window(schedule: ScheduleDescription, definition: Definition) -> Schedul
 
 
 def get_recurrence(schedule: ScheduleDescription) -> Recurrence | None:
-    """When it runs; None for once, at once."""
+    """The recurrence of a schedule; None if it runs once, at once."""
     if schedule.expression is None:
         return _ANY_HOUR
     return Recurrence.of(schedule.expression)
@@ -246,14 +251,14 @@ OPERATOR_ARGUMENTS = {
     "merge": ("dataset_source", "ground_truth_source", "output_path"),
     "monitor": ("analysis_type", "dataset_source", "dataset_format", "output_path"),
 }
-"""Options that are arguments of a job's operator; the others are its flags."""
+"""Options that are arguments of a job's operator; other options are its flags."""
 
 WINDOW = ("start_time_offset", "end_time_offset")  # set by length and lag
 
 GRACE = timedelta(minutes=5)
 """Added to the job's own time limit before Airflow kills its task, so that the job can report why it ended."""
 
-MINUTE = "10"  # of the hour, at which runs begin: captures arrive late. Source: C10b, 0 to 20 minutes after it.
+MINUTE = "10"  # the minute of the hour at which runs begin, because captures arrive late. Source: C10b, 0 to 20 minutes after it.
 
 TEMPLATE = '''\
 """{{ monitoring_type }}, as the service's schedule {{ name | text }} had it.
@@ -318,10 +323,12 @@ with DAG(
 
 
 def render_dag(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
-    """The DAG's file. jobs: those of the entry, with their variables. python: the interpreter that has our package."""
+    """The DAG's file. jobs: the entry's jobs, with their variables. python: the interpreter that has our package."""
     start, end = _read_offsets(entry.window)
     longest = entry.max_runtime_seconds
-    environment = Environment(autoescape=False, keep_trailing_newline=True)  # Python, in which & is literal
+    environment = Environment(
+        autoescape=False, keep_trailing_newline=True
+    )  # no escaping: the text is Python, and not HTML
     environment.filters |= {"text": _format_literal, "remark": lambda value: _format_literal(value)[1:-1]}
     return environment.from_string(TEMPLATE).render(
         name=entry.name,
@@ -333,14 +340,14 @@ def render_dag(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> st
         # In seconds; the operators take them as timedeltas
         length=round((end - start).total_seconds()),
         lag=round(-end.total_seconds()),
-        # Some longer than the job's own limit, so that the job can still say why it stopped
+        # A little longer than the job's own limit, so that the job can still report why it stopped
         timeout=None if longest is None else longest + round(GRACE.total_seconds()),
         tasks=[_describe_task(job, longest) for job in jobs],
     )
 
 
 def _format_literal(text: str) -> str:
-    """A text as a literal of both Python and JSON, on one line whatever it contains."""
+    """A text as a literal of both Python and JSON, always on one line."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -353,7 +360,7 @@ def _read_offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]
 def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, Json]:
     texts = _map_by_option(job.variables)
     arguments = OPERATOR_ARGUMENTS[job.job]
-    # Told to the job as well, which then stops by itself and leaves a message
+    # The job gets the limit as well, so that it stops by itself and leaves a message
     if longest_seconds is not None:
         texts["max_runtime"] = f"PT{longest_seconds}S"
     return {
@@ -367,6 +374,6 @@ def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[st
 
 
 def _map_by_option(variables: Texts) -> dict[str, str]:
-    """The variables that our jobs read, by the names of their options, without those of scripts."""
+    """The variables that our jobs read, by the names of their options; variables of scripts are left out."""
     options = {variable_name(name, option): name for name, option in OPTIONS.items()}
     return {options[variable]: text for variable, text in variables.items() if variable in options}

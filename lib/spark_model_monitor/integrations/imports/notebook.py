@@ -24,10 +24,10 @@ SDK = "sagemaker"
 MODULE = ".py"
 SESSION_MODULES = ("sagemaker.core.helper.session_helper", "sagemaker.session", "sagemaker")
 MODULES_HERE = ("clarify", "model_monitor", "processing", "s3", "dataset_format")
-"""Modules of the SDK that exist here, too, whatever their package in its third version."""
+"""Modules of the SDK that also exist here, in whichever package its third version has them."""
 
 PROCESSING_NAMES = frozenset({"Processor", "ProcessingInput", "ProcessingOutput"})
-"""Names of the SDK's module `processing` that are here; its own processors take its own inputs alone."""
+"""Names of the SDK's module `processing` that exist here. The SDK's own processors accept only the SDK's own inputs."""
 
 CLIENT = "sagemaker"
 RUNTIMES = ("sagemaker-runtime", "runtime.sagemaker")
@@ -50,9 +50,8 @@ _ASKS_AN_ACCOUNT = "{name} asks an account for {others}"
 
 @value_class
 class ImportChange:
-    """An import of the SDK, or a client. cell: from 0, among the code cells. after: None if it stays. last: its last line.
-
-    start, end: columns in its first and its last line, as other code may be on the same line.
+    """An import of the SDK, or a client. cell: its number among the code cells, from 0. after: None if it stays. last: its last
+    line. start, end: its columns in the first and the last line, because other code may be on the same line.
     """
 
     cell: int
@@ -68,8 +67,8 @@ class ImportChange:
 def import_notebook(
     path: str, output: str | None, offered: frozenset[str], out: TextIO, is_answered: IsAnswered
 ) -> None:
-    """Print the change of each line, and write the notebook or module with its lines changed if an output is given. offered:
-    the names that can be imported here. is_answered: whether a call of boto3's client is, here.
+    """Print the change of each line; if an output is given, write the notebook or module with the changed lines. offered: the
+    names that can be imported here. is_answered: whether this package answers a call of boto3's client.
 
     Raises BadInput if the file is not a notebook, OutputFailed if it can't be written.
     """
@@ -83,17 +82,17 @@ def import_notebook(
         out.write(f"{path} imports nothing of the SDK\n")
     # Without an output this is a preview, and the notebook stays as it is
     if output is not None:
-        changed = apply_changes(notebook, changes)
+        changed_notebook = apply_changes(notebook, changes)
         if path.endswith(MODULE):
-            text = "".join(list_code_cells(changed)[0]["source"]) + "\n"
+            text = "".join(list_code_cells(changed_notebook)[0]["source"]) + "\n"
         else:
-            text = json.dumps(changed, indent=1, ensure_ascii=False) + "\n"
+            text = json.dumps(changed_notebook, indent=1, ensure_ascii=False) + "\n"
         write_text(Path(output), text)
 
 
 def find_changes(notebook: Notebook, offered: frozenset[str], is_answered: IsAnswered) -> Iterator[ImportChange]:
-    """The imports of the SDK and the clients for the service in a notebook's code cells; parameters as of `import_notebook`."""
-    # A client of one cell is called in others
+    """The imports of the SDK, and the service's clients, in a notebook's code cells. Parameters: as in `import_notebook`."""
+    # The client that one cell makes is called in other cells
     texts = ["".join(cell["source"]) for cell in list_code_cells(notebook)]
     for number, text in enumerate(texts):
         tree = _parse_cell(text)
@@ -101,11 +100,11 @@ def find_changes(notebook: Notebook, offered: frozenset[str], is_answered: IsAns
         scopes = {node: [ast.unparse(function)] for function in functions for node in ast.walk(function)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Import | ast.ImportFrom) and _is_of_the_sdk(node):
-                changed = _change_import(node, offered)
+                change = _change_import(node, offered)
             elif isinstance(node, ast.Assign) and (service := _get_service(node)):
-                # A function's own name is called in that function alone
+                # A local name of a function is used only in that function
                 is_local = node in scopes and isinstance(node.targets[0], ast.Name)
-                changed = _change_client(node, service, scopes[node] if is_local else texts, is_answered)
+                change = _change_client(node, service, scopes[node] if is_local else texts, is_answered)
             else:
                 continue
             first = node.lineno
@@ -114,7 +113,7 @@ def find_changes(notebook: Notebook, offered: frozenset[str], is_answered: IsAns
             # Python's columns count bytes of UTF-8, a text's indices count characters
             start = len(lines[0].encode()[: node.col_offset].decode())
             end = len(lines[-1].encode()[: node.end_col_offset].decode())
-            yield ImportChange(number, first, last, start, end, "\n".join(lines), *changed)
+            yield ImportChange(number, first, last, start, end, "\n".join(lines), *change)
 
 
 def list_code_cells(notebook: Notebook) -> list[Notebook]:
@@ -123,9 +122,9 @@ def list_code_cells(notebook: Notebook) -> list[Notebook]:
 
 
 def apply_changes(notebook: Notebook, changes: list[ImportChange]) -> Notebook:
-    """The notebook with its imports changed; the outputs stay those of the last run."""
+    """The notebook with its imports changed; the outputs of its last run don't change."""
     cells = list_code_cells(notebook)
-    # From the last line to the first, so that the line numbers of the others stay right
+    # Changed from the last line to the first, so that the numbers of the remaining lines stay right
     for change in sorted(changes, key=attrgetter("first", "start"), reverse=True):
         if change.after is not None:
             lines = "".join(cells[change.cell]["source"]).splitlines()
@@ -135,18 +134,18 @@ def apply_changes(notebook: Notebook, changes: list[ImportChange]) -> Notebook:
 
 
 def _replace_lines(lines: list[str], change: ImportChange, imports: str) -> None:
-    before = lines[change.first - 1][: change.start]
-    behind = lines[change.last - 1][change.end :]
+    text_before = lines[change.first - 1][: change.start]
+    text_behind = lines[change.last - 1][change.end :]
     # Beside other statements on a line the new imports have to stay on that line, too
-    if before.strip() or behind.lstrip()[:1] not in ("", "#"):
+    if text_before.strip() or text_behind.lstrip()[:1] not in ("", "#"):
         imports = imports.replace("\n", "; ")
-    new_lines = [before + line for line in imports.splitlines()]
-    new_lines[-1] += behind
+    new_lines = [text_before + line for line in imports.splitlines()]
+    new_lines[-1] += text_behind
     lines[change.first - 1 : change.last] = new_lines
 
 
 def read_notebook(path: str) -> Notebook:
-    """A notebook's JSON; a module of Python is one of a single cell. Raises BadInput if it isn't one."""
+    """A notebook's JSON; a module of Python becomes a notebook of one cell. Raises BadInput if the file is neither."""
     try:
         if path.endswith(MODULE):
             source = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
@@ -163,7 +162,7 @@ def read_notebook(path: str) -> Notebook:
 
 def _parse_cell(text: str) -> ast.Module:
     """The code of a cell, without IPython's own lines (`!pip`, `%matplotlib`, `files = !ls`); empty without a word of the SDK."""
-    # A page of HTML takes a try for each line
+    # Without this check, a page of HTML would take a try for each of its lines
     if SDK not in text:
         return ast.Module([], [])
     return _parse_lines(MAGIC.sub("pass", text).splitlines())
@@ -185,7 +184,7 @@ def _parse_lines(lines: list[str]) -> ast.Module:
             return ast.parse("\n".join(lines))
         except SyntaxError as error:
             index = min(error.lineno or 1, len(lines)) - 1
-            # Its place in a block stays
+            # The indentation stays, so that blocks stay complete
             indentation = lines[index].removesuffix(lines[index].lstrip())
             lines[index] = f"{indentation}pass"
     return ast.Module([], [])
@@ -215,8 +214,8 @@ def _change_import(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -
 
 
 def _get_service(node: ast.Assign) -> str | None:
-    """The service of the account for which an assignment makes boto3's client, if one of SageMaker's."""
-    # boto3.client(…), or a session's; with a name that the notebook calls it by
+    """The service of SageMaker for which an assignment makes boto3's client; None for every other assignment."""
+    # boto3.client(…), or the client of a session, assigned to a name
     call = node.value
     is_client = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "client"
     if not isinstance(call, ast.Call) or not is_client or not isinstance(node.targets[0], ast.Name | ast.Attribute):
@@ -228,25 +227,25 @@ def _get_service(node: ast.Assign) -> str | None:
 
 
 def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered: IsAnswered) -> tuple[str | None, str]:
-    """The replacement of a client that is asked what is answered here, and what else it is asked."""
+    """The replacement of a client whose calls this package answers, and the calls that only an account answers."""
     name = ast.unparse(node.targets[0])
     if service != CLIENT:
         return None, f"{name} {_ASKS_AN_ENDPOINT}"
-    # What is called of it in any cell
+    # The methods that are called in any cell
     beginning = f"{name}."
     uses = [
         use.removeprefix(beginning) for text in texts for use in DOTTED_NAME.findall(text) if use.startswith(beginning)
     ]
-    called = {use.partition(".")[0] for use in uses} - {""}
-    ours = sorted(filter(is_answered, called))
-    missing = sorted(called.difference(ours))
-    if ours and not missing:
+    methods = {use.partition(".")[0] for use in uses} - {""}
+    answered_methods = sorted(filter(is_answered, methods))
+    other_methods = sorted(methods.difference(answered_methods))
+    if answered_methods and not other_methods:
         return f"import {OURS}\n{name} = {OURS}.client()", ""
-    reason = _ASKS_AN_ACCOUNT.format(name=name, others=", ".join(missing) or "what it is given to")
+    reason = _ASKS_AN_ACCOUNT.format(name=name, others=", ".join(other_methods) or "what it is given to")
     # The SDK's session starts jobs of other images by the client that it is given
     is_argument = any(name in ARGUMENT.findall(text) for text in texts)
-    if is_argument or not ours:
-        answered = f"; {', '.join(ours)}: {OURS}.client({name}) has them" if ours else ""
+    if is_argument or not answered_methods:
+        answered = f"; {', '.join(answered_methods)}: {OURS}.client({name}) has them" if answered_methods else ""
         return None, f"{reason}; keep the line with credentials{answered}"
     # Calls that only an account answers are passed on to its client
     return f"import {OURS}\n{name} = {OURS}.client({ast.unparse(node.value)})", reason

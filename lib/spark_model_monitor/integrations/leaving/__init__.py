@@ -2,5 +2,5 @@
 
 inventory.py gathers descriptions from files or from the account (read-only), costs.py says what they cost, published_rules.py
 decides by the rules that AWS recommends, trials.py imports and replays each schedule, report.py writes the report,
-leaving_command.py is the command. What imports, replays or rewrites anything is the command of that name.
+leaving_command.py is the command. It imports, replays and rewrites by the commands of these names.
 """

@@ -18,7 +18,7 @@ from spark_model_monitor.storage import storage_of, write_text
 from spark_model_monitor.storage.stand_in import resolve_stand_in
 from spark_model_monitor.value_class import value_class
 
-DAYS = 30  # of a month
+DAYS = 30  # days that count as a month
 HOURS = 24 * DAYS
 WITHOUT_CAPTURE = "-without-capture"
 
@@ -35,7 +35,8 @@ class Prices(Document, file="prices.json", meant="prices of instance hours, as e
 
 @value_class
 class Usage:
-    """What a schedule uses in a month. hours_a_run: of a run; None, as instance_hours, if no execution says how long it took."""
+    """What a schedule uses in a month. hours_a_run: the length of a run. It and instance_hours are None if no execution says how
+    long it took."""
 
     instance_type: str
     instance_count: int
@@ -44,23 +45,24 @@ class Usage:
 
     @property
     def instance_hours(self) -> float | None:
+        """Runs a month × instances × hours a run."""
         if self.hours_a_run is None:
             return None
         return self.runs_a_month * self.instance_count * self.hours_a_run
 
     def money(self, prices: Prices | None) -> float | None:
-        """What it costs in a month; None without prices, without the type's, or without the length of its runs."""
+        """The cost of a month; None if prices, the price of this type, or the length of the runs are unknown."""
         if prices is None or self.instance_hours is None or self.instance_type not in prices.processing:
             return None
         return self.instance_hours * prices.processing[self.instance_type]
 
 
 def measure_usage(schedule: MonitoredSchedule) -> Usage:
-    """A schedule's use in a month: the runs of its expression, each as long as its executions took on average.
+    """What a schedule uses in a month: the runs of its expression, each with the average length of its executions.
 
-    An execution lasts from its creation to its last change, with the merge before it.
+    An execution lasts from its creation to its last change, which includes the merge before it.
     """
-    # A failed execution may have ended early, and one that runs has no length yet
+    # A failed execution may have ended early, and a running execution has no length yet
     durations = []
     for execution in schedule.executions:
         if execution["MonitoringExecutionStatus"].startswith("Completed"):
@@ -70,7 +72,7 @@ def measure_usage(schedule: MonitoredSchedule) -> Usage:
     if durations:
         hours_a_run = sum(durations) / len(durations)
 
-    # A schedule that is stopped, or to run once only, has no runs in a month
+    # A schedule that is stopped, or that runs only once, has no runs in a month
     recurrence = None
     with suppress(BadConfiguration):  # an expression that isn't the service's
         recurrence = get_recurrence(schedule.description)
@@ -88,7 +90,7 @@ def measure_usage(schedule: MonitoredSchedule) -> Usage:
 
 @value_class
 class StopCall:
-    """A call that ends a cost, and the one that undoes it, or why none does."""
+    """A call that ends a cost, and the call that undoes it, or why it can't be undone."""
 
     costs: str
     call: str
@@ -97,8 +99,8 @@ class StopCall:
 
 @value_class
 class StopCalls:
-    """schedules: of schedules that have a successor here. captures: that switch captures off, by the folder that has to have a
-    team's own captures before. continuing: what goes on, and why.
+    """The calls that end costs. schedules: calls for schedules that have a successor here. captures: calls that switch captures
+    off, by the folder that has to have a team's own captures before. continuing: what goes on, and why.
     """
 
     schedules: Sequence[StopCall]
@@ -109,7 +111,7 @@ class StopCalls:
 def write_stop_calls(
     inventory: Inventory, folder: Path, successors: Collection[str], captures: str | None
 ) -> StopCalls:
-    """What still costs money, with the calls that stop it without breaking anything.
+    """The calls that stop what still costs money, without breaking anything.
 
     folder: where endpoint configurations without capture are written. successors: names of schedules whose jobs ran here.
     captures: the folder above the captures that the moved jobs read, None for the endpoints' own.
@@ -133,31 +135,33 @@ def write_stop_calls(
             continue
         # Captures that the moved jobs read have to go on
         destination = capture["DestinationS3Uri"].rstrip("/")
-        read_folder = f"{(captures or destination).rstrip('/')}/{name}"
+        data_folder = f"{(captures or destination).rstrip('/')}/{name}"
         cost = f"endpoint {name} captures {capture.get('CurrentSamplingPercentage', 100)} % to {destination}"
-        if read_folder == f"{destination}/{name}":
+        if data_folder == f"{destination}/{name}":
             continuing.append(
                 f"{cost}, which the moved jobs read: name another folder that has captures with --captures"
             )
-        elif not _has_files(read_folder):
-            continuing.append(f"{cost}: no file lies in {read_folder} yet, so it goes on")
+        elif not _has_files(data_folder):
+            continuing.append(f"{cost}: no file lies in {data_folder} yet, so it goes on")
         else:
-            capture_calls[read_folder] = _list_capture_calls(name, endpoint, cost, inventory, folder)
+            capture_calls[data_folder] = _list_capture_calls(name, endpoint, cost, inventory, folder)
     return StopCalls(calls, capture_calls, continuing)
 
 
 def _list_schedule_calls(schedule: MonitoredSchedule) -> Iterator[StopCall]:
-    named = f"--monitoring-schedule-name {shlex.quote(schedule.name)}"
+    name_flag = f"--monitoring-schedule-name {shlex.quote(schedule.name)}"
     if schedule.description.status != STOPPED:
-        undo = f"aws sagemaker start-monitoring-schedule {named}"
-        yield StopCall(f"schedule {schedule.name} starts jobs", f"aws sagemaker stop-monitoring-schedule {named}", undo)
+        undo = f"aws sagemaker start-monitoring-schedule {name_flag}"
+        yield StopCall(
+            f"schedule {schedule.name} starts jobs", f"aws sagemaker stop-monitoring-schedule {name_flag}", undo
+        )
     undo = f"can't be undone: its definition is in the export ({', '.join(where for where, _ in schedule.answers)})"
-    yield StopCall(f"schedule {schedule.name} is kept", f"aws sagemaker delete-monitoring-schedule {named}", undo)
+    yield StopCall(f"schedule {schedule.name} is kept", f"aws sagemaker delete-monitoring-schedule {name_flag}", undo)
 
 
 def _has_files(folder: str) -> bool:
     location = resolve_stand_in(folder)
-    # A folder that isn't there, or can't be read, has none that jobs could read
+    # A folder that doesn't exist, or can't be read, has no files for jobs
     try:
         return any(True for _ in storage_of(location).walk(location))
     except MonitorError:
@@ -169,12 +173,12 @@ def _list_capture_calls(
 ) -> list[StopCall]:
     config_name = endpoint.get("EndpointConfigName")
     config = inventory.endpoint_configs.get(config_name or "")
-    # A configuration can't be changed: the endpoint gets another, which has to be written from the description of the first
+    # A configuration can't be changed. So the endpoint gets a new one, made from the description of the present one
     if config_name is None or config is None:
         name = shlex.quote(config_name or "NAME")
         call = f"aws sagemaker describe-endpoint-config --endpoint-config-name {name}"
         return [StopCall(f"{cost}: add its configuration to the descriptions", call, "changes nothing")]
-    # The API's limit is 63 characters, and the first can't be a hyphen
+    # The API accepts at most 63 characters, and no hyphen at the beginning
     new_name = f"{config_name}{WITHOUT_CAPTURE}"[-63:].lstrip("-")
     path = folder / f"{new_name}.json"
     request = make_config_without_capture(config, new_name)
@@ -190,11 +194,11 @@ def _list_capture_calls(
     ]
 
 
-# What a description has beside the request that it came from, and the capture itself
+# Members of a description that its request doesn't have, and the capture itself
 _ANSWERED = ("EndpointConfigArn", "CreationTime", "DataCaptureConfig", "ResponseMetadata")
 
 
 def make_config_without_capture(config: ApiAnswer, name: str) -> ApiMembers:
-    """The request of an endpoint configuration that captures nothing, else the same."""
-    requested = {member: value for member, value in config.items() if member not in _ANSWERED}
-    return {**requested, "EndpointConfigName": name}
+    """The request of an endpoint configuration that captures nothing, but is otherwise the same."""
+    members = {member: value for member, value in config.items() if member not in _ANSWERED}
+    return {**members, "EndpointConfigName": name}

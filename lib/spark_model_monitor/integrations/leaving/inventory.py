@@ -1,4 +1,4 @@
-"""The descriptions of an account's schedules: exported as JSON, or asked of the account, which is only read."""
+"""The descriptions of an account's schedules: read from exported JSON, or fetched from the account, which is only read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-Answer: TypeAlias = tuple[str, ApiAnswer]  # where it is from, for errors, and the API's own members
+Answer: TypeAlias = tuple[str, ApiAnswer]  # its file, as errors name it, and the API's own members
 
 OTHER_CALLS = (
     ("cloudwatch", "describe_alarms"),
@@ -41,7 +41,7 @@ OTHER_CALLS = (
     ("sagemaker", "list_model_package_groups"),
     ("sagemaker", "list_model_cards"),
 )
-"""Calls that list what an account has beside its schedules, by service."""
+"""Calls that list an account's other resources, each with its service."""
 
 RESOURCES = ("JobResources", "MonitoringResources")
 
@@ -50,8 +50,8 @@ RESOURCES = ("JobResources", "MonitoringResources")
 class MonitoredSchedule:
     """One schedule with all that belongs to it. answers: its description, its job definition's and its endpoint's.
 
-    definition: None if it is in none of the files. image: of its container. cluster: instances of its jobs. executions: the
-    service's summaries. endpoint: its description.
+    definition: None if it is in none of the files. image: the image of its container. cluster: the instances of its jobs.
+    executions: the service's summaries. endpoint: the description of its endpoint.
     """
 
     name: str
@@ -66,7 +66,7 @@ class MonitoredSchedule:
 
 @value_class
 class Inventory:
-    """An account's schedules, its endpoints' configurations by name, what else it has, and remarks on what could not be read."""
+    """An account's schedules, its endpoints' configurations by name, its other resources, and remarks on unreadable answers."""
 
     schedules: tuple[MonitoredSchedule, ...]
     endpoint_configs: Mapping[str, ApiAnswer]
@@ -77,12 +77,12 @@ class Inventory:
 def read_inventory(folder: str, report: Path) -> Inventory:
     """The descriptions in a folder's files `….json`, as `aws sagemaker describe-…` and `list-…` print them, at any depth.
 
-    report: a folder with none, which may lie within. Raises BadConfiguration if no schedule is among them.
+    report: the folder of the report, whose files are not read. Raises BadConfiguration if no file describes a schedule.
     """
     answers = []
     remarks = []
     for path in sorted(Path(folder).rglob("*.json")):
-        # A report within the folder has copies, and an account's descriptions of an earlier day
+        # A report within the folder has copies of files, and an account's descriptions of an earlier day
         if Path(folder).resolve() in report.resolve().parents and report.resolve() in path.resolve().parents:
             continue
         try:
@@ -93,7 +93,8 @@ def read_inventory(folder: str, report: Path) -> Inventory:
 
 
 def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
-    """The same of an account. client: boto3's for SageMaker; only list and describe calls are made. folder: gets their answers.
+    """The descriptions in an account. client: boto3's client for SageMaker, whose list and describe calls alone are used.
+    folder: gets the answers.
 
     Raises BadInput if the API does not answer, BadConfiguration if there is no schedule.
     """
@@ -103,7 +104,7 @@ def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
     def export(name: str, exported: Iterable[ApiAnswer]) -> None:
         for number, answer in enumerate(exported):
             path = folder / f"{quote(name, safe='')}-{number}.json"
-            # Without what boto3 adds to an answer
+            # The answer without the member that boto3 adds
             members = {member: value for member, value in answer.items() if member != "ResponseMetadata"}
             write_text(path, json.dumps(members, indent=2, default=str) + "\n")
             answers.append((str(path), members))
@@ -120,7 +121,7 @@ def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
     names = {answer["EndpointConfigName"] for _, answer in answers if "EndpointConfigName" in answer}
     for name in sorted(names):
         export(f"{name}-config", [call_api(client, "describe_endpoint_config", EndpointConfigName=name)])
-    # The rest may belong to other teams, so that a role needs no right to read it
+    # Other resources may belong to other teams, so an error is only a remark: the role needs no right to read them
     for service, method in OTHER_CALLS:
         try:
             service_client = client
@@ -129,7 +130,7 @@ def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
             export(f"{service}-{method}", _fetch_pages(service_client, method))
         except MonitorError as error:
             remarks.append(f"{service} was not read: {error}")
-    # A copy of the list, as descriptions are added to it
+    # A copy of the list, because descriptions are added to the list
     for _, answer in list(answers):
         try:
             for summary in answer.get("PipelineSummaries", ()):
@@ -161,7 +162,7 @@ def _fetch_pages(client: BaseClient, method: str, **parameters: str) -> Iterator
 
 
 def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Inventory:
-    """The inventory of some answers; one that isn't the API's becomes a remark.
+    """The inventory of some answers; an answer that isn't the API's becomes a remark.
 
     Raises BadConfiguration if no schedule is among them.
     """
@@ -182,12 +183,12 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
             by_operation[answer.operation].append((where, answer.content))
         except BadDocument as error:
             remarks.append(str(error).splitlines()[0])
-    # One line, however many there are
+    # One line, however many files there are
     if unknown_files:
         remarks.append(
             f"no descriptions, left out: {format_noun_count(len(unknown_files), 'file')} such as {unknown_files[0]}"
         )
-    # Each schedule with what belongs to it
+    # Each schedule with its definition, endpoint and executions
     schedules = tuple(_join_schedule(*answer, by_operation) for answer in by_operation["DescribeMonitoringSchedule"])
     if not schedules:
         raise BadConfiguration(
@@ -195,13 +196,15 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
             "one that aws sagemaker list-monitoring-schedules names"
         )
 
-    # Schedules that a listing names and nothing describes would be forgotten
+    # Schedules that a listing names, but no answer describes, would be forgotten
     pages = [page for _, page in by_operation["ListMonitoringSchedules"]]
     summaries = [summary for page in pages for summary in page["MonitoringScheduleSummaries"]]
     listed_names = {summary["MonitoringScheduleName"] for summary in summaries}
-    missing = listed_names - {schedule.name for schedule in schedules}
-    remarks += [f"list-monitoring-schedules names {name}, whose description is missing" for name in sorted(missing)]
-    # What isn't a schedule's
+    missing_names = listed_names - {schedule.name for schedule in schedules}
+    remarks += [
+        f"list-monitoring-schedules names {name}, whose description is missing" for name in sorted(missing_names)
+    ]
+    # Answers that don't belong to a schedule
     configs = {config["EndpointConfigName"]: config for _, config in by_operation["DescribeEndpointConfig"]}
     definitions = [schedule.definition for schedule in schedules if schedule.definition]
     return Inventory(schedules, configs, tuple(list_other_resources(other_answers, definitions)), tuple(remarks))
@@ -229,15 +232,15 @@ def _join_schedule(where: str, content: ApiAnswer, by_operation: Mapping[str, Se
         answers.append(described)
         endpoint = described[1]
 
-    # Members of the definition are named by its kind, those inside a schedule have names for all kinds
+    # Members of a definition are named by its kind; in a schedule they have the same names for all kinds
     nothing: ApiAnswer = {}
     cluster = next((resources[member]["ClusterConfig"] for member in RESOURCES if member in resources), nothing)
     application = next((part for member, part in resources.items() if member.endswith("AppSpecification")), nothing)
 
-    # Its runs, of pages that may have those of all schedules
+    # The schedule's runs, from pages that may list the runs of all schedules
     pages = by_operation.get("ListMonitoringExecutions", ())
     summaries = [summary for _, page in pages for summary in page["MonitoringExecutionSummaries"]]
-    # By its time, as a page may be there twice
+    # Runs by their times, because a page may be there twice
     executions = {
         summary["ScheduledTime"]: summary
         for summary in summaries

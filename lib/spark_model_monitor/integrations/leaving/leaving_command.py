@@ -33,7 +33,9 @@ NOTEBOOKS = (".ipynb", ".py")
 
 @value_class
 class LeaveRequest:
-    """source: a folder of exported JSON, or `account`. folder: of the report. offered, is_answered: as for `import-notebook`."""
+    """The arguments of the command. source: a folder of exported JSON, or `account`. folder: the folder of the report. offered,
+    is_answered: as in `import_notebook`.
+    """
 
     source: str
     folder: str
@@ -47,18 +49,18 @@ class LeaveRequest:
 
 
 def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
-    """Write the report, and print what it says first.
+    """Write the report, and print its first sentences.
 
     Raises BadConfiguration if there is no schedule, BadInput if the account does not answer.
     """
     folder = Path(request.folder)
-    # Read first: prices that can't be read should end it before hours of replays
+    # Prices are read first, so that an error in them shows before hours of replays
     prices = None
     if request.prices is not None:
         prices = Prices.from_json(LocalStorage().read(request.prices), request.prices)
     inventory = _take_inventory(request, folder)
 
-    # Each schedule as it is here, with what it costs there
+    # Each schedule as it runs here, with its cost at the service
     trials = Trials(folder, request.captures, request.days, request.run_scripts)
     schedules = []
     for schedule in inventory.schedules:
@@ -71,7 +73,7 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
         usage = measure_usage(schedule)
         schedules.append(LeavingSchedule(schedule, usage, trial, starters))
 
-    # What ran here can take over; the rest goes on there
+    # Schedules that ran here can be stopped at the service; the others go on there
     successors = {
         schedule.monitored.name
         for schedule in schedules
@@ -97,7 +99,7 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
 def _write_starters(schedule: ScheduleDescription, folder: Path) -> dict[str, str]:
     """What starts an imported schedule here: a command, a line of crontab, and the files for Airflow and EventBridge Scheduler.
 
-    folder: of `import`'s files.
+    folder: the folder of `import`'s files.
     """
     schedule_path = folder / f"{schedule.name}.schedule.json"
     command = f"spark-model-monitor run-due --schedule {shlex.quote(str(schedule_path))}"
@@ -116,7 +118,7 @@ def _write_starters(schedule: ScheduleDescription, folder: Path) -> dict[str, st
 
 
 def _make_scheduler_request(name: str, schedule_file: str) -> ApiMembers:
-    """A request of EventBridge Scheduler that starts the image hourly and runs what is due. Capitals are to be filled in."""
+    """A request of EventBridge Scheduler that starts the image hourly and runs what is due. Users fill in words in capitals."""
     command = ["run-due", "--schedule", f"/schedules/{schedule_file}"]
     task = "arn:aws:ecs:REGION:ACCOUNT:task-definition/spark-model-monitor"
     return {
@@ -137,13 +139,13 @@ def _take_inventory(request: LeaveRequest, folder: Path) -> Inventory:
     if request.source == ACCOUNT:
         return fetch_inventory(make_aws_client(request.region), folder / EXPORTED)
     if not Path(request.source).is_dir():
-        instead = f"name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"
-        raise BadConfiguration(f"{request.source} is no folder{suggest_path(request.source, instead, os.path.isdir)}")
+        advice = f"name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"
+        raise BadConfiguration(f"{request.source} is no folder{suggest_path(request.source, advice, os.path.isdir)}")
     return read_inventory(request.source, folder)
 
 
 def _import_notebooks(request: LeaveRequest, folder: Path) -> dict[str, str]:
-    """What `import-notebook` says of each notebook and module beside the descriptions, which it writes into a folder here."""
+    """The output of `import-notebook` for each notebook and module in the source's folder; changed files are written here."""
     remarks: dict[str, str] = {}
     source = Path(request.source)
     # The account itself has no files
@@ -157,7 +159,7 @@ def _import_notebooks(request: LeaveRequest, folder: Path) -> dict[str, str]:
             printed = StringIO()
             try:
                 import_notebook(str(path), changed_path, request.offered, printed, request.is_answered)
-            # One that can't be read is a remark, as the others are still worth having
+            # An unreadable notebook becomes a remark, and the others are still imported
             except MonitorError as error:
                 printed.write(str(error))
             remarks[name] = printed.getvalue()

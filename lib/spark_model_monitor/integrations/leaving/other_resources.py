@@ -1,4 +1,4 @@
-"""What an account has beside its schedules, and what becomes of each here."""
+"""The resources that an account has in addition to its schedules, and what becomes of each resource here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spark_model_monitor.statistics.states.encoding import MALFORMED
 
 
 class OtherResource(NamedTuple):
-    """One resource. outcome: what becomes of it here, or why nothing does."""
+    """One resource. outcome: what becomes of it here, or why it has no successor."""
 
     kind: str
     name: str
@@ -50,11 +50,13 @@ _ANALYSES_BY_STEP = {"QualityCheck": "DATA_QUALITY", "ClarifyCheck": "MODEL_BIAS
 
 _BASELINE_MEMBERS = ("ModelMetrics", "DriftCheckBaselines")
 OTHER_MEMBERS = (*LISTINGS, "PipelineDefinition", *_BASELINE_MEMBERS)
-"""Members by which an answer about them is known."""
+"""Members that only answers about other resources have."""
 
 
 def list_other_resources(answers: Sequence[ApiAnswer], definitions: Sequence[Definition]) -> list[OtherResource]:
-    """Each of them once. answers: those with a member of OTHER_MEMBERS. definitions: the schedules', which name roles."""
+    """Each resource once. answers: answers with a member of OTHER_MEMBERS. definitions: the schedules' job definitions, which
+    name roles.
+    """
     resources: list[OtherResource] = []
     for answer in answers:
         # JSON of another program may have such members, too
@@ -82,7 +84,7 @@ def _read_answer(answer: ApiAnswer) -> Iterator[OtherResource]:
             command = f"spark-model-monitor monitor --analysis-type {analysis}"
             outcome = f"is no step here: let one of your own call {command}"
             yield OtherResource(f"{step['Type']} step", f"{pipeline}: {step['Name']}", outcome)
-    # Baselines that a model was registered with
+    # The baselines with which a model was registered
     package = str(answer.get("ModelPackageArn", "model package"))
     for member in _BASELINE_MEMBERS:
         for uri in _list_uris(answer.get(member)):

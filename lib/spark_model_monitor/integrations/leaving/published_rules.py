@@ -64,11 +64,11 @@ def find_drifted(baseline: Statistics, window: Statistics) -> Drifted:
 
 
 def has_drifted(before: FeatureDistribution, after: FeatureDistribution, is_small: bool) -> bool | None:
-    """What Evidently's default for such a column says; None if a side has no values, or none that are kept."""
+    """Whether a column drifted by Evidently's default test; None if the statistics of a side have no values of the column."""
     if before.numbers and after.numbers:
         baseline = before.numbers.cdf
         window = after.numbers.cdf
-        # With a value missing, pandas has floats
+        # If a value is missing, pandas makes the column floats
         are_integers = after.inferred_type is InferredType.INTEGRAL and after.present == after.rows
         if are_integers and len(window.values) <= FEW_INTEGERS:
             return have_values_drifted(baseline, window, is_small)
@@ -79,7 +79,7 @@ def has_drifted(before: FeatureDistribution, after: FeatureDistribution, is_smal
 
 
 def have_numbers_drifted(before: StepCdf, after: StepCdf, is_small: bool) -> bool:
-    """Numbers with at most five values are judged as categories."""
+    """Whether numbers drifted; numbers with at most five values are compared as categories."""
     if len(np.union1d(before.values, after.values)) <= FEW_VALUES:
         return have_values_drifted(before, after, is_small)
     if is_small:
@@ -88,13 +88,13 @@ def have_numbers_drifted(before: StepCdf, after: StepCdf, is_small: bool) -> boo
 
 
 def have_values_drifted(before: StepCdf, after: StepCdf, is_small: bool) -> bool:
-    """Numbers as categories."""
+    """Whether numbers drifted, compared as categories."""
     values = np.union1d(before.values, after.values)
     return have_counts_drifted(before.counts_at(values), after.counts_at(values), is_small)
 
 
 def have_counts_drifted(before: Counts, after: Counts, is_small: bool) -> bool:
-    """The counts of the same values on both sides."""
+    """Whether categories drifted. before, after: the counts of the same values on both sides."""
     if not is_small:
         return js_distance(before, after) * math.sqrt(math.log(2)) >= DISTANCE
     if len(before) > 2:
@@ -103,7 +103,7 @@ def have_counts_drifted(before: Counts, after: Counts, is_small: bool) -> bool:
 
 
 def kolmogorov_smirnov_p_value(before: StepCdf, after: StepCdf) -> float:
-    """The two-sided p-value of the two-sample test."""
+    """The two-sided p-value of the two-sample Kolmogorov-Smirnov test, from its limiting distribution."""
     values = np.union1d(before.values, after.values)
     # The largest distance between the two step functions
     gap = float(np.abs(before.shares_at(values) - after.shares_at(values)).max())
@@ -113,22 +113,24 @@ def kolmogorov_smirnov_p_value(before: StepCdf, after: StepCdf) -> float:
 
 
 def chi_square_p_value(before: Counts, after: Counts) -> float:
-    """Whether the window's counts have the baseline's shares; 0 for a value that the baseline lacks."""
-    # What the window would have with the baseline's shares
+    """The p-value of Pearson's chi-square test that the window's counts have the baseline's shares: the sum of
+    (observed - expected)² / expected. It is 0 if the window has a value that the baseline lacks.
+    """
+    # The counts that the window would have with the baseline's shares
     expected = before * after.sum() / before.sum()
     if ((expected == 0) & (after > 0)).any():
         return 0.0
-    # Values that neither has tell nothing
-    filled = expected > 0
-    squares = ((after - expected)[filled] ** 2 / expected[filled]).sum()
+    # A value that neither side has adds nothing, but would divide by 0
+    has_expected = expected > 0
+    squares = ((after - expected)[has_expected] ** 2 / expected[has_expected]).sum()
     return chi_square_above(float(squares), len(before) - 1)
 
 
 def shares_p_value(before: Counts, after: Counts) -> float:
-    """The z-test of the share of the second of two values; 1 if there is one value."""
+    """The two-sided p-value of the z-test of two proportions, the shares of the second of two values; 1 if there is one value."""
     if len(before) < 2:
         return 1.0
     # Both samples have the pooled share if nothing changed
-    pooled = (before[1] + after[1]) / (before.sum() + after.sum())
-    error = math.sqrt(pooled * (1 - pooled) * (1 / before.sum() + 1 / after.sum()))
+    pooled_share = (before[1] + after[1]) / (before.sum() + after.sum())
+    error = math.sqrt(pooled_share * (1 - pooled_share) * (1 / before.sum() + 1 / after.sum()))
     return 2 * normal_above(abs(before[1] / before.sum() - after[1] / after.sum()) / error)

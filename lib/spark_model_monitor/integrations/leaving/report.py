@@ -1,4 +1,4 @@
-"""The report of `leave`: one page, and the same as JSON."""
+"""The report of `leave`: one page, and the same content as JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WORDS = {True: "alarm", False: "–", None: "no verdict"}
 _NOT_MADE = (
     "None of these calls was made. Make them once your own runs have been beside the service's for as long as you want."
 )
-_MAX_DIFFERENCES = 5  # of a window, on the page; the JSON has all
+_MAX_DIFFERENCES = 5  # differences of a window that the page shows; the JSON has all
 
 
 @value_class
@@ -46,7 +46,7 @@ class LeavingSchedule:
 
 @value_class
 class LeavingReport:
-    """All of it. stops: what costs money, and the calls that end it. notebooks: what `import-notebook` says, by file."""
+    """The whole report. stops: what costs money, and the calls that end it. notebooks: `import-notebook`'s output, by file."""
 
     source: str
     schedules: Sequence[LeavingSchedule]
@@ -58,7 +58,7 @@ class LeavingReport:
 
     @property
     def not_done(self) -> list[tuple[str, str, NotDone]]:
-        """The schedules that weren't moved, or not replayed: name, which of the two, and why."""
+        """The schedules that weren't moved, or not replayed: the name, "moved" or "replayed", and the reason."""
         not_done = []
         for schedule in self.schedules:
             name = schedule.monitored.name
@@ -74,7 +74,7 @@ class LeavingReport:
 
     @property
     def exit_status(self) -> int:
-        """255 if a replay failed, else 2 if what one needs isn't installed, else 0."""
+        """255 if a replay failed; otherwise 2 if a replay needs something that isn't installed; otherwise 0."""
         return max((reason.exit_status for _, _, reason in self.not_done), default=0)
 
     def hours_by_type(self) -> dict[str, float]:
@@ -87,7 +87,7 @@ class LeavingReport:
         return hours
 
     def count_windows(self) -> dict[str, int]:
-        """Windows by what came of them: compared with a report, and equal."""
+        """The numbers of windows: all, those that were compared with a report, and those that are equal to it."""
         windows = self._windows
         # Without a report of the service, a window is neither equal nor different
         return {
@@ -97,13 +97,13 @@ class LeavingReport:
         }
 
     def count_alarms(self) -> dict[str, tuple[int, int]]:
-        """The alarms of everyone, and the windows in which there is a verdict; without any, everyone is left out."""
+        """By rule: its number of alarms, and of windows with a verdict. A rule without a verdict is left out."""
         alarms_by_rule = {
             "the service": [window.service for window in self._windows],
             "our default": [window.ours for window in self._windows],
             **{rule: [window.published.get(rule) for window in self._windows] for rule in RULES},
         }
-        # A window without a verdict is neither an alarm nor none
+        # A window without a verdict doesn't count, neither as alarm nor as quiet
         verdicts = {name: [alarm for alarm in alarms if alarm is not None] for name, alarms in alarms_by_rule.items()}
         return {name: (sum(alarms), len(alarms)) for name, alarms in verdicts.items() if alarms}
 
@@ -155,17 +155,17 @@ class LeavingReport:
         }
 
     def to_page(self) -> Page:
-        """The page."""
+        """The report as a page."""
         counts = self.count_windows()
         moved = sum(schedule.trial.not_moved is None for schedule in self.schedules)
-        # What could be done comes first, and then what was not, and why
+        # The headline says first what could be done, and then what was not done, and why
         sentences = [f"{moved} of {format_noun_count(len(self.schedules), 'schedule')} can be moved"]
         if counts["compared"]:
             compared = format_noun_count(counts["compared"], "window")
             sentences.append(f"{counts['equal']} of {compared} with a report of the service equal")
         elif any(schedule.trial.has_verdicts for schedule in self.schedules):
             sentences.append(NO_REPORT)
-        # Never good, under which a page says that there is nothing to do: the move is
+        # The mark is never good, with which a page says that nothing is to do: the move is still to do
         mark = Highlight.NONE
         if self.not_done or counts["equal"] < counts["compared"]:
             mark = Highlight.UNSURE
@@ -177,7 +177,7 @@ class LeavingReport:
             *(self._make_section(schedule) for schedule in self.schedules),
             PageSection("What still costs money", tuple(self._list_stop_calls())),
         ]
-        # What few accounts have
+        # Sections that only some accounts have
         if self.other_resources:
             table = build_table(("what", "name", "here"), self.other_resources)
             sections.append(PageSection("The rest of the account", (table,)))
@@ -254,7 +254,7 @@ class LeavingReport:
         if trial.not_replayed:
             blocks.append(f"Not replayed: {trial.not_replayed}.")
         blocks += trial.replay
-        # A verdict for each hour, of everyone who has one
+        # The verdicts of each hour
         if trial.windows:
             titles = ("window", "service", "our default", *RULES, "--compat service beside the report")
             blocks.append(build_table(titles, [_list_cells(window) for window in trial.windows]))

@@ -1,4 +1,4 @@
-"""Each schedule imported and, as far as its files are there, replayed: the service's verdict, ours, and those of AWS's rules."""
+"""Imports each schedule and, if its files are there, replays it: the verdicts of the service, of ours, and of AWS's rules."""
 
 from __future__ import annotations
 
@@ -52,20 +52,21 @@ NO_REPORT = "no report of the service to compare with"
 
 
 class NothingToReplay(MonitorError):
-    """A replay that isn't begun: there is nothing to replay, or a person has to allow or to add something first."""
+    """A replay that isn't begun, because there is nothing to replay, or a person has to allow or to add something first."""
 
     exit_status: ClassVar[int] = ExitStatus.COMPLETED
 
 
 @value_class
 class NotDone:
-    """What was not done, and why. exit_status: 0 if it was not begun, 2 if something isn't installed, 255 if it failed."""
+    """Why a step was not done. exit_status: 0 if it was not begun, 2 if something isn't installed, 255 if it failed."""
 
     reason: str
     exit_status: int = ExitStatus.FAILED
 
     @classmethod
     def of(cls, error: MonitorError) -> NotDone:
+        """The reason in an error, with the exit status of its kind."""
         if isinstance(error, (NothingToReplay, MissingDependency)):
             return cls(str(error), error.exit_status)
         return cls(str(error))
@@ -80,12 +81,12 @@ class WindowVerdicts:
 
     Attributes
     ----------
-        start, end: Of the window.
-        service, ours: None without a verdict.
+        start, end: The times of the window.
+        service, ours: Whether each alarms; None if there is no verdict.
         equal: Whether --compat service has the violations of the service's report; None without a report.
         differences: As in replay.json.
         failure: Why there is no verdict of ours.
-        published: By AWS's rule.
+        published: Whether each of AWS's rules alarms, by its name.
         drifted: Columns that AWS's rules call drifted.
     """
 
@@ -123,9 +124,9 @@ class Trials:
 
     Attributes
     ----------
-        folder: For all files.
-        captures: The prefix of all endpoints' captures; None: the prefix of each endpoint.
-        days: How many days to replay, before the newest capture.
+        folder: The folder of all files.
+        captures: The prefix of all endpoints' captures; None if each endpoint has its own.
+        days: The number of days to replay, up to the newest capture.
         run_scripts: Whether scripts of the account's definitions may run on this machine.
         merge_folders: The outputs of the merges that were imported so far.
     """
@@ -138,11 +139,11 @@ class Trials:
 
     @property
     def schedules(self) -> Path:
-        """Where `import` writes."""
+        """The folder that `import` writes to."""
         return self.folder / "schedules"
 
     def run(self, schedule: MonitoredSchedule) -> ReplayTrial:
-        """Import a schedule, and replay it. No error of one schedule ends those of others."""
+        """Import a schedule, and replay it. An error of one schedule doesn't end the trials of others."""
         printed = StringIO()
         try:
             if schedule.image:
@@ -192,7 +193,7 @@ class Trials:
         if definition.monitoring_type == "ModelExplainability":
             raise NothingToReplay("a replay asks the model again; add --model to the replay that is among the commands")
 
-        # The jobs that `import` makes of it, on copies of their files
+        # The jobs that `import` makes of the schedule, on copies of their files
         output_path = self.folder / "replays" / schedule.name
         captures = self.captures or schedule.endpoint.get("DataCaptureConfig", {}).get("DestinationS3Uri")
         jobs = build_jobs(definition, schedule.name, captures)
@@ -252,15 +253,15 @@ class Trials:
             words = ["--env-file", str(self.schedules / f"{schedule}.merge.env"), "--dataset-source", data_path, *times]
             data_path = str(output_path / "merged")
             words += ["--ground-truth-source", labels, "--output-path", data_path]
-            merging = build_config("merge", read_sources(words, os.environ), in_container=False)
+            merge_config = build_config("merge", read_sources(words, os.environ), in_container=False)
             with quiet_steps():
-                merge(_choose_engine(merging), merge_request(merging))
+                merge(_choose_engine(merge_config), merge_request(merge_config))
         return flags, data_path
 
     def _require_no_code(self, schedule: str, definition: Definition) -> None:
         """Raises NothingToReplay for what would run or send something here, unless a person allowed it; scripts are copied."""
         scripts = [self._copy_file(definition.settings[name]) for name in CODE if definition.settings.get(name)]
-        # Only variables of ours can run or send something
+        # Of the variables, only ours can run or send something
         ours = sorted(name for name in definition.environment if name.upper().startswith(PREFIX))
         if (scripts or ours) and not self.run_scripts:
             raise NothingToReplay(
@@ -278,7 +279,7 @@ class Trials:
         folders = sorted(hour_folders(storage, location))
         if not folders:
             raise BadConfiguration(f"{uri} has no hour folders (…/yyyy/mm/dd/hh)")
-        # So many days before the end of the newest hour
+        # The start is this number of days before the end of the newest hour
         start = folders[-1][0] + timedelta(hours=1) - timedelta(days=self.days)
         if is_local(location):
             return location, start
@@ -289,7 +290,7 @@ class Trials:
         return str(self._place_copy(uri)), start
 
     def _copy_file(self, uri: str) -> str:
-        """The path of a local copy of a file; of a local file its own. A copy that is there is kept."""
+        """The path of a local copy of a file, or of a local file itself. An existing copy isn't replaced."""
         location = resolve_stand_in(uri)
         if is_local(location):
             return location
@@ -307,7 +308,7 @@ class Trials:
 
 
 def _list_unread_members(definition: Definition, config: JobConfig) -> list[str]:
-    """A sentence on members of constraints.json that nothing reads, such as misspelt ones, which no replay says."""
+    """Sentences on members of constraints.json that nothing reads, such as misspelt members, which a replay doesn't report."""
     # Bias and attributions have other files
     documents: dict[str, type[Document]] = {DATA_QUALITY: Constraints, "ModelQuality": ModelQualityConstraints}
     document = documents.get(definition.monitoring_type)
@@ -336,7 +337,7 @@ def _has_violations(verdict: Mapping[str, Json] | None) -> bool | None:
 
 
 def _choose_engine(config: JobConfig) -> Engine:
-    """The engine of a job: the local one, unless the data needs Spark. Raises MissingDependency if that isn't installed."""
+    """The engine of a job: the local one, unless the data needs Spark. Raises MissingDependency if Spark isn't installed."""
     return choose_engine(
         config.engine,
         path=config.dataset_source,
@@ -346,7 +347,7 @@ def _choose_engine(config: JobConfig) -> Engine:
 
 
 def _judge_by_published_rules(windows: Iterable[WindowVerdicts], config: JobConfig) -> list[WindowVerdicts]:
-    """The windows with what AWS's rules say of each, as far as the baseline has statistics."""
+    """The windows with the verdicts of AWS's rules, if the baseline has statistics."""
     path = config.baseline_statistics
     # Without statistics there is nothing to compare with
     if path is None:
@@ -354,15 +355,15 @@ def _judge_by_published_rules(windows: Iterable[WindowVerdicts], config: JobConf
     statistics = Statistics.from_json(read_file(path), path)
     monitor = monitor_for(config)
     baseline = read_baseline(config, monitor)
-    judged = []
+    windows_with_rules = []
     for window in windows:
         times = {"start_time": datetime.fromisoformat(window.start), "end_time": datetime.fromisoformat(window.end)}
-        # A window that can't be read has no verdict of AWS's rules, either
+        # A window that can't be read has no verdict of AWS's rules
         with (
             suppress(MonitorError),
             read_source(LocalEngine(processes=1), config.model_copy(update=times), baseline) as data,
         ):
             drifted = find_drifted(statistics, run_baseline(data, monitor).statistics)
             window = replace(window, published=drifted.alarms(), drifted=drifted.columns)
-        judged.append(window)
-    return judged
+        windows_with_rules.append(window)
+    return windows_with_rules

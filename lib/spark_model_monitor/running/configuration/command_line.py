@@ -1,6 +1,6 @@
 """Answers to a command line that need no libraries: help, the names of options, and paths that don't exist.
 
-Standard library only. For a word after a switch, the job itself decides whether it is a path.
+Uses the standard library only. Whether a word after a switch is a path is decided later, by the job itself.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from spark_model_monitor.errors import BadConfiguration, is_catalog_name, sugges
 
 
 def _read_names(file: str) -> list[str]:
-    """The names in a file of this package, a line each; a driver on a cluster has the package as a zip."""
+    """The names in a file of this package, one per line. Read by get_data, because on a cluster the package is a zip."""
     return (get_data(__name__, f"help_texts/{file}") or b"").decode().split()
 
 
 @cache
 def option_names() -> list[str]:
-    """The options of the jobs, and the flags that turn their switches off; `contract.py` declares them, but takes a library."""
+    """The options of the jobs, and the flags that turn their switches off. Read from a file, because `contract.py`, which
+    declares them, needs pydantic.
+    """
     return _read_names("option-names.txt")
 
 
@@ -31,7 +33,7 @@ SETTINGS = frozenset(_read_names("settings.txt"))
 
 
 def name_option(name: str) -> str:
-    """What messages call an option: its flag, or the name of a setting."""
+    """The name of an option in messages: its flag, or the name of a setting."""
     if name in SETTINGS:
         return name
     return f"--{name.replace('_', '-')}"
@@ -136,8 +138,8 @@ def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _find_path_errors(flag: str, text: str) -> Iterator[str]:
-    """What is wrong with a path."""
-    # module:function is no path
+    """An error if the path doesn't exist, or isn't what its flag needs; otherwise nothing."""
+    # A reference such as module:function is not a path
     if (flag == "--checks" and not text.endswith(".json")) or (flag == "--model" and ":" in text):
         return
     # Only Spark opens other file systems
@@ -160,10 +162,10 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
         hint = suggest_path(path, as_table, _is_baseline if flag == BASELINE else os.path.exists)
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"
     elif flag == BASELINE and not _is_baseline(path):
-        instead = "the output path of a baselining job"
+        remedy = "the output path of a baselining job"
         if _is_baseline(os.path.dirname(path)):
-            instead = f"the folder of that file, {os.path.dirname(path) or '.'}"
-        yield f"{flag} is {text!r}, where there is no baseline; write {instead}"
+            remedy = f"the folder of that file, {os.path.dirname(path) or '.'}"
+        yield f"{flag} is {text!r}, where there is no baseline; write {remedy}"
     elif flag == DATA and all(os.path.isfile(os.path.join(path, name)) for name in RUN_MARKERS):
         yield f"{flag} is {text!r}, which holds the documents of a run; write the path of the data alone"
 

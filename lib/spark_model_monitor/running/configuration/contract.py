@@ -1,8 +1,8 @@
 """The configuration of a job: each variable of the container's contract and each option of ours, declared once.
 
-`JobConfig` is the table. Its attributes are the variables' own names, the flags are the same in kebab case; what stands below
-each is its sentence in --help, where `{choices}` are the option's. The help text (`help.py`) and the reading of flags,
-environment and files (`reading.py`) are made from it. Driver only.
+`JobConfig` is the table. Its attributes have the variables' own names; flags are the same names in kebab case. The text below
+an attribute is its sentence in --help, in which `{choices}` stands for the option's values. `help.py` writes the help text
+from the table, and `reading.py` reads flags, environment and files by it. Driver only.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _TEXT_METHODS = ", ".join(CATEGORICAL_METHODS)
 
 
 def _declare_option(placeholder: str = "", *, initial: Any = None, **members: Any) -> Any:
-    """A field with its `Option`. initial: its value if no source sets it; `...` if it is required. members: of `Option`."""
+    """A field with its `Option`. initial: its value if no source sets it; `...` if it is required. members: those of `Option`."""
     field = Field(initial)
     field.metadata.append(Option(placeholder, **members))
     return field
@@ -683,7 +683,7 @@ class JobConfig(BaseModel):
         return Window(self.start_time, self.end_time)
 
     def _find_scheduled_window(self, scheduled: datetime) -> Window:
-        """The window from the scheduled time's full hour, as a run may start some minutes late, by the two offsets."""
+        """The window that the two offsets give from the full hour of the scheduled time; a run may start some minutes late."""
         if self.start_time is not None or self.end_time is not None:
             raise BadConfiguration(
                 "scheduled_time is one window, start_time and end_time are another; write one of them"
@@ -752,7 +752,7 @@ OPTIONS: Mapping[str, Option] = {
 
 
 def is_without_input(name: str, texts: Mapping[str, str]) -> bool:
-    """Whether this option needs others of which none is set. texts: the texts that are set, by option."""
+    """Whether this option needs one of some other options, and none of them is set. texts: the texts that are set, by option."""
     needs = OPTIONS[name].needs
     on_by_default = {need: "true" for need in needs if JobConfig.model_fields[need].default is True}
     texts_of_needs = [text for need, text in {**on_by_default, **texts}.items() if need in needs]

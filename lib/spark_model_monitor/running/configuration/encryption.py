@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class S3Encryption(str, Enum):
-    """How the store encrypts what is written: with its own key, or with one of AWS's key management service."""
+    """How S3 encrypts written objects: with its own keys, or with a key of AWS's key management service (KMS)."""
 
     SSE_S3 = "SSE-S3"
     SSE_KMS = "SSE-KMS"
@@ -20,10 +20,10 @@ _IN_S3A = {S3Encryption.SSE_S3: "AES256", S3Encryption.SSE_KMS: "SSE-KMS"}
 
 
 def require_kms(key: str | None, info: ValidationInfo) -> str | None:
-    """A key of the key management service; the chosen encryption must use it."""
+    """The KMS key, if one is given. Raises ValueError if the chosen encryption doesn't use a KMS key."""
     encryption = info.data.get("s3_encryption")
     if key is not None and encryption is not S3Encryption.SSE_KMS:
-        # A key that S3 then ignores would give a false feeling of safety
+        # S3 would ignore the key, and the user would believe that it is used
         encryption_text = encryption.value if encryption else "not given"
         raise ValueError(
             f"is given and s3_encryption is {encryption_text}; write --set s3_encryption=SSE-KMS, or leave the key out"
@@ -39,7 +39,7 @@ def encryption_settings(encryption: S3Encryption | None, kms_key: str | None) ->
     """
     if encryption is None:
         return {}
-    # Both families of names: which file system serves s3 paths depends on the cluster
+    # Set the names of both file systems: which of them serves s3 paths depends on the cluster
     settings = {
         "spark.hadoop.fs.s3a.encryption.algorithm": _IN_S3A[encryption],
         "spark.hadoop.fs.s3.enableServerSideEncryption": "true",
@@ -51,7 +51,10 @@ def encryption_settings(encryption: S3Encryption | None, kms_key: str | None) ->
 
 
 def upload_arguments(encryption: S3Encryption | None, kms_key: str | None) -> dict[str, str]:
-    """The same for an upload by boto3, as its `ExtraArgs`. Source: boto3 1.44, S3Transfer.ALLOWED_UPLOAD_ARGS."""
+    """The `ExtraArgs` by which an upload of boto3 requests encryption; empty if the bucket's own default should apply.
+
+    Source: boto3 1.44, S3Transfer.ALLOWED_UPLOAD_ARGS.
+    """
     if encryption is None:
         return {}
     by_kms = {"ServerSideEncryption": "aws:kms", **({"SSEKMSKeyId": kms_key} if kms_key else {})}

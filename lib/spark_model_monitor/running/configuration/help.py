@@ -99,14 +99,14 @@ GROUPS = {
         "results_table",
     ),
 }
-"""Flags that belong together; all others are of the analysis, or of the merge."""
+"""Flags by their heading in --help; all other flags come below the heading `analysis`, or `labels` for the merge job."""
 
 
 def short_help(job: str, analysis: AnalysisType) -> str:
     """A screen of help: the flags that people need first, and the names of the analysis's other flags."""
     # Only flags that this analysis takes; settings are left to --help-all
-    used = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
-    further_names = [name for name in used if name not in MAIN_OPTIONS[job] and used[name].has_flag]
+    used_options = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
+    further_names = [name for name in used_options if name not in MAIN_OPTIONS[job] and used_options[name].has_flag]
     grouped = {heading: [name for name in further_names if name in names] for heading, names in GROUPS.items()}
     ungrouped_names = [name for name in further_names if not any(name in names for names in GROUPS.values())]
     heading = "labels" if job == "merge" else "analysis"
@@ -115,7 +115,7 @@ def short_help(job: str, analysis: AnalysisType) -> str:
         job=job,
         needed=" --baseline DIRECTORY" if job == "monitor" else "",
         first="\n".join(
-            _wrap_text(f"  {flag_name(name)} {used[name].placeholder}\n      {_first_sentence(name)}", 6)
+            _wrap_text(f"  {flag_name(name)} {used_options[name].placeholder}\n      {_first_sentence(name)}", 6)
             for name in MAIN_OPTIONS[job]
         ),
         scope="" if job == "merge" else f" of {analysis.value}",
@@ -132,7 +132,7 @@ def short_help(job: str, analysis: AnalysisType) -> str:
 @cache
 def _read_sentences() -> Mapping[str, str]:
     """The sentences below each option in `contract.py`. Only a request for help reads them."""
-    # Texts below fields are no attributes at run time: only the source has them
+    # Python drops the texts below fields, so they are read from the source code
     [config] = ast.parse(inspect.getsource(JobConfig)).body
     assert isinstance(config, ast.ClassDef)
     documented_fields = (
@@ -144,7 +144,7 @@ def _read_sentences() -> Mapping[str, str]:
 
 
 def describe_option(name: str) -> str:
-    """One or two sentences on an option."""
+    """The one or two sentences that `contract.py` has on an option."""
     return _read_sentences()[name].replace("{choices}", OPTIONS[name].choices or ", ".join(_option_values(name)))
 
 
@@ -165,18 +165,20 @@ def _wrap_text(text: str, indent: int) -> str:
 
 def help_text(job: str) -> str:
     """Every flag of a job with its meaning, variable and default."""
-    # Those that the default analysis does not use come last
+    # Options that the default analysis doesn't use come last
     options = sorted(OPTIONS.items(), key=lambda named: AnalysisType.DATA_QUALITY not in named[1].analyses)
-    used = {name: option for name, option in options if option.list_analyses(job)}
+    used_options = {name: option for name, option in options if option.list_analyses(job)}
     # The container's contract has flags for all jobs; those without effect are listed last, by name alone
-    unused = [
-        flag_name(name) for name, option in OPTIONS.items() if name not in used and option.has_flag and not option.ours
+    unused_flags = [
+        flag_name(name)
+        for name, option in OPTIONS.items()
+        if name not in used_options and option.has_flag and not option.ours
     ]
-    with_flags = [_format_option(name, option, job) for name, option in used.items() if option.has_flag]
-    settings = [_format_option(name, option, job) for name, option in used.items() if not option.has_flag]
+    with_flags = [_format_option(name, option, job) for name, option in used_options.items() if option.has_flag]
+    settings = [_format_option(name, option, job) for name, option in used_options.items() if not option.has_flag]
     blocks = [HEADER.format(job=job), *with_flags, OF_SETTINGS, *settings]
-    if unused:
-        blocks.append("\n".join(["", UNUSED, *textwrap.wrap(", ".join(unused), WIDTH - 2)]))
+    if unused_flags:
+        blocks.append("\n".join(["", UNUSED, *textwrap.wrap(", ".join(unused_flags), WIDTH - 2)]))
     return "\n".join(blocks) + "\n"
 
 
@@ -247,7 +249,7 @@ complete -o default -F _spark_model_monitor spark-model-monitor
 
 
 def completion_script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
-    """The script that a shell's start file evaluates. commands: flags by command, with or without those of jobs."""
+    """The script that a shell's start file evaluates. commands: the flags of each command; the flags of jobs are added."""
     flags = {job: [*map(flag_name, _option_names(job)), *LOG_FLAGS, "--set"] for job in JOBS}
     if shell == "fish":
         return _write_fish_completion({**commands, **flags})
@@ -255,7 +257,7 @@ def completion_script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
     bash = OF_BASH.format(
         commands=" ".join(commands), values=_format_cases(values), flags=_format_cases({**commands, **flags})
     )
-    # zsh runs bash's completions after a line of its own
+    # zsh runs bash's completions if this line precedes them
     return (OF_ZSH if shell == "zsh" else "") + bash
 
 
@@ -264,7 +266,7 @@ def _write_fish_completion(flags_by_command: Mapping[str, Sequence[str]]) -> str
     for command, flags in flags_by_command.items():
         for flag in flags:
             values = _option_values(flag.removeprefix("--").replace("-", "_"))
-            # -x: one of these values and no file
+            # -x: the flag takes one of these values, not a file
             choices = f' -x -a "{" ".join(values)}"' if values else ""
             lines.append(
                 f"complete -c spark-model-monitor -n '__fish_seen_subcommand_from {command}' -l {flag[2:]}{choices}"
@@ -277,12 +279,12 @@ def _format_cases(words: Mapping[str, Sequence[str]]) -> str:
 
 
 def _option_names(job: str) -> list[str]:
-    used = {name: option for name, option in OPTIONS.items() if option.list_analyses(job) and option.has_flag}
-    return [*used, *(option.opposite for option in used.values() if option.opposite)]
+    used_options = {name: option for name, option in OPTIONS.items() if option.list_analyses(job) and option.has_flag}
+    return [*used_options, *(option.opposite for option in used_options.values() if option.opposite)]
 
 
 def _option_values(name: str) -> list[str]:
-    """The values that an option takes; empty if they aren't a list."""
+    """The values among which an option chooses; empty for an option that takes other values."""
     if name not in JobConfig.model_fields:
         return []
     return [str(member.value) for member in find_enum(JobConfig.model_fields[name]) or ()]

@@ -16,7 +16,7 @@ def full_hour(time: datetime) -> datetime:
     return time.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
 
 
-LONGEST_OFFSET = timedelta(days=36_525)  # a time of a run, plus or minus this, is a time as well
+LONGEST_OFFSET = timedelta(days=36_525)  # a run's time plus or minus this stays within the range of datetime
 
 
 def read_offset(text: str, where: str) -> timedelta:

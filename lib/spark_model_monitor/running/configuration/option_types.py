@@ -1,7 +1,7 @@
 """The types of a job's options, and `Option`, the declaration of an option. Pure.
 
 Flags, variables and files all give text; each type here parses it, or says what to write instead. `contract.JobConfig`
-declares an `Option` with each attribute; the help text and the reading of sources are made from these.
+declares an `Option` with each attribute; `help.py` and `reading.py` use these declarations.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ JOBS = ("baseline", "monitor", "merge")
 
 
 class Compatibility(str, Enum):
-    """Whose behaviour is requested: the correct one, or the service's (C11a)."""
+    """Whether a job computes correct results, or the results that the service would have (C11a)."""
 
     NONE = "none"
     SERVICE = "service"
@@ -82,7 +82,7 @@ class Option:
 
     Attributes
     ----------
-        placeholder: Its value in --help ("DIRECTORY"); empty for a switch; by default that of the type.
+        placeholder: How --help shows its value ("DIRECTORY"); by default the placeholder of its type; empty for a switch.
         choices: The values that its sentence in --help lists.
         ours: Whether its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use their own name.
         jobs, analyses: Which jobs and analyses use it; for others it is accepted without effect.
@@ -90,11 +90,11 @@ class Option:
         default: The default in words, if the value doesn't show it.
         repeatable: Whether all values of a repeated flag count, as if separated by commas.
         required_by: Jobs that require it.
-        needs: Options of which one must be set; otherwise it has no effect.
-        presets: By job, the text that counts if none is set.
-        free: Whether an argument without a flag is its value.
+        needs: Other options; if none of them is set, this option has no effect.
+        presets: By job, the text that is used if no source sets the option.
+        free: Whether an argument without a flag is the value of this option.
         remembered: Whether a baseline's run.json stores it for data that is compared with the baseline.
-        has_flag: Whether it has a flag of its own; the others are set by --set, files and variables.
+        has_flag: Whether it has a flag of its own; an option without one is set by --set, files and variables.
         also: Further pairs of a job and an analysis that use it.
     """
 
@@ -149,8 +149,8 @@ UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
 MIN_RECORD_BYTES = 2**10
 MAX_RECORD_BYTES = 2**30
-"""The range of --max-record-size. Spark holds a line in an array of at most 2 GiB that it doubles when it is full, so that a
-line may have half of it."""
+"""The range of --max-record-size. Spark holds a line in an array that it doubles when it is full, up to 2 GiB, so only a line
+of at most 1 GiB is sure to fit."""
 
 YES = ("true", "yes", "1", "on", "enabled")
 NO = ("false", "no", "0", "off", "disabled")
@@ -235,7 +235,7 @@ def _read_size(value: Any) -> Any:
 
 def require_enough_windows(period: int, info: ValidationInfo) -> int:
     """An evaluation period of at least the number of datapoints in it."""
-    # pydantic validates fields in their order: only those above this one are known here
+    # pydantic validates fields in their order: info.data has only the fields above this one
     needed = info.data.get("datapoints_to_alert", 1)
     if period < needed:
         never = f"datapoints_to_alert {needed}: there could be no alert"
@@ -263,14 +263,14 @@ def require_connect_address(url: str | None, info: ValidationInfo) -> str | None
 
 
 def require_function_or_file(reference: str | None) -> str | None:
-    """A function of a module, or the path of a JSON file."""
+    """The reference. Raises ValueError if it is neither a function of a module nor the path of a JSON file."""
     if reference is not None and ":" not in reference and not reference.endswith(".json"):
         raise ValueError(f"is {reference!r}; it has to be module:function, or the path of a .json file")
     return reference
 
 
 def require_engine_of_table(target: str | None, info: ValidationInfo) -> str | None:
-    """Where results are written as tables; the name of a catalog's table requires an engine with a catalog."""
+    """Where results are written as tables. Raises ValueError for a catalog's table if the engine has no catalog."""
     if target is not None and is_of_catalog(target) and info.data.get("engine") == "local":
         raise ValueError(
             f"is {target!r}, a table of Spark's catalog; write --engine spark, or a path such as ./{target}"
@@ -279,7 +279,7 @@ def require_engine_of_table(target: str | None, info: ValidationInfo) -> str | N
 
 
 def require_compatible_matching(columns: str | None, info: ValidationInfo) -> str | None:
-    """How columns are matched. Raises ValueError for another way than the service's if its behaviour is requested."""
+    """How columns are matched. Raises ValueError if the service's behaviour is requested, but not its matching."""
     if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:
         raise ValueError("is 'name', and compat is 'service', which means exact; leave one of them out")
     return columns
@@ -376,7 +376,7 @@ def _read_version(value: Any, info: ValidationInfo) -> Any:
 
 
 def _read_tolerance(text: str) -> Any:
-    from spark_model_monitor.monitors.model_quality.measurement import Tolerance  # slow, and few jobs have one
+    from spark_model_monitor.monitors.model_quality.measurement import Tolerance  # slow; few jobs have a tolerance
 
     try:
         return Tolerance.parse(text)
@@ -421,8 +421,8 @@ def read_name(value_by_name: Mapping[str, Any], value: Any) -> Any:
     if text in names:
         return value_by_name[names[text]]
     # The suggestion is spelt as in the documentation
-    near = did_you_mean(text, names, "", shown=names.__getitem__)
-    hint = f"{near} " if near else ""
+    suggestion = did_you_mean(text, names, "", shown=names.__getitem__)
+    hint = f"{suggestion} " if suggestion else ""
     raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(value_by_name)}")
 
 
@@ -501,7 +501,7 @@ def _read_ranges(text: str) -> dict[str, tuple[float, float]]:
             raise ValueError(f"has {pair!r}; write {form}") from None
         if name.strip() not in metric_names:
             raise ValueError(f"has {name.strip()!r}, which is no bias metric; they are {', '.join(metric_names)}")
-        # No value is outside a range that ends with NaN
+        # Every value would be inside a range that ends with NaN
         low_end, high_end = range_by_metric[name.strip()]
         if math.isnan(low_end) or math.isnan(high_end) or low_end > high_end:
             raise ValueError(f"has {pair!r}, whose first number has to be the smaller one")

@@ -1,7 +1,7 @@
-"""The project file: options of all jobs that are started in its folder, beside flags and variables. Driver only.
+"""The project file: options for all jobs that are started in its folder, in addition to flags and variables. Driver only.
 
-`[tool.spark-model-monitor]` in pyproject.toml, or spark-model-monitor.yaml; keys are the options' names. The first that is
-there counts.
+It is `[tool.spark-model-monitor]` in pyproject.toml, or spark-model-monitor.yaml. Keys are the options' names. The first
+of these files that exists counts.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ YAML_FILES = ("spark-model-monitor.yaml", "spark-model-monitor.yml")
 
 
 def read_project_file(folder: Path, option_names: Collection[str]) -> tuple[str, dict[str, str]]:
-    """The file's name, and the text of each of its options; two empty ones without such a file.
+    """The file's name, and the text of each of its options; an empty name and no options if there is no such file.
 
     Raises BadConfiguration with a line for each mistake.
     """
     name, table = _read_table(folder)
     texts: dict[str, str] = {}
-    # All mistakes at once, as those of flags
+    # All mistakes are reported at once, like mistakes in flags
     errors = []
     for written_key, value in table.items():
         # Both spellings are common: fail-on and fail_on
@@ -39,7 +39,7 @@ def read_project_file(folder: Path, option_names: Collection[str]) -> tuple[str,
             hint = did_you_mean(key, option_names, "monitor --help-all lists them", shown=str)
             errors.append(f"{name}: {written_key!r} is no option; {hint}")
         elif isinstance(value, Mapping) and not all(isinstance(part, (int, float)) for part in value.values()):
-            texts[key] = json.dumps(value)  # such as a format
+            texts[key] = json.dumps(value)  # a mapping with texts, such as a format, stays JSON
         else:
             texts[key] = _write_text(value)
     if errors:
@@ -48,12 +48,12 @@ def read_project_file(folder: Path, option_names: Collection[str]) -> tuple[str,
 
 
 def _read_table(folder: Path) -> tuple[str, Mapping[str, Value]]:
-    """The name of the file, and its table of options."""
+    """The name of the project file, and its table of options; both empty if there is no such file."""
     try:
         text = (folder / PYPROJECT).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         text = ""
-    # The file is there in most projects, and is parsed only if it has such a table
+    # Most projects have a pyproject.toml: parse it only if it has our table
     if f"tool.{TABLE}" in text or f'tool."{TABLE}"' in text:
         return PYPROJECT, _parse_toml(text)
     for name in YAML_FILES:
@@ -94,7 +94,7 @@ def _parse_yaml(name: str, text: str) -> Value:
 
 
 def _write_text(value: Value) -> str:
-    """A value as flags and variables have it: lists and mappings with commas, times in ISO 8601."""
+    """The text of a value in the form of flags and variables: lists and mappings with commas, times in ISO 8601."""
     # A key without a value is not set
     if value is None:
         return ""
@@ -102,7 +102,7 @@ def _write_text(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, (date, datetime)):
         return value.isoformat()
-    # Several values are as in a repeated flag
+    # Several values are joined by commas, like the values of a repeated flag
     if isinstance(value, Mapping):
         return ",".join(f"{name}={number}" for name, number in value.items())
     if isinstance(value, (list, tuple)):

@@ -143,9 +143,10 @@ def _take_highest(layers: Sequence[Layer]) -> Layer:
 
 
 def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[str]) -> Layer:
-    """The flags of a command line: `--flag value` or `--flag=value`. If a flag is repeated, the last one counts, or all do.
+    """The options of a command line, written `--flag value` or `--flag=value`.
 
-    setting_notes: gets a sentence for each flag that is a setting now; the flag still counts, since scripts have it.
+    If a flag is repeated, its last value counts; if its option is repeatable, all values count, joined by commas.
+    setting_notes: gets a sentence for each flag that is a setting now. Such a flag still works, because scripts use it.
     """
     flags = _list_flags()
     free_option = next((name for name, option in OPTIONS.items() if option.free), "")
@@ -249,14 +250,14 @@ def _read_variables(variables: Texts, location_template: str) -> Layer:
 
 @cache
 def _list_flags() -> Mapping[str, tuple[str, str]]:
-    """By flag: the option, and the text that the flag stands for without a value."""
+    """By flag: its option, and the option's text if the flag has no value."""
     flags = {flag_name(name): (name, "true") for name in OPTIONS}
     return flags | {flag_name(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite}
 
 
 @cache
 def _list_variables() -> Mapping[str, tuple[str, bool]]:
-    """By variable: the option, and whether the variable has its name (True) or that of its opposite."""
+    """By variable: its option, and whether the variable is named after the option (True) or after its opposite (False)."""
     spellings = [(name, option, key) for name, option in OPTIONS.items() for key in (name, option.opposite) if key]
     return {variable_name(key, option): (name, key == name) for name, option, key in spellings}
 
@@ -287,7 +288,7 @@ def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefi
 
 
 def _read_env_file(env_file: LocatedText, errors: Faults) -> dict[str, str]:
-    from dotenv.parser import parse_stream  # not loaded by a run without such a file
+    from dotenv.parser import parse_stream  # loaded only if there is such a file
 
     try:
         # Editors of Windows begin a file with a byte order mark
@@ -343,13 +344,13 @@ def _read_processing_job(path: Path, errors: Faults) -> dict[str, str]:
     return {str(name): str(value) for name, value in variables.items()}
 
 
-LINE_FORMATS = ("csv", "jsonl")  # formats of lines, which have no window
+LINE_FORMATS = ("csv", "jsonl")  # formats of plain lines, to which no window applies
 FORMATS_BY_TYPE = {"CSV": "csv", "JSON_LINES": "jsonl", "JSON": "json", "CAPTURE": "capture", "PARQUET": "parquet"}
 """Formats by the name of an analysis configuration's `dataset_type`, used if `dataset_format` is not set."""
 
 
 DEFAULT_FORMATS = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
-"""Formats of the data of the analyses that have an analysis configuration, if it has no dataset type."""
+"""Default formats of the analyses that have an analysis configuration, used if the latter has no `dataset_type`."""
 
 BASELINE_FILES = ("baseline_constraints", "baseline_statistics")
 
@@ -360,7 +361,7 @@ FOLDER_SUFFIXES = {"baseline": "baseline", "monitor": "report", "merge": "merged
 def with_default_output(job: str, sources: Sources) -> Sources:
     """The sources with an output path, chosen if none is set and the data is on this machine.
 
-    An existing baseline isn't overwritten: that is an error of the sources.
+    If the chosen path already has a baseline, the sources get an error, so that it isn't overwritten.
     """
     path = _find_local_data(job, sources)
     if path is None or job not in FOLDER_SUFFIXES or "output_path" in sources.values:
@@ -418,16 +419,17 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
         sentence = f"format: {detected}, detected from {path}, and not {default}"
         return _choose_value(sources, "dataset_format", detected, sentence)
     # The baseline's format has priority if it only adds details that files don't show, such as a header
-    remembered = None
+    remembered_format = None
     if job == "monitor":
-        remembered = _read_by_baseline(sources).get("dataset_format")
-    if remembered is not None and _is_detailed_form(remembered, detected):
-        return _choose_value(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
+        remembered_format = _read_by_baseline(sources).get("dataset_format")
+    if remembered_format is not None and _is_detailed_form(remembered_format, detected):
+        sentence = f"format: {remembered_format}, as the baseline has it"
+        return _choose_value(sources, "dataset_format", remembered_format, sentence)
     return _choose_value(sources, "dataset_format", detected, f"format: {detected}, detected from {path}")
 
 
 def _find_window(job: str, sources: Sources) -> Window | None:
-    """The window of the data; None without one, or if its texts have an error, which is reported later."""
+    """The window of the data; None if there is no window, or if its options have an error, which is reported later."""
     names = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset")
     texts = {name: sources.values[name].text for name in names if name in sources.values}
     with suppress(ValidationError, BadConfiguration):
@@ -494,12 +496,12 @@ def implied_options(values: Layer, job: str, *, with_default: bool = True) -> di
 def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     """The sources with the options that a monitor's baseline was read with, for those that they don't set themselves.
 
-    Nothing is adopted if the service is replayed. `with_recognised_format` adopts what a format says beyond the files.
+    Nothing is adopted if the service is replayed. `with_recognised_format` adopts the baseline's format.
     """
     if job != "monitor":
         return sources
     values = sources.values
-    # Data read in another way than the baseline's would show drift where there is none
+    # If the data were read differently from the baseline, false drift would show
     for name, text in _read_by_baseline(sources).items():
         if name == "dataset_format":
             continue
@@ -518,7 +520,7 @@ def _split_list(text: str) -> list[str]:
 
 
 def _read_by_baseline(sources: Sources) -> Texts:
-    """The options that the baseline was read with, from its run.json; empty if there is none, or only Spark can open it."""
+    """The options that the baseline was read with, from its run.json; empty if it has none, or only Spark can open it."""
     # The service doesn't remember options, so a replay of it doesn't either
     path = sources.text("baseline")
     replays_service = (sources.text("compat") or "").lower() == Compatibility.SERVICE.value
@@ -543,9 +545,9 @@ def without_consequences(error: BadConfiguration) -> BadConfiguration:
 
 
 def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
-    """The configuration that the sources add up to.
+    """The configuration made from the sources.
 
-    Raises BadConfiguration with one line for each error: its place, what was found and what to write instead.
+    Raises BadConfiguration with one line for each error: its location, what was found and what to write instead.
     """
     errors = list(sources.errors)
     reported = set(sources.errors.values())
@@ -574,16 +576,18 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
     # The log names what is set but not used
-    overruled = BASELINE_FILES if config.baseline is not None else ()
-    ignored = [
+    overruled_names = BASELINE_FILES if config.baseline is not None else ()
+    ignored_locations = [
         sources.values[name].location
         for name, option in OPTIONS.items()
         if name in sources.values
-        and (name in overruled or not option.is_used_by(job, config.analysis_type) or is_without_input(name, texts))
+        and (
+            name in overruled_names or not option.is_used_by(job, config.analysis_type) or is_without_input(name, texts)
+        )
     ]
     return config.model_copy(
         update={
-            "ignored": tuple(ignored),
+            "ignored": tuple(ignored_locations),
             "doubtful": sources.doubtful,
             "remembered": dict(_list_remembered(config, texts)),
             "flatten_json": config.flattens_json and not _has_format_of_service(config, sources.values),
@@ -617,16 +621,16 @@ def _find_useless_flags(config: JobConfig, values: Layer, texts: Texts) -> Itera
         if not option.ours:
             continue
         # The option belongs to another analysis of this job, or to another job
-        users = option.list_analyses(config.job)
-        if users:
-            owner = f"--analysis-type {' or '.join(analysis.value for analysis in users)}"
+        analyses = option.list_analyses(config.job)
+        if analyses:
+            owner = f"--analysis-type {' or '.join(analysis.value for analysis in analyses)}"
         else:
             owner = " or ".join(option.jobs)
         yield f"{value.location} is of {owner}, and has no effect here; leave it out"
 
 
 def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
-    """Errors: two baselines, of which one would be ignored, or an output path that would overwrite the baseline."""
+    """Errors: two baselines, because one would be ignored; or an output path that would overwrite the baseline."""
     if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
         return
     location = values["baseline"].location

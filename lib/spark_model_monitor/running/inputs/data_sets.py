@@ -73,7 +73,7 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
     # A window has the baseline's segments, whether it has rows of them or not
     labels = {cut: tuple(segments) for cut, segments in getattr(baseline, "segments", {}).items()}
     plan = outcome_plan(config, labels)
-    if baseline is not None:  # its rows are counted as the baseline's are
+    if baseline is not None:  # the window's rows are grouped by the same column as the baseline's
         plan = replace(plan, group_column=getattr(baseline, "group_column", None))
     return _read_outcomes(engine, config, plan, with_label=True)
 
@@ -87,7 +87,7 @@ def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline
 
 
 def learn_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | None:
-    """The model of prediction errors learnt from the baseline's rows; None if not requested. rows: their number.
+    """The model of prediction errors learnt from the baseline's rows; None if it isn't requested. rows: the number of rows.
 
     Raises BadConfiguration or BadInput for rows from which errors can't be learnt.
     """
@@ -104,7 +104,7 @@ def learn_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | N
             raise BadConfiguration(f"{option} is {name!r}; errors are learnt from columns, here {columns}")
     # At most ERROR_ROWS rows: the model is fitted in this process
     labelled_rows = read_sampled_rows(table, rows, ERROR_ROWS).to_pandas()
-    for name in (prediction, label):  # the baseline refuses such rows, and says how many are too many
+    for name in (prediction, label):  # the baseline counts rows without a number, and fails if they are too many
         labelled_rows = labelled_rows[np.isfinite(pd.to_numeric(labelled_rows[name], errors="coerce"))]
     return ErrorModel.learnt(labelled_rows, label=label or "", prediction=prediction or "")
 
@@ -123,7 +123,7 @@ def require_numbers(config: JobConfig) -> None:
 def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_label: bool) -> Dataset:
     data_format = config.dataset_format
     errors = None
-    # Errors of numbers are predicted from the row's features, so that these are needed
+    # The error of a predicted number is estimated from the row's features, so the data must have them
     if not with_label and plan.is_regression:
         if isinstance(data_format, CaptureFormat | MergedFormat):
             raise BadConfiguration(
@@ -133,9 +133,9 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
         if config.error_model is None:
             raise BadConfiguration(NO_ERROR_MODEL)
         errors = ErrorModel.read(config.error_model)
-    where = partial(_outcome_reading, config, with_label=with_label)
+    make_reading = partial(_outcome_reading, config, with_label=with_label)
     if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
-        # Captures: the reply alone, unless segments, groups or the model of errors need the request
+        # Only the reply of captures is read, unless segments, groups or the model of errors need the request
         halves = tuple(half for half in OUTPUT_INDEXES if half in data_format.index_names)
         if not halves:
             raise BadConfiguration(
@@ -145,25 +145,26 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
         reading = select_records(halves, read_options(config))
         names = find_input_columns(engine, source, reading) if plan.reads_features else ()
         # Segments whose columns no record has are left out, and the request needn't be read
-        has_none = not plan.segments or (plan.labels and not any(has_columns(cut, names) for cut in plan.segments))
-        if has_none and plan.group_column is None:
-            return _read_lines(engine, config, source, LineDecoder(where(reading)))
+        no_segments = not plan.segments or (plan.labels and not any(has_columns(cut, names) for cut in plan.segments))
+        if no_segments and plan.group_column is None:
+            return _read_lines(engine, config, source, LineDecoder(make_reading(reading)))
         feature_reading = FeatureReading(columns=len(names), names=names)
         # The request is decoded as well, which takes several times as long
-        decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=feature_reading))
+        both_halves = replace(reading, halves=(INPUT, *halves))
+        decoder = LineDecoder(replace(make_reading(both_halves), features=feature_reading))
         return _read_lines(engine, config, source, decoder, cut_by=plan)
-    # JSON Lines are decoded by executors, other data sets are tables
+    # JSON Lines are decoded by executors, other data sets are read as tables
     is_plain = errors is None and not plan.reads_features and not config.record_preprocessor_script
     if is_plain and isinstance(data_format, JsonFormat) and data_format.lines:
         listing = list_dataset(engine, config.dataset_source)
-        return _read_lines(engine, config, listing, DocumentDecoder(where()))
+        return _read_lines(engine, config, listing, DocumentDecoder(make_reading()))
     table = _read_table(engine, config)
     addresses = _addresses(config) | ({} if with_label else {"label": None})
     return outcome_tables.outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)
 
 
 def _read_table(engine: Engine, config: JobConfig) -> Dataset:
-    """The data as a table; nested JSON has columns with dots, as features of a monitoring run have."""
+    """The data as a table. Members of nested JSON become columns with dotted names, like the features of data quality."""
     return read_columns(engine, config.model_copy(update={"flatten_json": True}))
 
 
@@ -204,9 +205,9 @@ def _read_lines(
 
 
 def _addresses(config: JobConfig) -> dict[str, Any]:
-    """The columns that are named; the plan does not request the others."""
-    named = {name: getattr(config, option) for name, option in ADDRESS_OPTIONS.items()}
-    return {name: address for name, address in named.items() if address is not None}
+    """The configured addresses of label, prediction and probability; the plan requests no others."""
+    address_by_name = {name: getattr(config, option) for name, option in ADDRESS_OPTIONS.items()}
+    return {name: address for name, address in address_by_name.items() if address is not None}
 
 
 WHOLE_OUTPUT = "0"  # without attributes the output is one numeric score (C7.2a)
@@ -231,7 +232,7 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
 
 
 def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
-    """CSV files plus the columns of facets, and last the predictions, from data sets of their own (`joined.py`)."""
+    """The CSV files, joined with the data sets of the facets and of the predictions, if these are given (`joined.py`)."""
     dataset = read_headed_csv(engine, config, csv_format, analysis)
 
     def read_second_data_set(uri: str | None, headers: tuple[str, ...] | None) -> Dataset | None:
@@ -240,7 +241,7 @@ def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
         config_of_part = config.model_copy(update={"dataset_source": uri})
         return read_headed_csv(engine, config_of_part, csv_format, analysis.model_copy(update={"headers": headers}))
 
-    # Each part has headers of its own; without them its first line counts
+    # Each data set has headers of its own; without them its first line names the columns
     facets = read_second_data_set(analysis.facet_dataset_uri, analysis.facet_headers)
     predictions = read_second_data_set(analysis.predicted_label_dataset_uri, analysis.predicted_label_headers)
     if facets is None and predictions is None:
@@ -249,16 +250,16 @@ def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
 
 
 def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
-    """CSV files with the configuration's headers. A first line with most of them is a header; else it is data."""
+    """CSV files with the configuration's headers. A first line that has most of these names is a header, otherwise data."""
     if analysis.headers is None:
         return read_columns(engine, config)
     files = list_dataset(engine, config.dataset_source).files
     # Empty files come from writers with nothing to write; the first line decides
-    first, head = find_nonblank_file(engine.storage(config.dataset_source), files)
-    cells = read_first_cells(first, head, csv_format.separator)
+    first_file, head = find_nonblank_file(engine.storage(config.dataset_source), files)
+    cells = read_first_cells(first_file, head, csv_format.separator)
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(
-            f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
+            f"analysis_config.json: headers has {len(analysis.headers)} names, and {first_file.path} has {len(cells)} columns; "
             "name all of them"
         )
     first_line_cells = [cell.strip() for cell in cells]
@@ -266,17 +267,17 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     is_header = first_line_cells == list(analysis.headers) or (has_names and not config.replays_service)
     dataset = read_columns(engine, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
     # A header that lacks configured names can't be matched by position
-    absent: list[str] = []
+    missing_names: list[str] = []
     if is_header:
-        absent = [name for name in analysis.headers if name not in first_line_cells]
-    if absent:
+        missing_names = [name for name in analysis.headers if name not in first_line_cells]
+    if missing_names:
         raise BadConfiguration(
-            f"analysis_config.json: headers names {absent[0]!r}, which the header line of {first.path} lacks; write the names "
-            "that the columns have there"
+            f"analysis_config.json: headers names {missing_names[0]!r}, which the header line of {first_file.path} lacks; write "
+            "the names that the columns have there"
         )
     # By name the columns may come in any order; by position they are as configured
-    named = replace(dataset, names=tuple(first_line_cells) if is_header else analysis.headers)
-    return named.select_features(analysis.headers)
+    headed_dataset = replace(dataset, names=tuple(first_line_cells) if is_header else analysis.headers)
+    return headed_dataset.select_features(analysis.headers)
 
 
 def read_records(
@@ -286,16 +287,16 @@ def read_records(
     reading: Callable[[Reading], OutcomeReading],
     halves: tuple[str, ...],
 ) -> Dataset:
-    """Captured or merged records, JSON Lines or JSON documents, in which paths locate everything.
+    """Captured or merged records, JSON Lines or JSON documents; paths locate features, label and prediction in a record.
 
-    reading: what is read of records of a kind. halves: the members of `captureData` to read.
+    reading: returns what to read from the records that it gets. halves: the members of `captureData` to read.
     """
     data_format = config.dataset_format
     names: tuple[str, ...] = ()
     if isinstance(data_format, JsonFormat):
         source = list_dataset(engine, config.dataset_source)
         records = NO_RECORDS
-        # A JSON document can't be cut, so that its file is one line to the reader
+        # A JSON document can't be split at its lines, so its whole file is read as one line
         whole_files = not data_format.lines
     else:
         source = _list_captures(engine, config)
@@ -328,14 +329,14 @@ def _reading_of_analysis(config: JobConfig, analysis: AnalysisConfig, records: R
     if prediction is None and analysis.predicted_label is not None:
         prediction = str(analysis.predicted_label)
     probability = config.probability_attribute
-    # A reply that nothing describes is a single number, the probability
+    # If no attribute describes the reply, it is a single number: the probability
     if prediction is None and probability is None and not is_json:
         probability = WHOLE_OUTPUT
     label = config.ground_truth_attribute
     is_merged_json = isinstance(config.dataset_format, MergedFormat) and features_path(config, analysis) is not None
     if label is None and (is_json or is_merged_json) and analysis.label is not None:
         label = str(analysis.label)  # labels in JSON have the same path as in the data set
-    # Without predictions in the data a model is asked for them, or only the labels are measured
+    # If the data has no predictions, a model makes them, or only the labels are measured
     predicts = has_predictions(config, analysis)
     return OutcomeReading(
         label,
@@ -349,10 +350,10 @@ def _reading_of_analysis(config: JobConfig, analysis: AnalysisConfig, records: R
 
 
 def _add_prediction_column(dataset: Dataset, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
-    """A table whose predictions are probabilities, with a last column of predicted labels."""
+    """The data set; if its predictions are probabilities, with a last column of predicted labels."""
     configured_names = (config.inference_attribute, analysis.predicted_label, analysis.predicted_label_dataset_uri)
-    named = any(position_or_name is not None for position_or_name in configured_names)
-    if has_records(config, analysis) or named or config.probability_attribute is None:
+    has_configured_prediction = any(position_or_name is not None for position_or_name in configured_names)
+    if has_records(config, analysis) or has_configured_prediction or config.probability_attribute is None:
         return dataset
     address = config.probability_attribute
     if address not in dataset.names and not (address.isdecimal() and int(address) < len(dataset.names)):
@@ -365,7 +366,7 @@ def _add_prediction_column(dataset: Dataset, config: JobConfig, analysis: Analys
     rows = dataset.table.flag_above(f"c{position}", probability_threshold(config, analysis), f"c{len(dataset.names)}")
     further_columns = rows.columns[len(dataset.names) : -1]
     # Tables have features c0, c1, … first, then columns for the reader's own use
-    columns = [*(f"c{position_or_name}" for position_or_name in range(len(dataset.names) + 1)), *further_columns]
+    columns = [*(f"c{index}" for index in range(len(dataset.names) + 1)), *further_columns]
     return replace(
         dataset, rows=rows.selected(columns, columns), names=(*dataset.names, outcome_tables.PREDICTION_COLUMN)
     )
@@ -384,7 +385,7 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
         dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
     else:
         dataset = _read_table(engine, config)
-        # Keys that hardly any record has may be ids: thousands of columns, which Shapley values can't take
+        # Keys that hardly any record has may be ids; they would be thousands of columns, too many for Shapley values
         expected_names = analysis.headers or _baseline_features(baseline) or ()
         rare_names = set(dataset.rare).difference(expected_names)
         if rare_names:

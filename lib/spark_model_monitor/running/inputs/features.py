@@ -1,4 +1,4 @@
-"""The features of a job's data set, read as its configuration describes, for monitors of data alone."""
+"""The features of a job's data set, read as its configuration describes, for the monitor of data quality."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
     else:
         dataset = read_columns(engine, config, baseline.names, baseline)
     dataset = drop_features(dataset, config.exclude_features_attribute)
-    # Known later, a label is no column of captures, but may be one of other windows
+    # The label becomes known later: captures don't have it, but other data may have it as a column
     if config.label in dataset.names and not config.replays_service:
         dataset = drop_features(dataset, (config.label,))
     if config.id_column not in (None, *dataset.names):
@@ -39,10 +39,10 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
 def read_columns(
     engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None, baseline: StoredBaseline | None = None
 ) -> Dataset:
-    """The data set with all its columns. names: those of the baseline, for captured records and transforms. baseline: what is
-    known of these.
+    """The data set with all its columns. names: the baseline's columns, which name the columns of captures and of batch
+    transforms. baseline: gives the roles and the values of these columns.
     """
-    captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
+    is_captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
     if config.query is not None and not isinstance(config.dataset_format, QueryFormat):
         raise BadConfiguration(
             "--query is of a database (--dataset-source adbc:URI), and has no effect here; leave it out"
@@ -56,9 +56,9 @@ def read_columns(
 
         options = replace(options, script=read_script(config.record_preprocessor_script, engine))
     dataset = read_path(engine, config.dataset_source, config.selected_format, options)
-    is_cut = captured or isinstance(config.dataset_format, QueryFormat)
-    if options.window is None or config.time_column is None or is_cut:
-        if not captured and config.time_column not in (None, *dataset.names):
+    has_window_applied = is_captured or isinstance(config.dataset_format, QueryFormat)
+    if options.window is None or config.time_column is None or has_window_applied:
+        if not is_captured and config.time_column not in (None, *dataset.names):
             log.warning(
                 "--time-column: %r is no column of this data; nothing is judged by the time of rows", config.time_column
             )
@@ -67,7 +67,7 @@ def read_columns(
 
 
 def read_options(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadOptions:
-    """The configured reading options, except a script, which must be loaded. names: of the baseline's features."""
+    """The configured reading options, except a script, which must be loaded. names: the names of the baseline's features."""
     return ReadOptions(
         names,
         config.find_window(),
@@ -94,17 +94,17 @@ def drop_features(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
     Raises BadConfiguration if one of them is not a feature of the data.
     """
     indexes = {str(index) for index in range(len(dataset.names))}
-    unknown = [name for name in excluded if name not in (*dataset.names, *indexes)]
-    if unknown:
+    unknown_names = [name for name in excluded if name not in (*dataset.names, *indexes)]
+    if unknown_names:
         listed_names = ", ".join(map(add_quotes, dataset.names[:20]))
         if len(dataset.names) > 20:
             listed_names += " …"
         raise BadConfiguration(
-            f"exclude_features_attribute: {unknown[0]!r} is neither a feature of the data nor an index below "
+            f"exclude_features_attribute: {unknown_names[0]!r} is neither a feature of the data nor an index below "
             f"{len(dataset.names)}; the features are {listed_names}"
         )
     # A name counts before an index: a column may be called 3
-    dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
-    if dropped:
-        return dataset.select_features([name for name in dataset.names if name not in dropped])
+    dropped_names = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
+    if dropped_names:
+        return dataset.select_features([name for name in dataset.names if name not in dropped_names])
     return dataset

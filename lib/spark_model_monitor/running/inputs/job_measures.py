@@ -1,4 +1,4 @@
-"""A job's view of its data and model: the measures of each kind's scan, and the model of a configuration."""
+"""What a job's configuration requests: the measures of each kind's scan, the tolerances of its verdicts, and the model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from spark_model_monitor.statistics.user_choices import Algorithm, ProblemType
 
 log = logging.getLogger(__name__)
 
-# positions of label and prediction in records: after the features
+# Positions in a record, in which label and prediction follow the features
 LAST_POSITION = -1
 SECOND_LAST_POSITION = -2
 
@@ -44,10 +44,10 @@ def requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     """The model. Raises BadConfiguration if none is named, or its kind or its requests can't be determined."""
     # The service's configuration names a model of its own registry, which nobody can load from here
     if config.model is None:
-        named = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
+        model_name = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
         raise BadConfiguration(
-            f"model is missing; write --model with the file of the model{f' {named}' if named else ''}, its address or "
-            "module:function"
+            f"model is missing; write --model with the file of the model{f' {model_name}' if model_name else ''}, its "
+            "address or module:function"
         )
     if config.model_flavour:
         flavour = PREDICTORS.get(config.model_flavour).name
@@ -68,29 +68,31 @@ def requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
 
 
 def _model_request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Json]:
-    """The model's request and answer; in a monitor's configuration, the attributes give the location of the scores."""
+    """How to write a request to the model and to read its answer; if the analysis configuration doesn't locate the scores,
+    `probability_attribute` or `inference_attribute` does.
+    """
     if analysis.predictor is None:
         members = {}
     else:
         members = analysis.predictor.plain()
     address = config.probability_attribute or config.inference_attribute
-    # The configuration's own location counts before the attributes
+    # A location in the analysis configuration has priority over the attributes
     if address is not None and not members.keys() & {"probability", "label"}:
         members["probability"] = int(address) if address.isdecimal() else address
     return members
 
 
 def outcome_plan(config: JobConfig, labels: Mapping[str, Sequence[str]] | None = None) -> OutcomePlan:
-    """The plan for the outcomes that the configuration describes. labels: by cut the segments of the baseline, if there is one.
+    """The plan for the outcomes that the configuration describes. labels: the baseline's segments, by the cut that makes them.
 
-    The prediction counts where there is one, otherwise the probability with its threshold.
+    The prediction is used if it is configured, otherwise the probability with its threshold.
     Raises BadConfiguration listing everything missing or inconsistent.
     Source: C1.1, C11d.
     """
     faults = list(_find_faults(config))
     if faults:
         raise BadConfiguration.gathered(faults)
-    assert config.problem_type is not None  # otherwise an error
+    assert config.problem_type is not None  # a missing type is one of the faults
     problem_type = config.problem_type
     threshold = config.probability_threshold_attribute
     # A regression has no scores: a probability that a template sets there is ignored
@@ -135,11 +137,11 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):
             sentence = f"{member} is read only together with CSV; write the data set as CSV, or join them first"
             raise BadConfiguration(f"{where}: {sentence}")
-    predicted = has_predictions(config, analysis)
-    # Predictions in the data count before a model's
-    asks = config.model is not None and not predicted
-    methods = resolve_methods(analysis, has_predictions=predicted or asks, where=where)
-    label, prediction = _find_label_and_prediction(config, analysis, predicted)
+    has_predicted_labels = has_predictions(config, analysis)
+    # Predictions in the data have priority over predictions of a model
+    asks_model = config.model is not None and not has_predicted_labels
+    methods = resolve_methods(analysis, has_predictions=has_predicted_labels or asks_model, where=where)
+    label, prediction = _find_label_and_prediction(config, analysis, has_predicted_labels)
     if label is None:
         raise BadConfiguration(f"{where}: label is missing; name the label's column, or --ground-truth-attribute")
     return BiasMeasures(
@@ -152,7 +154,7 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         with_flip_test=config.flip_test,
         flip_rows=config.flip_test_rows or FLIP_TEST_ROWS,
         where=where,
-        model=requested_model(config, analysis) if asks and methods.post_training is not None else None,
+        model=requested_model(config, analysis) if asks_model and methods.post_training is not None else None,
         threshold=probability_threshold(config, analysis),
         as_service=config.replays_service,
         segments=() if config.replays_service else config.segments,
@@ -176,7 +178,7 @@ def probability_threshold(config: JobConfig, analysis: AnalysisConfig) -> float:
 
 
 def bias_tolerances(config: JobConfig) -> Tolerances:
-    """How metrics are judged."""
+    """The tolerances by which bias metrics are judged."""
     ours = not config.replays_service
     return Tolerances(
         with_intervals=ours if config.bias_ci is None else config.bias_ci is IntervalMethod.BOOTSTRAP,
@@ -202,7 +204,7 @@ def has_records(config: JobConfig, analysis: AnalysisConfig) -> bool:
 
 
 def features_path(config: JobConfig, analysis: AnalysisConfig) -> str | None:
-    """The JMESPath of a record's features, None if they are its cells or members."""
+    """The JMESPath of the features in a record; None if the record's cells or members are the features."""
     if config.features_attribute is not None:
         return config.features_attribute
     return analysis.features
@@ -223,9 +225,9 @@ def _find_label_and_prediction(
     if not predicted:
         return label, None
     if analysis.predicted_label_dataset_uri is not None:
-        return label, LAST_POSITION  # joined to the data set
+        return label, LAST_POSITION  # the last column that is joined to the data set
     if config.inference_attribute is None and analysis.predicted_label is None:
-        return label, LAST_POSITION  # computed from the probability on reading
+        return label, LAST_POSITION  # computed from the probability while reading
     return label, config.inference_attribute if config.inference_attribute is not None else analysis.predicted_label
 
 
@@ -239,7 +241,7 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
     if analysis.segment_config:
         log.warning("segment_config parts the metrics of bias alone; attributions are those of all rows")
     shap = analysis.methods and analysis.methods.shap
-    # Coalitions of features per row
+    # The number of coalitions of features that the estimator samples for each row
     samples = shap.num_samples if shap else None
     if config.replays_service and samples and samples <= DEFAULT_SAMPLES:
         log.warning(
@@ -274,22 +276,20 @@ def _other_columns(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | i
     prediction = None
     if analysis.predicted_label_dataset_uri is None:
         prediction = analysis.predicted_label
-    named = (label, prediction, config.inference_attribute, config.probability_attribute)
-    return tuple(name for name in named if name is not None)
+    columns = (label, prediction, config.inference_attribute, config.probability_attribute)
+    return tuple(name for name in columns if name is not None)
 
 
 def attribution_tolerances(config: JobConfig) -> AttributionTolerances:
-    """How attributions are judged."""
-    attribution_tolerances = AttributionTolerances()
+    """The tolerances by which attributions are judged."""
+    defaults = AttributionTolerances()
     attribution_ci = config.attribution_ci
     if config.attribution_min_rows is None:
-        min_rows = attribution_tolerances.min_rows
+        min_rows = defaults.min_rows
     else:
         min_rows = config.attribution_min_rows
     return AttributionTolerances(
-        threshold=attribution_tolerances.threshold
-        if config.attribution_threshold is None
-        else config.attribution_threshold,
+        threshold=defaults.threshold if config.attribution_threshold is None else config.attribution_threshold,
         min_rows=0 if config.replays_service else min_rows,
         budget=config.budget_of_a_run,
         with_changes=not config.replays_service

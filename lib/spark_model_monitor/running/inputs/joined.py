@@ -1,6 +1,7 @@
 """Facet and prediction columns from data sets of their own, joined with the data set that they describe.
 
-Rows are matched by their position, or by the join source where one is named. The join is done in the driver's memory.
+Rows are matched by the column that `joinsource_name_or_index` names, otherwise by position. The join is done in the
+driver's memory.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ def join_data_sets(
 ) -> Dataset:
     """The data set with the columns of `facets` appended, and then the predicted label from `predictions`.
 
-    With a join source, rows that one of the others lacks are left out. Predictions that are scores become labels where
-    the configuration has a `probability_threshold`.
+    With a join source, a row is left out if the facets or the predictions have no row for it. Predictions that are scores
+    become labels if the configuration has a `probability_threshold`.
     Raises BadInput if a line can't be read, a join value is repeated, or the numbers of rows differ without a join
     source; BadConfiguration if a column doesn't exist, or there is no join source for data sets of several files.
     Source: B1.2.
@@ -40,7 +41,7 @@ def join_data_sets(
             continue
         part_rows = _read_rows(part, member)
         if key is None:
-            # Rows are paired by position, which files in parallel don't have
+            # Rows are paired by position, but rows of several files have no common order
             if max(len(dataset.files), len(part.files)) > 1:
                 raise BadConfiguration(
                     f"{member}: a data set of several files has no order of rows; name the column that rows are joined by as "
@@ -80,25 +81,25 @@ def _read_rows(dataset: Dataset, name_of_part: str) -> pa.Table:
     rows = pa.Table.from_batches(dataset.table.batches(), dataset.table.schema)
     if dataset.refusable:
         rows = rows.take(pc.sort_indices(rows, [(FILE, "ascending"), (BLOCK_START, "ascending")]))  # a stable order
-        for no_row in (Refusal.REPEATED_HEADER, Refusal.SEPARATOR_LINE):
-            rows = rows.filter(pc.not_equal(rows[REASON], int(no_row)))
+        for refusal in (Refusal.REPEATED_HEADER, Refusal.SEPARATOR_LINE):
+            rows = rows.filter(pc.not_equal(rows[REASON], int(refusal)))
         # A row that is left out would shift all rows below it by one
-        if bad := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
+        if unreadable_count := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
             remedy = "joined rows need all of them; correct or drop these"
-            raise BadInput(f"{name_of_part}: {bad:,} of its lines can't be read, and {remedy}")
+            raise BadInput(f"{name_of_part}: {unreadable_count:,} of its lines can't be read, and {remedy}")
     return rows.select(range(len(dataset.names))).rename_columns(list(dataset.names))
 
 
 def _read_predicted_labels(dataset: Dataset, rows: pa.Table, config: AnalysisConfig) -> pa.Table:
-    """The predicted label, the only column unless one is named; scores are converted to their labels."""
-    only = 0 if len(dataset.names) == 1 else "predicted_label"
-    name_or_index = only if config.predicted_label is None else config.predicted_label
+    """The column of predicted labels: the configured column, or the only one. Scores become labels by the threshold."""
+    default_column = 0 if len(dataset.names) == 1 else "predicted_label"
+    name_or_index = default_column if config.predicted_label is None else config.predicted_label
     name = _find_column(dataset, "predicted_label", name_or_index)
     labels = rows[name]
     if config.probability_threshold is not None:
         try:
             scores = pc.cast(labels, pa.float64())
-        except pa.ArrowInvalid:  # words are labels
+        except pa.ArrowInvalid:  # texts that aren't numbers are labels already
             return rows.select([name])
         # Whole numbers are labels already; only fractions are scores
         if pc.any(pc.not_equal(scores, pc.round(scores))).as_py():

@@ -108,16 +108,16 @@ def warn_of_unused_options(config: JobConfig) -> None:
         if config.problem_type not in (None, *problems):
             unused_options.append(name)
     # Only options that are set, not defaults
-    requested = [name_option(name) for name in unused_options if name in config.model_fields_set]
-    if requested:
+    requested_options = [name_option(name) for name in unused_options if name in config.model_fields_set]
+    if requested_options:
         reason = "of another format or problem, or without a window"
-        log.warning("without effect on this data, %s: %s", reason, ", ".join(requested))
+        log.warning("without effect on this data, %s: %s", reason, ", ".join(requested_options))
 
 
 def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
-    """The name of the run's window in histories, and the time that orders it: its start and end, and its end.
+    """The name of the run's window in histories ("start/end"), and its end, by which windows are sorted.
 
-    For a run without a window, both are the hour of its output folder …/yyyy/mm/dd/hh; None if there is none.
+    For a run without a window, both are the hour of its output folder …/yyyy/mm/dd/hh; None if the folder has no hour.
     """
     window = config.find_window()
     hour = parse_hour_of_path(join(config.output_path, ""))
@@ -177,7 +177,7 @@ def load_check_plan(config: JobConfig, data: Dataset) -> CheckPlan | None:
 
 
 def metric_name(reference: str) -> str:
-    """The metric's name: that of its function."""
+    """The metric's name, which is the name of its function."""
     return reference.rpartition(":")[2]
 
 
@@ -194,7 +194,7 @@ def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
 
 
 def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
-    """Why a job runs on Spark; None if it needs none. host: the Spark session that the job shares."""
+    """Why a job runs on Spark; None if it doesn't need Spark. host: the Spark session that the job shares."""
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
     if config.checks is not None and config.allow_second_scan:
@@ -226,11 +226,11 @@ def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig
     """The baseline without the features that `exclude_features_attribute` excludes from the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
-    excluded = set(config.exclude_features_attribute)
+    excluded_names = set(config.exclude_features_attribute)
     names = baseline.names
     # Columns of captures have no names, so they may be excluded by index
     by_index = {str(position): name for position, name in enumerate(names)}
-    return baseline.drop_features({name if name in names else by_index.get(name, name) for name in excluded})
+    return baseline.drop_features({name if name in names else by_index.get(name, name) for name in excluded_names})
 
 
 ReadBaseline: TypeAlias = Callable[[JobConfig, Monitor], StoredBaseline | None]
@@ -281,7 +281,7 @@ def _leave_out_label(baseline: QualityBaseline, label: str | None) -> QualityBas
 
 
 def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
-    """The baseline with the history of earlier windows, and with the references that are made of their states."""
+    """The baseline with the history of earlier windows, and with the references that are computed from their states."""
     if baseline is None or config.replays_service:
         return baseline
     if not isinstance(baseline, QualityBaseline):
@@ -325,14 +325,17 @@ def with_past_metrics(rules: Expectations | RuleSet | None, config: JobConfig) -
 
 
 def decisions_for(config: JobConfig) -> list[Decision]:
-    """People's decisions on earlier alarms; none if the service is replayed."""
+    """People's decisions on earlier alarms; empty if the service is replayed."""
     if config.replays_service:
         return []
     return read_decisions(config.output_path)
 
 
 def violated_since(config: JobConfig) -> Mapping[str, str]:
-    """The violations of the previous window, and since when; none for a run without a window, or if the service is replayed."""
+    """The violations of the previous window, each with the time of the window in which it began.
+
+    Empty for a run without a window, or if the service is replayed.
+    """
     identity = identify_window(config)
     if identity is None or config.replays_service:
         return {}
@@ -343,7 +346,7 @@ def violated_since(config: JobConfig) -> Mapping[str, str]:
 
 
 def baseline_id(reference: BaselineReference | None) -> str:
-    """The identity of a baseline."""
+    """The identity of a baseline: the id of its run, otherwise the path of its constraints."""
     if reference is None:
         return ""
     return reference.run_id or reference.constraints or ""
@@ -353,7 +356,7 @@ def _with_thresholds(baseline: QualityBaseline, config: JobConfig) -> QualityBas
     """The baseline with the thresholds of `--thresholds`, overridden by `--threshold`."""
     constraints = baseline.constraints
     path = config.thresholds
-    where = "--thresholds"
+    flag = "--thresholds"
     if path is None and not config.threshold:
         return baseline
     from spark_model_monitor.documents.check_results import DRIFT
@@ -363,16 +366,16 @@ def _with_thresholds(baseline: QualityBaseline, config: JobConfig) -> QualityBas
         if path is not None:
             constraints = with_thresholds(constraints, json_text.load(read_file(path), path))
         # From here on errors are about the flag, not about the file
-        where = "--threshold"
+        flag = "--threshold"
         thresholds = {name: {DRIFT: threshold} for name, threshold in config.threshold.items()}
         constraints = with_thresholds(constraints, thresholds)
     except (MonitorError, OSError, ValueError) as fault:
-        raise BadConfiguration(f"{where}: {fault}") from fault
+        raise BadConfiguration(f"{flag}: {fault}") from fault
     return baseline.with_limits(constraints)
 
 
 def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineReference | None:
-    """The location of the baseline of `read_baseline`; None if there is none. Call it before the run is published, which may
+    """The location of the baseline of `read_baseline`; None without a baseline. Call it before the run is published, which may
     replace the previous run.
     """
     if config.baseline == PREVIOUS:

@@ -42,7 +42,7 @@ from spark_model_monitor.value_class import value_class
 MICROSECONDS = 1_000_000
 BLANKS = " \t\r"
 
-REFUSED_CAPTURES = "refused captures"  # name of `Counts` by `Refusal`
+REFUSED_CAPTURES = "refused captures"  # the name under which `Counts` has them by `Refusal`
 
 REFUSED = pa.schema([(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.string())])
 
@@ -93,8 +93,8 @@ Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes,
 class Captures:
     """The task that turns lines of captures into rows of `merge_rows.SCHEMA`.
 
-    decoder: parses lines. locations: of the files. hours: the requested hours of records outside hour folders; None for all.
-    header: the text of a line that is no record.
+    decoder: parses lines. locations: the locations of the files. hours: the requested hours, for records outside hour folders;
+    None for all. header: the text of the header line, which is no record.
     """
 
     decoder: Decoder
@@ -125,7 +125,7 @@ class Captures:
             yield merge_rows.make_rows(merge_rows.Role.CAPTURE, columns, reasons == 0)
 
     def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
-        """Only the faulty lines, with `REFUSED`."""
+        """The refused lines alone, as rows of `REFUSED`."""
         for lines, ranks, records in self._read(batches):
             _, reasons = self._assign_hours(records, ranks)
             columns = [pa.array(reasons), self.locations.uris.take(ranks), lines]
@@ -134,8 +134,8 @@ class Captures:
     def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
         for batch in batches:
             # The rank of a line's file in the listing is the same in every rerun
-            listed, ranks = self.locations.keep_listed(batch)
-            lines = listed.column(LINE)
+            listed_lines, ranks = self.locations.keep_listed(batch)
+            lines = listed_lines.column(LINE)
             # Every file of a transform has the header, and Spark splits files anywhere, so it is found by its text
             if self.header is not None:
                 is_record = pc.not_equal(lines, self.header)
@@ -145,23 +145,25 @@ class Captures:
                 yield lines, ranks, self.decoder(lines)
 
     def _assign_hours(self, records: Records, ranks: pa.Int32Array) -> tuple[pa.Int64Array, NDArray[np.int32]]:
-        """The hour of each record, from its folder or else from its time, and why it is refused."""
+        """The hour of each record, from its folder, otherwise from its time; and why it is refused, 0 if it isn't."""
         hours_by_folder = self.locations.hours.take(ranks)
         times = records.times.fill_null(0).to_numpy()
-        # Hours are counted since 1970, too
+        # Hours are counted since 1970, like times
         hours_by_time = pa.array(times // (SECONDS * MICROSECONDS), mask=np.asarray(records.times.is_null()))
-        misplaced = np.zeros(len(times), np.int32)
+        time_reasons = np.zeros(len(times), np.int32)
         if self.hours is not None:
-            misplaced[~np.isin(hours_by_time.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
-        misplaced[np.asarray(records.times.is_null())] = Refusal.UNREADABLE_TIME
+            time_reasons[~np.isin(hours_by_time.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
+        time_reasons[np.asarray(records.times.is_null())] = Refusal.UNREADABLE_TIME
         # If the folder has an hour, the record's time isn't needed
-        misplaced[np.asarray(hours_by_folder.is_valid())] = 0
-        return pc.coalesce(hours_by_folder, hours_by_time), np.where(records.reasons == 0, misplaced, records.reasons)
+        time_reasons[np.asarray(hours_by_folder.is_valid())] = 0
+        return pc.coalesce(hours_by_folder, hours_by_time), np.where(
+            records.reasons == 0, time_reasons, records.reasons
+        )
 
 
 @value_class
 class RequestDecoder:
-    """The decoder of captured requests. score: location of the score in the reply, None if not requested."""
+    """The decoder of captured requests. score: the location of the score in the reply; None if no score is requested."""
 
     score: Score | None = None
 
@@ -191,12 +193,12 @@ class RequestDecoder:
 
     def _parse_lines(self, lines: pa.StringArray) -> Records:
         """The records of lines that are parsed one by one."""
-        parsed = [parse_captured_record(line) for line in lines.cast(pa.binary()).to_pylist()]
+        captured_records = [parse_captured_record(line) for line in lines.cast(pa.binary()).to_pylist()]
         keys, events, times, data, encodings = (
-            pa.array([getattr(record, name) for record in parsed], pa.string())
+            pa.array([getattr(record, name) for record in captured_records], pa.string())
             for name in ("key", "event", "time", "data", "encoding")
         )
-        reasons = np.array([record.reason for record in parsed], np.int32)
+        reasons = np.array([record.reason for record in captured_records], np.int32)
         opened = pc.if_else(pa.array(reasons > 0), None, remove_closing_brace(lines))
         return Records(
             reasons, keys, events, parse_microseconds(times), opened, extract_scores(self.score, data, encodings)
@@ -230,7 +232,7 @@ def parse_captured_record(line: bytes) -> CapturedRecord:
         return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
     if not isinstance(document, dict):
         return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
-    # A record of a request log that is no capture
+    # A record of a request log may lack what makes it a capture
     log_reason = get_log_reason(document)
     if log_reason is not None:
         return CapturedRecord(log_reason)
@@ -296,8 +298,8 @@ LAST_TWO_CELLS = re.compile(rf"(.*),{_CELL},{_CELL}", re.ASCII)
 
 @value_class
 class TransformOutput:
-    """An output of a batch transform. inference_id, time: None if absent. data: its text without them. is_json: whether the text
-    is a JSON object; if not, the other members have no meaning."""
+    """An output of a batch transform. inference_id, time: None if absent. data: the text of the output without id and time.
+    is_json: whether the text is a JSON object; if not, the other members have no meaning."""
 
     inference_id: str | None = None
     time: str | None = None
@@ -307,7 +309,7 @@ class TransformOutput:
 
 @value_class
 class Outputs:
-    """The decoder of a transform's outputs. encoding: CSV or JSON. score: its location in the output, if requested."""
+    """The decoder of a transform's outputs. encoding: CSV or JSON. score: the location of the score; None if not requested."""
 
     encoding: str
     score: Score | None = None
@@ -329,10 +331,10 @@ class Outputs:
 
     def _format_opened(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
         """Each output as a captured record, without the closing brace."""
-        before = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
-        between = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
+        prefix = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
+        middle = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
         return pc.binary_join_element_wise(
-            before, merge_rows.format_json_texts(data), between, merge_rows.format_json_texts(ids), "}", ""
+            prefix, merge_rows.format_json_texts(data), middle, merge_rows.format_json_texts(ids), "}", ""
         )
 
 
@@ -354,10 +356,10 @@ def parse_transform_output(text: str) -> TransformOutput:
     except (ValueError, RecursionError):
         return TransformOutput(is_json=False)
     # The last value of a repeated name counts, as in JSON parsers
-    appended = {name: value for name, value, _ in members if name in (INFERENCE_ID, INFERENCE_TIME)}
-    other_members = ",".join(span for name, _, span in members if name not in appended)
+    appended_values = {name: value for name, value, _ in members if name in (INFERENCE_ID, INFERENCE_TIME)}
+    other_members = ",".join(span for name, _, span in members if name not in appended_values)
     return TransformOutput(
-        _text(appended.get(INFERENCE_ID)), _text(appended.get(INFERENCE_TIME)), f"{{{other_members}}}"
+        _text(appended_values.get(INFERENCE_ID)), _text(appended_values.get(INFERENCE_TIME)), f"{{{other_members}}}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Captures for people to label: of the waiting ones, equally many per tenth of the scores. Executors import it."""
+"""Chooses captures that people should label: equally many waiting captures per tenth of the scores. Executors import it."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class ChosenId(TypedDict):
 
 
 def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitions: int) -> list[ChosenId]:
-    """The ids to label, by stratum. Two scans of the ids, with this number of partitions.
+    """The ids to label, by stratum. Scans the ids twice, in this number of partitions.
 
     files: the waiting captures, as `joining` writes them; each id counts once.
     """
     if not files:
         return []
-    waiting = engine.lines(files).partitions(LINE).mapped(parse_id_lines, ID_SCHEMA)
-    scored = waiting.repartition_by("id", ["id"], partitions).mapped(_score_ids, SCORED)
+    waiting_ids = engine.lines(files).partitions(LINE).mapped(parse_id_lines, ID_SCHEMA)
+    scored = waiting_ids.repartition_by("id", ["id"], partitions).mapped(_score_ids, SCORED)
     # First scan: how many captures have each rounded score, from which the strata follow
     counts: Counter[float | None] = Counter()  # bounded by the number of digits
     for batch in scored.mapped(_count_bins, COUNTED).batches():
@@ -71,22 +71,22 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitio
         log.warning("no capture has a score where --score-attribute says, so any are drawn; name the output's score")
     # Second scan: each partition gives at most `count` per stratum, so the driver's memory is bounded
     candidates = scored.mapped(partial(_select_candidates, _number_strata(counts), to_label), CANDIDATES).batches()
-    taken: list[tuple[int, int, ChosenId]] = []
+    choices: list[tuple[int, int, ChosenId]] = []
     rows = sorted(
         (row for batch in candidates for row in batch.to_pylist()),
         key=lambda row: (row["stratum"], row["draw"], row["id"].encode()),
     )
     # Within a stratum the order is drawn from the seed: the same seed chooses the same ids
-    for stratum, drawn in groupby(rows, key=lambda row: row["stratum"]):
-        for number, row in enumerate(islice(drawn, to_label.count)):
-            taken.append((number, stratum, {"id": row["id"], "stratum": stratum, "score": row["score"]}))
-    taken = sorted(taken, key=lambda choice: choice[:2])[: to_label.count]  # one capture per stratum in turn
-    return [row for _, _, row in sorted(taken, key=lambda choice: (choice[1], choice[0]))]
+    for stratum, stratum_rows in groupby(rows, key=lambda row: row["stratum"]):
+        for number, row in enumerate(islice(stratum_rows, to_label.count)):
+            choices.append((number, stratum, {"id": row["id"], "stratum": stratum, "score": row["score"]}))
+    choices = sorted(choices, key=lambda choice: choice[:2])[: to_label.count]  # one capture per stratum in turn
+    return [row for _, _, row in sorted(choices, key=lambda choice: (choice[1], choice[0]))]
 
 
 def _score_ids(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The ids of a partition, sorted, each once with its score, and the score rounded to a few digits."""
-    # An id with several captures has the greatest of their scores as text, whatever the order of rows
+    # An id with several captures gets the greatest of their scores, as text, so that the order of rows doesn't matter
     rows = pa.Table.from_batches(batches, ID_SCHEMA).group_by("id", use_threads=False).aggregate([("score", "max")])
     scores = parse_doubles(rows.column("score_max").combine_chunks())
     scores = pc.if_else(pc.is_finite(scores), scores, None)
@@ -97,7 +97,7 @@ def _score_ids(batches: Batches) -> Iterator[pa.RecordBatch]:
 
 
 def _round_score(score: float) -> float:
-    """Rounded by `DIGITS`, halves up, as in Java's formatter."""
+    """The score rounded to the digits of `DIGITS`, halves away from zero, like Java's formatter."""
     with localcontext(Context(rounding=ROUND_HALF_UP)):
         return float(f"{Decimal(repr(score)):{DIGITS}}") + 0.0  # also turns -0.0 into 0.0
 
@@ -112,9 +112,9 @@ def _select_candidates(
     strata: Mapping[float | None, int], to_label: ToLabel, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """The first captures of each stratum, in an order drawn from the seed."""
-    # The width of the hashed seed is part of the choice: another one would draw other ids
-    small = to_label.seed.bit_length() < 32
-    seed = int(xxhash64(np.array([to_label.seed], np.int32 if small else np.int64))[0])
+    # The hash depends on the width of the seed's integer: another width would draw other ids
+    fits_int32 = to_label.seed.bit_length() < 32
+    seed = int(xxhash64(np.array([to_label.seed], np.int32 if fits_int32 else np.int64))[0])
     for batch in batches:
         bins = batch.column("bin").dictionary_encode(null_encoding="encode")
         row_strata = np.array([strata[score_bin] for score_bin in bins.dictionary.to_pylist()], np.int64)[

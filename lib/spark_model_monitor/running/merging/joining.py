@@ -45,7 +45,7 @@ class AbsentLabel:
 LINES = pa.schema([(PART, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])
 """The output rows: a line of text, the number of its file (`Parts`), and the columns to sort it by."""
 
-CHUNK_BYTES = 8 * 2**20  # captures that are joined at once
+CHUNK_BYTES = 8 * 2**20  # size of the captures that are joined at once
 
 
 @value_class
@@ -55,8 +55,8 @@ class Join:
     Attributes
     ----------
         parts: The numbers of the output files.
-        period: How far labels may be from their captures; None: any label of the id counts.
-        absent: The label for captures without one.
+        period: How far labels may be from their captures; with None any label of the id counts.
+        absent: The label for captures that got no label in time.
         since: The first hour with labels that no earlier merge has seen.
     """
 
@@ -103,7 +103,7 @@ class Join:
 
 
 class JoinBucket:
-    """What is known about some ids before their captures arrive, and the counts about them."""
+    """The labels and the remembered captures of some ids, which arrive before their captures, and all counts of these ids."""
 
     def __init__(self, join: Join, rows: pa.Table) -> None:
         self._join = join
@@ -113,7 +113,7 @@ class JoinBucket:
         self._labels = Labels(rows_by_role[Role.LABEL], join.period)
         self._remembered_captures = RememberedCaptures(rows_by_role[Role.BEFORE])
         self._without_label: list[pa.Array] = []
-        # By id number: whether it has a capture, one that is near enough to its label, and one in an earlier merge
+        # By id number: whether the id has a capture, a capture near enough to its label, a capture in an earlier merge
         self._captured, self._matched, self._remembered = np.zeros((3, len(self._labels)), np.bool_)
         self._count_news(rows_by_role[Role.EARLIER])
 
@@ -122,7 +122,7 @@ class JoinBucket:
         captures = self._without_counts(captures)
         join = self._join
 
-        # The label of each capture: its index in self._labels, -1 without one
+        # The label of each capture: its index in self._labels, -1 if it has no label
         ids = get_column(captures, KEY)
         branches = _column(captures, "branch")
         hours = _column(captures, "hour")
@@ -135,14 +135,14 @@ class JoinBucket:
         self._remembered_captures.mark_seen(captures)
 
         # A capture has a label, gets the absent label, or waits for a label
-        absent = (labels < 0) & join.is_due(hours)
-        waiting = (labels < 0) & ~absent
-        for name, flags in (("labelled", labels >= 0), ("absent", absent), ("waiting", waiting)):
+        is_absent = (labels < 0) & join.is_due(hours)
+        is_waiting = (labels < 0) & ~is_absent
+        for name, flags in (("labelled", labels >= 0), ("absent", is_absent), ("waiting", is_waiting)):
             self.counts.count_rows(name, branches[flags], hours[flags])
 
         # A capture is written once for each kind of file that it belongs to
         seconds = _column(captures, "time") // MICROSECONDS - hours * SECONDS
-        kinds = [(LineKind.MERGED, ~waiting), (LineKind.ABSENT, absent), (LineKind.WAITING, waiting)]
+        kinds = [(LineKind.MERGED, ~is_waiting), (LineKind.ABSENT, is_absent), (LineKind.WAITING, is_waiting)]
         if join.period is not None:
             kinds.append((LineKind.LABELLED, labels >= 0))
         for kind, flags in kinds:
@@ -171,7 +171,7 @@ class JoinBucket:
     def _format_remembered(
         self, are_absent: bool, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array
     ) -> Iterator[pa.RecordBatch]:
-        """What to remember about captures (`merge_rows.ID_SCHEMA`), in sort order."""
+        """Lines with what later merges need to know about captures (`merge_rows.ID_SCHEMA`), in sort order."""
         absent = pa.scalar("true" if are_absent else None, pa.string())
         ids, scores = (get_column(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {
@@ -180,11 +180,13 @@ class JoinBucket:
             ',"score":': format_json_texts(scores),
         }
         # A member with the value null is left out
-        written = [pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in members.items()]
-        texts = pc.binary_join_element_wise('{"id":', format_json_texts(ids), *written, "}", "")
+        member_texts = [
+            pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in members.items()
+        ]
+        texts = pc.binary_join_element_wise('{"id":', format_json_texts(ids), *member_texts, "}", "")
         # Without time and event, lines are ordered by their text, and so by id
-        nothing = [pa.nulls(len(ids), LINES.field(name).type) for name in ("time", "event")]
-        yield from pa.table([part, *nothing, texts], LINES).to_batches()
+        null_columns = [pa.nulls(len(ids), LINES.field(name).type) for name in ("time", "event")]
+        yield from pa.table([part, *null_columns, texts], LINES).to_batches()
 
     def _without_counts(self, rows: pa.Table) -> pa.Table:
         """The rows without rows of counts, which are added to this bucket's counts."""
@@ -240,22 +242,22 @@ class JoinBucket:
         hours = _column(rows, "hour")
         numbers_of_hour = (_column(rows, "branch"), hours)
 
-        # Their label now, and whether they had one before
+        # Their labels now, and whether they had a label before
         labels = self._labels.match_labels(self._labels.look_up_ids(get_column(rows, KEY)), hours)
         current_hashes = self._labels.take_hashes(labels)
-        had_none = _is_null(rows, "label")
+        had_no_label = _is_null(rows, "label")
 
-        # What changed: a label came, is another one, or is the absent label now
-        came = had_none & (labels >= 0)
-        changed = ~had_none & (labels >= 0) & (_column(rows, "label") != current_hashes.fill_null(0).to_numpy())
-        absent = had_none & _is_null(rows, "absent") & (labels < 0) & self._join.is_due(hours)
-        for name, flags in (("added", came), ("changed", changed), ("came absent", absent)):
+        # What changed: an id got a label, a different label, or the absent label
+        is_added = had_no_label & (labels >= 0)
+        is_changed = ~had_no_label & (labels >= 0) & (_column(rows, "label") != current_hashes.fill_null(0).to_numpy())
+        is_absent = had_no_label & _is_null(rows, "absent") & (labels < 0) & self._join.is_due(hours)
+        for name, flags in (("added", is_added), ("changed", is_changed), ("came absent", is_absent)):
             self.counts.count_rows(name, *(numbers[flags] for numbers in numbers_of_hour))
 
         # Their counts when they were merged before; an id may have several captures
         times = _column(rows, "captures")
         self.counts.add("captures before", times, *numbers_of_hour)
-        self.counts.add("labelled before", times * ~had_none, *numbers_of_hour)
+        self.counts.add("labelled before", times * ~had_no_label, *numbers_of_hour)
 
 
 def _drop_nulls(texts: pa.StringArray) -> pa.StringArray:
@@ -266,11 +268,11 @@ def _drop_nulls(texts: pa.StringArray) -> pa.StringArray:
 
 
 class Labels:
-    """The labels of a bucket by id: those that may be the label of a capture.
+    """The labels of a bucket by id: those that a capture may get, the candidates.
 
     Of the labels of an id the last one counts; if labels are limited to a period, the last one of each hour. These candidates are
     sorted by id, then by position in the source; "a label" below is the index of a candidate. The number of an id is the rank of
-    its hash; no two ids have the same hash. hashes: of the candidates, shape (candidates,).
+    its hash; no two ids have the same hash. hashes: the hash of each candidate's text.
     """
 
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
@@ -290,7 +292,7 @@ class Labels:
         else:
             is_inside = period.holds(hours) | has_no_hour
         self.account = _account_labels(hashes, is_inside, numbers, len(self))
-        # The candidates
+        # The candidates: the last label of each id, or of each id and hour
         is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
         if period is not None:
             is_last[:-1] |= hours[1:] != hours[:-1]
@@ -322,7 +324,7 @@ class Labels:
         return self._texts.take(pa.array(np.append(self._positions, 0)[labels], mask=labels < 0))
 
     def match_labels(self, numbers: Integers, hours: Integers) -> Integers:
-        """The label of each capture, by its id's number and its hour: the last one near enough, -1 if there is none."""
+        """The label of each capture, by its id's number and its hour: the last label near enough, -1 if there is none."""
         matches: Integers = np.full(len(numbers), -1)
         for indices, labels in self.iterate_labels(numbers):
             is_near = self._has_no_hour[labels]
@@ -336,7 +338,7 @@ class Labels:
         return matches
 
     def iterate_labels(self, numbers: Integers) -> Iterator[tuple[Integers, Integers]]:
-        """The labels of ids, from the last label of each id to its first. numbers: of the ids.
+        """The labels of ids, from the last label of each id to its first. numbers: the ids' numbers.
 
         Each round gives the indexes of the ids that have another label, and that label; there are as many rounds as an id has
         candidates. A round is a few array operations for all ids.
@@ -373,7 +375,7 @@ class RememberedCaptures:
         self._keys = _compose_keys(self.rows)
 
     def mark_seen(self, captures: pa.Table) -> None:
-        """Mark the ids of hours that have captures now."""
+        """Mark the remembered captures whose id has a capture in the same hour now."""
         if len(self._keys):
             self.seen |= np.asarray(pc.is_in(self._keys, _compose_keys(captures)))
 
@@ -390,9 +392,11 @@ def _number_texts(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[
     hashes = hashes[by_hash]
     # Sorted by hash, equal neighbours are either the same text or a collision
     is_another = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
-    repeated = np.flatnonzero(~is_another)
-    texts_of_hash, previous_texts = (texts.take(pa.array(by_hash[indices])) for indices in (repeated, repeated - 1))
-    # After a collision again with a random key: ids that a client chose to collide don't do so under another key
+    repeat_indices = np.flatnonzero(~is_another)
+    texts_of_hash, previous_texts = (
+        texts.take(pa.array(by_hash[indices])) for indices in (repeat_indices, repeat_indices - 1)
+    )
+    # After a collision, the texts are hashed again with a random key: nobody can choose ids that collide under it
     if not np.asarray(pc.equal(texts_of_hash, previous_texts)).all():
         return _number_texts(texts, partial(_hash_with_key, os.urandom(16)))
     numbers = np.empty(len(hashes), np.int64)
@@ -406,10 +410,10 @@ def _hash_with_key(key: bytes, texts: pa.StringArray) -> Hashes:
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def _account_labels(hashes: Integers, inside: Flags, numbers: Integers, ids: int) -> dict[str, Integers | Flags]:
+def _account_labels(hashes: Integers, is_inside: Flags, numbers: Integers, ids: int) -> dict[str, Integers | Flags]:
     """The labels inside the run's hours by id, with the names of `LabelAccount`. All inputs are sorted by id."""
-    hashes = hashes[inside]
-    numbers_inside = numbers[inside]
+    hashes = hashes[is_inside]
+    numbers_inside = numbers[is_inside]
     counts = np.bincount(numbers_inside, minlength=ids)
     # Neighbours of one id with different hashes: its labels contradict each other
     differs = (numbers_inside[1:] == numbers_inside[:-1]) & (hashes[1:] != hashes[:-1])
@@ -419,7 +423,7 @@ def _account_labels(hashes: Integers, inside: Flags, numbers: Integers, ids: int
         "ids": counts > 0,
         "repeated": before_the_last * ~has_several,
         "contradicted": before_the_last * has_several,
-        "outside_window": ~inside,
+        "outside_window": ~is_inside,
     }
 
 

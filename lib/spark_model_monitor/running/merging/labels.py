@@ -38,7 +38,7 @@ from spark_model_monitor.value_class import value_class
 
 
 class Repair(NumberedText):
-    """How a record was repaired that is not valid JSON; 0 in a table for no repair."""
+    """How a record that is not valid JSON was repaired. In tables, 0 means that it wasn't repaired."""
 
     PYTHON_LITERAL = 1, "written by Python's str(dict), not as JSON"
     JOINED_BY_COMMAS = 2, "joined by commas"
@@ -76,19 +76,19 @@ def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
         return [Label(reason=Refusal.NOT_UTF_8, line=line)]
     values, repair = _parse_values(text, repairing=repairing)
     if values is None:
-        # The line is refused; if only commas between records are wrong, there is a reason of its own
+        # The line is refused; if only the commas between records are wrong, the reason says so
         reason = Refusal.NOT_A_JSON_OBJECT
         if not repairing and _parse_values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS:
             reason = Refusal.SEVERAL_JSON_OBJECTS
         return [Label(reason=reason, line=line)]
     # One bad record refuses its whole line
     labels = [replace(_parse_label(value), repair=repair, line=line) for value in values]
-    refused = [label for label in labels if label.reason]
-    return refused[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
+    refused_labels = [label for label in labels if label.reason]
+    return refused_labels[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
 
 
 def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
-    """The records of a file that begins with an array: its elements, or those on its lines if the array is broken."""
+    """The records of a file that begins with an array: the array's elements or, if the array is broken, the records by line."""
     text = content.decode("utf-8-sig", "replace").strip()
     repair = 0
     records: list[JsonRecord] | None = None
@@ -113,18 +113,18 @@ def _parse_record(record: JsonRecord, repair: int) -> Label:
 
 def _parse_values(text: str, *, repairing: bool) -> tuple[list[JsonValue] | None, int]:
     """The records in a text, and the necessary repairs; None if they can't be read."""
-    plain = _parse_json(text)
-    if plain is not None:
-        return plain, 0
+    json_values = _parse_json(text)
+    if json_values is not None:
+        return json_values, 0
     if not repairing:
         return None, 0
     # Files that were concatenated by hand have commas between objects, or after the last one
-    joined = _parse_json(f"[{text.rstrip(', ')}]")
-    if joined is not None:
-        return joined, Repair.JOINED_BY_COMMAS
+    joined_values = _parse_json(f"[{text.rstrip(', ')}]")
+    if joined_values is not None:
+        return joined_values, Repair.JOINED_BY_COMMAS
     # Python scripts often write str() of a dictionary, with single quotes
-    literal = _parse_literal(text.rstrip(", "))
-    return literal, Repair.PYTHON_LITERAL
+    literal_values = _parse_literal(text.rstrip(", "))
+    return literal_values, Repair.PYTHON_LITERAL
 
 
 class _Number(float):
@@ -202,7 +202,7 @@ def _format_value(value: JsonValue) -> str:
 
 
 def _format_content(value: JsonValue) -> str:
-    """An element of an array for the quarantine: as JSON, else as Python's literal, else its type."""
+    """An element of an array for the quarantine: as JSON, otherwise as Python's literal, otherwise its type."""
     for write in (_format_json, json.dumps, repr):
         try:
             text = write(value)
@@ -251,9 +251,9 @@ class LabelAccount:
         ids: Distinct ids, each with a last label.
         repeated: Labels that are not the last of their id, if all labels of the id are equal.
         contradicted: Labels that are not the last of their id, if labels of the id differ.
-        outside_window: Labels of other hours.
-        refused: By reason.
-        repaired: By repair.
+        outside_window: Labels of hours outside the window.
+        refused: Refused labels, by reason.
+        repaired: Repaired labels, by repair.
     """
 
     read: int = 0
@@ -266,12 +266,13 @@ class LabelAccount:
 
     @classmethod
     def of(cls, counts: merge_rows.Counts) -> LabelAccount:
-        refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
+        """The account in the sum of the buckets' counts."""
+        refused_counts = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
         repaired = {Repair(repair): count for (repair,), count in counts.of(REPAIRED_LABELS).items()}
         # Each label that was read is in exactly one of these counts, or refused
         ids, repeated, contradicted, outside = (counts[f"labels {name}",] for name in ACCOUNTED)
-        read = ids + repeated + contradicted + outside + sum(refused.values())
-        return cls(read, ids, repeated, contradicted, outside, refused, repaired)
+        read = ids + repeated + contradicted + outside + sum(refused_counts.values())
+        return cls(read, ids, repeated, contradicted, outside, refused_counts, repaired)
 
 
 @value_class
@@ -294,13 +295,13 @@ class LabelRows:
 
     Attributes
     ----------
-        origins: The index of the line.
+        origins: The index of the record's line.
         reasons: Why the record is refused; 0 if it isn't.
         keys, truths: As in `Label`; null for a refused record.
-        repairs: 0 for no repair.
-        positions: Within the line.
+        repairs: How the record was repaired; 0 if it wasn't.
+        positions: The record's position within its line.
         contents: The record's own text, if it is a refused element of a file's array.
-        lines: The line, except for plain records.
+        lines: The record's line; null for plain records.
     """
 
     origins: Integers
@@ -316,7 +317,8 @@ class LabelRows:
     def decode_lines(
         cls, lines: pa.StringArray, numbers: Integers, decode: Callable[[bytes], list[Label]]
     ) -> LabelRows:
-        texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # text would have to be UTF-8
+        """The records of the lines with these numbers, decoded one by one."""
+        texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # bytes, because a line may not be UTF-8
         labels_by_line = [decode(text) for text in texts]
         labels = [label for line_labels in labels_by_line for label in line_labels]
         return cls(
@@ -345,8 +347,8 @@ class LabelRows:
 class GroundTruth:
     """The task that turns lines of ground truth into rows of `merge_rows.SCHEMA`.
 
-    locations: of the files. repairing: whether to repair records that aren't valid JSON. array_files: the ranks of files that
-    are read as a whole. whole_files: whether these lines are such files.
+    locations: the locations of the files. repairing: whether to repair records that aren't valid JSON. array_files: the ranks
+    of files that are read as a whole. whole_files: whether each of these lines is such a file.
     """
 
     locations: FileLocations
@@ -383,13 +385,13 @@ class GroundTruth:
             yield merge_rows.make_rows(merge_rows.Role.LABEL, columns, rows.reasons == 0)
 
     def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
-        """Only the faulty lines, with `REFUSED`."""
+        """The refused lines alone, as rows of `REFUSED`."""
         for rows, uris in self._refused(batches):
             columns = [pa.array(rows.reasons), uris, rows.lines.view(pa.string())]
             yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(rows.contents.is_null())
 
     def refused_elements(self, batches: Batches) -> Iterator[pa.RecordBatch]:
-        """The faulty elements of multi-line arrays, with `ELEMENTS`."""
+        """The refused elements of multi-line arrays, as rows of `ELEMENTS`."""
         for rows, uris in self._refused(batches):
             first = np.zeros(len(uris), np.int64)
             columns = [pa.array(rows.reasons), uris, rows.contents, pa.array(rows.positions + 1), pa.array(first)]
@@ -403,14 +405,14 @@ class GroundTruth:
 
     def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], Integers]]:
         for batch in batches:
-            listed, ranks = self.locations.keep_listed(batch)
+            listed_lines, ranks = self.locations.keep_listed(batch)
             # Files with an array are the input of another task
             if len(self.array_files) and not self.whole_files:
                 is_by_line = ~np.isin(ranks.to_numpy(), list(self.array_files))
-                listed = listed.filter(pa.array(is_by_line))
+                listed_lines = listed_lines.filter(pa.array(is_by_line))
                 ranks = ranks.filter(pa.array(is_by_line))
-            if listed.num_rows:
-                yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
+            if listed_lines.num_rows:
+                yield listed_lines.column(LINE), ranks.to_numpy(), listed_lines.column(BLOCK_START).to_numpy()
 
     def _decode(self, lines: pa.StringArray) -> LabelRows:
         def refuse_line(index: int, reason: Refusal) -> LabelRows:
@@ -431,7 +433,7 @@ class GroundTruth:
     def _find_array_files(
         self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: Integers, last: int
     ) -> NDArray[np.int32]:
-        """The ranks of files whose first line begins with an array. last: the rank of the line before these."""
+        """The ranks of files whose first line begins with an array. last: the rank of the file before these lines."""
         is_first = (ranks != np.concatenate([[last], ranks[:-1]])) & (blocks == 0)
         firsts = zip(
             ranks[is_first].tolist(), lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist(), strict=True
@@ -440,7 +442,7 @@ class GroundTruth:
 
 
 def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
-    """Which lines are single records with an id and a label in a known encoding, and the ids and truths of those."""
+    """For each line, whether it is a single record with an id and a label in a known encoding; its id; and its truth."""
     table = parse_table(lines, MEMBERS)
     data, encodings = (pc.struct_field(get_column(table, "groundTruthData"), [i]) for i in range(2))
     ids = pc.struct_field(get_column(table, "eventMetadata"), [0])
@@ -449,9 +451,11 @@ def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa
     flags: Flags = (
         np.asarray(is_known_encoding) & merge_rows.has_text(pc.utf8_trim_whitespace(data)) & merge_rows.has_text(ids)
     )
-    written = pc.fill_null(encodings, "CSV")
+    encoding_texts = pc.fill_null(encodings, "CSV")
     return (
         flags,
         ids,
-        pc.binary_join_element_wise('{"data":', merge_rows.format_json_texts(data), ',"encoding":"', written, '"}', ""),
+        pc.binary_join_element_wise(
+            '{"data":', merge_rows.format_json_texts(data), ',"encoding":"', encoding_texts, '"}', ""
+        ),
     )

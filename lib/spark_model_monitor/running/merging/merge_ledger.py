@@ -58,6 +58,7 @@ class MergeLedger:
 
     @property
     def captures_read(self) -> int:
+        """The number of captures that were read, refused or not."""
         return self.counts.captures + sum(self.captures.refused.values())
 
     @property
@@ -73,6 +74,7 @@ class MergeLedger:
 
     @property
     def labels_without_capture(self) -> int:
+        """The number of ids with a label whose capture is neither in the window nor in an earlier hour."""
         return self.labels.ids - self.matched - self.earlier
 
     @property
@@ -138,9 +140,9 @@ RESTATEMENT = "restatement.json"
 
 @value_class
 class RestatedHour:
-    """One hour: ids that got a label, a different label, or the absent label.
+    """One hour, and how many of its ids got a label, a different label, or the absent label.
 
-    before, after: the share of its captures with a label of their own.
+    before, after: the share of its captures with a label of their own, before and after this run.
     """
 
     hour: HourFolder
@@ -152,7 +154,7 @@ class RestatedHour:
 
 
 def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourFolder, Coverage]) -> list[RestatedHour]:
-    """The hours with ids whose labels have changed. counts: from the buckets. hours: their present state."""
+    """The hours with ids whose labels have changed. counts: the sum of the buckets' counts. hours: each with its coverage."""
     added, changed, absent = (counts.of(name) for name in ("added", "changed", "came absent"))
     captures = counts.of("captures before")
     labelled = counts.of("labelled before")
@@ -213,7 +215,7 @@ def quarantine_records(
 
     Raises OutputFailed if they can't be written.
     """
-    # Remembered ids are our own files, of which nothing is refused
+    # Remembered ids are in files of our own, in which nothing is refused
     tasks = [(join_input, join_input.task) for join_input in join_inputs if not isinstance(join_input.task, Remembered)]
     truth = [(join_input, task) for join_input, task in tasks if isinstance(task, GroundTruth)]
     lines = [join_input.mapped(task.refused, REFUSED) for join_input, task in tasks]
@@ -225,8 +227,10 @@ def quarantine_records(
         refusable=True,
         long_lines=tuple(sorted(long_lines)),
     )
-    also = reduce(_concat, elements) if elements else None  # there may be no ground truth yet
-    return write_quarantine(dataset, output_path, partial(engine.implementation(find_rejected_lines), also=also))
+    refused_elements = reduce(_concat, elements) if elements else None  # there may be no ground truth yet
+    return write_quarantine(
+        dataset, output_path, partial(engine.implementation(find_rejected_lines), also=refused_elements)
+    )
 
 
 def _concat(first: Partitions, second: Partitions) -> Partitions:

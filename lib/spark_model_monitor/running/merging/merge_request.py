@@ -29,7 +29,7 @@ class MergeRequest:
     Attributes
     ----------
         captures, labels, output_path: Paths.
-        dataset_format: Of the captures; None: detected from their first file.
+        dataset_format: The format of the captures; None if their first file decides.
         first, last: The first and the last hour of the window, since 1970; None for all hours.
         as_of: The hour that the run is for, up to which ages are counted; None for the hour after the window.
         late_hours: How far a label may be from its capture, and how long to wait for it. None: labels of the window count for
@@ -65,7 +65,7 @@ class MergeRequest:
 
     @property
     def absent(self) -> AbsentLabel | None:
-        """The absent label of captures without a label in time, None if not requested."""
+        """The absent label of captures without a label in time; None if it isn't requested."""
         if self.absent_label is None or self.as_of is None:
             return None
         return AbsentLabel(self.absent_label, self.after_hours, self.as_of)
@@ -88,9 +88,9 @@ class MergeRequest:
         return self.late_hours is None or self.first is None or hour.hour + self.late_hours < self.first
 
     def with_hours(self, hours: Collection[int]) -> MergeRequest:
-        """The request with a window, by default that of the hours of the captures.
+        """The request with a window; if an option needs a window and there is none, it covers the hours of the captures.
 
-        Raises BadConfiguration if there are none, and an option needs them.
+        Raises BadConfiguration if these captures have no hours.
         """
         # Late and absent labels are counted from the end of a window; without one, from the end of all captures
         if self.first is None and (self.late_hours is not None or self.absent_label is not None):
@@ -102,7 +102,7 @@ class MergeRequest:
             return replace(self, first=min(hours), last=max(hours)).with_hours(hours)
         if self.last is None or self.as_of is not None:
             return self
-        # Counted to the end of the window, so that a rerun waits as long as the first run
+        # Ages are counted to the end of the window, so that a rerun waits as long as the first run
         return replace(self, as_of=self.last + 1)
 
 
@@ -128,7 +128,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
         else:
             as_of = containing_hour(window.end - A_MOMENT) + 1
     _require_consistent(config)
-    # The captures to list for people
+    # How many captures to list for people to label
     to_label = None
     if config.to_label:
         to_label = ToLabel(config.to_label, Score(config.score_attribute), config.to_label_seed)
@@ -168,7 +168,7 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
 
 
 def _first_hour(ledger: MergeLedger) -> datetime:
-    """The start of the window, else of the first hour with captures; without captures, now."""
+    """The start of the window, otherwise of the first hour with captures; without captures, the present time."""
     if ledger.first is not None:
         return hour_start(ledger.first)
     hours = [hour.hour for hour in ledger.captures.hours]

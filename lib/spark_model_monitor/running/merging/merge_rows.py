@@ -39,8 +39,8 @@ SCHEMA = pa.schema(
         ("event", pa.string()),  # the capture's own id
         ("score", pa.string()),
         ("label", pa.int64()),  # the hash of a remembered capture's label; null while it waits
-        ("absent", pa.bool_()),  # true if that is the absent label
-        ("rank", pa.int32()),  # a label's position in the order of all: its file, block, and record
+        ("absent", pa.bool_()),  # true if the label is the absent label
+        ("rank", pa.int32()),  # a label's position among all labels: the rank of its file, its block, its record
         ("block", pa.int64()),
         ("record", pa.int64()),
     ]
@@ -52,14 +52,14 @@ ESCAPED = b'"\\' + bytes(range(32))  # characters that JSON texts escape
 PENDING = "pending"  # the folder of remembered hours, below the output
 
 ID_SCHEMA = pa.schema([("id", pa.string()), ("label", pa.int64()), ("absent", pa.bool_()), ("score", pa.string())])
-"""What is stored of a capture: its join key; the hash of its label, null without one; true for the absent label; the text of its
-score, if requested."""
+"""What is stored of a capture: its join key; the hash of its label, null if it has no label; true if that is the absent label;
+the text of its score, if scores are requested."""
 
 
 class Role(IntEnum):
     """What a row is, in the order in which a bucket processes rows.
 
-    EARLIER: a remembered capture of an hour that may have changed. BEFORE: one of an hour that is merged again.
+    EARLIER: a remembered capture of an hour that may have changed. BEFORE: a remembered capture of an hour that is merged again.
     """
 
     COUNTS = 0
@@ -70,7 +70,7 @@ class Role(IntEnum):
 
 
 class Counts(Counter[tuple[Any, ...]]):
-    """Counts by name and numbers: `("merged", branch, hour)`. They add."""
+    """Counts by name and numbers, such as `("merged", branch, hour)`; the counts of several buckets can be added."""
 
     def of(self, name: str) -> Mapping[tuple[int, ...], int]:
         """The counts of one name, by their numbers."""
@@ -95,10 +95,12 @@ class Counts(Counter[tuple[Any, ...]]):
 
     @property
     def text(self) -> str:
+        """The counts as JSON text, which `parse_text` reads."""
         return json.dumps([[*key, count] for key, count in sorted(self.items()) if count])
 
     @classmethod
     def parse_text(cls, text: str) -> Counts:
+        """The counts in a JSON text that `text` returned."""
         return cls({tuple(key): count for *key, count in json.loads(text)})
 
     def rows(self) -> Iterator[pa.RecordBatch]:
@@ -113,8 +115,10 @@ Columns: TypeAlias = Mapping[str, pa.Array]
 def make_rows(role: Role, columns: Columns, selected: Flags | None = None) -> pa.RecordBatch:
     """Rows of a role with these columns, optionally only some rows; the other columns are null."""
     count = len(next(iter(columns.values())))
-    present = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
-    arrays = [present[field.name] if field.name in present else pa.nulls(count, field.type) for field in SCHEMA]
+    given_columns = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
+    arrays = [
+        given_columns[field.name] if field.name in given_columns else pa.nulls(count, field.type) for field in SCHEMA
+    ]
     rows = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
     if selected is None or selected.all():
         return rows
@@ -123,13 +127,13 @@ def make_rows(role: Role, columns: Columns, selected: Flags | None = None) -> pa
 
 def format_json_texts(texts: pa.StringArray) -> pa.StringArray:
     """Texts in JSON notation, with quotes; null stays null."""
-    plain = pc.binary_join_element_wise('"', texts, '"', "")
+    quoted_texts = pc.binary_join_element_wise('"', texts, '"', "")
     # Few texts have characters to escape; only these are formatted by Python
     is_escaped = has_letters(texts, ESCAPED)
     if not is_escaped.any():
-        return plain
-    escaped = [json.dumps(text, ensure_ascii=False) for text in texts.filter(pa.array(is_escaped)).to_pylist()]
-    return pc.replace_with_mask(plain, pa.array(is_escaped), pa.array(escaped, pa.string()))
+        return quoted_texts
+    escaped_texts = [json.dumps(text, ensure_ascii=False) for text in texts.filter(pa.array(is_escaped)).to_pylist()]
+    return pc.replace_with_mask(quoted_texts, pa.array(is_escaped), pa.array(escaped_texts, pa.string()))
 
 
 def has_text(texts: pa.StringArray) -> Flags:
@@ -139,7 +143,7 @@ def has_text(texts: pa.StringArray) -> Flags:
 
 
 class Pending:
-    """The remembered hours of a merge's output."""
+    """The remembered hours of a merge's output: the ids of their captures, stored until no more labels are expected."""
 
     def __init__(self, engine: Engine, output_path: str) -> None:
         self._storage = engine.storage(output_path)

@@ -116,7 +116,7 @@ def merge(
                 f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
             )
         with _staging(storage, request.output_path, lease.run) as folder:
-            # The window's hours, in a working folder, and whether enough of them could be joined
+            # Merge the window's hours into a working folder; it is an error if too few records could be joined
             window = _Hours(engine, request, captures, request.hours, pending)
             staged = window.stage_hours(
                 join(folder, "window"), before=window.remembered_hours, earlier=_list_earlier_hours(request, pending)
@@ -124,7 +124,7 @@ def merge(
             ledger = _make_ledger(request, window, staged)
             _require_enough(request, ledger, window)
 
-            # Earlier hours whose labels came or changed since they were merged
+            # Merge earlier hours again if their labels came or changed since they were merged
             remerged = _merge_changed_hours(engine, request, staged, pending, join(folder, "earlier"))
             restated = _list_restated_hours(pending, remerged, staged)
             _log(ledger, restated)
@@ -203,7 +203,7 @@ class _Hours:
         One scan of the lines, and another one if a file of labels begins with an array.
         """
         request = self.request
-        merging = Join(self._parts, request.period, request.absent, request.first or 0)
+        join_task = Join(self._parts, request.period, request.absent, request.first or 0)
         remembered = [
             *self._create_remembered_input(before, Role.BEFORE),
             *self._create_remembered_input(earlier, Role.EARLIER),
@@ -218,11 +218,13 @@ class _Hours:
         self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._measure_longest_line())
         listings = self.captures.listing, self.labels.listing
         with naming_faulty_files(self.engine, *listings):
-            staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
+            staged = stage(self.engine, [*self.join_inputs, *remembered], join_task, folder, self.partitions, fewest)
             # Only the scan shows which label files are arrays
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
-                staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
+                staged = stage(
+                    self.engine, [*self.join_inputs, *remembered], join_task, folder, self.partitions, fewest
+                )
             # Readers skip lines that are too long, so they are counted here
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 if lines:
@@ -447,18 +449,22 @@ def _publish(
         files[TO_LABEL] = format_to_label(
             choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
         )
-    before = run_before(request.output_path)
+    previous_run = run_before(request.output_path)
     # A rerun that changes nothing leaves the published run as it is, unless publishing it was interrupted
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
-    is_there = before and before.digests == digests and has_digest(join(request.output_path, LEDGER), digests[LEDGER])
-    if not is_there or find_unfinished(request.output_path):
+    is_published = (
+        previous_run
+        and previous_run.digests == digests
+        and has_digest(join(request.output_path, LEDGER), digests[LEDGER])
+    )
+    if not is_published or find_unfinished(request.output_path):
         publish(files, request.output_path)
 
 
 def _format_restatement(
     engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int
 ) -> bytes:
-    """restatement.json of this run; if it found no changes, that of an earlier run for the same window."""
+    """restatement.json of this run; if this run found no changes, the file of an earlier run for the same window."""
     storage = engine.storage(request.output_path)
     path = join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):

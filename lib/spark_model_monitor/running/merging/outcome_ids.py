@@ -17,21 +17,22 @@ def add_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     """The outcomes of raw batches, each with the id of its record and its position in the record."""
     for batch in batches:
         rows = decoder(batch)
-        # A table's column of ids, or the id in a captured line; else the caller numbers the rows
+        # Ids are in a table's column or in captured lines; otherwise they are null, and the caller numbers the rows
         ids = pa.nulls(batch.num_rows, pa.string())
         if IDENTITY in batch.schema.names:
             ids = batch.column(IDENTITY).cast(pa.string())
         elif LINE in batch.schema.names:
             ids = RequestDecoder()(batch.column(LINE)).keys
         numbers = np.arange(len(rows.sources))
-        nothing = pa.nulls(len(numbers), schema.field("label").type)
+        null_column = pa.nulls(len(numbers), schema.field("label").type)
         columns = [
             ids.take(pa.array(rows.sources)),
             # 0 for the first outcome of a record, 1 for the second, as a reply may have several rows
             numbers - np.maximum.accumulate(np.where(rows.is_first, numbers, 0)),
         ]
         columns += [
-            nothing if values is None else values.cast(nothing.type) for values in (rows.labels, rows.predictions)
+            null_column if values is None else values.cast(null_column.type)
+            for values in (rows.labels, rows.predictions)
         ]
         columns += [pa.nulls(len(numbers), pa.float64()) if rows.scores is None else rows.scores, rows.reasons]
         columns.append(pa.nulls(len(numbers), OF_CLASSES) if rows.of_classes is None else rows.of_classes)

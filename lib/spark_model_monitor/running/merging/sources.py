@@ -1,4 +1,4 @@
-"""What a merge reads and works in: hours, the files of each, where their lines are staged, and a reply's score.
+"""What a merge works with: hours, the files of each hour, the numbering of staged files, and the score of a reply.
 
 Hours are counted since 1970. Executors import this module.
 """
@@ -44,14 +44,14 @@ HOUR_PATH = re.compile(r"(?!.*\n)(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?"
 
 @dataclass(frozen=True, slots=True, order=True)
 class HourFolder:
-    """An hour of a branch: the path above hour folders, such as that of a model's variant."""
+    """An hour of a branch. A branch is the path above hour folders, such as the path of a model's variant."""
 
     branch: str
     hour: int
 
     @property
     def path(self) -> str:
-        """Its folder, relative to the captures or to the output."""
+        """The hour's folder, relative to the captures or to the output."""
         day = hour_start(self.hour).strftime("%Y/%m/%d/%H")
         if self.branch:
             return join(self.branch, day)
@@ -59,12 +59,12 @@ class HourFolder:
 
     @property
     def part(self) -> str:
-        """The name of its merged file: the same in every run, so that a run replaces the file of an earlier one."""
+        """The name of the hour's merged file: the same in every run, so that a run replaces the file of an earlier one."""
         return f"part-00000-{uuid5(PARTS, self.path)}.c000.jsonl"
 
     @property
     def state(self) -> str:
-        """The path of its ids, relative to the folder of all of them."""
+        """The path of the file with the hour's ids, relative to the folder of all such files."""
         hour = hour_start(self.hour).strftime("%Y-%m-%dT%H.jsonl")
         if self.branch:
             return join(self.branch, hour)
@@ -135,7 +135,7 @@ class Score:
 
     def read_reply(self, data: str | None, encoding: str | None) -> str | None:
         """The score as text; None if the reply has none at that location."""
-        # The first row of several
+        # If a reply has several rows, the first one counts
         row = re.split("[\r\n]", (data or "").strip(" "), maxsplit=1)[0]
         if (encoding or "").upper() == CSV:
             return self._read_cell(row.split(","))
@@ -193,14 +193,14 @@ ID_KINDS = (LineKind.LABELLED, LineKind.ABSENT, LineKind.WAITING)
 class Parts:
     """The numbers of staged files: each is for the lines of one kind, branch, hour, and slice of the hour.
 
-    branches: by number. slices: how many slices an hour has, by time.
+    branches: a branch's number is its index. slices: the number of slices of time in an hour.
     """
 
     branches: tuple[str, ...]
     slices: int
 
     def numbers(self, kind: LineKind, branches: NDArray[np.integer], hours: Integers, seconds: Integers) -> Integers:
-        """The file numbers of lines of a kind, shape (lines,). seconds: within the hour; times outside it are in the first or the
+        """The file numbers of lines of a kind, shape (lines,). seconds: times within the hour; others are in the first or the
         last slice."""
         slices = np.clip(seconds, 0, SECONDS - 1) * self.slices // SECONDS
         numbers: Integers = ((hours * len(self.branches) + branches) * len(LineKind) + kind) * self.slices + slices
@@ -228,7 +228,7 @@ COMPRESSION = 8  # typical ratio of text to its compressed size
 
 @value_class
 class HourlyFile:
-    """One file, with the branch and the hour of its records; None: the hour of each record's own time."""
+    """One file, with the branch and the hour of its records. hour: None if each record's own time decides."""
 
     file: StoredFile
     branch: str
@@ -236,7 +236,7 @@ class HourlyFile:
 
     @property
     def order(self) -> tuple[int, str]:
-        """By hour, then by path; files without an hour first."""
+        """The sort key: files without an hour first, then by hour, then by path."""
         return (-1 if self.hour is None else self.hour, self.file.path)
 
     @property
@@ -247,7 +247,7 @@ class HourlyFile:
 
 @value_class(slots=False)
 class HourlySource:
-    """The files below `path`, in order. read_paths: what Spark reads for their lines: folders, or files."""
+    """The files below `path`, in order. read_paths: the folders or files that Spark reads to get their lines."""
 
     path: str
     files: tuple[HourlyFile, ...]
@@ -306,20 +306,20 @@ def count_partitions(*sources: HourlySource, size_bytes: int = PARTITION_BYTES) 
 
 
 def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> HourlySource:
-    """The non-empty files at or below `path`; in a tree of hour folders only those of the requested hours.
+    """The non-empty files at or below `path`; in a tree of hour folders, only the files of the requested hours.
 
     Raises BadInput if the path doesn't exist.
     """
     storage = engine.storage(path)
     root = storage.resolved(path)
-    # With hours only their folders are listed: there may be years of them
+    # If hours are requested, only their folders are listed: there may be years of folders
     if hours is None:
         folders = [path]
     else:
         folders = list_hour_folders(storage, path, map(hour_start, sorted(hours)))
-    listed = [file for folder in folders for file in storage.list_files(folder) if file.size_bytes]
-    require_within(path, (file.path for file in listed))
-    files = [_locate_file(file, root) for file in listed]
+    listed_files = [file for folder in folders for file in storage.list_files(folder) if file.size_bytes]
+    require_within(path, (file.path for file in listed_files))
+    files = [_locate_file(file, root) for file in listed_files]
     return HourlySource(
         root, tuple(sorted(files, key=lambda file: file.order)), tuple(storage.resolved(folder) for folder in folders)
     )
@@ -328,7 +328,7 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
 def list_hours_of_log(
     engine: Engine, path: str, request_log: str, hours: Collection[int] | None, staging: str
 ) -> HourlySource:
-    """The captures that a request log has of some hours, or of all; none if it has none. Raises as `convert_log`."""
+    """The captures that a request log has of some hours, or of all; without files if it has none. Raises like `convert_log`."""
     from spark_model_monitor.data.request_logs.capture_folder import convert_log
 
     folder = convert_log(engine, path, request_log, hours, staging)
@@ -348,25 +348,25 @@ def _locate_file(file: StoredFile, root: str) -> HourlyFile:
 def select_manifest_outputs(engine: Engine, source: HourlySource, manifest_root: str | None) -> HourlySource:
     """The files named by the listed manifests, in the manifests' hours, and the listed files that are not manifests.
 
-    manifest_root: as in `ReadOptions`. Raises BadInput as `list_named_files`.
+    manifest_root: as in `ReadOptions`. Raises BadInput like `list_named_files`.
     """
-    named = list_named_files(engine, [file.file for file in source.files], manifest_root)
-    if not named:
+    files_by_manifest = list_named_files(engine, [file.file for file in source.files], manifest_root)
+    if not files_by_manifest:
         return source
     # A file that two manifests name is read once
     files = {}
     for file in source.files:
-        for inner in named.get(file.file, (file.file,)):
+        for inner in files_by_manifest.get(file.file, (file.file,)):
             files[inner] = HourlyFile(inner, file.branch, file.hour)
-    ordered = tuple(sorted(files.values(), key=lambda file: file.order))
-    return HourlySource(source.path, ordered, tuple(file.file.path for file in ordered))
+    sorted_files = tuple(sorted(files.values(), key=lambda file: file.order))
+    return HourlySource(source.path, sorted_files, tuple(file.file.path for file in sorted_files))
 
 
 @value_class(eq=False)
 class FileLocations:
     """Locations of a source's files, by the key that their lines carry. Pure; used on executors.
 
-    keys: sorted, shape (spellings,). ranks: the file of each key. uris, branches, hours: of the files, by rank;
+    keys: one per spelling of a file, sorted. ranks: the rank of each key's file. uris, branches, hours: one per file, by rank;
     the hour is null for a file outside hour folders.
     """
 
@@ -378,18 +378,18 @@ class FileLocations:
 
     @classmethod
     def of(cls, files: Sequence[HourlyFile], branches: Sequence[str]) -> FileLocations:
-        """branches: by number."""
-        number = {branch: index for index, branch in enumerate(branches)}
+        """The locations of these files. branches: a branch's number is its index."""
+        number_by_branch = {branch: index for index, branch in enumerate(branches)}
         uris = [format_uri(file.file.path) for file in files]
         # Sorted by hash, so that executors find a line's file by binary search
-        spelled = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in list_spellings(uri)]
-        keys = np.array(compute_file_keys([spelling for spelling, _ in spelled]), np.int64)
+        spelling_ranks = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in list_spellings(uri)]
+        keys = np.array(compute_file_keys([spelling for spelling, _ in spelling_ranks]), np.int64)
         order = np.argsort(keys, kind="stable")
         return cls(
             keys[order],
-            np.array([rank for _, rank in spelled], np.int32)[order],
+            np.array([rank for _, rank in spelling_ranks], np.int32)[order],
             pa.array(uris, pa.string()),
-            pa.array([number.get(file.branch, 0) for file in files], pa.int32()),
+            pa.array([number_by_branch.get(file.branch, 0) for file in files], pa.int32()),
             pa.array([file.hour for file in files], pa.int64()),
         )
 

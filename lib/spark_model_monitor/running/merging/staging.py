@@ -45,7 +45,8 @@ class JoinInput:
 class StagedHours:
     """The content of a staging folder, and its counts.
 
-    hours: counts of the readable captures of each hour. files: by kind and hour, in order of time. parts: the numbers of files.
+    hours: counts of the readable captures of each hour. files: paths by kind and hour, in order of time. parts: the numbering
+    of the files.
     """
 
     folder: str
@@ -92,7 +93,7 @@ class StagedHours:
         return paths
 
     def select_hours(self, hours: Collection[HourFolder]) -> StagedHours:
-        """The same for some of the hours."""
+        """The staged hours, limited to these."""
         return replace(self, hours={hour: counts for hour, counts in self.hours.items() if hour in hours})
 
     def counts_by_hour(self, name: str) -> dict[HourFolder, int]:
@@ -115,7 +116,7 @@ def stage(
 ) -> StagedHours:
     """Join the rows that the tasks make from the lines, and write the result to `folder`. One scan of the lines.
 
-    partitions: number of buckets for the join, by id. fewest: number of buckets for the labels.
+    partitions: the number of buckets for the join, by id. fewest: the number of buckets that the labels need.
     """
     if not join_inputs:
         return StagedHours(folder, parts=join.parts)
@@ -132,7 +133,7 @@ def stage(
 
 def _read_staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
     """The files that were written, by kind and hour, in the order of the slices."""
-    # Each file is a slice of one kind of one hour; those of counts are read at once
+    # Each file is a slice of one kind of one hour, or has counts, which are read right here
     slices: dict[tuple[LineKind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
     counts = Counts()
     for file in storage.list_files(folder):
@@ -148,14 +149,14 @@ def _read_staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
 
     # The coverage of each hour that has captures
     staged = StagedHours(folder, {}, files, counts, parts)
-    labelled = staged.counts_by_hour("labelled")
-    absent = staged.counts_by_hour("absent")
-    waiting = staged.counts_by_hour("waiting")
+    labelled_counts = staged.counts_by_hour("labelled")
+    absent_counts = staged.counts_by_hour("absent")
+    waiting_counts = staged.counts_by_hour("waiting")
     hours = {}
-    for hour in sorted({*labelled, *absent, *waiting}):
-        num_labelled = labelled.get(hour, 0)
-        num_absent = absent.get(hour, 0)
-        num_captures = num_labelled + num_absent + waiting.get(hour, 0)
+    for hour in sorted({*labelled_counts, *absent_counts, *waiting_counts}):
+        num_labelled = labelled_counts.get(hour, 0)
+        num_absent = absent_counts.get(hour, 0)
+        num_captures = num_labelled + num_absent + waiting_counts.get(hour, 0)
         hours[hour] = Coverage(num_captures, num_labelled, num_absent)
     return replace(staged, hours=hours)
 
@@ -166,7 +167,7 @@ log = logging.getLogger(__name__)
 def publish_hours(staged: StagedHours, output_path: str, storage: Storage) -> None:
     """Publish the merged records of all hours.
 
-    Raises OutputFailed if one can't be written; those before it stay published, and a rerun continues.
+    Raises OutputFailed if an hour can't be written; the hours before it stay published, and a rerun continues.
     """
     for hour in sorted(staged.hours):
         _publish_hour(staged, hour, output_path, storage)

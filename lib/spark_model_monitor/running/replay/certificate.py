@@ -45,26 +45,26 @@ class ReportedViolation:
 
     @classmethod
     def of(cls, violation: Mapping[str, Any]) -> ReportedViolation:
-        """The violation in one member of constraint_violations.json."""
+        """The violation in one entry of constraint_violations.json."""
         subject = " ".join(str(value) for name, value in violation.items() if name not in (_CHECK, _TEXT))
         return cls(subject, str(violation[_CHECK]), _DEVIATION.sub("", str(violation[_TEXT])))
 
     @property
     def key(self) -> tuple[str, str]:
-        """What two violations have in common that differ in their text alone."""
+        """Subject and check, which violations have in common that differ only in their text."""
         return self.subject, self.check
 
 
 @value_class
 class Verdict:
-    """The violations that one side has for a window, or the reason why it has none."""
+    """The violations that one side reports for a window, or the reason why the side failed."""
 
     violations: frozenset[ReportedViolation] = frozenset()
     failure: str | None = None
 
     @classmethod
     def of(cls, violations: Iterable[Mapping[str, Any]]) -> Verdict:
-        """The verdict in the members of a constraint_violations.json."""
+        """The verdict in the entries of a constraint_violations.json."""
         return cls(frozenset(map(ReportedViolation.of, violations)))
 
     def plain(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Verdict:
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> Verdict:
-        """The verdict that `plain` returned. Raises KeyError or TypeError if it is not one."""
+        """The verdict that `plain` returned. Raises KeyError or TypeError if the content is not a verdict."""
         if "failure" in content:
             return cls(failure=str(content["failure"]))
         violations = [ReportedViolation(**members) for members in content["violations"]]
@@ -87,17 +87,17 @@ class Verdict:
 
 
 class DifferenceKind(Enum):
-    """How a side differs from the one it is compared with."""
+    """How a side differs from the side with which it is compared."""
 
     FEWER = "fewer"  # a violation is missing
-    MORE = "more"  # there is an additional one
+    MORE = "more"  # there is an additional violation
     OTHER_TEXT = "other text"  # the same check of the same subject is violated, with another number or other words
-    FAILED = "failed"  # one of the two has no verdict
+    FAILED = "failed"  # one of the two sides has no verdict
 
 
 @value_class
 class Difference:
-    """One difference between two verdicts; without a subject if one side has none. text: of the side that has it."""
+    """One difference between two verdicts; without a subject if a side has no verdict. text: the violation's, or the failure."""
 
     kind: DifferenceKind
     subject: str = ""
@@ -116,14 +116,16 @@ def compare_verdicts(expected: Verdict, actual: Verdict) -> tuple[Difference, ..
 def _compare_violations(
     expected: frozenset[ReportedViolation], actual: frozenset[ReportedViolation]
 ) -> Iterator[Difference]:
-    missing = expected - actual
-    added = actual - expected
+    missing_violations = expected - actual
+    added_violations = actual - expected
     # Missing with one text and added with another is one difference, not two
-    changed_keys = {violation.key for violation in missing} & {violation.key for violation in added}
-    for violation in missing:
+    changed_keys = {violation.key for violation in missing_violations} & {
+        violation.key for violation in added_violations
+    }
+    for violation in missing_violations:
         if violation.key not in changed_keys:
             yield Difference(DifferenceKind.FEWER, violation.subject, violation.check, violation.text)
-    for violation in added:
+    for violation in added_violations:
         kind = DifferenceKind.MORE
         if violation.key in changed_keys:
             kind = DifferenceKind.OTHER_TEXT
@@ -132,7 +134,7 @@ def _compare_violations(
 
 @value_class
 class ReplayedWindow:
-    """One window in the three columns. report: the service's, None if it left none; folder: its location."""
+    """One window with its three verdicts. report: the service's, None if it left no report. folder: the folder of the report."""
 
     window: Window
     service: Verdict
@@ -145,7 +147,7 @@ class ReplayedWindow:
 class Certificate:
     """All windows of a replay, in order.
 
-    with_reports: whether the service's reports were given. types: of the baseline's features by name. unmatched:
+    with_reports: whether the service's reports were given. types: the types of the baseline's features, by name. unmatched:
     folders of reports without a window.
     """
 
@@ -156,10 +158,10 @@ class Certificate:
 
     @property
     def is_equal(self) -> bool:
-        """Whether at least one window could be compared, and all of those are equal."""
+        """Whether at least one window could be compared, and all compared windows are equal."""
         differences_by_window = [self.compare_window(window) for window in self.windows]
-        compared = [differences for differences in differences_by_window if differences is not None]
-        return bool(compared) and not any(compared)
+        comparisons = [differences for differences in differences_by_window if differences is not None]
+        return bool(comparisons) and not any(comparisons)
 
     def compare_window(self, replayed: ReplayedWindow) -> tuple[Difference, ...] | None:
         """The differences between the compared columns of a window; None if there is nothing to compare."""
@@ -177,7 +179,7 @@ class Certificate:
         return compare_verdicts(expected, replayed.default)
 
     def summary(self) -> str:
-        """The certificate's own line, and with reports one for our default; then items without a counterpart."""
+        """A line on the compared windows and, if there are reports, lines on our default and on what has no counterpart."""
         lines = [self._summarize([self.compare_window(window) for window in self.windows])]
         if self.with_reports:
             by_default = self._summarize([self.compare_default(window) for window in self.windows])
@@ -242,20 +244,22 @@ class Certificate:
         }
 
     def _summarize(self, differences_by_window: Sequence[tuple[Difference, ...] | None]) -> str:
-        """How many of the windows that could be compared are equal, and in what the others differ."""
-        compared = [differences for differences in differences_by_window if differences is not None]
-        differing = [differences for differences in compared if differences]
-        equal = f"{len(compared) - len(differing):,} of {format_noun_count(len(compared), 'window')} equal"
-        if not differing:
-            return equal
+        """How many of the windows that could be compared are equal, and the topics in which the others differ."""
+        comparisons = [differences for differences in differences_by_window if differences is not None]
+        unequal_windows = [differences for differences in comparisons if differences]
+        equal_text = (
+            f"{len(comparisons) - len(unequal_windows):,} of {format_noun_count(len(comparisons), 'window')} equal"
+        )
+        if not unequal_windows:
+            return equal_text
         # Each topic once a window, so that a window with many columns doesn't outweigh the others
         counts: Counter[str] = Counter()
-        for differences in differing:
+        for differences in unequal_windows:
             counts.update({self._find_topic(difference) for difference in differences})
         # The most frequent first; among equals by name
         topics = ", ".join(sorted(counts, key=lambda topic: (-counts[topic], topic)))
-        verb = "differs" if len(differing) == 1 else "differ"
-        return f"{equal}; {len(differing):,} {verb}: {topics}"
+        verb = "differs" if len(unequal_windows) == 1 else "differ"
+        return f"{equal_text}; {len(unequal_windows):,} {verb}: {topics}"
 
     def _find_topic(self, difference: Difference) -> str:
         """The topic of a difference, in a few words."""

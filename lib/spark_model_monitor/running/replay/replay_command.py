@@ -44,7 +44,7 @@ JOB = "replay"
 # the result for programs and for people, below the output path
 JSON_NAME = "replay.json"
 TEXT_NAME = "replay.txt"
-REPLAYS = "replays"  # results and journals in the cache directory, unless --output-path names a place
+REPLAYS = "replays"  # folder in the cache directory for results and journals, unless --output-path is given
 
 # exit statuses of a replay
 EQUAL = 0
@@ -72,36 +72,36 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
 
     Raises BadConfiguration for a flag that is missing, unknown, or set by the replay itself.
     """
-    parsed, monitoring = _make_parser().parse_known_args(list(arguments))
-    # These would contradict what the replay sets for each window
+    options, monitoring = _make_parser().parse_known_args(list(arguments))
+    # These flags would contradict what the replay sets for each window
     for word in monitoring:
         if word.partition("=")[0] in SET_BY_REPLAY:
             raise BadConfiguration(
                 f"{word.partition('=')[0]} is no flag of a replay, which finds its windows below --windows and runs each with "
                 "both values of --compat"
             )
-    output_path = parsed.output_path or str(cache_directory(environment) / REPLAYS)
+    output_path = options.output_path or str(cache_directory(environment) / REPLAYS)
     monitoring += ["--output-path", output_path]
-    if parsed.windows is not None:
-        monitoring += ["--dataset-source", parsed.windows]
+    if options.windows is not None:
+        monitoring += ["--dataset-source", options.windows]
     sources = read_sources(monitoring, environment)
     if sources.text("dataset_source") is None:
         folder = "the folder above the captures' hour folders"
         raise BadConfiguration(f"--windows is missing; write --windows CAPTURES, {folder}")
-    # The service monitored captures of endpoints, unless told otherwise
+    # Unless another format is given, the service monitored captures of endpoints
     if sources.text("dataset_format") is None:
         monitoring += [flag_name("dataset_format"), "capture"]
-    recurrence = parse_recurrence(parsed.schedule or HOURLY)
-    return ReplayRequest(parsed.reports, recurrence, output_path, monitoring, parsed.json)
+    recurrence = parse_recurrence(options.schedule or HOURLY)
+    return ReplayRequest(options.reports, recurrence, output_path, monitoring, options.json)
 
 
 def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
-    """Replay and print; returns 0 if all compared windows are equal, 1 if not, else the failed job's status.
+    """Replay and print; returns 0 if all compared windows are equal, 1 if they aren't, or the status of the failed job.
 
-    out: where the result goes, by default the standard output. start_job: starts a job and waits for it.
+    out: where the result is written, by default the standard output. start_job: starts a job and waits for it.
     Raises BadConfiguration for errors that show before a job is started.
     """
-    # Here already for its errors: Spark takes many seconds to start, and would find the same
+    # Read here to report errors at once: the job would report them only after Spark has started, many seconds later
     request = read_request(arguments, os.environ)
     output_path = request.output_path
     words = [*arguments, "--output-path", output_path]
@@ -136,7 +136,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "otherwise 1.",
         epilog="Flags of the monitoring job (--record-preprocessor-script, --exclude-features-attribute, --env-file, …) and "
         "options of spark-submit (--master, …) are accepted, too; --start-time and --end-time limit the windows.",
-        # Else --output would be taken here, and never reach the monitoring job
+        # With abbreviations, --output would be taken here, and never reach the monitoring job
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -162,7 +162,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def parse_recurrence(expression: str) -> Recurrence:
-    """Raises BadConfiguration for an expression that the service does not have, or that runs only once."""
+    """The recurrence of a schedule expression. Raises BadConfiguration if it is invalid, or runs only once."""
     recurrence = Recurrence.of(expression)
     if recurrence is None:
         raise BadConfiguration(f"--schedule is {expression!r}, which runs once; leave it out for hourly windows")
@@ -170,12 +170,15 @@ def parse_recurrence(expression: str) -> Recurrence:
 
 
 OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
-"""Errors in the first window that would recur in the next; in a later one its data is to blame."""
+"""Statuses that end a backfill if the first window has them, because every window would. In a later window they are due to its
+data."""
 
 
 @value_class
 class BackfillRequest:
-    """config: of all windows, whose times bound them. flags: of the monitoring job, as given."""
+    """The arguments of a backfill. config: the configuration of all windows; its times limit them. flags: the flags of the
+    monitoring job, as given.
+    """
 
     config: JobConfig
     recurrence: Recurrence
@@ -187,8 +190,8 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
 
     Raises BadConfiguration for errors that show before the first window.
     """
-    parsed, flags = _make_backfill_parser().parse_known_args(list(arguments))
-    # Errors show now, and not once per window
+    options, flags = _make_backfill_parser().parse_known_args(list(arguments))
+    # Errors are reported now, and not once per window
     require_places(flags)
     sources = with_recognised_format("monitor", with_default_output("backfill", read_sources(flags, os.environ)))
     config = build_config("monitor", sources, in_container=False)
@@ -197,14 +200,15 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
             f"{config.dataset_source}: every hour would be of all of its rows; backfill is of captures in hour folders, and of "
             "Parquet and tables with --time-column"
         )
-    # As all hours have it: those of one may be damaged
+    # The format of all hours, because a single hour may have only damaged captures
     if (word := sources.text("dataset_format")) is not None:
         flags = ["--dataset-format", word, *flags]
-    return BackfillRequest(config, parse_recurrence(parsed.schedule), flags)
+    return BackfillRequest(config, parse_recurrence(options.schedule), flags)
 
 
 def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Window]:
-    """The windows that have an hour folder; all between the bounds, if there are none and a column has the times of rows.
+    """The windows that have an hour folder. If there are no such folders, and a column has the times of rows, all windows
+    between the bounds.
 
     Raises BadConfiguration if a bound is missing, NoData if there is no window.
     """
@@ -232,7 +236,8 @@ def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Win
 def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     """Monitor every window, and print a line with each result.
 
-    Returns the exit status of the first that failed, else the highest, and whether any was published.
+    Returns the exit status, and whether any window was published. The status is the first failure's; without a failure, it is
+    VIOLATIONS if a window has violations, and otherwise the highest status.
     """
     config = request.config
     statuses: list[int] = []
@@ -244,7 +249,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
 
     def read_once(window_config: JobConfig, monitor_of_window: Monitor) -> StoredBaseline | None:
         nonlocal stored_baseline
-        # Each window may have another one before it
+        # The previous run is another one for each window
         if stored_baseline is None or window_config.baseline == PREVIOUS:
             stored_baseline = read_named_baseline(window_config, monitor_of_window)
         return stored_baseline
@@ -260,7 +265,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     has_runs = False
 
     start_logging()
-    logging.disable(logging.INFO)  # the steps of each window
+    logging.disable(logging.INFO)  # leaves out the steps of each window
     try:
         for window, status in run_windows(windows, run):
             statuses.append(status)
@@ -272,13 +277,13 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
                 break
     finally:
         logging.disable(logging.NOTSET)
-    # Violations are a finding; whatever else isn't 0 is a failure and comes first
-    failed = [status for status in statuses if status not in SUCCESSFUL]
+    # Violations are a finding. Every other status except 0 is a failure, which has priority
+    failures = [status for status in statuses if status not in SUCCESSFUL]
     if ExitStatus.VIOLATIONS in statuses:
         worst: int = ExitStatus.VIOLATIONS
     else:
         worst = max(statuses)
-    return next(iter(failed), worst), has_runs
+    return next(iter(failures), worst), has_runs
 
 
 def _make_backfill_parser() -> argparse.ArgumentParser:

@@ -68,7 +68,7 @@ class Journal:
             return None
         try:
             entry = json_text.load(self.storage.read(path), path)
-            # Captures may arrive late: a window with other files is another question
+            # Captures may arrive late: a window whose files have changed is run again
             if entry["inputs"] != inputs:
                 return None
             return Verdict.from_plain(entry["compat_service"]), Verdict.from_plain(entry["default"])
@@ -79,12 +79,12 @@ class Journal:
     def write(
         self, window: Window, inputs: str, service: Verdict, default: Verdict, tables: Mapping[str, bytes]
     ) -> None:
-        """Record the verdicts of a window, after the tables of its default run, which keep their names.
+        """Record the verdicts of a window, and the tables of its default run as files with their own names.
 
         Raises OutputFailed if they can't be written.
         """
         entry = {"inputs": inputs, "compat_service": service.plain(), "default": default.plain()}
-        # The entry comes last: it is what says that a window is done
+        # The entry is written last, because it marks the window as done
         for name, content in tables.items():
             self.storage.write(f"{self._path(window).removesuffix('.json')}/{name}", content)
         self.storage.write(self._path(window), (json.dumps(entry, ensure_ascii=False) + "\n").encode())
@@ -94,42 +94,42 @@ class Journal:
 
 
 def hash_question(config: JobConfig, read: ReadIfThere) -> str:
-    """A hash of everything but the captures that the verdicts of a replay depend on, as 16 hexadecimal digits.
+    """A hash of everything that the verdicts of a replay depend on, except the captures, as 16 hexadecimal digits.
 
     read: returns the content of a path, None if there is no such file.
     """
     options = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
-    # Another release may judge otherwise: its replay begins anew
+    # Another release may judge differently, so its replay begins anew
     digest = hashlib.sha256(f"{__version__}\0{options}".encode())
     for path in _list_files(config):
         digest.update(hashlib.sha256(read(path) or b"").digest())
-    # 64 bits, as it is the name of a folder among few
+    # 64 bits are enough: the hash names one folder among few
     return digest.hexdigest()[:16]
 
 
 def hash_inputs(files: Iterable[StoredFile]) -> str:
-    """A hash of the files of a window and their state, as 16 hexadecimal digits."""
+    """A hash of the paths, sizes and times of a window's files, as 16 hexadecimal digits."""
     listed = "".join(f"{file.path}\0{file.size_bytes}\0{file.modified_ms}\n" for file in files)
     return hashlib.sha256(listed.encode()).hexdigest()[:16]
 
 
 def _list_files(config: JobConfig) -> list[str]:
-    """Paths whose content counts: the baseline's documents, the script; `_current.json` has the hashes of states."""
+    """The files that verdicts depend on: the baseline's documents and the script; `_current.json` has the hashes of states."""
     paths = [config.baseline_constraints, config.baseline_statistics, config.record_preprocessor_script]
     if config.baseline is not None:
         paths += [join(config.baseline, name) for name in (CURRENT, CONSTRAINTS, STATISTICS)]
     return [path for path in paths if path is not None]
 
 
-PACKAGE = "spark_model_monitor"  # the logger above those of the steps
+PACKAGE = "spark_model_monitor"  # the logger above the loggers of all steps
 WINDOWS_PER_LOG_LINE = 24  # windows between two lines of the log
 
 
 def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: str | None) -> Certificate:
     """Run every window in the captures of `config`, and pair each with the service's report.
 
-    config: of a monitoring run; its window, if it has one, bounds the windows. reports: the path below which the
-    service left its reports. Windows in the journal are not run again.
+    config: the configuration of a monitoring run; its window, if it has one, limits the windows. reports: the path below which
+    the service left its reports. Windows in the journal are not run again.
 
     Raises NoData if there is no window, BadConfiguration if the baseline or the reports can't be used.
     """
@@ -154,7 +154,7 @@ def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: s
     with quiet_steps():
         verdicts = partial(_compute_verdicts, engine, config, baseline, journal)
         for window, (service, default) in run_windows(windows, verdicts):
-            # What is left in the end are reports without captures
+            # The reports that are left at the end have no captures
             folder = folders.pop(window.end, None)
             report = None
             if folder is not None:
@@ -202,13 +202,13 @@ def _compute_verdicts(
     except NoData as error:
         return Verdict(failure=str(error)), Verdict(failure=str(error))
     inputs = hash_inputs(files)
-    entered = journal.read(window, inputs)
-    if entered is not None:
-        return entered
-    bounded = config.model_copy(update={"start_time": window.start, "end_time": window.end})
+    journal_verdicts = journal.read(window, inputs)
+    if journal_verdicts is not None:
+        return journal_verdicts
+    window_config = config.model_copy(update={"start_time": window.start, "end_time": window.end})
     # The same rows twice: with the service's rules, and with ours
     (service, _), (default, tables) = (
-        _compute_verdict(engine, bounded.model_copy(update={"compat": compat}), baseline)
+        _compute_verdict(engine, window_config.model_copy(update={"compat": compat}), baseline)
         for compat in (Compatibility.SERVICE, Compatibility.NONE)
     )
     if service.failure is None and default.failure is None:
@@ -219,11 +219,11 @@ def _compute_verdicts(
 def _compute_verdict(
     engine: Engine, config: JobConfig, baseline: StoredBaseline | None
 ) -> tuple[Verdict, Mapping[str, bytes]]:
-    """The verdict of one monitoring run, and its tables; the sentence of its error if it fails."""
+    """The verdict of one monitoring run, and its tables; if the run fails, a verdict with the text of its error."""
     try:
         with read_source(engine, config, baseline) as data:
             monitored_baseline = without_excluded_features(baseline, config)
-            # An old window may hold more bad records than allowed: that is its verdict, and others go on
+            # An old window may have more refused records than allowed: that error is its verdict, and the others go on
             max_quarantined_share = config.max_quarantined_share
             findings = run_monitoring(
                 data, monitor_for(config), monitored_baseline, max_quarantined_share=max_quarantined_share
@@ -245,7 +245,7 @@ REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)
 
 
 def find_reports(storage: Storage, path: str) -> dict[datetime, str]:
-    """The folders with a report, by the hour in their path, the end of their window.
+    """The folders with a report, by the hour in their path, which is the end of their window.
 
     Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name the same hour.
     Source: C1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
@@ -265,7 +265,7 @@ def find_reports(storage: Storage, path: str) -> dict[datetime, str]:
 
 
 def read_report(storage: Storage, folder: str) -> Verdict:
-    """The verdict of a report; without a file of violations it has none. Source: C11.7."""
+    """The verdict of a report; a report without a file of violations has no violations. Source: C11.7."""
     path = join(folder, VIOLATIONS)
     if not storage.exists(path):
         return Verdict()

@@ -167,7 +167,7 @@ class TrialResult:
 
     @property
     def without_values(self) -> TrialResult:
-        """The same without classes and segments of the data."""
+        """The result without classes and segments of the data."""
         hidden = tuple(segment.model_copy(update={"value": HIDDEN}) for segment in self.document.segments)
         return TrialResult(self.document.model_copy(update={"segments": hidden}), self.comparison, names_values=False)
 
@@ -183,7 +183,7 @@ class TrialResult:
         return pd.DataFrame([metric.plain() for metric in self.document.metrics]).set_index("name")
 
     def report(self) -> Report:
-        """A page that compares both."""
+        """A page that compares both models."""
         return Report(create_trial_page(self.document, self.comparison.wholes, hide_values=not self.names_values))
 
     def write(self, output_path: str) -> None:
@@ -194,16 +194,16 @@ class TrialResult:
         storage = storage_of(output_path)
         path = join(output_path, Challenge.FILE_NAME)
         if storage.exists(path):
-            before = Challenge.from_json(storage.read(path), path).plain()
+            earlier_plan = Challenge.from_json(storage.read(path), path).plain()
         else:
-            before = {}
-        now = self.document.plain()
+            earlier_plan = {}
+        plan = self.document.plain()
         # The intervals are valid for a plan that is fixed in advance, and not if it is changed after an interim analysis
         for name in ("metric", "planned_rows", "least_gain", "design"):
-            if before and before[name] != now[name]:
+            if earlier_plan and earlier_plan[name] != plan[name]:
                 raise BadConfiguration(
-                    f"{path}: the trial there has {name} {before[name]}, this one {now[name]}; a plan that changes after a look "
-                    "promises nothing: write the same, or another output path for a new trial"
+                    f"{path}: the trial there has {name} {earlier_plan[name]}, this one {plan[name]}; a plan that changes "
+                    "after a look promises nothing: write the same, or another output path for a new trial"
                 )
         storage.write(path, self.document.to_json().encode())
         self.report().save(join(output_path, "challenge.html"))
@@ -245,8 +245,8 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     >>> challenge(blue, green, Trial(plan, planned_rows=400, identity="id")).verdict
     'promote'
     """
-    named = {"the champion's table": champion, "the challenger's table": challenger}
-    both_sides = [_read_labelled_rows(data, name, trial, ground_truth) for name, data in named.items()]
+    data_by_name = {"the champion's table": champion, "the challenger's table": challenger}
+    both_sides = [_read_labelled_rows(data, name, trial, ground_truth) for name, data in data_by_name.items()]
     # In a shadow deployment both models answered the same rows, which are compared in pairs; in a split each had its own
     design, both_sides = _match_rows(both_sides, trial)
     answers = [side_rows.create_answers(trial.plan) for side_rows in both_sides]
@@ -262,7 +262,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
         comparison, trial.metric, trial.planned_rows, trial.least_gain
     )
     log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
-    # The verdict's numbers as a document
+    # The verdict and its numbers as a document
     document = Challenge(
         verdict=verdict,
         reason=reason,
@@ -276,7 +276,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
         confidence=1 - ERROR,
         champion=both_sides[0].summarize(),
         challenger=both_sides[1].summarize(),
-        unfair=() if is_shadow else tuple(_find_unfair_differences(list(named.values()), both_sides, trial)),
+        unfair=() if is_shadow else tuple(_find_unfair_differences(list(data_by_name.values()), both_sides, trial)),
         disagreement=None if gaps is None else float(gaps.mean()),
         segments=segments,
         metrics=tuple(
@@ -309,10 +309,10 @@ class _SideRows:
 
     Attributes
     ----------
-        path: Of the data, or what errors call it.
+        path: The path of the data, or the name of its table in errors.
         frame: Columns `id`, `label`, `prediction`, `score`, and `record`, the row's index in `class_probabilities`.
-        class_probabilities: Of problems with many classes.
-        refused, repeated, unmatched: Numbers of rows that were left out.
+        class_probabilities: The probabilities of each class, if the problem has many classes.
+        refused, repeated, unmatched: The numbers of rows that were left out, by reason.
     """
 
     path: str
@@ -351,7 +351,7 @@ class _SideRows:
 
 def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _SideRows:
     """The labelled rows of one side."""
-    # What errors call this side: its path, or which table it is
+    # The name of this side in errors: its path, or which table it is
     if isinstance(data, (str, os.PathLike)):
         path = os.fspath(data)
     else:
@@ -383,10 +383,10 @@ def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data 
     # The table of labels is read by the same code, with the labels as predictions
     label_trial = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
     labels = _read_labelled_rows(ground_truth, "the table of labels", label_trial, None).frame  # type: ignore[arg-type]
-    labelled = side_rows.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
-    if labelled.empty:
+    labelled_frame = side_rows.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
+    if labelled_frame.empty:
         raise BadInput(f"{path}: none of its {len(side_rows.frame):,} ids has a label; the labels need the same ids")
-    return side_rows.with_rows(labelled)
+    return side_rows.with_rows(labelled_frame)
 
 
 def _infer_format(data: Data) -> str | None:
@@ -406,8 +406,8 @@ def _read_table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset
         raise BadConfiguration(
             "id_attribute is missing; name the column that says which row is which, or write --design split"
         )
-    named = {"prediction": trial.prediction, "probability": trial.probability, "label": trial.label}
-    addresses: dict[str, Any] = {name: address for name, address in named.items() if address is not None}
+    column_by_role = {"prediction": trial.prediction, "probability": trial.probability, "label": trial.label}
+    addresses: dict[str, Any] = {name: address for name, address in column_by_role.items() if address is not None}
     if not with_label:
         addresses["label"] = None
     return outcomes(data, trial.plan, identity=trial.identity, engine="local", **addresses)
@@ -448,15 +448,15 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _SideRow
     counts = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
     # The first header of each file is not a record. Counter's subtraction also drops counts of 0
     counts -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})
-    refused = {reason.text: count for reason, count in counts.items() if reason not in NOT_QUARANTINED}
+    refused_counts = {reason.text: count for reason, count in counts.items() if reason not in NOT_QUARANTINED}
     frame = frame[frame["reason"] == 0]
     # The same share may be refused as in a run
-    num_refused = sum(refused.values())
+    num_refused = sum(refused_counts.values())
     if num_refused > MAX_QUARANTINED_SHARE * (num_refused + len(frame)):
-        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in refused_counts.items())
         raise BadInput(
             f"{path}: {num_refused:,} of {num_refused + len(frame):,} records can't be used ({reasons}); "
-            f"{describe_remedy(refused)}"
+            f"{describe_remedy(refused_counts)}"
         )
     if frame.empty:
         raise NoData(f"{path}: there are no answers to compare")
@@ -480,23 +480,23 @@ def _match_rows(both_sides: list[_SideRows], trial: Trial) -> tuple[TrialDesign,
 
     Raises BadInput if the ids don't show the design, or contradict the trial's.
     """
-    common = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
+    common_ids = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
     num_smaller = min(len(side_rows.frame) for side_rows in both_sides)
     # With some ids in common, but not most of them, either design would be a guess
-    if trial.design is None and 0 < len(common) < MIN_SHARED_IDS * num_smaller:
+    if trial.design is None and 0 < len(common_ids) < MIN_SHARED_IDS * num_smaller:
         raise BadInput(
-            f"{len(common):,} of {num_smaller:,} ids are on both sides: too many for split traffic, too few for models that "
+            f"{len(common_ids):,} of {num_smaller:,} ids are on both sides: too many for split traffic, too few for models that "
             "answered the same rows; write --design shadow or --design split"
         )
-    if trial.design == TrialDesign.SHADOW.value and common.empty:
+    if trial.design == TrialDesign.SHADOW.value and common_ids.empty:
         raise BadInput(
             f"{both_sides[0].path} and {both_sides[1].path}: no id is on both sides, so there are no pairs; if each "
             "model had its own traffic, write --design split"
         )
-    if trial.design == TrialDesign.SPLIT.value or common.empty:
+    if trial.design == TrialDesign.SPLIT.value or common_ids.empty:
         return TrialDesign.SPLIT, both_sides
     return TrialDesign.SHADOW, [
-        side_rows.with_rows(side_rows.frame.set_index("id").loc[common].reset_index()) for side_rows in both_sides
+        side_rows.with_rows(side_rows.frame.set_index("id").loc[common_ids].reset_index()) for side_rows in both_sides
     ]
 
 
@@ -506,9 +506,9 @@ def _require_same_labels(answers: list[Answers], both_sides: list[_SideRows]) ->
         is_same = champion_labels == challenger_labels
     else:
         is_same = is_same_class(champion_labels, challenger_labels)
-    if differing := int((~is_same).sum()):
+    if num_differing := int((~is_same).sum()):
         raise BadInput(
-            f"{differing:,} ids have one label at {both_sides[0].path} and another at {both_sides[1].path}; "
+            f"{num_differing:,} ids have one label at {both_sides[0].path} and another at {both_sides[1].path}; "
             "what was true is the same for both"
         )
 
@@ -517,7 +517,8 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_SideRows],
     """Differences between the requests to both models, as sentences."""
     rows = len(both_sides[1].frame)
     total_rows = sum(len(side_rows.frame) for side_rows in both_sides)
-    # A z test of the challenger's share of the rows; another share than planned suggests that the router prefers some requests
+    # Two-sided z test of a proportion, the challenger's share of the rows: if it isn't as planned, the router may prefer
+    # some requests
     if trial.share is not None:
         z_score = abs(rows - trial.share * total_rows) / (total_rows * trial.share * (1 - trial.share)) ** 0.5
         if 2 * normal_above(z_score) < SPLIT_ALPHA:
@@ -537,7 +538,7 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_SideRows],
 
 
 def _find_segments(data: Data, side_rows: _SideRows, gaps: NDArray[np.float64], trial: Trial) -> tuple[Segment, ...]:
-    """Where the models disagree, by the inputs of the model; empty without inputs."""
+    """Where the models disagree, by the inputs of the model; empty if the inputs can't be read."""
     try:
         inputs = _read_inputs_by_id(data, trial)
     except MonitorError as error:

@@ -1,4 +1,4 @@
-"""The commits of a table as windows: each is scanned once, and compared with those before it.
+"""The commits of a table as windows: each commit is scanned once, and compared with the commits before it.
 
     message, status = monitor_commits(job, monitor)
 
@@ -63,14 +63,14 @@ MAX_BASELINE_COMMITS = 64
 to the maximum. Source: D4.2."""
 
 NUM_LEFT_OUT = (
-    2  # most distant other commits that are left out of a feature's variation in the first search for outliers
+    2  # the most distant other commits, which the first search for outliers leaves out of a feature's variation
 )
 DISTANCE_SCORES = ("missing", *SCORES_OF_VALUES)  # standard normal scores of a commit compared with the others
-# A commit is late after this multiple of the longest gap between commits, if at least so many gaps are known
+# A commit is late after LATE_GAP_MULTIPLE times the longest gap between commits, if at least MIN_GAPS gaps are known
 MIN_GAPS = 8
 LATE_GAP_MULTIPLE = 2
 MAX_LISTED_COMMITS = 5  # commits, or features of a commit, that an exit message names
-MIN_DISTINCT_VALUES = 3  # over all commits, of a column that identifies commits by a single value in each
+MIN_DISTINCT_VALUES = 3  # over all commits, in a column that identifies commits because each has a single value
 NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
 EXCLUDED_OPTION = "exclude_features_attribute"
 LEARNT_BASELINE = "_baseline"  # folder below the output of a table, for the baseline of its first commits
@@ -86,11 +86,11 @@ class _Window:
 
 
 def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
-    """Compare each commit of a table since the last run with those before it; returns the exit message and status.
+    """Compare each commit of a table since the last run with the commits before it; returns the exit message and status.
 
-    While few commits are known, the baseline is recomputed with new ones; the very first ones are not judged.
-    Raises BadConfiguration if the data is not a versioned table; NoData if no commit has rows, or if none has come for
-    long; and what a scan raises.
+    While a table has few commits, the baseline is recomputed with each new one; the very first commits are not judged.
+    Raises BadConfiguration if the data is not a versioned table; NoData if no commit has rows, or if no commit has come for
+    a long time; and the errors of a scan.
     """
     config = job.config
     name = _table_name(config)
@@ -100,39 +100,44 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     commits = list_commits(engine, name)[-MAX_WINDOWS:]
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
-    # The table's alerts and history lie above the hour folders of its commits, whatever the hour; commits in them are judged
+    # The table's alerts and history lie above the hour folders of its commits, so any hour leads to them. Commits that they
+    # contain are judged already
     any_hour = join(config.output_path, "2000/01/01/00")
-    last = max((window.time for window in read_alerts(any_hour).windows), default="")
+    last_time = max((window.time for window in read_alerts(any_hour).windows), default="")
     judged_windows: list[tuple[_Window, Findings]] = []
     further_outputs = FurtherOutputs()
-    learnt = _read_learnt_baseline(config)
-    until = ""
-    if learnt is not None and learnt.window is not None:
-        until = learnt.window.end
+    learnt_baseline = _read_learnt_baseline(config)
+    baseline_end = ""
+    if learnt_baseline is not None and learnt_baseline.window is not None:
+        baseline_end = learnt_baseline.window.end
     # The baseline of a table with few commits is learnt again with each new commit
-    is_young = len(read_history(any_hour).entries) < MIN_BASELINE_COMMITS and format_moment(commits[-1].time) > last
-    if config.baseline is None and (last < until or is_young):
+    is_young = (
+        len(read_history(any_hour).entries) < MIN_BASELINE_COMMITS and format_moment(commits[-1].time) > last_time
+    )
+    if config.baseline is None and (last_time < baseline_end or is_young):
         # If a run was interrupted after it published the baseline, the same commits are judged again
-        if last < until:
-            first = [commit for commit in commits if format_moment(commit.time) <= until]
+        if last_time < baseline_end:
+            first_commits = [commit for commit in commits if format_moment(commit.time) <= baseline_end]
         else:
-            first = commits[: _count_enough_commits(commits)]
-        windows = [*_scan_commits(first, commits, engine, config, monitor)]
+            first_commits = commits[: _count_enough_commits(commits)]
+        windows = [*_scan_commits(first_commits, commits, engine, config, monitor)]
         if not windows:
             raise NoData(f"{NO_DATA}: no commit of {name} added rows")
         judged_windows += _publish_learnt_baseline(windows, config, monitor, further_outputs)
-        last = format_moment(first[-1].time)
+        last_time = format_moment(first_commits[-1].time)
     # Commits since the last run, each compared with the baseline and the history up to it
     baseline: StoredBaseline | None = None
-    learnt = _read_learnt_baseline(config)
-    excluded_text = ((learnt and learnt.read_by) or {}).get(EXCLUDED_OPTION, "")
-    excluded = split_names(excluded_text) or config.exclude_features_attribute
-    new = [commit for commit in commits if format_moment(commit.time) > last]
-    for window in _scan_commits(new, commits, engine, config.model_copy(update={EXCLUDED_OPTION: excluded}), monitor):
+    learnt_baseline = _read_learnt_baseline(config)
+    excluded_text = ((learnt_baseline and learnt_baseline.read_by) or {}).get(EXCLUDED_OPTION, "")
+    excluded_names = split_names(excluded_text) or config.exclude_features_attribute
+    new_commits = [commit for commit in commits if format_moment(commit.time) > last_time]
+    for window in _scan_commits(
+        new_commits, commits, engine, config.model_copy(update={EXCLUDED_OPTION: excluded_names}), monitor
+    ):
         # Read once, and only if there is a commit to judge
         baseline = baseline or run_inputs.read_baseline(window.config, monitor)
-        compared = run_inputs.with_history(baseline, window.config, monitor)
-        judged_windows.append((window, _judge_commit(window, compared, monitor, further_outputs)))
+        extended_baseline = run_inputs.with_history(baseline, window.config, monitor)
+        judged_windows.append((window, _judge_commit(window, extended_baseline, monitor, further_outputs)))
     # No new commit is an error only after a much longer pause than this table had before
     if not judged_windows:
         _require_fresh(commits, datetime.now(timezone.utc))
@@ -160,7 +165,7 @@ def _baseline_path(config: JobConfig) -> str:
 
 
 def _read_learnt_baseline(config: JobConfig) -> RunDescription | None:
-    """The run description of the baseline from a table's own commits; None without one."""
+    """The run description of the baseline from a table's own commits; None if there is no such baseline."""
     run = None
     if config.baseline is None:
         run = run_before(_baseline_path(config))
@@ -172,7 +177,7 @@ def _read_learnt_baseline(config: JobConfig) -> RunDescription | None:
 def _scan_commits(
     selected: Sequence[Commit], commits: Sequence[Commit], engine: Engine, config: JobConfig, monitor: Monitor
 ) -> Iterator[_Window]:
-    """The selected commits that have rows. commits: all commits of the table. config: the job's."""
+    """The selected commits that have rows. commits: all commits of the table. config: the job's configuration."""
     # A window lasts from the previous commit to its own; the window of the first commit lasts an hour
     start_by_version = {after.version: before.time for before, after in pairwise(commits)}
     for commit in selected:
@@ -205,7 +210,7 @@ def _scan_commits(
 def _judge_commit(
     window: _Window, baseline: StoredBaseline | None, monitor: Monitor, further_outputs: FurtherOutputs
 ) -> Findings:
-    """The verdict on a commit, published and added to the history. further_outputs: of all commits."""
+    """The verdict on a commit, published and added to the history. further_outputs: gets the failures of this commit."""
     config = window.config
     decisions = run_inputs.decisions_for(config)
     since = run_inputs.violated_since(config)
@@ -230,14 +235,16 @@ def _publish_learnt_baseline(
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _find_identifying_columns([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
-        excluded = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
-        context = replace(context, read_by={**(context.read_by or {}), EXCLUDED_OPTION: excluded})
+        excluded_text = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
+        context = replace(context, read_by={**(context.read_by or {}), EXCLUDED_OPTION: excluded_text})
         windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
     # The baseline is the sum of the commits without outliers, such as a broken load
     learnt_commits = _select_similar_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
-    accepted = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
+    accepted_rows = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
     total = learnt_commits.total
-    baseline = Baseline(monitor, total, monitor.metrics(total), Ledger((), accepted, accepted), context=context)
+    baseline = Baseline(
+        monitor, total, monitor.metrics(total), Ledger((), accepted_rows, accepted_rows), context=context
+    )
     baseline.write(_baseline_path(config))
     for number, window in enumerate(windows):
         # Each commit is compared with the others, without itself
@@ -256,7 +263,7 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
     never below the mean of the commit before.
     """
     by_name = [profile.by_name for profile in profiles]
-    identifying = []
+    identifying_names = []
     # The columns of the newest schema first
     names = dict.fromkeys(name for features in reversed(by_name) for name in features)
     for name in names:
@@ -266,14 +273,16 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
             if name in features_by_name and features_by_name[name].num_present
         ]
         # One value in each commit, or values that rise from commit to commit
-        single = all(feature.distinct is not None and round(feature.distinct.estimate()) == 1 for feature in features)
+        has_single_values = all(
+            feature.distinct is not None and round(feature.distinct.estimate()) == 1 for feature in features
+        )
         means = [feature.moments.average for feature in features if feature.moments and feature.moments.count]
         rises = len(means) == len(features) and all(mean <= next_mean for mean, next_mean in pairwise(means))
         texts = {tuple(feature.exact_domain or ()) for feature in features}
-        identifies = (rises and means[0] < means[-1]) or (single and len(texts) >= MIN_DISTINCT_VALUES)
+        identifies = (rises and means[0] < means[-1]) or (has_single_values and len(texts) >= MIN_DISTINCT_VALUES)
         if identifies and len(features) >= MIN_COMMITS:
-            identifying.append(name)
-    return identifying
+            identifying_names.append(name)
+    return identifying_names
 
 
 def _drop_features(rows: Baseline, names: Sequence[str]) -> Baseline:
@@ -340,7 +349,7 @@ class _BaselineCommits:
 
     @cached_property
     def others(self) -> Mapping[int, QualityBaseline]:
-        """For each commit, the others combined."""
+        """For each commit, a baseline of the sum of the others; none if there is only one commit."""
         states = [commit.state for commit in self.commits.values()]
         # Sums up to and from each commit: n additions instead of n²
         before = list(accumulate(states, add))
@@ -368,8 +377,8 @@ class _BaselineCommits:
         }
 
     def build_baseline(self, number: int, num_left_out: int = 0) -> QualityBaseline | None:
-        """The others as a baseline, with their variation; None if there are none. num_left_out: how many of the most distant
-        ones are left out of the variation, by feature.
+        """The other commits as a baseline, with their variation; None if there are no others. num_left_out: how many of the
+        most distant commits are left out of the variation, by feature.
         """
         if number in self.commits:
             baseline = self.others.get(number)
@@ -384,7 +393,7 @@ class _BaselineCommits:
         return baseline.with_history({}, {BASELINE: past})
 
     def is_outlier(self, number: int, *, num_left_out: int = 0, rows: Baseline | None = None) -> bool:
-        """Whether this commit violates the constraints that the others suggest. rows: of a commit that isn't among them."""
+        """Whether this commit violates the constraints that the others suggest. rows: its rows, if it isn't one of `commits`."""
         baseline = self.build_baseline(number, num_left_out)
         rows = rows or self.commits[number]
         if baseline is None:
@@ -427,9 +436,9 @@ def _format_exit_message(
     ]
     counts = f"{len(judged_windows)} commit{'s' if len(judged_windows) > 1 else ''}, {len(violated)} with violations"
     outcomes = [findings.outcome for _, findings in judged_windows]
-    unsure = outcomes.count(Outcome.CANNOT_TELL)
-    if unsure:
-        counts += f", {unsure} that can't tell"
+    num_unsure = outcomes.count(Outcome.CANNOT_TELL)
+    if num_unsure:
+        counts += f", {num_unsure} that can't tell"
     # The worst commit decides the status of the whole run
     status = exit_status(find_worst_outcome(outcomes), config.fails_on)
     if not violated:

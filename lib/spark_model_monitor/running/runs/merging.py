@@ -49,7 +49,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     Raises
     ------
     BadConfiguration
-        If there are fewer than two paths, or one of them twice.
+        If there are fewer than two paths, or a path is given twice.
     BadInput
         If there is no run at a path.
     BadState
@@ -85,8 +85,8 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     requests = archive.add_requests(paths)
     if requests.count:
         files |= archive.encode_requests(requests)
-    described = _describe_merge(paths, monitor, documents)
-    files[described.FILE_NAME] = described.to_json().encode()
+    description = _describe_merge(paths, monitor, documents)
+    files[description.FILE_NAME] = description.to_json().encode()
     publish(files, output_path)
     for constraints in documents:  # an estimate has no constraints
         if isinstance(constraints, monitor.CONSTRAINTS):
@@ -180,7 +180,7 @@ def _read_description(path: str) -> RunDescription | None:
 
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
-    """Apply a user's edits of the constraints at `path` to the merge, whose own copy stays as suggested."""
+    """Apply a user's edits of the constraints at `path` to those of the merge; the copy in its run stays as suggested."""
     run = read_current_run(path)
     name = suggested.FILE_NAME
     edited = None
@@ -192,9 +192,9 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     before = json.loads(read_run_file(run, name))
     after = json.loads(read_file(edited))
     edited_document = type(suggested).from_json(json.dumps(_apply_edits(suggested.plain(), before, after)), edited)
-    where = join(output_path, name)
-    write_file(where, edited_document.to_json().encode())
-    log.info("%s: keeps the edits of %s", where, edited)
+    path_of_merge = join(output_path, name)
+    write_file(path_of_merge, edited_document.to_json().encode())
+    log.info("%s: keeps the edits of %s", path_of_merge, edited)
 
 
 def _apply_edits(new: Json, before: Json, after: Json) -> Json:
@@ -240,13 +240,13 @@ def _add_states(paths: Sequence[str]) -> Any:
 
 
 def _warn_of_lost_states(before: Profile, total: Profile, path: str) -> None:
-    """Warn of states that the sum has lost by adding the run at `path`, and of who lacks them."""
-    lost: Counter[tuple[str, str]] = Counter()
+    """Warn of states that the sum has lost by adding the run at `path`, and name the run that lacks them."""
+    lost_counts: Counter[tuple[str, str]] = Counter()
     for feature_before, added in zip(before.features, total.features, strict=False):
         for kind in added.lacking - feature_before.lacking:
             lacking_run = f"what was added before {path}"
             if kind in feature_before.states:
                 lacking_run = path
-            lost[lacking_run, kind] += 1
-    for (lacking_run, kind), features in sorted(lost.items()):
+            lost_counts[lacking_run, kind] += 1
+    for (lacking_run, kind), features in sorted(lost_counts.items()):
         log.warning("%s has no %r of %d features; the documents leave out what needs it", lacking_run, kind, features)

@@ -60,10 +60,10 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-MAX_SCANS = 4  # of one data set; each may reveal further records to refuse
+MAX_SCANS = 4  # scans of one data set; each may show further records to refuse
 GC_THRESHOLD = 200_000
-"""New objects after which Python searches for unreachable cycles. A run creates hundreds of objects per column and keeps them, so
-the searches of the default, 700, find nothing and take a fifth of its time.
+"""New objects after which Python searches for unreachable cycles. A run creates hundreds of objects per column and keeps them.
+With Python's default, 700, the searches would take a fifth of its time and find nothing.
 """
 
 
@@ -141,7 +141,7 @@ def run_baseline(
     reading = _Reading(
         data, monitor, dataset_format, window, spark, engine, checks, max_quarantined_share, output_path, context
     )
-    # The caller owns a data set, and releases it; a stream can be read once
+    # A data set isn't opened again, because its caller owns it. A stream can be read only once
     open_again: Any = nullcontext
     if not isinstance(data, Dataset):
         open_again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
@@ -154,7 +154,7 @@ def run_baseline(
         measures = monitor.plan_scan(ScanRequest(dataset, is_baseline=True))
         scanned, _ = reading.scan(dataset, measures)
         baseline = replace(scanned, source=source, layout=_read_layout(dataset, scanned.ledger))
-        baseline.documents  # noqa: B018 -- what is wrong with them is said here
+        baseline.documents  # noqa: B018 -- errors in the documents are raised here
         _log_hints(baseline.hints)
         for violation in (check for check in baseline.judgement.results if check.is_violation):
             log.warning("%s: %s", violation.feature, violation.reason)
@@ -247,15 +247,15 @@ def run_monitoring(
         raise TypeError(
             f"the baseline is a {type(stored).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
         )
-    times = window or context
+    period = window or context
     comparison = _Comparison(
         monitor=monitor,
         baseline=stored,
         rules=read_expectations(expectations),
         decisions=decisions,
         violated_since=since or {},
-        window_start=times.start if times else None,
-        window_end=times.end if times else None,
+        window_start=period.start if period else None,
+        window_end=period.end if period else None,
         output_path=output_path,
     )
     # A scanned baseline has no rows left in which causes could be looked for
@@ -312,9 +312,9 @@ class _Source:
 
 @value_class
 class _Reading:
-    """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, where they are described.
+    """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, and describe.
 
-    baseline: what the data is compared with; its columns give their names to columns without names.
+    baseline: what the data is compared with; columns without names get the names of its columns.
     """
 
     data: Data
@@ -330,7 +330,7 @@ class _Reading:
     baseline: StoredBaseline | None = None
 
     def run(self, use: Callable[[Dataset], Result]) -> Result:
-        """The result of `use` for the data set; on Spark if that turns out to be needed and no engine was requested."""
+        """The result of `use` for the data set; on Spark if the data needs Spark and no engine was requested."""
         try:
             return self._run_on(self.engine, use)
         except errors.NeedsSpark as fault:
@@ -342,7 +342,7 @@ class _Reading:
             return self._run_on(EngineName.SPARK, use)
 
     def _run_on(self, engine: str, use: Callable[[Dataset], Result]) -> Result:
-        """Releases the resources of reading afterwards, unless the data set is the caller's."""
+        """The result of `use` on this engine. Releases the data set afterwards, unless it is the caller's."""
         options = ReadOptions(window=self.window)
         if self.baseline is not None:
             options = replace(options, names=self.baseline.names or None, values=self.baseline)
@@ -357,29 +357,29 @@ class _Reading:
             from spark_model_monitor.monitors.user_checks.check_loading import load_planned_checks
 
             checks = load_planned_checks(checks, dataset)
-        scanned, ledger, dataset = self._scan_until_read(dataset, measures, checks)
-        if dataset.is_frame and isinstance(scanned.state, Profile):
-            warn_of_nan_texts(scanned.state)
+        scan_result, ledger, dataset = self._scan_until_read(dataset, measures, checks)
+        if dataset.is_frame and isinstance(scan_result.state, Profile):
+            warn_of_nan_texts(scan_result.state)
         context = self.context
         if context is None:
             context = RunContext(self.window.start, self.window.end) if self.window else NO_CONTEXT
         if context.data is None and dataset.listing.path:
             context = replace(context, data=name_of_place(dataset.listing.path))
-        return _describe(self.monitor, scanned, ledger, context), dataset
+        return _describe(self.monitor, scan_result, ledger, context), dataset
 
     def _scan_until_read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MAX_SCANS
     ) -> tuple[ScanResult, Ledger, Dataset]:
         """The last scan of a data set, the ledger of its records, and the data set in the form in which it was read then.
 
-        scans: how many are left. Raises BadInput or NoData if too few records were accepted.
+        scans: the number of scans that are left. Raises BadInput or NoData if too few records were accepted.
         """
         # Errors of a reader don't name the file that they are about
         with naming_faulty_files(dataset.engine, dataset.listing):
-            scanned = self.monitor.scan(measures, dataset, checks)
+            scan_result = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
         # The number of columns was guessed from the first records; the scan counted all of them
-        columns = dataset.column_count(scanned.rows)
+        columns = dataset.column_count(scan_result.rows)
         with_other_columns = dataset.read_with_columns(columns)
         if with_other_columns is not dataset:
             without = ", without the Deequ checks" if checks else ""
@@ -387,25 +387,25 @@ class _Reading:
                 "most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without
             )
             return self._scan_until_read(with_other_columns, measures, None, scans)
-        dataset.require_one_layout(scanned.rows)
+        dataset.require_one_layout(scan_result.rows)
         # A scan shows which records the monitor can't use, and the next scan leaves them out
         usable = None
         if scans > 1:
-            usable = self.monitor.reject_unusable(scanned, dataset, self.baseline)
+            usable = self.monitor.reject_unusable(scan_result, dataset, self.baseline)
         if usable is not None:
             log.warning("some records have values that this monitor can't use; scanning again without them")
             return self._scan_until_read(usable, measures, checks, scans - 1)
-        ledger = dataset.ledger(scanned.rows)
+        ledger = dataset.ledger(scan_result.rows)
         quarantine = ""
         if self.output_path:
             quarantine = _quarantine(dataset, ledger, self.output_path)
         elif ledger.quarantined_share > self.max_quarantined_share and dataset.has_lines:
             quarantine = describe_first_unwritten(dataset)
         if not ledger.read and dataset.time_column:
-            where = f"look at the times of {dataset.time_column!r}, and write a window of them, by --start-time and --end-time"
-            raise errors.NoData(f"{errors.NO_DATA}: no row is in the window; {where}")
+            advice = f"look at the times of {dataset.time_column!r}, and write a window of them, by --start-time and --end-time"
+            raise errors.NoData(f"{errors.NO_DATA}: no row is in the window; {advice}")
         _require_enough(ledger, self.max_quarantined_share, quarantine)
-        return scanned, ledger, dataset
+        return scan_result, ledger, dataset
 
 
 @contextmanager
@@ -421,22 +421,22 @@ def _rare_garbage_collection() -> Iterator[None]:
             gc.set_threshold(*thresholds)
 
 
-def _describe(monitor: Monitor, scanned: ScanResult, ledger: Ledger, context: RunContext) -> Baseline:
+def _describe(monitor: Monitor, scan_result: ScanResult, ledger: Ledger, context: RunContext) -> Baseline:
     """The result of a scan as a baseline, with everything computed from it."""
     # An engine's own metrics, such as Deequ's, replace the monitor's
-    metrics = scanned.metrics() if scanned.metrics else monitor.metrics(scanned.state)
-    checks = scanned.checks() if scanned.checks else None
-    rule_results = scanned.judged() if scanned.judged else None
+    metrics = scan_result.metrics() if scan_result.metrics else monitor.metrics(scan_result.state)
+    checks = scan_result.checks() if scan_result.checks else None
+    rule_results = scan_result.judged() if scan_result.judged else None
     return Baseline(
         monitor,
-        scanned.state,
+        scan_result.state,
         metrics,
         ledger,
         checks,
-        requests=scanned.requests,
+        requests=scan_result.requests,
         context=context,
-        runs=scanned.runs,
-        deequ=scanned.deequ,
+        runs=scan_result.runs,
+        deequ=scan_result.deequ,
         judged=rule_results,
     )
 
@@ -444,7 +444,7 @@ def _describe(monitor: Monitor, scanned: ScanResult, ledger: Ledger, context: Ru
 def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str:
     """Writes the refused records; returns where they are and what is wrong with the first one, as a part of a sentence.
 
-    The text is empty if there are none, or if the records aren't lines.
+    The text is empty if no record was refused, or if the records aren't lines.
     """
     if ledger.quarantined and dataset.has_lines:
         folder = write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
@@ -511,7 +511,8 @@ class _Comparison:
         names = None
         if self.baseline is not None:
             names = self.baseline.names
-            # Partition folders give a column to the whole table only: to neither a window nor a baseline that is one partition
+            # A column from partition folders exists only if the whole table is read. A window or a baseline that is a single
+            # partition lacks it
             folders = dataset.listing.partition_names & ({*names} ^ {*dataset.names})
             if folders and not self.monitor.exact_columns:
                 log.info("not compared, as folders' names on one side alone: %s", ", ".join(sorted(folders)))
@@ -520,11 +521,11 @@ class _Comparison:
                 return comparison.scan_and_judge(reading, dataset)
         # Columns get the baseline's order and names; the others are judged as missing or extra
         if names is None:
-            matched = dataset
+            matched_dataset = dataset
         else:
-            matched = dataset.match_with(names, exact=self.monitor.exact_columns)
-        measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
-        current, as_read = reading.scan(matched, measures)
+            matched_dataset = dataset.match_with(names, exact=self.monitor.exact_columns)
+        measures = self.monitor.plan_scan(ScanRequest(matched_dataset, self.baseline, self.rules, self.window_end))
+        current, as_read = reading.scan(matched_dataset, measures)
         layout = replace(_read_layout(dataset, current.ledger), foreign_keys=as_read.foreign_keys)
         return self.judge(replace(current, layout=layout), as_read)
 
@@ -535,20 +536,22 @@ class _Comparison:
             records = f"{current.ledger.kept:,}"
             log.info("%s records: columns matched with the baseline's by %s", records, matched_by.value)
         judgement = self.monitor.judge(current.sample(), self.baseline)
-        # Accepted alarms are taken out first, because sentences name the alarms that are left
-        accepted = judgement.results
+        # Accepted alarms are removed first, because sentences name the remaining alarms
+        remaining_results = judgement.results
         if self.decisions:
             from spark_model_monitor.documents.alert_files import apply_decisions
 
-            accepted = apply_decisions(accepted, self.decisions)
-        worded = group_into_alarms(judgement.write_sentences(accepted), self.violated_since)
+            remaining_results = apply_decisions(remaining_results, self.decisions)
+        alarm_results = group_into_alarms(judgement.write_sentences(remaining_results), self.violated_since)
         # Causes are looked for in the window's rows, which can be read only now
-        check_results = worded
+        check_results = alarm_results
         if as_read is not None:
-            check_results = judgement.find_causes(worded, as_read, self.output_path)
-        # The same without values of the data, for logs, sinks and tables
-        unnamed = group_into_alarms(judgement.write_sentences(accepted, hide_values=True), self.violated_since)
-        unnamed = tuple(map(locate_without_values, unnamed, worded, check_results))
+            check_results = judgement.find_causes(alarm_results, as_read, self.output_path)
+        # The same results without values of the data, for logs, sinks and tables
+        results_without_values = group_into_alarms(
+            judgement.write_sentences(remaining_results, hide_values=True), self.violated_since
+        )
+        results_without_values = tuple(map(locate_without_values, results_without_values, alarm_results, check_results))
         hints = (*self._collect_ended_alarms(check_results), *judgement.hints)
         _log_hints(hints)
         return Findings(
@@ -558,7 +561,7 @@ class _Comparison:
             constraints=current.constraints if self.baseline is None else self.baseline.constraints,
             hints=hints,
             judgement=judgement,
-            unnamed=unnamed,
+            unnamed=results_without_values,
         )
 
     def _collect_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
@@ -575,7 +578,7 @@ class _Comparison:
 def read_expectations(
     source: str | Mapping[str, Any] | Expectations | RuleSet | None, *, skip_unsupported: bool = False
 ) -> Expectations | RuleSet | None:
-    """The user's rules, from a file (its name decides between our format, DQDL and a data contract) or from a value.
+    """The user's rules, from a file (its name shows whether it has our format, DQDL or a data contract) or from a mapping.
 
     skip_unsupported: skip rules that can't be evaluated.
 
@@ -595,7 +598,7 @@ def read_expectations(
             from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 
             return parse_rule_set(read_file(path), path, skip_unsupported=skip_unsupported)
-        # The name of a table may follow that of its contract
+        # The name of a table may follow the name of its contract
         contract, _, table = path.partition("#")
         if is_contract(contract):
             content = read_file(contract)

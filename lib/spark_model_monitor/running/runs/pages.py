@@ -72,12 +72,12 @@ _OF_MODEL = "First look at the page of data quality of the same window: the inpu
 def warn_of_nan_texts(profile: Profile) -> None:
     """Warn of columns with the text NaN, as far as the profile has counted their values."""
     # Frequencies have the most common texts only, so there may be more cells
-    cells = {
+    cell_counts = {
         feature.name: sum(feature.frequencies.counts.get(text, 0) for text in NAN_TEXTS)
         for feature in profile.features
         if feature.frequencies is not None and feature.column_type is ColumnType.TEXT
     }
-    names = [name for name, count in cells.items() if count]
+    names = [name for name, count in cell_counts.items() if count]
     if not names:
         return
     listed_names = list_names([*map(repr, names)], MAX_LISTED_COLUMNS)
@@ -85,7 +85,7 @@ def warn_of_nan_texts(profile: Profile) -> None:
         "column%s %s hold%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas "
         "frame itself",
         *(("", listed_names, "s") if len(names) == 1 else ("s", listed_names, "")),
-        f"{sum(cells.values()):,}",
+        f"{sum(cell_counts.values()):,}",
     )
 
 
@@ -102,8 +102,9 @@ def create_run_page(
 ) -> Page:
     """The page of a run: the monitor's page with context.
 
-    results: of the monitor's checks, none for a baseline. hints: what looks wrong with the data but violates no constraint.
-    headline: of a monitoring run; by default the page's own. baseline: its location; None if it is unknown.
+    results: the results of the monitor's checks; empty for a baseline. hints: what looks wrong with the data but violates no
+    constraint. headline: the headline of a monitoring run; by default the page's own. baseline: the location of the baseline;
+    None if it is unknown.
     """
     sections = [_add_context_to_section(section, description, hints, neighbours.hours) for section in page.sections]
     # Hints about features with a card are on the card; the others have a section of their own
@@ -150,11 +151,11 @@ def create_run_page(
 
 
 def render_page(page: Page, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Every file of a run's page by name. files: of the run; the page links to them."""
+    """Every file of a run's page by name. files: the files of the run, to which the page links."""
     # Loaded late, because runs without a page need no template engine
     from spark_model_monitor.reports.page.page_files import report_files
 
-    # A browser shows JSON files, and those of the run's folder are beside the page
+    # The page links to the JSON files in its folder, which a browser can show
     linked_files = sorted(name for name in files if name.endswith(".json") and "/" not in name)
     return report_files(replace(page, files=tuple(linked_files)))
 
@@ -191,15 +192,15 @@ def name_folders(html: str, folder: str, baseline: BaselineReference | None, *, 
     baseline_name = "BASELINE"
     if baseline is not None and baseline.folder:
         baseline_name = escape(quote(_shorten_path(baseline.folder.partition("/_runs/")[0])))
-    named = IN_COMMANDS.sub(lambda _: own_name, html)
-    named = named.replace(BOTH_IN_COMMANDS, f"compare {baseline_name} {own_name}")
-    where = OF_NAMED_FOLDER if is_local(folder) else OF_ADDRESS
-    return named.replace(OF_FOLDER, where.format(own_name))
+    html_with_folders = IN_COMMANDS.sub(lambda _: own_name, html)
+    html_with_folders = html_with_folders.replace(BOTH_IN_COMMANDS, f"compare {baseline_name} {own_name}")
+    sentence = OF_NAMED_FOLDER if is_local(folder) else OF_ADDRESS
+    return html_with_folders.replace(OF_FOLDER, sentence.format(own_name))
 
 
 def _shorten_path(path: str) -> str:
-    """A path for commands that are started in the job's folder. Of a local folder elsewhere only the name: pages don't show the
-    machine's folders.
+    """A path for commands that are started in the job's folder. For a local folder elsewhere it is only the name, because pages
+    don't show the machine's folders.
     """
     if not is_local(path):
         return path
@@ -297,7 +298,7 @@ def _draw_account(ledger: Ledger) -> PageTable:
 
 
 class AsTables(ABC):
-    """The results of `to_pandas`, for users without pandas."""
+    """Methods that give the table of `to_pandas` in the types of other libraries."""
 
     @abstractmethod
     def to_pandas(self) -> pd.DataFrame: ...

@@ -217,15 +217,15 @@ class Baseline(AsTables):
         return files
 
     def tables(self, *, hide_values: bool = False) -> Files:
-        """summary.parquet by name."""
+        """The file summary.parquet, by its name."""
         return encode_summary(self.judgement.summary(hide_values=hide_values))
 
     def files_of_data(self) -> Files:
         """The files that describe the data, without a monitor's judgement."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _format_json(self.ledger.to_json_dict())
-        suggested = getattr(self, "constraints", None)  # an estimate has no constraints
-        files[RunDescription.FILE_NAME] = self.described("baseline", suggested).to_json().encode()
+        constraints = getattr(self, "constraints", None)  # an estimate has no constraints
+        files[RunDescription.FILE_NAME] = self.described("baseline", constraints).to_json().encode()
         files[archive.name_state_file(type(self.state))] = archive.to_parquet(self.state)
         if self.variation is not None:
             files |= archive.encode_parts(self.variation)
@@ -243,7 +243,7 @@ class Baseline(AsTables):
         baseline_run_id: str | None = None,
         outcome: Outcome | None = None,
     ) -> RunDescription:
-        """run.json of a job with this data. constraints: the ones that the data was compared with, or that it suggests."""
+        """run.json of a job with this data. constraints: what the data was compared with, or what it suggests."""
         return RunDescription(
             job=job,
             analysis_type=self.monitor.ANALYSIS_TYPE.value,
@@ -286,11 +286,11 @@ class Baseline(AsTables):
         """
         files = self.files()
         with opened_by(spark or _find_session()):
-            # The page that people open also names Deequ's version, which the hashed one doesn't
-            shown = {}
+            # The page that people open also names Deequ's version, which the hashed page doesn't
+            shown_pages = {}
             if self.context.report and self.deequ is not None:
-                shown = render_page(self.report().page, files)
-            return publish(files, os.fspath(output_path), shown=shown)
+                shown_pages = render_page(self.report().page, files)
+            return publish(files, os.fspath(output_path), shown=shown_pages)
 
     def _document(self, kind: type[Document] | None) -> Document:
         """Raises AttributeError if the run has no document of this kind."""
@@ -348,10 +348,15 @@ class Findings(AsTables):
     def without_values(self) -> Findings:
         """The same findings without any value of the data: for the log, the exit message, and whatever is sent."""
         # Results without sentences of their own lose the members that have values
-        unnamed = self.unnamed
-        if unnamed is None:
-            unnamed = tuple(map(remove_values, self.results))
-        return replace(self, results=unnamed, violations=self.current.monitor.violations(unnamed), unnamed=unnamed)
+        unnamed_results = self.unnamed
+        if unnamed_results is None:
+            unnamed_results = tuple(map(remove_values, self.results))
+        return replace(
+            self,
+            results=unnamed_results,
+            violations=self.current.monitor.violations(unnamed_results),
+            unnamed=unnamed_results,
+        )
 
     def page_without_values(self) -> bytes:
         """The page as HTML without any value of the data."""
@@ -409,8 +414,8 @@ class Findings(AsTables):
         import pandas as pd
 
         # Members that only some monitors have, in the order of their first use
-        further = dict.fromkeys(name for result in self.results for name in result.model_extra or {})
-        columns = [*(name for name in CheckResult.model_fields if name != "description"), *further]
+        further_names = dict.fromkeys(name for result in self.results for name in result.model_extra or {})
+        columns = [*(name for name in CheckResult.model_fields if name != "description"), *further_names]
         rows = [{name: getattr(result, name, None) for name in columns} for result in self.results]
         table = pd.DataFrame(rows, columns=columns)
         return table.assign(status=[result.status.value for result in self.results])
@@ -525,7 +530,7 @@ class Findings(AsTables):
         files[description.FILE_NAME] = description.to_json().encode()
         files |= self.tables()
         files |= self.judgement.files
-        # The service writes no file of violations if there are none
+        # The service writes no file of violations if a window has no violations
         if self.count or not omit_empty:
             files[self.violations.FILE_NAME] = self.sendable.violations.to_json().encode()
         if self.current.context.report:
@@ -535,7 +540,7 @@ class Findings(AsTables):
         return files
 
     def tables(self, *, hide_values: bool = False) -> Files:
-        """summary.parquet and checks.parquet by name."""
+        """The files summary.parquet and checks.parquet, by their names."""
         findings = self
         if hide_values:
             findings = self.without_values
@@ -580,23 +585,25 @@ class Findings(AsTables):
         description = self._describe_run(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or _find_session()):
-            shown = {}
+            shown_pages = {}
             if self.current.context.report:
                 neighbours = _read_neighbours(path, description, files[SUMMARY])
                 # Links to neighbouring windows and their charts change with time, so they are not part of the digest
                 if neighbours != NO_NEIGHBOUR_RUNS or description.deequ:
-                    shown = render_page(self._create_page(description, neighbours, baseline), files)
-                # Nor is the folder, which the commands on the page name
-                html = shown.get(PAGE, files[PAGE]).decode()
-                shown[PAGE] = name_folders(html, path, baseline, has_window=description.window is not None).encode()
-            # Only in hour folders do files of a window stay at one path, which the history then names
+                    shown_pages = render_page(self._create_page(description, neighbours, baseline), files)
+                # The folder, which the commands on the page name, isn't part of the digest either
+                html = shown_pages.get(PAGE, files[PAGE]).decode()
+                shown_pages[PAGE] = name_folders(
+                    html, path, baseline, has_window=description.window is not None
+                ).encode()
+            # Only in hour folders the files of a window stay at one path, which the history can name
             in_place = HOUR_FOLDERS.match(path) is not None
-            return publish(files, path, shown=shown, in_place=in_place)
+            return publish(files, path, shown=shown_pages, in_place=in_place)
 
 
 def _find_session() -> SparkSession | None:
-    """The session that opens paths: the one of `opened_by`, or the running one. None in a job that reads without Spark, which
-    opens them by the storage of this process.
+    """The session that opens paths: the session of `opened_by`, otherwise the running session. None in a job that reads without
+    Spark, which opens paths by the storage of this process.
     """
     if is_opened_here():
         return None

@@ -15,14 +15,14 @@ from spark_model_monitor.storage import write_file
 
 
 def suggest_expectations(data: Dataset, baseline: Baseline) -> Expectations:
-    """Rules that the data of a baseline meets. One more scan, and one pass for possible keys."""
+    """Rules that the data of a baseline meets. Takes one more scan, and one pass over the data for possible keys."""
     candidates = suggest_candidates(baseline.state, baseline.constraints)
     findings = run_monitoring(data, baseline.monitor, None, expectations=candidates, max_quarantined_share=1.0)
     return select_met_rules(candidates, findings.results)
 
 
 def write_expectations(rules: Expectations, path: str) -> None:
-    """Write DQDL or a data contract if the file's name ends so, else JSON, which YAML parsers also accept."""
+    """Write the rules as DQDL or as a data contract, by the file's suffix, otherwise as JSON, which YAML parsers also accept."""
     if path.lower().endswith(".dqdl"):
         text = write_dqdl(rules)
     elif is_contract(path):
@@ -33,12 +33,12 @@ def write_expectations(rules: Expectations, path: str) -> None:
 
 
 def write_dqdl(rules: Expectations) -> str:
-    """Suggested rules as a DQDL file; those that it can't say are comments."""
+    """Suggested rules as a DQDL file; rules that DQDL can't express are comments."""
     lines = []
     for name, rules_of_feature in rules.features.items():
         for expected in rules_of_feature:
             lines += _list_dqdl_rules(name, expected)
-    # Left in as comments, so that nobody believes that they are checked
+    # Rules about rows stay in the file as comments, so that nobody believes that they are checked
     comments = [f"# {rule.rule}: DQDL has no rule about two columns of a row" for rule in rules.row_rules]
     return "\n".join([*comments, format_rules(lines)])
 
@@ -47,23 +47,23 @@ def _list_dqdl_rules(name: str, expected: FeatureExpectations) -> list[str]:
     column = quote_text(name)
     is_complete = expected.not_null == 1
     # In DQDL a missing value breaks a rule about values
-    where = ""
+    condition = ""
     if not is_complete:
-        where = f" where {quote_text(f'`{name}` is not null')}"
+        condition = f" where {quote_text(f'`{name}` is not null')}"
     lines = []
     if is_complete:
         lines.append(f"IsComplete {column}")
     elif expected.not_null is not None:
         lines.append(f"Completeness {column} >= {expected.not_null:g}")
     if expected.type is ValueType.INTEGRAL:
-        lines.append(f'ColumnDataType {column} = "Long"{where}')
+        lines.append(f'ColumnDataType {column} = "Long"{condition}')
     if expected.min is not None:
-        lines.append(f"ColumnValues {column} >= {expected.min:g}{where}")
+        lines.append(f"ColumnValues {column} >= {expected.min:g}{condition}")
     if expected.max is not None:
-        lines.append(f"ColumnValues {column} <= {expected.max:g}{where}")
+        lines.append(f"ColumnValues {column} <= {expected.max:g}{condition}")
     if expected.domain is not None:
         values = ", ".join(quote_text(str(value)) for value in expected.domain)
-        lines.append(f"ColumnValues {column} in [{values}]{where}")
+        lines.append(f"ColumnValues {column} in [{values}]{condition}")
     if expected.unique:
         lines.append(f"IsUnique {column}")
     return lines

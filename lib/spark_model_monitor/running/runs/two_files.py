@@ -1,4 +1,4 @@
-"""`spark-model-monitor compare-files A B`: one file as the baseline of another one, from two files to a page. Driver only."""
+"""`spark-model-monitor compare-files A B`: compares two files, the first one as the baseline of the second. Driver only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spark_model_monitor.running.runs.results import Findings
 
 
 def compare_files(before: str, after: str) -> Findings:
-    """What changed from the rows of one file or folder to those of another; nothing is written.
+    """What changed between the rows of two files or folders; nothing is written.
 
     Raises BadConfiguration for a path that doesn't exist, BadInput for data that can't be read.
     """
@@ -27,7 +27,7 @@ def compare_files(before: str, after: str) -> Findings:
     config = build_config("baseline", sources, in_container=False)
     with read_source(engine, config) as data:
         baseline = run_baseline(data, monitor)
-    # The other one is read in its format, unless they are files of two kinds
+    # The second file is read in the format of the first, unless their suffixes differ
     if Path(after).suffix == Path(before).suffix:
         flags.append(f"--dataset-format={sources.text('dataset_format')}")
     sources = with_recognised_format("monitor", read_sources([after, *flags], {}, project=None))

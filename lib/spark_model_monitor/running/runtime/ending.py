@@ -24,11 +24,11 @@ def describe_end(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus
     sentences = []
     if not config.replays_service:
         # Skipped rules have a sentence of their own
-        skipped = {check_result.full_name for check_result in findings.results if check_result.is_skipped_rule}
-        unsure = [feature.name for feature in findings.unsure if feature.name not in skipped]
-        if unsure:
-            sentences.append(CANNOT_TELL.format(names=list_names(unsure)))
-        if skipped:
+        skipped_names = {check_result.full_name for check_result in findings.results if check_result.is_skipped_rule}
+        unsure_names = [feature.name for feature in findings.unsure if feature.name not in skipped_names]
+        if unsure_names:
+            sentences.append(CANNOT_TELL.format(names=list_names(unsure_names)))
+        if skipped_names:
             sentences.append(f"{count_rules(findings.results)}.")
     return completed(findings.count, " ".join(sentences)), exit_status(findings.outcome, config.fails_on)
 
@@ -36,7 +36,7 @@ def describe_end(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus
 def show_findings(findings: Findings, stream: TextIO) -> bool:
     """Write the sentence and the table of a run to a terminal, or for the summary of a workflow's step on GitHub.
 
-    Returns whether it is a terminal.
+    Returns whether the stream is a terminal.
     """
     is_terminal = stream.isatty()
     # Any other stream belongs to whoever called the job
@@ -57,13 +57,13 @@ def show_findings(findings: Findings, stream: TextIO) -> bool:
 
 def describe_result(findings: Findings, *, output_path: str | None = None, page: str | None) -> dict[str, Json]:
     """A run for --json: outcome, sentence, next step, and each change."""
-    # Programs pass it on and keep it, so it has no values of the data
-    shown = findings.without_values
-    headline = shown.headline()
+    # Programs pass the result on and keep it, so it has no values of the data
+    public_findings = findings.without_values
+    headline = public_findings.headline()
     outcome = findings.outcome
     changes = [
         {"name": violation.full_name, "check": violation.check, "change": describe_change(violation)}
-        for violation in shown.results
+        for violation in public_findings.results
         if violation.is_violation
     ]
     return {

@@ -81,15 +81,15 @@ _CLASS = re.compile(
 
 def format_trace(error: BaseException) -> str:
     """The lines of the trace, the cause first as in Python, without exception texts: they may hold data."""
-    shown = list(_iterate_causes(error, with_suppressed=False))
-    return "\n".join(line for cause in reversed(shown) for line in _format_lines(cause))
+    causes = list(_iterate_causes(error, with_suppressed=False))
+    return "\n".join(line for cause in reversed(causes) for line in _format_lines(cause))
 
 
 def _format_lines(error: BaseException) -> Iterator[str]:
     yield "Traceback (most recent call last):"
     for frame in traceback.extract_tb(error.__traceback__):
         yield f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
-    # Not its text, which may quote values of the data
+    # The class alone, because the text may quote values of the data
     kind = type(error)
     yield kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     yield from (f"  {line}" for line in _find_locations(str(error)))
@@ -275,13 +275,13 @@ def _describe_unknown(error: BaseException, text: str) -> str:
     if type(error).__name__ in _ABOUT_QUERIES:
         return f"{type(error).__name__}: {str(error).splitlines()[0][:MAX_FOREIGN_LENGTH]}"
     _, _, worker = text.partition("Traceback (most recent call last):")
-    raised = _RAISED.findall(worker.partition("\n\tat ")[0])
-    if raised:
-        file, line, kind = raised[-1]
+    raised_errors = _RAISED.findall(worker.partition("\n\tat ")[0])
+    if raised_errors:
+        file, line, kind = raised_errors[-1]
         return f"unexpected {kind} in a Python worker, {Path(file).name}, line {line}; the log has its trace"
     # The last exception is the innermost cause
-    java = _JAVA.findall(text)
-    kind = java[-1] if java else type(error).__name__
+    java_classes = _JAVA.findall(text)
+    kind = java_classes[-1] if java_classes else type(error).__name__
     return f"unexpected {kind} at {_locate(error)}; the log has its trace"
 
 

@@ -1,4 +1,4 @@
-"""What a job sends and writes once its run is published: the alert first, then every other output by itself.
+"""What a job sends and writes after its run is published: the alert first, then every other output independently.
 
     further_outputs = FurtherOutputs()
     further_outputs.write(ALERTS, lambda: notify(findings, run, config))
@@ -6,8 +6,8 @@
     further_outputs.note(config.output_path)
     job.finish(*further_outputs.end(*describe_end(findings, config)))
 
-The window counts as done whatever fails here, since it is judged and published; but for a required sink and the histories of
-alerts and windows, which a retry of the window is to reach. Driver only.
+If an output fails, the window still counts as done, because it is judged and published. Exceptions are a required sink and the
+histories of alerts and windows: without them the window isn't done, so that a retry reaches them. Driver only.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ALERTS = "alerts"  # to sinks, and their history
-HISTORY = "history"  # of windows
+ALERTS = "alerts"  # the messages to sinks, and the history of alerts
+HISTORY = "history"  # the history of windows
 
 
 @value_class
 class FurtherOutputs:
-    """failures: why an output failed, by the name of its option, or `alerts`."""
+    """The further outputs of one run. failures: why an output failed, by its name: an option, ALERTS or HISTORY."""
 
     failures: dict[str, str] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ class FurtherOutputs:
         try:
             return step()
         except Exception as error:
-            # What it raised may be the consequence of a signal
+            # The error may be a consequence of a signal, which ends the job here
             require_going_on()
             failure = describe_failure(error)
             # A message of several lines is one value of run.json
@@ -56,9 +56,9 @@ class FurtherOutputs:
             return None
 
     def note(self, output_path: str) -> None:
-        """Write the failures into run.json of the published run, a merge's into its ledger.json.
+        """Write the failures into run.json of the published run; for a merge, into its ledger.json.
 
-        The run keeps its id, and a rerun without failures its bytes. An error is only a warning.
+        The run's id doesn't change, and without failures no file does. An error is only a warning.
         """
         if not self.failures:
             return
@@ -68,8 +68,8 @@ class FurtherOutputs:
             log.warning("%s doesn't name the outputs that failed: %s", output_path, error)
 
     def end(self, message: str, exit_status: int = ExitStatus.COMPLETED) -> tuple[str, int]:
-        """The message and the status of the job, which had these if every output was written."""
-        # A failure counts for more than what the run found
+        """The message and the status of the job. message, exit_status: what they are if every output was written."""
+        # A failure has priority over the findings of the run
         if not self.failures:
             return message, exit_status
         unstored = [self.failures[name] for name in (ALERTS, HISTORY) if name in self.failures]

@@ -65,7 +65,7 @@ _jobs_with_traces: list[str] = []  # names of jobs that loaded users' code or Sp
 
 
 def has_no_trace() -> bool:
-    """Whether the jobs of this process left it unchanged, so that it can run another one."""
+    """Whether the jobs of this process left it unchanged, so that it can run another job."""
     return not _jobs_with_traces
 
 
@@ -89,7 +89,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
 class Job:
     """One run. `exit_status` and the message file are final after the `with` block.
 
-    host: the session of the Spark that hosts the run; None: the run starts Spark itself.
+    host: the Spark session of a notebook or a task, in which the run is a guest; None if the run starts Spark itself.
     """
 
     def __init__(
@@ -115,12 +115,12 @@ class Job:
 
     @property
     def is_guest(self) -> bool:
-        """Whether it runs in the Spark of a notebook or a task, whose output is the host's."""
+        """Whether the run uses the Spark of a notebook or a task, to which the output streams belong."""
         return self._host is not None
 
     @property
     def prints_json(self) -> bool:
-        """Whether its result goes to the standard output as JSON."""
+        """Whether the run prints its result as JSON on the standard output."""
         return "--json" in self._arguments
 
     @property
@@ -151,9 +151,9 @@ class Job:
         self._during_session.enter_context(enable_progress(config.progress))
         # A variable may be set for another job, but a flag is meant for this one
         for level, is_flag in ((logging.INFO, False), (logging.WARNING, True)):
-            ignored = [location for location in config.ignored if location.startswith("--") is is_flag]
-            if ignored:
-                log.log(level, "without effect on this job: %s", ", ".join(ignored))
+            ignored_locations = [location for location in config.ignored if location.startswith("--") is is_flag]
+            if ignored_locations:
+                log.log(level, "without effect on this job: %s", ", ".join(ignored_locations))
         if config.s3_encryption is not None and is_local(config.output_path):
             log.warning("s3_encryption is of S3; nothing encrypts what is written to %s", config.output_path)
         if config.doubtful:
@@ -165,7 +165,7 @@ class Job:
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine that reads data: the local one, or that of the run's Spark session, which then also opens paths.
+        """The engine that reads data: the local engine, or the engine of the run's Spark session, which then also opens paths.
 
         From here on the run holds its output, so that an output that can't be written shows before results are computed.
         Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `lease_wait`.
@@ -183,11 +183,11 @@ class Job:
         return engine
 
     def _choose_local_engine(self) -> LocalEngine | None:
-        """The local engine if it is to be used, otherwise None; the log says which engine is used, and why."""
+        """The local engine, or None if Spark is used; the log says which engine is used, and why."""
         engine = self.config.engine
-        why = why_spark_runs(self.config, self._host)
-        if engine is EngineName.SPARK or (engine is EngineName.AUTO and why):
-            log.info("engine: Spark, %s", why if engine is EngineName.AUTO else "as requested")
+        reason = why_spark_runs(self.config, self._host)
+        if engine is EngineName.SPARK or (engine is EngineName.AUTO and reason):
+            log.info("engine: Spark, %s", reason if engine is EngineName.AUTO else "as requested")
             return None
         log.info("engine: local, %s", "as requested" if engine is EngineName.LOCAL else "all of the data is read here")
         self._during_session.enter_context(
@@ -252,7 +252,7 @@ class Job:
     ) -> None:
         """Set the result of the run: its exit message (`status.completed`, …). The last step of a driver.
 
-        verdict: the log's last line. summary: what --json prints beside message and status.
+        verdict: the log's last line. summary: what --json prints in addition to message and status.
         """
         self._message = message
         self._verdict = verdict
@@ -291,9 +291,9 @@ class Job:
         if isinstance(error, Exception) and reason is not None:
             error = reason  # the interruption may have made a library raise another error
         self._lift_time_limit()
-        # The driver's connection to the JVM still waits for the interrupted call; another thread has its own.
-        interrupted = error is not None and is_interruption(error)
-        run_step = _run_in_a_thread if interrupted else _run_here
+        # The driver's connection to the JVM still waits for the interrupted call; another thread has a connection of its own
+        is_interrupted = error is not None and is_interruption(error)
+        run_step = _run_in_a_thread if is_interrupted else _run_here
         try:
             if error is not None:
                 # The configuration is known unless reading it failed
@@ -306,7 +306,7 @@ class Job:
         finally:
             run_step(self._stop)
             self._during_run.close()
-            if self._host is not None and interrupted:
+            if self._host is not None and is_interrupted:
                 plugin("spark").get_application(self._host).reconnect()
         return self._host is None or error is None or isinstance(error, (Exception, status.OutOfTime))
 
@@ -314,7 +314,7 @@ class Job:
         self.finish(status.failed(failure.reason), failure.exit_status)
         self._has_failed = True
         if failure.is_expected or error is None:
-            if LogStyle.read(os.environ).names_every_step:  # otherwise it stands in the line of the model
+            if LogStyle.read(os.environ).names_every_step:  # otherwise the line of the model has it
                 log.error("%s", failure.reason)
         # Texts of errors may quote the data, so they are logged only on request
         elif self._logs_values:
@@ -332,7 +332,7 @@ class Job:
 
     def _forget_message(self, *, has_engine: bool = False) -> None:
         """Delete the previous run's message, so that nobody takes it for this run's if this run is killed."""
-        with suppress(Exception):  # the lease reports it
+        with suppress(Exception):  # the error shows again when the lease is taken
             path = self._message_path
             if path is not None and (has_engine or is_local(path)):
                 storage_of(path, self._session).delete(path)
@@ -390,7 +390,7 @@ class Job:
         if self._session is None:
             self._during_session.close()
             return
-        # Before the session is stopped, which would look like a lost master
+        # The watch ends first: it would take the end of the session for a lost master
         if self._master_watch is not None:
             self._master_watch.end()
         try:

@@ -1,4 +1,4 @@
-"""The log of jobs and of commands that run many jobs: each step, or a line for each model, as text or as JSON."""
+"""The log of jobs, and of commands that run many jobs: a line for each step or for each model, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from spark_model_monitor.value_class import value_class
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 PACKAGE_LOGGERS = ("spark_model_monitor", "__main__")
-SUMMARY_LOGGER = "spark_model_monitor.summary"  # of the lines about a model or a pass over all
-VERDICT_LOGGER = "spark_model_monitor.verdict"  # of a job's last line
+SUMMARY_LOGGER = "spark_model_monitor.summary"  # the logger of lines about a model, or about a pass over all models
+VERDICT_LOGGER = "spark_model_monitor.verdict"  # the logger of a job's last line
 LOGGER_OF_RUNS = "spark_model_monitor.running.runs"  # its warnings are also in a run's files and on its page
 FACTS = "facts"  # the attribute of a log record with further members of its JSON
 VARIABLE = "SPARK_MODEL_MONITOR_LOG"  # tells jobs the log style of the command that starts them
@@ -34,7 +34,7 @@ class Detail(Enum):
 
 @value_class
 class LogStyle:
-    """How a process logs. schedule: the schedule whose job it is, named in its lines."""
+    """How a process logs. schedule: the schedule whose job the process runs, which its lines name; empty if there is none."""
 
     detail: Detail = Detail.STEPS
     as_json: bool = False
@@ -82,7 +82,7 @@ class LogStyle:
         logging.getLogger(LOGGER_OF_RUNS).setLevel(level_of_runs)
         logging.getLogger(SUMMARY_LOGGER).setLevel(logging.WARNING if self.detail is Detail.QUIET else logging.INFO)
         logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller logs, too
-        warnings.simplefilter("ignore")  # such as deprecations, for developers of libraries
+        warnings.simplefilter("ignore")  # warnings such as deprecations are for developers of libraries
 
 
 SUMMARY = LogStyle(Detail.SUMMARY)
@@ -91,8 +91,8 @@ SUMMARY = LogStyle(Detail.SUMMARY)
 def start_logging(flags: Collection[str] = ()) -> None:
     """Log in the style given by the process's environment.
 
-    flags: of a job. --quiet: only warnings, errors and the verdict. --verbose: also the sources of options, and steps of
-    libraries.
+    flags: the flags of a job. --quiet: only warnings, errors and the verdict. --verbose: also the sources of options, and
+    steps of libraries.
     """
     LogStyle.read(os.environ).start()
     if "--quiet" in flags:

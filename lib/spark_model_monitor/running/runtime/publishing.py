@@ -82,9 +82,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CONTAINER_FOLDER = "opt/ml/output/metrics/cloudwatch"  # where the service reads metrics
-METRICS_FOLDER = "metrics"  # outside a container, below the output path
+METRICS_FOLDER = "metrics"  # the folder of metrics outside a container, below the output path
 HANDLER = "postprocess_handler"
-MAX_CARRIED_ALARMS = 100  # alarms of a window, and features that may have changed, in the history of alerts
+MAX_CARRIED_ALARMS = (
+    100  # the most alarms, and features that may have changed, that the history of alerts stores of a window
+)
 
 
 def write_metrics(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime | None = None) -> None:
@@ -244,17 +246,17 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
             lambda: lease_context.enter_context(open_alerts(config.output_path, config.lease_wait)), failures
         )
         stored_alerts = _try_step(lambda: read_alerts(config.output_path), failures)
-        before = stored_alerts or Alerts()
+        earlier_alerts = stored_alerts or Alerts()
         is_writable = lease is not None and stored_alerts is not None
 
         # The history with this window
         window = monitored_window(findings, run, config, now)
-        alerts = record_window(before, window, rule)
+        alerts = record_window(earlier_alerts, window, rule)
         if findings.new_roles is not None:
             alerts = alerts.model_copy(update={"roles": findings.new_roles})
         if is_writable:  # otherwise this would overwrite unreadable alerts, or another run's additions
             _try_step(lambda: write_alerts(alerts, config.output_path), failures)
-        if alerts.status is not before.status:
+        if alerts.status is not earlier_alerts.status:
             log.info("after this window the alert is %s (datapoints_to_alert)", alerts.status.value)
 
         # Whether there are too few records, compared with earlier windows
@@ -265,25 +267,25 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
             log.warning("%s", _make_traffic_notice(window, expected_records, traffic).text)
 
         # Send the report to the sinks that are due: messages before series of numbers
-        due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
-        due.sort(key=lambda to: to.every_run)
-        if due:
-            # A drop in traffic is reported once, and its end
-            has_changed = any(has_traffic_changed(to, alerts, traffic) for to in due)
+        due_sinks = [sink for sink in config.sink if is_due(sink, alerts, window, traffic, every=config.every)]
+        due_sinks.sort(key=lambda sink: sink.every_run)
+        if due_sinks:
+            # A drop in traffic is reported once, and so is its end
+            has_changed = any(has_traffic_changed(sink, alerts, traffic) for sink in due_sinks)
             notices = (
                 *((_make_traffic_notice(window, expected_records, traffic),) if has_changed else ()),
-                *_make_missed_notices(alerts, due, window),
+                *_make_missed_notices(alerts, due_sinks, window),
                 *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
             )
-            report = make_report(findings, run, config, now, _make_alert(before, alerts, rule), notices)
-            delivery = deliver(report, due, environment or Environment())
+            report = make_report(findings, run, config, now, _make_alert(earlier_alerts, alerts, rule), notices)
+            delivery = deliver(report, due_sinks, environment or Environment())
             if config.sink_required:
                 failures += delivery.failures
             else:
                 for failure in delivery.failures:
                     log.warning("%s", failure)
-            missed = [to for to in due if to not in delivery.reached]
-            delivered_alerts = record_delivery(alerts, window, traffic, delivery.reached, missed)
+            missed_sinks = [sink for sink in due_sinks if sink not in delivery.reached]
+            delivered_alerts = record_delivery(alerts, window, traffic, delivery.reached, missed_sinks)
             if is_writable and delivered_alerts != alerts:
                 _try_step(lambda: write_alerts(delivered_alerts, config.output_path), failures)
     if failures:
@@ -300,12 +302,12 @@ def write_verdict(findings: Findings, run: Run, config: JobConfig) -> str:
 
 
 def describe_run(findings: Findings, run: Run, config: JobConfig) -> dict[str, Json]:
-    """What --json prints of a run."""
+    """The members that --json prints about a run."""
     return describe_result(findings, output_path=config.output_path, page=find_page(run, config))
 
 
 def find_page(run: Run, config: JobConfig) -> str | None:
-    """The path of a run's page; None if it has none."""
+    """The path of a run's page; None if the run has no page."""
     if PAGE not in run.digests:
         return None
     return join(config.output_path, PAGE)
@@ -332,7 +334,7 @@ def _make_traffic_notice(window: MonitoredWindow, expected_records: float | None
 
 
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
-    """The window in the history of alerts: named by its times, else by the output's hour folder, else by the run."""
+    """The window in the history of alerts: named by its times, otherwise by the output's hour folder, otherwise by the run."""
     name, time = identify_window(config) or (f"run {run.run_id}", now)
     window = config.find_window()
     start = format_moment(window.start if window is not None else time)
@@ -400,8 +402,8 @@ def make_report(
 
 
 def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
-    """The absolute paths of the run's files by kind, in the run's folder. In an hour folder the page is the one at the output
-    path, beside the pages that it links to.
+    """The absolute paths of the run's files by kind, in the run's folder. In an hour folder, the page's path is below the output
+    path, so that its links to pages of other windows work.
     """
     names = {"page": PAGE, "violations": "constraint_violations.json", "checks": CheckResults.FILE_NAME}
     run_paths = {kind: join(run.folder, name) for kind, name in names.items() if name in run.digests}

@@ -32,7 +32,7 @@ class OutOfTime(SystemExit):
 
 
 class TimeLimit:
-    """An alarm that fires `limit` after `began`, a time of `time.monotonic()`. In the driver's main thread.
+    """An alarm that fires `limit` after `began`, a time of `time.monotonic()`. Created in the driver's main thread.
 
     cancel: stops what the driver waits for, such as Spark's jobs, so that the driver can clean up. may_leave: whether the process
     belongs to the run alone, so that it may be ended if the run doesn't end.
@@ -90,7 +90,7 @@ SUCCESSFUL = frozenset({ExitStatus.COMPLETED, ExitStatus.VIOLATIONS, ExitStatus.
 
 COMPLETED = "Completed: Job completed successfully with no violations."
 CANNOT_TELL = "Cannot tell whether {names} changed."
-"""Follows the message of a run without violations. Ours: the service has no such outcome."""
+"""This sentence follows the message of a run without violations. The service has no such outcome."""
 VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} violations."
 NO_COMMIT = "Completed: no commit since"
 WITHOUT_CHECKS = "Completed: Job completed successfully."
@@ -109,7 +109,7 @@ def completed(violations: int = 0, remark: str = "") -> str:
 
 
 def is_completed(message: str) -> bool:
-    """Whether an exit message is that of a run that completed without violations."""
+    """Whether an exit message is from a run that completed without violations."""
     return message.startswith(COMPLETED)
 
 
@@ -119,7 +119,7 @@ def failed(reason: str) -> str:
 
 
 def is_out_of_time(message: str) -> bool:
-    """Whether an exit message is that of a run that `--max-runtime` has ended."""
+    """Whether an exit message is from a run that `--max-runtime` has ended."""
     return message.startswith(failed(OUT_OF_TIME.partition("{")[0]))
 
 
@@ -153,7 +153,7 @@ def is_container(root: str) -> bool:
 
 
 def message_path(root: str, output_path: str | None) -> str | None:
-    """The path of the message: the container's own, else next to the results; None if neither is known yet."""
+    """The path of the message: the container's own, otherwise next to the results; None if neither is known yet."""
     if is_container(root):
         return str(Path(root) / "opt" / "ml" / "output" / MESSAGE)
     if output_path:
@@ -162,7 +162,10 @@ def message_path(root: str, output_path: str | None) -> str | None:
 
 
 def read_message(path: str, status: int) -> str:
-    """The job's own message, or its exit status if none is there or only Spark opens it. Raises BadInput if it can't be read."""
+    """The job's own message, or its exit status if there is no message or only Spark opens the path.
+
+    Raises BadInput if the message can't be read.
+    """
     content = read_if_there(path) if opens_here(path) else None
     if content is None:
         return f"exit status {status}; the job's log says more"
@@ -172,7 +175,7 @@ def read_message(path: str, status: int) -> str:
 def write_message(message: str, path: str, spark: SparkSession | None) -> None:
     """Write the message file, a single line.
 
-    Raises OutputFailed if it can't be written, BadInput if only a Spark session opens the path and there is none.
+    Raises OutputFailed if it can't be written, BadInput if the path needs a Spark session and there is no session.
     """
     content = f"{message}\n".encode()
     try:

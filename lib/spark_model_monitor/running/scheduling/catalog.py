@@ -39,28 +39,28 @@ def make_table_fleet(
 ) -> Fleet:
     """Every table with a matching name, each an entry that is due now.
 
-    pattern: `sales.*` of a warehouse's folders or of Spark's catalog, `CATALOG.sales.*` of a catalog in pyiceberg's or
+    pattern: `sales.*` for a warehouse's folders or for Spark's catalog, `CATALOG.sales.*` for a catalog in pyiceberg's or
     Spark's settings. spark: the session whose catalog has the tables.
     Raises BadConfiguration for an invalid pattern, or one without matches; BadInput if the warehouse can't be listed.
     """
     # By table: how jobs name it, or why it can't be read
-    listed: dict[str, str | MonitorError]
+    listed_tables: dict[str, str | MonitorError]
     if warehouse:
         with following_links(follow_links):
-            listed = dict(_list_folder_tables(warehouse, pattern))
+            listed_tables = dict(_list_folder_tables(warehouse, pattern))
     elif spark is not None:
-        listed = dict(plugin("spark").list_catalog_tables(spark, pattern))
+        listed_tables = dict(plugin("spark").list_catalog_tables(spark, pattern))
     else:
-        listed = dict(_list_catalog_tables(pattern))
+        listed_tables = dict(_list_catalog_tables(pattern))
 
-    # A table that has a record and is gone is an entry, too, with this error
-    gone = BadInput("the table is not there any more; restore it, or remove its record")
+    # A table that has a record, but doesn't exist any more, is an entry with this error
+    missing_table = BadInput("the table is not there any more; restore it, or remove its record")
     past_names = (path.name.removesuffix(EXECUTIONS) for path in sorted((output / STATE).glob(f"*{EXECUTIONS}")))
-    tables = {name: gone for name in past_names if fnmatchcase(name, pattern)} | listed
+    tables = {name: missing_table for name in past_names if fnmatchcase(name, pattern)} | listed_tables
     if not tables:
-        where = warehouse or ("Spark's catalog" if spark else "the catalog")
-        write = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
-        raise BadConfiguration(f"{pattern!r} fits no table of {where}; {write}")
+        location = warehouse or ("Spark's catalog" if spark else "the catalog")
+        advice = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
+        raise BadConfiguration(f"{pattern!r} fits no table of {location}; {advice}")
     table_entries = tuple(
         _make_entry(name, table, output, now, follow_links=follow_links) for name, table in sorted(tables.items())
     )
@@ -93,12 +93,12 @@ def _make_entry(name: str, table: str | MonitorError, output: Path, now: datetim
 
 
 def _list_folder_tables(warehouse: str, pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
-    """The tables in folders of schemas, by name: how jobs name each, or the error."""
+    """The tables in folders of schemas: the name of each, with the name that jobs use or with its error."""
     storage = storage_of(warehouse)
     for folder in storage.list_folders(warehouse):
         # Hive's schema sales lies in the folder sales.db
         schema = folder.removesuffix(HIVE)
-        # Listing folders costs requests in an object store: only those of matching schemas
+        # Listing costs requests in an object store, so only the folders of matching schemas are listed
         if not fnmatchcase(schema, pattern.partition(".")[0]):
             continue
         try:
@@ -115,14 +115,14 @@ def _recognise_table(storage: Storage, warehouse: str, path: str) -> str | Monit
     """A folder of a warehouse as a table, named with its format."""
     try:
         require_within(warehouse, [path])
-        within = storage.list_folders(path)
+        subfolders = storage.list_folders(path)
     except MonitorError as fault:
         return fault
     location = storage.resolved(path)
-    # Delta and Iceberg keep their log in a folder; anything else is read as Parquet
+    # Delta and Iceberg keep their log in a folder; every other folder is read as Parquet
     if storage.exists(join(path, "_delta_log")):
         return f"delta.`{location}`"
-    if "metadata" in within and "data" in within:
+    if "metadata" in subfolders and "data" in subfolders:
         return f"iceberg.`{location}`"
     return f"parquet.`{location}`"
 
@@ -138,11 +138,11 @@ def _list_catalog_tables(pattern: str) -> Iterator[tuple[str, str]]:
     with needing("a catalog needs pyiceberg: pip install 'spark-model-monitor[iceberg]'; or write --warehouse"):
         from pyiceberg.catalog import load_catalog
     try:
-        opened = load_catalog(catalog)
+        open_catalog = load_catalog(catalog)
         # Names have a part for each level: CATALOG.SCHEMA.TABLE, and schemas may be nested
-        for namespace in opened.list_namespaces():
+        for namespace in open_catalog.list_namespaces():
             if fnmatchcase(".".join(namespace), schema):
-                for table in opened.list_tables(namespace):
+                for table in open_catalog.list_tables(namespace):
                     name = ".".join((catalog, *table))
                     if fnmatchcase(name, pattern):
                         yield name, name

@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 
 @value_class
 class Entry:
-    """An entry of a fleet. plan: None if it can't be run; fault: the reason. is_discovered: whether records of captures
-    name its model, and no user does. notice: what to report about it besides its runs.
+    """An entry of a fleet. plan: None if the entry can't be run. fault: the reason. is_discovered: whether captured records, and
+    not the user, name its model. notice: what to report about the entry besides its runs.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Entry:
 
 @value_class
 class Fleet:
-    """Schedules monitored together. name: of the file or folder. sinks: each gets one message per cause.
+    """Schedules monitored together. name: the name of the file or folder. sinks: each gets one message per cause.
     alarms_per_month: expected number of false alarms of all entries together, None if each has its own budget. noun:
     what entries monitor.
     """
@@ -87,7 +87,7 @@ class Fleet:
         return min(BUDGET, self.alarms_per_month / max(runs, 1))
 
     def share_budget(self) -> Fleet:
-        """The same fleet; each of its plans has its share of the budget."""
+        """The fleet, in which each plan has its share of the false-alarm budget."""
         share = self.share
         if share is None:
             return self
@@ -99,9 +99,10 @@ class Fleet:
 
 
 def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, state: State | None = None) -> Fleet:
-    """The entries of files and folders, in their order, then those of the models that captures name.
+    """The entries of files and folders, in their order, then the entries of the models that captures name.
 
-    alarms_per_month: overrides that of the files. state: folder of the entries' records, None for that of their file.
+    alarms_per_month: overrides the number in the files. state: the folder of the entries' records; None if each file's folder
+    has them.
 
     Raises BadInput if a path can't be read, BadDocument or BadConfiguration for a fleet's file without entries.
     """
@@ -133,8 +134,8 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     runnable_entries = list(_reject_conflicts(_reject_repeated_names(user_entries)))
     runnable_entries += _leave_out_taken(discovered_entries, runnable_entries)
 
-    # What all of them share
-    # Of several files the strictest limit holds for all
+    # All entries share one limit of false alarms
+    # If several files have a limit, the strictest counts
     if alarms_per_month is None:
         alarm_limit = min(alarm_limits, default=None)
     else:
@@ -146,15 +147,15 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
 def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:
     """The entries, each with the list of explainability entries, which each would otherwise search for."""
     plans = [fleet_entry.plan for fleet_entry in entries if fleet_entry.plan]
-    explaining = tuple(plan for plan in plans if plan.analysis_type == AnalysisType.MODEL_EXPLAINABILITY)
+    explainers = tuple(plan for plan in plans if plan.analysis_type == AnalysisType.MODEL_EXPLAINABILITY)
     return [
-        replace(fleet_entry, plan=fleet_entry.plan and replace(fleet_entry.plan, fleet_explainers=explaining))
+        replace(fleet_entry, plan=fleet_entry.plan and replace(fleet_entry.plan, fleet_explainers=explainers))
         for fleet_entry in entries
     ]
 
 
 def says_entries(path: Path) -> bool:
-    """Whether a file is a fleet's."""
+    """Whether a file has the entries of a fleet, by its name."""
     return path.suffix in (".yaml", ".yml") or path.name.endswith("fleet.json")
 
 
@@ -176,7 +177,7 @@ def _read_entries_file(
         document = json.loads(content)
     except (ValueError, RecursionError) as fault:
         raise BadDocument(f"{path}: is no JSON ({fault}); correct it there") from None
-    # Without a list of entries it is no fleet, whatever it is
+    # A document that isn't an object has no list of entries, which is the error to report
     if not isinstance(document, dict):
         document = {}
     entries = document.get("entries")
@@ -200,15 +201,15 @@ def _read_entries_file(
     # The fleet's sinks get messages about monitors; metrics belong to a single run
     numbers = next((sink.name for sink in sinks if sink.every_run), None)
     if numbers:
-        budget_of_a_run = f"{numbers}, which takes the numbers of one run"
-        raise BadConfiguration(f"{path}: sinks has {budget_of_a_run}; write it as defaults.variables.sink")
+        description = f"{numbers}, which takes the numbers of one run"
+        raise BadConfiguration(f"{path}: sinks has {description}; write it as defaults.variables.sink")
     alarm_limit = document.get("alarms_per_month")
     if alarm_limit is not None:
         require_alarms(alarm_limit, f"{path}: alarms_per_month")
 
     shared_members = {"keep": document.get("keep"), **defaults}
 
-    # The entries, of which each may stand for several
+    # Each item of the list may stand for several entries
     file_entries: list[Entry] = []
     for position, members in enumerate(entries):
         file_entries += _expand_entry(path, position, members, shared_members, past)
@@ -216,7 +217,7 @@ def _read_entries_file(
 
 
 def require_alarms(count: object, where: str) -> None:
-    """Raises BadConfiguration if it is not a number of false alarms."""
+    """Raises BadConfiguration if the count is not a valid number of false alarms."""
     if isinstance(count, bool) or not isinstance(count, (int, float)) or not 0 < count < float("inf"):
         raise BadConfiguration(f"{where} is {count!r}; write how many false alarms a month may bring, such as 1 or 0.5")
 
@@ -231,20 +232,20 @@ def _expand_entry(
             raise BadDocument(f"{path}: entries[{index}].name is missing; write what the entry is called")
         name = raw_entry["name"]
 
-        # Members: the file's defaults, and what the item says instead
+        # Members: the file's defaults, which members of the item override
         members = {"monitoring_type": "DataQuality", **defaults, **raw_entry}
         known_names = ("variables", *Schedule.model_fields)
         if unknown := sorted(members.keys() - set(known_names)):
             raise BadDocument(f"{path}: {name}: {describe_unknown_name(unknown[0], known_names)}")
 
-        # Jobs: each has the variables of the defaults, those of the item, and its own
+        # Each job has the variables of the defaults, the variables of the item, and its own
         shared = {**(defaults.get("variables") or {}), **(raw_entry.get("variables") or {})}
         members.pop("variables", None)
         jobs = members.get("jobs") or [{"job": "monitor", "output_folder": HOUR_NAME}]
         jobs = [
             {**job, "variables": _format_variables({**shared, **(job.get("variables") or {})}, name)} for job in jobs
         ]
-        # Several jobs hand results to each other, so that their folders are the user's to choose
+        # Several jobs hand results to each other, so the user has to choose their folders
         if len(jobs) == 1:
             variants = _list_variants(jobs[0]["variables"], path.parent)
         else:
@@ -259,7 +260,7 @@ def _expand_entry(
         yield Entry(name, fault=BadDocument(message))
         return
 
-    # The default variant keeps the entry's name, so that its history goes on when others come
+    # The default variant keeps the entry's name, so that its history goes on when variants are added
     for variant in variants or [""]:
         if variant in ("", USUAL_VARIANT):
             variant_name = name
@@ -280,7 +281,7 @@ def _expand_entry(
                 for job in model_jobs:
                     job["variables"]["target_model"] = model or WITHOUT_MODEL
 
-            # The entry, which knows where its model is from
+            # The entry, which says whether captured records name its model
             schedule = json.dumps(members | {"name": full_name, "jobs": model_jobs})
             notice = split.notice if model == split.models[0] else ""
             fleet_entry = Entry(full_name, is_discovered=bool(model), notice=notice)
@@ -290,9 +291,9 @@ def _expand_entry(
 def _split_variant(
     variant: str, name: str, variables: Mapping[str, str], folder: Path, past: target_models.PastEntries
 ) -> target_models.ModelSplit:
-    """How the records of a variant are split by model. name: of its entry. Raises as `require_within`."""
+    """How the records of a variant are split by model. name: the name of its entry. Raises like `require_within`."""
     captures = _top_of_captures(variables, folder)
-    # To the job the variant's folder is the path that a person gave
+    # The job takes the variant's folder for a path that the user gave, so links are checked here
     if captures is not None and variant:
         with following_links(variables.get("follow_links") in YES):
             require_within(captures, [join(captures, variant)])
@@ -302,7 +303,7 @@ def _split_variant(
 
 
 def _add_plan(fleet_entry: Entry, schedule: str, path: Path, *, reads_one_model: bool) -> Entry:
-    """The entry with its plan, or with the fault that keeps it from being run. schedule: as JSON."""
+    """The entry with its plan, or with the fault that keeps it from being run. schedule: the schedule as JSON."""
     where = f"{path}: {fleet_entry.name}"
     try:
         plan = make_plan(Schedule.from_json(schedule, where), path, where)
@@ -321,8 +322,10 @@ def _variant_variables(variables: Mapping[str, str], variant: str, entry_name: s
     """The variables of a variant's job, whose captures and results are in folders of its own; the default variant's
     results are the endpoint's, even if others are added. entry_name: the name of its entry, `{entry}`.
     """
-    named = variant or USUAL_VARIANT
-    texts = {key: text.replace("{entry}", entry_name).replace("{variant}", named) for key, text in variables.items()}
+    variant_name = variant or USUAL_VARIANT
+    texts = {
+        key: text.replace("{entry}", entry_name).replace("{variant}", variant_name) for key, text in variables.items()
+    }
     if variant:
         texts["dataset_source"] = join(texts["dataset_source"], variant)
     # Folders of results: variant, then model
@@ -334,20 +337,20 @@ def _variant_variables(variables: Mapping[str, str], variant: str, entry_name: s
 
 
 def _list_variants(variables: Mapping[str, str], folder: Path) -> list[str]:
-    """The variants with captures below an entry's source; empty if it is of one variant, or without captures."""
+    """The variants with captures below an entry's source; empty if the source has one variant, or no captures."""
     top = _top_of_captures(variables, folder)
     if top is None:
         return []
     try:
         names = storage_of(top).list_folders(top)
     except BadInput:
-        return []  # left to the job to report
+        return []  # the job reports the error
     # A folder named by a year has hours of captures in it, and is no variant
     return [name for name in names if not _YEAR.fullmatch(name) and is_ours(name, NameKind.WORD)]
 
 
 def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:
-    """The folder of captures, possibly of several variants; None if an entry has none, or it can't be listed here."""
+    """The folder of captures, possibly of several variants; None if an entry has no captures, or if Spark has to list them."""
     source = variables.get("dataset_source", "")
     if "://" in source:
         top = source
@@ -379,20 +382,20 @@ def _leave_out_taken(discovered_entries: Sequence[Entry], user_entries: Sequence
 def _reject_repeated_names(entries: Sequence[Entry]) -> Iterator[Entry]:
     first_entries: dict[str, Entry] = {}
     for fleet_entry in entries:
-        before = first_entries.setdefault(fleet_entry.name, fleet_entry)
-        if before is fleet_entry:
+        first_entry = first_entries.setdefault(fleet_entry.name, fleet_entry)
+        if first_entry is fleet_entry:
             yield fleet_entry
             continue
         location = fleet_entry.plan.file if fleet_entry.plan else "another entry"
-        twice = (
+        sentence = (
             f"{location}: two entries are called {fleet_entry.name!r}; the first is run, call the other something else"
         )
-        yield Entry(f"{fleet_entry.name} (again)", fault=BadConfiguration(twice))
+        yield Entry(f"{fleet_entry.name} (again)", fault=BadConfiguration(sentence))
 
 
 def _reject_conflicts(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """The entries; entries that would wait for each other, because each reads what the other writes, are not run, nor
-    is one that writes where another does."""
+    """The entries. An entry isn't run if it would wait for itself, because each of several entries reads what the next writes;
+    nor if it writes where another entry does."""
     all_entries = list(entries)
 
     # What each entry reads and writes, and so for which other entries it waits
@@ -425,7 +428,7 @@ def _read_paths(plan: Plan | None, option: str) -> set[str]:
 
 
 def _find_cycle(name: str, waits: Mapping[str, set[str]]) -> list[str]:
-    """The names on a cycle of waiting from one name back to itself; empty if there is none."""
+    """The names on a cycle of waiting from one name back to itself; empty if there is no cycle."""
     paths = [[name]]
     visited: set[str] = set()
     while paths:

@@ -1,5 +1,5 @@
-"""Work that the forking process does once for all jobs, on import after their modules (`runs.LOADED`). Documents make
-their validators, and pages their templates, on first use, which would cost each job a quarter of its time.
+"""Importing this module does work once in the forking process, for all jobs. Otherwise each job would take a quarter more time,
+because documents make their validators, and pages their templates, on first use.
 """
 
 from __future__ import annotations

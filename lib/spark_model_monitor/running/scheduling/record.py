@@ -4,8 +4,8 @@ On this machine the record is `NAME.executions.json`, and a lock of the system g
 `NAME/executions.json`: a lease in the folder NAME guards it, and the time is the store's, so that the clocks of the
 machines that share it don't matter.
 
-Every run writes the record several times, so that it has the latest runs only; those before them move, some dozens at a
-time, to a file beside it.
+Every run writes the record several times, so the record is short: it has the latest runs only. Earlier runs move to a file
+beside it, some dozens at a time.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from spark_model_monitor.storage.lease import Lease
 
 log = logging.getLogger(__name__)
 
-MAX_EXECUTIONS = 1_000  # this many are kept, the latest
-# Of the runs, so many stay in the record when the others move to the file of earlier ones; twice as many are there before
+MAX_EXECUTIONS = 1_000  # the latest runs that are stored
+# The runs that stay in the record when earlier runs move to their own file, which happens when it has more than twice as many
 RECENT = 25
 EARLIER = f"earlier-{Executions.FILE_NAME}"
-MAX_ATTEMPTS = 3  # a run stopped this often is given up: it may be what crashes the machine
+MAX_ATTEMPTS = 3  # a run that was stopped this often is given up: it may be the run that crashes the machine
 RUNNING_STATUSES = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
-YEARS = range(2000, 3000)  # of times in a record: hourly runs since the year 1 would be checked one by one
+YEARS = range(2000, 3000)  # the valid years in a record: hourly runs since the year 1 would be checked one by one
 
 GIVEN_UP = f"stopped {MAX_ATTEMPTS} times from outside, with its job, its caller or its machine; run it again by --retry-failed"
 
-SHARED_WAIT = timedelta(seconds=5)  # of several processes that come at once, one gets on within this time
+SHARED_WAIT = timedelta(seconds=5)  # if several processes come at once, one of them gets the lease within this time
 
-State = Path | str  # the folder of records: of this machine, or of S3
+State = Path | str  # the folder of records, on this machine or on S3
 
 Clock = Callable[[], datetime]
 
@@ -55,7 +55,7 @@ def utc_now() -> datetime:
 
 
 parse_recorded_time = lru_cache(maxsize=10_000)(parse_time)
-"""The same times stand in the records of all hourly schedules."""
+"""Cached, because the records of all hourly schedules have the same times."""
 
 
 def scheduled_times(executions: Sequence[Execution]) -> list[datetime]:
@@ -64,7 +64,7 @@ def scheduled_times(executions: Sequence[Execution]) -> list[datetime]:
 
 
 def read_time(text: str) -> datetime:
-    """A time of a record. Raises DamagedRecord for a text that is none."""
+    """A time of a record. Raises DamagedRecord for a text that isn't a time."""
     time = parse_recorded_time(text)
     if time is None:
         raise DamagedRecord(f"the executions have the time {text!r}; it has to be one such as 2026-01-31T22:00:00Z")
@@ -89,14 +89,14 @@ class Record:
     def _file(folder: State, name: str) -> str:
         if is_local(str(folder)):
             return join(str(folder), f"{name}.{Executions.FILE_NAME}")
-        # The lease guards all that lies in its folder
+        # The lease guards all files in its folder
         return join(str(folder), name, Executions.FILE_NAME)
 
     @classmethod
     def read(cls, folder: State, name: str, now: Clock = utc_now) -> Record:
         """The record of the schedule called `name`; an empty one if none of its runs was ever due.
 
-        Raises DamagedRecord if the file can't be parsed; taking it for an empty one would repeat its runs.
+        Raises DamagedRecord if the file can't be parsed; an empty record in its place would repeat its runs.
         """
         path = cls._file(folder, name)
         storage = storage_of(path)
@@ -106,10 +106,14 @@ class Record:
             executions = Executions.from_json(storage.read(path), path)
         except BadDocument as fault:
             raise DamagedRecord(str(fault)) from fault
-        further = filter(None, (executions.without_data,))
-        # Times that aren't moments would make every comparison below meaningless
-        for time in (executions.since, *further, *(execution.scheduled_time for execution in executions.executions)):
-            if (parsed := parse_recorded_time(time)) is None or not YEARS.start <= parsed.year < YEARS.stop:
+        optional_times = filter(None, (executions.without_data,))
+        # A text that isn't a time would make every later comparison meaningless
+        for time in (
+            executions.since,
+            *optional_times,
+            *(execution.scheduled_time for execution in executions.executions),
+        ):
+            if (moment := parse_recorded_time(time)) is None or not YEARS.start <= moment.year < YEARS.stop:
                 raise DamagedRecord(
                     f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
                     "from a copy"
@@ -134,9 +138,9 @@ class Record:
     def begin_anew(cls, folder: State, name: str, now: Clock = utc_now) -> None:
         """Copy a record that can't be parsed to a file ending in `.damaged`, and replace it by an empty one."""
         path = cls._file(folder, name)
-        aside = _put_aside(path)
+        copy_name = _put_aside(path)
         cls(path, Executions(since=format_moment(now())), now).write()
-        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, aside)
+        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, copy_name)
 
     @property
     def has_whole_run(self) -> bool:
@@ -150,11 +154,11 @@ class Record:
 
     @property
     def latest_first(self) -> list[Execution]:
-        """The runs in the service's order of listing: those since the last whole one, and a number before it."""
+        """The runs in the record, the latest first, which is the service's order of listing."""
         return list(reversed(self.executions.executions))
 
     def write(self) -> None:
-        """Raises OutputFailed if the file can't be written."""
+        """Write the record. Raises OutputFailed if the file can't be written."""
         write_file(self._path, self.executions.to_json().encode())
 
     def settle(self) -> None:
@@ -168,60 +172,64 @@ class Record:
     def interrupt(self, execution: Execution, message: str | None = None) -> Execution:
         """Record that a run was stopped from outside: it is due again, or given up if that was its last attempt.
 
-        message: what is known of the end, for as long as the run is due.
+        message: why the run ended, which the record has while the run is due.
         """
         if execution.attempts < MAX_ATTEMPTS:
             return self.put(execution, status=ExecutionStatus.PENDING, process=None, exit_message=message)
         # A run that kills its host each time would otherwise be started for ever
-        # One write for both: a kill in between would hide it from the sinks
+        # One write for both changes: a kill between two writes would hide the run from the sinks
         given_up = dict.fromkeys((*self.executions.given_up, execution.scheduled_time))
         self.executions = self.executions.model_copy(update={"given_up": tuple(given_up)})
         return self.put(execution, status=ExecutionStatus.FAILED, process=None, exit_message=GIVEN_UP)
 
     def begin(self, scheduled: datetime, window: Window, **members: object) -> Execution:
-        """Record a run that is about to begin, for the first time or again. members: of the run, if more is known of it."""
+        """Record a run that is about to begin, for the first time or again. members: further members of the run's record."""
         time = format_moment(scheduled)
         # A repeated run keeps its time of creation, and counts its attempts
-        before = next((execution for execution in self.executions.executions if execution.scheduled_time == time), None)
+        earlier_run = next(
+            (execution for execution in self.executions.executions if execution.scheduled_time == time), None
+        )
         begun = Execution(
             scheduled_time=time,
             start_time=format_moment(window.start),
             end_time=format_moment(window.end),
-            creation_time=before.creation_time if before else format_moment(self._now()),
+            creation_time=earlier_run.creation_time if earlier_run else format_moment(self._now()),
             last_modified_time=format_moment(self._now()),
-            attempts=before.attempts + 1 if before else 1,
+            attempts=earlier_run.attempts + 1 if earlier_run else 1,
         )
         return self.put(begun, **{"status": ExecutionStatus.IN_PROGRESS, **members})
 
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Replace the record of a run by its present state, and write the file."""
-        changed = execution.model_copy(update={**changes, "last_modified_time": format_moment(self._now())})
+        changed_run = execution.model_copy(update={**changes, "last_modified_time": format_moment(self._now())})
         # ISO times sort as texts; of very many runs only the latest are kept
-        ordered = sorted([*self._other_runs(execution), changed], key=lambda run: run.scheduled_time)[-MAX_EXECUTIONS:]
-        if len(ordered) > 2 * RECENT:
-            ordered = self._move_earlier(ordered)
-        self._change(executions=tuple(ordered))
-        return changed
+        sorted_runs = sorted([*self._other_runs(execution), changed_run], key=lambda run: run.scheduled_time)[
+            -MAX_EXECUTIONS:
+        ]
+        if len(sorted_runs) > 2 * RECENT:
+            sorted_runs = self._move_earlier(sorted_runs)
+        self._change(executions=tuple(sorted_runs))
+        return changed_run
 
     def _move_earlier(self, ordered: Sequence[Execution]) -> list[Execution]:
-        """The runs that stay in the record; the others are in the file of earlier runs from here on."""
-        # Whoever asks since when runs fail needs all of them since the last whole one
+        """Move earlier runs to their own file; returns the runs that stay in the record."""
+        # The record has to show since when runs fail, so all runs since the last whole one stay
         last_whole = max((index for index, run in enumerate(ordered) if run.status.is_of_a_whole_run), default=0)
         count = min(last_whole, len(ordered) - RECENT)
-        moved = [run for run in ordered[:count] if not run.status.is_under_way]
-        if not moved:
+        moved_runs = [run for run in ordered[:count] if not run.status.is_under_way]
+        if not moved_runs:
             return list(ordered)
         try:
-            earlier = self._read_earlier()
+            earlier_runs = self._read_earlier()
         except BadDocument as error:
             log.warning("%s; it is %s now", error, _put_aside(self._earlier_path))
-            earlier = ()
-        # Written first: after a kill a run may stand in both, and that of the record counts
-        merged = _merge_runs(earlier, moved)[-MAX_EXECUTIONS:]
+            earlier_runs = ()
+        # This file is written first: after a kill, a run may be in both files, and the record counts
+        merged = _merge_runs(earlier_runs, moved_runs)[-MAX_EXECUTIONS:]
         content = Executions(since=self.executions.since, executions=tuple(merged))
         write_file(self._earlier_path, content.to_json().encode())
-        # Those under way stay, as somebody will write how they end
-        moved_times = {run.scheduled_time for run in moved}
+        # Runs under way stay in the record, because their end is still to be recorded
+        moved_times = {run.scheduled_time for run in moved_runs}
         return [run for run in ordered if run.scheduled_time not in moved_times]
 
     @property
@@ -235,14 +243,14 @@ class Record:
         return Executions.from_json(storage.read(self._earlier_path), self._earlier_path).executions
 
     def read_all(self) -> list[Execution]:
-        """All runs, the oldest first, also those that moved to the file of earlier ones.
+        """All runs, the oldest first, also those that moved to the file of earlier runs.
 
-        Raises BadDocument if that can't be parsed.
+        Raises BadDocument if that file can't be parsed.
         """
         return _merge_runs(self._read_earlier(), self.executions.executions)[-MAX_EXECUTIONS:]
 
     def read_latest(self, count: int) -> list[Execution]:
-        """So many latest runs, in the service's order of listing. Raises as `read_all`."""
+        """The latest runs, at most this many, the latest first. Raises like `read_all`."""
         latest = self.latest_first
         if len(latest) < count:
             latest = list(reversed(self.read_all()))
@@ -252,7 +260,7 @@ class Record:
         return [run for run in self.executions.executions if run.scheduled_time != execution.scheduled_time]
 
     def withdraw(self, execution: Execution) -> None:
-        """Record for the first run only that there was no data for it yet."""
+        """Remove the first run, and record only that there was no data for it yet."""
         self._change(executions=(), without_data=execution.scheduled_time)
 
     def forget(self, execution: Execution) -> None:
@@ -260,11 +268,11 @@ class Record:
         self._change(executions=tuple(self._other_runs(execution)))
 
     def note_notified(self, *, overdue: bool) -> None:
-        """Record what the sinks were notified of: also all runs that were given up."""
+        """Record that the sinks were notified of all runs that were given up. overdue: whether also of an overdue run."""
         self._change(overdue=overdue, given_up=())
 
     def note_expired(self, **hours: str) -> None:
-        """Record up to which hours pages or states are gone."""
+        """Record up to which hours pages or states are deleted."""
         if any(getattr(self.executions, name) != hour for name, hour in hours.items()):
             self._change(**hours)
 
@@ -274,16 +282,16 @@ class Record:
 
 
 def _put_aside(path: str) -> str:
-    """Copy a file that can't be parsed to one whose name ends in `.damaged`; returns that name."""
+    """Copy a file that can't be parsed to a file whose name ends in `.damaged`; returns the name of the copy."""
     storage = storage_of(path)
-    aside = f"{path}.damaged"
-    storage.write(aside, storage.read(path))
-    return Path(aside).name
+    copy_path = f"{path}.damaged"
+    storage.write(copy_path, storage.read(path))
+    return Path(copy_path).name
 
 
 def _merge_runs(earlier: Sequence[Execution], later: Sequence[Execution]) -> list[Execution]:
-    """Both, by their times; of a time that both have, the later one."""
-    # The later ones overwrite
+    """All runs, sorted by scheduled time; if both have a run of the same time, the one in `later`."""
+    # Later runs overwrite earlier runs of the same time
     runs = {run.scheduled_time: run for run in (*earlier, *later)}
     return [runs[time] for time in sorted(runs)]
 
@@ -301,7 +309,7 @@ def list_recorded(folder: State) -> list[str]:
 
 @contextmanager
 def schedule_lock(folder: State, name: str, now: Clock = utc_now) -> Iterator[Clock | None]:
-    """The clock to go by while this process alone runs the schedule; None if another process does.
+    """The clock to use while this process alone runs the schedule; None if another process runs it.
 
     Raises OutputFailed if the folder can't be written.
     """
@@ -315,9 +323,9 @@ def schedule_lock(folder: State, name: str, now: Clock = utc_now) -> Iterator[Cl
 
 @contextmanager
 def _shared_lock(folder: str) -> Iterator[Clock | None]:
-    """The store's clock while a lease holds a folder there; None if another process holds it.
+    """The store's clock while this process has a lease of the folder; None if another process has it.
 
-    A process that was killed holds it for two minutes more.
+    If a process was killed, its lease lasts for two minutes more.
     """
     lease = Lease(storage_of(folder), folder)
     with run_at_exit(lease.release):
@@ -336,7 +344,7 @@ def _shared_lock(folder: str) -> Iterator[Clock | None]:
 
 @contextmanager
 def _system_lock(folder: Path, name: str, now: Clock) -> Iterator[Clock | None]:
-    """The same clock while a lock of the system is held, which ends with the process."""
+    """The given clock while this process has a lock of the system, which ends with the process; None if another has it."""
     path = folder / f".{name}.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -352,11 +360,11 @@ def _system_lock(folder: Path, name: str, now: Clock) -> Iterator[Clock | None]:
             yield None
             return
         storage = LocalStorage()
-        if os.fstat(lock.fileno()).st_size:  # whoever held it was killed, and left a partial write
+        if os.fstat(lock.fileno()).st_size:  # the last holder was killed, and may have left partial files
             for record in (Executions.FILE_NAME, EARLIER):
                 for file in storage.list_beginning(str(folder), f".{name}.{record}."):
                     storage.delete(file.path)
-        # A clean end empties the file: content that the next holder finds is of one that was killed
+        # A clean end empties the file, so its content shows the next holder that this process was killed
         lock.write("schedule_lock")
         lock.flush()
         yield now
@@ -364,7 +372,7 @@ def _system_lock(folder: Path, name: str, now: Clock) -> Iterator[Clock | None]:
 
 
 def _is_alive(execution: Execution) -> bool:
-    """Whether the job of a run continues although its starter is gone; not known of another machine's."""
+    """Whether the job of a run continues although its starter has ended; False if it can't be known, as for another machine."""
     try:
         return bool(current_machine().is_alive(ProcessIdentity.read(execution.process or "")))
     except ValueError:
@@ -378,7 +386,7 @@ LONGEST_MESSAGE = 60
 
 
 def as_table(name: str, latest_first: Sequence[Execution], without_data: str | None = None) -> str:
-    """A table, the latest run first. without_data: the time until which there was no data."""
+    """The runs as a table for people, the latest first. without_data: the time until which there was no data."""
     if not latest_first:
         return f"{name}: no run yet{f', since there was no data until {without_data}' if without_data else ''}\n"
     rows = []

@@ -1,4 +1,4 @@
-"""What a schedule keeps of its runs (`keep`). Each call that judged a window deletes what is too old, some hours at a time.
+"""The retention of a schedule's runs (`keep`). Each call that judged a window deletes old windows, some hours at a time.
 
 Age is counted from the newest window, so that a clock that is ahead deletes nothing, and the newest window stays.
 """
@@ -26,7 +26,7 @@ _AGE = re.compile(r"(\d{1,5}) (day|hour)s?")
 
 @value_class
 class Retention:
-    """What a schedule keeps of its runs: a number of latest windows, or windows, pages and states up to an age. None: all."""
+    """What a schedule keeps of its runs: a number of latest windows, or windows, pages and states up to an age. None if all."""
 
     num_windows: int | None = None
     windows: timedelta | None = None
@@ -42,7 +42,7 @@ class Retention:
         states = _read_age(keep.states, f"{where}.states")
         if not isinstance(keep.windows, int):
             return cls(None, _read_age(keep.windows, f"{where}.windows"), pages, states)
-        # Runs are counted by their record, which has no more
+        # Windows are counted by the record of runs, which has no more than MAX_EXECUTIONS
         if keep.windows > MAX_EXECUTIONS:
             raise BadConfiguration(
                 f"{where}.windows is {keep.windows}; it has to be at most {MAX_EXECUTIONS}, or an age, such as '400 days'"
@@ -50,7 +50,7 @@ class Retention:
         return cls(keep.windows, None, pages, states)
 
     def delete_expired(self, folder: str, record: Record, now: datetime) -> None:
-        """Delete what is too old in the hour folders right below a folder. Raises as `expire`."""
+        """Delete old windows, pages and states in the hour folders right below a folder. Raises like `expire`."""
         newest = _find_newest_hour(folder, now)
         if newest is None:
             return
@@ -74,15 +74,15 @@ KEEP_ALL = Retention()
 
 
 def has_window(run: Execution) -> bool:
-    """Whether a run judged a window. Runs without one can be complete, too: those of a table without a new commit, or of an
-    endpoint on which only other models had data.
+    """Whether a run judged a window. Runs without a window can be complete, too: if a table has no new commit, or if only other
+    models of an endpoint had data.
     """
     without_window = (failed(NO_DATA), NO_COMMIT)
     return run.status.is_of_a_whole_run and not (run.exit_message or "").startswith(without_window)
 
 
 def _find_newest_hour(folder: str, now: datetime) -> datetime | None:
-    """The hour of the newest published window; None if there is none. Hours in the future are those of a clock that was ahead."""
+    """The hour of the newest published window; None if there is none. Hours in the future don't count: a clock was ahead."""
     storage = storage_of(folder)
     if not storage.exists(folder):
         return None
@@ -95,7 +95,7 @@ def _find_newest_hour(folder: str, now: datetime) -> datetime | None:
 
 
 def _find_oldest_kept_hour(record: Record, num_windows: int, now: datetime) -> datetime | None:
-    """The hour of the first of so many latest runs; None if there are no more."""
+    """The hour of the oldest of the latest `num_windows` runs; None if there are fewer runs."""
     # Runs that failed don't count: an outage must not delete what was before it
     times = [time for time in scheduled_times(list(filter(has_window, record.read_all()))) if time <= now]
     if len(times) < num_windows:
@@ -107,7 +107,7 @@ def _find_oldest_kept_hour(record: Record, num_windows: int, now: datetime) -> d
 def _read_age(text: str | None, where: str) -> timedelta | None:
     if text is None:
         return None
-    # Such as 30 days, or an ISO 8601 duration
+    # An age is written as 30 days, or as an ISO 8601 duration
     match = _AGE.fullmatch(text)
     age = timedelta(-1)
     if match is not None:

@@ -69,7 +69,7 @@ class Request:
         at_once: Number of parallel jobs.
         page: The path of the page of all schedules; None: no page, and no messages of the fleet.
         alarms_per_month: Expected number of false alarms of all schedules together.
-        log_style: Of the command and of its jobs.
+        log_style: The log style of the command and of its jobs.
     """
 
     files: tuple[Path, ...]
@@ -102,11 +102,11 @@ def run_due(
     environment: Environment | None = None,
     fleet: Fleet | None = None,
 ) -> int:
-    """Run what is due of each schedule; one that can't be run does not prevent the others.
+    """Run what is due of each schedule; a schedule that can't be run does not prevent the others.
 
-    fleet: the fleet of the entries, instead of that of the files. The exit status: of the first run that did not
-    complete, or of the first schedule that could not be run; 255 if only a page or a table could not be written;
-    `OVERDUE_STATUS` if runs are overdue that this call did not have to run; else 0. Raises as `read_fleet`.
+    fleet: replaces the entries of the request's files. Returns the exit status of the first run that did not complete, or of
+    the first schedule that could not be run; 255 if only a page or a table could not be written; `OVERDUE_STATUS` if a check
+    finds overdue runs; otherwise 0. Raises like `read_fleet`.
     """
     environment = environment or Environment()
     fleet = fleet or read_fleet(request.files, request.alarms_per_month, request.state)
@@ -155,7 +155,7 @@ def watch_tables(
     follow_links: bool = False,
     now: Clock = utc_now,
 ) -> int:
-    """Monitor new rows of every matching table, and write the page of all. Raises as `make_table_fleet`."""
+    """Monitor new rows of every matching table, and write the page of all tables. Raises like `make_table_fleet`."""
     if warehouse and of_spark:
         raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")
     _start_logging(SUMMARY)
@@ -240,7 +240,7 @@ def main(request: Request, out: TextIO) -> int:
 
 
 def _start_logging(style: LogStyle) -> None:
-    """The jobs of this process log in the same style."""
+    """Log in this style, which the jobs of this process inherit."""
     os.environ |= style.variables("")
     style.start()
 
@@ -256,24 +256,24 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
             log.info("%s: another run-due is working on it", plan.name)
             return ExitStatus.COMPLETED, Record.read(folder, plan.name, calls.now), request.as_json
         record = Record.open(folder, plan.name, now)
-        due = schedule_runs.due_times(plan, record, now, retry_failed=request.retry_failed)
+        scheduled_times = schedule_runs.due_times(plan, record, now, retry_failed=request.retry_failed)
         launch = calls.launch
         if plan.result_folders:
             launch = partial(_launch_in_pass, launch)
         run = calls.turns.run_in_turn(partial(schedule_runs.run_jobs, plan, record, launch=launch))
-        runs = list(run_windows(due, run))
+        runs = list(run_windows(scheduled_times, run))
         statuses = [status for _, (_, status) in runs]
         _log_summary(plan, [execution for _, (execution, _) in runs])
-        # Windows get older only by a new window
+        # Ages are counted from the newest window, so only a new window makes another one too old
         if any(has_window(execution) for _, (execution, _) in runs):
             _delete_expired(plan, record, now())
         if statuses and request.history and record.has_whole_run:
             statuses.append(_write_history(plan))
         watch(plan, record, now(), environment)
-    failed = next(filter(None, statuses), ExitStatus.COMPLETED)
+    failure_status = next(filter(None, statuses), ExitStatus.COMPLETED)
     is_listed = bool(statuses) or request.as_json
-    # What nothing shows is not kept: a thousand records take 150 MB
-    return shell_status(failed), record if is_listed or request.page else None, is_listed
+    # A record that nothing shows isn't returned: a thousand records take 150 MB
+    return shell_status(failure_status), record if is_listed or request.page else None, is_listed
 
 
 def _launch_in_pass(launch: schedule_runs.Launch, command: JobCommand, note: schedule_runs.Note) -> int:
@@ -282,18 +282,18 @@ def _launch_in_pass(launch: schedule_runs.Launch, command: JobCommand, note: sch
 
 
 def _compact_tables(fleet: Fleet) -> int:
-    """Add what the runs of this call, or of one that was killed, left for tables; returns a status.
+    """Add the rows that runs of this call, or of a killed call, left for result tables; returns a status.
 
-    What can't be added stays there for the next call.
+    Rows that can't be added stay there for the next call.
     """
     status = ExitStatus.COMPLETED
     folders: set[str] = set()
     # A folder that several schedules share is compacted once
     for schedule in fleet.entries:
-        with suppress(MonitorError):  # it was reported with the entry
+        with suppress(MonitorError):  # the error was reported with the entry
             if schedule.plan:
                 folders.update(schedule.plan.result_folders)
-    # If a folder can't be written, the others still are
+    # If a folder can't be written, the other folders still are
     for folder in sorted(folders):
         try:
             compact(folder)
@@ -306,25 +306,25 @@ def _compact_tables(fleet: Fleet) -> int:
 
 
 def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
-    """One line about the runs of a schedule in this pass; none if there were none, or only one that was withdrawn."""
+    """One line about the runs of a schedule in this pass; no line without runs, or if the only run was withdrawn."""
     executions = [run for run in executions if not run.status.is_under_way]
     if not executions:
         return
     # The run to report: one that did not complete, otherwise the last one
-    last = next((run for run in executions if run.outputs or not run.status.is_of_a_whole_run), executions[-1])
-    healthy = all(run.status is ExecutionStatus.COMPLETED and not run.outputs for run in executions)
+    reported_run = next((run for run in executions if run.outputs or not run.status.is_of_a_whole_run), executions[-1])
+    is_healthy = all(run.status is ExecutionStatus.COMPLETED and not run.outputs for run in executions)
     runs = "the run" if len(executions) == 1 else f"{len(executions)} runs; that"
-    message = " ".join((last.exit_message or "").split()).removeprefix(f"{last.status.value}: ")
+    message = " ".join((reported_run.exit_message or "").split()).removeprefix(f"{reported_run.status.value}: ")
     facts = {
         "schedule": plan.name,
         "runs": len(executions),
-        "scheduled_time": last.scheduled_time,
-        "status": last.status.value,
-        "exit_message": last.exit_message,
-        "output_path": last.output_path,
+        "scheduled_time": reported_run.scheduled_time,
+        "status": reported_run.status.value,
+        "exit_message": reported_run.exit_message,
+        "output_path": reported_run.output_path,
     }
-    level = logging.INFO if healthy else logging.WARNING
-    text = f"{plan.name}: {runs} of {last.scheduled_time} is {last.status.value}: {message}"
+    level = logging.INFO if is_healthy else logging.WARNING
+    text = f"{plan.name}: {runs} of {reported_run.scheduled_time} is {reported_run.status.value}: {message}"
     logging.getLogger(SUMMARY_LOGGER).log(level, "%s", text, extra={FACTS: facts})
 
 
@@ -342,7 +342,7 @@ def _show_schedule(
 
 
 def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
-    """Delete what the schedule no longer keeps. An error is only a warning: the next call that judges a window tries again."""
+    """Delete the windows, pages and states that are too old. An error is only a warning: a later call tries again."""
     try:
         if plan.retention != KEEP_ALL:
             plan.retention.delete_expired(plan.folder_of_runs(), record, now)
@@ -363,16 +363,16 @@ def _write_history(plan: Plan) -> int:
     return ExitStatus.COMPLETED
 
 
-def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
+def _list(plans_and_records: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
     if request.as_json:
         summaries = [
             records.summarize_run(plan.name, plan.entry.monitoring_type, run)
-            for plan, record in listed
+            for plan, record in plans_and_records
             for run in record.read_latest(request.most)
         ]
         out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
         return
-    for plan, record in listed:
+    for plan, record in plans_and_records:
         out.write(records.as_table(plan.name, record.read_latest(request.most), record.executions.without_data))
 
 
@@ -396,7 +396,7 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
     if is_overdue is not record.executions.overdue:
         notices.append(notice)
     if notices:
-        recipients = [to for to in plan.destinations if not to.every_run]
+        recipients = [destination for destination in plan.destinations if not destination.every_run]
         delivery = deliver(_report(plan, record, notices, now), recipients, environment)
         for failure in delivery.failures:
             log.warning("%s", failure)

@@ -64,11 +64,11 @@ class JobCommand:
     Attributes
     ----------
         words: Arguments of the command line.
-        variables: In addition to the environment.
+        variables: Variables in addition to the environment.
         folder: The working folder.
-        output_path: Where its results go.
-        longest_seconds: Time until it is killed; None: no limit.
-        name: In the SDK's classes; None if it has none.
+        output_path: The folder of its results.
+        longest_seconds: The time until it is killed; None if it has no limit.
+        name: Its name in the SDK's classes; None if it has no name.
     """
 
     words: tuple[str, ...]
@@ -90,10 +90,10 @@ class Plan:
         clock: The times of its runs; None if it runs once, at once.
         offsets: Start and end of a window, relative to a run's full hour; None for the time since the previous run.
         delay: How much later than its time a run begins.
-        starts: The first time of a run; None: from the first call on.
+        starts: The first time of a run; None if runs begin with the first call.
         destinations: Sinks for messages about the schedule itself.
-        retention: What it keeps of its runs.
-        fleet_explainers: The explainability schedules of the same fleet; None: those in the folder.
+        retention: How long it keeps windows, pages and states.
+        fleet_explainers: The explainability schedules of the same fleet; None if those in the folder count.
         budget: The share of its healthy runs that may alarm, if schedules share a budget.
         reads_one_model: Whether it reads only the records of one model of an endpoint, or those without a model.
         counts_every_run: Whether a first run without data counts as a run, and a run that was stopped from outside is not due
@@ -119,6 +119,7 @@ class Plan:
 
     @property
     def folder(self) -> Path:
+        """The folder of the entry's file, from which its relative paths start."""
         return self.file.parent
 
     @property
@@ -144,10 +145,10 @@ class Plan:
             return Window(hour + start, hour + end)
         # Without offsets, a window lasts from the previous run to this one
         if self.clock:
-            before = self.clock.latest(scheduled - A_MOMENT)
+            previous_time = self.clock.latest(scheduled - A_MOMENT)
         else:
-            before = hour - DEFAULT_PERIOD
-        return Window(full_hour(before), hour)
+            previous_time = hour - DEFAULT_PERIOD
+        return Window(full_hour(previous_time), hour)
 
     @property
     def looks_at_commits(self) -> bool:
@@ -185,36 +186,36 @@ class Plan:
             options["output_path"] = join(options["output_path"], scheduled.strftime(job.output_folder))
         hour = full_hour(scheduled)
         window = self.window(scheduled)
-        longest = self.entry.max_runtime_seconds
+        max_seconds = self.entry.max_runtime_seconds
         flags = {
             **options,
             **_schedule_options(self, job, options),
             **self._run_budget(job, options),
             "scheduled_time": format_moment(scheduled),
-            # Jobs get offsets as the service gives them, so that both find the same window
+            # Jobs get offsets, as from the service, so that both find the same window
             "start_time_offset": format_duration(window.start - hour),
             "end_time_offset": format_duration(window.end - hour),
             "fail_on_violations": "true",  # so that the exit status shows violations
-            **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
+            **({} if max_seconds is None else {"max_runtime": f"PT{max_seconds}S"}),
         }
         # Defaults of a fleet are for all kinds of monitors, so an option that this kind doesn't use is only a warning
-        used = {
+        used_flags = {
             name: text
             for name, text in flags.items()
             if _is_used(name, flags, job.job, AnalysisType(self.analysis_type))
         }
-        unused = [name for name in options if name not in used]
-        if unused:
-            log.warning("without effect on the %s of %s: %s", job.job, self.name, ", ".join(unused))
+        unused_names = [name for name in options if name not in used_flags]
+        if unused_names:
+            log.warning("without effect on the %s of %s: %s", job.job, self.name, ", ".join(unused_names))
         # Secrets are passed by the environment, because other users of the machine see command lines
-        words = [write_flag(name, text) for name, text in used.items() if name not in SECRET_OPTIONS]
+        words = [write_flag(name, text) for name, text in used_flags.items() if name not in SECRET_OPTIONS]
         return JobCommand(
             (*self.entry.spark_options, job.job, *words),
             {variable_name(name, OPTIONS[name]): options[name] for name in SECRET_OPTIONS if name in options},
             self.folder,
             options["output_path"],
             # The job ends itself at the limit; some seconds later it is killed
-            None if longest is None else longest + GRACE_SECONDS,
+            None if max_seconds is None else max_seconds + GRACE_SECONDS,
         )
 
     @property
@@ -232,11 +233,11 @@ class Plan:
             return {}
         path = self.path(options["output_path"])
         # A new entry changes the shares of all schedules, but a rerun must come to the same verdict
-        before = run_before(path) if opens_here(path) else None
-        described = None
-        if before is not None:
-            described = read_document(before, RunDescription)
-        return {RUN_BUDGET: repr((described and described.settings.false_alarm_budget) or self.budget)}
+        previous_run = run_before(path) if opens_here(path) else None
+        description = None
+        if previous_run is not None:
+            description = read_document(previous_run, RunDescription)
+        return {RUN_BUDGET: repr((description and description.settings.false_alarm_budget) or self.budget)}
 
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
@@ -244,7 +245,7 @@ class Plan:
 
     @property
     def result_folders(self) -> list[str]:
-        """The folders of result tables (`--results-table`) of its jobs; none if only they can write one as they do."""
+        """The folders of result tables (`--results-table`) of its jobs; empty if only the jobs can write to one of them."""
         options = [self._read_options(job) for job in self.entry.jobs]
         names = [members.get("results_table") for members in options]
         # A table of Spark's catalog is no folder
@@ -295,9 +296,9 @@ def read_plan(path: Path) -> Plan:
 
 
 def make_plan(entry: Schedule, path: Path, where: str | None = None) -> Plan:
-    """The plan of an entry from a file. where: its name in error messages; the file if None.
+    """The plan of an entry from a file. where: the name of the entry in errors, by default the file.
 
-    Raises BadConfiguration listing all errors in it.
+    Raises BadConfiguration listing all errors in the entry.
     """
     errors: list[str] = []
     where = where or str(path)
@@ -323,7 +324,7 @@ def make_plan(entry: Schedule, path: Path, where: str | None = None) -> Plan:
 
 
 def _read_clock(entry: Schedule, where: str) -> CrontabTimes | None:
-    """When it runs; None for once, at once."""
+    """The times of the schedule's runs; None if it runs once, at once."""
     if entry.cron is not None:
         clock = CrontabTimes.of(entry.cron, f"{where}: cron")
         if not clock.cron.partition(" ")[0].isdigit():
@@ -372,7 +373,7 @@ def _read_destinations(text: str | None, where: str) -> tuple[SinkDestination, .
 
 
 def _list_name_errors(entry: Schedule, where: str) -> Iterator[str]:
-    """Errors in names that become parts of paths: of the record of its runs, and of the folders of their results."""
+    """Errors in names that become parts of paths: the path of the schedule's record, and the folders of results."""
     if not is_ours(entry.name, NameKind.WORD):
         yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
     for index, job in enumerate(entry.jobs):
@@ -415,46 +416,48 @@ def _try_step(step: Callable[[], T], errors: list[str]) -> T | None:
 
 
 def find_model(plan: Plan) -> str | None:
-    """The model that a schedule's jobs name; None if none does, or none can be read."""
+    """The model that a schedule's jobs name; None if no job names one, or if the jobs' variables can't be read."""
     return next(iter(plan.list_texts(MODEL)), None)
 
 
 def find_attributions(plan: Plan) -> str | None:
-    """The baseline of the one explainability schedule of a data-quality schedule's model, in the same folder; else None.
+    """The baseline of the only explainability schedule of a data-quality schedule's model, in the same folder; otherwise None.
 
-    A baseline that isn't visible from here is ignored: a job should not fail for what only orders its page.
+    A baseline that isn't visible from here is ignored: it only orders the page, so it must not fail the job.
     """
     model = find_model(plan)
     if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
         return None
     same_model_plans = (other_plan for other_plan in _find_explaining_plans(plan) if find_model(other_plan) == model)
     baselines = {path: other_plan.name for other_plan in same_model_plans for path in other_plan.list_texts("baseline")}
-    visible = {path: name for path, name in baselines.items() if _is_visible(path, plan)}
+    visible_baselines = {path: name for path, name in baselines.items() if _is_visible(path, plan)}
     # With two explanations, the user has to choose one
-    if len(visible) > 1:
-        log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(visible.values()), model)
+    if len(visible_baselines) > 1:
+        log.info(
+            "%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(visible_baselines.values()), model
+        )
         return None
-    for path, name in visible.items():
+    for path, name in visible_baselines.items():
         log.info("%s: what moves %s more stands first, by %s, the baseline of %s", plan.name, model, path, name)
-    return next(iter(visible), None)
+    return next(iter(visible_baselines), None)
 
 
 def _is_used(name: str, flags: Mapping[str, str], job: str, analysis: AnalysisType) -> bool:
-    """Whether a job of this kind takes the option with these flags; all jobs take those of the container's contract."""
+    """Whether a job of this kind takes the option with these flags; all jobs take the options of the container's contract."""
     option = OPTIONS[name]
     return (not option.ours or option.is_used_by(job, analysis)) and not is_without_input(name, flags)
 
 
 def _schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
-    """What a schedule passes to jobs that take it, unless set in their env file: its name, kind and attributions."""
+    """The options that a schedule adds for jobs that take them, unless their env file sets them: name, kind, attributions."""
     names = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
-    missing = {name for name in names if job.job in OPTIONS[name].jobs and not options.get(name)}
+    missing_names = {name for name in names if job.job in OPTIONS[name].jobs and not options.get(name)}
     texts = {
         SCHEDULE: plan.name,
         ANALYSIS_TYPE: None if plan.analysis_type == AnalysisType.DATA_QUALITY else plan.analysis_type,
-        ATTRIBUTIONS: find_attributions(plan) if ATTRIBUTIONS in missing else None,
+        ATTRIBUTIONS: find_attributions(plan) if ATTRIBUTIONS in missing_names else None,
     }
-    return {name: text for name, text in texts.items() if name in missing and text is not None}
+    return {name: text for name, text in texts.items() if name in missing_names and text is not None}
 
 
 def _find_explaining_plans(plan: Plan) -> Iterator[Plan]:

@@ -69,34 +69,38 @@ class Due:
 def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
     """Every time since the schedule began whose run has not started, up to `now` minus the plan's delay.
 
-    A schedule begins at `starts`, or else with the time before its first check, whose window was complete by then; runs
-    before the first data are done. At most `catch_up` runs are due at once, the latest; those before them are given up
-    for good. A run that was stopped from outside is due again; one that failed or took too long is if `retry_failed` is
-    set. While a job continues whose run-due was killed, later runs wait: they are judged by its results.
+    A schedule begins at `starts`, otherwise with the time before its first check, whose window was complete by then; runs
+    before the first data count as done. At most `catch_up` runs are due at once: the latest. Earlier runs are given up
+    for good. A run that was stopped from outside is due again; a run that failed or took too long is due again only with
+    `retry_failed`. While a job continues whose run-due was killed, later runs wait, because they need its results.
     """
     if not plan.is_running:
         return Due()
     statuses = {ExecutionStatus.PENDING}
     if retry_failed:
         statuses |= {ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
-    repeated = scheduled_times([execution for execution in past.executions if execution.status in statuses])
-    # Of a long pause only the latest runs are caught up: old alarms help nobody
-    missed = list(_list_not_begun(plan, past, now))
+    repeated_times = scheduled_times([execution for execution in past.executions if execution.status in statuses])
+    # After a long pause only the latest runs are caught up: old alarms help nobody
+    missed_times = list(_list_not_begun(plan, past, now))
     if plan.entry.catch_up:
-        caught_up = missed[-plan.entry.catch_up :]
+        caught_up_times = missed_times[-plan.entry.catch_up :]
     else:
-        caught_up = []
-    # Runs are in order: each window is judged beside the history that the runs before it left
-    going_on = scheduled_times([execution for execution in past.executions if execution.status in RUNNING_STATUSES])
-    times = [time for time in sorted({*repeated, *caught_up}) if not going_on or time < min(going_on)]
-    return Due(tuple(times), len(missed) - len(caught_up))
+        caught_up_times = []
+    # Runs are in order, because each window is compared with the history that earlier runs left
+    running_times = scheduled_times(
+        [execution for execution in past.executions if execution.status in RUNNING_STATUSES]
+    )
+    times = [
+        time for time in sorted({*repeated_times, *caught_up_times}) if not running_times or time < min(running_times)
+    ]
+    return Due(tuple(times), len(missed_times) - len(caught_up_times))
 
 
 def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = False) -> Iterator[datetime]:
-    """Due times, oldest first, including those that become due meanwhile; retry_failed: also of runs that failed or took
-    too long.
+    """Due times, oldest first, including times that become due meanwhile. retry_failed: also the times of runs that failed or
+    took too long.
 
-    A call ends with a run that the next one repeats: later windows are judged by what it leaves.
+    The times end with a run that was stopped, which the next call repeats: later windows need the history that it leaves.
     """
     past = record.executions
     if retry_failed:
@@ -120,30 +124,30 @@ def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = Fa
 
 
 def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | None:
-    """The last time a run completed, or the schedule's start, if that is more than two periods ago; else None.
+    """The last time a run completed, or the schedule's start, if that is more than two periods ago; otherwise None.
 
-    A run counts from its scheduled time; one that is later than now, from a clock that was ahead, doesn't count. A
-    schedule that is stopped or runs once is never overdue.
+    A run counts from its scheduled time. A run in the future, from a clock that was ahead, doesn't count. A schedule that is
+    stopped or runs once is never overdue.
     """
     if plan.clock is None or not plan.is_running:
         return None
     times = scheduled_times([execution for execution in past.executions if execution.status.is_of_a_whole_run])
-    last = max(_up_to(now, times), default=_first_time(plan, plan.clock, past, now))
-    allowed = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
-    return last if now - last > allowed else None
+    last_time = max(_up_to(now, times), default=_first_time(plan, plan.clock, past, now))
+    allowed_delay = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
+    return last_time if now - last_time > allowed_delay else None
 
 
 def _list_not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
     latest = now - plan.delay
-    begun = scheduled_times(past.executions) + [read_time(time) for time in (past.without_data,) if time]
+    begun_times = scheduled_times(past.executions) + [read_time(time) for time in (past.without_data,) if time]
     if plan.clock is None:
         single_time = plan.starts or read_time(past.since)
-        if single_time > max(begun, default=single_time - A_MOMENT):
+        if single_time > max(begun_times, default=single_time - A_MOMENT):
             yield single_time
         return
-    # A run recorded by a clock that was ahead must not suppress those until then
-    after = max(_up_to(now, begun), default=_first_time(plan, plan.clock, past, now) - A_MOMENT)
-    yield from (time for time in plan.clock.times(after, latest) if time not in begun)
+    # A run recorded by a clock that was ahead must not suppress the runs until its time
+    after = max(_up_to(now, begun_times), default=_first_time(plan, plan.clock, past, now) - A_MOMENT)
+    yield from (time for time in plan.clock.times(after, latest) if time not in begun_times)
 
 
 def _up_to(now: datetime, times: Sequence[datetime]) -> list[datetime]:
@@ -174,7 +178,7 @@ LOADED = (
     "spark_model_monitor.running.scheduling.prepared",
     "spark_model_monitor.reports.history_page.over_time",
 )
-"""Modules loaded once for the jobs of all times. A job that needs more loads it itself."""
+"""Modules that the forking process loads once for all jobs. A job loads further modules itself."""
 
 LOADED_FOR_SPARK = (
     "pyspark.sql.pandas.functions",
@@ -185,7 +189,7 @@ LOADED_FOR_SPARK = (
 _OUTCOMES: Mapping[int, ExecutionStatus] = {
     ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
     ExitStatus.VIOLATIONS: ExecutionStatus.COMPLETED_WITH_VIOLATIONS,
-    ExitStatus.CANNOT_TELL: ExecutionStatus.COMPLETED,  # in the service's words; the message says more
+    ExitStatus.CANNOT_TELL: ExecutionStatus.COMPLETED,  # the service has no such status; the message says more
 }
 """The outcome of a run by the exit status of a job; any other status is a failure, unless it was stopped."""
 
@@ -204,7 +208,7 @@ Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and retu
 def start_process(command: JobCommand, note: Note) -> int:
     """Run a job in a process without other jobs, which ends with this process.
 
-    It runs as if started by the command: without Spark if it needs none; with options of Spark by spark-submit.
+    The job runs as if the command had started it: with options of Spark by spark-submit, otherwise without Spark if possible.
     """
     process = _Submitted(command) if command.words[0].startswith("-") else _Forked(command)
     try:
@@ -225,9 +229,9 @@ def start_process(command: JobCommand, note: Note) -> int:
 def run_in_process(command: JobCommand, variables: Mapping[str, str]) -> int:
     """Run a job in this process, and return its exit status. variables: in addition to the job's own."""
     name, *words = command.words
-    # Its module isn't imported: jobs are files beside the package
+    # The job is run as a file: jobs aren't modules of the package
     driver = runpy.run_path(str(Layout.here().job_file(name, command.folder)))
-    before = dict(os.environ)
+    caller_environment = dict(os.environ)
     folder = os.getcwd()
     os.environ.update({**variables, **command.variables})
     os.chdir(command.folder)
@@ -237,7 +241,7 @@ def run_in_process(command: JobCommand, variables: Mapping[str, str]) -> int:
         # The next job of this process starts from what its caller has set
         os.chdir(folder)
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(caller_environment)
     return status
 
 
@@ -266,7 +270,7 @@ class _Submitted(subprocess.Popen[bytes]):
 
     def wait(self, timeout: float | None = None) -> int:
         status = super().wait(timeout)
-        # A driver whose JVM was stopped leaves its message, and gives its outputs back
+        # A driver whose JVM was stopped still writes its message, and releases its outputs
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGTERM)
             for _ in range(int(GRACE_SECONDS / STEP_SECONDS)):
@@ -344,7 +348,7 @@ class _Forked:
         self._is_ending = True  # the signal may arrive after the job's end: no other job should get it
         self._worker.process.terminate()
 
-    def begin(self) -> None:  # once the record has its number: else a successor would not know of it
+    def begin(self) -> None:  # the record has the process by now: otherwise the next run-due would not know of it
         with suppress(OSError):  # the worker was killed
             self._worker.pipe.send(self._command)
 
@@ -355,7 +359,7 @@ class _Forked:
                     self._status = self._worker.pipe.recv()
                     if not self._is_ending:
                         _IDLE.append(self._worker)
-            # Without a message from it: the exit code of a process that died, None while it runs
+            # If the worker sent no status: its exit code if it died, None while it runs
             if self._status is None:
                 self._status = self._worker.process.exitcode
             return self._status
@@ -381,14 +385,14 @@ def _idle_worker() -> _Worker | None:
 
 
 def _serve(commands: connection.Connection) -> None:
-    """Run jobs until one fails, leaves traces or takes much memory, or none follows; exit with the last status."""
-    # What a job may change of a process is put back for the next one
+    """Run jobs until a job fails, leaves traces or takes much memory, or no job follows; exit with the last status."""
+    # The folder and the variables, which a job may change, are restored for the next job
     home = os.getcwd()
     variables = dict(os.environ)
-    for further in reversed(range(JOBS_OF_A_PROCESS)):
+    for jobs_left in reversed(range(JOBS_OF_A_PROCESS)):
         try:
             command = commands.recv()
-        except (EOFError, KeyboardInterrupt):  # its run-due is over, or was killed before
+        except (EOFError, KeyboardInterrupt):  # the run-due that sends jobs has ended, or was killed
             return
         try:
             _run(command)
@@ -396,7 +400,7 @@ def _serve(commands: connection.Connection) -> None:
             from spark_model_monitor.running.runtime.job import has_no_trace  # the forking process doesn't need it
 
             is_large = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > JOB_BYTES
-            if not further or is_large or ended.code not in _WHOLE_RUN_STATUSES or not has_no_trace():
+            if not jobs_left or is_large or ended.code not in _WHOLE_RUN_STATUSES or not has_no_trace():
                 raise
             status = int(ended.code)
         os.chdir(home)
@@ -407,7 +411,7 @@ def _serve(commands: connection.Connection) -> None:
 
 
 def _run(command: JobCommand) -> None:
-    """Raises SystemExit with the job's status."""
+    """Run a job in this process. Raises SystemExit with the job's status."""
     os.environ.update(_variables(command))
     os.chdir(command.folder)
     try:
@@ -430,8 +434,8 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     """Run the jobs of one time until the last, or until one does not complete; returns the run and that job's exit status.
 
     If the run or its job is stopped from outside, the run is `Pending`: the next call repeats it (`Record.interrupt`). A run
-    without data, before any data has arrived, doesn't count as a run. One that found only records of other models of its
-    endpoint is complete, and so is one that was published although other outputs failed: only its status says that.
+    without data, before any data has arrived, doesn't count as a run. A run that found only records of other models of its
+    endpoint is complete. So is a run that was published although other outputs failed, which only its exit status shows.
     """
     failed_run = _record_empty_window(plan, record, scheduled)
     if failed_run is not None:
@@ -440,30 +444,30 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
     style = LogStyle.read(os.environ)
-    violated = False
+    has_violations = False
     status: int = ExitStatus.COMPLETED
     outcome = ExecutionStatus.COMPLETED
     try:
         for job in plan.entry.jobs:
             command = plan.command(job, scheduled)
             command = replace(command, variables={**command.variables, **style.variables(plan.name)})
-            started = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
-            execution = record.put(execution, **started)
-            # A message of an earlier run would be taken for this one's
+            job_members = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
+            execution = record.put(execution, **job_members)
+            # The message of an earlier run would be taken for this run's
             message_path = _forget_message(command)
             status = launch(command, partial(record.put, execution))
             message = read_message(message_path, status)
             failed_outputs, _ = parse_published_without(message)
             execution = record.put(execution, exit_message=message, outputs=(*execution.outputs, *failed_outputs))
             outcome = _find_outcome(plan, message, status)
-            violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
-            # Other models had traffic: this one had none, which is no missing data
+            has_violations |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
+            # If other models had traffic and this one had none, no data is missing
             if status == ExitStatus.NO_DATA and plan.reads_one_model and _has_captures(plan, job, scheduled):
                 outcome = ExecutionStatus.COMPLETED
             if not outcome.is_of_a_whole_run:
                 break
         if outcome.is_of_a_whole_run:
-            if violated:
+            if has_violations:
                 outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             else:
                 outcome = ExecutionStatus.COMPLETED
@@ -494,8 +498,8 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
 
 
 def _find_outcome(plan: Plan, message: str, status: int) -> ExecutionStatus:
-    """What came of a run by the exit status and the message of its job; Pending if that was stopped from outside."""
-    # Published, although other outputs failed: the window is done
+    """The outcome of a run, by the exit status and the message of its job; Pending if the job was stopped from outside."""
+    # If the run was published, its window is done, although other outputs failed
     failed_outputs, completed_message = parse_published_without(message)
     if failed_outputs and completed_message.startswith(_VIOLATED):
         return ExecutionStatus.COMPLETED_WITH_VIOLATIONS
@@ -509,17 +513,17 @@ def _find_outcome(plan: Plan, message: str, status: int) -> ExecutionStatus:
 
 
 def _record_empty_window(plan: Plan, record: Record, scheduled: datetime) -> Execution | None:
-    """The failed run of a window without captures, as its job would leave it; starting one takes a hundred times as long.
+    """The failed run of a window without captures, as its job would leave it; starting a job takes a hundred times as long.
 
-    None if there are captures, if only a job could tell, or before a run was whole: a job is also the first to notice options
-    and baselines that don't work.
+    None if there are captures, if only a job could tell, or if the schedule has no whole run yet: a job also finds options and
+    baselines that don't work.
     """
     job = plan.entry.jobs[0]
     is_monitor = job.job == "monitor" and len(plan.entry.jobs) == 1 and not plan.entry.spark_options
     if not is_monitor or not record.has_whole_run:
         return None
     window = plan.window(scheduled)
-    with suppress(MonitorError):  # the job says what is wrong
+    with suppress(MonitorError):  # the job reports the error
         sources = plan.sources(job)
         path = sources.text("dataset_source")
         command = plan.command(job, scheduled)
@@ -548,7 +552,7 @@ def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
 
 
 def _forget_message(command: JobCommand) -> str:
-    """Delete the message of an earlier run, and return its path. Raises OutputFailed if that can't be removed."""
+    """Delete the message of an earlier run, and return its path. Raises OutputFailed if it can't be removed."""
     path = _message_path(command)
     if opens_here(path) and is_there(path):
         storage_of(path).delete(path)

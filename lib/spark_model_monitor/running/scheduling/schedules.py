@@ -1,7 +1,7 @@
 """The times of schedules and the window of each run; the windows of a folder of captures; the one loop over windows.
 
 `run-due` and the SDK's classes give that loop the due times of a schedule (`runs.due_times`), `backfill` and `replay`
-the windows of a folder (`…/yyyy/mm/dd/hh`). Airflow has none: its scheduler starts a task for each window.
+the windows of a folder (`…/yyyy/mm/dd/hh`). Airflow doesn't use the loop: its scheduler starts a task for each window.
 
 The service knows exactly four forms of an expression, all in UTC and on the full hour; a run at 23:00 of an hourly
 schedule has the window 22:00 to 23:00. Our own schedules may have any line of crontab.
@@ -46,7 +46,7 @@ def _iterate_times(cron: str, start: datetime, *, reverse: bool = False) -> Iter
 
 @cache
 def _find_first_time(cron: str) -> datetime:
-    """The first time since 2000; cached, as a fleet's entries share a line.
+    """The first time of a crontab line since 2000; cached, because the entries of a fleet share lines.
 
     Raises CronSimError, or StopIteration for a line such as 30 February, which is valid, and never comes.
     """
@@ -61,9 +61,9 @@ class CrontabTimes:
 
     @classmethod
     def of(cls, text: str, where: str) -> CrontabTimes:
-        """The clock of a text. where: its name in errors.
+        """The times of a line of crontab. where: the name of the line in errors.
 
-        Raises BadConfiguration if it is not a line of crontab, or never occurs.
+        Raises BadConfiguration if the text is not a line of crontab, or if its times never come.
         """
         from cronsim import CronSimError
 
@@ -92,7 +92,7 @@ class CrontabTimes:
         return next(_iterate_times(self.cron, minute_after, reverse=True))
 
     def period(self, time: datetime) -> timedelta:
-        """The distance between the times around `time`."""
+        """The distance between the last time up to `time` and the time after it."""
         latest = self.latest(time)
         return next(_iterate_times(self.cron, latest)) - latest
 
@@ -106,7 +106,7 @@ class Recurrence:
 
     @classmethod
     def of(cls, expression: str, where: str = "the schedule expression") -> Recurrence | None:
-        """The recurrence of a service's expression; None for `NOW`. where: its name in errors.
+        """The recurrence of a service's expression; None for `NOW`. where: the name of the expression in errors.
 
         Raises BadConfiguration for any other text.
         """
@@ -120,7 +120,7 @@ class Recurrence:
         else:
             hour = ""
             step = None
-        # The service has every hour, one hour a day, or every n hours from an hour on
+        # The service's forms: every hour, one hour of the day, or every n hours from an hour of the day on
         if match is None or (hour == "*" and step) or (hour != "*" and int(hour) >= DAY_HOURS):
             raise BadConfiguration(f"{where} is {expression!r}; the service has {_EXPRESSIONS}")
         if step is not None and not 1 <= int(step) <= DAY_HOURS:
@@ -136,7 +136,7 @@ class Recurrence:
 
     @property
     def cron(self) -> str:
-        """The same as a line of crontab, minute to day of the week."""
+        """The recurrence as a line of crontab, minute to day of the week."""
         if self.every_hours == 1 and self.first_hour == 0:
             return "0 * * * *"
         hours = range(self.first_hour, DAY_HOURS, self.every_hours)
@@ -148,10 +148,10 @@ class Recurrence:
 
 
 def run_windows(windows: Iterable[W], run: Callable[[W], R]) -> Iterator[tuple[W, R]]:
-    """Each window with the result of its run, when that has ended, one after the other.
+    """Each window with the result of its run, one after the other, each as soon as its run has ended.
 
-    windows: may be a generator that grows meanwhile. run: runs one. When this process is told to end, the rest is not run,
-    and the exception is raised.
+    windows: may be a generator, which finds further windows meanwhile. run: runs one window. If a signal ends this process,
+    no further window is run, and the signal's exception is raised.
     """
     for window in windows:
         require_going_on()
@@ -162,7 +162,7 @@ def run_windows(windows: Iterable[W], run: Callable[[W], R]) -> Iterator[tuple[W
 def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
     """Each hour (UTC) that a folder below `path` names, with the folder; folders sorted by name, at any depth.
 
-    The folders of hours are not listed. Raises BadInput if there is nothing at `path`.
+    The hour folders themselves are not listed. Raises BadInput if there is nothing at `path`.
     """
     for name in storage.list_folders(path):
         folder = join(path, name)
@@ -178,7 +178,7 @@ def list_windows(
 ) -> list[Window]:
     """The windows of the schedule that contain at least one captured hour, in order.
 
-    start, end: bounds of the windows; None: unbounded.
+    start, end: bounds of the windows; None if they have no bound.
     Raises BadInput if there is nothing at `path`, NoData if no folder below it names an hour between the bounds.
     """
     hours = sorted({hour for hour, _ in hour_folders(storage, path)})
@@ -189,13 +189,15 @@ def list_windows(
     # Up to the first run whose window has the last hour in it
     times = recurrence.times(hours[0], hours[-1] + HOUR + recurrence.period)
     windows = (Window(time - recurrence.period, time) for time in times)
-    # Binary search in the sorted hours: a window with none has equal ends
-    captured = [window for window in windows if bisect_left(hours, window.start) < bisect_left(hours, window.end)]
-    captured = [window for window in captured if start is None or start <= window.start]
-    bounded = [window for window in captured if end is None or window.end <= end]
-    if not bounded:
+    # Binary search in the sorted hours: the two ends of a window without hours have the same index
+    captured_windows = [
+        window for window in windows if bisect_left(hours, window.start) < bisect_left(hours, window.end)
+    ]
+    captured_windows = [window for window in captured_windows if start is None or start <= window.start]
+    bounded_windows = [window for window in captured_windows if end is None or window.end <= end]
+    if not bounded_windows:
         raise NoData(
             f"{path} has captures from {hours[0].isoformat()} to {(hours[-1] + HOUR).isoformat()}, and no window of them lies "
             "between the times asked for; widen these, or leave them out"
         )
-    return bounded
+    return bounded_windows

@@ -19,7 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MAX_THREADS = 64  # schedules handled at a time; most wait for a turn
-TURN_SECONDS = 60.0  # a job that takes longer loses its turn: the next one starts beside it
+TURN_SECONDS = 60.0  # a job that takes longer loses its turn: the next job starts while it goes on
 JOB_BYTES = 512 * 2**20  # memory that a job of a small model may take
 JOBS_A_CORE = 2  # a job of a small model waits for the disk and for its process as long as it computes
 STEP_SECONDS = 0.5  # between two checks whether this process was told to end
@@ -40,7 +40,7 @@ def default_at_once() -> int:
 
 
 def limit_at_once(at_once: int) -> int:
-    """The number of jobs, slow ones included, that free memory has room for; never fewer than have a turn."""
+    """The number of jobs, including slow ones, that free memory has room for; at least `at_once`."""
     try:
         free = next(line for line in _MEMORY_FILE.read_text().splitlines() if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
@@ -77,7 +77,7 @@ class Turns:
                 self._changed.notify()
 
     def run_in_turn(self, run: Callable[[T], R]) -> Callable[[T], R]:
-        """The same function, run in its turn: nothing of it starts before."""
+        """The same function, which waits for a turn before it starts."""
 
         def run_when_due(window: T) -> R:
             with self.take_turn():
@@ -92,7 +92,7 @@ class Turns:
 
 
 def map_in_threads(step: Callable[[T], R], arguments: Sequence[T], at_once: int) -> list[R]:
-    """The result of a step for each item, in order; with one at a time, in this very thread.
+    """The result of a step for each argument, in order; if only one may run at once, in this very thread.
 
     Raises the first error, once the steps in progress have ended.
     """
@@ -104,6 +104,6 @@ def map_in_threads(step: Callable[[T], R], arguments: Sequence[T], at_once: int)
         try:
             return [future.result() for future in futures]
         except BaseException:
-            # What hasn't begun isn't begun; jobs in progress end by themselves
+            # Steps that haven't begun are cancelled; steps in progress end by themselves
             pool.shutdown(wait=False, cancel_futures=True)
             raise

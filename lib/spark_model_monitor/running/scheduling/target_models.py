@@ -22,7 +22,7 @@ from spark_model_monitor.value_class import value_class
 
 MAX_MODELS = 100  # of one variant of an endpoint: each has a job in every run
 
-# read for the names: hours, files of each, bytes of each
+# How much is read to find the names: hours, files of each hour, bytes of each file
 MAX_HOURS = 24
 MAX_FILES = 4
 MAX_BYTES = 2**18
@@ -32,7 +32,7 @@ _MEMBER = b"targetModel"
 _PLAIN_MEMBER = re.compile(rb'"targetModel"\s*:\s*"([^"\\]*)"')
 _ESCAPE_SEQUENCE = b"\\u"
 
-# An archive's name is kept. Any other could be a year, or a file that we write beside the models' folders.
+# The name of an archive is unchanged. Another name could be a year, or a file that we write beside the models' folders.
 _ARCHIVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,56}\.tar\.gz")
 _ESCAPED = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.-]*-)?[0-9a-f]{16}")
 _LONGEST_ESCAPED = 64
@@ -42,8 +42,8 @@ _DIGEST_LENGTH = 16
 
 @dataclass(slots=True)
 class CalledModels:
-    """What the latest captures say. names: valid names of models. has_unnamed_records: whether a record has none.
-    invalid_names: how many records have something else instead.
+    """The models that the latest captures name. names: the valid names. has_unnamed_records: whether a record has no valid name.
+    invalid_names: the number of records with an invalid name.
     """
 
     names: set[str] = field(default_factory=set)
@@ -56,23 +56,25 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
 
     was_split: whether the endpoint had models before. If not, one hour without names is enough to tell that it has none.
     """
-    called = CalledModels()
+    called_models = CalledModels()
     storage = storage_of(top)
     read_names = set[frozenset[bytes]]()
     try:
         for hour in islice(list_hours_from_latest(top), MAX_HOURS):
             for file in storage.list_files(f"{top}{hour}")[:MAX_FILES]:
                 # The beginning of a file is enough: names repeat, and files may have gigabytes
-                _add_records(called, storage.read(file.path, MAX_BYTES), read_names)
-            if not was_split and not called.names:
+                _add_records(called_models, storage.read(file.path, MAX_BYTES), read_names)
+            if not was_split and not called_models.names:
                 break
     except MonitorError:
-        return CalledModels()  # left to the job to report
-    return called
+        return CalledModels()  # the job reports the error
+    return called_models
 
 
 def _add_records(called: CalledModels, content: bytes, read_names: set[frozenset[bytes]]) -> None:
-    """Adds what the beginning of a file says. read_names: those of earlier lines, as written; they needn't be read again."""
+    """Adds the models in the beginning of a file. read_names: the names in earlier lines, as written; lines with the same names
+    are skipped.
+    """
     for line in content.splitlines():
         written_names = frozenset(_PLAIN_MEMBER.findall(line))
         # With an escape the name may be spelt otherwise, and only parsing tells
@@ -91,7 +93,7 @@ def _add_records(called: CalledModels, content: bytes, read_names: set[frozenset
         if name != WITHOUT_MODEL:
             called.names.add(name)
             continue
-        # An invalid name counts as none: it must not become a folder
+        # A record with an invalid name counts as unnamed: the name must not become a folder
         called.has_unnamed_records = True
         called.invalid_names += metadata.get("targetModel") is not None
 
@@ -100,7 +102,7 @@ def escape_model_name(name: str) -> str:
     """A name as one part of a path, different for each name: `b.tar.gz` stays, `b/c.tar.gz` is `b-c.tar.gz-` and a digest."""
     if _ARCHIVE.fullmatch(name):
         return name
-    # What is readable of the name, with a digest that keeps similar ones apart
+    # The readable characters of the name, with a digest that distinguishes similar names
     letters = re.sub(r"[^A-Za-z0-9_.-]", "-", name).lstrip("_.-")[: _LONGEST_ESCAPED - _DIGEST_LENGTH - 1]
     return "-".join(filter(None, (letters, _digest(name))))
 
@@ -117,13 +119,14 @@ def model_entry_name(endpoint: str, model: str) -> str:
 
 @value_class
 class PastEntries:
-    """The entries that were run before. names: of their records. split: names of entries that may have had models."""
+    """The entries that were run before. names: the names of their records. split: the entries that may have had models."""
 
     names: frozenset[str] = frozenset()
     split: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, names: Iterable[str]) -> PastEntries:
+        """The past entries with these names of records."""
         past_names = frozenset(names)
         split = set[str]()
         for name in past_names:
@@ -138,7 +141,7 @@ class PastEntries:
 @value_class
 class ModelSplit:
     """How the records of an entry are split by model. models: each has an entry of its own; "" stands for the records
-    without a model. notice: what to report about the others.
+    without a model. notice: what to report about models without an entry.
     """
 
     models: tuple[str, ...] = ("",)
@@ -150,26 +153,26 @@ class ModelSplit:
 
 
 def split_by_model(endpoint: str, captures: str, past: PastEntries) -> ModelSplit:
-    """How the captures of an entry are split. endpoint: its name.
+    """How the captures of an entry are split. endpoint: the name of the entry.
 
-    At most `MAX_MODELS` have entries, those first that had one before: no new name displaces one.
+    At most `MAX_MODELS` models get an entry. Models that had an entry before come first, so that no new name displaces them.
     """
-    called = read_called_models(captures, was_split=endpoint in past.split)
-    is_new = {name: model_entry_name(endpoint, name) not in past.names for name in called.names}
+    called_models = read_called_models(captures, was_split=endpoint in past.split)
+    is_new = {name: model_entry_name(endpoint, name) not in past.names for name in called_models.names}
     # False sorts before True: models with an entry come before new ones
-    models = sorted(sorted(called.names, key=lambda name: (is_new[name], name))[:MAX_MODELS])
+    models = sorted(sorted(called_models.names, key=lambda name: (is_new[name], name))[:MAX_MODELS])
     notices = []
-    if len(called.names) > len(models):
+    if len(called_models.names) > len(models):
         notices.append(
-            f"captures name {len(called.names):,} models, and {MAX_MODELS} of them are monitored; write entries with "
+            f"captures name {len(called_models.names):,} models, and {MAX_MODELS} of them are monitored; write entries with "
             "target_model for those that matter"
         )
-    if called.invalid_names:
+    if called_models.invalid_names:
         notices.append(
-            f"{called.invalid_names:,} captured records have a targetModel that is no name of a model; they are "
+            f"{called_models.invalid_names:,} captured records have a targetModel that is no name of a model; they are "
             "monitored with those that have none"
         )
-    if called.has_unnamed_records or not models:
+    if called_models.has_unnamed_records or not models:
         models.insert(0, "")
     return ModelSplit(tuple(models), "; ".join(notices))
 

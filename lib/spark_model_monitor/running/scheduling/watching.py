@@ -49,7 +49,7 @@ NOTIFIED = "notified.json"  # next to the page: what the sinks were notified of
 
 
 def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> FleetMonitor:
-    """The state of an entry after its runs. folder: of the page of all schedules, for relative links."""
+    """The state of an entry after its runs. folder: the folder of the page of all schedules, for relative links."""
     plan = entry.plan
     fault = _in_a_line(str(entry.fault or ""))
     if plan is None:
@@ -122,29 +122,29 @@ def _find_transition_time(alerts: Alerts, status: AlertStatus) -> str:
 
 
 def _find_failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
-    """Why the entry was not checked recently, and since when; empty if it was."""
+    """Why the entry was not checked recently, and since when; two empty texts if it was checked."""
     runs = record.latest_first
-    ended = [run for run in runs if not run.status.is_under_way]
-    # ended[:failed_runs] are the runs since the last that came to its end
-    failed_runs = next((index for index, run in enumerate(ended) if run.status.is_of_a_whole_run), len(ended))
-    # A clock that was ahead: until then no run is due, and nothing would show it
+    ended_runs = [run for run in runs if not run.status.is_under_way]
+    # ended_runs[:failed_runs] are the runs since the last whole run
+    failed_runs = next((index for index, run in enumerate(ended_runs) if run.status.is_of_a_whole_run), len(ended_runs))
+    # A run in the future is from a clock that was ahead: until then no run is due, which nothing else would show
     if runs and (last := runs[0].scheduled_time) > format_moment(now):
         return f"its last run is of {last}, which is later than it is here; compare the hosts' clocks", ""
     if failed_runs:
-        return _in_a_line(ended[0].exit_message or f"the run is {ended[0].status.value}"), ended[
+        return _in_a_line(ended_runs[0].exit_message or f"the run is {ended_runs[0].status.value}"), ended_runs[
             failed_runs - 1
         ].scheduled_time
-    late = overdue_since(plan, record.executions, now)
-    if late is None:
+    overdue_start = overdue_since(plan, record.executions, now)
+    if overdue_start is None:
         return ("", "")
-    return (f"no run has completed since that of {format_moment(late)}", format_moment(late))
+    return (f"no run has completed since that of {format_moment(overdue_start)}", format_moment(overdue_start))
 
 
 def _find_page(plan: Plan, last: Execution | None, folder: Path) -> str:
-    """The page of a run, relative to a folder; empty if there is none, or if it is on another machine."""
+    """The path of a run's page, relative to a folder; empty if the run has no page, or its page is on another machine."""
     if last is None or last.output_path is None or urlparse(last.output_path).scheme not in ("", "file"):
         return ""
-    names = (PAGE, "history.html")  # of a table, whose windows have folders of their own
+    names = (PAGE, "history.html")  # the second is the page of a table, whose windows have folders of their own
     paths = (os.path.abspath(plan.folder / urlparse(last.output_path).path / name) for name in names)
     return next((os.path.relpath(path, folder.absolute()) for path in paths if os.path.exists(path)), "")
 
@@ -156,13 +156,13 @@ def _in_a_line(text: str) -> str:
 def notify_and_write_page(
     watched: Sequence[FleetMonitor], page: Path, fleet: Fleet, now: datetime, environment: Environment
 ) -> tuple[str, int]:
-    """Notify the fleet's sinks of what is new, and write the page of all schedules; returns the text to print, and a status.
+    """Notify the fleet's sinks of changes, and write the page of all schedules; returns the text to print, and a status.
 
     A page that can't be written is a warning. If another call is already doing both, nothing is done.
     """
     status: int = ExitStatus.COMPLETED
     with ExitStack() as lock:
-        # Where no lock can be made, no page can be written, which keeps no message from people
+        # If no lock can be made, no page can be written either, but messages are still sent
         with suppress(OutputFailed):
             if not lock.enter_context(schedule_lock(page.parent, page.name)):
                 return "", status
@@ -174,15 +174,17 @@ def notify_and_write_page(
             _write_page(watched, page, fleet)
         except Exception as error:
             require_going_on()
-            failed_page = describe_failure(error)
-            log.warning("the page of all: %s", failed_page.reason)
-            status = failed_page.exit_status
+            page_failure = describe_failure(error)
+            log.warning("the page of all: %s", page_failure.reason)
+            status = page_failure.exit_status
     # A state's value begins with a sign and a blank, which terminals don't need
     lines = [
         f"{monitor.state.value[2:]}: {monitor.name}: {monitor.sentence}" for monitor in watched if monitor.sentence
     ]
-    bad = (state for state in MonitorState if state is not MonitorState.OK)
-    counts = ", ".join(f"{sum(monitor.state is state for monitor in watched):,} {state.value[2:]}" for state in bad)
+    unhealthy_states = (state for state in MonitorState if state is not MonitorState.OK)
+    counts = ", ".join(
+        f"{sum(monitor.state is state for monitor in watched):,} {state.value[2:]}" for state in unhealthy_states
+    )
     text = "".join(
         f"{printable(line)}\n" for line in (*lines[:WINDOWS], f"{page}: {len(watched):,} monitors, {counts}")
     )
@@ -190,14 +192,14 @@ def notify_and_write_page(
 
 
 def _write_page(watched: Sequence[FleetMonitor], page: Path, fleet: Fleet) -> None:
-    for left in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed meanwhile
-        if is_draft(left.name):
-            left.unlink(missing_ok=True)
+    for draft in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed while it wrote
+        if is_draft(draft.name):
+            draft.unlink(missing_ok=True)
     PageFile(create_fleet_page(watched, fleet.name, _describe_budget(fleet), fleet.noun)).save(page)
 
 
 def _describe_budget(fleet: Fleet) -> str:
-    """The shared budget, in words."""
+    """The false-alarm budget of the fleet, as text for its page."""
     if fleet.share is None or fleet.alarms_per_month is None:
         return "each schedule's own"
     return f"{fleet.alarms_per_month:g} a month, one in {1 / fleet.share:,.0f} runs"
@@ -206,24 +208,25 @@ def _describe_budget(fleet: Fleet) -> str:
 def _notify_changes(
     watched: Sequence[FleetMonitor], page: Path, fleet: Fleet, now: datetime, environment: Environment
 ) -> tuple[str, ...]:
-    """Send a message for each cause that is new since the last call, and one for what is over; returns errors of
-    delivery, after which the next call tries again.
+    """Send a message for each cause that is new since the last call, and one for all alerts that have ended; returns errors
+    of delivery, after which the next call tries again.
     """
-    # What the last call notified the sinks of
+    # The states of which the last call notified the sinks
     path = page.with_name(f"{page.stem}.{NOTIFIED}")
-    notified = _read_notified(path)
+    notified_states = _read_notified(path)
 
-    # What is bad now, by name: news if the sinks weren't notified of it, resolved if they were and it is over
-    bad = (monitor for monitor in watched if monitor.state.rank < MonitorState.WAITING.rank)
-    standing = {monitor.name: f"{monitor.state.name} {monitor.since}" for monitor in bad}
+    # The states of unhealthy monitors, by name: news if the sinks weren't notified of the state. A monitor of which they were
+    # notified is resolved if it is healthy now
+    unhealthy_monitors = (monitor for monitor in watched if monitor.state.rank < MonitorState.WAITING.rank)
+    state_by_name = {monitor.name: f"{monitor.state.name} {monitor.since}" for monitor in unhealthy_monitors}
     news = [
         monitor
         for monitor in watched
-        if monitor.name in standing and notified.get(monitor.name) != standing[monitor.name]
+        if monitor.name in state_by_name and notified_states.get(monitor.name) != state_by_name[monitor.name]
     ]
-    resolved = sorted(set(notified) - set(standing))
+    resolved_names = sorted(set(notified_states) - set(state_by_name))
 
-    # A notice for each cause of the news, and one for all that is over
+    # A notice for each cause of the news, and one for all resolved monitors
     notices = []
     for cause in group_by_cause(news):
         is_unsure = cause.monitors[0].state is MonitorState.UNSURE
@@ -232,23 +235,27 @@ def _notify_changes(
         else:
             status = AlertStatus.IN_ALERT
         notices.append((_join_kinds(cause.monitors), status, Notice(ALERTS, cause.sentence)))
-    if resolved:
-        ended = [monitor for monitor in watched if monitor.name in resolved]
+    if resolved_names:
+        healthy_monitors = [monitor for monitor in watched if monitor.name in resolved_names]
         notices.append(
-            (_join_kinds(ended), AlertStatus.OK, Notice(ALERTS_RESOLVED, f"no longer: {', '.join(resolved)}"))
+            (
+                _join_kinds(healthy_monitors),
+                AlertStatus.OK,
+                Notice(ALERTS_RESOLVED, f"no longer: {', '.join(resolved_names)}"),
+            )
         )
 
-    # The next call notifies again of what could not be delivered
+    # The next call repeats notices that could not be delivered
     failures: tuple[str, ...] = ()
     for kinds, status, notice in notices:
         alert = AlertReport(status, changed=True)
         paths = {"page": str(page.absolute())}
         report = Report(ReportedRun(kinds, schedule=fleet.name), now, alert, paths=paths, notices=(notice,))
         failures += deliver(report, fleet.sinks, environment).failures
-    # Written last: a sink that failed is tried again with everything
+    # The file is written last: if a sink failed, the next call sends all notices again
     if notices and not failures:
         try:
-            write_text(path, json.dumps(standing, indent=1))
+            write_text(path, json.dumps(state_by_name, indent=1))
         except OutputFailed as error:
             failures = (f"the next call notifies again: {error}",)
     return failures
@@ -259,11 +266,11 @@ def _join_kinds(monitors: Sequence[FleetMonitor]) -> str:
 
 
 def _read_notified(path: Path) -> dict[str, str]:
-    """What the sinks were notified of; empty if that can't be read: they are notified again."""
+    """The states of which the sinks were notified; empty if the file can't be read, so that they are notified again."""
     try:
-        notified = json.loads(path.read_bytes())
+        state_by_name = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    if isinstance(notified, dict):
-        return {str(name): str(text) for name, text in notified.items()}
+    if isinstance(state_by_name, dict):
+        return {str(name): str(text) for name, text in state_by_name.items()}
     return {}
