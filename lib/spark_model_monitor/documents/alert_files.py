@@ -374,16 +374,16 @@ def report_ended_alarms(
     since: the beginning of each cause's alarm, from the previous window. began: when this window began.
     """
     # An alarm has ended if some checks of its cause were judged and none is violated
-    judged: dict[str, bool] = {}
+    is_over_by_cause: dict[str, bool] = {}
     for check_result in check_results:
         # An accepted change still exists
         is_settled = check_result.is_judged or check_result.accepted
         if is_settled and since:
             is_over = not check_result.is_violated and not check_result.accepted
-            judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
+            is_over_by_cause[cause(check_result)] = is_over_by_cause.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
     # If no check of a cause was judged in this window, its alarm may still exist
-    ended_alarms = ((name, start) for name, start in since.items() if judged.get(name, False))
+    ended_alarms = ((name, start) for name, start in since.items() if is_over_by_cause.get(name, False))
     return tuple(
         Hint(hint="alarm_ended", features=(name,), description=f"{name}: {back} {start}")
         for name, start in ended_alarms

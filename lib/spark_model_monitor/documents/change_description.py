@@ -47,21 +47,21 @@ def describe_segment(check_result: CheckResult, *, is_short: bool = False) -> st
     only the first clause, without its shares.
     """
     # The segment's name is shown only if the result may name values of records
-    where = check_result.where or ""
-    before, _, after = where.partition(ONE_SEGMENT)
+    location = check_result.where or ""
+    before, _, after = location.partition(ONE_SEGMENT)
     if after:
         cut, _, amount = after.partition(": ")
-        where = f"{before}{ONE_SEGMENT}{cut}"
+        location = f"{before}{ONE_SEGMENT}{cut}"
         if check_result.segment:
-            where = f"{before}{check_result.segment}"
+            location = f"{before}{check_result.segment}"
         if amount and not is_short:
-            where += f": {amount}"
+            location += f": {amount}"
     # The same holds for the value that the changed rows have in common
     first = check_result.cause[0] if check_result.cause else None
     cause_words = "" if first is None else first.words
     if first is not None and first.value is not None:
         cause_words = cause_words.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {first.value}")
-    clauses = [*filter(None, (where, cause_words))]
+    clauses = [*filter(None, (location, cause_words))]
     if is_short:
         return "".join(clauses[:1]).replace("all of it comes ", "all ")
     return "; ".join(clauses)
@@ -87,9 +87,11 @@ def _complete(change: str, check_result: CheckResult) -> str:
     """A description in which placeholders are replaced by the values, followed by the origin of the change."""
     if check_result.values:
         # A blank text would be invisible, and a line break would look like a new line
-        named = [value if value.strip() and value.isprintable() else repr(value) for value in check_result.values]
-        change = change.replace(ONE_VALUE, f"the value {named[0]}")
-        names = ", ".join(named[:MAX_LISTED_NAMES])
+        shown_values = [
+            value if value.strip() and value.isprintable() else repr(value) for value in check_result.values
+        ]
+        change = change.replace(ONE_VALUE, f"the value {shown_values[0]}")
+        names = ", ".join(shown_values[:MAX_LISTED_NAMES])
         for ending in (NEW_VALUES, OUTSIDE_LIST):
             change = change.replace(ending, f"{ending}, such as {names}")
     return ", ".join(filter(None, (change, describe_segment(check_result))))
@@ -149,9 +151,9 @@ def describe_move(before: float, now: float, deviation: float | None = None) -> 
     deviation: the baseline's standard deviation; a mean that is small relative to it is not a useful unit, so the change is
     given in the data's unit and in standard deviations.
     """
-    went = f"went from {format_number(before, 3)} to {format_number(now, 3)}"
+    sentence = f"went from {format_number(before, 3)} to {format_number(now, 3)}"
     if not (math.isfinite(before) and math.isfinite(now)):
-        return went
+        return sentence
     # Relative to a small mean any change is large, so the baseline's standard deviation is the unit
     if deviation and abs(before) < deviation / 4:
         size = abs(now - before)
@@ -159,7 +161,7 @@ def describe_move(before: float, now: float, deviation: float | None = None) -> 
         return f"is {format_number(size, 3)} {direction}, {size / deviation:.2g} standard deviations"
     # A ratio has no meaning if the sign changes or one number is 0
     if not before or before * now <= 0:
-        return went
+        return sentence
     # Changes by a factor of 2 or more are given as a factor or a fraction, smaller ones in percent
     ratio = now / before
     if ratio >= 2:

@@ -113,15 +113,15 @@ def _write_changed_headline(
 ) -> Headline:
     """The headline of a run with changes: what changed, and in how many features, metrics or outputs. of_window: sentences
     about the window as a whole."""
-    bad = changes.bad
+    violations = changes.bad
     # If all columns are missing or new, this is another table, not a change
     if _has_no_common_column(changes.results):
-        names = list_short_names(map(format_subject, bad))
+        names = list_short_names(map(format_subject, violations))
         text = "The data has no column in common with the baseline: is this its baseline?"
         next_step = "name the baseline of this data (--baseline)"
         return Headline(text, f"Only on one side: {names}.", Highlight.BAD, next_step)
     # The change that began first; if several began together, inputs come before the model's outputs
-    first = min(bad, key=lambda change: (change.since or "~", format_subject(change) in model_outputs))
+    first = min(violations, key=lambda change: (change.since or "~", format_subject(change) in model_outputs))
     count = _count_changes(changes)
     # A hint that explains all changes with one reason
     for hint in changes.hints:
@@ -133,9 +133,9 @@ def _write_changed_headline(
     # The change that began first is probably the cause of the others
     since = format_start(first.since, window)
     if since:
-        began_together = all(violation.since == first.since for violation in bad)
+        began_together = all(violation.since == first.since for violation in violations)
         count += f", since {since}" if began_together else f", the first since {since}"
-    further_names = [format_subject(violation) for violation in bad if violation is not first]
+    further_names = [format_subject(violation) for violation in violations if violation is not first]
     # Select the form by the sentence without values, so that page and log have the same form and differ only in values
     without_values = _list_change_sentences(remove_values(first), further_names, count)
     index = without_values.index(_select_short(without_values))
@@ -144,15 +144,15 @@ def _write_changed_headline(
     change = f"{format_subject(first)} {describe_change(first)}."
     if change not in text:
         details.append(change)
-    details += _write_consequences(bad, first, model_outputs)
+    details += _write_consequences(violations, first, model_outputs)
     details += _explain_unsure(changes.unsure)
 
     # Features without a change, and features that weren't compared
-    num_moved = len({*changes.moved_names}.difference(map(identify_change, bad)))
-    calm = changes.num_compared - len(changes.bad_features) - len(changes.fewer_missing) - num_moved
+    num_moved = len({*changes.moved_names}.difference(map(identify_change, violations)))
+    num_unchanged = changes.num_compared - len(changes.bad_features) - len(changes.fewer_missing) - num_moved
     if changes.unit != "attribution":
-        calm -= len(changes.unsure)
-    details += [*_write_calm(calm, changes.unit), *_list_exceptions(changes)]
+        num_unchanged -= len(changes.unsure)
+    details += [*_write_calm(num_unchanged, changes.unit), *_list_exceptions(changes)]
     has_violations = any(check_result.is_violation for check_result in changes.results)
     mark = Highlight.BAD if has_violations else Highlight.NONE
     return Headline(text, " ".join(details), mark, write_next_step(first, changes.unit))
@@ -245,14 +245,14 @@ def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_ou
     return sentences
 
 
-def _write_calm(calm: int, unit: str) -> list[str]:
+def _write_calm(num_unchanged: int, unit: str) -> list[str]:
     """The sentence about features without a change: `No change seen in the other 3 features.`"""
-    if calm <= 0:
+    if num_unchanged <= 0:
         return []
     # A single feature needs no number
-    if calm == 1:
+    if num_unchanged == 1:
         return [f"No change seen in the other {unit}."]
-    return [f"No change seen in the other {format_noun_count(calm, unit)}."]
+    return [f"No change seen in the other {format_noun_count(num_unchanged, unit)}."]
 
 
 def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:

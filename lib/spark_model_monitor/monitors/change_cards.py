@@ -163,30 +163,30 @@ def create_change_sections(
             unit = "metric"
 
         # One card for each change, and for each feature whose outcome is `cannot tell`
-        bad = [feature for feature in features if feature.violations]
-        bad.sort(key=attrgetter("rank"))
-        changed += _create_changed_cards(bad)
+        changed_features = [feature for feature in features if feature.violations]
+        changed_features.sort(key=attrgetter("rank"))
+        changed += _create_changed_cards(changed_features)
         by_name = {feature.name: feature for feature in features}
         outcomes = [outcome for outcome in find_unsure_features(check_results) if outcome.name in by_name]
         unsure += _create_unsure_cards(outcomes[:MAX_CARDS], by_name)
 
         # One line for each of the others
-        named = {feature.name for feature in bad} | {outcome.name for outcome in outcomes}
-        accepted_names = {check_result.full_name for check_result in find_accepted(check_results)} - named
-        calm = [feature for feature in features if feature.name not in named | accepted_names]
-        unchanged = [feature for feature in calm if not feature.was_violated]
+        shown_names = {feature.name for feature in changed_features} | {outcome.name for outcome in outcomes}
+        accepted_names = {check_result.full_name for check_result in find_accepted(check_results)} - shown_names
+        remaining_features = [feature for feature in features if feature.name not in shown_names | accepted_names]
+        unchanged = [feature for feature in remaining_features if not feature.was_violated]
         if len(unchanged) > MAX_LINES:
             unchanged.sort(key=lambda feature: -feature.size)
         # The features of each table, by its heading
         lines = {
             UNSURE: [by_name[outcome.name] for outcome in outcomes[MAX_CARDS:]],
             ACCEPTED: [feature for feature in features if feature.name in accepted_names],
-            EARLIER: [feature for feature in calm if feature.was_violated],
+            EARLIER: [feature for feature in remaining_features if feature.was_violated],
             CALM: unchanged,
         }
-        for heading, shown in lines.items():
-            if shown:
-                table = _create_table(heading, shown, unit, labels, caption)
+        for heading, line_features in lines.items():
+            if line_features:
+                table = _create_table(heading, line_features, unit, labels, caption)
                 tables.setdefault(heading, []).append(table)
         # The number of features that were compared
         num_compared = sum(feature.is_compared for feature in unchanged)

@@ -121,14 +121,16 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
         cells=dataset.cells,
     )
     # The kind of these columns depends on the number of distinct values, for which the scan has only bounds
-    hanging = [
+    undecided_positions = [
         position
         for position, (column, metadata) in enumerate(zip(plan.valued, state.metadata, strict=True))
         if depends_on_distinct_values(column, metadata)
     ]
-    if hanging:
-        questions = [ValueQuestion((dataset.names.index(plan.valued[position].name),)) for position in hanging]
-        counts = dict(zip(hanging, count_values(dataset, questions, rows.kept), strict=True))
+    if undecided_positions:
+        questions = [
+            ValueQuestion((dataset.names.index(plan.valued[position].name),)) for position in undecided_positions
+        ]
+        counts = dict(zip(undecided_positions, count_values(dataset, questions, rows.kept), strict=True))
         metadata = tuple(
             replace(column, at_least=counts[position].distinct, at_most=counts[position].distinct)
             if position in counts
@@ -282,10 +284,10 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
         return dict.fromkeys(tested, flip_tests)
     for group, flips in zip(tested.values(), flip_tests, strict=True):
         if flips.tested < group.size or flips.neighbours < group.rest_size:
-            looked_at = (flips.tested, group.size, flips.neighbours, group.rest_size)
+            row_counts = (flips.tested, group.size, flips.neighbours, group.rest_size)
             log.warning(
                 "flip test of facet %r by sample: %s of %s rows and %s of %s others",
-                *(group.sensitive.column.name, *(f"{rows:,}" for rows in looked_at)),
+                *(group.sensitive.column.name, *(f"{rows:,}" for rows in row_counts)),
             )
     return dict(zip(tested, flip_tests, strict=True))
 

@@ -341,11 +341,11 @@ def _count_tested_flips(
     flip_tests = []
     for group_index, group in enumerate(plan):
         # The number of neighbours that were selected for the group
-        looked_among = int(
+        num_neighbours = int(
             np.count_nonzero(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
         )
         flips = sums[group_index].astype(np.float64)
         flip_tests.append(
-            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest_size)
+            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), num_neighbours, groups[group_index].rest_size)
         )
     return flip_tests

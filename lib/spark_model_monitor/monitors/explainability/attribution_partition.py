@@ -345,9 +345,9 @@ class AnswerTask:
             # With so many, the model is at fault, not the records; asking again raises its error
             if len(unanswered) > max(MAX_REFUSED_ROWS, len(accepted_indexes) * MAX_REFUSED_SHARE):
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))
-            bad = np.zeros(batch.num_rows, bool)
-            bad[accepted_indexes[unanswered]] = True
-            yield reject_records(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
+            is_unanswered = np.zeros(batch.num_rows, bool)
+            is_unanswered[accepted_indexes[unanswered]] = True
+            yield reject_records(batch, is_unanswered, Refusal.NOT_EXPLAINED, self.cells, self.schema)
 
     def _find_unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
         try:

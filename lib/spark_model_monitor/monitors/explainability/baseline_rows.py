@@ -62,15 +62,15 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
 
 def _choose_cluster_count(points: Numbers, codes: Codes, most_clusters: int, seed: int) -> int:
     # The silhouette needs all pairwise distances, so it is computed on a sample
-    some = np.random.default_rng(seed).permutation(len(points))[:ROWS_OF_SILHOUETTE]
+    sampled_indexes = np.random.default_rng(seed).permutation(len(points))[:ROWS_OF_SILHOUETTE]
     silhouettes = {}
     for clusters in range(2, most_clusters + 1):
-        cluster_of_row = _cluster_rows(points[some], codes[some], clusters, seed)
+        cluster_of_row = _cluster_rows(points[sampled_indexes], codes[sampled_indexes], clusters, seed)
         # The silhouette isn't defined for one cluster, or if every row is a cluster
-        if 1 < len(np.unique(cluster_of_row)) < len(some):
+        if 1 < len(np.unique(cluster_of_row)) < len(sampled_indexes):
             # All texts are equally far from each other
-            one_hot = [column[:, None] == np.unique(column) for column in codes[some].T]
-            coordinates = np.hstack([points[some], *one_hot])
+            one_hot = [column[:, None] == np.unique(column) for column in codes[sampled_indexes].T]
+            coordinates = np.hstack([points[sampled_indexes], *one_hot])
             silhouettes[clusters] = float(
                 _import_library("sklearn.metrics").silhouette_score(coordinates, cluster_of_row)
             )

@@ -114,22 +114,22 @@ def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, Nu
     shares /= shares.sum()
     masks = []
     weights = []
-    left = samples
+    num_remaining = samples
     # A size is enumerated completely if as many draws as it has coalitions, or more, would fall on it
     while sizes:
         multiplicity = 1 if 2 * sizes[0] == players else 2
         coalition_count = multiplicity * comb(players, sizes[0])
-        if left * shares[0] / shares.sum() < coalition_count * (1 - 1e-8):
+        if num_remaining * shares[0] / shares.sum() < coalition_count * (1 - 1e-8):
             break
-        some = _all_of_size(players, sizes[0])
-        masks.append(np.vstack([some, ~some][:multiplicity]))
+        coalitions = _all_of_size(players, sizes[0])
+        masks.append(np.vstack([coalitions, ~coalitions][:multiplicity]))
         weights.append(np.full(coalition_count, shares[0] / coalition_count))
-        left -= coalition_count
+        num_remaining -= coalition_count
         sizes = sizes[1:]
         shares = shares[1:]
     # The rest of the budget is drawn at random, and gets the weight of all remaining sizes together
-    if sizes and left > 0:
-        drawn, counts = _draw_coalitions(players, sizes, shares / shares.sum(), left, seed)
+    if sizes and num_remaining > 0:
+        drawn, counts = _draw_coalitions(players, sizes, shares / shares.sum(), num_remaining, seed)
         masks.append(drawn)
         weights.append(counts * (shares.sum() / counts.sum()))
     return np.vstack(masks), np.concatenate(weights)

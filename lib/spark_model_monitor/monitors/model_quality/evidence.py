@@ -102,13 +102,13 @@ def find_intended_classes(
         return None
     # The baseline has the classes; without a baseline they have to be guessed
     if baseline_classes and len(baseline_classes) == 2:
-        meant = frozenset(map(class_key, baseline_classes))
+        intended_classes = frozenset(map(class_key, baseline_classes))
     else:
-        meant = _guess_classes(rows, plan)
-    share = sum(count for key, count in rows.items() if key in meant) / max(1, rows.total())
+        intended_classes = _guess_classes(rows, plan)
+    share = sum(count for key, count in rows.items() if key in intended_classes) / max(1, rows.total())
     # If most rows have these two classes, the others are stray records
-    if rows.keys() - meant and share > MIN_INTENDED_SHARE:
-        return meant
+    if rows.keys() - intended_classes and share > MIN_INTENDED_SHARE:
+        return intended_classes
     return None
 
 

@@ -324,7 +324,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
     """
     import pandas as pd
 
-    looked = []
+    candidates = []
     total = gaps.sum()
     pairs = len(gaps)
     are_shares = bool(np.isin(gaps, (0, 1)).all())
@@ -351,11 +351,13 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
                 p = 1.0
                 if error:
                     p = 2 * normal_above(abs(inside / n - (total - inside) / other_rows) / error)
-            looked.append((p, str(name), str(value), n, float(inside / n)))
+            candidates.append((p, str(name), str(value), n, float(inside / n)))
     # Bonferroni correction for all values that were examined
-    clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SEGMENT_LEVEL)[:MAX_SEGMENTS]
+    clearest = sorted(candidate for candidate in candidates if candidate[0] * len(candidates) <= SEGMENT_LEVEL)[
+        :MAX_SEGMENTS
+    ]
     return tuple(
-        Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(looked))
+        Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(candidates))
         for p, name, value, n, mean in clearest
     )
 

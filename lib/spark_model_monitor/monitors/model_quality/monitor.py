@@ -371,10 +371,10 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
         if self.as_service:
             return None
         classes = None if baseline is None else baseline.classes
-        meant = find_intended_classes(scanned.state.confusion, self.plan, classes)
-        if meant is None:
+        intended_classes = find_intended_classes(scanned.state.confusion, self.plan, classes)
+        if intended_classes is None:
             return None
-        return self.read_outcomes(dataset).restrict_to_classes(meant)
+        return self.read_outcomes(dataset).restrict_to_classes(intended_classes)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         evidence = build_evidence(outcomes, as_service=self.as_service)

@@ -69,10 +69,10 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     """The page of a run. results: of its checks; empty for a baseline. hide_values: whether classes get numbers instead
     of names.
     """
-    judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
+    results_by_metric = {result.metric or "": result for result in results if not result.is_of_one_segment}
     # First the metrics that were judged, in the order of constraints.json
-    names = dict.fromkeys((*judged, *measurement.metrics))
-    lines = [_create_line(name, measurement.metrics.get(name), judged.get(name)) for name in names]
+    names = dict.fromkeys((*results_by_metric, *measurement.metrics))
+    lines = [_create_line(name, measurement.metrics.get(name), results_by_metric.get(name)) for name in names]
     cards = tuple(map(_create_card, group_by_cause(results)))
     sections = []
     if cards:
@@ -81,18 +81,20 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         sections.append(PageSection("What kind of change", (kind,)))
     # All metrics, violated ones first
     lines.sort(key=lambda line: line.mark is not Highlight.BAD)
-    note = f"{len(judged):,} of {len(lines):,} have a threshold"
-    if twins := len(judged) - len(set(map(cause, results))):
+    note = f"{len(results_by_metric):,} of {len(lines):,} have a threshold"
+    if twins := len(results_by_metric) - len(set(map(cause, results))):
         note += f"; {twins:,} of them are another name of a metric that is here, or its complement"
     titles = ("verdict", "metric", *NUMBERS, "remark")
     table = build_table(titles, lines, numbers=NUMBERS, names=("metric",)).drop_empty_columns()
     sections.append(
-        PageSection("All metrics", (table,), note=note if judged else format_noun_count(len(lines), "metric"))
+        PageSection(
+            "All metrics", (table,), note=note if results_by_metric else format_noun_count(len(lines), "metric")
+        )
     )
     if measurement.segments and not hide_values:
         sections.append(PageSection("By segment", tuple(_create_segment_tables(measurement, results))))
-    if shown := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
-        sections.append(PageSection("What the predictions are like", shown))
+    if evidence_blocks := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
+        sections.append(PageSection("What the predictions are like", evidence_blocks))
     # An explanation, and for a baseline the headline; for a run, other code writes the headline
     in_groups = any(metric.design_effect > 1 for metric in measurement.metrics.values())
     paragraphs = [*READING]
@@ -109,15 +111,15 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
 
 def _create_segment_tables(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
     """Yield a table of metrics by segment: those with a threshold, or a baseline's first ones. Violated segments come first."""
-    judged = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
-    names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
-    bad = {result.segment for result in results if result.is_violated}
+    metric_names = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
+    names = [*(metric_names or measurement.metrics)][:METRICS_OF_SEGMENTS]
+    violated_segments = {result.segment for result in results if result.is_violated}
     numbers = ("rows", *names)
     for cut, segments in measurement.segments.items():
         lines = [
             TableLine(
                 (label, format_count(segment.rows), *(_format_value(segment.metrics.get(name)) for name in names)),
-                Highlight.BAD if label in bad else Highlight.NONE,
+                Highlight.BAD if label in violated_segments else Highlight.NONE,
                 label,
             )
             for label, segment in segments.items()

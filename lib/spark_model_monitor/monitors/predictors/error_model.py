@@ -99,27 +99,29 @@ class ErrorModel:
             raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {MIN_ROWS:,}")
         columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}
         # The target of the regression: the absolute error of each prediction
-        off = np.abs(_as_numbers(pa.Array.from_pandas(rows[label])) - _as_numbers(columns[prediction]))
-        if not np.isfinite(off).all():
+        absolute_errors = np.abs(_as_numbers(pa.Array.from_pandas(rows[label])) - _as_numbers(columns[prediction]))
+        if not np.isfinite(absolute_errors).all():
             raise BadInput(
-                f"{int((~np.isfinite(off)).sum()):,} labels or predictions are no numbers; leave these rows out"
+                f"{int((~np.isfinite(absolute_errors)).sum()):,} labels or predictions are no numbers; leave these rows out"
             )
         texts = {
-            name: _order_frequent_texts(column, off) for name, column in columns.items() if not _holds_numbers(column)
+            name: _order_frequent_texts(column, absolute_errors)
+            for name, column in columns.items()
+            if not _holds_numbers(column)
         }
         cells = _encode_cells(columns, tuple(columns), texts)
         # Two-fold cross-validation: the errors of each half are predicted by a model trained on the other half
-        half = np.random.default_rng(SEED).permutation(len(off)) % 2 == 0
-        expected = np.empty(len(off))
+        half = np.random.default_rng(SEED).permutation(len(absolute_errors)) % 2 == 0
+        expected = np.empty(len(absolute_errors))
         for learns in (half, ~half):
-            expected[~learns] = _fit_model(cells[learns], off[learns]).predict(cells[~learns])
+            expected[~learns] = _fit_model(cells[learns], absolute_errors[learns]).predict(cells[~learns])
         # Divide the rows into blocks, from which the accuracy of expected errors is estimated
-        blocks = assign_blocks(np.arange(len(off), dtype=np.uint64))
+        blocks = assign_blocks(np.arange(len(absolute_errors), dtype=np.uint64))
         return cls(
             tuple(columns),
             texts,
-            _dump_skops(_fit_model(cells, off)),
-            measure_expected_errors(off, np.maximum(expected, 0.0), blocks),
+            _dump_skops(_fit_model(cells, absolute_errors)),
+            measure_expected_errors(absolute_errors, np.maximum(expected, 0.0), blocks),
         )
 
     def write(self, path: str) -> None:
@@ -150,13 +152,13 @@ class ErrorModel:
         return np.maximum(expected, 0.0)
 
 
-def _fit_model(cells: Numbers, off: Numbers) -> HistGradientBoostingRegressor:
+def _fit_model(cells: Numbers, absolute_errors: Numbers) -> HistGradientBoostingRegressor:
     with needing("errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"):
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # one thread is faster than several that wait for each other on a busy machine
-        return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, off)
+        return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, absolute_errors)
 
 
 def _dump_skops(
@@ -219,13 +221,13 @@ def _as_numbers(column: pa.Array) -> Numbers:
     return np.asarray(numbers, dtype=np.float64)
 
 
-def _order_frequent_texts(column: pa.Array, off: Numbers) -> tuple[str, ...]:
+def _order_frequent_texts(column: pa.Array, absolute_errors: Numbers) -> tuple[str, ...]:
     """The most frequent texts of a column, ordered by mean error, so that a tree can split them by one threshold."""
     encoded = pc.cast(column, pa.string()).dictionary_encode()
     # Index 0 is for missing cells, and is removed
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False) + 1
     rows = np.bincount(codes)[1:]
-    sums = np.bincount(codes, off)[1:]
+    sums = np.bincount(codes, absolute_errors)[1:]
     most_frequent = np.argsort(-rows, kind="stable")[:MAX_TEXTS]
     ordered = most_frequent[np.argsort(sums[most_frequent] / rows[most_frequent], kind="stable")]
     return tuple(encoded.dictionary.take(pa.array(ordered)).to_pylist())

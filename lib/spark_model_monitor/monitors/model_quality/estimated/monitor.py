@@ -297,7 +297,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             checked = check_classes(state.of_classes)
             rows = sum(int(estimate.positives.sum()) for estimate in state.of_classes.of_class.values())
         # Without probabilities or without rows there is only the reason, but no estimate
-        named: dict[str, Measured] = {}
+        estimates_by_name: dict[str, Measured] = {}
         nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
         evidence: Evidence = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
         if checked.problem is None and predictions.item_count:
@@ -309,8 +309,8 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             registry = METRICS[self.plan.problem_type]
             for name, estimate in estimation.estimates.items():
                 ours = name == BUSINESS_VALUE or bool(registry.get(name).facts.get("ours", False))
-                named[PREFIX + name] = Measured(PREFIX + name, estimate, ours=ours)
-        measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, named)
+                estimates_by_name[PREFIX + name] = Measured(PREFIX + name, estimate, ours=ours)
+        measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, estimates_by_name)
         return EstimatedMeasurement(measurement, checked, rows)
 
     def documents(
@@ -388,7 +388,7 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     rows = float(window.rows.sum())
     regression_evidence = RegressionEvidence(window)
     checked = CalibrationCheck()
-    named: dict[str, Measured] = {}
+    estimates_by_name: dict[str, Measured] = {}
     if tested_rows < MIN_ROWS:
         checked = replace(
             checked,
@@ -411,8 +411,10 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
             ("rmse", rmse, error_2 / (2 * rmse) if rmse else 0.0, ratio.freedom),
         ):
             estimate = JackknifeEstimate(value, int(rows), off * once_more, freedom, Scale.LOG, "model of errors")
-            named[PREFIX + name] = Measured(PREFIX + name, estimate)
-    measurement = Measurement(ProblemType.REGRESSION, regression_evidence, state.predictions.item_count, named)
+            estimates_by_name[PREFIX + name] = Measured(PREFIX + name, estimate)
+    measurement = Measurement(
+        ProblemType.REGRESSION, regression_evidence, state.predictions.item_count, estimates_by_name
+    )
     return EstimatedMeasurement(measurement, checked, int(tested_rows))
 
 
