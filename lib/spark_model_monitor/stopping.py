@@ -1,14 +1,12 @@
 """How this process is told to end, and how it is made to end.
 
 - An exception that a signal raises in the main thread may be swallowed, for example by `except: pass` in a user's script. So
-    each step, such as a record or a window, begins with `require_going_on`, which raises the exception again.
+  each step, such as a record or a window, begins with `require_going_on`, which raises the exception again.
 - `GRACE_SECONDS` after the signal the process ends, whatever it is doing. The same signal a second time ends it at once,
-  unless
-    it arrives together with the first. A thread counts the signals, because the main thread may be in a long library call.
+  unless it arrives together with the first. A thread counts the signals, because the main thread may be in a long library call.
 - If a call keeps all Python threads from running, another process ends this one (`watch_from_outside`).
 - A step that takes too long ends the process in the same way (`leave_after_grace`). A server that takes too long counts as
-  not
-    answering (`run_within`).
+  not answering (`run_within`).
 
 Standard library only.
 """

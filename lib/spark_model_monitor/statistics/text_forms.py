@@ -1,10 +1,9 @@
-"""The form of a code: `a9a-09` for `x7f-03`. It keeps the order of the kinds of characters, not the characters or their
-number.
+"""The form of a code: `a9a-09` for `x7f-03`. It keeps the order of the kinds of characters, but not which or how many there are.
 
 There are two forms. The fine form has one sign for each run of capitals (A), small letters (a), digits (9) and digits padded
-with zeros (0). The coarse form says only which kinds occur. Where letters and digits alternate in many ways, as in
-hexadecimal numbers, the order of the kinds is chance in the fine form. Runs on executors and on the driver; standard library
-only.
+with zeros (0). The coarse form has the kinds that occur, and the other characters. Where letters and digits alternate in many
+ways, as in hexadecimal numbers, both forms of a code are a matter of chance. Runs on executors and on the driver; standard
+library only.
 """
 
 from __future__ import annotations
