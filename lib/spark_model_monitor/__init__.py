@@ -109,7 +109,7 @@ else:
         "statistics.states.outcome_plan": "OutcomePlan",
         "statistics.user_choices": "ProblemType",
     }
-    # Nothing is loaded before somebody asks for a name
+    # A name's module is loaded when the name is first used
     __getattr__, __dir__ = load_lazily(
         __name__, {f"{__name__}.{module}": names.split(", ") for module, names in _PLACES.items()}
     )

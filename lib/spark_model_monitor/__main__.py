@@ -1,4 +1,4 @@
-"""`python -m spark_model_monitor`: the command, also where the package is on the path but not installed."""
+"""`python -m spark_model_monitor`: runs the command. It also works if the package is on the path but not installed."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """Checks of arguments that Python callers pass, as the flags of jobs are checked. Standard library only.
 
-Each raises BadConfiguration with the name of the argument, what was passed, and what to write instead.
+Each function raises BadConfiguration with the name of the argument, its value, and what to write instead.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from spark_model_monitor.errors import BadConfiguration
 
 
 def require_names(argument: str, names: Iterable[str]) -> None:
-    """Names are a collection of texts. A single text is one, too: of its letters, which nobody means."""
+    """Require a collection of texts. A single text is refused, because iterating over it would give its letters."""
     if isinstance(names, str):
         raise BadConfiguration(f"{argument} is {names!r}, a text; write a tuple of names, ({names!r},)")
-    # A number or None among names would only show much later, as a column that doesn't exist
+    # Without this check a number or None among the names would show up late, as a column that doesn't exist
     for name in names:
         if not isinstance(name, str):
             raise BadConfiguration(f"{argument} has {name!r}; each of its names has to be a text")
 
 
 def require_count(argument: str, count: int) -> None:
-    """A count is a whole number, 0 or more. A boolean is none."""
+    """Require a whole number of 0 or more. Booleans are refused."""
     # Python's True is the integer 1
     is_whole = isinstance(count, Integral) and not isinstance(count, bool)
     if not is_whole or count < 0:
@@ -30,14 +30,14 @@ def require_count(argument: str, count: int) -> None:
 
 
 def require_share(argument: str, share: float) -> None:
-    """A share is a number from 0 to 1. NaN and booleans are none."""
+    """Require a number from 0 to 1. NaN and booleans are refused."""
     is_number = isinstance(share, Real) and not isinstance(share, bool)
-    # Every comparison with NaN is false, so it is refused here, too
+    # Every comparison with NaN is false, so this condition refuses NaN, too
     if not is_number or not 0 <= share <= 1:
         raise BadConfiguration(f"{argument} is {share!r}; it has to be a number from 0 to 1 (95 % is 0.95)")
 
 
 def require_choice(argument: str, choice: str, choices: Collection[str]) -> None:
-    """One of some values."""
+    """Require one of these values."""
     if choice not in choices:
         raise BadConfiguration(f"{argument} is {choice!r}; write one of: {', '.join(map(repr, choices))}")

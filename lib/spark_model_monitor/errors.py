@@ -55,9 +55,9 @@ class BadConfiguration(MonitorError):
 def did_you_mean(
     name: str, names: Iterable[str], otherwise: str, *, max_names: int = 1, shown: Callable[[str], str] = repr
 ) -> str:
-    """The question that names what is nearest to an unknown name; what else to say where nothing is near."""
+    """A question that suggests the nearest names to an unknown name; `otherwise` if no name is near."""
     candidates = list(names)
-    # What differs in capitals alone is nearer than any other
+    # A name that differs only in capitals is nearer than any other
     near = [candidate for candidate in candidates if candidate.strip().casefold() == name.strip().casefold()]
     near = near[:max_names] or get_close_matches(name, candidates, n=max_names)
     if near:
@@ -66,8 +66,10 @@ def did_you_mean(
 
 
 def suggest_path(path: str, otherwise: str = "", is_meant: Callable[[str], bool] = os.path.exists) -> str:
-    """The question that names what is nearest to a local path that isn't there, of what lies beside it and is meant; behind a
-    semicolon, empty where nothing is near and there is nothing else to say.
+    """A hint that names the existing path nearest to a missing local path, with a semicolon in front.
+
+    is_meant: whether a file or folder in the same directory is a candidate. otherwise: the hint if none is near; may be
+        empty.
     """
     neighbours = Path(path).parent.glob("*")
     paths = {neighbour.name: str(neighbour) for neighbour in neighbours if is_meant(str(neighbour))}
@@ -75,16 +77,16 @@ def suggest_path(path: str, otherwise: str = "", is_meant: Callable[[str], bool]
     return hint and f"; {hint}"
 
 
-_NAME_IN_CATALOG = re.compile(r"(`[^`]+`|\w[\w-]*)(\.(`[^`]+`|\w[\w-]*)){1,2}")  # a schema's table, or a catalog's
+_NAME_IN_CATALOG = re.compile(r"(`[^`]+`|\w[\w-]*)(\.(`[^`]+`|\w[\w-]*)){1,2}")  # schema.table or catalog.schema.table
 
 
 def is_catalog_name(text: str) -> bool:
-    """Whether a text may be the name of a table in a catalog: two or three words with dots between, as main.sales.orders."""
+    """Whether a text may be the name of a table in a catalog: two or three words joined by dots, such as main.sales.orders."""
     return _NAME_IN_CATALOG.fullmatch(text) is not None
 
 
 def make_no_group_column_error(name: str, names: Sequence[str]) -> BadConfiguration:
-    """The error that names the columns that could have named groups of rows."""
+    """The error for an unknown group column; it lists the existing columns."""
     return BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
 
 
@@ -101,7 +103,7 @@ class MissingDependency(BadConfiguration):
 
 @contextmanager
 def needing(sentence: str) -> Iterator[None]:
-    """For imports that may fail. Raises MissingDependency with the sentence for one that does."""
+    """A block of imports that may fail. Raises MissingDependency with this sentence if one fails."""
     try:
         yield
     except ImportError as error:
@@ -109,11 +111,11 @@ def needing(sentence: str) -> Iterator[None]:
 
 
 class NotRecorded(BadConfiguration):
-    """A table keeps no record of what was appended to it."""
+    """A table keeps no record of the rows that were appended to it."""
 
 
 class NeedsSpark(BadConfiguration):
-    """Something that only the engine of Spark reads or makes, while the one without a JVM runs."""
+    """Only the Spark engine can read or make this, but the engine without a JVM is running."""
 
     def __init__(self, subject: str) -> None:
         absent = ", and install it: pip install 'spark-model-monitor[spark]'"
@@ -122,12 +124,12 @@ class NeedsSpark(BadConfiguration):
         super().__init__(f"{subject} needs Spark; write --engine spark, in Python engine='spark'{absent}")
 
 
-NO_DATA = "Job inputs had no data"  # how the service says it, and each `NoData` begins (C1.6)
+NO_DATA = "Job inputs had no data"  # the service's text, with which each `NoData` begins (C1.6)
 
-MESSAGE = "message"  # the file of a job's last words, which are all that a failed run leaves besides a quarantine
+MESSAGE = "message"  # the file with a job's last message, which is all that a failed run leaves except a quarantine
 
 SCRIPT_FAILED = "Exception while invoking preprocessor script."
-"""The service's text (C1.6); what went wrong is added to it."""
+"""The service's text (C1.6); a description of the problem is appended to it."""
 
 
 class NoData(MonitorError):
@@ -169,7 +171,7 @@ class InputUnavailable(BadInput):
 
 
 class UnansweredRows(BadInput):
-    """Some rows are nothing for a model; others may be."""
+    """Some rows can't be answered by a model; other rows may be."""
 
 
 class BadDocument(MonitorError):

@@ -1,11 +1,10 @@
-"""The machine that a run is on, as far as other runs go by it: its name, its clocks, and which of its processes live.
+"""The machine on which a run takes place: its name, its clocks, and which of its processes are alive.
 
-A process id is given again: after a restart, in another container, or once all numbers were used. So a process is known by
-where its number means anything, and by its start.
+Process ids are reused: after a restart, in another container, or when all numbers have been used. So a process is identified
+by the machine on which its id is valid, by its id, and by its start time.
 
-`current_machine()` is this one. A simulation of several machines in one process (tests/simulation) says with `on` which one a
-thread is on.
-Standard library only.
+`current_machine()` returns the machine of the current thread. A simulation of several machines in one process
+(tests/simulation) sets it with `on`. Standard library only.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from spark_model_monitor.value_class import value_class
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PROCESSES = Path("/proc/self/ns/pid")
-# Among the fields of /proc/PID/stat behind the name: 3 and 22 in proc_pid_stat(5)
+# Indices of fields in /proc/PID/stat after the name: fields 3 and 22 in proc_pid_stat(5)
 _STATE = 0
 _START = 19
 
@@ -51,16 +50,18 @@ class ProcessIdentity:
 
 
 class Machine:
-    """This process's own."""
+    """The machine of this process."""
 
     def name(self) -> str:
-        """What its users call it; several machines may be called the same."""
+        """The host name; several machines may have the same one."""
         return socket.gethostname()
 
     def identity(self) -> str:
-        """Where such a number means anything: this boot of it, and of its containers this one; empty where nothing tells."""
+        """The scope in which a process id is unique: this boot of the machine and this container; empty if the system
+        doesn't say.
+        """
         try:
-            # A container may have the /proc of the machine around it, where its numbers are those of other processes
+            # A container may show the /proc of its host, in which the numbers are those of other processes
             if os.readlink("/proc/self") != str(os.getpid()):
                 return ""
             return f"{_BOOT.read_text().strip()} {os.readlink(_PROCESSES)}"
@@ -68,7 +69,7 @@ class Machine:
             return ""
 
     def process(self, number: int | None = None) -> ProcessIdentity:
-        """This process, or the one that has a number here."""
+        """This process, or the process with this number on this machine."""
         number = number or os.getpid()
         stat = _read_stat(number)
         if stat is None:
@@ -76,22 +77,22 @@ class Machine:
         return ProcessIdentity(self.identity(), number, int(stat[_START]))
 
     def is_alive(self, process: ProcessIdentity) -> bool | None:
-        """Whether a process still runs, and is no zombie; None if that can't be told from here."""
-        # 0 and below would be groups of processes
+        """Whether a process still runs and isn't a zombie; None if that can't be told from here."""
+        # For kill, 0 and negative numbers mean groups of processes
         if not process.machine or process.machine != self.identity() or process.number <= 0:
             return None
         try:
-            # Signal 0 does nothing but ask whether a process exists
+            # Signal 0 only asks whether the process exists
             os.kill(process.number, 0)
         except (ProcessLookupError, OverflowError):
             return False
-        # Another user's process may not be asked, and exists
+        # A process of another user exists, too, but may not be signalled
         except OSError:
             pass
         stat = _read_stat(process.number)
         if stat is None:
             return None
-        # A zombie still has its number until its parent asks for its status
+        # A zombie keeps its number until its parent asks for its status
         return stat[_STATE] != "Z" and int(stat[_START]) == process.start
 
     def now(self) -> datetime:
@@ -99,16 +100,18 @@ class Machine:
         return datetime.now(timezone.utc)
 
     def seconds(self) -> float:
-        """A clock that only goes on."""
+        """The seconds of a clock that never goes back."""
         return time.monotonic()
 
     def rest(self, seconds: float) -> None:
-        """Wait by that clock."""
+        """Wait for this many seconds."""
         time.sleep(seconds)
 
 
 def _read_stat(process: int) -> list[str] | None:
-    """What the system tells of a process; its name, in parentheses, may hold anything. None if it tells nothing."""
+    """The fields of /proc/PID/stat after the process's name, which is in parentheses and may contain anything. None if
+    the file can't be read.
+    """
     try:
         return Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -126,8 +129,8 @@ def current_machine() -> Machine:
 
 @contextmanager
 def on(machine: Machine) -> Iterator[None]:
-    """What this thread does in the body is on that machine."""
-    # Restored by its token, so that bodies may be nested
+    """Inside the body, `current_machine()` of this thread returns this machine."""
+    # The token restores the previous machine, so bodies can be nested
     before = _current_machine.set(machine)
     try:
         yield

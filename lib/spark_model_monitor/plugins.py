@@ -17,16 +17,18 @@ PLUGINS = {
 
 
 def cloudpickle() -> Any:
-    """What pickles functions of users: PySpark's own copy where that is installed, since Spark asks it, else the package."""
+    """The module that pickles functions of users: PySpark's own copy if it is installed, because Spark unpickles with it,
+    else the package cloudpickle.
+    """
     try:
-        # Workers unpickle by this copy, which may differ from the package's release
+        # Spark's workers unpickle with this copy, which may differ from the released package
         return import_module("pyspark.cloudpickle")
     except ImportError:
         return import_module("cloudpickle")
 
 
 def plugin(name: str) -> Any:
-    """The module that plugs in under a name, with what its docstring promises."""
+    """The module that is registered under this plug-in name."""
     return import_module(PLUGINS[name])
 
 
@@ -35,8 +37,8 @@ def load_lazily(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and the `__dir__` of a package.
 
-    names_by_module: the names of each module, one that is called something else here as `name as other`; of a package its
-    modules, too, as in `from package import module`.
+    names_by_module: the names that each module offers. `name as other` offers a name under another name. A package may also
+        offer its modules, as in `from package import module`.
     """
 
     modules = {
@@ -48,12 +50,12 @@ def load_lazily(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, called = modules[name]
         loaded = import_module(module)
-        # A package's submodule is no attribute of it before it is imported
+        # A submodule is an attribute of its package only after it was imported
         if hasattr(loaded, called):
             value = getattr(loaded, called)
         else:
             value = import_module(f"{module}.{called}")
-        # Kept in the package, so that the next look-up doesn't come here
+        # Store the value in the package, so that the next look-up doesn't call this function
         setattr(sys.modules[package], name, value)
         return value
 

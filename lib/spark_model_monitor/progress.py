@@ -13,16 +13,16 @@ from typing import TypeVar
 
 Step = TypeVar("Step")
 
-SILENT_SECONDS = 2.0  # what takes less has no line
+SILENT_SECONDS = 2.0  # shorter work shows no line
 
 CLEARED = "\r\033[K"
 
-_REQUESTED: list[bool] = []  # what the program that runs asked for, which another thread may take back
+_REQUESTED: list[bool] = []  # the requests of the program, the newest last; another thread may remove its own request
 
 
 @contextmanager
 def enable_progress(is_enabled: bool | None = None) -> Iterator[None]:
-    """While this is open `show_progress` writes to the standard error: if asked, or on a terminal if nobody said."""
+    """Inside the body, `show_progress` writes to the standard error if enabled; by default only if that is a terminal."""
     _REQUESTED.append(sys.stderr.isatty() if is_enabled is None else is_enabled)
     try:
         yield
@@ -31,8 +31,10 @@ def enable_progress(is_enabled: bool | None = None) -> Iterator[None]:
 
 
 def show_progress(steps: Iterable[Step], total: int, noun: str) -> Iterator[Step]:
-    """The things as they come, the work being what makes them come. noun: they are called, "partitions"."""
-    # Nothing is shown unless a program has requested it, since libraries should be silent
+    """Yield the steps, and show after each how many are done and how much time is left. noun: what the steps are called,
+    such as "partitions".
+    """
+    # A library is silent unless the program has asked for progress
     if not _REQUESTED or not _REQUESTED[-1]:
         yield from steps
         return
@@ -41,7 +43,7 @@ def show_progress(steps: Iterable[Step], total: int, noun: str) -> Iterator[Step
     try:
         for done, step in enumerate(steps, 1):
             took = time.monotonic() - began
-            # Short work shows nothing, and no line flickers by
+            # Short work shows no line, so that nothing flickers
             if took >= SILENT_SECONDS:
                 sys.stderr.write(
                     f"{CLEARED}{done} of {total} {noun}, {_format_clock(took / done * (total - done))} left"
@@ -49,7 +51,7 @@ def show_progress(steps: Iterable[Step], total: int, noun: str) -> Iterator[Step
                 sys.stderr.flush()
                 written = True
             yield step
-    # Also after an error, whose sentence would otherwise stand behind the line
+    # Clear the line after an error, too; otherwise the error's text would follow it on the same line
     finally:
         if written:
             sys.stderr.write(CLEARED)

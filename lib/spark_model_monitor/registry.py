@@ -1,8 +1,8 @@
-"""The one registry type: things of one kind, found by name, each declared beside its function.
+"""The registry type: functions of one kind, found by name. Each is declared where it is defined.
 
 A check, distance, metric, rule or sink is one decorated function; its docstring feeds the reference pages, its facts feed
-the tests. `import_all` imports every module of a package, so that a new file is found by being there, also inside a zip;
-`load_function` is a function of the user by its name.
+the tests. `import_all` imports every module of a package, so a new file is found without a list, also inside a zip.
+`load_function` loads a function of the user by its name.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Registry(Generic[F]):
         """
         if name in self._entries:
             return self._entries[name]
-        # Nothing near is taken for not knowing the names, so all are listed
+        # If no name is near, the user probably doesn't know the names, so all are listed
         near = difflib.get_close_matches(name, self._entries, n=3) or sorted(self._entries)
         raise BadConfiguration(f"there is no {self.kind} called {name!r}; write one of: {', '.join(near)}")
 
@@ -92,16 +92,16 @@ def import_all(package: ModuleType) -> None:
 
 
 def load_function(reference: str, option: str, *, expected_form: str = "module:function") -> Callable[..., Any]:
-    """The function that `module:function` names, its module looked for in the working directory, too.
+    """The function that `module:function` names. The module is also looked for in the working directory.
 
-    option: the flag that it was given with. expected_form: what to write instead.
-    Raises BadConfiguration if there is none.
+    option: the flag that has this reference as its value. expected_form: what the error tells the user to write instead.
+    Raises BadConfiguration if there is no such function.
     """
     module_name, _, function_name = reference.partition(":")
     if not module_name or not function_name:
         raise BadConfiguration(f"{option} is {reference!r}; it has to be {expected_form}")
     directory = os.getcwd()
-    # The command of an installed package doesn't have the working directory on its path, unlike `python -m`
+    # `python -m` has the working directory on its path; the command of an installed package doesn't
     sys.path.insert(0, directory)
     try:
         module = importlib.import_module(module_name)
@@ -112,7 +112,7 @@ def load_function(reference: str, option: str, *, expected_form: str = "module:f
             "it is looked for in the working directory and on PYTHONPATH"
         ) from error
     finally:
-        # Left there, it could shadow a library that is imported later
+        # If it stayed on the path, the directory could shadow a library that is imported later
         sys.path.remove(directory)
     function: Callable[..., Any] | None = getattr(module, function_name, None)
     if not callable(function):

@@ -1,12 +1,12 @@
-"""How this process is told to end, and that it does end.
+"""How this process is told to end, and how it is made to end.
 
-- What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins
-  a step, such as a record or a window, calls `require_going_on` first, which raises it again.
-- After `GRACE_SECONDS` the process ends whatever it is doing; the same signal again ends it at once, unless it comes with the
-  first. A thread counts the signals, as the main one may be in a library's call that takes longer.
-- A call that lets no thread of Python's go on is ended by another process (`watch_from_outside`).
-- A step that takes too long ends the process in the same way (`leave_after_grace`); a server that does has no answer
-  (`run_within`).
+- An exception that a signal raises in the main thread may be swallowed, for example by `except: pass` in a user's script. So
+  each step, such as a record or a window, begins with `require_going_on`, which raises the exception again.
+- `GRACE_SECONDS` after the signal the process ends, whatever it is doing. The same signal a second time ends it at once,
+  unless it arrives together with the first. A thread counts the signals, because the main thread may be in a long library call.
+- If a call keeps all Python threads from running, another process ends this one (`watch_from_outside`).
+- A step that takes too long ends the process in the same way (`leave_after_grace`). A server that takes too long counts as
+  not answering (`run_within`).
 
 Standard library only.
 """
@@ -29,18 +29,19 @@ from typing import NoReturn, Protocol, TypeVar
 T = TypeVar("T")
 
 GRACE_SECONDS = 8.0
-STEP_SECONDS = 0.5  # between two looks of a thread at whether this process was told to end
+STEP_SECONDS = 0.5  # between two checks of a thread whether this process was told to end
 LAST_SECONDS = 1.5  # for releasing resources after the grace period
-AS_ONE_SECONDS = 0.1  # `timeout` and shells signal a process, and then its group: the process receives both
+# `timeout` and shells signal a process and then its group, so the process receives the signal twice
+AS_ONE_SECONDS = 0.1
 
-BY_SIGNAL = 128  # added to its number: the status of what it ended, as shells have it
+BY_SIGNAL = 128  # shells add it to a signal's number to make the exit status of a process that the signal ended
 
 _reasons: list[BaseException] = []
 _received: set[int] = set()  # signals that were raised in the main thread
-_arrived: dict[int, float] = {}  # the time of each signal's first coming
+_arrived: dict[int, float] = {}  # the time at which each signal first arrived
 _exit_steps: list[Callable[[], object]] = []
-_exit = os._exit  # a script's own is replaced
-_pipes: dict[int, int] = {}  # by process: the pipe with the numbers of its signals
+_exit = os._exit  # the original function, while a user's script gets a replacement
+_pipes: dict[int, int] = {}  # for each process, the pipe from which the numbers of its signals are read
 _watchers: list[subprocess.Popen[bytes]] = []
 
 CUT_SHORT = "ended by signal {} in the midst of its work; start it again"
@@ -65,7 +66,7 @@ while not signals.poll()[0][1] & select.POLLHUP:
 
 
 class Process(Protocol):
-    """What is asked of a process that was started, as `subprocess.Popen` answers."""
+    """The methods that are called on a started process; `subprocess.Popen` has them."""
 
     def poll(self) -> int | None: ...
     def wait(self, timeout: float | None = None) -> int: ...
@@ -74,21 +75,24 @@ class Process(Protocol):
 
 
 class Stopped(SystemExit):
-    """Told to end, as by SIGTERM. No `Exception`, so that nobody on the way takes it for a failure of what they were doing."""
+    """This process was told to end, for example by SIGTERM. It isn't an `Exception`, so no `except Exception` takes it
+    for a failure.
+    """
 
 
 @contextmanager
 def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
-    """SIGTERM, Ctrl-C and a terminal that hangs up end what the body does, within ten seconds; for the outermost body of the
-    main thread. Children in sessions of their own hear of it only so.
+    """SIGTERM, Ctrl-C and the hang-up of a terminal end the body within ten seconds. For the outermost body of the main
+    thread.
 
-    What ignores one of them, as a job in the background of a shell or of nohup does, goes on to.
-    is_whole_process: the process ends after the body. Then no signal cuts the exit of a process that one has ended.
+    Child processes in sessions of their own are ended only through this. A signal that the process ignores, as a background
+    job of a shell or of nohup does, stays ignored.
+    is_whole_process: the process ends after the body; then no further signal interrupts its exit.
     """
     is_main = threading.current_thread() is threading.main_thread()
     all_numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     numbers = [number for number in all_numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    # Python sets handlers in the main thread only; an outer body has set them already
+    # Only the main thread can set handlers; and an outer body may have set them already
     if not is_main or any(signal.getsignal(number) is _receive for number in numbers):
         yield
         return
@@ -98,7 +102,7 @@ def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
         try:
             yield
         finally:
-            # From here on only the exit is left, and a second Ctrl-C would print a trace
+            # Only the exit is left to do, and a second Ctrl-C would print a trace
             if is_whole_process and _received:
                 counting.pop_all()
                 for number in before:
@@ -119,40 +123,42 @@ def stop(reason: BaseException) -> NoReturn:
 
 
 def take_back(reason_type: type[BaseException]) -> None:
-    """Forget the reasons of a type: for them this process is not to end any more."""
+    """Forget all reasons of this type: they no longer tell this process to end."""
     _reasons[:] = [reason for reason in _reasons if not isinstance(reason, reason_type)]
 
 
 def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None:
-    """Tell this process to end; if that still holds then, it has ended with a status and a sentence after `GRACE_SECONDS`."""
+    """Tell this process to end. If the reason isn't taken back within `GRACE_SECONDS`, the process exits with this status
+    and sentence.
+    """
 
     def end_process() -> None:
-        # Taken back meanwhile if the body has ended by itself
+        # If the body has ended by itself, the reason was taken back
         if reason in _reasons:
             _end_now(status, sentence)
 
     _reasons.append(reason)
-    # The exit steps get the rest of the grace
+    # The exit steps take place in the last part of the grace period
     seconds = GRACE_SECONDS - LAST_SECONDS
     _start_timer(seconds, end_process)
 
 
 def reason_to_end() -> BaseException | None:
-    """What this process was told to end by; None if it was not."""
+    """The reason for which this process was told to end; None if it wasn't."""
     if _reasons:
         return _reasons[0]
     return None
 
 
 def require_going_on() -> None:
-    """Raises what this process was told to end by, if it was."""
+    """Raise the reason for which this process was told to end, if there is one."""
     if _reasons:
         raise _reasons[0]
 
 
 @contextmanager
 def run_at_exit(step: Callable[[], object]) -> Iterator[None]:
-    """A step that is taken, too, where the process ends before the body has come to its own end."""
+    """Inside the body, a step that is also run if the process ends before the body does."""
     _exit_steps.append(step)
     try:
         yield
@@ -168,11 +174,11 @@ def shell_status(status: int) -> int:
 
 
 def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Callable[[], object] = bool) -> int:
-    """The status of a process that has ended; it is told to end when this one is, and killed if it doesn't.
+    """The exit status of a child process. The child is told to end when this process is, and is killed if it doesn't end.
 
-    ending: called before it is told so. Raises subprocess.TimeoutExpired if it takes longer than so many seconds.
+    ending: called before the child is told to end. Raises subprocess.TimeoutExpired after this many seconds.
     """
-    # If this process is cut short, its child still must not outlive it
+    # A child must not outlive this process, even if this process is ended at once
     with run_at_exit(lambda: _end(process, LAST_SECONDS)):
         try:
             return _wait(process, seconds)
@@ -183,14 +189,14 @@ def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Ca
 
 
 def _wait(process: Process, seconds: float | None) -> int:
-    """The status. What tells this process to end is raised in its main thread; another one looks for it."""
+    """Wait for the exit status. A reason to end is raised in the main thread; any other thread has to check for it."""
     if threading.current_thread() is threading.main_thread():
         return process.wait(seconds)
     end = None
     if seconds is not None:
         end = time.monotonic() + seconds
     while end is None or time.monotonic() < end:
-        # Short waits, as no signal interrupts one in another thread
+        # Wait in short intervals, because a signal doesn't interrupt another thread's wait
         with suppress(subprocess.TimeoutExpired):
             return process.wait(STEP_SECONDS if end is None else min(STEP_SECONDS, max(end - time.monotonic(), 0)))
         require_going_on()
@@ -222,10 +228,10 @@ def run_within(seconds: float, ask: Callable[[], T]) -> T:
         except BaseException as fault:
             faults.append(fault)
 
-    # A daemon: a request that never ends doesn't keep the process from ending
+    # A daemon thread, so that a request that never ends doesn't keep the process from ending
     thread = threading.Thread(target=copy_context().run, args=(keep_answer,), daemon=True)
     thread.start()
-    # A limit for the whole, while a socket's own holds for each piece of an answer
+    # This limits the whole request; a timeout of a socket limits the wait for each piece of an answer
     thread.join(seconds)
     if faults:
         raise faults[0]
@@ -235,16 +241,16 @@ def run_within(seconds: float, ask: Callable[[], T]) -> T:
 
 
 def watch_from_outside() -> None:
-    """Have this process killed, once for all, if it is told to end and then reads no signal for `GRACE_SECONDS`.
+    """Start a process that kills this one if it is told to end and then doesn't read the signal for `GRACE_SECONDS`.
 
-    Call before a user's code is loaded: while a function in C keeps Python's lock, none of our threads goes on.
+    Call it before a user's code is loaded: while a C function holds Python's global lock, no thread of this process runs.
     """
     pipe = _pipes.pop(os.getpid(), None)
     if pipe is None:
         return
     program = [sys.executable, "-I", "-S", "-c", WATCHER]
     words = [str(pipe), str(os.getpid()), str(GRACE_SECONDS), CUT_SHORT]
-    # In a session of its own, since Ctrl-C reaches all processes of a terminal's
+    # In a session of its own, because Ctrl-C signals all processes of the terminal's session
     watcher = subprocess.Popen(
         [*program, *words],
         pass_fds=[pipe],
@@ -257,7 +263,9 @@ def watch_from_outside() -> None:
 
 @contextmanager
 def exits_refused() -> Iterator[None]:
-    """While a user's code runs, `os._exit` raises as `sys.exit` does: it would end the job with its status, and no word."""
+    """While a user's code runs, `os._exit` raises SystemExit like `sys.exit`; otherwise it would end the job without a
+    message.
+    """
     os._exit = _raise_exit
     try:
         yield
@@ -273,20 +281,22 @@ def _receive(number: int, frame: FrameType | None) -> None:
     """The handler of signals, which Python calls in the main thread."""
     is_first = not _received
     _received.add(number)
-    if is_first:  # Ctrl-C reaches all processes of a terminal, and those tell each other as well
+    if is_first:  # Ctrl-C reaches all processes of a terminal, and these also signal each other
         stop(KeyboardInterrupt() if number == signal.SIGINT else Stopped(BY_SIGNAL + signal.SIGTERM))
 
 
 @contextmanager
 def _count_arriving(numbers: Sequence[int]) -> Iterator[None]:
-    """A thread counts these signals as they come: what is to be raised waits until the main one is back from a library's call."""
+    """Count these signals in a thread as they arrive: Python's handlers wait until the main thread returns from a library
+    call.
+    """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
 
     def count_signals() -> None:
         signals = select.poll()
         signals.register(reading, select.POLLIN)
-        # While this thread may not go on, the number stays in the pipe for a watcher to see
+        # While this thread can't run, the number stays in the pipe, where the watcher sees it
         while signals.poll():
             arrived = os.read(reading, 1)
             if not arrived:
@@ -311,10 +321,12 @@ def _count_arriving(numbers: Sequence[int]) -> Iterator[None]:
 
 
 def _count(number: int) -> None:
-    """Note a signal's first coming; the same again ends this process at once, as does its own time."""
+    """Note the first arrival of a signal. The same signal again ends this process at once; so does the end of the grace
+    period.
+    """
     now = time.monotonic()
     if number in _arrived:
-        # A second signal at once is an echo of the first; a later one asks to end without the grace period
+        # A second signal within AS_ONE_SECONDS belongs to the first; a later one asks to end without the grace period
         if now - _arrived[number] > AS_ONE_SECONDS:
             _end_by_signal(number)
         return
@@ -331,7 +343,7 @@ def _start_timer(seconds: float, step: Callable[[], None]) -> None:
 
 
 def _end_unless_cleared(number: int) -> None:
-    # The body may have ended by itself meanwhile
+    # If the body has ended by itself, the signal was cleared
     if number in _arrived:
         _end_by_signal(number)
 
@@ -341,11 +353,11 @@ def _end_by_signal(number: int) -> NoReturn:
 
 
 def _end_now(status: int, sentence: str) -> NoReturn:
-    """End this process, after the exit steps, which have `LAST_SECONDS`."""
+    """End this process after the exit steps, which may take `LAST_SECONDS`."""
     thread = threading.Thread(target=_take_exit_steps, daemon=True)
     thread.start()
     thread.join(LAST_SECONDS)
-    with suppress(OSError):  # of a terminal that hung up
+    with suppress(OSError):  # the terminal may have hung up
         sys.stderr.write(f"Error: {sentence}\n")
         sys.stderr.flush()
     _exit(status)

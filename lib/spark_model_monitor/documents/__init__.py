@@ -1,4 +1,5 @@
 """The contract's files as frozen pydantic models: read leniently, written exactly; an error names its JSON path.
 
-Driver only, pure. One module per document; `document.py` has what they share, `json_text.py` the format of their text.
+Runs on the driver only, pure. One module per document; `document.py` has their common base, `json_text.py` the format of the
+JSON text.
 """

@@ -1,4 +1,4 @@
-"""Alarms: all violations with one cause are one change, and one sentence. Pure."""
+"""Alarms: all violations with the same cause are one alarm with one sentence. Pure."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from spark_model_monitor.value_class import value_class
 
 @value_class
 class Alarm:
-    """The violations with one cause, the clearest first."""
+    """All violations with one cause, the clearest first."""
 
     results: tuple[CheckResult, ...]
 
     @property
     def since(self) -> str | None:
-        """When the first of the consecutive windows with it began; None if this is the first."""
+        """The beginning of the first consecutive window with this alarm; None if this window is the first."""
         return min((violation.since for violation in self.results if violation.since), default=None)
 
     def sentence(self) -> str:
-        """What was, what is, since when, without a full stop."""
+        """A sentence without a full stop: what it was, what it is now, and since when."""
         first, *further = self.results
         sentence = describe_finding(first)
-        # How far two distributions are apart; other changes have their numbers in them
+        # The distance between two distributions is added; sentences about other changes contain their numbers
         if first.method is not None:
             sentence += f"; {describe_evidence(first)}"
-        # Other features with the same cause, then other checks that say more of it
+        # Then other features with the same cause, and other checks of the first feature
         same_causes = [name for name in dict.fromkeys(map(cause, further)) if name != cause(first)]
         if same_causes:
             sentence += f"; the same of {list_names(same_causes)}"
@@ -48,43 +48,44 @@ class Alarm:
         values_by_check.pop(name_check(first), None)
         if values_by_check:
             sentence += f"; also {list_names([name + values for name, values in values_by_check.items()])}"
-        # Last, so that every sentence of one alarm begins alike from window to window
+        # The time comes last, so that sentences of one alarm begin with the same words in every window
         if self.since:
             sentence += f"; since {self.since}"
         return sentence
 
 
 def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
-    """The results; violations get the number of their alarm (1 is the largest), words, and since when the alarm exists.
+    """The results, in which each violation gets the number of its alarm (1 is the largest), its words, and the alarm's
+    beginning.
 
-    since: when each cause's alarm began, from the previous window.
+    since: the beginning of each cause's alarm, from the previous window.
     """
     check_results = tuple(check_results)
-    # All violations of one cause are one alarm
+    # All violations with one cause form one alarm
     causes = group_by((violation for violation in check_results if violation.is_violation), cause)
     alarms: dict[Hashable, list[CheckResult]] = {}
     for name, violations in causes.items():
         key: Hashable = name
         lacking = next((violation for violation in violations if violation.check == COMPLETENESS), None)
-        # Probably the same rows lack all features of which as many values are missing
+        # If several features have the same number of missing values, probably the same rows lack all of them
         if lacking is not None:
             key = (lacking.check, lacking.observed, lacking.m)
         alarms.setdefault(key, []).extend(violations)
 
     def rank(violations: list[CheckResult]) -> float:
-        # What repeats another metric in other units, such as a norm, says nothing of the size
+        # A metric that repeats another in other units, such as a norm, doesn't count for the size
         of_own_units = [violation for violation in violations if violation.same_as is None] or violations
         return -max(map(compute_severity, of_own_units))
 
-    # The number of an alarm is its rank: 1 has the largest severity
+    # The number of an alarm is its rank: alarm 1 has the largest severity
     ordered = sorted(alarms.values(), key=rank)
     numbers = {id(violation): number for number, violations in enumerate(ordered, start=1) for violation in violations}
 
-    # The alarm's number, its words, and its beginning
+    # Store the alarm's number, words and beginning in each violation
     results_with_alarms = []
     for violation in check_results:
         if violation.is_violated:
-            # The earlier of both: a repeated window must not move the beginning
+            # The earlier of both times: if a window is run again, the beginning must not move
             start_times = [time for time in (since.get(cause(violation)), violation.since) if time]
             members: dict[str, Any] = {"since": min(start_times, default=None)}
             if id(violation) in numbers:
@@ -95,9 +96,9 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
 
 
 def list_alarm_starts(check_results: Iterable[CheckResult], began: str) -> dict[str, str]:
-    """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
+    """The beginning of each cause's alarm, the largest alarm first; stored for the next window. began: this window's start."""
     violations = [check_result for check_result in check_results if check_result.is_violated]
-    # BESIDE results have no number and come last
+    # Results of checks in BESIDE have no number and come last
     largest_first = sorted(violations, key=lambda violation: violation.alarm or float("inf"))
     return {cause(violation): violation.since or began for violation in largest_first}
 
@@ -110,7 +111,7 @@ def collect_alarms(check_results: Iterable[CheckResult]) -> list[Alarm]:
 
 
 def _sort_alarm(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
-    """The results with what several features have in common first, else the largest first."""
+    """The alarm's results: a common cause of several features comes first, then the largest."""
     ordered = sorted(alarm, key=rank_severity)
     if len(set(map(cause, alarm))) > 1:
         ordered.sort(key=lambda violation: violation.check != COMPLETENESS)

@@ -1,5 +1,5 @@
-"""Files that outlast runs: _alerts.json with monitored windows and notifications, people's decisions about alarms, and
-_promotions.json of versions.
+"""Files that are kept across runs: _alerts.json with windows and notifications, decisions of people about alarms, and
+_promotions.json with versions of a baseline.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from spark_model_monitor.documents.outcome import Outcome, group_by
 
 
 class AlertStatus(Enum):
-    """Whether enough recent windows had violations, in the service's words. CANNOT_TELL, ours: there is no alert, and
-    the last window could not tell whether something changed.
+    """Whether enough recent windows had violations, in the service's words. CANNOT_TELL (not in the service): there is no
+    alert, and the last window could not tell whether something changed.
     """
 
     OK = "OK"
@@ -35,15 +35,15 @@ class AlertStatus(Enum):
 class MonitoredWindow(Section):
     """One window that a run completed.
 
-    window: its identity: its times, its hour folder, or the run's id; a rerun has the same.
-    time: when it ended; windows are ordered by it.
-    violations: the number found.
-    records: the number kept; None for runs before it was recorded.
-    notified: sinks that have this run's numbers and must not get them twice.
-    since: by cause of an alarm, when the first of the consecutive windows with it began.
-    recurring: whether all alarms also came at the same hour of earlier days.
-    outcome: None if nothing was judged.
-    unsure: the first features or metrics of which nobody can tell whether they changed.
+    window: what identifies the window: its times, its hour folder, or the run's id; a rerun has the same identity.
+    time: when the window ended; windows are ordered by it.
+    violations: number of violations.
+    records: number of accepted records; None for runs of releases that didn't store it.
+    notified: sinks that already have this run's numbers and must not get them twice.
+    since: by cause, the beginning of the first consecutive window with its alarm.
+    recurring: whether all alarms also occurred at the same hour of earlier days.
+    outcome: None if no check was judged.
+    unsure: the first features or metrics for which the checks can't tell whether they changed.
     """
 
     window: Name
@@ -59,7 +59,7 @@ class MonitoredWindow(Section):
 
 
 class Transition(Section):
-    """A change of the alert. time, window: of the last window monitored when it changed."""
+    """A change of the alert's status. time, window: of the last window that was monitored at the change."""
 
     time: Name
     window: Name
@@ -67,8 +67,8 @@ class Transition(Section):
 
 
 class Notified(Section):
-    """A sink's last notification. sink: its name and a hash of its target, which may be a secret. missed: changes that
-    it could not be notified of since then.
+    """A sink's last notification. sink: its name and a hash of its target, which may be secret. missed: later changes of
+    which the sink could not be notified.
     """
 
     sink: Name
@@ -79,9 +79,9 @@ class Notified(Section):
 class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring runs"):
     """_alerts.json.
 
-    windows: the most recent ones, in order of time.
+    windows: the most recent windows, in order of time.
     transitions: the oldest first.
-    roles: of captured columns, as the first window fixed them.
+    roles: roles of captured columns, as the first window determined them.
     """
 
     version: Number = 0.0
@@ -92,41 +92,43 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
     roles: ColumnRoles | None = None
 
     def find_last_status(self, sink: str) -> AlertStatus:
-        """The status that `sink` was last notified of; OK if it never was."""
+        """The status of which `sink` was last notified; OK if it never was."""
         return next((notified.status for notified in self.notifications if notified.sink == sink), AlertStatus.OK)
 
     def find_missed(self, sink: str) -> tuple[Transition, ...]:
-        """The changes that `sink` could not be notified of since its last notification, the oldest first."""
+        """The changes since the last notification of which `sink` could not be notified, the oldest first."""
         return next((notified.missed or () for notified in self.notifications if notified.sink == sink), ())
 
 
 TWO_SIDED_95 = 1.96
 
 MAX_GROWTH = 0.25
-"""Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
+"""Relative tolerance for a number of rows or a mean without an interval: a change up to this much larger still counts as
+accepted.
+"""
 
 OF_VALUES = "values"
 TESTS_OF_VALUES = frozenset({"location", "spread", "sixteenth", "tail", "value", "even", "round", "largest"})
-"""Components that say the same of a change."""
+"""Components of the drift test that all show a change of the values' distribution."""
 
 NEW_VALUES = "unseen"
 RANGE = "range_check"
 CHECKS_OF_NEW_VALUES = (RANGE, "categorical_values_check")
-"""The component of values that the baseline lacks, and the checks whose number says how many there are, of numbers and of
-texts. Which test decides is chance for them, too, as long as there are no more of these values than there were.
+"""The component for values that the baseline lacks, and the checks that give the number of such values, for numbers and for
+texts. It is chance which of the tests decides, unless there are more of these values than before.
 """
 MOST_ROWS = 0.5
-"""The distance beyond which most rows changed, so that it doesn't matter which test of values found it."""
+"""If the distance is larger, most rows changed, and it doesn't matter which test of values found the change."""
 
 
 class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):
-    """_decisions/<time>-<run id>.json: a person looked at a run's alarms and accepted them.
+    """_decisions/<time>-<run id>.json: a person has accepted alarms of a run.
 
-    window: its name in the history, None without one.
-    features: the accepted ones; empty for all.
+    window: the window's name in the history, None without one.
+    features: the accepted features; empty for all.
     alarms: the violations at that time.
-    unviolated: the other results of the same features, whose numbers are part of the accepted change.
-    by, why: who decided, and the reason, if given.
+    unviolated: the other results of the same features, whose numbers belong to the accepted change.
+    by, why: the person and the reason, if given.
     """
 
     version: Number = 1.0
@@ -156,13 +158,14 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         )
 
     def _was_accepted(self, check_result: CheckResult) -> bool:
-        """Whether a result shows an accepted change: an alarm, or what was left to an alarm of the same feature."""
+        """Whether a result belongs to the accepted change: it is a violation, or it wasn't judged because of another
+        violation."""
         if check_result.is_violated:
             return True
         if not check_result.is_judged:
             p_value = check_result.decisive_p_value
             return p_value is not None and check_result.level is not None and p_value <= check_result.level
-        # Whether values outside or the drift that they make are the alarm is chance
+        # It is chance whether new values or the drift that they cause become the alarm
         subject = identify_subject(check_result)
         return check_result.check == DRIFT and any(
             identify_subject(alarm) == subject and alarm.check in CHECKS_OF_NEW_VALUES for alarm in self.alarms
@@ -170,7 +173,7 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
 
 
 def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
-    """The results; violations that a decision covers are not judged."""
+    """The results, in which violations that a decision covers are marked as not judged."""
     window_results = tuple(check_results)
     results_by_subject = group_by(window_results, identify_subject)
     decided_results = []
@@ -185,7 +188,7 @@ def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[De
 
 
 def _mark_accepted(violation: CheckResult, decision: Decision) -> CheckResult:
-    """The violation as not judged, so that it raises no alarm, and says who accepted it."""
+    """The violation as a result that isn't judged and raises no alarm; its reason says who accepted it."""
     # The page shows this sentence in place of the alarm
     reason = f"accepted at {decision.time}"
     if decision.by:
@@ -216,18 +219,19 @@ def _is_repeated(
         return False
     if _find_direction(violation, window_results) != _find_direction(accepted, accepted_results):
         return False
-    # A few values far outside are as large a distance as many that moved a little, and another change
+    # A few values far outside and many values that moved a little can have the same distance, but they are different changes
     if violation.check == DRIFT:
         shares_now = _count_new_values(violation, window_results)
         shares_then = _count_new_values(accepted, accepted_results)
         for check in shares_now.keys() & shares_then.keys():
-            # Larger by more than chance: Wilson's intervals don't overlap
+            # The new values are more than before, beyond chance, if the two Wilson intervals don't overlap
             lower_end = _compute_wilson_end(*shares_now[check], sign=-1)
             if lower_end > _compute_wilson_end(*shares_then[check], sign=1):
                 return False
-        # Two tests of values may have found the same change, unless one is of new values, and how many there were is unknown
+        # Two tests of values may have found the same change, unless one of them is about new values and their number is
+        # unknown
         is_known = bool(shares_then) or NEW_VALUES not in (violation.component, accepted.component)
-        # Of most rows changed in both windows it doesn't matter
+        # If most rows changed in both windows, the component doesn't matter
         smaller_distance = min(violation.distance or 0.0, accepted.distance or 0.0)
         if violation.component != accepted.component and not (is_known or smaller_distance > MOST_ROWS):
             return False
@@ -235,7 +239,7 @@ def _is_repeated(
 
 
 def _identify_alarm(violation: CheckResult) -> tuple[str | None, ...]:
-    """What identifies an alarm. Tests of values count as one: which of them detects a change first is chance."""
+    """The parts that identify an alarm. All tests of values count as one: it is chance which one detects a change first."""
     component = violation.component
     if violation.check == DRIFT and component in TESTS_OF_VALUES | {NEW_VALUES}:
         component = OF_VALUES
@@ -246,7 +250,7 @@ def _identify_alarm(violation: CheckResult) -> tuple[str | None, ...]:
 
 
 def _find_direction(check_result: CheckResult, window_results: Sequence[CheckResult]) -> str | None:
-    """The direction of a result. The share of numbers beyond the range has none: there, it is that of the mean."""
+    """The direction of a change. A share of numbers beyond the range has no direction; the mean's direction stands for it."""
     if check_result.check != RANGE:
         return check_result.direction
     subject = identify_subject(check_result)
@@ -258,8 +262,8 @@ def _find_direction(check_result: CheckResult, window_results: Sequence[CheckRes
 
 
 def _count_new_values(drift: CheckResult, window_results: Sequence[CheckResult]) -> dict[str, tuple[float, int]]:
-    """The share of values that the baseline lacks, and of how many, by the check that says it."""
-    # By the name of the check
+    """By check, the share of values that the baseline lacks, and the number of values of the window."""
+    # The keys are names of checks
     shares = {}
     subject = identify_subject(drift)
     for check_result in window_results:
@@ -267,7 +271,7 @@ def _count_new_values(drift: CheckResult, window_results: Sequence[CheckResult])
         if not counts_new_values or identify_subject(check_result) != subject:
             continue
         if check_result.observed is not None and check_result.m:
-            # One check says how many values are new, the other how many aren't
+            # One check gives the share of new values, the other the share of known ones
             share = check_result.observed
             if check_result.check != RANGE:
                 share = 1 - share
@@ -276,7 +280,8 @@ def _count_new_values(drift: CheckResult, window_results: Sequence[CheckResult])
 
 
 def _compute_wilson_end(share: float, rows: int, *, sign: int) -> float:
-    """An end of the interval of a share. Source: Wilson 1927."""
+    """The lower (sign -1) or upper (sign 1) end of Wilson's 95 % score interval of a share: (p + z²/2n ± z √(p(1-p)/n +
+    z²/4n²)) / (1 + z²/n). Source: Wilson 1927."""
     square = TWO_SIDED_95**2 / rows
     variance = share * (1 - share) / rows + square / (4 * rows)
     reach = TWO_SIDED_95 * math.sqrt(variance)
@@ -284,19 +289,21 @@ def _compute_wilson_end(share: float, rows: int, *, sign: int) -> float:
 
 
 def _is_at_most(violation: CheckResult, accepted: CheckResult) -> bool:
-    """Whether a number is on the same side of its limit as the accepted one, and no further from it than that may have been."""
+    """Whether a number is on the same side of its limit as the accepted one, and isn't farther from the limit, within
+    chance.
+    """
     now = _select_size(violation)
     then = _select_size(accepted)
-    # A distance is one from the baseline, whatever its threshold
+    # A distance is measured from the baseline, whatever its threshold
     limit = 0.0 if accepted.distance is not None else accepted.threshold
-    # Without numbers, such as for a missing column, it is the same if neither has one
+    # If numbers are absent, as for a missing column, both results have to lack them
     if now is None or then is None or limit is None:
         return now == then
-    # Further from the limit than it was, but by no more than chance in both windows
+    # It may be farther from the limit than the accepted number by chance in both windows
     is_above = then >= limit
     sign = 1 if is_above else -1
     reach_then = _estimate_own_reach(accepted, then, sign)
-    # Neither interval nor share: later windows have other numbers of rows, so some room is needed
+    # Without an interval or a share, a relative tolerance is used, because later windows have other numbers of rows
     if reach_then is None:
         reach_then = MAX_GROWTH * abs(then - limit)
     reach_now = _estimate_own_reach(violation, now, -sign) or 0.0
@@ -314,10 +321,10 @@ def _select_size(violation: CheckResult) -> float | None:
 
 
 def _estimate_own_reach(check_result: CheckResult, size: float, sign: int) -> float | None:
-    """How far a size may be off by chance, above or below: by the interval of the distance, its own, or that of a share;
-    None without one.
+    """How far a size may be off by chance, above (sign 1) or below (sign -1). The reach comes from the interval of the
+    distance, the interval of the number, or the normal approximation of a share; None if there is none of these.
     """
-    # The interval of the distance, or of the number itself
+    # Use the interval of the distance, or else of the number itself
     ends = check_result.interval
     if check_result.distance_low is not None and check_result.distance_high is not None:
         ends = check_result.distance_low, check_result.distance_high
@@ -326,7 +333,7 @@ def _estimate_own_reach(check_result: CheckResult, size: float, sign: int) -> fl
         if sign > 0:
             return abs(high - size)
         return abs(low - size)
-    # A share, by its normal approximation
+    # Half-width of the 95 % interval of a share by the normal approximation
     if check_result.m and 0 <= size <= 1:
         return TWO_SIDED_95 * math.sqrt(size * (1 - size) / check_result.m)
     return None
@@ -335,7 +342,8 @@ def _estimate_own_reach(check_result: CheckResult, size: float, sign: int) -> fl
 class Promotion(Section):
     """One promotion of a baseline version.
 
-    source: the output path of the run that it copies. taken_back: when it was rolled back, None if it wasn't.
+    source: the output path of the run whose baseline is promoted. taken_back: when the promotion was rolled back, None if it
+        wasn't.
     """
 
     model_version: Name
@@ -346,7 +354,7 @@ class Promotion(Section):
 
 
 class Promotions(Document, file="_promotions.json", meant="_promotions.json of `spark-model-monitor promote`"):
-    """_promotions.json: promoted versions of a baseline, the oldest first; the last not rolled back is active."""
+    """_promotions.json: promoted versions of a baseline, the oldest first; the last one that wasn't rolled back is active."""
 
     version: Number = 1.0
     promotions: tuple[Promotion, ...] = ()
@@ -360,21 +368,22 @@ class Promotions(Document, file="_promotions.json", meant="_promotions.json of `
 def report_ended_alarms(
     check_results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None
 ) -> tuple[Hint, ...]:
-    """Hints for alarms of the previous window that are over in this one; each is reported once, in its first window.
+    """Hints about alarms of the previous window that have ended in this one. Each is reported once, in the first window
+    without it.
 
-    since: when each cause's alarm began, from the previous window. began: when this window began.
+    since: the beginning of each cause's alarm, from the previous window. began: when this window began.
     """
-    # A cause is over if some of its checks were judged and none of them is violated
-    judged: dict[str, bool] = {}
+    # An alarm has ended if some checks of its cause were judged and none is violated
+    is_over_by_cause: dict[str, bool] = {}
     for check_result in check_results:
-        # An accepted change is still there
+        # An accepted change still exists
         is_settled = check_result.is_judged or check_result.accepted
         if is_settled and since:
             is_over = not check_result.is_violated and not check_result.accepted
-            judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
+            is_over_by_cause[cause(check_result)] = is_over_by_cause.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
-    # A cause that no check judged in this window may still be there
-    ended_alarms = ((name, start) for name, start in since.items() if judged.get(name, False))
+    # If no check of a cause was judged in this window, its alarm may still exist
+    ended_alarms = ((name, start) for name, start in since.items() if is_over_by_cause.get(name, False))
     return tuple(
         Hint(hint="alarm_ended", features=(name,), description=f"{name}: {back} {start}")
         for name, start in ended_alarms

@@ -1,4 +1,6 @@
-"""analysis_config.json: what a Clarify job analyses and how, for bias and explainability, and the columns it names."""
+"""analysis_config.json: the analyses that a Clarify job makes for bias and explainability, their options, and the columns
+that it names.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ MAX_LISTED_COLUMNS = 20
 
 
 class NamedColumns:
-    """Finds columns by the names of a data set, and gathers errors for those not found."""
+    """Finds columns by name or index, and collects an error for each column that doesn't exist."""
 
     def __init__(self, names: tuple[str, ...], where: str) -> None:
         self._names = names
@@ -28,14 +30,14 @@ class NamedColumns:
         self._faults: list[str] = []
 
     def named(self, member: str, name_or_index: str | int) -> str:
-        """The column's name; the given text if there is no such column."""
-        # A wrong name is no error yet: all of them are reported together
+        """The column's name; the given text if there is no such column, which is then recorded as a fault."""
+        # Raises nothing yet: all wrong names are reported together
         if isinstance(name_or_index, str):
             if name_or_index not in self._names:
                 fault = f"{member} is {name_or_index!r}, which is no column of the data"
                 self._faults.append(f"{self._where}: {fault}; {self._suggest_names(name_or_index)}")
             return name_or_index
-        # Clarify counts from 0, so the last index is one below the number of columns
+        # An index counts from 0, so the last index is one below the number of columns
         if not -len(self._names) <= name_or_index < len(self._names):
             self._faults.append(
                 f"{self._where}: {member} is {name_or_index}; the data has {len(self._names)} columns, "
@@ -45,8 +47,8 @@ class NamedColumns:
         return self._names[name_or_index]
 
     def require_all_found(self, column_types: Collection[str] = ()) -> None:
-        """Raise BadConfiguration with every column that was not found, including those of `column_types`."""
-        # Names of the command line are checked here too, since nothing else knows the columns
+        """Raise BadConfiguration that lists every column that doesn't exist, including the names in `column_types`."""
+        # Column types of the command line are checked here, too, because only this class knows the columns
         faults = self._faults + [
             f"column_types names {name!r}, which is no column of the data; {self._suggest_names(name)}"
             for name in column_types
@@ -56,7 +58,7 @@ class NamedColumns:
             raise BadConfiguration.gathered(faults)
 
     def _suggest_names(self, name: str) -> str:
-        # Wide data sets have thousands of columns; an error shows the first of them
+        # Wide data sets have thousands of columns, so an error lists only the first
         ellipsis = " …" if len(self._names) > MAX_LISTED_COLUMNS else ""
         return did_you_mean(
             name, self._names, f"the columns are {', '.join(self._names[:MAX_LISTED_COLUMNS])}{ellipsis}", max_names=3
@@ -67,7 +69,7 @@ BEYOND_A_DOUBLE = 2**1024
 
 
 def _parse_scalar(value: Json) -> Json:
-    # Integers are compared as doubles later, and a larger one would be infinite
+    # Integers are later compared as doubles, and a larger integer would be infinite
     if not isinstance(value, str | int | float) or (isinstance(value, int) and abs(value) >= BEYOND_A_DOUBLE):
         raise ValueError("no scalar")
     str(value).encode()  # a lone surrogate can't be encoded
@@ -75,22 +77,22 @@ def _parse_scalar(value: Json) -> Json:
 
 
 def _parse_name_or_index(value: Json) -> Json:
-    # In Python true is an int, too, and would become column 1
+    # In Python True is an int, too, and would mean column 1
     if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and value < 0):
         raise ValueError("neither name nor index")
     return value
 
 
 def _convert_to_lower(value: Json) -> Json:
-    # Public examples write content types in capitals as well
+    # Public examples have content types in capitals, too
     if isinstance(value, str):
         return value.lower()
     return value
 
 
 def _wrap_single(value: Json, read: ValidatorFunctionWrapHandler) -> Json:
-    """A list, or one item without brackets, which is written back that way."""
-    # An object is no item: the list's own fault says more about it
+    """A list, or one item without brackets, which is written back without brackets."""
+    # For an object, the list's own error message says more
     if isinstance(value, list | tuple | dict):
         return read(value)
     return Single(read([value]))
@@ -135,21 +137,23 @@ class Aggregation(Enum):
     """How local attributions are aggregated to global ones."""
 
     MEAN_ABS = "mean_abs"
-    MEAN = "mean"  # in public configurations: read as mean_abs, Clarify's only mean
+    MEAN = "mean"  # found in public configurations; read as mean_abs, which is Clarify's only mean
     MEDIAN = "median"
     MEAN_SQ = "mean_sq"
 
 
 class FacetConfig(StrictSection):
-    """A column with a sensitive group. value_or_threshold: its values, or its lower threshold; None: each value."""
+    """A column with a sensitive group. value_or_threshold: the group's values, or its lower threshold; None: each value
+    is a group.
+    """
 
     name_or_index: NameOrIndex
     value_or_threshold: Scalars | None = None
 
 
 class SegmentConfig(StrictSection):
-    """A column whose values divide the rows. segments: empty for one segment per value. display_aliases: the segments'
-    names, with or without that of the remaining rows.
+    """A column whose values divide the rows. segments: empty for one segment per value. display_aliases: names of the
+    segments; they may include a name for the remaining rows.
     """
 
     config_name: Name | None = None
@@ -159,13 +163,13 @@ class SegmentConfig(StrictSection):
 
 
 class BiasMethods(StrictSection):
-    """The metrics of one part: names, or "all"."""
+    """The bias metrics of one part of the report: their names, or "all"."""
 
     methods: Annotated[tuple[Name, ...], WrapValidator(_wrap_single)]
 
 
 class ShapMethod(StrictSection):
-    """Feature attributions. baseline: a path, rows, records or one JSON object; None: computed by clustering."""
+    """Feature attributions. baseline: a path, rows, records or one JSON object; None: rows are computed by clustering."""
 
     baseline: Any = None
     num_clusters: WholeNumber | None = None
@@ -175,7 +179,7 @@ class ShapMethod(StrictSection):
     save_local_shap_values: Flag | None = None
     seed: Seed | None = None
     features_to_explain: ChosenFeatures | None = None
-    # Read and kept, though texts and images aren't explained here
+    # Accepted and kept, although texts and images aren't explained
     text_config: Mapping[str, Any] | None = None
     image_config: Mapping[str, Any] | None = None
 
@@ -189,7 +193,7 @@ class PdpMethod(StrictSection):
 
 
 class ReportMethod(StrictSection):
-    """The report. name: the stem of its files."""
+    """The report. name: file name of the report without its ending."""
 
     name: Name = "report"
     title: Name | None = None
@@ -203,7 +207,7 @@ class MethodsConfig(StrictSection):
     shap: ShapMethod | None = None
     pdp: PdpMethod | None = None
     report: ReportMethod | None = None
-    # Of time series, which aren't analysed here
+    # For time series, which aren't analysed
     asymmetric_shapley_value: Mapping[str, Any] | None = None
 
 
@@ -263,7 +267,7 @@ class AnalysisConfig(Document, file="analysis_config.json", meant="Clarify analy
 
 
 def name_report(page: Page, config: AnalysisConfig) -> Page:
-    """The page with the requested name and title, if there are any."""
+    """The page with the name and title that the configuration requests, if any."""
     report = config.methods.report if config.methods else None
     if report is None:
         return page

@@ -1,4 +1,4 @@
-"""challenge.json: the comparison of two models, and which of them should serve. Ours."""
+"""challenge.json: the comparison of two models, and which of them should serve. The service has no such file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spark_model_monitor.documents.document import (
 
 
 class TrialVerdict(Enum):
-    """What a trial says so far."""
+    """The verdict of a trial so far."""
 
     PROMOTE = "promote"
     KEEP = "keep"
@@ -31,13 +31,13 @@ class TrialDesign(Enum):
     SPLIT = "split"
 
 
-# Written as null: a metric that is undefined for one model is a finding
+# These members are written as null, because it is a finding that a metric is undefined for one model
 class MetricDifference(Section, nullable=("champion", "challenger", "difference", "interval")):
     """One metric of both models.
 
     difference: challenger minus champion.
-    interval: its ends, valid for all looks of the trial together; None with too few rows.
-    p: of this look alone.
+    interval: its ends, valid for all interim analyses of the trial together; None with too few rows.
+    p: the p-value of this analysis alone.
     method: how the standard error was computed.
     """
 
@@ -46,7 +46,7 @@ class MetricDifference(Section, nullable=("champion", "challenger", "difference"
     challenger: UndefinableNumber = None
     difference: UndefinableNumber = None
     higher_is_better: Flag
-    # Wider than that of a single look, because a trial is looked at again and again
+    # Wider than the interval of a single analysis, because a trial is analysed repeatedly
     interval: tuple[Number, Number] | None = None
     standard_error: UndefinableNumber = None
     p: UndefinableNumber = None
@@ -56,10 +56,10 @@ class MetricDifference(Section, nullable=("champion", "challenger", "difference"
 class ChallengeSide(Section):
     """One of the two models.
 
-    rows: the rows compared.
-    refused: records that can't be used.
-    unmatched: rows without a label or, in a shadow trial, without a partner.
-    repeated: duplicate records.
+    rows: number of rows that were compared.
+    refused: number of records that can't be used.
+    unmatched: number of rows without a label or, in a shadow trial, without a partner.
+    repeated: number of duplicate records.
     """
 
     path: Name
@@ -70,12 +70,12 @@ class ChallengeSide(Section):
 
 
 class Segment(Section):
-    """Pairs in which the models disagree more, or less, than in others.
+    """A segment of pairs in which the models disagree more, or less, than in the other pairs.
 
     feature, value: of the requests; a range for numbers.
-    rows: its pairs.
+    rows: number of its pairs.
     disagreement: as for the whole trial, in these pairs.
-    p: of the difference from the other pairs, adjusted for all segments tried.
+    p: p-value of the difference from the other pairs, adjusted for all segments tried.
     """
 
     feature: Name
@@ -90,12 +90,13 @@ class Challenge(
 ):
     """challenge.json.
 
-    reason: of the verdict.
-    rows: pairs, or rows of both sides together.
-    rows_to_tell: the rows at which the current difference would be significant; None if it is already, or if unknown.
-    disagreement: the share of pairs with different answers, for regression their mean distance; None for a split.
-    segments: where they disagree more or less than elsewhere, the clearest first.
-    unfair: differences between both models' requests.
+    reason: the reason for the verdict.
+    rows: number of pairs, or of rows of both models.
+    rows_to_tell: the number of rows at which the current difference would be significant; None if it already is, or if
+        unknown.
+    disagreement: the share of pairs with different answers, for regression their mean distance; None for a split trial.
+    segments: segments in which the models disagree more or less than elsewhere, the clearest first.
+    unfair: differences between the requests of both models.
     metrics: the deciding metric first.
     """
 
@@ -107,9 +108,9 @@ class Challenge(
     design: TrialDesign
     rows: Count
     planned_rows: Count
-    # Rows, not time: the traffic of the next days isn't known
+    # In rows, not time, because the future traffic isn't known
     rows_to_tell: Count | None = None
-    # In the metric's own unit; 0 asks only for better than the champion
+    # In the unit of the metric; 0: the challenger only has to be better than the champion
     least_gain: Number = 0.0
     confidence: Share
     champion: ChallengeSide

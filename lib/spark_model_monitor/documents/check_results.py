@@ -20,7 +20,7 @@ class CheckStatus(Enum):
     PASSED = "passed"
     NOT_JUDGED = "not judged"
     CANNOT_TELL = "cannot tell"
-    """Not violated, but a change that matters may have gone unseen: `reason` says why, `advice` what to do."""
+    """Not violated, but a change that matters may have been missed: `reason` says why, `advice` what to do."""
 
 
 WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED, CheckStatus.NOT_JUDGED)
@@ -29,35 +29,35 @@ WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED
 LOWER_LIMIT = "lower limit"
 UPPER_LIMIT = "upper limit"
 LIMITS = "limits"
-INTERVAL = "interval"  # both ends of `interval`, which must not lie beyond the same one of `limits`
-PRESENCE = "presence of the column"  # what is or is not, without a number
-ASSERTION = "assertion"  # likewise
-INFINITE = "infinite value"  # likewise: it is beyond every limit, and JSON has no number for it
+INTERVAL = "interval"  # both ends of `interval`; it is violated if both lie beyond the same one of `limits`
+PRESENCE = "presence of the column"  # something exists or doesn't, without a number
+ASSERTION = "assertion"  # a condition holds or doesn't, without a number
+INFINITE = "infinite value"  # an infinite value is beyond every limit, and JSON has no number for it
 FISHER = "Fisher's exact test"
 GEOMETRIC = "geometric law of stretches"
 STUDENT = "Student's t-test"
 CHI_SQUARE = "Pearson's chi-square test"
 HOTELLING = "Hotelling's test"
 NORMAL = "normal test"
-"""What decides a check (`decided_by`), if it is no test that one monitor alone has."""
+"""Values of `decided_by`: what decides a check. A test that only one monitor has is named there."""
 
 
 BESIDE = frozenset({"attribution_change_check"})
 """Checks that never count as violations of a run and never raise an alarm. Source: E6.2."""
 
 
-ONE_SEGMENT = "one segment of "  # followed by the cut; the segment is named where values may be shown
-IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins for a segment's own result
+ONE_SEGMENT = "one segment of "  # the cut follows; the segment itself is named only where values may be shown
+IN_SEGMENT = f"in {ONE_SEGMENT}"  # the beginning of `where` in the result of a single segment
 SEGMENT_DRIFT = "segment_drift_check"
 
 
 class SegmentPart(Section):
     """A segment's contribution to a distance.
 
-    cut: how rows are cut into segments.
-    rows: its share of the window.
-    within: the part from changed values in the segment.
-    mix: the part from its changed share of rows.
+    cut: how rows are divided into segments.
+    rows: the segment's share of the window's rows.
+    within: the part of the distance that comes from changed values in the segment.
+    mix: the part that comes from the segment's changed share of rows.
     """
 
     cut: Name
@@ -68,14 +68,14 @@ class SegmentPart(Section):
 
 
 class Cause(Section):
-    """What the rows behind a change have in common.
+    """What the rows that changed have in common.
 
-    key: what distinguishes them: file, time, a capture's member, ….
-    words: a description without a value of any record.
-    value: the value they share.
+    key: the property by which rows were grouped: file, time, a member of the capture, ….
+    words: a description without values of records.
+    value: the value of the property that these rows share.
     share: their share of the change.
     rows: their share of all rows.
-    p: the p-value, adjusted for all keys tried.
+    p: the p-value, adjusted for all properties tried.
     """
 
     key: Name
@@ -88,11 +88,11 @@ class Cause(Section):
 
 @value_class(slots=False, kw_only=True)
 class Subject:
-    """What was checked.
+    """The subject of a check.
 
-    feature: its name, or the name that violations of the whole data set have.
+    feature: its name, or the name that the service uses for violations of the whole data set.
     metric: its name in statistics.json, if a metric was checked.
-    check: its `constraint_check_type`.
+    check: the check's `constraint_check_type`.
     """
 
     feature: Name | None = None
@@ -102,16 +102,16 @@ class Subject:
 
 @value_class(slots=False)
 class CheckDecision:
-    """The verdict, and the test that decided.
+    """The verdict, and the test that decided it.
 
-    decided_by: the test, or the kind of limit; None if nothing was judged. A check is violated if all that is given
-        here and in `CheckNumbers` holds: the p-value (adjusted_p, or else p) is at most level; effect is at least
+    decided_by: the test, or the kind of limit; None if nothing was judged. A check is violated if all conditions hold whose
+        numbers are given here and in `CheckNumbers`: the p-value (adjusted_p, or else p) is at most level; effect is at least
         least_effect; observed is below limit (`lower limit`) or above it (`upper limit`), or outside of limits; for
         `interval`, both of its ends are beyond the same one of limits.
     statistic, degrees_of_freedom: of a test that has them.
-    adjusted_p: p adjusted for the columns tested with it.
-    component: of a column's tests, which p combines, the one with the smallest p-value, which decided_by, statistic and
-        effect are of.
+    adjusted_p: p adjusted for the columns that are tested together.
+    component: if p combines several tests of a column, the test with the smallest p-value; decided_by, statistic and
+        effect belong to it.
     direction: whether the mean of numbers went `up` or `down`; for the component `missing`, the share of missing
         values.
     """
@@ -128,32 +128,32 @@ class CheckDecision:
     least_effect: UndefinableNumber = None
     direction: Name | None = None
 
-    # Asked of findings, too, before they have a subject
+    # Findings that have no subject yet have this property, too
     @property
     def is_violated(self) -> bool:
         return self.status is CheckStatus.VIOLATED
 
     @property
     def decisive_p_value(self) -> float | None:
-        """The p-value that the level applies to: the adjusted one, where several columns are tested together."""
+        """The p-value that is compared with the level: the adjusted one if several columns are tested together."""
         if self.adjusted_p is None:
             return self.p
         return self.adjusted_p
 
     @property
     def is_unsure(self) -> bool:
-        """Whether a change that matters may have gone unseen."""
+        """Whether a change that matters may have been missed."""
         return self.status is CheckStatus.CANNOT_TELL
 
 
 @value_class(slots=False)
 class CheckNumbers:
-    """What was measured, and the limits.
+    """The measured number, and the limits.
 
-    observed: the share, distance, p-value or number compared with `threshold`; None if there is none.
-    interval: its ends, if it has one.
+    observed: the share, distance, p-value or number that is compared with `threshold`; None if there is none.
+    interval: the ends of its interval, if it has one.
     threshold: None if the baseline left it undefined.
-    n, m: the numbers of baseline and current values.
+    n, m: the numbers of baseline values and current values.
     formula: how observed was computed.
     """
 
@@ -169,17 +169,17 @@ class CheckNumbers:
 
 @value_class(slots=False)
 class DriftEvidence:
-    """How far two distributions are apart, and which change would be seen.
+    """The distance between two distributions, and the smallest change that would be detected.
 
     method: the drift method, as in constraints.json.
     ties: `lost` if equal values were counted once, as the service did.
-    distance: the largest gap between both distributions.
+    distance: the largest gap between the two cumulative distributions.
     distance_low, distance_high: the ends of its confidence interval.
-    smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
+    smallest_change: the change that is detected with 90 % power: for numbers a shift in standard deviations, for texts a
         difference of shares.
-    fewest: the fewest values of the window that would violate a fact of a share, as far outside as those that it has;
-        None if not even all would.
-    against: the reference of a comparator.
+    fewest: for a limit of a share, the smallest number of the window's values outside it that would be a violation; None if
+        even all values would be none.
+    against: the reference with which a comparator compared the window.
     """
 
     method: Name | None = None
@@ -194,13 +194,13 @@ class DriftEvidence:
 
 @value_class(slots=False)
 class CheckReasons:
-    """Why the status is what it is.
+    """The reasons for the status.
 
     reason: why the check is not judged, or a remark on its status.
     accepted: whether a person accepted this change; the reason then says who, when and why.
-    advice: what to do where nobody can tell.
-    possible_change: whether a change is seen there, which may be chance.
-    description: the violation's text, None unless violated.
+    advice: what to do if the check can't tell.
+    possible_change: whether there is a change that may be chance.
+    description: the text of the violation; None if there is no violation.
     """
 
     reason: Name | None = None
@@ -215,15 +215,15 @@ class AlarmDetails:
     """What alarms, pages and mails say of a change.
 
     same_as: the metric that this one repeats in other units.
-    alarm: the number of its alarm, shared by results with the same cause; 1 is the largest.
-    words: what was and what is, without a value of any record.
+    alarm: the number of its alarm, the same for all results with one cause; 1 is the largest.
+    words: what it was and what it is now, without values of records.
     change: for a violation, what changed, in words that follow the name; for other drift, `smallest_change` in words.
     values: the categories concerned, most frequent first.
-    since: when the first of the consecutive windows with it began; None if this is the first.
-    hour: what earlier days say about drift at this hour: `usual`; `recurring`: an alarm that came at this hour before;
+    since: the beginning of the first consecutive window with this violation; None if this window is the first.
+    hour: what earlier days say about drift at this hour: `usual`; `recurring`: an alarm that occurred at this hour before;
         `open`: would be recurring if more days were known; `said`: drift relative to this hour is violated; `new`: a
         change that this hour may explain, in the first days of a schedule.
-    impact: the severity, times the feature's share of attribution; None without attributions.
+    impact: the severity multiplied by the feature's share of attribution; None without attributions.
     """
 
     same_as: Name | None = None
@@ -238,8 +238,11 @@ class AlarmDetails:
 
 @value_class(slots=False)
 class RuleDetails:
-    """ids: the first records that break an expectation, if records have ids. labels: of a rule in DQDL. metrics: its numbers
-    by name, with which later runs compare theirs.
+    """Details of a user's rule.
+
+    ids: the ids of the first records that break it, if records have ids.
+    labels: the labels of a rule in DQDL.
+    metrics: its numbers by name; later runs compare theirs with these.
     """
 
     ids: tuple[Name, ...] | None = None
@@ -249,13 +252,13 @@ class RuleDetails:
 
 @value_class(slots=False)
 class Origin:
-    """The rows that a change comes from.
+    """The rows in which the change happened.
 
-    segment: the segment that was checked, or has the change.
-    where: in words.
+    segment: the segment that was checked, or that has the change.
+    where: the location in words.
     parts: each segment's part of a distance.
     guess: for a violation, the most likely explanation.
-    cause: what its rows have in common, the clearest first.
+    cause: what the changed rows have in common, the clearest first.
     """
 
     segment: Name | None = None
@@ -265,7 +268,7 @@ class Origin:
     cause: tuple[Cause, ...] | None = None
 
 
-# As frozen as its parts by the configuration of sections, which mypy doesn't read
+# The configuration of sections freezes this class like its parts, but mypy doesn't read the configuration
 class CheckResult(  # type: ignore[misc]
     Section, Origin, RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDecision, Subject
 ):
@@ -273,7 +276,7 @@ class CheckResult(  # type: ignore[misc]
 
     @property
     def is_violation(self) -> bool:
-        """Whether it counts as a violation; results of the checks in BESIDE only appear in checks.json."""
+        """Whether it counts as a violation; results of the checks in BESIDE appear in checks.json only."""
         return self.is_violated and self.check not in BESIDE
 
     @property
@@ -282,30 +285,30 @@ class CheckResult(  # type: ignore[misc]
 
     @property
     def observes_p_value(self) -> bool:
-        """Whether `observed` is no distance but the p-value of a drift method, which has degrees of freedom."""
+        """Whether `observed` is the p-value of a drift method (one with degrees of freedom), not a distance."""
         return self.degrees_of_freedom is not None
 
     @property
     def is_rule_of_rows(self) -> bool:
-        """Whether it is a rule of a person that is about several columns, or all rows, and has its text as the feature."""
+        """Whether it is a user's rule about several columns or all rows. Its text is then stored as the feature."""
         return self.check == EXPECTATION and self.component in RULES_OF_ROWS
 
     @property
     def is_skipped_rule(self) -> bool:
-        """Whether it is a rule that was not evaluated, as the run was allowed."""
+        """Whether it is a rule that was not evaluated, which the run's options allow."""
         return self.check == EXPECTATION and self.is_unsure
 
     @property
     def counts_for_outcome(self) -> bool:
-        """Whether it takes part in the outcome of its feature: it is judged, and about all rows or a violation."""
+        """Whether it affects its feature's outcome: it is judged, and it is a violation or about all rows."""
         if not self.is_judged or self.check in BESIDE:
             return False
-        # A segment may be too small to tell, which says nothing about all rows
+        # A segment may be too small for a verdict, which says nothing about all rows
         return self.is_violation or not self.is_of_one_segment
 
     @property
     def is_of_one_segment(self) -> bool:
-        """Whether it is about the rows of one segment only."""
+        """Whether it is about the rows of only one segment."""
         return self.check == SEGMENT_DRIFT or (self.where or "").startswith(IN_SEGMENT)
 
     @property
@@ -314,11 +317,13 @@ class CheckResult(  # type: ignore[misc]
         return join_name(*identify_subject(self))
 
 
-UNREAD_NAMED = 5  # the number of members that a hint names; the rest are counted
+UNREAD_NAMED = 5  # maximum number of members that a hint names; further ones are counted
 
 
 class Hint(Section):
-    """Something that looks wrong but breaks no constraint. hint: the rule's name. features: those concerned, if any."""
+    """Something that looks wrong but violates no constraint. hint: the rule's name. features: the features concerned, if
+    any.
+    """
 
     hint: Name
     features: tuple[Name, ...]
@@ -326,20 +331,20 @@ class Hint(Section):
 
     @classmethod
     def from_unread_members(cls, constraints: Document) -> tuple[Hint, ...]:
-        """A hint about members of the constraints that nothing reads; empty if all are known."""
+        """A hint about members of the constraints that no code reads; empty if all members are known."""
         unknown_members = [*constraints.unknown_members()]
         if not unknown_members:
             return ()
         named = unknown_members[:UNREAD_NAMED]
         if len(unknown_members) > UNREAD_NAMED:
             named.append(f"and {len(unknown_members) - UNREAD_NAMED} more")
-        # A misspelt setting would otherwise change nothing and be noticed by nobody
+        # Otherwise nobody would notice a misspelt setting, which changes nothing
         description = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(named)}"
         return (cls(hint="unknown_members", features=(), description=description),)
 
 
 class Family(Section):
-    """Checks that share a part of the budget. level: that part. tests: the number of checks that share it."""
+    """Checks that share a part of the false-alarm budget. level: this part. tests: the number of these checks."""
 
     family: Name
     level: Number
@@ -347,7 +352,7 @@ class Family(Section):
 
 
 class BudgetLedger(Section):
-    """How the budget of false alarms is divided: the families' levels add up to it. rows: as in constraints.json."""
+    """How the false-alarm budget is divided: the levels of the families add up to it. rows: as in constraints.json."""
 
     false_alarm_budget: Number
     rows: Name
@@ -355,7 +360,7 @@ class BudgetLedger(Section):
 
     @classmethod
     def with_one_family(cls, family: str, budget: float, tests: int) -> BudgetLedger:
-        """A ledger with one family, which has the whole budget, for independent rows. Source: D4.6."""
+        """A ledger for independent rows with one family, which gets the whole budget. Source: D4.6."""
         only_family = Family(family=family, level=budget, tests=tests)
         return cls(false_alarm_budget=budget, rows="independent", families=(only_family,))
 
@@ -363,9 +368,9 @@ class BudgetLedger(Section):
 class CheckResults(Document, file="checks.json", meant="checks.json of a monitoring run"):
     """checks.json: the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
-    budget: None if chance is not allowed for.
-    outcome: of the run, None if nothing was judged.
-    outcomes: of each feature or metric; the file names those that are not unchanged.
+    budget: None if the run doesn't allow for chance.
+    outcome: the outcome of the run, None if nothing was judged.
+    outcomes: the outcome of each feature or metric; the file lists only those that changed.
     hints: None if there are none.
     """
 
@@ -377,7 +382,7 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
     hints: tuple[Hint, ...] | None = None
 
     def to_json(self) -> str:
-        """The file's text: an entry a line."""
+        """The file's text, one entry per line."""
         content = self.plain()
         checks = content.pop("checks")
         outcomes = content.pop("outcomes", ())
@@ -391,7 +396,7 @@ class Violation(Section):
     """One constraint that is not met.
 
     feature_name: None in files of monitors that name a metric instead.
-    description: the sentence that clients parse.
+    description: the sentence that clients of the service parse.
     metric_name: in files of model quality, bias and explainability.
     """
 
@@ -402,29 +407,31 @@ class Violation(Section):
 
 
 class Violations(Document, file="constraint_violations.json", meant="constraint_violations.json of a monitoring run"):
-    """constraint_violations.json; an empty list without violations (C4.3, C11.7)."""
+    """constraint_violations.json; it has an empty list if there are no violations (C4.3, C11.7)."""
 
     violations: tuple[Violation, ...] = ()
 
 
-FACET_VALUE = "facet_value"  # the member of a bias check's result with the facet's sensitive value
-LABEL = "label"  # the member of an attribution check's result with the model's output
+FACET_VALUE = "facet_value"  # member of a bias check's result: the facet's sensitive value
+LABEL = "label"  # member of an attribution check's result: the model's output
 
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 Bins = Mapping[str, Sequence[Any]]
-"""The bins of a baseline's shares, by feature: the edges of 20 bins of equal width, or the most frequent values."""
+"""By feature, the bins in which the baseline's shares are counted: the edges of 20 bins of equal width, or the most
+frequent values.
+"""
 
 
 @value_class
 class SummaryRow:
-    """A feature, a metric, a metric of a group, or a feature's attribution.
+    """One row of a summary: a feature, a metric, a metric of a group, or a feature's attribution.
 
     part: the metric's group as `facet=value`, or the output; else empty.
     kind: `number`, `category`, `metric`, `bias` or `attribution`.
-    quantiles: at `QUANTILES`; None if unknown.
-    shares: in the baseline's bins; None if unknown.
-    value, low, high: of a metric.
+    quantiles: the quantiles at `QUANTILES`; None if unknown.
+    shares: the shares in the baseline's bins; None if unknown.
+    value, low, high: a metric's value and the ends of its interval.
     """
 
     name: str
@@ -446,17 +453,17 @@ class SummaryRow:
 
 @value_class
 class Summary:
-    """The summary of a run, in rows. bins: the baseline's bins, or its own without a baseline."""
+    """The summary of a run. bins: the baseline's bins; the run's own bins if there is no baseline."""
 
     rows: tuple[SummaryRow, ...] = ()
     bins: Bins = field(default_factory=dict)
 
 
 def identify_subject(result: CheckResult) -> tuple[str, str]:
-    """The name and the part that a check's result belongs to, as in summaries."""
+    """The name and the part of a check's subject, as in summaries."""
     members = result.model_extra or {}
     value = members.get(FACET_VALUE)
-    # Bias has a group, attributions an output, other monitors neither
+    # Bias results have a group and attribution results have an output; other results have neither
     if value is None:
         part = str(members.get(LABEL, ""))
     else:
@@ -465,21 +472,21 @@ def identify_subject(result: CheckResult) -> tuple[str, str]:
 
 
 def join_name(name: str, part: str) -> str:
-    """A summary's name and part as one text."""
+    """A summary's name and part in one text."""
     return f"{name} ({part})" if part else name
 
 
 def format_group(facet: str, value: str) -> str:
-    """The name of a sensitive group."""
+    """The name of a sensitive group, as `facet=value`."""
     return f"{facet}={value}"
 
 
-HIDDEN = "(hidden)"  # stands in the place of a value
+HIDDEN = "(hidden)"  # replaces a value that may not be shown
 
 
 def remove_values(check_result: CheckResult) -> CheckResult:
-    """The result without the members that name values of the data: categories, segments, and what rows have in common."""
-    # Most results name none
+    """The result without the members that contain values of the data: categories, segments, and what rows have in common."""
+    # Most results contain no values
     if not (check_result.values or check_result.segment or check_result.parts or check_result.cause):
         return check_result
     parts = check_result.parts
@@ -488,7 +495,7 @@ def remove_values(check_result: CheckResult) -> CheckResult:
     causes = check_result.cause
     if causes:
         causes = tuple(a_cause.model_copy(update={"value": None}) for a_cause in causes)
-    # The sentence of a violation in a segment ends with the segment's name
+    # A violation in a segment has a sentence that ends with the segment's name
     description = check_result.description
     in_segment = f", in {check_result.segment}"
     if description and check_result.segment and description.endswith(in_segment):
@@ -498,8 +505,10 @@ def remove_values(check_result: CheckResult) -> CheckResult:
 
 
 def locate_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
-    """A result without values, with the location of its change. before, located: the same with values, without and with it."""
-    # Nothing was located, so there is nothing to carry over
+    """A result without values but with the location of its change. before, located: the result with values, before and
+    after it was located.
+    """
+    # Nothing was located, so there is nothing to copy
     if located is before:
         return remove_values(unnamed)
     names = ("where", "cause", "parts", "guess")
@@ -510,53 +519,54 @@ def locate_without_values(unnamed: CheckResult, before: CheckResult, located: Ch
 COMPLETENESS = "completeness_check"
 DRIFT = "baseline_drift_check"
 CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
-"""Checks of how codes are written, which models seldom use: of two large changes, the other comes first."""
+"""Checks of how codes are written. Models seldom use this, so of two large changes, the other one comes first."""
 
 EXPECTATION = "expectation_check"
 ROW_RULE = "row_rule"
 DQDL = "dqdl"
 RULES_OF_ROWS = frozenset({ROW_RULE, DQDL})
-"""The components of rules whose text stands in the place of a feature."""
+"""The components of rules whose text is stored as the feature."""
 LIMIT_DECIDES = "your limit {limit} decides"
 WITHIN_LIMIT = "moved, within your limit {limit}"
-"""The reason of a feature that differs by more than chance, by less than a person's own limit."""
+"""Reasons for a feature that changed beyond chance: a person's own limit is violated, or the change is within it."""
 
 NOT_CHECKED = "not checked: "
-"""How the reason of a rule begins that was skipped."""
+"""The beginning of the reason of a rule that was skipped."""
 
 OF_THE_WINDOW = "the window"
 
 
 def cause(result: CheckResult) -> str:
-    """The name of what changed, the same in every window: a feature, or one of several equivalent metrics."""
+    """The name of what changed, which is the same in every window: a feature, or one of several equivalent metrics."""
     name, part = identify_subject(result)
-    # Metrics that are one another in other units are one cause
+    # Metrics that are the same in other units have one cause
     name = result.same_as or name or OF_THE_WINDOW
     return f"{name} of {part}" if part else name
 
 
 def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
-    """The violations by cause, the largest first."""
+    """The violations by cause, the largest violation first."""
     violated = [violation for violation in results if violation.status is CheckStatus.VIOLATED]
     violated.sort(key=lambda violation: (violation.alarm or float("inf"), *rank_severity(violation)))
     return list(group_by(violated, cause).values())
 
 
 def compute_severity(result: CheckResult) -> float:
-    """The severity: how far the observed number is beyond its threshold, relative to a threshold above 1, and at most
-    1, so that shares, distances and p-values are comparable. It is 1 without a number, the larger of distance and
-    effect for a test, half as much for the form of codes, and the impact if there are attributions.
+    """The severity from 0 to 1, or the impact if there are attributions.
+
+    It is |observed - threshold| / max(1, |threshold|), at most 1, so that shares, distances and p-values are comparable. It
+    is 1 without a number, the larger of distance and effect for a test, and half as much for checks of how codes are written.
     """
-    # Where attributions are known, they weigh the change
+    # If attributions are known, the impact includes them
     if result.impact is not None:
         return result.impact
-    # A test: by the size of the change, since a p-value depends on the number of rows
+    # For a test the size of the change counts, because its p-value depends on the number of rows
     if result.adjusted_p is not None:
         return max(result.distance or 0.0, min(result.effect or 0.0, 1.0))
-    # What is or is not, such as a column, is as bad as can be
+    # Without a number, as for a missing column, the severity is the highest
     if result.observed is None or result.threshold is None:
         return 1.0
-    # Thresholds above 1, such as numbers of rows, are divided out
+    # Large thresholds, such as numbers of rows, are divided out
     severity = min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
     if result.check in CODE_CHECKS:
         return severity / 2
@@ -564,22 +574,22 @@ def compute_severity(result: CheckResult) -> float:
 
 
 def name_check(check_result: CheckResult) -> str:
-    """The metric, or what else was checked."""
+    """The metric's name, or else the check's."""
     return check_result.metric or format_check(check_result)
 
 
 def format_check(result: CheckResult) -> str:
-    """`completeness` of `completeness_check`."""
+    """The check in words: `completeness` for `completeness_check`."""
     return result.check.removesuffix("_check").replace("_", " ")
 
 
 def rank_severity(violation: CheckResult) -> tuple[bool, float, bool]:
-    """By severity, what repeats a metric in other units last; of two that are as bad, a person's own rule comes first."""
+    """A sort key: by severity, metrics that repeat another one last; at equal severity a user's own rule comes first."""
     return violation.same_as is not None, -compute_severity(violation), violation.check != EXPECTATION
 
 
 def count_rules(check_results: Iterable[CheckResult]) -> str:
-    """How many rules hold, and how many were skipped; empty if none was."""
+    """The number of rules that hold and of rules that were skipped, in words; empty if none was skipped."""
     rules = [check_result for check_result in check_results if check_result.check == EXPECTATION]
     passed = sum(rule.status is CheckStatus.PASSED for rule in rules)
     skipped = sum(rule.is_skipped_rule for rule in rules)

@@ -1,6 +1,6 @@
 """Files of the service's Clarify container: analysis.json with bias metrics, and with attributions. Driver only, pure.
 
-Each is also the constraints file that later windows are compared with.
+Each file is also the constraints file with which later windows are compared.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ class ClarifyDocument(Document):
     version: Name = "1.0"
 
     def to_json(self) -> str:
-        """The file's text, as Python's json module writes it with indent 4."""
+        """The file's text, formatted like Python's json module with indent 4."""
         return json.dumps(self.plain(), indent=4, allow_nan=False)
 
 
 OF_ONE_JOB = ("pre_training_bias_metrics", "post_training_bias_metrics", "explanations")
-"""One analysis.json may hold the results of both bias and explainability, and both monitors read it."""
+"""One analysis.json may contain results of both bias and explainability, and both monitors can read it."""
 
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def _parse_metric_value(value: Json) -> float | None:
-    # JSON has no infinity, so the container writes words
+    # JSON has no infinity, so the container writes a word
     if isinstance(value, str) and value in INFINITIES:
         return INFINITIES[value]
-    # Either may stand for an undefined metric
+    # Both null and NaN may mean an undefined metric
     if value is None or value == "NaN":
         return None
-    # In Python a boolean is a number, in this file it is a fault
+    # A boolean is a number in Python, but an error in this file
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
         raise ValueError("no metric value")
     return float(value)
@@ -52,9 +52,9 @@ MetricNumber = Annotated[
 ]
 
 
-# null, with an error beside it, where the metric is undefined
+# If the metric is undefined, the file has null and an error next to it
 class BiasMetric(Section, nullable=("value",)):
-    """One metric of one group. value: None if undefined; error then says why."""
+    """One metric of one group. value: None if undefined; then `error` says why."""
 
     name: Name
     description: Name | None = None
@@ -62,13 +62,13 @@ class BiasMetric(Section, nullable=("value",)):
     error: Name | None = None
 
     def plain(self) -> dict[str, Json]:
-        # Written back as it was read: clients know these words
+        # Infinities are written as the words that were read, because clients know them
         texts = {number: text for text, number in INFINITIES.items()}
         return {name: texts.get(member, member) for name, member in super().plain().items()}
 
 
 class SegmentMetrics(Section):
-    """The metrics of a group within one segment. Ours: no file of the service with segments is public."""
+    """The metrics of a group within one segment. Not a format of the service: no public file of the service has segments."""
 
     segmentation: Name
     segment: Name
@@ -76,7 +76,7 @@ class SegmentMetrics(Section):
 
 
 class GroupMetrics(Section):
-    """The metrics of one sensitive group. value_or_threshold: its values joined by commas, or its interval."""
+    """The metrics of one sensitive group. value_or_threshold: the group's values joined by commas, or its interval."""
 
     value_or_threshold: Name
     metrics: tuple[BiasMetric, ...]
@@ -84,7 +84,7 @@ class GroupMetrics(Section):
 
 
 class BiasPart(Section):
-    """The pre-training or post-training metrics: by facet, for each of its groups."""
+    """The pre-training or post-training metrics of each group, by facet."""
 
     label: Name
     facets: Mapping[str, tuple[GroupMetrics, ...]]
@@ -92,8 +92,8 @@ class BiasPart(Section):
 
 
 class BiasReport(ClarifyDocument, file="analysis.json", meant="bias job's analysis.json", shared=OF_ONE_JOB):
-    """analysis.json of a bias job or monitor. A part that was not requested is absent. requested_limits: ours; metrics
-    whose values here decide alone even if they are the baseline's own.
+    """analysis.json of a bias job or monitor. A part that was not requested is absent. requested_limits (not in the service):
+    names of metrics whose values in this file are limits that decide alone, even if they equal the baseline's values.
     """
 
     post_training_bias_metrics: BiasPart | None = None
@@ -116,24 +116,24 @@ class BiasViolation(Section):
     description: Name
 
 
-# The service writes no file without a violation, so clients may take its existence for one
+# The service writes no file if there is no violation, so clients may treat an existing file as a violation
 class BiasViolations(
     ClarifyDocument, file="constraint_violations.json", meant="bias monitor's constraint_violations.json", optional=True
 ):
-    """constraint_violations.json of the bias monitor; the service omits it if there are none."""
+    """constraint_violations.json of the bias monitor; the service omits the file if there are no violations."""
 
     violations: tuple[BiasViolation, ...] = ()
 
 
 class OutputAttributions(Section):
-    """The attributions of the features for one output. expected_value: the output for the baseline rows."""
+    """The attributions of all features for one output. expected_value: the output for the baseline rows."""
 
     global_shap_values: Mapping[str, Number]
     expected_value: Number
 
 
 class Dependence(Section):
-    """The partial dependence of the outputs on one feature. error: why it is missing."""
+    """The partial dependence of the outputs on one feature. error: the reason why values are missing."""
 
     feature_name: Name
     data_type: Name
@@ -167,12 +167,12 @@ class AttributionReport(
     @property
     def shares(self) -> Mapping[str, float]:
         """The share of each feature in the sum of absolute global values, over all outputs."""
-        # Absolute: two outputs that a feature moves in opposite directions don't cancel out
+        # Absolute values, so that opposite effects on two outputs don't cancel out
         sums: dict[str, float] = {}
         for values in self.values.values():
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + abs(value)
-        # A model that nothing moves has shares of 0
+        # If no feature has an effect, all shares are 0
         total = sum(sums.values()) or 1.0
         return {name: value / total for name, value in sums.items()}
 
@@ -192,6 +192,6 @@ class AttributionViolations(
     meant="explainability monitor's constraint_violations.json",
     optional=True,
 ):
-    """constraint_violations.json of the explainability monitor; the service omits it if there are none."""
+    """constraint_violations.json of the explainability monitor; the service omits the file if there are no violations."""
 
     violations: tuple[AttributionViolation, ...] = ()

@@ -1,4 +1,4 @@
-"""What the columns of captured records are: inputs, answers, and the label, which never comes with a request."""
+"""The roles of columns in captured records: inputs, answers, and the label, which a request never contains."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from spark_model_monitor.documents.document import Name, Number, Section
 
 
 class ColumnRoles(Section):
-    """The columns that captures have and the baseline lacks, and the column that only the baseline has.
+    """The columns that captured records have and the baseline lacks, and the label, which only the baseline has.
 
-    label: None if there is none; if it is an answer, too, that stands in its place. answers, inputs: by name the share of the
-    first records that have them.
+    label: None if there is none. If an answer has the label's name, it takes the label's place.
+    answers, inputs: by name, the share of the first records that have the column.
     """
 
     label: Name | None = None
@@ -20,20 +20,20 @@ class ColumnRoles(Section):
 
     @property
     def absent_label(self) -> str | None:
-        """The label, unless an answer stands in its place."""
+        """The label, unless an answer takes its place."""
         return None if self.label in self.answers else self.label
 
     def list_new_columns(self, baseline: Sequence[str]) -> dict[str, float]:
-        """The columns that a baseline with these columns lacks, with their shares; answers first."""
-        # A later baseline may have some of them
+        """The columns that are missing in a baseline with these columns, with their shares; answers first."""
+        # A later baseline may already have some of them
         shares = {**self.answers, **self.inputs}
         return {name: share for name, share in shares.items() if name not in baseline}
 
     def list_columns(self, baseline: Sequence[str]) -> tuple[str, ...]:
-        """The columns of a record: those of the baseline, then the new ones."""
+        """The columns of a record: the baseline's columns, then the new ones."""
         return (*(name for name in baseline if name != self.absent_label), *self.list_new_columns(baseline))
 
     def list_captured(self, baseline: Sequence[str]) -> tuple[str, ...]:
-        """The same in the order in which records without names have them: answers first."""
+        """The columns of a record in the order of records without names: answers first."""
         columns = self.list_columns(baseline)
         return (*self.answers, *(name for name in columns if name not in self.answers))

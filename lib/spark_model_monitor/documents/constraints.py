@@ -1,7 +1,7 @@
 """constraints.json of the data-quality jobs: the constraints of each feature, and how it is monitored.
 
-The models mirror the file, including old names and places, so that a file is written back unchanged.
-`Constraints.settings_for(feature)` interprets them: one `MonitoringSettings` without gaps. Model-quality constraints
+The models mirror the file, including old names and positions, so that a file is written back unchanged.
+`Constraints.settings_for(feature)` interprets them and returns complete `MonitoringSettings`. Model-quality constraints
 are another document. Driver only, pure.
 
 Old layouts (C11.27, C11.33): the guide's `monitoringConfigOverrides`, overrides inside `string_constraints`, and no
@@ -27,7 +27,7 @@ from spark_model_monitor.documents.statistics import InferredType, find_feature
 
 
 class FeatureRole(Enum):
-    """The role of a feature that is not an input of the model."""
+    """The role of a feature that isn't an input of the model."""
 
     PREDICTION = "prediction"
 
@@ -39,7 +39,7 @@ class NumConstraints(Section):
 
 
 class StringConstraints(Section):
-    """domains: the distinct values, if there were few. The overrides are the feature's; old SDKs wrote them here."""
+    """domains: the distinct values, if there were few. Old SDKs wrote the feature's overrides here."""
 
     domains: tuple[DataText, ...] | None = None
     monitoring_config_overrides: MonitoringConfig | None = None
@@ -50,9 +50,9 @@ class FeatureConstraints(Section):
     """One feature.
 
     completeness: the minimum share of present values; None: not checked.
-    role: None for an input. Ours.
-    always_new: why later values are new by nature, as those of keys are: their domain is not judged, nor their drift by
-        default. Ours.
+    role: None for an input. Not in the service.
+    always_new: the reason why later values are always new, as those of keys are: neither their domain nor, by default, their
+        drift is judged. Not in the service.
     """
 
     name: Name
@@ -75,14 +75,14 @@ class FeatureConstraints(Section):
 
     @property
     def overrides(self) -> dict[str, MonitoringConfig]:
-        """The feature's own settings by their place in the file; a later one wins.
+        """The feature's own settings by their position in the file; a later entry has priority.
 
-        The feature's own member wins over the one in `string_constraints`, which only old SDKs wrote; in each place,
-        the SDK's spelling wins over the guide's.
+        The feature's own member has priority over the one in `string_constraints`, which only old SDKs wrote. In both
+        positions, the SDK's spelling has priority over the guide's.
         """
         if not (self.string_constraints or self.monitoring_config_overrides or self.monitoringConfigOverrides):
             return {}
-        # In ascending order of priority: a later entry replaces an earlier one
+        # In ascending order of priority
         sections = (("string_constraints.", self.string_constraints), ("", self))
         spellings = ("monitoringConfigOverrides", "monitoring_config_overrides")
         config_by_path = {
@@ -92,11 +92,11 @@ class FeatureConstraints(Section):
 
     @property
     def configs(self) -> list[MonitoringConfig]:
-        """The feature's own settings; a later one wins. Values that are new by nature are not compared, unless somebody wrote
-        how.
+        """The feature's own settings; a later one has priority. If values are always new, their distributions are not
+        compared, unless the settings say how.
         """
         configs = [*self.overrides.values()]
-        # Ids and times are new in each window, so any comparison would be violated
+        # Ids and times are new in every window, so every comparison would be violated
         if self.always_new is not None and not any(config.distribution_constraints for config in configs):
             drift = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=self.always_new)
             configs.append(MonitoringConfig(distribution_constraints=drift))
@@ -104,7 +104,9 @@ class FeatureConstraints(Section):
 
 
 class Constraints(Document, file="constraints.json", meant="constraints.json of a data-quality baseline"):
-    """constraints.json of a data-quality job; features in the data's column order. expectations: ours, for all rows."""
+    """constraints.json of a data-quality job; features are in the data's column order. expectations (not in the service):
+    rules for all rows.
+    """
 
     version: Number = 0.0
     features: tuple[FeatureConstraints, ...]
@@ -113,9 +115,9 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
 
     @property
     def all_expectations(self) -> Expectations:
-        """The rules of all features and of the rows, as a file of `--expectations` has them."""
+        """All rules of the features and of the rows, in the form of a file for `--expectations`."""
         rules = {feature.name: feature.expectations for feature in self.features if feature.expectations}
-        # Rules may stand at the features, at the file's top, or in both places
+        # Rules may be stored with the features, at the top of the file, or both
         row_expectations = self.expectations or DataSetExpectations()
         return Expectations(
             rows=row_expectations.rows,
@@ -133,7 +135,7 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
         """Whether the file has the November 2019 layout (C4.2a)."""
         config = self.monitoring_config
         drift = None
-        # That layout switches comparisons on by another member
+        # Only this layout has the member that switches comparisons on
         if config:
             drift = config.distribution_constraints
         return drift is not None and drift.enable_comparisons is not None
@@ -154,9 +156,9 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
         return resolve_settings([self.monitoring_config, *self.feature(feature).configs])
 
     def settings_by_feature(self) -> dict[str, MonitoringSettings]:
-        """`settings_for` for every feature, without searching for each."""
+        """`settings_for` every feature, without a search for each."""
         monitoring = self.monitoring
-        # of several features with one name, the first counts
+        # If several features have the same name, the first one counts
         configs = {feature.name: feature.configs for feature in reversed(self.features)}
         return {
             name: resolve_settings([self.monitoring_config, *overrides]) if overrides else monitoring
@@ -164,8 +166,8 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
         }
 
     def contradictions(self) -> Iterator[str]:
-        """Overrides without effect, because they only name one of our distances for the other kind of feature."""
-        # Without effect, so the writer believes in a limit that nothing checks
+        """Overrides that have no effect, because they only set one of our distances for another type of feature."""
+        # Whoever wrote such an override believes in a limit that nothing checks
         for index, feature in enumerate(self.features):
             for path, config in feature.overrides.items():
                 for fault in find_unused_overrides(feature.inferred_type, config.distribution_constraints):

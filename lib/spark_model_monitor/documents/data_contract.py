@@ -2,8 +2,9 @@
 
     parse_contract(content, "orders.odcs.yaml", skip_unsupported=False)
 
-What the contract's schema and its quality rules say of single rows and of counts is translated, and evaluated as DQDL is. SQL,
-vendors' rules, relationships and nested properties are named. Service levels are no rules about rows, and are not read.
+Rules of the contract's schema and its quality rules about single rows and counts are translated and evaluated as DQDL. SQL,
+rules of vendors, relationships and nested properties are reported as unsupported. Service levels aren't about rows and are
+not read.
 Source: bitol-io/open-data-contract-standard 3.1, "Schema" and "Data Quality". Pure.
 """
 
@@ -32,7 +33,7 @@ ENDINGS = (".odcs.yaml", ".odcs.yml")
 INSTALL = "a data contract needs open-data-contract-standard: pip install 'spark-model-monitor[contracts]'"
 
 _TYPES = {"integer": "Long", "number": "Double", "boolean": "Boolean", "date": "Date", "timestamp": "Timestamp"}
-"""DQDL's type by the logical one. Any value is a string; the others are not of single values."""
+"""By logical type, the type in DQDL. Every value is a string; the remaining logical types aren't types of single values."""
 
 SECOND_DATA_SET = "it compares with a second data set"
 
@@ -48,24 +49,24 @@ _OPERATORS = {
 }
 _DUPLICATES = ("duplicateValues", "duplicateCount")
 _MIRRORED = {"=": "=", "!=": "!=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
-"""The comparison of the share of good rows by that of bad ones."""
+"""The comparison for the share of good rows, by the comparison for the share of bad rows."""
 
 Comparison: TypeAlias = "tuple[str, float]"
 
 
 class NotTranslated(Exception):
-    """A rule of a contract that DQDL can't say; the text is the reason."""
+    """A rule of a contract that can't be written in DQDL; the text is the reason."""
 
 
 def is_contract(path: str) -> bool:
-    """Whether a file is a data contract, by its name."""
+    """Whether a file's name is that of a data contract."""
     return path.lower().endswith(ENDINGS)
 
 
 def parse_contract(content: bytes | str, where: str, table: str = "", *, skip_unsupported: bool = False) -> RuleSet:
-    """The rules of a table in a contract. where: its path. table: the name of one of several tables.
+    """The rules of a table in a contract. where: the contract's path. table: the table's name, if there are several.
 
-    Raises BadDocument for what is no contract, and unless `skip_unsupported` for rules that can't be evaluated;
+    Raises BadDocument if the content is no contract and, unless `skip_unsupported`, for rules that can't be evaluated;
     MissingDependency without the library.
     """
     contract = _read_contract(content, where)
@@ -76,7 +77,7 @@ def parse_contract(content: bytes | str, where: str, table: str = "", *, skip_un
         raise BadDocument(reject_unsupported(faults))
     if not rules:
         raise BadDocument(f"{where}: has no rule that can be evaluated")
-    # A run is identified by the contract, not by what was made of it
+    # A run is identified by the contract's bytes, not by the translation
     rule_set = parse_rule_set(format_rules(rules), where)
     if isinstance(content, str):
         content = content.encode()
@@ -86,7 +87,7 @@ def parse_contract(content: bytes | str, where: str, table: str = "", *, skip_un
 def _read_contract(content: bytes | str, where: str) -> OpenDataContractStandard:
     with needing(INSTALL):
         from open_data_contract_standard.model import OpenDataContractStandard
-    # Through our own reader, which refuses repeated members and aliases without end
+    # Our own reader refuses repeated members and endless aliases
     members = json.loads(convert_yaml(content, where))
     if not isinstance(members, dict):
         raise BadDocument(f"{where}: is no object; a contract has the members kind, apiVersion, id and schema")
@@ -101,7 +102,7 @@ def _choose_table(contract: OpenDataContractStandard, where: str, name: str) -> 
     tables = {table.name or "": table for table in contract.schema_ or ()}
     if name in tables:
         return tables[name]
-    # The only table needs no name
+    # If there is only one table, it needs no name
     if not name and len(tables) == 1:
         return next(iter(tables.values()))
     listed = ", ".join(tables) or "none"
@@ -110,21 +111,21 @@ def _choose_table(contract: OpenDataContractStandard, where: str, name: str) -> 
 
 
 def format_rules(rules: Sequence[str]) -> str:
-    """A file in DQDL with these rules."""
+    """A DQDL file with these rules."""
     body = ",\n".join(f"    {rule}" for rule in rules)
     return f"Rules = [\n{body}\n]\n"
 
 
 def _translate_table(table: SchemaObject, where: str) -> tuple[list[str], list[SkippedRule]]:
-    """The rules of a table in DQDL, and those that can't be said."""
-    rules: dict[str, None] = {}  # what schema and quality both say is one rule
+    """The rules of a table in DQDL, and the rules that can't be translated."""
+    rules: dict[str, None] = {}  # a dictionary, so that a rule of both schema and quality appears once
     skipped = []
 
     def add(subject: str, rule: str | NotTranslated) -> None:
         try:
             if isinstance(rule, NotTranslated):
                 raise rule
-            # DQDL's own limits, such as patterns with look-around
+            # DQDL has limits of its own, for example for patterns with look-around
             parse_rule_set(format_rules([rule]), where)
         except NotTranslated as reason:
             skipped.append(SkippedRule(subject, str(reason)))
@@ -133,20 +134,20 @@ def _translate_table(table: SchemaObject, where: str) -> tuple[list[str], list[S
         else:
             rules[rule] = None
 
-    # The key, of one column or several
+    # The primary key, of one or several columns
     keys = [column for column in table.properties or () if column.primaryKey]
     if keys:
         keys.sort(key=lambda column: column.primaryKeyPosition or 0)
         names = " ".join(quote_text(_name_column(column)) for column in keys)
         rules[f"IsPrimaryKey {names}"] = None
-    # Each column's schema, then its quality
+    # The schema of each column, then its quality rules
     for column in table.properties or ():
         name = _name_column(column)
         for member, rule in _translate_column(column):
             add(f"{name}: {member}", rule)
         for index, quality in enumerate(column.quality or ()):
             add(f"{name}: {_describe(quality, index)}", _try(_translate_quality, quality, [name]))
-    # What is about all rows, or several columns
+    # Rules about all rows or several columns
     for index, quality in enumerate(table.quality or ()):
         columns = (quality.arguments or {}).get("properties") or []
         add(_describe(quality, index), _try(_translate_quality, quality, columns))
@@ -156,7 +157,7 @@ def _translate_table(table: SchemaObject, where: str) -> tuple[list[str], list[S
 
 
 def _try(translate: Callable[..., str], *arguments: Any) -> str | NotTranslated:
-    """What a function translates, or why it can't."""
+    """The translation, or the reason why there is none."""
     try:
         return translate(*arguments)
     except NotTranslated as reason:
@@ -168,17 +169,17 @@ def _name_column(column: SchemaProperty) -> str:
 
 
 def _describe(quality: DataQuality, index: int) -> str:
-    """A quality rule as messages name it."""
-    # Names are optional, and so is the metric of other types than the standard's own
+    """The name of a quality rule in messages."""
+    # Names are optional, and only rules of the standard's own type need a metric
     subject = quality.name or quality.metric or quality.rule or quality.type or "rule"
     return f"quality[{index}] ({subject})"
 
 
 def _translate_column(column: SchemaProperty) -> Iterator[tuple[str, str | NotTranslated]]:
-    """What the schema says of a column: its members with their rules in DQDL, or why they have none."""
+    """The schema of a column: each member with its rule in DQDL, or the reason why it has none."""
     column_name = _name_column(column)
     name = quote_text(column_name)
-    # In DQDL a missing value breaks a rule about values, in the standard only `required` is about it
+    # In DQDL a missing value breaks a rule about values; in the standard only `required` refuses missing values
     is_present = quote_text(f"`{column_name}` is not null")
     present = f"where {is_present}"
     yield "name", f"ColumnExists {name}"
@@ -191,13 +192,13 @@ def _translate_column(column: SchemaProperty) -> Iterator[tuple[str, str | NotTr
     elif column.logicalType not in (None, "string"):
         reason = NotTranslated(f"{column.logicalType} is not evaluated; {', '.join(_TYPES)} are")
         yield "logicalType", reason
-    # What values of the type may be
+    # Limits of the type's values
     options = column.logicalTypeOptions or {}
     for option, value in options.items():
         yield f"logicalTypeOptions.{option}", _try(_translate_option, options, option, value, name, present)
     if column.enum:
         yield "enum", f"ColumnValues {name} in {_list_values([value.value for value in column.enum])} {present}"
-    # What is not about single values of this table
+    # Members that aren't about single values of this table
     if column.properties or column.items or column.map:
         yield "nested properties", NotTranslated("columns of objects and lists have no single values")
     for relationship in column.relationships or ():
@@ -211,7 +212,7 @@ def _translate_option(options: Mapping[str, Json], option: str, value: Json, nam
         return f"ColumnValues {name} matches {_format_pattern(value)} {present}"
     if option not in _BOUNDS:
         raise NotTranslated(f"{option} is not evaluated; write a quality rule with a pattern or a list of values")
-    # Before 3.1 a boolean excludes the bound beside it
+    # Before version 3.1, a boolean says that the other bound is exclusive
     if isinstance(value, bool):
         bound = options.get(option.replace("exclusiveM", "m"))
         if not value or bound is None:
@@ -228,12 +229,12 @@ def _format_number(value: Json) -> str:
 
 
 def _format_pattern(pattern: Json) -> str:
-    """A pattern as DQDL has it, which compares whole texts; that of a contract may match any part, as JSON Schema's."""
+    """A pattern for DQDL, which matches whole texts. A contract's pattern may match any part of a text, as in JSON Schema."""
     return quote_text(f"(?s:.*)(?:{pattern})(?s:.*)")
 
 
 def _list_values(values: Sequence[Json]) -> str:
-    """A list of values in DQDL, which compares the text of a number as a number where the column has numbers."""
+    """A list of values in DQDL, which compares the text of a number as a number if the column has numbers."""
     texts = ["NULL" if value is None else quote_text(_format_value(value)) for value in values]
     return f"[{', '.join(texts)}]"
 
@@ -246,32 +247,32 @@ def _format_value(value: Json) -> str:
 
 def _list_sql_values(values: Sequence[Json]) -> str:
     texts = [_format_value(value) for value in values if value is not None]
-    # In the quotes that the text doesn't have
+    # Use the kind of quotes that the text doesn't contain
     constants = [f'"{text}"' if "'" in text else f"'{text}'" for text in texts]
     return f"({', '.join(constants)})"
 
 
 def _translate_quality(quality: DataQuality, columns: Sequence[str]) -> str:
-    """A quality rule in DQDL. columns: those that it is about; none for rows."""
+    """A quality rule in DQDL. columns: the columns that it is about; empty for rules about rows."""
     metric = quality.metric or quality.rule
     if quality.type not in (None, "library") or metric is None:
         kind = quality.type or "without a metric"
         raise NotTranslated(f"rules of type {kind} are not evaluated; write a metric")
     if quality.unit not in (None, "rows", "percent"):
         raise NotTranslated(f"the unit {quality.unit} is not known; write rows or percent")
-    # Only rows can be counted without a column
+    # Only the row count needs no column
     if not columns and metric != "rowCount":
         raise NotTranslated("it names no columns; write arguments: {properties: [COLUMN]}")
     joined, comparisons = _list_comparisons(quality)
     rules = [_translate_metric(metric, quality, columns, operator, number) for operator, number in comparisons]
-    # A range is two rules
+    # A range becomes two rules
     if len(rules) > 1:
         return f" {joined} ".join(f"({rule})" for rule in rules)
     return rules[0]
 
 
 def _translate_metric(metric: str, quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
-    """A metric that is compared with a number of rows, or of percent."""
+    """A metric that is compared with a number of rows or a percentage."""
     is_percent = quality.unit == "percent"
     if metric == "rowCount" and not is_percent:
         return f"RowCount {operator} {_format_number(number)}"
@@ -289,14 +290,16 @@ def _translate_metric(metric: str, quality: DataQuality, columns: Sequence[str],
 
 
 def _describe_rows(metric: str, quality: DataQuality, columns: Sequence[str]) -> tuple[str, str]:
-    """The rule that rows without the fault of a metric meet, and the condition in SQL of those with it; empty if none says it."""
+    """The rule that rows without the metric's fault meet, and the SQL condition of rows with the fault; empty if SQL
+    can't express it.
+    """
     arguments: Mapping[str, Any] = quality.arguments or {}
     if metric in _DUPLICATES:
         names = " ".join(map(quote_text, columns))
         return f"IsUnique {names}", ""
     name = quote_text(columns[0])
     column = f"`{columns[0]}`"
-    # A null is missing whatever else is
+    # A null counts as missing, in addition to the listed values
     if metric in ("nullValues", "missingValues"):
         texts = [value for value in arguments.get("missingValues", ()) if value is not None]
         bad_rows = f"{column} is null"
@@ -307,7 +310,7 @@ def _describe_rows(metric: str, quality: DataQuality, columns: Sequence[str]) ->
     pattern = arguments.get("pattern")
     if metric != "invalidValues" or (values is None) is (pattern is None):
         raise NotTranslated(f"the metric {metric} is not evaluated, or has not either validValues or pattern")
-    # A missing value is no invalid one
+    # A missing value doesn't count as invalid
     is_present = f"where {quote_text(f'{column} is not null')}"
     if values is None:
         return f"ColumnValues {name} matches {_format_pattern(pattern)} {is_present}", ""
@@ -316,7 +319,7 @@ def _describe_rows(metric: str, quality: DataQuality, columns: Sequence[str]) ->
 
 
 def _list_comparisons(quality: DataQuality) -> tuple[str, list[Comparison]]:
-    """What the metric is compared with, and how the comparisons are joined. Both ends belong to `mustBeBetween`."""
+    """The comparisons of the metric, and `and` or `or` that joins them. `mustBeBetween` includes both ends."""
     if quality.mustBeBetween is not None:
         low, high = quality.mustBeBetween
         return "and", [(">=", low), ("<=", high)]
@@ -335,26 +338,26 @@ def _list_comparisons(quality: DataQuality) -> tuple[str, list[Comparison]]:
 
 
 def write_contract(rules: Expectations, table: str) -> str:
-    """Suggested rules as a contract for a table; those that it can't say are comments.
+    """Suggested rules as a contract for a table; rules that the standard can't express become comments.
 
     Raises MissingDependency without the library.
     """
     with needing(INSTALL):
         from open_data_contract_standard.model import OpenDataContractStandard
     columns = [_describe_column(name, listed) for name, listed in rules.features.items()]
-    # The members that the standard requires
+    # Members that the standard requires
     members: dict[str, Json] = {"kind": "DataContract", "apiVersion": "v3.1.0", "version": "1.0.0"}
     members |= {"id": table, "status": "draft"}
     members["schema"] = [{"name": table, "logicalType": "object", "properties": columns}]
     contract = OpenDataContractStandard.model_validate(members)
-    # Left in as comments, so that nobody believes that they are checked
+    # Written as comments, so that nobody believes that they are checked
     comments = [f"# {rule.rule}: the standard has no rule about two columns of a row\n" for rule in rules.row_rules]
     return "".join([*comments, contract.to_yaml()])
 
 
 def _describe_column(name: str, listed: Sequence[FeatureExpectations]) -> dict[str, Json]:
     column: dict[str, Json] = {"name": name}
-    # Members of the schema where it has them, else a quality rule
+    # Use members of the schema if it has them, else a quality rule
     for expected in listed:
         if expected.type is ValueType.INTEGRAL:
             column["logicalType"] = "integer"

@@ -18,10 +18,10 @@ from spark_model_monitor.errors import BadDocument
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MAX_TIME = 253_402_300_799_999  # the end of the year 9999, in milliseconds
-MAX_FAULTS = 3  # faults that an error names
+MAX_FAULTS = 3  # maximum number of faults that an error names
 
 WHOLE_DATA_SET = "*"
-"""The instance of metrics that are of no column."""
+"""The instance of metrics that don't belong to a column."""
 
 
 class DeequSection(Section, strict=True, alias_generator=to_camel):
@@ -45,13 +45,13 @@ class KeyedDoubleMetric(DeequSection):
 
 
 class DistributionMetric(DeequSection):
-    """A distribution, which isn't read."""
+    """A distribution; it is not read."""
 
     metric_name: Literal["HistogramMetric", "HistogramBinnedMetric", "KLLMetric"]
 
 
 class MetricAnalyzer(DeequSection):
-    """What a metric was computed by. Its members tell metrics of one name and column apart."""
+    """The analyzer that computed a metric. Its members distinguish metrics with the same name and column."""
 
     quantile: float | None = None
     pattern: str | None = None
@@ -59,13 +59,13 @@ class MetricAnalyzer(DeequSection):
 
 
 class AnalyzerMetric(DeequSection):
-    """The metric of an analyzer."""
+    """A metric with its analyzer."""
 
     analyzer: MetricAnalyzer
     metric: Annotated[DoubleMetric | KeyedDoubleMetric | DistributionMetric, Field(discriminator="metric_name")]
 
     def list_numbers(self) -> Iterator[tuple[str, float]]:
-        """Names such as `amount (Mean)` with their numbers; none for a distribution."""
+        """Yield names such as `amount (Mean)` with their numbers; nothing for a distribution."""
         metric = self.metric
         if isinstance(metric, DoubleMetric):
             yield self._format_name(metric.name, metric.instance), metric.value
@@ -75,7 +75,7 @@ class AnalyzerMetric(DeequSection):
 
     def _format_name(self, name: str, instance: str) -> str:
         full_name = name
-        # ApproxQuantile has it in its name, ExactQuantile hasn't
+        # The name of ApproxQuantile contains the quantile, the name of ExactQuantile doesn't
         if self.analyzer.quantile is not None and not name.endswith(f"-{self.analyzer.quantile}"):
             full_name += f" {self.analyzer.quantile}"
         if self.analyzer.pattern is not None:
@@ -92,7 +92,7 @@ class AnalyzerContext(DeequSection):
 
 
 class ResultKey(DeequSection):
-    """Which data set it was. data_set_date: milliseconds since 1970."""
+    """The key of a data set. data_set_date: milliseconds since 1970."""
 
     data_set_date: int = Field(ge=0, le=MAX_TIME)
     tags: Mapping[str, str] = Field(default_factory=dict)
@@ -113,7 +113,7 @@ class AnalysisResult(DeequSection):
         return EPOCH + timedelta(milliseconds=self.result_key.data_set_date)
 
     def collect_numbers(self) -> dict[str, float]:
-        """All metrics that are numbers, sorted by name: Deequ's own order is that of a hash table."""
+        """All metrics that are numbers, sorted by name, because Deequ's order is that of a hash table."""
         metrics = self.analyzer_context.metric_map
         return dict(sorted(named_number for metric in metrics for named_number in metric.list_numbers()))
 
@@ -122,12 +122,12 @@ _RESULTS = TypeAdapter(tuple[AnalysisResult, ...])
 
 
 def parse_analysis_results(content: bytes, where: str) -> tuple[AnalysisResult, ...]:
-    """The data sets in a repository's file. where: its path.
+    """The data sets in a repository's file. where: the file's path.
 
-    Raises BadDocument that names the places where it isn't one.
+    Raises BadDocument that names the positions of the faults.
     """
     try:
-        # Not by our strict reader: Deequ writes NaN and infinities as bare words
+        # Without our strict reader, because Deequ writes NaN and infinities as bare words
         return _RESULTS.validate_json(content)
     except ValidationError as fault:
         faults = []

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 class Expected:
     """What a value has to be, as the end of "it has to be …".
 
-    of_data: whether the value comes from the monitored data; an error then names its type and never shows it. choices:
-    the allowed texts, if limited.
+    of_data: whether the value comes from the monitored data; an error then names its type and never shows it.
+    choices: the allowed texts, if there is a list of them.
     """
 
     text: str
@@ -47,11 +47,11 @@ class Expected:
 
     @classmethod
     def one_of(cls, names: Collection[str]) -> Expected:
-        """One of these texts."""
+        """The expectation of one of these texts."""
         return cls(f"one of {', '.join(map(json.dumps, names))}", choices=tuple(names))
 
 
-_PLAIN = (float, int)  # most numbers are one of these; isinstance of Real is slower
+_PLAIN = (float, int)  # most numbers have one of these types; isinstance with Real is slower
 
 
 def _parse_number(value: Json) -> float:
@@ -93,7 +93,7 @@ def _require_encodable(text: str) -> str:
 
 def _parse_count(value: Json) -> int:
     """The whole number. Raises ValueError if it isn't one, or is negative."""
-    # From there on not every whole number is a double
+    # From 2^53 on a double can't represent every whole number
     if type(value) is int and 0 <= value < 2**53:
         return value
     number = _parse_number(value)
@@ -108,13 +108,13 @@ Number = Annotated[float, BeforeValidator(_parse_number), Expected("a number", o
 
 _UNDEFINABLE = Expected("a number, or null if it is not defined", of_data=True)
 UndefinableNumber = Annotated[float | None, BeforeValidator(_parse_number_or_undefined), _UNDEFINABLE]
-"""None means not computable. NaN, infinities and their texts are read as None (C11e), and written back unchanged."""
+"""None means not computable. NaN, infinities and their texts are read as None (C11e), and are written back unchanged."""
 
 SketchLevel = Annotated[
     tuple[Annotated[float, Strict(), Field(allow_inf_nan=False), Expected("a number", of_data=True)], ...],
     BeforeValidator(lambda level: level.tolist() if isinstance(level, np.ndarray) else level),
 ]
-"""Thousands of numbers, so pydantic's own strict float checks them, not Python code one by one."""
+"""The level has thousands of numbers, so pydantic's strict float checks them, which is faster than Python code."""
 
 Share = Annotated[
     float, BeforeValidator(_parse_number), Field(ge=0, le=1), Expected("a number from 0 to 1 (95 % is 0.95)")
@@ -131,7 +131,7 @@ Flag = Annotated[bool, Strict(), Expected("true or false")]
 
 Name = Annotated[str, Strict(), AfterValidator(_require_encodable), Expected("a text")]
 
-DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]  # a text from the monitored data
+DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]  # a text that comes from the monitored data
 
 
 DocumentType = TypeVar("DocumentType", bound="Document")
@@ -153,17 +153,19 @@ MARKS = {
         "the statistics.json of a model-quality job",
     ),
 }
-"""Top-level members that identify a document -> what it is."""
+"""By top-level member that only one document has: the name of this document."""
 
-MAX_FAULTS = 20  # the number of faults that an error lists; the rest are counted
-_MAX_SHOWN_LENGTH = 60  # characters; an error doesn't repeat a longer text
+MAX_FAULTS = 20  # maximum number of faults that an error lists; further ones are counted
+_MAX_SHOWN_LENGTH = 60  # characters; an error doesn't show a longer text
 _SCALARS = frozenset({float, int, str, bool})
 _AS_READ = "_as_read"
 
 
 @value_class
 class _AsRead:
-    """What a file had: its members in order, the values of those read as None, and integers in place of doubles."""
+    """What the file contained: the order of members, the values that were read as None, and the integers that were read
+    as doubles.
+    """
 
     order: tuple[str, ...]
     nulls: Mapping[str, Any]
@@ -179,14 +181,18 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, defer_build=True)
 
     NULLABLE: ClassVar[Collection[str]] = ()
-    """Members that are written as null, not omitted, when set to None; a class names them as `nullable`."""
+    """Members that are written as null when they are set to None; other members are omitted. A class declares them as
+    `nullable`.
+    """
 
     _as_read: ClassVar[_AsRead | None] = None
-    """What the file had, for a section that was read. Not a private attribute of pydantic, which is slow to create."""
+    """The file's original content, for a section that was read. Not a private attribute of pydantic, because these are
+    slow to create.
+    """
 
     def __init_subclass__(cls, *, nullable: Collection[str] = (), **config: Unpack[ConfigDict]) -> None:
         super().__init_subclass__(**config)
-        # What it is made of may have declared some
+        # A base class may have declared some
         if nullable:
             cls.NULLABLE = nullable
 
@@ -227,9 +233,10 @@ class StrictSection(Section, extra="forbid"):
 class Document(Section):
     """A whole file of the contract.
 
-    A class declares `file`, the name that the service gives it, and `meant`, that name with its job, for errors; it may declare
-    `foreign`, members beyond `MARKS` that only another document has, with what that document is; `shared`, members of another
-    document that the same file may have; and `optional`, whether the service omits the file when it would be empty (C11.7).
+    A class declares these parameters: `file`, the name that the service gives the file; `meant`, this name with its job, for
+    errors. It may declare: `foreign`, members that only another document has, in addition to `MARKS`, with the name of that
+    document; `shared`, members of another document that the same file may have; `optional`, whether the service omits an
+    empty file (C11.7).
     """
 
     FILE_NAME: ClassVar[str]
@@ -249,7 +256,7 @@ class Document(Section):
         **config: Any,
     ) -> None:
         super().__init_subclass__(**config)
-        # Classes that are made of this one and are no files, such as our parts of it, declare nothing
+        # Base classes that are no files declare nothing
         if file:
             cls.FILE_NAME = file
             cls.MEANT = meant
@@ -261,20 +268,20 @@ class Document(Section):
     def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:
         """The document in `text`.
 
-        where: the file's name in errors, such as its path; its contract name if None.
+        where: the file's name in errors, such as its path; None for its contract name.
 
         Raises BadDocument with one line for each fault: JSON path, what was found, what to write instead.
         """
-        # Another document is told from a damaged one, since mixing up two files is the usual fault
+        # Two files are often mixed up, so the error says if this is another document
         where = where or cls.FILE_NAME
         content = json_text.load(text, where)
         if not isinstance(content, dict):
             raise BadDocument(f"{where} is {_describe_value(content, shown=False)}; it has to be a JSON object")
-        # Another document of the contract is recognised by its members: its faults would say nothing
+        # Another document is recognised by its members; listing all faults would not help
         for name, document_kind in {**cls.FOREIGN, **MARKS}.items():
             if name in content and name not in cls.model_fields and name not in cls.SHARED:
                 raise BadDocument(f"{where} has a member {name}, so it is {document_kind}; give a {cls.MEANT} here")
-        # All faults at once, so that a file is corrected in one go
+        # All faults are reported at once, so that the file can be corrected in one step
         faults: list[str] = []
         document: DocumentType | None = None
         try:
@@ -294,13 +301,14 @@ class Document(Section):
         return document
 
     def contradictions(self) -> Iterator[str]:
-        """Faults between members, each as a line of an error; none by default."""
+        """Faults that concern several members, each as a line of an error; none by default."""
         yield from ()
 
     def unknown_members(self) -> Iterator[str]:
-        """Members that their section doesn't declare, which are kept unread; each as a line of an error.
+        """Members that no section declares; they are kept but not read. Each is a line of an error.
 
-        What several entries of a list have, such as a misspelt member of every feature, is named with the first.
+        If several entries of a list have the same unknown member, such as a misspelt member of every feature, only the first
+        is named.
         """
         first_faults: dict[str, str] = {}
         for fault in _find_unknown_members(self, ""):
@@ -328,14 +336,15 @@ def _find_unknown_members(value: Any, path: str) -> Iterator[str]:
     else:
         within = []
     for member_path, member in within:
-        # Nothing lies within scalars, of which a wide document has hundreds of thousands
+        # Scalars contain nothing, and a wide document has hundreds of thousands of them
         if type(member) not in _SCALARS:
             yield from _find_unknown_members(member, member_path)
 
 
 def _record_source(value_read: Any, source: Json) -> None:
-    """Record in each section what its file had. source: what it was made of; if abbreviated, the set fields count."""
-    # A list, or an object without declared members: what lies in it
+    """Record in each section what its file contained. source: the content from which it was made; if that is an abbreviation
+    instead of an object, the fields that are set count as stated."""
+    # A list, or an object without declared members: record for the items
     if isinstance(value_read, (tuple, list)):
         if not set(map(type, value_read)) <= _SCALARS:
             for item, value in zip(value_read, source if isinstance(source, list) else [source], strict=False):
@@ -346,7 +355,7 @@ def _record_source(value_read: Any, source: Json) -> None:
                 _record_source(value_read.get(name), value)
                 if type(value) is int and type(value_read.get(name)) is float:
                     value_read[name] = value
-    # A section: which members the file stated, what stood where None was read, and integers that became doubles
+    # A section: the stated members, the values that were read as None, and the integers that became doubles
     elif isinstance(value_read, Section):
         members = value_read._members()
         if isinstance(source, dict):
@@ -359,7 +368,7 @@ def _record_source(value_read: Any, source: Json) -> None:
             member = members.get(name)
             if member is None:
                 nulls[name] = value
-            # Nothing lies within scalars, of which a record of runs has thousands
+            # Scalars contain nothing, and a record of runs has thousands of them
             elif type(member) not in _SCALARS:
                 if type(value) is list and float in map(type, member) and int in map(type, value):
                     ints[name] = tuple(value)
@@ -370,11 +379,11 @@ def _record_source(value_read: Any, source: Json) -> None:
 
 
 class Single(tuple[Any, ...]):
-    """A list of one item that its file has without brackets, and that is written that way."""
+    """A list of one item that the file states without brackets; it is written back without brackets."""
 
 
 def _to_plain(value: Any) -> Any:
-    if type(value) in _SCALARS:  # most are; isinstance of Section is slower
+    if type(value) in _SCALARS:  # the frequent case; isinstance with Section is slower
         return value
     if isinstance(value, Section):
         return value.plain()
@@ -383,7 +392,7 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, Single):
         return _to_plain(value[0])
     if isinstance(value, list | tuple):
-        # Only items of a mixed list are checked one by one: a sketch's level has thousands of floats.
+        # Items are checked one by one only in a mixed list: a sketch's level has thousands of floats
         if set(map(type, value)) <= {float, str, int}:
             return list(value)
         return [_to_plain(item) for item in value]
@@ -410,13 +419,14 @@ def _find_repeated_names(features: Json) -> Iterator[str]:
 def is_suggested(
     name: str, limit: float | None, suggestions: Collection[float], requested_limits: Collection[str]
 ) -> bool:
-    """Whether a baseline suggested a limit, rather than a person: it is one of its suggestions, and nobody insists on it.
+    """Whether a limit is a suggestion of the baseline and not a person's choice: it equals a suggested value, and nobody
+    requested it.
 
-    A suggested limit allows for noise, a requested one decides alone.
+    A suggested limit allows for noise; a requested limit decides alone.
 
-    suggestions: what the baseline's statistics suggest.
-    requested_limits: of the document, the limits that a flag or a setting gave, and suggested values that a person insists
-        on; empty in the service's documents.
+    suggestions: the values that the baseline's statistics suggest.
+    requested_limits: names of the limits that a flag or a setting gave, or that a person confirmed; empty in the service's
+        documents.
     """
     return name not in requested_limits and limit in suggestions
 
@@ -424,7 +434,7 @@ def is_suggested(
 Annotation: TypeAlias = Any
 """The annotation of a member: a type, or a form of `typing` with arguments."""
 
-_KEY = "[key]"  # with this, pydantic ends the location of a key
+_KEY = "[key]"  # pydantic ends the location of a key with this
 
 
 def _describe_fault(document: type[Document], location: tuple[int | str, ...], value: Json, kind: str) -> str:
@@ -432,11 +442,11 @@ def _describe_fault(document: type[Document], location: tuple[int | str, ...], v
     if kind == "extra_forbidden":
         path, hint = _follow_location(document, location[:-1])
         return describe_unknown_name(str(location[-1]), _find_section(hint).model_fields, path)
-    # The key itself can't be printed: half a surrogate pair is no text
+    # The key itself can't be printed, because half a surrogate pair is no text
     if location[-1:] == (_KEY,):
         path, _ = _follow_location(document, location[:-2])
         return f"{path} has a member whose name is no Unicode text; write another name"
-    # What the member's annotation expects, and the nearest of its choices
+    # Say what the member's annotation expects, and the nearest choice
     path, hint = _follow_location(document, location)
     expected = _find_expected(hint)
     advice = f"it has to be {expected.text}"
@@ -448,13 +458,13 @@ def _describe_fault(document: type[Document], location: tuple[int | str, ...], v
 
 
 def describe_unknown_name(name: str, names: Collection[str], path: str = "") -> str:
-    """The fault that an object has no such member, with the nearest name. path: the object's, "" for the whole file."""
+    """The fault of an unknown member, with the nearest known name. path: the path of the object, "" for the whole file."""
     advice = did_you_mean(name, names, f"it may have {', '.join(names)}", shown=str)
     return f"{path}.{name} is unknown; {advice}".removeprefix(".")
 
 
 def _follow_location(document: type[Document], location: tuple[int | str, ...]) -> tuple[str, Annotation]:
-    """The path of a member, as errors write it, and its annotation."""
+    """The path of a member in the form that errors show, and its annotation."""
     path = ""
     hint = document
     for step in location:
@@ -472,7 +482,7 @@ def _get_annotation(hint: Annotation, step: int | str) -> Annotation:
     """The annotation of an object's member or of a list's items."""
     if isinstance(step, int):
         return next(get_args(part)[0] for part in _iterate_annotation(hint) if get_origin(part) is tuple)
-    # Members of a mapping have any name, those of a section their own annotation
+    # In a mapping all members have the same annotation, in a section each has its own
     for part in _iterate_annotation(hint):
         if get_origin(part) is Mapping:
             return get_args(part)[1]
@@ -484,10 +494,10 @@ def _find_section(hint: Annotation) -> type[Section]:
 
 
 def _find_expected(hint: Annotation) -> Expected:
-    """What a member with this annotation has to be."""
+    """What a member with this annotation has to be, for errors."""
     for part in _iterate_annotation(hint):
         metadata = getattr(part, "__metadata__", ())
-        # Beside the type, in `Annotated`
+        # An `Annotated` type has it as metadata
         for annotation in metadata:
             if isinstance(annotation, Expected):
                 return annotation
@@ -507,12 +517,12 @@ def _iterate_annotation(hint: Annotation) -> Iterator[Any]:
 
 
 def _describe_value(value: Json, *, shown: bool) -> str:
-    """A value as errors show it: the value if it is short and may be shown, else its type and length."""
+    """A value in the form that errors show: the value itself if it is short and may be shown, else its type and length."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
         return f"a list of length {len(value)}"
-    # Data and secrets stand in files, so errors repeat only short texts that may be shown
+    # Files may contain data and secrets, so errors show only short texts that may be shown
     if isinstance(value, str) and not (shown and len(value) <= _MAX_SHOWN_LENGTH):
         return f"a text of length {len(value)}"
     if shown or value is None or isinstance(value, bool | str):

@@ -1,4 +1,4 @@
-"""A file of rules in AWS Glue's Data Quality Definition Language (DQDL), as `dqdl_parser` reads it. Pure.
+"""The rules of a file in AWS Glue's Data Quality Definition Language (DQDL); `dqdl_parser` reads the file. Pure.
 
     Rules = [ IsComplete "id", (Mean "age" > 20) and (ColumnValues "age" <= 120 with threshold > 0.99) ]
 
@@ -16,11 +16,11 @@ from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.value_class import value_class
 
 ANOMALIES = "DetectAnomalies"
-MAX_ANOMALY_RUNS = 100  # earlier runs that DetectAnomalies learns from
+MAX_ANOMALY_RUNS = 100  # maximum number of earlier runs from which DetectAnomalies learns
 
 
 class OperandKind(Enum):
-    """What a rule compares with; the values are words for errors."""
+    """The kinds of operands in a comparison. The values are used in errors."""
 
     NUMBER = "a number"
     TEXT = "a text"
@@ -34,10 +34,10 @@ class OperandKind(Enum):
 
 @value_class
 class Operand:
-    """What a condition compares with.
+    """An operand of a comparison.
 
     number: the formula of a number: `("number", 3.0)`, `("+", formula, formula)`, `("call", name, formulas)`.
-    text: the text itself.
+    text: the text of an operand that is a text.
     seconds: the length of a duration; for a moment, the time from now.
     """
 
@@ -52,7 +52,7 @@ class Condition:
     """A comparison.
 
     operator: as in the language, such as `>=`, `between`, `not in`.
-    operands: what follows it.
+    operands: the values after the operator.
     """
 
     operator: str
@@ -60,12 +60,12 @@ class Condition:
 
     @property
     def past_runs(self) -> int:
-        """How many earlier runs it compares with; 0 if it doesn't depend on them."""
+        """The number of earlier runs that it needs; 0 if it doesn't depend on earlier runs."""
         return max((count_runs(operand.number) for operand in self.operands), default=0)
 
 
 def count_runs(formula: Tree) -> int:
-    """How many earlier runs a formula needs."""
+    """The number of earlier runs that a formula needs."""
     if not formula or formula[0] == "number":
         return 0
     arguments = formula[2] if formula[0] == "call" else formula[1:]
@@ -78,12 +78,12 @@ def count_runs(formula: Tree) -> int:
 class DataRule:
     """One rule.
 
-    parameters: names of columns, or what its type takes instead.
-    line: the line of the file where it begins.
-    text: as written, on one line.
-    where: the parsed condition of the rows that it is about.
-    threshold: what the fraction of rows that meet it is compared with.
-    labels: those of the file, its own, and its tags.
+    parameters: names of columns, or other parameters of the rule's type.
+    line: the line of the file in which the rule begins.
+    text: the rule as written, on one line.
+    where: the parsed condition that selects rows.
+    threshold: the comparison for the fraction of rows that meet the rule.
+    labels: the default labels of the file, the rule's labels, and its tags.
     """
 
     type: str
@@ -98,7 +98,7 @@ class DataRule:
 
     @property
     def past_runs(self) -> int:
-        """How many earlier runs it compares with at most."""
+        """The maximum number of earlier runs that it needs."""
         if self.type == ANOMALIES:
             return MAX_ANOMALY_RUNS
         if self.condition is None:
@@ -121,7 +121,7 @@ AnyRule: TypeAlias = "DataRule | CompositeRule"
 
 @value_class
 class SkippedRule:
-    """A rule that is not evaluated, and why. text: as results name it."""
+    """A rule that is not evaluated, and the reason. text: the rule's name in results."""
 
     text: str
     reason: str
@@ -131,12 +131,12 @@ class SkippedRule:
 class RuleSet:
     """The rules of a file.
 
-    analyzers: what is only measured.
-    skipped: what a run can't evaluate.
-    digest: the sha256 of the file.
-    past_metrics: by metric, its values in earlier runs, the newest last.
-    past_alarms: for each of them the name of its window, if that had violations that nobody accepted, else an empty
-        text.
+    analyzers: rules that are measured but not judged.
+    skipped: rules that a run can't evaluate.
+    digest: the SHA-256 of the file.
+    past_metrics: for each metric its values in earlier runs, the newest last.
+    past_alarms: for each of these values the name of its window if the window had violations that nobody accepted, else an
+        empty text.
     """
 
     rules: tuple[AnyRule, ...]
@@ -148,23 +148,23 @@ class RuleSet:
 
     @property
     def data_rules(self) -> list[DataRule]:
-        """All rules and analyzers, parts of composite rules included."""
+        """All rules and analyzers, including parts of composite rules."""
         return [rule for top_rule in (*self.rules, *self.analyzers) for rule in list_parts(top_rule)]
 
     @property
     def past_runs(self) -> int:
-        """How many earlier runs its rules compare with."""
+        """The maximum number of earlier runs that the rules need."""
         return max((rule.past_runs for rule in self.data_rules), default=0)
 
 
 def list_parts(rule: AnyRule) -> list[DataRule]:
-    """The rules that a rule consists of."""
+    """The simple rules that a rule consists of."""
     if isinstance(rule, DataRule):
         return [rule]
     return [part for direct_part in rule.parts for part in list_parts(direct_part)]
 
 
 def quote_text(text: str) -> str:
-    """A text as the language has it."""
+    """A text quoted for DQDL."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -1,6 +1,6 @@
 """Parses files of rules in DQDL (`*.dqdl` of `--expectations`) into a `dqdl.RuleSet`. Pure.
 
-The parser is a recursive descent by hand, because its errors name the line, the column and what to write.
+A recursive-descent parser, written by hand so that errors name the line, the column and what to write.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ _AN_OPERAND = "a number, a text in double quotes, NULL, EMPTY, WHITESPACES_ONLY,
 
 @value_class
 class Token:
-    """A piece of the text.
+    """A token of the text.
 
-    kind: `text`, `number`, `name`, `sign`, or `end` after the last one.
-    start, end: its positions.
-    line: from 1.
+    kind: `text`, `number`, `name`, `sign`, or `end` after the last token.
+    start, end: its positions in the text.
+    line: its line, from 1.
     """
 
     kind: str
@@ -72,10 +72,10 @@ class Token:
 def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool = False) -> RuleSet:
     """The rules in a file. where: its path, for errors. skip_unsupported: whether rules that a run can't evaluate are skipped.
 
-    Raises BadDocument: for the first place that is no DQDL, else a line for each rule that can't be evaluated.
+    Raises BadDocument: for the first syntax error, or else with one line for each rule that can't be evaluated.
     """
     try:
-        # Positions in errors are of characters, so bytes become text first
+        # Positions in errors count characters, so bytes are decoded first
         if isinstance(content, bytes):
             content = content.decode()
         rule_set = _Parser(content, where).parse_document()
@@ -83,7 +83,7 @@ def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool =
         raise BadDocument(f"{where}: is no text in UTF-8 from byte {fault.start} on; save it as UTF-8") from None
     except RecursionError:
         raise BadDocument(f"{where}: its rules are nested too deeply; write several rules") from None
-    # A rule that only this kind of run can't evaluate is no mistake of the file
+    # The file isn't wrong if only this kind of run can't evaluate a rule
     supported: list[AnyRule] = []
     unsupported = []
     for top_rule in rule_set.rules:
@@ -94,12 +94,12 @@ def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool =
             supported.append(top_rule)
     if skip_unsupported:
         rule_set = replace(rule_set, rules=tuple(supported), skipped=tuple(unsupported))
-    # All faults are reported together. Equal rules are told apart by identity: a rule may be written as an analyzer is.
+    # Report all faults together. Rules are compared by identity, because a rule and an analyzer may be equal
     faults = []
     analyzer_ids = {id(analyzer) for analyzer in rule_set.analyzers}
     for rule in rule_set.data_rules:
         rule_faults = list(find_faults(rule))
-        # The same grammar in both sections: rules need a condition, analyzers must not have one
+        # Both sections have the same grammar, but rules need a condition and analyzers must not have one
         takes_condition = rule.type in RULE_TYPES and bool(RULE_TYPES[rule.type].operands)
         if id(rule) in analyzer_ids:
             if rule.condition is not None:
@@ -111,7 +111,7 @@ def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool =
         faults = [reject_unsupported(faults)]
     if faults:
         raise BadDocument("\n".join(faults))
-    # Everything that AllStatistics measures stands in statistics.json anyway
+    # AllStatistics is dropped, because statistics.json has everything that it measures
     analyzers = tuple(rule for rule in rule_set.analyzers if rule.type != "AllStatistics")
     return replace(rule_set, analyzers=analyzers, digest=hashlib.sha256(content.encode()).hexdigest())
 
@@ -138,7 +138,7 @@ class _Parser:
                 if sign != '"':
                     advice = f"found {sign}, which is no part of DQDL; texts stand in double quotes, comments after #"
                 raise self._fail_at(position, advice)
-            # `! =` with a space is in examples of the guide
+            # Examples of the guide have `! =` with a space
             if match.lastgroup != "space":
                 text = match[0]
                 if text.startswith("!"):
@@ -153,13 +153,13 @@ class _Parser:
 
     def _fail(self, expected: str, token: Token | None = None) -> BadDocument:
         token = token or self._token
-        # A whole text may be as long as the file
+        # A text may be as long as the file, so only its beginning is shown
         shown = token.text[:40]
         if token.kind == "end":
             shown = "the end of the file"
         return self._fail_at(token.start, f"found {shown}, expected {expected}")
 
-    # Steps over tokens
+    # Stepping over tokens
 
     @property
     def _token(self) -> Token:
@@ -189,7 +189,7 @@ class _Parser:
         return re.sub(r'\\(["\\])', r"\1", self._take("text", expected).text[1:-1])
 
     def _take_list(self, parse: Callable[[], Parsed], purpose: str, ends: str = "[]") -> list[Parsed]:
-        """What stands in brackets, with commas between."""
+        """The values in brackets, separated by commas."""
         self._require(ends[0], purpose)
         values: list[Parsed] = []
         while not self._skip(ends[1]):
@@ -199,12 +199,12 @@ class _Parser:
         return values
 
     def _join_source(self, first: int) -> str:
-        """The text of the tokens from `first` to here on one line, without comments."""
+        """The source of the tokens from `first` to the current one, on one line and without comments."""
         pieces = []
         end = self._tokens[first].start
         for token in self._tokens[first : self._index]:
             gap = self._text[end : token.start]
-            # A gap with a line break may hold comments, which end at the line
+            # A gap with a line break may contain comments
             if "\n" in gap:
                 gap = " "
             pieces.append(gap)
@@ -212,16 +212,16 @@ class _Parser:
             end = token.end
         return "".join(pieces)
 
-    # The sections of a file
+    # Sections of a file
 
     def parse_document(self) -> RuleSet:
-        """All sections, each at most once, in any order."""
+        """Parse all sections, each at most once, in any order."""
         sections: set[str] = set()
         rules: list[AnyRule] = []
         analyzers: list[DataRule] = []
         while self._token.kind != "end":
             token = self._take("name", "Rules = [ … ], Analyzers = [ … ] or a variable such as names = [ … ]")
-            # Two Rules sections are probably two files pasted together
+            # Two Rules sections are probably two files that were pasted together
             if token.text in sections:
                 raise self._fail(f"{token.text} only once in a file", token)
             sections.add(token.text)
@@ -232,7 +232,7 @@ class _Parser:
                 rules = self._take_list(self._parse_rule, "before the rules")
             elif token.text == "Analyzers":
                 analyzers = self._take_list(self._parse_data_rule, "before the analyzers")
-            # About the job in Glue, not about the data; read over so that such files work
+            # These sections are about the job in Glue, not about the data; they are skipped so that such files work
             elif token.text in ("Metadata", "DataSources"):
                 self._take_list(self._skip_pair, "before the names and values", "{}")
             elif token.text == "DefaultLabels":
@@ -241,7 +241,7 @@ class _Parser:
                 self._variables[token.text] = tuple(self._take_list(self._parse_operand, "before the values"))
             else:
                 self._variables[token.text] = (self._parse_operand(),)
-        # An empty file would make every run pass
+        # With an empty file every run would pass
         if not rules and not analyzers:
             raise BadDocument(f'{self._where}: has no rule; write Rules = [ … ], such as Rules = [ IsComplete "id" ]')
         return RuleSet(tuple(rules), tuple(analyzers))
@@ -263,7 +263,7 @@ class _Parser:
         return dict(self._take_list(parse_label, "before the labels"))
 
     def _parse_own_labels(self) -> dict[str, str]:
-        """The labels of the rule that ends here; empty without any."""
+        """The labels at the end of a rule; empty if there are none."""
         if not self._skip("labels"):
             return {}
         self._require("=", "after labels")
@@ -272,7 +272,7 @@ class _Parser:
     # Rules
 
     def _parse_rule(self) -> AnyRule:
-        # `and` binds more than `or`
+        # `and` binds more strongly than `or`
         return self._parse_joined(("or", "OR"), lambda: self._parse_joined(("and", "AND"), self._parse_part))
 
     def _parse_joined(self, words: tuple[str, str], parse: Callable[[], AnyRule]) -> AnyRule:
@@ -289,18 +289,18 @@ class _Parser:
             return self._parse_data_rule()
         rule = self._parse_rule()
         self._require(")", "after the rule, or and, or between rules in parentheses")
-        # Labels behind parentheses override the default ones
+        # Labels after parentheses override the default labels
         return replace(rule, labels={**rule.labels, **self._parse_own_labels()})
 
     def _parse_data_rule(self) -> DataRule:
         first = self._index
         rule_type = self._take("name", "a rule, such as IsComplete or ColumnValues")
-        # Parameters end where a word of the grammar or another rule begins, since nothing encloses them
+        # Parameters have no brackets: they end where a word of the grammar or another rule begins
         parameters = []
         while (parameter := self._parse_parameter()) is not None:
             parameters.append(parameter)
         condition = self._parse_condition()
-        # What follows the condition
+        # Clauses after the condition
         where = None
         where_text = ""
         if self._skip("where"):
@@ -313,7 +313,7 @@ class _Parser:
         labels = {**self._default_labels, **self._parse_own_labels()}
         threshold = None
         while self._skip("with"):
-            # Only `threshold` changes the verdict; other tags are kept as labels
+            # Only `threshold` changes the verdict; other tags become labels
             tag = self._take("name", "a tag, such as threshold, after with")
             start = self._index + 1
             value = self._parse_condition()
@@ -323,16 +323,16 @@ class _Parser:
                 threshold = value
             else:
                 labels[tag.text] = value.operands[0].text or self._join_source(start)
-        # Where it stands, for errors, and how it is shown
+        # The line is for errors, the text for display
         line = rule_type.line
         text = self._join_source(first)
         return DataRule(rule_type.text, tuple(parameters), line, text, condition, where, where_text, threshold, labels)
 
     def _parse_parameter(self) -> str | None:
-        """The next parameter of a rule, behind `of` or `and` if these are there; None if there are no more."""
+        """The next parameter of a rule, after an optional `of` or `and`; None if there is no further parameter."""
         follows_word = self._is_next("of", "OF", "and", "AND")
         token = self._tokens[self._index + follows_word]
-        # Column names may stand without quotes unless they are words of the grammar
+        # A column name may be unquoted unless it is a word of the grammar
         is_word = any(token.text in words for words in (_AFTER_PARAMETERS, RULE_TYPES, REJECTED_TYPES))
         is_name = token.kind == "name" and not is_word
         if token.kind != "text" and token.text != "$" and not is_name:
@@ -340,7 +340,7 @@ class _Parser:
         self._index += follows_word
         if is_name:
             return self._take("name", "a column").text
-        # A variable may stand for a column
+        # A variable may contain the name of a column
         operand = self._parse_operand()
         if operand.kind is not OperandKind.TEXT:
             raise self._fail("a text, or a variable that holds one text", token)
@@ -349,11 +349,11 @@ class _Parser:
     # Conditions
 
     def _parse_condition(self) -> Condition | None:
-        """The comparison that stands here; None if there is none."""
+        """The comparison at the current token; None if there is none."""
         operator = self._token.text
         if self._skip(*_OPERATORS):
             return Condition(operator, (self._parse_operand(),))
-        # `not` may stand before between, in and matches alone
+        # `not` is allowed only before between, in and matches
         negation = "not " if self._skip("not") else ""
         if self._skip("between"):
             low = self._parse_operand()
@@ -393,16 +393,16 @@ class _Parser:
             if len(operands) != 1:
                 raise self._fail("a variable that holds one value; lists follow in", token)
             return operands[0]
-        # All small or all capitals, as in the guide; mixed case is a name
+        # Keywords are in lower or upper case, as in the guide; a word in mixed case is a name
         keyword = _KEYWORDS.get(token.text.lower())
         if keyword and token.text in (token.text.lower(), token.text.upper()):
             self._index += 1
             return Operand(keyword)
-        # `now()` may stand in brackets
+        # `now()` may be in parentheses
         position = self._index + 1 if token.text == "(" else self._index
         if self._tokens[position].text == "now":
             return self._parse_moment()
-        # A number with a unit behind it is a duration in seconds, or a size
+        # A number followed by a unit is a duration or a size
         number = self._parse_sum()
         unit = self._token.text
         if number[0] == "number" and self._skip(*_UNITS):
@@ -412,8 +412,8 @@ class _Parser:
         return Operand(OperandKind.NUMBER, number)
 
     def _parse_moment(self) -> Operand:
-        """`now()`, or `(now() - 3 days)`."""
-        # The brackets are a part of the guide's examples, and may be left out
+        """Parse `now()` or `(now() - 3 days)`."""
+        # The guide's examples have parentheses, but they are optional
         in_parentheses = self._skip("(")
         self._skip("now")
         self._require("(", "after now")
@@ -443,7 +443,7 @@ class _Parser:
 
     def _parse_factor(self) -> Tree:
         token = self._token
-        # Negative literals stay numbers, so that they are shown as they were written
+        # A negative literal stays a number, so that it is shown as it was written
         if self._skip("-"):
             factor = self._parse_factor()
             if factor[0] == "number":
@@ -457,7 +457,7 @@ class _Parser:
             return ("number", float(self._take("number", "a number").text))
         if token.kind != "name" or self._tokens[self._index + 1].text != "(":
             raise self._fail(_AN_OPERAND)
-        # A function of earlier runs
+        # A function over earlier runs
         name = self._take("name", "a function").text
         arguments = tuple(self._take_list(self._parse_sum, "after a function", "()"))
         if name == "last" and not (len(arguments) <= 1 and all(map(_is_run_count, arguments))):

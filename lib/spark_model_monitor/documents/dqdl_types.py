@@ -1,4 +1,6 @@
-"""What each type of rule in DQDL takes, and which rules a scan of one data set can't evaluate, with the reason. Pure."""
+"""The parameters and conditions of each rule type in DQDL, and the rules that a scan of one data set can't evaluate, with
+the reason. Pure.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +13,18 @@ from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.value_class import value_class
 
 ROW_TYPES = frozenset({"ColumnValues", "ColumnLength", "ColumnDataType", "DataFreshness"})
-"""Types that judge each row, so that a threshold on the fraction of rows makes sense."""
+"""Types that judge each row; only these can have a threshold for the fraction of rows."""
 
 _NUMBERS = frozenset({OperandKind.NUMBER})
 
 
 @value_class
 class RuleType:
-    """What a type of rule takes.
+    """The syntax of one rule type.
 
-    minimum, maximum: how many parameters; None: any number.
-    operands: kinds that its condition compares with; empty for a type without a condition.
-    has_where: whether its rows can be chosen.
+    minimum, maximum: number of parameters; a maximum of None: any number.
+    operands: kinds of operands in its condition; empty for a type without a condition.
+    has_where: whether a `where` may select its rows.
     """
 
     minimum: int = 1
@@ -41,7 +43,7 @@ RULE_TYPES = {
     **dict.fromkeys(("IsUnique", "IsPrimaryKey"), RuleType(maximum=None, operands=_WITHOUT_CONDITION)),
     **dict.fromkeys(("ColumnExists", "ColumnNamesMatchPattern"), _COLUMN_RULE),
     "IsComplete": RuleType(operands=_WITHOUT_CONDITION),
-    "RowCount": RuleType(0),  # an example of the guide names a column, which doesn't matter
+    "RowCount": RuleType(0),  # an example of the guide gives it a column, which has no effect
     "ColumnCount": RuleType(0, 0, has_where=False),
     "ColumnCorrelation": RuleType(2, 2),
     "AggregateMatch": RuleType(2, 2, has_where=False),
@@ -60,32 +62,32 @@ REJECTED_TYPES = {
     "CustomSql": "SQL needs another scan; write ColumnValues or RowCount with a where, or --checks",
     "FileFreshness": f"{_FILES}; write DataFreshness of a column",
 }
-"""Types that no run evaluates, and why."""
+"""Types that no run evaluates, and the reason for each."""
 
 DATA_TYPES = ("boolean", "date", "timestamp", "integer", "long", "float", "double")
 MEASURED_TYPES = (
     *("RowCount", "Completeness", "Uniqueness", "Mean", "Sum", "StandardDeviation", "Entropy", "DistinctValuesCount"),
     *("UniqueValueRatio", "ColumnLength", "ColumnValues", "ColumnCorrelation", "ColumnCount"),
 )
-"""What DetectAnomalies judges. Source: AWS Glue, "DQDL rule type reference"."""
+"""Measures that DetectAnomalies can judge. Source: AWS Glue, "DQDL rule type reference"."""
 
 _AGGREGATE = re.compile(r"(sum|SUM|avg|AVG)\(([^()]+)\)")
 FUNCTIONS = {**dict.fromkeys(("avg", "min", "max", "sum", "std", "median", "abs"), 1), "percentile": 2, "index": 2}
-"""The functions of earlier runs except `last`, and the number of their arguments."""
+"""The functions over earlier runs except `last`, with their number of arguments."""
 
 _ORDERED = frozenset({">=", "<=", ">", "<", "between", "not between"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 
 
 def reject_unsupported(faults: Iterable[str]) -> str:
-    """The message for rules of which some can't be evaluated."""
+    """The message about rules of which some can't be evaluated."""
     return "\n".join([*faults, "--skip-unsupported evaluates the others, and no run is then without a remark"])
 
 
 def find_unsupported(rule: AnyRule) -> str:
-    """Why a run of one data set can't evaluate a rule; empty if it can."""
+    """The reason why a run of one data set can't evaluate a rule; empty if it can."""
     for part in list_parts(rule):
-        # A type that no run evaluates, or a column of another data set
+        # Either no run evaluates this type, or the rule uses a column of another data set
         references = [name for name in part.parameters if "(reference." in name]
         is_comparison = part.type == "AggregateMatch" and bool(references)
         if part.type in REJECTED_TYPES or is_comparison:
@@ -94,7 +96,7 @@ def find_unsupported(rule: AnyRule) -> str:
 
 
 def find_faults(rule: DataRule) -> Iterator[str]:
-    """Why a rule can't be evaluated, and what to write; nothing if it can."""
+    """Yield the reasons why a rule can't be evaluated, and what to write instead; nothing if it can."""
     rule_type = RULE_TYPES.get(rule.type)
     if rule.type in REJECTED_TYPES:
         yield f"{rule.type} is not evaluated: {REJECTED_TYPES[rule.type]}"
@@ -104,13 +106,13 @@ def find_faults(rule: DataRule) -> Iterator[str]:
         types = did_you_mean(rule.type, RULE_TYPES, f"the types are {', '.join(RULE_TYPES)}")
         yield f"there is no rule type {rule.type}; {types}"
     else:
-        # None stands for any number of parameters
+        # A maximum of None allows any number of parameters
         count = len(rule.parameters)
         maximum = rule_type.maximum
         if maximum is None:
             maximum = count
         if not rule_type.minimum <= count <= maximum:
-            # Further checks would read parameters that aren't there
+            # Further checks would read parameters that don't exist
             yield f"{rule.type} has {count} parameters; write {rule_type.minimum}, in double quotes"
             return
         if rule.where is not None and not rule_type.has_where:
@@ -123,7 +125,7 @@ def find_faults(rule: DataRule) -> Iterator[str]:
 
 
 def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: RuleType) -> Iterator[str]:
-    # The kinds of operands that the type doesn't take
+    # Kinds of operands that the type doesn't accept
     kinds = {operand.kind for operand in condition.operands}
     first = condition.operands[0]
     if not rule_type.operands:
@@ -142,14 +144,14 @@ def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: Rule
             if not is_amount and not _DATE.fullmatch(operand.text):
                 shown = repr(operand.text) if operand.text else operand.kind.value
                 yield f"{condition.operator} compares with {shown}; write a number or a date such as 2026-01-31, or = or in"
-        # Without formulas of earlier runs, and without times of day, which may have zones
+        # Ends are compared only without formulas over earlier runs and without times of day, which may have zones
         is_constant = [
             operand.number[:1] in ((), ("number",)) and not operand.text[10:] for operand in condition.operands
         ]
         ends = [(operand.number, operand.seconds, operand.text) for operand in condition.operands]
         if len(ends) == 2 and all(is_constant) and len(kinds) == 1 and ends[0] >= ends[1]:
             yield f"{rule.type} is {condition.operator} ends of which the first is not below the second; write a lower one"
-    # Rows have no single value that could equal one of earlier runs
+    # No single value of the rows could be equal to one of earlier runs
     if condition.past_runs and rule.type in ROW_TYPES and condition.operator not in (">", ">=", "<", "<="):
         yield f"{condition.operator} compares each row with earlier runs; write > >= < or <=, for the extreme value"
 
@@ -176,12 +178,12 @@ def _find_parameter_faults(rule: DataRule) -> Iterator[str]:
     if rule.type == ANOMALIES and rule.parameters[0] not in MEASURED_TYPES:
         yield f"DetectAnomalies is of {rule.parameters[0]!r}; it takes {', '.join(MEASURED_TYPES)}"
     elif rule.type == ANOMALIES:
-        # What it measures is a rule without a condition, so the same checks apply
+        # What it measures is a rule without a condition, so the same checks apply to it
         yield from find_faults(DataRule(rule.parameters[0], rule.parameters[1:], rule.line, rule.text))
 
 
 def parse_aggregate(text: str) -> tuple[str, str] | None:
-    """The function, sum or avg, and the column of a parameter such as `sum(amount)`; None for another text."""
+    """The function (sum or avg) and the column of a parameter such as `sum(amount)`; None for another text."""
     match = _AGGREGATE.fullmatch(text.strip())
     if match is None:
         return None

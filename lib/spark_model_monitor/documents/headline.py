@@ -1,4 +1,4 @@
-"""A run in one sentence, for pages, mails, webhooks and the log: what changed, since when, by how much. Pure."""
+"""Summarises a run in one sentence for pages, mails, webhooks and the log: what changed, since when, and by how much. Pure."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ from spark_model_monitor.documents.run_changes import (
 from spark_model_monitor.documents.run_description import RunWindow
 
 MAX_HEADLINE_WORDS = 25
-RANGE = "the baseline's range"  # before the range's ends, which a short sentence leaves out
-MAX_REASONS = 2  # why nobody can tell; a headline leaves the further reasons to checks.json
+RANGE = "the baseline's range"  # comes before the ends of the range, which a short sentence omits
+MAX_REASONS = 2  # reasons for `cannot tell` in a headline; checks.json has the others
 TIME_ASPECTS = {HOURS: "hours", "date_period_check": "years"}
 SHIFTED_COLUMNS = "shifted_columns"  # the name of a hint
 COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
@@ -69,13 +69,13 @@ def write_headline(
 ) -> Headline:
     """The headline of a run.
 
-    results: of all checks.
-    outputs: features that are model outputs.
-    hints: about its data.
-    are_violations_alone: whether nobody knows what else was compared.
+    results: the results of all checks.
+    outputs: features that are outputs of the model.
+    hints: hints about the data.
+    are_violations_alone: whether only violations are known, and not what else was compared.
     """
     changes = RunChanges(results, hints, are_violations_alone)
-    # What is said of the window as a whole, such as its number of rows
+    # Alarms about the window as a whole, such as about its number of rows
     alarms = collect_alarms(results) or [Alarm((violation,)) for violation in results if violation.is_violation]
     of_window = [f"{_make_capital(alarm.sentence())}." for alarm in alarms if is_about_window(alarm.results[0])]
     if changes.bad:
@@ -92,10 +92,10 @@ def write_headline(
         headline = _write_unchanged_headline(changes)
     if not changes.accepted:
         return headline
-    # It did change, so that all is not as it was
+    # An accepted change is still a change, so the headline has to name it
     named = changes.accepted[:MAX_REASONS]
     sentences = [f"{format_subject(change)} changed, {change.reason}." for change in named]
-    # More than a person would read are counted
+    # The further ones are only counted
     num_further = len(changes.accepted) - len(named)
     if num_further:
         sentences.append(f"{num_further:,} more accepted changes are in checks.json.")
@@ -111,31 +111,32 @@ def _write_changed_headline(
     window: RunWindow | None,
     model_outputs: Collection[str],
 ) -> Headline:
-    """What changed, in how many features, metrics or outputs. of_window: sentences about the window as a whole."""
-    bad = changes.bad
-    # Every column missing and every one new: that is another table, not a change
+    """The headline of a run with changes: what changed, and in how many features, metrics or outputs. of_window: sentences
+    about the window as a whole."""
+    violations = changes.bad
+    # If all columns are missing or new, this is another table, not a change
     if _has_no_common_column(changes.results):
-        names = list_short_names(map(format_subject, bad))
+        names = list_short_names(map(format_subject, violations))
         text = "The data has no column in common with the baseline: is this its baseline?"
         next_step = "name the baseline of this data (--baseline)"
         return Headline(text, f"Only on one side: {names}.", Highlight.BAD, next_step)
-    # The change that began first; where several did, inputs come before the model's outputs
-    first = min(bad, key=lambda change: (change.since or "~", format_subject(change) in model_outputs))
+    # The change that began first; if several began together, inputs come before the model's outputs
+    first = min(violations, key=lambda change: (change.since or "~", format_subject(change) in model_outputs))
     count = _count_changes(changes)
-    # The one reason of all changes
+    # A hint that explains all changes with one reason
     for hint in changes.hints:
         if hint.hint == SHIFTED_COLUMNS:
             finding, _, step = hint.description.partition("; ")
             shift, _, example = finding.partition(": ")
             detail = " ".join([*of_window, f"{_make_capital(example)}."])
             return Headline(f"{count}: {shift}.", detail, Highlight.BAD, step)
-    # What began first is probably the cause of the rest
+    # The change that began first is probably the cause of the others
     since = format_start(first.since, window)
     if since:
-        began_together = all(violation.since == first.since for violation in bad)
+        began_together = all(violation.since == first.since for violation in violations)
         count += f", since {since}" if began_together else f", the first since {since}"
-    further_names = [format_subject(violation) for violation in bad if violation is not first]
-    # The same sentence with and without values, so that page and log differ in these alone
+    further_names = [format_subject(violation) for violation in violations if violation is not first]
+    # Select the form by the sentence without values, so that page and log have the same form and differ only in values
     without_values = _list_change_sentences(remove_values(first), further_names, count)
     index = without_values.index(_select_short(without_values))
     text = _list_change_sentences(first, further_names, count)[index]
@@ -143,22 +144,22 @@ def _write_changed_headline(
     change = f"{format_subject(first)} {describe_change(first)}."
     if change not in text:
         details.append(change)
-    details += _write_consequences(bad, first, model_outputs)
+    details += _write_consequences(violations, first, model_outputs)
     details += _explain_unsure(changes.unsure)
 
-    # What is fine, and what was not compared
-    num_moved = len({*changes.moved_names}.difference(map(identify_change, bad)))
-    calm = changes.num_compared - len(changes.bad_features) - len(changes.fewer_missing) - num_moved
+    # Features without a change, and features that weren't compared
+    num_moved = len({*changes.moved_names}.difference(map(identify_change, violations)))
+    num_unchanged = changes.num_compared - len(changes.bad_features) - len(changes.fewer_missing) - num_moved
     if changes.unit != "attribution":
-        calm -= len(changes.unsure)
-    details += [*_write_calm(calm, changes.unit), *_list_exceptions(changes)]
+        num_unchanged -= len(changes.unsure)
+    details += [*_write_calm(num_unchanged, changes.unit), *_list_exceptions(changes)]
     has_violations = any(check_result.is_violation for check_result in changes.results)
     mark = Highlight.BAD if has_violations else Highlight.NONE
     return Headline(text, " ".join(details), mark, write_next_step(first, changes.unit))
 
 
 def _count_changes(changes: RunChanges) -> str:
-    """`2 of 6 features changed, and 1 rule is broken`."""
+    """The changes in words: `2 of 6 features changed, and 1 rule is broken`."""
     counts = []
     num_features = len(changes.bad_features)
     if num_features and changes.are_violations_alone:
@@ -174,13 +175,15 @@ def _count_changes(changes: RunChanges) -> str:
 
 
 def write_next_step(first: CheckResult, unit: str) -> str:
-    """What to do about a change: look at the feature, and for which mistake; of a metric, at the model's inputs."""
+    """What to do about a change. For a feature: check its source for the likely mistake. For a metric: look at the
+    model's inputs.
+    """
     if unit != "feature":
         return "look at the page of data quality of the same window, whose inputs may have changed"
     if first.is_rule_of_rows:
         return "check what the rule is about at its source"
-    # `about 20 % of them are about 100 times a usual one: another unit in some rows?`
-    # has its question last
+    # The guess ends with its question, as in `about 20 % of them are about 100 times a usual one: another unit in some
+    # rows?`
     question = (first.guess or "").rpartition(": ")[2]
     step = f"check {format_subject(first)} at its source"
     if first.check in BETWEEN_COLUMNS:
@@ -191,18 +194,20 @@ def write_next_step(first: CheckResult, unit: str) -> str:
 
 
 def _list_change_sentences(first: CheckResult, further_names: Sequence[str], count: str) -> list[str]:
-    """The first change with its origin, in fewer words, and without it: from the sentence that says most to the shortest."""
+    """Sentences about the first change, from the most detailed to the shortest: with its origin, in fewer words, without
+    its origin.
+    """
     name = format_subject(first)
     change = describe_change(first.model_copy(update={"where": None, "cause": None}))
     before_ends, range_in_words, _ = change.partition(RANGE)
     changes = [change, f"{before_ends}{range_in_words}"]
     for mark in (" (", ": ", ", "):
         changes.append(change.partition(mark)[0])
-    # With the origin first
+    # Forms with the origin come first
     origin = describe_segment(first, is_short=True)
     located_changes = []
     if origin:
-        # Rows are of the file, which goes without saying where a word more is too long
+        # `of the file` can be left out, because all rows come from the file
         for named_origin in (origin, origin.replace(" of the file", "")):
             located_changes += [f"{words}, {named_origin}" for words in changes]
     sentences = []
@@ -216,7 +221,7 @@ def _list_change_sentences(first: CheckResult, further_names: Sequence[str], cou
 
 
 def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_outputs: Collection[str]) -> list[str]:
-    """The guess about the first change, the outputs of the model that followed it, and what else changed."""
+    """Sentences with the guess about the first change, the model outputs that followed it, and what else changed."""
     name = format_subject(first)
     sentences = []
     if first.guess:
@@ -228,7 +233,7 @@ def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_ou
         subject = format_subject(violation)
         if violation is first:
             continue
-        # An output can follow an input, not another output
+        # An output can follow an input but not another output
         if subject in model_outputs and name not in model_outputs:
             followed.append(f"{subject} {describe_change(violation)}")
         else:
@@ -240,18 +245,18 @@ def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_ou
     return sentences
 
 
-def _write_calm(calm: int, unit: str) -> list[str]:
-    """`No change seen in the other 3 features.`"""
-    if calm <= 0:
+def _write_calm(num_unchanged: int, unit: str) -> list[str]:
+    """The sentence about features without a change: `No change seen in the other 3 features.`"""
+    if num_unchanged <= 0:
         return []
-    # One alone needs no number
-    if calm == 1:
+    # A single feature needs no number
+    if num_unchanged == 1:
         return [f"No change seen in the other {unit}."]
-    return [f"No change seen in the other {format_noun_count(calm, unit)}."]
+    return [f"No change seen in the other {format_noun_count(num_unchanged, unit)}."]
 
 
 def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
-    """Whether every column is only in the data or only in the baseline."""
+    """Whether every column is either only in the data or only in the baseline."""
     judged = [
         check_result
         for check_result in check_results
@@ -262,7 +267,7 @@ def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
 
 
 def _write_unchanged_headline(changes: RunChanges) -> Headline:
-    # A rule that was skipped is no feature that may have changed
+    # A skipped rule doesn't mean that a feature may have changed
     skipped_names = {check_result.full_name for check_result in changes.results if check_result.is_skipped_rule}
     if changes.unsure and skipped_names.issuperset(feature.name for feature in changes.unsure):
         detail = " ".join(_explain_unsure(changes.unsure))
@@ -271,15 +276,15 @@ def _write_unchanged_headline(changes: RunChanges) -> Headline:
         return _write_unsure_headline(changes)
     if changes.accepted and not changes.num_compared:
         return Headline("No other change seen.", mark=Highlight.GOOD)
-    # Without a single judged check, `no change` would be a lie
+    # If no check was judged, `no change` would be wrong
     if not changes.judged:
         reasons = {check_result.reason for check_result in changes.results}
         why = reasons.pop() if len(reasons) == 1 else None
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
-    # What moved within a person's limit is no feature without a change
+    # A feature that moved within a person's limit doesn't count as unchanged
     count = format_noun_count(changes.num_compared - len(changes.moved_names), changes.unit)
-    # The wording depends on the monitor: features, attributions, metrics, bias
+    # The wording depends on what the monitor compares
     if changes.unit == "feature":
         return _write_calm_features(changes, count)
     if changes.unit == "metric":
@@ -293,7 +298,7 @@ def _write_unchanged_headline(changes: RunChanges) -> Headline:
 
 
 def _write_calm_features(changes: RunChanges, count: str) -> Headline:
-    """Features without a change. count: how many, as text."""
+    """The headline for features without a change. count: their number in words."""
     detail = " ".join(_list_exceptions(changes))
     hold = ""
     rules = sum(check_result.check == EXPECTATION for check_result in changes.judged)
@@ -303,20 +308,20 @@ def _write_calm_features(changes: RunChanges, count: str) -> Headline:
         return Headline(
             f"{hold}; nothing else was compared." if hold else "No limit is broken; nothing else was compared.", detail
         )
-    # Beside what changed, the rest
+    # Say "other" if some features changed
     adjective = ""
     if changes.fewer_missing or changes.accepted:
         adjective = "other "
     text = "; ".join(filter(None, (f"No {adjective}change seen in {count}", hold)))
     if changes.moved_names:
         text += f"; moved, within your limit: {list_short_names(changes.moved_names)}"
-    # What takes several columns, or a flag of the baseline
+    # Aspects that weren't compared: they need several columns, or an option of the baseline
     aspects = {find_aspect(check_result.check) for check_result in changes.judged}
     further = [aspect for aspect in ("relations", "segments") if changes.num_compared > 1 and aspect not in aspects]
     if "segments" in aspects and not _has_segments_by_hour(changes.results):
         further.append("segments by hour")
     further += _list_uncompared_times(changes.results)
-    # The columns by name, or their number if these are too many
+    # List the columns by name, or only their number if the sentence gets too long
     names = [format_subject(check_result) for check_result in changes.not_compared]
     sentences = []
     for columns in (list_short_names(names), format_noun_count(len(names), "column")):
@@ -326,17 +331,17 @@ def _write_calm_features(changes: RunChanges, count: str) -> Headline:
 
 
 def _has_segments_by_hour(check_results: Sequence[CheckResult]) -> bool:
-    """Whether rows are compared by hour, or there are no times that cut them so."""
+    """Whether rows are compared by hour, or can't be because no column has times."""
     from spark_model_monitor.statistics.states.segments import BY_HOUR
 
     if not any(check_result.check == HOURS for check_result in check_results):
         return True
-    # Beside the hours of a column of times
+    # Some segments are cut by the hour of a column of times
     return any(part.cut.endswith(BY_HOUR) for check_result in check_results for part in check_result.parts or ())
 
 
 def _list_uncompared_times(check_results: Sequence[CheckResult]) -> list[str]:
-    """Columns whose hours of the day, or years, weren't compared; empty if there are none."""
+    """Columns of which hours of the day, or years, weren't compared; empty if there are none."""
     uncompared = []
     for check, part in TIME_ASPECTS.items():
         names = [
@@ -350,7 +355,7 @@ def _list_uncompared_times(check_results: Sequence[CheckResult]) -> list[str]:
 
 
 def _write_unjudged(changes: RunChanges) -> str:
-    """How many bias metrics could not be judged, and why the first couldn't; empty if all could."""
+    """The number of bias metrics that could not be judged, and the first one's reason; empty if all were judged."""
     unjudged = [
         check_result
         for check_result in changes.results
@@ -364,7 +369,7 @@ def _write_unjudged(changes: RunChanges) -> str:
 
 
 def _write_largest_move(changes: RunChanges) -> str:
-    """The largest change of an attribution that may have gone unseen; empty if no interval is known."""
+    """The largest change of an attribution that could have been missed; empty if no interval is known."""
     ends = []
     for check_result in changes.judged:
         if check_result.check in BESIDE:
@@ -377,7 +382,7 @@ def _write_largest_move(changes: RunChanges) -> str:
 
 
 def _write_closest(judged: Sequence[CheckResult]) -> str:
-    """The metric that is closest to a violation; empty if none has a threshold."""
+    """The metric that is closest to a violation; empty if no metric has a threshold."""
     closest = _find_closest_to_violation(judged)
     if closest is None:
         return ""
@@ -386,7 +391,7 @@ def _write_closest(judged: Sequence[CheckResult]) -> str:
         chance = f"; by chance alone: {format_chance(closest.p)}"
     numbers = f"{format_number(closest.observed)}, {format_limit(closest)} is asked for{chance}"
     closest_sentence = f"The closest is {closest.metric}: {numbers}."
-    # A reader who compares the numbers would otherwise think that a violation was missed
+    # Otherwise a reader who compares the numbers would think that a violation was missed
     beyond = [str(metric.metric) for metric in judged if is_beyond_threshold(metric)]
     if not beyond:
         return closest_sentence
@@ -395,10 +400,10 @@ def _write_closest(judged: Sequence[CheckResult]) -> str:
 
 
 def _write_unsure_headline(changes: RunChanges) -> Headline:
-    """Nothing is violated, but nobody can tell whether some features changed."""
+    """The headline if nothing is violated but the checks can't tell whether some features changed."""
     unsure = changes.unsure
     num_unsure = sum(feature.name not in (RELATIONS, TIMES) for feature in unsure)
-    # A feature may be unsure without any check that counts as compared
+    # A feature may be unsure although none of its checks counts as compared
     num_compared = changes.num_compared
     if num_unsure:
         num_compared = max(num_compared, len(unsure))
@@ -408,14 +413,14 @@ def _write_unsure_headline(changes: RunChanges) -> Headline:
     detail = _explain_unsure(unsure)
     if changes.unit != "attribution":
         detail += _write_calm(num_compared - num_unsure, changes.unit)
-    # One reason and its first step, those of most features unless a change is seen: the rest is further down
+    # Give one reason and its next step: that of most features, or of the first feature if it has a possible change
     first = unsure[0]
     if not first.possible_change:
         [(common_advice, _)] = Counter(feature.advice for feature in unsure).most_common(1)
         first = next(feature for feature in unsure if feature.advice == common_advice)
     clauses = (first.reason or "").split("; ")
     reason = next((clause for clause in clauses if clause.startswith(NEIGHBOURS_ALIKE)), clauses[0])
-    # A change that is seen is of one feature
+    # A possible change belongs to one feature, so the feature is named
     if first.possible_change and len(unsure) > 1:
         reason = f"{shorten_name(first.name)}: {reason}"
     brief_reason = reason.partition(", ")[0]
@@ -427,7 +432,7 @@ def _write_unsure_headline(changes: RunChanges) -> Headline:
 
 
 def _select_short(sentences: Sequence[str]) -> str:
-    """The first sentence that isn't too long for a headline."""
+    """The first sentence that is short enough for a headline; else the last."""
     for sentence in sentences:
         if len(sentence.split()) <= MAX_HEADLINE_WORDS:
             return sentence
@@ -435,7 +440,7 @@ def _select_short(sentences: Sequence[str]) -> str:
 
 
 def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:
-    """Why nobody can tell: for features with the same advice the first one's reason."""
+    """Sentences with the reasons for `cannot tell`; features with the same advice share the first one's reason."""
     features_by_advice = group_by(unsure, lambda feature: (feature.advice or "", bool(feature.possible_change)))
     sentences = []
     for features in [*features_by_advice.values()][:MAX_REASONS]:
@@ -447,13 +452,13 @@ def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:
 
 
 def _find_closest_to_violation(check_results: Sequence[CheckResult]) -> CheckResult | None:
-    """The metric of all rows that is the least likely by chance; the closest to its threshold where these decide alone."""
+    """The metric of all rows that is closest to a violation: by its p-value, or else by its distance from the threshold."""
     metrics = [
         check_result
         for check_result in check_results
         if None not in (check_result.observed, check_result.threshold) and not check_result.where
     ]
-    # Where chance is allowed for, the least likely metric; else the one closest to its threshold
+    # If the run allows for chance, this is the metric with the smallest p-value; else the one closest to its threshold
     tested = [(metric.p, index) for index, metric in enumerate(metrics) if metric.p is not None]
     if tested:
         return metrics[min(tested)[1]]
@@ -461,7 +466,7 @@ def _find_closest_to_violation(check_results: Sequence[CheckResult]) -> CheckRes
 
 
 def _list_exceptions(changes: RunChanges) -> list[str]:
-    """Where fewer values are missing, and what was not compared."""
+    """Sentences about features in which fewer values are missing, and about columns that were not compared."""
     sentences = []
     if changes.fewer_missing:
         sentences.append(f"Fewer values are missing in {list_short_names(changes.fewer_missing)}.")

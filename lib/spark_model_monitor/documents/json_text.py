@@ -1,4 +1,6 @@
-"""JSON text as the service's containers print it, with Java's number format; strict reading, errors with positions."""
+"""JSON text in the format of the service's containers, with Java's number format; and strict reading, whose errors have
+positions.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,14 @@ Json: TypeAlias = Any
 
 PLAIN_MINIMUM = 1e-3
 PLAIN_LIMIT = 1e7
-"""Magnitudes that Double.toString prints without an exponent (Java SE 17 API, Double.toString)."""
+"""Between these magnitudes Double.toString prints no exponent (Java SE 17 API, Double.toString)."""
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is JSON as Python reads it."""
+    """Whether Python's parser accepts a text as JSON."""
     try:
         json.loads(text)
-    # A deep text ends the parser by recursion
+    # Deeply nested text exceeds the parser's recursion limit
     except (ValueError, RecursionError):
         return False
     return True
@@ -34,9 +36,9 @@ def is_json(text: str) -> bool:
 def format_java_double(x: float) -> str:
     """The text of Java's `Double.toString(x)`: `100.0`, `6.0E-4`, `1.44E10`, `NaN`, `Infinity`.
 
-    The digits are the shortest that read back as `x`. Java 17 prints other digits in rare cases, 2.0E23 as
-    1.9999999999999998E23 and 5.0E-324 as 4.9E-324: 3 in 1,000 doubles of random bits, 3 in 100 whole numbers between
-    1 and 1e18, none of 450,000 fractions between 1e-9 and 1e16.
+    The digits are the shortest that read back as `x`. In rare cases Java 17 prints other digits, such as
+    1.9999999999999998E23 for 2.0E23 and 4.9E-324 for 5.0E-324. This concerns 3 in 1,000 doubles with random bits, 3 in 100
+    whole numbers between 1 and 1e18, and none of 450,000 fractions between 1e-9 and 1e16.
     Source: Java SE 17 API, Double.toString.
     """
     if not math.isfinite(x):
@@ -45,15 +47,15 @@ def format_java_double(x: float) -> str:
         if x > 0:
             return "Infinity"
         return "-Infinity"
-    text = float.__repr__(x)  # a numpy float's own repr is np.float64(…)
+    text = float.__repr__(x)  # the repr of a numpy float is np.float64(…)
     if x == 0 or PLAIN_MINIMUM <= abs(x) < PLAIN_LIMIT:
         return text
     return format_scientific(text)
 
 
 def format_scientific(text: str) -> str:
-    """Python's text of a finite double other than 0, in Java's exponent notation: `12500000.0` as `1.25E7`."""
-    # The digits without the point, and where the point stood
+    """Python's text of a finite nonzero double in Java's exponent notation: `1.25E7` for `12500000.0`."""
+    # Separate the digits from the position of the decimal point
     sign = "-" if text[0] == "-" else ""
     mantissa, _, exponent = text.removeprefix("-").partition("e")
     integer, _, fraction = mantissa.partition(".")
@@ -70,12 +72,13 @@ _TEXT_OR_BARE_WORD = re.compile(r'"(?:[^"\\]|\\.)*"?|NaN|-?Infinity', re.DOTALL)
 
 
 def dump(value: Json) -> str:
-    """The JSON text of a plain JSON value, as the containers print it. Numbers that are not finite become null.
+    """The JSON text of a plain JSON value in the containers' format. Numbers that are not finite become null.
 
-    An int stays an int, a float stays a double (`0.0`, never `0`); a lone surrogate is written as its escape, so that
+    An int stays an int and a float stays a double (`0.0`, never `0`). A lone surrogate is written as its escape, so that
     the text can always be encoded.
 
-    Raises TypeError if `value` holds anything but dict, list, tuple, str, int, float, bool or None: a caller's mistake.
+    Raises TypeError if `value` contains anything but dict, list, tuple, str, int, float, bool or None; this is a caller's
+    mistake.
     """
     parts: list[str] = []
     _write(value, "\n", parts.append)
@@ -83,7 +86,9 @@ def dump(value: Json) -> str:
 
 
 def dump_lines(content: Mapping[str, Json]) -> str:
-    """The JSON text of an object, without blanks, each item of its lists and objects in a line. Raises as `dump` does."""
+    """The JSON text of an object, without blanks, with one line for each item of its lists and objects. Raises what
+    `dump` raises.
+    """
     members = [f"{_quote(name)}:{_dump_items(member)}" for name, member in content.items()]
     return "{" + ",\n".join(members) + "}\n"
 
@@ -118,7 +123,7 @@ def load(text: str | bytes, where: str) -> Json:
             text = text.decode()
         except UnicodeDecodeError as fault:
             raise BadDocument(f"{where}: byte {fault.start} is not UTF-8; save the file as UTF-8") from None
-    # A byte-order mark, which Windows editors write
+    # Windows editors write a byte-order mark
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise BadDocument(f"{where} is empty; it has to hold one JSON object")
@@ -147,12 +152,12 @@ def load(text: str | bytes, where: str) -> Json:
         raise BadDocument(f"{where}: {problem}") from None
     except RecursionError:
         raise BadDocument(f"{where}: lists or objects are nested too deeply; no document of the contract is") from None
-    except ValueError:  # more digits in an integer than Python converts
+    except ValueError:  # Python refuses to convert integers with too many digits
         raise BadDocument(f"{where}: an integer has thousands of digits; write it as a double") from None
 
 
 def _write(value: Json, newline: str, write: Callable[[str], None]) -> None:
-    if isinstance(value, (dict, Mapping)):  # isinstance of dict is much faster
+    if isinstance(value, (dict, Mapping)):  # isinstance with dict is much faster than with Mapping
         separator = "{"
         inner = newline + "  "
         for name, member in value.items():
@@ -206,14 +211,15 @@ _TEXTS: Mapping[type, Callable[[Any], str]] = {
 
 
 def _format_doubles(values: Sequence[float]) -> str:
-    # A whole list at once: a sketch has thousands of numbers, and Java prints few of them unlike Python.
+    # Whole lists are formatted at once, because a sketch has thousands of numbers and Java prints only a few of them
+    # differently
     array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     magnitude = np.abs(array)
     is_plain = (magnitude == 0) | ((magnitude >= PLAIN_MINIMUM) & (magnitude < PLAIN_LIMIT))
     text = repr(array.tolist())[1:-1]
     if is_plain.all():
         return text
-    # The few numbers that Java writes with an exponent, or that JSON doesn't have
+    # The few numbers that Java prints with an exponent or that JSON can't contain
     texts = text.split(", ")
     for index in np.flatnonzero(~is_plain).tolist():
         texts[index] = format_scientific(texts[index]) if math.isfinite(values[index]) else "null"
@@ -221,7 +227,7 @@ def _format_doubles(values: Sequence[float]) -> str:
 
 
 def format_position(text: str, position: int) -> str:
-    """Where a position is, for errors: line and column, both from 1."""
+    """A position for errors: line and column, both from 1."""
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     return f"line {line}, column {column}"
@@ -230,7 +236,7 @@ def format_position(text: str, position: int) -> str:
 def describe_json_fault(
     fault: json.JSONDecodeError, cut_off: str = "the text ends within a value; is it cut off?"
 ) -> str:
-    """What is wrong at the first place that is no JSON. cut_off: the words for a text that ends too early."""
+    """The fault at the first position that isn't JSON. cut_off: the words for a text that ends too early."""
     if is_cut_off(fault):
         explanation = cut_off
     elif fault.msg.startswith("Extra data") and fault.doc[fault.pos] in '{["':
@@ -252,18 +258,18 @@ FAULTS_BY_BEGINNING: Mapping[tuple[str, ...], str] = {
     ("//", "/*", "#"): "a comment; leave it out",
     (",",): "a comma too many; leave it out",
 }
-"""What is wrong by what stands at the first place that is no JSON."""
+"""By the text at the first position that isn't JSON: the fault, and what to write."""
 
 
 def explain_syntax_fault(fault: json.JSONDecodeError) -> str:
-    """What is wrong at the first place that is no JSON, without its values, and what to write."""
+    """The fault at the first position that isn't JSON, without values of the text, and what to write."""
     before = fault.doc[: fault.pos].rstrip()
     following = fault.doc[fault.pos :].lstrip()
     if fault.msg.startswith("Extra data"):
         return "something stands after the object; leave it out"
     if "control character" in fault.msg:
         return r"a tab or a line break within a text; write it as \t or \n"
-    # Python names the comma itself since 3.13
+    # Since Python 3.13 the message names the comma
     if (before.endswith(",") and following.startswith(("]", "}"))) or fault.msg.startswith("Illegal trailing comma"):
         return "a comma stands before the end; leave it out"
     for beginnings, words in FAULTS_BY_BEGINNING.items():

@@ -11,36 +11,38 @@ from spark_model_monitor.documents.statistics import Dataset
 
 
 class ComparisonOperator(Enum):
-    """When a metric violates its threshold; a metric equal to its threshold doesn't."""
+    """On which side of its threshold a metric is a violation; a metric equal to its threshold is none."""
 
     LESS_THAN = "LessThanThreshold"
     GREATER_THAN = "GreaterThanThreshold"
 
     def is_broken(self, value: float, threshold: float) -> bool:
-        """Whether the value is on the wrong side of the threshold."""
-        # The operator names the side of violations; equal to the threshold is fine
+        """Whether the value violates the threshold."""
+        # The operator names the side of violations; equality is no violation
         if self is ComparisonOperator.LESS_THAN:
             return value < threshold
         return value > threshold
 
 
-# null, not absent: the metric was computed and had no value
+# Written as null, not left out: the metric was computed but is undefined
 class MetricConstraint(Section, nullable=("threshold",)):
-    """The limit of a metric. threshold: None, for a metric undefined in the baseline, is never violated."""
+    """The limit of a metric. threshold: None if the metric is undefined in the baseline; it is then never violated."""
 
     threshold: UndefinableNumber = None
     comparison_operator: ComparisonOperator
 
 
-# Data quality calls its files constraints.json and statistics.json, too, so users mix them up
+# Files of data quality have the same names, so users confuse them
 class ModelQualityConstraints(
     Document,
     file="constraints.json",
     meant="constraints.json of a model-quality baseline",
     foreign={"features": "the constraints.json of a data-quality job"},
 ):
-    """constraints.json of a model-quality job. Ours: requested_limits: the metrics whose limits a person requested,
-    whatever their values; None in files of the service. segments: how rows are cut into segments, None if they aren't.
+    """constraints.json of a model-quality job, with two members that the service doesn't have.
+
+    requested_limits: the metrics whose limits a person requested, whatever their values; None in files of the service.
+    segments: how rows are divided into segments, None if they aren't.
     """
 
     version: Number = 0.0
@@ -51,13 +53,13 @@ class ModelQualityConstraints(
     segments: tuple[Name, ...] | None = None
 
     def contradictions(self) -> Iterator[str]:
-        """Requested limits of metrics that the file doesn't have."""
+        """Requested limits for metrics that the file doesn't have."""
         sections = (
             self.regression_constraints,
             self.binary_classification_constraints,
             self.multiclass_classification_constraints,
         )
-        # A file has the section of its problem type; reading all finds the names whatever that is
+        # A file has only the section of its problem type; reading all sections works for every type
         metrics: list[str] = []
         for section in sections:
             metrics += section or {}
@@ -70,10 +72,10 @@ class ModelQualityConstraints(
 
 
 ConfusionMatrix = Mapping[str, Mapping[str, Count]]
-"""Rows by label, then by prediction; both have every class, including zero counts."""
+"""The number of rows by label and prediction. Both levels have every class, including counts of zero."""
 
 
-# The service has no times for a data set of data quality
+# A data set of data quality has no times
 class EvaluatedDataset(Dataset):
     """What was evaluated, and when, as the service writes it; the times only under `--compat service`, start_time and
     end_time only of a window."""
@@ -84,22 +86,24 @@ class EvaluatedDataset(Dataset):
 
 
 class Metric(Section, nullable=("value", "standard_deviation")):
-    """A metric. value: None if undefined. standard_deviation: over five samples of 80 %; None below 200 rows."""
+    """A metric. value: None if undefined. standard_deviation: over five random samples of 80 % of the rows; None below
+    200 rows.
+    """
 
     value: UndefinableNumber = None
     standard_deviation: UndefinableNumber = None
 
 
 class RocCurve(Section):
-    """Points of the receiver operating characteristic, by descending score."""
+    """Points of the receiver operating characteristic curve, by descending score."""
 
-    # Both lists have one length; a point is a pair of them
+    # Both lists have the same length; a point is one number of each
     false_positive_rates: tuple[Number, ...]
     true_positive_rates: tuple[Number, ...]
 
 
 class PrecisionRecallCurve(Section):
-    """Points of precision over recall, by descending score."""
+    """Points of the precision-recall curve, by descending score."""
 
     precisions: tuple[Number, ...]
     recalls: tuple[Number, ...]
@@ -121,7 +125,7 @@ class BinaryMetrics(Section):
     recall: Metric | None = None
     precision: Metric | None = None
     accuracy: Metric | None = None
-    # Of the better of the two models that always say one class, for comparison
+    # For comparison: the better of the two models that always predict the same class
     recall_best_constant_classifier: Metric | None = None
     precision_best_constant_classifier: Metric | None = None
     accuracy_best_constant_classifier: Metric | None = None
@@ -129,7 +133,7 @@ class BinaryMetrics(Section):
     true_negative_rate: Metric | None = None
     false_positive_rate: Metric | None = None
     false_negative_rate: Metric | None = None
-    # Need scores, not only predicted labels
+    # These need scores, not only predicted labels
     receiver_operating_characteristic_curve: RocCurve | None = None
     precision_recall_curve: PrecisionRecallCurve | None = None
     auc: Metric | None = None
@@ -180,29 +184,29 @@ class ModelQualityStatistics(
         return self.binary_classification_metrics or self.multiclass_classification_metrics or self.regression_metrics
 
     def scalars(self) -> Iterator[tuple[str, Metric]]:
-        """Name and metric of every scalar metric, in the file's order."""
+        """Yield the name and the metric of every scalar metric, in the file's order."""
         metrics = self.metrics
         for name in type(metrics).model_fields if metrics is not None else ():
             metric = getattr(metrics, name)
-            # Matrices and curves stand among the metrics
+            # Matrices and curves are among the members, too
             if isinstance(metric, Metric):
                 yield name, metric
 
     @property
     def classes(self) -> frozenset[str]:
-        """The classes of the confusion matrix; none for regression."""
+        """The classes of the confusion matrix; empty for regression."""
         return frozenset(getattr(self.metrics, "confusion_matrix", None) or ())
 
 
 class MeasuredMetric(Section, nullable=("value", "interval")):
-    """One metric.
+    """One metric with its interval.
 
     value: None if undefined.
-    standard_deviation: as in statistics.json, for the contract's metrics only.
+    standard_deviation: as in statistics.json; only for metrics that the service has.
     interval: its ends, None with too few rows.
     method: how the interval was computed.
-    n: rows behind the value.
-    bound: the largest possible difference from the value without binning; absent if there is none.
+    n: number of rows from which the value was computed.
+    bound: the largest possible error of the value because scores were binned; absent if there is none.
     """
 
     name: Name
@@ -215,7 +219,7 @@ class MeasuredMetric(Section, nullable=("value", "interval")):
 
 
 class SegmentQuality(Section):
-    """The metrics of a segment's rows. cut: how rows are cut into segments."""
+    """The metrics of a segment's rows. cut: how rows are divided into segments."""
 
     cut: Name
     segment: Name
@@ -224,7 +228,7 @@ class SegmentQuality(Section):
 
 
 class Metrics(Document, file="metrics.json", meant="metrics.json of a model-quality run"):
-    """metrics.json of a model-quality job. confidence: of each single interval. segments: None if there are none."""
+    """metrics.json of a model-quality job. confidence: of each interval. segments: None if there are none."""
 
     version: Number = 0.0
     problem_type: Name
@@ -235,18 +239,18 @@ class Metrics(Document, file="metrics.json", meant="metrics.json of a model-qual
     segments: tuple[SegmentQuality, ...] | None = None
 
     def scalars(self) -> dict[str, float]:
-        """The values of defined metrics, by name."""
+        """The values of all defined metrics, by name."""
         return {metric.name: metric.value for metric in self.metrics if metric.value is not None}
 
 
 class CalibrationNote(Section):
-    """How well the baseline's scores are calibrated, in tenths of its rows.
+    """How well the baseline's scores are calibrated, by tenths of its rows.
 
-    rows: of the baseline.
-    error: the mean difference between score and share of positives.
-    left: the same after calibration.
-    tenths: for each, rows, mean score, share of positives, and calibrated probability.
-    problem: why there is no estimate.
+    rows: number of rows of the baseline.
+    error: the mean absolute difference between score and share of positives.
+    left: the same difference after calibration.
+    tenths: for each tenth the number of rows, mean score, share of positives, and calibrated probability.
+    problem: the reason why there is no estimate.
     """
 
     rows: Count
@@ -264,11 +268,11 @@ class EstimatedQuality(
 ):
     """estimated_quality.json.
 
-    confidence: of the intervals for the metric once labels arrive.
+    confidence: of the intervals for the metrics that labels will give.
     metrics: as in metrics.json.
     confusion_matrix: expected rows by label, then by prediction; None without an estimate or with more than two
         classes.
-    classes: correct rows, labels and predictions of each class; None for two classes.
+    classes: for each class the expected numbers of correct rows, labels and predictions; None for two classes.
     """
 
     version: Number = 0.0
@@ -277,6 +281,6 @@ class EstimatedQuality(
     confidence: Share
     calibration: CalibrationNote
     metrics: tuple[MeasuredMetric, ...] = ()
-    # Numbers, not counts: each row adds its probability to two cells
+    # Numbers, not counts, because each row adds its probability to two cells
     confusion_matrix: Mapping[str, Mapping[str, Number]] | None = None
     classes: Mapping[str, Mapping[str, Number]] | None = None

@@ -1,8 +1,8 @@
 """How data quality is monitored: the settings in constraints.json, and `MonitoringSettings`, which interprets them.
 
-Settings stand there for all features or for one. Old layouts are read, too (C4.2a, C11.27, C11.33): `enable_comparisons`,
-`compare_simple_distance` and `min_domain_mass` of 2019, the guide's `comparion_method`, `linf_simple` and `linf_robust`.
-Driver only, pure.
+The file has settings for all features or for one feature. Old layouts are read, too (C4.2a, C11.27, C11.33):
+`enable_comparisons`, `compare_simple_distance` and `min_domain_mass` of 2019, the guide's `comparion_method`, `linf_simple`
+and `linf_robust`. Driver only, pure.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 
 OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
-"""The guide's other names of the service's methods -> the names used here (C4.2)."""
+"""By the guide's other names of the service's methods, the names used here (C4.2)."""
 
 COMPARISON_METHODS = {**{name: name for name in NUMERIC_METHODS}, **OTHER_NAMES}
-"""Each spelling of a `comparison_method` -> the name used here."""
+"""By spelling of a `comparison_method`, the name used here."""
 
 CATEGORICAL_DRIFT_METHODS = {name: name for name in CATEGORICAL_METHODS}
-"""Each spelling of a `categorical_drift_method` -> the name used here."""
+"""By spelling of a `categorical_drift_method`, the name used here."""
 
 
 class Switch(Enum):
-    """On or off, in the files' spelling."""
+    """On or off, in the spelling of the files."""
 
     ENABLED = "Enabled"
     DISABLED = "Disabled"
@@ -62,14 +62,14 @@ class Switch(Enum):
 
 
 class Verdicts(Enum):
-    """Whether verdicts allow for chance."""
+    """Whether verdicts allow for chance: CALIBRATED or NONE."""
 
     CALIBRATED = "calibrated"
     NONE = "none"
 
 
 class Rows(Enum):
-    """How the rows of a window depend on each other. CLUSTERED: some belong together, like the rows of one user."""
+    """Whether rows of a window are independent. CLUSTERED: some rows belong together, like the rows of one user."""
 
     CLUSTERED = "clustered"
     INDEPENDENT = "independent"
@@ -82,11 +82,12 @@ LIMIT_NAMES = (
     "comparison_threshold",
     "categorical_comparison_threshold",
 )
-"""The limits that a baseline suggests, by their members in the file."""
+"""The limits that a baseline suggests, by their names in the file."""
 
 LimitName = Annotated[str, Strict(), require_name_in(LIMIT_NAMES), Expected.one_of(LIMIT_NAMES)]
 
-REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"  # what a window is compared with
+# The reference with which a window is compared
+REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"
 
 ComparisonMethod = Annotated[str, Strict(), require_name_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
 """The method that compares two numeric distributions."""
@@ -98,7 +99,7 @@ CategoricalDriftMethod = Annotated[
 
 
 class Comparator(Section):
-    """A distance with its threshold: ours, after TFDV's skew comparators. against: the reference."""
+    """A distance with its threshold, like TFDV's skew comparators; the service has none. against: the reference."""
 
     against: Annotated[
         str,
@@ -113,9 +114,9 @@ class Comparator(Section):
 
 
 class DistributionConstraints(Section):
-    """Drift of one feature's distribution; the members from `enable_comparisons` on are old, read and kept.
+    """Drift of one feature's distribution. The members from `enable_comparisons` on are old; they are read and kept.
 
-    Ours: reason: why the baseline suggests no comparison. comparators: distances that replace the others.
+    reason, comparators: not in the service: why the baseline suggests no comparison; distances that replace the others.
     """
 
     perform_comparison: Switch | None = None
@@ -134,11 +135,12 @@ class DistributionConstraints(Section):
 
 
 class ChangeThatMatters(Section):
-    """The change that a window must be able to show, else nobody can tell whether a feature changed. Ours.
+    """The smallest change that a window must be able to show; if it can't, the outcome of a feature is `cannot tell`. Not in
+    the service.
 
-    missing: points of missing values, as a share.
-    standard_deviations: a shift of numbers.
-    value: the share of the rows that one value of a text or a flag gains.
+    missing: change of the share of missing values.
+    standard_deviations: shift of numbers, in standard deviations.
+    value: change of the share of rows that have one value of a text or a boolean.
     """
 
     missing: Share = 0.12
@@ -146,15 +148,15 @@ class ChangeThatMatters(Section):
     value: Share = 0.3
 
     def missing_values(self, share: float) -> float:
-        """The change of a baseline's share of missing values that matters: where many are missing, half a standard
-        deviation (of being missing) if that is more.
+        """The change of the share of missing values that matters: `missing`, or `standard_deviations` · √(s (1 - s)) for a
+        baseline's share s, if that is more.
         """
         return max(self.missing, self.standard_deviations * math.sqrt(share * (1 - share)))
 
     def shift(self, present: float) -> float:
-        """The shift that matters, in standard deviations of the values. present: the share of the rows that have one.
+        """The shift that matters, in standard deviations of the values. present: the share of rows that have a value.
 
-        It is `standard_deviations` of the whole column, where a missing value counts as the mean.
+        It corresponds to `standard_deviations` of the whole column, in which a missing value counts as the mean.
         """
         if present:
             return self.standard_deviations / math.sqrt(present)
@@ -168,10 +170,10 @@ class ChangeThatMatters(Section):
 
 
 class MonitoringConfig(Section):
-    """The settings in a file, for all features or as overrides for one; an absent member is not set here.
+    """The settings in a file, for all features or as overrides for one feature; an absent member is not set there.
 
-    non_negative_check and the members after it are ours; the service has none of them. requested_limits: the limits that
-    a person requested, whatever their values; None in files of the service.
+    The service has neither non_negative_check nor the members after it. requested_limits: the limits that a person
+    requested, whatever their values; None in files of the service.
     """
 
     evaluate_constraints: Switch | None = None
@@ -190,12 +192,14 @@ class MonitoringConfig(Section):
 
 
 PLAIN_DISTANCE = "Simple"
-"""The method, of numbers and of texts, whose distance leaves no margin for noise: that of a limit that is written alone."""
+"""The method, for numbers and for texts, whose distance has no margin for noise; it is used if only a limit is given."""
 
 
 @value_class
 class _Kind:
-    """How features of one kind are compared: the members of the file that set it, the suggested method, and all methods."""
+    """The settings for features of one kind: names of the members that set method and threshold, the suggested method,
+    all methods.
+    """
 
     features: str
     method: str
@@ -204,12 +208,12 @@ class _Kind:
     methods: Registry[Distance]
 
     def is_ours(self, method: str) -> bool:
-        """Whether the method is ours and has a scale of its own."""
+        """Whether the method isn't the service's, and therefore has a scale of its own."""
         return self.methods.get(method).facts["service"] is None
 
 
 SUGGESTED_SHARE = 1.0
-"""The share of values of the baseline's type, and of its domain, that a baseline suggests (C11.1)."""
+"""The limit that a baseline suggests for the share of values of its type, and of its domain (C11.1)."""
 
 _NUMBERS = _Kind("numbers", "comparison_method", "comparison_threshold", "Robust", NUMERIC_METHODS)
 _TEXTS = _Kind(
@@ -310,9 +314,11 @@ class MonitoringSettings:
         return self.rows is Rows.INDEPENDENT
 
     def is_drift_requested(self, *, of_numbers: bool) -> bool:
-        """Whether a person requested how drift is judged: by comparators, another method, or another limit; or insists on it."""
+        """Whether a person requested how drift is judged: by comparators, another method or limit, or by confirming the
+        suggested limit.
+        """
         kind = _NUMBERS if of_numbers else _TEXTS
-        # A limit that equals the suggestion counts as requested only if the file says so
+        # A limit that equals the suggested one counts as requested only if the file says so
         suggested_limit = kind.methods.get(kind.suggested_method).facts["threshold"]
         is_of_suggested_method = getattr(self, kind.method) == kind.suggested_method
         limit = getattr(self, kind.threshold)
@@ -320,20 +326,20 @@ class MonitoringSettings:
         return self.comparators is not None or not is_of_suggested_method or not is_limit_suggested
 
     def __post_init__(self) -> None:
-        # Words of the file become members of their enumerations
+        # Convert words of the file into members of their enumerations
         for name, words in (("verdicts", Verdicts), ("rows", Rows)):
             try:
                 self._set(name, words(getattr(self, name)))
             except ValueError:
                 allowed = ", ".join(json.dumps(word.value) for word in words)
                 raise BadConfiguration(f"{name} is {getattr(self, name)!r}; write one of: {allowed}") from None
-        # Limits that somebody gave decide alone, even if their values are the suggested ones
-        if not self.is_calibrated:  # every limit applies as written
+        # Limits that a person gave decide alone, even if they equal the suggested ones
+        if not self.is_calibrated:  # then every limit applies as written
             self._set("requested_limits", ())
         elif self.requested_limits is None:
             limits = [name for name in LIMIT_NAMES if getattr(self, name, None) is not None]
             self._set("requested_limits", tuple(limits))
-        # Shares of values
+        # Limits for shares of values
         for name in ("datatype_check_threshold", "domain_content_threshold"):
             if getattr(self, name) is None:
                 self._set(name, SUGGESTED_SHARE)
@@ -346,23 +352,23 @@ class MonitoringSettings:
             self._set_drift(kind)
 
     def _set_drift(self, kind: _Kind) -> None:
-        """Complete the method and the threshold of one kind of features, and check them."""
+        """Complete and check the method and the threshold for one kind of features."""
         written = getattr(self, kind.method)
         threshold = getattr(self, kind.threshold)
         if written is None:
-            # Somebody who writes a limit and no method means the distance itself, without a margin for noise
+            # If a limit is given without a method, the distance itself is meant, without a margin for noise
             is_limit_alone = threshold is not None and self.is_calibrated
             if is_limit_alone:
                 written = PLAIN_DISTANCE
             else:
                 written = kind.suggested_method
-        # The method's own threshold if none is given: each has its own scale
+        # Without a threshold, the method's own is used, because each method has its own scale
         method = kind.methods.get(OTHER_NAMES.get(written, written))
         self._set(kind.method, method.name)
         if threshold is None:
             threshold = method.facts["threshold"]
             self._set(kind.threshold, threshold)
-        # Written so that NaN is refused, too
+        # Written in this form, the condition refuses NaN, too
         if not threshold >= 0:
             raise BadConfiguration(f"{kind.threshold} is {threshold!r}; write a number, 0 or more")
 
@@ -370,8 +376,10 @@ class MonitoringSettings:
         object.__setattr__(self, name, value)
 
     def as_config(self) -> MonitoringConfig:
-        """All settings, as the newest containers write them; our own settings only if they are switched on."""
-        # Members of ours, which the service has not, stand in the file only if they say something
+        """All settings in the form that the newest containers write; settings that the service doesn't have are included
+        only if they are used.
+        """
+        # Members that the service doesn't have are written only if they have an effect
         absent: set[str] = set()
         if not self.non_negative_check:
             absent |= {"non_negative_check"}
@@ -390,7 +398,7 @@ class MonitoringSettings:
 
 _SETTINGS = MonitoringSettings.__dataclass_fields__.keys()
 _CONFIG_MEMBERS = [name for name in MonitoringConfig.model_fields if name in _SETTINGS]
-# Limits that the inner section had in 2019 are the outer one's
+# Limits that were in the inner section in 2019 now belong to the outer one
 _DRIFT_MEMBERS = [name for name in DistributionConstraints.model_fields if name in _SETTINGS - set(_CONFIG_MEMBERS)]
 """The names of the settings in each section of the file."""
 
@@ -398,16 +406,16 @@ _DRIFT_MEMBERS = [name for name in DistributionConstraints.model_fields if name 
 def find_unused_overrides(inferred_type: InferredType, drift: DistributionConstraints | None) -> Iterator[str]:
     if drift is None or not (inferred_type.is_numeric or inferred_type is InferredType.STRING):
         return
-    # Which kind of features the override would have to be of
+    # Find the other kind of features, whose settings have no effect here
     if inferred_type.is_numeric:
         feature_kind = _NUMBERS
         other_kind = _TEXTS
     else:
         feature_kind = _TEXTS
         other_kind = _NUMBERS
-    # What the file names, if anything
+    # The methods that the file sets, if any
     named = _read_methods(drift)
-    # Only our methods are of one kind of feature alone; the service's may stand anywhere
+    # Only methods that the service doesn't have are restricted to one kind; the service's may be used for both
     if other_kind in named and feature_kind not in named and other_kind.is_ours(named[other_kind]):
         yield (
             f"{other_kind.method} is {json.dumps(named[other_kind])}, which compares {other_kind.features}, and the feature is "
@@ -416,8 +424,10 @@ def find_unused_overrides(inferred_type: InferredType, drift: DistributionConstr
 
 
 def resolve_settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
-    """The settings from the whole file's config and then the overrides; a later one wins. Requested limits add up."""
-    # Later configurations override earlier ones, except requested limits, which add up
+    """The settings from the config of the whole file and then from overrides. Later ones have priority; requested limits
+    add up.
+    """
+    # Later settings replace earlier ones, but requested limits are collected
     members: dict[str, Json] = {}
     requested_limits: dict[str, None] = {}
     switched_off = False
@@ -429,24 +439,24 @@ def resolve_settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSe
     # The service has one threshold for both kinds of features, unless the file has two
     methods = {kind.method: _select_method(kind, members) for kind in _KINDS}
     is_of_service = not any(kind.is_ours(methods[kind.method]) for kind in _KINDS)
-    if is_of_service and "comparison_threshold" in members:  # the default of the categorical threshold
+    if is_of_service and "comparison_threshold" in members:  # it is the default of the categorical threshold
         members.setdefault("categorical_comparison_threshold", members["comparison_threshold"])
-    # Off for the whole file is off for every feature, whatever its own settings say
+    # If checks are switched off for the whole file, they are off for every feature
     if switched_off:
         members["evaluate_constraints"] = False
     members |= methods
     members["requested_limits"] = tuple(requested_limits)
-    members.setdefault("verdicts", Verdicts.NONE)  # without the member, limits apply as written
+    members.setdefault("verdicts", Verdicts.NONE)  # if the member is absent, limits apply as written
     return MonitoringSettings(**members)
 
 
 def _merge_settings(earlier: Mapping[str, Json], later: Mapping[str, Json]) -> dict[str, Json]:
-    """`earlier`, overridden by later settings.
+    """The earlier settings, overridden by the later ones.
 
-    A threshold is kept when one method of the service replaces another, as in the service. It is dropped when a
-    distance of ours is chosen or replaced, because that has another scale.
+    A threshold is kept if one method of the service replaces another, as in the service. It is dropped if a method of this
+    package is chosen or replaced, because such a method has another scale.
     """
-    # Another scale: the earlier threshold says nothing of the later distance
+    # With another scale, the earlier threshold doesn't apply to the later distance
     merged = dict(earlier)
     for kind in _KINDS:
         before = _select_method(kind, earlier)
@@ -462,10 +472,10 @@ def _select_method(kind: _Kind, settings: Mapping[str, Json]) -> str:
 
 
 def _read_methods(drift: DistributionConstraints) -> dict[_Kind, str]:
-    """The methods that a file names; a member's current name wins over an old one."""
+    """The methods that a file sets; a member's current name has priority over its old name."""
     of_numbers = drift.comparison_method or drift.comparion_method
     if of_numbers is None and drift.compare_simple_distance is not None:
-        # The member of 2019: a distance without a margin for noise, or the one with it
+        # This member of 2019 chooses between the distance without and with a margin for noise
         of_numbers = "Robust"
         if drift.compare_simple_distance:
             of_numbers = PLAIN_DISTANCE
@@ -474,9 +484,9 @@ def _read_methods(drift: DistributionConstraints) -> dict[_Kind, str]:
 
 
 def _read_settings(config: MonitoringConfig) -> dict[str, Json]:
-    """The settings in `config`, by their names in MonitoringSettings; the current name wins over an old one."""
+    """The settings in `config`, by their names in MonitoringSettings; a current name has priority over an old one."""
     drift = config.distribution_constraints or DistributionConstraints()
-    # Old names first, so that current ones override them; limits stood beside those of drift in 2019
+    # Old names come first, so that current ones override them. In 2019, limits were in the section of drift
     settings: dict[str, Json] = {
         "domain_content_threshold": drift.min_domain_mass,
         "perform_comparison": drift.enable_comparisons,
@@ -486,7 +496,7 @@ def _read_settings(config: MonitoringConfig) -> dict[str, Json]:
     settings |= _select_present(drift, _DRIFT_MEMBERS)
     settings |= _select_present(config, _CONFIG_MEMBERS)
     settings |= {kind.method: method for kind, method in _read_methods(drift).items()}
-    # None means that the file doesn't state it, so an earlier setting stays
+    # None means that the file doesn't set it, so that the earlier setting stays
     present = {name: value for name, value in settings.items() if value is not None}
     return {name: value.is_on if isinstance(value, Switch) else value for name, value in present.items()}
 

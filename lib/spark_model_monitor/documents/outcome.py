@@ -1,6 +1,6 @@
 """The outcome of a run and of each of its features or metrics: changed, cannot tell, or unchanged. Pure.
 
-Everything that turns results of checks into one word uses these functions: pages, the log, mails, the exit status,
+All code that summarises results of checks in one word uses these functions: pages, the log, mails, the exit status,
 alerts, histories, fleets and files.
 """
 
@@ -21,7 +21,7 @@ Member = TypeVar("Member")
 
 
 def group_by(members: Iterable[Member], key: Callable[[Member], Key]) -> dict[Key, list[Member]]:
-    """The members of each key, in their order."""
+    """The members by key, in their order."""
     groups: dict[Key, list[Member]] = {}
     for member in members:
         groups.setdefault(key(member), []).append(member)
@@ -29,11 +29,11 @@ def group_by(members: Iterable[Member], key: Callable[[Member], Key]) -> dict[Ke
 
 
 class Outcome(Enum):
-    """The outcomes from the worst to the best.
+    """The outcomes from worst to best.
 
     CHANGED: a check is violated.
-    CANNOT_TELL: none is, but a change that matters may have gone unseen.
-    UNCHANGED: everything else.
+    CANNOT_TELL: no check is violated, but a change that matters may have been missed.
+    UNCHANGED: none of these.
     """
 
     CHANGED = "changed"
@@ -42,19 +42,20 @@ class Outcome(Enum):
 
 
 METRIC_CHANGE = 0.2
-"""The change of a metric that matters, if its values lie between 0 and 1, or between -1 and 1."""
+"""The change that matters of a metric with values from 0 to 1, or from -1 to 1."""
 
 RATIO_CHANGE = 0.5
-"""The change that matters of a metric without bounds: of errors relative to the baseline's value, of bias as it is."""
+"""The change that matters of a metric without bounds: for errors, relative to the baseline's value; for bias, absolute."""
 
 ALTERNATIVE = "; or "
-"""Between the steps of an advice, of which any one helps; the first is the one to take."""
+"""Separates alternative steps in an advice; the first one is preferred."""
 
 NEIGHBOURS_ALIKE = "rows that follow each other are alike"
 IN_GROUPS = f"; {NEIGHBOURS_ALIKE}: about {{rows:.0f}} count as one"
-"""The clause of a reason that says why many rows show little."""
+"""A clause of a reason: similar neighbouring rows are the cause of a large uncertainty in spite of many rows."""
 
-BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
+# Checks of several columns together, whose subject is no single feature
+BETWEEN_COLUMNS = ("association_check", "relation_check")
 CHECKS_OF_ROWS = (
     "row_count_check",
     "freshness_check",
@@ -72,7 +73,7 @@ CHECKS_BY_ASPECT = {
     "segments": ("segment_drift_check",),
     "rows": CHECKS_OF_ROWS,
 }
-"""What checks look at; those of times have names that begin with one of `PREFIXES_OF_TIMES`, all others look at distributions."""
+"""What checks examine. Checks of times have names with one of `PREFIXES_OF_TIMES`; all other checks examine distributions."""
 
 PREFIXES_OF_TIMES = ("date_", "time_", "single_date_")
 
@@ -80,10 +81,10 @@ PREFIXES_OF_TIMES = ("date_", "time_", "single_date_")
 class FeatureOutcome(Section):
     """The outcome of a feature or a metric.
 
-    name: as in histories.
-    reason: why nobody can tell.
-    advice: what to do.
-    possible_change: whether a change is seen, which may be chance.
+    name: its name in histories.
+    reason: why the checks can't tell.
+    advice: what to do then.
+    possible_change: whether there is a change that may be chance.
     aspects: what was compared.
     """
 
@@ -96,7 +97,7 @@ class FeatureOutcome(Section):
 
 
 def find_aspect(check: str) -> str:
-    """What a check looks at."""
+    """What a check examines."""
     if check.startswith(PREFIXES_OF_TIMES):
         return "times"
     for aspect, checks in CHECKS_BY_ASPECT.items():
@@ -107,7 +108,7 @@ def find_aspect(check: str) -> str:
 
 def judge_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The outcome of every feature or metric that was judged, in the order of the results."""
-    # What isn't judged, or is of one segment only, says nothing about a whole feature
+    # A result that isn't judged, or is about a single segment, says nothing about a whole feature
     counted = (check_result for check_result in check_results if check_result.counts_for_outcome)
     results_by_name = group_by(counted, lambda check_result: check_result.full_name)
     return tuple(_judge_feature(name, own_results) for name, own_results in results_by_name.items())
@@ -120,15 +121,15 @@ def judge_run(check_results: Iterable[CheckResult]) -> Outcome | None:
 
 
 def find_worst_outcome(outcomes: Iterable[Outcome | None]) -> Outcome | None:
-    """The worst of several outcomes; None if none is known."""
+    """The worst of several outcomes; None if there is none."""
     known_outcomes = set(outcomes)
     return next((outcome for outcome in Outcome if outcome in known_outcomes), None)
 
 
 def find_unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
-    """The features or metrics of which nobody can tell whether they changed; first those where a change is seen."""
+    """The features or metrics whose outcome is `cannot tell`; those with a possible change come first."""
     unsure = [feature for feature in judge_features(check_results) if feature.outcome is Outcome.CANNOT_TELL]
-    # The sort is stable, so within each group the order of the results stays
+    # The sort is stable, so the order of the results is kept within each group
     return tuple(sorted(unsure, key=lambda feature: not feature.possible_change))
 
 
@@ -136,7 +137,7 @@ def _judge_feature(name: str, check_results: list[CheckResult]) -> FeatureOutcom
     aspects = tuple(dict.fromkeys(find_aspect(check_result.check) for check_result in check_results))
     if any(check_result.is_violation for check_result in check_results):
         return FeatureOutcome(name=name, outcome=Outcome.CHANGED, aspects=aspects)
-    # another reference than the baseline decides only where the baseline's own comparison does not
+    # A reference other than the baseline counts only if there is no result of the check for the baseline itself
     compared_with_baseline = {check_result.check for check_result in check_results if check_result.against is None}
     unsure_results = [
         check_result
@@ -145,7 +146,7 @@ def _judge_feature(name: str, check_results: list[CheckResult]) -> FeatureOutcom
     ]
     if not unsure_results:
         return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED, aspects=aspects)
-    # The reason of the result that sees a change is worth more than that of one that sees none
+    # Prefer the reason of a result with a possible change
     clearest = next(
         (check_result for check_result in unsure_results if check_result.possible_change), unsure_results[0]
     )

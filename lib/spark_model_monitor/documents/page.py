@@ -1,6 +1,6 @@
 """The content of a report page, without its look: headline, cards, tables and charts. Pure.
 
-Monitors make pages; `reports/page` renders them as HTML, notebook and PDF. All texts are plain text: a feature's name
+Monitors create pages; `reports/page` renders them as HTML, notebook and PDF. All texts are plain text: the name of a feature
 is shown literally, whatever it contains.
 """
 
@@ -25,16 +25,16 @@ class Highlight(Enum):
 
 
 OF_BASELINE = "{}; later windows are checked against this."
-"""The headline of a baseline, after what it has."""
+"""The headline of a baseline, after a description of its contents."""
 
 
 @value_class
 class Headline:
     """The main result in words.
 
-    next_step: the one thing to do now.
-    detail: why, the consequences, and what is fine.
-    other_ways: what else would help.
+    next_step: what to do now, one step.
+    detail: the reason, the consequences, and what is unchanged.
+    other_ways: alternatives to the next step.
     """
 
     text: str
@@ -48,7 +48,7 @@ class Headline:
 
     @property
     def next_sentence(self) -> str:
-        """The next step as a sentence; empty without one."""
+        """The next step as a sentence; empty if there is none."""
         if not self.next_step:
             return ""
         return f"Next: {self.next_step}{'' if self.next_step.endswith('?') else '.'}"
@@ -56,13 +56,13 @@ class Headline:
 
 @value_class
 class Overlay:
-    """Two distributions over the same bins, as shares: the baseline's as bars, the window's as an outline.
+    """Two distributions over the same bins, as shares: the baseline's is drawn as bars, the window's as an outline.
 
     current: empty for a baseline.
-    words: the same in a sentence.
-    ends: the axis labels at both ends, for numbers also in the middle.
-    names: the bars' categories, empty for numbers.
-    beyond: what lies outside the baseline's range.
+    words: a sentence that describes the picture.
+    ends: the axis labels at both ends; for numbers also in the middle.
+    names: the categories of the bars, empty for numbers.
+    beyond: a note about values outside the baseline's range.
     """
 
     baseline: tuple[float, ...]
@@ -70,7 +70,7 @@ class Overlay:
     words: str
     ends: tuple[str, ...]
     names: tuple[str, ...] = ()
-    # Values outside the baseline's range have no bin of their own to be drawn in
+    # Values outside the baseline's range have no bin
     beyond: str = ""
 
     def __str__(self) -> str:
@@ -79,16 +79,16 @@ class Overlay:
 
 @value_class
 class Hours:
-    """A number for each window, as bars.
+    """One number for each window, drawn as bars.
 
-    values: None without a run.
-    bad: which windows were violated.
+    values: None for a window without a run.
+    bad: whether each window had violations.
     limit: drawn as a line.
-    times: the windows' labels.
+    times: the labels of the windows.
     """
 
     values: tuple[float | None, ...]
-    # As many as values; a window without a run is not bad
+    # As long as values; False for a window without a run
     bad: tuple[bool, ...]
     words: str
     limit: float | None = None
@@ -100,7 +100,7 @@ class Hours:
 
 @value_class
 class Link:
-    """A text that leads to another page. path: relative to this one."""
+    """A text that links to another page. path: relative to the current page."""
 
     text: str
     path: str
@@ -114,7 +114,7 @@ Cell: TypeAlias = str | Overlay | Hours | Link
 
 @value_class
 class TableColumn:
-    """A column of a table. is_number: cells are right-aligned. is_name: cells are names, which may be long."""
+    """A column of a table. is_number: align cells to the right. is_name: cells are names, which may be long."""
 
     title: str
     is_number: bool = False
@@ -123,7 +123,9 @@ class TableColumn:
 
 @value_class
 class TableLine:
-    """A row of a table, with a cell for each column. history_name: of its subject in histories, empty without one."""
+    """A row of a table, with one cell for each column. history_name: the name of its subject in histories, empty without
+    one.
+    """
 
     cells: tuple[Cell, ...]
     mark: Highlight = Highlight.NONE
@@ -134,9 +136,9 @@ class TableLine:
 class PageTable:
     """A table.
 
-    caption: a sentence about it, or empty.
-    shades: the shades of its counts, from 0 to 1, as in a confusion matrix.
-    is_searchable: whether it can be searched by all its text, however few rows it has.
+    caption: a sentence about the table, or empty.
+    shades: the shade of each count, from 0 to 1, as in a confusion matrix.
+    is_searchable: whether the table has a search field even if it is short.
     """
 
     columns: tuple[TableColumn, ...]
@@ -146,11 +148,11 @@ class PageTable:
     is_searchable: bool = False
 
     def drop_empty_columns(self) -> PageTable:
-        """The table without its empty columns; without lines nobody knows which these are."""
+        """The table without empty columns; unchanged if it has no lines."""
         if not self.lines:
             return self
-        # A dash stands for no value
-        # Columns such as the owner or the share of missing values are often empty on a whole page
+        # A dash stands for a missing value. Columns such as the owner or the share of missing values are often empty on a
+        # whole page
         indices = range(len(self.columns))
         filled = [index for index in indices if any(line.cells[index] not in ("", "–") for line in self.lines)]
         lines = tuple(replace(line, cells=tuple(line.cells[index] for index in filled)) for line in self.lines)
@@ -159,11 +161,11 @@ class PageTable:
 
 @value_class
 class Point:
-    """One value of a chart, a bar on its own line.
+    """One value of a chart, drawn as a bar on its own line.
 
     value: None if there is none.
-    reference: the value it is compared with.
-    interval: its ends.
+    reference: the value with which it is compared.
+    interval: the ends of its interval.
     """
 
     name: str
@@ -175,14 +177,15 @@ class Point:
 
 @value_class
 class PointChart:
-    """Values next to their references, each a bar from `neutral`. title: its name, which is not drawn in the chart.
+    """Values next to their references, each drawn as a bar that starts at `neutral`. title: the chart's name, not drawn in
+    it.
 
-    span: the range of the axis; a value outside is drawn at its end, with an arrow.
+    span: the range of the axis; a value outside is drawn at the end of the axis, with an arrow.
     """
 
     title: str
     points: tuple[Point, ...]
-    # A few huge values would otherwise press all others to the neutral line
+    # Without a fixed range, a few huge values would make all others too short to see
     span: tuple[float, float] = (-1.0, 1.0)
     neutral: float = 0.0
     value_label: str = "this run"
@@ -192,7 +195,7 @@ class PointChart:
     def from_zero(
         cls, title: str, points: Sequence[Point], value_label: str = "this run", reference_label: str = "baseline"
     ) -> PointChart:
-        """A chart whose axis has 0, so that the lengths of bars compare, and all that is drawn."""
+        """A chart whose axis includes 0, so that the lengths of bars are comparable, and everything that is drawn."""
         numbers = [0.0]
         for point in points:
             for number in (point.value, point.reference, *(point.interval or ())):
@@ -206,11 +209,11 @@ class PointChart:
 
 @value_class
 class CurveChart:
-    """A curve between 0 and 1 on both axes.
+    """A curve whose axes both go from 0 to 1.
 
-    words: what it shows in a sentence.
-    diagonal: whether to draw it for comparison.
-    has_ends: whether the axes' names also say what their ends are instead of 0 and 1.
+    words: a sentence that describes the curve.
+    diagonal: whether to draw the diagonal for comparison.
+    has_ends: whether the names of the axes say what their ends stand for instead of 0 and 1.
     """
 
     title: str
@@ -224,8 +227,10 @@ class CurveChart:
     def from_numbers(
         cls, title: str, names: tuple[str, str], x: Sequence[float], y: Sequence[float], words: str = ""
     ) -> CurveChart:
-        """A curve of any numbers, with axes from minimum to maximum. names: of x and y. words: by default the axes'."""
-        # A curve is drawn in a square of side 1; the words of the axes say what its sides are
+        """A curve through any numbers; axes go from minimum to maximum. names: of the axes x and y. words: by default
+        from the axes.
+        """
+        # The curve is drawn in a unit square; the names of the axes say what the sides stand for
         axes = (_format_range(names[0], x), _format_range(names[1], y))
         return cls(
             title,
@@ -241,14 +246,14 @@ class CurveChart:
 
 @value_class
 class Track:
-    """A number over the windows of a page.
+    """One number over all windows of a page.
 
-    values: None without a run.
-    marks: the highlight of each cell; empty for a line.
+    values: None for a window without a run.
+    marks: the highlight of each cell; empty if a line is drawn.
     low, high: ends of its interval.
     threshold: drawn as a line.
-    links: to the windows' own pages.
-    expected: the estimates from before the number was known, drawn dashed; empty without any.
+    links: links to the pages of the windows.
+    expected: estimates that were made before the number was known, drawn dashed; empty if there are none.
     """
 
     title: str
@@ -264,7 +269,9 @@ class Track:
 
 @value_class
 class Tracks:
-    """Numbers over the same windows. times: the windows' labels. changes: windows before which the baseline changed."""
+    """Several numbers over the same windows. times: labels of the windows. changes: indices of windows before which the
+    baseline changed.
+    """
 
     title: str
     times: tuple[str, ...]
@@ -277,7 +284,7 @@ class Tracks:
 
 @value_class
 class FeatureMap:
-    """Features × windows, drawn by a script on the page. data: plain JSON values, as in `assets/page.js`."""
+    """A map of features by windows, which a script draws on the page. data: plain JSON values, as `assets/page.js` expects."""
 
     title: str
     data: Mapping[str, Any]
@@ -287,20 +294,20 @@ class FeatureMap:
 
 
 Picture: TypeAlias = Overlay | PointChart | CurveChart
-"""What a card can show."""
+"""The kinds of pictures on a card."""
 
 
 @value_class
 class Card:
-    """One thing that changed.
+    """One change.
 
     since: when it began.
-    change: what it was and is.
-    picture: of both.
+    change: what it was and what it is now.
+    picture: a picture of both.
     hints: possible explanations.
-    evidence: why it is not noise.
-    more: its checks, behind a click.
-    history_name: its name in histories, if not `name`.
+    evidence: why it isn't noise.
+    more: details of its checks, which open on click.
+    history_name: its name in histories, if that isn't `name`.
     """
 
     name: str
@@ -320,7 +327,7 @@ class Card:
 
 @value_class
 class Cards:
-    """A card for each change, the largest first; those beyond `MAX_CARDS` fold. labels: of both sides of pictures."""
+    """One card for each change, the largest first; cards after `MAX_CARDS` are folded. labels: of the two sides of pictures."""
 
     cards: tuple[Card, ...]
     labels: tuple[str, str] = ("baseline", "this run")
@@ -331,7 +338,7 @@ class Cards:
 
     @property
     def chart(self) -> PointChart | None:
-        """One of the cards' point charts, for its legend."""
+        """The point chart of one card, for the legend."""
         return next((card.picture for card in self.cards if isinstance(card.picture, PointChart)), None)
 
     def __str__(self) -> str:
@@ -339,16 +346,16 @@ class Cards:
 
 
 Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureMap | Cards
-"""A part of a section; a text is a paragraph."""
+"""A part of a section; a text becomes a paragraph."""
 
 
 @value_class
 class PageSection:
-    """A part of the page.
+    """A section of the page.
 
-    note: next to its heading.
-    level: 2 (section) or 3 (subsection).
-    folded: opens on click.
+    note: a text next to its heading.
+    level: level of the heading: 2 (section) or 3 (subsection).
+    folded: whether it opens on click.
     """
 
     heading: str
@@ -362,13 +369,13 @@ class PageSection:
 class Page:
     """A report.
 
-    name: the stem of its files.
+    name: the stem of its file names.
     facts: what it is about, as pairs of a word and a value.
     headline: the main result.
     trail: model, monitor and window.
-    links: to neighbouring pages, as pairs of a word and a relative path.
-    html_only: whether a run writes no notebook and no PDF of it.
-    files: names of the run's files beside it.
+    links: links to neighbouring pages, as pairs of a word and a relative path.
+    html_only: whether neither a notebook nor a PDF is written.
+    files: names of the run's files in the same folder.
     """
 
     name: str
@@ -383,51 +390,51 @@ class Page:
 
     @property
     def tab_title(self) -> str:
-        """Whose page it is, what it is about, and when: `churn: Data quality, 4 March 2024, 20:00 to 21:00 UTC`."""
+        """The title of the browser tab: `churn: Data quality, 4 March 2024, 20:00 to 21:00 UTC`."""
         name, *further_parts = self.trail or (self.title,)
         title = self.title
-        # A model's name may be the whole title, which would then stand there twice
+        # The title may be the model's name, which would then appear twice
         if name.lower() != title.lower():
             title = f"{name}: {title}"
         return ", ".join((title, *(part for part in further_parts if part.lower() != self.title.lower())))
 
     @property
     def has_script(self) -> bool:
-        """Whether the page has anything that a script draws or searches."""
+        """Whether the page has blocks that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]
-        # A page without such blocks has no script at all, so it opens anywhere
+        # A page without such blocks has no script, so it opens anywhere
         long = (block.is_searchable or len(block.lines) > MAX_LINES for block in blocks if isinstance(block, PageTable))
         return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
 
 
 MAX_LISTED_NAMES = 3
-MAX_CARDS = 12  # the number of open cards; the rest fold
-MAX_LINES = 50  # of a table without a search; a longer one folds after LINES_SHOWN rows
+MAX_CARDS = 12  # number of open cards; further ones are folded
+MAX_LINES = 50  # a table without a search that has more lines shows only the first LINES_SHOWN and folds the others
 LINES_SHOWN = 20
 
 EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers."
 
 
-MAX_PLAIN_NUMBER = 1e12  # from which a number is shown as a power of ten
+MAX_PLAIN_NUMBER = 1e12  # larger numbers may be shown as powers of ten
 
 
 def format_number(value: float | None, digits: int = 4) -> str:
-    """A number for people: `0.1324`, `−36.69`, `73,920`, `∞`; `–` for none."""
+    """A number for people: `0.1324`, `−36.69`, `73,920`, `∞`; `–` if there is none."""
     if value is None:
         return "–"
-    # The format would write `inf`
+    # The format would give `inf`
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "−∞"
     text = f"{value:,.{digits}g}"
-    # Rounded to few digits, large numbers come out as powers of ten, which few people read
+    # Large numbers with few digits would be formatted as powers of ten, which are hard to read
     if "e+" in text and abs(value) < MAX_PLAIN_NUMBER:
         text = f"{float(f'{value:.{digits}g}'):,.0f}"
-    # The minus sign, as wide as a plus in tables
+    # A minus sign has the width of a plus sign, which aligns numbers in tables
     return text.replace("-", "−")
 
 
 def format_interval(interval: tuple[float, float] | None) -> str:
-    """An interval for people: `0.71 to 0.78`; `–` for none."""
+    """An interval for people: `0.71 to 0.78`; `–` if there is none."""
     if interval is None:
         return "–"
     return " to ".join(format_number(end, 3) for end in interval)
@@ -449,15 +456,15 @@ def format_percent(share: float) -> str:
 
 
 def shorten_name(name: str, maximum: int = 60) -> str:
-    """A name; if it is long, its beginning and end."""
+    """A name; a long one is shortened to its beginning and its end."""
     if len(name) <= maximum:
         return name
-    # Generated names often differ only at their end
+    # Generated names often differ only at the end
     return f"{name[: maximum // 2]}…{name[len(name) - (maximum - 1) // 2 :]}"
 
 
 def list_names(names: Sequence[str], maximum: int = MAX_LISTED_NAMES) -> str:
-    """The first names, and the number of the others."""
+    """The first names, and the number of further ones."""
     listed = ", ".join(names[:maximum])
     if len(names) <= maximum:
         return listed
@@ -465,7 +472,7 @@ def list_names(names: Sequence[str], maximum: int = MAX_LISTED_NAMES) -> str:
 
 
 def list_short_names(names: Iterable[str]) -> str:
-    """The same of names that may be long."""
+    """The first names, each shortened if it is long, and the number of further ones."""
     return list_names([shorten_name(name) for name in names])
 
 
@@ -477,8 +484,8 @@ def build_table(
     names: Sequence[str] = (),
     caption: str = "",
 ) -> PageTable:
-    """A table. rows: the cells of each line, or a line with its mark. numbers, names: titles of the columns that hold
-    numbers, and names.
+    """A table. rows: the cells of each line, or lines with a mark. numbers, names: titles of the columns that contain
+    numbers, or names.
     """
     columns = tuple(TableColumn(title, title in numbers, title in names) for title in titles)
     lines = [row if isinstance(row, TableLine) else TableLine(tuple(row)) for row in rows]
@@ -486,15 +493,15 @@ def build_table(
 
 
 def create_reading(paragraphs: Iterable[str]) -> PageSection:
-    """The section that says how to read a page, which opens on click."""
+    """The section that explains how to read a page; it opens on click."""
     return PageSection("How to read this", tuple(paragraphs), folded=True)
 
 
 def _scale_to_unit(numbers: Sequence[float]) -> list[float]:
-    """The numbers rescaled from 0 (minimum) to 1 (maximum); 0.5 if all are equal."""
+    """The numbers rescaled to 0 (minimum) to 1 (maximum); 0.5 if all are equal."""
     low = min(numbers)
     width = max(numbers) - min(numbers)
-    # A flat curve lies in the middle rather than on an axis
+    # A flat curve is drawn in the middle, not on an axis
     return [(number - low) / width if width else 0.5 for number in numbers]
 
 
@@ -506,8 +513,8 @@ def _format_range(name: str, numbers: Sequence[float]) -> str:
 class NeighbourRuns:
     """The runs before and after a run in an hour folder.
 
-    hours: of each feature or metric, by its name in histories.
-    links: pairs of a word and a path from the run's page.
+    hours: the numbers of each feature or metric, by its name in histories.
+    links: pairs of a word and a path relative to the run's page.
     """
 
     hours: Mapping[str, Hours] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Parses rules about one row, such as `start <= end` or `total = price * count ± .01`, into trees. Pure.
 
-Python's own parser reads the text and nothing is executed: anything but columns, constants, arithmetic, comparisons and
-logic is refused. `data/profiling/rule_scan.py` evaluates the tree over columns.
+Python's own parser reads the text, and nothing is executed. Only columns, constants, arithmetic, comparisons and logic are
+accepted. `data/profiling/rule_scan.py` evaluates the tree on columns.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 Tree: TypeAlias = tuple[Any, ...]
-"""`("column", name)`, `("constant", value)`, or an operation with its operands' trees. Picklable.
+"""`("column", name)`, `("constant", value)`, or an operation followed by the trees of its operands. Picklable.
 
-Rules of files also have `("in", column, texts, numbers)`, `("match", column, pattern)`, `("cast", column, type)`, and the values
-`("length", column)` and `("time", column)`.
+Rules in files may also contain `("in", column, texts, numbers)`, `("match", column, pattern)`, `("cast", column, type)`, and
+the values `("length", column)` and `("time", column)`.
 """
 
-MAX_RULE_LENGTH = 2000  # characters; the tree of a longer rule may be too deep to be walked recursively
+MAX_RULE_LENGTH = 2000  # characters; the tree of a longer rule could be too deep for recursive functions
 
 NULL = "null"
 
 _TOKEN = re.compile(r"(?P<text>'[^']*'|\"[^\"]*\")|`(?P<name>[^`]+)`|(?P<sign>(?<![<>=!])=(?!=)|[≤≥≠±]|\+-)")
-# >> has the precedence of a tolerance: below + and -, above comparisons
+# >> has the precedence that a tolerance needs: weaker than + and -, stronger than comparisons
 _SIGNS = {"=": "==", "≤": "<=", "≥": ">=", "≠": "!=", "±": ">>", "+-": ">>"}
 _OPERATIONS: dict[type[ast.AST], str] = {
     ast.Add: "+",
@@ -42,14 +42,14 @@ _OPERATIONS: dict[type[ast.AST], str] = {
 }
 LOGIC = frozenset(
     {"and", "or", "not", "null", "in", "near", "<", "<=", ">", ">=", "==", "!=", "match", "cast"}
-)  # true or false
+)  # operations whose result is true or false
 _TAKES = (
     "write columns (`Day Mins` between back quotes), numbers, texts, + - * /, comparisons, in, is null, and, or, not"
 )
 
 
 class BadRule(ValueError):
-    """A text that is not a rule about a row; the message says why, and what to write."""
+    """A text that isn't a rule about a row; the message says why, and what to write."""
 
 
 def parse_rule(text: str) -> Tree:
@@ -59,13 +59,13 @@ def parse_rule(text: str) -> Tree:
     names: list[str] = []
 
     def replace_token(token: re.Match[str]) -> str:
-        # A quoted name becomes an identifier that stands for its number
+        # A quoted name is replaced by an identifier with the name's index
         if token["name"]:
             names.append(token["name"])
             return f" __{len(names) - 1}__ "
         return token["text"] or _SIGNS[token["sign"]]
 
-    # What Python doesn't parse is no rule, nor is what parses to anything but the nodes below
+    # Refuse texts that Python doesn't parse, and all kinds of nodes that `_build_tree` doesn't know
     try:
         tree = ast.parse(_TOKEN.sub(replace_token, text).strip(), mode="eval").body
         num_tolerances = sum(isinstance(node, ast.RShift) for node in ast.walk(tree))
@@ -89,7 +89,7 @@ _BETWEEN_EXPRESSION = re.compile(r"(`[^`]+`|(?<![\w.])[\w.]+) (not )?between ('[
 
 
 def parse_sql_condition(text: str) -> Tree:
-    """The tree of a condition in SQL, as far as a rule can say it. Raises BadRule."""
+    """The tree of a condition in SQL, if it can be written as a rule. Raises BadRule if not."""
 
     def translate(token: re.Match[str]) -> str:
         if token["quoted"]:
@@ -112,12 +112,12 @@ def parse_sql_condition(text: str) -> Tree:
 
 
 def is_logic(tree: Tree) -> bool:
-    """Whether a tree is true or false for a row."""
+    """Whether the result of a tree is true or false."""
     return tree[0] in LOGIC
 
 
 def list_columns(tree: Tree) -> Iterator[str]:
-    """The columns that a rule uses."""
+    """Yield the columns that a rule uses, with repetitions."""
     if tree[0] == "column":
         yield tree[1]
     elif tree[0] != "constant":
@@ -132,17 +132,17 @@ def _build_tree(node: ast.AST, names: list[str]) -> Tree:
         return ("column", names[int(quoted[1])] if quoted and int(quoted[1]) < len(names) else node.id)
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
         return ("constant", node.value)
-    # Arithmetic, of numbers only
+    # Arithmetic needs numbers
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
         return (_OPERATIONS[type(node.op)], *_build_values([node.left, node.right], names))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return ("-", ("constant", 0), *_build_values([node.operand], names))
-    # Logic, of what is true or false
+    # Logic needs operands that are true or false
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return ("not", _build_logic(node.operand, names))
     if isinstance(node, ast.BoolOp):
         return (_OPERATIONS[type(node.op)], *(_build_logic(value, names) for value in node.values))
-    # a < b <= c is two comparisons, both of which have to hold
+    # a < b <= c is two comparisons, joined by and
     if isinstance(node, ast.Compare):
         operands = [node.left, *node.comparators]
         comparisons = zip(node.ops, operands, operands[1:], strict=False)
@@ -158,14 +158,14 @@ def _build_comparison(operator: ast.cmpop, left: ast.AST, right: ast.AST, names:
         if not (isinstance(right, ast.Name) and right.id == NULL):
             raise BadRule("it has `is` before something else than null; write `is null`, or ==")
         return _negate_if(isinstance(operator, ast.IsNot), ("null", *_build_values([left], names)))
-    # A list is as many comparisons, one of which has to hold
+    # `in` becomes one comparison per element, joined by or
     if isinstance(operator, ast.In | ast.NotIn):
         constants = getattr(right, "elts", ())
         if not constants or not all(isinstance(constant, ast.Constant) for constant in constants):
             raise BadRule("it has `in` before something else than a list; write in ('a', 'b')")
         equalities = [("==", *_build_values([left, constant], names)) for constant in constants]
         return _negate_if(isinstance(operator, ast.NotIn), ("or", *equalities))
-    # ± was read as >>, which binds less than + and -: a = b + c ± d is a = (b + c) >> d
+    # ± was replaced by >>, which binds less than + and -: a = b + c ± d is a = (b + c) >> d
     if isinstance(operator, ast.Eq) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.RShift):
         tolerance = right.right
         if not isinstance(tolerance, ast.Constant) or type(tolerance.value) not in (int, float):

@@ -2,7 +2,7 @@
 
     {"features": {"age": {"min": 0, "max": 120}}, "row_rules": ["start <= end"]}
 
-A rule needs no statistics and doesn't use the budget of false alarms. Driver only, pure.
+A rule needs no statistics and doesn't use the false-alarm budget. Driver only, pure.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _require_re2(pattern: str) -> str:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text is an expression of RE2."""
+    """Whether a text is a regular expression in RE2's syntax."""
     try:
         pc.match_substring_regex(pa.array([""]), match_whole(text))
     except pa.ArrowInvalid:
@@ -67,7 +67,7 @@ def is_pattern(text: str) -> bool:
 
 
 def match_whole(pattern: str) -> str:
-    """The RE2 expression for a match of the whole text."""
+    """The RE2 expression that matches only a whole text."""
     return rf"\A(?:{pattern})\z"
 
 
@@ -108,7 +108,7 @@ _TIME = r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?|P(
 
 
 def parse_duration(text: str) -> timedelta:
-    """The span of `newer_than`, an ISO 8601 duration: P1D, PT2H."""
+    """The duration in `newer_than`, in ISO 8601: P1D, PT2H."""
     return TypeAdapter(timedelta).validate_python(text)
 
 
@@ -127,7 +127,7 @@ class Bounds(StrictSection):
 
 _Bounds = Annotated[Bounds, BeforeValidator(_expand_bounds), Expected('a whole number, or {"min": 1, "max": 10}')]
 
-_WithDomain: Any = create_model(  # `in` can't be an attribute in a class statement
+_WithDomain: Any = create_model(  # `in` is a keyword, so a class statement can't have an attribute of this name
     "_WithDomain",
     __base__=StrictSection,
     **{"in": (Annotated[tuple[Scalar, ...] | None, Expected("a list of texts, numbers, true or false")], None)},  # type: ignore[call-overload]
@@ -210,18 +210,18 @@ class Expectations(
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is expected."""
+        """Whether there are no rules."""
         return not (self.rows or self.columns or self.row_rules or self.features)
 
     @property
     def digest(self) -> str:
-        """The identity of these rules: the sha256 of their content."""
-        # Sorted, so that the order of members makes no difference
+        """The identity of the rules: the SHA-256 of their content."""
+        # Sorted, so that the order of members doesn't matter
         return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
 
     def contradictions(self) -> Iterator[str]:
-        """Rules that no value, or no number of rows, can meet together."""
-        # Only rules for all values can contradict; two rules with shares may hold for different rows
+        """Rules that contradict each other: no value, or no number of rows, meets all of them."""
+        # Only rules for all values can contradict each other; rules with shares may hold for different rows
         yield from _find_empty_bounds("rows", [self.rows])
         for name, rules in self.features.items():
             if not all(rule.model_fields_set.difference(("share", "level")) for rule in rules):
@@ -230,8 +230,8 @@ class Expectations(
             yield from _find_empty_bounds(f"features.{name}.length", [rule.length for rule in rules])
 
     def merge_rules(self, added: Expectations) -> Expectations:
-        """These rules together with others. Raises BadConfiguration if they contradict each other."""
-        # Rules add up; a bound of the whole data set that both give is the added one's
+        """These rules and the added ones. Raises BadConfiguration if they contradict each other."""
+        # All rules apply; if both have a limit for the whole data set, the added one is taken
         names = dict.fromkeys([*self.features, *added.features])
         expectations = Expectations(
             rows=added.rows or self.rows,
@@ -245,7 +245,7 @@ class Expectations(
 
 
 def _find_empty_bounds(where: str, bounds: list[Bounds | None]) -> Iterator[str]:
-    # The tightest of all bounds on each side
+    # The strictest of all bounds on each side
     low = max((bound.min for bound in bounds if bound and bound.min is not None), default=0)
     high = min((bound.max for bound in bounds if bound and bound.max is not None), default=None)
     if high is not None and low > high:
@@ -257,17 +257,17 @@ def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterat
     high = min((rule.max for rule in rules if rule.max is not None), default=None)
     if low is not None and high is not None and low > high:
         yield f"{where}: min is {low:g} and max is {high:g}; no number is both, change one of them"
-    # Without a list of values any value may meet the rest, so only bounds can be checked
+    # Without a list of values, only the bounds can be checked
     domains = [set(map(_as_compared, rule.domain)) for rule in rules if rule.domain is not None]
     if not domains:
         return
-    # The values that all domains allow, of which some have to meet the other rules
+    # The values that all lists allow; some of them must meet the other rules
     allowed = set.intersection(*domains)
     numbers = {value for value in allowed if isinstance(value, float)}
     texts = pa.array(sorted(allowed - numbers), pa.string())
     for rule in rules:
         numbers = {value for value in numbers if rule.type is not ValueType.INTEGRAL or value.is_integer()}
-        # A text that is no number breaks every rule about numbers
+        # A text that isn't a number breaks every rule about numbers
         if rule.type in (ValueType.INTEGRAL, ValueType.FRACTIONAL) or not (rule.min is rule.max is None):
             texts = texts.slice(0, 0)
         if rule.matches is not None and len(texts):
@@ -278,8 +278,8 @@ def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterat
 
 
 def _as_compared(value: str | bool | float) -> str | float:
-    """The form in which a value of `in` is compared: a numeric text as the number."""
-    # CSV has `true`, not True
+    """The form in which a value of `in` is compared: a number for a numeric text."""
+    # CSV files have `true`, not `True`
     if isinstance(value, bool):
         return str(value).lower()
     try:
@@ -307,19 +307,19 @@ def _measure_expanded(node: Node, sizes: dict[int, float]) -> float:
     sizes: of nodes that were counted, by identity. Each is counted once, however many aliases it has.
     """
     if id(node) not in sizes:
-        sizes[id(node)] = math.inf  # until it is known: only a node within itself is asked for meanwhile
+        sizes[id(node)] = math.inf  # infinite until it is known; only a node that contains itself is asked for before
         children = node.value
         if isinstance(children, str):
             sizes[id(node)] = len(children) + 1
         else:
-            # Mappings have pairs of nodes, lists have nodes
+            # Mappings contain pairs of nodes, lists contain nodes
             pairs = [child if isinstance(child, tuple) else (child,) for child in children]
             sizes[id(node)] = 1 + sum(_measure_expanded(child, sizes) for pair in pairs for child in pair)
     return sizes[id(node)]
 
 
 def convert_yaml(content: bytes | str, where: str) -> str:
-    """The content as JSON. Raises BadDocument for a repeated member or bad YAML, MissingDependency without PyYAML."""
+    """The content as JSON. Raises BadDocument for a repeated member or invalid YAML, MissingDependency without PyYAML."""
     how = "pip install 'spark-model-monitor[yaml]', or write it as JSON"
     with needing(f"{where}: to read YAML PyYAML is needed; {how}"):
         import yaml
@@ -336,8 +336,8 @@ def convert_yaml(content: bytes | str, where: str) -> str:
             by_name[name] = loader.construct_object(value_node, deep=True)
         return by_name
 
-    # The loader's own nodes first: an alias may stand for more than memory holds
-    # A repeated name is nearly always a mistake, of which YAML silently takes the last
+    # The size is checked on the loader's nodes first, because aliases may expand to more than fits in memory. A repeated
+    # name is nearly always a mistake, and YAML's own loader would silently take the last one
     Loader.add_constructor("tag:yaml.org,2002:map", members)
     try:
         loader = Loader(content)
@@ -356,7 +356,7 @@ def convert_yaml(content: bytes | str, where: str) -> str:
         RecursionError,
         ValueError,
         OverflowError,
-    ) as fault:  # also from impossible dates and numbers
+    ) as fault:  # impossible dates and numbers raise these, too
         mark = getattr(fault, "problem_mark", None)
         position = ""
         if mark:

@@ -1,4 +1,4 @@
-"""What the results of a run say together: changes, what is unsure, accepted or not compared. Pure."""
+"""Summarises the results of a run: its changes, and what is unsure, accepted or not compared. Pure."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ from spark_model_monitor.value_class import value_class
 RELATIONS = "Relations"
 TIMES = "Times"
 REQUEST = "request_check"
-"""The check of what a person asked for and this run can't do; its results have one of these names as their feature."""
+"""The check for something that a person asked for and this run can't do. Its results have one of these names as their
+feature.
+"""
 
 WINDOW_SUBJECTS = (
     *(OF_THE_WINDOW, "Missing columns", "Extra columns", "Repeated rows", "Number of rows", "Newest row"),
     *(RELATIONS, TIMES),
 )
-"""What results about the data set or the window have in place of a feature."""
+"""The subjects of results about the data set or the window, which have no feature."""
 
 WINDOW_CHECKS = frozenset({*CHECKS_OF_ROWS, EXPECTATION, REQUEST})
-"""The checks with such results; of another check it is a feature that happens to have the name."""
+"""The checks with such results. In a result of another check, the same name is that of a feature."""
 
-DATE_VALUE = "date_value_check"  # every column of dates has a result of it
+DATE_VALUE = "date_value_check"  # every column of dates has a result of this check
 HOURS = "time_of_day_check"
 CONCEPT_DRIFT = "concept_drift_check"
-FEWER_MISSING = "fewer_missing"  # the name of a hint
+FEWER_MISSING = "fewer_missing"  # name of a hint
 DEEQU_METRICS = "DEEQU_METRICS"
 KINDS = {
     "DATA_QUALITY": "data quality",
@@ -54,11 +56,11 @@ KINDS = {
 
 @value_class(slots=False)
 class RunChanges:
-    """What the results of a run say together.
+    """A summary of the results of a run.
 
-    results: of all checks.
-    hints: about its data.
-    are_violations_alone: whether nobody knows what else was compared.
+    results: the results of all checks.
+    hints: hints about its data.
+    are_violations_alone: whether only violations are known, and not what else was compared.
     """
 
     results: Sequence[CheckResult]
@@ -67,11 +69,11 @@ class RunChanges:
 
     @cached_property
     def unit(self) -> str:
-        """What is compared, in the singular."""
+        """The noun for what is compared, in the singular."""
         if any((check_result.model_extra or {}).get(LABEL) is not None for check_result in self.results):
             return "attribution"
         if any(check_result.metric for check_result in self.results):
-            # Bias metrics have a facet as their feature
+            # Results of bias metrics have a facet as their feature
             if any(check_result.feature for check_result in self.results):
                 return "bias metric"
             return "metric"
@@ -79,26 +81,26 @@ class RunChanges:
 
     @cached_property
     def bad(self) -> list[CheckResult]:
-        """One result for each change, the largest first."""
+        """One result for each change, the largest change first."""
         changes = []
         if self.unit == "attribution":
-            # Reported without being violations
+            # Changes of attributions are reported although they aren't violations
             changes = [change for change in self.results if change.status is CheckStatus.VIOLATED and change.change]
             changes.sort(key=lambda change: -abs(change.observed or 0.0))
         if not changes:
-            # Checks in BESIDE may be violated without being violations
+            # Results of checks in BESIDE may have the status `violated` without counting as violations
             violations = (violation for same_cause in group_by_cause(self.results) for violation in same_cause)
             changes = [violation for violation in violations if violation.is_violation]
         return _select_first_by_key(change for change in changes if not is_about_window(change))
 
     @cached_property
     def bad_features(self) -> list[CheckResult]:
-        """The changes that are of a feature or metric, which a rule about rows is not."""
+        """The changes of features or metrics, without rules about rows."""
         return [change for change in self.bad if not change.is_rule_of_rows]
 
     @cached_property
     def judged(self) -> list[CheckResult]:
-        """The results that count as checked; for attributions, those of features."""
+        """The results that count as checked; for attributions only those of features."""
         judged = [
             check_result
             for check_result in self.results
@@ -118,36 +120,36 @@ class RunChanges:
 
     @cached_property
     def num_compared(self) -> int:
-        """The number of compared features or metrics, each of which counts once."""
-        # A rule that holds, or a relation of columns, is none
+        """The number of features or metrics that were compared, each counted once."""
+        # A rule that holds and a relation of columns don't count
         compared = {identify_change(change) for change in self.bad_features if change.check not in BETWEEN_COLUMNS}
         for check_result in self.judged:
             if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
                 compared.add(identify_change(check_result))
-        # A feature whose values weren't compared, or that changed as somebody accepted, must not count as fine
+        # A feature whose values weren't compared, or whose change was accepted, must not count as unchanged
         compared -= set(map(identify_change, self.not_compared))
         compared -= set(map(identify_change, self.accepted)).difference(map(identify_change, self.bad))
         return len(compared)
 
     @cached_property
     def unsure(self) -> list[FeatureOutcome]:
-        """The features of which nobody can tell whether they changed; metrics that say the same in other units count once."""
+        """The features whose outcome is `cannot tell`; metrics that are the same in other units count once."""
         unsure = find_unsure_features(self.results)
         names = {feature.name for feature in unsure}
-        # Left out only if the metric that they repeat is named itself
+        # A metric is left out only if the metric that it repeats is in the list
         repeated = {check_result.full_name for check_result in self.results if check_result.same_as in names}
         return [feature for feature in unsure if feature.name not in repeated]
 
     @cached_property
     def moved_names(self) -> list[str]:
-        """The features that differ by more than chance, by less than a person's own limit."""
+        """The features that changed beyond chance but within a person's own limit."""
         beginning, _, _ = WITHIN_LIMIT.partition("{")
         moved = (check_result for check_result in self.results if (check_result.reason or "").startswith(beginning))
         return [*dict.fromkeys(map(identify_change, moved))]
 
     @cached_property
     def fewer_missing(self) -> list[str]:
-        """Features without a change in any check, but with fewer missing values."""
+        """Features that no check found changed but that have fewer missing values."""
         hints = (hint for hint in self.hints if hint.hint == FEWER_MISSING)
         named = dict.fromkeys(shorten_name(name) for hint in hints for name in hint.features)
         judged = set(map(identify_change, self.judged)).difference(
@@ -157,7 +159,7 @@ class RunChanges:
 
 
 def is_beyond_threshold(metric: CheckResult) -> bool:
-    """Whether a metric of all rows lies on the wrong side of its threshold, by however little."""
+    """Whether a metric of all rows is on the wrong side of its threshold, by any amount."""
     if metric.observed is None or metric.threshold is None or metric.where:
         return False
     if metric.check == "LessThanThreshold":
@@ -166,8 +168,8 @@ def is_beyond_threshold(metric: CheckResult) -> bool:
 
 
 def find_not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
-    """One drift result of each feature whose values were compared with no reference, such as keys, except changed features
-    and columns of dates, which have checks of their own."""
+    """One drift result for each feature whose values weren't compared with any reference, such as keys. Changed features are
+    left out, and columns of dates, which have checks of their own."""
     unjudged: dict[str, CheckResult] = {}
     compared = {identify_change(change) for change in bad if change.check not in BETWEEN_COLUMNS}
     for check_result in results:
@@ -179,12 +181,12 @@ def find_not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult]
 
 
 def find_accepted(check_results: Iterable[CheckResult]) -> list[CheckResult]:
-    """One result of each change that somebody accepted."""
+    """One result for each change that a person accepted."""
     return _select_first_by_key(check_result for check_result in check_results if check_result.accepted)
 
 
 def find_kind_of_change(results: Iterable[CheckResult]) -> str | None:
-    """Covariate shift or concept drift, in words; None without both labels and scores."""
+    """Covariate shift or concept drift, in words; None unless there are both labels and scores."""
     for check_result in results:
         if check_result.check == CONCEPT_DRIFT and check_result.reason:
             return check_result.reason
@@ -200,13 +202,13 @@ def _select_first_by_key(results: Iterable[CheckResult]) -> list[CheckResult]:
 
 
 def is_about_window(check_result: CheckResult) -> bool:
-    """Whether a result is about the data set or the window, unless a feature has the name of such a result."""
+    """Whether a result is about the data set or the window, not about a feature with the same name."""
     subject = format_subject(check_result)
     return subject == OF_THE_WINDOW or (subject in WINDOW_SUBJECTS and check_result.check in WINDOW_CHECKS)
 
 
 def identify_change(result: CheckResult) -> str:
-    # Metrics that say the same are one, features are themselves
+    # Metrics that are the same in other units count as one
     if result.metric:
         return cause(result)
     return format_subject(result)

@@ -1,4 +1,4 @@
-"""The identity of the run in a folder: run.json, with the baseline that it was compared with."""
+"""run.json: the identity of the run in a folder, and the baseline with which it was compared."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from spark_model_monitor.value_class import value_class
 
 
 class BaselineReference(Section):
-    """The member `baseline` of run.json. run_id, folder: of a baseline run, the folder of its files. constraints,
-    statistics: the paths of a baseline that was read from files. Paths are absolute.
+    """The member `baseline` of run.json. Paths are absolute.
+
+    run_id, folder: id and folder of a baseline run. constraints, statistics: paths of a baseline that was read from single
+        files.
     """
 
     version: Number = 0.0
@@ -30,9 +32,9 @@ class BaselineReference(Section):
 
     @property
     def name(self) -> str | None:
-        """Its name for people: that of its folder, or the hour of an earlier window; None if it has neither."""
+        """The baseline's name for people: the name of its folder, or the hour of an earlier window; None if it has neither."""
         folder = self.folder or (self.constraints or "").rpartition("/")[0]
-        # The folder of an hourly run is named `20`, which says nothing
+        # The folder of an hourly run has a name such as `20`, which says nothing
         hour = _HOUR_FOLDER.search(folder)
         if hour is not None:
             return "the window of {}-{}-{} {}:00".format(*hour.groups())
@@ -41,15 +43,15 @@ class BaselineReference(Section):
 
 @value_class
 class RunContext:
-    """What the caller said about a run.
+    """The caller's information about a run.
 
     start, end: of its window.
     report: whether it writes a page.
-    read_by: the job's options for reading its data, which a later job may reuse.
-    evaluation_time: when it ran, for documents that have this time; by default the end of the window, so that a rerun
-        writes the same bytes.
-    data: the name of the data set; by default that of its file, folder or table.
-    sends_values: whether values of the data may leave for sinks and tables.
+    read_by: the options with which the job read its data; a later job may reuse them.
+    evaluation_time: when the run took place, for documents that state this time. By default the end of the window, so that a
+        rerun writes the same bytes.
+    data: the name of the data set; by default the name of its file, folder or table.
+    sends_values: whether values of the data may be sent to sinks and tables.
     """
 
     start: datetime | None = None
@@ -64,7 +66,7 @@ class RunContext:
 
     @property
     def window(self) -> RunWindow | None:
-        # Half a window is none: nothing could say which rows belong to it
+        # With only one end, no row can be assigned to the window
         if self.start is None or self.end is None:
             return None
         return RunWindow(start=format_moment(self.start), end=format_moment(self.end))
@@ -77,13 +79,13 @@ NO_CONTEXT = RunContext()
 
 def format_moment(time: datetime) -> str:
     """A time in the format of the contract's files: 2021-05-06T22:00:00Z."""
-    # Whole seconds, always in UTC
+    # In whole seconds and in UTC
     return time.astimezone(timezone.utc).strftime(MOMENT)
 
 
 @lru_cache(1024)
 def parse_moment(text: str) -> datetime:
-    """The time that `format_moment` wrote. Raises ValueError for any other text."""
+    """The time that `format_moment` wrote. Raises ValueError for another text."""
     return datetime.strptime(text, MOMENT).replace(tzinfo=timezone.utc)
 
 
@@ -95,29 +97,31 @@ _HOUR_FOLDER = re.compile(r"/(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/|$)", re.ASCII)
 _ENDINGS = frozenset({"csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "orc", "avro", "gz", "bz2", "zst"})
 _PATTERN_SIGN = re.compile(r"[*?\[]")
 _NO_NAME = re.compile(r"\d*|AllTraffic|[^=]+=.*|[*?\[].*|_runs|[a-z]+:", re.IGNORECASE)
-"""Parts of a path that name no data: dates and hours, the usual variant, partitions, patterns, our runs, schemes."""
+"""Parts of a path that don't name the data: dates and hours, the usual variant, partitions, patterns, runs of this
+package, schemes.
+"""
 
 
 def name_of_place(path: str) -> str | None:
-    """The name of the data in a file, a folder or a table: `orders` of `/data/orders.csv.gz` or ``delta.`/data/orders` ``,
-    `sales.orders` of the table `sales.orders`. None if the path has no name, such as `/`.
+    """The name of the data at a location: `orders` for the path `/data/orders.csv.gz` or ``delta.`/data/orders` ``,
+    `sales.orders` for the table `sales.orders`. None if the path has no name, such as `/`.
     """
-    # A path of delta stands in backquotes, one of Windows has other slashes
+    # A Delta path is in backquotes, and a Windows path has backslashes
     parts = path.rstrip("`").rpartition("`")[2].replace("\\", "/").split("/")
-    # Below it are ids of runs, which nobody knows by heart
+    # Names below `_runs` are ids of runs, which nobody knows
     if "_runs" in parts:
         parts = parts[: parts.index("_runs")]
-    # The last part that names data, so that the innermost folder with a real name counts
+    # The last part that names data, so that the innermost folder with a real name is taken
     candidates = []
     for part in parts:
-        # Several endings: the format's, then the compression's
+        # A name may have two endings: of the format and of the compression
         pieces = part.split(".")
         while len(pieces) > 1 and pieces[-1].lower() in _ENDINGS:
             pieces.pop()
         name = ".".join(pieces)
         if _NO_NAME.fullmatch(name):
             continue
-        # `orders` of `orders-*`
+        # `orders-*` becomes `orders`
         sign = _PATTERN_SIGN.search(name)
         if sign is not None:
             name = name[: sign.start()].rstrip("-_.")
@@ -128,7 +132,7 @@ def name_of_place(path: str) -> str | None:
 
 
 class RunWindow(Section):
-    """The times from `start` (included) to `end` (excluded): `2026-03-04T20:00:00Z`."""
+    """The times of a window from `start` (included) to `end` (excluded): `2026-03-04T20:00:00Z`."""
 
     start: Moment
     end: Moment
@@ -181,7 +185,7 @@ class RunDescription(
     violations: Count | None
     outcome: Outcome | None = None
     read_by: Mapping[str, str] | None = None
-    # Not in the run's id: another engine for the same numbers is no other run
+    # Not part of the run's id, because another engine gives the same numbers
     deequ: Name | None = None
     expectations: Name | None = None
     data: Name | None = None
@@ -190,12 +194,12 @@ class RunDescription(
 
     @property
     def name(self) -> str | None:
-        """Whose run it is: the model's name, else the data set's."""
+        """The name of the model, or else of the data set."""
         return self.model or self.data
 
 
 class AnalysisType(str, Enum):
-    """Which monitor a job runs (C1.1, C11c)."""
+    """The monitor that a job runs (C1.1, C11c)."""
 
     DATA_QUALITY = "DATA_QUALITY"
     MODEL_QUALITY = "MODEL_QUALITY"

@@ -1,4 +1,4 @@
-"""A schedule entry, one per file, and NAME.executions.json: its runs, their status, and notices of missing runs."""
+"""A schedule entry (one file each), and NAME.executions.json with its runs, their status, and notices about missing runs."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from spark_model_monitor.documents.json_text import Json
 
 MAX_CATCH_UP_RUNS = 24
 
-MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")  # in the service's words: C1.6
+MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")  # the service's words: C1.6
 
 MonitoringType = Annotated[str, Strict(), require_name_in(MONITORING_TYPES), Expected.one_of(MONITORING_TYPES)]
 
 
 class ScheduleStatus(Enum):
-    """A schedule's status in the service's words: runs are only due if it is Scheduled. Source: C1.6."""
+    """A schedule's status in the service's words; runs are due only if it is Scheduled. Source: C1.6."""
 
     PENDING = "Pending"
     FAILED = "Failed"
@@ -38,18 +38,18 @@ class ScheduleStatus(Enum):
 
 
 class ScheduledWindow(StrictSection):
-    """A run's window, relative to its scheduled time: ISO 8601 durations, `-PT1H` and `PT0S` for the hour before."""
+    """A run's window relative to its scheduled time, as ISO 8601 durations: `-PT1H` and `PT0S` mean the hour before."""
 
     start_offset: Name
     end_offset: Name
 
 
 class ScheduledJob(StrictSection):
-    """One job of a run; jobs run in order.
+    """One job of a run. The jobs of a run are executed in order.
 
-    env_file: the path of its variables, relative to the entry's folder.
-    variables: by name of option, in place of the file's or overriding them.
-    output_folder: is appended to the variable `output_path`: a strftime format of the scheduled time; None if the job
+    env_file: the path of a file with variables, relative to the entry's folder.
+    variables: by option name; they replace or override those of the file.
+    output_folder: appended to the variable `output_path`: a strftime format of the scheduled time; None if the job
         makes its own folders.
     """
 
@@ -69,8 +69,8 @@ _WINDOWS = Expected('a number of runs from 1 on, or an age such as "90 days"')
 
 
 class Keep(StrictSection):
-    """What stays of a schedule's runs; None: everything. windows: the latest runs, as a number or by their age. pages,
-    states: an age each, from which on a window is without them. Ages are `30 days`, `12 hours`, or ISO 8601 durations.
+    """What is kept of a schedule's runs; None: everything. windows: the latest runs, by number or by age. pages, states: ages
+    from which a run's pages or states are removed. Ages are `30 days`, `12 hours`, or ISO 8601 durations.
     """
 
     windows: Annotated[int | str, BeforeValidator(_parse_windows), _WINDOWS] | None = None
@@ -82,22 +82,22 @@ class Schedule(
     Document,
     file="schedule.json",
     meant="schedule entry (docs/schedules.md), such as `spark-model-monitor import` writes",
-    # What the service's API prints is the first thing that people try
+    # People try the API's output first
     foreign={"MonitoringScheduleConfig": "a description of the service's API"},
     extra="forbid",
 ):
     """One schedule.
 
-    schedule_expression: the service's; None if none was given: the service then chose an hour of the day.
-    cron: the same in crontab format, in UTC; None if it runs once. If both are given, cron counts.
+    schedule_expression: the service's expression; None if there was none: the service then chose an hour of the day.
+    cron: the same in crontab format, in UTC; None for a single run. If both are given, cron has priority.
     window: None for the period before the run.
-    starts: the time of the first run, None for the last one before the schedule was first processed.
-    delay: how long after its time a run begins, an ISO 8601 duration.
-    catch_up: the most past runs made up for at once.
+    starts: the time of the first run; None for the last time before the schedule was first processed.
+    delay: how long after its scheduled time a run begins, as an ISO 8601 duration.
+    catch_up: maximum number of past runs that are made up for at once.
     spark_options: options for spark-submit.
-    sinks: as in `--sink`, notified of missing runs.
+    sinks: as in `--sink`; they are notified of missing runs.
     owner, tags: search terms on the page of all schedules.
-    keep: what stays of its runs.
+    keep: what is kept of its runs.
     """
 
     version: Number = 1.0
@@ -110,7 +110,7 @@ class Schedule(
     starts: Name | None = None
     # Late records need time to arrive
     delay: Name | None = None
-    # After a long outage the latest windows matter; a thousand old ones would block them
+    # After a long outage, the latest windows are the most important; a thousand old ones would delay them
     catch_up: Count = MAX_CATCH_UP_RUNS
     max_runtime_seconds: Count | None = None
     spark_options: tuple[Name, ...] = ()
@@ -140,21 +140,21 @@ class ExecutionStatus(Enum):
     @property
     def is_under_way(self) -> bool:
         """Whether the run has not ended yet."""
-        # Pending counts: the run may begin at any moment, so another must not
+        # A pending run counts, because it may begin at any moment and then no other may run
         return self in (ExecutionStatus.PENDING, ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 
 
 class Execution(Section):
-    """One run of a schedule: its jobs, one after the other.
+    """One run of a schedule, with its jobs one after the other.
 
-    scheduled_time: identifies it.
-    start_time, end_time: its window.
-    job: the last one started.
-    exit_message: that job's message.
+    scheduled_time: identifies the run.
+    start_time, end_time: of its window.
+    job: the job that was started last.
+    exit_message: the message of this job.
     attempts: how often the run was started.
-    process: of the job, a `ProcessIdentity`.
+    process: the process of the job, as a `ProcessIdentity`.
     processing_job: the job's name in the SDK's classes; None for a run of `run-due`.
-    outputs: of a whole run, the outputs besides its files that failed, by their options.
+    outputs: of a completed run, the options of outputs (besides its files) that failed.
     """
 
     scheduled_time: Name
@@ -181,17 +181,17 @@ class Executions(
     """NAME.executions.json.
 
     executions: by scheduled time, the oldest first.
-    since: when it was first processed.
-    without_data: the last time whose run found no data, if no earlier run found any.
-    overdue: whether the sinks' last notification was that runs are missing.
-    given_up: the times of runs that were stopped too often, of which the sinks don't know yet.
-    pages_from, states_from: the first hour whose run may have some (`keep`).
+    since: when the schedule was first processed.
+    without_data: the last scheduled time whose run found no data, if no earlier run found any.
+    overdue: whether the last notification of the sinks was that runs are missing.
+    given_up: the scheduled times of runs that were stopped too often, of which the sinks weren't notified yet.
+    pages_from, states_from: the first hour whose runs may still have pages or states (`keep`).
     """
 
     version: Number = 1.0
     since: Name
     without_data: Name | None = None
-    # So that sinks hear of missing runs once, not every minute
+    # So that sinks are notified of missing runs once, not every minute
     overdue: Flag = False
     given_up: tuple[Name, ...] = ()
     pages_from: Name | None = None

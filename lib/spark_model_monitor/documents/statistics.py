@@ -1,4 +1,4 @@
-"""statistics.json of the data-quality jobs: a profile's numbers by feature, also as flat rows; and requests.json."""
+"""statistics.json of the data-quality jobs: the statistics of each feature, also as flat rows; and requests.json."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from spark_model_monitor.value_class import value_class
 
 
 class InferredType(Enum):
-    """The type that a feature's values appear to have (C4.2). UNKNOWN: no value was present."""
+    """The type that a feature's values appear to have (C4.2). UNKNOWN: there was no value."""
 
     INTEGRAL = "Integral"
     FRACTIONAL = "Fractional"
@@ -37,7 +37,7 @@ class InferredType(Enum):
 
 
 class Dataset(Section):
-    """item_count: the number of rows."""
+    """A data set. item_count: the number of rows."""
 
     item_count: Count
 
@@ -50,18 +50,18 @@ class Common(Section):
 
     @property
     def completeness(self) -> float | None:
-        """The share of rows with a value; None for no rows."""
+        """The share of rows with a value; None if there are no rows."""
         rows = self.num_present + self.num_missing
-        # No rows: neither complete nor incomplete
+        # Without rows, a column is neither complete nor incomplete
         if rows:
             return self.num_present / rows
         return None
 
 
 class Bucket(Section):
-    """Values from lower_bound (included) to upper_bound (excluded, but included in the last bucket).
+    """A range of values from lower_bound (included) to upper_bound (excluded, but included in the last bucket).
 
-    count: the difference of two ranks of the KLL sketch, so not exact for large data (G5).
+    count: the difference of two ranks in the KLL sketch, which is an estimate for large data (G5).
     """
 
     lower_bound: Number
@@ -70,7 +70,7 @@ class Bucket(Section):
 
 
 class SketchParameters(Section):
-    """c: how fast the levels' capacities shrink; k: the capacity of the largest (KLL's own names)."""
+    """The sketch's parameters, with KLL's names. c: factor by which capacities shrink per level; k: the largest capacity."""
 
     c: Number
     k: Number
@@ -79,23 +79,23 @@ class SketchParameters(Section):
 class Sketch(Section):
     """A KLL sketch. data: its levels; a value in level i stands for 2^i values (C4.1).
 
-    A level may be given as a numpy array; it is kept as a tuple.
+    A level may be given as a numpy array; it is stored as a tuple.
     """
 
     parameters: SketchParameters
-    # The weights of levels are implied by their places, so an empty level has to stay
+    # The weight of a level follows from its position, so an empty level has to be kept
     data: tuple[SketchLevel, ...]
 
 
 class Kll(Section):
-    """sketch: None if sketches are omitted from the document."""
+    """Buckets and sketch of a numeric feature. sketch: None if sketches are omitted from the document."""
 
     buckets: tuple[Bucket, ...]
     sketch: Sketch | None = None
 
 
 class CategoryBucket(Section):
-    """One value of a feature and its exact number of rows."""
+    """One value of a feature and the exact number of its rows."""
 
     value: DataText
     count: Count
@@ -108,16 +108,18 @@ class Categorical(Section):
 
 
 class Distribution(Section):
-    """kll for numbers, categorical for texts of low cardinality."""
+    """The distribution of a feature. kll: for numbers. categorical: for texts of low cardinality."""
 
     kll: Kll | None = None
     categorical: Categorical | None = None
 
 
-# Written as null for a column without present values
+# Written as null for a column without values
 class NumericalStatistics(Section, nullable=("mean", "sum", "std_dev", "min", "max")):
-    """std_dev: population form. approximate_num_distinct_values, completeness: None in files before 2024. num_not_numeric:
-    present cells that are no numbers; ours, None if there are none.
+    """Statistics of numbers.
+
+    std_dev: population standard deviation. approximate_num_distinct_values, completeness: None in files before 2024.
+        num_not_numeric: number of present cells that aren't numbers, None if there are none; not in the service.
     """
 
     common: Common
@@ -128,26 +130,26 @@ class NumericalStatistics(Section, nullable=("mean", "sum", "std_dev", "min", "m
     max: UndefinableNumber = None
     approximate_num_distinct_values: Count | None = None
     completeness: Share | None = None
-    # Absent if 0, so that the file is the service's own
+    # Absent if 0, so that the file is equal to the service's
     num_not_numeric: Count | None = None
     distribution: Distribution | None = None
 
 
 class StringStatistics(Section):
-    """distinct_count: approximate, a double in the files. completeness: None in files before 2024."""
+    """Statistics of texts. distinct_count: approximate, a double in the files. completeness: None in files before 2024."""
 
     common: Common
-    # A double, because it is an estimate of a sketch
+    # A double, because it is the estimate of a sketch
     distinct_count: Number | None = None
     completeness: Share | None = None
     distribution: Distribution | None = None
 
 
 class VectorStatistics(Section):
-    """Statistics of a feature whose values are lists of numbers; ours, the service has none.
+    """Statistics of a feature whose values are lists of numbers. The service has none.
 
-    num_elements: of all present vectors together, including num_null_elements and num_nan_elements;
-    shortest, longest: lengths of vectors, None if no vector is present.
+    num_elements: number of elements in all present vectors, including num_null_elements and num_nan_elements;
+    shortest, longest: lengths of vectors, None if there are no vectors.
     """
 
     common: Common
@@ -160,7 +162,7 @@ class VectorStatistics(Section):
 
 
 class FeatureStatistics(Section):
-    """One feature, with at most one kind of statistics; none if nothing is known (C11.29)."""
+    """One feature, with at most one of the kinds of statistics; without any if nothing is known (C11.29)."""
 
     name: Name
     inferred_type: InferredType
@@ -170,7 +172,7 @@ class FeatureStatistics(Section):
 
     @property
     def common(self) -> Common | None:
-        """The numbers of present and missing rows, from whichever kind of statistics there is."""
+        """The numbers of present and missing rows, from the statistics that the feature has."""
         statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
         if statistics:
             return statistics.common
@@ -178,7 +180,7 @@ class FeatureStatistics(Section):
 
     @property
     def completeness(self) -> float | None:
-        """The share of rows with a value: as stated in the file, else from `common`; None if neither is there."""
+        """The share of rows with a value: as stated in the file, or else from `common`; None if neither exists."""
         statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
         if statistics is None:
             return None
@@ -188,7 +190,7 @@ class FeatureStatistics(Section):
 
     @property
     def num_others(self) -> int:
-        """The present cells of a numeric feature that are no numbers."""
+        """The number of present cells in a numeric feature that aren't numbers."""
         if self.numerical_statistics:
             return self.numerical_statistics.num_not_numeric or 0
         return 0
@@ -202,10 +204,10 @@ class FeatureStatistics(Section):
 
     @property
     def num_distinct(self) -> int | None:
-        """The approximate number of distinct values; None if the file doesn't have it."""
+        """The approximate number of distinct values; None if the file doesn't state it."""
         if self.numerical_statistics:
             return self.numerical_statistics.approximate_num_distinct_values
-        # Texts have it as a double under another name
+        # For texts it is a double under another name
         distinct = None
         if self.string_statistics:
             distinct = self.string_statistics.distinct_count
@@ -226,7 +228,7 @@ class Statistics(Document, file="statistics.json", meant="statistics.json of a d
         return find_feature(self.FILE_NAME, self.features, name)
 
 
-NamedItem = TypeVar("NamedItem", bound=Any)  # what has a `name`
+NamedItem = TypeVar("NamedItem", bound=Any)  # anything with a `name`
 
 
 def find_feature(file: str, features: Sequence[NamedItem], name: str) -> NamedItem:
@@ -234,13 +236,13 @@ def find_feature(file: str, features: Sequence[NamedItem], name: str) -> NamedIt
     feature_named = next((feature for feature in features if feature.name == name), None)
     if feature_named is not None:
         return feature_named
-    # A data set may have thousands of features, so only the nearest are named
+    # A data set may have thousands of features, so the error names only the nearest
     hint = did_you_mean(name, (feature.name for feature in features), "name one that it has", max_names=3)
     raise BadDocument(f"{file} has no feature {name!r} among its {len(features)}; {hint}")
 
 
 class LatencyStatistics(Section):
-    """Milliseconds from a request's arrival to the last byte of its answer; None without requests.
+    """Milliseconds from the arrival of a request to the last byte of its answer; None without requests.
 
     p50, p95, p99: quantiles of the sketch. rank_error: the largest error of their ranks, as a share of all requests.
     """
@@ -257,15 +259,15 @@ class LatencyStatistics(Section):
 class RequestStatistics(Document, file="requests.json", meant="requests.json of a run"):
     """requests.json.
 
-    requests: the captured ones.
-    estimated_requests: all, estimated from the capture percentage.
-    success_share: of captured requests, with a status below 400.
-    client_errors, server_errors: statuses 4xx, and 500+.
+    requests: number of captured requests.
+    estimated_requests: number of all requests, estimated from the capture percentage.
+    success_share: share of captured requests with a status below 400.
+    client_errors, server_errors: numbers of statuses 400 to 499, and from 500 on.
     """
 
     version: Number = 0.0
     requests: Count
-    # With 20 % captured, five times the captured ones
+    # If 20 % are captured, this is five times `requests`
     estimated_requests: Number
     success_share: Share
     client_errors: Count
@@ -279,7 +281,7 @@ QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
 
 @value_class
 class RowTable:
-    """Rows with the same keys. rows_are: what rows stand for, in the plural. key: the key whose values name rows."""
+    """Rows with the same keys. rows_are: what a row stands for, in the plural. key: the key whose values name the rows."""
 
     rows_are: str
     key: str
@@ -287,10 +289,10 @@ class RowTable:
 
 
 def as_rows(statistics: Statistics) -> list[dict[str, Json]]:
-    """One row per feature, in the document's order, all with the same keys; None where the document has no value.
+    """One row per feature, in the document's order, all with the same keys; None if the document has no value.
 
-    completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the
-    sketch), max: for numeric features only.
+    completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (from the
+    sketch) and max: only for numeric features.
     """
     rows = []
     for feature in statistics.features:
@@ -316,7 +318,7 @@ def as_rows(statistics: Statistics) -> list[dict[str, Json]]:
 
 
 def _compute_quartiles(distribution: Distribution | None) -> Sequence[float | None]:
-    # The sketch's own quantiles, as the document has no others; a sketch without values has none
+    # Quantiles come from the sketch, because the document has no others; an empty sketch has none
     if distribution and distribution.kll and distribution.kll.sketch:
         cdf = NumericDistribution(distribution.kll.sketch.data).cdf
         if cdf.total:

@@ -1,8 +1,8 @@
-"""What the rows behind a change have in common: their segment, and their origin. Pure, except for reading a sample.
+"""Finds what the rows behind a change have in common: their segment, and their origin. Pure, except for reading a sample.
 
-The keys that divide the rows are columns, alone and in pairs, and what is known of where rows come from: their file, its
-folder, their time. `contributions` says which parts of a key contribute most of the change; here these become members of
-checks.json.
+Rows are divided by keys. Keys are columns, alone and in pairs, and the known origins of rows: their file, its
+folder, their time. `contributions` finds the parts of a key that contribute most of the change; this module turns them into
+members of checks.json.
 
 Source: D4.19.
 """
@@ -58,20 +58,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_CANDIDATES = 40  # columns that rows are divided by
-MAX_PAIRED = 16  # of these, columns that are also paired
-MAX_VALUES = 50  # distinct values of such a column
-MAX_CODES = 12  # distinct numbers that count as codes; more are cut at the quartiles
+MAX_CANDIDATES = 40  # maximum number of columns by which rows are divided
+MAX_PAIRED = 16  # number of these columns that are also used in pairs
+MAX_VALUES = 50  # maximum number of distinct values in such a column
+# Maximum number of distinct numbers that count as codes; with more, numbers are divided at the quartiles
+MAX_CODES = 12
 QUARTILES = (0.25, 0.5, 0.75)
-LEARNING_ROWS = 10_000  # of the baseline, from which the values and the quartiles are learnt
-MIN_EXCESS_SHARE = 0.25  # by which a named part's share of the change exceeds its share of the rows
-MIN_EXCESS_SHARE_OF_STRETCH = 0.1  # the same for neighbouring parts, among which there are fewer to choose from
-MAX_ROWS_OF_PAIR = 0.8  # a pair is named in place of a value if it has at most this share of the value's rows
-CLEARLY_SMALLER_SHARE = 0.15  # a cause that explains this much less of a change than another one is not the cause
-ORDERED_PENALTY = 0.05  # in the rank of an ordered key: files say more than the time from which they came
-STRETCHES = 200  # into which ordered rows are divided
-MAX_TEXTS = 500  # distinct texts under a name; more of them identify records
-NEARLY_ALL = 0.95  # the share of a change from which a sentence says "all"
+LEARNING_ROWS = 10_000  # rows of the baseline from which values and quartiles are learnt
+MIN_EXCESS_SHARE = 0.25  # minimum of a part's share of the change minus its share of the rows
+MIN_EXCESS_SHARE_OF_STRETCH = 0.1  # the same for neighbouring parts, of which there are fewer to choose from
+MAX_ROWS_OF_PAIR = 0.8  # a pair is named instead of a single value if it has at most this share of the value's rows
+CLEARLY_SMALLER_SHARE = 0.15  # a cause that explains this much less of the change than another cause is dropped
+ORDERED_PENALTY = 0.05  # subtracted in the ranking of ordered keys, because a file is more informative than its time
+STRETCHES = 200  # number of stretches into which ordered rows are divided
+MAX_TEXTS = 500  # maximum number of distinct texts of a key; with more, they identify single records
+NEARLY_ALL = 0.95  # from this share of a change on, a sentence says "all"
 MINUTE = 60_000_000  # in microseconds
 TIME = "time"
 ID = "id"
@@ -80,12 +81,12 @@ FILE = "file"
 POSITION = "position"
 
 
-# The keys of a window: its columns, alone and in pairs, and the origins of its rows.
+# The keys of a window: its columns, alone and in pairs, and the origins of its rows
 
 
 @value_class
 class Candidate:
-    """A column that may divide the rows. labels: the names of its bins."""
+    """A column by which rows may be divided. labels: the names of its bins."""
 
     name: str
     binned: BinnedColumn
@@ -93,7 +94,7 @@ class Candidate:
 
     @classmethod
     def from_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
-        # Bins end below a cut, ranges begin at it
+        # A bin includes its upper edge, but a range begins at the cut, so edges are just below the cuts
         below = tuple(math.nextafter(cut, -math.inf) for cut in cuts)
         labels = CutColumn(position, name, tuple(cuts)).list_ranges()
         return cls(name, BinnedColumn(position, below), (f"{name}={NO_VALUE}", format_rest_label(name), *labels))
@@ -106,7 +107,9 @@ class Candidate:
 
 
 def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
-    """Each column, then each pair of the first ones. now, before: the bins of the rows, in the candidates' order."""
+    """Yield a key for each column, then for each pair of the first ones. now, before: the bins of rows, in the
+    candidates' order.
+    """
     singles = itertools.combinations(range(len(candidates)), 1)
     pairs = itertools.combinations(range(min(len(candidates), MAX_PAIRED)), 2)
     for indices in (*singles, *pairs):
@@ -129,14 +132,14 @@ def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins)
 
 
 def create_origin_keys(sample: RowSample) -> Iterator[Key]:
-    """The origins of rows: what records say about themselves, folder and file, position and time."""
-    # What records say under the same names
+    """Yield keys for the origins of rows: metadata of the records, folder and file, position and time."""
+    # The names of the records' metadata
     names: set[str] = set()
     for metadata in sample.said:
         names.update(metadata)
     for name in sorted(names - {TIME, ID}):
         yield from _create_value_keys(name, [metadata.get(name) for metadata in sample.said])
-    # Files by their first time; a single file by its rows
+    # Files are described by their earliest time; a single file is divided by its rows
     times = _read_times(sample)
     if sample.files:
         yield from _create_value_keys(FOLDER, [_get_writer_folder(file) for file in sample.files])
@@ -153,10 +156,10 @@ def create_origin_keys(sample: RowSample) -> Iterator[Key]:
             describe = partial(_describe_stretch, [f"row {int(end):,} of the file" for end in ends])
             yield Key(POSITION, rows * STRETCHES // max(len(rows), 1), STRETCHES, describe=describe, is_ordered=True)
     if times is not None and len(minutes := np.unique(times // MINUTE)) > 1:
-        # Stretches of time with equally many different minutes
+        # Divide the time so that each stretch has equally many of the minutes that occur
         edges = minutes[np.linspace(0, len(minutes), min(STRETCHES, len(minutes)) + 1).astype(int)[:-1]]
         codes = np.searchsorted(edges, times // MINUTE, side="right") - 1
-        # In words by the clock, with the day if there are several
+        # Describe times by the clock, with the day if there are several days
         time_format = "%d %B, %H:%M"
         if len(np.unique(edges // (24 * 60))) == 1:
             time_format = "%H:%M"
@@ -165,19 +168,19 @@ def create_origin_keys(sample: RowSample) -> Iterator[Key]:
 
 
 def _create_value_keys(name: str, values: Sequence[str | None]) -> Iterator[Key]:
-    """Parts by the value that records, or their files, have under a name; none if all have the same, or hardly two."""
+    """Yield a key by the value of a record's or file's property; none if all values are equal, or if most are different."""
     texts, codes = np.unique(np.array([NO_VALUE if value is None else value for value in values]), return_inverse=True)
     if 1 < len(texts) <= min(MAX_TEXTS, len(values) / MIN_PART_ROWS):
         yield Key(name, codes, len(texts), labels=tuple(map(str, texts)), may_be_several=True)
 
 
 def _get_writer_folder(file: str) -> str:
-    """The folder of a file without its time folders: the folder of its writer."""
+    """The folder of a file without folders for times; this identifies the writer of the file."""
     return "/".join(name for name in file.split("/")[:-1] if not name.rpartition("=")[2].isdigit())
 
 
 def _read_times(sample: RowSample) -> Codes | None:
-    """The time of each row in microseconds; None unless all rows have one."""
+    """The time of each row in microseconds; None if some row has no time."""
     texts = [metadata.get(TIME) for metadata in sample.said]
     if not texts or None in texts:
         return None
@@ -195,7 +198,7 @@ def _describe_files(files: int, starts: Sequence[int] | None, chosen: Sequence[i
 
 
 def _describe_stretch(edges: Sequence[str], chosen: Sequence[int]) -> str:
-    """edges: the start of each part, and the end."""
+    """A stretch of neighbouring parts in words. edges: the start of each part, and the end of the last one."""
     first = edges[chosen[0]]
     last = edges[chosen[-1] + 1]
     if chosen[-1] == len(edges) - 2:
@@ -205,13 +208,13 @@ def _describe_stretch(edges: Sequence[str], chosen: Sequence[int]) -> str:
     return f"between {first} and {last}"
 
 
-# How causes are described.
+# Description of causes
 
 
 def select_clear_causes(
     change: BinnedChange, keys: Sequence[Key], num_tests: int, level: float
 ) -> list[tuple[Key, Culprit]]:
-    """The keys whose parts stand out from noise."""
+    """The keys with parts that stand out from noise, and these parts."""
     causes: list[tuple[Key, Culprit]] = []
     for key in keys:
         culprit = change.search(key, num_tests)
@@ -224,7 +227,7 @@ def select_clear_causes(
 
 
 class CauseMembers(TypedDict, total=False):
-    """The members of an entry of checks.json that say where a change comes from."""
+    """The members of an entry in checks.json that give the location of a change."""
 
     cause: tuple[Cause, ...] | None
     where: str | None
@@ -244,7 +247,7 @@ def create_cause_members(
     clearest = _select_clearest(segments)
     if clearest is None:
         return {"cause": cause, "where": None, "segment": None}
-    # The segment's name, a value of the data, is a member of its own, so that it can be left out
+    # The segment's name is a value of the data, so it has a member of its own that can be left out
     key, culprit = clearest
     how_much = "only" if culprit.share >= MIN_SHARE_ALONE else "most of it"
     amount = f"{format_percent(culprit.share)} of the change in {format_percent(culprit.rows)} of the rows"
@@ -253,20 +256,20 @@ def create_cause_members(
 
 
 def _rank_origin(origin: tuple[Key, Culprit]) -> float:
-    """The most telling first: ordered keys and values of records are before files that are as clear."""
+    """A sort key, the clearest origin first. At equal clarity, ordered keys come last and values of records come first."""
     key, culprit = origin
     return -culprit.excess_share - ORDERED_PENALTY * key.is_ordered - 2 * ORDERED_PENALTY * bool(key.labels)
 
 
 def _select_clearest(segments: Sequence[tuple[Key, Culprit]]) -> tuple[Key, Culprit] | None:
-    """The value that stands out most; or a pair, if its change is in fewer rows, not only a smaller share of them."""
+    """The single value that stands out most; or the pair that stands out most, if it has the change in clearly fewer rows."""
     single_values = [(key, culprit) for key, culprit in segments if AND not in key.labels[0]]
     pairs = [(key, culprit) for key, culprit in segments if AND in key.labels[0]]
     value = max(single_values, key=rank_segment, default=None)
     pair = max(pairs, key=rank_segment, default=None)
     if value is None or pair is None:
         return value or pair
-    # The pair's part of the value's change, and of its rows
+    # The pair's shares of the value's change and of the value's rows
     pair_culprit = pair[1]
     value_culprit = value[1]
     part_of_change = pair_culprit.share / value_culprit.share
@@ -277,20 +280,20 @@ def _select_clearest(segments: Sequence[tuple[Key, Culprit]]) -> tuple[Key, Culp
 
 
 def rank_segment(segment: tuple[Key, Culprit]) -> float:
-    """How far its share of the change is beyond its rows. A range of numbers may only follow from a value that is as clear."""
+    """The segment's share of the change minus its share of the rows; ranges rank lower than values that are as clear."""
     key, culprit = segment
     return culprit.excess_share - ORDERED_PENALTY * key.have_ranges
 
 
 def _describe_cause(key: Key, culprit: Culprit) -> Cause:
-    # Where the rows come from
+    # The origin of the rows
     if key.describe:
         origin = key.describe(culprit.parts)
     elif len(culprit.parts) > 1:
         origin = f"from {len(culprit.parts):,} values of {key.name}"
     else:
         origin = f"from {ONE_VALUE} of {key.name}"
-    # How much of the change they have, and the value that they share, which the words don't show
+    # Their share of the change; and the value that they have in common, which the words don't contain
     amount = "all"
     if culprit.share < NEARLY_ALL:
         amount = format_percent(culprit.share)
@@ -301,12 +304,12 @@ def _describe_cause(key: Key, culprit: Culprit) -> Cause:
     return Cause(key=key.name, words=words, value=value, share=culprit.share, rows=culprit.rows, p=culprit.p)
 
 
-# Changes of outcomes: whether answers were wrong, or how often they were positive.
+# Changes of outcomes: whether predictions were wrong, or how often they were positive
 
 
 @value_class
 class MarkedRows:
-    """Rows that can be read again. outcomes: columns that are outcomes and don't divide the rows."""
+    """Rows that can be read again. outcomes: columns that are outcomes; rows aren't divided by them."""
 
     dataset: Dataset
     mark: RowMark
@@ -322,17 +325,17 @@ def with_causes(
     *,
     hide_values: bool,
 ) -> tuple[CheckResult, ...]:
-    """The results; violations with the segment and the origin of their change, if there is one.
+    """The results; violations get the segment and the origin of their change, if there is one.
 
-    openers: functions that open the rows of window and baseline, by what changed; the window is read in one pass, the
-    baseline in two. list_subjects: what a result may be about; the first one with a cause counts.
+    openers: by subject of a change, a function that opens the rows of window and baseline. The window is read in one pass,
+        the baseline in two. list_subjects: the possible subjects of a result; the first one with a cause is taken.
     """
     members_by_subject: dict[Hashable, CauseMembers] = {}
     for subject, open_rows in openers.items():
         try:
             with ExitStack() as resources:
                 members_by_subject[subject] = _find_causes(*open_rows(resources), level / len(openers))
-        except NoData as fault:  # the rows are gone
+        except NoData as fault:  # the rows no longer exist
             log.info("the origin of a loss is unknown: %s", fault)
         except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
             log.warning("the origin of a loss is unknown: the rows can't be read again (%s)", type(fault).__name__)
@@ -348,7 +351,7 @@ def with_causes(
 
 
 def locate_change(check_result: CheckResult, members: CauseMembers, *, hide_values: bool) -> CheckResult:
-    """The result with the segment and the origin of its change; a requested segment says the former already."""
+    """The result with the segment and the origin of its change. A result about one segment keeps this segment."""
     if check_result.where:
         members = {**members, "segment": check_result.segment, "where": check_result.where}
     located = check_result.model_copy(update=members)
@@ -356,20 +359,20 @@ def locate_change(check_result: CheckResult, members: CauseMembers, *, hide_valu
 
 
 def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMembers:
-    """The rows behind a change of marks, as members of checks.json; none if a side has no rows that count."""
-    # Possible divisions are learnt from some rows of the baseline
+    """The rows behind a change of marks, as members of checks.json; empty if one side has no marked rows."""
+    # Possible keys are learnt from some rows of the baseline
     baseline_rows = read_sampled_rows(before.dataset, before.rows, LEARNING_ROWS)
     candidates = list(itertools.islice(_list_candidates(baseline_rows, now, before), MAX_CANDIDATES))
     sample = _sample_marked_rows(now, candidates)
     baseline_sample = _sample_marked_rows(before, candidates)
     if not len(sample.bins) or not len(baseline_sample.bins):
         return {}
-    # The first column of bins is the mark, the others are the candidates
+    # The first column of bins has the marks, the others belong to the candidates
     num_bins = now.mark.bins
     marks_before = baseline_sample.bins[:, 0]
     shares_before = compute_shares(marks_before, num_bins)
     change = BinnedChange(sample.bins[:, 0], shares_before, create_ordered_tests(num_bins), marks_before)
-    # All ways to divide the rows are searched, and count for the level
+    # All keys are searched, so the level is divided among all of them
     origins = list(create_origin_keys(sample))
     columns = list(create_column_keys(candidates, sample.bins[:, 1:], baseline_sample.bins[:, 1:]))
     num_tests = len(columns) + len(origins)
@@ -378,7 +381,9 @@ def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMemb
 
 
 def _list_candidates(rows: pa.Table, now: MarkedRows, before: MarkedRows) -> Iterator[Candidate]:
-    """Columns of both sides that may divide the rows: with few values, or numbers by quartile. rows: the baseline's."""
+    """Yield the columns of both sides by which rows may be divided: by value if there are few, numbers by quartile. rows:
+    the baseline's.
+    """
     for position, name in enumerate(before.dataset.names):
         cells = rows.column(position).combine_chunks().drop_null()
         if name in before.outcomes or name not in now.dataset.names or not len(cells):
@@ -386,7 +391,7 @@ def _list_candidates(rows: pa.Table, now: MarkedRows, before: MarkedRows) -> Ite
         numbers = parse_numbers(cells)
         values = cells.unique().to_pylist()
         if not np.isnan(numbers).any() and len(values) > MAX_CODES:
-            # A cut at the minimum has nothing below it
+            # No value is below a cut at the minimum
             cuts = set(np.quantile(numbers, QUARTILES).tolist()) - {float(numbers.min())}
             if cuts:
                 yield Candidate.from_cuts(name, position, sorted(cuts))
@@ -395,12 +400,12 @@ def _list_candidates(rows: pa.Table, now: MarkedRows, before: MarkedRows) -> Ite
 
 
 def _sample_marked_rows(marked: MarkedRows, candidates: Sequence[Candidate]) -> RowSample:
-    """The sampled rows that count."""
+    """The sampled rows that have a mark."""
     names = marked.dataset.names
     binned = [replace(candidate.binned, position=names.index(candidate.name)) for candidate in candidates]
     sample = draw_row_sample(marked.dataset, [marked.mark, *binned], marked.rows)
     with_mark = np.flatnonzero(sample.bins[:, 0] != MISSING)
-    # Rows may have no file, and say nothing of themselves
+    # Rows may have neither files nor metadata
     files: Sequence[str] = ()
     if sample.files:
         files = [sample.files[index] for index in with_mark]

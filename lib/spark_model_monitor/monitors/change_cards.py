@@ -1,4 +1,4 @@
-"""The features and metrics of a page: what changed and what may have changed as cards, the others on a line each. Pure."""
+"""The features and metrics of a page: changes and possible changes as cards, all others as one line each. Pure."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ VERDICTS = {
     CheckStatus.CANNOT_TELL: (Highlight.UNSURE, "? may have changed"),
     CheckStatus.NOT_JUDGED: (Highlight.NONE, "– not judged"),
 }
-"""How a page shows a check's verdict: colour, sign and word."""
+"""How a page shows the verdict of a check: highlight, sign and word."""
 
 LARGEST_UNSEEN = "no change larger than"
-# the headings of a page's parts
+# Headings of a page's sections
 UNSURE = "May have changed"
 ACCEPTED = "Changed, as accepted"
 EARLIER = "Changed before"
@@ -67,9 +67,9 @@ PARTS = "Within is what changed in a segment, mix what its share of the rows did
 
 @value_class
 class FeatureLine:
-    """What a table has of a feature.
+    """The values of one feature in a table.
 
-    before, now: its typical value.
+    before, now: a typical value in the baseline and now.
     missing: the share of missing values.
     note: why it has no verdict.
     """
@@ -82,20 +82,20 @@ class FeatureLine:
     note: str = ""
 
 
-NO_LINE = FeatureLine()  # of a feature that has a card
+NO_LINE = FeatureLine()  # of a feature that is shown as a card
 
 
 @value_class
 class PageFeature:
     """A feature or metric of a page.
 
-    name: as in histories.
-    check_results: all of its own.
-    shown_name: with its model, if there are several.
-    picture: of both sides.
-    hints: for whoever looks for the cause.
-    since, hours: of its card.
-    was_violated: in an earlier window.
+    name: its name in histories.
+    check_results: all results of its checks.
+    shown_name: its name with the model's, if there are several models.
+    picture: a picture of baseline and window.
+    hints: hints that help to find the cause.
+    since, hours: the beginning and the earlier windows, for its card.
+    was_violated: whether it was violated in an earlier window.
     """
 
     name: str
@@ -111,15 +111,15 @@ class PageFeature:
 
     @property
     def violations(self) -> list[CheckResult]:
-        """The clearest first."""
+        """The violations, the clearest first."""
         violations = [check_result for check_result in self.check_results if check_result.is_violated]
         return sorted(violations, key=lambda violation: (violation.alarm or 0, *rank_severity(violation)))
 
     @property
     def rank(self) -> tuple[bool, float, float]:
-        """Of changed ones: outputs last, since they follow from others."""
+        """A sort key for changed features; outputs come last, since they follow from inputs."""
         first = self.violations[0]
-        # The alarm of an output says nothing of its size
+        # The alarm number of an output doesn't depend on the size of its own change
         if self.is_output:
             return True, 0.0, -(first.distance or 0.0)
         return False, first.alarm or math.inf, -compute_severity(first)
@@ -136,7 +136,7 @@ class PageFeature:
 
     @property
     def size(self) -> float:
-        """How far it is from the baseline."""
+        """Its largest distance from the baseline, or impact."""
         return max(
             (check_result.impact or check_result.distance or 0.0 for check_result in self.check_results), default=0.0
         )
@@ -145,11 +145,12 @@ class PageFeature:
 def create_change_sections(
     groups: Mapping[str, Sequence[PageFeature]], labels: tuple[str, str] = ("baseline", "this run")
 ) -> list[PageSection]:
-    """What changed, may have changed, changed as somebody accepted, changed before, and didn't; empty ones are left out.
+    """Sections for what changed, may have changed, changed as a person accepted, changed before, and didn't change. Empty
+    sections are left out.
 
-    groups: the features of each monitor, by its caption. labels: of both sides.
+    groups: the features of each monitor, by its caption. labels: of baseline and window.
     """
-    # Cards of all monitors together, tables apart
+    # Cards of all monitors are in one list, but each monitor has its own tables
     changed: list[Card] = []
     unsure: list[Card] = []
     tables: dict[str, list[PageTable]] = {}
@@ -161,39 +162,39 @@ def create_change_sections(
         if any(check_result.metric for check_result in check_results):
             unit = "metric"
 
-        # A card for each change, and for those of which nobody can tell
-        bad = [feature for feature in features if feature.violations]
-        bad.sort(key=attrgetter("rank"))
-        changed += _create_changed_cards(bad)
+        # One card for each change, and for each feature whose outcome is `cannot tell`
+        changed_features = [feature for feature in features if feature.violations]
+        changed_features.sort(key=attrgetter("rank"))
+        changed += _create_changed_cards(changed_features)
         by_name = {feature.name: feature for feature in features}
         outcomes = [outcome for outcome in find_unsure_features(check_results) if outcome.name in by_name]
         unsure += _create_unsure_cards(outcomes[:MAX_CARDS], by_name)
 
-        # The others, a line each
-        named = {feature.name for feature in bad} | {outcome.name for outcome in outcomes}
-        accepted_names = {check_result.full_name for check_result in find_accepted(check_results)} - named
-        calm = [feature for feature in features if feature.name not in named | accepted_names]
-        unchanged = [feature for feature in calm if not feature.was_violated]
+        # One line for each of the others
+        shown_names = {feature.name for feature in changed_features} | {outcome.name for outcome in outcomes}
+        accepted_names = {check_result.full_name for check_result in find_accepted(check_results)} - shown_names
+        remaining_features = [feature for feature in features if feature.name not in shown_names | accepted_names]
+        unchanged = [feature for feature in remaining_features if not feature.was_violated]
         if len(unchanged) > MAX_LINES:
             unchanged.sort(key=lambda feature: -feature.size)
-        # By heading
+        # The features of each table, by its heading
         lines = {
             UNSURE: [by_name[outcome.name] for outcome in outcomes[MAX_CARDS:]],
             ACCEPTED: [feature for feature in features if feature.name in accepted_names],
-            EARLIER: [feature for feature in calm if feature.was_violated],
+            EARLIER: [feature for feature in remaining_features if feature.was_violated],
             CALM: unchanged,
         }
-        for heading, shown in lines.items():
-            if shown:
-                table = _create_table(heading, shown, unit, labels, caption)
+        for heading, line_features in lines.items():
+            if line_features:
+                table = _create_table(heading, line_features, unit, labels, caption)
                 tables.setdefault(heading, []).append(table)
-        # How many of these were compared
+        # The number of features that were compared
         num_compared = sum(feature.is_compared for feature in unchanged)
         num_not_compared += len(unchanged) - num_compared
         if num_compared:
             counts.append(format_noun_count(num_compared, unit))
 
-    # From what to act on to what can be ignored
+    # From the most to the least urgent
     sections = []
     if changed:
         cards = Cards(tuple(changed), labels)
@@ -202,7 +203,7 @@ def create_change_sections(
         cards = Cards(tuple(unsure), labels)
         blocks = (cards, *tables.get(UNSURE, ()))
         sections.append(PageSection(UNSURE, blocks, note="nobody can tell; each says why, and what to do"))
-    # Without any that was compared, `no change` would be a lie
+    # If no feature was compared, `no change` would be wrong
     if num_not_compared and counts:
         counts.append(f"{num_not_compared:,} not compared")
     notes = {EARLIER: "violated in an earlier window, not in the last one; red bars show when", CALM: ", ".join(counts)}
@@ -218,7 +219,7 @@ def create_change_sections(
 def _create_table(
     heading: str, features: Sequence[PageFeature], unit: str, labels: tuple[str, str], caption: str
 ) -> PageTable:
-    """A line for each feature."""
+    """A table with one line for each feature."""
     mark = Highlight.NONE
     if heading == UNSURE:
         mark = Highlight.UNSURE
@@ -227,7 +228,7 @@ def _create_table(
         unseen_title = "accepted"
     lines = []
     for feature in features:
-        # A point has no place in a line
+        # A line has space for an overlay, but not for other pictures
         picture: Cell = "–"
         if isinstance(feature.picture, Overlay):
             picture = feature.picture
@@ -237,14 +238,14 @@ def _create_table(
         trend = line.trend or "–"
         cells = (name, line.type_name, picture, line.before, line.now, unseen, line.missing, trend)
         lines.append(TableLine(cells, mark, history_name=feature.name))
-    # Whatever the page has nothing for is left out
+    # Columns for which the page has no values are left out
     titles = (unit, "type", " and ".join(labels), "before", "now", unseen_title, "missing", "over time")
     table = build_table(titles, lines, numbers=("before", "now", "missing"), names=(unit,), caption=caption)
     return table.drop_empty_columns()
 
 
 def _create_changed_cards(features: Iterable[PageFeature]) -> Iterator[Card]:
-    """A card for each change; metrics that say the same share one."""
+    """Yield one card for each change; metrics that are the same in other units share a card."""
     twins_by_cause: dict[str, list[PageFeature]] = {}
     for feature in features:
         name = cause(feature.violations[0])
@@ -254,13 +255,13 @@ def _create_changed_cards(features: Iterable[PageFeature]) -> Iterator[Card]:
 
 
 def create_card(feature: PageFeature, *twins: PageFeature) -> Card:
-    """A card of a changed feature or metric. twins: metrics that say the same in other units."""
-    # What else is violated
+    """The card of a changed feature or metric. twins: metrics that are the same in other units."""
+    # Names of further violations
     first, *further = feature.violations
     also = dict.fromkeys(map(name_check, further))
     also |= dict.fromkeys(twin.name for twin in twins)
     also.pop(name_check(first), None)
-    # What may explain it, and what to know of it
+    # Possible explanations and notes
     hints = [first.guess or ""]
     if also:
         hints.append(f"also: {', '.join(also)}")
@@ -280,7 +281,7 @@ def create_card(feature: PageFeature, *twins: PageFeature) -> Card:
 
 
 def _create_unsure_cards(outcomes: Iterable[FeatureOutcome], features: Mapping[str, PageFeature]) -> Iterator[Card]:
-    """Why nobody can tell, and what to do; the same advice stands once."""
+    """Yield cards that say why the checks can't tell and what to do; the same advice is given only once."""
     advices = set()
     for outcome in outcomes:
         feature = features[outcome.name]
@@ -301,8 +302,10 @@ def _create_unsure_cards(outcomes: Iterable[FeatureOutcome], features: Mapping[s
 
 
 def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterator[Block]:
-    """The checks with their numbers; each segment's part of the change, and what its rows have in common."""
-    # Of the segments only the violated ones
+    """Yield a table of the checks with their numbers, then of each segment's part of the change, then of what its rows
+    have in common.
+    """
+    # Only violated segments are listed
     rows = []
     for check_result in checked:
         if check_result.check != SEGMENT_DRIFT or check_result.is_violated:
@@ -311,7 +314,7 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
             limit = format_number(check_result.threshold)
             rows.append((format_check(check_result), verdict, observed, limit, check_result.formula or ""))
     yield build_table(("check", "verdict", "found", "limit", "how"), rows, numbers=("found", "limit"))
-    # Each segment's part, the largest first
+    # The part of each segment, the largest first
     if first.parts and first.parts[0].segment != HIDDEN:
         parts = sorted(first.parts, key=lambda part: -abs(part.within + part.mix))[:MAX_SEGMENTS_SHOWN]
         rows_of_parts = [
@@ -320,7 +323,7 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
         ]
         sizes = ("of the rows", "within", "mix")
         yield build_table(("segment", *sizes), rows_of_parts, numbers=sizes, names=("segment",), caption=PARTS)
-    # What the rows have in common
+    # What the changed rows have in common
     if first.cause:
         rows = []
         for origin in first.cause:
@@ -341,7 +344,7 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
 
 
 def format_largest_unseen_change(check_results: Iterable[CheckResult]) -> str:
-    """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared, or who accepted
+    """The largest change that could have been missed, or the limit of a metric; else why it was not compared, or who accepted
     its change.
     """
     window_results = tuple(check_results)
@@ -352,7 +355,7 @@ def format_largest_unseen_change(check_results: Iterable[CheckResult]) -> str:
         reference = 0.0
         if not is_beside:
             reference = check_result.threshold or 0.0
-        # The end of the interval that is farther from the reference: what may be true at worst
+        # The end of the interval that is farther from the reference is the largest change that is possible
         ends = [abs(end - reference) for end in check_result.interval or ()]
         if check_result.smallest_change is not None and check_result.change:
             return check_result.change
@@ -363,7 +366,7 @@ def format_largest_unseen_change(check_results: Iterable[CheckResult]) -> str:
         if check_result.check == DRIFT and check_result.reason:
             reason = check_result.reason.partition(";")[0]
             if not check_result.is_judged:
-                # Dates count as compared (find_not_compared), by checks of their own
+                # Dates count as compared (find_not_compared), because they have checks of their own
                 if not find_not_compared(window_results):
                     return "compared by form, day and hour, since later dates are new by nature"
                 return f"not compared: {reason}"

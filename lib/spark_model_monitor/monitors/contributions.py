@@ -1,9 +1,10 @@
-"""Which parts of the rows contribute most to a change. Pure.
+"""Finds the parts of the rows that contribute most to a change. Pure.
 
-A change is a shift of rows between bins: of a feature, or of something computed from the outcome. A key (a column, the
+A change is a shift of rows between bins, either of a feature or of something computed from the outcome. A key (a column, the
 file, the hour) divides the rows into parts. Each part contributes w (F_W - F_B) to the change, as in `segments`: w is
-its share of the rows, F_W its current distribution, F_B the baseline's, in that part if its rows can be read. We name
-parts that contribute most of the change with few of the rows, if noise alone would not do so in any key examined.
+its share of the rows, F_W its current distribution, and F_B the baseline's: in the same part, if its rows can be read. A part
+is named if it contributes most of the change with few of the rows, and noise alone would not do so in any of the keys
+examined.
 
 Source: D4.19.
 """
@@ -22,16 +23,17 @@ from spark_model_monitor.value_class import value_class
 
 Codes: TypeAlias = Integers  # shape (rows,)
 
-MIN_SHARE_ALONE = 0.8  # the share of a change from which it counts as being in a segment only
-MIN_SHARE_OF_CHANGE = 0.5  # the share of a change from which it counts as being mostly in a segment
+MIN_SHARE_ALONE = 0.8  # from this share of a change on, the change counts as being only in a segment
+MIN_SHARE_OF_CHANGE = 0.5  # from this share of a change on, the change counts as being mostly in a segment
 MIN_PART_ROWS = 10  # a part with fewer rows is not named
-MAX_CHANGE_OF_REST = 0.2  # of all other rows, as a share of the change in the named ones
-NORMAL_90 = 1.28  # quantile of the normal distribution
-MAX_UNEXPLAINED_CHANGE = 0.25  # the share of a change that another column's shares may leave unexplained
-MAX_UNKNOWN_SHARE = 0.02  # of the rows, those whose value of that column hardly occurs in the baseline
-MIN_PARTS = 5  # fewer parts are too few to estimate how much they vary
+MAX_CHANGE_OF_REST = 0.2  # maximum change of all other rows, as a share of the change in the named parts
+NORMAL_90 = 1.28  # 90 % quantile of the normal distribution
+MAX_UNEXPLAINED_CHANGE = 0.25  # maximum share of a change that may remain if another column's shares explain it
+MAX_UNKNOWN_SHARE = 0.02  # maximum share of rows whose value of that column hardly occurs in the baseline
+MIN_PARTS = 5  # minimum number of parts from which their variance can be estimated
 CHI_SQUARE_QUARTILE = 0.1015  # lower quartile of the square of a standard normal variable
-KOLMOGOROV_99 = 1.63  # the largest gap in 99 % of samples of one distribution, in units of sqrt(1/n + 1/m)
+# 99 % quantile of the largest gap between samples of one distribution, in units of sqrt(1/n + 1/m)
+KOLMOGOROV_99 = 1.63
 MAX_EXPONENT = 600.0  # exp() of more than about 700 overflows
 
 
@@ -39,10 +41,10 @@ MAX_EXPONENT = 600.0  # exp() of more than about 700 overflows
 class Culprit:
     """Parts of a key that contribute most of a change.
 
-    parts: their indexes.
+    parts: indexes of the parts.
     share: their share of the change.
     rows: their share of the rows.
-    z: by how many standard errors they changed more than the other parts.
+    z: the number of standard errors by which they changed more than the other parts.
     p: the p-value, adjusted for all parts that were searched.
     proportional: the share of the change that they would have if it were the same everywhere.
     """
@@ -56,7 +58,9 @@ class Culprit:
 
     @property
     def excess_share(self) -> float:
-        """By how much their share of the change exceeds their share of the rows, or of a change that is the same everywhere."""
+        """Their share of the change minus their share of the rows, or of a change that is the same everywhere, whichever
+        is larger.
+        """
         return self.share - max(self.rows, self.proportional)
 
 
@@ -65,13 +69,13 @@ class Key:
     """A way to divide rows.
 
     codes: for each row, the index of its part.
-    codes_before: the same for the baseline's rows; None if they have none.
+    codes_before: the same for the baseline's rows; None if the key doesn't divide these.
     labels: the names of the parts, if these are values of the data.
     describe: otherwise, a function that describes parts in words.
-    is_ordered: whether only neighbouring parts are named together.
+    is_ordered: whether only neighbouring parts may be named together.
     may_be_several: whether any parts may be named together.
     columns: the columns that divide the rows.
-    have_ranges: whether one of the columns is cut into ranges.
+    have_ranges: whether a column is divided into ranges.
     """
 
     name: str
@@ -86,16 +90,16 @@ class Key:
     have_ranges: bool = False
 
     def label(self, culprit: Culprit) -> str:
-        """The name of the first named part."""
+        """The name of the culprit's first part."""
         return self.labels[culprit.parts[0]]
 
 
 @value_class
 class BinnedChange:
-    """A violated feature in the sample.
+    """The change of a violated feature, in a sample of rows.
 
     bins: the bin of each row.
-    bins_before: of the baseline's rows, if they were read.
+    bins_before: the bins of the baseline's rows, if they were read.
     shares_before: the baseline's share of each bin.
     tests: which bins are tested together, shape (bins, tests).
     are_categories: whether bins are values without an order.
@@ -108,17 +112,19 @@ class BinnedChange:
     are_categories: bool = False
 
     def measure_gaps(self) -> tuple[Doubles, Doubles, int]:
-        """The baseline's value of each test, its change, and the clearest test, which in a tail isn't the largest."""
+        """The baseline's share in each test, its change, and the index of the clearest test. In a tail, the clearest
+        change isn't the largest.
+        """
         before = self.shares_before @ self.tests
         now = compute_shares(self.bins, len(self.shares_before)) @ self.tests
-        # In standard deviations of a single row, whose share is at least that of one row
+        # Scores are in standard deviations of a single row; a share counts as at least that of one row
         pooled = ((before + now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
         deviations = np.sqrt(pooled * (1 - pooled))
         scores = np.divide(np.abs(now - before), deviations, out=np.zeros(len(pooled)), where=deviations > 0)
         return before, now - before, int(scores.argmax())
 
     def list_changed_bins(self) -> tuple[int, ...]:
-        """The bins of the rows behind the change: on the side of the clearest gap that grew, the bins that grew."""
+        """The bins of the rows behind the change: bins that grew, on the side of the clearest test that grew."""
         _, gaps, clearest = self.measure_gaps()
         grew_together = self.tests[:, clearest]
         if gaps[clearest] <= 0:
@@ -127,14 +133,15 @@ class BinnedChange:
         return tuple(np.flatnonzero(grew_together & has_grown).tolist())
 
     def search(self, key: Key, num_tests: int) -> Culprit | None:
-        """The parts of a key with most of the change, beyond their share of the rows. num_tests: of all searches."""
+        """The parts of a key with most of the change, beyond their share of the rows. num_tests: number of all searches."""
         before, gaps, clearest = self.measure_gaps()
         if not gaps[clearest]:
             return None
         rows, hits = self._count_hits(key.codes, self.bins, key.num_parts)
         total = rows.sum()
         weights = rows / total
-        # What each part would have: as the baseline, in the same part if its rows were read and are enough
+        # The expected shares of each part: the baseline's in the same part, if enough of its rows were read; else the
+        # baseline's in all rows
         sampling_variance = 1 / total
         expected: Doubles = np.broadcast_to(before, hits.shape)
         baseline_rows: Doubles = np.full(key.num_parts, np.inf)
@@ -145,7 +152,7 @@ class BinnedChange:
             are_enough = rows_before >= MIN_PART_ROWS
             expected = np.where(are_enough[:, None], hits_before / np.maximum(rows_before, 1)[:, None], expected)
             baseline_rows = np.where(are_enough, rows_before, np.inf)
-        # What each part adds to each test, upwards. Shape (parts, tests)
+        # The contribution of each part to each test, in the direction of the change. Shape (parts, tests)
         sign = np.sign(gaps[clearest])
         added = (hits - rows[:, None] * expected) / total * sign
         gaps = gaps * sign
@@ -160,7 +167,7 @@ class BinnedChange:
             added_to_clearest=added[:, clearest],
             gaps=gaps,
             gap=gaps[clearest],
-            # Half of the change, or the noise of samples of one distribution
+            # Half of the change, or the noise between samples of one distribution
             allowed=max(gaps[clearest] / 2, KOLMOGOROV_99 * math.sqrt(sampling_variance)),
             proportional=self._proportional_change(key, weights),
             are_categories=self.are_categories,
@@ -170,13 +177,15 @@ class BinnedChange:
         return max(candidates, key=_rank_parts)
 
     def _proportional_change(self, key: Key, weights: Doubles) -> Doubles:
-        """The share of the change in each part if every value that became rarer lost the same fraction of its rows everywhere.
+        """The share of the change in each part, if every value that became rarer lost the same fraction of its rows
+        everywhere.
 
-        A value that is gone is gone where it was: that says nothing of these rows. weights: the parts' shares of the rows.
+        If a value disappears, it does so in the parts that had it, which says nothing about these parts. weights: the parts'
+        shares of the rows.
         """
         if self.bins_before is None or key.codes_before is None:
             return weights
-        # The fraction that each value lost, small losses being noise
+        # The fraction that each value lost; small losses are noise
         losses = np.maximum(self.shares_before - compute_shares(self.bins, len(self.shares_before)), 0.0)
         losses[losses < losses.max() / 10] = 0.0
         fractions_lost = np.divide(losses, self.shares_before, out=np.zeros(len(losses)), where=losses > 0)
@@ -189,7 +198,7 @@ class BinnedChange:
         return shares
 
     def follows_from(self, column: BinnedChange) -> bool:
-        """Whether the feature is as before for each value of a column whose shares changed."""
+        """Whether the feature is unchanged for each value of a column whose shares changed."""
         if self.bins_before is None or column.bins_before is None:
             return False
         table = self._count_by_bin(column.bins_before.astype(np.int64), self.bins_before, len(column.shares_before))
@@ -197,7 +206,7 @@ class BinnedChange:
         shares_now = compute_shares(column.bins, len(column.shares_before))
         if shares_now[rows_before < MIN_PART_ROWS].sum() > MAX_UNKNOWN_SHARE:
             return False
-        # The feature's shares if only those of the column changed
+        # The shares of the feature if only the shares of the column had changed
         expected = shares_now @ (table / np.maximum(rows_before, 1)[:, None])
         now = compute_shares(self.bins, len(self.shares_before))
         change = np.abs((now - self.shares_before) @ self.tests).max()
@@ -209,16 +218,16 @@ class BinnedChange:
         return table.sum(axis=1), table @ self.tests
 
     def _count_by_bin(self, codes: Codes, bins: NDArray[np.int16], num_parts: int) -> Doubles:
-        """The rows of each part in each bin."""
+        """The number of rows of each part in each bin, shape (parts, bins)."""
         size = len(self.shares_before)
         counts = np.bincount(codes * size + bins, minlength=num_parts * size)
         return counts.reshape(num_parts, size).astype(float)
 
 
 def find_root(name: str, changes: Mapping[str, BinnedChange]) -> str | None:
-    """The violated column of categories from whose shares the change of this feature follows; None if there is none.
+    """The violated column of categories whose change of shares explains the change of this feature; None if there is none.
 
-    Of two columns of categories, the one with the larger alarm comes first.
+    If both are columns of categories, the one with the larger alarm is the root.
     """
     change = changes[name]
     for column, shares in changes.items():
@@ -231,14 +240,14 @@ def find_root(name: str, changes: Mapping[str, BinnedChange]) -> str | None:
 
 @value_class(eq=False)
 class _Contributions:
-    """What each part of a key contributes to a change.
+    """The contributions of a key's parts to a change.
 
-    hits, expected: rows in the bins of the clearest test, and the fraction that is expected.
-    baseline_rows: infinite where a part's own are too few.
+    hits, expected: number of rows in the bins of the clearest test, and the fraction that is expected there.
+    baseline_rows: number of the baseline's rows in each part; infinite if they are too few to be used.
     weights: the parts' shares of the rows.
-    added, added_to_clearest: to each test's gap, and to the clearest one's, `gap`.
-    allowed: the gap that other rows may be left with.
-    proportional: of a change that is the same everywhere.
+    added, added_to_clearest: each part's contribution to the gap of each test, and to the clearest gap, `gap`.
+    allowed: the maximum gap that may remain in other rows.
+    proportional: each part's share of a change that is the same everywhere.
     """
 
     key: Key
@@ -256,17 +265,17 @@ class _Contributions:
     are_categories: bool
 
     def describe(self, chosen: Flags, num_tests: int) -> Culprit:
-        """The chosen parts with what speaks for them. num_tests: of all searches, among which they were searched."""
-        # The others have to look unchanged
+        """The chosen parts with the evidence for them. num_tests: number of all searches."""
+        # All other parts must look unchanged
         left_gap = float(np.abs(self.gaps - self.added[chosen].sum(axis=0)).max())
         share = 0.0
         if left_gap <= self.allowed and self._are_others_unchanged(chosen):
             share = min(1.0, float(self.added_to_clearest[chosen].sum() / self.gap))
         z = self._compute_z(chosen)
-        # One-sided, and adjusted for all parts that could have been chosen, in all searches (Bonferroni)
+        # One-sided p-value, adjusted for all parts that could have been chosen in all searches (Bonferroni)
         p_value = math.erfc(z / math.sqrt(2)) / 2
         adjusted_p = min(1.0, p_value * _count_choices(self.key, int(chosen.sum())) * num_tests)
-        # Doubles that changed for one value alone may be the only ones of their size
+        # If numbers changed for a single value of a key, they may occur only there
         is_alone = share >= MIN_SHARE_ALONE and not self.are_categories and not self.key.have_ranges
         proportional = 0.0
         if not is_alone:
@@ -276,7 +285,7 @@ class _Contributions:
         )
 
     def _are_others_unchanged(self, chosen: Flags) -> bool:
-        """Whether the rest of the window changed by at most `MAX_CHANGE_OF_REST` of what the parts did, by the upper
+        """Whether the rest of the window changed by at most `MAX_CHANGE_OF_REST` of the change in the parts, by the upper
         end of an 80 % interval.
         """
         remaining = ~chosen
@@ -295,7 +304,7 @@ class _Contributions:
         return bool(abs(remaining_change) + error <= MAX_CHANGE_OF_REST * change)
 
     def _compute_z(self, chosen: Flags) -> float:
-        """By how many standard errors parts that were chosen before changed more than the others."""
+        """The number of standard errors by which the chosen parts changed more than all others."""
         excesses: list[float] = []
         variance = 0.0
         baseline_variance = 0.0
@@ -304,7 +313,7 @@ class _Contributions:
             if num_rows < MIN_PART_ROWS:
                 return 0.0
             excesses.append(self.added_to_clearest[parts].sum() / self.weights[parts].sum())
-            # Of the window's sample, and of the baseline's
+            # Variances of the window's sample and of the baseline's sample
             fraction = (self.hits[parts].sum() + 1) / (num_rows + 2)
             variance += fraction * (1 - fraction) / num_rows
             baseline_variance += self._compute_baseline_variance(parts)
@@ -312,20 +321,22 @@ class _Contributions:
         return float(excesses[0] - excesses[1]) / math.sqrt(noise * (variance + baseline_variance))
 
     def _compute_baseline_variance(self, parts: Flags) -> float:
-        """The contribution of the baseline's own sample to the variance of the parts' total excess."""
+        """The variance of the parts' total excess that comes from the baseline's sample."""
         expected = self.expected[parts]
         weights = self.weights[parts]
         variances = expected * (1 - expected) / self.baseline_rows[parts] * (weights / max(weights.sum(), 1e-12)) ** 2
         return float(variances.sum())
 
     def _estimate_overdispersion(self) -> float:
-        """How much more parts differ than independent rows, as a factor of variance; assumes a quarter to be healthy."""
+        """The factor by which the variance between parts exceeds that of independent rows, from the lower quartile of
+        squared deviations.
+        """
         is_large = self.rows >= MIN_PART_ROWS
         if is_large.sum() < MIN_PARTS:
             return 1.0
         excesses = (self.hits / np.maximum(self.rows, 1) - self.expected)[is_large]
         fractions = ((self.hits + 1) / (self.rows + 2))[is_large]
-        # Squared deviations in those of independent rows
+        # Squared deviations divided by those that independent rows would have
         window_variances = fractions * (1 - fractions) / self.rows[is_large]
         baseline_variances = (self.expected * (1 - self.expected) / self.baseline_rows)[is_large]
         squares = (excesses - np.median(excesses)) ** 2 / (window_variances + baseline_variances)
@@ -333,7 +344,9 @@ class _Contributions:
 
 
 def _rank_parts(parts: Culprit) -> tuple[bool, bool, float]:
-    """Parts that are clearer alone, but leave much of the change to others, are not the whole cause."""
+    """A sort key. Parts that are clearer, but leave much of the change to others, are not the whole cause, so the share
+    comes first.
+    """
     return parts.share >= MIN_SHARE_ALONE, parts.share >= MIN_SHARE_OF_CHANGE, parts.z
 
 
@@ -341,16 +354,16 @@ def _count_choices(key: Key, chosen: int) -> float:
     """The number of ways to choose this many parts."""
     if key.is_ordered:
         return key.num_parts * (key.num_parts + 1) / 2
-    # The binomial coefficient, in logarithms
+    # The logarithm of the binomial coefficient
     log_choices = math.lgamma(key.num_parts + 1) - math.lgamma(chosen + 1) - math.lgamma(key.num_parts - chosen + 1)
     return key.num_parts * math.exp(min(log_choices, MAX_EXPONENT)) / chosen
 
 
 def _choose_parts(key: Key, excesses: Doubles) -> Iterator[Flags]:
-    """Parts that may be named. excesses: by part, the share of the change less the share of the rows.
+    """Yield parts that may be named. excesses: by part, the share of the change minus the share of the rows.
 
-    For an ordered key, the stretch with the largest contribution. Otherwise the part with the largest, and for keys
-    that are not values of a column, all parts whose contribution exceeds their rows.
+    For an ordered key, this is the stretch with the largest sum. Otherwise it is the part with the largest excess, and for
+    keys that aren't values of a column also all parts that contribute clearly more than their share of the rows.
     """
     chosen = np.zeros(key.num_parts, bool)
     if key.is_ordered:
@@ -358,7 +371,7 @@ def _choose_parts(key: Key, excesses: Doubles) -> Iterator[Flags]:
         chosen[start:end] = True
     else:
         chosen[excesses.argmax()] = True
-    # A tenth of the largest is too little to be a part of the cause
+    # A part with less than a tenth of the largest excess doesn't belong to the cause
     if key.may_be_several and excesses.max() > 0:
         yield excesses > float(excesses.max()) / 10
     yield chosen
@@ -386,8 +399,8 @@ def compute_shares(bins: NDArray[np.int16], size: int) -> Doubles:
 
 
 def create_ordered_tests(bins: int) -> Flags:
-    """Tests of ordered bins: all bins up to each one, except the last. Shape (bins, tests)."""
-    # The first two bins, of missing and of other values, are in no test
+    """Tests of ordered bins: for each bin except the last, all bins up to it. Shape (bins, tests)."""
+    # The first two bins, for missing and for other values, are in no test
     is_below = np.tri(bins, dtype=bool).T
     is_below[:2] = False
     return is_below[:, 2:-1]

@@ -52,7 +52,7 @@ class Labelling:
         Raises BadInput if the number of labels differs from the number of scores.
         """
         count = scores.shape[1]
-        # The class of the highest score; of a single score, whether it is above the threshold
+        # The class with the highest score; or for a single score, whether it is above the threshold
         classes = (scores[:, 0] > self.threshold).astype(np.intp)
         if count > 1:
             classes = scores.argmax(axis=1)
@@ -65,7 +65,9 @@ class Labelling:
         return pa.array([self.labels[class_name] for class_name in classes], pa.string()).cast(kind)
 
     def kind(self, label: pa.DataType, *, as_they_are: bool) -> pa.DataType:
-        """The type of predictions next to labels of this type. as_they_are: whether the model returns labels."""
+        """The type of the predictions, which have to match labels of this type. as_they_are: whether the model returns
+        labels.
+        """
         if pa.types.is_string(label) or any(isinstance(name, str) for name in self.labels or ()):
             return pa.string()
         if as_they_are or pa.types.is_floating(label):
@@ -75,12 +77,12 @@ class Labelling:
 
 @value_class
 class PredictionTask:
-    """What is done with a partition.
+    """The task for a partition.
 
-    model: without its bytes, which are sent separately: content.
-    features, positions, numeric: its input.
+    model: the model without its bytes, which are sent separately: content.
+    features, positions, numeric: name, column and type of each input of the model.
     position: index of the new column in `schema`.
-    reason: the column that says why a row is refused; such a row gets no prediction.
+    reason: the column with the reason why a row is refused; a refused row gets no prediction.
     """
 
     model: Model
@@ -97,7 +99,7 @@ class PredictionTask:
         return Caller(replace(self.model, content=self.content.value), self.features, self.numeric)
 
     def labels(self, caller: Caller, cells: Cells) -> pa.Array:
-        """The model's predictions for some rows, as the new column."""
+        """The model's predictions for some rows, in the form of the new column."""
         kind = self.schema.field(self.position).type
         if self.model.labels:
             return _convert_own_labels(caller.labels(cells), kind)
@@ -119,21 +121,23 @@ def with_predictions(
     how: Labelling,
     reason: str | None,
 ) -> Iterator[Partitions]:
-    """The rows with the model's predictions after the first `len(names)` columns, computed once for this context."""
+    """The rows with the model's predictions after the first `len(names)` columns. They are computed once and kept while
+    the body runs.
+    """
     positions = tuple(names.index(name) for name in features)
     types = {position: table.schema.field(f"c{position}").type for position in (*positions, names.index(label))}
     texts = [
         position for position in positions if pa.types.is_string(simplify_type(pa.array([], types[position])).type)
     ]
-    # Texts that are numbers throughout are given to the model as numbers
+    # Text columns in which all cells are numbers are given to the model as numbers
     words: set[int] = set()
     if texts:
         words = _find_columns_with_words(table, texts, reason)
-    # The new column comes after the data's own, before those of the engine
+    # The new column comes after the data's columns and before the engine's
     fields = list(table.schema)
     added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
-    # The model's bytes are sent once, and the rows kept for as long as somebody reads them
+    # The model's bytes are sent once, and the rows are kept while they are in use
     with table.broadcast(read_content(model, table.engine.storage)) as content:
         numeric = tuple(position not in words for position in positions)
         predictor_arguments = (without_path(model), content, tuple(features), positions, numeric)
@@ -146,7 +150,7 @@ def with_predictions(
 
 
 def _find_columns_with_words(table: Partitions, positions: Sequence[int], reason: str | None) -> set[int]:
-    """The text columns in which some cell doesn't look like a number. One pass over them."""
+    """The text columns with a cell that doesn't look like a number. One pass over these columns."""
     columns = [f"c{position}" for position in positions]
     selected = [*columns]
     if reason:
@@ -164,20 +168,20 @@ def _find_words_of_partition(
     for batch in batches:
         accepted = drop_rejected(batch, reason)
         for name in columns:
-            # One word is enough: the rest of such a column isn't looked at
+            # A column with one word needn't be examined any further
             if name not in columns_with_words and not are_numbers(accepted.column(name)):
                 columns_with_words.add(name)
     yield pa.RecordBatch.from_pydict({"column": sorted(columns_with_words)}, schema)
 
 
 def predict_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows of a partition with their predictions."""
+    """Yield the rows of a partition with their predictions."""
     caller: Caller | None = None
     for batch in batches:
         is_accepted = task.find_accepted(batch)
         accepted = batch.filter(is_accepted)
         column = pa.nulls(batch.num_rows, task.schema.field(task.position).type)
-        # Refused rows get no prediction, and the model never sees them
+        # Refused rows get no prediction; the model doesn't get them
         if accepted.num_rows:
             caller = caller or task.caller()
             columns = [simplify_type(accepted.column(f"c{position}")) for position in task.positions]
@@ -196,7 +200,7 @@ def _convert_labels(numbers: Doubles, kind: pa.DataType) -> pa.Array:
 
 
 def _convert_own_labels(labels: NDArray[np.object_], kind: pa.DataType) -> pa.Array:
-    """The model's own labels for rows: as text if the true labels are text, otherwise as numbers."""
+    """The labels that the model returns, as texts if the true labels are texts, otherwise as numbers."""
     if pa.types.is_string(kind):
         return pa.array(convert_to_texts(labels), kind)
     try:

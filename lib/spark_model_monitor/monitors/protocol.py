@@ -1,6 +1,6 @@
-"""What all kinds of monitoring share: the classes `Monitor` and `Judgement`, a monitor's baseline, and findings. Pure.
+"""The common interface of all kinds of monitoring: `Monitor` and `Judgement`, a monitor's baseline, and findings. Pure.
 
-Runs, results, baselines of the past and jobs use a monitor through these classes alone. To add a kind, write a package
+Runs, results, baselines and jobs use a monitor only through these classes. To add a kind of monitoring, write a package
 with a subclass of each.
 """
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
     from spark_model_monitor.monitors.user_checks.suite import SuiteResults
 
-    # A caller that has any kind of monitor writes `Monitor`
+    # Code that works with any kind of monitor writes `Monitor` without arguments
     StateT = TypeVar("StateT", default=Any)
     MetricsT = TypeVar("MetricsT", default=Any)
     BaselineT = TypeVar("BaselineT", default=Any)
@@ -64,15 +64,15 @@ else:
     MeasuresT = TypeVar("MeasuresT")
 
 Violated: TypeAlias = "str | tuple[str, str]"
-"""A feature with an alarm; for an alarm relative to one reference, the reference and the feature."""
+"""A feature with an alarm; or, for an alarm relative to one reference, the reference and the feature."""
 
 LeftBehind: TypeAlias = "tuple[tuple[str, str, Mapping[str, float]], ...]"
-"""What a window leaves for later ones: reference, feature, and raw statistics relative to it."""
+"""The data that a window stores for later ones: reference, feature, and raw statistics relative to the reference."""
 
 
 @value_class
 class StatisticSet:
-    """A summary of many numbers for a metrics platform, which can still compute their average."""
+    """A summary of many numbers for a metrics platform, which can compute their average from it."""
 
     count: int
     total: float
@@ -82,9 +82,10 @@ class StatisticSet:
 
 @value_class
 class PublishedMetric:
-    """What a run publishes under one name: a number, or the spread of many.
+    """What a run publishes under one name: a number, or a summary of many numbers.
 
-    unit: `Count`, `Milliseconds` or `None`, as in CloudWatch. dimensions: in addition to those of all metrics of a run.
+    unit: `Count`, `Milliseconds` or `None`, as in CloudWatch. dimensions: in addition to those that all metrics of a run
+        have.
     Source: C9.1.
     """
 
@@ -95,18 +96,18 @@ class PublishedMetric:
 
 
 FILE_SHARE_TOLERANCE = 0.1
-"""By which the share of a file's rows may differ from that of its bytes: rows differ in length."""
+"""How much a file's share of the rows may differ from its share of the bytes, relative to the latter; rows differ in length."""
 
 
 @value_class
 class ColumnLayout:
     """How the columns of a data set got their names.
 
-    header: the names in the header line of CSV, by position; empty without one.
+    header: the names in the header line of a CSV file, by position; empty without a header.
     by_position: whether records have no names, so that their columns match the baseline's only by position.
     newest: the time of the latest row, if known.
     matched_by, foreign_keys, roles: as in `reading.dataset.Dataset`.
-    file_sizes: bytes of the files that were read, by path; empty for data that doesn't come from files.
+    file_sizes: the size in bytes of each file that was read, by path; empty for data that doesn't come from files.
     """
 
     header: tuple[str, ...] = ()
@@ -119,17 +120,17 @@ class ColumnLayout:
 
     @property
     def is_matched(self) -> bool:
-        """Whether it is known which column of the baseline each of these is."""
+        """Whether it is known to which column of the baseline each column corresponds."""
         return self.matched_by is not None
 
     def find_files(self, share: float, error: float = 0.0) -> list[str]:
-        """The files that each hold about this share of the data; if some of them have one size, those.
+        """The files with about this share of the data each. If several of them have equal sizes, only these.
 
-        error: by how much the share may be wrong, as a fraction of it; it counts for files of one size alone.
+        error: the relative error that the share may have; it is used only for files of equal size.
         """
         size_of_share = share * sum(self.file_sizes.values())
         tolerance = FILE_SHARE_TOLERANCE * size_of_share
-        # Files of one size may be copies of each other, so their share may be less exact
+        # Files of equal size may be copies, so their share may be less exact
         tolerance_of_same_size = max(FILE_SHARE_TOLERANCE, error) * size_of_share
         paths_by_size: dict[int, list[str]] = {}
         for path, size in sorted(self.file_sizes.items()):
@@ -149,32 +150,32 @@ NAMED_COLUMNS = ColumnLayout()  # for columns with their own names
 
 
 class StoredBaseline(BaselineValues):
-    """What a monitor knows about the baseline for comparing later data: a frozen dataclass with `constraints`."""
+    """What a monitor knows about the baseline with which it compares later data: a frozen dataclass with `constraints`."""
 
     __slots__ = ()
 
     constraints: Any  # the baseline's constraints on later data
-    roles: ColumnRoles | None = None  # of captured columns; None if no window has fixed them
+    roles: ColumnRoles | None = None  # roles of captured columns; None if no window has determined them
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The features in the order of the baseline's columns; empty if columns are matched in another way."""
+        """The features in the order of the baseline's columns; empty if columns aren't matched by this."""
         return ()
 
     def drop_features(self, excluded: Collection[str]) -> StoredBaseline:
-        """The same baseline without some of its features."""
+        """The baseline without these features."""
         raise NotImplementedError
 
     def with_parts(self, parts: Any) -> StoredBaseline:
-        """The same baseline with the variation of its own parts (`Monitor.variation`)."""
+        """The baseline with the variation between its own blocks (`Monitor.variation`)."""
         return self
 
     def with_roles(self, roles: ColumnRoles | None) -> StoredBaseline:
-        """The same baseline with the roles of captured columns, unless its own captures fixed them."""
+        """The baseline with these roles of captured columns, unless its own captures determined them."""
         return self
 
     def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
-        """The same baseline with a function that opens its rows again, if this kind of baseline has a `source`."""
+        """The baseline with a function that opens its rows again, if this kind of baseline has a `source`."""
         if not hasattr(self, "source"):
             return self
         return replace(self, source=source)  # type: ignore[type-var]  # subclasses are dataclasses
@@ -188,12 +189,12 @@ class StoredBaseline(BaselineValues):
         possibly_changed: Collection[str] = (),
         /,
     ) -> LeftBehind | None:
-        """What a window leaves for later ones; None if nothing.
+        """The raw statistics that a window stores for later ones; None if there are none.
 
         violated: features with a violation, overall or relative to one reference; None if unknown.
         age: age of the newest row at the end of the window, if known.
-        unsure: features that could not be judged.
-        possibly_changed: those of them of which a change is seen, which may be chance.
+        unsure: features for which the checks couldn't tell.
+        possibly_changed: those of the unsure features with a change that may be chance.
         """
         return None
 
@@ -202,11 +203,11 @@ class StoredBaseline(BaselineValues):
 class Sample(Generic[StateT, MetricsT]):
     """The data of a window, or of a baseline, after the scan.
 
-    metrics: of the state.
+    metrics: the metrics of the state.
     layout: how its columns got their names.
-    runs: of neighbouring rows; empty if they were not asked for.
-    rules: the outcome of the user's own rules; None without them.
-    checks: the results of the user's own Deequ checks; None without them.
+    runs: runs of neighbouring rows; empty if they were not requested.
+    rules: the outcomes of the user's own rules; None without rules.
+    checks: the results of the user's own Deequ checks; None without checks.
     """
 
     state: StateT
@@ -217,15 +218,15 @@ class Sample(Generic[StateT, MetricsT]):
     checks: SuiteResults | None = None
 
     def without_runs(self) -> Sample[StateT, MetricsT]:
-        """The same sample without runs of rows, which are large, and which nothing asks for once it is known what they show."""
+        """The sample without runs of rows. These are large, and not needed once the design effects are known."""
         return replace(self, runs=())
 
 
 class Judgement(ABC, Generic[BaselineT]):
-    """What a monitor says of a sample: all that a run knows of a window beside its baseline, or of a baseline alone.
+    """A monitor's results for a sample: for a window compared with its baseline, or for a baseline alone.
 
-    A run makes one, by `Monitor.judge`. The methods that take results take its own ones, as far as they are done: people may
-    have accepted some in the meantime.
+    A run creates it by `Monitor.judge`. Methods with a parameter `results` take this object's results, possibly changed in
+    the meantime, for example because people have accepted some.
     """
 
     __slots__ = ()
@@ -243,18 +244,20 @@ class Judgement(ABC, Generic[BaselineT]):
 
     @property
     def budget(self) -> BudgetLedger | None:
-        """How the checks share the false-alarm budget; None if false positives are not controlled."""
+        """How the checks share the false-alarm budget; None if false alarms are not controlled."""
         return None
 
     @property
     def hints(self) -> tuple[Hint, ...]:
-        """What looks wrong with the data, besides the checks."""
+        """Things that look wrong in the data but that no check is about."""
         return ()
 
     def write_sentences(
         self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
     ) -> tuple[CheckResult, ...]:
-        """The results; violations in words. hide_values: without any value of the data, as they are sent."""
+        """The results, in which violations have descriptions. hide_values: without any value of the data, because they
+        are sent elsewhere.
+        """
         if hide_values:
             return tuple(map(remove_values, results))
         return results
@@ -262,7 +265,7 @@ class Judgement(ABC, Generic[BaselineT]):
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None, /
     ) -> tuple[CheckResult, ...]:
-        """The results; violations with the origin of their rows. dataset: the sample's, to be read again."""
+        """The results, in which violations have the origin of their rows. dataset: the sample's rows, which are read again."""
         return results
 
     @abstractmethod
@@ -275,22 +278,22 @@ class Judgement(ABC, Generic[BaselineT]):
 
     @abstractmethod
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any, /) -> tuple[PublishedMetric, ...]:
-        """The numbers for a metrics platform. constraints: those that the sample was compared with."""
+        """The numbers for a metrics platform. constraints: those with which the sample was compared."""
 
     @property
     def files(self) -> Mapping[str, bytes]:
-        """Further files of a run: content by file name relative to the output path."""
+        """Further files of a run: contents by file name, relative to the output path."""
         return {}
 
 
 @value_class
 class ScanRequest(Generic[BaselineT]):
-    """What a scan is wanted for.
+    """The purpose of a scan.
 
     dataset: the rows.
-    baseline: what they will be compared with; None without one.
-    rules: the user's own, besides those of the baseline.
-    window_end: the end of the window, if it is known.
+    baseline: the baseline with which they will be compared; None without one.
+    rules: the user's own rules, in addition to those of the baseline.
+    window_end: the end of the window, if known.
     is_baseline: whether the scan makes a baseline.
     """
 
@@ -302,49 +305,51 @@ class ScanRequest(Generic[BaselineT]):
 
 
 class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
-    """One kind of monitoring: states -> metrics -> documents, and the judgement beside a baseline. All methods are pure.
+    """One kind of monitoring: states -> metrics -> documents, and results compared with a baseline. All methods are pure.
 
-    A kind keeps the defaults of methods that it doesn't need.
+    A subclass keeps the defaults of methods that it doesn't need.
     """
 
     __slots__ = ()
 
     ANALYSIS_TYPE: ClassVar[AnalysisType]  # the name of this kind of monitoring in a configuration
-    NAMESPACE: ClassVar[str]  # the last part of the service's own namespace for its metrics (C9.2)
-    STATE: ClassVar[Any]  # the type of the state that its scan computes and its runs store
-    BASELINE_STATE: ClassVar[Any] = None  # the type of its baselines' state, if that is different
-    CONSTRAINTS: ClassVar[type[Document]]  # the document of constraints on later data
+    NAMESPACE: ClassVar[str]  # the last part of the service's namespace for its metrics (C9.2)
+    STATE: ClassVar[Any]  # the type of state that its scan computes and its runs store
+    BASELINE_STATE: ClassVar[Any] = None  # the type of its baselines' state, if it is another one
+    CONSTRAINTS: ClassVar[type[Document]]  # the document with constraints on later data
     STATISTICS: ClassVar[type[Document] | None] = None
-    """A document that a baseline may have in addition to its constraints."""
+    """A document that a baseline may have in addition to the constraints."""
     FINDS_STATISTICS: ClassVar[bool] = False
-    """Whether statistics beside the constraints are read even if only the constraints are named."""
+    """Whether statistics in the same folder are read even if only the constraints are given."""
 
     @property
     def exact_columns(self) -> bool:
-        """Whether differing names are matched by position, and nothing is judged if the number of columns differs."""
+        """Whether columns with other names are matched by position, and nothing is judged if the number of columns differs."""
         return False
 
     @abstractmethod
     def plan_scan(self, request: ScanRequest[BaselineT], /) -> MeasuresT:
-        """What a scan must compute.
+        """What a scan has to compute.
 
         Raises BadConfiguration for rules that don't fit the data, or this kind of monitor.
         """
 
     @abstractmethod
     def scan(self, measures: MeasuresT, dataset: Dataset, checks: CheckPlan | None, /) -> ScanResult:
-        """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
+        """Compute the states for these measures from a data set in one scan, together with the user's own checks."""
 
     def read_outcomes(self, data: Dataset, **columns: Any) -> Dataset:
-        """The rows of a baseline that is read again. columns: those of its outcomes, which only some kinds have."""
+        """The rows of a baseline that is read again. columns: the columns of its outcomes, which only some kinds of
+        monitoring have.
+        """
         return data
 
     def interpret_state(self, state: StateT, /) -> StateT:
-        """A sum of stored states as a scan of all their rows would give it."""
+        """The sum of stored states in the form that a scan of all their rows would give."""
         return state
 
     def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: BaselineT | None, /) -> Dataset | None:
-        """The data set without records that the scan has shown to be unusable; None if there are none."""
+        """The data set without records that the scan has shown to be unusable; None if there are no such records."""
         return None
 
     @abstractmethod
@@ -355,11 +360,11 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
     def documents(self, state: StateT, metrics: MetricsT, context: RunContext = NO_CONTEXT, /) -> tuple[Document, ...]:
         """The documents of a run without its verdicts: a description of the data, and constraints on later data.
 
-        context: the times of the run, for documents that have them.
+        context: the times of the run, for documents that state them.
         """
 
     def variation(self, state: StateT, runs: Sequence[RowRuns], /) -> Any:
-        """How the parts of a baseline vary. runs: of its rows, for every feature. None if they show nothing."""
+        """How the blocks of a baseline vary. runs: runs of its rows, for every feature. None if the blocks show nothing."""
         return None
 
     @abstractmethod
@@ -369,31 +374,31 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """The baseline from its documents (CONSTRAINTS; STATISTICS or None) and its state, if there is one.
 
         suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown.
-        Raises BadState for the state of another kind of monitor.
+        Raises BadState if the state is from another kind of monitor.
         """
 
     @abstractmethod
     def judge(self, sample: Sample[StateT, MetricsT], baseline: BaselineT | None, /) -> Judgement[BaselineT]:
-        """What the monitor says of a sample beside a baseline, or without one of the sample alone."""
+        """The results for a sample compared with a baseline, or for the sample alone if there is no baseline."""
 
     @abstractmethod
     def violations(self, results: tuple[CheckResult, ...], /) -> Any:
-        """The document with the violations among the results, in its member `violations`."""
+        """The document with the violations among the results; its member `violations` has them."""
 
     @abstractmethod
     def table(self, documents: Any, /) -> RowTable:
-        """The documents for people: one row for each feature or metric."""
+        """The documents as a table for people: one row for each feature or metric."""
 
 
 def reject_rules(monitor: Monitor, rules: Expectations | RuleSet | None) -> None:
-    """Raise BadConfiguration for the user's own rules in a monitor that has no place for them."""
+    """Raise BadConfiguration if there are rules of the user and this monitor doesn't support any."""
     if rules is not None:
         raise BadConfiguration(
             f"expectations are of data quality, not of {monitor.ANALYSIS_TYPE.value}; leave them out"
         )
 
 
-# What a check of any monitor found, independent of which check it was: a status with the numbers behind it.
+# What a check of any monitor found: a status with the numbers behind it
 
 
 NO_VALUES = "no value is present in the current data"
@@ -402,7 +407,7 @@ TOO_LARGE = "some values are too large to compute with"
 
 @value_class(slots=False)
 class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDecision):
-    """A check's result before it has a subject. It stores only the members given, since most are not."""
+    """The result of a check, without its subject. It stores only the members that are given, because most aren't."""
 
     if not TYPE_CHECKING:
 
@@ -410,8 +415,8 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
             self.__dict__.update(status=status, **members)
 
     def but(self, **members: Any) -> Finding:
-        """The same finding with other members."""
-        # A window makes hundreds: the members are copied once, not by each call on the way
+        """The finding with some other members."""
+        # A window creates hundreds of findings, so members are copied only once
         changed = Finding.__new__(Finding)
         changed.__dict__.update(self.__dict__)
         changed.__dict__.update(members)
@@ -422,25 +427,27 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
         return cls(CheckStatus.NOT_JUDGED, threshold=threshold, reason=reason)
 
     def unsure(self, reason: str, advice: str | None = None, *, is_change_seen: bool = False) -> Finding:
-        """The same numbers; a change that matters may have gone unseen. advice: what to do about it. is_change_seen:
-        whether there is a change that may be chance; so it is where a violation is withheld.
+        """The finding as `cannot tell`: a change that matters may have been missed. advice: what to do about it.
+        is_change_seen: whether there is a change that may be chance; also true if the finding was violated.
         """
         is_change = is_change_seen or self.is_violated
         unsure = self.but(status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
         return unsure.but(advice=advice, possible_change=is_change or None)
 
     def undecided(self, reason: str, advice: str | None = None) -> Finding:
-        """Nobody can tell, because the sample is too small for any test or limit to decide: without their numbers."""
+        """The finding as `cannot tell` because the sample is too small for any test or limit to decide, so without their
+        numbers.
+        """
         numbers = self.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
         return numbers.unsure(reason, advice)
 
     def mark_unmet(self, reason: str, change: str, sentence: str) -> Finding:
-        """The same numbers, of a user's rule that isn't met. change: follows the name of what is judged."""
+        """The finding as the violation of a user's rule. change: words that follow the name of the subject."""
         description = f"Expectation is not met: {sentence}"
         return self.but(status=CheckStatus.VIOLATED, reason=reason, change=change, description=description)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
-        """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
+        """The entry in checks.json. whose: members that give the subject of the check, such as `feature` or `metric`."""
         members = {name: value for name, value in self.__dict__.items() if value is not None}
         try:
             return CheckResult.model_validate({**whose, "check": check, "threshold": None, **members})
@@ -451,12 +458,14 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
             return self.unjudged(TOO_LARGE).but(**endless).result(check, **whose)
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
-        """The same numbers, without a verdict."""
+        """The finding without a verdict."""
         unjudged = self.but(status=CheckStatus.NOT_JUDGED, decided_by=None, reason=reason, hour=hour or self.hour)
         return unjudged.but(advice=None, possible_change=None, description=None)
 
     def leave_to(self, violated: str | None) -> Finding:
-        """The finding; unjudged if a check or column says the same of a change: one change is one violation."""
+        """The finding; not judged if it is violated and another check or column already reports the same change as a
+        violation.
+        """
         if violated is None or not self.is_violated:
             return self
         return self.unjudged(f"{violated} is violated, and this is the same change")
@@ -479,7 +488,7 @@ def judge_share(
 ) -> Finding:
     """Violated if the share of matching values among `total` is below the threshold; not judged if there are no values.
 
-    description: the violation's text for a share.
+    description: returns the text of a violation for a share.
     """
     if not total:
         return Finding.not_judged(threshold, no_values)
@@ -492,17 +501,19 @@ def judge_share(
 
 
 def count_violations(results: Iterable[CheckResult]) -> PublishedMetric:
-    """The number of violations, as every kind of monitoring publishes it. Source: C9.2."""
+    """The number of violations, which every kind of monitoring publishes. Source: C9.2."""
     return PublishedMetric("total_number_of_violations", sum(1 for _ in select_violations(results)), "Count")
 
 
 def select_violations(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    """The results that are violations, in their order."""
+    """Yield the results that are violations, in their order."""
     return (result for result in results if result.is_violation)
 
 
 def create_violations(results: Iterable[CheckResult], displayed_names: Mapping[str, str] | None = None) -> Violations:
-    """The violations among the results, in their order. displayed_names: of metrics that have another one in the file."""
+    """The violations among the results, in their order. displayed_names: names in the file for metrics whose names differ
+    there.
+    """
     names = displayed_names or {}
     violations = []
     for result in select_violations(results):
@@ -520,8 +531,8 @@ def create_violations(results: Iterable[CheckResult], displayed_names: Mapping[s
 class RuleOutcomes:
     """The outcomes of a user's own rules.
 
-    results: of rules whose severity is `error`.
-    hints: of rules that are warnings and aren't met.
+    results: results of rules with severity `error`.
+    hints: hints for rules with severity `warning` that aren't met.
     digest: identifies the rules.
     """
 
@@ -534,10 +545,9 @@ class RuleOutcomes:
 class ScanResult:
     """The result of one scan: the state of the accepted rows, and the counts of all rows.
 
-    metrics: an engine's own metrics of the state, instead of the monitor's.
-    checks: the results of the user's checks.
-    judged: the outcome of the user's rules. These are requested once enough rows are known to be accepted; None if
-        there are none.
+    metrics: computes the metrics of the state if the engine has its own; None: the monitor computes them.
+    checks: computes the results of the user's checks; None without checks.
+    judged: computes the outcomes of the user's rules, once it is known that enough rows were accepted; None without rules.
     requests: the requests behind captured records; None if unknown.
     runs: runs of neighbouring rows of every column, if requested.
     deequ: the version of Deequ that computed the metrics and results.

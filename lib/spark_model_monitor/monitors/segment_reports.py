@@ -1,4 +1,4 @@
-"""How monitors report segments: one change is one violation; hints about how rows are divided. Pure."""
+"""How monitors report segments: each change is one violation. Also hints about how rows are divided into segments. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from spark_model_monitor.statistics.states.segments import BY_HOUR, format_rest_
 
 
 def locate_result(result: CheckResult, where: str, label: str | None) -> CheckResult:
-    """The result with its segment. label: the segment's name, None if it may not be shown."""
+    """The result with its segment. label: the name of the segment, None if it may not be shown."""
     located = result.model_copy(update={"segment": label, "where": where})
-    # A result of the segment's rows says so; one of all rows says only where it is clearest
+    # A result about the segment's rows names it in the description; a result about all rows only says where the change is
+    # clearest
     if result.description and where.startswith(IN_SEGMENT):
         location = where if label is None else f"in {label}"
         located = located.model_copy(update={"description": f"{result.description}, {location}"})
@@ -28,10 +29,10 @@ def with_segments(
     *,
     hide_values: bool = False,
 ) -> Iterator[CheckResult]:
-    """The results of all rows; a violation gets the segment where it is clearest, if one segment of a cut stands out.
-    Then the results of segments; each change there is one violation.
+    """First the results of all rows; a violation gets the segment in which it is clearest, if a single segment of a cut is
+    violated. Then the results of segments, in which each change is only one violation.
 
-    results_by_metric: results by metric (named by `metric_of`), cut and segment.
+    results_by_metric: the results of segments by metric (as `metric_of` returns it), then by cut and segment.
     """
     violated: dict[Hashable, str | None] = {}
     for check_result in overall_results:
@@ -49,12 +50,14 @@ def with_segments(
 
 
 def _find_clearest_segment(results_by_segment: Mapping[tuple[str, str], CheckResult]) -> tuple[str, str] | None:
-    """The cut and label of the violated segment with the smallest p-value, of those that stand out alone in their cut."""
+    """The cut and label of the violated segment with the smallest p-value, among segments that are the only violated one
+    in their cut.
+    """
     p_values: dict[tuple[str, str], float] = {}
     for segment, check_result in results_by_segment.items():
         if check_result.is_violation:
             p_values[segment] = check_result.p or 0.0
-    # A change in several segments of a cut is one of all rows
+    # If several segments of a cut are violated, the change is in all rows
     violations_by_cut = Counter(cut for cut, _ in p_values)
     candidates = [(cut, label) for cut, label in p_values if violations_by_cut[cut] == 1]
     return min(candidates, key=p_values.__getitem__, default=None)
@@ -63,17 +66,18 @@ def _find_clearest_segment(results_by_segment: Mapping[tuple[str, str], CheckRes
 def report_once(
     results_by_segment: Mapping[tuple[str, str], CheckResult], violated_overall: str | None
 ) -> Iterator[CheckResult]:
-    """A metric's results in its segments: one change is one violation, of the whole or of the cut that shows it best.
+    """A metric's results in its segments, with one violation for each change: of all rows, or of the cut that shows it most
+    clearly.
 
-    results_by_segment: by cut and segment. violated_overall: what is violated for the whole; None if nothing is.
+    results_by_segment: by cut and segment. violated_overall: the name of the metric if it is violated in all rows; else None.
     """
-    # The clearest violation: by its adjusted p-value, then by its effect
+    # The clearest violation has the smallest adjusted p-value, then the largest effect
     ranks: dict[tuple[str, str], tuple[float, float]] = {}
     for segment, check_result in results_by_segment.items():
         if check_result.is_violated:
             ranks[segment] = (check_result.decisive_p_value or 0.0, -(check_result.effect or 0.0))
     clearest_cut, _ = min(ranks, key=ranks.__getitem__, default=("", ""))
-    # All others are the same change
+    # All other violations are the same change
     for segment, check_result in results_by_segment.items():
         cut, _ = segment
         reason = None
@@ -87,15 +91,16 @@ def report_once(
         yield check_result
 
 
-MANY_OTHERS = 0.5  # share of a window's rows in no segment of the baseline, from which something is wrong
-NEARLY_CERTAIN = 1e-6  # the probability of so many of these rows by chance
+MANY_OTHERS = 0.5  # from this share of a window's rows in no segment of the baseline on, something is wrong
+NEARLY_CERTAIN = 1e-6  # maximum probability that chance explains the number of these rows
 RowsBySegment = Mapping[str, Mapping[str, int]]  # by cut and label
 
 
 def write_segment_hints(before: RowsBySegment | None, rows_by_cut: RowsBySegment) -> Iterator[Hint]:
-    """Rows can't be divided like the baseline's, or most are in none of its segments; for a baseline, some are in none.
+    """Hints that rows can't be divided into the baseline's segments, or that most rows are in none of them; for a baseline,
+    that some rows are in no segment.
 
-    before: the baseline's; None without one.
+    before: the rows by segment in the baseline; None without one.
     Source: D4.13.
     """
     for cut in rows_by_cut if before is None else before:
@@ -105,7 +110,8 @@ def write_segment_hints(before: RowsBySegment | None, rows_by_cut: RowsBySegment
         rows = sum(segments.values())
         share = format_percent(rows_of_none / max(rows, 1))
         text = ""
-        # A baseline has no more segments than it lists, a window no others than its baseline, but for hours
+        # A baseline has only the segments that it lists, and a window only those of its baseline, except for segments by
+        # hour
         if cut not in rows_by_cut:
             text = "the data lacks the column, so that nothing is judged by them"
         elif before is None and rows_of_none:

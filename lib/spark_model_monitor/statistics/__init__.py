@@ -1,10 +1,10 @@
 """Sums that add, distances between distributions, and what noise may do.
 
-`states/`: what is gathered of the data, and how it adds. `drift/`: how far apart two distributions are. `verdicts/`: how
-rare a difference is in healthy data, and what could have been seen.
+`states/`: summaries of the data, and how they add. `drift/`: how far apart two distributions are. `verdicts/`: how rare a
+difference is in healthy data, and how small a difference could have been detected.
 
-Here are the types of arrays, by their elements; the shape of an array is said by its name or a docstring. Also arrays without
-elements, with which a state begins.
+This module has the types of arrays, by the type of their elements. The name of an array or a docstring says its shape. It
+also creates the arrays without elements with which a state begins.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-# Elements of 64 bits, but for flags and bytes
+# Elements have 64 bits, except flags and bytes
 Doubles: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]

@@ -1,8 +1,8 @@
 """A column of dates: the forms in which its values are written, its days, its sentinels, and the values that are no dates.
 
-`recognise_dates` says whether a feature is one, from its states; `read_window` reads a later window of it likewise.
-Texts are those that were counted one by one; where they are too many, a sample of them (`DateTexts`). Whole numbers such
-as 20240131 are dates, too. Runs on the driver.
+`recognise_dates` says from a feature's states whether it is a column of dates; `read_window` reads a later window of the
+column. The texts are those that were counted one by one, or a sample of them if they are too many (`DateTexts`). Whole
+numbers such as 20240131 are dates, too. Runs on the driver.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from spark_model_monitor.statistics.states.date_texts import DateTexts
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, cache_with_feature
 from spark_model_monitor.value_class import value_class
 
-MIN_DATES = 0.5  # a column with a larger share of dates is one of dates
-MIN_DATES_OF_NUMBERS = 0.95  # a whole number may be a date by chance
+MIN_DATES = 0.5  # a column is a column of dates if a larger share of its values are dates
+MIN_DATES_OF_NUMBERS = 0.95  # the same for a column of numbers: a whole number may look like a date by chance
 MIN_NUMBERS = 10
-FIRST_TEXTS = 20  # one of them at least has to be a date
-PLAUSIBLE_DAYS = date(1800, 1, 1).toordinal(), date(2200, 1, 1).toordinal()  # between which the median has to be
+FIRST_TEXTS = 20  # at least one of the first texts has to be a date
+PLAUSIBLE_DAYS = date(1800, 1, 1).toordinal(), date(2200, 1, 1).toordinal()  # the median day has to lie between these
 RECENT_DAYS = date(1980, 1, 1).toordinal(), date(2060, 1, 1).toordinal()
 """The same for numbers of six or seven digits, most of which are no dates."""
 
 MIN_DIFFERENT = {"YYYYDDD": 20}
-"""How many different days numbers in this form have at minimum: a third of all numbers of seven digits fit."""
+"""The minimum number of different days in numbers of this form: a third of all numbers of seven digits can be read in it."""
 
-NO_DATE = ""  # stands for all texts that are none, in a sample
+NO_DATE = ""  # stands in a sample for all texts that aren't dates
 DIGITS_OF_DAY = 8
 DIGITS_OF_TIME = 14
 TYPED = (ColumnType.DATE, ColumnType.TIMESTAMP)
-# Midnight beside a day says nothing
+# A midnight after a day adds nothing to the day
 ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?(Z|[+-]00:?00)?)?")
-# Times without a zone are of UTC
+# Times without a zone are in UTC
 ZONE = "±hh:mm"
 IN_UTC = re.compile(r"(?:Z|UTC|GMT|[-+]00:?00)(?:\[[\w/]+\])?$", re.IGNORECASE)
-ISO_FORM = "YYYY-MM-DD"  # in which Spark, pandas and Arrow write typed dates as texts
+ISO_FORM = "YYYY-MM-DD"  # the form in which Spark, pandas and Arrow write typed dates as texts
 
 
 @value_class
@@ -51,15 +51,15 @@ class DateColumn:
 
     values: number of values that were read.
     forms: the number of dates by form, without sentinels, the most frequent one first.
-    is_ambiguous: whether day and month of the first form may be in each other's place.
-    sentinels: counts by day.
-    days, counts: the different days of the other dates, ascending.
-    not_dates: number of values that are none.
-    counts_of_texts: how often each different text of these dates occurs, the most frequent one first.
-    is_typed: whether the column's type is one of dates.
+    is_ambiguous: whether day and month of the first form may be swapped.
+    sentinels: the count of each sentinel day.
+    days, counts: the different days of the other dates, ascending, and the count of each.
+    not_dates: number of values that aren't dates.
+    counts_of_texts: how often each different text of these dates occurs, the most frequent text first.
+    is_typed: whether the column has a type of dates (date or timestamp).
     tried_forms: the forms that any of the texts can have, in the order in which they were tried.
-    are_iso_days, are_in_utc: whether all of them are days as ISO 8601 has them, or midnights; whether none has another
-        zone than UTC.
+    are_iso_days: whether all dates are days or midnights in ISO 8601.
+    are_in_utc: whether no date has a zone other than UTC.
     """
 
     values: int = 0
@@ -77,8 +77,8 @@ class DateColumn:
 
     @classmethod
     def of(cls, texts: Mapping[str, int], baseline: DateColumn | None = None, *, is_typed: bool = False) -> DateColumn:
-        """The dates in some texts, which are counts by text. baseline: its forms are tried first."""
-        # Sentinels and texts that are no dates, apart from the others
+        """The dates in some texts. texts: counts by text. baseline: its forms are tried first."""
+        # Separate sentinels and texts that aren't dates from the other texts
         readings_by_text: dict[str, tuple[DateReading, ...]] = {}
         sentinels: Counter[str] = Counter()
         not_dates = 0
@@ -90,7 +90,7 @@ class DateColumn:
                 sentinels[SENTINELS[readings[0].day]] += count
             else:
                 readings_by_text[text] = readings
-        # Each text has the form of most other texts that it can have
+        # A text may be readable in several forms: it gets the form that most texts can have
         ranks = _rank_forms(texts, readings_by_text, baseline)
         forms: Counter[str] = Counter()
         count_by_day: Counter[int] = Counter()
@@ -127,7 +127,7 @@ class DateColumn:
 
     @property
     def num_dates(self) -> int:
-        """The number of dates that are no sentinels."""
+        """The number of dates that aren't sentinels."""
         return sum(self.forms.values())
 
     @property
@@ -144,7 +144,7 @@ class DateColumn:
 
     @property
     def form_in_words(self) -> str:
-        """The form in parentheses, after a blank; empty for a type of dates."""
+        """The form in parentheses, after a blank; empty for typed dates."""
         if self.form and not self.is_typed:
             return f" ({self.form})"
         return ""
@@ -164,8 +164,11 @@ class DateColumn:
         return int(self.counts[self.days < day].sum())
 
     def other_forms(self, baseline: DateColumn) -> dict[str, int]:
-        """The dates by form that are not in the baseline's most frequent form, or that of typed dates as texts. Typed dates have
-        no form of their own, a T before the time is a blank, and UTC says nothing where no other zone is.
+        """The number of dates by form, without the dates in the form that the baseline leads us to expect.
+
+        That is the baseline's most frequent form, or the form of typed dates that were written as texts. Typed dates have no
+        form of their own. A T before the time is the same as a blank, and the zone UTC is ignored if neither side has another
+        zone.
         """
         if self.is_typed or (self.are_iso_days and baseline.are_iso_days):
             return {}
@@ -188,7 +191,9 @@ class DateColumn:
 def _rank_forms(
     texts: Mapping[str, int], readings_by_text: Mapping[str, tuple[DateReading, ...]], baseline: DateColumn | None
 ) -> dict[str, tuple[bool, int, int, str]]:
-    """The order in which forms are tried: those of the baseline, those of most texts, those of the shortest time."""
+    """The rank of each form: first the baseline's forms, then the forms that most texts can have, then those with the
+    shortest time span.
+    """
     # The number of texts that can have each form, and their first and last days
     counts: Counter[str] = Counter()
     days: dict[str, tuple[int, int]] = {}
@@ -204,7 +209,7 @@ def _rank_forms(
 
 
 def _is_ambiguous(form: str, all_readings: Iterable[tuple[DateReading, ...]]) -> bool:
-    """Whether every date of this form would be one, too, with day and month in each other's place."""
+    """Whether every date of this form can also be read with day and month swapped."""
     swapped = swap_day_and_month(form)
     if not form or swapped == form:
         return False
@@ -233,7 +238,7 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
         minimum = MIN_DATES_OF_NUMBERS
     if not column.num_dates or column.share_of_dates <= minimum:
         return None
-    # Numbers are dates only if it is no chance
+    # A number may look like a date by chance, so the median has to be a plausible day
     earliest, latest = PLAUSIBLE_DAYS
     if feature.is_numeric:
         is_short = len(column.form) < DIGITS_OF_DAY
@@ -253,8 +258,8 @@ def read_window(current: FeatureProfile, baseline: DateColumn) -> DateColumn | N
         return DateColumn(current.num_present, not_dates=current.num_present)
     if texts is None:
         return None
-    # Dates that were read without the baseline are the same if its forms were the first to be tried; each is read once then,
-    # which is two fifths of what a window's column of dates takes
+    # If the baseline's forms happened to be the first that were tried, the result without the baseline is the same. Reading
+    # the texts only once saves two fifths of the time that a window's column of dates takes.
     if not current.is_numeric:
         dates = recognise_dates(current)
         expected = baseline.list_expected_forms()
@@ -266,7 +271,7 @@ def read_window(current: FeatureProfile, baseline: DateColumn) -> DateColumn | N
 
 
 def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
-    """The counts of a feature's values as texts, or of a sample of them; None if they are unknown."""
+    """The count of each of a feature's values as a text, exact or from a sample; None if the values are unknown."""
     frequencies = feature.frequencies
     if frequencies is not None and frequencies.exact and frequencies.counts:
         return frequencies.counts
@@ -275,7 +280,8 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
     sample = feature.state(DateTexts)
     if frequencies is None or sample is None:
         return None
-    # The count of a frequent text lacks the whole bound (see Frequencies), which is added; rarer texts are as in the sample
+    # The stored count of a frequent text is too low by up to the bound (see Frequencies), so the bound is added. Rarer texts
+    # come from the sample
     frequent = sorted(text for text, count in frequencies.counts.items() if count > frequencies.bound)
     rows = np.array([frequencies.counts[text] for text in frequent], np.int64) + frequencies.bound
     counts = sample.count_rare_texts(2 * frequencies.bound)
@@ -284,14 +290,14 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
     if sampled_from > 0 and counts:
         scale = counts.total() / sampled_from
     counts[NO_DATE] += round(scale * sample.skipped)
-    # As many rows of the frequent texts as a sample of rows would have, at equal distances
+    # As many rows of the frequent texts as a sample of the rows would have: every n-th row is taken
     sampled_rows = np.diff(np.rint(scale * rows.cumsum()), prepend=0).astype(np.int64)
     counts.update(dict(zip(frequent, sampled_rows.tolist(), strict=True)))
     return +counts
 
 
 def _count_numbers(feature: FeatureProfile) -> Mapping[str, int] | None:
-    """The counts of whole numbers as texts, as the sketch has them; None if they are surely no dates."""
+    """The counts of whole numbers as texts, estimated from the sketch; None if the numbers surely aren't dates."""
     sketch = feature.kll
     moments = feature.moments
     if sketch is None or moments is None or not moments.count:
@@ -300,7 +306,7 @@ def _count_numbers(feature: FeatureProfile) -> Mapping[str, int] | None:
     digits = len(f"{abs(sketch.quantile(0.5)):.0f}")
     if not DIGITS_OF_DAY - 2 <= digits <= DIGITS_OF_TIME:
         return None
-    # In a sketch of more numbers than it keeps, those kept say as much as so many rows
+    # A sketch of many numbers keeps only some of them, so the evidence is that of as many rows as it keeps
     sampled_share = sum(map(len, sketch.levels)) / moments.count
     counts = np.diff(cumulative, prepend=0) * sampled_share
     texts = (_write_number(value) for value in values.tolist())
@@ -308,7 +314,7 @@ def _count_numbers(feature: FeatureProfile) -> Mapping[str, int] | None:
 
 
 def _write_number(value: float) -> str:
-    """A whole number as the text of a day; 10101 is January 1 of the year 1."""
+    """A whole number as the text of a day, with leading zeros if they were lost: 10101 is January 1 of the year 1."""
     if value == 0 or 10_101 <= value < 100_000:
         return f"{value:0{DIGITS_OF_DAY}.0f}"
     return f"{value:.17g}"

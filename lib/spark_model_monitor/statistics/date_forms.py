@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 from spark_model_monitor.statistics.text_forms import write_form
 
-ZERO_DATE = 0  # the day of 0000-00-00, which databases write where there is none
+ZERO_DATE = 0  # the day of 0000-00-00, which databases write where there is no date
 FIRST_DAY = date.min.toordinal()
 LATEST_DAY = date.max.toordinal()
 LONGEST_DATE = 64  # characters
@@ -41,8 +41,8 @@ MONTHS = (
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 Fields: TypeAlias = Mapping[str, tuple[int, int]]
-"""Where a text has its parts: Y, y (year of four and two digits), M, D, B (a month's name), Q, W, V (week, its day), J (day of
-the year), h, m, s (time), p (am or pm), A (weekday)."""
+"""The position of each part in a text: Y, y (year of four and two digits), M, D, B (a month's name), Q, W, V (week, its day),
+J (day of the year), h, m, s (time), p (am or pm), A (weekday)."""
 
 
 class DateReading(NamedTuple):
@@ -70,7 +70,7 @@ _NAME = r"(?P<B>[A-Za-z]{3,9})"
 _ANY_YEAR = r"(?:(?P<Y>\d{4})|(?P<y>\d\d))"
 _SEPARATOR = r"(?P<_> ?[-/.,] ?|[ _])"
 
-# 1, 2, 3 are numbers of unknown order
+# _1, _2 and _3 are numbers of which the order isn't known: day, month or year
 _DAY_PATTERNS = (
     rf"{_YEAR}{_SEPARATOR}{_MONTH}(?P=_){_DAY}\.?",
     rf"(?P<_1>\d\d?){_SEPARATOR}(?P<_2>\d\d?)(?P=_){_YEAR}\.?",
@@ -99,13 +99,15 @@ _OTHER_PATTERNS = (
     rf"(?P<A>[A-Za-z]{{3}}) {_NAME} {{1,2}}{_DAY} (?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?P<zone> [A-Z]{{3,4}})? {_YEAR}",
 )
 DATE_PATTERNS = (*(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}" for pattern in _DAY_PATTERNS), *_OTHER_PATTERNS)
-"""As texts, since most data has no dates: a pattern is compiled when it is first tried."""
+"""Patterns of dates as texts: most data has no dates, so a pattern is compiled only when it is first tried."""
 
 _BEGINNING = (
     rf"(?=.{{4,{LONGEST_DATE}}}$)(?!\d*\.\d*$)"
     r"(?:\d{4}[-/.,_ ]{0,3}[\dWQqA-Z]|\d\d?(?:[-/.,_ ]{0,3}(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
 )
-"""How the texts of all patterns begin, none a number with decimals: cheaper than these, and most other texts don't."""
+"""The beginning that texts of all patterns have; a number with decimals doesn't match. Testing it is cheaper than trying
+all patterns, and most texts that aren't dates fail it.
+"""
 
 _DATE_NAMES = {"Y": "YYYY", "y": "YY", "M": "MM", "D": "DD", "B": "MON", "Q": "n", "W": "ww", "V": "D", "J": "DDD"}
 _TIME_NAMES = {"h": "hh", "m": "mm", "s": "ss", "p": "AM", "A": "Day", "th": "", "fraction": "", "zone": "±hh:mm"}
@@ -113,14 +115,14 @@ _NAMES = _DATE_NAMES | _TIME_NAMES
 """How a form's name shows each part."""
 
 _ORDERS: Mapping[int, tuple[str, ...]] = {0: ("",), 2: ("DM", "MD"), 3: ("DMy", "MDy", "yMD")}
-"""The orders that numbers of unknown order may have, by their number."""
+"""The possible orders of the numbers whose order isn't known, by how many such numbers there are."""
 
 _SHAPE = str.maketrans("123456789", "0" * 9)
 
 
 def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
-    """The texts that have the shape of a date, be it a possible one or not; in place of the others their forms."""
-    # All shapes at once, unless a text has several lines
+    """The texts that have the shape of a date, even of an impossible one. Every other text is replaced by its form."""
+    # Shapes are computed for all texts at once, unless a text contains a line break
     shapes = "\n".join(texts).translate(_SHAPE).split("\n")
     if len(shapes) != len(texts):
         return tuple(text if read_dates(text) else write_form(text) for text in texts)
@@ -129,9 +131,9 @@ def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_dates(text: str) -> tuple[DateReading, ...]:
-    """The readings of a text as a date; none if it is no date, like 2024-13-45."""
+    """The readings of a text as a date; empty if it is no date, like 2024-13-45."""
     readings = []
-    # One layout, or several for numbers whose order isn't known
+    # There is one layout, or several for numbers whose order isn't known
     for form, fields in _layouts(text.translate(_SHAPE)):
         day = _find_day(text, fields)
         if day is not None:
@@ -140,13 +142,15 @@ def read_dates(text: str) -> tuple[DateReading, ...]:
 
 
 def swap_day_and_month(form: str) -> str:
-    """The form with day and month in each other's place."""
+    """The form with day and month swapped."""
     return form.replace("DD", "\0").replace("MM", "DD").replace("\0", "MM")
 
 
 @lru_cache(2048)
 def _layouts(shape: str) -> tuple[DateLayout, ...]:
-    """The layouts of texts that only differ in their digits; none if they are no dates. shape: the text with 0 for each digit."""
+    """The layouts of texts that differ only in their digits; empty if they are no dates. shape: the text with 0 for each
+    digit.
+    """
     if not re.match(_BEGINNING, shape):
         return ()
     layouts: list[DateLayout] = []
@@ -178,7 +182,7 @@ def _name(match: re.Match[str]) -> Iterator[DateLayout]:
 
 
 def _find_day(text: str, fields: Fields) -> int | None:
-    """The day of a text with its parts at these positions; None if there is no such day or time."""
+    """The day of a text whose parts are at these positions; None if there is no such day or time."""
     parts = {name: text[start:end] for name, (start, end) in fields.items()}
     if "A" in parts and not _find_name(parts["A"], WEEKDAYS):
         return None
@@ -192,13 +196,13 @@ def _find_day(text: str, fields: Fields) -> int | None:
         month = _find_name(parts["B"], MONTHS)
     day = int(parts.get("D", 1))
     if "y" in parts:
-        # As POSIX has it: 69 is 1969, 68 is 2068
+        # Two-digit years as POSIX reads them: 69 is 1969, 68 is 2068
         year = 2000 + int(parts["y"])
         if year >= 2069:
             year -= 100
     else:
         year = int(parts["Y"])
-    # The first and the last year stand for no date, whatever the day
+    # Any day of the first or the last year stands for a missing date
     if year == 0:
         return ZERO_DATE if month == 0 == day else None
     if year == 1 and month:
@@ -212,13 +216,13 @@ def _find_day(text: str, fields: Fields) -> int | None:
 
 
 def _find_name(text: str, names: tuple[str, ...]) -> int:
-    """Which of these names a text is or shortens, from 1 on; 0 if none."""
+    """The position, from 1 on, of the name that a text is or abbreviates; 0 if there is no such name."""
     text = text.lower()
     return next((number for number, name in enumerate(names, 1) if name.startswith(text)), 0)
 
 
 def _number_day(year: int, month: int, day: int, parts: Mapping[str, str]) -> int:
-    """The number of a day. Raises ValueError if there is none."""
+    """The ordinal number of a day. Raises ValueError if there is no such day."""
     if "W" in parts:
         return date.fromisocalendar(year, int(parts["W"]), int(parts.get("V", 1))).toordinal()
     if "Q" in parts:

@@ -12,7 +12,7 @@ OTHER_SIGNS = "blanks, _, quotes or accents"
 
 
 def fold_spelling(text: str) -> str:
-    """What all spellings of a text share."""
+    """The folded text, which is the same for all spellings of a text."""
     return _join_words(text).casefold()
 
 
@@ -22,7 +22,7 @@ def _join_words(text: str) -> str:
 
 
 def describe_difference(spellings: Mapping[str, str]) -> str:
-    """In what the two texts of each pair differ: `capitals`, or other signs too."""
+    """How the two texts of each pair differ: only in `capitals`, or in other signs, too."""
     if all(text.casefold() == spelling.casefold() for text, spelling in spellings.items()):
         return CAPITALS
     if all(_join_words(text) == _join_words(spelling) for text, spelling in spellings.items()):
@@ -31,11 +31,11 @@ def describe_difference(spellings: Mapping[str, str]) -> str:
 
 
 def match_spellings(texts: Collection[str], references: Collection[str]) -> dict[str, str]:
-    """The reference, not among the texts, that each of the others is nearly the same as; none if several are."""
+    """For each text, the reference that it is nearly equal to; texts with no such reference, or several, are left out."""
     references_by_fold: dict[str, list[str]] = {}
     for reference in references:
         references_by_fold.setdefault(fold_spelling(reference), []).append(reference)
-    # A text that is a reference already stays, and so does one beside its reference
+    # Skip a text that is itself a reference, and a text whose reference is among the texts, too
     spellings: dict[str, str] = {}
     for text in texts:
         candidates = references_by_fold.get(fold_spelling(text), [])

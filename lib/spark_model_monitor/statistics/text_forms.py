@@ -1,8 +1,9 @@
-"""The form of a code, such as `a9a-09` of `x7f-03`: which kinds of characters follow each other, not how many, nor which.
+"""The form of a code: `a9a-09` for `x7f-03`. It keeps the order of the kinds of characters, but not which or how many there are.
 
-Two forms: a fine one with each run of capitals (A), small letters (a), digits (9) and digits that are padded with zeros (0),
-and a coarse one with the kinds alone. Where letters and digits alternate in many ways, as in hexadecimal numbers, the order of
-the kinds is chance in both. Runs on executors and on the driver; stdlib only.
+There are two forms. The fine form has one sign for each run of capitals (A), small letters (a), digits (9) and digits padded
+with zeros (0). The coarse form has the kinds that occur, and the other characters. Where letters and digits alternate in many
+ways, as in hexadecimal numbers, both forms of a code are a matter of chance. Runs on executors and on the driver; standard
+library only.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-MARK = "\x02"  # begins a form, and no code
+MARK = "\x02"  # every form begins with it, and no code does
 LONGEST_CODE = 64  # characters; longer texts are no codes
 PADDED = "0"
-MIN_VARIANTS = 4  # of a part of a code in which letters and digits alternate: three suppliers may have three
-MAX_ALIKE = 0.9  # of the codes in the most frequent of these
+# Variants that a part of a code must have to count as mixed: a code with three suppliers may have three
+MIN_VARIANTS = 4
+MAX_ALIKE = 0.9  # the largest share of codes that the most frequent variant of a mixed part may have
 
 PartKinds = Mapping[tuple[str, int], str]
-"""The kinds of characters in parts of codes: by all other characters of the code, and the part's position between them."""
+"""The kinds of characters in mixed parts of codes, by the other characters of the code and the part's position among its
+parts.
+"""
 
 _NUMBER = re.compile(r"[-+]?[\d.,]*(?:[eE][-+]?\d+)?")
 _PADDED_NUMBERS = re.compile(r"(?<![09])0[09]+")
@@ -49,18 +53,18 @@ def write_form(text: str) -> str:
     if len(text) > LONGEST_CODE:
         return MARK
     kinds = _LETTERS.sub(r"\1", text.translate(_TO_KINDS))
-    # No Z is left, so it may stand for a padded number until the others are written
+    # Z stands for a padded number until the other numbers are replaced; no other Z can be left in the text
     return MARK + _NUMBERS.sub("9", _PADDED_NUMBERS.sub("Z", kinds)).replace("Z", PADDED)
 
 
 def coarsen_form(form: str) -> str:
-    """The kinds of characters that occur in a form, padded or not, and its other characters in their order; without the mark."""
+    """The kinds of characters in a form, whether padded or not, then its other characters in their order; without the mark."""
     kinds = "".join(kind for kind in "Aa9" if kind in form.replace(PADDED, "9"))
     return kinds + _KINDS.sub("", form)
 
 
 def find_mixed_parts(forms: Mapping[str, int]) -> PartKinds:
-    """The parts between other characters in which letters and digits alternate in many ways, of codes with these fine forms."""
+    """The parts in which letters and digits alternate in many ways, among codes with these fine forms."""
     variants: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
     for form, count in forms.items():
         separators = _PARTS.sub("A", form)
@@ -77,13 +81,15 @@ def find_mixed_parts(forms: Mapping[str, int]) -> PartKinds:
 
 
 def has_mixed_part(form: str, kinds: PartKinds) -> bool:
-    """Whether the fine form has such a part."""
+    """Whether the fine form has one of these mixed parts."""
     separators = _PARTS.sub("A", form)
     return any((separators, position) in kinds for position in range(len(_PARTS.findall(form))))
 
 
 def unify_mixed_parts(form: str, kinds: PartKinds) -> str:
-    """The fine form with the kinds of such a part, and others that it has, in place of the part itself."""
+    """The fine form in which each mixed part is replaced by the sorted kinds of its own characters and of the part in
+    other codes.
+    """
     separators = _PARTS.sub("A", form)
     parts = _PARTS.findall(form)
     for position, part in enumerate(parts):

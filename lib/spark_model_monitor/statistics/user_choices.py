@@ -1,4 +1,4 @@
-"""What users choose for a model by the words of its options: known without what is computed from it."""
+"""What users choose for a model with its options. This module doesn't load what computes with the choices."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class ValueKind(str, Enum):
 
 
 class Algorithm(str, Enum):
-    """How attributions are computed: without coalitions if a model is a sum with equal results, or always with them."""
+    """How attributions are computed. AUTO: without coalitions if the model is a sum and this gives equal results. KERNEL:
+    always with coalitions.
+    """
 
     AUTO = "auto"
     KERNEL = "kernel"

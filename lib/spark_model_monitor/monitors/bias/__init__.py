@@ -1,1 +1,1 @@
-"""The bias monitor: metrics that compare a sensitive group with the rest, computed from one count table per facet."""
+"""The bias monitor: metrics that compare a sensitive group with all other rows, computed from one table of counts per facet."""

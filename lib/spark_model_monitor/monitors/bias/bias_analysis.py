@@ -43,7 +43,7 @@ FLIP_TEST = "FT"
 
 @value_class
 class Methods:
-    """The requested metrics, by name and sorted. None: the part was not requested at all."""
+    """The names of the requested metrics, sorted. None: this part was not requested at all."""
 
     pre_training: tuple[str, ...] | None
     post_training: tuple[str, ...] | None
@@ -53,14 +53,15 @@ ALL_METHODS = Methods(tuple(sorted(PRE_TRAINING)), tuple(sorted(POST_TRAINING)))
 
 
 Metrics: TypeAlias = tuple[BiasMetric, ...] | None
-"""Of one part; None if it was not requested, or lacks predictions."""
+"""The metrics of one part; None if the part was not requested, or if there are no predictions."""
 
 
 @value_class
 class MetricsOfRows:
-    """The metrics of one group in some rows, and its counts there. None: the part was not requested.
+    """The metrics and counts of one group in some rows. A part that was not requested is None.
 
-    known_rows: the same without the rows whose facet is missing; None if there are none, or nothing tells which they are.
+    known_rows: the same without the rows whose facet is missing; None if there are no such rows, or if the counts don't show
+        them.
     """
 
     counts: FacetCounts
@@ -70,19 +71,19 @@ class MetricsOfRows:
 
     @property
     def metrics(self) -> tuple[BiasMetric, ...]:
-        """The metrics of both parts, post-training ones first as in the files."""
+        """The metrics of both parts; post-training ones come first, as in the files."""
         return (*(self.post_training or ()), *(self.pre_training or ()))
 
     @property
     def unknown_share(self) -> float:
-        """The share of rows whose facet is missing; 0 if there are none, or nothing tells."""
+        """The share of rows whose facet is missing; 0 if there are none, or if the counts don't show them."""
         if self.known_rows is None:
             return 0.0
         rows = float(self.counts.all.rows)
         return (rows - float(self.known_rows.counts.all.rows)) / rows
 
     def compute_without_unknown(self, name: str) -> float | None:
-        """The metric without the rows whose facet is missing; None if there are none, or it is undefined."""
+        """The metric without the rows whose facet is missing; None if there are no such rows, or if the metric is undefined."""
         metrics = self.known_rows.metrics if self.known_rows else ()
         return next((metric.value for metric in metrics if metric.name == name), None)
 
@@ -105,12 +106,12 @@ class GroupAnalysis(MetricsOfRows):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The facet and the configured values, by which groups of two data sets are the same."""
+        """The facet and the configured values; groups of two data sets are the same if their keys are equal."""
         return self.facet, self.choice.configured
 
 
 def count_segment_rows(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, int]]:
-    """The number of rows by cut and segment; empty without groups."""
+    """The number of rows in each segment, by cut; empty without groups."""
     rows: dict[str, dict[str, int]] = {}
     for segment in groups[0].segments if groups else ():
         rows.setdefault(segment.segmentation, {})[segment.name] = int(segment.counts.all.rows)
@@ -119,7 +120,7 @@ def count_segment_rows(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, i
 
 @value_class
 class BiasAnalysis:
-    """The analysis of a data set. positives: of the observed label. groups: those of the first facet first."""
+    """The analysis of a data set. positives: the positive values of the observed label. groups: in the order of the facets."""
 
     label: str
     positives: Choice
@@ -134,8 +135,8 @@ class GroupChoices:
 
     positives: the positive labels.
     predicted: the positive predictions; None without predictions.
-    groups: of each facet.
-    tells_unknown: of each facet, whether its table counts all rows in which it is missing by themselves; older ones
+    groups: the groups of each facet.
+    tells_unknown: for each facet, whether its table counts the rows in which it is missing separately; older tables
         don't.
     """
 
@@ -146,7 +147,7 @@ class GroupChoices:
 
     @property
     def error_of_predictions(self) -> str | None:
-        """Why there are no post-training metrics, None if there are."""
+        """The reason why there are no post-training metrics, None if there are some."""
         if self.predicted is None:
             return None
         if self.predicted.kind is not self.positives.kind:
@@ -162,8 +163,8 @@ class GroupChoices:
 class LabelTable:
     """The rows of a facet's table with interpreted labels: by facet key, observed label, predicted label and subgroup.
 
-    keys: the facet's keys, in the order of the first axis of `rows`, which alone differs from `FacetCounts.cells`.
-    blocks: likewise, by facet key and block.
+    keys: the facet's keys in the order of the first axis of `rows`. All other axes are those of `FacetCounts.cells`.
+    blocks: rows by facet key and block; all other axes are those of `FacetCounts.blocks`.
     """
 
     keys: tuple[Key, ...]
@@ -182,7 +183,7 @@ class LabelTable:
             predicted = chosen.predicted.keys
         else:
             predicted = frozenset()
-        # Counts by facet key, label, prediction and subgroup, and by block of groups if a column names these
+        # Counts by facet key, label, prediction and subgroup; and by block, if a column names groups
         rows = np.zeros((len(keys), 2, 2, len(subgroups) + 1))
         blocks = None
         if plan.group_column is not None:
@@ -192,17 +193,19 @@ class LabelTable:
             prediction = cell[PREDICTION] in predicted
             rows[keys[cell[FACET]], int(observed), int(prediction), subgroup_indexes.get(cell[GROUP], -1)] += count
             if blocks is not None:
-                # The last block is for rows without a name of a group, each of which counts by itself
+                # The last block has the rows without the name of a group; each of these is a group of its own
                 block = BLOCKS if cell[-1] is None else int(cell[-1])
                 blocks[keys[cell[FACET]], block, int(observed), int(prediction), int(cell[GROUP] is None)] += count
         return cls(tuple(keys), rows, cells, chosen, plan, blocks)
 
     def count_facet(self, choice: Choice, *, with_unknown: bool = True) -> FacetCounts:
-        """The counts of a sensitive group and of the rest. with_unknown: count rows whose facet is missing as the rest."""
+        """The counts of a sensitive group and of the rest. with_unknown: whether rows whose facet is missing count as the
+        rest.
+        """
         is_sensitive = np.array([key in choice.keys for key in self.keys], dtype=bool)
         # The key of a missing cell is None
         is_counted = np.array([with_unknown or key is not None for key in self.keys], dtype=bool)
-        # In the order of the axis: the rest (`a` of the metrics), then the sensitive group (`d`)
+        # In the order of the axis: the rest (`a` in the metrics), then the sensitive group (`d`)
         groups = (~is_sensitive & is_counted, is_sensitive)
         cells = np.stack([self.rows[is_in_group].sum(axis=0) for is_in_group in groups])
         blocks = None
@@ -211,13 +214,15 @@ class LabelTable:
         return FacetCounts(cells, has_groups=self.plan.group is not None, blocks=blocks)
 
     def segments(self) -> Iterator[tuple[str, str, LabelTable]]:
-        """The segmentation, the name and the rows of each segment; segments by value are those with most rows."""
+        """Yield the segmentation, the name and the rows of each segment. If each value is a segment, only those with the
+        most rows.
+        """
         for position, segmentation in enumerate(self.plan.segmentations, SEGMENTS):
             cells: dict[Key, dict[Cell, int]] = {}
             for cell, count in self.cells.items():
                 cells.setdefault(cell[position], {})[cell] = count
             names: Mapping[Key, str] = dict(enumerate(segmentation.names))
-            # A cut by value has as many segments as values; those with most rows are shown
+            # If each value is a segment, only those with the most rows are shown
             if not names:
                 largest = sorted(cells, key=lambda key: (-sum(cells[key].values()), str(key)))[:MAX_SEGMENTS]
                 names = {key: MISSING if key is None else str(key) for key in sorted(largest, key=str)}
@@ -226,7 +231,7 @@ class LabelTable:
 
 
 FlipTests: TypeAlias = Mapping[tuple[int, int], FlipTest | str]
-"""The flip test of a facet's group, both by index, or why there is none."""
+"""The flip test of a facet's group, by the indexes of facet and group; or the reason why there is none."""
 
 
 def analyse_contingency(
@@ -239,13 +244,14 @@ def analyse_contingency(
 ) -> BiasAnalysis:
     """The analysis of counts that were made with `plan`.
 
-    flips: None if the rows are no longer available, as in merged runs. chosen: the result of `choose_groups`, if known.
+    flips: None if the rows are no longer available, as in merged runs. chosen: the result of `choose_groups`, if already
+        computed.
 
-    Raises BadInput if merged counts don't show the kind of a column.
+    Raises BadInput if merged counts don't show whether a column is categorical or continuous.
     """
     chosen = chosen or choose_groups(state, plan)
     groups: list[GroupAnalysis] = []
-    # Segments are counted once for each facet, and used by all of its groups
+    # Segments are counted once for each facet and used for all of its groups
     for facet, (cells, facet_groups) in enumerate(zip(state.tables, chosen.groups, strict=True)):
         table = LabelTable.of(cells, chosen, plan)
         segments = list(table.segments())
@@ -255,7 +261,7 @@ def analyse_contingency(
 
 def choose_groups(state: Contingency, plan: ContingencyPlan) -> GroupChoices:
     """The positive labels and the sensitive groups, determined from all rows."""
-    # Columns come in the order of facets, label, prediction
+    # Metadata is in the order of facets, label, prediction
     label, *prediction = state.metadata[len(plan.facets) :]
     groups = tuple(
         choose_groups_of_facet(facet, metadata, _keys_at(table, FACET))
@@ -265,7 +271,7 @@ def choose_groups(state: Contingency, plan: ContingencyPlan) -> GroupChoices:
     predicted = None
     if plan.prediction is not None:
         predicted = choose_positives(plan.prediction, prediction[0], _keys_at(state.tables[0], PREDICTION))
-    # Older counts have missing cells among those that are none of the configured values
+    # Older tables count missing cells together with cells that have none of the configured values
     tells_unknown = tuple(
         sum(rows for cell, rows in table.items() if cell[FACET] is None) == column.missing
         for table, column in zip(state.tables, state.metadata, strict=False)
@@ -274,7 +280,7 @@ def choose_groups(state: Contingency, plan: ContingencyPlan) -> GroupChoices:
 
 
 def kinds_of_columns(state: Contingency) -> dict[str, ValueKind]:
-    """How facets, label and prediction were treated, by column."""
+    """Whether facets, label and prediction were treated as categorical or continuous, by column."""
     plan = ContingencyPlan.from_text(state.plan)
     chosen = choose_groups(state, plan)
     kinds = {facet.name: choices[0].kind for facet, choices in zip(plan.facets, chosen.groups, strict=True) if choices}
@@ -299,7 +305,7 @@ def _analyse_group(
     chosen = table.chosen
     choice = chosen.groups[facet][group]
     counts = table.count_facet(choice)
-    # The flip test looks at rows, so its result is added to the counts where rows are at hand
+    # The flip test needs rows; its result is added to the counts if it is available
     if flips is not None and not choice.error:
         flip_test = flips.get((facet, group), "")
         if isinstance(flip_test, FlipTest):
@@ -308,7 +314,7 @@ def _analyse_group(
             counts = replace(counts, no_flips=flip_test)
 
     def measure(rows: LabelTable, counts: FacetCounts) -> tuple[Metrics, Metrics, MetricsOfRows | None]:
-        """The metrics of both parts, and those without the rows whose facet is missing, if something tells which they are."""
+        """The metrics of both parts, and those without the rows whose facet is missing, if the counts show these rows."""
         known_rows = None
         if None in rows.keys and chosen.tells_unknown[facet]:
             known_counts = rows.count_facet(choice, with_unknown=False)
@@ -326,7 +332,7 @@ def _analyse_group(
 
 
 def tests_flips(methods: Methods, chosen: GroupChoices) -> bool:
-    """Whether a flip test is requested, and predictions allow one."""
+    """Whether a flip test is requested and possible with these predictions."""
     is_requested = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
     return is_requested and not (chosen.positives.error or chosen.error_of_predictions)
 
@@ -334,7 +340,7 @@ def tests_flips(methods: Methods, chosen: GroupChoices) -> bool:
 def _compute_parts(
     methods: Methods, chosen: GroupChoices, choice: Choice, counts: FacetCounts
 ) -> tuple[Metrics, Metrics]:
-    """The metrics of both parts, pre-training first; None for a part that was not requested, or lacks predictions."""
+    """The metrics of both parts, pre-training first; None for a part that was not requested or that lacks predictions."""
     error = choice.error or chosen.positives.error
     pre = _compute_metrics(PRE_TRAINING, methods.pre_training, counts, error)
     if chosen.predicted is None:
@@ -351,7 +357,7 @@ def _compute_metrics(
 
 
 def _compute_metric(metric: RegistryEntry[Metric], counts: FacetCounts, error: str | None) -> BiasMetric:
-    # The first requirement that the counts don't meet is the reason that the remark gives
+    # The remark gives the first requirement that the counts don't meet
     unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
     error = error or next(unmet, None)
     if error is None and metric.name == FLIP_TEST and counts.flips is None:

@@ -1,4 +1,4 @@
-"""What bias metrics of later data are compared with: the groups and values of a baseline. Pure."""
+"""The baseline of bias metrics: the groups and values with which later data is compared. Pure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ Segment = tuple[str, str]  # the cut, and the segment's name
 
 @value_class
 class BiasBaseline(StoredBaseline):
-    """What later data is compared with.
+    """The baseline with which later data is compared.
 
-    groups: those of its counts, none if unavailable.
+    groups: the groups in its counts; empty if the counts are unavailable.
     copy: the constraints as the baseline's run wrote them; None if unknown.
-    group_column: column of the rows that belong together, as it was counted.
-    design_effects: by facet and metric, how many rows of the window count as one, estimated from neighbours.
-    source: opens its rows again; None if unknown.
-    kinds: how its columns were treated, by name; empty if its counts are unavailable.
+    group_column: the column whose groups were counted, None without one.
+    design_effects: by facet and metric, the design effect: how many rows of the window count as one, estimated from
+        neighbours.
+    source: opens its rows again; None if that isn't possible.
+    kinds: by column, whether it was treated as categorical or continuous; empty if the counts are unavailable.
     """
 
     constraints: BiasReport
@@ -51,11 +52,13 @@ class BiasBaseline(StoredBaseline):
     def values(
         self, report: BiasReport | None, stage: str, facet: str, choice: Choice, segment: Segment | None = None
     ) -> Mapping[str, float | None]:
-        """The values of a group's metrics by name, None for an undefined one; empty if the report lacks the group or
-        the segment, or has a value for what is a threshold here. report: the constraints, or their copy.
+        """The values of a group's metrics by name, None for an undefined metric.
+
+        Empty if the report lacks the group or the segment, or if the group is a value there and a threshold here. report: the
+        constraints, or their copy.
         """
         kinds = {group.choice.kind for group in self.groups if group.key == (facet, choice.configured)}
-        # A value there and a threshold here name other rows by the same text
+        # The same text selects different rows as a value and as a threshold
         if kinds and choice.kind not in kinds:
             return {}
         group = None
@@ -77,8 +80,8 @@ class BiasBaseline(StoredBaseline):
     def requested_metrics(
         self, limits: Mapping[str, float | None], *suggestions: Mapping[str, float | None]
     ) -> frozenset[str]:
-        """The metrics of a group whose limit a person wrote, or insists on. suggestions: the values of the baseline's
-        counts, and those of the copy; a limit of a metric that neither has is suggested.
+        """The metrics of a group whose limit a person wrote or confirmed. suggestions: the values in the baseline's counts,
+        and in the copy. If neither has the metric, its limit counts as suggested.
         """
         requested = set()
         for name, limit in limits.items():
@@ -91,9 +94,10 @@ class BiasBaseline(StoredBaseline):
 
 
 def _find_same_group(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
-    """The group with the same configured values. For intervals the threshold counts: the other end moves with the data.
+    """The group with the same configured values. Intervals match if the threshold is equal, because the other end moves with
+    the data.
 
-    A number that is a single value here, because every value has many rows, doesn't match the interval above it.
+    A number that is a group as a single value here, because every value has many rows, doesn't match the interval above it.
     Source: B5.2.
     """
     for group in groups:
@@ -106,12 +110,12 @@ def _find_same_group(groups: Collection[GroupMetrics], choice: Choice) -> GroupM
         if threshold is not None and threshold in map(parse_number, _interval_ends(group.value_or_threshold)):
             return group
         if threshold is not None and group.value_or_threshold == "" and len(groups) == 1:
-            return group  # the threshold was the maximum, so the interval is empty
+            return group  # the threshold was the maximum, so the interval was empty
     return None
 
 
 def _interval_ends(text: str) -> tuple[str, ...]:
-    """Both ends of an interval such as `(1.5, 7]`; none of another text."""
+    """Both ends of an interval such as `(1.5, 7]`; empty for another text."""
     if not (text.startswith("(") and text.endswith("]")):
         return ()
     low, _, high = text[1:-1].rpartition(", ")
@@ -119,4 +123,4 @@ def _interval_ends(text: str) -> tuple[str, ...]:
 
 
 STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
-"""The parts of analysis.json in its order, with their names in CloudWatch."""
+"""The parts of analysis.json in the file's order, with their names in CloudWatch."""

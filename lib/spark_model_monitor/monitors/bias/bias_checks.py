@@ -1,7 +1,7 @@
-"""The bias checks: each a registered function that compares one metric with its baseline. Pure.
+"""The bias checks: each is a registered function that compares one metric with its baseline. Pure.
 
-Registered under its `constraint_check_type`. A check returns a `Finding`, or None if there is nothing to check. It
-never logs and never raises because of the data.
+A check is registered under its `constraint_check_type`. It returns a `Finding`, or None if there is nothing to check. It
+never logs, and never raises because of the data.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONGER_WINDOWS = "take longer windows, with more rows of each group"
 MAY_BE_CHANCE = "it is farther from 0 than in the baseline by no more than chance allows"
 
 UNBOUNDED = frozenset({"DI", "DCA", "TE"})
-"""Metrics that may be larger than 1."""
+"""Metrics that can be larger than 1."""
 
 CHECKS: Registry[Callable[[MetricComparison], Finding | None]] = Registry("bias check")
 
@@ -37,7 +37,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     baseline's value that a person edited decides alone.
     Source: B5.2, B5.3; G23.
     """
-    # The file has no value to compare with, or nothing of this group at all
+    # The file has no value of this metric, or nothing about this group
     if metric.baseline is None and metric.reason_empty is None:
         reason = UNDEFINED
         if not metric.in_baseline:
@@ -57,7 +57,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     allowed = abs(metric.baseline - metric.neutral)
     if metric.allows_for_chance:
         return _judge_by_chance(metric, finding, description, distance, allowed)
-    # A written value decides alone
+    # A value that a person wrote is a limit that decides alone
     limits = (metric.neutral - allowed, metric.neutral + allowed)
     finding = finding.but(decided_by=LIMITS, limits=limits)
     if distance > allowed:
@@ -68,7 +68,7 @@ def drift(metric: MetricComparison) -> Finding | None:
 def _judge_by_chance(
     metric: MetricComparison, finding: Finding, description: str, distance: float, allowed: float
 ) -> Finding:
-    """The finding on a value that chance alone may have moved. distance, allowed: from the neutral value, now and before."""
+    """The finding on a value that may differ by chance. distance, allowed: from the neutral value, now and in the baseline."""
     p = metric.chance
     score = metric.score
     if score is not None and not math.isfinite(score):
@@ -81,7 +81,7 @@ def _judge_by_chance(
         return finding.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
     if p is not None and p <= metric.level:
         return finding.but(status=CheckStatus.VIOLATED, description=description)
-    # Not violated, but a change that matters may have gone unseen, or may be chance
+    # Not violated, but a change that matters may have been missed, or may be chance
     low, high = metric.noise.interval
     if metric.neutral - allowed <= low and high <= metric.neutral + allowed:
         return finding
@@ -113,7 +113,7 @@ def within_range(metric: MetricComparison) -> Finding | None:
         return unjudged
     low, high = map(format_number, allowed)
     formula = f"{low} <= value <= {high}"
-    # An open end is no limit, and JSON has no infinity
+    # An infinite end is no limit, and JSON has no infinity
     minimum, maximum = (end if math.isfinite(end) else None for end in allowed)
     passed = Finding(CheckStatus.PASSED, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
     if allowed[0] <= value <= allowed[1]:
@@ -123,11 +123,11 @@ def within_range(metric: MetricComparison) -> Finding | None:
 
 
 def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
-    """The verdict on a metric without a value, or from too few rows; None if it can be judged."""
+    """The verdict on a metric without a value, or from too few rows; None if the metric can be judged."""
     is_undefined = metric.current.value is None
     reason_empty = metric.reason_empty
     if reason_empty is not None and (is_undefined or metric.baseline is None or metric.is_label_unknown):
-        # The group or the label itself is gone, which no longer window mends
+        # If the group or the label has disappeared, a longer window doesn't help
         unjudged = Finding.not_judged(threshold, reason_empty)
         is_compared = metric.baseline is not None or metric.tolerances.with_intervals
         if is_compared:
@@ -137,7 +137,7 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
                 "if the baseline lacks them, make it again",
             )
         return unjudged
-    # A metric that the baseline has and few rows don't: a longer window may have it
+    # The metric is undefined with few rows although the baseline has it; a longer window may help
     if is_undefined:
         unjudged = Finding.not_judged(threshold, metric.current.error)
         is_defined_before = metric.tolerances.with_intervals and metric.baseline is not None
@@ -153,7 +153,7 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
 
 
 def format_number(value: float) -> str:
-    """A number as Python prints it; infinities as the service writes them."""
+    """A number in Python's format; infinities in the service's words."""
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     return repr(float(value))

@@ -1,4 +1,4 @@
-"""What a bias analysis needs from a scan: Clarify's configuration, the metrics that it requests, and the plan. Pure."""
+"""The input of a bias scan: Clarify's configuration, the metrics that it requests, and the plan of what to count. Pure."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 
 def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
-    """The requested metrics; for a monitor's file, which has no `methods`, all that the data allows.
+    """The requested metrics. For a monitor's file, which has no `methods`, these are all metrics that the data allows.
 
     has_predictions: whether the data has predictions, or a model can make them. where: the file's name in errors.
 
-    Raises BadConfiguration with a line for each error, including requests outside the scope of this package.
+    Raises BadConfiguration with one line for each error, including requests for analyses that this package doesn't have.
     """
     faults = [*_find_faults(config)]
     methods = config.methods
@@ -50,7 +50,7 @@ def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str
     post = None
     if has_predictions:
         post = ALL_METHODS.post_training
-    # A file of an analysis names its methods
+    # A file of an analysis, unlike a monitor's, names its methods
     if methods is not None:
         if methods.pre_training_bias is None and methods.post_training_bias is None:
             faults.append('methods asks for no bias metric; write "pre_training_bias": {"methods": "all"}')
@@ -78,7 +78,7 @@ def _requested_metrics(
     names = known_names or ()
     if requested is None or requested.methods == ("all",):
         return None if requested is None else names
-    # The first unknown name is enough for the error, which lists all known ones
+    # The error lists all known names, so it names only the first unknown one
     unknown = [name for name in requested.methods if name not in names]
     if unknown or not requested.methods:
         problem = "is empty"
@@ -99,7 +99,7 @@ def _find_faults(config: AnalysisConfig) -> Iterator[str]:
     for position, segment in enumerate(config.segment_config or ()):
         aliases = segment.display_aliases
         segments = len(segment.segments)
-        # One alias for each segment, and optionally one for all other values
+        # One alias per segment, and optionally one more for all remaining rows
         if aliases is not None and len(aliases) not in (segments, segments + 1):
             yield (
                 f"segment_config[{position}].display_aliases has {len(aliases)} names; "
@@ -115,8 +115,9 @@ def _find_faults(config: AnalysisConfig) -> Iterator[str]:
 
 SECOND_DATA_SET_MEMBERS = ("facet_dataset_uri", "predicted_label_dataset_uri")  # members that name a second data set
 OTHER_ROWS_NAME = "__default__"  # the service's name for rows in none of the configured segments
-FLIP_TEST_ROWS = 200_000  # rows of group a to search for neighbours: 22 MB for 14 columns (B2.3)
-LONGEST_PLAN = 65_000  # bytes: the limit for what two states must have in common
+# Maximum number of rows of group a that are searched for neighbours: 22 MB for 14 columns (B2.3)
+FLIP_TEST_ROWS = 200_000
+LONGEST_PLAN = 65_000  # bytes: the limit of an encoded state for the parameters that two states must share
 
 _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 
@@ -192,7 +193,7 @@ class BiasMeasures:
         model: as in `AttributionMeasures.of`; used if the configuration names no predictions.
         Raises BadConfiguration if the configuration requests something impossible.
         """
-        # Members that name other files, which only the command reads
+        # These members name other files, which only the command reads
         for member in SECOND_DATA_SET_MEMBERS:
             if getattr(config, member) is not None:
                 raise BadConfiguration(
@@ -203,7 +204,7 @@ class BiasMeasures:
         if config.label is None:
             raise BadConfiguration(f"{config.FILE_NAME}: label is missing; name the label's column")
         resolved_model = None
-        # Predictions of the data are preferred to those of a model
+        # Predictions in the data are preferred to a model's
         if model is not None and config.predicted_label is None and methods.post_training is not None:
             resolved_model = resolve_model(model, {} if config.predictor is None else config.predictor.plain())
         if config.probability_threshold is None:
@@ -244,11 +245,11 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         columns.named(f"excluded_columns[{position}]", name)
         for position, name in enumerate(config.excluded_columns or ())
     ]
-    if config.facet_dataset_uri is not None:  # the model doesn't know its columns
+    if config.facet_dataset_uri is not None:  # the model doesn't know these columns
         excluded += [name for name in config.facet_headers or () if name in names]
     if config.joinsource_name_or_index is not None:
         excluded.append(columns.named("joinsource_name_or_index", config.joinsource_name_or_index))
-    # After all names were looked up, so that one error lists every absent column
+    # Only after all names were looked up, so that one error lists every missing column
     columns.require_all_found(measures.column_types)
     values = tuple(config.label_values_or_threshold or ())
 
@@ -267,7 +268,7 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         measures.flip_rows,
         measures.group_column,
     )
-    # The plan travels with every state, so a list of many values would be stored again and again
+    # The plan is stored with every state, so a long list of values would be stored again and again
     size = len(json.dumps(plan.text, ensure_ascii=False).encode())
     if size > LONGEST_PLAN:
         raise BadConfiguration(
@@ -303,7 +304,7 @@ def _segmentation_from_cut(cut: Cut) -> Segmentation:
 
 
 def _interval_or_value(value: Scalar) -> Scalar | Interval:
-    """`[1, 4]`, `(2, 5]`, `(-inf, 0)` as intervals, anything else unchanged."""
+    """An interval for a text such as `[1, 4]`, `(2, 5]` or `(-inf, 0)`; any other value unchanged."""
     matched = None
     if isinstance(value, str):
         matched = _INTERVAL.fullmatch(value)
@@ -314,7 +315,7 @@ def _interval_or_value(value: Scalar) -> Scalar | Interval:
         ends = float(low), float(high)
     except ValueError:
         return value
-    # `[nan, 4]` is a text that looks like an interval
+    # `[nan, 4]` is a text, although it looks like an interval
     if any(map(math.isnan, ends)):
         return value
     return Interval(*ends, opening == "[", closing == "]")

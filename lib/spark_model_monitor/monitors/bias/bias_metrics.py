@@ -1,8 +1,8 @@
-"""The bias metrics: each a registered function of counts, grouped by what it compares. Pure.
+"""The bias metrics: each is a registered function of counts. They are grouped by what they compare. Pure.
 
-Registered under its name in the files. Facts: `description`, the service's own text; `requires`, the error text of each
-condition without which the metric is undefined, and the condition. A function returns a number for every data set, or
-resample, in its arrays; where a condition doesn't hold, the number has no meaning.
+A metric is registered under its name in the files, with two facts: `description`, the service's own text; and `requires`, the
+conditions under which the metric is defined, by the error text for each. A function returns one number for every data set, or
+resample, in its arrays; if a condition doesn't hold, the number has no meaning.
 
 Source: B2.2, which is what smclarify computes and real runs of the service show.
 """
@@ -21,19 +21,19 @@ from spark_model_monitor.value_class import value_class
 
 Flags: TypeAlias = NDArray[np.bool_]
 Counts: TypeAlias = NDArray[np.float64]
-"""Shape (): one data set; (resamples,): each of its resamples. Not negative."""
+"""Counts of rows, not negative. Shape () for one data set, (resamples,) for the resamples of one."""
 
 REST_INDEX = 0
 SENSITIVE_INDEX = 1
-"""Indexes on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
+"""Indexes on the first axis of `FacetCounts.cells`: the rest (group a), and the sensitive group (group d)."""
 
 EQUIVALENT_METRICS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
-"""Metrics that compare the same two shares of labels as another metric."""
+"""Metrics that compare the same two shares as another metric, with that metric."""
 
 
 @value_class
 class OutcomeCounts:
-    """Rows of one side by observed and predicted label. Without predictions, all count as predicted negative."""
+    """The rows of one side by observed and predicted label. Without predictions, all rows count as predicted negative."""
 
     true_positives: Counts
     false_positives: Counts
@@ -68,12 +68,12 @@ class OutcomeCounts:
 
 @value_class
 class FlipTest:
-    """The result of letting neighbours in group a classify rows of group d.
+    """The result of classifying the rows of group d by their neighbours in group a.
 
-    to_negative: predicted positive, but negative by the neighbours.
+    to_negative: rows that were predicted positive but are negative by their neighbours.
     to_positive: the reverse.
-    tested: rows of group d.
-    neighbours, candidates: how many rows of group a were searched, out of how many.
+    tested: number of rows of group d that were tested.
+    neighbours, candidates: number of rows of group a among which neighbours were searched, and of all rows of group a.
     """
 
     to_negative: Counts
@@ -87,11 +87,12 @@ class FlipTest:
 class FacetCounts:
     """Rows by side, observed label, predicted label and subgroup.
 
-    cells: shape (…, 2, 2, 2, subgroups + 1): group d second, positive second, rows without a subgroup last.
+    cells: shape (…, 2, 2, 2, subgroups + 1): side (a, d), observed and predicted label (negative, positive), and subgroup;
+        the last index is for rows without a subgroup.
     has_groups: whether there is a group variable.
-    flips: the flip test; if None, no_flips says why.
-    blocks: the same for all subgroups together, by blocks of rows that belong together, last the rows known to be in
-        none; None without blocks.
+    flips: the flip test; if it is None, no_flips says why.
+    blocks: counts by blocks of rows that belong together, for all subgroups together; the last block has the rows that
+        belong to no group. None without blocks.
     """
 
     cells: Counts
@@ -102,12 +103,12 @@ class FacetCounts:
 
     @property
     def a(self) -> OutcomeCounts:
-        """The rest."""
+        """The rest (group a)."""
         return _count_outcomes(self.cells[..., REST_INDEX, :, :, :])
 
     @property
     def d(self) -> OutcomeCounts:
-        """The sensitive group."""
+        """The sensitive group (group d)."""
         return _count_outcomes(self.cells[..., SENSITIVE_INDEX, :, :, :])
 
     @property
@@ -115,13 +116,15 @@ class FacetCounts:
         return _count_outcomes(self.cells.sum(axis=-4))
 
     def by_label(self, *, predicted: bool) -> Counts:
-        """Shape (…, 2, 2, subgroups): rows by side and by observed or predicted label, if they have a subgroup."""
+        """Rows by side, by observed or predicted label, and by subgroup, without rows that have no subgroup. Shape (…, 2,
+        2, subgroups).
+        """
         counts: Counts = self.cells[..., :-1].sum(axis=-3 if predicted else -2)
         return counts
 
 
 def _count_outcomes(cells: Counts) -> OutcomeCounts:
-    """cells: shape (…, label, prediction, subgroup)."""
+    """The counts of one side. cells: shape (…, label, prediction, subgroup)."""
     rows = cells.sum(axis=-1)
     return OutcomeCounts(rows[..., 1, 1], rows[..., 0, 1], rows[..., 1, 0], rows[..., 0, 0])
 
@@ -136,7 +139,7 @@ POST_TRAINING: Registry[Metric] = Registry("post-training bias metric")
 def register_bias_metric(
     registry: Registry[Metric], name: str, *, description: str, requires: Mapping[str, Condition]
 ) -> Callable[[Metric], Metric]:
-    """Decorator that enters a metric. description: its name in documents. requires: what has to hold for it, by the error."""
+    """Decorator that registers a metric. description: its name in documents. requires: by error text, the conditions for it."""
     return registry.register(name, description=description, requires=requires)
 
 
@@ -151,30 +154,30 @@ def some_in_d(counts: FacetCounts) -> Flags:
 def require_both_sides(
     prefix: str = "", *, negated: str = "Negated Facet set is empty", end: str = ""
 ) -> dict[str, Condition]:
-    """Requires rows in the sensitive group and in the rest; metrics word it differently."""
+    """The conditions that both the sensitive group and the rest have rows. The error texts differ between metrics."""
     return {f"{prefix}Facet set is empty{end}": some_in_d, f"{prefix}{negated}{end}": some_in_a}
 
 
 def divide(x: Counts, y: Counts) -> Counts:
-    """x / y; 0 for 0/0, infinite with the sign of x for any other x/0."""
+    """x / y; 0 for 0/0, and infinite with the sign of x for any other x/0."""
     infinite = np.where(x == 0, 0.0, np.copysign(np.inf, x))
     result: Counts = np.where(y == 0, infinite, x / np.where(y == 0, 1.0, y))
     return result
 
 
 def subtract(x: Counts, y: Counts) -> Counts:
-    """x - y; 0 where both are infinite."""
+    """x - y; 0 if both are infinite."""
     both_infinite = np.isposinf(x) & np.isposinf(y)
     differences: Counts = np.where(both_infinite, 0.0, x) - np.where(both_infinite, 0.0, y)
     return differences
 
 
-# What a metric compares on both sides: a count of one side's rows over another.
+# Rates: the quotient of two counts of one side, which a metric compares between the sides
 
 
 @value_class
 class Rate:
-    """The quotient of two counts of a side, by their names in `OutcomeCounts`; as `divide` if the second is 0."""
+    """The quotient of two counts of one side, given by their names in `OutcomeCounts`; by `divide` if the second is 0."""
 
     part: str
     total: str
@@ -204,7 +207,9 @@ def register_difference(
     registry: Registry[Metric] = POST_TRAINING,
     group_first: bool = False,
 ) -> None:
-    """Enters the difference of a rate between the rest and the sensitive group. group_first: of the group less the rest."""
+    """Register the difference of a rate between the rest and the sensitive group. group_first: the group's rate minus the
+    rest's.
+    """
 
     @register_bias_metric(registry, name, description=f"{title} ({name})", requires=requires)
     def difference(counts: FacetCounts) -> Counts:
@@ -233,12 +238,12 @@ register_difference("DCA", "Difference in Conditional Acceptance", CONDITIONAL_A
 register_difference(
     "DCR", "Difference in Conditional Rejection", CONDITIONAL_REJECTION, require_both_sides("DCO: "), group_first=True
 )
-# Infinite if one side has no false positive, which is common in small windows
+# Infinite if one side has no false positives, which is common in small windows
 register_difference("TE", "Treatment Equality", ERROR_RATIO, require_both_sides(), group_first=True)
 
 
-# Whether the sensitive group has more of the rejections than of the acceptances, subgroup by subgroup. Rows without a
-# subgroup count in no sum.
+# Demographic disparity: whether the sensitive group has a larger share of the rejections than of the acceptances, by
+# subgroup. Rows without a subgroup are not counted
 
 
 def has_groups(counts: FacetCounts) -> Flags:
@@ -279,7 +284,7 @@ def disparity_in_predicted_labels(counts: FacetCounts) -> Counts:
 
 
 def _conditional_disparity(rows: Counts) -> Counts:
-    """rows: shape (…, side, label, subgroup)."""
+    """The mean over subgroups, weighted by size, of the disparity. rows: shape (…, side, label, subgroup)."""
     rows_of_both = rows.sum(axis=-3)
     shares = divide(rows[..., SENSITIVE_INDEX, :, :], rows_of_both)
     sizes = rows_of_both.sum(axis=-2)
@@ -318,20 +323,20 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
     rows = everyone.rows
     twice = everyone.false_positives
     never = everyone.false_negatives
-    # False positives benefit twice, false negatives not at all, all others once
+    # False positives benefit twice, false negatives not at all, and all other rows once
     mean = 1 + (twice - never) / rows
-    # benefits are 2, 1 and 0; summed in this order, the last digits match the service's
+    # Benefits are 2, 1 and 0. Summed in this order, the last digits equal the service's
     squares = twice * ((2 / mean) ** 2 - 1) + (rows - twice - never) * ((1 / mean) ** 2 - 1) - never
     return squares / (2 * rows)
 
 
-# Distances between the label distributions of the two sides. Only label values that both sides have count; with both
-# values on both sides TVD and KS are |DPL|, and LP is √2 times it.
+# Distances between the label distributions of the two sides. Only label values that both sides have are counted. If both
+# sides have both values, TVD and KS are |DPL|, and LP is √2 |DPL|
 
 
 def _label_shares(counts: FacetCounts) -> tuple[Counts, Counts, Flags]:
-    """Shares of negative and positive labels in the rest and in the sensitive group, shape (…, 2), and which values
-    both sides have: the others are set to 1 on both sides, and so add no distance.
+    """Shares of negative and positive labels in the rest and in the sensitive group, shape (…, 2), and flags of the values
+    that both sides have. The shares of all other values are set to 1 on both sides, so that they add no distance.
     """
     labels = np.array([[outcomes.negatives, outcomes.positives] for outcomes in (counts.a, counts.d)])
     rows = labels.sum(axis=1, keepdims=True)
@@ -389,7 +394,7 @@ def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
     return np.asarray(np.abs(a - d).max(axis=-1))
 
 
-# Sizes of the groups, and their shares of positive labels.
+# Sizes of the groups, and their shares of positive predictions
 
 
 @register_bias_metric(
@@ -422,7 +427,7 @@ def disparate_impact(counts: FacetCounts) -> Counts:
     return divide(PREDICTED_SHARE.compute(counts.d), PREDICTED_SHARE.compute(counts.a))
 
 
-# The quality of all predictions.
+# Quality of all predictions
 
 
 PERFORMANCE = {
@@ -440,13 +445,13 @@ PERFORMANCE = {
     "Conditional Rejection": "Ratio between the negative observed labels and negative predicted labels.",
     "F1 Score": "Harmonic mean of precision and recall.",
 }
-"""Names and descriptions of the service's model performance report, in its order."""
+"""Names and descriptions of the metrics in the service's model performance report, in its order."""
 
 PERFORMANCE_RATES = (
     *(ACCURACY, PREDICTED_SHARE, Rate("predicted_negatives", "rows"), RECALL, SPECIFICITY, PRECISION, REJECTION_RATE),
     *(CONDITIONAL_ACCEPTANCE, CONDITIONAL_REJECTION),
 )
-"""Those that are rates, in the same order: all but the last."""
+"""The rates among these metrics, in the same order: all except the last one."""
 
 
 def compute_performance(outcomes: OutcomeCounts) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""An analysis as a page: each group's metrics compared with the baseline's, and the rows behind them. Pure."""
+"""The page of an analysis: each group's metrics compared with the baseline's, and the rows behind them. Pure."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
 from spark_model_monitor.monitors.bias.metric_comparison import format_segment_label, metric_key
 from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 
-# the service's SDK's names for the report and its files
+# Names of the report and its files in the service's SDK
 TITLE = "Analysis Report"
 NAME = "report"
-MAX_CHARTS = 20  # charts on one page; beyond that, a facet with hundreds of values has tables only
+# Charts on one page; a facet with hundreds of values would have hundreds of charts, so further groups have only tables
+MAX_CHARTS = 20
 
 DRIFT_CHECK = "bias_drift_check"
 
@@ -61,7 +62,7 @@ STAGES = (
 )
 
 Verdicts = Mapping[tuple[str, ...], CheckResult]
-"""The drift check's results by stage, facet, facet value, metric and segment, which is empty for all rows."""
+"""The results of the drift check, by stage, facet, facet value, metric and segment; the segment is empty for all rows."""
 
 
 RATES = {
@@ -72,7 +73,7 @@ RATES = {
     "DAR": ("is positive", PRECISION),
     "DRR": ("is negative", REJECTION_RATE),
 }
-"""What a metric compares: in words, and as a rate of either side."""
+"""By metric, the rate that it compares between the sides, and the verb for it."""
 
 DENOMINATORS = {
     "rows": "rows",
@@ -84,18 +85,19 @@ DENOMINATORS = {
 
 
 def describe_rates(metric: str, group: GroupAnalysis) -> str:
-    """What a metric compares: `the group is positive in 21 % of its rows, the rest in 49 %`; empty for class imbalance.
+    """The two rates that a metric compares: `the group is positive in 21 % of its rows, the rest in 49 %`; empty for class
+    imbalance.
 
-    Of a metric that compares no two rates: those of positive labels or predictions, which people know.
+    For a metric that doesn't compare two rates, these are the shares of positive labels or predictions, which are well known.
     """
     if metric == "CI":
         return ""
     rate_metric = "DPPL" if metric in POST_TRAINING else "DPL"
-    # The rate in the group, then in the rest
+    # First the group's rate, then the rest's
     words, rate = RATES.get(metric, RATES[rate_metric])
     rates = []
     for outcomes in (group.counts.d, group.counts.a):
-        # A rate of no rows would read as 0 %
+        # Without rows the rate would be shown as 0 %
         if not getattr(outcomes, rate.total):
             return ""
         rates.append(format_percent(float(rate.compute(outcomes))))
@@ -103,7 +105,7 @@ def describe_rates(metric: str, group: GroupAnalysis) -> str:
 
 
 def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_values: bool = False) -> CheckResult:
-    """The violation; if it is a violation in all rows, with the rates in its sentence. hide_values: name no group."""
+    """The violation; the rates are added to its sentence if it is about all rows. hide_values: don't name the group."""
     has_rates = violation.is_violation and violation.check == DRIFT_CHECK and not violation.is_of_one_segment
     if not has_rates or None in (violation.observed, violation.threshold):
         return violation
@@ -114,7 +116,7 @@ def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_v
         rates = describe_rates(violation.metric or "", group)
         if rates:
             members = {"change": f"{compare_with_limit(violation)}: {rates}"}
-            # The facet's column may be named, its value may not
+            # The facet's name may be shown, but not the group's value
             if hide_values:
                 members["words"] = f"{violation.metric} of {violation.feature} {members['change']}"
             return violation.model_copy(update=members)
@@ -122,7 +124,7 @@ def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_v
 
 
 def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
-    """The report of an analysis. results: of its checks, none for a baseline."""
+    """The report of an analysis. results: of the checks; empty for a baseline."""
     verdicts = {}
     for result in results:
         if result.check == DRIFT_CHECK:
@@ -134,7 +136,7 @@ def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     metrics = sum(len(group.metrics) for group in analysis.groups)
     sentence = OF_BASELINE.format(f"{format_noun_count(metrics, 'bias metric')} of {facets}")
     headline = None
-    # Only a baseline's page begins with its own sentence; a run's verdict is written elsewhere
+    # A baseline's page begins with this sentence; for a run, other code writes the headline
     if not results:
         headline = Headline(sentence, f"{format_noun_count(analysis.rows, 'row')}.")
     return Page(NAME, TITLE, facts, tuple(_draw_sections(analysis, results, verdicts)), headline)
@@ -143,11 +145,11 @@ def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
 def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
     if cards := tuple(_draw_cards(analysis, results)):
         yield PageSection("Changed", (Cards(cards),), note="the largest first")
-    # Up to four points a group: two rates of the group, two of the rest
+    # Up to four points per group: two rates of the group and two of the rest
     shares = tuple(point for group in analysis.groups[: MAX_CHARTS // 4] for point in _group_rate_points(group))
     rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
     yield PageSection("Groups", (rates, _draw_sizes(analysis)))
-    # Charts are heavy; groups beyond the limit have their table alone
+    # Charts are large, so groups beyond the limit have only their table
     charts = iter(range(MAX_CHARTS))
     for stage, heading, about in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
@@ -164,13 +166,13 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
 
 
 def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
-    """A card for each changed metric: its value and the baseline's, and the rates of both groups."""
+    """One card for each changed metric, with its value, the baseline's value, and the rates of both sides."""
     groups = {group.key: group for group in analysis.groups}
     for result, *twins in group_by_cause(results):
         value = str((result.model_extra or {}).get(FACET_VALUE, ""))
         group = groups.get((result.feature or "", value))
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
-        # The picture: this run beside the baseline's value, and the rates of both groups
+        # The picture shows this run, the baseline's value, and the rates of both sides
         point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
         picture = PointChart.from_zero(name, (point, *(_group_rate_points(group) if group else ())))
         metrics = group.metrics if group else ()
@@ -180,7 +182,7 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
 
 
 def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
-    """The shares of positive labels and predictions, in the group and in the rest."""
+    """The shares of positive labels and of positive predictions, in the group and in the rest."""
     for title, member in (("labels", "positives"), ("predicted", "predicted_positives")):
         if title == "predicted" and group.post_training is None:
             continue
@@ -195,7 +197,7 @@ def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
     for group in analysis.groups:
         d = group.counts.d
         a = group.counts.a
-        # The group's share of all rows, and the share of positive labels in it and in the rest
+        # The group's share of all rows, then the share of positive labels in the group and in the rest
         shares = (
             _format_share(float(d.rows), float(d.rows + a.rows)),
             _format_share(float(d.positives), float(d.rows)),
@@ -215,14 +217,14 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
         f"Value(s)/Threshold: {group.choice.shown}. "
         f"{format_count(float(d.rows))} rows in the group, {format_count(float(a.rows))} in the rest."
     )
-    # The judged metrics count rows of unknown groups, so people see how many these are
+    # Judged metrics count these rows in the rest, so the page says how many there are
     if group.unknown_share:
         about += (
             f" {group.facet} is missing in {format_percent(group.unknown_share)} of all rows: they count in the rest, "
             "as Clarify counts them, and metrics without them are in a column of their own."
         )
     blocks: list[Block] = [about]
-    # A sample of the flip test is named, since its counts differ from the table's
+    # If the flip test used a sample, its counts differ from the table's, so the page says so
     flips = group.counts.flips
     if (
         stage == "post_training"
@@ -236,7 +238,7 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
     if with_chart and any(metric.value is not None for metric in metrics):
         blocks.append(_draw_chart(group, metrics, metric_results))
     blocks.append(_draw_metrics(metrics, metric_results, group))
-    # The same table for each segment that has this stage
+    # The same table for each segment with metrics of this stage
     for segment in group.segments:
         if (measured := getattr(segment, stage)) is not None:
             label = format_segment_label(segment.segmentation, segment.name)
@@ -264,7 +266,7 @@ def _draw_chart(
 def _draw_metrics(
     metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None], measured_rows: MetricsOfRows
 ) -> PageTable:
-    """A line for each metric; a baseline's have neither limits nor verdicts."""
+    """One line per metric; for a baseline, without limits and verdicts."""
     lines = []
     for metric, result in zip(metrics, metric_results, strict=True):
         value = format_number(metric.value)
@@ -287,7 +289,7 @@ def _draw_performance(group: GroupAnalysis) -> PageSection:
     everyone = group.counts.all
     rows = [(name, PERFORMANCE[name], format_number(value)) for name, value in compute_performance(everyone).items()]
     metrics = build_table(("metric", "description", "value"), rows, numbers=("value",))
-    # The confusion matrix of all rows, shaded by the share of each row of it
+    # The confusion matrix of all rows; a cell's shade is its share of the matrix's row
     counts = (
         ("observed positive", everyone.true_positives, everyone.false_negatives),
         ("observed negative", everyone.false_positives, everyone.true_negatives),

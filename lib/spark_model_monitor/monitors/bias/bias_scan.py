@@ -1,8 +1,8 @@
-"""The passes of the bias monitor over the rows: counts by kind; the flip test, once enough rows are known to be
-accepted; and the rows behind a change, read again. Driver only.
+"""The passes of the bias monitor over the rows: counting rows by kind; the flip test, once enough rows are known to be
+accepted; and reading the rows behind a change again. Driver only.
 
-Counting is one Spark job. A second one counts distinct values if they decide the kind of a column and its minimum and
-maximum don't settle it; the flip test is two more, whatever the number of groups.
+Counting is one Spark job. A second job counts distinct values, if the kind of a column depends on their number and minimum
+and maximum don't decide it. The flip test takes two more jobs, whatever the number of groups.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
             dataset, plan = opened.enter_context(_add_predictions(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
         plan_of_window = with_kinds_of_baseline(plan, state, measures.baseline_kinds)
-        # Few columns change their kind, so a second scan of the counts is rare
+        # Few columns change their kind, so a second count is rare
         if plan_of_window != plan:
             plan = plan_of_window
             state, rows = scan_contingency(dataset, plan)
@@ -75,7 +75,7 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
         runs: Sequence[RowRuns] = ()
         if measures.with_runs:
             runs = select_first_runs(counted.table, counted.names, plan, dataset.reason, state)
-        # Kept open beyond this function: the flip test reads the predicted rows again
+        # The resources stay open after this function, because the flip test reads the predicted rows again
         resources = opened.pop_all()
     return ScanResult(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
 
@@ -95,7 +95,7 @@ def _add_predictions(
     how = Labelling(measures.threshold, None if predictor is None else predictor.label_headers)
     model = replace(model, labels=model.tells_labels)
     extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
-    # The columns as they stand, and the prediction behind them
+    # The original columns, and the prediction after them
     columns = [*(f"c{position}" for position in range(len(names))), *extra]
     table = dataset.table.selected(columns, columns)
     measures_with_prediction = replace(measures, label=label, prediction=len(names))
@@ -107,7 +107,7 @@ def _add_predictions(
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
-    """The counts that `plan` requests, with enough metadata about each column to tell its kind. One or two Spark jobs.
+    """The counts that `plan` requests, with enough metadata about each column to determine its kind. One or two Spark jobs.
 
     Raises BadInput if there are too many kinds of rows.
     """
@@ -120,15 +120,17 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
         reasons=len(Refusal) if dataset.refusable else 0,
         cells=dataset.cells,
     )
-    # Columns whose kind depends on how many distinct values there are, which the scan bounds only
-    hanging = [
+    # The kind of these columns depends on the number of distinct values, for which the scan has only bounds
+    undecided_positions = [
         position
         for position, (column, metadata) in enumerate(zip(plan.valued, state.metadata, strict=True))
         if depends_on_distinct_values(column, metadata)
     ]
-    if hanging:
-        questions = [ValueQuestion((dataset.names.index(plan.valued[position].name),)) for position in hanging]
-        counts = dict(zip(hanging, count_values(dataset, questions, rows.kept), strict=True))
+    if undecided_positions:
+        questions = [
+            ValueQuestion((dataset.names.index(plan.valued[position].name),)) for position in undecided_positions
+        ]
+        counts = dict(zip(undecided_positions, count_values(dataset, questions, rows.kept), strict=True))
         metadata = tuple(
             replace(column, at_least=counts[position].distinct, at_most=counts[position].distinct)
             if position in counts
@@ -142,8 +144,8 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
 def with_kinds_of_baseline(
     plan: ContingencyPlan, state: Contingency, baseline_kinds: Mapping[str, ValueKind]
 ) -> ContingencyPlan:
-    """The plan with the baseline's kind of each column that the window's own values would change. A column with a few
-    stray cells keeps its kind without them.
+    """The plan, in which columns keep the baseline's kind if the window's values would give another kind. A column in which a
+    few stray cells change the kind is left as it is; these cells are refused later.
     """
 
     columns = []
@@ -167,7 +169,7 @@ def _select_counted_columns(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
 def _analyse_scan(
     resources: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
 ) -> BiasAnalysis:
-    """The analysis of counted rows, with the flip test. No Spark job, or two. resources: resources, released at the end."""
+    """The analysis of counted rows, with the flip test. No Spark job, or two. resources: released at the end."""
     with resources:
         chosen = _explain_empty_groups(dataset, plan, choose_groups(state, plan))
         if not chosen.positives.keys and chosen.positives.kind is ValueKind.CATEGORICAL:
@@ -187,13 +189,13 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Group
     """
     groups = []
     for facet, choices in zip(plan.facets, chosen.groups, strict=True):
-        # Groups by the data's own values are never empty
+        # If each value is a group, no group is empty
         if not facet.values or choices[0].error is not None:
             groups.append(choices)
             continue
         choice = choices[0]
         reasons: list[str] = []
-        # Above a threshold there may be no number; nothing has to be looked up for that
+        # If no number is above the threshold, there are no values to look up
         if choice.kind is ValueKind.CONTINUOUS:
             if not choice.keys:
                 reasons = [
@@ -214,16 +216,16 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Group
 def _describe_unmatched_values(
     dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, *, is_empty: bool
 ) -> list[str]:
-    """The configured values that no row has; empty if the facet has too many values to look at. is_empty: whether no row
-    has any of them.
+    """The configured values that no row has; empty if the facet has too many values to compare. is_empty: whether no row has
+    any of the configured values.
     """
-    # Counted as categories without configured values, so that each value has its own key
+    # Count as categories without configured values, so that each value has its own key
     every_value = replace(facet, values=(), taken_as=ValueKind.CATEGORICAL)
     values_alone = ContingencyPlan((every_value,), plan.label, untyped_texts=plan.untyped_texts)
     columns = _select_counted_columns(dataset, values_alone)
     try:
         counts, _ = count_rows(columns.table, columns.names, values_alone, reason=columns.reason)
-    # Too many distinct values to be compared with the configured ones
+    # There are too many distinct values to compare with the configured ones
     except BadInput:
         return []
     texts = {str(cell[FACET]) for cell in counts.tables[0] if cell[FACET] is not None}
@@ -254,12 +256,12 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
     """The flip test of every group with rows on both sides, by the indexes of facet and group."""
     if plan.prediction is None or chosen.predicted is None:
         return {}
-    # Neighbours are alike in the features: not in the facet itself, the label, or the prediction
+    # Neighbours are similar in the features; the facet itself, the label and the prediction are no features
     left_out = {plan.label.name, plan.prediction.name, plan.group_column, *plan.not_features}
     tested = {}
     for facet_index, (facet, choices, table) in enumerate(zip(plan.facets, chosen.groups, state.tables, strict=True)):
         features = tuple(name for name in dataset.names if name not in left_out and name != facet.name)
-        # A group needs rows of its own and neighbours in the rest
+        # A group needs rows of its own, and neighbours in the rest
         for group_index, choice in enumerate(choices):
             size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
             rest_size = sum(table.values()) - size
@@ -277,31 +279,32 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
         list(tested.values()),
         reason=dataset.reason,
     )
-    # A reason is the same for all groups
+    # A reason applies to all groups
     if isinstance(flip_tests, str):
         return dict.fromkeys(tested, flip_tests)
     for group, flips in zip(tested.values(), flip_tests, strict=True):
         if flips.tested < group.size or flips.neighbours < group.rest_size:
-            looked_at = (flips.tested, group.size, flips.neighbours, group.rest_size)
+            row_counts = (flips.tested, group.size, flips.neighbours, group.rest_size)
             log.warning(
                 "flip test of facet %r by sample: %s of %s rows and %s of %s others",
-                *(group.sensitive.column.name, *(f"{rows:,}" for rows in looked_at)),
+                *(group.sensitive.column.name, *(f"{rows:,}" for rows in row_counts)),
             )
     return dict(zip(tested, flip_tests, strict=True))
 
 
 def _select_rows(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
-    """The rows whose key in a column is chosen."""
+    """The rows whose key in a column is one of the chosen keys."""
     return RowsOfKeys(column, tuple(sorted(choice.keys, key=str)))
 
 
-# The origin of the rows behind a change of bias: those of the group, or of all others, that are positive or misjudged.
+# The rows behind a change of bias: those of the group, or of the rest, that are positive or were predicted wrongly
 
 
 OF_ERRORS = frozenset({"AD", "RD", "SD", "TE", "DAR", "DRR", "DCA", "DCR"})
-"""Metrics of differences between answers and labels."""
+"""Metrics that compare errors of predictions."""
 
-Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or the rest, of predictions, of errors
+# Facet, its value; whether the group or the rest, predictions or labels, errors
+Part = tuple[str, str, bool, bool, bool]
 
 
 def find_causes(
@@ -313,12 +316,12 @@ def find_causes(
     *,
     hide_values: bool = False,
 ) -> tuple[CheckResult, ...]:
-    """The results; violations with the segment and the origin of the change, if it has one. Source: D4.19."""
+    """The results; violations get the segment and the origin of their change, if there is one. Source: D4.19."""
     if (source := baseline.source) is None:
         return check_results
     plan = ContingencyPlan.from_text(state.plan)
     chosen = choose_groups(state, plan)
-    # The rows of each group, and the positive ones by label and by prediction
+    # Selections of the rows of each group, and of the positive rows by label and by prediction
     groups = {
         (facet.name, choice.configured): _select_rows(facet, choice)
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
@@ -336,7 +339,7 @@ def find_causes(
         for in_group in (True, False):
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
 
-    # Window and baseline are marked alike: rows of the part that have the outcome
+    # Mark the rows of window and baseline in the same way: rows of the part that have the outcome
     def open_marked_rows(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
         facet, value, in_group, of_predictions, of_errors = part
         rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
@@ -348,7 +351,7 @@ def find_causes(
         rows = sum(state.tables[0].values())
         return mark_rows(data, rows), mark_rows(resources.enter_context(source()), rows)
 
-    # Each part of the data that a violation is about is searched once
+    # Each part is searched once, even if several violations are about it
     parts = {part for result in select_violations(check_results) for part in list_parts(result) if part[:2] in groups}
     return with_causes(
         check_results,

@@ -1,5 +1,5 @@
-"""Which cells of a column are chosen (the positive labels, or a facet's sensitive groups); the kind of a column; and
-why a choice or a metric is missing. Pure.
+"""Which values of a column are chosen as positive labels or as sensitive groups; whether a column is categorical or
+continuous; and reasons why a choice or a metric is missing. Pure.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ NO_POSITIVE_LABEL = "No positive labels in set"
 NO_NEGATIVE_LABEL = "No negative labels in set"
 
 
-# The kind of a column, categories or a continuous number, is inferred from its values as in Clarify.
+# The kind of a column, categorical or continuous, is inferred from its values as in Clarify
 
 
-MIN_CONTINUOUS_SHARE = 0.05  # share of distinct values among those present from which an integer column is continuous
+MIN_CONTINUOUS_SHARE = 0.05  # an integer column is continuous if at least this share of its present values is distinct
 
 
 class PandasType(Enum):
@@ -47,9 +47,9 @@ class PandasType(Enum):
 
 
 def value_type(metadata: ColumnMetadata) -> PandasType:
-    """The type of a column's values; integers with a missing value are floating, and so is a column without values."""
+    """The type of a column's values. Integers with a missing value are floating, and so is a column without values."""
     kinds = _kinds(metadata) - {CellKind.MISSING}
-    # pandas reads a column of integers with a missing one as floating, and the service follows it
+    # pandas reads such a column of integers as floating, and the service follows pandas
     if kinds == {CellKind.INTEGRAL} and not metadata.missing:
         return PandasType.INTEGER
     if kinds <= {CellKind.INTEGRAL, CellKind.FRACTIONAL}:
@@ -64,7 +64,7 @@ def value_type(metadata: ColumnMetadata) -> PandasType:
 def choose_kind(column: ValuedColumn, metadata: ColumnMetadata) -> ValueKind:
     """Whether the column's values are categories or continuous numbers.
 
-    Raises BadInput if that depends on the number of distinct values and only bounds of it are known, as in
+    Raises BadInput if this depends on the number of distinct values and only bounds of that number are known, as in
     merged runs.
     """
     at_least, at_most = _kind_bounds(column, metadata)
@@ -79,7 +79,7 @@ def choose_kind(column: ValuedColumn, metadata: ColumnMetadata) -> ValueKind:
 
 
 def depends_on_distinct_values(column: ValuedColumn, metadata: ColumnMetadata) -> bool:
-    """Whether the kind of the column is unknown before its distinct values are counted."""
+    """Whether the kind of the column depends on its number of distinct values, which is not yet known well enough."""
     at_least, at_most = _kind_bounds(column, metadata)
     return at_least is not at_most
 
@@ -93,7 +93,7 @@ def _kind_bounds(column: ValuedColumn, metadata: ColumnMetadata) -> tuple[ValueK
         kind is PandasType.TEXT and _kinds(metadata) == {CellKind.INTEGER_TEXT}
     )
     shares = (0.0, 0.0)
-    # Several configured values are always categories; one may be a threshold
+    # Several configured values are always categories, but a single one may be a threshold
     if len(column.values) <= 1 and kind is PandasType.FLOATING:
         shares = (1.0, 1.0)
     elif len(column.values) <= 1 and are_integers:
@@ -107,35 +107,36 @@ def _kinds(metadata: ColumnMetadata) -> Set[CellKind]:
 
 
 def _share_bounds(metadata: ColumnMetadata) -> tuple[float, float]:
-    """Bounds of the share of distinct values among those present; 0 without any.
+    """Bounds of the share of distinct values among the present ones; 0 without present values.
 
-    There are at most as many distinct integers as between minimum and maximum; texts of integers may be padded.
+    There can't be more distinct integers than between minimum and maximum; this isn't used for texts, which may have leading
+    zeros.
     """
     present = metadata.present
     if not present:
         return 0.0, 0.0
-    # Without an upper bound every present value may be a different one
+    # Without an upper bound, all present values may be distinct
     upper_bound = min(present, present if metadata.at_most is None else metadata.at_most)
     if _kinds(metadata) == {CellKind.INTEGRAL} and metadata.minimum is not None and metadata.maximum is not None:
         upper_bound = min(upper_bound, int(metadata.maximum) - int(metadata.minimum) + 1)
     return metadata.at_least / present, max(upper_bound, metadata.at_least) / present
 
 
-# Which cells of a column are chosen: the positive labels, the sensitive groups of a facet.
+# Choice of values: the positive labels, the sensitive groups of a facet
 
 
-MISSING_SHOWN = "nan"  # name of the entry of missing values for a facet without configured values
+MISSING_SHOWN = "nan"  # name of the group of missing values in a facet without configured values
 
 
 @value_class
 class Choice:
-    """A choice of a column's values.
+    """Chosen values of a column.
 
-    shown: as in analysis.json, `F,X` or `(40, 75]`.
-    configured: the configured values, by which later runs are matched; their interval may have another end.
+    shown: the name in analysis.json, `F,X` or `(40, 75]`.
+    configured: the configured values, by which later runs are matched; the other end of their interval may differ.
     kind: the kind of the column.
-    error: why nothing can be chosen, None if it can.
-    reason_empty: why a scan found no row with the configured values; None if it found one, or did not look.
+    error: the reason why nothing can be chosen, None if there is a choice.
+    reason_empty: the reason why no row has the configured values; None if some row has them, or if this wasn't examined.
     """
 
     shown: str
@@ -147,11 +148,11 @@ class Choice:
 
 
 def choose_positives(column: ValuedColumn, metadata: ColumnMetadata, keys: Collection[Key]) -> Choice:
-    """The positive cells of a label or prediction. keys: the keys of the column's counts."""
+    """The positive values of a label or prediction. keys: the keys of the column's counts."""
     configured = join_texts(column.values)
     if choose_kind(column, metadata) is ValueKind.CATEGORICAL:
         cell_match = CellMatch.SAME_TEXT
-        # `01` is a code that stands among the integers of a CSV file by its text alone
+        # Among the integers of a CSV file, a code such as `01` matches only as text
         if value_type(metadata) not in (PandasType.TEXT, PandasType.OTHER):
             cell_match |= CellMatch.SAME_NUMBER
         return Choice(configured, configured, _select_matching(cell_match, keys), ValueKind.CATEGORICAL)
@@ -164,9 +165,10 @@ def choose_positives(column: ValuedColumn, metadata: ColumnMetadata, keys: Colle
 
 
 def choose_groups_of_facet(column: ValuedColumn, metadata: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
-    """The sensitive groups of a facet: one for configured values or a threshold, otherwise one per value, by value.
+    """The sensitive groups of a facet: one group for configured values or a threshold, otherwise one for each value, sorted
+    by value.
 
-    Texts of one value (`1` and `01` for integers) are one group; missing values are no group, and marked as such.
+    Different texts of one value (`1` and `01` for integers) form one group. Missing values become an entry without rows.
     """
     if column.values or choose_kind(column, metadata) is ValueKind.CONTINUOUS:
         return (choose_positives(column, metadata, keys),)
@@ -174,7 +176,7 @@ def choose_groups_of_facet(column: ValuedColumn, metadata: ColumnMetadata, keys:
     values: dict[str, set[Key]] = {}
     for key in keys:
         if key is not None:
-            # `1` and `01` have one canonical text, and both keys belong to the group
+            # `1` and `01` have the same canonical text, so both keys belong to the group
             values.setdefault(_canonical(str(key), kind), set()).add(key)
     choices = [
         Choice(value, value, frozenset(values[value]), ValueKind.CATEGORICAL) for value in sorted(values, key=_by_value)
@@ -189,14 +191,16 @@ def _select_matching(cell_match: CellMatch, keys: Collection[Key]) -> frozenset[
 
 
 def _format_interval(column: ValuedColumn, metadata: ColumnMetadata, threshold: float) -> str:
-    """`(40, 80]` from the threshold to the maximum; reversed for a threshold above it, empty for one at it."""
-    # A column without values has no upper end to show
+    """The interval from the threshold to the maximum, such as `(40, 80]`; reversed if the threshold is larger, empty if
+    they are equal.
+    """
+    # A column without values has no maximum
     if metadata.maximum is None:
         return f"({column.values[0]}, {MISSING_SHOWN}]"
     if threshold == metadata.maximum:
         return ""
     numbers = column.values[0], metadata.maximum
-    # `(40, 80]` for integers, `(40.0, 80.0]` otherwise, as the service writes it
+    # In the service's format: `(40, 80]` for integers, otherwise `(40.0, 80.0]`
     are_integers = value_type(metadata) is not PandasType.FLOATING and all(
         isinstance(number, int) for number in numbers
     )
@@ -216,13 +220,13 @@ def _canonical(text: str, kind: PandasType) -> str:
 
 
 def _by_value(text: str) -> tuple[bool, float, str]:
-    """Numbers by size, then texts."""
+    """A sort key: numbers by size, then texts."""
     number = parse_number(text)
     return number is None, number or 0.0, text
 
 
-# Configured values that no row has, and whether a value of the data is nearly one of them. The data's own values are
-# never part of a text.
+# Configured values that no row has, and whether the data has a value that is nearly equal. Values of the data are never part
+# of a message
 
 
 BY_BLANKS = "by blanks alone"
@@ -232,8 +236,8 @@ BY_ZEROS = "by leading zeros alone"
 
 
 def describe_unmatched(column: ValuedColumn, texts: Iterable[str], *, is_empty: bool = False) -> Iterator[str]:
-    """The configured values of a column that are none of `texts`, the distinct values of the data, in sentences. is_empty:
-    whether it is known that no row has any of them.
+    """Sentences about the configured values of a column that are not among `texts`, the distinct values of the data.
+    is_empty: whether no row has any of the configured values.
     """
     texts = frozenset(texts)
     codes = {normalize_code(text) for text in texts}
@@ -248,8 +252,8 @@ def describe_unmatched(column: ValuedColumn, texts: Iterable[str], *, is_empty: 
 
 
 def _find_nearest_difference(value: str, texts: Iterable[str]) -> str | None:
-    """How the text that differs least differs from `value`; None if all differ by more than case and blanks."""
-    # The kinds of difference, whose order of precedence is that of the result
+    """How the nearest text differs from `value`; None if all texts differ by more than case, blanks and leading zeros."""
+    # All differences that occur; the first one in the order of precedence is returned
     differences = set()
     for text in texts:
         if text.strip() == value.strip():

@@ -1,6 +1,7 @@
-"""The flip test, distributed: compares every row of a sensitive group with its neighbours in the rest, by scikit-learn.
+"""The flip test, distributed: classifies the rows of a sensitive group by their nearest neighbours in the rest, with
+scikit-learn.
 
-Executors select the rows to search for neighbours, and test the others. No pyspark.
+Executors select the rows that may be neighbours, and test the group's rows. No pyspark.
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ FLIP_SCHEMA = pa.schema(
 
 NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
 
-DRAWS = 2**31  # resolution of the random numbers for sampling rows
+DRAWS = 2**31  # number of different values of a random number that selects rows
 
 
 @value_class
 class RowsOfKeys:
-    """Rows whose key in a column is one of these (`contingency_scan.compute_keys`)."""
+    """The rows whose key in a column is one of `keys` (`contingency_scan.compute_keys`)."""
 
     column: ValuedColumn
     keys: tuple[Key, ...]
@@ -67,9 +68,9 @@ class RowsOfKeys:
 
 @value_class
 class FlipGroup:
-    """One sensitive group to test. features: indexes of the columns that define neighbours.
+    """One sensitive group to test. features: indexes of the columns by which neighbours are found.
 
-    neighbours, tested: shares of the rest's rows and of the group's own rows that are used.
+    neighbours, tested: the shares of the rest's rows and of the group's own rows that are used.
     """
 
     features: tuple[int, ...]
@@ -82,8 +83,9 @@ class FlipRows:
     """Rows as numbers.
 
     features: shape (rows, features).
-    sensitive: shape (rows, groups).
-    draw: in [0, 1).
+    positive: whether each row is predicted positive.
+    sensitive: shape (rows, groups), whether a row belongs to a group.
+    draw: a random number in [0, 1) for each row.
     """
 
     features: NDArray[np.float64]
@@ -108,15 +110,15 @@ class FlipRows:
 
 
 def select_neighbours(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows of one partition that may be neighbours, and the first of each batch with a text or a missing cell."""
+    """The rows of a partition that may be neighbours, and the first row of each batch with a text or a missing cell."""
     shares = np.array([group.neighbours for group in groups])
     for batch in batches:
         if not batch.num_rows:
             continue
         rows = FlipRows.of(batch, len(groups))
-        # Drawn by a hash of the row, so that every run draws the same ones
+        # The random number comes from a hash of the row, so that every run selects the same rows
         is_selected = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
-        # One row that no distance can be computed for is enough to tell that there is no test
+        # If one row can't be used for distances, there is no test, so one such row is enough
         for is_unusable in (batch.column(TEXTS).to_numpy() > 0, np.isnan(rows.features).any(axis=1)):
             is_selected[np.flatnonzero(is_unusable)[:1]] = True
         yield batch.filter(pa.array(is_selected))
@@ -125,17 +127,17 @@ def select_neighbours(groups: tuple[FlipGroup, ...], batches: Iterable[pa.Record
 def count_flips(
     groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """How many rows of one partition are classified differently by their neighbours, by group."""
+    """For each group, the number of a partition's rows that their neighbours classify differently."""
     counts = np.zeros((3, len(groups)), np.int64)
     neighbour_rows = neighbours.value
-    learnt: dict[int, Any] = {}  # for groups with rows here
+    learnt: dict[int, Any] = {}  # classifiers by index of the group, for groups with rows in this partition
     for batch in batches:
         if not batch.num_rows:
             continue
         rows = FlipRows.of(batch, len(groups))
         for group_index, group in enumerate(groups):
             tested = rows.where(rows.sensitive[:, group_index] & (rows.draw < group.tested))
-            # Distances take memory by tested rows times neighbours, so rows come in portions
+            # The distance matrix has tested rows times neighbours entries, so rows are tested in portions
             for start in range(0, len(tested.positive), ROWS_AT_ONCE):
                 if group_index not in learnt:
                     learnt[group_index] = _fit_classifier(group, group_index, neighbour_rows)
@@ -150,11 +152,11 @@ def count_flips(
 
 
 def _fit_classifier(group: FlipGroup, group_index: int, neighbours: FlipRows) -> Any:
-    """A classifier that predicts what the neighbours predict."""
+    """A classifier that predicts the majority of the neighbours."""
     from sklearn.neighbors import KNeighborsClassifier
 
     rows = neighbours.where(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
-    # Of up to nine rows five neighbours would be most of them, so the nearest one decides
+    # With at most nine rows, five neighbours would be most of them, so only the nearest one decides
     if len(rows.positive) > FEW_OTHER_ROWS:
         neighbour_count = NEIGHBOURS
     else:
@@ -176,7 +178,7 @@ SCHEMA = pa.schema(
 
 @value_class
 class FlipTask:
-    """Prepares those rows of a partition."""
+    """Converts the rows of a partition into `SCHEMA`."""
 
     count: CountTask
     features: tuple[str, ...]
@@ -197,7 +199,7 @@ class FlipTask:
             for cell in cells
         ]
         has_number = [cell.has_number for cell in cells]
-        # A number from 0 to 1 by the row's values: the same in every run and on every partition
+        # A number from 0 to 1 computed from the row's values: equal in every run and on every partition
         draw = (chain_hashes(numbers, has_number).view(np.int64) % DRAWS) / float(DRAWS)
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
@@ -216,8 +218,8 @@ class FlipTask:
 
 @value_class
 class Positive:
-    """Bin 3 for a row of the group, or of the rest, that is positive, or whose label and prediction differ; else 2.
-    parts: the group, then what is positive.
+    """A mark of rows: 3 for a row of the group (or of the rest) that is positive, or whose label and prediction differ; 2 for
+    its other rows. parts: the selection of the group, then one or two selections of positive rows.
     """
 
     count: CountTask
@@ -237,7 +239,7 @@ class Positive:
 
 
 def _pack_lists(cells: NDArray[np.generic], missing: Flags | None = None) -> pa.ListArray:
-    """One list for each row. cells: shape (rows, elements)."""
+    """An array with one list for each row. cells: shape (rows, elements)."""
     rows, elements = cells.shape
     flat = pa.array(cells.ravel(), mask=None if missing is None else missing.ravel())
     return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * elements, pa.int32()), flat)
@@ -247,16 +249,16 @@ log = logging.getLogger(__name__)
 
 NOT_NUMERIC = "FlipTest does not support non-numeric columns"
 
-SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are summed over the partitions
+SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are added up over partitions
 
 
 @value_class
 class SensitiveGroup:
     """A group to test.
 
-    sensitive: its rows.
-    features: the columns that define neighbours.
-    size, rest_size: number of rows in the group and outside it.
+    sensitive: selects the group's rows.
+    features: the columns by which neighbours are found.
+    size, rest_size: number of rows in the group and in the rest.
     """
 
     sensitive: RowsOfKeys
@@ -274,25 +276,25 @@ def flip_test(
     *,
     reason: str | None = None,
 ) -> Sequence[FlipTest] | str:
-    """The flip test of each group, with predictions by neighbours, or why it can't be computed. Two Spark jobs.
+    """The flip test of each group, or the reason why it can't be computed. Two Spark jobs.
 
-    names: of the first columns of the table. positive: the rows with a positive prediction.
+    names: of the table's first columns. positive: selects the rows with a positive prediction.
     """
-    # Looked for on the driver, before two Spark jobs fail for lack of it
+    # Checked on the driver, before two Spark jobs fail because scikit-learn is missing
     if importlib.util.find_spec("sklearn") is None:
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
         return "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
-    # Groups of different facets have different features; rows are packed with all of them
+    # Groups of different facets have different features; each row is packed with all of them
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
     sensitive = [group.sensitive for group in groups]
     task = FlipTask(CountTask(plan, tuple(names), reason, None), features, positive, tuple(sensitive))
-    # No other columns, which may be of types that Arrow lacks
+    # Only these columns are selected, because others may have types that Arrow lacks
     needed = dict.fromkeys((*features, *(rows.column.name for rows in (positive, *sensitive))))
     columns = [f"c{names.index(name)}" for name in needed]
     if reason:
         columns.append(reason)
     table = table.selected(columns, columns)
-    # Empty columns are enough to see the declared types, before any Spark job
+    # An empty column shows the declared type, without a Spark job
     cells = [task.feature(pa.array([], table.schema.field(f"c{names.index(name)}").type)) for name in features]
     if not cells or not all(
         cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells
@@ -304,13 +306,13 @@ def flip_test(
     tested = tuple(
         FlipGroup(
             tuple(features.index(name) for name in group.features),
-            # The shares that are drawn, so that about `rows` of either side are looked at
+            # Shares of rows to select, so that about `rows` rows of each side are used
             min(1.0, rows / max(group.rest_size, 1)),
             min(1.0, rows / max(group.size, 1)),
         )
         for group in groups
     )
-    # The rows to search for neighbours, in the order of partitions
+    # The rows in which neighbours are searched, in the order of partitions
     collected = prepared.mapped(partial(select_neighbours, tested), SCHEMA).batches()
     batches = [batch for batch in collected if batch.num_rows]
     batches.sort(key=lambda batch: int(batch.column(PARTITION)[0].as_py()))
@@ -338,12 +340,12 @@ def _count_tested_flips(
         sums[row["group"]] += [row[name] for name in SUMMED]
     flip_tests = []
     for group_index, group in enumerate(plan):
-        # How many neighbours were drawn for the group, of all in the rest
-        looked_among = int(
+        # The number of neighbours that were selected for the group
+        num_neighbours = int(
             np.count_nonzero(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
         )
         flips = sums[group_index].astype(np.float64)
         flip_tests.append(
-            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest_size)
+            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), num_neighbours, groups[group_index].rest_size)
         )
     return flip_tests

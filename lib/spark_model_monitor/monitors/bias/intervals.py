@@ -1,4 +1,4 @@
-"""The noise of bias metrics: intervals from the counts alone, and how many rows count as one if rows belong together.
+"""The noise of bias metrics: bootstrap intervals from the counts alone, and design effects if rows belong together.
 
 Pure numpy.
 """
@@ -29,21 +29,26 @@ from spark_model_monitor.value_class import value_class
 
 LEVEL = 0.95
 RESAMPLES = 1000
-SEED = 20_261_120  # the same counts give the same interval in every run
-MAX_RESAMPLED_CELLS = 4_000_000  # drawn at once: 32 MB of doubles
+SEED = 20_261_120  # fixed, so that the same counts give the same interval in every run
+MAX_RESAMPLED_CELLS = 4_000_000  # maximum number of cells resampled at once: 32 MB of doubles
 
-STEP = 1.2  # design effects are rounded to its powers, so that metrics share resamples; 64 blocks are less precise
-MIN_ERROR = 1e-300  # stands for an error of 0, by which nothing can be divided
-MIN_DEFINED = 0.95  # share of the resamples in which a metric must be defined to have an interval
+# Design effects are rounded to powers of this, so that metrics share resamples; an estimate from 64 blocks is less precise
+STEP = 1.2
+MIN_ERROR = 1e-300  # replaces an error of 0, because nothing can be divided by 0
+MIN_DEFINED = 0.95  # share of the resamples in which a metric must be defined for it to have an interval
 
 PRIOR = 0.5
-"""Rows added to each cell before resampling, as in Jeffreys' prior of a share: few rows prove no cell empty."""
+"""Rows added to each cell before resampling, as in Jeffreys' prior of a share, because few rows don't prove that a cell
+is empty.
+"""
 
 RATIOS = frozenset({"DI"})
-"""Metrics that are neutral at 1. Their noise is measured in logarithms: half as much is as far as twice as much."""
+"""Metrics whose neutral value is 1. Their noise is measured in logarithms, so that half and twice are equally far from 1."""
 
 ROOTS = frozenset({"JS", "KL"})
-"""Metrics that grow with the square of a difference, positive by noise alone. Their noise is measured in roots."""
+"""Metrics that grow with the square of a difference, so that noise makes them positive. Their noise is measured in square
+roots.
+"""
 
 Interval = tuple[float, float]
 
@@ -59,8 +64,8 @@ def to_even_scale(name: str, value: float) -> float:
 
 @value_class
 class Spread:
-    """The noise of a metric, nineteen times in twenty. value: of the counts with `PRIOR`. below, above: for `RATIOS` in
-    logarithms, for `ROOTS` in roots."""
+    """The 95 % range of a metric's noise. value: the metric of the counts with `PRIOR`. below, above: distances from it to
+    the ends, for `RATIOS` in logarithms, for `ROOTS` in square roots."""
 
     value: float
     below: float
@@ -68,8 +73,10 @@ class Spread:
 
 
 def estimate_spreads(counts: FacetCounts, design_effects: Mapping[str, float]) -> Mapping[str, Spread | None]:
-    """The spread of each metric; allows for cells with few rows, and for neighbours that count for many rows. None if
-    the metric has no interval. design_effects: by metric, how many rows count as one.
+    """The spread of each metric, by resampling the counts with a prior; None if the metric has no interval.
+
+    It allows for cells with few rows, and for the few neighbours of the flip test. design_effects: by metric, how many rows
+    count as one (Kish).
 
     Source: B5.3.
     """
@@ -81,7 +88,7 @@ def estimate_spreads(counts: FacetCounts, design_effects: Mapping[str, float]) -
         for name, interval in compute_intervals(cautious, dict.fromkeys(metric_names, 1.0)).items():
             value = float(_compute_values(_find_metric(name), single_counts)[0])
             if interval is not None and np.isfinite(value):
-                # The end of a ratio may be 0, whose logarithm is infinite
+                # The lower end of a ratio may be 0, whose logarithm is infinite
                 with np.errstate(divide="ignore"):
                     low, middle, high = (to_even_scale(name, end) for end in (interval[0], value, interval[1]))
                 spreads[name] = Spread(value, middle - low, high - middle)
@@ -91,10 +98,12 @@ def estimate_spreads(counts: FacetCounts, design_effects: Mapping[str, float]) -
 def estimate_design_effects(
     counts: FacetCounts, names: Sequence[str], of_neighbours: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """How many rows count as one, by metric: estimated from neighbours if no column says which rows belong together.
+    """The design effect of each metric, that is, how many rows count as one. It comes from neighbours unless a column names
+    groups.
 
-    Adds up the effect of one more row of each kind on the metric, over the rows of each block of groups. The flip test,
-    whose outcomes no block has, uses the largest of all other metrics.
+    The score of a kind of row is the change of the metric by one more such row. Scores are added up over each block of
+    groups, and the variance between blocks is compared with that of independent rows. Blocks have no flip tests, so the flip
+    test gets the largest effect of all other metrics.
     Source: B5.4.
     """
     if counts.blocks is None:
@@ -102,7 +111,7 @@ def estimate_design_effects(
     blocks = counts.blocks.reshape(len(counts.blocks), -1)
     defined_names, scores = _score_kinds(counts, counts.blocks.sum(axis=0), names)
     rows = blocks.sum(axis=0)
-    # Rows without a name of a group: each is a group of one
+    # Rows without the name of a group are groups of one row
     alone = blocks[-1]
     design_effects = estimate_block_design_effects(
         scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
@@ -113,8 +122,8 @@ def estimate_design_effects(
 def estimate_design_effects_of_runs(
     counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArray[np.int64]
 ) -> dict[str, float]:
-    """The same for every metric, estimated from neighbours. kinds: of some rows, run after run: indexes into the cells
-    of all rows, with those without a subgroup separate. sizes: of the runs.
+    """The design effects of every metric, estimated from neighbours. kinds: of some rows, run after run: indexes into the
+    cells of all rows, with the rows without a subgroup separate. sizes: of the runs.
 
     Source: B5.4.
     """
@@ -123,24 +132,24 @@ def estimate_design_effects_of_runs(
     defined_names, scores = _score_kinds(counts, by_kind, names)
     if not defined_names:
         return _spread_over_metrics(defined_names, np.zeros(0), names)
-    # The effect of each row on each metric, shape (metrics, rows)
+    # The scores of each row, shape (metrics, rows)
     return _spread_over_metrics(defined_names, estimate_score_design_effects(scores[:, kinds], sizes), names)
 
 
 def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
-    """The metrics that one more row of some kind changes, and each kind's effect, minus the mean of all rows."""
+    """The metrics that change by one more row of some kind, and each kind's score: this change minus the mean over all rows."""
     rows = by_kind.ravel()
     kinds = by_kind.size
-    # The counts as they are, then with one more row of each kind: shape (1 + kinds, kinds)
+    # First the counts themselves, then with one more row of each kind: shape (1 + kinds, kinds)
     one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
     varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
-    # Metrics that are equal by definition are computed once
+    # Metrics that are equivalent are computed once
     distinct_names = sorted({EQUIVALENT_METRICS.get(name, name) for name in names})
     values = np.array([_compute_values(_find_metric(name), varied) for name in distinct_names])
-    # A metric that no row changes has no design effect
+    # A metric that no additional row changes has no design effect
     is_defined = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
     scores = values[is_defined, 1:] - values[is_defined, :1]
-    # Centred, so that the effects of all rows add up to 0
+    # Centred, so that the scores of all rows add up to 0
     scores -= (scores @ rows)[:, None] / max(rows.sum(), 1)
     return [*itertools.compress(distinct_names, is_defined)], scores
 
@@ -148,14 +157,15 @@ def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> 
 def _spread_over_metrics(
     defined_names: Sequence[str], design_effects: Counts, names: Sequence[str]
 ) -> dict[str, float]:
-    design_effects = STEP ** np.rint(np.log(design_effects) / math.log(STEP))  # so that metrics share resamples
+    # Rounded, so that metrics share resamples
+    design_effects = STEP ** np.rint(np.log(design_effects) / math.log(STEP))
     effect_by_name = dict(zip(defined_names, design_effects.tolist(), strict=True))
     largest = max(effect_by_name.values(), default=1.0)
     return {name: effect_by_name.get(EQUIVALENT_METRICS.get(name, name), largest) for name in names}
 
 
 def fewest_groups(counts: FacetCounts) -> float:
-    """Number of blocks with rows of the smaller side, each row without a group being one; infinite without groups."""
+    """The number of blocks with rows of the smaller side; a row without a group counts as a block. Infinite without groups."""
     if counts.blocks is None:
         return math.inf
     rows_per_side = counts.blocks.sum(axis=(2, 3, 4))
@@ -165,7 +175,7 @@ def fewest_groups(counts: FacetCounts) -> float:
 def _group_by_design_effect(
     counts: FacetCounts, design_effects: Mapping[str, float]
 ) -> Iterator[tuple[FacetCounts, list[str]]]:
-    """The counts divided by how many rows count as one, each time with the metrics that share that number."""
+    """Yield the counts divided by each design effect that occurs, with the metrics that have this design effect."""
     for rows in sorted(set(design_effects.values())):
         yield (
             _divide_counts(counts, rows) if rows > 1 else counts,
@@ -174,7 +184,7 @@ def _group_by_design_effect(
 
 
 def _divide_counts(counts: FacetCounts, rows: float) -> FacetCounts:
-    rows = min(rows, float(counts.cells.sum()))  # at least one remains
+    rows = min(rows, float(counts.cells.sum()))  # at least one row remains
     flips = counts.flips
     if flips is not None:
         tested, neighbours = (max(round(count / rows), 1) for count in (flips.tested, flips.neighbours))
@@ -184,12 +194,12 @@ def _divide_counts(counts: FacetCounts, rows: float) -> FacetCounts:
 
 
 def _add_prior(counts: FacetCounts) -> FacetCounts:
-    """The counts with `PRIOR` more rows in each cell of side, label and prediction, divided among subgroups like all
-    rows; and with at most as many rows in the flip test as there are neighbours."""
+    """The counts with `PRIOR` more rows in each cell of side, label and prediction, divided among subgroups like all rows.
+    The flip test gets at most as many tested rows as there are neighbours."""
     subgroup_counts = counts.cells.sum(axis=(0, 1, 2))
     cells = counts.cells + PRIOR * subgroup_counts / max(subgroup_counts.sum(), 1)
     flips = counts.flips
-    # Few neighbours decide for many tested rows, so no more of these count than there are neighbours
+    # A few neighbours decide about many tested rows, so not more rows count than there are neighbours
     if flips is not None:
         share = min(flips.tested, flips.neighbours) / max(flips.tested, 1)
         flips = replace(
@@ -204,7 +214,8 @@ def _add_prior(counts: FacetCounts) -> FacetCounts:
 def compute_intervals(
     counts: FacetCounts, design_effects: Mapping[str, float], *, resamples: int = RESAMPLES
 ) -> Mapping[str, Interval | None]:
-    """The percentile interval of each metric; its ends may be infinite. None if it is undefined in too many resamples.
+    """The bootstrap percentile interval of each metric; its ends may be infinite. None if it is undefined in too many
+    resamples.
     design_effects: by metric, how many rows count as one.
     """
     resampled_values: dict[str, list[Counts]] = {name: [] for name in design_effects}
@@ -220,15 +231,15 @@ def _find_metric(name: str) -> RegistryEntry[Metric]:
 
 
 def _resample_counts(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
-    """The counts of resamples, in batches."""
+    """Yield the counts of resamples, in batches."""
     rng = np.random.default_rng(SEED)
     rows = round(float(counts.cells.sum()))
     shares = counts.cells.ravel() / max(counts.cells.sum(), 1)
-    # So many resamples at once that their counts fit into memory
+    # As many resamples at once as fit in memory
     chunk = max(1, MAX_RESAMPLED_CELLS // len(shares))
     for start in range(0, resamples if rows else 0, chunk):
         size = min(chunk, resamples - start)
-        # A draw of all rows with replacement, by kind of row
+        # Draw all rows with replacement, by kind of row
         cells = rng.multinomial(rows, shares, size=size).reshape(size, *counts.cells.shape).astype(np.float64)
         flips = counts.flips
         if flips is not None:
@@ -240,10 +251,10 @@ def _resample_counts(counts: FacetCounts, resamples: int) -> Iterator[FacetCount
 
 
 def _compute_values(metric: RegistryEntry[Metric], counts: FacetCounts) -> Counts:
-    """The values of a metric; NaN where it is undefined."""
+    """The values of a metric in all resamples; NaN where it is undefined."""
     size = len(counts.cells)
     defined = np.ones(size, dtype=bool)
-    # A resample may lack what the metric divides by, even if the data has it
+    # A metric may be undefined in a resample although it is defined in the data
     for holds in metric.facts["requires"].values():
         defined = defined & holds(counts)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -257,7 +268,7 @@ def _percentile_interval(values: NDArray[np.float64]) -> Interval | None:
     if len(defined) < MIN_DEFINED * len(values) or not len(values):
         return None
     tail = (1 - LEVEL) / 2
-    # take existing values: infinities can't be interpolated
+    # Take existing values, because infinities can't be interpolated
     low = np.quantile(defined, tail, method="lower")
     high = np.quantile(defined, 1 - tail, method="higher")
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""One metric of a window and its baseline: the input of every bias check. Pure."""
+"""One metric of a window together with its baseline: the input of every bias check. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 
-NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
+NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # distance from the value to the end of a spread, in standard errors
 
 
 def format_segment_label(cut: str, name: str) -> str:
@@ -44,11 +44,11 @@ def format_segment_label(cut: str, name: str) -> str:
     return f"{column}={name}"
 
 
-STAGE = "stage"  # a member of a bias check's result, besides `FACET_VALUE` and the common ones
+STAGE = "stage"  # a member of a bias check's result, in addition to `FACET_VALUE` and the members of all results
 
 
 def metric_key(result: CheckResult) -> tuple[str, ...]:
-    """The subject of a result, whatever its rows are: check, stage, facet, facet value and metric."""
+    """The subject of a result, without the segment: check, stage, facet, facet value and metric."""
     members = result.model_extra or {}
     return result.check, members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
 
@@ -91,7 +91,7 @@ class Tolerances:
 
 @value_class
 class ComparedGroup:
-    """Whose metrics are compared. rows: of the group, and of the rest. segment: of the rows; None for all rows."""
+    """The group whose metrics are compared. rows: of the group, and of the rest. segment: of the rows; None for all rows."""
 
     stage: str
     facet: str
@@ -102,13 +102,13 @@ class ComparedGroup:
 
 @value_class
 class MetricNoise:
-    """How far noise moves a metric.
+    """The noise of a metric.
 
-    interval: None if there is none, or if not requested.
+    interval: None if there is none, or if none was requested.
     spread: of the window's value.
-    of_baseline: the same for the baseline's value, None if its counts, or those of its flip test, are unavailable.
+    of_baseline: the spread of the baseline's value; None if its counts, or those of its flip test, are unavailable.
     design_effect: how many rows of the window count as one.
-    groups: of the smaller side, of window or baseline.
+    groups: the number of groups of the smaller side, in the window or the baseline, whichever has fewer.
     """
 
     interval: Interval | None = None
@@ -122,13 +122,14 @@ class MetricNoise:
 class MetricComparison:
     """A metric of one group.
 
-    baseline: its value there; None if it was undefined.
-    in_baseline: whether the baseline has the group and metric.
-    is_requested: whether a person wrote this value into the baseline's file, or insists on it.
+    baseline: the metric's value in the baseline; None if it was undefined.
+    in_baseline: whether the baseline has this group and metric.
+    is_requested: whether a person wrote this limit into the baseline's file, or confirmed it.
     tests: number of tests that share the budget.
-    reason_empty: why the window or the baseline has nothing to compare, such as no row of the group; None if both have.
-    is_label_unknown: whether that is because no label is positive, of which some metrics are 0 and none means anything.
-    window_rows: those that were measured; None if the window lacks the group.
+    reason_empty: the reason why the window or the baseline has nothing to compare, such as no row of the group; None if both
+        have.
+    is_label_unknown: whether the reason is that no label is positive; then metrics have no meaning, even if they are 0.
+    window_rows: the rows that were measured; None if the window lacks the group.
     """
 
     group: ComparedGroup
@@ -145,45 +146,48 @@ class MetricComparison:
 
     @property
     def neutral(self) -> float:
-        """The value of no bias, which distances are measured from."""
+        """The value that means no bias; distances are measured from it."""
         return 1.0 if self.tolerances.neutral_di and self.current.name in RATIOS else 0.0
 
     @property
     def allows_for_chance(self) -> bool:
-        """Whether the metric has drifted only if chance can't explain it."""
+        """Whether the metric counts as drifted only if chance can't explain the change."""
         return self.tolerances.with_intervals and not self.is_requested
 
     @property
     def errors(self) -> tuple[float, float]:
-        """By how much the value may be too high and too low, 19 times in 20, with the baseline's own error."""
+        """How much the value may be too high, and too low, with 95 % probability, including the baseline's own error."""
         spread = self.noise.spread
         assert spread is not None
-        of_baseline = self.noise.of_baseline or spread  # assumes the same error if the counts are unknown
-        past = max(of_baseline.below, of_baseline.above)  # the larger one, as a distance ends at 0
+        # If the baseline's counts are unknown, its error is assumed to be the same
+        of_baseline = self.noise.of_baseline or spread
+        past = max(of_baseline.below, of_baseline.above)  # the larger of both, because a distance ends at 0
         return math.hypot(spread.below, past), math.hypot(spread.above, past)
 
     @property
     def level(self) -> float:
-        """The level of one among all tests."""
+        """The level of one test among all tests."""
         return self.tolerances.false_alarm_budget / self.tests
 
     @property
     def score(self) -> float | None:
-        """How far the value is beyond the baseline's distance, in standard errors; None if unknown. Source: B5.3."""
+        """How far the value is beyond the baseline's distance from neutral, in standard errors; None if unknown. Source:
+        B5.3.
+        """
         name = self.current.name
         value = self.current.value
         spread = self.noise.spread
         if value is None or spread is None or self.baseline is None or math.isinf(value):
             return None
-        # A ratio of 0 has no logarithm; the value of the counts with a prior stands for it
+        # A ratio of 0 has no logarithm, so the ratio with a prior replaces it
         if name in RATIOS:
             value = value or spread.value
         allowed = abs(self.baseline - self.neutral)
         below, above = self.errors
         highest = self.neutral + allowed
         lowest = self.neutral - allowed
-        ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
-        # Both directions are measured on a scale on which errors are even; the farther one decides
+        ends = 0.0 if name in RATIOS else -math.inf  # the lower end of the scale
+        # Measure both directions on the scale on which errors are symmetric; the larger distance decides
         position = to_even_scale(name, value)
         distances = [(position - to_even_scale(name, highest)) / max(below, MIN_ERROR) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
@@ -192,7 +196,7 @@ class MetricComparison:
 
     @property
     def chance(self) -> float | None:
-        """Probability that noise takes the value so far beyond the baseline's; None if unknown. Source: B5.3."""
+        """The two-sided p-value that noise moves the value this far beyond the baseline's; None if unknown. Source: B5.3."""
         score = self.score
         if score is None:
             return None
@@ -200,20 +204,22 @@ class MetricComparison:
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom of Student's t: effective rows of the smaller side, or groups if fewer, less one."""
+        """Degrees of freedom of Student's t: the effective number of rows, or of groups if it is smaller, of the smaller
+        side, minus 1.
+        """
         rows = min(self.group.rows) / self.noise.design_effect
         return int(max(min(rows, self.noise.groups) - 1, 1))
 
 
 RARELY = 0.001
-"""The probability up to which a window has no row of a group, or no positive label, not by chance."""
+"""If the probability of a window without rows of a group, or without positive labels, is at most this, it isn't chance."""
 
 WITHOUT_LABELS = frozenset({"CI"})
 """Metrics that don't depend on labels."""
 
 
 def find_reason_empty(choice: Choice, past: MetricsOfRows | None) -> str | None:
-    """Why there is no group to compare; None if the window and the baseline have rows of it, as far as is known."""
+    """The reason why there is no group to compare; None if, as far as is known, both window and baseline have rows of it."""
     if choice.reason_empty is not None:
         return choice.reason_empty
     if not isinstance(past, GroupAnalysis):
@@ -228,7 +234,9 @@ def find_reason_empty(choice: Choice, past: MetricsOfRows | None) -> str | None:
 
 
 def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) -> str | None:
-    """Why no label is positive, in the baseline or in a window of which chance doesn't explain it."""
+    """The reason why no label is positive in the baseline, or in the window if chance doesn't explain it; None if neither
+    is the case.
+    """
     if past is None:
         return None
     rows = float(past.counts.all.rows)
@@ -236,7 +244,7 @@ def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) 
     configured = analysis.positives.configured
     if rows and not positives:
         return f"no label of the baseline is positive, by the configured value {configured!r}"
-    # The probability that none of the window's rows is positive if its rate is the baseline's
+    # The probability that none of the window's rows is positive, if the rate of the baseline holds
     chance = (1 - positives / max(rows, 1.0)) ** analysis.rows
     if not analysis.positives.keys and chance <= RARELY:
         return f"no label of the window is positive, by the configured value {configured!r}"
@@ -244,16 +252,16 @@ def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) 
 
 
 def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnalysis:
-    """The analysis, in which a group by value has the baseline's spelling of its code: `1` for `1.0`."""
+    """The analysis, with the baseline's spelling for groups whose value is the same code: `1` for `1.0`."""
     window_groups = {group.key for group in analysis.groups}
-    # Codes that only the baseline writes so, by their normalised form
+    # Spellings that only the baseline uses, by the normalised code
     spellings: dict[tuple[str, str], str] = {}
     for group in baseline.groups:
         if group.choice.keys and group.key not in window_groups:
             spellings[group.facet, normalize_code(group.choice.configured)] = group.choice.configured
     groups = []
     for group in analysis.groups:
-        # Popped, so that no two groups of the window get the same spelling
+        # pop, so that no two groups of the window get the same spelling
         spelling = spellings.pop((group.facet, normalize_code(group.choice.configured)), None)
         if spelling is not None:
             group = replace(group, choice=replace(group.choice, configured=spelling, shown=spelling))
@@ -261,15 +269,16 @@ def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnaly
     return replace(analysis, groups=tuple(groups))
 
 
-_RowsKey = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
+_RowsKey = tuple[str, str, Segment | None]  # facet, its value, and the segment (None for all rows)
 
 
 def compare_with_baseline(
     analysis: BiasAnalysis, baseline: BiasBaseline, tolerances: Tolerances
 ) -> Iterator[MetricComparison]:
-    """Every metric of the window, post-training ones first, by facet, group and name; then those of segments likewise.
+    """Every metric of the window, post-training ones first, by facet, group and name; then those of the segments in the same
+    order.
 
-    If rows are divided, all rows have half of the budget, and their segments the other half.
+    If there are segments, all rows get half of the budget and the segments get the other half.
     Source: D4.6.
     """
     before: dict[_RowsKey, MetricsOfRows] = {}
@@ -281,10 +290,10 @@ def compare_with_baseline(
     for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
         if rows_key[2] is None:
             overall += comparer.compare_rows(rows_key, window_rows)
-        # Without intervals most segments would be violated by chance
+        # Without intervals, chance would violate most segments
         elif tolerances.with_intervals:
             by_segment += comparer.compare_rows(rows_key, window_rows)
-    # All rows are one family of tests, their segments another with as much of the budget
+    # All rows are one family of tests and all segments another; both have the same share of the budget
     share = 1
     if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in by_segment):
         share = 2
@@ -299,7 +308,7 @@ def compare_with_baseline(
 
 @value_class
 class _Comparer:
-    """Compares rows of the window with the same ones of the baseline. before: the baseline's; empty without intervals."""
+    """Compares rows of the window with the same rows of the baseline. before: the baseline's rows; empty without intervals."""
 
     analysis: BiasAnalysis
     baseline: BiasBaseline
@@ -307,9 +316,9 @@ class _Comparer:
     before: Mapping[_RowsKey, MetricsOfRows]
 
     def compare_rows(self, rows_key: _RowsKey, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
-        """The metrics of one group in all rows, or in a segment."""
+        """Yield the metrics of one group in all rows, or in a segment."""
         facet, configured, segment = rows_key
-        # How many rows count as one, in the window and in the baseline
+        # Design effects in the baseline and in the window
         neighbours = self.baseline.design_effects.get(facet)
         past = self.before.get(rows_key)
         design_effects: dict[str, float] = {}
@@ -322,14 +331,14 @@ class _Comparer:
         if self.tolerances.with_intervals:
             named_rows = window_rows
             blocks = window_rows.counts.blocks
-            # The baseline's rows show how many count as one if no row of the window has the name of a group
+            # If no row of the window has the name of a group, the design effects come from the baseline's rows
             if past is not None and blocks is not None and not blocks[:-1].any():
                 named_rows = past
             design_effects = estimate_design_effects(named_rows.counts, _defined_metrics(window_rows), neighbours)
-        # Intervals of the window's values, and how far noise moves them
+        # Intervals of the window's values, and their noise
         intervals = compute_intervals(window_rows.counts, design_effects)
         spreads = estimate_spreads(window_rows.counts, design_effects)
-        # Why a metric may have no value: an empty group, or no positive label
+        # Reasons why a metric may have no value: an empty group, or no positive label
         rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
         choice = next(group.choice for group in reversed(self.analysis.groups) if group.key == (facet, configured))
         all_rows_past = self.before.get((facet, configured, None))
@@ -341,7 +350,7 @@ class _Comparer:
         groups = min(groups, min(rows) / max((neighbours or {}).values(), default=1.0))
         for stage in STAGES:
             group = ComparedGroup(stage, facet, configured, rows, segment)
-            # The file's values; one that a person edited differs from the run's own and its copy
+            # Limits in the file; one that a person edited differs from the baseline's own value and from the copy
             limits = self.baseline.values(self.baseline.constraints, stage, facet, choice, segment)
             copied_values = self.baseline.values(self.baseline.copy, stage, facet, choice, segment)
             requested = self.baseline.requested_metrics(limits, past_values, copied_values)
@@ -378,7 +387,7 @@ def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_R
 
 
 def _defined_metrics(measured_rows: MetricsOfRows) -> list[str]:
-    """The metrics with a value."""
+    """The names of the metrics that have a value."""
     return [metric.name for metric in measured_rows.metrics if metric.value is not None]
 
 
@@ -388,19 +397,19 @@ LOST = "no row has the value of this group any more"
 def compare_lost_groups(
     analysis: BiasAnalysis, baseline: BiasBaseline, tolerances: Tolerances
 ) -> Iterator[MetricComparison]:
-    """The metrics of the baseline's groups that the window lacks, unless it may lack them by chance: they are undefined.
+    """The metrics of the baseline's groups that the window lacks beyond chance; these metrics are undefined.
 
-    A configured group without a row is in the window's own analysis; a group by value isn't, and `F` renamed to `Female`
-    is a new one without a baseline.
+    The window's own analysis has a configured group even if it has no rows. But if each value is a group, a missing group
+    isn't in it, and `F` renamed to `Female` is a new group without a baseline.
     """
     window_facets = {group.facet for group in analysis.groups}
     window_groups = {group.key for group in analysis.groups}
     for group in baseline.groups:
         is_in_window = group.key in window_groups
-        # A facet that the configuration no longer names has lost no group
+        # If the configuration no longer names a facet, no group of it is lost
         if is_in_window or group.facet not in window_facets or not group.choice.keys:
             continue
-        # The probability that none of the window's rows is of a group with this share
+        # The probability that none of the window's rows belongs to a group with this share
         share = float(group.counts.d.rows) / max(float(group.counts.all.rows), 1.0)
         if (1 - share) ** analysis.rows > RARELY:
             continue

@@ -1,4 +1,4 @@
-"""The bias monitor: what to count, analysis.json, its rows for people, and what is published."""
+"""The bias monitor: what it counts, its documents, its table, and the metrics that it publishes."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ log = logging.getLogger(__name__)
 
 def _build_result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
     ends = None
-    # JSON has no infinity, so such an interval is left out
+    # JSON has no infinity, so an infinite interval is left out
     if metric.noise.interval and all(map(math.isfinite, metric.noise.interval)):
         ends = metric.noise.interval
     value = metric.current.value
     n, m = metric.group.rows
     finding = finding.but(observed=value, interval=ends, n=n, m=m)
-    # A group lacks what the metric divides by; the reason says so where no other is given
+    # A metric is infinite if the group lacks the rows by which it divides; this is the reason unless there is another one
     if value is not None and math.isinf(value):
         finding = finding.but(reason=finding.reason or "the value is infinite")
         if finding.is_violated and finding.decided_by == LIMITS:
@@ -121,7 +121,7 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
     )
     if metric.window_rows is None or not metric.window_rows.unknown_share:
         return check_result
-    # Members that are not judged: the share of rows whose facet is missing, and the metric without them, if it is finite
+    # Unjudged members: the share of rows whose facet is missing, and the metric without these rows, if it is finite
     without_unknown = metric.window_rows.compute_without_unknown(name)
     unknown = {"unknown_share": metric.window_rows.unknown_share}
     if without_unknown is not None and math.isfinite(without_unknown):
@@ -138,11 +138,11 @@ def _flag_rows_with_keys(
 
 
 LARGEST_VALUE = 2.0**360
-"""The published value for infinity: the 2.348543e108 of C9.2, the largest that CloudWatch accepts."""
+"""The value that is published for infinity: the 2.348543e108 of C9.2, the largest that CloudWatch accepts."""
 
 
 def published_metrics(analysis: BiasAnalysis, check_results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
-    """Every defined metric as `bias_metric_<NAME>`, and the number of violations. Undefined metrics are left out."""
+    """Yield every defined metric as `bias_metric_<NAME>`, and the number of violations."""
     for part, stage in STAGES.items():
         for group in analysis.groups:
             dimensions = {
@@ -154,7 +154,7 @@ def published_metrics(analysis: BiasAnalysis, check_results: Iterable[CheckResul
             }
             for metric in getattr(group, part) or ():
                 if (value := metric.value) is not None:
-                    # CloudWatch rejects infinite values, so the largest that it takes stands for them
+                    # CloudWatch rejects infinite values
                     if math.isinf(value):
                         value = math.copysign(LARGEST_VALUE, value)
                     yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
@@ -162,7 +162,7 @@ def published_metrics(analysis: BiasAnalysis, check_results: Iterable[CheckResul
 
 
 def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
-    # The part was not requested, or there are no predictions: it is absent from the file
+    # If the part was not requested, or if there are no predictions, the file doesn't have it
     if all(getattr(group, part) is None for group in analysis.groups):
         return None
     facets: dict[str, tuple[GroupMetrics, ...]] = {}
@@ -179,7 +179,7 @@ def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
 
 
 def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, BiasAnalysis]) -> BiasBaseline:
-    """The baseline with how many of the sample's rows count as one, by facet and metric."""
+    """The baseline with the design effects of the sample's rows, by facet and metric."""
     counts = sample.state
     runs = sample.runs
     if not runs:
@@ -188,9 +188,9 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     design_effects = {}
     columns = [read_values(run.runs, numeric=True) for run in runs]
     chosen = choose_groups(counts, plan)
-    # Columns of the runs come in the order of the facets, then label and prediction
+    # The runs' columns are in the order of facets, label, prediction
     label, *prediction = columns[len(plan.facets) :]
-    # Kinds of the prediction and the label together, so that pairs of both are told apart
+    # Combine the prediction with the label, so that each pair has its own code
     answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
     outcomes = [
         _flag_rows_with_keys(chosen.positives.keys, label[0], counts.tables[0], LABEL),
@@ -199,18 +199,18 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     if chosen.predicted is not None:
         outcomes[1] = _flag_rows_with_keys(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
-        # A facet whose columns don't follow the order of rows has no groups that neighbours show
+        # If a column is constant within runs, neighbours don't show groups
         examined_columns = [values for values, _ in (column, label, *answers)]
         if any(is_constant_in_runs(values) for values in examined_columns):
             continue
         scored_columns = [ScoredColumn.from_texts(values) for values in examined_columns]
         if estimate_neighbour_design_effect(scored_columns, column[1]) == 1:
             continue
-        # Of several values of a facet, the metric counts by the one whose rows are the most alike
+        # If a facet has several values, the largest effect of all values counts
         table = LabelTable.of(cells, chosen, plan)
         last = int(plan.group is None)
         effect_by_metric: dict[str, float] = {}
-        for choice in choices:  # a value with few rows is in few groups, which have little evidence
+        for choice in choices:  # a value with few rows is in few groups, which are little evidence
             is_choice = _flag_rows_with_keys(choice.keys, column[0], cells, FACET)
             kinds = ((is_choice * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
             choice_effects = estimate_design_effects_of_runs(table.count_facet(choice), kinds, column[1])
@@ -223,7 +223,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
 
 @value_class(slots=False)
 class BiasJudgement(Judgement[BiasBaseline]):
-    """What a bias monitor says of a sample's groups."""
+    """The results of a bias monitor for a sample."""
 
     monitor: BiasMonitor
     sample: Sample[Contingency, BiasAnalysis]
@@ -249,7 +249,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in findings)
         if unjudged:
             log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(findings))
-        # A segment's own result tells where the change is
+        # The result of each segment shows where the change is
         by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
         for metric in compared:
             if metric.group.segment is not None and (finding := drift(metric)) is not None:
@@ -271,7 +271,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def write_sentences(
         self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
     ) -> tuple[CheckResult, ...]:
-        """The results; violations of all rows with the rates that a metric compares."""
+        """The results; violations of all rows get the rates that the metric compares."""
         groups = self.sample.metrics.groups
         worded = tuple(add_rates(check_result, groups, hide_values=hide_values) for check_result in results)
         return super(BiasJudgement, self).write_sentences(worded, hide_values=hide_values)
@@ -281,10 +281,10 @@ class BiasJudgement(Judgement[BiasBaseline]):
     ) -> tuple[CheckResult, ...]:
         is_wanted = self.monitor.find_causes and any(check_result.is_violation for check_result in results)
         measures = self.monitor.wanted if is_wanted else None
-        # A model is not called again
+        # A model is not called a second time
         if self.baseline is None or measures is None or measures.as_service or measures.model is not None:
             return results
-        # Imported late: the scan's modules are needed for violated metrics only
+        # Imported here, because these modules are needed only if a metric is violated
         from spark_model_monitor.monitors.bias.bias_scan import find_causes
 
         budget = self.monitor.tolerances.false_alarm_budget
@@ -360,21 +360,21 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         return self.wanted
 
     def plan_scan(self, request: ScanRequest[BiasBaseline]) -> BiasMeasures:
-        """With the baseline's groups of rows and its cuts, if the data has the columns."""
+        """The measures with the baseline's groups of rows and its segments, if the data has their columns."""
         reject_rules(self, request.rules)
         measures = self.measures()
         baseline = request.baseline
         if baseline is None or measures.as_service:
             return measures
-        # A cut that the configuration has itself is not added a second time
+        # Cuts that the configuration already has are not added again
         configured = {part.config_name or part.name_or_index for part in measures.config.segment_config or ()}
-        # A window without the column is judged as a whole; a hint names the cuts that are lost
+        # If the window lacks a cut's column, the cut is dropped, and a hint names it
         cuts = [
             cut
             for cut in count_segment_rows(baseline.groups)
             if cut not in configured and has_columns(cut, request.dataset.names)
         ]
-        # Neighbours show how alike rows are, unless a column names their groups
+        # Neighbours show whether rows are similar, unless a column names their groups
         by_neighbours = self.tolerances.with_intervals and baseline.group_column is None
         return replace(
             measures,
@@ -393,7 +393,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         """The data set without the records whose few cells would change the kind of a column."""
         from spark_model_monitor.data.profiling.contingency_scan import reject_strays
 
-        # As in the service, stray cells count for the kind of their column, and no record is refused
+        # In the service, stray cells count for the kind of their column, and no record is refused
         if self.measures().as_service:
             return None
         plan = ContingencyPlan.from_text(scanned.state.plan)
@@ -423,7 +423,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
     ) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
-        # The documents of the service's own runs: no counts, so no intervals of the baseline
+        # Documents of the service's own runs have no counts, so the baseline has no intervals
         if state is None:
             return BiasBaseline(constraints, copy=suggested)
         kinds = kinds_of_columns(state)

@@ -1,1 +1,1 @@
-"""Explainability: which features move a model's answers, by Shapley values of its predictions, and whether that changes."""
+"""Explainability: which features change a model's answers, measured by Shapley values, and whether this changes over time."""

@@ -1,7 +1,7 @@
-"""The checks of attributions: each a registered function that compares one output with its baseline. Pure.
+"""The checks of attributions: each is a registered function that compares one output with its baseline. Pure.
 
-Registered under its `constraint_check_type`. A check returns a `Finding` for each feature that it is about, with None
-as the feature for all of them together. It never logs and never raises because of the data.
+A check is registered under its `constraint_check_type`. It yields a `Finding` for each feature that it is about; a finding
+about all features together has None as its feature. A check never logs, and never raises because of the data.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=ndcg, interval=interval, n=n, m=m, formula=GAIN)
     finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if ndcg < threshold:
-        # The service says "exceeds" for a score below its threshold. Source: E6.1; G25
+        # The service says "exceeds" although the score is below its threshold. Source: E6.1; G25
         description = f"Feature attribution drift {ndcg} exceeds threshold {threshold}"
         finding = finding.but(status=CheckStatus.VIOLATED, description=description)
-    # The interval is wider than what the threshold leaves below 1
+    # Half the interval is wider than the distance from the threshold to 1
     elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
         finding = finding.unsure(TOO_WIDE, MORE_ROWS)
     yield None, finding
@@ -60,7 +60,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
     tolerances = output.tolerances
     if not tolerances.with_changes:
         return
-    # What prevents a verdict concerns all features of the output alike
+    # A reason that prevents a verdict applies to all features of the output
     unjudged = _explain_unjudged(output, None)
     if unjudged is None and output.changes is None:
         reason = "medians have no intervals"
@@ -77,7 +77,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         if unjudged is not None:
             yield name, unjudged
             continue
-        # The limit follows the feature's own value, and the sum of all for features near 0
+        # The limit depends on the feature's own value, or for features near 0 on the sum of all
         now = output.current.values[name]
         before = output.before.get(name, 0.0)
         low, high = (output.changes or {})[name]
@@ -86,7 +86,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
             CheckStatus.PASSED, threshold=limit, observed=now - before, interval=(low, high), n=n, m=m, formula=formula
         )
         finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
-        # Violated only if the whole interval of the change lies beyond the limit
+        # It is a violation only if the whole interval of the change lies beyond the limit
         if low > limit or high < -limit:
             text = (
                 f"Attribution of {name} is {now:.4g} where the baseline has {before:.4g}; the change is between "
@@ -96,17 +96,17 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
             finding = finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
         elif (high - low) / 2 > limit:
             finding = finding.unsure("the interval of the change is wider than the limit", MORE_ROWS)
-        # Passed, since neither inside nor outside is sure, and the interval is short
+        # The interval is short but includes the limit, so neither side is certain: it passes with a remark
         elif not (-limit <= low and high <= limit):
             finding = finding.but(reason="the interval reaches across the limit")
         yield name, finding
 
 
 def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:
-    """The verdict on an output that the baseline lacks, or that has too few rows; None if it can be judged."""
+    """The verdict on an output that the baseline lacks, or that has too few rows; None if the output can be judged."""
     if output.baseline is None:
         return Finding.not_judged(threshold, "the baseline does not have this output")
-    # Attributions are relative to the baseline rows, so others give other values
+    # Attributions are relative to the baseline rows, so other baseline rows give other values
     if output.baseline_state is not None and output.baseline_state.baseline != output.state.baseline:
         return Finding.not_judged(threshold, None).unsure(
             "the baseline's attributions are compared with other baseline rows", "make the baseline again"
@@ -123,7 +123,7 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
 
 
 def _describe_change(output: str, now: float, before: float) -> str:
-    """The change as text, to follow the feature's name."""
+    """The change in words that follow the feature's name."""
     times = ""
     if before:
         times = f" {abs(now / before):.2g} times as much:"

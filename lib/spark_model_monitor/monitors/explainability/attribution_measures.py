@@ -1,4 +1,4 @@
-"""What an explainability analysis needs from a scan: a configuration, a model, and the plan for some columns. Pure.
+"""The input of an explainability scan: a configuration, a model, and the plan for a data set's columns. Pure.
 
 measures = AttributionMeasures.of(config, "churn.json")
 plan = plan_attributions(measures, ("Age", "Sex", "Target"))
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from spark_model_monitor.monitors.predictors import ModelSource
 
 BaselineRows: TypeAlias = "pd.DataFrame | Json"
-"""Rows that represent a feature's absence: a frame, or as the configuration's member `baseline` has them."""
+"""Rows that represent the absence of a feature: a frame, or in the form of the configuration's member `baseline`."""
 
-SAMPLED_ROWS = 10_000  # rows for computing baseline rows, and for partial dependence
+SAMPLED_ROWS = 10_000  # number of rows from which baseline rows and partial dependence are computed
 
 MAX_BASELINE_ROWS = 1_000
 RESOLUTION = 15
@@ -114,20 +114,22 @@ class AttributionMeasures:
 
     @property
     def attributes(self) -> bool:
-        """Whether attributions are requested, not only partial dependence."""
+        """Whether attributions are requested, and not only partial dependence."""
         methods = self.config.methods
         return methods is None or methods.shap is not None or methods.pdp is None
 
     @property
     def pdp(self) -> PdpMethod | None:
-        """The requested partial dependence; None if there is none."""
+        """The requested partial dependence; None if it isn't requested."""
         if self.config.methods:
             return self.config.methods.pdp
         return None
 
     @property
     def aggregation(self) -> Aggregation:
-        """How the attributions of rows become one of a feature; `mean` is that of absolute values, Clarify's only mean."""
+        """How a feature's values in rows are aggregated. `mean` means the mean of absolute values, which is Clarify's
+        only mean.
+        """
         agg_method = self.shap.agg_method
         if agg_method in (None, Aggregation.MEAN):
             return Aggregation.MEAN_ABS
@@ -135,9 +137,9 @@ class AttributionMeasures:
 
 
 def require_in_scope(config: AnalysisConfig, where: str) -> None:
-    """Check that everything requested is possible.
+    """Check that everything that is requested is possible.
 
-    Raises BadConfiguration with a line for each request that isn't.
+    Raises BadConfiguration with one line for each request that isn't.
     Source: E1.1.
     """
     errors = [f"{where}: {error}" for error in _list_impossible_requests(config)]
@@ -147,13 +149,13 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
 
 @value_class
 class AttributionPlan:
-    """The analysis for the columns of a data set.
+    """The plan of an analysis, for the columns of a data set.
 
-    features: all players, in the data's order.
-    written: those whose attributions are kept, empty if not requested.
-    join: the column that identifies rows of local values.
-    dependent: features whose partial dependence is requested by name; None for those with the largest values.
-    group: the column of the rows that belong together.
+    features: all features, in the data's order; they are the players of the coalitions.
+    written: the features whose attributions are kept; empty if none are requested.
+    join: the column that identifies rows in the file of local values.
+    dependent: features whose partial dependence is requested by name; None for the features with the largest attributions.
+    group: the column that names groups of rows.
     """
 
     features: tuple[str, ...]
@@ -174,10 +176,10 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
         raise make_no_group_column_error(measures.group_column, names)
     config = measures.config
     columns = NamedColumns(tuple(names), measures.where)
-    # What is no feature: labels, excluded columns, the column that rows are joined by
+    # Columns that are no features: labels, excluded columns, the column by which rows are joined
     left_out: set[str] = set()
     for other in measures.others:
-        # A label or prediction that has a name may be absent
+        # A label or prediction that is given by name may be absent
         if not isinstance(other, str) or other in names:
             left_out.add(columns.named("label", other))
     for position, name in enumerate(config.excluded_columns or ()):
@@ -187,32 +189,32 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
         join = columns.named("joinsource_name_or_index", config.joinsource_name_or_index)
         left_out.add(join)
     features = tuple(name for name in names if name not in left_out)
-    # Positions in the members below count features, not all columns
+    # In the members below, an index counts features, not all columns
     feature_columns = NamedColumns(features, measures.where)
 
     def select_features(member: str, requested: Sequence[str | int]) -> tuple[str, ...]:
-        """The requested features, by name or position, in the data's order."""
+        """The requested features, given by name or index, in the data's order."""
         selected = {feature_columns.named(f"{member}[{position}]", name) for position, name in enumerate(requested)}
         return tuple(name for name in features if name in selected)
 
-    # The features that are explained: all, unless some are named
+    # The features to explain: all, unless some are named
     written: tuple[str, ...] = ()
     if measures.attributes:
         written = features
         if measures.shap.features_to_explain is not None:
             written = select_features("methods.shap.features_to_explain", measures.shap.features_to_explain)
-    # Those with partial dependence
+    # The features with partial dependence
     dependent = None
     if measures.pdp is not None and measures.pdp.features is not None:
         dependent = select_features("methods.pdp.features", measures.pdp.features)
-    # One error for all names that no column has
+    # Report all unknown names in one error
     columns.require_all_found()
     feature_columns.require_all_found()
     if not features:
         raise BadConfiguration(
             f"{measures.where}: no column is left that is a feature; the columns are {', '.join(names)}"
         )
-    # Enough coalitions for all features
+    # The number of coalitions depends on the number of features
     samples = count_samples(measures.shap.num_samples, len(features))
     return AttributionPlan(features, written, samples, join, dependent, measures.group_column)
 
@@ -228,7 +230,7 @@ def _list_impossible_requests(config: AnalysisConfig) -> Iterator[str]:
     if methods.asymmetric_shapley_value is not None:
         yield "methods.asymmetric_shapley_value: time series are not explained by this package"
     shap = methods.shap
-    # Without attributions there are no largest ones to take for partial dependence
+    # Without attributions, the features with the largest ones are unknown
     if shap is None:
         if methods.pdp is None:
             yield 'methods asks for neither shap nor pdp; write "shap": {}'

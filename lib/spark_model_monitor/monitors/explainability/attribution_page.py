@@ -1,4 +1,4 @@
-"""Attributions as a page: each output's features, the largest first, compared with the baseline's. Pure."""
+"""The page of attributions: the features of each output, the largest first, compared with the baseline's. Pure."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ from spark_model_monitor.monitors.explainability.attribution_results import (
     OutputAnalysis,
 )
 
-# the service's SDK's names for the report and its files
+# Names of the report and its files in the service's SDK
 TITLE = "Analysis Report"
 NAME = "report"
-MAX_FEATURES = 20  # features in a chart; the table has all of them
+MAX_FEATURES = 20  # maximum number of features in a chart; the table has all features
 
 HOW_TO_READ = (
     "No change larger than: that is where the interval of the change ends. A change counts if its whole interval lies beyond its "
@@ -56,7 +56,7 @@ HOW_TO_READ = (
 def create_page(
     analysis: AttributionAnalysis, results: Sequence[CheckResult], baseline: AttributionBaseline | None
 ) -> Page:
-    """The report of an analysis. results: of its checks, none for a baseline."""
+    """The report of an analysis. results: of its checks; empty for a baseline."""
     facts = (("method", describe_method(analysis)), ("aggregation", analysis.aggregation.value))
     headline = None
     if not results:
@@ -65,11 +65,11 @@ def create_page(
 
 
 def _write_baseline_headline(analysis: AttributionAnalysis) -> Headline:
-    """The first output that has attributions, and the feature that moves it most."""
+    """The headline of a baseline: the first output that has attributions, and the feature with the largest one."""
     sentence = "There is nothing to be checked."
     with_values = [explained for explained in analysis.outputs if explained.values]
     if with_values:
-        # Of equally large ones the last by name
+        # If several are equally large, the last one by name
         values = with_values[0].values
         largest = max(values, key=lambda name: (abs(values[name]), name))
         sentence = OF_BASELINE.format(f"{largest} moves {with_values[0].name} most")
@@ -77,7 +77,7 @@ def _write_baseline_headline(analysis: AttributionAnalysis) -> Headline:
 
 
 def describe_method(analysis: AttributionAnalysis) -> str:
-    """How the attributions were computed."""
+    """How the attributions were computed, in words."""
     if analysis.exact == analysis.rows:
         return "exact"
     return f"sampled coalitions; {format_count(analysis.exact)} of {format_count(analysis.rows)} rows exact"
@@ -86,10 +86,10 @@ def describe_method(analysis: AttributionAnalysis) -> str:
 def _create_sections(
     analysis: AttributionAnalysis, results: Sequence[CheckResult], baseline: AttributionBaseline | None
 ) -> Iterator[PageSection]:
-    # Violations by the size of their change, so that the page begins with the largest
+    # Sort violations by the size of their change, so that the page begins with the largest
     violated = [check_result for check_result in results if check_result.is_violated]
     violated.sort(key=lambda check_result: -abs(check_result.observed or 0.0))
-    # Changed attributions are cards, changed rankings sentences
+    # A changed attribution becomes a card, a changed ranking becomes a sentence
     outputs = {explained.name: explained for explained in analysis.outputs}
     cards = [
         _create_card(check_result, outputs[_read_output(check_result)], baseline)
@@ -102,7 +102,7 @@ def _create_sections(
         changes.insert(0, Cards(tuple(cards)))
     if changes:
         yield PageSection("Changed", tuple(changes), note="the largest first")
-    # All features of each output, and their partial dependence
+    # All features of each output, then partial dependence
     results_by_key = {(_read_output(check_result), check_result.feature): check_result for check_result in results}
     for output in analysis.outputs:
         before = _find_baseline_values(baseline, output.name)
@@ -133,8 +133,8 @@ def _find_baseline_values(baseline: AttributionBaseline | None, output: str) -> 
 
 
 def _create_card(result: CheckResult, output: OutputAnalysis, baseline: AttributionBaseline | None) -> Card:
-    """A feature's present and previous effect on an output."""
-    # The picture: now beside the baseline
+    """A card with a feature's attribution in this run and in the baseline."""
+    # The picture shows this run and the baseline
     name = result.feature or ""
     before = _find_baseline_values(baseline, output.name).get(name, 0.0)
     chart = _draw_effects(output, {name: before}, {name}, [name])
@@ -154,14 +154,14 @@ def _describe_ranking(result: CheckResult) -> str:
 def _draw_effects(
     output: OutputAnalysis, baseline_values: Mapping[str, float], changed: Collection[str], chosen: Sequence[str] = ()
 ) -> PointChart:
-    """The chart of the chosen features; by default of those that move the output most."""
+    """The chart of the chosen features; by default of the features with the largest attributions."""
     names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MAX_FEATURES]
     points = []
     for name in names:
         value = output.values[name]
         error = output.errors[name]
         interval = None
-        # Infinite if a value is too large to be squared
+        # The error is infinite if a value is too large to be squared
         if error is not None and isfinite(error):
             interval = (value - 1.96 * error, value + 1.96 * error)
         highlight = Highlight.BAD if name in changed else Highlight.NONE
@@ -178,7 +178,7 @@ def _create_table(
     for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
         sizes = map(format_number, (output.means[name], baseline_values.get(name), value))
         limit = "–"
-        # Of a feature that passed: the largest change that would not have been seen
+        # For a feature that passed: the largest change that could have been missed
         change = "–"
         highlight = Highlight.NONE
         result = results.get(name)
@@ -198,7 +198,9 @@ def _create_table(
 
 
 def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:
-    """The mean answer over the values of a number, for each output; both axes from the smallest to the largest."""
+    """Yield for each output a curve of the mean answer over the values of a numeric feature; both axes go from minimum to
+    maximum.
+    """
     values = dependent.grid.values
     if not dependent.grid.is_numeric or len(values) < 2:
         return
@@ -209,7 +211,7 @@ def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:
 
 
 def _create_dependence_table(dependent: Dependent) -> PageTable:
-    """For each value the answers of all outputs."""
+    """A table with the answers of all outputs for each value."""
     answers_by_value = dependent.answers.T.tolist()
     rows = []
     for value, share, answers in zip(dependent.grid.values, dependent.grid.shares, answers_by_value, strict=True):

@@ -1,6 +1,6 @@
-"""What an executor does for attributions: calls the model for its partition's rows, and makes states of the answers.
+"""The work of an executor for attributions: it calls the model for its partition's rows, and makes states from the answers.
 
-Partial dependence is the model's mean answer if every row had the same value of a feature.
+The partial dependence at a value is the model's mean answer if every row had this value of the feature.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ MAX_CATEGORIES = 100
 
 @value_class
 class Grid:
-    """The values to give a feature, and the share of rows near each. left_out: number of values beyond the maximum."""
+    """Values of a feature for partial dependence, and the share of rows near each. left_out: number of rare values that
+    were dropped.
+    """
 
     is_numeric: bool
     values: tuple[Any, ...]
@@ -61,8 +63,8 @@ class Grid:
 def build_grid(cells: Cells, resolution: int) -> Grid:
     """The grid of a feature from its cells, doubles or texts; missing cells are left out.
 
-    Numbers that are fractional or have more values than the resolution are put in buckets of equal width, each
-    represented by its centre. Anything else has its single values, the most frequent ones if there are many.
+    Numbers that are fractional, or that have more values than the resolution, are put into buckets of equal width, each
+    represented by its centre. Other features have their distinct values, or the most frequent ones if there are many.
     Source: E5.
     """
     is_number = cells.dtype == np.float64
@@ -70,7 +72,7 @@ def build_grid(cells: Cells, resolution: int) -> Grid:
         present = cells[np.isfinite(cells)]
     else:
         present = np.array([cell for cell in cells if cell is not None], object)
-    # Sorted, so that the curve runs from left to right
+    # Sorted, so that a curve runs from left to right
     values, counts = np.unique(present, return_counts=True)
     if is_number and len(values) and (len(values) > resolution or (values != np.rint(values)).any()):
         counts, edges = np.histogram(present, bins=resolution)
@@ -88,7 +90,7 @@ def sum_answers_over_grid(
     predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Cell, ...]
 ) -> Answers:
     """The sums of the model's answers over all rows for each value of a column, shape (values, outputs)."""
-    # Each value is asked for with all rows, so that many values at once would not fit into memory
+    # Each value is combined with all rows, so only some values at once fit in memory
     at_once = max(1, BUFFER_ROWS // max(1, len(rows)))
     sums = []
     for start in range(0, len(values), at_once):
@@ -105,12 +107,14 @@ CELLS = "cells"
 JOIN = "join"
 GROUP = "group"
 FEATURE = "f{}"
-"""Columns: why a row is refused (0: it isn't), its number of cells, its identity, its group, the cells of a feature."""
+"""Names of columns: the reason why a row is refused (0: accepted), its number of cells, its identity, its group, a
+feature's cells.
+"""
 
-KEY = "key"  # sort key for drawing rows
-LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in place of a state
-BLOCK_BYTES = 2**25  # of local values in a block
-MAX_RUN_VALUES = 2**20  # of first rows, kept per partition to estimate the design effect
+KEY = "key"  # the key by which rows are selected for a sample
+LOCAL_VALUES = "local_values"  # the kind of a row with lines of a file for the driver, instead of a state
+BLOCK_BYTES = 2**25  # bytes of local values in a block of rows
+MAX_RUN_VALUES = 2**20  # maximum number of values of first rows that a partition keeps to estimate the design effect
 
 PROBE_SCHEMA = pa.schema(
     [
@@ -126,10 +130,10 @@ SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 
 @value_class
 class ExplainedModel:
-    """A model and the rows that its answers are compared with.
+    """A model with its baseline rows.
 
-    names, numeric: of the features.
-    model: without its bytes, which are sent separately: content.
+    names, numeric: name of each feature, and whether it is numeric.
+    model: the model without its bytes, which are sent separately: content.
     baseline, samples, seed, with_logit: as in `Kernel`.
     algorithm: how attributions are computed.
     """
@@ -148,7 +152,7 @@ class ExplainedModel:
         return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
 
     def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
-        """The cells of the features, from these columns."""
+        """The cells of the features, taken from these columns."""
         return convert_to_cells([simplify_type(rows.column(name)) for name in columns], self.names, self.numeric)
 
     def kernel(self, *, says_why: bool = False) -> Kernel:
@@ -161,13 +165,13 @@ class ExplainedModel:
 
 @value_class
 class AttributionTask:
-    """What to compute for a partition.
+    """The task for one partition.
 
     nothing: the attributions of no rows.
     written: indexes of the features whose attributions are kept.
-    reasons: number of reasons to refuse a row.
-    with_local: also send local values to the driver.
-    with_runs: also runs of first rows.
+    reasons: number of reasons for refusing a row.
+    with_local: whether local values are sent to the driver, too.
+    with_runs: whether runs of first rows are sent, too.
     """
 
     explained: ExplainedModel
@@ -179,7 +183,7 @@ class AttributionTask:
 
 
 def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
-    """The state of one partition's attributions, its local values if requested, and the account of its rows."""
+    """Yield the state of a partition's attributions, its local values if requested, and the counts of its rows."""
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     builder: AttributionsBuilder | None = None
     partition = chunk = 0
@@ -187,7 +191,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     columns = [*map(FEATURE.format, range(len(task.explained.names)))]
     outputs = task.nothing.outputs
     group_column = task.nothing.group_column
-    # The first rows' amounts show how neighbours are alike
+    # Attributions of the first rows show whether neighbours are similar
     first: list[NDArray[np.float64]] = []
     most_amounts = min(ROWS_OF_A_WINDOW * MAX_RUNS, MAX_RUN_VALUES // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
@@ -195,18 +199,18 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
-        # A block with rows that the model doesn't answer is left out as a whole
+        # If the model doesn't answer some row, the whole block is left out
         accepted_rows = drop_rejected(block, REASON if REASON in block.schema.names else None)
         try:
             cells = None
             explained = None
             if accepted_rows.num_rows:
                 cells = task.explained.cells(accepted_rows, columns)
-                # Without features to write only partial dependence is requested
+                # If no features are written, only partial dependence is requested
                 explained = RowAttributions(np.zeros((len(cells), len(outputs), 0)), 0)
             if cells is not None and task.written:
                 explained = kernel.explained(cells)
-        except UnansweredRows:  # a later reading of the rows finds out which (`AnswerTask`)
+        except UnansweredRows:  # the rows are read again later to find out which (`AnswerTask`)
             counted += _count_records(block, task.reasons, Refusal.NOT_EXPLAINED)
             continue
         counted += _count_records(block, task.reasons)
@@ -216,7 +220,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
             keys = replace_keys_by_group(hash_rows(cells), accepted_rows.column(GROUP))
         else:
             keys = hash_rows(cells)
-        # The sums, the first amounts and, if requested, the local values
+        # Add the sums, the first rows and, if requested, the local values
         values = explained.values[:, :, np.array(task.written, int)]
         builder.update(values, keys, explained.exact)
         if task.with_runs and task.written and (rows_wanted := most_amounts - sum(map(len, first))) > 0:
@@ -226,7 +230,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
             chunk += 1
     if builder is None:
         return
-    # One row for each state of this partition
+    # One output row for each state of this partition
     state = builder.state()
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
@@ -237,7 +241,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
 def sample_partition(
     features: int, rows: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of one partition with the smallest keys, up to a limit; the same ones in every run."""
+    """Yield the rows of a partition with the smallest keys, up to a limit; they are the same in every run."""
     smallest: pa.Table | None = None
     for block in split_into_blocks(batches, MAX_BLOCK_ROWS):
         accepted_rows = drop_rejected(block, REASON if REASON in block.schema.names else None)
@@ -252,24 +256,24 @@ def sample_partition(
             smallest = pa.concat_tables([smallest, block_rows])
         else:
             smallest = block_rows
-        # Cut after every block, so that memory is bounded by the sample, not by the partition
+        # Reduce after every block, so that memory is limited by the sample, not by the partition
         smallest = smallest.take(pc.sort_indices(smallest, [(KEY, "ascending")])[:rows])
     if smallest is not None:
         yield from smallest.combine_chunks().to_batches()
 
 
 def probe(explained: ExplainedModel, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The model's answers to the baseline rows, and its speed; called twice to see whether the answers are the same."""
+    """Yield the model's answers to the baseline rows, and its speed. It is called twice, to see whether its answers repeat."""
     for _ in batches:
         kernel = explained.kernel(says_why=says_why)
-        # Some 1,000 rows in one call, as executors make them: one row would measure the overhead of a call
+        # About 1,000 rows in one call, as on executors; with a single row, the overhead of the call would be measured
         times = max(1, 1000 // len(explained.baseline))
         expected = kernel.expected
         rows = np.repeat(explained.baseline, times, axis=0)
         began = time.monotonic()
         answers = explained.caller(says_why=says_why)(rows)
         seconds = (time.monotonic() - began) / len(rows)
-        # Plain Python values, which travel as one row
+        # Plain Python values, which are sent as one row
         answered = {
             "expected": expected.tolist(),
             "seconds": seconds,
@@ -286,7 +290,9 @@ def compute_dependence(
     rows: Broadcast[Cells],
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """The sums of the model's answers over each feature's grid. batches: the indexes in `grids` of those to compute."""
+    """Yield the sums of the model's answers over each feature's grid. batches: the indexes in `grids` of the grids to
+    compute.
+    """
     for batch in batches:
         for grid_index in batch.column(0).to_pylist():
             feature, grid = grids[grid_index]
@@ -295,7 +301,7 @@ def compute_dependence(
 
 
 def hash_rows(cells: Cells) -> NDArray[np.uint64]:
-    """A hash of each row, for drawing it and for its block; independent of where the row is stored."""
+    """A hash of each row, for its selection and its block; it doesn't depend on where the row is stored."""
     if cells.dtype == np.float64:
         return chain_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
     rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
@@ -303,14 +309,14 @@ def hash_rows(cells: Cells) -> NDArray[np.uint64]:
 
 
 def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) -> RowCounts:
-    """The account of a block; its accepted rows get the reason `of_kept`."""
+    """The counts of a block's rows. of_kept: the reason that accepted rows get."""
     reasons = np.zeros(block.num_rows, np.int32)
     if REASON in block.schema.names:
         reasons = block.column(REASON).to_numpy(zero_copy_only=False)
     widths: tuple[tuple[int, int], ...] = ()
     if CELLS in block.schema.names and not of_kept:
         widths = count_widths(block.column(CELLS))
-    # Reason 0 is for accepted rows; they change sides if the model didn't answer them
+    # Reason 0 means accepted; these rows become refused if the model didn't answer them
     return RowCounts.from_reasons(np.where(reasons == 0, of_kept, reasons), reasons_known, widths)
 
 
@@ -318,7 +324,7 @@ def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) 
 class AnswerTask:
     """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
 
-    If many rows are affected, the model is at fault: then it raises the exception for all rows together.
+    If many rows have no answer, the fault is in the model: then its exception for all rows is raised.
     """
 
     explained: ExplainedModel
@@ -336,18 +342,18 @@ class AnswerTask:
             unanswered = []
             if len(accepted_indexes):
                 unanswered = self._find_unanswered(caller, batch.take(pa.array(accepted_indexes)))
-            # So many are a fault of the model, not of records: asked again, it raises its error
+            # With so many, the model is at fault, not the records; asking again raises its error
             if len(unanswered) > max(MAX_REFUSED_ROWS, len(accepted_indexes) * MAX_REFUSED_SHARE):
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))
-            bad = np.zeros(batch.num_rows, bool)
-            bad[accepted_indexes[unanswered]] = True
-            yield reject_records(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
+            is_unanswered = np.zeros(batch.num_rows, bool)
+            is_unanswered[accepted_indexes[unanswered]] = True
+            yield reject_records(batch, is_unanswered, Refusal.NOT_EXPLAINED, self.cells, self.schema)
 
     def _find_unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
         try:
             self._ask(caller, rows)
         except UnansweredRows:
-            # Halves are asked until single rows fail: few calls if few rows are bad
+            # Divide into halves until single rows fail, which takes few calls if few rows fail
             half = rows.num_rows // 2
             if not half:
                 return [first]
@@ -359,12 +365,12 @@ class AnswerTask:
         caller(self.explained.cells(rows, self.columns))
 
 
-MAX_REFUSED_ROWS = 8  # of a batch that the model can't answer, without it being at fault
-MAX_REFUSED_SHARE = 0.125  # likewise, of a large batch
+MAX_REFUSED_ROWS = 8  # maximum number of rows in a batch that the model may leave unanswered without being at fault
+MAX_REFUSED_SHARE = 0.125  # the same for a large batch, as a share of its rows
 
 
 def _format_lines(values: Answers, block: pa.RecordBatch) -> bytes:
-    """Local values as lines of CSV: first the row's identity, then values by output and feature."""
+    """Local values as lines of CSV: the row's identity, then its values by output and feature."""
     flat = values.reshape(len(values), -1).tolist()
     text = io.StringIO()
     writer = csv.writer(text)

@@ -1,4 +1,6 @@
-"""The results of attributions: each feature's global values with errors, and their comparison with a baseline. Pure."""
+"""The results of attributions: each feature's global values with standard errors, and their comparison with a baseline.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ Numbers = NDArray[np.float64]
 
 @value_class(eq=False)
 class Dependent:
-    """The mean answers over a feature's grid, shape (outputs, values)."""
+    """Partial dependence on a feature. answers: the mean answers over its grid, shape (outputs, values)."""
 
     feature: str
     grid: Grid
@@ -42,8 +44,8 @@ class OutputAnalysis:
 
     expected: the mean answer to the baseline rows.
     values: global values.
-    errors: standard errors, None if unknown.
-    means: of the signed values.
+    errors: standard errors of the global values, None if unknown.
+    means: means of the signed local values.
     """
 
     name: str
@@ -55,7 +57,9 @@ class OutputAnalysis:
 
 @value_class(eq=False)
 class AttributionAnalysis:
-    """A run's analysis of a model. exact: rows with all coalitions. files: what is stored besides the documents."""
+    """A run's analysis of a model. exact: number of rows for which all coalitions were tried. files: stored in addition
+    to the documents.
+    """
 
     rows: int
     exact: int
@@ -65,7 +69,7 @@ class AttributionAnalysis:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     def largest(self, count: int) -> tuple[str, ...]:
-        """The features with the largest global values, on average over the outputs."""
+        """The features with the largest sums of absolute global values over the outputs."""
         names = []
         if self.outputs:
             names = list(self.outputs[0].values)
@@ -81,14 +85,14 @@ def analyse_attributions(state: Attributions) -> AttributionAnalysis:
 
 
 def aggregate_values(state: Attributions, output: int, weights: Numbers | None = None) -> Numbers | None:
-    """Global values of the features for an output, with each block weighted; None for medians.
+    """Global values of the features for an output, from weighted blocks; None for medians, which sums don't give.
 
     weights: shape (blocks,) or (draws, blocks). Returns shape (features,) or (draws, features).
     """
     if state.aggregation == Aggregation.MEDIAN.value:
         return None
     sums = state.sums[SQUARED if state.aggregation == Aggregation.MEAN_SQ.value else ABSOLUTE, output]
-    # Without weights each block counts once
+    # Without weights, each block counts once
     taken = np.ones(len(state.rows)) if weights is None else weights
     global_values: Numbers = (taken @ sums.T) / np.maximum(taken @ state.rows, 1)[..., None]
     return global_values
@@ -97,7 +101,7 @@ def aggregate_values(state: Attributions, output: int, weights: Numbers | None =
 def _analyse_output(state: Attributions, output_index: int) -> OutputAnalysis:
     values = aggregate_values(state, output_index)
     errors = estimate_errors(state, output_index)
-    # Medians come from sketches, one for each output and feature, outputs first
+    # Medians come from the sketches, which are sorted by output, then by feature
     if values is None:
         sketches = state.sketches[output_index * len(state.features) : (output_index + 1) * len(state.features)]
         values = np.array([_median(sketch) for sketch in sketches])
@@ -110,7 +114,7 @@ def _analyse_output(state: Attributions, output_index: int) -> OutputAnalysis:
 
 
 def _median(sketch: KllSketch) -> float:
-    """The middle value, or the mean of the two middle ones; exact unless the sketch was compacted."""
+    """The middle value, or the mean of both middle values; exact unless the sketch was compacted."""
     values, cumulative = sketch.step_cdf()
     if not len(values):
         return 0.0
@@ -124,7 +128,7 @@ def estimate_errors(state: Attributions, output_index: int) -> Mapping[str, floa
     Source: P17; Efron and Tibshirani 1993, "An introduction to the bootstrap".
     """
     filled = np.flatnonzero(state.rows)
-    # One row of weights for each block that has rows: 0 for the block itself, 1 for the others
+    # One row of weights for each block that has rows: 0 for this block, 1 for all others
     without = aggregate_values(state, output_index, 1 - np.eye(len(state.rows))[filled])
     if without is None or len(filled) < 2:
         return dict.fromkeys(state.features)
@@ -133,15 +137,17 @@ def estimate_errors(state: Attributions, output_index: int) -> Mapping[str, floa
 
 
 def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
-    """From 0 to 1: 1 if the live values rank the features as the baseline does.
+    """The normalised discounted cumulative gain, from 0 to 1: 1 if the live values rank the features like the baseline's
+    values.
 
-    A feature's gain is its baseline value, its position that of its live value. Features with equal live values share
-    positions; negative values, which medians may be, count by amount. A feature that a side lacks has value 0 there.
+    A feature's gain is its baseline value; its rank is that of its live value. Features with equal live values share their
+    ranks. Negative values, which medians may be, count by their absolute value. A feature that is absent on one side has
+    value 0 there.
     Source: E6.1; Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques".
     """
     names = list(dict.fromkeys([*baseline, *live]))
     gains = np.abs([baseline.get(name, 0.0) for name in names])
-    # A feature that the window lacks ranks behind those whose value is 0
+    # A feature that is absent in the window ranks after features with value 0
     ranked_by = np.array([abs(live[name]) if name in live else -1.0 for name in names])
     best = _discounted_gain(gains, gains)
     if best:
@@ -150,9 +156,11 @@ def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
 
 
 def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
-    """The gains, ranked by some values, each divided by the logarithm of its position; equal values share positions."""
+    """Σ gain / log2(rank + 1), with ranks by descending `ranked_by`; features with equal values share the mean of their
+    terms.
+    """
     _, ranks, counts = np.unique(-ranked_by, return_inverse=True, return_counts=True)
-    # Features with equal values share their gains and their positions, whatever their order is
+    # Features with equal values share gains and ranks, so their order doesn't matter
     shared = np.bincount(ranks, gains) / counts
     discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(len(gains)) + 2))])
     ends = np.cumsum(counts)
@@ -161,8 +169,8 @@ def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64])
 
 @value_class
 class AttributionBaseline(StoredBaseline):
-    """What later data is compared with. design_effects: how many rows of the window count as one, by output and feature,
-    estimated from neighbours; None if unknown."""
+    """The baseline with which later data is compared. design_effects: how many rows of the window count as one, by output and
+    feature, estimated from neighbours; None if unknown."""
 
     constraints: AttributionReport
     state: Attributions | None = None
@@ -184,18 +192,18 @@ class AttributionBaseline(StoredBaseline):
 
 
 RESAMPLES = 1000
-LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval
+LEVEL = (2.5, 97.5)  # percentiles of the ends of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
     """How attributions are judged.
 
-    threshold: of the normalised discounted cumulative gain.
-    min_rows: minimum rows for a verdict.
-    with_changes: whether each feature's attribution is judged by itself: violated if the interval of its change lies
-        wholly beyond `relative` of its baseline value and `absolute` of the sum of all.
-    budget: the share of healthy runs that may violate any.
+    threshold: minimum of the normalised discounted cumulative gain.
+    min_rows: minimum number of rows for a verdict.
+    with_changes: whether each feature's attribution is judged, too: violated if the whole interval of its change lies
+        beyond `relative` of its baseline value and beyond `absolute` of the sum of all values.
+    budget: the share of healthy runs in which any attribution may be violated.
     """
 
     threshold: float = 0.9
@@ -213,14 +221,14 @@ class Tolerances:
 
 @value_class(slots=False)
 class OutputComparison:
-    """One output.
+    """The comparison of one output.
 
     current: its attributions in the window.
-    baseline: its global values in the baseline, by feature; None if that lacks the output.
-    state: of all outputs in the window.
-    output_index: of the output in `state`.
-    baseline_state: of the baseline; None if it has documents only.
-    neighbours: by feature, how many neighbouring rows count as one; None if unknown.
+    baseline: its global values in the baseline, by feature; None if the baseline lacks the output.
+    state: the attributions of all outputs in the window.
+    output_index: the index of the output in `state`.
+    baseline_state: the attributions of the baseline; None if it only has documents.
+    neighbours: by feature, the design effect estimated from neighbouring rows; None if unknown.
     """
 
     current: OutputAnalysis
@@ -233,22 +241,24 @@ class OutputComparison:
 
     @property
     def rows(self) -> tuple[int | None, int]:
-        """Number of rows in the baseline, if known, and in the window."""
+        """The number of rows in the baseline, if known, and in the window."""
         return (self.baseline_state.count if self.baseline_state else None), self.state.count
 
     @cached_property
     def design_effect(self) -> float:
-        """How many rows count as one: 1 unless it is known which rows belong together. Source: E6.6."""
+        """How many rows count as one (Kish's design effect); 1 unless it is known which rows belong together. Source: E6.6."""
         if not self.state.group_column and self.neighbours is None:
             return 1.0
-        # A mean over features, weighted by how much their attributions vary
+        # The mean over features, weighted by the variation of their attributions
         design_effects, squares = _design_effects_in_blocks(self.state, self.output_index)
         if self.neighbours is not None:
             design_effects = self.neighbours
         return float(np.average(design_effects, weights=squares) if squares.any() else design_effects.max(initial=1.0))
 
     def _widening_factors(self, state: Attributions, output_index: int) -> Numbers:
-        """By feature, how much larger similar neighbours make errors than equal blocks of rows show. Source: E6.6."""
+        """By feature, the factor by which similar neighbours increase the errors that are estimated from blocks. Source:
+        E6.6.
+        """
         if self.neighbours is None:
             return np.ones(len(state.features))
         design_effects, _ = _design_effects_in_blocks(state, output_index)
@@ -256,7 +266,9 @@ class OutputComparison:
 
     @cached_property
     def _states(self) -> list[tuple[Attributions, int]]:
-        """The states and the output's index in each: of the window, and of a baseline with both it and the features."""
+        """The window's state, and the baseline's if it has this output and the same features; each with the index of the
+        output.
+        """
         states = [(self.state, self.output_index)]
         baseline_state = self.baseline_state
         name = self.current.name
@@ -270,12 +282,12 @@ class OutputComparison:
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom of the errors: blocks less one; with groups, only non-empty blocks count."""
+        """Degrees of freedom of the errors: the number of blocks minus 1. If there are groups, only non-empty blocks count."""
         return min(np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._states) - 1
 
     @cached_property
     def before(self) -> Mapping[str, float]:
-        """The baseline's values of the written features, in the document's order."""
+        """The baseline's values of the features, in the document's order."""
         return self.baseline or {}
 
     @cached_property
@@ -284,7 +296,7 @@ class OutputComparison:
 
     @cached_property
     def ndcg_interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the gain, from resamples of the blocks of baseline and window; None for medians."""
+        """The bootstrap 95 % interval of the gain, from resampled blocks of baseline and window; None for medians."""
         names = self.state.features
         random = np.random.default_rng(0)
         drawn = [self._resample_values(random, *state) for state in self._states]
@@ -292,7 +304,7 @@ class OutputComparison:
         before = drawn[1] if len(drawn) > 1 else None
         if now is None:
             return None
-        # Without states the baseline is its document, which counts as exact
+        # If the baseline has no state, the values in its document count as exact
         if before is None:
             before = np.tile([self.before.get(name, 0.0) for name in names], (RESAMPLES, 1))
         gains = [
@@ -304,18 +316,19 @@ class OutputComparison:
 
     @cached_property
     def changes(self) -> Mapping[str, tuple[float, float]] | None:
-        """By feature the interval of its value minus the baseline's, at the family's level; None for medians.
+        """By feature, the interval of the change from the baseline's value, at the level of the whole family; None for
+        medians.
 
         Source: E6.2; Dunn 1961, "Multiple comparisons among means".
         """
         errors = [estimate_errors(*state) for state in self._states]
         if any(error is None for by_name in errors for error in by_name.values()):
             return None
-        # Bonferroni: each feature of each output has an equal part of the budget, on two sides
+        # Bonferroni: each feature of each output gets an equal part of the budget, on two sides
         tests = len(self.state.outputs) * len(self.state.features)
         reach = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
         wider = [self._widening_factors(*state) for state in self._states]
-        # The change of each feature, with both errors added as of independent rows
+        # The standard errors of both sides are independent, so their squares add
         intervals = {}
         for index, name in enumerate(self.state.features):
             change = self.current.values[name] - self.before.get(name, 0.0)
@@ -325,25 +338,25 @@ class OutputComparison:
         return intervals
 
     def _resample_values(self, random: np.random.Generator, state: Attributions, output_index: int) -> Numbers | None:
-        """Values in resamples of the state's blocks, shape (RESAMPLES, features); None for medians."""
-        # How often each block was drawn, shape (RESAMPLES, BLOCKS)
+        """Global values in resamples of the state's blocks, shape (RESAMPLES, features); None for medians."""
+        # How often each block is drawn, shape (RESAMPLES, BLOCKS)
         weights = random.multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), RESAMPLES).astype(float)
         resampled_values = aggregate_values(state, output_index, weights)
         if resampled_values is None or self.neighbours is None:
             return resampled_values
-        # The scatter of blocks is too small if neighbours are alike, so it is multiplied by the root of the design effect
+        # If neighbours are similar, blocks vary too little, so deviations are multiplied by the root of the design effect
         middle = resampled_values.mean(axis=0)
         widened: Numbers = middle + (resampled_values - middle) * self._widening_factors(state, output_index)
         return widened
 
 
 def _design_effects_in_blocks(state: Attributions, output_index: int) -> tuple[Numbers, Numbers]:
-    """How many rows count as one, by feature, estimated from blocks; and the sums of the amounts' squares."""
+    """By feature, the design effect estimated from blocks, and the sum of squared deviations of the absolute values."""
     rows = max(state.count, 1)
     sums = state.sums[ABSOLUTE, output_index]
     squares = state.sums[SQUARED, output_index].sum(axis=1)
     means = sums.sum(axis=1, keepdims=True) / rows
-    # Centred by the overall mean; rounding may make a constant slightly negative
+    # Centred by the overall mean; rounding could make the sum for a constant slightly negative
     squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
     return estimate_block_design_effects(sums - means * state.rows, squares, state.rows), squares
 
@@ -351,7 +364,7 @@ def _design_effects_in_blocks(state: Attributions, output_index: int) -> tuple[N
 def compare_outputs(
     state: Attributions, analysis: AttributionAnalysis, baseline: AttributionBaseline, tolerances: Tolerances
 ) -> Iterator[OutputComparison]:
-    """Every output of a window with its baseline."""
+    """Yield each output of a window with its baseline."""
     for output_index, output in enumerate(analysis.outputs):
         values = baseline.constraints.values.get(output.name)
         neighbours = None

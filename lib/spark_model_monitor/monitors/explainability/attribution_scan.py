@@ -1,7 +1,8 @@
-"""The scan of the explainability monitor: baseline rows, a probe of the model, the attributions of all rows, partial dependence.
+"""The scan of the explainability monitor: baseline rows, a test call of the model, the attributions of all rows, partial
+dependence.
 
-One Spark job explains all rows. Before it, one job takes a sample if baseline rows aren't given or partial dependence
-is requested, and one task calls the model with the baseline rows, so that most errors show early. Partial dependence is
+One Spark job explains all rows. If baseline rows aren't given or partial dependence is requested, another job takes a sample
+before it. Then one task calls the model with the baseline rows, so that most errors appear early. Partial dependence is
 one job for all features. Driver only.
 """
 
@@ -86,17 +87,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SAMPLE_FACTOR = 8
-"""Rows that a partition returns, as a multiple of its share of the sample, so that uneven partitions balance out."""
+"""A partition returns this multiple of its share of the sample, so that partitions of different sizes balance out."""
 
 
 def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
-    """The attributions of a data set. Partial dependence reads rows again, once enough rows are accepted."""
+    """The attributions of a data set. Partial dependence reads rows again, after enough rows were accepted."""
     rows = _Rows(measures, dataset)
     baseline = measures.shap.baseline
     with _prepare_explained(rows) as explained:
         names = explained.names
         plan = rows.plan
-        # The model is asked about the baseline rows once, before any executor
+        # The model is called once with the baseline rows, before executors call it
         expected = _probe_model(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
         written = tuple(names.index(name) for name in plan.written)
         nothing = Attributions(
@@ -106,7 +107,7 @@ def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: C
             to_csv(names, explained.baseline),
             group_column=plan.group or "",
         )
-        # All rows, then the grids of partial dependence, which read a sample again
+        # First all rows are explained; then partial dependence reads a sample again
         with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
         task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
         state, counted, local, runs = _explain_rows(rows, task)
@@ -121,7 +122,7 @@ def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: C
 
 @contextmanager
 def _prepare_explained(rows: _Rows) -> Iterator[ExplainedModel]:
-    """The model with its baseline rows, while it is in use."""
+    """The model with its baseline rows, for use inside the body."""
     numeric, cells = _choose_baseline_rows(rows)
     measures = rows.measures
     shap = rows.measures.shap
@@ -131,7 +132,9 @@ def _prepare_explained(rows: _Rows) -> Iterator[ExplainedModel]:
 
 
 def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
-    """The data set, refusing records for which the model has no finite answer; it is called when rows are read."""
+    """The data set in which records without a finite answer of the model are refused; the model is called when rows are
+    read.
+    """
     rows = _Rows(measures, dataset)
     table = dataset.table_with_lines
     columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
@@ -141,7 +144,7 @@ def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Da
 
 
 class _Rows:
-    """The rows of a data set in the form for executors: the features' cells, and further columns of each row."""
+    """The rows of a data set in the form that executors need: the cells of the features, and further columns."""
 
     def __init__(self, measures: AttributionMeasures, dataset: Dataset) -> None:
         self.measures = measures
@@ -158,14 +161,14 @@ class _Rows:
         table = dataset.table
         column_of_feature = {name: f"c{index}" for index, name in enumerate(dataset.names)}
         types = {name: table.schema.field(column_of_feature[name]).type for name in self.plan.features}
-        # Lists, vectors and bytes are no single value that a coalition could replace
+        # A list, a vector or bytes aren't a single value, which a coalition could replace
         for name, kind in types.items():
             if pa.types.is_nested(kind) or pa.types.is_binary(kind):
                 raise BadConfiguration(
                     f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
                 )
         self.are_texts = [pa.types.is_string(simplify_type(pa.array([], kind)).type) for kind in types.values()]
-        # The columns of the data set by the names that executors give them
+        # The columns of the data set, by the names that executors use
         columns = {FEATURE.format(index): column_of_feature[name] for index, name in enumerate(types)}
         columns |= {called: column for called, column in ((REASON, dataset.reason), (CELLS, dataset.cells)) if column}
         further = ((JOIN, self.plan.join), (GROUP, self.plan.group))
@@ -174,11 +177,11 @@ class _Rows:
 
     @cached_property
     def sample(self) -> list[pa.Array] | None:
-        """The columns of rows drawn by key, the same ones in every run; None if no sample is needed."""
+        """The columns of sampled rows, the same rows in every run; None if no sample is needed."""
         measures = self.measures
         if measures.pdp is None and not (measures.baseline is None and measures.shap.baseline is None):
             return None
-        # Each partition gives the rows with the smallest keys, enough for all together
+        # Each partition returns the rows with the smallest keys, enough for the whole sample
         rows = measures.sampled_rows
         kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
         features = [pa.field(FEATURE.format(index), kind) for index, kind in enumerate(kinds)]
@@ -186,7 +189,7 @@ class _Rows:
         quota = max(1, min(rows, SAMPLE_FACTOR * rows // (self.dataset.partitions_at_most or 1)))
         task = partial(sample_partition, len(features), quota, schema)
         sampled = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
-        # A few stray texts don't make a column of numbers one of texts
+        # If only a few cells of a column are texts, they are stray cells in a column of numbers
         for field, is_text in zip(features, self.are_texts, strict=True):
             if is_text:
                 are_numbers_there = flag_numbers(sampled[field.name].combine_chunks())
@@ -200,13 +203,13 @@ class _Rows:
         return [column.combine_chunks() for column in sampled.columns[1:]]
 
     def split_tasks(self, count: int) -> Partitions:
-        """Partitions of one row each, its number, for work that isn't on the data's rows."""
+        """Partitions with one row each, its index, for work that isn't done on the data's rows."""
         engine: Engine = self.dataset.engine
         return engine.implementation(make_numbers)(engine, count)
 
 
 def _choose_baseline_rows(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
-    """Which features are numbers, and the baseline rows."""
+    """Whether each feature is numeric, and the baseline rows."""
     names = rows.plan.features
     sample = rows.sample
     given_columns = _read_given_rows(rows.measures, rows.dataset, names)
@@ -228,11 +231,11 @@ def _choose_baseline_rows(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
 
 
 def _read_given_rows(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]) -> list[pa.Array] | None:
-    """The columns of given baseline rows: those of an earlier run, or else the configuration's."""
+    """The columns of given baseline rows: from an earlier run, or else from the configuration; None if there are none."""
     baseline = measures.shap.baseline
     earlier = measures.baseline
     features = measures.config.features
-    # A baseline's folder has the rows that its run used, which must be the same now
+    # The folder of a baseline has the rows that its run used, which must be the same now
     if isinstance(earlier, str):
         path = join(earlier, FILE)
         storage = dataset.engine.storage(path)
@@ -240,7 +243,7 @@ def _read_given_rows(measures: AttributionMeasures, dataset: Dataset, names: Seq
             columns = convert_to_columns(read_baseline_rows(storage.read(path), path, names, None))
             if baseline is not None:
                 configured_columns = _read_configured_rows(baseline, dataset, names, features)
-                # Compared as the text of a file, so that 1 and 1.0 are the same row
+                # Compared as text of a file, so that 1 and 1.0 are equal
                 pairs = zip(columns, configured_columns, strict=True)
                 numeric = [all(map(are_numbers, pair)) for pair in pairs]
                 if len({to_csv(names, convert_to_cells(c, names, numeric)) for c in (columns, configured_columns)}) > 1:
@@ -272,7 +275,7 @@ def _name_outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
     headers = None
     if predictor is not None:
         headers = predictor.label_headers
-    # Headers that don't fit would name the wrong score
+    # If the number of headers is wrong, scores would get wrong names
     if headers is not None and len(headers) == count:
         return tuple(map(str, headers))
     if headers is not None:
@@ -285,8 +288,8 @@ def _name_outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
 
 
 def _probe_model(rows: _Rows, explained: ExplainedModel, *, says_why: bool) -> list[float]:
-    """The model's mean answers to the baseline rows, by output. One task. says_why: whether the rows are from the
-    configuration, so that an error may repeat the model's message about them; other rows are made of the data."""
+    """The model's mean answers to the baseline rows, by output. One task. says_why: whether the rows come from the
+    configuration, so that an error may repeat the model's message about them; other rows contain values of the data."""
     probe_result = (
         rows.split_tasks(1).mapped(partial(probe, explained, says_why), PROBE_SCHEMA).batches()[0].to_pylist()[0]
     )
@@ -314,16 +317,16 @@ def _probe_model(rows: _Rows, explained: ExplainedModel, *, says_why: bool) -> l
 
 
 def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, RowCounts, bytes, tuple[RowRuns, ...]]:
-    """All rows' attributions, the account of the rows, the file of local values, each value's runs. One Spark job."""
+    """The attributions of all rows, the counts of rows, the file of local values, and the runs of each value. One Spark job."""
     began = time.monotonic()
     state_rows = rows.partitions.numbered().states(partial(attribute_partition, task)).rows()
     sums = add_states_by_key(row for row in state_rows if row.kind != LOCAL_VALUES)
-    # The runs of each value are a state of their own
+    # Each value's runs are a state
     runs = tuple(runs_of_value for runs_of_value in sums.values() if isinstance(runs_of_value, RowRuns))
     states = {kind: summed_state for (_, kind), summed_state in sums.items()}
     state = states.get(Attributions.KIND, task.nothing)
     counted = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
-    assert isinstance(state, Attributions)  # executors send this kind
+    assert isinstance(state, Attributions)  # executors return these kinds of state
     assert isinstance(counted, RowCounts)
     log.info(
         "explained %s rows, %s of them exactly, %.1f s",
@@ -336,7 +339,7 @@ def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join
     header = io.StringIO()
     names = [f"{feature}_{output}" for output in task.nothing.outputs for feature in task.nothing.features]
     csv.writer(header).writerow(names if join_name is None else [join_name, *names])
-    # In the order of the data: by partition, then by the chunk in it
+    # In the order of the data: by partition, then by chunk
     lines = sorted(
         (row for row in state_rows if row.kind == LOCAL_VALUES), key=lambda row: (row.partition, row.feature)
     )
@@ -344,7 +347,7 @@ def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join
 
 
 def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributions) -> tuple[Dependent, ...]:
-    """Partial dependence for the requested features, by default those with the largest attributions. One Spark job."""
+    """Partial dependence on the requested features, by default on those with the largest attributions. One Spark job."""
     pdp = rows.measures.pdp
     sample = rows.sample
     names = rows.plan.dependent
@@ -352,7 +355,7 @@ def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributi
         return ()
     if names is None:
         names = analyse_attributions(state).largest(pdp.top_k_features or TOP_FEATURES)
-    # A grid for each feature, from the sample's own values
+    # Each feature's grid is made from the values in the sample
     cells = convert_to_cells(sample, explained.names, explained.numeric)
     grids = list[tuple[int, Grid]]()
     for feature_index in map(explained.names.index, names):
@@ -361,7 +364,7 @@ def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributi
         else:
             column = cells[:, feature_index]
         grids.append((feature_index, build_grid(column, pdp.grid_resolution or RESOLUTION)))
-    # One task for each grid; the sample is sent once
+    # One task for each grid; the sample is sent only once
     grid_tasks = rows.split_tasks(len(grids))
     with grid_tasks.broadcast(cells) as sent:
         task = partial(compute_dependence, explained, tuple(grids), sent)

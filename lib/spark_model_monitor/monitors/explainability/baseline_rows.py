@@ -1,4 +1,6 @@
-"""Rows that represent a feature's absence: configured, from a file, or centres of clusters of the data. Driver only."""
+"""Rows that represent the absence of a feature: from the configuration, from a file, or centres of clusters of the data.
+Driver only.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.model_loading import convert_to_texts
 
 Cell: TypeAlias = float | str | None
-Codes: TypeAlias = NDArray[np.int64]  # of texts, shape (rows, columns); or of clusters, shape (rows,)
+Codes: TypeAlias = NDArray[np.int64]  # codes of texts, shape (rows, columns); or of clusters, shape (rows,)
 Numbers: TypeAlias = NDArray[np.float64]
 
 MAX_CLUSTERS = 12
@@ -34,18 +36,18 @@ STARTS = 10
 
 
 def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int | None, seed: int) -> Cells:
-    """One row for each cluster of some rows; each of its cells is a value that the model may meet.
+    """One baseline row for each cluster of some rows. Each cell is a value that can occur in the data.
 
-    clusters: their number; None for the number with the best silhouette.
+    clusters: number of clusters; None for the number with the best silhouette.
     """
     is_number = np.array(numeric)
     numbers = cells[:, is_number].astype(np.float64)
     is_finite = np.isfinite(numbers)
-    # Missing numbers are taken as the mean, so that they pull no cluster aside
+    # Missing numbers are replaced by the mean, so that they don't attract clusters
     middles = np.divide(np.where(is_finite, numbers, 0).sum(axis=0), np.maximum(is_finite.sum(axis=0), 1))
     filled = np.where(is_finite, numbers, middles)
     spread = filled.std(axis=0)
-    # Standardised, so that a feature in large units doesn't decide alone
+    # Standardised, so that a feature with large values doesn't decide alone
     points = (filled - filled.mean(axis=0)) / np.where(spread > 0, spread, 1)
     codes = _encode_texts(cells[:, ~is_number])
     distinct = len(np.unique(np.hstack([points, codes]), axis=0))
@@ -59,33 +61,33 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
 
 
 def _choose_cluster_count(points: Numbers, codes: Codes, most_clusters: int, seed: int) -> int:
-    # A silhouette takes all distances, so it is that of a sample
-    some = np.random.default_rng(seed).permutation(len(points))[:ROWS_OF_SILHOUETTE]
+    # The silhouette needs all pairwise distances, so it is computed on a sample
+    sampled_indexes = np.random.default_rng(seed).permutation(len(points))[:ROWS_OF_SILHOUETTE]
     silhouettes = {}
     for clusters in range(2, most_clusters + 1):
-        cluster_of_row = _cluster_rows(points[some], codes[some], clusters, seed)
-        # It isn't defined for one cluster, or for one of each row
-        if 1 < len(np.unique(cluster_of_row)) < len(some):
-            # A text is as far from every other one
-            one_hot = [column[:, None] == np.unique(column) for column in codes[some].T]
-            coordinates = np.hstack([points[some], *one_hot])
+        cluster_of_row = _cluster_rows(points[sampled_indexes], codes[sampled_indexes], clusters, seed)
+        # The silhouette isn't defined for one cluster, or if every row is a cluster
+        if 1 < len(np.unique(cluster_of_row)) < len(sampled_indexes):
+            # All texts are equally far from each other
+            one_hot = [column[:, None] == np.unique(column) for column in codes[sampled_indexes].T]
+            coordinates = np.hstack([points[sampled_indexes], *one_hot])
             silhouettes[clusters] = float(
                 _import_library("sklearn.metrics").silhouette_score(coordinates, cluster_of_row)
             )
     if silhouettes:
-        # Of equally good numbers the smallest, since each baseline row costs calls of the model
+        # If several numbers are equally good, the smallest, because each baseline row costs calls of the model
         return max(silhouettes, key=lambda clusters: (silhouettes[clusters], -clusters))
     return 1
 
 
 def _cluster_rows(points: Numbers, codes: Codes, clusters: int, seed: int) -> Codes:
-    """The cluster of each row: k-means if all columns are numbers, otherwise k-prototypes."""
+    """The cluster of each row: by k-means if all columns are numbers, otherwise by k-prototypes."""
     if not codes.shape[1]:
         means = _import_library("sklearn.cluster").KMeans(clusters, n_init=STARTS, random_state=seed)
         clustering: Codes = means.fit(points).labels_
         return clustering
     if points.shape[1]:
-        # What a text that differs counts against numbers: half their mean deviation, as k-prototypes usually weighs it
+        # The weight of a differing text relative to numbers is half their mean deviation, as is usual for k-prototypes
         weight = 0.5 * points.std(axis=0).mean()
     else:
         weight = 1.0
@@ -97,7 +99,7 @@ def _cluster_rows(points: Numbers, codes: Codes, clusters: int, seed: int) -> Co
 def _run_k_prototypes(
     points: Numbers, codes: Codes, clusters: int, weight: float, random: np.random.Generator
 ) -> tuple[Codes, float]:
-    """One run of k-prototypes from randomly drawn rows: the cluster of each row, and the sum of the distances."""
+    """One run of k-prototypes that starts from random rows: the cluster of each row, and the sum of the distances."""
     start = random.choice(len(points), clusters, replace=False)
     middles = points[start]
     modes = codes[start]
@@ -112,10 +114,10 @@ def _run_k_prototypes(
         )
         before = cluster_of_row
         cluster_of_row = distances.argmin(axis=1)
-        # No row changed its cluster, so k-prototypes has converged
+        # If no row changes its cluster, k-prototypes has converged
         if (cluster_of_row == before).all():
             break
-        # A cluster without rows keeps its middle
+        # A cluster without rows keeps its centre
         for cluster in np.unique(cluster_of_row):
             middles[cluster] = points[cluster_of_row == cluster].mean(axis=0)
             modes[cluster] = [np.bincount(column).argmax() for column in codes[cluster_of_row == cluster].T]
@@ -123,11 +125,11 @@ def _run_k_prototypes(
 
 
 def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Cell]:
-    """For each feature the mean, for integers the value next to it, for texts the most frequent one."""
+    """For each feature the mean; for integers the value nearest to the mean; for texts the most frequent one."""
     cells: list[Cell] = []
     for column, numeric in zip(rows.T, is_number, strict=True):
         if not numeric:
-            # Sorted first, so that of equally frequent texts always the same one is taken
+            # Sorted first, so that the choice among equally frequent texts is always the same
             present = [cell for cell in column.tolist() if cell is not None]
             cells.append(max(sorted(set(present)), key=present.count) if present else None)
             continue
@@ -137,7 +139,7 @@ def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Cell]:
             cells.append(np.nan if rows.dtype == np.float64 else None)
             continue
         mean = float(numbers.mean())
-        # The mean of codes or counts may be a value such as 2.5, which the model never met
+        # For codes or counts, the mean may be a value such as 2.5 that never occurs
         are_integers = (numbers == np.rint(numbers)).all()
         cells.append(float(numbers[np.abs(numbers - mean).argmin()]) if are_integers else mean)
     return cells
@@ -158,7 +160,7 @@ def _import_library(name: str) -> ModuleType:
         return importlib.import_module(name)
 
 
-# Rows that represent a feature's absence: from a configuration, or from a file of an earlier run.
+# Rows that represent the absence of a feature, from a configuration or from a file of an earlier run
 
 
 FILE = "explanations_shap/baseline.csv"
@@ -166,38 +168,39 @@ LOCAL = "explanations_shap/out.csv"
 
 
 def parse_baseline_rows(configured: Any, names: Sequence[str], features: str | None) -> list[list[Cell]]:
-    """The rows of the configuration's member `baseline`, cells in the order of `names`. features: its JMESPath.
+    """The rows in the configuration's member `baseline`, with cells in the order of `names`. features: the JMESPath of the
+    features.
 
-    Raises BadConfiguration if they aren't rows, or have other columns.
+    Raises BadConfiguration if these are no rows, or if they have other columns.
     """
-    # A pandas frame; its NaN are missing cells
+    # A pandas frame; its NaNs are missing cells
     if hasattr(configured, "to_dict"):
         configured = configured.astype(object).where(configured.notna(), None).to_dict("records")
     if features and isinstance(configured, dict):
         records = jmespath.search(features, configured)
     else:
         records = configured
-    # One row by itself, as names and values
+    # A single row, as names and values
     if isinstance(records, dict):
         records = [records]
     if not isinstance(records, list) or not records:
         raise _baseline_error("holds no rows; write a list of rows with the features' values, or the path of a file")
-    # One row by itself, as a list of cells
+    # A single row, as a list of cells
     if not isinstance(records[0], list | dict):
         records = [records]
     return _align_rows([_extract_features(record, features) for record in records], names)
 
 
 def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features: str | None) -> list[list[Cell]]:
-    """The rows of a file: Parquet, JSON, JSON Lines, else CSV with or without a header.
+    """The rows of a file: Parquet, JSON, JSON Lines, or else CSV with or without a header.
 
-    Raises BadConfiguration if there are none, or they have other columns.
+    Raises BadConfiguration if there are no rows, or if they have other columns.
     """
     ending = PurePosixPath(path).suffix.lower()
     try:
         if ending == ".parquet":
             return parse_baseline_rows(pq.read_table(io.BytesIO(content)).to_pylist(), names, None)
-        # Spreadsheets begin their CSV with a byte order mark
+        # CSV files of spreadsheets begin with a byte order mark
         text = content.decode("utf-8-sig")
         if ending == ".json":
             return parse_baseline_rows(json.loads(text), names, features)
@@ -207,9 +210,9 @@ def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features
             )
     except (ValueError, RecursionError, OSError, pa.ArrowException) as error:
         raise _baseline_error(f"names {path}, which can't be read as its name says ({type(error).__name__})") from None
-    # An empty cell of CSV is a missing one
+    # An empty cell in CSV is missing
     rows: list[list[str | None]] = [[cell or None for cell in row] for row in csv.reader(io.StringIO(text)) if row]
-    # The first line is a header if it names all features, or nothing but features
+    # The first line is a header if it names all features, or if all its cells are features
     if rows and (set(rows[0]) >= set(names) or set(rows[0]) <= set(names)):
         rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]  # type: ignore[misc]
     elif rows and _is_header(*rows):
@@ -223,7 +226,7 @@ def read_baseline_rows(content: bytes, path: str, names: Sequence[str], features
 
 
 def convert_to_columns(rows: Sequence[Sequence[Cell]]) -> list[pa.Array]:
-    """Rows as columns: numbers if all present cells are numbers, otherwise texts."""
+    """Rows as columns; a column is numeric if all its present cells are numbers, otherwise it has texts."""
     columns = []
     for cells in zip(*rows, strict=True):
         is_number = all(isinstance(cell, int | float) for cell in cells if cell is not None)
@@ -233,7 +236,7 @@ def convert_to_columns(rows: Sequence[Sequence[Cell]]) -> list[pa.Array]:
 
 
 def to_csv(names: Sequence[str], cells: Cells) -> str:
-    """Baseline rows as a file (RFC 4180): a header, then the rows."""
+    """Baseline rows as a CSV file (RFC 4180): a header, then the rows."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(names)
@@ -262,7 +265,7 @@ def _align_rows(rows: Sequence[Json], names: Sequence[str]) -> list[list[Cell]]:
                 raise _baseline_error(
                     f"row {row_index + 1} lacks the features {_list_names(missing)}; it has {_list_names(list(row))}"
                 )
-            # Columns that are no features, such as a label, are left out
+            # Columns that aren't features, such as a label, are dropped
             row = [row[name] for name in names]
         if not isinstance(row, list) or len(row) != len(names):
             cells = len(row) if isinstance(row, list) else 1
@@ -276,7 +279,7 @@ def _align_rows(rows: Sequence[Json], names: Sequence[str]) -> list[list[Cell]]:
 
 
 def _is_header(first: Sequence[Json], *other_rows: Sequence[Json]) -> bool:
-    """Whether a row has no numbers, and a text above numbers: a missing cell there may be one of data."""
+    """Whether the first row has no numbers, and has a text in a column whose other cells are all numbers."""
     columns = zip(first, *other_rows, strict=False) if other_rows and not any(map(_is_number, first)) else ()
     return any(name is not None and all(map(_is_number, cells)) for name, *cells in columns)
 

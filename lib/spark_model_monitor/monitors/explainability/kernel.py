@@ -1,6 +1,6 @@
-"""Kernel SHAP for many rows at once, and the designs of coalitions: which of k players join each call of a game. Pure.
+"""Kernel SHAP for many rows at once, and the designs: samples of coalitions, that is, of subsets of k players. Pure.
 
-The synthetic rows of all of them share one buffer and one call of the model.
+The synthetic rows of many rows and coalitions share one buffer and one call of the model.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ Masks = NDArray[np.bool_]  # shape (coalitions, players)
 Numbers = NDArray[np.float64]
 Answers = Numbers  # shape (rows, outputs)
 
-DEFAULT_SAMPLES = 2048  # coalitions by default, besides two per feature (E3.1)
+DEFAULT_SAMPLES = 2048  # number of coalitions, in addition to two per feature (E3.1)
 
 DRAWS_PER_COALITION = 4
-"""Number of draws per coalition that is still needed; a coalition drawn twice counts twice."""
+"""The number of random draws per coalition that is needed; a coalition that is drawn twice gets twice the weight."""
 
 
 @value_class(eq=False)
 class Design:
-    """Coalitions of some players, and the projection from the coalitions' worth to the players' values.
+    """Coalitions of some players, and the linear map from the coalitions' worth to the players' values.
 
-    masks: who takes part, shape (coalitions, players); neither all nor none.
+    masks: the members of each coalition, shape (coalitions, players); neither all players nor none.
     of_coalitions: shape (players, coalitions).
     of_all: shape (players,).
     is_exact: whether it has all coalitions.
-    is_singular: whether it can't tell players apart.
+    is_singular: whether it has too few coalitions to distinguish all players.
 
-    With y a coalition's worth above nobody's and total everybody's, the values are of_coalitions @ y + of_all * total.
+    With y the worth of each coalition minus that of the empty one, and total the worth of all players minus that of the empty
+    coalition, the values are of_coalitions @ y + of_all * total.
     """
 
     masks: Masks
@@ -53,7 +54,7 @@ class Design:
 
 
 def count_samples(requested: int | None, features: int) -> int:
-    """Number of coalitions for a row, for all features of a data set.
+    """The number of coalitions for a row, if all features take part.
 
     Source: E3.1.
     """
@@ -66,12 +67,12 @@ def build_design(players: int, samples: int, seed: int) -> Design:
 
     Source: E3.2; Lundberg and Lee 2017, "A unified approach to interpreting model predictions".
     """
-    # All coalitions but the empty and the full one, whose worth is known without asking
+    # All coalitions except the empty and the full one, whose worth is known without a call
     is_exact = players < 2 or 2**players - 2 <= samples
     if is_exact:
         sizes = range(1, players)
         masks = np.vstack([np.zeros((0, players), bool), *(_all_of_size(players, size) for size in sizes)])
-        # The kernel's weight of a size, divided among its coalitions
+        # The kernel's weight of a size is divided among the coalitions of this size
         weights_by_size = [np.full(n, _weight(players, s) / n) for s, n in ((s, comb(players, s)) for s in sizes)]
         weights = np.concatenate([np.zeros(0), *weights_by_size])
     else:
@@ -80,17 +81,17 @@ def build_design(players: int, samples: int, seed: int) -> Design:
 
 
 def _solve_least_squares(masks: Masks, weights: Numbers, *, is_exact: bool) -> Design:
-    """Weighted least squares with values that add up to the total: the last player gets the remainder."""
+    """Weighted least squares under the constraint that values add up to the total: the last player gets the remainder."""
     players = masks.shape[1]
-    # The last player's value is what the others leave of the total, so one unknown less is solved for
+    # The constraint eliminates the last player's value, so there is one unknown less
     last = masks[:, -1:].astype(np.float64)
     differences = masks[:, :-1] - last
     weighted = differences.T * weights
-    # Small eigenvalues belong to directions that too few coalitions determine; these get no value
+    # Small eigenvalues belong to directions that the coalitions don't determine; these get no value
     values, vectors = np.linalg.eigh(weighted @ differences)
     is_determined = values > 1e-12 * max(1.0, values.max(initial=0.0))
     solved = (vectors[:, is_determined] / values[is_determined]) @ (vectors[:, is_determined].T @ weighted)
-    # What each player gets of the total itself
+    # Each player's share of the total
     shares = -solved @ last
     return Design(
         masks,
@@ -102,32 +103,33 @@ def _solve_least_squares(masks: Masks, weights: Numbers, *, is_exact: bool) -> D
 
 
 def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, Numbers]:
-    """Whole sizes while they fit, smallest and largest first; then draws from other sizes, in complementary pairs.
+    """Complete sizes while they fit, the smallest and largest sizes first; then random coalitions of other sizes, in
+    complementary pairs.
 
     Source: E3.2.
     """
     sizes = list(range(1, players // 2 + 1))
-    # The kernel's weight of each size, counted twice where its complement is of another size
+    # The kernel's weight of each size; doubled if the complement has another size
     shares = np.array([_weight(players, size) * (1 if 2 * size == players else 2) for size in sizes])
     shares /= shares.sum()
     masks = []
     weights = []
-    left = samples
-    # A size is enumerated if at least as many draws as it has coalitions would fall on it
+    num_remaining = samples
+    # A size is enumerated completely if as many draws as it has coalitions, or more, would fall on it
     while sizes:
         multiplicity = 1 if 2 * sizes[0] == players else 2
         coalition_count = multiplicity * comb(players, sizes[0])
-        if left * shares[0] / shares.sum() < coalition_count * (1 - 1e-8):
+        if num_remaining * shares[0] / shares.sum() < coalition_count * (1 - 1e-8):
             break
-        some = _all_of_size(players, sizes[0])
-        masks.append(np.vstack([some, ~some][:multiplicity]))
+        coalitions = _all_of_size(players, sizes[0])
+        masks.append(np.vstack([coalitions, ~coalitions][:multiplicity]))
         weights.append(np.full(coalition_count, shares[0] / coalition_count))
-        left -= coalition_count
+        num_remaining -= coalition_count
         sizes = sizes[1:]
         shares = shares[1:]
-    # What is left of the budget is drawn, and weighted like all remaining sizes together
-    if sizes and left > 0:
-        drawn, counts = _draw_coalitions(players, sizes, shares / shares.sum(), left, seed)
+    # The rest of the budget is drawn at random, and gets the weight of all remaining sizes together
+    if sizes and num_remaining > 0:
+        drawn, counts = _draw_coalitions(players, sizes, shares / shares.sum(), num_remaining, seed)
         masks.append(drawn)
         weights.append(counts * (shares.sum() / counts.sum()))
     return np.vstack(masks), np.concatenate(weights)
@@ -136,15 +138,15 @@ def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, Nu
 def _draw_coalitions(
     players: int, sizes: list[int], shares: Numbers, most_coalitions: int, seed: int
 ) -> tuple[Masks, Numbers]:
-    """Up to this many coalitions of these sizes with their complements, and how often each was drawn."""
-    # The number of players is part of the seed, so that each design is drawn by itself
+    """Up to this many coalitions of these sizes, in pairs with their complements, and how often each was drawn."""
+    # The seed includes the number of players, so that each design is drawn independently
     random = np.random.default_rng([seed, players])
     pairs = max(1, most_coalitions // 2)
     size = random.choice(sizes, DRAWS_PER_COALITION * pairs, p=shares)
-    # Ranks of random numbers: a uniform coalition of the drawn size
+    # Comparing the ranks of random numbers with the size gives a uniform random coalition of this size
     drawn = random.random((len(size), players)).argsort(axis=1).argsort(axis=1) < size[:, None]
     pair_key = np.packbits(drawn ^ drawn[:, :1], axis=1)  # the same for a coalition and its complement
-    # Draws count until enough different pairs were seen, so that frequencies stay those of the draws
+    # Draws are used only until enough different pairs occurred, so that the frequencies are those of the draws
     _, first, pair_index = np.unique(pair_key, axis=0, return_index=True, return_inverse=True)
     if len(first) > pairs:
         end = np.sort(first)[pairs]
@@ -165,12 +167,12 @@ def _all_of_size(players: int, size: int) -> Masks:
 
 
 def _weight(players: int, size: int) -> float:
-    """The kernel's weight of all coalitions of a size together, up to a constant factor."""
+    """The kernel's weight of all coalitions of a size together, up to a constant factor: (k - 1) / (s (k - s))."""
     return (players - 1) / (size * (players - size))
 
 
 class Designs:
-    """The designs by number of players; drops the least recently used ones when they get too large together."""
+    """The designs by number of players. If they get too large together, the least recently used ones are dropped."""
 
     LIMIT = 256 * 2**20
 
@@ -182,7 +184,7 @@ class Designs:
     def of(self, players: int) -> Design:
         design = self._made.pop(players, None) or build_design(players, self._samples, self._seed)
         self._made[players] = design
-        # The least recently used one is the first
+        # The first one is the least recently used
         while len(self._made) > 1 and sum(stored_design.nbytes for stored_design in self) > self.LIMIT:
             del self._made[next(iter(self._made))]
         return design
@@ -193,13 +195,13 @@ class Designs:
 
 BUFFER_ROWS = 100_000
 BUFFER_BYTES = 64 * 2**20
-CLIP = 1e-12  # the smallest distance from 0 and 1 at which a probability has log-odds
-MAX_VALUE = 1e100  # larger answers and local values count as this, so that sums of their squares are finite
+CLIP = 1e-12  # probabilities are clipped to this distance from 0 and 1, so that their log-odds are finite
+MAX_VALUE = 1e100  # larger answers and local values are replaced by this, so that sums of their squares are finite
 
 
 @value_class
 class RowAttributions:
-    """Local values of rows, shape (rows, outputs, features), and the number of rows with exact ones."""
+    """Local values of rows, shape (rows, outputs, features). exact: number of rows whose values are exact."""
 
     values: Numbers
     exact: int
@@ -207,12 +209,12 @@ class RowAttributions:
 
 @value_class(slots=False)
 class Kernel:
-    """The means to explain rows.
+    """Explains rows by Kernel SHAP.
 
-    predict: the model's answers to rows.
-    baseline: rows that represent a feature's absence.
-    samples, seed: of designs.
-    with_logit: whether to attribute log-odds.
+    predict: returns the model's answers to rows.
+    baseline: rows that represent the absence of a feature.
+    samples, seed: of the designs.
+    with_logit: whether log-odds are attributed instead of probabilities.
     exactly: computes the values directly, if the model needs no coalitions.
     """
 
@@ -229,7 +231,7 @@ class Kernel:
 
     @cached_property
     def expected(self) -> Numbers:
-        """The worth of the empty coalition: the mean answer to the baseline rows after the link, shape (outputs,)."""
+        """The worth of the empty coalition: the mean answer to the baseline rows after the link function, shape (outputs,)."""
         return self._linked(limit_values(self.predict(self.baseline)).mean(axis=0))
 
     def explained(self, rows: Cells) -> RowAttributions:
@@ -237,17 +239,17 @@ class Kernel:
 
         Raises BadInput if log-odds are requested for answers outside 0 to 1.
         """
-        # What all features of a row explain together: its answer less the mean of the baseline rows
+        # The total of a row, which its values add up to: its answer minus the mean answer to the baseline rows
         totals = self._linked(limit_values(self.predict(rows))) - self.expected
-        # A sum, such as a linear model or trees, needs no coalitions
+        # A sum, such as a linear model or a tree ensemble, needs no coalitions
         if self.exactly is not None:
             return RowAttributions(limit_values(self.exactly(rows)), len(rows))
-        # A feature that equals all baseline rows plays no part, which saves most coalitions
+        # A feature that equals all baseline rows has value 0; leaving it out saves most coalitions
         differs = np.any([_find_differences(rows, other) for other in self.baseline], axis=0)
         values = np.zeros((len(rows), len(self.expected), rows.shape[1]))
         waiting: list[_Piece] = []
         size = 0
-        # Pieces are gathered until a call of the model is full
+        # Pieces are collected until a call of the model is full
         for piece in self._pieces(differs):
             if size + piece.size(self.baseline) > self._room and waiting:
                 self._play(rows, waiting, values)
@@ -256,7 +258,7 @@ class Kernel:
             waiting.append(piece)
             size += piece.size(self.baseline)
         self._play(rows, waiting, values)
-        # The remainder of each row goes to its players, so that values add up to the total
+        # Add each player's share of the total, so that the values of a row add up to it
         players = differs.sum(axis=1)
         exact = int((players == 0).sum())
         for count in np.unique(players[players > 0]):
@@ -270,21 +272,21 @@ class Kernel:
 
     @property
     def _room(self) -> int:
-        """Number of synthetic rows in a buffer."""
+        """The number of synthetic rows that fit in a buffer."""
         return max(1, min(BUFFER_ROWS, BUFFER_BYTES // (8 * max(1, self.baseline.shape[1]))))
 
     @cached_property
     def _buffer(self) -> Cells:
-        """A reusable buffer for a call's synthetic rows: allocating memory each time takes longer than filling it."""
+        """A reusable buffer for the synthetic rows of a call, because allocating memory takes longer than filling it."""
         kind = np.result_type(self.baseline, np.float64)
         return np.empty((max(self._room, len(self.baseline)), self.baseline.shape[1]), kind)
 
     def _pieces(self, differs: NDArray[np.bool_]) -> Iterator[_Piece]:
-        """Groups of rows that differ in the same features, few features first; split when a buffer is full.
+        """Yield groups of rows that differ from the baseline in the same features, few features first; each fits in a buffer.
 
-        A row that needs more than a buffer is split between its coalitions, at positions independent of other rows.
+        A row that needs more than a buffer is divided between coalitions, at positions that don't depend on other rows.
         """
-        # Rows are sorted by the number of features in big-endian bytes, then by which they are
+        # Rows are sorted by their number of differing features, as big-endian bytes, then by which features these are
         packed = np.hstack(
             [differs.sum(axis=1).astype(">u4").view(np.uint8).reshape(-1, 4), np.packbits(differs, axis=1)]
         )
@@ -292,13 +294,13 @@ class Kernel:
         order = np.argsort(pattern_index, kind="stable")
         for rows in filter(len, np.split(order, np.cumsum(np.bincount(pattern_index))[:-1])):
             columns = np.flatnonzero(differs[rows[0]])
-            # One feature gets the whole total, and none gets nothing: no coalition to ask about
+            # A single feature gets the whole total, and without features there are no values, so the model needn't be called
             if len(columns) < 2:
                 continue
             design = self.designs.of(len(columns))
             coalitions = len(design.masks)
             at_once = max(1, self._room // len(self.baseline))
-            # One row alone fills the buffer
+            # A single row fills the buffer
             if coalitions > at_once:
                 for row in rows:
                     for start in range(0, coalitions, at_once):
@@ -309,7 +311,7 @@ class Kernel:
                 yield _Piece(rows[start : start + step], columns, design, 0, coalitions)
 
     def _play(self, rows: Cells, pieces: list[_Piece], values: Numbers) -> None:
-        """Add the worth of the coalitions of some pieces to the values. One call of the model."""
+        """Add the worth of the pieces' coalitions to the values. One call of the model."""
         if not pieces:
             return
         end = 0
@@ -318,7 +320,7 @@ class Kernel:
             end = end + piece.size(self.baseline)
             piece.fill(self._buffer[start:end], rows, self.baseline)
         answers = limit_values(self.predict(self._buffer[:end]))
-        # The mean over baseline rows is taken before the link, as the expected answer is
+        # The mean over baseline rows is taken before the link function, as for the expected answer
         answers = answers.reshape(-1, len(self.baseline), answers.shape[1]).mean(axis=1)
         worth = self._linked(answers) - self.expected
         start = 0
@@ -340,7 +342,7 @@ class Kernel:
 
 @value_class
 class _Piece:
-    """Rows that differ in the same columns, and the part of a design's coalitions to evaluate for them."""
+    """Rows that differ in the same columns, and the range of a design's coalitions to evaluate for them."""
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -352,13 +354,14 @@ class _Piece:
         return len(self.rows) * (self.stop - self.start) * len(baseline)
 
     def fill(self, synthetic: Cells, rows: Cells, baseline: Cells) -> None:
-        """Fill in each row, with baseline cells for players absent from a coalition: by row, coalition, baseline row.
+        """Fill in the synthetic rows, ordered by row, coalition, baseline row. Players that aren't in the coalition get
+        baseline cells.
 
-        A row's own cells and all of the baseline's are put side by side, and taken by index.
+        Cells are taken by index from an array with a row's own cells followed by the cells of all baseline rows.
         """
         width = rows.shape[1]
         count = len(self.rows)
-        # Features without a part are never absent: they equal the baseline's anyway
+        # Features that don't take part are never replaced, because they equal the baseline's cells
         absent = np.zeros((self.stop - self.start, 1, width), bool)
         absent[:, 0, self.columns] = ~self.design.masks[self.start : self.stop]
         # Indexes into a row's own cells, followed by those of all baseline rows
@@ -370,7 +373,7 @@ class _Piece:
         np.take(cells, cell_indices.reshape(-1), axis=1, out=synthetic.reshape(count, -1), mode="clip")
 
     def add(self, worth: Answers, values: Numbers) -> None:
-        """Each row separately, so that a row's sums don't depend on the rows around it."""
+        """Add the coalitions' contributions to each row separately, so that its sums don't depend on the rows around it."""
         of_coalitions = self.design.of_coalitions[:, self.start : self.stop]
         by_row = worth.reshape(len(self.rows), self.stop - self.start, -1)
         contributions = np.matmul(of_coalitions, by_row)  # rows, players, outputs
@@ -382,7 +385,7 @@ def limit_values(values: Numbers) -> Numbers:
 
 
 def _find_differences(rows: Cells, other_row: Cells) -> NDArray[np.bool_]:
-    """Where cells differ from those of another row; missing cells are equal."""
+    """Flags of the cells that differ from another row; two missing cells are equal."""
     differs: NDArray[np.bool_] = np.asarray(rows != other_row, dtype=bool)
     if rows.dtype == np.float64:
         differs &= ~(np.isnan(rows) & np.isnan(other_row))

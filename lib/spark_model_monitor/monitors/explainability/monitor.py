@@ -1,4 +1,4 @@
-"""The explainability monitor: combines what to explain, all checks, its page and its constraints on later data."""
+"""The explainability monitor: what it explains, its checks, its documents and page, and the metrics that it publishes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ from spark_model_monitor.value_class import value_class
 log = logging.getLogger(__name__)
 
 ATTRIBUTIONS = "attributions"
-# the name in the service's violations, and the check of all features together
+# The metric's name in the service's violations, and the name of the check of all features together
 METRIC = "shap"
 NDCG = "ndcg"
 METHOD = "KernelShap"  # the name in the service's metrics
@@ -89,12 +89,12 @@ def _warn_of_other_features(analysis: AttributionAnalysis, baseline: Attribution
 def _with_design_effects(
     baseline: AttributionBaseline, sample: Sample[Attributions, AttributionAnalysis]
 ) -> AttributionBaseline:
-    """The baseline with how many of the sample's rows count as one, by output and feature."""
+    """The baseline with the design effects of the sample's rows, by output and feature."""
     amounts = [read_values(row_runs.runs, numeric=True)[0] for row_runs in sample.runs]
     if not amounts or not len(amounts[0]):
         return baseline
     _, sizes = read_values(sample.runs[0].runs, numeric=True)
-    # A test first: without it, estimates of single features exceed 1 by chance
+    # First a test, because without it the estimates for single features exceed 1 by chance
     if estimate_neighbour_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
         return baseline
     # Shape (outputs × features, rows)
@@ -104,7 +104,7 @@ def _with_design_effects(
 
 @value_class(slots=False)
 class AttributionJudgement(Judgement[AttributionBaseline]):
-    """What an explainability monitor says of a sample's attributions."""
+    """The results of an explainability monitor for a sample."""
 
     monitor: ExplainabilityMonitor
     sample: Sample[Attributions, AttributionAnalysis]
@@ -122,11 +122,11 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             label = {LABEL: output.current.name}
             for check in CHECKS.values():
                 for feature, finding in check(output):
-                    # A result of all features together is about their ranking
+                    # A result about all features together is about their ranking
                     metric = None if feature else NDCG
                     check_results.append(finding.result(check.name, feature=feature, metric=metric, **label))
         _warn_of_other_features(analysis, self.baseline)
-        # Of single features too many lack a verdict to warn about; checks.json has their reasons
+        # Single features often lack a verdict, so there is no warning about them; checks.json has the reasons
         rankings = [check_result for check_result in check_results if check_result.feature is None]
         unsure = [
             ranking for ranking in rankings if ranking.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL)
@@ -137,7 +137,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
 
     @property
     def budget(self) -> BudgetLedger | None:
-        """How the changes share the budget; None if they are not judged. Source: E6.2."""
+        """How the false-alarm budget is divided among the changes; None if changes are not judged. Source: E6.2."""
         tolerances = self.monitor.tolerances
         if self.baseline is None or not tolerances.with_changes:
             return None
@@ -154,7 +154,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
         metrics = []
         for output in self.sample.metrics.outputs:
-            # The service's names, so that existing dashboards and alarms work
+            # The names that the service uses, so that existing dashboards and alarms work
             dimensions = {"ExplainabilityMethod": METHOD, "Label": output.name}
             feature_dimensions = {**dimensions, "ValueType": "GlobalShapValues"}
             baseline_dimensions = {**dimensions, "ValueType": "ExpectedValue"}
@@ -217,16 +217,16 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         return self.wanted
 
     def plan_scan(self, request: ScanRequest[AttributionBaseline]) -> AttributionMeasures:
-        """The measures with the baseline's groups of rows."""
+        """The measures with the baseline's group column."""
         reject_rules(self, request.rules)
         measures = self.measures()
         state = None
         if request.baseline is not None:
             state = request.baseline.state
-        # Without intervals it doesn't matter how alike neighbouring rows are
+        # Without intervals, similar neighbours don't matter
         if state is None or not self.tolerances.with_changes:
             return measures
-        # Named groups show it; otherwise runs of neighbouring rows do
+        # Similar rows are found by named groups, or else by runs of neighbouring rows
         group_column = state.group_column or None
         return replace(measures, group_column=group_column, with_runs=group_column is None)
 
@@ -242,7 +242,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         refused = scanned.rows.refused
         if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
             return None
-        # Imported late: it is needed for refused records only
+        # Imported here, because it is needed only if records are refused
         from spark_model_monitor.monitors.explainability.attribution_scan import quarantine_unanswered
 
         return quarantine_unanswered(self.measures(), dataset)
@@ -253,7 +253,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
     def documents(
         self, state: Attributions, analysis: AttributionAnalysis, context: RunContext = NO_CONTEXT
     ) -> tuple[AttributionReport]:
-        """analysis.json; features and outputs in their order. Source: B3; E5."""
+        """analysis.json; features and outputs are in their original order. Source: B3; E5."""
         outputs = {
             output.name: OutputAttributions(global_shap_values=dict(output.values), expected_value=output.expected)
             for output in analysis.outputs

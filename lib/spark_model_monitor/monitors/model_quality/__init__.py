@@ -1,1 +1,1 @@
-"""The model-quality monitor: compares predictions with what really happened."""
+"""The model-quality monitor: compares predictions with the labels that arrive later."""

@@ -1,13 +1,18 @@
 """Estimates: a metric's value with its error, from which intervals and thresholds are computed. Pure.
 
-There are two kinds. A `FractionEstimate` is between 0 and 1 and behaves like a share of independent trials, so that its
-interval has a width at 0 and 1 too. A `JackknifeEstimate` is any function of sums of blocks of rows. Both have:
+There are two kinds. A `FractionEstimate` is between 0 and 1 and behaves like a share of independent trials, so its
+interval has a positive width even at 0 and 1. A `JackknifeEstimate` is any function of sums of blocks of rows. Both have:
 
-value: the metric, NaN if undefined. n: number of rows. method: how intervals are computed. bound: by how much the value
-may differ from the one without binning, None without binning. end: of the interval, beyond which the true value lies
-with probability `level`. limit: beyond it lies the value of other such rows, `growth` times as many, with that
-probability. Either is None if it can't be computed. units: equivalent rows, with the root of whose number the error
-falls. unit_variance: variance of one unit, 0 if unknown. freedom: degrees of freedom of that variance.
+value: the metric, NaN if undefined.
+n: number of rows.
+method: how intervals are computed.
+bound: the largest possible difference from the value without binning, None if nothing was binned.
+end: the end of the interval beyond which the true value lies with probability `level`, None if it can't be computed.
+limit: the value beyond which `growth` times as many other such rows lie with probability `level`, None if it can't be
+    computed.
+units: the number of equivalent rows; the error is proportional to 1 / √units.
+unit_variance: the variance of one unit, 0 if unknown.
+freedom: degrees of freedom of this variance.
 """
 
 from __future__ import annotations
@@ -33,21 +38,23 @@ from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 from spark_model_monitor.value_class import value_class
 
-IncludedBlocks = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
-Statistic = Callable[[IncludedBlocks], Numbers]  # of shape (choices, blocks) -> one number per choice
+IncludedBlocks = NDArray[np.bool_]  # shape (…, blocks): which blocks of rows a statistic includes
+Statistic = Callable[[IncludedBlocks], Numbers]  # takes shape (choices, blocks), returns one number for each choice
 
-CONFIDENCE = 0.95  # of each interval in metrics.json, on its own
+CONFIDENCE = 0.95  # of each interval in metrics.json by itself
 
 
 class Side(Enum):
-    """Which end of an interval is meant."""
+    """Which end of an interval is meant, or which direction of a change."""
 
     LOW = -1
     HIGH = 1
 
 
 class TestOfChange(NamedTuple):
-    """name: of the test. statistic: the window's count, or t; None if there is no change, or no error. p: one-sided."""
+    """The result of a test. statistic: the window's count, or Student's t; None if there is no change, or no error. p:
+    one-sided.
+    """
 
     name: str
     statistic: float | None
@@ -55,33 +62,33 @@ class TestOfChange(NamedTuple):
 
 
 def compare_estimates(baseline: Estimate, window: Estimate, direction: Side) -> TestOfChange:
-    """The test of a window's value against the baseline's: how probable is one this far on this side of it?
+    """The one-sided test of a window's value against the baseline's, in one direction.
 
-    Exact for plain shares. For all others the larger of both variances counts: a few rows without rare large errors
-    contain no information on them, and a window that has one shows how uncertain that makes it.
+    For plain shares it is Fisher's exact test. For all others it is a t-test with the larger of both variances: a few rows
+    without rare large errors contain no information on such errors, and a window with one shows how uncertain the mean is.
     Source: D4.12.
     """
     uncertain = max(baseline, window, key=lambda estimate: estimate.unit_variance)
     freedom = uncertain.freedom
     if isinstance(baseline, FractionEstimate) and isinstance(window, FractionEstimate):
-        # Counts of rows: Fisher's exact test, which needs no variance
+        # For counts of rows, Fisher's exact test needs no variance
         if baseline.is_count or not uncertain.unit_variance:
             count, rows = window.count_beyond(direction)
             exact = chance_of_more(*baseline.count_beyond(direction), count, rows)
             blocks = min(baseline.blocks, window.blocks)
-            # Few blocks make the design effect uncertain, so the tail becomes that of Student's t
+            # With few blocks the design effect is uncertain, so the normal score is compared with Student's t
             if math.isinf(blocks) or not 0 < exact < 0.5:
                 return TestOfChange(FISHER, float(count), exact)
             score = -normal_quantile(exact)
             return TestOfChange(STUDENT, score, student_above(score, blocks - 1) if blocks > 1 else 1.0)
         freedom = min(baseline.freedom, window.freedom)
-    # Positive if the window lies on the side that is asked about
+    # Positive if the window's value is on the tested side
     difference = direction.value * (window.value - baseline.value)
     rounding = ROUNDING * max(abs(baseline.value), abs(window.value))
     if difference <= rounding or freedom <= 0:
         return TestOfChange(STUDENT, None, 1.0)
     error = math.sqrt(uncertain.unit_variance * (1 / baseline.units + 1 / window.units))
-    # Without any variance every difference is certain
+    # Without variance, every difference is certain
     if not error:
         return TestOfChange(STUDENT, None, 0.0)
     score = difference / error
@@ -89,8 +96,9 @@ def compare_estimates(baseline: Estimate, window: Estimate, direction: Side) -> 
 
 
 def smallest_change(baseline: Estimate, window: Estimate, direction: Side, level: float) -> float:
-    """The smallest change to this side that such windows show nine times in ten; infinite if none is known."""
+    """The smallest change in this direction that such windows detect with 90 % power; infinite if unknown."""
     interval = confidence_interval(window)
+    # Without an interval or a sample size, nothing is known about the power
     if interval is None or not baseline.units_of_limit:
         return math.inf
     critical_value = baseline.limit(direction, level, window.units_of_limit / baseline.units_of_limit)
@@ -102,7 +110,7 @@ def smallest_change(baseline: Estimate, window: Estimate, direction: Side, level
 
 
 def confidence_interval(estimate: Estimate) -> tuple[float, float] | None:
-    """Both ends of the interval; None if it can't be computed."""
+    """Both ends of the 95 % interval; None if it can't be computed."""
     low, high = (estimate.end(direction, (1 - CONFIDENCE) / 2) for direction in Side)
     if low is None or high is None:
         return None
@@ -113,10 +121,10 @@ def confidence_interval(estimate: Estimate) -> tuple[float, float] | None:
 class FractionEstimate:
     """A metric from 0 to 1.
 
-    trials: number of independent trials that make a share as uncertain; for a plain share its denominator, else
+    trials: number of independent trials for which a share is as uncertain; for a plain share its denominator, else
         value·(1 - value) / variance.
-    units: as above; 0 for a plain share.
-    blocks: that show how many rows count as one.
+    units: as in the module's docstring; 0 for a plain share.
+    blocks: number of blocks from which the design effect was estimated.
     """
 
     value: float
@@ -129,7 +137,7 @@ class FractionEstimate:
 
     @classmethod
     def of_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> FractionEstimate:
-        """A share of rows. without_rows: its value if there are no rows."""
+        """A share of rows. without_rows: the value if there are no rows."""
         return cls(hits / rows if rows else without_rows, int(rows), rows)
 
     @classmethod
@@ -144,22 +152,22 @@ class FractionEstimate:
         bound: float | None = None,
         units: float | None = None,
     ) -> FractionEstimate:
-        """A metric with known variance. fallback: the trials if value or variance leave them undefined, and the units
-        unless these are given."""
+        """A metric with a known variance. fallback: the number of trials if value or variance don't determine it, and the
+        units unless they are given."""
         trials = fallback
-        # As many trials as a share with this value and this variance would have
+        # The number of trials for which a share with this value has this variance
         if 0 < value < 1 and variance > 0:
             trials = min(value * (1 - value) / variance, n)
         return cls(value, n, trials, method, bound, fallback if units is None else units)
 
     @property
     def units_of_limit(self) -> float:
-        """The units that `limit` counts."""
+        """The units of which `limit` assumes `growth` times as many."""
         return self.trials
 
     @property
     def is_count(self) -> bool:
-        """Whether it is a share of its rows."""
+        """Whether it is a plain share of its rows."""
         return self.trials == self.n and not self.units
 
     @property
@@ -177,12 +185,14 @@ class FractionEstimate:
         return min(self.units, self.blocks) - 1
 
     def count_beyond(self, direction: Side) -> tuple[int, int]:
-        """How many of the rows, or units, make the value what it is on this side, and out of how many."""
+        """Hits and denominator, in rows or units: for HIGH of the value, for LOW of 1 - value."""
         denominator = self.n if self.is_count else int(self.units)
         return round((self.value if direction is Side.HIGH else 1 - self.value) * denominator), denominator
 
     def reduce_to_groups(self, rows: float, blocks: float = math.inf) -> FractionEstimate:
-        """The same estimate if this many rows count as one. blocks: as above."""
+        """The same estimate with a design effect: this many rows count as one. blocks: number of blocks from which it was
+        estimated.
+        """
         n = int(self.n / rows)
         trials = float(n) if self.is_count else self.trials / rows
         if rows == 1:
@@ -192,10 +202,12 @@ class FractionEstimate:
         return replace(reduced, blocks=min(blocks, self.blocks))
 
     def end(self, direction: Side, level: float) -> float | None:
-        """Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"."""
-        if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
+        """An end of Wilson's score interval. Source: Wilson 1927, "Probable inference, the law of succession, and
+        statistical inference".
+        """
+        if math.isnan(self.value) or not self.trials > 0:  # there are no trials if the metric is undefined in all draws
             return None
-        # A value at the end of its scale has no end of an interval on that side
+        # At the end of the scale, the interval ends there, too
         if self.value == (1.0 if direction is Side.HIGH else 0.0):
             return self.value
         z = -normal_quantile(level)
@@ -207,11 +219,11 @@ class FractionEstimate:
     def limit(self, direction: Side, level: float, growth: float) -> float | None:
         """The value t of the other rows at which a score test of equal shares has this level.
 
-        Solves (value - t)² = z²·p(1 - p)·(1/n + 1/m) with the pooled p = (n·value + m·t)/(n + m), n and m the trials.
+        Solves (value - t)² = z²·p(1 - p)·(1/n + 1/m) with the pooled p = (n·value + m·t)/(n + m); n and m are the trials.
         Source: Krishnamoorthy and Peng 2011, "Improved closed-form prediction intervals for binomial and Poisson
-        distributions", of joint sampling.
+        distributions", on joint sampling.
         """
-        if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
+        if math.isnan(self.value) or not self.trials > 0:  # there are no trials if the metric is undefined in all draws
             return None
         z = -normal_quantile(level)
         n = self.trials
@@ -224,11 +236,12 @@ class FractionEstimate:
         constant = self.value**2 - spread * baseline_part * (1 - baseline_part)
         root = math.sqrt(max(linear**2 - 4 * square * constant, 0.0))
         share = min(max((linear + direction.value * root) / (2 * square), 0.0), 1.0)
-        return (min if direction is Side.LOW else max)(share, self.value)  # rounded, it may be beyond by a last digit
+        # Rounding could move it slightly to the other side of the value
+        return (min if direction is Side.LOW else max)(share, self.value)
 
 
 class Scale(Enum):
-    """The scale on which an estimate's errors are symmetric. COMPLEMENT: the logarithm of 1 - value, which is > 0."""
+    """The scale on which the errors of an estimate are symmetric. COMPLEMENT: the logarithm of 1 - value."""
 
     LINEAR = "linear"
     LOG = "logarithm"
@@ -237,10 +250,10 @@ class Scale(Enum):
 
 @value_class
 class JackknifeEstimate:
-    """A metric from blocks of rows.
+    """A metric computed from blocks of rows.
 
-    standard_error: NaN for fewer than two blocks. freedom: of the standard error, number of blocks less one
-    or fewer.
+    standard_error: NaN for fewer than two blocks. freedom: degrees of freedom of the standard error, at most the number
+    of blocks minus 1.
     """
 
     value: float
@@ -260,7 +273,7 @@ class JackknifeEstimate:
         return self.n
 
     def reduce_to_groups(self, rows: float, _: float = math.inf) -> JackknifeEstimate:
-        """The same estimate if this many rows count as one."""
+        """The same estimate with a design effect: this many rows count as one."""
         return replace(self, standard_error=self.standard_error * math.sqrt(rows))
 
     @property
@@ -280,26 +293,27 @@ class JackknifeEstimate:
             return None
         if not error:
             return self.value
-        # The quantile of Student's t for the level and the degrees of freedom
+        # The quantile of Student's t for this level and these degrees of freedom
         distance = direction.value * -student_quantile(self.freedom, level) * error
-        # On a scale of logarithms: distances from 0, or from 1 for metrics whose best value is 1
+        # On a logarithmic scale, distances are measured from 0, or from 1 for metrics whose best value is 1
         if self.scale is Scale.COMPLEMENT:
             distance_from_end = 1 - self.value
         else:
             distance_from_end = self.value
         end = self.value + distance
         if self.scale is not Scale.LINEAR and distance_from_end > error:
-            downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale decreases as the value increases
+            # On this scale, larger values have smaller logarithms
+            downward = -1 if self.scale is Scale.COMPLEMENT else 1
             exponent = math.log(distance_from_end) + downward * (distance * (1 / distance_from_end))
-            end = math.exp(min(exponent, 700.0))  # beyond it there is no double
+            end = math.exp(min(exponent, 700.0))  # exp() of more overflows a double
             if self.scale is Scale.COMPLEMENT:
                 end = 1 - end
-        # Errors of such a small value are not symmetric on the scale: they end where it does
+        # For values closer to the end of the scale than their error, the linear interval is cut at this end
         elif self.scale is Scale.LOG:
             end = max(end, 0.0)
         elif self.scale is Scale.COMPLEMENT:
             end = min(end, 1.0)
-        # The number may overflow or underflow a double
+        # The result may overflow or underflow a double
         return end if math.isfinite(end) else None
 
 
@@ -307,8 +321,9 @@ Estimate: TypeAlias = FractionEstimate | JackknifeEstimate
 
 
 SQUARES_OF_DEVIATION = 5.0
-"""The variance of a metric, in squares of its `standard_deviation`. A sample of 80 % of the rows without replacement varies by a
-quarter of it, and the mean square of five samples around their own mean is four fifths of that."""
+"""The variance of a metric as a multiple of its squared `standard_deviation`. A sample of 80 % of the rows without
+replacement has a quarter of the variance, and the mean square of five samples around their own mean is four fifths of
+that."""
 
 
 def estimate_from_deviation(
@@ -316,21 +331,21 @@ def estimate_from_deviation(
 ) -> FractionEstimate | JackknifeEstimate:
     """The estimate of a baseline without states, from a metric's value and `standard_deviation` in its file.
 
-    growth: the baseline's rows over the window's. They are assumed to vary as much as those, or more if the deviation,
-    which is that of five samples of 80 % (C5.1), is larger.
+    growth: the baseline's number of rows divided by the window's. The baseline's rows are assumed to vary like the window's,
+        or more if the deviation, which comes from five samples of 80 % of the rows (C5.1), is larger.
     """
     variance = SQUARES_OF_DEVIATION * standard_deviation**2
     n = round(window.n * growth)
     if isinstance(window, JackknifeEstimate):
         error = max(window.standard_error / math.sqrt(growth), math.sqrt(variance))
         return replace(window, value=value, n=n, standard_error=error)
-    # Of a plain share each row is a trial; otherwise trials grow with the rows
+    # In a plain share, each row is a trial; otherwise the number of trials grows in proportion to the rows
     if window.is_count:
         trials = float(n)
     else:
         trials = window.trials * growth
     similar_window = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
-    # A larger deviation than such rows have means that several rows count as one
+    # If the deviation is larger than that of independent rows, the ratio of the variances is a design effect
     rows_as_one = 1.0
     if similar_window.variance:
         rows_as_one = variance / similar_window.variance
@@ -340,21 +355,23 @@ def estimate_from_deviation(
 def jackknife(
     statistic: Statistic, rows: Numbers, included: IncludedBlocks | None = None, scale: Scale = Scale.LINEAR
 ) -> JackknifeEstimate:
-    """A statistic of blocks of rows, with its error from leaving out each block in turn.
+    """The delete-a-block jackknife: a statistic of blocks of rows, with its standard error from leaving out each block in
+    turn.
 
-    rows: of each block; empty blocks don't count. included: the blocks that the statistic includes; None: all. If a few
-    blocks make most of the error, as with rare large values, the error is uncertain and has fewer degrees of freedom.
+    rows: number of rows in each block; empty blocks don't count. included: the blocks that the statistic includes; None: all.
+        If a few blocks make most of the error, as with rare large values, the error is uncertain and has fewer degrees of
+        freedom.
     Source: Kott 2001, "The delete-a-group jackknife"; Satterthwaite 1946, with Var(s²)/s⁴ = 2/(g - 1) + excess kurtosis/g.
     """
     if included is None:
         included = np.ones(len(rows), dtype=bool)
     blocks = np.flatnonzero(included & (rows > 0))
     groups = len(blocks)
-    # The error is estimated from differences between blocks
+    # The error comes from differences between blocks, so there must be at least two
     left_out = groups if groups > 1 else 0
-    choices = np.tile(included, (left_out + 1, 1))  # all blocks first, then without each one in turn
+    choices = np.tile(included, (left_out + 1, 1))  # first all blocks, then all without each block in turn
     choices[np.arange(1, left_out + 1), blocks[:left_out]] = False
-    with np.errstate(all="ignore"):  # undefined values are NaN, and sums of huge values are infinite
+    with np.errstate(all="ignore"):  # undefined values become NaN, and sums of huge values become infinite
         value, *parts = statistic(choices).tolist()
         if not left_out:
             return JackknifeEstimate(value, int(rows[included].sum()), math.nan, 0, scale)
@@ -363,7 +380,7 @@ def jackknife(
         kurtosis = 0.0
         if error:
             kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3
-    # Satterthwaite's degrees of freedom: a few blocks with large contributions make the error itself uncertain
+    # Satterthwaite's degrees of freedom: if a few blocks contribute most, the error itself is uncertain
     freedom = 2 / (2 / (groups - 1) + max(kurtosis, 0.0) / groups)
     return JackknifeEstimate(value, int(rows[included].sum()), error, freedom, scale)
 
@@ -376,7 +393,9 @@ def jackknife_quotient(
     kept: IncludedBlocks | None = None,
     scale: Scale = Scale.LOG,
 ) -> JackknifeEstimate:
-    """The quotient of two sums over blocks; NaN if the divisor is 0. rows: `below` if None. kept: all if None."""
+    """The jackknife of the quotient of two sums over blocks; NaN if the divisor is 0. rows: `below` if None. kept: all
+    blocks if None.
+    """
 
     def statistic(choices: IncludedBlocks) -> Numbers:
         return sum_blocks(choices, above) / sum_blocks(choices, below)
@@ -385,22 +404,24 @@ def jackknife_quotient(
 
 
 def sum_blocks(included: IncludedBlocks, sums: Numbers) -> Numbers:
-    """The sum over each choice's blocks. included: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
+    """The sum over the blocks of each choice. included: shape (choices, blocks). sums: shape (…, blocks). Returns shape
+    (…, choices).
+    """
     total: Numbers = np.where(included, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
     return total
 
 
-# How many times as many rows a window needs to show a change
+# How many times as many rows a window needs to detect a change
 
 
-STEP = math.sqrt(2)  # between two sizes that are tried
-MAX_STEPS = 20  # up to about a thousand times as many rows
+STEP = math.sqrt(2)  # factor between two sizes that are tried
+MAX_STEPS = 20  # the largest size is about a thousand times the rows
 
 
 def compute_growth(baseline: Estimate, window: Estimate, worse: Side, level: float, change: float) -> float | None:
-    """How many times as many rows show a change of this size; None if a thousand times don't.
+    """How many times as many rows are needed to detect a change of this size; None if a thousand times aren't enough.
 
-    Rows that are not there yet are assumed to vary as those of the window.
+    Additional rows are assumed to vary like the window's rows.
     """
     growth = 1.0
     for _ in range(MAX_STEPS):

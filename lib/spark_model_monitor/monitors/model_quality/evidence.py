@@ -1,4 +1,6 @@
-"""Evidence: the states of a scan as metrics use them, one class per type of problem, and its sets of labels. Pure."""
+"""Evidence: the states of a scan in the form that metrics need, with one class per problem type; and the classes of
+labels. Pure.
+"""
 
 from __future__ import annotations
 
@@ -27,35 +29,35 @@ from spark_model_monitor.value_class import value_class
 
 StateT = TypeVar("StateT", bound=State)
 
-Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by prediction
+Matrix = NDArray[np.int64]  # shape (classes, classes): number of rows by label, then by prediction
 
 _NEGATIVE_BY_POSITIVE: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
 _POSITIVE_BY_NEGATIVE: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
-MIN_ROWS_IN_COMMON = (
-    30  # rows in which labels and predictions must have something in common if they have the same classes
-)
-_MAX_LABELS = 10  # that an error lists
-_MAX_LABEL_LENGTH = 40  # a longer label is cut
+MIN_ROWS_IN_COMMON = 30  # from this many rows on, labels and predictions must have some class in common
+_MAX_LABELS = 10  # maximum number of labels that an error lists
+_MAX_LABEL_LENGTH = 40  # a longer label is shortened
 
 
 class ClassTable(NamedTuple):
-    """The confusion matrix of some classes: the negative class before the positive one, or many in sort order."""
+    """The confusion matrix with its classes: first the negative, then the positive class; or many classes in sort order."""
 
     classes: tuple[str, ...]
     matrix: Matrix
 
 
 def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
-    """The classes in the counts and their confusion matrix.
+    """The classes in the counts, and their confusion matrix.
 
-    Raises BadInput, with both sets described, if labels and predictions have nothing in common, if a binary problem has
-    more than two classes or no positive one, or if there are too many texts to be classes.
+    Raises BadInput, with a description of both sets, if labels and predictions have nothing in common, if a binary problem
+    has more than two classes or no positive class, or if there are too many different texts to be classes.
     """
     if counts.overflowed:
+        # Too many different texts are numbers or names, not classes
         raise BadInput(
             f"the labels and the predictions have more than {counts.limit:,} different values, which are no classes; if the "
             "prediction is a probability give it as probability_attribute, if it is a number the problem is a Regression"
         )
+    # Many classes: all spellings of a class count as one, sorted by size or text
     if not plan.is_binary:
         names = _names_by_class(counts.labels | counts.predictions)
         label_keys, prediction_keys = map(_names_by_class, (counts.labels, counts.predictions))
@@ -63,7 +65,7 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
             raise _nothing_in_common(counts.labels, counts.predictions)
         ordered = tuple(sorted(names.values(), key=_sort_key))
         return ClassTable(ordered, _build_confusion_matrix(counts, ordered, plan))
-    # Without predictions the scan counted scores above and below the threshold
+    # Without predictions, the scan counted scores above and below the threshold
     if plan.with_predictions:
         predictions = counts.predictions
     else:
@@ -87,42 +89,42 @@ def _build_confusion_matrix(counts: ConfusionCounts, classes: tuple[str, ...], p
 def find_intended_classes(
     counts: ConfusionCounts, plan: OutcomePlan, baseline_classes: frozenset[str] | None = None
 ) -> frozenset[ClassKey] | None:
-    """The two intended classes of a binary problem if some labels or predictions are others; None if none are, or if
-    the intended two can't be identified. baseline_classes: the baseline's classes."""
+    """The two intended classes of a binary problem if some labels or predictions are in neither; None if all are, or if
+    the intended classes can't be identified. baseline_classes: the classes of the baseline."""
     if not plan.is_binary or counts.overflowed:
         return None
     rows: Counter[ClassKey] = Counter()
     for (label, prediction), count in counts.counts.items():
         rows.update({class_key(text): count for text in ((label, prediction) if plan.with_predictions else (label,))})
     predictions = set(map(class_key, counts.predictions)) if plan.with_predictions else rows.keys()
-    # Nothing in common: a mistake in the configuration, not stray records
+    # If labels and predictions have nothing in common, the configuration is wrong, and these aren't stray records
     if len(rows) > 2 and not predictions & set(map(class_key, counts.labels)):
         return None
-    # The baseline knows the classes; a first run has to guess them
+    # The baseline has the classes; without a baseline they have to be guessed
     if baseline_classes and len(baseline_classes) == 2:
-        meant = frozenset(map(class_key, baseline_classes))
+        intended_classes = frozenset(map(class_key, baseline_classes))
     else:
-        meant = _guess_classes(rows, plan)
-    share = sum(count for key, count in rows.items() if key in meant) / max(1, rows.total())
-    # Nearly all rows have the two classes, so the others are strays
-    if rows.keys() - meant and share > MIN_INTENDED_SHARE:
-        return meant
+        intended_classes = _guess_classes(rows, plan)
+    share = sum(count for key, count in rows.items() if key in intended_classes) / max(1, rows.total())
+    # If most rows have these two classes, the others are stray records
+    if rows.keys() - intended_classes and share > MIN_INTENDED_SHARE:
+        return intended_classes
     return None
 
 
-MIN_INTENDED_SHARE = 0.5  # minimum share of the labels and predictions that are intended classes
+MIN_INTENDED_SHARE = 0.5  # minimum share of labels and predictions that have one of the intended classes
 
 
 def _guess_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[ClassKey]:
-    """The positive class and its usual opposite, or else the most frequent other class; empty if none occurs."""
+    """The positive class and its usual opposite, or else the most frequent other class; empty if there is no positive class."""
     positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
     positive = next((key for key in map(class_key, positives) if key in rows), None)
-    # No usual positive class occurs: perhaps its opposite does, such as `false` for `true`
+    # If no usual positive class occurs, its opposite may occur, such as `false` for `true`
     if positive is None and plan.positive_label is None:
         pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_BY_NEGATIVE.items() if key in rows]
         return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
     if positive is None:
-        # A misspelt class makes no strays of the rows that have it
+        # If the positive class is misspelt, rows with the other spelling aren't stray records
         if match_spellings(positives, [key for key in rows if isinstance(key, str)]):
             return frozenset()
         positive = class_key(positives[0])
@@ -139,7 +141,7 @@ def sort_classes(classes: tuple[str, ...]) -> list[int]:
 
 
 def format_labels(labels: Iterable[str]) -> str:
-    """Labels for a sentence of a document: sorted, at most ten."""
+    """Labels for a sentence in a document: sorted, at most ten."""
     names = sorted(labels, key=_sort_key)
     texts = [
         repr(name if len(name) <= _MAX_LABEL_LENGTH else f"{name[:_MAX_LABEL_LENGTH]}…") for name in names[:_MAX_LABELS]
@@ -149,11 +151,11 @@ def format_labels(labels: Iterable[str]) -> str:
 
 
 def describe_labels(labels: Iterable[str]) -> str:
-    """What labels look like, without naming any: `2 numbers and 1 text of 10 letters`."""
+    """The kinds of labels, without naming any: `2 numbers and 1 text of 10 letters`."""
     texts = []
     numbers = 0
     for label in labels:
-        # Labels may be personal, so only their kind and length is shown
+        # Labels may be personal, so only their kind and length are shown
         if isinstance(class_key(label), float):
             numbers += 1
         else:
@@ -171,7 +173,7 @@ def describe_labels(labels: Iterable[str]) -> str:
 
 
 def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan: OutcomePlan) -> tuple[str, str]:
-    """The names of the positive and of the negative class. A window may lack one of them."""
+    """The names of the positive and of the negative class, even if a window lacks one of them."""
     names = _names_by_class(labels | predictions)
     if len(names) > 2:
         if predictions and not _names_by_class(labels).keys() & _names_by_class(predictions).keys():
@@ -184,12 +186,12 @@ def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan:
     positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
     positive = next((key for key in map(class_key, positives) if key in names), None)
     other_names = [name for key, name in names.items() if key != positive]
-    # A window of negatives or positives alone has one name; the other is supplied
+    # If all rows have the same class, the name of the other class is supplied
     if positive is not None:
         return names[positive], other_names[0] if other_names else _NEGATIVE_BY_POSITIVE.get(
             positive, f"not {names[positive]}"
         )
-    # No row at all
+    # There are no rows
     if not other_names:
         return positives[0], _NEGATIVE_BY_POSITIVE.get(class_key(positives[0]), f"not {positives[0]}")
     if len(other_names) == 1 and plan.positive_label is not None:
@@ -207,7 +209,7 @@ def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan:
 
 
 def _names_by_class(labels: Iterable[str]) -> dict[ClassKey, str]:
-    """The name of each class: the shortest of its spellings."""
+    """The name of each class, which is the shortest of its spellings."""
     names: dict[ClassKey, str] = {}
     for label in labels:
         key = class_key(label)
@@ -216,7 +218,7 @@ def _names_by_class(labels: Iterable[str]) -> dict[ClassKey, str]:
 
 
 def _nothing_in_common(labels: frozenset[str], predictions: frozenset[str]) -> BadInput:
-    # The attributes are right, and the classes are written otherwise
+    # The attributes may be right, but the classes have other spellings
     spellings = match_spellings(labels, predictions)
     if spellings:
         return BadInput(
@@ -236,12 +238,14 @@ def _sort_key(label: str) -> tuple[bool, float, str]:
     return (False, key, label)
 
 
-DRAWN_SHARE = 0.8  # share of the rows in a draw. Source: C11.12.
-_MAX_BALLS = 10**9  # limit of numpy's multivariate_hypergeometric
+DRAWN_SHARE = 0.8  # share of the rows in a random sample. Source: C11.12.
+_MAX_BALLS = 10**9  # the limit of numpy's multivariate_hypergeometric
 
 
 def _predict_most_frequent(matrix: Matrix, classes: tuple[str, ...]) -> Matrix:
-    """The confusion matrix if the most frequent class is predicted for all rows; the last one of several in sort order."""
+    """The confusion matrix if the most frequent class is predicted for all rows; of equally frequent classes, the last in
+    sort order.
+    """
     labels = matrix.sum(axis=1)
     predicted = np.zeros_like(matrix)
     if len(labels):
@@ -254,11 +258,11 @@ def _predict_most_frequent(matrix: Matrix, classes: tuple[str, ...]) -> Matrix:
 class BinaryEvidence:
     """The evidence of two classes.
 
-    matrix: rows by label, then by prediction; fractions of rows if estimated.
-    classes: the negative one, the positive one.
+    matrix: number of rows by label, then by prediction; may be fractional if estimated.
+    classes: the negative class, then the positive class.
     scores, probabilities: None without probabilities.
-    as_service: compute the area under the ROC curve as the service does.
-    replicates: of the jackknife: for each block with rows, the evidence of all other rows; empty unless a column names groups.
+    as_service: whether the area under the ROC curve is computed as in the service.
+    replicates: for the jackknife, the evidence without each block that has rows; empty unless a column names groups.
     """
 
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.BINARY_CLASSIFICATION
@@ -292,7 +296,7 @@ class BinaryEvidence:
         return int(self.matrix.sum())
 
     def constant(self) -> BinaryEvidence:
-        """The same rows with the more frequent class predicted for all. Source: C11.11."""
+        """The evidence if the more frequent class is predicted for all rows. Source: C11.11."""
         return BinaryEvidence(_predict_most_frequent(self.matrix, self.classes), self.classes)
 
     def redrawn(self, random: np.random.Generator) -> BinaryEvidence:
@@ -300,7 +304,7 @@ class BinaryEvidence:
         scores = self.scores
         if scores is not None:
             drawn = _draw_rows(np.stack([scores.negatives, scores.positives]), random)
-            # Scores without a row left take no part in curves
+            # Scores without rows must not be in curves
             has_drawn_rows = drawn.any(axis=0)
             scores = replace(
                 scores,
@@ -315,10 +319,10 @@ class BinaryEvidence:
 class MulticlassEvidence:
     """The evidence of many classes.
 
-    matrix: rows by label, then by prediction, in the order of `classes`.
-    scores: of each class against the rest; None unless rows have the probabilities of all.
-    estimated: if estimated, for each class its right rows, labels and predictions, shape (3, classes); the labels of
-        `matrix` are then the predictions.
+    matrix: number of rows by label, then by prediction, in the order of `classes`.
+    scores: for each class against all others; None unless rows have the probabilities of all classes.
+    estimated: if metrics are estimated, the expected number of correct rows, labels and predictions of each class, shape
+        (3, classes); the labels of `matrix` are then the predictions.
     replicates: as in `BinaryEvidence`.
     """
 
@@ -337,7 +341,7 @@ class MulticlassEvidence:
         return int(self.matrix.sum())
 
     def constant(self) -> MulticlassEvidence:
-        """The same rows with the most frequent class predicted for all. Source: C11.11."""
+        """The evidence if the most frequent class is predicted for all rows. Source: C11.11."""
         return MulticlassEvidence(_predict_most_frequent(self.matrix, self.classes), self.classes)
 
     def redrawn(self, random: np.random.Generator) -> MulticlassEvidence:
@@ -347,7 +351,7 @@ class MulticlassEvidence:
 
 @value_class
 class RegressionEvidence:
-    """The evidence of predicted numbers. kept: the blocks of rows that count. residuals: None if any are unknown."""
+    """The evidence of predicted numbers. kept: the blocks of rows that count. residuals: None unless they cover all rows."""
 
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.REGRESSION
 
@@ -361,7 +365,7 @@ class RegressionEvidence:
         return int(self.sums.rows[self.kept].sum())
 
     def redrawn(self, random: np.random.Generator) -> RegressionEvidence:
-        """The evidence of 80 % of the blocks; blocks are random rows."""
+        """The evidence of 80 % of the blocks; a block is a random set of rows."""
         filled = np.flatnonzero(self.sums.rows > 0)
         drawn_blocks = np.zeros(BLOCKS, dtype=bool)
         drawn_blocks[random.choice(filled, math.ceil(DRAWN_SHARE * len(filled)), replace=False)] = True
@@ -374,7 +378,7 @@ Evidence: TypeAlias = BinaryEvidence | MulticlassEvidence | RegressionEvidence
 def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     """The evidence of a scan.
 
-    Raises BadInput, with both sets shown, if labels and predictions don't match or don't suit the type of problem.
+    Raises BadInput, with a description of both sets, if labels and predictions don't match or don't suit the problem type.
     """
     plan = outcomes.plan
     if plan.is_regression:
@@ -386,7 +390,7 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     probabilities = None
     if plan.with_scores:
         probabilities = outcomes.probabilities
-    # For the error of a metric in groups: the same counts without each block
+    # For the errors of metrics with groups: the counts without each block
     by_block = [_build_confusion_matrix(confusion, table.classes, plan) for confusion in outcomes.confusions]
     matrices_without_block = [
         table.matrix - pairs_without_block for pairs_without_block in by_block if pairs_without_block.any()
@@ -397,7 +401,7 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
         return MulticlassEvidence(
             table.matrix, table.classes, probabilities, outcomes.values, scored, replicates=without_block
         )
-    # Of two classes the blocks have scores of their own, too
+    # Two classes also have scores by block
     scores = None
     scores_without_block: Sequence[ScoreCounts | None] = [None] * len(matrices_without_block)
     if plan.with_scores:
@@ -414,19 +418,19 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
 
 
 def sum_without_each(states: Sequence[StateT], zero: StateT) -> list[StateT]:
-    """For each state the sum of all others: of those before it, and of those behind it."""
+    """For each state, the sum of all others: of those before it and those after it."""
     before = list(accumulate(states, initial=zero))
     behind = list(accumulate(reversed(states), lambda total, following: following + total, initial=zero))[::-1]
     return [before[index] + behind[index + 1] for index in range(len(states))]
 
 
 def scores_by_class(counts: ClassScores, classes: tuple[str, ...]) -> tuple[ScoreCounts, ...] | None:
-    """The scores of each class against the rest; None without scores. A class without scores has empty ones."""
+    """The scores of each class against all others; None without scores. A class without scores has empty counts."""
     if not counts.of_class:
         return None
     scores_by_class: dict[ClassKey, ScoreCounts] = {}
     for name, scores in counts.of_class.items():
-        # Two spellings of one class, such as `1` and `1.0`, are added up
+        # Spellings of one class, such as `1` and `1.0`, are added
         scores_by_class[class_key(name)] = (
             scores_by_class[class_key(name)] + scores if class_key(name) in scores_by_class else scores
         )
@@ -434,7 +438,7 @@ def scores_by_class(counts: ClassScores, classes: tuple[str, ...]) -> tuple[Scor
 
 
 def _draw_rows(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-    """The counts of a random 80 % of the rows, without replacement; above 10^9, each row is drawn independently."""
+    """The counts of a random 80 % of the rows, drawn without replacement; above 10^9 rows, each row is drawn independently."""
     total = int(counts.sum())
     if total >= _MAX_BALLS:
         return random.binomial(counts, DRAWN_SHARE)

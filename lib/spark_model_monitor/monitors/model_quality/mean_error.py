@@ -1,8 +1,9 @@
-"""Whether predictions became too high or too low on average, which no size of errors shows. Pure.
+"""Checks whether predictions became too high or too low on average. Metrics of absolute or squared errors don't show this.
+Pure.
 
-If all predictions are off by a third of the errors' standard deviation, the mean squared error grows by a tenth, which is
-within its noise for thousands of rows. The signed mean error shows it in a hundred. Model: errors of different rows are
-independent, or as much alike as `groups` says, and their mean is normal. Source: D4.12.
+If all predictions are off by a third of the errors' standard deviation, the mean squared error grows only by a tenth, which
+is within its noise for thousands of rows. The signed mean error shows the change in a hundred rows. Model: errors of
+different rows are independent, or have the design effect `groups`, and their mean is normal. Source: D4.12.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBas
 from spark_model_monitor.monitors.model_quality.quality_checks import LONGER_WINDOWS
 from spark_model_monitor.monitors.protocol import Finding
 
-CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.7)
-MIN_ERRORS = 30  # of the baseline and of the window, so that their means are nearly normal
+CHANGE_THAT_MATTERS = 0.5  # in standard deviations of the baseline's errors, as for a feature (D4.7)
+MIN_ERRORS = 30  # minimum number of errors on each side, so that means are nearly normal
 
 
 def is_mean_error_judged(baseline: ModelBaseline, window: Evidence) -> bool:
-    """Whether both sides have the distribution of their errors. Where a column names groups, how alike errors are within
-    one is unknown."""
+    """Whether both sides have the distribution of their errors. If a column names groups, there is no check, because the
+    similarity of errors within groups is unknown."""
     if baseline.group_column is not None:
         return False
     return _has_enough(baseline.evidence) and _has_enough(window)
@@ -38,11 +39,11 @@ def _has_enough(evidence: Evidence | None) -> bool:
 def judge_mean_error(
     baseline: RegressionEvidence, window: RegressionEvidence, level: float, groups: float
 ) -> CheckResult:
-    """The check of the mean error, which is violated if it moved away from 0 by more than chance allows.
+    """The check of the mean error: violated if the mean error moved away from 0 beyond chance.
 
-    groups: how many rows count as one.
+    groups: the design effect: how many rows count as one.
     """
-    # How far the mean moved, to either side, and how far it could have moved unseen
+    # The change of the mean in both directions, and the smallest change that would be detected
     before = mean_error(baseline)
     now = mean_error(window).reduce_to_groups(groups)
     test = min((compare_estimates(before, now, direction) for direction in Side), key=attrgetter("p"))
@@ -64,7 +65,7 @@ def judge_mean_error(
         effect=abs(now.value) - abs(before.value),
         least_effect=0.0,
     )
-    # A change for the worse is one away from 0; changes are measured in standard deviations of the errors
+    # Only a change away from 0 is for the worse; changes are measured in standard deviations of the errors
     spread = math.sqrt(before.unit_variance)
     if p <= level and abs(now.value) > abs(before.value):
         mean_now = format_number(now.value)
@@ -77,4 +78,5 @@ def judge_mean_error(
     elif smallest > CHANGE_THAT_MATTERS * spread:
         reason = f"of {now.n:,} rows a change of the mean error by less than {smallest:.2g} may go unseen"
         finding = finding.unsure(reason, LONGER_WINDOWS)
+    # In checks.json this is a check of its own, not a limit of a metric
     return finding.result("mean_error_check", metric="mean_error")

@@ -1,4 +1,6 @@
-"""Measuring: every metric of some evidence with its standard deviation, documents, and suggested thresholds. Pure."""
+"""Measures model quality: every metric of some evidence with its standard deviation, the documents, and suggested
+thresholds. Pure.
+"""
 
 from __future__ import annotations
 
@@ -57,11 +59,13 @@ from spark_model_monitor.value_class import value_class
 _AMOUNT = re.compile(r"(absolute):(\d+(?:\.\d+)?|\.\d+)|(relative):(\d+(?:\.\d+)?|\.\d+) ?%")
 
 WORSE_SIDE = {ComparisonOperator.LESS_THAN: Side.LOW, ComparisonOperator.GREATER_THAN: Side.HIGH}
-"""The side of the worse values of a metric, by its operator."""
+"""By the operator of a metric's threshold, the direction of worse values."""
 
 
 class Rule(Enum):
-    """How a threshold is computed. INTERVAL and NONE: it is the baseline's value; NONE writes the service's file."""
+    """How a threshold is computed. INTERVAL and NONE: it is the baseline's value; NONE also writes the service's form of
+    the file.
+    """
 
     NONE = "none"
     INTERVAL = "interval"
@@ -92,7 +96,7 @@ class Tolerance:
 
     @property
     def is_requested(self) -> bool:
-        """Whether the threshold is a person's, who gave its distance from the baseline's value."""
+        """Whether a person requested the threshold, by its distance from the baseline's value."""
         return self.rule in (Rule.ABSOLUTE, Rule.RELATIVE)
 
     @classmethod
@@ -110,7 +114,7 @@ class Tolerance:
                 f"tolerance is {text!r}; write none, interval, absolute:0.02 (in the metric's unit) or relative:5%"
             )
         absolute, number, _, percentage = amount.groups()
-        # Percents are of the metric's own value
+        # A percentage is relative to the metric's value
         if absolute:
             return cls(Rule.ABSOLUTE, float(number))
         return cls(Rule.RELATIVE, float(percentage) / 100)
@@ -121,7 +125,7 @@ class Tolerance:
         return f"relative:{self.amount * 100:g}%" if self.rule is Rule.RELATIVE else self.rule.value
 
     def threshold(self, value: float, operator: ComparisonOperator) -> float:
-        """The threshold for later windows, from the baseline's value."""
+        """The threshold for later windows, computed from the baseline's value."""
         if self.rule is Rule.RELATIVE:
             slack = self.amount * abs(value)
         else:
@@ -133,18 +137,18 @@ BARE = Tolerance(Rule.NONE)
 INTERVAL = Tolerance(Rule.INTERVAL)
 
 
-DRAWS = 5  # draws for a standard deviation. Source: C11.12.
-MIN_ROWS = 200  # rows below which there is no standard deviation. Source: C5.1.
-SEED = 20  # of the draws, so that a repeated run writes the same bytes
+DRAWS = 5  # number of samples for a standard deviation. Source: C11.12.
+MIN_ROWS = 200  # with fewer rows there is no standard deviation. Source: C5.1.
+SEED = 20  # fixed, so that a repeated run writes the same bytes
 
 
 @value_class
 class Measured:
     """One metric of a run.
 
-    standard_deviation: None without one.
+    standard_deviation: None if it wasn't computed.
     ours: whether the service lacks this metric.
-    design_effect: how many rows count as one, for rows in the groups that a column names.
+    design_effect: how many rows count as one, if a column names groups.
     """
 
     name: str
@@ -156,14 +160,14 @@ class Measured:
 
     @property
     def counted(self) -> str:
-        """The rows behind it, as text."""
+        """The number of rows behind the metric, as text."""
         if self.design_effect == 1:
             return f"{self.estimate.n:,} rows"
         return f"{self.rows:,} rows, which count as {max(self.estimate.n, 1):,},"
 
     @property
     def value(self) -> float | None:
-        """The metric, None if undefined."""
+        """The value of the metric, None if undefined."""
         if math.isfinite(self.estimate.value):
             return self.estimate.value
         return None
@@ -173,9 +177,9 @@ class Measured:
 class Measurement:
     """All metrics of a run.
 
-    evidence: what they were computed from.
-    rows: their number.
-    segments: measurements of its rows by cut and segment.
+    evidence: the evidence from which they were computed.
+    rows: number of rows.
+    segments: the measurements of its segments, by cut and segment.
     """
 
     problem_type: ProblemType
@@ -186,9 +190,11 @@ class Measurement:
 
 
 def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
-    """All metrics by cut and segment, without standard deviations; without segments whose classes are unknown."""
+    """All metrics of each segment, by cut, without standard deviations. Segments whose classes can't be identified are
+    left out.
+    """
     measurements: dict[str, dict[str, Measurement]] = {}
-    # Only named groups have blocks that show how alike rows are
+    # Only named groups give blocks that show the design effect
     if outcomes.confusions:
         design_effects = DesignEffects.of(build_evidence(outcomes))
     else:
@@ -196,7 +202,7 @@ def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     for cut, segments in outcomes.segments.items():
         measurements[cut] = {}
         for label, rows in segments.items():
-            # Few rows may not show which class is the positive one
+            # A segment with few rows may not show which class is positive
             with suppress(BadInput):
                 measurements[cut][label] = measure(build_evidence(rows), seed=None, design_effects=design_effects)
     return measurements
@@ -204,15 +210,17 @@ def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
 
 @value_class
 class DesignEffects:
-    """How many rows count as one, by metric, if a column names groups; and the number of blocks behind that."""
+    """The design effect of each metric if a column names groups: how many rows count as one; and the number of blocks
+    behind it.
+    """
 
     rows: Mapping[str, float] = field(default_factory=dict)
     blocks: float = math.inf
 
     @classmethod
     def of(cls, evidence: Evidence) -> DesignEffects:
-        """Estimated from metrics without one block each; the largest of the others for metrics where that fails.
-        Metrics of sums by block allow for it themselves.
+        """Estimated from each metric without each block in turn. A metric for which that fails gets the largest design effect
+        of all others. Metrics that are computed from sums by block need none.
 
         Source: D4.21.
         """
@@ -229,10 +237,10 @@ class DesignEffects:
                 values = np.array(
                     [metric(evidence_without_block).value for evidence_without_block in evidence.replicates]
                 )
-                # By how much a block moves the metric, in rows
+                # The effect of each block on the metric, multiplied by the number of rows
                 scores[metric.name] = (estimate.value - values) * rows_without_block
                 squares.append(estimate.variance * evidence.rows**2)
-        # A metric may be undefined without one block, such as the only one with positives
+        # A metric may be undefined without some block, such as the only one with positive labels
         is_defined = np.isfinite([*scores.values()]).all(axis=1) & (np.array(squares) > 0)
         sums = np.where(is_defined[:, None], [*scores.values()], 0)
         squared = np.where(is_defined, squares, 0)
@@ -243,10 +251,10 @@ class DesignEffects:
 
 
 def apply_design_effects(measurement: Measurement, design_effects: DesignEffects) -> Measurement:
-    """The measurement, with at least as many rows counting as one for each metric."""
+    """The measurement, in which each metric has at least the given design effect."""
     metrics = {}
     for name, measured in measurement.metrics.items():
-        # The window's own design effect counts already; only what is missing is added
+        # Only the part that exceeds the window's own design effect is applied
         more = max(design_effects.rows.get(name, 1.0) / measured.design_effect, 1.0)
         fewer = measured.estimate.reduce_to_groups(more, design_effects.blocks)
         metrics[name] = replace(measured, estimate=fewer, design_effect=measured.design_effect * more)
@@ -258,14 +266,15 @@ def apply_design_effects(measurement: Measurement, design_effects: DesignEffects
 
 
 def measure(evidence: Evidence, *, seed: int | None = SEED, design_effects: DesignEffects | None = None) -> Measurement:
-    """Every metric that the evidence allows: those of the contract, ours, and the user's own.
+    """Every metric that the evidence allows: the service's, those that only this package has, and the user's own.
 
-    seed: of the draws for standard deviations (C5.1, C11.12); None for none. design_effects: by default the evidence's own.
+    seed: for the samples from which standard deviations are computed (C5.1, C11.12); None for no standard deviations.
+    design_effects: by default estimated from the evidence.
     """
     design_effects = design_effects or DesignEffects.of(evidence)
     metrics = {}
     draws = list[Evidence]()
-    # `standard_deviation` of the service: of the metric in five draws of 80 % of the rows
+    # The service's `standard_deviation`: of the metric in five samples of 80 % of the rows
     if seed is not None and evidence.rows >= MIN_ROWS:
         random = np.random.default_rng(seed)
         draws = [evidence.redrawn(random) for _ in range(DRAWS)]
@@ -273,14 +282,14 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, design_effects: Desi
         ours = metric.facts.get("ours", False)
         estimate = metric(evidence)
         deviation = None
-        # In the service's file only its own metrics have a deviation
+        # Only the service's metrics have a standard deviation
         values = [metric(draw).value for draw in draws if not ours]
         if values and all(map(math.isfinite, values)):
             deviation = float(np.std(values))
         rows = design_effects.rows.get(metric.name, 1.0)
         reduced_estimate = estimate.reduce_to_groups(rows, design_effects.blocks)
         metrics[metric.name] = Measured(metric.name, reduced_estimate, deviation, ours, rows, estimate.n)
-    # The user's own metrics: the mean over the outcomes that have a value
+    # The user's own metrics: the mean over the rows that have a value
     for name in (name.removesuffix(".sum") for name in evidence.values.names[::2]):
         sums = evidence.values.of(f"{name}.sum")
         estimate = jackknife_quotient(sums, evidence.values.of(f"{name}.rows"), scale=Scale.LINEAR)
@@ -288,14 +297,14 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, design_effects: Desi
     return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, metrics)
 
 
-# A measurement as documents: statistics.json as the service writes it, metrics.json with everything known.
+# A measurement as documents: statistics.json in the service's form, and metrics.json with everything that is known
 
 
-CURVE_POINTS = 1000  # approximate number of points on a curve with many scores. Source: G20; MLlib's default.
+CURVE_POINTS = 1000  # approximate number of points to which a long curve is reduced. Source: G20; MLlib's default.
 
 
 def build_statistics(measurement: Measurement, *, as_service: bool = False) -> ModelQualityStatistics:
-    """The statistics of a measurement: the contract's metrics only.
+    """The statistics of a measurement, with the service's metrics only.
 
     Source: C5.1, G20.
     """
@@ -316,7 +325,9 @@ def build_statistics(measurement: Measurement, *, as_service: bool = False) -> M
 
 
 def build_metrics(measurement: Measurement, *, hide_values: bool = False) -> Metrics:
-    """Every metric of a measurement with its interval, those of the contract first. hide_values: name no segment."""
+    """Every metric of a measurement with its interval, the service's metrics first. hide_values: whether to leave
+    segments out.
+    """
     segments = tuple(
         SegmentQuality(cut=cut, segment=label, item_count=segment.rows, metrics=_sort_metrics(segment))
         for cut, of_cut in measurement.segments.items()
@@ -355,14 +366,14 @@ def build_table(metrics: Iterable[MeasuredMetric], *columns: str) -> RowTable:
 def _confusion_matrix(
     evidence: BinaryEvidence | MulticlassEvidence, *, labels_first: bool
 ) -> dict[str, dict[str, int]]:
-    """Rows by label, then by prediction, classes in sort order, zeros written.
+    """Number of rows by label, then by prediction, with classes in sort order, including zeros.
 
-    labels_first: classes that are only predicted come after those among the labels, as in the service's files.
+    labels_first: whether classes that are only predicted come after those among the labels, as in the service's files.
     """
     indexes = sort_classes(evidence.classes)
     if labels_first:
         label_rows = evidence.matrix.sum(axis=1)
-        indexes.sort(key=lambda index: not label_rows[index])  # stable: each part stays in sort order
+        indexes.sort(key=lambda index: not label_rows[index])  # the sort is stable, so each part stays in sort order
     names = [evidence.classes[index] for index in indexes]
     counts_by_label = {}
     for index, label in zip(indexes, names, strict=True):
@@ -372,7 +383,7 @@ def _confusion_matrix(
 
 
 def _curves(evidence: BinaryEvidence) -> dict[str, RocCurve | PrecisionRecallCurve]:
-    """Both curves, if there are probabilities; even for a single class, as the service writes them."""
+    """Both curves, if there are probabilities; even if all rows have the same class, as in the service."""
     if evidence.scores is None:
         return {}
     curve = Curve.of(evidence.scores)
@@ -392,7 +403,7 @@ def _curves(evidence: BinaryEvidence) -> dict[str, RocCurve | PrecisionRecallCur
     }
 
 
-# A measurement as constraints.json: a threshold for each of the contract's metrics.
+# A measurement as constraints.json: a threshold for each of the service's metrics
 
 
 CONSTRAINED: Mapping[ProblemType, tuple[str, ...]] = {
@@ -412,12 +423,12 @@ MEMBERS: Mapping[ProblemType, str] = {
     ProblemType.BINARY_CLASSIFICATION: "binary_classification_constraints",
     ProblemType.MULTICLASS_CLASSIFICATION: "multiclass_classification_constraints",
 }
-"""The member of the file that has the constraints, by type of problem."""
+"""By problem type, the member of the file with the constraints."""
 
 
 def suggest(measurement: Measurement, tolerance: Tolerance = INTERVAL) -> ModelQualityConstraints:
-    """The baseline's values as limits for later windows, or limits as far from them as a person requested. An undefined
-    metric gets null, which is never violated.
+    """The baseline's values as limits for later windows, or limits at the distance that a person requested. The limit of an
+    undefined metric is null, which is never violated.
     """
     registry = METRICS[measurement.problem_type]
     constraints: dict[str, MetricConstraint] = {}

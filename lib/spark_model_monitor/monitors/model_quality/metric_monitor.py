@@ -1,4 +1,4 @@
-"""What the monitors of measured and of estimated metrics have in common: they judge by the same limits and baseline."""
+"""The common base of the monitors of measured and of estimated metrics, which have the same limits and baseline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 
 
 class MetricJudgement(Judgement[ModelBaseline]):
-    """What a monitor of measured or of estimated metrics says of a sample: what both have in common."""
+    """The results of a monitor of metrics for a sample, either measured or estimated."""
 
     monitor: Any
     sample: Sample
@@ -42,7 +42,7 @@ class MetricJudgement(Judgement[ModelBaseline]):
     def published_metrics(
         self, check_results: tuple[CheckResult, ...], constraints: ModelQualityConstraints
     ) -> tuple[PublishedMetric, ...]:
-        """The defined metrics, by their names in statistics.json and metrics.json; estimates have a prefix."""
+        """The defined metrics, with their names in statistics.json and metrics.json; estimates have a prefix."""
         values = {name: measured.value for name, measured in self.measurement.metrics.items()}
         defined = (PublishedMetric(name, value) for name, value in values.items() if value is not None)
         return (*defined, count_violations(check_results))
@@ -50,7 +50,7 @@ class MetricJudgement(Judgement[ModelBaseline]):
     def write_sentences(
         self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
     ) -> tuple[CheckResult, ...]:
-        """The results; if values are hidden, without names of classes and segments."""
+        """The results; if values are hidden, without the names of classes and segments."""
         if not hide_values or self.baseline is None:
             return check_results
         counted = [unseen.reason for unseen in check_unseen_classes(self.measurement, self.baseline, hide_values=True)]
@@ -62,8 +62,8 @@ class MetricJudgement(Judgement[ModelBaseline]):
         return tuple(unnamed)
 
     def summary(self, *, hide_values: bool = False) -> Summary:
-        """The metrics for a history, including those of segments, whose names are values: if these are hidden, segments
-        have numbers in the order of the baseline.
+        """The metrics for a history, including those of segments. The names of segments are values of the data; if values are
+        hidden, segments have numbers instead, in the order of the baseline.
         """
         hide = hide_values or self.monitor.hide_values
         rows = []
@@ -72,7 +72,7 @@ class MetricJudgement(Judgement[ModelBaseline]):
             rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
         baseline_segments = self.baseline.segments if self.baseline is not None else {}
         for cut, segments in self.measurement.segments.items():
-            # A segment has the same number in every window
+            # A segment gets the same number in every window
             labels = list(dict.fromkeys((*baseline_segments.get(cut, ()), *segments)))
             for label, segment in segments.items():
                 part = f"segment {labels.index(label) + 1} of {cut}" if hide else label
@@ -81,7 +81,7 @@ class MetricJudgement(Judgement[ModelBaseline]):
 
 
 class MetricMonitor(Monitor[StateT, MetricsT, ModelBaseline, MeasuresT]):
-    """A monitor of measured or of estimated metrics: what both have in common."""
+    """A monitor of metrics, either measured or estimated."""
 
     __slots__ = ()
 

@@ -1,7 +1,8 @@
-"""Compares two models: every metric of both, their difference, and the conclusion, valid however often you look. Pure.
+"""Compares two models: every metric of both, their differences, and a verdict that stays valid with repeated analyses. Pure.
 
-If both answered the same rows, differences are paired: by DeLong for the area under the ROC curve, by the rows that
-only one of them got right for accuracy, by leaving out blocks of rows for all others. Otherwise there are two samples.
+If both models answered the same rows, differences are paired: by DeLong's method for the area under the ROC curve, by
+McNemar's test for accuracy, by a jackknife over blocks of rows for all other metrics. Otherwise they are two independent
+samples.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     import pandas as pd
 
-MIN_ROWS = 100  # on either side; with fewer, no sum is nearly normal
-MIN_OF_A_CLASS = 10  # rows of either class, for the same reason
-MAX_VALUES = 20  # distinct texts of a column that divides the pairs
-MAX_SEGMENTS = 10  # that a trial shows
-SEGMENT_LEVEL = 0.01  # the chance that any of the segments is found by chance
+MIN_ROWS = 100  # minimum number of rows on each side; with fewer, no sum is nearly normal
+MIN_OF_A_CLASS = 10  # minimum number of rows of each class, for the same reason
+MAX_VALUES = 20  # maximum number of distinct values in a column by which pairs are divided
+MAX_SEGMENTS = 10  # maximum number of segments that a trial shows
+SEGMENT_LEVEL = 0.01  # probability that any segment is reported by chance
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is recognised"
 
 Flags = NDArray[np.bool_]
@@ -46,13 +47,13 @@ Flags = NDArray[np.bool_]
 
 @value_class
 class Answers:
-    """A model's answers, one per row, and the truth.
+    """The answers of a model, one per row, and the labels.
 
     labels, predictions: numbers for regression, otherwise texts.
     scores: from 0 to 1.
     predictions, scores: may be None.
     keys: a hash of each row's id.
-    of_classes: for many classes, as `OutcomeBuilder` expects it.
+    of_classes: for many classes, as in `OutcomeBuilder.update`.
     """
 
     plan: OutcomePlan
@@ -64,25 +65,26 @@ class Answers:
 
     @property
     def positive(self) -> Flags:
-        """Whether each label is the positive class."""
+        """Whether each label is in the positive class."""
         return _map_distinct(self.labels, lambda label: is_positive(label, self.plan.positive_label)).astype(bool)
 
     @property
     def right(self) -> Flags:
-        """Whether each prediction is right."""
+        """Whether each prediction is correct."""
         if self.plan.with_predictions:
             return is_same_class(self.labels, self.predictions)
         return np.asarray(self.positive == (self.scores > self.plan.threshold))
 
     @property
     def few(self) -> int:
-        """Rows of the rarer class."""
+        """The number of rows of the rarer class."""
         return int(min(self.positive.sum(), (~self.positive).sum()))
 
     def evidences(self) -> tuple[list[Evidence], Numbers]:
-        """The evidence of all rows, then without each block of rows in turn; and the rows per block, shape (blocks,).
+        """The evidence of all rows, then without each block of rows in turn; and the number of rows in each block, shape
+        (blocks,).
 
-        Raises BadInput for invalid classes, as model quality does.
+        Raises BadInput for invalid classes, as in model quality.
         """
         blocks = assign_blocks(self.keys)
         rows = add_by_block(blocks)
@@ -93,15 +95,15 @@ class Answers:
             builder = OutcomeBuilder(self.plan)
             row_indexes = np.flatnonzero(blocks == block)
             builder.update(*(None if member is None else member.take(row_indexes) for member in members))
-            # Without residuals, which only the mean error and the page of a run use
+            # Residuals are left out, because only the mean error and a run's page use them
             states.append(replace(builder.state(), residuals=zero.residuals))
-        # A jackknife takes two blocks at least
+        # A jackknife needs at least two blocks
         states_without_block = sum_without_each(states, zero) if len(states) > 1 else []
         return [build_evidence(outcomes) for outcomes in (sum(states, zero), *states_without_block)], rows
 
 
 def is_same_class(left_texts: pa.Array, right_texts: pa.Array) -> Flags:
-    """Whether each text is the same class as the other one."""
+    """Whether each text is the same class as the corresponding other text."""
     codes: dict[object, int] = {}
     left, right = (
         _map_distinct(texts, lambda text: codes.setdefault(class_key(text), len(codes)))
@@ -119,18 +121,19 @@ def _map_distinct(texts: pa.Array, function: Callable[[str], Any]) -> NDArray[An
 
 
 ScoreComparison: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]
-"""The values of champion and challenger, their difference, and the p-value of a separate test."""
+"""The values of champion and challenger, their difference, and the p-value of a separate test, None without one."""
 
 
 def delong_covariance(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbers]:
-    """The areas under the ROC curves of scores of the same rows, shape (scores,), and their covariance, shape (scores, scores).
+    """The areas under the ROC curves of several scores of the same rows, shape (scores,), and their covariance, shape
+    (scores, scores).
 
-    Source: DeLong, DeLong and Clarke-Pearson 1988, as for one area (`variance_of_roc`).
+    Source: DeLong, DeLong and Clarke-Pearson 1988, as for a single area (`variance_of_roc`).
     """
     positive_ranks = []
     negative_ranks = []
     for sample_scores in scores:
-        # Ranks of each distinct score, then of each row
+        # The ranks of each distinct score, then of each row
         values, score_index = np.unique(sample_scores, return_inverse=True)
         counts = [np.bincount(score_index[rows], minlength=len(values)) for rows in (positive, ~positive)]
         ranks_of_positives, ranks_of_negatives = compute_ranks(*counts)
@@ -141,29 +144,32 @@ def delong_covariance(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbe
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """The exact probability that rows which only one of two models got right are divided so unevenly.
+    """McNemar's exact p-value: min(1, 2 Σ C(n, k) / 2ⁿ) over k up to the smaller of both counts, with n their sum.
 
+    gained, lost: rows that only one of the two models predicted correctly.
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages".
     """
     rows = gained + lost
     hits = np.arange(1.0, min(gained, lost) + 1)
-    # Each C(rows, hits) from the one before
+    # Compute each binomial coefficient from the preceding one
     logs = np.log((rows + 1 - hits) / hits).cumsum() - rows * math.log(2)
     return min(1.0, 2 * float(np.exp(logs).sum() + 0.5**rows))
 
 
 def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> ScoreComparison:
-    """If paired, the variance is that of no difference, as in McNemar's test: rows only one got right over rows²."""
+    """The accuracies. If paired, the variance is that of McNemar's test: the rows that only one model got right, divided
+    by rows².
+    """
     before_right = champion.right
     right = challenger.right
     (n, before), (m, after) = ((len(is_right), float(is_right.mean())) for is_right in (before_right, right))
-    # Other rows on each side: two independent shares
+    # With different rows on each side, these are two independent shares
     if not paired:
         error = math.sqrt(before * (1 - before) / n + after * (1 - after) / m)
         method = "shares"
         p = None
     else:
-        # Only rows that one of both got right say which is better
+        # Only rows that exactly one model got right show which model is better
         gained = int((right & ~before_right).sum())
         lost = int((before_right & ~right).sum())
         error = math.sqrt(gained + lost) / n
@@ -174,10 +180,10 @@ def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -
 
 def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> ScoreComparison:
     rows_of_rarer_class = min(champion.few, challenger.few)
-    # A variance takes two rows of each class
+    # A variance needs two rows of each class
     if rows_of_rarer_class < 2:
         return math.nan, math.nan, JackknifeEstimate(math.nan, 0, math.nan, 0, method="DeLong"), None
-    # On the same rows the errors of both models are correlated, which makes their difference more certain
+    # On the same rows, the errors of both models are correlated, which makes their difference more precise
     if paired:
         (before, after), [[champion_variance, covariance], [_, challenger_variance]] = delong_covariance(
             champion.positive, champion.scores, challenger.scores
@@ -187,7 +193,7 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> S
             delong_covariance(answers.positive, answers.scores) for answers in (champion, challenger)
         )
         covariance = 0.0
-    # Rounding may make the variance of equal scores slightly negative
+    # For equal scores, rounding may make the variance slightly negative
     error = math.sqrt(max(float(champion_variance + challenger_variance - 2 * covariance), 0.0))
     p = None
     if error:
@@ -201,27 +207,27 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> S
 
 
 def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> ScoreComparison:
-    """values: of each side, for all rows and then without each block in turn."""
+    """A metric compared by jackknife. values: of each side, for all rows and then without each block in turn."""
     before, after = (float(side_values[0]) for side_values in values)
-    # The blocks are of the same rows, so the difference itself has a value without each block
+    # Both sides have the same blocks, so the difference is computed without each block
     if paired:
         estimate = jackknife(lambda _: values[1] - values[0], rows[0])
         return before, after, replace(estimate, method="paired blocks"), None
-    # Each side has blocks of its own, whose variances add up
+    # Each side has its own blocks, so the variances add
     parts = jackknife(lambda _: values[0], rows[0]), jackknife(lambda _: values[1], rows[1])
     squares = [part.standard_error**2 for part in parts]
     squares_over_freedom = sum(square**2 / part.freedom for square, part in zip(squares, parts, strict=True) if square)
-    freedom = sum(squares) ** 2 / squares_over_freedom if squares_over_freedom else 1.0  # Welch and Satterthwaite's
+    freedom = sum(squares) ** 2 / squares_over_freedom if squares_over_freedom else 1.0  # Welch-Satterthwaite
     estimate = JackknifeEstimate(after - before, parts[0].n, math.sqrt(sum(squares)), freedom, method="blocks")
     return before, after, estimate, None
 
 
 @value_class
 class Comparison:
-    """Two models, and their differences.
+    """Two models and their differences.
 
-    rows: of the trial; pairs, or the rows of both sides together.
-    problem: why there is no verdict, whatever the numbers.
+    rows: number of rows in the trial: of pairs, or of both sides together.
+    problem: a reason why there is no verdict, whatever the numbers are.
     wholes: the evidence of each side.
     """
 
@@ -232,7 +238,7 @@ class Comparison:
 
 
 def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, planned_rows: int) -> Comparison:
-    """Every metric of both sides. paired: whether both have the same ids, row by row. planned_rows: of the whole trial.
+    """Every metric of both sides. paired: whether both have the same ids in the same order. planned_rows: of the whole trial.
 
     Raises BadInput for invalid classes.
     """
@@ -245,7 +251,7 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
     else:
         trial_rows = len(champion.keys) + len(challenger.keys)
     differences: dict[str, MetricDifference] = {}
-    families = {""}  # one class metric of a family is enough: recall, not the false negative rate too
+    families = {""}  # only one of several equivalent class metrics: recall, without the false negative rate
     second_names = {metric.name for metric in applicable_metrics(second[0])}
     for metric in applicable_metrics(first[0]):
         family = metric.facts.get("family", "")
@@ -253,7 +259,7 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
             continue
         if not regression:
             families.add(family)
-        # These two have exact variances; all others come from leaving out blocks
+        # These two metrics have variances by formula; all others come from the jackknife
         if metric.name in ("accuracy", "auc"):
             metric_difference = {"accuracy": _compare_accuracy, "auc": _compare_areas}[metric.name](
                 champion, challenger, paired=paired
@@ -265,13 +271,13 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
         differences[metric.name] = _describe_difference(
             metric.name, metric_difference, trial_rows, planned_rows, higher_is_better=higher
         )
-    # With many classes no single one is the rare one
+    # With many classes, no class is the rarer one
     if champion.plan.is_binary:
         rows_of_rarer_class = min(champion.few, challenger.few)
     else:
         rows_of_rarer_class = MIN_OF_A_CLASS
     problem = None
-    # Intervals rest on sums that are nearly normal, which takes rows of each class
+    # Intervals need sums that are nearly normal, and therefore rows of each class
     if fewer < MIN_ROWS:
         problem = f"{fewer:,} rows with labels are too few for an interval; it takes {MIN_ROWS:,}"
     if problem is None and rows_of_rarer_class < MIN_OF_A_CLASS:
@@ -290,7 +296,7 @@ def _describe_difference(
     champion, challenger, estimate, p = metric_difference
     members: dict[str, Any] = {}
     if math.isfinite(estimate.value) and math.isfinite(estimate.standard_error) and estimate.freedom > 0:
-        # Half the width of an interval that holds at every look at the trial, not only at its planned end
+        # Half the width of an interval that is valid at every interim analysis, not only at the planned end
         half = reach(estimate.standard_error, estimate.freedom, rows, planned)
         members["interval"] = (estimate.value - half, estimate.value + half) if math.isfinite(half) else None
         if p is None and estimate.standard_error:
@@ -301,7 +307,7 @@ def _describe_difference(
 
 
 def measure_disagreement(champion: Answers, challenger: Answers) -> Numbers:
-    """For each pair 1 if the answers differ, else 0; for regression the distance of the answers."""
+    """For each pair, 1 if the answers differ, else 0; for regression the absolute difference of the answers."""
     if champion.plan.is_regression:
         distances: Numbers = np.abs(champion.predictions - challenger.predictions)
         return distances
@@ -312,32 +318,32 @@ def measure_disagreement(champion: Answers, challenger: Answers) -> Numbers:
 
 
 def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
-    """The input values where models disagree more or less than elsewhere, the clearest first, if one so clear among all
-    has probability 0.01 at most. inputs: a row per pair; numbers are divided into quarters. gaps: each one's
+    """The input values for which models disagree more or less than elsewhere, the clearest first; the probability that any is
+    reported by chance is at most 0.01. inputs: one row per pair; numbers are divided at the quartiles. gaps: the result of
     `measure_disagreement`.
     """
     import pandas as pd
 
-    looked = []
+    candidates = []
     total = gaps.sum()
     pairs = len(gaps)
     are_shares = bool(np.isin(gaps, (0, 1)).all())
     for name, values in inputs.items():
         numbers = pd.to_numeric(values, errors="coerce")
-        # Numbers with few values are codes or counts, and stay as they are
+        # Numbers with few different values are codes or counts, which are not divided into ranges
         is_cut = values.nunique() > MAX_VALUES and numbers.notna().sum() == values.notna().sum()
         if is_cut:
             groups = pd.qcut(numbers, 4, duplicates="drop").astype("string")
         else:
             groups = values
-        # Rows of each value beside all others
+        # Compare the rows of each value with all others
         for value, rows in groups.groupby(groups).indices.items():
             n = len(rows)
             other_rows = pairs - len(rows)
             if min(n, other_rows) < MIN_ROWS:
                 continue
             inside = gaps[rows].sum()
-            # Disagreement is yes or no for classes: an exact test of two shares
+            # If each pair either agrees or not, an exact test compares the two shares
             if are_shares:
                 p = two_sided_p_value(int(total - inside), other_rows, int(inside), n)
             else:
@@ -345,11 +351,13 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
                 p = 1.0
                 if error:
                     p = 2 * normal_above(abs(inside / n - (total - inside) / other_rows) / error)
-            looked.append((p, str(name), str(value), n, float(inside / n)))
-    # Bonferroni's bound over all values that were looked at
-    clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SEGMENT_LEVEL)[:MAX_SEGMENTS]
+            candidates.append((p, str(name), str(value), n, float(inside / n)))
+    # Bonferroni correction for all values that were examined
+    clearest = sorted(candidate for candidate in candidates if candidate[0] * len(candidates) <= SEGMENT_LEVEL)[
+        :MAX_SEGMENTS
+    ]
     return tuple(
-        Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(looked))
+        Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(candidates))
         for p, name, value, n, mean in clearest
     )
 
@@ -357,13 +365,14 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
 def decide_verdict(
     comparison: Comparison, metric: str | None, planned_rows: int, least_gain: float = 0.0
 ) -> tuple[str, TrialVerdict, str, int | None]:
-    """The decisive metric, the verdict, the reason, and the rows needed for a verdict; None if given, or unknown.
+    """The deciding metric, the verdict, the reason, and the number of rows needed for a verdict (None if there is one, or if
+    unknown).
 
-    least_gain: in the metric's unit, by how much a challenger must be better to be worth it.
+    least_gain: the smallest improvement that is worth a change, in the unit of the metric.
     Raises BadConfiguration for a metric that the answers don't allow.
     """
     names = tuple(comparison.differences)
-    # The area doesn't depend on a threshold, so it is preferred where there is one
+    # The area under the curve is preferred, because it doesn't depend on a threshold
     name = metric or next(name_or_rows for name_or_rows in ("auc", "accuracy", "mae") if name_or_rows in names)
     if name not in names:
         raise BadConfiguration(f"metric is {name!r}, which these answers don't give; write one of {', '.join(names)}")
@@ -374,7 +383,7 @@ def decide_verdict(
         else:
             problem = f"{name} has no interval here"
         return name, TrialVerdict.CANNOT_TELL, comparison.problem or problem, None
-    # The ends of the gain, whatever the metric's direction is
+    # The ends of the gain, with positive numbers for improvements
     sign = 1 if difference.higher_is_better else -1
     low, high = sorted(sign * end for end in difference.interval)
     if low > 0:
@@ -383,7 +392,7 @@ def decide_verdict(
         return name, TrialVerdict.KEEP, f"the champion's {name} is better", None
     if high < least_gain:
         return name, TrialVerdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
-    # Undecided: how many rows would decide it, at the gain as it stands
+    # Undecided: estimate how many rows would decide it if the gain stays the same
     gain = (low + high) / 2
     gains = (abs(gain), least_gain - gain if least_gain else 0.0)
     needed = [

@@ -1,4 +1,4 @@
-"""The model-quality monitor: combines its plan, its scan, its page, its suggestions and its published metrics."""
+"""The model-quality monitor: its plan, scan, results, documents, page and published metrics."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ from spark_model_monitor.value_class import value_class
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
-LOSS = "loss"  # the rows behind any metric are read again once: all metrics use the same answers
+# The subject of causes: the rows behind all metrics are read again once, because all metrics use the same answers
+LOSS = "loss"
 ERROR_LIMITS = (
     0.1,
     0.25,
@@ -74,13 +75,13 @@ ERROR_LIMITS = (
     1.5,
     2.0,
     3.0,
-)  # multiples of the baseline's RMSE, as limits for counting errors
+)  # multiples of the baseline's RMSE by which errors are divided into bins
 OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
 
 
 @value_class(slots=False)
 class QualityJudgement(MetricJudgement):
-    """What a model-quality monitor says of a sample's predictions and labels."""
+    """The results of a model-quality monitor for a sample of predictions and labels."""
 
     monitor: ModelQualityMonitor
     sample: Sample[Outcomes, Measurement]
@@ -93,7 +94,7 @@ class QualityJudgement(MetricJudgement):
         if baseline is None:
             return ()
         measurement = self.sample.metrics
-        # Rows without names of groups look independent, so the baseline's design effect is applied
+        # Rows without names of groups would count as independent, so the baseline's design effect is applied
         if baseline.misses_names(self.sample.state):
             measurement = apply_design_effects(measurement, baseline.design_effects)
         ledger = self.window_ledger
@@ -113,7 +114,9 @@ class QualityJudgement(MetricJudgement):
 
     @cached_property
     def has_further_test(self) -> bool:
-        """Whether there is a test beside those of the metrics: of numbers their mean error, of classes what a score means."""
+        """Whether there is a test in addition to those of the metrics: for numbers of the mean error, for classes of the
+        meaning of scores.
+        """
         if self.baseline is None:
             return False
         evidence = self.sample.metrics.evidence
@@ -124,9 +127,9 @@ class QualityJudgement(MetricJudgement):
         before = baseline.evidence
         now = self.sample.metrics.evidence
         if isinstance(before, RegressionEvidence):
-            assert isinstance(now, RegressionEvidence)  # as `has_further_test` says
+            assert isinstance(now, RegressionEvidence)  # ensured by `has_further_test`
             return mean_error.judge_mean_error(before, now, level, baseline.groups)
-        assert isinstance(before, concept_drift.Scored)  # as `has_further_test` says
+        assert isinstance(before, concept_drift.Scored)  # ensured by `has_further_test`
         assert isinstance(now, concept_drift.Scored)
         groups = baseline.groups
         if baseline.group_column is not None:
@@ -135,7 +138,7 @@ class QualityJudgement(MetricJudgement):
         return concept_drift.judge_concept_drift(before, now, level, groups)
 
     def _judge_windows_together(self, baseline: ModelBaseline) -> CheckResult | None:
-        """What this window shows together with those before it, if it may be too short alone."""
+        """The result for this window pooled with earlier ones, which detects changes that a single window is too short for."""
         if not self.earlier:
             return None
         total = sum(self.earlier, self.sample.state)
@@ -148,14 +151,14 @@ class QualityJudgement(MetricJudgement):
 
     @cached_property
     def earlier(self) -> tuple[Outcomes, ...]:
-        """The windows before this one that can be added to it."""
+        """The earlier windows that can be added to this one."""
         if self.baseline is None:
             return ()
         return tuple(state for state in self.baseline.earlier if state.plan == self.sample.state.plan)
 
     @property
     def window_budget(self) -> float:
-        """What the window may spend by itself; the rest is for the windows together."""
+        """The part of the false-alarm budget for this window; the rest is for the pooled windows."""
         if self.earlier:
             return 0.75 * self.monitor.false_alarm_budget
         return self.monitor.false_alarm_budget
@@ -189,7 +192,7 @@ class QualityJudgement(MetricJudgement):
             if name is not None and estimate_rows_per_name(outcomes.rows_by_block) <= MAX_DISPERSED:
                 sentence = OWN_NAMES.format(name=name, how="as one")
         else:
-            # Segments, limits and groups that are not the baseline's
+            # Differences from the baseline's segments, limits and groups
             before = {
                 cut: {label: segment.rows for label, segment in segments.items()}
                 for cut, segments in baseline.segments.items()
@@ -220,7 +223,7 @@ class QualityJudgement(MetricJudgement):
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
     ) -> tuple[CheckResult, ...]:
-        """The results; violations with the segment and the origin of the loss, if it has one: of wrong answers, or of
+        """The results; violations get the segment and the origin of the loss, if there is one: of wrong answers, or of
         large errors. Source: D4.19."""
         baseline = self.baseline
         monitor = self.monitor
@@ -232,7 +235,7 @@ class QualityJudgement(MetricJudgement):
         )
         if not is_requested or baseline is None or baseline.source is None or baseline.evidence is None:
             return results
-        # Of numbers, large errors are those of several times the baseline's root mean square
+        # For numbers, errors are divided into bins at multiples of the baseline's root mean square error
         source = baseline.source
         evidence = baseline.evidence
         if isinstance(evidence, RegressionEvidence):
@@ -240,7 +243,7 @@ class QualityJudgement(MetricJudgement):
             cuts = tuple(part * rmse for part in ERROR_LIMITS)
 
         def marked(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
-            # Outcomes that the caller prepared have no data set whose rows could be read again
+            # Outcomes that the caller prepared have no data set that could be read again
             if (where := outcome_data.source) is None:
                 raise BadInput("prepared outcomes are not read again")
             mark = OutcomeMark(outcome_data.decoder, monitor.plan, where.columns, outcome_data.raw.schema, cuts)
@@ -249,7 +252,7 @@ class QualityJudgement(MetricJudgement):
                 where.dataset, mark, rows, frozenset(names[index] for index, _ in (where.columns or {}).values())
             )
 
-        # The baseline's outcomes are read by the addresses of the window's
+        # The baseline's outcomes are read with the same columns as the window's
         def opened(resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
             now = monitor.read_outcomes(dataset)
             before = resources.enter_context(source())
@@ -258,7 +261,7 @@ class QualityJudgement(MetricJudgement):
                 monitor.read_outcomes(before, **addresses), baseline.rows or 0
             )
 
-        # Rows of both sides are read again, once for all metrics
+        # The rows of both sides are read again, once for all metrics
         level = monitor.false_alarm_budget
         return with_causes(results, {LOSS: opened}, lambda _: (LOSS,), level, hide_values=monitor.hide_values)
 
@@ -326,7 +329,9 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
             )
 
     def measures(self) -> OutcomePlan:
-        """The plan of the scan; a replay of the service keeps every distinct score, which its bins are made of."""
+        """The plan of the scan. To reproduce the service, every distinct score is kept, because its bins are made from
+        these.
+        """
         if self.as_service:
             return replace(self.plan, score_limit=UNLIMITED)
         return self.plan
@@ -338,19 +343,19 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
         if baseline is None:
             return plan
         plan = replace(plan, group_column=baseline.group_column)
-        # The baseline's segments, so that numeric cuts and rare values are the same ones
+        # Segments of the baseline, so that numeric cuts and rare values are the same
         labels = {cut: tuple(segments) for cut, segments in baseline.segments.items()}
         if not labels and not baseline.group_column:
             return plan
         return replace(plan, segments=tuple(labels), labels=labels)
 
     def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
-        """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
+        """Labels and predictions of all rows. A data set that was not prepared must have the column names of `outcomes`."""
         if isinstance(dataset, OutcomeDataset):
             data = dataset
         else:
             data = outcomes(dataset, measures)
-        # A window prepared without the groups would pass as one of independent rows
+        # Without this check, a window that was prepared without groups would count as one of independent rows
         if measures.group_column not in (None, data.group_column):
             raise BadConfiguration(
                 f"group_column: rows count by {measures.group_column!r} here, and this data set was made without it; "
@@ -362,14 +367,14 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
         return ScanResult(scanned.outcomes, scanned.rows, runs=(scanned.runs,))
 
     def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:
-        """The data set without the records of a third class, in a binary problem."""
+        """The data set without records of a third class, if the problem is binary."""
         if self.as_service:
             return None
         classes = None if baseline is None else baseline.classes
-        meant = find_intended_classes(scanned.state.confusion, self.plan, classes)
-        if meant is None:
+        intended_classes = find_intended_classes(scanned.state.confusion, self.plan, classes)
+        if intended_classes is None:
             return None
-        return self.read_outcomes(dataset).restrict_to_classes(meant)
+        return self.read_outcomes(dataset).restrict_to_classes(intended_classes)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         evidence = build_evidence(outcomes, as_service=self.as_service)
@@ -394,14 +399,14 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
         if baseline is not None:
             baseline = replace(baseline, groups=self._count_rows_as_one(baseline, sample))
         elif self.plan.with_scores and not self.as_service:
-            # Compared with a baseline, a reversed score is a violation
+            # Only without a baseline: compared with a baseline, a reversed score is a violation
             evidence = build_evidence(sample.state, as_service=False)
             if isinstance(evidence, BinaryEvidence):
                 require_labels_follow_scores(evidence, has_predictions=self.plan.with_predictions)
         return QualityJudgement(self, sample.without_runs(), baseline)
 
     def _count_rows_as_one(self, baseline: ModelBaseline, sample: Sample[Outcomes, Measurement]) -> float:
-        """How many neighbouring rows of the sample count as one; 1 if groups of rows have names."""
+        """The design effect estimated from neighbouring rows of the sample; 1 if groups of rows have names."""
         if not sample.runs:
             return baseline.groups
         values, sizes = read_values([run for row_runs in sample.runs for run in row_runs.runs], numeric=True)
@@ -418,7 +423,7 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
 
 
 def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> ModelQualityStatistics:
-    """statistics.json with the times of the service's file."""
+    """statistics.json with the times that the service's file has."""
     if statistics.dataset is None:
         return statistics
     times = {}
@@ -426,7 +431,7 @@ def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> Model
         times["start_time"] = format_moment(context.start)
     if context.end is not None:
         times["end_time"] = format_moment(context.end)
-    # Without a time of its own, the evaluation is dated by the end of the window
+    # By default, the evaluation is dated by the end of the window
     evaluated = context.evaluation_time or context.end
     if evaluated is not None:
         times["evaluation_time"] = format_moment(evaluated)

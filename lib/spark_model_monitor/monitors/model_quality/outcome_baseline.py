@@ -1,4 +1,4 @@
-"""What a run knows of a baseline of model quality: its limits, which of them are suggested, and its own estimates. Pure."""
+"""The baseline of model quality: its limits, which of them are suggested, and its own estimates. Pure."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from spark_model_monitor.statistics.verdicts.intra_class_correlation import has_
 from spark_model_monitor.value_class import value_class
 
 WINDOWS_JUDGED = 8
-"""A window is also judged together with those before it."""
+"""The number of windows that are judged together, including the current one."""
 
 
 @value_class
 class GroupNames:
-    """How the rows of a baseline are named.
+    """The names of groups in the rows of a baseline.
 
-    column: of the rows that belong together; None without one.
-    share: of its rows with a name.
-    rows_by_block: how many have one in each block.
+    column: the column that names the groups; None without one.
+    share: the share of rows with a name.
+    rows_by_block: the number of rows with a name in each block.
     """
 
     column: str | None = None
@@ -56,18 +56,18 @@ class GroupNames:
 
 @value_class
 class ModelBaseline(StoredBaseline):
-    """What later outcomes are compared with.
+    """The baseline with which later outcomes are compared.
 
-    measurement: of its states; None if unavailable, or if chance is not allowed for.
-    classes: of the baseline; None if unknown.
-    rows: number in the baseline.
-    suggested_limits: the metrics whose limit allows for chance; all others decide alone.
-    reported: metrics as in statistics.json, empty without one.
-    groups: how many rows of the window count as one, estimated from neighbours.
-    segments: by cut and segment the measurement of the baseline's rows.
-    design_effects: the baseline's.
-    names_of_groups: how its rows are named.
-    source: opens its rows again; None if unknown.
+    measurement: computed from its states; None if these are unavailable, or if the run doesn't allow for chance.
+    classes: the classes of the baseline; None if unknown.
+    rows: number of rows in the baseline.
+    suggested_limits: the metrics whose limit allows for chance; all other limits decide alone.
+    reported: the metrics in statistics.json, empty without one.
+    groups: the design effect estimated from neighbours: how many rows of the window count as one.
+    segments: the measurement of the baseline's rows in each segment, by cut.
+    design_effects: the design effects of the baseline's metrics.
+    names_of_groups: the names of groups in its rows.
+    source: opens its rows again; None if that isn't possible.
     earlier: the outcomes of the windows that are judged together with the next one.
     """
 
@@ -86,21 +86,21 @@ class ModelBaseline(StoredBaseline):
 
     @property
     def group_column(self) -> str | None:
-        """The column of the rows that belong together."""
+        """The column that names groups of rows."""
         return self.names_of_groups.column
 
     @property
     def evidence(self) -> Evidence | None:
-        """What its metrics were computed from; None if unavailable."""
+        """The evidence from which its metrics were computed; None if unavailable."""
         if self.measurement is None:
             return None
         return self.measurement.evidence
 
     @property
     def estimates(self) -> Mapping[str, Estimate]:
-        """Those of its states, for the metrics that get a limit."""
+        """Its own estimates of the metrics that get a limit."""
         measurement = self.measurement
-        # Without limits for this type of problem there is nothing to test
+        # Without limits for this problem type, there is nothing to test
         if measurement is None or measurement.problem_type is not problem_type_of_limits(self.constraints):
             return {}
         constrained = CONSTRAINED[measurement.problem_type]
@@ -124,32 +124,32 @@ class ModelBaseline(StoredBaseline):
         return outcomes.share_named < max(share / 2, share - 0.1)
 
     def misses_names(self, outcomes: Outcomes) -> bool:
-        """The same, or whether each row has a name of its own, unlike the baseline's."""
-        # Without named groups in the baseline nothing can be missing
+        """Whether the window has clearly fewer names of groups, or, unlike the baseline, a separate name for each row."""
+        # If the baseline has no named groups, none can be missing
         if self.group_column is None:
             return False
         rows_by_block = self.names_of_groups.rows_by_block
         return self.has_fewer_names(outcomes) or has_one_row_per_name(outcomes.rows_by_block, rows_by_block)
 
     def tested_metrics(self, problem_type: ProblemType) -> list[str]:
-        """The metrics with a suggested limit of whose error in the baseline something is known.
+        """The metrics with a suggested limit and a known error in the baseline.
 
-        Raises BadDocument if the file's limits are for another type of problem.
+        Raises BadDocument if the file's limits are for another problem type.
         """
         known_metrics = set(self.estimates)
-        # The file has values, whose errors are known from the rows
+        # The errors of the values in the file follow from the number of rows
         if self.rows:
             known_metrics |= {name for name, metric in self.reported.items() if metric.value is not None}
         return [name for name in self.limits(problem_type) if name in self.suggested_limits & known_metrics]
 
     def baseline_estimates(self, measurement: Measurement) -> dict[str, Estimate]:
-        """The baseline's own estimates of the tested metrics that the window has. Without states, its rows are assumed to
-        vary as those of the window, or more if its file says so.
+        """The baseline's estimates of the tested metrics that the window has. If the baseline has no states, its rows are
+        assumed to vary like the window's, or more if its file says so.
         """
         growth = (self.rows or 0) / max(measurement.rows, 1)
         estimates: dict[str, Estimate] = {}
         for name in self.tested_metrics(measurement.problem_type):
-            # The baseline's own states say most; its file has only value and deviation
+            # The baseline's states are the best source; its file has only value and deviation
             if name in self.estimates:
                 estimates[name] = self.estimates[name].reduce_to_groups(self.groups)
                 continue
@@ -158,17 +158,19 @@ class ModelBaseline(StoredBaseline):
             if measured is None or metric.value is None:
                 continue
             window = measured.estimate.reduce_to_groups(self.groups)
-            deviation = metric.standard_deviation or 0.0  # unknown below 200 rows, and where a sample has no such rows
+            # Unknown below 200 rows, or if the metric is undefined in a sample
+            deviation = metric.standard_deviation or 0.0
             estimates[name] = estimate_from_deviation(window, metric.value, deviation, growth)
         return estimates
 
     def limits(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
-        """The constraints for a type of problem, by metric.
+        """The constraints for a problem type, by metric.
 
-        Raises BadDocument if the file's are for another type.
+        Raises BadDocument if the file's constraints are for another type.
         """
         constraints: Mapping[str, MetricConstraint] | None = getattr(self.constraints, MEMBERS[problem_type])
         if constraints is None:
+            # Say which constraints the file has instead
             present_member = "no constraints"
             type_of_limits = problem_type_of_limits(self.constraints)
             if type_of_limits is not None:
@@ -186,9 +188,9 @@ class ModelBaseline(StoredBaseline):
         *,
         as_service: bool = False,
     ) -> ModelBaseline:
-        """The baseline from documents and states together. as_service: whether no limit allows for chance.
+        """The baseline from documents and states. as_service: whether all limits decide alone.
 
-        Raises BadState if the states are of something else.
+        Raises BadState if the states are of another kind.
         """
         baseline = cls(constraints)
         if outcomes is not None:
@@ -201,12 +203,12 @@ class ModelBaseline(StoredBaseline):
             rows = None
             if statistics.dataset:
                 rows = statistics.dataset.item_count
-            # The service has no tests, which these values are for
+            # These values are for tests, which the service doesn't have
             reported: dict[str, Metric] = {}
             if not as_service:
                 reported = dict(statistics.scalars())
             baseline = replace(baseline, classes=statistics.classes or None, rows=rows, reported=reported)
-        # Limits decide by value, so it doesn't matter who wrote them
+        # In the service all limits decide by value, so it doesn't matter who set them
         if as_service:
             return baseline
         return replace(baseline, suggested_limits=baseline._find_suggested_limits())
@@ -231,7 +233,7 @@ class ModelBaseline(StoredBaseline):
         return replace(baseline, names_of_groups=names)
 
     def _find_suggested_limits(self) -> frozenset[str]:
-        """The metrics whose limit equals the baseline's own value, of statistics.json or the states."""
+        """The metrics whose limit equals the baseline's own value, in statistics.json or in the states."""
         values = {name: [estimate.value] for name, estimate in self.estimates.items()}
         for name, metric in self.reported.items():
             if metric.value is not None:
@@ -242,11 +244,11 @@ class ModelBaseline(StoredBaseline):
         requested_limits = self.constraints.requested_limits or ()
         names = set()
         for name, limit in self.limits(problem_type).items():
-            # The side on which a suggested limit is broken
+            # The operator of a suggested limit
             operator = None
             if name in CONSTRAINED[problem_type]:
                 operator = METRICS[problem_type].get(name).facts["operator"]
-            # A person who turned the operator around wrote a limit of their own, and so is any but the observed values
+            # A limit with another operator, or with another value than the observed ones, was written by a person
             is_own = limit.threshold is None or limit.comparison_operator is not operator
             if not is_own and is_suggested(name, limit.threshold, values.get(name, ()), requested_limits):
                 names.add(name)
@@ -254,6 +256,6 @@ class ModelBaseline(StoredBaseline):
 
 
 def problem_type_of_limits(constraints: ModelQualityConstraints) -> ProblemType | None:
-    """The type of problem that the file has limits for; None if it has none."""
+    """The problem type for which the file has limits; None if it has none."""
     members = (problem_type for problem_type, member in MEMBERS.items() if getattr(constraints, member) is not None)
     return next(members, None)

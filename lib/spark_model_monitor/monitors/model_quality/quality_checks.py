@@ -1,4 +1,4 @@
-"""The verdict: compares metrics with their baseline and threshold, in texts that clients parse. Pure."""
+"""Compares metrics with their baseline and thresholds; violations have texts that clients parse. Pure."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ DISPLAYED: Mapping[str, str] = {
     "false_negative_rate": "falseNegativeRate",
     "weighted_recall": "weightedRecall",
     "weighted_precision": "weightedPrecision",
-    "weighted_f0_5": "weightedF0_5",  # never displayed by the service
+    "weighted_f0_5": "weightedF0_5",  # the service never displays it
     "weighted_f1": "weightedF1",
     "weighted_f2": "weightedF2",
 }
-"""Names of metrics in violations, if they differ from the files; a metric that is absent here keeps its name."""
+"""Names of metrics in violations, if these differ from the names in the files."""
 
 SERVICE_ORDER = (
     *("auc", "precision", "true_positive_rate", "f1", "weighted_f2", "accuracy", "weighted_recall"),
@@ -61,27 +61,27 @@ SERVICE_ORDER = (
 )
 """The order of the service's violations, as observed. Source: G20, schema-examples/multiclass*."""
 
-# Why a metric is not judged, or nobody can tell, and what would help
+# Reasons why a metric isn't judged or the check can't tell, and advice
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
 NO_SUCH_METRIC = "this run has no metric of this name"
 BEYOND_THRESHOLD = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
 LONGER_WINDOWS = "take longer windows, with more labels"
 
 UNSEEN_CHECK = "unseen_classes"
-"""The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
+"""The name of the check for classes that the baseline lacks; it is never a violation."""
 
 MAIN_METRICS = ("auc", "accuracy", "mae")
-"""The first of these that a model has is judged in several windows together. One test only, so that it finds small changes."""
+"""The first of these that a model has is judged in several windows together. A single test can detect smaller changes."""
 
 DOUBTFUL_SHARE = 0.05
-"""The share of healthy windows in which any metric may lie so far beyond its limit that nobody can tell."""
+"""The share of healthy windows in which any metric may exceed its limit so far that the verdict is `cannot tell`."""
 
 NEVER_REPORTED = ("f0_5", "weighted_f0_5")
-"""Metrics absent from the service's published reports, though four of these should list them."""
+"""Metrics that are absent from the service's published reports, although four reports should have them."""
 
 
 def word_violation(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
-    """The text for a metric on the wrong side of its threshold."""
+    """The text about a metric on the wrong side of its threshold."""
     deviation = ""
     if standard_deviation is not None:
         deviation = f" +/- {format_java_double(standard_deviation)}"
@@ -102,15 +102,15 @@ def check_all(
 ) -> tuple[CheckResult, ...]:
     """The result of every constraint, in the order of constraints.json.
 
-    A metric is violated if it is beyond its threshold; beyond a suggested one, if the p-value of its test, one-sided toward
-    the worse values, is at most the level of each test, too.
+    A metric is violated if it is beyond its threshold. If the threshold is a suggested one, the p-value of its one-sided test
+    toward worse values must also be at most the level of each test.
 
-    ledger: how the metrics share the budget, by default that of `plan_budget`.
-    min_samples: rows needed to judge a metric.
-    as_service: judge by value alone.
-    hide_values: name no class.
+    ledger: how the budget is divided among the metrics, by default that of `plan_budget`.
+    min_samples: minimum number of rows for a verdict.
+    as_service: whether values alone decide.
+    hide_values: whether classes are left unnamed.
 
-    Raises BadDocument if the constraints are for another type of problem.
+    Raises BadDocument if the constraints are for another problem type.
     """
     ledger = ledger or plan_budget(baseline, measurement.problem_type)
     level = level_per_test(ledger)
@@ -118,7 +118,7 @@ def check_all(
     if ledger is not None:
         judge = replace(judge, doubtful_level=DOUBTFUL_SHARE / ledger.families[0].tests)
     results = [judge.result(name, entry) for name, entry in baseline.limits(measurement.problem_type).items()]
-    # The service's report has its own order of metrics; those it never lists come last
+    # The service lists metrics in its own order; those that it never lists come last
     if as_service:
         order = {name: position for position, name in enumerate(SERVICE_ORDER)}
         results.sort(key=lambda result: order.get(result.metric or "", len(order)))
@@ -128,8 +128,8 @@ def check_all(
 def judge_windows_together(
     measurement: Measurement, baseline: ModelBaseline, level: float, windows: int
 ) -> CheckResult | None:
-    """The result of the main metric in several windows together, if it is violated. measurement: of all their rows. level: of
-    this one test.
+    """The result of the main metric in several windows together, if it is violated. measurement: of all their rows. level:
+    the level of this single test.
     """
     limits = baseline.limits(measurement.problem_type)
     tested = baseline.tested_metrics(measurement.problem_type)
@@ -145,12 +145,12 @@ def judge_windows_together(
 
 
 def add_violation(check_results: Iterable[CheckResult], violation: CheckResult | None) -> tuple[CheckResult, ...]:
-    """The results, with a violation in place of that of all rows of the same metric, unless this is one itself."""
+    """The results, in which a violation replaces the result of all rows for the same metric unless that is a violation, too."""
     if violation is None:
         return tuple(check_results)
     replaced = []
     for check_result in check_results:
-        # A metric has one result of all rows, and others of segments
+        # A metric has one result of all rows, and may have others of segments
         is_overall = check_result.metric == violation.metric and check_result.where is None
         if is_overall and not check_result.is_violation:
             check_result = violation
@@ -167,14 +167,14 @@ def check_segments(
     min_samples: int = 0,
     hide_values: bool = False,
 ) -> Iterator[CheckResult]:
-    """The results of all rows, violations with their clearest segment, if any; then every metric that still has the
-    suggested threshold, in every segment of the baseline, with a threshold suggested from the segment's own rows.
+    """First the results of all rows, with the clearest segment in each violation, if there is one. Then every metric with a
+    suggested threshold in every segment of the baseline, with a threshold that is suggested from the segment's own rows.
 
     overall_results: the results of all rows.
 
     Source: D4.6, D4.13.
     """
-    # No baseline with segments, or nothing that allows for chance
+    # The baseline has no segments, or no limit allows for chance
     if ledger is None or len(ledger.families) < 2:
         yield from overall_results
         return
@@ -200,10 +200,10 @@ def _judge_segment(
     level: float,
     min_samples: int,
 ) -> Iterator[CheckResult]:
-    """The results of a segment's rows, compared with the baseline's rows of the same segment. names: the metrics."""
+    """The results of a segment's rows, compared with the baseline's rows of the same segment. names: the metrics to judge."""
     constraints = suggest(before)
     limits = getattr(constraints, MEMBERS[before.problem_type])
-    # The window has no row of the segment
+    # The window has no rows in this segment
     if now is None:
         for name in names:
             finding = Finding.not_judged(
@@ -211,7 +211,7 @@ def _judge_segment(
             )
             yield finding.result(limits[name].comparison_operator.value, metric=name)
         return
-    # The segment's own values and limits, with the design effects of all rows, which are better known
+    # Values and limits of the segment, but design effects of all rows, which are known more precisely
     baseline = ModelBaseline(
         constraints,
         before,
@@ -233,9 +233,9 @@ SEGMENTS = "segments"
 def plan_budget(
     baseline: ModelBaseline, problem_type: ProblemType, budget: float = BUDGET, other_tests: int = 0
 ) -> BudgetLedger | None:
-    """How the metrics share the budget; None if false positives are not controlled. Equivalent metrics are one test.
+    """How the budget is divided among the metrics; None if there are no tests. Equivalent metrics count as one test.
 
-    other_tests: number of tests that are not of metrics.
+    other_tests: number of tests that aren't about metrics.
 
     Source: D4.6.
     """
@@ -249,14 +249,14 @@ def plan_budget(
     num_segment_tests = len(metric_families) * num_segments
     if not num_segment_tests:
         return ledger
-    # Half of the budget is for all rows, half for the segments
+    # Half of the budget is for all rows, the other half for the segments
     overall = Family(family=MODEL_QUALITY, level=budget / 2, tests=num_tests)
     of_segments = Family(family=SEGMENTS, level=budget / 2, tests=num_segment_tests)
     return ledger.model_copy(update={"families": (overall, of_segments)})
 
 
 def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
-    """The level of each test."""
+    """The level of each test in a family."""
     if ledger is not None:
         return ledger.families[family].level / ledger.families[family].tests
     return 0.0
@@ -264,8 +264,8 @@ def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
 
 @value_class(slots=False)
 class _Judge:
-    """Judges the metrics of one run. level: of each test. doubtful_level: at a p-value of at most this, a metric beyond its
-    limit doesn't count as unchanged, though the test leaves room for chance; segments have none.
+    """Judges the metrics of one run. level: of each test. doubtful_level: if a metric is beyond its limit with a p-value up
+    to this, its result is `cannot tell` although it may be chance; segments have no such level.
     """
 
     measurement: Measurement
@@ -283,7 +283,7 @@ class _Judge:
     def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
-        # With named groups the sample size is that of the estimate, which counts groups, not rows
+        # With named groups, the estimate's sample size counts groups instead of rows
         has_group_estimate = name in self.baseline.design_effects.rows and name in self.tested_estimates
         finding = Finding(
             CheckStatus.PASSED,
@@ -295,13 +295,13 @@ class _Judge:
         )
         is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
         finding = finding.but(decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT, limit=constraint.threshold)
-        # Limits that a person wrote have no test, and decide by value
+        # Limits that a person wrote have no test and decide by value
         if measured is not None and measured.value is not None and name in self.tested_estimates:
             window = measured.estimate.reduce_to_groups(self.baseline.groups)
             test = compare_estimates(self.tested_estimates[name], window, WORSE_SIDE[constraint.comparison_operator])
             finding = finding.but(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
         finding = self._judge(finding, name, measured, constraint)
-        # Of equivalent metrics one is named; a user's own metric is equivalent to no other
+        # Equivalent metrics refer to one of them; a user's own metric has no equivalent
         metrics = METRICS[self.measurement.problem_type]
         equivalent = None
         if name in metrics and metrics.get(name).facts["family"] != name:
@@ -309,14 +309,14 @@ class _Judge:
         return finding.result(constraint.comparison_operator.value, metric=name, same_as=equivalent)
 
     def _judge(self, finding: Finding, name: str, measured: Measured | None, constraint: MetricConstraint) -> Finding:
-        # constraints.json names a metric that this run doesn't have, perhaps misspelt
+        # constraints.json has a metric that this run doesn't have; perhaps its name is misspelt
         if measured is None:
             hint = did_you_mean(name, self.measurement.metrics, "")
             reason = f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC
             return finding.unjudged(reason)
         if constraint.threshold is None:
             return finding.unjudged("constraints.json has no threshold for it")
-        # Not defined in these rows, such as recall without positive ones
+        # Undefined in these rows, such as recall without positive rows
         if measured.value is None:
             if self.as_service:
                 return finding.unjudged(UNDEFINED)
@@ -330,10 +330,10 @@ class _Judge:
             return finding.undecided(reason, LONGER_WINDOWS)
         operator = constraint.comparison_operator
         p = finding.p
-        # On the good side of the limit: only the power of the test is left to say
+        # On the right side of the limit: check only whether the test could have detected a change
         if not operator.is_broken(measured.value, constraint.threshold):
             return self._check_power(finding, name, measured, operator)
-        # On the wrong side of a suggested limit, but within chance
+        # Beyond a suggested limit, but within chance
         if p is not None and p > self.level:
             reason = f"of {counted} this may be chance: p is {p:.2g}, and a violation needs {self.level:.2g}"
             if self.baseline.groups > 1:
@@ -343,9 +343,9 @@ class _Judge:
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
     def _check_power(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
-        """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance.
+        """A finding that passed; `cannot tell` if a change for the worse that matters may have been missed, or may be chance.
 
-        A reason that the finding has already says that it is beyond its limit, within chance.
+        If the finding has a reason, the metric is beyond its limit within chance.
         """
         p = finding.p
         if p is None or self.as_service or measured.value is None:
@@ -357,28 +357,28 @@ class _Judge:
         if math.isfinite(smallest):
             finding = finding.but(smallest_change=smallest)
         counted = measured.counted.rstrip(",")
-        # Errors have no bounds, so the change of one that matters is relative to the baseline's
+        # Errors have no upper bound, so the change that matters is relative to the baseline's error
         change = METRIC_CHANGE
         if isinstance(measured.estimate, JackknifeEstimate) and worse_side is Side.HIGH:
             change = RATIO_CHANGE * abs(baseline.value)
         is_change_seen = worse_side.value * (measured.value - baseline.value) > change
-        # Beyond the limit, and chance rarely goes so far
+        # The metric is beyond its limit, and chance rarely explains so much
         if finding.reason and not is_change_seen and p <= self.doubtful_level:
             is_change_seen = True
             change = abs(measured.value - baseline.value)
             beyond = BEYOND_THRESHOLD.format(value=measured.value, limit=finding.threshold)
             finding = finding.but(reason=f"{beyond}; {finding.reason}")
-        # A change for the worse that matters is reported, though it may be chance
+        # A change for the worse that matters is reported although it may be chance
         if is_change_seen:
             reason = finding.reason or f"of {counted} it is much worse than in the baseline, which may be chance"
-        # Not worse, but a change that matters could have gone unseen
+        # No such change is seen, but one that matters could have been missed
         elif math.isfinite(smallest) and smallest > change:
             reason = f"of {counted} a change for the worse by less than {smallest:.2g} may go unseen"
         elif smallest > change:
             reason = f"of {counted} any change for the worse may go unseen"
         else:
             return finding
-        # The advice: how much longer a window would have to be
+        # Advice: how many rows a window would need
         growth = compute_growth(baseline, window, worse_side, self.level, change)
         if growth is None:
             reason += f"; no window shows a change by {change:.2g} with so small a baseline"
@@ -391,11 +391,11 @@ class _Judge:
 def check_unseen_classes(
     measurement: Measurement, baseline: ModelBaseline, *, hide_values: bool
 ) -> Iterator[CheckResult]:
-    """The classes of this run that the baseline lacks, if any: their metrics can't be compared."""
+    """The classes of this run that the baseline lacks, if any; their metrics can't be compared."""
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence) or baseline.classes is None:
         return
-    # `1` and `1.0` are one class
+    # `1` and `1.0` are the same class
     before = {class_key(name) for name in baseline.classes}
     occurred = (evidence.matrix.sum(axis=0) + evidence.matrix.sum(axis=1)) > 0
     unseen = [
@@ -410,10 +410,3 @@ def check_unseen_classes(
             class_names = format_labels(unseen)
         finding = Finding.not_judged(None, f"not in the baseline: {class_names}")
         yield finding.but(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
-
-
-# Whether predictions became too high or too low on average, which no size of errors shows.
-#
-# If all predictions are off by a third of the errors' standard deviation, the mean squared error grows by a tenth, which is
-# within its noise for thousands of rows. The signed mean error shows it in a hundred. Model: errors of different rows are
-# independent, or as much alike as `groups` says, and their mean is normal. Source: D4.12.

@@ -1,5 +1,5 @@
-"""A run of model quality as a page: every metric with its threshold, the confusion matrix, the curves. And
-challenge.html: champion and challenger compared. Pure.
+"""The page of a model-quality run: every metric with its threshold, the confusion matrix, the curves. Also challenge.html,
+which compares champion and challenger. Pure.
 """
 
 from __future__ import annotations
@@ -51,10 +51,12 @@ from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.scores import ScoreCounts, calibration
 
 PARTS_OF_A_CLASS = ("right", "labels", "predictions")
-"""What is shown for each of many classes: its right rows, and those with it as a label and as a prediction."""
-MAX_CLASSES = 30  # in a confusion matrix that is shown; larger ones are unreadable
-METRICS_OF_SEGMENTS = 6  # in a table
-MAX_POINTS = 200  # of a curve; as many as its pixels can show
+"""Columns about each of many classes: its correct rows, the rows with it as their label, and those with it as their
+prediction.
+"""
+MAX_CLASSES = 30  # maximum number of classes in a confusion matrix on a page; larger ones are unreadable
+METRICS_OF_SEGMENTS = 6  # maximum number of metrics in a table of segments
+MAX_POINTS = 200  # maximum number of points of a curve, about as many as it has pixels
 
 NUMBERS = ("value", "95 % interval", "threshold", "rows")
 READING = (
@@ -64,32 +66,36 @@ READING = (
 
 
 def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
-    """The page of a run. results: of its checks, none for a baseline. hide_values: number classes, don't name them."""
-    judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
-    # Judged metrics first, in the order of constraints.json
-    names = dict.fromkeys((*judged, *measurement.metrics))
-    lines = [_create_line(name, measurement.metrics.get(name), judged.get(name)) for name in names]
+    """The page of a run. results: of its checks; empty for a baseline. hide_values: whether classes get numbers instead
+    of names.
+    """
+    results_by_metric = {result.metric or "": result for result in results if not result.is_of_one_segment}
+    # First the metrics that were judged, in the order of constraints.json
+    names = dict.fromkeys((*results_by_metric, *measurement.metrics))
+    lines = [_create_line(name, measurement.metrics.get(name), results_by_metric.get(name)) for name in names]
     cards = tuple(map(_create_card, group_by_cause(results)))
     sections = []
     if cards:
         sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")]
     if kind := find_kind_of_change(results):
         sections.append(PageSection("What kind of change", (kind,)))
-    # All metrics, the violated ones first
+    # All metrics, violated ones first
     lines.sort(key=lambda line: line.mark is not Highlight.BAD)
-    note = f"{len(judged):,} of {len(lines):,} have a threshold"
-    if twins := len(judged) - len(set(map(cause, results))):
+    note = f"{len(results_by_metric):,} of {len(lines):,} have a threshold"
+    if twins := len(results_by_metric) - len(set(map(cause, results))):
         note += f"; {twins:,} of them are another name of a metric that is here, or its complement"
     titles = ("verdict", "metric", *NUMBERS, "remark")
     table = build_table(titles, lines, numbers=NUMBERS, names=("metric",)).drop_empty_columns()
     sections.append(
-        PageSection("All metrics", (table,), note=note if judged else format_noun_count(len(lines), "metric"))
+        PageSection(
+            "All metrics", (table,), note=note if results_by_metric else format_noun_count(len(lines), "metric")
+        )
     )
     if measurement.segments and not hide_values:
         sections.append(PageSection("By segment", tuple(_create_segment_tables(measurement, results))))
-    if shown := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
-        sections.append(PageSection("What the predictions are like", shown))
-    # How to read it, and the first sentence of a baseline; a run's sentence is written elsewhere
+    if evidence_blocks := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
+        sections.append(PageSection("What the predictions are like", evidence_blocks))
+    # An explanation, and for a baseline the headline; for a run, other code writes the headline
     in_groups = any(metric.design_effect > 1 for metric in measurement.metrics.values())
     paragraphs = [*READING]
     if in_groups:
@@ -104,16 +110,16 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
 
 
 def _create_segment_tables(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
-    """The metrics with a threshold for each segment, for a baseline the first ones; violated segments first."""
-    judged = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
-    names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
-    bad = {result.segment for result in results if result.is_violated}
+    """Yield a table of metrics by segment: those with a threshold, or a baseline's first ones. Violated segments come first."""
+    metric_names = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
+    names = [*(metric_names or measurement.metrics)][:METRICS_OF_SEGMENTS]
+    violated_segments = {result.segment for result in results if result.is_violated}
     numbers = ("rows", *names)
     for cut, segments in measurement.segments.items():
         lines = [
             TableLine(
                 (label, format_count(segment.rows), *(_format_value(segment.metrics.get(name)) for name in names)),
-                Highlight.BAD if label in bad else Highlight.NONE,
+                Highlight.BAD if label in violated_segments else Highlight.NONE,
                 label,
             )
             for label, segment in segments.items()
@@ -123,9 +129,9 @@ def _create_segment_tables(measurement: Measurement, results: Sequence[CheckResu
 
 
 def _create_card(equivalent_results: Sequence[CheckResult]) -> Card:
-    """alike: a metric's result, then those of equivalent metrics in other units."""
+    """The card of equivalent results: a metric's result, then those of equivalent metrics in other units."""
     result = equivalent_results[0]
-    # The picture: this run with its interval, and the threshold
+    # The picture shows this run with its interval, and the threshold
     point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
     points = (point, Point("asked for", result.threshold))
     picture = PointChart.from_zero(result.metric or "", points, reference_label="the threshold")
@@ -145,11 +151,11 @@ def _create_line(name: str, measured: Measured | None, result: CheckResult | Non
             verdict = f"{verdict}: within chance"
     if result is not None and result.threshold is not None:
         threshold = format_limit(result)
-        # The columns beside it have value and threshold
+        # Value and threshold have their own columns
         if result.observed is not None:
             value_and_threshold = BEYOND_THRESHOLD.format(value=result.observed, limit=result.threshold)
             remark = remark.removeprefix(f"{value_and_threshold}; ")
-    # Rows that the metric is made of, and all rows if several of them count as one
+    # The number of rows in the estimate, and of all rows if several count as one
     interval = None
     rows = "–"
     if measured:
@@ -195,7 +201,7 @@ def _create_evidence_blocks(measurement: Measurement, *, hide_values: bool) -> I
 def create_confusion_tables(
     evidence: BinaryEvidence | MulticlassEvidence, title: str, *, hide_values: bool
 ) -> Iterator[PageTable]:
-    """The confusion matrix as a table, unless there are too many classes."""
+    """Yield the confusion matrix as a table, unless there are too many classes."""
     if len(evidence.classes) > MAX_CLASSES:
         return
     names = _list_class_names(evidence, hide_values=hide_values)
@@ -204,7 +210,7 @@ def create_confusion_tables(
     predicted = [f"predicted {name}" for name in names]
     caption = f"{title}: rows by label, then by prediction; the darker, the more of a label"
     table = build_table(("label", *predicted), rows, numbers=predicted, names=("label",), caption=caption)
-    # By the share of each label's rows, so that rare classes are shaded as well
+    # Shades are shares of each label's rows, so that rare classes are shaded, too
     shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
     yield replace(table, shades=shades)
 
@@ -216,7 +222,7 @@ def _list_class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_val
 
 
 def _draw_residuals(sketch: KllSketch) -> CurveChart:
-    """The residual below which each share of the rows lies, in steps of 1 %."""
+    """A chart of the residuals' quantiles, in steps of 1 %."""
     shares = [step / 100 for step in range(1, 100)]
     residuals = [sketch.quantile(share) for share in shares]
     smallest, low, middle, high, largest = (
@@ -227,7 +233,7 @@ def _draw_residuals(sketch: KllSketch) -> CurveChart:
 
 
 def _draw_score_curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
-    """Both curves at every distinct score, highest first."""
+    """Yield both curves, from the highest score to the lowest."""
     true_positives, wrong = (np.cumsum(counts[::-1]) for counts in (scores.positives, scores.negatives))
     recall = true_positives / true_positives[-1]
     fallout = wrong / wrong[-1]
@@ -237,7 +243,7 @@ def _draw_score_curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[C
 
 
 def _draw_calibration(sums: BlockSums, calibration_error: str) -> CurveChart:
-    """The share of positive labels in each non-empty tenth of the scores, at their mean."""
+    """A chart of the share of positive labels in each non-empty tenth of the scores, at their mean score."""
     rows, positives, total = (part.sum(axis=1) for part in calibration(sums))
     filled = rows > 0
     mean = total[filled] / rows[filled]
@@ -254,7 +260,7 @@ def _draw_curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) ->
     return CurveChart(title, points, axes, f"{axes[1]} over {axes[0]}, area {area}", axes[1] == "recall")
 
 
-# challenge.html: champion and challenger compared.
+# challenge.html: comparison of champion and challenger
 
 
 READING_OF_TRIAL = (
@@ -266,7 +272,7 @@ NUMBERS_OF_TRIAL = ("champion", "challenger", "difference", "95 % interval", "p"
 
 
 def write_trial_verdict(document: Challenge) -> str:
-    """The verdict in a sentence, with anything unfair first."""
+    """The verdict in a sentence; what makes the trial unfair comes first."""
     pairs_or_rows = "rows of split traffic"
     if document.design is TrialDesign.SHADOW:
         pairs_or_rows = "pairs"
@@ -317,7 +323,7 @@ def _draw_difference(metric: MetricDifference) -> Iterator[Block]:
 
 def _create_trial_line(metric: MetricDifference) -> TableLine:
     better = "–"
-    # One of both is better only if the interval lies on one side of 0
+    # One model is better only if the interval doesn't include 0
     if metric.interval is not None and not metric.interval[0] <= 0 <= metric.interval[1]:
         better = "champion"
         if (metric.interval[0] > 0) == metric.higher_is_better:
@@ -349,7 +355,7 @@ def _create_answer_blocks(
         for name, model in models
     ]
     yield build_table(("model", *titles), rows, numbers=titles, names=("model",))
-    # How far apart they are, in all and where it is otherwise
+    # How much the models disagree, in all pairs and in segments that differ
     if document.disagreement is not None:
         if is_regression:
             yield f"Their answers are {format_number(document.disagreement)} apart on average."

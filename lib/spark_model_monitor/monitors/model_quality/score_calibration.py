@@ -1,6 +1,6 @@
-"""The meaning of a score: the share of rows with each score in which the event happened, in a baseline. Pure numpy.
+"""The meaning of a score: the share of the baseline's rows with this score in which the event happened. Pure numpy.
 
-The event is the positive class in binary problems, a right prediction in problems of many classes.
+The event is the positive class in binary problems, and a correct prediction in problems with many classes.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from spark_model_monitor.value_class import value_class
 Numbers = NDArray[np.float64]
 
 GROUPS = 256
-"""At most so many groups of about equal rows determine a calibration's error; more change it by less than 1 %."""
+"""The maximum number of groups of about equal size that determine a calibration's error; more change the error by less
+than 1 %.
+"""
 
-MIN_ROWS = 100  # in a baseline, to calibrate its scores
-TENTHS = 10  # groups of rows in which scores are compared with their calibration
+MIN_ROWS = 100  # minimum number of rows in a baseline to calibrate its scores
+TENTHS = 10  # number of groups of rows in which scores are compared with their calibration
 MIN_MEAN_DISTANCE = (
-    0.02  # from their calibration, from which scores are no probabilities, if the test rejects them, too
+    # Scores that the test rejects count as no probabilities only if their mean distance from the calibration is larger
+    0.02
 )
 LEVEL = 0.001
 
 
 @value_class
 class Calibration:
-    """The probability of each score: constant between two scores of a pair, linear to the next pair.
+    """Maps a score to a probability: constant within a block of the isotonic regression, linear between blocks.
 
     scores: ascending, shape (knots,). probabilities: not decreasing, shape (knots,).
     """
@@ -40,9 +43,9 @@ class Calibration:
 
     @classmethod
     def of(cls, counts: ScoreCounts, prior: float = 0.0) -> Calibration:
-        """The isotonic regression of the event on the score, by pooling adjacent violators.
+        """The isotonic regression of the event on the score, by the pool-adjacent-violators algorithm.
 
-        prior: rows of each class that are added to every block, so that no block is certain.
+        prior: number of rows of each class that are added to every block, so that no probability is 0 or 1.
 
         Source: Barlow et al. 1972, "Statistical Inference under Order Restrictions", pool adjacent violators; Zadrozny
         and Elkan 2002, "Transforming classifier scores into accurate multiclass probability estimates".
@@ -51,23 +54,25 @@ class Calibration:
             return cls(np.zeros(1), np.zeros(1))  # a class that never occurred
         blocks = np.array([*_pool_adjacent_violators(counts)], dtype=np.int64).reshape(-1, 4)
         ends = np.stack([blocks[:, 0], blocks[:, 1] - 1], axis=1)
-        # Both ends of a block have its probability, so that it is constant between them
+        # Both ends of a block get its probability, so that it is constant between them
         shares = (blocks[:, 2] + prior) / (blocks[:, 3] + 2 * prior)
         return cls(counts.scores[ends].ravel(), np.repeat(shares, 2))
 
     def __call__(self, scores: Numbers) -> Numbers:
-        """The probability of each score; beyond the ends, that of the end."""
+        """The probability of each score; a score beyond the ends gets the probability of the end."""
         return np.interp(scores, self.scores, self.probabilities)
 
 
 def _pool_adjacent_violators(counts: ScoreCounts) -> list[tuple[int, int, int, int]]:
-    """For each block of equal probability: its first score, the one after its last, rows with the event, all rows."""
+    """For each block of equal probability: the index of its first score, the index after its last one, rows with the
+    event, all rows.
+    """
     stack: list[tuple[int, int, int, int]] = []
     rows = (counts.negatives + counts.positives).tolist()
     for position, (hits, rows_in_block) in enumerate(zip(counts.positives.tolist(), rows, strict=True)):
         first = position
         last = position + 1
-        # Shares are compared by products of whole numbers, which don't round
+        # Shares are compared by products of whole numbers, which aren't rounded
         while stack and stack[-1][2] * rows_in_block >= hits * stack[-1][3]:
             first, _, block_hits, block_rows = stack.pop()
             hits = hits + block_hits
@@ -77,13 +82,15 @@ def _pool_adjacent_violators(counts: ScoreCounts) -> list[tuple[int, int, int, i
 
 
 def merge_neighbouring_scores(counts: ScoreCounts, groups: int = GROUPS) -> ScoreCounts:
-    """The same rows at fewer scores, with the same isotonic regression: blocks keep both ends, and pool the rest."""
+    """The rows at fewer scores but with the same isotonic regression: both ends of each block are kept, and scores
+    between are merged.
+    """
     rows_per_group = max(1, int((counts.negatives + counts.positives).sum()) // groups)
     rows = np.cumsum(counts.negatives + counts.positives)
     starts: list[int] = []
     for first, last, *_ in _pool_adjacent_violators(counts):
         starts.append(first)
-        # Scores inside a block have one probability; they are grouped by about equal rows
+        # Scores within a block have the same probability; they are grouped by about equal numbers of rows
         if last - first > 2:
             inner = np.arange(first + 1, last - 1)
             number = (rows[inner] - rows[first]) // rows_per_group
@@ -100,13 +107,13 @@ def merge_neighbouring_scores(counts: ScoreCounts, groups: int = GROUPS) -> Scor
 
 @value_class
 class CalibrationCheck:
-    """How a baseline's scores compare with probabilities, in tenths of its rows; equal scores stay together.
+    """How well a baseline's scores agree with probabilities, by tenths of its rows; rows with equal scores stay together.
 
-    rows, scores, shares, expected: for each tenth its rows, its mean score, the share with the event, and the
+    rows, scores, shares, expected: for each tenth the number of rows, the mean score, the share with the event, and the
         calibrated probability.
-    error: mean distance of score and share.
-    left: of calibration and share.
-    problem: why these scores allow no estimates; None if they do.
+    error: the mean absolute difference between score and share.
+    left: the mean absolute difference between calibrated probability and share.
+    problem: the reason why these scores allow no estimates; None if they do.
     """
 
     rows: Numbers = field(default_factory=create_empty_doubles)
@@ -134,10 +141,10 @@ ONE_CLASS = "all labels of the baseline are of one class, so that its scores say
 
 
 def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
-    """Whether scores carry probabilities: a higher score must be at least as likely.
+    """Whether scores can be calibrated: a higher score must not mean a smaller probability.
 
     Tenths of the rows are compared with their isotonic regression by Pearson's chi-square test, which is conservative
-    because the regression was fitted to them.
+    because the regression was fitted to the same rows.
     """
     rows = (counts.negatives + counts.positives).astype(np.float64)
     total = float(rows.sum())
@@ -146,21 +153,21 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
         return CalibrationCheck(problem="the baseline has no scores; make it with --probability-attribute")
     if total < MIN_ROWS:
         return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=MIN_ROWS))
-    # Scores in ten groups of about as many rows each
+    # Divide the scores into ten groups with about equally many rows
     middles = np.cumsum(rows) - rows / 2
     tenth = np.minimum((middles / total * TENTHS).astype(np.int64), TENTHS - 1)
     _, group_of_score = np.unique(tenth, return_inverse=True)
     probability = Calibration.of(counts)(counts.scores)
     sums = [np.bincount(group_of_score, rows * each).astype(np.float64) for each in (1.0, counts.scores, probability)]
     variance = np.bincount(group_of_score, rows * probability * (1 - probability))
-    # In each group: the mean score, the share of events, and what the isotonic regression expects
+    # For each group: the mean score, the share of events, and the probability by the isotonic regression
     happened = np.bincount(group_of_score, counts.positives.astype(np.float64))
     scores = sums[1] / sums[0]
     expected = sums[2] / sums[0]
     calibration_check = CalibrationCheck(sums[0], scores, happened / sums[0], expected)
     if hits in (0.0, total):
         return replace(calibration_check, problem=ONE_CLASS)
-    # Pearson's statistic of the groups that can vary
+    # Pearson's statistic Σ (observed - expected)² / variance, over groups with a positive variance
     squared_deviations = (happened - sums[2]) ** 2
     statistic = float((squared_deviations[variance > 0] / variance[variance > 0]).sum())
     p = chi_square_above(statistic, len(scores))
@@ -174,7 +181,9 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
 
 
 def check_classes(counts: ClassScores) -> CalibrationCheck:
-    """The same for many classes: tenths are of all classes together, and a problem of one class is one of all."""
+    """Whether the scores of many classes can be calibrated. Tenths are of all classes together, and a problem of one
+    class counts for all.
+    """
     counts_by_class = tuple(counts.of_class.values())
     rows = sum(int(class_counts.positives.sum()) for class_counts in counts_by_class)
     pooled = sum(counts_by_class[1:], counts_by_class[0]) if counts_by_class else ScoreCounts()
@@ -186,7 +195,7 @@ def check_classes(counts: ClassScores) -> CalibrationCheck:
         return replace(checked, problem=problem)
     if counts_by_class and rows < MIN_ROWS:
         return replace(checked, problem=TOO_FEW.format(rows=rows, needed=MIN_ROWS))
-    # A class against the rest needs rows of either
+    # Comparing a class with all others needs rows of both
     if counts_by_class and sum(class_counts.positives.any() for class_counts in counts_by_class) < 2:
         return replace(checked, problem=ONE_CLASS)
     problems = (

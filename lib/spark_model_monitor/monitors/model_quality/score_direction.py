@@ -1,9 +1,9 @@
-"""Whether the scores are of the other class than the positive one: predictions and scores then contradict each other. Pure.
+"""Detects scores of the negative class instead of the positive one: predictions and scores then contradict each other. Pure.
 
-Predictions come from scores by a threshold, so among the rows of each label as many are predicted positive as have a
-score above it. If instead as many have a score below it, the score is of the other class, and a good model has an area
-under the curve of .18. Counts by label are all that a scan keeps, and enough: no threshold fits both ways, unless
-scores or predictions say nothing about the label.
+Predictions follow from scores by a threshold. So for each label, as many rows are predicted positive as have a score
+above the threshold. If instead as many rows have a score below it, the score belongs to the other class, and a good model has
+an area under the curve of .18. Counts by label, which are all that a scan keeps, are enough to see this: thresholds in both
+directions can fit only if scores or predictions don't depend on the label.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence
 from spark_model_monitor.monitors.model_quality.metrics.ranking import area_under_roc
 from spark_model_monitor.statistics.states.scores import Counts
 
-MIN_ROWS = 30  # rows below which predictions fit a threshold by chance
-MAX_UNEXPLAINED_SHARE = 0.1  # share of the rows of the rarer prediction that a threshold may leave unexplained
-MIN_UNEXPLAINED_SHARE = 0.2  # share of the rows of the rarer prediction that no threshold of the score itself explains
-MIN_PREDICTIONS = 9  # rows of the rarer prediction below which predictions don't show what the score is of
-MAX_REVERSED_AREA = 0.35  # under the ROC curve; a weak model has about 0.5
-MIN_ERRORS_BELOW = 5.0  # standard errors below an area of 0.5 from which a score is surely reversed
+MIN_ROWS = 30  # with fewer rows, predictions fit a threshold by chance
+# Share of the rows with the rarer prediction that a threshold of the reversed score may leave unexplained
+MAX_UNEXPLAINED_SHARE = 0.1
+MIN_UNEXPLAINED_SHARE = 0.2  # minimum share of these rows that no threshold of the score itself explains
+MIN_PREDICTIONS = 9  # with fewer rows of the rarer prediction, predictions don't show the direction of the score
+MAX_REVERSED_AREA = 0.35  # maximum area under the ROC curve of a reversed score; a weak model has about 0.5
+MIN_ERRORS_BELOW = 5.0  # a score counts as reversed if its area is this many standard errors below 0.5
 
 REMEDY = (
     "so it is the score of the other class; write --positive-label with the class that the score is of, or give the score of "
@@ -31,10 +32,10 @@ REMEDY = (
 
 
 def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
-    """Raise BadInput if nearly all predictions are those of the reversed score, whatever their threshold is.
+    """Raise BadInput if nearly all predictions agree with the reversed score, whatever the threshold is.
 
-    Distances are compared with the rarer prediction: of a threshold of .95, few rows are predicted positive, and a
-    threshold that predicts none explains all others.
+    The number of unexplained rows is compared with the rarer prediction. With a threshold of .95, for example, few rows are
+    predicted positive, and a threshold that predicts none would explain all other rows.
     """
     scores = evidence.scores
     if scores is None or evidence.rows < MIN_ROWS:
@@ -43,7 +44,7 @@ def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
     rarer_rows = _rarer_rows(evidence)
     forward = _fewest_unexplained_rows(scores.negatives, scores.positives, predicted)
     backward = _fewest_unexplained_rows(scores.negatives[::-1], scores.positives[::-1], predicted)
-    # What predictions that have nothing to do with the score leave unexplained by chance
+    # The number of rows that would be unexplained by chance if predictions didn't depend on the score
     by_chance = 3 * math.sqrt(rarer_rows)
     clear_difference = max(MIN_UNEXPLAINED_SHARE * rarer_rows, by_chance, 1)
     if backward <= MAX_UNEXPLAINED_SHARE * rarer_rows and forward >= backward + clear_difference:
@@ -54,9 +55,9 @@ def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
 
 
 def require_labels_follow_scores(evidence: BinaryEvidence, *, has_predictions: bool) -> None:
-    """Raise BadInput if labels clearly contradict the score, and there are no predictions that say what it is of.
+    """Raise BadInput if labels clearly contradict the score, and there are no predictions that show its direction.
 
-    has_predictions: whether the model's own predictions are known, which otherwise follow from the score.
+    has_predictions: whether the model's own predictions are known; otherwise predictions follow from the score.
     """
     scores = evidence.scores
     if scores is None or (has_predictions and _rarer_rows(evidence) >= MIN_PREDICTIONS):
@@ -66,7 +67,7 @@ def require_labels_follow_scores(evidence: BinaryEvidence, *, has_predictions: b
     if not negatives or not positives:
         return
     area = area_under_roc(scores)
-    # Mann and Whitney 1947
+    # Standard error of the Mann-Whitney statistic (Mann and Whitney 1947)
     standard_error = math.sqrt((negatives + positives + 1) / (12 * negatives * positives))
     if area <= MAX_REVERSED_AREA and area <= 0.5 - MIN_ERRORS_BELOW * standard_error:
         raise BadInput(
@@ -76,20 +77,20 @@ def require_labels_follow_scores(evidence: BinaryEvidence, *, has_predictions: b
 
 
 def _rarer_rows(evidence: BinaryEvidence) -> float:
-    """The rows of the class that is predicted less often."""
+    """The number of rows with the prediction that is made less often."""
     predicted_positive = float(evidence.matrix[:, 1].sum())
     return min(predicted_positive, evidence.rows - predicted_positive)
 
 
 def _fewest_unexplained_rows(negatives: Counts, positives: Counts, predicted: Counts) -> float:
-    """The fewest rows that any threshold predicts otherwise. negatives, positives: number of rows by ascending score.
-    predicted: those predicted positive, of negative and of positive rows.
+    """The smallest number of rows that the best threshold predicts differently. negatives, positives: number of rows by
+    ascending score. predicted: number of negative and of positive rows that are predicted positive.
     """
     negatives_predicted, positives_predicted = predicted
-    # Rows above each threshold, from the highest score down
+    # The number of rows above each threshold, from the highest score down
     negatives_above = np.concatenate([[0], np.cumsum(negatives[::-1])])
     positives_above = np.concatenate([[0], np.cumsum(positives[::-1])])
-    # A threshold that predicts as many rows of each label leaves none unexplained
+    # A threshold that predicts equally many rows of each label leaves no row unexplained
     negatives_differ = np.abs(negatives_above - negatives_predicted)
     positives_differ = np.abs(positives_above - positives_predicted)
     return float((negatives_differ + positives_differ).min())

@@ -1,8 +1,8 @@
-"""Models that are called without an endpoint of the service: each flavour is a registered loader in its own file.
+"""Models that are called without an endpoint of the service. Each flavour of model has a registered loader in its own file.
 
-A loader takes a `Model` and returns a function from a pandas frame to one score or several per row, or to labels if
-those are requested. It is called once per Python worker, and imports its library then. Imported by executors: neither
-pyspark nor pydantic.
+A loader takes a `Model` and returns a function from a pandas frame to one or several scores per row, or to labels if
+these are requested. It is called once per Python worker, and imports the model's library when it is called. Executors import
+this package, so it imports neither pyspark nor pydantic.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ Cells: TypeAlias = NDArray[np.generic]
 
 Predict: TypeAlias = Callable[["pd.DataFrame"], "ArrayLike"]
 
-PICKLES = (".pkl", ".pickle", ".joblib")  # endings of files that run code when they are loaded
+PICKLES = (".pkl", ".pickle", ".joblib")  # endings of files that can run code when they are loaded
 
 
 @value_class
 class Model:
-    """The facts about a model that are needed to load it.
+    """The information that is needed to load a model.
 
-    flavour: its loader.
-    name: its path, address or `module:function`, as given.
+    flavour: the name of its loader.
+    name: its path, address or `module:function`, as the user wrote it.
     content: the bytes of its file.
-    function: for the flavour `callable`.
-    allows_pickle: whether a file may run code when loaded.
-    trusted: types that a skops file may contain besides those that we know.
-    request: the form of an endpoint's requests and responses, as the members of `predictor`.
-    labels: whether to return labels instead of scores.
+    function: the function of the flavour `callable`.
+    allows_pickle: whether its file may run code when it is loaded.
+    trusted: types that a skops file may contain in addition to those in `TRUSTED`.
+    request: the format of an endpoint's requests and responses, as in the configuration's `predictor`.
+    labels: whether labels are returned instead of scores.
     sha256: the required digest of the file, in hexadecimal digits; None: any.
     """
 
@@ -59,23 +59,26 @@ class Model:
 
     @property
     def tells_labels(self) -> bool:
-        """Whether its answers have labels; an endpoint may return them along with scores."""
+        """Whether its responses contain labels; an endpoint may return labels and scores."""
         has_label_member = self.request.get("label") is not None
         return has_label_member and (self.flavour == "http" or self.request.get("probability") is None)
 
     @property
     def runs_code(self) -> bool:
-        """Whether its file runs code when it is loaded, as the user allowed: only this process may know its classes."""
+        """Whether its file runs code when it is loaded, with the user's permission. Only this process may have the
+        classes that it needs.
+        """
         is_pickle = self.allows_pickle and self.name.lower().endswith(PICKLES)
         return is_pickle or any(name.startswith("__main__.") for name in self.trusted)
 
 
-ModelSource: TypeAlias = Model | Predict | str | PathLike[str]  # also its path, its address or `module:function`
+# A model, a function, a path or address, or `module:function`
+ModelSource: TypeAlias = Model | Predict | str | PathLike[str]
 
 
 @dataclass
 class Summing:
-    """A model's function with the model as a sum. find_sum: returns the sum, None if the model is none."""
+    """A model's function, with the model as a sum. find_sum: returns the model as a sum, None if it isn't one."""
 
     predict: Predict
     find_sum: Callable[[], Sum | None]
@@ -96,5 +99,5 @@ PREDICTORS: Registry[LoadModel] = Registry("flavour of models")
 def register_predictor(
     name: str, *, endings: tuple[str, ...] = (), remedy: str = "install it where the jobs and their executors run"
 ) -> Callable[[LoadModel], LoadModel]:
-    """Decorator that enters a flavour. endings: of its files. remedy: what to do where its library is missing."""
+    """Decorator that registers a flavour. endings: of its files. remedy: what to do if its library is missing."""
     return PREDICTORS.register(name, endings=endings, remedy=remedy)

@@ -1,6 +1,6 @@
-"""A model of another model's error: how far its predictions are likely to be off, given their inputs.
+"""A model of another model's errors: it predicts from the inputs how far a prediction is likely to be off.
 
-Trained on the driver where labels are known; applied to each row of a window by the scan, without labels.
+It is trained on the driver with known labels. The scan of a window applies it to each row, without labels.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 Numbers = NDArray[np.float64]
 
-MIN_ROWS = 100  # for training
-MAX_ROWS = 100_000  # more improve it little, and take time on the driver
-MAX_TEXTS = 200  # distinct texts of a feature; histograms have 255 bins
+MIN_ROWS = 100  # minimum number of rows for training
+MAX_ROWS = 100_000  # more rows hardly improve it, but take time on the driver
+MAX_TEXTS = 200  # maximum number of distinct texts of a feature; histograms have 255 bins
 SEED = 20
 NO_ERROR_MODEL = (
     "error_model is missing; the quality of predicted numbers is estimated by a model of their errors: have the baseline of "
@@ -98,28 +98,30 @@ class ErrorModel:
         if len(rows) < MIN_ROWS:
             raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {MIN_ROWS:,}")
         columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}
-        # The target: the absolute error of each prediction
-        off = np.abs(_as_numbers(pa.Array.from_pandas(rows[label])) - _as_numbers(columns[prediction]))
-        if not np.isfinite(off).all():
+        # The target of the regression: the absolute error of each prediction
+        absolute_errors = np.abs(_as_numbers(pa.Array.from_pandas(rows[label])) - _as_numbers(columns[prediction]))
+        if not np.isfinite(absolute_errors).all():
             raise BadInput(
-                f"{int((~np.isfinite(off)).sum()):,} labels or predictions are no numbers; leave these rows out"
+                f"{int((~np.isfinite(absolute_errors)).sum()):,} labels or predictions are no numbers; leave these rows out"
             )
         texts = {
-            name: _order_frequent_texts(column, off) for name, column in columns.items() if not _holds_numbers(column)
+            name: _order_frequent_texts(column, absolute_errors)
+            for name, column in columns.items()
+            if not _holds_numbers(column)
         }
         cells = _encode_cells(columns, tuple(columns), texts)
-        # Two-fold cross-validation: each half is predicted by a model that has learnt from the other
-        half = np.random.default_rng(SEED).permutation(len(off)) % 2 == 0
-        expected = np.empty(len(off))
+        # Two-fold cross-validation: the errors of each half are predicted by a model trained on the other half
+        half = np.random.default_rng(SEED).permutation(len(absolute_errors)) % 2 == 0
+        expected = np.empty(len(absolute_errors))
         for learns in (half, ~half):
-            expected[~learns] = _fit_model(cells[learns], off[learns]).predict(cells[~learns])
-        # Blocks of rows by position, from which the error of the worth is estimated
-        blocks = assign_blocks(np.arange(len(off), dtype=np.uint64))
+            expected[~learns] = _fit_model(cells[learns], absolute_errors[learns]).predict(cells[~learns])
+        # Divide the rows into blocks, from which the accuracy of expected errors is estimated
+        blocks = assign_blocks(np.arange(len(absolute_errors), dtype=np.uint64))
         return cls(
             tuple(columns),
             texts,
-            _dump_skops(_fit_model(cells, off)),
-            measure_expected_errors(off, np.maximum(expected, 0.0), blocks),
+            _dump_skops(_fit_model(cells, absolute_errors)),
+            measure_expected_errors(absolute_errors, np.maximum(expected, 0.0), blocks),
         )
 
     def write(self, path: str) -> None:
@@ -144,19 +146,19 @@ class ErrorModel:
         return cls(tuple(members["names"]), texts, members["model"], BlockSums.from_bytes(members["worth"]))
 
     def __call__(self, columns: Mapping[str, pa.Array]) -> Numbers:
-        """The expected error of each row, 0 or more. columns: by name, at least those of `names`."""
+        """The expected absolute error of each row. columns: by name, at least the columns in `names`."""
         estimator = _loaded(self.content)
         expected: Numbers = estimator.predict(_encode_cells(columns, self.names, self.texts))
         return np.maximum(expected, 0.0)
 
 
-def _fit_model(cells: Numbers, off: Numbers) -> HistGradientBoostingRegressor:
+def _fit_model(cells: Numbers, absolute_errors: Numbers) -> HistGradientBoostingRegressor:
     with needing("errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"):
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # a single thread is faster than threads that wait for each other, if others are busy
-        return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, off)
+    with threadpool_limits(1):  # one thread is faster than several that wait for each other on a busy machine
+        return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, absolute_errors)
 
 
 def _dump_skops(
@@ -171,7 +173,7 @@ def _dump_skops(
 
 def _load_skops(name: str, content: bytes) -> Any:
     from spark_model_monitor.monitors.predictors.sklearn import (
-        open_skops,  # the order of imports decides the order of flavours
+        open_skops,  # importing it at the top of the module would change the order of the flavours
     )
 
     try:
@@ -201,7 +203,7 @@ def _are_numbers(column: pa.Array) -> bool:
 
 
 def _holds_numbers(column: pa.Array) -> bool:
-    """Whether all cells are numbers, or texts of numbers as in a CSV file."""
+    """Whether all cells are numbers, or numeric texts as in a CSV file."""
     if _are_numbers(column):
         return True
     present = column.drop_null()
@@ -209,23 +211,23 @@ def _holds_numbers(column: pa.Array) -> bool:
 
 
 def _as_numbers(column: pa.Array) -> Numbers:
-    """Numbers, NaN for other cells."""
+    """The column as numbers, NaN for all other cells."""
     if not _are_numbers(column):
         texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-        # Arrow would also read words such as `inf` and `nan`, which are texts here
+        # Arrow would also parse words such as `inf` and `nan`, which count as texts here
         decimal = pc.fill_null(pc.match_substring_regex(texts, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False)
         column = pc.utf8_ltrim(pc.if_else(decimal, texts, None), characters="+")
     numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return np.asarray(numbers, dtype=np.float64)
 
 
-def _order_frequent_texts(column: pa.Array, off: Numbers) -> tuple[str, ...]:
-    """The most frequent texts of a column, ordered by mean error, so that a tree splits them by one threshold."""
+def _order_frequent_texts(column: pa.Array, absolute_errors: Numbers) -> tuple[str, ...]:
+    """The most frequent texts of a column, ordered by mean error, so that a tree can split them by one threshold."""
     encoded = pc.cast(column, pa.string()).dictionary_encode()
-    # Index 0 is for missing cells, and is dropped
+    # Index 0 is for missing cells, and is removed
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False) + 1
     rows = np.bincount(codes)[1:]
-    sums = np.bincount(codes, off)[1:]
+    sums = np.bincount(codes, absolute_errors)[1:]
     most_frequent = np.argsort(-rows, kind="stable")[:MAX_TEXTS]
     ordered = most_frequent[np.argsort(sums[most_frequent] / rows[most_frequent], kind="stable")]
     return tuple(encoded.dictionary.take(pa.array(ordered)).to_pylist())
@@ -234,11 +236,11 @@ def _order_frequent_texts(column: pa.Array, off: Numbers) -> tuple[str, ...]:
 def _encode_cells(
     columns: Mapping[str, pa.Array], names: Sequence[str], texts: Mapping[str, tuple[str, ...]]
 ) -> Numbers:
-    """Shape (rows, columns): numbers, and indexes of texts; NaN for missing or unknown cells."""
+    """The cells as numbers, shape (rows, columns): numbers, or the indexes of texts; NaN for missing or unknown cells."""
     columns_of_cells = []
     for name in names:
         if name in texts:
-            # The position in the order of errors; a text that was rare or absent when learning is missing
+            # The index in the order of errors; a text that was rare or absent in training counts as missing
             codes = pc.index_in(pc.cast(columns[name], pa.string()), pa.array(texts[name], pa.string()))
             columns_of_cells.append(_as_numbers(codes))
         else:

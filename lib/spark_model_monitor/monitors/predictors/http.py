@@ -34,7 +34,9 @@ JSON = "application/json"
 FEATURES_TEMPLATE = '{"features":$features}'
 
 _PLACEHOLDER = re.compile(r'("?)\$(features_kvp|feature_names|features|\{[^}]{1,256}\})\1')
-"""In quotes or without them. A longer name of a feature would make the search quadratic."""
+"""A placeholder with or without quotes. The length of a feature's name is limited, because the search could take
+quadratic time.
+"""
 
 Cell: TypeAlias = float | str | None
 Rows: TypeAlias = "Sequence[Sequence[Cell]] | NDArray[np.object_]"
@@ -43,7 +45,8 @@ _RECORDS = re.compile(r"\$records?")
 
 
 def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str:
-    """The document of one record: the template with a value in each placeholder, none of which is searched for others.
+    """The request document of one record: the template with its placeholders filled in. Values are not searched for
+    placeholders.
 
     Raises BadConfiguration for a placeholder without a feature.
     """
@@ -57,7 +60,7 @@ def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str
             return _format_json(list(names))
         if name == "features_kvp":
             return _format_json(by_name)
-        # `${NAME}` stands for one feature; a name that no feature has ends the run, by an error that names it
+        # `${NAME}` is replaced by the value of one feature
         feature = name[1:-1]
         if feature not in by_name:
             hint = did_you_mean(feature, names, "the model gets other features", shown=str)
@@ -93,14 +96,14 @@ class RequestFormat:
 
     @property
     def one_at_a_time(self) -> bool:
-        """Whether each request has a single record."""
+        """Whether each request contains only one record."""
         return self.content_type == JSON and "$records" not in self._content
 
     def write_body(self, names: Sequence[str], rows: Rows) -> bytes:
         """The body of the request for some rows."""
-        # JSON and CSV take Python's own numbers, not those of NumPy
+        # JSON and CSV need Python's numbers instead of NumPy's
         plain = [[_convert_to_plain(cell) for cell in row] for row in rows]
-        # CSV has no header, and an empty cell for a missing value, as the service sends it
+        # CSV has no header, and missing values are empty cells, as in the service's requests
         if self.content_type == CSV:
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(
@@ -110,7 +113,7 @@ class RequestFormat:
         if self.content_type == JSON_LINES:
             return "\n".join(fill_record(self._line, names, row) for row in plain).encode()
         records = [fill_record(self._record, names, row) for row in plain]
-        # A template with `$record` has place for one row, so each row is a request of its own
+        # A template with `$record` has a place for only one row, so each row is a separate request
         if self.one_at_a_time:
             return self._content.replace("$record", records[0]).encode()
         return self._content.replace("$records", f"[{','.join(records)}]").encode()
@@ -118,9 +121,9 @@ class RequestFormat:
     def scores(self, body: bytes) -> list[Json]:
         """The scores in a response, one item per row.
 
-        Raises ValueError if the response can't be parsed, or has no scores at their location.
+        Raises ValueError if the response can't be parsed, or has no scores at the configured location.
         """
-        # Without an index every cell of a line is a score, such as one for each class
+        # Without an index, every cell of a line is a score, for example of one class each
         if self.accept_type == CSV and not isinstance(self._scores, int):
             return [[float(cell) for cell in row] for row in _read_csv_rows(body)]
         row_scores = self._read_location(self._scores, body)
@@ -129,9 +132,10 @@ class RequestFormat:
         return row_scores
 
     def labels(self, body: bytes) -> list[Json]:
-        """The labels in a response, one item per row; if a row has a list of them, the one with the highest score.
+        """The labels in a response, one item per row; if a row has a list of labels, the one with the highest score.
 
-        Raises ValueError if the response can't be parsed, has no labels at their location, or lacks scores for a list.
+        Raises ValueError if the response can't be parsed, has no labels at the configured location, or lacks scores for a
+        list.
         """
         row_labels = self._read_location(self._label, body)
         if not any(isinstance(label, list) for label in row_labels):
@@ -142,8 +146,8 @@ class RequestFormat:
         ]
 
     def _read_location(self, location: Json, body: bytes) -> list[Json]:
-        """The content at a location of a response, one item per row."""
-        # A CSV cell may hold a list in brackets, with a number for each class
+        """The part of a response at a location, one item per row."""
+        # A CSV cell may contain a list in brackets, with one number for each class
         if self.accept_type == CSV:
             from spark_model_monitor.data.records.outcome_payloads import parse_list
 
@@ -151,7 +155,7 @@ class RequestFormat:
         text = body.decode("utf-8")
         if self.accept_type == JSON_LINES:
             return [_search_document(location, json.loads(line)) for line in text.splitlines() if line.strip()]
-        # One JSON document holds either the list of all rows or, asked one at a time, a single answer
+        # One JSON document contains the list of all rows, or a single answer if rows are asked one at a time
         rows_found = _search_document(location, json.loads(text))
         if isinstance(rows_found, list) and not self.one_at_a_time:
             return rows_found
@@ -162,12 +166,12 @@ class RequestFormat:
         for member, kind in (("content_type", self.content_type), ("accept_type", self.accept_type)):
             if kind not in known_types:
                 yield f"{member} is {kind!r}; write one of {', '.join(known_types)}"
-        # A line of JSON Lines is one record, so its template is that of the features
+        # A line of JSON Lines is one record, so its template contains the features
         if self.content_type == JSON_LINES and self._content and self._content.count("$features") != 1:
             yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
         elif self.content_type == JSON_LINES and not json_text.is_json(_PLACEHOLDER.sub("0", self._line)):
             yield f"content_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
-        # JSON takes two templates: of the whole document, and of each record in it
+        # JSON needs two templates: of the whole document, and of each record in it
         if self.content_type == JSON and "$record" not in self._content:
             yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
         elif self.content_type == JSON and not json_text.is_json(_RECORDS.sub("0", self._content)):
@@ -176,7 +180,7 @@ class RequestFormat:
             yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
         elif self.content_type == JSON and not json_text.is_json(_PLACEHOLDER.sub("0", self._record)):
             yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
-        # Columns of CSV have positions only, so a JMESPath can't select one
+        # Columns of CSV only have positions, so a JMESPath can't select one
         for member, location in (("label", self._label), ("probability", self._probability)):
             if self.accept_type == CSV and isinstance(location, str):
                 yield f"{member} is {location!r}; of CSV write the index of its column"
@@ -199,14 +203,14 @@ def _search_document(location: Json, document: Json) -> Json:
 
 
 def _choose_best_label(labels: Json, scores: Json) -> Json:
-    """The label with the highest score, the first one if several are equal."""
+    """The label with the highest score; the first one if scores are equal."""
     if not isinstance(scores, list) or len(labels) != len(scores) or not all(map(math.isfinite, scores)):
         raise ValueError("a list of labels has no score for each")
     return labels[scores.index(max(scores))]
 
 
 def _convert_to_plain(cell: Cell) -> Cell:
-    """A cell as JSON: integers without a decimal point, null for a missing cell."""
+    """A cell for JSON: whole numbers as integers, None for a missing cell."""
     if not isinstance(cell, float):
         return cell
     if math.isnan(cell):
@@ -221,7 +225,7 @@ def _format_json(value: Json) -> str:
 
 
 def _read_template(template: Json) -> str:
-    """A template as text. In JSON its placeholders are in quotes, which are not sent."""
+    """A template as text. In JSON, placeholders are in quotes, which are removed."""
     if isinstance(template, str):
         text = template
     else:
@@ -237,7 +241,7 @@ READ_SECONDS = 60.0
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 20.0
 ROWS_AT_ONCE = 1000
-MAX_BYTES = 5 * 2**20  # limit of a request; the service's own is 6 MB
+MAX_BYTES = 5 * 2**20  # maximum size of a request; the service's limit is 6 MB
 
 TRY_AGAIN = frozenset({408, 429, *range(500, 600)})
 TOO_LARGE = 413
@@ -250,13 +254,13 @@ def load_http(model: Model) -> Predict:
 
 
 class Unanswered(Exception):
-    """One attempt failed."""
+    """An attempt to call the endpoint failed."""
 
 
 class Endpoint:
-    """An address, its requests and its responses.
+    """An address with the formats of its requests and responses.
 
-    labels: whether to return labels instead of scores. waits, reads: seconds before the second attempt, and time limit
+    labels: whether labels are returned instead of scores. waits, reads: seconds before the second attempt, and time limit
     of a response.
     """
 
@@ -276,7 +280,7 @@ class Endpoint:
         self._shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
         self._address = address
         self._request = RequestFormat(members)
-        # Labels may be texts; scores have to be numbers
+        # Labels may be texts, but scores have to be numbers
         if labels:
             self._read = self._request.labels
             self._kind = object
@@ -284,12 +288,12 @@ class Endpoint:
             self._read = self._request.scores
             self._kind = np.float64
         self._waits = waits
-        # urllib3's read timeout starts again with every byte, so the whole request has a limit, too
+        # urllib3's read timeout starts again with every byte, so there is also a limit for the whole request
         self._longest = CONNECT_SECONDS + reads
         self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
         if members.get("custom_attributes"):
             self._headers["X-Amzn-SageMaker-Custom-Attributes"] = members["custom_attributes"]
-        # Attempts are repeated by `_ask`, which knows which statuses are worth it
+        # `_ask` repeats attempts, because it decides by the status whether that is useful
         self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=reads))
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.generic]:
@@ -297,7 +301,7 @@ class Endpoint:
 
         Raises BadInput if the endpoint doesn't respond, or with something invalid.
         """
-        # Rows go in the order of the frame, and answers come in the same one
+        # Answers are in the order of the rows
         names = list(frame.columns)
         rows = frame.to_numpy(dtype=object)
         at_once = 1 if self._request.one_at_a_time else ROWS_AT_ONCE
@@ -309,7 +313,7 @@ class Endpoint:
     def _scores(self, names: Sequence[str], rows: Rows) -> list[Json]:
         body = self._request.write_body(names, rows)
         answer = None
-        # A body beyond the service's limit is halved without asking; one row can't be
+        # A body that exceeds the service's limit is divided without trying; a single row can't be divided
         if len(body) <= MAX_BYTES or len(rows) == 1:
             answer = self._ask(body)
         if answer is None:
@@ -318,8 +322,9 @@ class Endpoint:
             half = len(rows) // 2
             return [*self._scores(names, rows[:half]), *self._scores(names, rows[half:])]
         if self._request.accept_type == CSV and b"\n" not in answer.strip() and answer.count(b",") == len(rows) - 1:
-            answer = answer.replace(b",", b"\n")  # one line with a cell for each row, as the built-in XGBoost answers
-        # Labels and numbers are tried here, where the message can still name the endpoint
+            # The built-in XGBoost answers with one line that has a cell for each row
+            answer = answer.replace(b",", b"\n")
+        # Labels and numbers are parsed here, where an error can name the endpoint
         try:
             answers = self._read(answer)
             np.array(answers, dtype=self._kind)
@@ -336,7 +341,7 @@ class Endpoint:
         """The response, after at most five attempts; None if the request is too large."""
         from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-        # Waits are random, so that executors that were refused together don't come back together
+        # Waiting times are random, so that executors that were refused together don't retry together
         tries = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=wait_random_exponential(self._waits, MAX_WAIT_SECONDS),
@@ -358,12 +363,12 @@ class Endpoint:
             answer = run_within(self._longest, ask)
         except (urllib3.exceptions.HTTPError, TimeoutError) as error:
             raise Unanswered(type(error).__name__) from None
-        # The caller halves the rows
+        # The request is too large, so the caller divides the rows
         if answer.status == TOO_LARGE:
             return None
         if answer.status in TRY_AGAIN:
             raise Unanswered(f"status {answer.status}")
-        # Any other status, such as 400 or 403, is the same the next time
+        # Any other status, such as 400 or 403, would be the same in the next attempt
         if answer.status != 200:
             raise BadInput(f"the model at {self._shown} answered with status {answer.status}")
         return bytes(answer.data)

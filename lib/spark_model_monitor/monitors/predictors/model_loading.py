@@ -1,4 +1,4 @@
-"""Loads a model once per process, and calls it: every row gets finite numbers, or an error says why not."""
+"""Loads a model once per process and calls it: every row gets finite numbers, or an error says why it doesn't."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load_callable(model: Model) -> Predict:
     """A function from a pandas frame to scores, or a function without parameters that returns such a function."""
     import inspect
 
-    assert model.function is not None  # whoever names a callable provides it
+    assert model.function is not None  # ensured where the model is created
     if not inspect.signature(model.function).parameters:
         predict: Predict = model.function()
         return predict
@@ -55,9 +55,9 @@ def load_callable(model: Model) -> Predict:
 
 
 def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> Cells:
-    """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which columns are numbers.
+    """The cells of columns of numbers or texts, shape (rows, columns). numeric: whether each column is numeric.
 
-    Raises UnansweredRows with the name of a feature that must be a number and has another cell.
+    Raises UnansweredRows with the name of a numeric feature that has a cell that isn't a number.
     """
     converted: list[NDArray[Any]] = []
     for column, name, is_numeric in zip(columns, names, numeric, strict=True):
@@ -66,10 +66,10 @@ def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric:
         else:
             # An empty text counts as missing, as in a file
             converted.append(np.array([None if cell == "" else cell for cell in column.to_pylist()], object))
-    # Only numbers: one array of doubles, which takes a fraction of the memory of objects
+    # If all columns are numeric, one array of doubles needs much less memory than objects
     if all(numeric):
         return np.column_stack(converted)
-    # With texts a missing number is None, as a missing text is, so that rows compare equal
+    # If there are texts, missing numbers become None like missing texts, so that rows can be compared
     cells = np.empty((len(converted[0]), len(converted)), dtype=object)
     for index, (column, is_numeric) in enumerate(zip(converted, numeric, strict=True)):
         cells[:, index] = np.where(np.isnan(column), np.array(None), column.astype(object)) if is_numeric else column
@@ -77,7 +77,7 @@ def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric:
 
 
 def are_numbers(column: pa.Array) -> bool:
-    """Whether all cells of a column are numbers, or look like them; a column without cells counts as numbers."""
+    """Whether all cells of a column are numbers or numeric texts; True for a column without cells."""
     try:
         _convert_to_doubles(column, "")
     except BadInput:
@@ -86,20 +86,20 @@ def are_numbers(column: pa.Array) -> bool:
 
 
 def flag_numbers(column: pa.Array) -> NDArray[np.bool_]:
-    """Which cells are numbers, or look like them; missing cells do. Slow, for samples."""
+    """Flags of the cells that are numbers, numeric texts or missing. Slow, so only for samples."""
     if are_numbers(column):
         return np.ones(len(column), bool)
-    # Arrow stops at the first cell that fails, so each distinct text is tried by itself
+    # Arrow stops at the first cell that fails, so each distinct text is tested by itself
     encoded = column.dictionary_encode()
     texts = encoded.dictionary
-    # The last flag is that of missing cells
+    # The last flag is for missing cells
     text_flags = np.array([*(are_numbers(texts.slice(index, 1)) for index in range(len(texts))), True])
     flags: NDArray[np.bool_] = text_flags[pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)]
     return flags
 
 
 def simplify_type(column: pa.Array) -> pa.Array:
-    """Cells as doubles or texts."""
+    """The column as doubles or texts."""
     kind = column.type
     if pa.types.is_boolean(kind) or is_number(kind):
         return pc.cast(column, pa.float64(), safe=False)
@@ -109,12 +109,12 @@ def simplify_type(column: pa.Array) -> pa.Array:
 
 
 def convert_to_texts(cells: Cells) -> list[str | None]:
-    """Cells as texts in a file: integers without a decimal point, None for missing cells."""
+    """Cells as texts for a file: whole numbers without a decimal point, None for missing cells."""
 
     def text(cell: float | str | None) -> str | None:
         if cell is None or cell != cell:
             return None
-        # Below 2^53 a double holds every integer exactly
+        # Below 2^53, a double represents every integer exactly
         if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
             return str(int(cell))
         return str(cell)
@@ -141,7 +141,7 @@ import_all(spark_model_monitor.monitors.predictors)
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 2**32  # of a model's file, which is read whole
+MAX_BYTES = 2**32  # maximum size of a model's file, which is read as a whole
 MAX_MESSAGE_LENGTH = 200  # characters of a model's own message that an error repeats
 
 _loaded: dict[tuple[object, ...], Predict] = {}
@@ -157,7 +157,7 @@ def infer_flavour(name: str) -> str:
     for loader in PREDICTORS.values():
         if name.lower().endswith(loader.facts["endings"]):
             return loader.name
-    # `package.module:function`; a path may have a colon, but a slash as well
+    # `package.module:function`; a path may contain a colon, but then it also contains a slash
     module, _, function = name.rpartition(":")
     if module and "/" not in name and function.isidentifier():
         return "callable"
@@ -169,11 +169,11 @@ def infer_flavour(name: str) -> str:
 
 
 def load_model(model: Model) -> Predict:
-    """The model's function, loaded on first use in this process.
+    """The model's function; loaded at the first use in this process.
 
-    Raises MissingDependency if its library is absent, BadConfiguration if it is not such a model or may not be loaded.
+    Raises MissingDependency if its library is missing, BadConfiguration if the file isn't such a model or may not be loaded.
     """
-    # The content is part of the key: the same path may hold another model in a later run of this process
+    # The content is part of the key, because a path may have another model in a later run of this process
     key = (model.flavour, model.name, model.content, model.function, repr(model.request), model.labels)
     if key not in _loaded:
         loader = PREDICTORS.get(model.flavour)
@@ -184,7 +184,7 @@ def load_model(model: Model) -> Predict:
                 f"the model {model.name} needs {error.name or 'a library'}, which can't be imported; "
                 f"{loader.facts['remedy']}"
             ) from error
-        # These already say what to do
+        # The message of such an error already says what to do
         except MonitorError:
             raise
         except Exception as error:
@@ -192,13 +192,15 @@ def load_model(model: Model) -> Predict:
                 f"the model {model.name} can't be loaded as {model.flavour} ({describe_error(error)}); save it again, or write "
                 "--set model_flavour=FLAVOUR"
             ) from error
-        _loaded.clear()  # only one model at a time: they may be large
+        _loaded.clear()  # only one model is kept, because models may be large
         _loaded[key] = predict
     return _loaded[key]
 
 
 def resolve_model(model: ModelSource, request: Mapping[str, Json], **facts: Any) -> Model:
-    """A model from any way of naming it. request: the members of `predictor`. facts: further members of `Model`."""
+    """A `Model` from any form in which a model can be given. request: the members of `predictor`. facts: further members
+    of `Model`.
+    """
     if isinstance(model, Model):
         return replace(model, request=model.request or request)
     if callable(model):
@@ -210,25 +212,26 @@ def resolve_model(model: ModelSource, request: Mapping[str, Json], **facts: Any)
 
 
 def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
-    """The bytes of a model's file, which is opened on the driver only; logs what will be loaded, and tries whether it can be.
+    """The bytes of a model's file. Only the driver reads the file; it logs which model is loaded, and tests whether it can
+    be.
 
-    Raises BadConfiguration if the file is not the required one, or can't be loaded.
+    Raises BadConfiguration if the file doesn't have the required digest, or can't be loaded.
     """
-    # Neither has a file: nothing to read, to digest or to try
+    # These flavours have no file to read or test
     if model.flavour in ("callable", "http"):
         if model.sha256 is not None:
             raise BadConfiguration(f"model_sha256 is of a file, and {model.name} is none; leave it out")
         address = model.name
         how = f"imported from {getattr(model.function, '__module__', 'nowhere')}"
         if model.flavour == "http":
-            # The log has no user name, password or query of the address
+            # The log shows the address without user name, password and query
             parts = urlsplit(model.name)
             address = f"{parts.scheme}://{parts.hostname}{parts.path}"
             how = "asked over HTTP"
         log.info("model: %s, %s", address, how)
         return model.content
     content = model.content or _read_file(model.name, storage(model.name))
-    # The digest is compared before anything of the content is opened
+    # The digest is compared before the content is used in any way
     digest = sha256(content).hexdigest()
     if model.sha256 not in (None, digest):
         raise BadConfiguration(
@@ -236,18 +239,18 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
             "or its digest"
         )
     log.info("model: %s, %s bytes, sha256 %s, loaded as %s", model.name, f"{len(content):,}", digest, model.flavour)
-    # A damaged file may end the process that loads it, so another one loads it first, once for each content
+    # A damaged file may crash the process that loads it, so another process tries first, once for each content
     if digest not in _tried and not model.runs_code:
         require_loadable(model.name, content, partial(_load_content, replace(model, content=b"")))
         _tried.add(digest)
     return content
 
 
-_tried: set[str] = set()  # digests of the files that could be loaded
+_tried: set[str] = set()  # digests of the files that were loaded successfully
 
 
 def _read_file(name: str, storage: Storage) -> bytes:
-    # Its size first, as nothing ends a process that takes all memory with a sentence
+    # The size is checked first, because a process that runs out of memory can't give an error message
     size = sum(file.size_bytes for file in storage.list_files(name))
     if size > MAX_BYTES:
         raise BadConfiguration(f"the model {name} has {size:,} bytes, and may have {MAX_BYTES:,}; save it again")
@@ -259,7 +262,9 @@ def _load_content(model: Model, content: bytes) -> None:
 
 
 def without_path(model: Model) -> Model:
-    """The model in the form sent with tasks: with a function's module, so that only the driver needs the file."""
+    """The model in the form that is sent with tasks. A function's module is sent by value, so that only the driver needs
+    its file.
+    """
     module = sys.modules.get(getattr(model.function, "__module__", ""))
     if module is not None and not module.__name__.startswith("spark_model_monitor."):
         cloudpickle().register_pickle_by_value(module)
@@ -267,7 +272,7 @@ def without_path(model: Model) -> Model:
 
 
 def describe_error(error: BaseException) -> str:
-    """The class and the first words of an exception's message."""
+    """The class of an exception, and the beginning of its message."""
     words = " ".join(str(error).split())[:MAX_MESSAGE_LENGTH]
     if words:
         return f"{type(error).__name__}: {words}"
@@ -278,10 +283,10 @@ def describe_error(error: BaseException) -> str:
 class Caller:
     """A loaded model as a function of cells.
 
-    names: of the columns.
-    numeric: which of them are numbers.
-    says_why: whether an error repeats the model's message, which may contain values of rows.
-    outputs: scores per row, known after the first call.
+    names: names of the columns.
+    numeric: whether each column is numeric.
+    says_why: whether errors repeat the model's message, which may contain values of rows.
+    outputs: number of scores per row, known after the first call.
     rows: number of rows so far.
     """
 
@@ -295,7 +300,7 @@ class Caller:
     def __call__(self, cells: Cells) -> NDArray[np.float64]:
         """The scores of some rows, shape (rows, outputs).
 
-        Raises BadInput if the model raises, or returns anything but finite numbers for each row.
+        Raises BadInput if the model raises an exception, or doesn't return finite numbers for each row.
         """
         scores = self._require_numbers(self._ask_model(cells), len(cells))
         # Sums over rows need the same outputs in every call
@@ -308,7 +313,7 @@ class Caller:
     def labels(self, cells: Cells) -> NDArray[np.object_]:
         """The labels of some rows, as the model returns them: numbers or texts.
 
-        Raises BadInput if the model raises, or doesn't return a label for each row.
+        Raises BadInput if the model raises an exception, or doesn't return a label for each row.
         """
         labels = np.asarray(self._ask_model(cells), dtype=object)
         if labels.shape not in ((len(cells),), (len(cells), 1)):
@@ -316,7 +321,7 @@ class Caller:
                 f"gives an array of shape {labels.shape} for {len(cells):,} rows; it has to give a label for each"
             )
         labels = labels.reshape(-1)
-        # NaN is a missing label, too, and the only value that differs from itself
+        # NaN is a missing label, too; it is the only value that isn't equal to itself
         missing = sum(label is None or label != label for label in labels.tolist())
         if missing:
             raise self._make_error(f"gives no label for {missing:,} of {len(cells):,} rows")
@@ -328,12 +333,12 @@ class Caller:
         except MonitorError:
             raise
         except Exception as error:
-            # A model's message may repeat cells of the data, which logs must not hold
+            # A model's message may contain cells of the data, which must not be in logs
             if self.says_why:
                 problem = describe_error(error)
             else:
                 problem = type(error).__name__
-            # An endpoint that fails is no fault of single rows; a function's exception may be
+            # If an endpoint fails, single rows aren't the cause; if a function raises an exception, they may be
             if self.model.flavour == "http":
                 kind = BadInput
             else:
@@ -343,9 +348,10 @@ class Caller:
     def build_exact_attribution(
         self, baseline: NDArray[Any], *, with_logit: bool
     ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
-        """A function for local values without coalitions, for a model that is a sum, if the results are the same.
+        """A function that computes local values without coalitions, if the model is a sum and the results are the same; else
+        None.
 
-        For log-odds only with a single baseline row; the mean of probabilities has other values.
+        For log-odds there must be a single baseline row, because a mean of probabilities gives other values.
         Source: E3.6.
         """
         model = load_model(self.model)
@@ -354,7 +360,7 @@ class Caller:
             additive_model = model.sum
         if additive_model is None or additive_model.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
             return None
-        # The model's own order of columns, and back to that of the data
+        # Convert to the model's order of columns, and back to the order of the data
         names = list(self.names)
         if set(additive_model.names) == set(names):
             order = [names.index(name) for name in additive_model.names]
@@ -385,7 +391,7 @@ class Caller:
         if len(scores) != rows:
             raise self._make_error(f"gave {len(scores):,} answers for {rows:,} rows")
         scores = scores.reshape(rows, -1).astype(np.float64)
-        # One such row would make every sum infinite, so the rows are refused
+        # A single infinite row would make every sum infinite, so such rows are refused
         infinite = ~np.isfinite(scores).all(axis=1)
         if infinite.any():
             raise self._make_error(

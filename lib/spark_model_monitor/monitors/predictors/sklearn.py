@@ -1,4 +1,4 @@
-"""Scikit-learn models: skops files, which run no code, and pickles, which do."""
+"""Scikit-learn models: skops files, which don't run code when they are loaded, and pickles, which do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRUSTED = frozenset(
         *("lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier", "lightgbm.sklearn.LGBMRegressor"),
     }
 )
-"""Types that skops doesn't know, and that contain a model's parameters and nothing that runs."""
+"""Types that skops doesn't know; they contain a model's parameters, and don't run code."""
 
 
 LINEAR = ("LinearRegression", "Ridge")
@@ -36,7 +36,7 @@ FORESTS = tuple(
     for forest in ("DecisionTree", "ExtraTree", "RandomForest", "ExtraTrees")
     for task in ("Regressor", "Classifier")
 )
-"""Models whose answers are sums."""
+"""Models whose answers are sums over columns or trees."""
 
 
 @register_predictor(
@@ -59,12 +59,12 @@ def load_sklearn(model: Model) -> Predict:
             break
     else:
         raise BadConfiguration(f"{model.name}: {type(estimator).__name__} has no predict; save a fitted model")
-    # A model that was fitted on an array warns about every frame with names
+    # If a model was fitted on an array, it warns about every frame with column names
     by_name = hasattr(estimator, "feature_names_in_")
 
     def predict(frame: pd.DataFrame) -> NDArray[np.generic]:
         scores_of_classes: NDArray[np.generic] = scores(frame if by_name else frame.to_numpy())
-        # The second column says all: both add up to 1
+        # Both columns add up to 1, so the second one is enough
         if name == "predict_proba" and scores_of_classes.shape[1] == 2:
             return scores_of_classes[:, 1]
         return scores_of_classes
@@ -73,12 +73,12 @@ def load_sklearn(model: Model) -> Predict:
 
 
 def _find_additive_model(estimator: BaseEstimator) -> Sum | None:
-    """The weights of a linear model, or the leaves of trees; log-odds are a sum for two classes only."""
+    """The model as a sum: the weights of a linear model, or the leaves of trees. Log-odds are a sum only for two classes."""
     if type(estimator).__module__.startswith("xgboost.") and np.isnan(estimator.missing):
         from spark_model_monitor.monitors.predictors.xgboost import sum_of_booster
 
         booster = estimator.get_booster()
-        best = booster.attr("best_iteration")  # the last iteration that it uses, if training stopped early
+        best = booster.attr("best_iteration")  # the last iteration that is used, if training stopped early
         return sum_of_booster(booster if best is None else booster[: int(best) + 1])
     if not type(estimator).__module__.startswith("sklearn."):
         return None
@@ -87,17 +87,17 @@ def _find_additive_model(estimator: BaseEstimator) -> Sum | None:
     classes = len(getattr(estimator, "classes_", ()))
     if kind in LINEAR:
         return Sum(Linear(np.atleast_2d(estimator.coef_)), names)
-    # A multinomial fit of two classes has a softmax of both, whose log-odds are twice as large
+    # A multinomial fit of two classes uses a softmax, whose log-odds are twice as large
     if kind == "LogisticRegression" and classes == 2 and getattr(estimator, "multi_class", "") != "multinomial":
         return Sum(Linear(estimator.coef_), names, of_log_odds=True)
     is_boosted = kind == "GradientBoostingRegressor" or (
         kind == "GradientBoostingClassifier" and classes == 2 and estimator.loss == "log_loss"
     )
     leaves = None
-    # Any other initial model is not a constant
+    # Other initial models aren't constant
     if is_boosted and estimator.init in (None, "zero"):
         leaves = Leaves.of(_read_tree(tree, estimator.learning_rate) for tree in estimator.estimators_.ravel())
-    # A forest answers with the mean of its trees, each of which is scaled so
+    # A forest answers with the mean of its trees, so each tree is scaled by 1 / their number
     if kind in FORESTS and estimator.n_outputs_ == 1:
         grown = getattr(estimator, "estimators_", [estimator])
         leaves = Leaves.of(_read_tree(tree, 1 / len(grown), classes) for tree in grown)
@@ -107,14 +107,14 @@ def _find_additive_model(estimator: BaseEstimator) -> Sum | None:
 
 
 def _read_tree(estimator: BaseEstimator, scale: float, classes: int = 0) -> Tree:
-    """A tree whose leaves have this many classes, or one number. In sklearn, cells equal to the threshold go left."""
+    """A tree whose leaves have one value for each class, or one number. In sklearn, cells equal to the threshold go left."""
     tree = estimator.tree_
     values = tree.value[:, 0, :]
-    # Before release 1.3 leaves hold counts of rows, afterwards shares
+    # Before release 1.3, leaves contained counts of rows, since then shares
     if classes:
         values = values / values.sum(axis=1, keepdims=True)
     missing = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count)).astype(bool)
-    # `<= t` is `< the next double`, the form that `Leaves` has
+    # `<= t` is equivalent to `< the next double`, the form that `Leaves` uses
     below = np.nextafter(tree.threshold, np.inf)
     values = scale * (values[:, 1:] if classes == 2 else values)
     children = tree.children_left.tolist(), tree.children_right.tolist()

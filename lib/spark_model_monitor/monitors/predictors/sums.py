@@ -18,31 +18,37 @@ from spark_model_monitor.value_class import value_class
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Indexes = NDArray[np.intp]
-# Shape (…, leaves): a bit per condition of a leaf, set if it holds
+# Shape (…, leaves): one bit for each condition of a leaf, set if the condition holds
 HeldConditions: TypeAlias = NDArray[np.unsignedinteger[Any]]
-Attributing: TypeAlias = Callable[[Numbers], Numbers]  # from rows to their values, shape (rows, outputs, columns)
+# Takes rows, returns their local values, shape (rows, outputs, columns)
+Attributing: TypeAlias = Callable[[Numbers], Numbers]
 Weighing: TypeAlias = Callable[[Indexes, HeldConditions], Numbers]
-"""From leaves and the conditions that hold in a row to the shares of conditions, shape (leaves, conditions)."""
+"""Takes leaves and the conditions that hold in a row, returns the Shapley weights of the conditions, shape (leaves,
+conditions).
+"""
 
-MAX_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
-CONDITIONS_PER_CALL = 2**17  # processed together: the arrays of more would not fit into the processor's cache
+MAX_CONDITIONS = 2**20  # maximum number of conditions of all leaves; with more, coalitions are faster
+# Number of conditions processed together; larger arrays wouldn't fit in the processor's cache
+CONDITIONS_PER_CALL = 2**17
 LEAVES_TOGETHER = 256
 CONDITIONS_TOGETHER = 2**12
-"""Leaves and conditions that share tables by the bins of cells: small tables stay in a core's cache."""
-MAX_COLUMNS = 64  # on the path to a leaf, one bit each; with more, coalitions are used
+"""Number of leaves and of conditions that share lookup tables by bin; small tables stay in a core's cache."""
+MAX_COLUMNS = 64  # maximum number of columns on the path to a leaf, one bit each; with more, coalitions are used
 MAX_BITS = 6
 MAX_ENTRIES = 2**21
-"""Limits of a leaf whose shares are looked up by what holds in a row, and of all leaves' tables: some 100 MB."""
+"""Limits for weights that are looked up by the conditions that hold: bits of a leaf, and entries of all tables, about 100
+MB.
+"""
 
 
 @value_class
 class Linear:
-    """A weight for each column, shape (outputs, columns)."""
+    """A linear model. weights: of each column, shape (outputs, columns)."""
 
     weights: Numbers
 
     def relative_to(self, baseline: Numbers) -> Attributing:
-        """The function that attributes relative to the baseline rows."""
+        """The function that computes local values relative to the baseline rows."""
         first = baseline[0]
         mean = (baseline - first).mean(axis=0)
         return lambda rows: ((rows - first) - mean)[:, None, :] * self.weights
@@ -50,8 +56,12 @@ class Linear:
 
 @value_class
 class Tree:
-    """A tree by node: its children, -1 for a leaf; the column that splits and the threshold below which a cell goes
-    left; where a missing cell goes; its values, shape (nodes, outputs).
+    """A tree; each member has one entry per node.
+
+    left, right: the children, -1 for a leaf.
+    columns, below: the column that splits, and the threshold below which a cell goes left.
+    missing_left: whether a missing cell goes left.
+    values: shape (nodes, outputs).
     """
 
     left: list[int]
@@ -64,9 +74,10 @@ class Tree:
 
 @value_class(slots=False)
 class Leaves:
-    """Leaves by the conditions on their paths: the column, lower and upper limit, and whether a missing cell passes.
+    """Leaves by the conditions on their paths: column, lower and upper limit, and whether a missing cell meets the condition.
 
-    All have shape (leaves, conditions), but values (leaves, outputs). Cells are compared as 32-bit numbers, like trees.
+    All have shape (leaves, conditions), except values with shape (leaves, outputs). Cells are compared as 32-bit numbers, as
+    in trees.
     """
 
     columns: Indexes
@@ -77,12 +88,12 @@ class Leaves:
 
     @classmethod
     def of(cls, trees: Iterable[Tree]) -> Leaves | None:
-        """The leaves of all trees; None if there are none, or too many."""
+        """The leaves of all trees; None if there are none or too many."""
         paths: list[dict[int, tuple[float, float, bool]]] = []
         values: list[Numbers] = []
         longest = 1
         for tree in trees:
-            # Depth first, without recursion: a tree may be deeper than Python's stack
+            # Depth first without recursion, because a tree may be deeper than Python's stack allows
             waiting: list[tuple[int, dict[int, tuple[float, float, bool]]]] = [(0, {})]
             while waiting:
                 node, path = waiting.pop()
@@ -91,7 +102,7 @@ class Leaves:
                     values.append(tree.values[node])
                     longest = max(longest, len(path))
                     continue
-                # Each path keeps the interval of every column on it, and whether a missing value passes
+                # Each path has the interval of every column on it, and whether a missing value passes
                 column = tree.columns[node]
                 threshold = tree.below[node]
                 goes_left = tree.missing_left[node]
@@ -100,12 +111,12 @@ class Leaves:
                 waiting.append(
                     (tree.right[node], {**path, column: (max(low, threshold), high, missing and not goes_left)})
                 )
-            # Then there is no sum, and the model is explained by coalitions as any other
+            # With too many conditions, the model is not treated as a sum but explained by coalitions
             if len(paths) * longest > MAX_CONDITIONS or longest > MAX_COLUMNS:
                 return None
         if not paths:
             return None
-        # Paths of one length, so that they are arrays: a condition that always holds fills them
+        # All paths get the same length, so that they form arrays: they are filled with a condition that always holds
         filled = [
             [*((column, *path[column]) for column in path), *[(0, -inf, inf, True)] * (longest - len(path))]
             for path in paths
@@ -114,21 +125,21 @@ class Leaves:
         return cls(columns.astype(np.intp), low, high, passes.astype(bool), np.array(values))
 
     def relative_to(self, baseline: Numbers) -> Attributing:
-        """The function that attributes relative to the baseline rows."""
+        """The function that computes local values relative to the baseline rows."""
         width = self.low.shape[1]
         bins = self._bins(baseline)
         looked_up = width <= MAX_BITS and len(self.low) << width <= MAX_ENTRIES
-        # What depends on baseline rows alone is computed once for all calls
+        # Whatever depends only on the baseline rows is computed once for all calls
         weighed_blocks = [(block, block.prepare_weighings(block.held(bins), looked_up)) for block in self._blocks]
         adds_baseline_rows = looked_up and len(baseline) > 1
         at_once = (
             CONDITIONS_PER_CALL if adds_baseline_rows else 4 * CONDITIONS_PER_CALL
-        )  # with one baseline row, most leaves are out of reach
+        )  # with one baseline row, most leaves are unreachable
         step = max(1, at_once // max(block.columns.size for block in self._blocks))
 
         def attributed(rows: Numbers) -> Numbers:
             attributions = np.zeros((len(rows), self.values.shape[1], rows.shape[1]))
-            # Rows in portions whose conditions fit into the processor's cache
+            # Process rows in portions whose conditions fit in the processor's cache
             for start in range(0, len(rows), step):
                 bins = self._bins(rows[start : start + step])
                 for block, weighings in weighed_blocks:
@@ -145,7 +156,7 @@ class Leaves:
 
     @cached_property
     def _edges(self) -> list[Numbers]:
-        """By column, the edges of its bins."""
+        """The edges of each column's bins."""
         condition_masks = (self.columns == column for column in range(self.columns.max() + 1))
         return [
             _find_edges(self.low[column_conditions], self.high[column_conditions])
@@ -154,10 +165,10 @@ class Leaves:
 
     @cached_property
     def _blocks(self) -> list[_Block]:
-        """Blocks of leaves, with the conditions that hold in each bin of all leaves."""
+        """Blocks of leaves, with the conditions that hold in each bin."""
         width = self.low.shape[1]
         blocks = []
-        # One bit for each condition of a path, in the smallest integer that has as many
+        # One bit for each condition of a path, in the smallest integer type with enough bits
         kind: type[np.unsignedinteger[Any]] = np.uint64
         if width <= 8:
             kind = np.uint8
@@ -167,7 +178,7 @@ class Leaves:
         step = min(LEAVES_TOGETHER, CONDITIONS_TOGETHER // width)
         for start in range(0, len(self.low), step):
             block_leaves = slice(start, start + step)
-            # The conditions of the leaves of this block
+            # The conditions of the leaves in this block
             columns = self.columns[block_leaves]
             low = self.low[block_leaves]
             high = self.high[block_leaves]
@@ -176,7 +187,7 @@ class Leaves:
             always = (is_free * bits).sum(axis=1, dtype=kind)
             by_column = []
             for column in np.unique(columns[~is_free]).tolist():
-                # Bits of the conditions that hold in each bin of a column
+                # The bits of the conditions that hold in each bin of a column
                 column_conditions = (columns == column) & ~is_free
                 edges = _find_edges(low[column_conditions], high[column_conditions])
                 cells = np.array([-inf, *edges, nan])[:, None, None]
@@ -191,8 +202,11 @@ class Leaves:
 
 @value_class
 class _Block:
-    """Leaves that are processed together: the columns of their conditions, their values, the conditions that always
-    hold, and by column the block's bin for each bin of all leaves, and the conditions that hold in each.
+    """Leaves that are processed together.
+
+    columns, values: the columns of their conditions, and their values.
+    always: the conditions that always hold.
+    by_column: for each column, the block's bin for each bin of all leaves, and the conditions that hold in each bin.
     """
 
     columns: Indexes
@@ -201,7 +215,7 @@ class _Block:
     by_column: list[tuple[int, Indexes, HeldConditions]]
 
     def held(self, bins: list[Indexes]) -> HeldConditions:
-        """Which conditions hold in rows, shape (rows, leaves)."""
+        """The conditions that hold in rows, shape (rows, leaves)."""
         conditions = np.tile(self.always, (len(bins[0]), 1))
         column_conditions = np.empty_like(conditions)
         for column, bin_indexes, held_by_bin in self.by_column:
@@ -212,14 +226,16 @@ class _Block:
     def prepare_weighings(
         self, baseline_conditions: HeldConditions, looked_up: bool
     ) -> list[tuple[HeldConditions, Weighing]]:
-        """What holds in the baseline rows, with the shares relative to them: of all rows by look-up, or of each."""
+        """Pairs of the conditions that hold in baseline rows and the weighing relative to them: one for all rows by
+        look-up, or one per row.
+        """
         width = self.columns.shape[1]
-        # Too many bits for a table of all combinations: each baseline row is weighed by itself
+        # A table of all combinations would be too large, so each baseline row is weighed separately
         if not looked_up:
             return [
                 (baseline_row, partial(_compute_weights, baseline_row, width)) for baseline_row in baseline_conditions
             ]
-        # How many baseline rows meet each combination of a leaf's conditions
+        # The number of baseline rows that meet each combination of a leaf's conditions
         counts = np.zeros((len(self.columns), 1 << width))
         np.add.at(counts, (np.arange(len(self.columns)), baseline_conditions), 1)
         table = (counts @ _shares_by_bits(width)).reshape(-1, width)
@@ -233,17 +249,19 @@ class _Block:
     def share(
         self, conditions: HeldConditions, reachable: HeldConditions, weighing: Weighing, attributions: Numbers
     ) -> None:
-        """Add each leaf's share to columns that lead to it in a row only, subtract it from those in the other only."""
+        """Add each leaf's value, weighted, to the columns that lead to it only in the row; subtract it from those that do
+        only in the baseline.
+        """
         rows, outputs, columns = attributions.shape
         width = self.columns.shape[1]
-        # A leaf counts if each of its conditions holds in the row or in a baseline row
+        # A leaf is reachable if each of its conditions holds in the row or in a baseline row
         reached = np.flatnonzero((conditions | reachable) == conditions.dtype.type((1 << width) - 1))
         row = reached // len(self.columns)
         leaf = reached - row * len(self.columns)
         weights = weighing(leaf, conditions.reshape(-1)[reached])
         targets = np.take(self.columns, leaf, axis=0)
         targets += (row * columns)[:, None]
-        # Several conditions may be of one column, so their shares are added up
+        # Several conditions may belong to one column, so their shares are added
         for output in range(outputs):
             leaf_shares = weights * np.take(self.values[:, output], leaf)[:, None]
             attributions[:, output] += np.bincount(
@@ -260,7 +278,9 @@ def _compute_weights(baseline_row: HeldConditions, width: int, leaf: Indexes, co
 
 @cache
 def _shares_by_bits(width: int) -> Numbers:
-    """The shares of a leaf's conditions: by what holds in the other row, by what holds in the row, by condition."""
+    """The weights of a leaf's conditions: by the conditions that hold in the baseline row, by those that hold in the row,
+    by condition.
+    """
     other_bits, own_bits = np.divmod(np.arange(1 << 2 * width, dtype=np.uint64), np.uint64(1 << width))
     shares = _weigh_conditions(_unpack_bits(own_bits & ~other_bits, width), _unpack_bits(other_bits & ~own_bits, width))
     shares[(own_bits | other_bits) != (1 << width) - 1] = 0
@@ -274,7 +294,9 @@ def _find_edges(low: Numbers, high: Numbers) -> Numbers:
 
 
 def _assign_bins(cells: Numbers, edges: Numbers) -> Indexes:
-    """The number of each cell's bin: below the first edge, from each edge on, and the last one for missing cells."""
+    """The index of each cell's bin: 0 below the first edge, one more from each edge on, and the last index for missing
+    cells.
+    """
     bins = np.searchsorted(edges, cells, side="right")
     bins[np.isnan(cells)] = len(edges) + 1
     return bins
@@ -293,7 +315,9 @@ def _weigh_conditions(joining: Flags, leaving: Flags) -> Numbers:
 
 
 def _shapley_weights(most_columns: int) -> Numbers:
-    """The share of a column that leads to a leaf in a row only, by the number of such columns and of the other's."""
+    """(s - 1)! t! / (s + t)!, shape (s, t): the Shapley weight of one of s columns that lead to a leaf only in the row,
+    if t do only in the other row.
+    """
     sizes = range(most_columns + 1)
     return np.array(
         [
@@ -308,7 +332,9 @@ def _shapley_weights(most_columns: int) -> Numbers:
 
 @value_class
 class Sum:
-    """A model as a sum. names: of its columns, empty if it uses their order. of_log_odds: whether those are the sum."""
+    """A model as a sum. names: of its columns; empty if it uses their order. of_log_odds: whether the log-odds are the
+    sum, not the answers.
+    """
 
     parts: Linear | Leaves
     names: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
-"""Loads a model's file in a process of its own first: what a crafted or damaged file ends is that process, not the run.
+"""Loads a model's file first in a separate process: a crafted or damaged file then ends that process instead of the run.
 
-Libraries read files by recursion and without bounds, so that a file can end a process by SIGSEGV, take all memory, or never
-come back. The process has limits of memory and time that grow with the file. On the driver only, before tasks load the file.
+Libraries read files recursively and without limits, so a file can crash a process by SIGSEGV, use all memory, or never
+finish. The separate process has limits of memory and time that grow with the file. Runs only on the driver, before tasks load
+the file.
 """
 
 from __future__ import annotations
@@ -20,26 +21,27 @@ from signal import Signals
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
 from spark_model_monitor.stopping import run_to_its_end
 
-MIN_MEMORY_BYTES = 2 * 2**30  # of addresses, of which the libraries take up to a third
-MEMORY_FACTOR = 20  # times the file: parsed JSON takes up to ten times its text, and skops files are packed
-MIN_SECONDS = 120.0  # of which importing the libraries takes a few, and ten on a busy machine
+MIN_MEMORY_BYTES = 2 * 2**30  # bytes of address space, of which the libraries use up to a third
+# Multiple of the file's size: parsed JSON takes up to ten times its text, and skops files are compressed
+MEMORY_FACTOR = 20
+MIN_SECONDS = 120.0  # importing the libraries takes a few seconds, and ten on a busy machine
 BYTES_A_SECOND = 2**20
 
 PROGRAM = "from spark_model_monitor.monitors.predictors.trial import answer_trial; answer_trial()"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-"""Each thread reserves addresses, which count towards the limit."""
+"""Each thread reserves address space, which counts towards the limit."""
 
 OUT_OF_MEMORY = "memory"
 
 
 def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -> None:
-    """Raises BadConfiguration, with file and reason, if a process with limits can't load a model's file.
+    """Raise BadConfiguration, with file and reason, if a process with limits can't load a model's file.
 
-    load: loads the content; a picklable function. A library that is missing here may be there where tasks run.
+    load: loads the content; a picklable function. A library that is missing here is no error, because tasks may have it.
     """
     memory_bytes = MIN_MEMORY_BYTES + MEMORY_FACTOR * len(content)
     seconds = MIN_SECONDS + len(content) / BYTES_A_SECOND
-    # The same modules must be found there, such as a user's own classes
+    # The process must find the same modules, such as a user's own classes
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
@@ -51,7 +53,7 @@ def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -
     with process:
         assert process.stdin is not None  # both are pipes
         assert process.stdout is not None
-        with suppress(BrokenPipeError):  # it has ended; its status tells
+        with suppress(BrokenPipeError):  # the process has already ended; its status says how
             process.stdin.write(pickle.dumps((memory_bytes, load)))
             process.stdin.write(content)
             process.stdin.close()
@@ -63,12 +65,12 @@ def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -
                 "save it again"
             ) from None
         answer = process.stdout.read()
-    # Ended by a signal, such as 11 for memory that isn't its own
+    # A signal ended the process, such as SIGSEGV (11)
     if status < 0:
         raise BadConfiguration(
             f"the model {name} ends a process that loads it, by {Signals(-status).name}; it is damaged: save it again"
         )
-    # A library may end the process without an exception
+    # A library may end the process without raising an exception
     if status or not answer:
         raise BadConfiguration(f"the model {name} ends a process that loads it, with status {status}; save it again")
     reason = json.loads(answer)
@@ -82,12 +84,14 @@ def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -
 
 
 def answer_trial() -> None:
-    """The process: writes null for a content that can be loaded, else the sentence why not, or that memory ran out."""
+    """The program of the process: writes null if the content can be loaded, else a sentence that says why not, or that
+    memory ran out.
+    """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output that libraries print must not be mixed with the answer
     memory_bytes, load = pickle.load(sys.stdin.buffer)
     content = sys.stdin.buffer.read()
-    # After reading, so that the limit is about loading alone
+    # The limit is set after reading, so that it only concerns loading
     limit_memory(memory_bytes)
     try:
         reason = find_reason_not_to_load(content, load)
@@ -95,7 +99,7 @@ def answer_trial() -> None:
         reason = OUT_OF_MEMORY
     json.dump(reason, answers)
     answers.flush()
-    os._exit(0)  # a library's last steps are not the file's
+    os._exit(0)  # skip the exit handlers of libraries
 
 
 def find_reason_not_to_load(content: bytes, load: Callable[[bytes], None]) -> str | None:
@@ -105,7 +109,7 @@ def find_reason_not_to_load(content: bytes, load: Callable[[bytes], None]) -> st
         return None
     except MonitorError as error:
         cause: BaseException | None = error
-        # An error of memory may be what another one came from
+        # An error may be caused by a lack of memory
         while cause is not None:
             if isinstance(cause, MemoryError) or "bad_alloc" in str(cause) or "Cannot allocate memory" in str(cause):
                 return OUT_OF_MEMORY
@@ -115,12 +119,14 @@ def find_reason_not_to_load(content: bytes, load: Callable[[bytes], None]) -> st
 
 
 def limit_memory(further_bytes: int) -> None:
-    """Lets this process take so many bytes more than it has; not where the system doesn't tell how many that are."""
+    """Let this process use this many bytes in addition to what it uses now. No limit if the system doesn't say how much
+    that is.
+    """
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:
         return
-    # The first number of statm is the size of the address space, in pages
+    # The first number in statm is the size of the address space, in pages
     limit = pages * resource.getpagesize() + further_bytes
     _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
     if hard_limit != resource.RLIM_INFINITY:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from spark_model_monitor.documents.json_text import Json
 
-MEMBER = "xgboost-model"  # the model's name in the archive of the service's container
-PICKLE = b"\x80"  # first byte of a pickle, which containers before 1.3 wrote
+MEMBER = "xgboost-model"  # the beginning of the model's file name in the archive of the service's container
+PICKLE = b"\x80"  # first byte of a pickle; containers before 1.3 wrote pickles
 
 
 SUMS = {"reg:squarederror": False, "binary:logistic": True}
-"""Objectives whose answers, or their log-odds (True), are the sum of the trees."""
+"""Objectives for which the sum of the trees is the answer (False) or the log-odds of the answer (True)."""
 
 
 @register_predictor(
@@ -42,12 +42,12 @@ def load_xgboost(model: Model) -> Predict:
 
     booster = xgboost.Booster()
     content = _unpack_content(model)
-    if not content:  # on which xgboost 3 ends the process
+    if not content:  # with an empty file, xgboost 3 crashes the process
         raise BadConfiguration(f"the model {model.name} is empty; save it again")
     try:
         booster.load_model(bytearray(content))
     except xgboost.core.XGBoostError as error:
-        # JSON it is, so the fault is in its content, and the format is no remedy
+        # The format is JSON, so the content is wrong, and converting the format wouldn't help
         if content.lstrip().startswith(b"{"):
             raise
         advice = "with xgboost 1.7 call Booster(model_file='…').save_model('model.json')"
@@ -59,12 +59,12 @@ def load_xgboost(model: Model) -> Predict:
             f"the model {model.name} is {'a pickle, and ' * content.startswith(PICKLE)}neither JSON nor UBJSON, which xgboost "
             f"{xgboost.__version__} reads; if an older version saved it, {advice}"
         ) from error
-    # Spark runs one task on each core already
+    # Spark already runs one task on each core
     booster.set_param({"nthread": 1})
     names = booster.feature_names
 
     def predict(frame: pd.DataFrame) -> NDArray[np.float32]:
-        # Columns of other names are taken in the order of the data
+        # If the names differ, columns are used in the order of the data
         if names and set(names) == set(frame.columns):
             ordered_columns = frame[names]
         else:
@@ -75,7 +75,7 @@ def load_xgboost(model: Model) -> Predict:
 
 
 def sum_of_booster(booster: Booster) -> Sum | None:
-    """The leaves of the trees, if one number is predicted from numbers only."""
+    """The booster as a sum of leaves, if it predicts one number from numeric features only; else None."""
     learner = json.loads(booster.save_raw("json"))["learner"]
     of_log_odds = SUMS.get(learner["objective"]["name"])
     grown = learner["gradient_booster"]
@@ -92,7 +92,8 @@ def sum_of_booster(booster: Booster) -> Sum | None:
 
 
 def _read_tree(tree: Mapping[str, Json]) -> Tree:
-    thresholds = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # for a leaf, its value
+    # For a leaf, this is its value
+    thresholds = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)
     goes_left = [bool(left) for left in tree["default_left"]]
     children = tree["left_children"], tree["right_children"]
     return Tree(*children, tree["split_indices"], thresholds.tolist(), goes_left, thresholds[:, None])

@@ -1,1 +1,1 @@
-"""Deequ's checks that users write: planned before the scan, answered from states where those say enough, judged after it."""
+"""Users' own Deequ checks: planned before the scan, answered from states if these are sufficient, and judged after the scan."""

@@ -1,6 +1,6 @@
-"""What a user's checks ask of our states, as Deequ sees a value: NaN is present, and so on. Pure.
+"""The evidence for users' checks in the states, with Deequ's view of values: NaN is present, for example. Pure.
 
-Deequ's view is followed to the letter, since a user who writes a Deequ check means it.
+Deequ's definitions are followed exactly, because a user who writes a Deequ check expects them.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from spark_model_monitor.statistics.states.kll import KllSketch
 
 NULL_VALUE = "NullValue"
-"""What Deequ's Histogram counts nulls as. Source: Histogram.NullFieldReplacement of Deequ 2.1.0."""
+"""The value as which Deequ's Histogram counts nulls. Source: Histogram.NullFieldReplacement of Deequ 2.1.0."""
 
 
 class NeedsSecondScan(Exception):
-    """The scan's states turned out not to answer an analyzer; the text says why."""
+    """The scan's states can't answer an analyzer; the text says why."""
 
 
 @value_class
 class RowFraction:
-    """Rows that an analyzer counts, and those among which it does."""
+    """The rows that an analyzer counts, and the rows among which it counts."""
 
     matching: int
     rows: int
@@ -60,9 +60,10 @@ Evidence: TypeAlias = "RowFraction | DistinctRegisters | DataTypeCounts | Mappin
 
 
 def find_evidence(analyzer: Analyzer, profile: Profile, matches: Mapping[str, int]) -> Evidence | None:
-    """What a scan says of an analyzer's metric; None where Deequ has an empty state: no rows, or only nulls.
+    """The evidence for an analyzer's metric in a scan; None if Deequ's state is empty, because there are no rows or only
+    nulls.
 
-    matches: rows in which each of the plan's predicates was true.
+    matches: for each predicate of the plan, the number of rows in which it is true.
 
     Raises NeedsSecondScan if values were dropped, or the sketch is less precise than requested.
     """
@@ -75,7 +76,7 @@ def find_evidence(analyzer: Analyzer, profile: Profile, matches: Mapping[str, in
     if source is Source.FREQUENCIES:
         return _count_by_value(analyzer, feature, profile.item_count)
     if analyzer.name == "Completeness":
-        # Cells that are not null, and all of them; NaN is not a null
+        # The cells that aren't null, and all cells; NaN isn't null
         rows = feature.data_types.total
         if not rows:
             return None
@@ -84,19 +85,19 @@ def find_evidence(analyzer: Analyzer, profile: Profile, matches: Mapping[str, in
         return _distinct_registers(feature)
     if analyzer.name == "DataType":
         return _deequ_types(feature)
-    # A vector's moments are those of its elements, which Deequ's analyzers don't mean
+    # The moments of vectors are about their elements, which Deequ's analyzers don't use
     moments = feature.moments
     if moments is None or feature.vectors is not None or not (moments.present + moments.nan):
         return None
     if analyzer.name == "ApproxQuantile":
         requested_error = analyzer.relative_error or 0.0
-        assert feature.kll is not None  # a numeric feature has moments and a sketch
+        assert feature.kll is not None  # a numeric feature has both moments and a sketch
         if feature.kll.error > requested_error:
             raise NeedsSecondScan(
                 f"of so many values a sketch is sure to {feature.kll.error:.4f} only, not to {requested_error}"
             )
         return SketchedNumbers(feature.kll, moments)
-    if analyzer.name == "KLLSketch":  # of the finite values; Deequ's own can't be computed with others among them
+    if analyzer.name == "KLLSketch":  # only finite values are in the sketch; Deequ's own fails if there are others
         if feature.kll is None or not moments.count:
             return None
         return SketchedNumbers(feature.kll, moments)
@@ -108,55 +109,55 @@ def _count_rows(analyzer: Analyzer, profile: Profile, matches: Mapping[str, int]
     matching, counted, judged = (
         all_rows if condition is None else matches[condition] for condition in list_conditions(analyzer)
     )
-    # Without a row to judge, Deequ's state is empty, except for Size, which is 0
+    # Deequ's state is empty if no row can be judged, except for Size, which is 0
     if not all_rows or (analyzer.name != "Size" and not (counted and judged)):
         return None
     return RowFraction(matching, counted)
 
 
 def _count_by_value(analyzer: Analyzer, feature: FeatureProfile, rows: int) -> dict[str, int]:
-    """How often each value occurs among `rows` rows. Raises NeedsSecondScan if they were not counted apart.
+    """How often each value occurs among `rows` rows. Raises NeedsSecondScan if the values were not counted exactly.
 
-    Deequ's Histogram counts nulls as a value; its grouping analyzers leave them out, of the number of rows too.
+    Deequ's Histogram counts nulls as a value; its grouping analyzers leave nulls out, also from the number of rows.
     """
     frequencies = feature.frequencies
     counts: dict[str, int] = {}
     if frequencies is None and feature.data_types.total:
         raise _not_counted(feature)
-    # Without a present cell there is nothing to count
+    # Without a present cell, there are no values to count
     if frequencies is not None:
-        # Beyond the limit of distinct values a count is known within a bound only
+        # Above the limit of distinct values, counts are only known within a bound
         if not frequencies.exact:
             limit = frequencies.limit
             raise NeedsSecondScan(f"{feature.name!r} has more than {limit:,} distinct values, too many to count apart")
         counts |= frequencies.counts
-    # With the text that Spark casts a number to, NaN among them
+    # Numbers as the texts to which Spark casts them, including NaN
     if feature.column_type is ColumnType.FRACTIONAL:
         counts = {format_java_double(float(key)): count for key, count in counts.items()}
         if _count_nan(feature):
             counts["NaN"] = _count_nan(feature)
     nulls = rows - sum(counts.values())
-    # A text of the data may be spelled like Deequ's name for null, and counts with it there
+    # If the data has Deequ's text for null as a value, both are counted together
     if analyzer.name == "Histogram" and nulls:
         counts[NULL_VALUE] = counts.get(NULL_VALUE, 0) + nulls
     return counts
 
 
 def _deequ_moments(moments: Moments) -> Moments:
-    """Of all values that are not null, NaN and infinities put back in, as Spark's aggregates have them.
+    """The moments of all values that aren't null, including NaN and infinities, as in Spark's aggregates.
 
     Source: Spark 3.5's sum, stddev_pop, min and max, for which NaN is larger than any other value.
     """
     if not (moments.positive_infinite or moments.negative_infinite or moments.nan):
         return moments
-    # Both infinities together add up to NaN, as NaN with anything does
+    # The sum of both infinities is NaN, and so is any sum with NaN
     total = math.nan
     if not moments.nan and not (moments.positive_infinite and moments.negative_infinite):
         if moments.positive_infinite:
             total = math.inf
         else:
             total = -math.inf
-    # The scan's own extremes are those of finite values
+    # The scan's minimum and maximum are those of finite values
     ends = []
     if moments.count:
         ends += [moments.minimum, moments.maximum]
@@ -178,21 +179,23 @@ def _deequ_moments(moments: Moments) -> Moments:
 
 
 def _count_nan(feature: FeatureProfile) -> int:
-    """NaN among the cells. Moments of texts count what is not a number as NaN, which is present."""
+    """The number of NaNs among the cells. In a text column, moments count texts that aren't numbers as NaN, so the result
+    is 0.
+    """
     if feature.moments is not None and feature.column_type is ColumnType.FRACTIONAL:
         return feature.moments.nan
     return 0
 
 
 def _distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
-    """What the distinct values of a feature are estimated from. Raises NeedsSecondScan if they were not looked at."""
+    """The registers from which distinct values are estimated. Raises NeedsSecondScan if the values were not hashed."""
     distinct = feature.distinct
     if distinct is None:
-        # A column of nulls alone has no register, and needs none
+        # A column with only nulls has no registers and needs none
         if feature.data_types.total:
             raise _not_counted(feature)
         distinct = DistinctRegisters()
-    if _count_nan(feature):  # the scan leaves NaN out, Deequ counts it as one value
+    if _count_nan(feature):  # the scan leaves NaN out, but Deequ counts it as a value
         nan = DistinctBuilder()
         nan.update(xxhash64(np.array([math.nan])))
         distinct += nan.state()
@@ -200,7 +203,7 @@ def _distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
 
 
 def _deequ_types(feature: FeatureProfile) -> DataTypeCounts:
-    """Deequ looks at the texts that cells of other types are cast to; NaN and Infinity are no numbers there."""
+    """The counts of Deequ's types. Deequ casts cells of other types to text, and then NaN and Infinity aren't numbers."""
     counts = feature.data_types
     moments = feature.moments
     if feature.column_type is ColumnType.FRACTIONAL and moments is not None:
@@ -213,7 +216,7 @@ def _deequ_types(feature: FeatureProfile) -> DataTypeCounts:
 
 
 def list_type_counts(types: DataTypeCounts) -> tuple[int, ...]:
-    """The cells of each of Deequ's types, in the order of `DATA_TYPES`."""
+    """The number of cells of each of Deequ's types, in the order of `DATA_TYPES`."""
     return types.missing, types.fractional, types.integral, types.boolean, types.text
 
 
@@ -222,7 +225,7 @@ def _not_counted(feature: FeatureProfile) -> NeedsSecondScan:
 
 
 def with_extremes(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """All values in order, NaN last, and how many each of them stands for."""
+    """All values in order, with NaN last, and the weight of each."""
     values, cumulative = sketch.step_cdf()
     weights = np.diff(cumulative, prepend=0)
     values = np.concatenate(([-np.inf], values, [np.inf, np.nan]))
@@ -232,17 +235,19 @@ def with_extremes(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float
 
 
 def explain_refused_second_scan(reason: NeedsSecondScan) -> str:
-    """The failure of an analyzer that would need one."""
+    """The failure message of an analyzer that needs a second scan."""
     return f"{reason}; allow another scan by {SECOND_SCAN_FLAG}"
 
 
 def choose_plain_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
-    """Other names for those of `columns` that Deequ's scan takes for a path (`a.b`), unlike any of the `taken` ones."""
+    """Aliases for those of `columns` whose names Deequ's scan would take for a path (`a.b`), different from all `taken`
+    names.
+    """
     names = set(taken)
     aliases: dict[str, str] = {}
     for column in sorted({column for column in columns if re.search(r"[.`]", column)}):
         alias = re.sub(r"[.`]", "_", column)
-        # `a.b` beside a column `a_b`
+        # The alias of `a.b` may be the name of another column, `a_b`
         while alias in names:
             alias += "_"
         names.add(alias)

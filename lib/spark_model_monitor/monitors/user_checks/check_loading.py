@@ -1,9 +1,9 @@
-"""A user's checks as data: analyzers with assertions, written as a JSON list; and what `--checks` names, loaded and planned
-before any data is read: the path of such a file, or `module:function`, whose checks are Deequ's own.
+"""A user's checks as data, that is, analyzers with assertions, written as a JSON list; and loading what `--checks` names: the
+path of such a file, or `module:function`, which returns Deequ's own checks. All checks are planned before any data is read.
 
-`read_checks` turns the text of a file into `JsonChecks` and finds every fault in it before any data is read. What an
-analyzer means is Deequ's; only the assertion is ours, a comparison of the analyzer's metric with numbers, so that no
-function of Python has to be called from the JVM. Pure Python, driver only.
+`read_checks` converts the text of a file into `JsonChecks` and reports all its faults. Analyzers have Deequ's meaning. An
+assertion is not a function as in Deequ but a comparison of the metric with numbers, so that the JVM needn't call Python. Pure
+Python, driver only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 
 class Level(Enum):
-    """What a failed constraint makes of its check. Source: com.amazon.deequ.checks.CheckLevel of Deequ 2.1.0."""
+    """The level of a check: what its status becomes if a constraint fails. Source: com.amazon.deequ.checks.CheckLevel of
+    Deequ 2.1.0.
+    """
 
     ERROR = "Error"
     WARNING = "Warning"
@@ -54,14 +56,16 @@ _COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(
 
 @value_class
 class Assertion:
-    """A condition on a metric: comparisons with numbers that all have to hold, as in ">= 0.2 and <= 0.8"."""
+    """A condition on a metric: one or several comparisons with numbers, all of which have to hold, as in ">= 0.2 and <=
+    0.8".
+    """
 
     text: str
     comparisons: tuple[tuple[str, float], ...]
 
     @classmethod
     def of(cls, text: str) -> Assertion:
-        """The assertion that `text` says. Raises ValueError if it says none."""
+        """The assertion in a text. Raises ValueError if the text isn't one."""
         comparisons = []
         for part in re.split(r"\band\b", text):
             match = _COMPARISON.fullmatch(part)
@@ -77,7 +81,7 @@ class Assertion:
 
 @value_class
 class JsonCheck:
-    """One entry of the list. data_type: of DataType, the type whose share is asserted."""
+    """One entry of the list. data_type: for the analyzer DataType, the type whose share is compared."""
 
     analyzer: Analyzer
     assertion: Assertion
@@ -105,7 +109,7 @@ class JsonChecks:
 
 @value_class
 class Form:
-    """The members that an analyzer's entry has besides `analyzer`, `assertion`, `level` and `hint`."""
+    """The members of an analyzer's entry, in addition to `analyzer`, `assertion`, `level` and `hint`."""
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ("where",)
@@ -133,18 +137,18 @@ FORMS: Mapping[str, Form] = {
 }
 """The analyzers of the JSON form. Source: com.amazon.deequ.analyzers of Deequ 2.1.0. `columns` may be one `column`."""
 
-PAIRS = frozenset({"Correlation", "MutualInformation"})  # analyzers of exactly two columns
+PAIRS = frozenset({"Correlation", "MutualInformation"})  # analyzers that need exactly two columns
 
 DATA_TYPES = ("Unknown", "Fractional", "Integral", "Boolean", "String")
 """The types whose shares Deequ's DataType gives; Unknown is null. Source: DataTypeInstances of Deequ 2.1.0."""
 
-RELATIVE_ERROR = 0.01  # of ApproxQuantile if the entry names none: Deequ's default
+RELATIVE_ERROR = 0.01  # Deequ's default for ApproxQuantile
 
 
 def read_checks(text: str, where: str) -> JsonChecks:
-    """The checks that the text of a JSON file holds.
+    """The checks in the text of a JSON file.
 
-    where: the file's name, for the error.
+    where: the file's name, for errors.
 
     Raises BadConfiguration with one line for every fault.
     """
@@ -156,7 +160,7 @@ def read_checks(text: str, where: str) -> JsonChecks:
         raise BadConfiguration(
             f'{where} holds no list of checks; write [{{"analyzer": "Completeness", "column": "…", "assertion": ">= 0.95"}}]'
         )
-    # All faults at once, so that a file is mended in one go
+    # All faults are reported at once, so that the file can be corrected in one step
     faults: list[str] = []
     checks = []
     for index, entry in enumerate(entries):
@@ -170,7 +174,7 @@ def read_checks(text: str, where: str) -> JsonChecks:
 
 
 def _find_faults(entry: Json) -> Iterator[str]:
-    """What is wrong with one entry; each begins with the member's place inside it."""
+    """The faults of one entry; each begins with the member's position in the entry."""
     if not isinstance(entry, dict):
         yield f" is {entry!r}; it has to be an object with analyzer and assertion"
         return
@@ -178,7 +182,7 @@ def _find_faults(entry: Json) -> Iterator[str]:
     if not isinstance(name, str) or name not in FORMS:
         yield f".analyzer is {name!r}, which is none that a JSON list can ask for; {_suggest_nearest(name, list(FORMS))}"
         return
-    # From here on the analyzer is known, and with it the members that it may and must have
+    # The analyzer is known now, and so are its allowed and required members
     form = FORMS[name]
     for member in entry:
         # `column` is a short form of `columns` with one name
@@ -189,7 +193,7 @@ def _find_faults(entry: Json) -> Iterator[str]:
             yield f" has no {member!r}, which {name} needs"
     for member, value in entry.items():
         if value is not None and member in _MEMBER_TESTS:
-            # The test of the value, and what an error says that it has to be
+            # The test of the value, and the words for what it has to be
             right, expected = _MEMBER_TESTS[member]
             if not right(value):
                 yield f".{member} is {value!r}; it has to be {expected}"
@@ -237,13 +241,13 @@ _MEMBER_TESTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def _read_check(entry: Mapping[str, Json]) -> JsonCheck:
-    """The check that an entry without faults says."""
+    """The check in an entry without faults."""
     name = entry["analyzer"]
     column = entry.get("column")
     expression = entry.get("expression")
     quantile = entry.get("quantile")
     relative_error = None
-    # Only quantiles have an error; Deequ's own default is taken if it is left out
+    # Only quantiles have a relative error; by default it is Deequ's
     if quantile is not None:
         quantile = float(quantile)
         relative_error = entry.get("relative_error")
@@ -266,7 +270,7 @@ def _suggest_nearest(name: Json, names: list[str]) -> str:
     return did_you_mean(str(name), names, f"write one of: {', '.join(names)}")
 
 
-# What `--checks` names.
+# Loading the checks that `--checks` names
 
 
 def load_planned_checks(reference: str, dataset: Dataset, *, second_scan_allowed: bool = False) -> CheckPlan:
@@ -283,10 +287,10 @@ def load_planned_checks(reference: str, dataset: Dataset, *, second_scan_allowed
 def load_checks(engine: Engine, reference: str) -> Checks:
     """The checks that `reference` names. Reads no data.
 
-    Raises BadConfiguration if there are none or the file has faults; of a function's also MissingDependency without a Deequ that
-    fits, NeedsSpark without a session.
+    Raises BadConfiguration if there are none, or if the file has faults. For checks of a function, also MissingDependency
+    without a suitable Deequ, and NeedsSpark without a session.
     """
-    # `module:function`, whose checks are objects of Deequ
+    # A `module:function` returns checks that are objects of Deequ
     if not reference.endswith(".json"):
         return engine.implementation(checks_of_function)(engine, reference)
     try:
@@ -297,18 +301,20 @@ def load_checks(engine: Engine, reference: str) -> Checks:
 
 
 def checks_of_function(engine: Engine, reference: str) -> Checks:
-    """Raises NeedsSpark: what a function returns are objects of Deequ in a JVM."""
+    """Raises NeedsSpark, because the function returns objects of Deequ in a JVM."""
     raise NeedsSpark(f"--checks {reference}: a function, whose checks are Deequ's own,")
 
 
 def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
-    """Raises NeedsSpark for a check that states don't answer."""
+    """Raises NeedsSpark for a check that can't be answered from states."""
     for analyzer in list_second_scan_analyzers(planned.checks):
         raise NeedsSpark(f"--checks: {analyzer}")
 
 
 def reason_spark_is_needed(reference: str) -> str | None:
-    """Why checks need Spark; None for those that any engine's states answer, and where there are none, as who loads them says."""
+    """The reason why the checks need Spark; None if every engine can answer them, or if they can't be loaded, which is
+    reported later.
+    """
     if not reference.endswith(".json"):
         return "--checks are a function's, of Deequ"
     with suppress(BadConfiguration):

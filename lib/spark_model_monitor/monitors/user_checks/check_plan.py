@@ -1,7 +1,7 @@
-"""A user's checks before the scan: where the metric of every analyzer that a user's checks need will come from.
+"""The plan of a user's checks before the scan: the source of each analyzer's metric.
 
-A check runs on states only if its analyzers have them (P14), so each analyzer has one of four sources, and what the scan
-has to gather for it is known before the scan starts; `suite.py` judges the checks after it. Pure Python, driver only.
+A check can use states only if these contain what its analyzers need (P14). So each analyzer has one of four sources, and what
+the scan has to compute is known before it starts. `suite.py` judges the checks after the scan. Pure Python, driver only.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ SECOND_SCAN_FLAG = "--set allow_second_scan=yes"
 
 @value_class
 class Analyzer:
-    """One of Deequ's analyzers with its parameters; those that it does not have are None.
+    """One of Deequ's analyzers with its parameters; parameters that it doesn't have are None.
 
-    where: rows it looks at, a SQL condition.
+    where: a SQL condition for the rows that it uses.
     instance, expression: of Compliance.
     pattern: of PatternMatch, a Java regular expression.
     quantile, relative_error: of ApproxQuantile.
-    special: what else a Check asked for that states can't give.
+    special: a requested option that states can't provide.
     """
 
     name: str
@@ -44,15 +44,15 @@ class Analyzer:
 
 
 class Checks(Protocol):
-    """A user's checks, whatever they were written in."""
+    """A user's checks, in any form."""
 
     @property
     def analyzers(self) -> tuple[Analyzer, ...]:
-        """The analyzers whose metrics the checks need, each once."""
+        """The analyzers whose metrics the checks need, without repetition."""
 
 
 class Source(Enum):
-    """Where an analyzer's metric comes from."""
+    """The source of an analyzer's metric."""
 
     STATES = "states"
     PREDICATES = "rows counted in the scan"
@@ -75,18 +75,19 @@ FROM_STATES = frozenset(
         "ApproxQuantile",
     ]
 )
-"""Analyzers that the profile's states answer when they look at all rows."""
+"""Analyzers that the profile's states can answer, if they use all rows."""
 
 FROM_PREDICATES = frozenset({"Size", "Completeness", "Compliance", "PatternMatch"})
-"""Analyzers that count rows, so that a condition (`where`) only makes them count other rows."""
+"""Analyzers that count rows; a condition (`where`) only changes which rows they count."""
 
 FROM_FREQUENCIES = frozenset(
     ["Uniqueness", "Distinctness", "UniqueValueRatio", "CountDistinct", "Entropy", "Histogram"]
 )
-"""Analyzers that a column's counts by value answer, if they look at one column and all rows."""
+"""Analyzers that a column's counts by value can answer, if they use one column and all rows."""
 
 MIN_RELATIVE_ERROR = 0.005
-"""ApproxQuantile with a smaller one needs a second scan: so sure is a KLL sketch of size 2,048 up to 80 million values.
+"""ApproxQuantile with a smaller relative error needs a second scan. A KLL sketch of size 2,048 reaches this for up to 80
+million values.
 
 Source: D1b, 0.00035 · log2(n · k / (4,096 · 2,048)).
 """
@@ -94,27 +95,27 @@ Source: D1b, 0.00035 · log2(n · k / (4,096 · 2,048)).
 
 @value_class
 class CheckPlan:
-    """A user's checks, which a data set can answer. second_scan_allowed: whether the user set allow_second_scan."""
+    """A user's checks that can be answered for a data set. second_scan_allowed: whether the user set allow_second_scan."""
 
     checks: Checks
     second_scan_allowed: bool
 
     @property
     def predicates(self) -> tuple[str, ...]:
-        """SQL conditions over the user's column names, whose true rows the scan counts."""
+        """SQL conditions with the user's column names; the scan counts the rows for which each is true."""
         analyzers = self._list_analyzers(Source.PREDICATES)
         conditions = [condition for analyzer in analyzers for condition in list_conditions(analyzer)]
-        # Several analyzers may have the same condition, which is counted once
+        # Several analyzers may have the same condition, which is counted only once
         return tuple(dict.fromkeys(condition for condition in conditions if condition is not None))
 
     @property
     def frequency_columns(self) -> frozenset[str]:
-        """The columns whose values the scan counts apart."""
+        """The columns for which the scan counts each value exactly."""
         return frozenset(analyzer.columns[0] for analyzer in self._list_analyzers(Source.FREQUENCIES))
 
     @property
     def second_scan(self) -> tuple[Analyzer, ...]:
-        """The analyzers that are known before the scan to need another one."""
+        """The analyzers that need a second scan, as far as this is known before the scan."""
         return self._list_analyzers(Source.SECOND_SCAN)
 
     def _list_analyzers(self, source: Source) -> tuple[Analyzer, ...]:
@@ -124,10 +125,10 @@ class CheckPlan:
 def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = False) -> CheckPlan:
     """The plan for `checks` on a frame with these columns.
 
-    Raises BadConfiguration, one line for each fault: a column that is not there, an analyzer that needs a second scan.
+    Raises BadConfiguration with one line for each fault: a missing column, or an analyzer that needs a second scan.
     """
     plan = CheckPlan(checks, second_scan_allowed)
-    # Several analyzers may lack the same column, which is named once
+    # If several analyzers need the same missing column, it is named only once
     faults = []
     for analyzer, column in dict.fromkeys((a, c) for a in checks.analyzers for c in a.columns if c not in columns):
         instead = did_you_mean(column, columns, f"it has: {', '.join(columns[:20])}")
@@ -146,42 +147,42 @@ def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: 
 
 
 def list_second_scan_analyzers(checks: Checks) -> list[Analyzer]:
-    """The analyzers that take more than the states of a scan: a condition in SQL, or another scan."""
+    """The analyzers that need more than the states of a scan: a SQL condition, or a second scan."""
     state_sources = (Source.STATES, Source.FREQUENCIES)
     return [analyzer for analyzer in checks.analyzers if choose_source(analyzer) not in state_sources]
 
 
 def choose_source(analyzer: Analyzer) -> Source:
-    """Where the metric of an analyzer comes from."""
-    # Parameters that no state of the scan knows
+    """The source of an analyzer's metric."""
+    # An option that no state provides
     if analyzer.special is not None:
         return Source.SECOND_SCAN
     if analyzer.name in FROM_STATES and analyzer.where is None:
-        # The scan's sketch has an error of its own, and can't answer more exactly
+        # The scan's sketch has an error, so it can't answer more precisely
         too_exact = analyzer.relative_error is not None and analyzer.relative_error < MIN_RELATIVE_ERROR
         return Source.SECOND_SCAN if too_exact else Source.STATES
     if analyzer.name in FROM_PREDICATES:
         return Source.PREDICATES
-    # Values are counted by column, not by pair of columns, nor under a condition
+    # Values are counted by single columns and without a condition
     if analyzer.name in FROM_FREQUENCIES and analyzer.where is None and len(analyzer.columns) == 1:
         return Source.FREQUENCIES
     return Source.SECOND_SCAN
 
 
 def list_conditions(analyzer: Analyzer) -> tuple[str | None, str | None, str | None]:
-    """The SQL conditions of an analyzer that counts rows: of the rows that count, of those that it looks at, and of those for
-    which its own condition is not null; None: all rows.
+    """The SQL conditions of an analyzer that counts rows: for the rows that it counts, for the rows among which it counts,
+    and for the rows in which its own condition is not null. None: all rows.
     """
     holds = counting_condition(analyzer)
     where = analyzer.where
-    # Size counts all rows of its condition, and there is nothing to judge
+    # Size counts all rows that meet its condition; there is no other condition
     if holds is None:
         return where, None, None
     judged = None
-    # Rows in which the expression is NULL count as not complying, unless all are so
+    # Rows in which the expression is NULL count as not complying, unless it is NULL in all rows
     if analyzer.name == "Compliance":
         judged = f"({holds}) IS NOT NULL"
-    # Predicates of one scan are independent, so each one repeats the condition
+    # The predicates of a scan are independent of each other, so each repeats the condition
     if where is not None:
         holds = f"({where}) AND ({holds})"
         judged = f"({where}) AND {judged}" if judged else None
@@ -189,25 +190,25 @@ def list_conditions(analyzer: Analyzer) -> tuple[str | None, str | None, str | N
 
 
 def counting_condition(analyzer: Analyzer) -> str | None:
-    """The SQL condition that holds in the rows which `analyzer` counts, its `where` aside; None for Size, all rows.
+    """The SQL condition for the rows that `analyzer` counts, without its `where`; None for Size, which counts all rows.
 
     Source: `aggregationFunctions` of Completeness, Compliance and PatternMatch in Deequ 2.1.0.
     """
     if analyzer.name == "Completeness":
         return f"{quote_column(analyzer.columns[0])} IS NOT NULL"
     if analyzer.name == "PatternMatch":
-        # Deequ counts matches that aren't empty
+        # Deequ counts only matches that aren't empty
         return f"regexp_extract({quote_column(analyzer.columns[0])}, {quote_text(analyzer.pattern or '')}, 0) != ''"
     return analyzer.expression
 
 
 def quote_column(column: str) -> str:
-    """A column's name in SQL, whatever characters it has."""
+    """A column's name in SQL, quoted so that any characters are allowed."""
     return "`" + column.replace("`", "``") + "`"
 
 
 def quote_text(text: str) -> str:
-    """A text in Spark SQL, as a raw literal: the same whatever spark.sql.parser.escapedStringLiterals says."""
+    """A text as a raw literal in Spark SQL, so that the option spark.sql.parser.escapedStringLiterals doesn't matter."""
     parts = [f"r'{part}'" for part in text.split("'")]
     if len(parts) == 1:
         return parts[0]

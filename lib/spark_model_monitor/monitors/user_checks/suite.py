@@ -1,5 +1,5 @@
-"""What became of a user's checks: one result for each constraint, the document `checks_deequ.json`, and the metrics behind them
-where Deequ is not. Pure.
+"""The results of a user's checks: one for each constraint; the document `checks_deequ.json`; and the metrics behind them if
+Deequ isn't available. Pure.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ SUCCESS = "Success"
 WARNING = "Warning"
 ERROR = "Error"
 FAILURE = "Failure"
-"""Deequ's words: the first three are a check's status, Success and Failure a constraint's."""
+"""Deequ's words: Success, Warning and Error are the status of a check, Success and Failure the status of a constraint."""
 
 
 @value_class
 class ConstraintResult:
-    """One constraint of one check. The fields that pydeequ's `checkResultsAsDataFrame` has too have its names.
+    """The result of one constraint of a check. Fields that pydeequ's `checkResultsAsDataFrame` has, too, have the same names.
 
-    metric: the number that was judged, None if there is none or it is not a single number. served_by: where it came from.
+    metric: the number that was judged, None if there is none or it is not a single number. served_by: the source of the
+        metric.
     """
 
     check: str
@@ -70,17 +71,17 @@ class SuiteResults:
 
     @property
     def status(self) -> str:
-        """The worst status of a check: Error before Warning before Success."""
+        """The worst status of all checks: Error, then Warning, then Success."""
         statuses = {result.check_status for result in self.constraints}
         return next((status for status in (ERROR, WARNING) if status in statuses), SUCCESS)
 
     @property
     def failed(self) -> tuple[ConstraintResult, ...]:
-        """The constraints that do not hold."""
+        """The constraints that don't hold."""
         return tuple(result for result in self.constraints if result.constraint_status == FAILURE)
 
     def to_json_dict(self) -> dict[str, Json]:
-        """What checks_deequ.json holds. A metric that is not finite is null."""
+        """The content of checks_deequ.json. A metric that is not finite becomes null."""
         return {
             "status": self.status,
             "constraints": [
@@ -96,9 +97,9 @@ class SuiteResults:
 
 
 def judge_constraint(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
-    """The result of one constraint. fault: why there is no number."""
+    """The result of one constraint. fault: the reason why there is no number."""
     failed = number is None or not check.assertion.holds(number)
-    # A metric that failed fails its constraint, as in Deequ
+    # As in Deequ, a constraint fails if its metric fails
     if number is None:
         message = fault
     else:
@@ -121,9 +122,10 @@ def judge_constraint(check: JsonCheck, number: float | None, fault: str, served_
 
 
 def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mapping[str, int]) -> SuiteResults:
-    """The results of the plan's checks on the profile of the scan that it was made for, by the twin of Deequ.
+    """The results of the plan's checks on a profile, computed with Deequ's formulas but without Deequ.
 
-    matches: rows in which each of `plan.predicates` was true. Where a fitting Deequ is loaded, an engine asks that.
+    matches: for each of `plan.predicates`, the number of rows in which it is true. If a suitable Deequ is loaded, the engine
+        uses it instead.
     """
 
     def result(check: JsonCheck) -> ConstraintResult:
@@ -133,23 +135,25 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
         except NoMetric as fault:
             return judge_constraint(check, None, str(fault), served_by)
         except NeedsSecondScan as fault:
-            # A second scan is made by Deequ alone, so that a user who allowed one has to run on Spark
+            # Only Deequ can make a second scan, so a user who allowed one needs Spark
             if plan.second_scan_allowed:
                 raise NeedsSpark(f"--checks: {check.analyzer}: {fault}: a second scan") from fault
             return judge_constraint(check, None, explain_refused_second_scan(fault), Source.SECOND_SCAN.value)
 
-    assert isinstance(plan.checks, JsonChecks)  # the others are Deequ's own
+    assert isinstance(plan.checks, JsonChecks)  # all other checks are Deequ's own
     return SuiteResults(tuple(map(result, plan.checks.checks)))
 
 
 def convert_to_results(suite_results: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
-    """The constraints as results, those of checks of level Error that don't hold as violations, and hints of level Warning."""
+    """The constraints of checks with level Error as results, in which failures are violations; failures with level
+    Warning as hints.
+    """
     results = []
     hints = []
     for constraint in suite_results.constraints:
         name = constraint.constraint
         message = constraint.constraint_message
-        # Only checks of level Error decide; those of level Warning are hints
+        # Checks with level Error give results; checks with level Warning only give hints
         if constraint.check_level == Level.ERROR.value:
             finding = Finding(CheckStatus.PASSED, observed=constraint.metric, decided_by=ASSERTION, component="deequ")
             if constraint.constraint_status == FAILURE:
@@ -161,9 +165,9 @@ def convert_to_results(suite_results: SuiteResults) -> tuple[tuple[CheckResult, 
     return tuple(results), tuple(hints)
 
 
-# The metrics of a user's checks where Deequ is not: from the same states by its formulas, and without one in its words.
-# Deequ lists the numeric types in another order in every process, here they have one. Source: `computeMetricFrom` and
-# `preconditions` of the analyzers of Deequ 2.1.0.
+# The metrics of a user's checks without Deequ: computed from the same states by Deequ's formulas; failures have Deequ's
+# texts. Deequ lists the numeric types in another order in every process; here the order is fixed. Source:
+# `computeMetricFrom` and `preconditions` of the analyzers of Deequ 2.1.0
 
 
 _NUMERIC = "LongType,org.apache.spark.sql.types.DecimalType,IntegerType,DoubleType,ByteType,FloatType,ShortType"
@@ -173,18 +177,18 @@ _WITH_OPTIONS = {"Completeness", "Minimum", "Maximum", "Uniqueness", "UniqueValu
 
 
 class NoMetric(Exception):
-    """An analyzer has no metric; the text is Deequ's failure."""
+    """An analyzer has no metric; the text is Deequ's failure message."""
 
 
 def compute_metric(check: JsonCheck, profile: Profile, matches: Mapping[str, int]) -> float:
     """The metric of a check.
 
-    Raises NoMetric where Deequ's metric is a failure, NeedsSecondScan if the states turn out not to answer it.
+    Raises NoMetric if Deequ's metric would be a failure, NeedsSecondScan if the states can't answer it.
     """
     analyzer = check.analyzer
     _require_type(analyzer, profile)
     evidence = find_evidence(analyzer, profile, matches)
-    # Without values, two metrics are 0; the others fail
+    # Without values, two metrics are 0 and all others fail
     if evidence is None or (evidence == {} and analyzer.name not in ("CountDistinct", "Histogram")):
         raise _empty_state_error(analyzer, profile)
     if isinstance(evidence, RowFraction):
@@ -195,7 +199,7 @@ def compute_metric(check: JsonCheck, profile: Profile, matches: Mapping[str, int
         return float(evidence.estimate_of_deequ())
     if isinstance(evidence, DataTypeCounts):
         return list_type_counts(evidence)[DATA_TYPES.index(check.data_type or "")] / evidence.total
-    # Metrics of numbers, then metrics of counted values
+    # First metrics of numbers, then metrics of counted values
     if isinstance(evidence, SketchedNumbers):
         return _compute_quantile(analyzer, evidence)
     if isinstance(evidence, Moments):
@@ -204,11 +208,13 @@ def compute_metric(check: JsonCheck, profile: Profile, matches: Mapping[str, int
 
 
 def _compute_quantile(analyzer: Analyzer, numbers: SketchedNumbers) -> float:
-    """The first value whose rank is as near as the values' weights allow. Source: QuantileSummaries.query of Spark 3.5."""
+    """The first value whose rank is as close to the requested rank as the weights allow. Source: QuantileSummaries.query
+    of Spark 3.5.
+    """
     quantile = analyzer.quantile or 0.0
     error = analyzer.relative_error or 0.0
     values, weights = with_extremes(numbers.sketch, numbers.moments)
-    # Spark returns the ends themselves if they are within the error
+    # Spark returns the smallest or largest value if the requested rank is within the error of it
     if quantile <= error or len(values) == 1:
         return float(values[0])
     ranks = np.cumsum(weights)
@@ -218,7 +224,7 @@ def _compute_quantile(analyzer: Analyzer, numbers: SketchedNumbers) -> float:
 
 
 def _require_type(analyzer: Analyzer, profile: Profile) -> None:
-    """Raises NoMetric for a column whose type Deequ's precondition of an analyzer refuses."""
+    """Raises NoMetric if Deequ's precondition of an analyzer refuses the type of the column."""
     if choose_source(analyzer) is not Source.STATES or analyzer.name in ("Size", "ApproxCountDistinct"):
         return
     feature = profile.feature(analyzer.columns[0])
@@ -228,7 +234,7 @@ def _require_type(analyzer: Analyzer, profile: Profile) -> None:
         if nested_type is not None:
             raise NoMetric(f"Unsupported nested column type of column {name}: {nested_type}!")
         return
-    # All further metrics are of numbers
+    # All other metrics need numbers
     if not (feature.is_numeric or feature.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)):
         deequ_type = nested_type or _FLAT_TYPES.get(feature.column_type, "StringType")
         raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {deequ_type} instead!")
@@ -236,7 +242,7 @@ def _require_type(analyzer: Analyzer, profile: Profile) -> None:
 
 def _empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:
     column = "".join(_name_in_deequ(column, profile) for column in analyzer.columns)
-    # The text repeats how Scala prints the analyzer, which users compare with Deequ's
+    # The text repeats Scala's form of the analyzer, which users compare with Deequ's
     numbers = [format_java_double(part) for part in (analyzer.quantile, analyzer.relative_error) if part is not None]
     identity = [
         analyzer.instance,

@@ -39,14 +39,14 @@ SIGNED, ABSOLUTE, SQUARED = range(3)  # what is summed: the value, its absolute 
 class Attributions(State):
     """Sums of the local values of features for outputs.
 
-    baseline: the rows that they are relative to, as CSV.
-    aggregation: how global values are computed.
+    baseline: the rows that the attributions are relative to, as CSV.
+    aggregation: how global values are computed from local ones.
     expected: the outputs for the baseline rows.
-    rows: of each block.
-    sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block.
-    sketches: of the values, by output and feature.
-    exact: rows for which all coalitions were tried.
-    group_column: the column whose groups are put whole into blocks; empty if rows are.
+    rows: number of rows in each block.
+    sums: shape (3, outputs, features, blocks); the first axis is SIGNED, ABSOLUTE, SQUARED.
+    sketches: the distribution of the values, by output and feature.
+    exact: number of rows for which all coalitions were tried.
+    group_column: the column whose groups are assigned to blocks as a whole; empty if single rows are.
     """
 
     KIND = "attributions"
@@ -93,11 +93,11 @@ class Attributions(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Attributions:
         named, packed, *sketches = split_parts(payload)
         features, outputs, aggregation, baseline = json.loads(named)
-        # Expected outputs, rows and sums stand one after the other
+        # Expected outputs, rows and sums follow each other in one array of doubles
         shape = (3, len(outputs), len(features), BLOCKS)
         numbers = read_doubles(cls, packed, (len(outputs) + BLOCKS + int(np.prod(shape)),))
         expected, rows, sums = np.split(numbers, [len(outputs), len(outputs) + BLOCKS])
-        # The members in their order
+        # The members in the order of the class
         members = (tuple(features), tuple(outputs), aggregation, baseline, expected, rows, sums.reshape(shape))
         values = tuple(map(KllSketch.from_bytes, sketches))
         return cls(*members, values, parameters["exact"], parameters.get("group_column", ""))
@@ -110,12 +110,12 @@ class Attributions(State):
 
     @property
     def count(self) -> int:
-        """All rows."""
+        """The number of all rows."""
         return int(self.rows.sum())
 
 
 class AttributionsBuilder:
-    """Sums the local values of a partition's rows. nothing: the attributions of no rows."""
+    """Sums the local values of a partition's rows. nothing: the attributions of no rows, from which the builder starts."""
 
     def __init__(self, nothing: Attributions) -> None:
         self._nothing = nothing

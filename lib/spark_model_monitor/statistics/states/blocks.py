@@ -1,6 +1,7 @@
-"""Sums over a scan's rows in 64 blocks, by the hash of each row's key: sums by name, or of regression errors.
+"""Sums over a scan's rows in 64 blocks: sums by name, and sums of regression errors. A row's block follows from its key's
+hash.
 
-Sums of doubles depend on grouping, and a key is in the same block wherever its row is. Runs on executors.
+A key has the same block wherever its row is, because a sum of doubles depends on how the rows are grouped. Runs on executors.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class BlockSums(State):
         return cls(names, read_doubles(cls, payload, (len(names), BLOCKS)))
 
     def is_consistent(self) -> bool:
-        # A name that is no text has no parts
+        # Only sums of rows are counts; their names have `rows` as one part
         counted = [sums for name, sums in zip(self.names, self.sums, strict=True) if "rows" in name.split(".")]
         return all(map(are_counts, counted))
 
@@ -117,10 +118,10 @@ def _create_sums() -> Numbers:
 class RegressionSums(State):
     """Sums by block, each of shape (blocks,).
 
-    rows: of the block.
+    rows: number of rows in the block.
     absolute, squared: sums of |label - prediction| and of its square.
-    label_mean: of the labels, 0 for no rows.
-    label_m2: sum of their squared deviations from it.
+    label_mean: mean of the labels; 0 without rows.
+    label_m2: sum of the labels' squared deviations from their mean.
     absolute_label: sum of |label|.
     relative: sum of |label - prediction| / |label| over the `nonzero` rows whose label is not 0.
     """
@@ -142,7 +143,7 @@ class RegressionSums(State):
         with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
             errors = np.abs(labels - predictions)
             rows = add_by_block(blocks)
-            means = add_by_block(blocks, labels) / np.maximum(rows, 1)  # 0 for a block without rows
+            means = add_by_block(blocks, labels) / np.maximum(rows, 1)  # a block without rows gets 0
             deviations = labels - means[blocks]
             filled = labels != 0
             relative = np.divide(errors, np.abs(labels), out=np.zeros_like(errors), where=filled)

@@ -1,4 +1,6 @@
-"""Contingency: counts of each kind of row by a `ContingencyPlan`, from which all bias metrics but one are computed."""
+"""Contingency: how many rows there are of each kind (`ContingencyPlan`). All bias metrics except the flip test are
+computed from it.
+"""
 
 from __future__ import annotations
 
@@ -18,32 +20,34 @@ Key: TypeAlias = int | str | None
 """The key of a row in one column: a `CellMatch`, a text, or None for a missing cell or an absent column."""
 
 Cell: TypeAlias = tuple[Key, ...]
-"""The keys of one kind of row: facet, label, prediction, group, then its position in each of the segmentations, or its text
-in those by value; last, where a column names groups of rows, the block of its group, None without a name."""
+"""The keys of one kind of row: facet, label, prediction, group, then one for each segmentation: the position of the row's
+segment, or its text if each value is a segment. If a column names groups of rows, the last key is the block of the row's
+group, None for a row without a name."""
 
-FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # positions in a `Cell`; segmentations begin at the last
+# Positions in a `Cell`; the keys of segmentations begin at SEGMENTS
+FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)
 
 
 def number_keys(cells: Iterable[Cell], column: int) -> dict[Key, int]:
-    """The index of each key of a column, in the order of their texts."""
+    """The index of each key in this position of the cells; keys are sorted by their texts."""
     return {key: index for index, key in enumerate(sorted({cell[column] for cell in cells}, key=str))}
 
 
 class CellKind(IntEnum):
-    """What a cell is or, where texts stand for whatever they look like, looks like."""
+    """The type of a cell. If texts are untyped (CSV), the type that the text looks like."""
 
     MISSING = 0
     INTEGRAL = 1
     FRACTIONAL = 2
     BOOLEAN = 3
     TEXT = 4
-    INTEGER_TEXT = 5  # a text by its type that reads as an integer
+    INTEGER_TEXT = 5  # a column of text whose cell reads as an integer
     OTHER = 6
 
 
 class CellMatch(IntFlag):
-    """How a cell stands to the configured values: whether it is one of them, as a text or as a number, and whether it is a
-    number above the only one."""
+    """How a cell compares with the configured values: it is one of them, as a text or as a number, or it is a number above
+    the only configured value."""
 
     SAME_TEXT = 1
     SAME_NUMBER = 2
@@ -54,10 +58,10 @@ class CellMatch(IntFlag):
 class ColumnMetadata:
     """Facts about one column besides its keys.
 
-    kinds: how many cells there are of each kind.
-    minimum, maximum: of its numbers, None if there are none.
-    at_least, at_most: bounds of the number of distinct present values, equal where they were counted; at_most is None
-        if there is none.
+    kinds: the number of cells of each kind.
+    minimum, maximum: of the column's numbers, None if there are none.
+    at_least, at_most: bounds of the number of distinct present values, equal if the values were counted; at_most is None
+        if there is no upper bound.
     """
 
     kinds: Mapping[CellKind, int]
@@ -77,7 +81,7 @@ class ColumnMetadata:
     def __add__(self, addend: ColumnMetadata) -> ColumnMetadata:
         lows = [metadata.minimum for metadata in (self, addend) if metadata.minimum is not None]
         highs = [metadata.maximum for metadata in (self, addend) if metadata.maximum is not None]
-        # Without an upper bound on either side the sum has none
+        # If one side has no upper bound, the sum has none
         bounded = self.at_most is not None and addend.at_most is not None
         return ColumnMetadata(
             State.sum_of_counts(self.kinds, addend.kinds),
@@ -93,9 +97,9 @@ class ColumnMetadata:
 class Contingency(State):
     """The rows of one data set by kind.
 
-    tables: one for each facet, each counting every row once.
-    metadata: of the facets' columns, the label's and the prediction's.
-    plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
+    tables: one table for each facet; each counts every row once.
+    metadata: of the columns of the facets, the label and the prediction, in this order.
+    plan: what was counted, as a text (`ContingencyPlan.text`); only counts with the same plan can be added.
     """
 
     KIND = "contingency"
@@ -124,7 +128,7 @@ class Contingency(State):
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Its tables and metadata as JSON, cells in the order of their texts."""
+        """The tables and metadata as JSON; cells are sorted by their texts."""
         tables = [[[*cell, rows] for cell, rows in table.items()] for table in self.tables]
         metadata = [
             [sorted(column.kinds.items()), column.minimum, column.maximum, column.at_least, column.at_most]
@@ -162,7 +166,7 @@ class Contingency(State):
         in_blocks = plan.group_column is not None
         cell_sizes = {len(cell) for table in self.tables for cell in table}
         planned_sizes = {SEGMENTS + len(plan.segmentations) + in_blocks}
-        # Tables, metadata and keys as many as the plan has; the last key of a row is its block
+        # There must be as many tables, metadata and keys as in the plan. The last key of a cell is its block
         fits = (len(self.tables), len(self.metadata)) == sizes and cell_sizes <= planned_sizes
         if fits and in_blocks:
             blocks = {cell[-1] for table in self.tables for cell in table}
@@ -185,10 +189,10 @@ def _merge_plans(text: str, other_text: str) -> str:
     try:
         members = json.loads(text)
         other_members = json.loads(other_text)
-    except ValueError:  # texts that are no plans have nothing in common
+    except ValueError:  # a text that isn't JSON is no plan
         require_equal(Contingency.KIND, "the plan", text, other_text)
         raise
-    # A kind that one plan leaves open is the other's
+    # If one plan leaves a column's kind open, the kind of the other plan is taken
     columns = [*members["facets"], members["label"], members["prediction"]]
     other_columns = [*other_members["facets"], other_members["label"], other_members["prediction"]]
     for column, other_column in zip(columns, other_columns, strict=False):

@@ -1,4 +1,4 @@
-"""The plan of what bias metrics count, and which spellings of a configured value are one code."""
+"""The plan of what bias metrics count, and the different spellings of a configured value."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from spark_model_monitor.value_class import value_class
 Scalar: TypeAlias = str | int | float | bool
 
 TRUTHS = ("true", "True", "TRUE")
-FALSEHOODS = ("false", "False", "FALSE")  # texts that pandas reads as booleans
+FALSEHOODS = ("false", "False", "FALSE")  # the texts that pandas reads as booleans
 
 
 @value_class
 class ValuedColumn:
     """A column and the values it is compared with. values: empty if every value of the column is its own case.
 
-    taken_as: how to interpret it; None to infer it from the values.
+    taken_as: how to interpret the column; None to infer it from the values.
     """
 
     name: str
@@ -41,13 +41,13 @@ class ValuedColumn:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The values that are numbers, truths or texts of either."""
+        """The values that are numbers or booleans, or texts of these, as numbers."""
         numbers = (parse_number(normalize_code(value)) for value in self.values if not has_leading_zeros(value))
         return tuple(number for number in numbers if number is not None)
 
     @property
     def truths(self) -> tuple[bool, ...]:
-        """The values that are booleans, or 0 and 1, however they are written."""
+        """The values that are booleans, 0 or 1, in any spelling, as booleans."""
         codes = map(normalize_code, self.values)
         return tuple(code == TRUE_CODE for code in codes if code in (TRUE_CODE, FALSE_CODE))
 
@@ -61,7 +61,9 @@ class ValuedColumn:
 
 @value_class
 class Interval:
-    """Numbers between two ends. Infinite ends are open."""
+    """Numbers between two ends. An infinite end means that there is no bound on this side. with_low, with_high: whether
+    an end belongs to the interval.
+    """
 
     low: float
     high: float
@@ -73,8 +75,8 @@ class Interval:
 class Segmentation:
     """A column whose values divide the rows into segments; the remaining rows are one more, the last.
 
-    segments: the values and intervals of each; empty if every value of the column is its own segment, by its text.
-    names: of all segments, including the last; empty for segments by value.
+    segments: the values and intervals of each segment; empty if every value of the column is its own segment, by its text.
+    names: the names of all segments, including the last; empty if every value is a segment.
     """
 
     title: str
@@ -88,12 +90,12 @@ class ContingencyPlan:
     """What is counted.
 
     prediction: None to count labels only.
-    group: the column of subgroups, None without one.
-    group_column: the column that tells which rows belong together, None if unknown.
-    untyped_texts: whether texts in the data stand for the type they appear to have (CSV), not for texts (Parquet).
+    group: the column of subgroups, None without subgroups.
+    group_column: the column that says which rows belong together, None if unknown.
+    untyped_texts: whether texts in the data stand for the type that they look like (CSV), not for texts (Parquet).
     with_flip_test: whether to search for neighbours, by all columns that are neither facet, label, prediction nor in
         not_features.
-    flip_rows: the most rows to search for neighbours.
+    flip_rows: the maximum number of rows in which neighbours are searched.
     """
 
     facets: tuple[ValuedColumn, ...]
@@ -109,12 +111,12 @@ class ContingencyPlan:
 
     @property
     def valued(self) -> tuple[ValuedColumn, ...]:
-        """The facets, the label and the prediction, in the order in which an `Extent` of each is kept."""
+        """The facets, the label and the prediction, in the order of the `ColumnMetadata` of each."""
         return (*self.facets, self.label, *([self.prediction] if self.prediction else []))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that is counted, once."""
+        """All columns that are counted, without repetition."""
         group_columns = [name for name in (self.group, self.group_column) if name is not None]
         named = [
             *(column.name for column in self.valued),
@@ -125,8 +127,10 @@ class ContingencyPlan:
 
     @property
     def text(self) -> str:
-        """What counts must share to be added. The flip test's settings don't matter, because it is not a count."""
-        # What is no count may differ
+        """The plan as JSON. Counts can be added only if these texts are equal. The settings of the flip test are left
+        out, since it isn't a count.
+        """
+        # The settings of the flip test may differ between counts that are added
         counted = asdict(self)
         for name in ("with_flip_test", "not_features", "flip_rows"):
             del counted[name]
@@ -164,15 +168,17 @@ def parse_number(value: Scalar) -> float | None:
 
 
 def make_exact(number: float) -> int | float:
-    """A whole number as an integer: a column of integers is then compared without conversion."""
-    # From 2^53 on a double no longer tells neighbouring integers apart
+    """A whole number as an integer, so that a column of integers is compared without conversion; other numbers are
+    unchanged.
+    """
+    # From 2^53 on, a double can't represent every integer
     if number.is_integer() and abs(number) < 2**53:
         return int(number)
     return number
 
 
 def join_texts(values: Sequence[Scalar]) -> str:
-    """Values joined as the files have them: `F,X`, `0`, `True`."""
+    """The values joined by commas, in the form of the service's files: `F,X`, `0`, `True`."""
     return ",".join(map(str, values))
 
 
@@ -199,7 +205,7 @@ def normalize_code(value: Scalar) -> str:
 
 
 def list_spellings(value: Scalar) -> tuple[str, ...]:
-    """The texts in which files write the same code: the integer, the double that it became, and truths of 1 and 0."""
+    """The texts in which files write the same code: the integer, the double, and for 1 and 0 the booleans."""
     code = normalize_code(value)
     number = parse_number(code)
     if number is None or has_leading_zeros(code):

@@ -1,8 +1,9 @@
 """The types of a column's cells by Deequ's rules: integers, fractions, booleans or other text; and lengths of vectors.
 
-`classify` inspects cells and `parse_numbers` reads the numeric ones, both on executors; `DataTypeCounts` is the state,
-and `VectorCounts` that of a column of arrays or vectors. Some texts are numbers to read_csv of pandas and not to Deequ,
-such as `.5`: they are counted as texts, and read as numbers.
+`classify` inspects cells and `parse_numbers` reads numeric cells, both on executors. `DataTypeCounts` is the state, and
+`VectorCounts` the state of a column of arrays or vectors. Some texts, such as `.5`, are numbers to pandas' read_csv but not
+to
+Deequ: they are counted as texts and read as numbers.
 
 Source: StatefulDataType and DataTypeHistogram of Deequ 2.1.0 (Apache-2.0); C11.34.
 """
@@ -28,19 +29,19 @@ Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
 
 INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
 FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
-FRACTIONAL_PATTERN_WITHOUT_EXPONENTS = r"^[-+]? ?\d+\.\d+$"  # Deequ 2.0, which the service runs
+FRACTIONAL_PATTERN_WITHOUT_EXPONENTS = r"^[-+]? ?\d+\.\d+$"  # for Deequ 2.0, which the service runs
 _OTHER_NUMBER = r"^(?: *[-+]?(?:\d+\.?\d*|\.\d+){exponent} *|[-+]?(?i:inf(?:inity)?))$"
 OTHER_NUMBER_PATTERN = _OTHER_NUMBER.replace("{exponent}", r"(?:[Ee][-+]?\d+)?")
 OTHER_NUMBER_PATTERN_WITHOUT_EXPONENTS = _OTHER_NUMBER.replace("{exponent}", "")
 
-# times from 2001 to 2033
+# Times from 2001 to 2033, in seconds since 1970
 FIRST_SECOND = 1e9
 LAST_SECOND = 2e9
-UNITS_OF_SECONDS = (1.0, 1e3, 1e6, 1e9)  # how many are a second
+UNITS_OF_SECONDS = (1.0, 1e3, 1e6, 1e9)  # seconds, milli-, micro- and nanoseconds: how many of each make one second
 
 
 class DataType(IntEnum):
-    """The type that a cell appears to have. OTHER_NUMBER: a text to Deequ, and a number to pandas."""
+    """The type that a cell looks like. OTHER_NUMBER: a text for Deequ but a number for pandas."""
 
     MISSING = 0
     INTEGRAL = 1
@@ -53,7 +54,7 @@ class DataType(IntEnum):
 @register_state
 @value_class
 class DataTypeCounts(State):
-    """Cells of a column by apparent type. unknown: present, but not inspected (arrays, maps)."""
+    """The number of a column's cells of each type. unknown: cells that are present but weren't inspected (arrays, maps)."""
 
     KIND = "data_types"
 
@@ -68,14 +69,14 @@ class DataTypeCounts(State):
     def of(
         cls, values: pa.StringArray, counts: Integers | None = None, *, accept_exponents: bool = True
     ) -> DataTypeCounts:
-        """The counts of some cells. counts: how often each cell of `values` occurs; once if absent."""
+        """The counts of some cells. counts: how often each cell of `values` occurs; None: once."""
         return cls.from_kinds(classify(values, accept_exponents=accept_exponents), counts)
 
     @classmethod
     def from_kinds(cls, kinds: Kinds, counts: Integers | None = None, *, missing: int = 0) -> DataTypeCounts:
-        """The counts of classified cells and of `missing` more. counts: how often each cell occurs; once if absent."""
+        """The counts of classified cells, plus `missing` missing ones. counts: how often each cell occurs; None: once."""
         if counts is None and len(kinds) and kinds.min() == kinds.max():
-            # as most columns are, and bincount takes its time
+            # Most columns have cells of only one type; this avoids the slower bincount
             counts = np.array([len(kinds)])
             kinds = kinds[:1]
         return cls.from_counts(np.bincount(kinds, counts, minlength=len(DataType)), missing=missing)
@@ -84,7 +85,7 @@ class DataTypeCounts(State):
     def from_counts(
         cls, counts: Sequence[float] | NDArray[np.float64 | np.int64], *, missing: int = 0
     ) -> DataTypeCounts:
-        """The counts of cells, given by `DataType`, and of `missing` more."""
+        """The state with these numbers of cells, in the order of `DataType`, plus `missing` missing ones."""
         nulls, integral, fractional, boolean, text, other_numbers = (int(count) for count in counts)
         return cls(nulls + missing, integral, fractional, boolean, text + other_numbers)
 
@@ -99,7 +100,7 @@ class DataTypeCounts(State):
         return self.missing + self.present
 
     def inferred_type(self) -> InferredType:
-        """The common type of all present cells; in documents, booleans are a String.
+        """The type that all present cells have in common; booleans count as String, as in documents.
 
         Source: DataTypeHistogram.determineType, G8; booleans: C4.1 knows no other name.
         """
@@ -119,7 +120,7 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     else:
         texts = values.cast(pa.string())
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
-    if len(texts) <= _FEW_TEXTS and not texts.null_count:  # as the values of a category
+    if len(texts) <= _FEW_TEXTS and not texts.null_count:  # a category usually has few values
         are_words = [_is_word(word) for word in texts.view(pa.binary()).to_pylist()]
         remaining = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
     elif _are_all_plain_fractions(texts):
@@ -162,21 +163,23 @@ _BEGIN_NUMBER = tuple(bytes([byte]) for byte in b"+-.0123456789 ")
 _END_NUMBER = tuple(bytes([byte]) for byte in b"0123456789. ")
 _OTHER_WORDS = frozenset({b"true", b"false", b"inf", b"infinity"})  # in lower case
 _LONGEST_BOOLEAN = len("false")
-_LOWER = np.uint8(0x20)  # the bit that makes an upper letter a lower one
-_SIXTEENTHS = (8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)  # of a text, where it is looked at
-_FEW_TEXTS = 64  # texts cost a pattern less than a further look
+_LOWER = np.uint8(0x20)  # the bit by which a lower-case ASCII letter differs from its capital
+_SIXTEENTHS = (8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)  # tested positions, in sixteenths of a text
+_FEW_TEXTS = 64  # for so few texts a regular expression is cheaper than testing another byte
 
 
 def _is_word(text: bytes) -> bool:
-    """Whether a text is surely neither a number nor a boolean."""
+    """Whether a text is certainly neither a number nor a boolean."""
     if text.startswith(_BEGIN_NUMBER):
         return not text.endswith(_END_NUMBER) and text[1:].lower() not in _OTHER_WORDS
     return text.lower() not in _OTHER_WORDS
 
 
 def _find_possible_numbers(texts: pa.StringArray) -> Integers:
-    """The indices of texts that are like a number at their ends and at some positions between, or as short as a boolean, or like
-    an infinity: few words, names and ids are, and they cost no pattern then.
+    """The indices of texts that may be numbers, booleans or infinities; the regular expressions test only these.
+
+    A candidate has bytes of numbers at both ends and at some positions between, or is as short as a boolean, or looks like an
+    infinity. Few words, names and ids do.
     """
     bounds, letters = read_buffers(texts)
     offsets = bounds.astype(np.int64)
@@ -184,7 +187,7 @@ def _find_possible_numbers(texts: pa.StringArray) -> Integers:
         return offsets[:0]
     starts = offsets[:-1]
     lengths = np.diff(offsets)
-    first = letters.take(np.minimum(starts, len(letters) - 1))  # an empty text may begin behind the last one
+    first = letters.take(np.minimum(starts, len(letters) - 1))  # an empty text may begin after the last byte
     hopeful = (first - np.uint8(ord("+")) <= ord("9") - ord("+")) | (first == ord(" "))
     if hopeful.any():
         last = letters.take(np.maximum(offsets[1:], 1) - 1)
@@ -194,7 +197,7 @@ def _find_possible_numbers(texts: pa.StringArray) -> Integers:
         sizes = lengths[left]
         hopeful[:] = False
         for sixteenth in _SIXTEENTHS:
-            if len(left) <= _FEW_TEXTS or 2 * len(left) > len(texts):  # they are numbers, most of them
+            if len(left) <= _FEW_TEXTS or 2 * len(left) > len(texts):  # then most of them probably are numbers
                 break
             is_like = _OTHER_BYTES.take(letters.take(begins + (sizes * sixteenth >> 4))).nonzero()[0]
             left = left[is_like]
@@ -212,7 +215,7 @@ def _find_possible_numbers(texts: pa.StringArray) -> Integers:
 
 
 def _mark_infinities(hopeful: Flags, letters: Bytes, starts: Integers, lengths: Integers, indices: Integers) -> None:
-    """Flag the texts, of those at some indices, that are as long as an infinity and begin like one."""
+    """Flag those of the texts at these indices that have the length of an infinity and begin with `inf`."""
     sizes = lengths[indices]
     indices = indices[(sizes == len("inf")) | (sizes == len("infinity"))]
     for offset, letter in enumerate(b"inf"):
@@ -223,7 +226,7 @@ def _mark_infinities(hopeful: Flags, letters: Bytes, starts: Integers, lengths: 
 
 
 def _list_tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
-    """The tests for cells that are not classified yet, cheapest and most frequent first."""
+    """The tests for cells that aren't classified yet; the cheapest and most frequent ones come first."""
     fractional = FRACTIONAL_PATTERN
     other_number = OTHER_NUMBER_PATTERN
     if not accept_exponents:
@@ -240,25 +243,28 @@ def _list_tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Ar
 
 
 def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
-    """Whether all texts, none of them null, look like `12.5`: one pass over bytes decides most columns of fractions."""
+    """Whether all texts look like `12.5` and none is null. One pass over the bytes decides this for most columns of
+    fractions.
+    """
     if texts.null_count or not len(texts):
         return False
     offsets, data = read_buffers(texts)
     characters = data[offsets[0] : offsets[-1]]
     ends = offsets - offsets[0]
-    first = characters[: ends[1]]  # which settles it for most others
+    first = characters[: ends[1]]  # the first text alone decides for most other columns
     for content, dots in ((first, 1), (characters, len(texts))):
-        not_digits = np.flatnonzero(content - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+        not_digits = np.flatnonzero(content - np.uint8(ord("0")) > 9)  # a byte below "0" wraps around to above 9
         if len(not_digits) != dots or (content[not_digits] != ord(".")).any():
             return False
-    return bool(((not_digits > ends[:-1]) & (not_digits < ends[1:] - 1)).all())  # so there is one in each text
+    # Each text has exactly one dot, not at an end
+    return bool(((not_digits > ends[:-1]) & (not_digits < ends[1:] - 1)).all())
 
 
 def _are_plain_fractions(texts: pa.StringArray) -> Flags:
-    """Which texts look like `-12.5`, without a regular expression, at a fraction of its cost for a column of fractions.
+    """Flags of the texts that look like `-12.5`. For a column of fractions this is much faster than a regular expression.
 
-    texts: without null. Unless each has exactly one dot, none is reported as a match: the regular expression then tests
-    the rest.
+    texts: without null. Unless each has exactly one dot, no text is flagged, and the regular expression tests
+    them all.
     """
     offsets, data = read_buffers(texts)
     characters = data[offsets[0] : offsets[-1]].copy()
@@ -271,7 +277,7 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     signed = (first == ord("-")) | (first == ord("+"))
     matching: Flags = (dots > starts + signed) & (dots < ends - 1)
     characters[dots] = characters[starts[signed]] = ord("0")
-    not_digits = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+    not_digits = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # a byte below "0" wraps around to above 9
     matching[np.searchsorted(ends, not_digits, side="right")] = False
     return matching
 
@@ -281,7 +287,9 @@ def _as_flags(booleans: pa.BooleanArray) -> Flags:
 
 
 def _parse_doubles(texts: pa.Array) -> Doubles:
-    """Numeric texts as doubles. The patterns allow a space after the sign, and blanks around, which parsers don't."""
+    """Numeric texts as doubles. A space after the sign and blanks around the number, which the patterns allow, are
+    removed if parsing fails.
+    """
     try:
         numbers = pc.cast(texts, pa.float64())
     except pa.ArrowInvalid:
@@ -293,7 +301,10 @@ def _parse_doubles(texts: pa.Array) -> Doubles:
 @register_state
 @value_class
 class VectorCounts(State):
-    """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""
+    """Counts of one column's vectors.
+
+    missing: number of null vectors. shortest, longest: lengths of vectors; 0 if there are no vectors.
+    """
 
     KIND = "vectors"
 
@@ -314,7 +325,7 @@ class VectorCounts(State):
         *,
         missing: int = 0,
     ) -> VectorCounts:
-        """The counts of present vectors, from one number per vector each, shape (vectors,), and of `missing` others."""
+        """The counts of present vectors and of `missing` null ones. Each array has one number per vector, shape (vectors,)."""
         if not len(lengths):
             return cls(missing=missing)
         return cls(

@@ -1,7 +1,7 @@
-"""A sample of the texts of a column of dates or codes, which may have too many different ones to be counted one by one.
+"""A sample of the texts of a column of dates or codes. Such a column may have too many different texts to count them all.
 
-Texts are chosen by their hash, the same ones everywhere. A block of rows whose first texts are numbers, but no dates, is not
-sampled, so that columns of numbers cost nothing.
+Texts are selected by their hash, so every partition selects the same ones. A block of rows whose first texts are numbers that
+aren't dates is not sampled, so that columns of numbers cost nothing.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.text_forms import is_like_number
 from spark_model_monitor.value_class import value_class
 
-SAMPLE_SIZE = 512  # texts; a share of them is known to about 2 %
-TESTED_TEXTS = 8  # texts of a block
-HASH_BITS = 53  # of a hash that count; a count of ours has no more
+SAMPLE_SIZE = 512  # texts; from this many, a share is known within about 2 %
+TESTED_TEXTS = 8  # texts at the beginning of a block that are tested
+HASH_BITS = 53  # the bits of a hash that are used; counts are also below 2^53
 
 
 @register_state
 @value_class(eq=False)
 class DateTexts(State):
-    """The `SAMPLE_SIZE` different texts with the lowest hashes, and how often each occurs; in place of a text that doesn't look
-    like a date there is its form (`write_form`). skipped: number of values in blocks that were not sampled.
+    """The `SAMPLE_SIZE` different texts with the lowest hashes, and how often each occurs (bottom-k sample). A text that
+    doesn't look like a date is replaced by its form (`write_form`). skipped: number of values in blocks that were not
+    sampled.
 
-    Which texts are kept depends only on the texts, so states add in any order. Source: Beyer et al. 2007, "On synopses for
+    The selection depends only on the texts, so states can be added in any order. Source: Beyer et al. 2007, "On synopses for
     distinct-value estimation under multiset operations".
     """
 
@@ -52,11 +53,13 @@ class DateTexts(State):
 
     @property
     def text_by_hash(self) -> dict[int, str]:
-        """The kept texts by their hash."""
+        """The sampled texts by their hash."""
         return dict(zip(self.hashes.tolist(), self.texts, strict=True))
 
     def count_rare_texts(self, maximum_count: int) -> Counter[str]:
-        """The kept texts that occur no more often, with their counts; all that are no dates by their forms."""
+        """The counts of the sampled texts that occur at most `maximum_count` times; texts that aren't dates are given by
+        their forms.
+        """
         counts: Counter[str] = Counter()
         for text, count in zip(self.texts, self.counts.tolist(), strict=True):
             if count <= maximum_count:
@@ -64,7 +67,9 @@ class DateTexts(State):
         return counts
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The numbers of skipped values and of texts, hashes, counts, lengths of the texts, and the texts; ascending by hash."""
+        """The number of skipped values, the number of texts, hashes, counts, lengths of the texts, and the texts;
+        ascending by hash.
+        """
         numbers = np.concatenate(([self.skipped, len(self.texts)], self.hashes, self.counts))
         return {}, pack_texts(numbers.tolist(), self.texts)
 
@@ -82,14 +87,16 @@ class DateTexts(State):
 
 
 class DateTextsBuilder:
-    """Builds such a sample from blocks of texts."""
+    """Builds the sample from blocks of texts."""
 
     def __init__(self) -> None:
         self._state = DateTexts()
 
     def update(self, texts: pa.Array, hashes: Hashes | None, counts: Integers | None) -> None:
-        """Take a block of texts without null. hashes: None if unknown. counts: how often each occurs; None for once each, and
-        then one may be there several times.
+        """Take a block of texts without null.
+
+        hashes: of the texts; None if unknown.
+        counts: how often each text occurs; None if each occurs once in the block and may be repeated in it.
         """
         first_texts = _decode(texts.slice(0, TESTED_TEXTS))
         if all(is_like_number(text) and not read_dates(text) for text in first_texts):
@@ -99,16 +106,17 @@ class DateTextsBuilder:
             hashes = hash_texts(texts)
         numbers: Integers = (hashes >> np.uint64(64 - HASH_BITS)).view(np.int64)
         indices: Integers = np.arange(len(numbers))
-        if len(self._state.hashes) == SAMPLE_SIZE:  # only lower ones come in
+        # Only texts with lower hashes than the highest of the sample can enter it
+        if len(self._state.hashes) == SAMPLE_SIZE:
             indices = np.flatnonzero(numbers <= self._state.hashes[-1])
-            if not len(indices):  # as in most blocks of many texts
+            if not len(indices):  # usual for a column with many different texts
                 return
             numbers = numbers[indices]
         occurrences: Integers = np.ones(len(indices), np.int64)
         if counts is not None:
             occurrences = counts[indices]
         lowest, sums = _keep_lowest(numbers, occurrences)
-        # The texts of these hashes
+        # The texts with the lowest hashes
         is_sampled = numbers <= lowest[-1]
         sampled_texts = _decode(texts.take(pa.array(indices[is_sampled])))
         text_by_hash = dict(zip(numbers[is_sampled].tolist(), sampled_texts, strict=True))
@@ -120,7 +128,7 @@ class DateTextsBuilder:
 
 
 def _decode(texts: pa.Array) -> list[str]:
-    """The texts, with a sign in the place of bytes that are not UTF-8, as Parquet files may have."""
+    """The texts as Python strings. Bytes that aren't UTF-8, which Parquet files may have, are replaced by U+FFFD."""
     return [content.decode("utf-8", "replace") for content in texts.cast(pa.large_binary()).to_pylist()]
 
 

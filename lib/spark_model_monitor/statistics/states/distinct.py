@@ -52,7 +52,7 @@ BIASES = np.array([float(f"{raw - count:.15g}") for raw, count in zip(RAW_ESTIMA
 """The bias of each raw estimate, with 15 digits as in Spark's table."""
 
 WAITING = 4096
-"""The number of hashes that are buffered: most blocks of a long partition have only a few that may raise a register."""
+"""The number of hashes that are buffered. Later in a long partition, only a few hashes of a block can raise a register."""
 
 REGISTERS_PER_WORD = 10  # of 6 bits each, in a long
 _REGISTER_BITS = 6
@@ -60,11 +60,11 @@ _NEIGHBOURS = 6  # entries of the bias table that are averaged: K in Spark
 _ALPHA = 0.7213 / (1.0 + 1.079 / REGISTERS)
 
 _REGISTER_SHIFT = np.uint64(64 - PRECISION)
-_LEADING = 31  # bits of a hash behind those of its register that are looked at first: they fit into an int32
+_LEADING = 31  # leading bits after those that select the register; they fit into an int32 and decide nearly always
 _LEADING_SHIFT = np.uint64(64 - PRECISION - _LEADING)
 _LEADING_MASK = np.uint32((1 << _LEADING) - 1)
 _TAIL_MASK = np.uint64((1 << (64 - PRECISION)) - 1)
-_LONGEST_RUN = 64 - PRECISION  # of zeros, where there is nothing else
+_LONGEST_RUN = 64 - PRECISION  # of leading zeros, if all other bits are 0
 _MANTISSA_BITS = 52
 _EXPONENT_OFFSET = 1023
 
@@ -76,9 +76,9 @@ def _create_registers() -> Registers:
 @register_state
 @value_class(eq=False)
 class DistinctRegisters(State):
-    """Registers of the values seen.
+    """HyperLogLog++ registers of the values so far.
 
-    registers: 0 without a hash, else one more than the longest run of leading zeros of its hashes.
+    registers: 0 for a register without a hash, else one more than the longest run of leading zeros among its hashes.
     """
 
     KIND = "distinct"
@@ -115,7 +115,7 @@ class DistinctRegisters(State):
         return _round_half_up(raw - _estimate_bias(raw) if raw < 5.0 * REGISTERS else raw)
 
     def __add__(self, addend: DistinctRegisters) -> DistinctRegisters:
-        """The exact registers of the values of both."""
+        """The exact registers of the values of both sides."""
         require_equal(self.KIND, "the number of registers", len(self.registers), len(addend.registers))
         return DistinctRegisters(np.maximum(self.registers, addend.registers))
 
@@ -135,7 +135,8 @@ class DistinctBuilder:
 
     def __init__(self) -> None:
         self._registers = _create_registers()
-        self._leading_bits = np.uint64(0)  # of a hash, behind those of its register: zero if it may raise a register
+        # The bits after the register's; a hash can raise a register only if they are 0
+        self._leading_bits = np.uint64(0)
         self._waiting: list[Hashes] = []
         self._room = WAITING
 
@@ -150,8 +151,8 @@ class DistinctBuilder:
             _raise(self._registers, np.concatenate(self._waiting), 0)
             self._waiting = []
             self._room = WAITING
-            # Hashes with fewer leading zeros than the lowest register can't raise any and are skipped from now on: they are
-            # nearly all of many values. With the lowest register at 8, one hash in 256 remains.
+            # A hash with fewer leading zeros than the lowest register can't raise any register and is skipped from now on.
+            # With many different values this is nearly every hash: with the lowest register at 8, one hash in 256 remains.
             lowest = int(self._registers.min())
             self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
 
@@ -161,7 +162,9 @@ class DistinctBuilder:
 
     @staticmethod
     def states(builders: Sequence[DistinctBuilder]) -> list[DistinctRegisters]:
-        """The `state` of each builder; their few buffered hashes raise all registers together."""
+        """The `state` of each builder. Their buffered hashes raise all registers in one step, which is faster for few
+        hashes.
+        """
         registers = np.stack([builder._registers for builder in builders])
         hashes = [
             np.concatenate(builder._waiting) if builder._waiting else np.empty(0, np.uint64) for builder in builders
@@ -172,14 +175,15 @@ class DistinctBuilder:
 
 
 def _raise(registers: Registers, hashes: Hashes, first: int | Integers) -> None:
-    """Raise registers by hashes. first: the index of the first register of the hashes' column."""
+    """Raise registers by hashes, in place. first: the index of the first register of the hashes' column."""
     leading = (hashes >> _LEADING_SHIFT).astype(np.uint32)
     leading &= _LEADING_MASK
     # The exponent of a double is the position of its leading one bit.
     leading_positions = leading.view(np.int32).astype(np.float64).view(np.int64)
     leading_positions >>= _MANTISSA_BITS
-    ranks = (_EXPONENT_OFFSET + _LEADING - leading_positions).astype(np.uint8)  # one more than the zeros before it
-    for index in np.flatnonzero(leading == 0):  # one in two thousand million
+    # One more than the number of leading zeros
+    ranks = (_EXPONENT_OFFSET + _LEADING - leading_positions).astype(np.uint8)
+    for index in np.flatnonzero(leading == 0):  # one hash in two thousand million
         ranks[index] = _LONGEST_RUN + 1 - int(hashes[index] & _TAIL_MASK).bit_length()
     np.maximum.at(registers, first + (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
 
@@ -198,5 +202,5 @@ def _estimate_bias(raw: float) -> float:
 
 
 def _round_half_up(estimate: float) -> int:
-    """java.lang.Math.round: halves go up."""
+    """Round halves up, like java.lang.Math.round."""
     return math.floor(estimate + 0.5)

@@ -34,10 +34,11 @@ S = TypeVar("S", bound="State")
 class State(ABC):
     """A small mergeable summary of rows: the state of some rows + the state of other rows is the state of all of them.
 
-    States are frozen values; `Type()` is the state of no rows, the neutral element of addition. The layout of the bytes
-    follows from the members where these are only numbers, or arrays of one length and numbers that are their parameters;
-    other states have a `payload` and a `from_payload`. Equal states have equal bytes, and any bytes are read either as a
-    valid state or as a `BadState`: what `from_payload` raises for bytes that nobody of ours wrote need not say more than that.
+    States are frozen values; `Type()` is the state of no rows, the neutral element of addition. If all members are numbers,
+    or arrays of one length plus numbers that are their parameters, the layout of the bytes follows from the members. Other
+    states define `payload` and `from_payload`. Equal states have equal bytes, and any bytes are read either as a valid state
+    or as a `BadState`. For bytes that this package didn't write, any exception of `from_payload` becomes a general
+    `BadState`.
     """
 
     __slots__ = ()
@@ -46,11 +47,11 @@ class State(ABC):
     VERSION: ClassVar[int] = 1  # of the payload's layout; older versions are read through `UPGRADES`
 
     def __add__(self, addend: Any, /) -> Any:
-        """The state of the rows of both, those of `self` first. Raises BadState if their parameters differ."""
+        """The state of the rows of both, the rows of `self` first. Raises BadState if their parameters differ."""
         return self.add_members(addend)
 
     def add_members(self: S, addend: S, **members: Any) -> S:
-        """The sum of both, member by member. members: those of the sum that are no sums."""
+        """The sum of both states, member by member. members: the values of members that aren't simply added."""
         names = (name for name, _ in _list_members(type(self)) if name not in members)
         return type(self)(**{name: getattr(self, name) + getattr(addend, name) for name in names}, **members)
 
@@ -78,7 +79,9 @@ class State(ABC):
         return state
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The parameters, which reading the bytes needs and two added states must share; and the bytes."""
+        """The parameters and the bytes of a state. Parameters are needed to read the bytes, and two added states must
+        share them.
+        """
         layout = _find_layout(type(self))
         numbers = {name: _unify_nan(getattr(self, name)) for name in layout.numbers}
         if not layout.columns:
@@ -111,17 +114,17 @@ class State(ABC):
 
     @staticmethod
     def sum_of_counts(first: Mapping[K, int], second: Mapping[K, int]) -> dict[K, int]:
-        """The sum of two sides' counts, by key."""
+        """The sum of the counts of both sides, by key."""
         total = Counter(dict(first))
         total.update(second)
         return dict(total)
 
     def is_consistent(self) -> bool:
-        """Whether the members, which are of the right types, are a valid state."""
+        """Whether the members, whose types were checked before, form a valid state."""
         return True
 
     def require_same(self: S, addend: S, *names: str) -> None:
-        """Raises BadState if a parameter, one of these members, isn't the same on both sides of a sum."""
+        """Raise BadState if one of these members, which are parameters, differs between the two sides of a sum."""
         for name in names:
             require_equal(self.KIND, name, getattr(self, name), getattr(addend, name))
 
@@ -154,7 +157,9 @@ def pack_texts(numbers: Iterable[int], texts: Iterable[str]) -> bytes:
 
 
 def unpack_texts(payload: bytes, numbers: int, texts: int) -> tuple[list[int], list[str]]:
-    """The whole numbers and the texts that `pack_texts` packed, as many as these. Raises ValueError for other bytes."""
+    """The whole numbers and the texts that `pack_texts` packed. numbers, texts: how many there are of each. Raises
+    ValueError for other bytes.
+    """
     if numbers < 0 or texts < 0:
         raise ValueError("a number of texts is below 0")
     integers = np.frombuffer(payload, "<i8", numbers + texts)
@@ -164,27 +169,29 @@ def unpack_texts(payload: bytes, numbers: int, texts: int) -> tuple[list[int], l
     return integers[:numbers].tolist(), [payload[start:end].decode() for start, end in pairwise(ends)]
 
 
-# Most data has few decimals: as integers of four bytes such numbers take less than half the room of doubles, and a quarter once
-# compressed
-DECIMALS = "decimals"  # the parameter: how many decimal places integers stand for; without it the numbers are doubles
+# Most data has few decimals. As integers of four bytes such numbers take half the space of doubles, and a quarter of it
+# after compression
+# The parameter with the number of decimal places of the integers; without it the numbers are doubles
+DECIMALS = "decimals"
 MAX_DECIMALS = 6
 INTEGER_BYTES = 4
 LARGEST_INTEGER = 2**31 - 1
-TRIED_FIRST = 16  # numbers, which rule out most numbers of decimals
+TRIED_FIRST = 16  # testing the first numbers is enough to rule out most numbers of decimals
 
 
 def pack_numbers(numbers: Doubles) -> tuple[dict[str, int], bytes]:
-    """The parameter and the bytes of finite numbers, from which `unpack_numbers` makes the very same numbers."""
+    """The parameter and the bytes of finite numbers. `unpack_numbers` restores exactly the same numbers."""
     for decimals in range(MAX_DECIMALS + 1):
         if _has_decimals(numbers[:TRIED_FIRST], decimals) and _has_decimals(numbers, decimals):
             integers = np.rint(numbers * 10.0**decimals).astype("<i4")
-            # First the first byte of each, and so on: the last ones are nearly all alike
+            # The first bytes of all integers, then the second ones, and so on: the last ones are nearly all equal, which
+            # compresses well
             return {DECIMALS: decimals}, integers.view(np.uint8).reshape(-1, INTEGER_BYTES).T.tobytes()
     return {}, np.asarray(numbers, dtype="<f8").tobytes()
 
 
 def unpack_numbers(parameters: Parameters, content: bytes) -> Doubles:
-    """Raises BadState for bytes that `pack_numbers` does not make."""
+    """The numbers that `pack_numbers` packed. Raises BadState for other bytes."""
     decimals = parameters.get(DECIMALS)
     if decimals is None:
         return np.frombuffer(content, dtype="<f8").astype(np.float64, copy=False)
@@ -195,12 +202,14 @@ def unpack_numbers(parameters: Parameters, content: bytes) -> Doubles:
 
 
 def measure_number(parameters: Parameters) -> int:
-    """The bytes of one number."""
+    """The size of one packed number in bytes."""
     return 8 if parameters.get(DECIMALS) is None else INTEGER_BYTES
 
 
 def _has_decimals(numbers: Doubles, decimals: int) -> bool:
-    """Whether integers of four bytes give exactly these numbers; they have no negative zero."""
+    """Whether integers of four bytes with this many decimals restore exactly these numbers; a negative zero can't be
+    restored.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         integers = np.rint(numbers * 10.0**decimals)
         are_equal = (integers / 10.0**decimals == numbers) & (np.abs(integers) <= LARGEST_INTEGER)
@@ -208,7 +217,7 @@ def _has_decimals(numbers: Doubles, decimals: int) -> bool:
     return bool(are_equal.all() and not is_negative_zero.any())
 
 
-LARGEST_COUNT = 2**53  # the largest count: the sum of a thousand fits in 64 bits, and a double is exact up to here
+LARGEST_COUNT = 2**53  # a sum of a thousand such counts fits in 64 bits, and doubles are exact up to here
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -217,12 +226,12 @@ MALFORMED = (*_OF_READING, struct.error)  # the exceptions that crafted bytes ca
 
 
 def is_count(value: object, maximum: int = LARGEST_COUNT) -> bool:
-    """Whether a value is a whole number from 0 to `maximum`; true and false are not."""
+    """Whether a value is a whole number from 0 to `maximum`; booleans are not."""
     return type(value) is int and 0 <= value <= maximum
 
 
 def find_contradiction(state: State) -> str | None:
-    """Why a state that was read is not valid; None if it is."""
+    """The reason why a state that was read is invalid; None if it is valid."""
     for name, like in _list_members(type(state)):
         if not _is_valid(getattr(state, name), like):
             return f"{name} is none"
@@ -233,13 +242,15 @@ def find_contradiction(state: State) -> str | None:
 
 @functools.cache
 def _list_members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
-    """The members of a type of state, each with its value for no rows."""
+    """The members of a type of state, each with its value in the state of no rows."""
     none = kind()
     return tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
 
 
 class _Layout(NamedTuple):
-    """The bytes of a state without a payload of its own: its numbers in this format of `struct`, or its columns in turn."""
+    """The byte layout of a state without a payload method: its numbers in this `struct` format, or its columns one after
+    the other.
+    """
 
     numbers: dict[str, type[float]]
     columns: dict[str, np.dtype[Any]]
@@ -247,7 +258,7 @@ class _Layout(NamedTuple):
 
 
 def _unify_nan(number: float) -> float:
-    """NaN has many bit patterns."""
+    """The number; every NaN gets the same bit pattern."""
     return math.nan if number != number else number
 
 
@@ -265,7 +276,7 @@ def _find_layout(kind: type[State]) -> _Layout:
 
 
 def _is_valid(value: Any, like: Any) -> bool:
-    if type(like) in (int, float):  # most are
+    if type(like) in (int, float):  # the frequent case first
         return type(value) is type(like) and (type(value) is float or 0 <= value <= LARGEST_COUNT)
     if isinstance(like, Mapping):
         return isinstance(value, Mapping) and _are_sound(value.keys(), keys=True) and _are_sound(value.values())
@@ -296,12 +307,12 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_text(text: str) -> bool:
-    """Whether a text can be encoded: a lone surrogate, which JSON can spell, can't."""
+    """Whether a text can be encoded in UTF-8: a lone surrogate, which JSON can contain, can't."""
     return text.isascii() or not _LONE_SURROGATE.search(text)
 
 
 UPGRADES: dict[tuple[str, int], Callable[[Parameters, bytes], tuple[Parameters, bytes]]] = {}
-"""Steps of the parameters and the payload of one version to those of the next one, by kind and the first version."""
+"""By kind and version: the function that converts parameters and payload of this version to those of the next version."""
 
 
 def apply_upgrades(
@@ -327,7 +338,7 @@ MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
 
 _HEAD = struct.Struct("<4sBBBHQ")  # magic, envelope version, payload version; sizes of kind, parameters, payload
-_VERSION_OFFSET = 5  # after the magic and the envelope version
+_VERSION_OFFSET = 5  # follows the magic and the envelope version
 _CHECKSUM = struct.Struct("<I")
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -343,10 +354,10 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
     described = b""
     if parameters:
         described = _JSON.encode(parameters).encode()
-    # Sizes first, so that kind and version can be read without the rest
+    # The sizes come first, so that kind and version can be read without the rest
     head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
     body = b"".join((head, name, described, payload))
-    return body + _CHECKSUM.pack(zlib.crc32(body))  # of everything before it
+    return body + _CHECKSUM.pack(zlib.crc32(body))  # the checksum covers everything before it
 
 
 def unpack(blob: bytes, kind: str, version: int) -> tuple[Parameters, bytes]:
@@ -426,7 +437,7 @@ def _find_offsets(blob: bytes) -> tuple[int, int, int]:
 
 
 STATES: dict[str, type[State]] = {}
-"""The types of state by kind, of the modules imported so far; `find_state_type` imports those in `LATER`."""
+"""The types of state by kind, of all modules imported so far; `find_state_type` imports the modules in `LATER`."""
 
 LATER: Mapping[str, str] = {
     "ages": "time_counts",
@@ -445,7 +456,7 @@ LATER: Mapping[str, str] = {
     "time_counts": "time_counts",
     "vector_moments": "vectors",
 }
-"""Modules of the kinds that a profile doesn't have, by kind; imported when such a state is made or read."""
+"""The module of each kind of state that a profile doesn't have; imported when such a state is made or read."""
 
 
 def register_state(state: type[S]) -> type[S]:

@@ -1,7 +1,7 @@
-"""Exact numbers that sketches and bounded counts lack: a column's smallest and largest numbers, and the lengths and
-character shares of its texts.
+"""What sketches and bounded counts don't keep: a column's smallest and largest numbers exactly, and the lengths and kinds of
+characters of its texts.
 
-A window keeps them before the bounds that it will be compared with are known.
+A window keeps them because the bounds with which it will be compared aren't known when it is scanned.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from spark_model_monitor.statistics.states.moments import Values
 from spark_model_monitor.value_class import value_class
 
 VALUES_PER_END = 64
-"""Values kept at each end. Fewer would show that a window of m rows has values that n earlier rows lacked, unless it is
-four times as large: (m / (n + m))^64 is then below one in a million."""
+"""Number of values kept at each end. If a window of m rows has so many values beyond all of n earlier rows, that isn't chance
+unless the window is four times as large: the probability (m / (n + m))^64 is otherwise below one in a million."""
 
-LONGEST = 61  # the length recorded for all longer texts: above 256 bytes, a scan has 60 characters and a hash
+# The length that is recorded for all longer texts: of a text above 256 bytes, a scan has 60 characters and a hash
+LONGEST = 61
 
 
 @register_state
 @value_class(eq=False)
 class Ends(State):
-    """The `VALUES_PER_END` smallest and the `VALUES_PER_END` largest finite numbers, including repeated ones; both ascending."""
+    """The `VALUES_PER_END` smallest and the `VALUES_PER_END` largest finite numbers, with repetitions; both ascending."""
 
     KIND = "ends"
     VERSION = 2
@@ -45,14 +46,14 @@ class Ends(State):
 
     @classmethod
     def of(cls, values: Values) -> Ends:
-        """The ends of finite values."""
+        """The smallest and largest of these finite values."""
         ordered = np.sort(values)  # faster than a partition
         return cls(
             ordered[:VALUES_PER_END] + 0.0, ordered[-VALUES_PER_END:] + 0.0
-        )  # -0.0 becomes 0.0, whichever came first
+        )  # -0.0 becomes 0.0, so that the result doesn't depend on the order
 
     def add_values(self, values: Values) -> Ends:
-        """The ends after more finite values, few of which lie outside those kept."""
+        """The ends after more finite values; fast if few of these are beyond the kept values."""
         if len(self.smallest) < VALUES_PER_END:
             if len(self.smallest):
                 return self + Ends.of(values)
@@ -65,7 +66,9 @@ class Ends(State):
         return self
 
     def count_beyond(self, below: float, above: float) -> tuple[int, bool]:
-        """The number of values outside, and whether it is exact, because no end has more than are kept."""
+        """The number of values outside these bounds, and whether it is exact: it isn't if all values kept at an end are
+        outside.
+        """
         low = int((self.smallest < below).sum())
         high = int((self.largest > above).sum())
         return low + high, max(low, high) < VALUES_PER_END
@@ -98,7 +101,7 @@ class Ends(State):
 @register_state
 @value_class
 class TextLengths(State):
-    """The number of texts of each length in characters; 61 stands for all longer ones."""
+    """The number of texts of each length in characters; the length 61 stands for all longer texts."""
 
     KIND = "text_lengths"
 
@@ -106,7 +109,7 @@ class TextLengths(State):
 
     @classmethod
     def of(cls, texts: pa.Array, counts: Integers | None = None) -> TextLengths:
-        """The lengths of texts without null. counts: how often each occurs; once if absent."""
+        """The lengths of texts without null. counts: how often each text occurs; None: once."""
         offsets, data = read_buffers(texts)
         are_ascii = data[offsets[0] : offsets[-1]].max(initial=0) < 0x80
         if are_ascii:
@@ -134,8 +137,8 @@ class TextLengths(State):
         return all(0 <= length <= LONGEST and count for length, count in self.counts.items())
 
 
-LONG = 256  # bytes of the longest text that is analysed; a scan only has the beginning of longer ones
-SHARES = 1000  # shares of a text's bytes are whole thousandths, so that their sums are exact
+LONG = 256  # bytes; longer texts aren't analysed, because a scan has only their beginning
+SHARES = 1000  # a share of a text's bytes is counted in whole thousandths, so that sums are exact
 
 
 @register_state
@@ -143,10 +146,10 @@ SHARES = 1000  # shares of a text's bytes are whole thousandths, so that their s
 class TextShapes(State):
     """The composition of texts that are neither numbers nor booleans: sums and sums of squares over the texts.
 
-    texts: those of up to 256 bytes.
-    long: the others, about which nothing else is counted.
-    letters, digits: shares of a text's bytes, in thousandths; bytes of non-Latin alphabets are letters.
-    words: separated by blanks.
+    texts: number of texts of up to 256 bytes.
+    long: number of longer texts, which aren't analysed.
+    letters, digits: shares of a text's bytes, in thousandths; bytes of non-Latin alphabets count as letters.
+    words: number of words, which blanks separate.
     """
 
     KIND = "text_shapes"
@@ -164,7 +167,10 @@ class TextShapes(State):
 
     @classmethod
     def of(cls, texts: pa.StringArray, are_long: Flags, counts: Integers) -> TextShapes:
-        """texts: without null. are_long: whether each is the beginning of a longer one. counts: how often each occurs."""
+        """The sums of texts without null.
+
+        are_long: whether each text is the beginning of a longer one. counts: how often each text occurs.
+        """
         measures = _measure_texts(texts)
         short_counts = np.where(are_long, 0, counts)
         sums = [int(total @ short_counts) for values in measures for total in (values, values * values)]
@@ -172,13 +178,15 @@ class TextShapes(State):
 
 
 def _measure_texts(texts: pa.StringArray) -> list[Integers]:
-    """For each text: characters, words, and letters and digits in thousandths of its bytes."""
+    """Four arrays with one number per text: characters, words, letters and digits; the last two in thousandths of the
+    text's bytes.
+    """
     offsets, data = read_buffers(texts)
     content = data[offsets[0] : offsets[-1]]
     lengths = np.diff(offsets).astype(np.int64)
     is_filled = lengths > 0
     starts = (offsets[:-1] - offsets[0])[is_filled]
-    narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # twice as fast without a cast
+    narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # adding up bytes without a cast is twice as fast
 
     def count(flags: Flags) -> Integers:
         counts = np.zeros(len(texts), np.int64)
@@ -186,14 +194,14 @@ def _measure_texts(texts: pa.StringArray) -> list[Integers]:
             counts[is_filled] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
         return counts
 
-    # A word begins where a blank is followed by anything else
+    # A word begins at a character that isn't blank and follows a blank or the beginning of the text
     is_word = ~_is_between(content, " ", " ")
     for low, high in (("\t", "\r"), ("\x1c", "\x1f")):
         is_word &= ~_is_between(content, low, high)
     begins = is_word.copy()
     begins[1:] &= ~is_word[:-1]
     begins[starts] = is_word[starts]
-    is_other = content >= 0x80  # of other alphabets
+    is_other = content >= 0x80  # bytes of characters outside ASCII
     letters = _is_between(content | np.uint8(0x20), "a", "z") | is_other
     characters = lengths
     if is_other.any():
@@ -204,5 +212,5 @@ def _measure_texts(texts: pa.StringArray) -> list[Integers]:
 
 
 def _is_between(content: Bytes, low: str, high: str) -> Flags:
-    """Which bytes are between these letters."""
-    return content - np.uint8(ord(low)) <= ord(high) - ord(low)  # below `low` it wraps around
+    """Flags of the bytes in this range."""
+    return content - np.uint8(ord(low)) <= ord(high) - ord(low)  # a byte below `low` wraps around to a large number

@@ -1,4 +1,4 @@
-"""Predictions without labels, and how reliable scores were in the baseline: the input of an estimated quality."""
+"""Predictions without labels, and how reliable scores were in the baseline: the input for estimates of model quality."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.states.scores import ClassScores, ScoreCount
 from spark_model_monitor.value_class import value_class
 
 ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = WORTH = ("rows", "apart", "apart_2", "errors_2", "expected_2")
-"""Sums over rows that were held out: |error - expected| and its square, error² and expected²."""
+"""Names of sums over held-out rows: number of rows, |error - expected|, its square, error² and expected²."""
 
 
 def measure_expected_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> BlockSums:
@@ -35,11 +35,11 @@ def measure_expected_errors(errors: Numbers, expected: Numbers, blocks: Blocks) 
 @register_state
 @value_class(eq=False)
 class EstimatedOutcomes(State):
-    """predictions: outcomes with predictions in place of labels, so that `scores` has rows by score and predicted
-    class.
+    """Outcomes without labels, with the baseline's outcomes from which their quality is estimated.
 
-    reference: the baseline's rows by score and label, at the fewest scores without loss.
-    of_classes: likewise for many classes, each against the rest.
+    predictions: outcomes with predictions in place of labels, so that `scores` has rows by score and predicted class.
+    reference: the baseline's rows by score and label, with as few scores as possible without loss.
+    of_classes: the same for many classes, each against all others.
     of_errors: for regression, where labels differ from predictions by the expected error: the accuracy of expected
         errors, as in `measure_expected_errors`.
     """
@@ -54,20 +54,20 @@ class EstimatedOutcomes(State):
 
     def __add__(self, addend: EstimatedOutcomes) -> EstimatedOutcomes:
         """Raises BadState if their baselines or plans differ."""
-        # Only windows of one baseline add up
+        # Only windows with the same baseline can be added
         digests = (sha256(join_parts(outcomes.pack_baseline())).hexdigest()[:12] for outcomes in (self, addend))
         require_equal(self.KIND, "the baseline's digest", *digests)
         return EstimatedOutcomes(self.predictions + addend.predictions, self.reference, self.of_classes, self.of_errors)
 
     def pack_baseline(self) -> tuple[bytes, bytes, bytes]:
-        """The baseline's part as bytes; empty for classes or errors that don't exist."""
+        """The baseline's members as bytes; empty bytes if there are no classes or no errors."""
         of_classes = b""
         if self.of_classes.of_class:
             of_classes = self.of_classes.to_bytes()
         return self.reference.to_bytes(), of_classes, self.of_errors.to_bytes() if self.of_errors.names else b""
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The states, each after its length."""
+        """The bytes of each state, preceded by their length."""
         return {}, join_parts([self.predictions.to_bytes(), *self.pack_baseline()])
 
     @classmethod

@@ -1,7 +1,8 @@
-"""Frequencies: the count of each value of a feature, exact up to a limit of distinct values, with a bound above it.
+"""Frequencies: the count of each value of a feature. Counts are exact up to a limit of distinct values; above it, their error
+is bounded.
 
 Above the limit they are a Misra-Gries summary: the count of the (limit + 1)-th most frequent value is subtracted from
-all counts, and counts of 0 or less are dropped. A true count lies between the kept count and that plus `bound`.
+all counts, and counts of 0 or less are dropped. A true count lies between the kept count and the kept count + `bound`.
 `FrequenciesBuilder` takes counted values on executors; `Frequencies` is the finished state.
 
 Source: P15; Misra and Gries 1982, "Finding repeated elements"; Agarwal et al. 2012, "Mergeable
@@ -28,10 +29,10 @@ LIMIT = 4096  # P15
 KEY_BYTES = 256  # a longer value is kept as its first bytes and a hash of the whole (P15)
 
 FLAGS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
-"""How programs write flags, and the texts of a column of flags."""
+"""The spellings of booleans in files, and the texts by which a column of booleans counts them."""
 
 SLOTS = 2**17
-"""Enough slots for most of the values in one call to have a slot without repeated values."""
+"""The number of hash slots: large enough that most values of one call share no slot with a repeated value."""
 
 _SLOT_BITS = np.uint64(SLOTS - 1)
 _CUT_MARK = "…#"
@@ -44,10 +45,10 @@ _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 class Frequencies(State):
     """Counts by value.
 
-    counts: at most `limit` values.
-    total: the number of values.
-    bound: the largest error of a count, which is never too large; a value not in `counts` occurred at most this often.
-        The bound is at most total / (limit + 1), unless a builder gave up counting.
+    counts: the kept values with their counts, at most `limit` values.
+    total: the number of all values.
+    bound: the largest error of a count. A count may be too small by this much but is never too large; a value not in `counts`
+        occurred at most this often. The bound is at most total / (limit + 1), unless a builder gave up counting.
     """
 
     KIND = "frequencies"
@@ -59,12 +60,12 @@ class Frequencies(State):
 
     @property
     def exact(self) -> bool:
-        """Whether `counts` has all values with their true counts."""
+        """Whether `counts` has all values with their exact counts."""
         return self.bound == 0
 
     @property
     def dropped(self) -> int:
-        """The number of the `total` values that are in no count."""
+        """The number of values, of the `total`, that no count contains."""
         return self.total - sum(self.counts.values())
 
     def __add__(self, addend: Frequencies) -> Frequencies:
@@ -81,7 +82,7 @@ class Frequencies(State):
         return Frequencies(counts, self.total + addend.total, self.limit, self.bound + addend.bound + cut)
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Number of keys, total, bound, counts and lengths of the keys, keys; sorted by key."""
+        """Number of keys, total, bound, counts, lengths of the keys, keys; sorted by key."""
         keys = sorted(self.counts)
         numbers = [len(keys), self.total, self.bound, *(self.counts[key] for key in keys)]
         return {"limit": self.limit}, pack_texts(numbers, keys)
@@ -94,7 +95,7 @@ class Frequencies(State):
 
 
 def unify_flags(counts: Mapping[str, int]) -> Mapping[str, int]:
-    """Counts by value, with the texts of a column of flags in place of `FLAGS`; the same object if there are none."""
+    """The counts with the spellings in `FLAGS` replaced by `true` and `false`; the same object if there are none of them."""
     if counts.keys().isdisjoint(FLAGS):
         return counts
     unified: Counter[str] = Counter()
@@ -114,16 +115,18 @@ class FrequenciesBuilder:
         self._kept = _CountedValues(pa.nulls(0, pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
         self._pending: list[_CountedValues] = []
         self._pending_keys = self._total = self._bound = 0
-        self.given_up = False  # whether values are only numbered, not counted apart, from now on
-        # until it is known that something has to be dropped; a few calls may not have been looked at yet
+        self.given_up = False  # whether values are only added to the total from now on
+        # False once something was dropped or may have to be; pending calls may not have been examined yet
         self.exact = True
 
     def update(
         self, keys: pa.Array | Sequence[str], counts: Integers | None = None, hashes: Hashes | None = None
     ) -> None:
-        """Take values without null and how often each occurred: then they differ from each other. counts: None for once each,
-        and then a value may be there several times. hashes: of the values, equal ones of equal values,
-        if they are known: it is faster with them."""
+        """Take values without null, and how often each occurred.
+
+        counts: None if each occurred once; then a value may be repeated in the call. With counts the values have to be
+            distinct.
+        hashes: of the values, equal for equal values; if they are known, counting is faster."""
         occurrences = len(keys) if counts is None else int(counts.sum())
         if self.given_up:
             self.skip(occurrences)
@@ -132,7 +135,7 @@ class FrequenciesBuilder:
             texts = keys
         else:
             texts = pa.array(keys, pa.string())
-        self._differ = counts is not None and not len(self._kept.counts)  # if it is the only call
+        self._differ = counts is not None and not len(self._kept.counts)  # if this remains the only call
         if counts is None:
             counts = np.ones(len(texts), dtype=np.int64)
         else:
@@ -147,7 +150,7 @@ class FrequenciesBuilder:
             self._pending_keys = 0
 
     def give_up(self) -> None:
-        """Drop all counts, for a column whose counts turn out to be useless. The bound becomes the total."""
+        """Drop all counts of a column whose counts turn out to be useless. The bound becomes the total."""
         self.given_up = True
         self._kept = self._kept.select(np.zeros(len(self._kept.counts), dtype=bool))
         self._pending = []
@@ -155,12 +158,12 @@ class FrequenciesBuilder:
         self._bound = self._total
 
     def skip(self, occurrences: int) -> None:
-        """Take a number of values without counting each. Only after `give_up`."""
+        """Count values in the total only. May be called only after `give_up`."""
         self._total += occurrences
         self._bound += occurrences
 
     def state(self) -> Frequencies:
-        """The frequencies of all values so far, in the order of their bytes."""
+        """The frequencies of all values so far, sorted by key."""
         counted, bound = self._fold_pending()
         counts: dict[str, int] = {}
         for key, count in sorted(zip(decode_texts(counted.keys), counted.counts.tolist(), strict=True)):
@@ -168,14 +171,14 @@ class FrequenciesBuilder:
         return Frequencies(counts, self._total, self._limit, bound)
 
     def _fold_pending(self) -> tuple[_CountedValues, int]:
-        """The counts after the pending calls, of at most `limit` keys that differ, and the bound."""
+        """The counts after the pending calls, of at most `limit` distinct keys, and the bound."""
         if not self._pending:
             return self._kept, self._bound
         if len(self._pending) == 1 and self._differ and self._pending_keys <= self._limit:
             return self._pending[0], self._bound
         parts = [self._kept, *self._pending]
         single = _find_single(parts)
-        # more single values than the limit all go: the cut is 1 then, or more
+        # If there are more values with count 1 than the limit, all of these are dropped: the cut is at least 1 then
         singles_go = int(np.count_nonzero(single)) > self._limit
         if singles_go:
             ends = np.cumsum([len(part.counts) for part in parts])[:-1]
@@ -200,7 +203,7 @@ def decode_texts(keys: pa.StringArray) -> list[str]:
 
 @dataclass(slots=True)
 class _CountedValues:
-    """Values, their counts, and their hashes if known; all of the same length."""
+    """Values, their counts, and their hashes if known; all have the same length."""
 
     keys: pa.Array
     counts: Integers
@@ -239,12 +242,10 @@ class _CountedValues:
 
 
 def _find_single(parts: Sequence[_CountedValues]) -> Flags:
-    """Which values certainly occurred once, by their hashes: no repeated value shares their slot."""
+    """Flags of the values that certainly occurred once: no repeated value has a hash in the same slot."""
     counts = np.concatenate([part.counts for part in parts])
     hashes_by_part = [part.hashes for part in parts if part.hashes is not None]
-    if (
-        len(hashes_by_part) < len(parts) or len(counts) < SLOTS // 8
-    ):  # few values are encoded before their hashes are sorted
+    if len(hashes_by_part) < len(parts) or len(counts) < SLOTS // 8:  # few values are counted quickly without this
         return np.zeros(len(counts), dtype=bool)
     hashes = np.concatenate(hashes_by_part)
     single: Flags = counts == 1
@@ -262,7 +263,7 @@ def _select_slots(hashes: Hashes) -> Integers:
 
 
 def _shorten(texts: pa.Array) -> pa.Array:
-    """The texts; those that are too long are replaced by their beginning and a hash of the whole."""
+    """The texts; a text that is too long is replaced by its beginning and a hash of the whole text."""
     if texts.type != pa.string():
         texts = texts.cast(pa.string())
     longest = pc.max(pc.binary_length(texts)).as_py()

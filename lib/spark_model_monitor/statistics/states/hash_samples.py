@@ -1,4 +1,6 @@
-"""Repeats in a data set, from a bounded sample of distinct rows, or values, selected by the same hash everywhere."""
+"""Repeated rows or values in a data set, from a bounded sample of distinct ones. The hash decides which are in the
+sample, so all partitions select the same.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ Item = TypeVar("Item", bound=np.generic)  # an array's scalar type
 
 
 def unique_with_inverse(values: NDArray[Item]) -> tuple[NDArray[Item], Integers]:
-    """The distinct values, ascending, and the index of each value: like numpy's `unique` with inverse, for values
-    without NaN, but with fewer steps, which dominate the time for few values.
+    """The distinct values, ascending, and the index of each value among them.
+
+    Like numpy's `unique` with inverse, for values without NaN, but faster for few values, because it takes fewer steps.
     """
     order = values.argsort()
     ordered = values[order]
@@ -34,9 +37,9 @@ def sum_counts(values: NDArray[Item], counts: Integers) -> tuple[NDArray[Item], 
     return distinct, np.bincount(inverse, counts, minlength=len(distinct)).astype(np.int64)
 
 
-MAX_HASHES = 2048  # the most distinct hashes kept
-BITS = 53  # of a hash that count; a count of ours has no more
-LEVEL_OF_NONE = BITS + 1  # the level at which none is kept
+MAX_HASHES = 2048  # maximum number of distinct hashes that are kept
+BITS = 53  # bits of a hash that are used; counts are also below 2^53
+LEVEL_OF_NONE = BITS + 1  # the level at which no hash is kept
 
 R = TypeVar("R", bound="Repeats")
 
@@ -51,15 +54,15 @@ class Repeats(State):
     """
 
     KIND = "repeats"
-    MAX_REPEATED = 0.5  # the share of distinct hashes that repeat, above which a builder gives up
-    BUFFERED = MAX_HASHES  # the number of hashes that a builder takes at once
+    MAX_REPEATED = 0.5  # a builder gives up if a larger share of the distinct hashes is repeated
+    BUFFERED = MAX_HASHES  # number of hashes that a builder buffers before it adds them
 
     level: int = 0
     hashes: Integers = field(default_factory=lambda: np.empty(0, np.int64))
     counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
 
     def add_values(self: R, hashes: Hashes, counts: Integers | None = None) -> R:
-        """The state with the hashes of more values. counts: how often each hash occurs; once if absent."""
+        """The state with the hashes of more values. counts: how often each hash occurs; None: once."""
         if self.level == LEVEL_OF_NONE:
             return self
         if self.level:
@@ -67,7 +70,7 @@ class Repeats(State):
             hashes = hashes[is_accepted]
             counts = None if counts is None else counts[is_accepted]
         if counts is None:
-            # Rows of few kinds: to sort them alone, and then their kinds with those before, takes half the time
+            # If rows are of few kinds, it is twice as fast to sort and count these hashes alone before they are merged
             hashes = np.sort(hashes)
             are_last = np.ones(len(hashes), bool)
             np.not_equal(hashes[1:], hashes[:-1], out=are_last[:-1])
@@ -96,14 +99,14 @@ class Repeats(State):
     def _merge_counts(self: R, hashes: Integers, counts: Integers) -> R:
         distinct, sums = sum_counts(np.concatenate((self.hashes, hashes)), np.concatenate((self.counts, counts)))
         level = self.level
-        while len(distinct) > MAX_HASHES:  # ascending: those that stay come first
+        while len(distinct) > MAX_HASHES:  # hashes are ascending, so the accepted ones come first
             level += 1
             distinct = distinct[: int(distinct.searchsorted(first_rejected_hash(level)))]
         return type(self)(level, distinct, sums[: len(distinct)])
 
     def is_consistent(self) -> bool:
         is_ascending = self.hashes[1:] > self.hashes[:-1]
-        # At the level of none every hash is rejected
+        # At LEVEL_OF_NONE every hash is rejected
         is_of_level = self.level <= LEVEL_OF_NONE and self.hashes < first_rejected_hash(self.level)
         is_sample = len(self.hashes) <= MAX_HASHES
         return is_sample and bool(is_ascending.all() and np.all(is_of_level) and (self.counts > 0).all())
@@ -112,10 +115,11 @@ class Repeats(State):
 @register_state
 @value_class(eq=False)
 class RowRepeats(Repeats):
-    """The repeats of whole rows, kept with the first feature."""
+    """The repeats of whole rows; stored with the states of the first feature."""
 
     KIND = "row_repeats"
-    MAX_REPEATED = 1.0  # rows of a few columns repeat by nature, and more often if a file comes twice
+    # Rows of a few columns often repeat, and all do if a file comes twice, so the builder never gives up
+    MAX_REPEATED = 1.0
     BUFFERED = 8 * MAX_HASHES
 
 
@@ -127,9 +131,11 @@ class Words(Repeats):
     KIND = "words"
 
     def count_new_words(self, window: Words, rare: float = 1.0) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Among the words that both sides would have kept: those that occur `rare` times here at most, of how many; and those
-        of the window that don't occur here, of how many. The share of words that occur once estimates that of new words.
-        Source: Good 1953, "The population frequencies of species".
+        """Counts of rare words here and of new words in the window, among the words that both states would have kept.
+
+        Returns two pairs: occurrences of words that occur at most `rare` times here, and all occurrences here; occurrences in
+        the window of words that don't occur here, and all occurrences in the window. The share of words that occur once
+        estimates the share of new words (Good-Turing). Source: Good 1953, "The population frequencies of species".
         """
         limit = first_rejected_hash(max(self.level, window.level))
         words = self.hashes[self.hashes < limit]
@@ -152,7 +158,7 @@ class RepeatsBuilder:
         self._waits = 0
 
     def give_up(self) -> None:
-        """Stop keeping hashes."""
+        """Drop all hashes and keep none from now on."""
         self._waiting = []
         self._state = self._state_type(LEVEL_OF_NONE)
 
@@ -184,7 +190,7 @@ class RepeatsBuilder:
 
 
 def first_rejected_hash(level: int) -> int:
-    """The first hash that is not kept."""
+    """The smallest hash that this level doesn't keep."""
     if level <= BITS:
         return 1 << (BITS - level)
     return 0

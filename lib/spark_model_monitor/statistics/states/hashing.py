@@ -1,6 +1,6 @@
 """Spark's xxhash64 of numbers and of texts, in numpy, for distinct counts that equal Spark's. Runs on executors.
 
-Every step of the algorithm is done for all values of an array at once.
+Each step of the algorithm works on all values of an array at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics import Bytes, Doubles, Flags, Hashes, Integers
 
-SEED = 42  # of Spark SQL's xxhash64()
+SEED = 42  # the default seed of Spark SQL's xxhash64()
 
 PRIME_1 = np.uint64(0x9E3779B185EBCA87)
 PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -32,10 +32,10 @@ _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
 def xxhash64(values: pa.Array | NDArray[np.generic]) -> Hashes:
-    """The hash of each present value, in order; nulls are left out (Spark would give each the seed).
+    """The hash of each present value, in order. Nulls are left out (Spark would give each null the seed).
 
-    values: booleans, integers, floats, dates or timestamps (without nulls if a numpy array). A column hashes by its
-    type: 1 as an int and 1 as a long are two hashes. All NaN hash alike, and so do 0.0 and -0.0.
+    values: booleans, integers, floats, dates or timestamps; a numpy array has no nulls. The hash depends on the column's
+        type: 1 as an int and 1 as a long have different hashes. All NaNs have the same hash, and so have 0.0 and -0.0.
 
     Raises TypeError for any other type.
     """
@@ -55,7 +55,7 @@ def xxhash64(values: pa.Array | NDArray[np.generic]) -> Hashes:
 
 
 def hash_arrays(arrays: Sequence[NDArray[np.generic]]) -> list[Hashes]:
-    """`xxhash64` of each array of numbers; arrays of one type together, because each step has a fixed cost."""
+    """`xxhash64` of each array of numbers. Arrays of the same type are hashed together, because each step has a fixed cost."""
     hashes_by_array: list[Hashes] = [np.empty(0, np.uint64)] * len(arrays)
     for data_type in {numbers.dtype for numbers in arrays}:
         indices = [index for index, numbers in enumerate(arrays) if numbers.dtype == data_type]
@@ -67,9 +67,10 @@ def hash_arrays(arrays: Sequence[NDArray[np.generic]]) -> list[Hashes]:
 
 
 def chain_hashes(columns: Sequence[Doubles], are_present: Sequence[Flags]) -> Hashes:
-    """The hash of each row of doubles, as xxhash64 of several columns has it: the hash of one is the seed of the next.
+    """The hash of each row of doubles, like Spark's xxhash64 of several columns: the hash of one column is the seed of the
+    next.
 
-    are_present: where there is a value; a null leaves the hash unchanged.
+    are_present: flags of the cells that have a value; a null leaves the hash unchanged.
     """
     hashes: Hashes = np.full(len(are_present[0]), SEED, np.uint64)
     for numbers, is_present in zip(columns, are_present, strict=True):
@@ -79,7 +80,7 @@ def chain_hashes(columns: Sequence[Doubles], are_present: Sequence[Flags]) -> Ha
 
 
 def _extract_numbers(values: pa.Array) -> NDArray[Any]:
-    """The values that are not null, dates as days and timestamps as microseconds, as Spark keeps them."""
+    """The present values as numbers. Dates become days and timestamps microseconds, as in Spark."""
     if values.null_count:
         present = values.drop_null()
     else:
@@ -107,7 +108,7 @@ def _normalize(numbers: NDArray[Any]) -> NDArray[Any]:
 
 
 def _hash_longs(bits: Hashes, seeds: Hashes = _SEEDED) -> Hashes:
-    """Source: XXH64.hashLong of Spark 3.5."""
+    """The hash of 64-bit values. Source: XXH64.hashLong of Spark 3.5."""
     hashes = bits * PRIME_2
     hashes = rotate_bits(hashes, 31)
     hashes *= PRIME_1
@@ -119,7 +120,9 @@ def _hash_longs(bits: Hashes, seeds: Hashes = _SEEDED) -> Hashes:
 
 
 def _hash_ints(bits: Hashes) -> Hashes:
-    """bits: the 32 bits of each value, the upper half zero. Source: XXH64.hashInt of Spark 3.5."""
+    """The hash of 32-bit values. bits: each value in the lower half, the upper half zero. Source: XXH64.hashInt of Spark
+    3.5.
+    """
     hashes = bits * PRIME_1
     hashes ^= np.uint64((SEED + int(PRIME_5) + 4) % 2**64)
     hashes = rotate_bits(hashes, 23)
@@ -129,7 +132,7 @@ def _hash_ints(bits: Hashes) -> Hashes:
 
 
 def rotate_bits(hashes: Hashes, bits: int) -> Hashes:
-    """The hashes with their bits rotated left; what was in `hashes` is lost."""
+    """The hashes with their bits rotated left. `hashes` itself is overwritten."""
     rotated = hashes << np.uint64(bits)
     hashes >>= np.uint64(64 - bits)
     rotated |= hashes
@@ -137,7 +140,7 @@ def rotate_bits(hashes: Hashes, bits: int) -> Hashes:
 
 
 def mix_bits(hashes: Hashes) -> Hashes:
-    """The hashes after the last step, in place. Source: XXH64.fmix of Spark 3.5."""
+    """The hashes after the final mixing step, in place. Source: XXH64.fmix of Spark 3.5."""
     hashes ^= hashes >> np.uint64(33)
     hashes *= PRIME_2
     hashes ^= hashes >> np.uint64(29)
@@ -147,12 +150,13 @@ def mix_bits(hashes: Hashes) -> Hashes:
 
 
 HALF_WORD_BYTES = 4
-STRIPE_BYTES = 32  # texts of this many bytes or more begin with stripes of four words, one for each of four lanes
+# Texts of at least this many bytes are read in stripes of four words, one word for each of four lanes
+STRIPE_BYTES = 32
 
 FEW_TEXTS = 8
-"""With so few texts left, Python's own integers are faster than numpy's arrays: a cell of 10 MB takes half a second."""
+"""With so few texts left, Python's integers are faster than numpy's arrays: a cell of 10 MB takes half a second."""
 
-_LANE_SEEDS = (int(PRIME_1) + int(PRIME_2), int(PRIME_2), 0, -int(PRIME_1))  # beside the seed of the text
+_LANE_SEEDS = (int(PRIME_1) + int(PRIME_2), int(PRIME_2), 0, -int(PRIME_1))  # are added to the text's seed
 _LANE_ROTATIONS = (1, 7, 12, 18)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF_WORD_BITS = np.uint64(8 * HALF_WORD_BYTES)
@@ -163,11 +167,14 @@ _64_BITS = 2**64 - 1
 
 
 TEXTS_AT_ONCE = 2**14
-"""So many that their words stay in a core's cache, and what each step of numpy costs whatever its size is little beside them."""
+"""The number of texts hashed at once: their words fit in a core's cache, and the fixed cost of a numpy step is small per
+text."""
 
 
 def hash_texts(texts: pa.StringArray, seed: int = SEED) -> Hashes:
-    """The hash of each text, in order. texts: without null, UTF-8. seed: the hash of what stands before them, if anything."""
+    """The hash of each text, in order. texts: without null, in UTF-8. seed: the hash of the preceding columns, if there
+    are any.
+    """
     if len(texts) <= FEW_TEXTS:
         contents = texts.view(pa.binary()).to_pylist()
         if all(len(text) < STRIPE_BYTES for text in contents):
@@ -188,23 +195,25 @@ def _hash_texts(texts: pa.StringArray, seed: int) -> Hashes:
     hashes += lengths.view(np.uint64)
     words = _read_stripes(content, starts + (stripes << 5))
     counts = (lengths & 31) >> 3
-    for step in range(int(counts.max(initial=0))):  # three at most
+    for step in range(int(counts.max(initial=0))):  # at most three
         _add_words(hashes, counts > step, _update_lane(None, words[:, step]), 27, PRIME_1, PRIME_4)
     _add_remainders(hashes, words.ravel()[np.arange(0, words.size, len(_LANE_SEEDS)) + counts], lengths & 7)
     return mix_bits(hashes)
 
 
 def read_buffers(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
-    """Where each text begins and the last one ends, shape (texts + 1,), in bytes that may hold other texts as well."""
+    """The offset at which each text begins and the last one ends, shape (texts + 1,), and the bytes, which may also hold
+    other texts.
+    """
     if not len(texts):
-        # Arrow may leave out the one offset that an empty array has
+        # Arrow may omit the only offset of an empty array
         return np.zeros(1, np.int32), np.empty(0, np.uint8)
     _, offsets, data = texts.buffers()
     return np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset), np.frombuffer(data or b"", np.uint8)
 
 
 def _hash_short_text(text: bytes, seed: int) -> int:
-    """The hash of a text shorter than a stripe. Of few texts numpy's steps take longer."""
+    """The hash of a text shorter than a stripe, in Python's integers: for few texts, numpy's steps take longer."""
     text_hash = seed + _5 + len(text)
     remainder = text[len(text) & ~7 :]
     words = struct.iter_unpack("<Q", text[: len(text) & ~7])
@@ -220,12 +229,12 @@ def _hash_short_text(text: bytes, seed: int) -> int:
 
 
 def _rotate_integer(number: int, bits: int) -> int:
-    """The lowest 64 bits, rotated left."""
+    """The lowest 64 bits of a number, rotated left."""
     return (number << bits | (number & _64_BITS) >> 64 - bits) & _64_BITS
 
 
 def _copy_contents(texts: pa.StringArray) -> tuple[Integers, Integers, Bytes]:
-    """The offset of each text, its length in bytes, and the bytes of all, with a spare stripe at the end."""
+    """The offset of each text, its length in bytes, and a copy of all bytes with a spare stripe at the end."""
     bounds, data = read_buffers(texts)
     offsets = bounds.astype(np.int64)
     first = int(offsets[0])
@@ -237,14 +246,14 @@ def _copy_contents(texts: pa.StringArray) -> tuple[Integers, Integers, Bytes]:
 
 
 def _read_stripes(content: Bytes, starts: Integers) -> Hashes:
-    """The stripe that begins at each place, shape (places, 4)."""
+    """The stripe that begins at each of these offsets, shape (offsets, 4)."""
     shape = (len(content) - STRIPE_BYTES + 1,)
     stripes: NDArray[np.void] = np.ndarray(shape, f"V{STRIPE_BYTES}", buffer=content, strides=(1,))
     return stripes[starts].view("<u8").reshape(-1, len(_LANE_SEEDS))
 
 
 def _add_remainders(hashes: Hashes, remainders: Hashes, lengths: Integers) -> None:
-    """Process the up to seven bytes after a text's last whole word: four at once, then one by one."""
+    """Process the up to seven bytes after a text's last whole word: first four at once, then one by one."""
     has_half = lengths >= HALF_WORD_BYTES
     if has_half.any():
         _add_words(hashes, has_half, (remainders & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
@@ -263,7 +272,8 @@ def _add_words(
     prime: np.uint64,
     constant: np.uint64 | None = None,
 ) -> None:
-    """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
+    """Mix one word into the hash of each chosen text. For few texts the hashes are selected; else all are computed and only
+    the chosen ones are stored, which is faster."""
     count = np.count_nonzero(chosen)
     if 4 * count < len(chosen):
         selected: slice | Integers = np.flatnonzero(chosen)
@@ -293,14 +303,14 @@ def _hash_stripes(content: Bytes, starts: Integers, counts: Integers, seed: int)
             lane[selected] = _update_lane(lane[selected], word)
         step += 1
         active = active[counts[active] > step]
-    # The few longest texts one by one
+    # The few longest texts are finished one by one
     for text in active.tolist():
         begin = int(starts[text]) + STRIPE_BYTES * step
         end = int(starts[text] + STRIPE_BYTES * counts[text])
         after = _update_lanes_of_text(content[begin:end], [int(lane[text]) for lane in lanes])
         for lane, number in zip(lanes, after, strict=True):
             lane[text] = number
-    # The lanes become one hash
+    # Combine the four lanes into one hash
     hashes = np.zeros(len(starts), dtype=np.uint64)
     for lane, bits in zip(lanes, _LANE_ROTATIONS, strict=True):
         hashes += lane << np.uint64(bits)

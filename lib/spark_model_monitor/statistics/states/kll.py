@@ -1,4 +1,4 @@
-"""KLL sketches: the distribution of a numeric feature in a few thousand numbers, the same that Deequ would keep.
+"""KLL sketches: the distribution of a numeric feature in a few thousand numbers, equal to the sketch that Deequ would keep.
 
 A sketch is a list of levels; an item of level h stands for 2^h values. Values enter level 0 in arrival order; when all
 levels together exceed their capacity, the lowest full level is sorted and every second item moves up one level.
@@ -38,11 +38,11 @@ from spark_model_monitor.value_class import value_class
 
 Values: TypeAlias = Doubles  # shape (values,), finite
 
-SKETCH_SIZE = 2048  # k of the service's documents (G5)
-SHRINKING_FACTOR = 0.64  # c of the service's documents (G5)
-LARGEST_SKETCH = 2**16  # the limit for sketches that are read: each level allocates this many items in advance
-MAX_LEVELS = 54  # an item of the last level stands for more values than can exist
-BUCKETS = 10  # of every distribution in statistics.json (C4.1)
+SKETCH_SIZE = 2048  # the default k of the service's documents (G5)
+SHRINKING_FACTOR = 0.64  # the default c of the service's documents (G5)
+LARGEST_SKETCH = 2**16  # maximum k of sketches that are read: each level allocates this many items in advance
+MAX_LEVELS = 54  # an item of the highest level stands for more values than can exist
+BUCKETS = 10  # number of buckets of every distribution in statistics.json (C4.1)
 
 _NEGATIVE_ZERO_BITS = np.int64(-(2**63))
 
@@ -51,7 +51,7 @@ _LEVEL = struct.Struct("<QQB")  # length, compactions, offset
 
 @value_class
 class HistogramBin:
-    """A range of values [lower_bound, upper_bound), closed in the last bucket, and how many values it holds."""
+    """A range of values [lower_bound, upper_bound) and the number of values in it; the last bucket includes its upper bound."""
 
     lower_bound: float
     upper_bound: float
@@ -63,9 +63,9 @@ class HistogramBin:
 class KllSketch(State):
     """A finished sketch.
 
-    levels: items of weight 1, 2, 4, …; level 0 in arrival order.
-    compactions: how often each level was compacted.
-    offsets: 0 or 1, where each level's last selection of every second item began.
+    levels: the items of each level; an item of level h has weight 2^h. Level 0 is in arrival order.
+    compactions: the number of compactions of each level.
+    offsets: 0 or 1: the offset at which each level's last selection of every second item began.
     k, c: sketch size and shrinking factor.
     """
 
@@ -78,16 +78,20 @@ class KllSketch(State):
     k: int = SKETCH_SIZE
     c: float = SHRINKING_FACTOR
     _cdf: list[tuple[Values, Integers]] = field(default_factory=list, init=False, repr=False)
-    _quantiles: dict[float, float] = field(default_factory=dict, init=False, repr=False)  # cached: windows repeat them
+    # A cache, because every window asks for the same quantiles of the baseline
+    _quantiles: dict[float, float] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def count(self) -> int:
         """The exact number of values in the sketch: compactions keep the total weight."""
-        return sum(len(level) << height for height, level in enumerate(self.levels))  # an item of level h is 2^h values
+        # An item of level h stands for 2^h values
+        return sum(len(level) << height for height, level in enumerate(self.levels))
 
     @property
     def error(self) -> float:
-        """A measured bound for the error of a rank, as a share of `count`; 0 before any compaction. Source: D1b."""
+        """An upper bound, found by measurement, of a rank's error as a share of `count`; 0 before any compaction. Source:
+        D1b.
+        """
         if len(self.levels) == 1:
             return 0.0
         doublings = math.log2(self.count * self.k / (4096 * 2048))
@@ -103,7 +107,8 @@ class KllSketch(State):
                 items = self.levels[0]
             else:
                 items = np.concatenate(self.levels)
-            # stable, so that zeros of both signs, which compare equal, keep their order; numpy's default sort is faster
+            # zeros of both signs compare equal and must keep their order, so their sort has to be stable; the default sort
+            # is faster
             kind: Literal["stable"] | None = "stable" if _count_negative_zeros(items) else None
             if len(self.levels) == 1:
                 items = np.sort(items, kind=kind)
@@ -119,7 +124,7 @@ class KllSketch(State):
         return self._cdf[0]
 
     def quantile(self, share: float) -> float:
-        """The smallest item with at least `share` (from 0 to 1) of all values at or below it; NaN if there are none."""
+        """The smallest item that at least `share` (0 to 1) of all values are less than or equal to; NaN without values."""
         if share not in self._quantiles:
             values, cumulative = self.step_cdf()
             self._quantiles[share] = math.nan
@@ -150,11 +155,12 @@ class KllSketch(State):
         return [HistogramBin(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
     def __add__(self, addend: KllSketch) -> KllSketch:
-        """Deequ's merge, which depends on order; an empty sketch is neutral. Raises BadState if k or c differ."""
+        """Deequ's merge, whose result depends on the order; an empty sketch is neutral. Raises BadState if k or c differ."""
         return self.add_all([addend])
 
     def add_all(self, addends: Iterable[KllSketch]) -> KllSketch:
-        """The sum with each in turn, in one builder, whereas `self + first + second + …` copies the sketch each time.
+        """The sum with all addends in turn, in one builder. This avoids the copies that `self + first + second + …` would
+        make.
 
         Raises BadState if k or c differ.
         """
@@ -167,7 +173,7 @@ class KllSketch(State):
         return builder.state() if builder else self
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """For each level its length, compactions and offset; then all items (`decimals`)."""
+        """For each level its length, compactions and offset; then all items (see `pack_numbers`)."""
         level_sizes = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
         heads = itertools.starmap(_LEVEL.pack, level_sizes)
         parameters, items = pack_numbers(np.concatenate(self.levels))
@@ -177,12 +183,12 @@ class KllSketch(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
         k = parameters["k"]
         c = parameters["c"]
-        # Before memory is allocated for them
+        # Check before memory is allocated
         if not is_count(k, LARGEST_SKETCH) or not k or not isinstance(c, float) or not 0 < c <= 1:
             raise BadState(
                 f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {LARGEST_SKETCH} and a factor from 0 to 1"
             )
-        items_at = 1 + payload[0] * _LEVEL.size  # after the number of levels and a head for each
+        items_at = 1 + payload[0] * _LEVEL.size  # the items follow the number of levels and a header for each level
         lengths, compactions, offsets = zip(*_LEVEL.iter_unpack(payload[1:items_at]), strict=True)
         cls.require_size(payload, items_at + measure_number(parameters) * sum(lengths))
         items = unpack_numbers(parameters, payload[items_at:])
@@ -196,7 +202,7 @@ class KllSketch(State):
 
 
 class KllBuilder:
-    """Builds a sketch block by block. The result does not depend on how the values are split into blocks."""
+    """Builds a sketch block by block. The result does not depend on how values are split into blocks."""
 
     def __init__(self, k: int = SKETCH_SIZE, c: float = SHRINKING_FACTOR) -> None:
         self._k = k
@@ -212,7 +218,7 @@ class KllBuilder:
         taken = 0
         total = len(values)
         while taken < total:
-            # Deequ compacts after the value that exceeds the limit, so values are only appended up to there.
+            # Deequ compacts after the value that exceeds the limit, so values are appended only up to this value
             step = min(self._limit - self._size + 1, total - taken)
             self._levels[0].append(values[taken : taken + step])
             self._size += step
@@ -236,12 +242,13 @@ class KllBuilder:
             level.append(items)
             self._size += len(items)
         if was_empty:
-            # Deequ would keep the empty sketch's counters; taking the other's makes the empty sketch neutral.
+            # Deequ would keep the counters of the empty sketch; taking the other sketch's counters makes the empty one
+            # neutral
             for level, compactions, offset in zip(self._levels, sketch.compactions, sketch.offsets, strict=True):
                 level.compactions = compactions
                 level.offset = offset
             return
-        while self._size >= self._limit:  # ≥ here and > in update: as in Deequ
+        while self._size >= self._limit:  # ≥ here but > in update, as in Deequ
             self._compact_lowest()
 
     def state(self) -> KllSketch:
@@ -251,7 +258,7 @@ class KllBuilder:
         return KllSketch(levels, compactions, tuple(level.offset for level in self._levels), self._k, self._c)
 
     def _compact_lowest(self) -> None:
-        """Compact the lowest full level, and only that one."""
+        """Compact the lowest full level and no other level."""
         for height, level in enumerate(self._levels):
             if level.length >= level.capacity:
                 self._grow_to(height + 2)
@@ -259,14 +266,16 @@ class KllBuilder:
                 return
 
     def _select_sort(self, height: int) -> Callable[[Values], None]:
-        """The sort of a level, in place; what came from the level below is in order, and numpy's stable sort merges it."""
+        """The in-place sort of a level. Items from the level below arrive in sorted runs, which numpy's stable sort
+        merges quickly.
+        """
         sort = _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
         if height:
             return functools.partial(sort, kind="stable")
         return sort
 
     def _look_for_negative_zeros(self, values: Values) -> None:
-        """Once per value, as most features have none and each value is sorted twice or so."""
+        """Note whether there are negative zeros. Most features have none, and then the faster sort can be used."""
         if not self._negative_zeros:
             self._negative_zeros = _count_negative_zeros(np.ascontiguousarray(values)) > 0
 
@@ -277,7 +286,7 @@ class KllBuilder:
 
 
 class _Level:
-    """One compactor: a growing buffer, of which `length` items are in use."""
+    """One compactor: a growing buffer of which the first `length` items are in use."""
 
     __slots__ = ("buffer", "capacity", "compactions", "length", "offset")
 
@@ -299,34 +308,36 @@ class _Level:
         self.length = end
 
     def compact_into(self, above: _Level, sort: Callable[[Values], None]) -> int:
-        """Sort, move every second item to the level above, keep an odd last item. Returns by how much there are fewer.
+        """Sort the items, move every second item to the level above and keep an odd last item. Returns the decrease in the
+        number of items.
 
-        The odd item is the last to *arrive*, not the largest; every second compaction starts at the other offset.
+        The odd item is the last that *arrived*, not the largest. Every second compaction starts at the other offset.
         """
-        even = self.length - self.length % 2  # an odd last item stays
+        even = self.length - self.length % 2  # an odd last item stays in this level
         if self.compactions % 2 == 1:
             self.offset = 1 - self.offset
         items = self.buffer[:even]
         sort(items)
         above.append(items[self.offset :: 2])
         if even < self.length:
-            self.buffer[0] = self.buffer[even]  # the odd one, now in front
+            self.buffer[0] = self.buffer[even]  # the odd item moves to the front
         self.length -= even
         self.compactions += 1
-        return even // 2  # of each pair one item went up
+        return even // 2  # one item of each pair moved up
 
 
 def find_last_equals(items: Values) -> Integers:
-    """The places of the last ones of equal neighbours."""
+    """The index of the last item in each run of equal items."""
     are_last = np.ones(len(items), bool)
     np.not_equal(items[1:], items[:-1], out=are_last[:-1])
     return are_last.nonzero()[0]
 
 
 def _sort_signed_zeros(items: Values, kind: Literal["stable"] | None = None) -> None:
-    """Sort in place, -0.0 before 0.0 as java.lang.Double.compare has it.
+    """Sort in place, with -0.0 before 0.0 as in java.lang.Double.compare.
 
-    numpy takes the two for equal, and its vectorised sort may even turn one into the other, so they are counted before.
+    numpy treats the two as equal, and its vectorised sort may even turn one into the other. So they are counted before the
+    sort.
     """
     negative_zeros = _count_negative_zeros(items)
     items.sort(kind=kind)
@@ -342,22 +353,22 @@ def _count_negative_zeros(items: Values) -> int:
 
 @functools.cache
 def _capacity(height: int, k: int, c: float) -> int:
-    """Items that a level holds before it is full. Source: QuantileNonSample.capacity of Deequ."""
+    """The number of items at which a level is full: 2 (⌈k c^height / 2⌉ + 1). Source: QuantileNonSample.capacity of Deequ."""
     return 2 * (math.ceil(k * math.pow(c, height) / 2) + 1)
 
 
 def _compute_bounds(minimum: float, maximum: float) -> list[float]:
-    """The eleven edges, with the service's own order of operations (G4: another order changes last bits)."""
+    """The eleven edges, computed in the service's order of operations (G4: another order changes the last bits)."""
     width = maximum - minimum
     bounds = [minimum + width * i / 10.0 for i in range(BUCKETS)] + [minimum + width * BUCKETS / 10.0]
     if all(map(math.isfinite, bounds)):
         return bounds
-    # The service's formula overflows on ranges above 1.8e307; this one does not.
+    # The service's formula overflows for ranges above 1.8e307; this formula doesn't
     return [minimum / 10 * (BUCKETS - i) + maximum / 10 * i for i in range(BUCKETS + 1)]
 
 
 def count_ranks(cdf: tuple[Values, Integers], values: Sequence[float], bound_side: str) -> Integers:
-    """How many values lie below ("left") or at or below ("right") each of `values`."""
+    """For each of `values`, the number of items below it ("left"), or less than or equal to it ("right")."""
     items, cumulative = cdf
     positions = np.searchsorted(items, values, side=bound_side)  # type: ignore[call-overload]
     ranks: Integers = np.concatenate(([0], cumulative))[positions]

@@ -1,7 +1,7 @@
 """Moments of a numeric feature: the count, sum, mean, spread and range of its values.
 
-A sum of doubles depends on the order of addition, so the order is fixed: `sum` adds value by value in arrival order, as
-the service does; mean and spread are computed in blocks of 4,096 finite values, whatever the sizes of the calls.
+A sum of doubles depends on the order of addition, so the order is fixed. `sum` adds value by value in arrival order, as
+the service does. Mean and spread are computed in blocks of 4,096 finite values, whatever the sizes of the calls.
 `MomentsBuilder` takes values on executors; `Moments` is the finished state. Pure numpy.
 """
 
@@ -21,10 +21,10 @@ from spark_model_monitor.value_class import value_class
 Values: TypeAlias = Doubles  # shape (values,)
 
 BLOCK_VALUES = 4096  # P1
-SMALL = 1e140  # the sum of squares of a block of numbers below this doesn't overflow
+SMALL = 1e140  # the sum of squares of a block of smaller numbers doesn't overflow
 ROUNDING = float(np.finfo(np.float32).eps)
-"""The largest relative difference of two means that may be rounding: numbers may have been stored with 24 bits, and a sum
-of doubles depends on the number of rows and on how they are split."""
+"""Two means whose relative difference is at most this may be equal: numbers may have been stored with 24 bits, and a sum of
+doubles depends on the number of rows and on how they are split."""
 
 
 @register_state
@@ -34,11 +34,11 @@ class Moments(State):
 
     count: number of finite values.
     missing: number of nulls.
-    nan, positive_infinite, negative_infinite: number of each.
+    nan, positive_infinite, negative_infinite: number of NaNs and of infinities of each sign.
     sum, minimum, maximum: of the finite values.
-    mean, m2: their mean and the sum of squared deviations from it, both streaming (as in Deequ's
-        StandardDeviationState); `average` is the mean that documents show. mean, minimum and maximum are NaN if there
-        is no finite value.
+    mean, m2: mean of the finite values and sum of squared deviations from it, both updated value by value or block by block
+        (as in Deequ's StandardDeviationState). Documents show `average` instead of this mean. mean, minimum and maximum
+        are NaN if there is no finite value.
     """
 
     KIND = "moments"
@@ -92,19 +92,19 @@ class Moments(State):
         )
 
     def is_consistent(self) -> bool:
-        # m2 may be NaN, where sums overflowed
+        # m2 is NaN if sums overflowed
         return not self.m2 < 0 and (not self.count or -math.inf < self.minimum <= self.maximum < math.inf)
 
 
 class ValueBlocks:
-    """Cuts values in arrival order into blocks, whatever the sizes of the calls."""
+    """Splits values in arrival order into blocks of equal size, whatever the sizes of the calls."""
 
     def __init__(self) -> None:
         self._pending: Values = np.empty(BLOCK_VALUES)
         self._size = 0
 
     def split_values(self, values: Values) -> Iterator[Values]:
-        """Every block that these values complete. Use each block before you request the next one."""
+        """Yield every block that these values complete. A block may be overwritten when the next one is requested."""
         taken = 0
         total = len(values)
         while taken < total:
@@ -129,8 +129,8 @@ class ValueBlocks:
 class MomentsBuilder:
     """Computes moments block by block. The result does not depend on how the values are split into calls.
 
-    value_by_value: update the mean and the squared deviations with each value, as Spark and so the service does; their
-    last digits then are the service's, and it takes several times as long.
+    value_by_value: update the mean and the squared deviations with each value, as Spark and therefore the service does. The
+        last digits then equal the service's, but this takes several times as long.
     """
 
     def __init__(self, *, value_by_value: bool = False) -> None:
@@ -150,7 +150,7 @@ class MomentsBuilder:
             return values
         low = float(values.min())
         high = float(values.max())
-        if not (math.isfinite(low) and math.isfinite(high)):  # numpy's minimum is NaN if any value is
+        if not (math.isfinite(low) and math.isfinite(high)):  # numpy's minimum is NaN if any value is NaN
             values = self._count_not_finite(values)
             if not len(values):
                 return values
@@ -163,14 +163,14 @@ class MomentsBuilder:
         return values
 
     def _allow_overflow(self) -> AbstractContextManager[None]:
-        """Lets sums of huge values become infinite without a warning, as in the JVM."""
+        """A context in which sums of huge values become infinite without a warning, as in the JVM."""
         low, high = self._range
         if low > -SMALL and high < SMALL:
             return nullcontext()
         return np.errstate(over="ignore", invalid="ignore")
 
     def count_absent(self, *, missing: int, nan: int) -> None:
-        """Add to the counts of nulls and NaNs without passing the values."""
+        """Add to the counts of nulls and NaNs without taking values."""
         self._missing += missing
         self._nan += nan
 
@@ -203,16 +203,16 @@ def _add_block(totals: _Totals, block: Values) -> _Totals:
     if not count:
         return totals
     mean = float(block.sum()) / count
-    if math.isinf(mean):  # the sum of huge values overflows a double, their mean doesn't
+    if math.isinf(mean):  # the sum of huge values may overflow a double although their mean doesn't
         mean = float((block / count).sum())
     deviations = block - mean
-    deviations *= deviations  # in place
+    deviations *= deviations  # in place, to avoid another array
     total_count, _, middle, m2 = _merge_totals(totals, (count, 0.0, mean, float(deviations.sum())))
     return total_count, _sum_in_order(totals[1], block), middle, m2
 
 
 def _add_each_value(totals: _Totals, block: Values) -> _Totals:
-    """The totals after one more block of finite values, whose mean and squared deviations are updated by each value.
+    """The totals after one more block of finite values, in which mean and squared deviations are updated value by value.
 
     Source: Welford 1962, "Note on a method for calculating corrected sums of squares and products", as CentralMomentAgg
     of Spark 3.5 computes it.
@@ -232,13 +232,14 @@ def _add_each_value(totals: _Totals, block: Values) -> _Totals:
 
 
 def _sum_in_order(total: float, block: Values) -> float:
-    """The sum of `total` and each value in turn."""
-    # numpy sums pairwise but subtracts in order, which rounds like sequential addition and is faster than np.cumsum
+    """`total` plus each value, added one after the other."""
+    # np.add.reduce sums pairwise, but np.subtract.reduce works in order. Its rounding equals sequential addition, and it is
+    # faster than np.cumsum
     return 0.0 - float(np.subtract.reduce(block, initial=-total))
 
 
 def _merge_totals(left: _Totals, right: _Totals) -> _Totals:
-    """The totals of the values of both sides.
+    """The totals of the values of both sides: m2 = m2_left + m2_right + d² n m / (n + m), with d the difference of the means.
 
     Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
     """
@@ -258,7 +259,7 @@ def _merge_totals(left: _Totals, right: _Totals) -> _Totals:
 
 
 def _join_ranges(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
-    """The smallest range that covers both; a NaN range is empty, and -0.0 always becomes 0.0."""
+    """The smallest range that covers both. A range of NaN is empty, and -0.0 becomes 0.0."""
     if math.isnan(left[0]):
         left = right
     elif math.isnan(right[0]):

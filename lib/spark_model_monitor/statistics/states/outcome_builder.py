@@ -1,4 +1,4 @@
-"""Builds outcomes from rows of predictions with labels. Runs on executors."""
+"""Builds outcomes from rows with predictions and labels. Runs on executors."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from spark_model_monitor.statistics.states.scores import (
     coarsen_scores,
 )
 
-Texts: TypeAlias = pa.Array  # of strings, none of them null
+Texts: TypeAlias = pa.Array  # an array of strings without null
 
 ABOVE_THRESHOLD = "above"
 NOT_ABOVE_THRESHOLD = "not above"
-"""Stand-ins for predictions in the confusion counts of a plan without predictions: the side of the score."""
+"""The two predictions in the confusion counts of a plan without predictions: whether the score is above the threshold."""
 
-_CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so chunks have this fixed size
-_ROW_BITS = 40  # of a key, for the row within its partition
+_CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so every chunk has this size
+_ROW_BITS = 40  # lower bits of a key that number the row within its partition
 
 
 class OutcomeBuilder:
@@ -53,7 +53,7 @@ class OutcomeBuilder:
 
     def __init__(self, plan: OutcomePlan, partition: int = 0) -> None:
         self._plan = plan
-        self._first_key = partition << _ROW_BITS  # so that row numbers are unique across partitions
+        self._first_key = partition << _ROW_BITS  # makes row numbers unique across partitions
         self._state = Outcomes.zero(plan)
         self._scores = ScoreCountsBuilder(plan.score_limit)
         self._residuals = KllBuilder()
@@ -71,14 +71,14 @@ class OutcomeBuilder:
         of_classes: pa.ListArray | None = None,
         groups: pa.Array | None = None,
     ) -> None:
-        """Take rows that have all that the plan asks for; what it does not ask for may be None.
+        """Take rows with everything that the plan asks for; arguments that it doesn't ask for may be None.
 
-        labels, predictions: finite numbers for regression, else texts without blanks around them.
+        labels, predictions: finite numbers for regression, else texts without surrounding blanks.
         scores: from 0 to 1.
-        keys: a hash of what identifies each row; None: the rows are numbered.
+        keys: a hash of what identifies each row; None: rows are numbered.
         values: shape (rows, the user's metrics); NaN: the metric has no value for this row.
-        of_classes: of each row the probability of each class by its name, null where only one is known.
-        groups: the name of each row's group, by which it is put into a block instead; null: it is of none.
+        of_classes: for each row the probability of each class by name; null if only one probability is known.
+        groups: the name of each row's group, which then determines the row's block; null for a row without a group.
         """
         rows = len(labels)
         if not rows:
@@ -135,7 +135,7 @@ class OutcomeBuilder:
                 is_in_block = pa.array(rows)
                 confusions.append(ConfusionCounts.of(chunk.labels.filter(is_in_block), predictions.filter(is_in_block)))
             outcomes = replace(outcomes, confusions=tuple(confusions))
-            # The scores, against whether the event happened
+            # The scores, compared with whether the event happened
             if self._plan.with_scores:
                 happened = self._find_events(chunk.labels, predictions)
                 outcomes = replace(
@@ -159,14 +159,14 @@ class OutcomeBuilder:
         return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE_THRESHOLD, ABOVE_THRESHOLD])
 
     def _find_events(self, labels: Texts, predictions: Texts) -> Flags:
-        """Whether the event whose probability is the score happened, for each row."""
+        """For each row, whether the event happened whose probability is the score."""
         encoded = labels.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
         codes = encoded.indices.to_numpy()
         if self._plan.is_binary:
             positive = np.array([is_positive(label, self._plan.positive_label) for label in texts], dtype=bool)
             return np.asarray(positive[codes])
-        # Classes are numbered, so that all spellings of one are equal
+        # Spellings of the same class get the same number
         predicted = predictions.dictionary_encode()
         predicted_texts = predicted.dictionary.to_pylist()
         class_indexes = {key: index for index, key in enumerate(dict.fromkeys(map(class_key, texts + predicted_texts)))}
@@ -176,7 +176,7 @@ class OutcomeBuilder:
 
 
 class ClassScoresBuilder:
-    """Builds scores of classes from rows; the result does not depend on how they are split into calls."""
+    """Builds scores of classes from rows; the result does not depend on how rows are split into calls."""
 
     def __init__(self, limit: int = SCORE_LIMIT) -> None:
         self._limit = limit
@@ -184,7 +184,7 @@ class ClassScoresBuilder:
         self._overflowed = False
 
     def update(self, of_classes: pa.ListArray, labels: Texts) -> None:
-        """Take rows: the probability of each class by name, and the label."""
+        """Take rows: the probability of each class by name, and the label of each row."""
         pairs = of_classes.flatten()
         if self._overflowed or not len(pairs):
             return
@@ -195,7 +195,7 @@ class ClassScoresBuilder:
         encoded = labels.dictionary_encode()
         keys = [class_key(text) for text in encoded.dictionary.to_pylist()]
         label_indexes = encoded.indices.to_numpy()
-        # Each class against the rest: its probability in each row, and whether the row is in it
+        # One class against all others: its probability in each row, and whether the row's label is this class
         for code, name in enumerate(names.dictionary.to_pylist()):
             is_class = codes == code
             key = class_key(name)
@@ -213,7 +213,7 @@ class ClassScoresBuilder:
 
 
 class _Rows(NamedTuple):
-    """Rows: members as in `OutcomeBuilder.update`, and the block of each row."""
+    """Some rows: members as in `OutcomeBuilder.update`, and the block of each row."""
 
     labels: Any
     predictions: Any

@@ -1,4 +1,4 @@
-"""The plan of a scan of outcomes, and which spellings of a label are one class."""
+"""The plan of a scan of outcomes, and when two spellings of a label are one class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeAlias
 from spark_model_monitor.statistics.states.scores import SCORE_LIMIT
 from spark_model_monitor.statistics.user_choices import ProblemType
 
-ClassKey: TypeAlias = float | str  # the value that all spellings of a class share: a number, or a text
+ClassKey: TypeAlias = float | str  # the value that all spellings of a class have in common: a number or a text
 DEFAULT_POSITIVES = ("1", "true")  # the default positive class
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -35,7 +35,7 @@ def class_key(label: str) -> ClassKey:
 
 
 def is_positive(label: str, positive_label: str | None) -> bool:
-    """Whether a label is in the positive class; positive_label None: 1 or true."""
+    """Whether a label is in the positive class. positive_label: None for 1 or true."""
     positives = DEFAULT_POSITIVES if positive_label is None else (positive_label,)
     return class_key(label) in {class_key(positive) for positive in positives}
 

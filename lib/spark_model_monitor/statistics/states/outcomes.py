@@ -34,16 +34,16 @@ from spark_model_monitor.value_class import value_class
 class Outcomes(State):
     """The states of one scan.
 
-    confusion: of classifications.
-    regression: of regressions.
-    scores: of binary problems with scores.
-    probabilities: of problems with scores.
-    values: sum and number of each of the user's metrics, `name.sum` and `name.rows`.
-    residuals: of regressions, label less prediction.
-    class_scores: of many classes, where rows have the probabilities of all.
-    segments: by cut and segment those of its rows.
-    confusions, coarse_scores: of the rows of each block, of classifications whose plan names groups.
-    named: rows that have the name of a group.
+    confusion: confusion counts of classifications.
+    regression: error sums of regressions.
+    scores: rows by score, of binary problems with scores.
+    probabilities: calibration and losses of problems with scores.
+    values: for each of the user's metrics its sum, `name.sum`, and its number of values, `name.rows`.
+    residuals: label minus prediction, of regressions.
+    class_scores: of problems with many classes whose rows have the probabilities of all classes.
+    segments: the outcomes of each segment's rows, by cut and segment.
+    confusions, coarse_scores: one per block, of classifications whose plan names groups.
+    named: number of rows that have the name of a group.
     """
 
     KIND = "outcomes"
@@ -74,7 +74,7 @@ class Outcomes(State):
         )
 
     def __add__(self, addend: Outcomes) -> Outcomes:
-        """Adds state by state. Raises BadState if the plans differ."""
+        """Add state by state. Raises BadState if the plans differ."""
         if self.plan != addend.plan:
             require_equal(self.KIND, "the plan", self.plan.to_json(), addend.plan.to_json())
         return self.add_members(
@@ -100,8 +100,8 @@ class Outcomes(State):
         return self.residuals.count == int(self.regression.rows.sum())
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The bytes of its states, each preceded by its length."""
-        # Seven states that all have; empty ones for classes and residuals that don't exist
+        """The bytes of the states, each preceded by their length."""
+        # Seven states always have bytes; residuals and classes that don't exist have empty ones
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
         residuals = b""
         if self.residuals.count:
@@ -109,7 +109,7 @@ class Outcomes(State):
         is_scored = self.class_scores.of_class or self.class_scores.overflowed
         of_classes = self.class_scores.to_bytes() if is_scored else b""
         blobs = [*(state.to_bytes() for state in states), residuals, of_classes]
-        # Then those of blocks, if a column names groups, and one part for each cut
+        # Then the states of blocks, if a column names groups, and one part for each cut
         if self.plan.group_column is not None:
             blobs.append(join_parts(state.to_bytes() for state in (*self.confusions, *self.coarse_scores)))
         for cut, segments in self.segments.items():
@@ -151,7 +151,7 @@ class Outcomes(State):
     def is_consistent(self) -> bool:
         scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
         predicted = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
-        # Segments, and blocks, divide all rows
+        # The rows of all segments, and of all blocks, must add up to all rows
         by_cut = [sum(map(_count_rows, cut_segments.values())) for cut_segments in self.segments.values()]
         if {*by_cut} - {self.item_count}:
             raise BadState("state bytes: the rows of its segments are not its own; restore the file or scan again")
@@ -163,7 +163,7 @@ _Added = TypeVar("_Added", ConfusionCounts, ScoreCounts)
 
 
 def _add_blocks(first: tuple[_Added, ...], second: tuple[_Added, ...]) -> tuple[_Added, ...]:
-    """The sum of both sides, block by block; a side without rows has no blocks."""
+    """The sums of both sides, block by block; a side without rows has no blocks."""
     if first and second:
         return tuple(map(add, first, second))
     return first or second
@@ -174,5 +174,5 @@ def _count_rows(outcomes: Outcomes) -> int:
 
 
 def list_value_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of the sums of the user's metrics."""
+    """The names of the sums of the user's metrics, two for each metric."""
     return tuple(f"{name}.{kind}" for name in names for kind in ("sum", "rows"))

@@ -1,4 +1,4 @@
-"""Dependence between columns: counts of each kind of row, for pairs or relations that a baseline selected."""
+"""Dependence between columns: counts of rows for the pairs and relations of columns that a baseline selected."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from spark_model_monitor.value_class import value_class
 @register_state
 @value_class
 class Pairs(State):
-    """Rows by kind, for pairs and relations that begin with this feature; the keys are those of `data.profiling.pair_scan`.
+    """Counts for the pairs and relations whose first column is this feature; the keys are those of
+    `data.profiling.pair_scan`.
 
-    For an association: the rows of each pair of cells, row by row of the table. For a relation: the rows it applies to,
-    and those that break it. A baseline counts a sample of its rows, a window counts all.
+    An association has the number of rows of each pair of cells, in row-major order of the table. A relation has two counts:
+    the rows to which it applies, and the rows that break it. A baseline counts a sample of its rows, a window counts all.
     """
 
     KIND = "pairs"
@@ -32,7 +33,7 @@ class Pairs(State):
         return cls(dict(sorted(counts.items())))
 
     def __add__(self, addend: Pairs) -> Pairs:
-        """If one side has not counted something, the other side's count is kept."""
+        """Add counts by key. If only one side counted something, that count is kept."""
         sums = dict(self.counts)
         for key, counts in addend.counts.items():
             if key in sums:
@@ -41,7 +42,7 @@ class Pairs(State):
         return Pairs.of(sums)
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The number of counts of each, then all counts as 64-bit integers."""
+        """For each key the number of its counts, then all counts as 64-bit integers."""
         numbers = [number for counts in self.counts.values() for number in counts]
         sizes = [[key, len(counts)] for key, counts in self.counts.items()]
         return {"counted": sizes}, np.array(numbers, "<i8").tobytes()
@@ -62,16 +63,18 @@ class Pairs(State):
 
 
 def is_valid(relation: Mapping[str, Any], num_counts: int) -> bool:
-    """Whether a relation that was read has as many columns and counts as its kind needs."""
+    """Whether a relation that was read has the number of columns and counts that its kind needs."""
     columns = relation["columns"]
-    # Without cells, two counts: the rows it applies to, and those that break it. A sum or a product has a third column.
+    # A relation without cells has two counts, and two columns; a sum or a product has three
     if "cells" not in relation:
         return num_counts == 2 and 2 <= len(columns) <= 3
     return len(columns) == 2 and num_counts == math.prod(map(count_cells, relation["cells"]))
 
 
 def count_cells(cells: Mapping[str, Any]) -> int:
-    """The number of a column's cells: between its cuts, or its values and all others; plus one for missing values."""
+    """The number of cells of one column: one per interval between cuts or per listed value, plus one for missing or other
+    values.
+    """
     if "cuts" in cells:
         return len(cells["cuts"]) + 2
     return len(cells["values"]) + 2

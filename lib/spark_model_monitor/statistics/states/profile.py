@@ -1,4 +1,6 @@
-"""The result of a scan of a data set: a `Profile` of `FeatureProfile`s, states that add, and metrics without a JVM."""
+"""The result of a scan of a data set: a `Profile` with one `FeatureProfile` per column, and Deequ's metrics computed
+without a JVM.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +32,18 @@ from spark_model_monitor.statistics.states.moments import Moments
 from spark_model_monitor.value_class import value_class
 
 USUAL_NUMBERS = 0.98
-"""The share of a text column's present cells that are numbers in a column of numbers, unless somebody wrote another one."""
+"""By default, a text column counts as a column of numbers if at least this share of its present cells are numbers."""
 
-MIN_NUMBERS = 0.5  # with fewer, a column is one of texts, whatever a type check allows
-NEVER = math.inf  # only if the service takes all cells for numbers
+# With a smaller share of numbers, a text column stays one of texts, whatever a type check's threshold allows
+MIN_NUMBERS = 0.5
+NEVER = math.inf  # a text column is then numeric only if all of its cells are numbers, as in the service
 
 
 @value_class
 class RequiredNumbers:
-    """Which text columns are columns of numbers: the share of their present cells that have to be numbers.
+    """The share of a text column's present cells that have to be numbers for it to count as a column of numbers.
 
-    by_feature: for features that a baseline knows. otherwise: for all others.
+    by_feature: the share for features of the baseline. otherwise: the share for all others.
     """
 
     by_feature: Mapping[str, float] = field(default_factory=dict)
@@ -48,11 +51,11 @@ class RequiredNumbers:
 
     @classmethod
     def from_threshold(cls, threshold: float) -> RequiredNumbers:
-        """For data without a baseline. threshold: of the type check; 1 is nobody's choice."""
+        """The shares for data without a baseline. threshold: of the type check; 1 is its default, so nobody chose it."""
         return cls(otherwise=max(USUAL_NUMBERS if threshold == 1 else threshold, MIN_NUMBERS))
 
     def read(self, profile: Profile) -> Profile:
-        """The profile with such columns read as numbers; the same object if there are none."""
+        """The profile with these text columns read as numbers; the same object if there are none."""
         features = tuple(map(self._read_feature, profile.features))
         if all(feature is before for feature, before in zip(features, profile.features, strict=True)):
             return profile
@@ -69,19 +72,19 @@ class RequiredNumbers:
 
 @value_class
 class Measures:
-    """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
+    """What a scan computes in addition to the profile of every feature, and how it reads texts as numbers.
 
     accept_exponents: whether a text like `1e-5` is a number.
-    required_numbers: which text columns are of numbers.
-    counted: numeric features whose values are counted one by one, as those of text features always are.
-    run_rows: of the shortest run of neighbouring rows that is kept, as of a baseline; 0: none are.
-    time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
-    group_column: the feature that names the groups that rows of a window belong to; None: neighbours may tell.
-    expected: the plan of a person's own rules; None without any.
-    segments: ways to cut the rows, as somebody wrote them.
-    labels: of the baseline's segments, by cut.
-    finds_pairs: whether columns that have to do with each other are looked for, as of a baseline.
-    pairs: those to count.
+    required_numbers: which text columns count as columns of numbers.
+    counted: numeric features whose values are counted one by one, as the values of text features always are.
+    run_rows: minimum length of the runs of neighbouring rows that a baseline keeps; 0: none are kept.
+    time_column: the feature that orders the rows and dates the newest row; None: rows are in their given order.
+    group_column: the feature that names the group of each row; None: neighbouring rows may show groups.
+    expected: the plan of the user's own rules; None without rules.
+    segments: the cuts into segments, as the user wrote them.
+    labels: the segments of the baseline, by cut.
+    finds_pairs: whether the scan looks for dependent columns, as a baseline's does.
+    pairs: the pairs and relations to count.
     value_by_value: whether deviations are summed value by value, as the service does (`MomentsBuilder`).
     """
 
@@ -104,7 +107,9 @@ Computed = TypeVar("Computed")
 
 
 def cache_with_feature(function: Callable[[FeatureProfile], Computed]) -> Callable[[FeatureProfile], Computed]:
-    """Decorator that caches a function's result with the feature, because each window repeats it for the baseline."""
+    """Decorator that caches a function's result with the feature, because every window asks for the same results of the
+    baseline.
+    """
     name = f"{function.__module__}.{function.__name__}"
 
     @wraps(function)
@@ -155,17 +160,16 @@ _KINDS: Mapping[str, type[State]] = {
 class FeatureProfile(State):
     """The states of one feature.
 
-    states: by kind, those that the column's type has and the scan computed; always data_types.
-    lacking: kinds that the feature can't have any more, because they didn't count all of its rows.
-    as_numbers: whether a text column is read as one of numbers, although some of its cells are none; it isn't part of
-        the state. data_types counts every cell, and NaN as missing. A text column also has moments, kll and
-        frequencies: its numbers count if it `is_numeric`, that is, if all present cells are numbers, or if it is read
-        as numbers.
+    states: by kind, the states that the scan computed for the column's type; data_types is always among them.
+    lacking: kinds that the feature can't have because they didn't count all of its rows.
+    as_numbers: whether a text column is read as numbers although some of its cells aren't; not part of the state's bytes.
+        data_types counts every cell, and NaN as missing. A text column also has moments, kll and frequencies. Its numbers
+        are used if it `is_numeric`, that is, if all present cells are numbers, or if it is read as numbers.
     inferred_type: as in documents: a numeric column's type, else the type of its cells; "Unknown" if a text column has
-        no present cell, or cells are arrays or maps.
-    num_present: cells that are neither null nor NaN.
-    num_missing: the others.
-    num_numbers: the numbers among the present cells, as pandas reads them.
+        no present cell, or if cells are arrays or maps.
+    num_present: number of cells that are neither null nor NaN.
+    num_missing: number of all other cells.
+    num_numbers: number of present cells that pandas would read as numbers.
     cached: the cache of `cache_with_feature`.
     """
 
@@ -191,8 +195,8 @@ class FeatureProfile(State):
     cached: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Looks up once what is read hundreds of times."""
-        # A text column counts the numbers among its cells in its moments
+        """Compute once the attributes that are read hundreds of times."""
+        # In a text column, the moments count the cells that are numbers
         types = self.state(DataTypeCounts) or DataTypeCounts()
         members: dict[str, Any] = {name: self.state(kind) for name, kind in _KINDS.items()}
         num_numbers = types.integral + types.fractional
@@ -259,26 +263,26 @@ class FeatureProfile(State):
 
     @property
     def num_others(self) -> int:
-        """The present cells of a numeric column that are no numbers; 0 for another column."""
+        """The number of present cells that are no numbers in a numeric column; 0 for another column."""
         if self.is_numeric:
             return self.num_present - self.num_numbers
         return 0
 
     @property
     def is_partly_numbers(self) -> bool:
-        """Whether a text column that is not numeric has known numbers among its cells."""
+        """Whether a text column isn't numeric but has some cells that are numbers, with moments and a sketch."""
         if self.column_type is not ColumnType.TEXT or self.is_numeric or not self.num_numbers:
             return False
         return self.moments is not None and self.kll is not None
 
     def read_as_numbers(self) -> FeatureProfile:
-        """The same feature as a column of numbers, if it has some."""
+        """The same feature read as a column of numbers, if some of its cells are numbers; else unchanged."""
         if self.is_partly_numbers:
             return replace(self, as_numbers=True)
         return self
 
     def unify_flags(self) -> FeatureProfile:
-        """The same feature with True and False counted as a column of flags counts them."""
+        """The same feature with `True` and `False` counted as the texts `true` and `false`."""
         if self.frequencies is None:
             return self
         counts = unify_flags(self.frequencies.counts)
@@ -289,7 +293,7 @@ class FeatureProfile(State):
 
     @property
     def exact_domain(self) -> dict[str, int] | None:
-        """The counts of all values; None if they were not counted or some were dropped."""
+        """The counts of all values; None if the values were not counted or some counts were dropped."""
         if self.frequencies is None or not self.frequencies.exact:
             return None
         return dict(self.frequencies.counts)
@@ -305,7 +309,7 @@ class FeatureProfile(State):
             return self
         if self._is_zero():
             return addend
-        # A kind that one side lacks did not count all rows of the sum
+        # A kind that only one side has didn't count all rows of the sum
         common_kinds = self.states.keys() & addend.states.keys()
         are_numeric = all(profile.is_numeric or not profile.num_present for profile in (self, addend))
         return FeatureProfile(
@@ -317,7 +321,7 @@ class FeatureProfile(State):
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The bytes of its states in order of their kinds, each preceded by its length."""
+        """The bytes of the states in order of their kinds, each preceded by their length."""
         parameters = {"name": self.name, "column_type": self.column_type.value}
         if self.lacking:
             parameters["lacking"] = ",".join(sorted(self.lacking))
@@ -335,7 +339,7 @@ class FeatureProfile(State):
 
     @property
     def _kinds(self) -> frozenset[str]:
-        """The kinds of state that counted at least some of its rows."""
+        """The kinds of state that have counted at least some rows."""
         return self.lacking.union(self.states)
 
     def _is_zero(self) -> bool:
@@ -346,21 +350,23 @@ FALSE = "false"
 TRUE = "true"
 
 OF_VALUES = frozenset({"moments", "kll", "frequencies", "ends", "text_lengths", "text_shapes", "date_texts", "words"})
-"""The kinds of states that a column has because of its type. Some programs write flags as true and false, some as 1 and 0."""
+"""The kinds of states that depend on the column's type: they are replaced when 0 and 1 are read as false and true, or the
+reverse.
+"""
 
 
 def are_flags(values: Collection[str]) -> bool:
-    """Whether these are the values of a column of flags."""
+    """Whether these are values of a column of booleans."""
     return bool(values) and {*values} <= {FALSE, TRUE}
 
 
 def are_bits(values: Collection[float]) -> bool:
-    """Whether these different values are those of flags that are written as numbers."""
+    """Whether these distinct numbers are 0 and 1, the numbers that stand for booleans."""
     return len(values) <= 2 and {*values} <= {0, 1}
 
 
 def read_bits_as_flags(feature: FeatureProfile) -> FeatureProfile:
-    """A column of the numbers 0 and 1 as one of flags; the same object if it has other values."""
+    """A column of the numbers 0 and 1 as a column of booleans; the same object if it has other values."""
     moments = feature.moments
     is_plain = feature.is_numeric and not feature.num_others and feature.kll is not None
     if moments is None or not is_plain or not moments.count == feature.num_present > 0:
@@ -375,7 +381,7 @@ def read_bits_as_flags(feature: FeatureProfile) -> FeatureProfile:
 
 
 def read_flags_as_bits(feature: FeatureProfile) -> FeatureProfile:
-    """A column of flags as one of the numbers 0 and 1; the same object if it has other values."""
+    """A column of booleans as a column of the numbers 0 and 1; the same object if it has other values."""
     domain = feature.exact_domain or {}
     if not are_flags(domain):
         return feature
@@ -392,7 +398,7 @@ def read_flags_as_bits(feature: FeatureProfile) -> FeatureProfile:
         minimum=float(values[0]),
         maximum=float(values[-1]),
     )
-    # An item of each level stands for twice as many values as one of the level below
+    # Level h has the values whose count has the bit h: an item of level h stands for 2^h values
     heights = range(max(counts).bit_length())
     levels = [[float(value) for value in values if counts[value] >> height & 1] for height in heights]
     zeros = (0,) * len(levels)
@@ -402,7 +408,7 @@ def read_flags_as_bits(feature: FeatureProfile) -> FeatureProfile:
 
 
 def read_like(feature: FeatureProfile, column_type: ColumnType) -> FeatureProfile:
-    """The feature as a column of this type, if flags may be of it."""
+    """The feature as a column of this type, if the types are booleans and the numbers 0 and 1; else unchanged."""
     if column_type is ColumnType.BOOLEAN:
         return read_bits_as_flags(feature)
     if column_type is ColumnType.INTEGRAL:
@@ -411,7 +417,7 @@ def read_like(feature: FeatureProfile, column_type: ColumnType) -> FeatureProfil
 
 
 def _replace_states(feature: FeatureProfile, column_type: ColumnType, *states: State) -> FeatureProfile:
-    """The feature with the states of another type of column in place of those of its values."""
+    """The feature with another column type. States that depend on the type are replaced by `states`."""
     kept_states = [state for kind, state in feature.states.items() if kind not in OF_VALUES]
     return FeatureProfile.of(feature.name, column_type, (*kept_states, *states))
 
@@ -421,7 +427,8 @@ def _replace_states(feature: FeatureProfile, column_type: ColumnType, *states: S
 class Profile(State):
     """The profiles of all features of a data set, in the order of its columns.
 
-    item_count: rows. header: what was scanned and how, for readers; a sum keeps the entries that both sides share.
+    item_count: the number of rows. header: what was scanned and how, for readers; a sum keeps the entries that are equal on
+        both sides.
     """
 
     KIND = "profile"
@@ -432,7 +439,7 @@ class Profile(State):
 
     @property
     def by_name(self) -> dict[str, FeatureProfile]:
-        """The profiles by name; of a repeated name the first one."""
+        """The profiles by name; if a name is repeated, the first profile."""
         return {feature.name: feature for feature in reversed(self.features)}
 
     def feature(self, name: str) -> FeatureProfile:
@@ -443,12 +450,12 @@ class Profile(State):
         raise KeyError(name)
 
     def __add__(self, addend: Profile) -> Profile:
-        """Adds feature by feature. Raises BadState naming the first feature that differs."""
+        """Add feature by feature. Raises BadState naming the first feature that differs."""
         if not addend.item_count and not addend.features:
             return self
         if not self.item_count and not self.features:
             return addend
-        # The same features in the same order, else rows of one data set were scanned by two rules
+        # Both sides must have the same features in the same order; else they aren't scans of the same data set
         for position, (first, second) in enumerate(zip(self.features, addend.features, strict=False)):
             require_equal(self.KIND, f"the name of feature {position}", first.name, second.name)
         require_equal(self.KIND, "the number of features", len(self.features), len(addend.features))
@@ -459,7 +466,7 @@ class Profile(State):
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The bytes of its features, each preceded by its length."""
+        """The bytes of the features, each preceded by their length."""
         parameters: dict[str, int | float | str] = {f"header.{key}": value for key, value in self.header.items()}
         parameters["item_count"] = self.item_count
         return parameters, join_parts(feature.to_bytes() for feature in self.features)

@@ -1,4 +1,4 @@
-"""Counts of a scan's rows as a whole: kept and refused rows, requests, and runs of neighbouring rows."""
+"""Counts of a scan's rows as a whole: accepted and refused rows, requests, and samples of neighbouring rows (runs)."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from spark_model_monitor.value_class import value_class
 class RowCounts(State):
     """Rows of one scan.
 
-    refused: rows not kept, by reason.
-    matches: kept rows for which each predicate is true.
-    widths: (number of cells, records with that number), by number of cells; empty unless the scan requested it.
-    newest: the latest time of a kept row, in microseconds since 1970; 0 if unknown.
+    refused: number of rows that were not accepted, by reason.
+    matches: for each predicate the number of accepted rows that meet it.
+    widths: pairs (number of cells, records with this number), ascending; empty unless the scan requested them.
+    newest: the latest time of an accepted row, in microseconds since 1970; 0 if unknown.
     """
 
     KIND = "rows"
@@ -55,7 +55,7 @@ class RowCounts(State):
 
     @classmethod
     def from_reasons(cls, reasons: NDArray[np.int32], count: int, widths: tuple[tuple[int, int], ...]) -> RowCounts:
-        """The counts of rows by the reason of each, 0 for kept rows. count: number of reasons."""
+        """The counts of rows, from the reason of each; 0 for accepted rows. count: number of reasons."""
         rows = np.bincount(reasons, minlength=count + 1).tolist()
         return cls(rows[0], tuple(rows[1:]), (), widths)
 
@@ -77,7 +77,7 @@ class RowCounts(State):
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """64-bit integers, kept rows first, pairs of widths last."""
+        """64-bit integers, accepted rows first, pairs of widths last."""
         parameters = {"reasons": len(self.refused), "predicates": len(self.matches), "widths": len(self.widths)}
         if self.newest:
             parameters["newest"] = self.newest
@@ -97,7 +97,7 @@ class RowCounts(State):
 
 
 def count_widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
-    """The widths of `RowCounts`, from each row's number of cells; 0 for a row that doesn't begin a record."""
+    """The `widths` of `RowCounts`, from each row's number of cells; 0 for a row that doesn't begin a record."""
     numbers, counts = np.unique(cells.to_numpy(zero_copy_only=False), return_counts=True)
     return tuple((int(number), int(count)) for number, count in zip(numbers, counts, strict=True) if number > 0)
 
@@ -156,7 +156,7 @@ class Requests(State):
 
 
 class RequestsBuilder:
-    """Counts requests block by block. The result does not depend on how they are split into blocks."""
+    """Counts requests block by block. The result does not depend on how requests are split into blocks."""
 
     def __init__(self) -> None:
         self._statuses: Counter[int] = Counter()
@@ -198,24 +198,26 @@ def _count_values(values: pa.Array) -> dict[float, int]:
     return {row["values"]: row["counts"] for row in values.value_counts().to_pylist()}
 
 
-MAX_RUNS = 32  # of a data set. Source: D4.8.
-MIN_ROWS = 8  # of a run. Source: D4.8.
-ROWS_OF_A_WINDOW = 128  # rows of a window's runs, which have to hold whole groups of rows. Source: D4.16.
-# groups kept, of those a column names, and rows kept of each. Source: D4.21.
+MAX_RUNS = 32  # runs kept of a data set. Source: D4.8.
+MIN_ROWS = 8  # rows of the shortest run. Source: D4.8.
+# Rows of each of a window's runs; so many that a run contains whole groups of rows. Source: D4.16.
+ROWS_OF_A_WINDOW = 128
+# If a column names groups: groups kept, and rows kept of each group. Source: D4.21.
 MAX_GROUPS = 128
 ROWS_OF_A_GROUP = 512
 
-# bits of a lot's fraction, in this order
+# The number of bits of each part of a lot's fraction, in this order
 _OF_LOT = 16
 _OF_PARTITION = 12
 _OF_ROW = 18
-MAX_PLACES = 1 << _OF_PARTITION  # partitions, or pieces of files, that a lot tells apart
+MAX_PLACES = 1 << _OF_PARTITION  # partitions, or pieces of files, that a lot can distinguish
 
 
 def encode_lot(lot: float, partition: int, row: int) -> float:
     """A random number from 0 to 1 whose last digits encode where its run begins.
 
-    partition: of several files, the place of a piece of a file among all. row: its number there.
+    partition: if there are several files, the index of the piece of a file among all pieces. row: the row's index in the
+        piece.
     """
     position = (partition % MAX_PLACES << _OF_ROW) + min(row // MIN_ROWS, (1 << _OF_ROW) - 1)
     return (int(lot * (1 << _OF_LOT)) + position / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
@@ -225,10 +227,10 @@ class RowRun(NamedTuple):
     """Neighbouring rows.
 
     lot: a random number; the runs with the smallest lots are kept.
-    rows: their number.
-    numbers: the present cells as doubles, NaN for a text that is none; empty if fewer than half are numbers.
-    hashes: of a text column's present cells.
-    present: which rows have a cell, one bit each; empty if all have.
+    rows: number of rows.
+    numbers: the present cells as doubles, NaN for a text that isn't a number; empty if fewer than half are numbers.
+    hashes: hashes of the present cells of a text column.
+    present: one bit per row, 1 if the row has a cell; empty if all rows have one.
     """
 
     lot: float
@@ -239,21 +241,23 @@ class RowRun(NamedTuple):
 
     @property
     def place(self) -> float:
-        """Where it begins among the data's rows: in the order of their files, or of partitions if these are unknown."""
+        """Where the run begins in the data, from 0 to 1: in the order of the files, or of the partitions if the files are
+        unknown.
+        """
         return self.lot * (1 << _OF_LOT) % 1
 
     @property
     def first_row(self) -> int:
-        """The number of the row at which it begins, if partitions are in order and far apart; a multiple of `MIN_ROWS`
-        unless the run is the first of a later block.
+        """The index of the run's first row, if partitions are in order and far apart. It is a multiple of `MIN_ROWS` unless
+        the run is the first of a later block.
         """
         return MIN_ROWS * round(self.place * (1 << (_OF_PARTITION + _OF_ROW)))
 
     def join_rows(self, following: RowRun) -> RowRun:
-        """The rows of both, up to the maximum; texts count as numbers if those of both do."""
+        """The rows of both, up to the maximum; they keep numbers only if both runs have numbers."""
         is_present = np.concatenate((self.read_presence(), following.read_presence()))[:ROWS_OF_A_GROUP]
         end = 8 * int(is_present.sum())
-        # A group of texts in one run and numbers in another is one of texts
+        # A group with texts in one run and numbers in another is a group of texts
         are_numbers = all(run.numbers or not run.hashes for run in (self, following))
         numbers = b""
         if are_numbers:
@@ -271,7 +275,9 @@ class RowRun(NamedTuple):
 
 
 def build_first_runs(numbers: Doubles, partition: int = 0) -> RowRuns:
-    """Runs of a partition's first rows, one number each; most from the first partitions, which may be the only ones."""
+    """Runs of a partition's first rows, from one number per row. Earlier partitions give more runs, as there may be no
+    later ones.
+    """
     numbers = numbers[: ROWS_OF_A_WINDOW * (MAX_RUNS >> min(partition, 4))]
     parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
     return RowRuns(
@@ -280,8 +286,8 @@ def build_first_runs(numbers: Doubles, partition: int = 0) -> RowRuns:
 
 
 def read_values(runs: Sequence[RowRun], *, numeric: bool) -> tuple[NDArray[Any], Integers]:
-    """The present cells of all runs in order, as numbers or as hashes of texts, and the number of cells of each run. As numbers
-    they are without the texts that are none.
+    """The present cells of all runs in order, and the number of cells in each run. numeric: whether as numbers, without the
+    texts that aren't numbers, or as hashes of texts.
     """
     cells = [run.numbers if numeric else run.hashes for run in runs]
     sizes = np.array([len(cell) // 8 for cell in cells], np.int64)
@@ -291,14 +297,15 @@ def read_values(runs: Sequence[RowRun], *, numeric: bool) -> tuple[NDArray[Any],
     is_number = ~np.isnan(numbers)
     if is_number.all():
         return numbers, sizes
-    # The size of each run without the texts that are no numbers
+    # The number of cells in each run that are numbers
     numbers_before = np.concatenate(([0], np.cumsum(is_number)))
     ends = np.concatenate(([0], np.cumsum(sizes)))
     return numbers[is_number], np.diff(numbers_before[ends])
 
 
 def count_value_rows(runs: Sequence[RowRun], *, numeric: bool) -> Doubles:
-    """The rows of each run whose cell is missing or a value: as numbers, without those of texts that are none."""
+    """The number of rows in each run that count for a statistic of its values: rows with a missing cell or a value. numeric:
+    whether values are numbers; rows with other texts are then not counted."""
     rows = np.array([run.rows for run in runs], dtype=float)
     if not numeric or not any(run.hashes for run in runs):
         return rows
@@ -317,12 +324,14 @@ class RowRuns(State):
     runs: tuple[RowRun, ...] = ()
 
     def __add__(self, addend: RowRuns) -> RowRuns:
-        """The runs of both with the smallest lots."""
+        """The runs with the smallest lots of both sides."""
         runs = sorted({*self.runs, *addend.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
         return RowRuns(tuple(runs[:MAX_RUNS]))
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """For each run: lot, rows, number of numbers, numbers, hashes; then for each run its present rows."""
+        """For each run its lot, its number of rows, its number of numbers, numbers and hashes; then the presence bits of
+        each run.
+        """
         parts = (_HEAD.pack(run.lot, run.rows, len(run.numbers) // 8) + run.numbers + run.hashes for run in self.runs)
         return {}, join_parts((*parts, *(run.present for run in self.runs)))
 
@@ -349,12 +358,14 @@ class RowRuns(State):
 @register_state
 @value_class(eq=False)
 class RowGroups(RowRuns):
-    """A sample of the groups that a column names, one run each: the lot comes from the name; the smallest are kept."""
+    """A sample of the groups that a column names, one run per group. The lot is computed from the name; the smallest lots
+    are kept.
+    """
 
     KIND = "row_groups"
 
     def __add__(self, addend: RowRuns) -> RowGroups:
-        """The groups of both with the smallest lots; rows of the same group are joined."""
+        """The groups of both sides with the smallest lots; rows of the same group are joined."""
         groups = {run.lot: run for run in self.runs}
         for run in addend.runs:
             groups[run.lot] = groups[run.lot].join_rows(run) if run.lot in groups else run

@@ -1,7 +1,7 @@
-"""What the rows of a data set say of a user's rules: rows that don't meet a condition, and sums of numbers. It adds.
+"""Counts for a user's rules: the rows that don't meet a condition, and sums of numbers. The counts of two sets of rows add.
 
-Model of the sums: of two parts of the rows, the squared deviations and the products of deviations are added with a term for the
-distance of the parts' means. Source: Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance".
+Model of the sums: the sum of two sets has their squared deviations and products of deviations, plus d_x d_y n m / (n + m),
+with d the difference of their means. Source: Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance".
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from spark_model_monitor.statistics.states.encoding import (
 )
 from spark_model_monitor.value_class import value_class
 
-MAX_IDS = 10  # ids of offending rows that are kept per condition
+MAX_IDS = 10  # ids of offending rows that are kept for each condition
 
 
 class PairSums(NamedTuple):
-    """Of the rows in which x and y are numbers; of a single number, y is x.
+    """Sums over the rows in which x and y are numbers; for a rule about a single column, y is x.
 
-    rows: how many.
-    not_numbers: rows with a value that is none.
-    m2_x, m2_y: squared deviations from the mean.
-    m2_xy: products of deviations.
+    rows: number of these rows.
+    not_numbers: number of rows with a value that isn't a number.
+    m2_x, m2_y: sums of squared deviations from the mean.
+    m2_xy: sum of products of deviations.
     smallest, largest: of x.
     """
 
@@ -50,12 +50,12 @@ class PairSums(NamedTuple):
 
     @property
     def correlation(self) -> float:
-        """Pearson's; NaN if one of them is constant."""
+        """Pearson's correlation coefficient; NaN if x or y is constant."""
         spread = math.sqrt(self.m2_x) * math.sqrt(self.m2_y)
         return self.m2_xy / spread if spread else math.nan
 
     def merge(self, part: PairSums) -> PairSums:
-        """The sums of these rows and those of another part."""
+        """The sums of these rows and other rows."""
         if not self.rows or not part.rows:
             filled = self if self.rows else part
             return filled._replace(not_numbers=self.not_numbers + part.not_numbers)
@@ -78,7 +78,7 @@ class PairSums(NamedTuple):
 
 
 def measure_pair(x: Doubles, y: Doubles) -> PairSums:
-    """The sums of some rows. x, y: of equal length, NaN for values that are no numbers."""
+    """The sums of some rows. x, y: arrays of equal length, NaN for values that aren't numbers."""
     are_numbers = ~(np.isnan(x) | np.isnan(y))
     rows = int(are_numbers.sum())
     not_numbers = float(len(x) - rows)
@@ -86,7 +86,7 @@ def measure_pair(x: Doubles, y: Doubles) -> PairSums:
         return PairSums(not_numbers=not_numbers)
     x = x[are_numbers]
     y = y[are_numbers]
-    with np.errstate(all="ignore"):  # infinities and overflow make a sum infinite or NaN, which nobody judges
+    with np.errstate(all="ignore"):  # with infinities or overflow a sum is infinite or NaN; no check uses it then
         mean_x = float(x.mean())
         mean_y = float(y.mean())
         x_deviations = x - mean_x
@@ -101,8 +101,12 @@ def measure_pair(x: Doubles, y: Doubles) -> PairSums:
 @register_state
 @value_class(eq=False)
 class RuleCounts(State):
-    """For each condition: the rows that don't meet it, those of which it is known, and the first ids of the former, if rows have
-    ids. sums: of the numbers of each rule about them.
+    """Counts for each condition of the user's rules.
+
+    offending: rows that don't meet the condition.
+    judged: rows for which the condition is true or false, not unknown.
+    ids: the first ids of offending rows, if rows have ids.
+    sums: of the numbers that each rule about numbers needs.
     """
 
     KIND = "rule_counts"

@@ -1,6 +1,6 @@
-"""Counts of predictions against labels: confusion, scores of each class, and sums of probabilities.
+"""Counts of predictions and labels: confusion counts, scores of each class, and sums of probabilities.
 
-Few distinct scores are counted exactly, more in fine bins.
+Scores are counted exactly while few are distinct, else in fine bins.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from spark_model_monitor.statistics.states.encoding import (
 )
 from spark_model_monitor.value_class import value_class
 
-CLASS_LIMIT = 1000  # most distinct labels and predictions together; more are not classes but numbers or names
+CLASS_LIMIT = 1000  # maximum number of distinct labels and predictions together; more are numbers or names, not classes
 
 
 @register_state
 @value_class
 class ConfusionCounts(State):
-    """Rows by label and prediction, for pairs that occurred.
+    """The number of rows with each pair of label and prediction that occurred.
 
-    total: all rows. overflowed: whether there were more than `limit` texts; `counts` is then empty, and only `total` is
-    known.
+    total: number of all rows. overflowed: whether there were more than `limit` texts; then `counts` is empty and only `total`
+        is known.
     """
 
     KIND = "confusion"
@@ -55,14 +55,15 @@ class ConfusionCounts(State):
 
     @classmethod
     def of(cls, labels: pa.Array, predictions: pa.Array, limit: int = CLASS_LIMIT) -> ConfusionCounts:
-        """The counts of rows, from one text each for label and prediction, neither null."""
+        """The counts of rows. labels, predictions: one text per row, without null."""
         left = labels.dictionary_encode()
         right = predictions.dictionary_encode()
         width = len(right.dictionary)
         if max(len(left.dictionary), width) > limit:
             return cls({}, len(left), limit, overflowed=True)
-        # One number for each pair of texts
-        codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()  # one number a pair
+        # Encode each pair of texts as one number
+        # Row-major index of the pair
+        codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()
         cells, occurrences = np.unique(codes, return_counts=True)
         texts = left.dictionary.to_pylist()
         prediction_texts = right.dictionary.to_pylist()
@@ -118,19 +119,22 @@ class ConfusionCounts(State):
 Scores: TypeAlias = Doubles  # shape (rows,) or (distinct scores,), from 0 to 1
 Counts: TypeAlias = Integers  # shape (distinct scores,)
 
-SCORE_LIMIT = 16_384  # most distinct scores that are kept exactly: 400 kB, as much as a binned state needs
-UNLIMITED = 0  # the limit of a state that keeps every distinct score, as the replay of the service needs
+# Maximum number of distinct scores that are counted exactly: they take 400 kB, like a binned state
+SCORE_LIMIT = 16_384
+UNLIMITED = 0  # the limit of a state that keeps every distinct score; needed to reproduce the service's numbers
 _DROPPED_BITS = np.uint32(32 - 20)  # P16
-_COARSE = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)  # the bits of a 32-bit float up to five of its mantissa
+# Mask for the bits of a 32-bit float down to five bits of its mantissa
+_COARSE = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)
 _CHUNK_ROWS = 1 << 17
 
 
 @register_state
 @value_class(eq=False)
 class ScoreCounts(State):
-    """Rows of the negative and of the positive class by score, in ascending order.
+    """The number of rows of the negative and of the positive class at each score, ascending by score.
 
-    scores: distinct; the lower edge of each bin if `binned`. limit: the most distinct scores before they are binned.
+    scores: the distinct scores, or the lower edge of each bin if `binned`. limit: maximum number of distinct scores before
+        they are binned.
     """
 
     KIND = "scores"
@@ -143,15 +147,15 @@ class ScoreCounts(State):
 
     @classmethod
     def of(cls, scores: Scores, positive: Flags, limit: int = SCORE_LIMIT) -> ScoreCounts:
-        """The counts of rows, from their scores and whether each is in the positive class."""
-        distinct, inverse = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
+        """The counts of rows, from the score of each and whether it is in the positive class."""
+        distinct, inverse = np.unique(scores + 0.0, return_inverse=True)  # -0.0 becomes 0.0
         negatives, positives = (
             _count_by_index(inverse, is_in_class, len(distinct)) for is_in_class in (~positive, positive)
         )
         return cls(distinct, negatives, positives, limit)._limited()
 
     def __add__(self, addend: ScoreCounts) -> ScoreCounts:
-        """Independent of order and grouping: more distinct scores than `limit` end up in the same bins.
+        """Independent of order and grouping: if there are more distinct scores than `limit`, rows end up in the same bins.
 
         Raises BadState if the limits differ.
         """
@@ -184,11 +188,12 @@ class ScoreCounts(State):
 
 
 class ScoreCountsBuilder:
-    """Builds score counts from rows; the result does not depend on how they are split into calls."""
+    """Builds score counts from rows; the result does not depend on how rows are split into calls."""
 
     def __init__(self, limit: int = SCORE_LIMIT) -> None:
         self._state = ScoreCounts(limit=limit)
-        self._by_code: Counts | None = None  # after binning: rows by 2 * code + class, without sorting
+        # After binning, rows are counted at the index 2 * code + class, which needs no sorting
+        self._by_code: Counts | None = None
         self._pending: list[tuple[Scores, Flags]] = []
         self._pending_rows = 0
 
@@ -212,7 +217,7 @@ class ScoreCountsBuilder:
     def _fold(self) -> None:
         if not self._pending:
             return
-        # Few distinct scores are sorted, binned ones only counted
+        # A few distinct scores are sorted; binned scores are only counted
         scores, positive = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
         self._pending = []
         self._pending_rows = 0
@@ -225,12 +230,12 @@ class ScoreCountsBuilder:
 
 
 def _compute_codes(scores: Scores) -> Counts:
-    """The number of each score's bin: the upper 20 bits of its 32-bit float, which are monotone in the score."""
+    """The index of each score's bin: the upper 20 bits of its 32-bit float, which increase with the score."""
     return ((scores + 0.0).astype(np.float32).view(np.uint32) >> _DROPPED_BITS).astype(np.int64)
 
 
 def coarsen_scores(scores: Scores) -> Scores:
-    """The lower edges of wider bins, 32 per power of 2."""
+    """The lower edge of each score's bin, in wider bins: 32 per power of 2."""
     return ((scores + 0.0).astype(np.float32).view(np.uint32) & _COARSE).view(np.float32).astype(np.float64)
 
 
@@ -240,7 +245,7 @@ def _compute_edges(codes: Counts) -> Scores:
 
 
 def _add_counts(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
-    """The counts of two states, both binned or neither."""
+    """The counts of two states, either both binned or both not."""
     scores, inverse = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
     counts_by_class = ((left.negatives, right.negatives), (left.positives, right.positives))
     negatives, positives = (
@@ -250,20 +255,21 @@ def _add_counts(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
 
 
 def _count_by_index(index: Integers, counts: Counts | Flags, size: int) -> Counts:
-    """The sums of counts by place; bincount adds doubles, which are exact up to 2^53."""
+    """The sums of counts at each index. bincount adds doubles, which are exact up to 2^53."""
     return np.bincount(index, counts, minlength=size).astype(np.int64)
 
 
 MAX_SCORED = 30
-"""The most classes that are counted against the rest; each takes up to 400 kB of a state."""
+"""The maximum number of classes that are each counted against all others; each takes up to 400 kB of a state."""
 
 
 @register_state
 @value_class(eq=False)
 class ClassScores(State):
-    """One class against the rest: for each class, rows by its probability, positive if the row is in the class.
+    """One class against all others: for each class, the number of rows at each of its probabilities. Positive rows have this
+    class.
 
-    overflowed: whether there were more classes than MAX_SCORED; then nothing is known.
+    overflowed: whether there were more classes than MAX_SCORED; then `of_class` is empty.
     """
 
     KIND = "class_scores"
@@ -280,12 +286,12 @@ class ClassScores(State):
 
     @classmethod
     def limited(cls, of_class: Mapping[str, ScoreCounts], *, overflowed: bool = False) -> ClassScores:
-        """The scores of these classes; of none if there are too many."""
+        """The scores of these classes; without any class if there are too many."""
         overflowed = overflowed or len(of_class) > MAX_SCORED
         return cls({} if overflowed else of_class, overflowed)
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The counts of each class, preceded by their length, in order of name."""
+        """The counts of each class, preceded by their length, in order of the names."""
         names = sorted(self.of_class)
         parameters = {"classes": json.dumps(names, ensure_ascii=False), "overflowed": int(self.overflowed)}
         return parameters, join_parts(self.of_class[name].to_bytes() for name in names)
@@ -302,7 +308,9 @@ class ClassScores(State):
 
 
 CALIBRATION_BINS = 10
-"""Bins of equal width, with the upper edge. Source: Guo et al. 2017, "On calibration of modern neural networks"."""
+"""Number of bins of equal width, each including its upper edge. Source: Guo et al. 2017, "On calibration of modern neural
+networks".
+"""
 
 LOG_LOSS = "log_loss"
 SQUARED_ERROR = "squared_error"
@@ -311,14 +319,17 @@ NAMES = (
     SQUARED_ERROR,
     *(f"{quantity}.{number}" for quantity in ("rows", "hits", "scores") for number in range(CALIBRATION_BINS)),
 )
-"""Names of the sums: of losses, and for each bin its rows, those with the event, and their probabilities."""
+"""Names of the sums: two losses, and for each bin the number of rows, the rows with the event, and the sum of their
+probabilities.
+"""
 
-_SMALLEST = np.finfo(np.float64).eps  # as scikit-learn's log_loss clips, so that one certain error is not infinite
+# Probabilities are clipped to this, as in scikit-learn's log_loss, so that one certain but wrong prediction isn't infinite
+_SMALLEST = np.finfo(np.float64).eps
 
 
 def logarithms(values: Numbers) -> Numbers:
-    """Natural logarithms of numbers above 0, to a few units in the last place, from sums and products alone: the
-    rounding of numpy's logarithm depends on the processor's instructions, and executors' may differ.
+    """Natural logarithms of numbers above 0, accurate to a few units in the last place, computed from sums and products only.
+    numpy's logarithm may round differently on executors with other processors. log x = 2 artanh((x - 1) / (x + 1)).
 
     Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 4.1.27.
     """
@@ -336,17 +347,18 @@ def logarithms(values: Numbers) -> Numbers:
 
 
 def add_probabilities(scores: Numbers, happened: Flags, blocks: Blocks) -> BlockSums:
-    """The sums of rows: the probability of an event, and whether it happened.
+    """Sums over rows. scores: the probability of an event. happened: whether the event happened.
 
-    For binary problems the event is the positive class, for multiclass problems that the predicted class is right.
+    For binary problems the event is the positive class; for multiclass problems it is that the predicted class is right.
     """
     likelihood = np.clip(np.where(happened, scores, 1 - scores), _SMALLEST, 1 - _SMALLEST)
-    residuals = scores - happened  # true counts as 1
-    # Losses by block, then rows, events and probabilities by bin and block
-    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]  # the inner edges: a value at an edge is below it
+    residuals = scores - happened  # True counts as 1
+    # First losses by block, then rows, events and probabilities by bin and block
+    # Only inner edges; a value at an edge belongs to the lower bin
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
     bins = np.searchsorted(edges, scores, side="left")
     losses = np.stack([add_by_block(blocks, -logarithms(likelihood)), add_by_block(blocks, residuals * residuals)])
-    cells = bins * BLOCKS + blocks  # one index per bin and block
+    cells = bins * BLOCKS + blocks  # one index for each pair of bin and block
     by_bin = [
         np.bincount(cells, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)
         for values in (None, happened, scores)
@@ -355,6 +367,6 @@ def add_probabilities(scores: Numbers, happened: Flags, blocks: Blocks) -> Block
 
 
 def calibration(sums: BlockSums) -> tuple[Numbers, Numbers, Numbers]:
-    """Rows, rows with the event, and the sum of their probabilities, each of shape (bins, blocks)."""
+    """The number of rows, the number of rows with the event, and the sum of probabilities, each of shape (bins, blocks)."""
     rows, hits, scores = sums.sums[2:].reshape(3, CALIBRATION_BINS, -1)
     return rows, hits, scores

@@ -1,4 +1,6 @@
-"""The states of one feature by segment: rows that share a value, or a range, of one or more other columns."""
+"""The states of one feature by segment. A segment's rows have the same value, or values in the same range, in one or more
+other columns.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,21 @@ from spark_model_monitor.statistics.states.profile import FeatureProfile, read_l
 from spark_model_monitor.statistics.states.row_counts import RowRuns
 from spark_model_monitor.value_class import value_class
 
-MAX_SEGMENTS = 50  # per cut; the rest form one more
+MAX_SEGMENTS = 50  # segments per cut; all remaining rows form one more
 OTHER_ROWS = "(others)"
 MISSING = "(missing)"
-BY_HOUR = ":hour"  # after the name of a column of times
-O_CLOCK = " o'clock"  # at the end of the name of an hour
+BY_HOUR = ":hour"  # after the name of a time column: a cut by hour of the day
+O_CLOCK = " o'clock"  # at the end of an hour's segment name
 Segment = TypeVar("Segment", bound=Any)  # a state of one segment's rows
 
 
 @register_state
 @value_class
 class Segmented(State):
-    """The feature's profile in each segment, by cut; a cut's name is as the user wrote it (`plan`, `age:30:50`).
+    """The feature's profile in each segment, by cut. A cut is named as the user wrote it (`plan`, `age:30:50`).
 
-    A profile has the segment's name (`plan=business`, `30<=age<50`) and all of its rows; `plan=(others)` has the
-    remaining rows. So the profiles of a cut add up to the feature's own counts.
+    Each profile has the segment's name (`plan=business`, `30<=age<50`) and all of its rows. `plan=(others)` has the
+    remaining rows, so the profiles of a cut add up to the feature's profile.
     """
 
     KIND = "segments"
@@ -33,13 +35,15 @@ class Segmented(State):
     cuts: Mapping[str, Mapping[str, FeatureProfile]] = field(default_factory=dict)
 
     def __add__(self, addend: Segmented) -> Segmented:
-        """Adds by segment. A segment that one side lacks may be among its others; it then joins them in the sum."""
+        """Add segment by segment. If one side lacks a segment but has other rows, the segment joins the other rows in the
+        sum.
+        """
         return Segmented(
             add_cuts(self.cuts, addend.cuts, _count_rows, lambda profile, name: replace(profile, name=name))
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The name and the profiles of each cut."""
+        """The name and the profiles of each cut, each preceded by their length."""
         cuts = (
             join_parts([cut.encode(), *(segment.to_bytes() for segment in segments.values())])
             for cut, segments in self.cuts.items()
@@ -56,7 +60,9 @@ class Segmented(State):
         return cls(segments_by_cut)
 
     def without_runs(self) -> tuple[Segmented, list[RowRuns]]:
-        """The state without the runs of rows that a baseline's scan keeps; and the runs, in order of `iterate_segments`."""
+        """The state without the runs of rows that a baseline's scan keeps, and these runs in the order of
+        `iterate_segments`.
+        """
         runs: list[RowRuns] = []
         cuts: dict[str, dict[str, FeatureProfile]] = {}
         for cut, segments in self.cuts.items():
@@ -73,18 +79,18 @@ def _count_rows(profile: FeatureProfile) -> int:
 
 
 def has_columns(cut: str, names: Collection[str]) -> bool:
-    """Whether all columns of a cut exist."""
+    """Whether all columns of a cut are among these names."""
     parts = [cut] if cut in names else cut.split("*")
     return all(part in names or part.partition(":")[0] in names for part in parts)
 
 
 def format_rest_label(cut: str) -> str:
-    """The name of the segment of all other rows."""
+    """The name of the segment with all remaining rows."""
     return f"{cut}={OTHER_ROWS}"
 
 
 def iterate_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:
-    """Every feature in every segment, named `spend in plan=business`."""
+    """Yield every feature in every segment, named `spend in plan=business`."""
     for feature in features:
         segmented = feature.state(Segmented)
         if segmented is None:
@@ -95,11 +101,11 @@ def iterate_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProf
 
 
 Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
-"""A feature in the baseline and in the window, by cut and segment."""
+"""A feature's profile in the baseline and in the window, by cut and segment."""
 
 
 def match_segments(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
-    """The segments that both have, except those cut by the feature itself."""
+    """The segments of the cuts that both sides have, except cuts by the feature itself."""
     segmented_before = None
     if before is not None:
         segmented_before = before.state(Segmented)
@@ -110,7 +116,7 @@ def match_segments(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
     for cut in sorted(segmented_before.cuts.keys() & segmented_now.cuts.keys()):
         if now.name in (cut, *(part.partition(":")[0] for part in cut.split("*"))):
             continue
-        # A segment that one side lacks has no rows there
+        # A segment that only one side has gets an empty profile on the other side
         segments_by_cut[cut] = {}
         for label in sorted(segmented_before.cuts[cut].keys() | segmented_now.cuts[cut].keys()):
             empty = FeatureProfile(label, now.column_type)
@@ -122,7 +128,7 @@ def match_segments(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
 
 
 def _read_like(segment: FeatureProfile, column: FeatureProfile) -> FeatureProfile:
-    """A segment of a column of numbers is of numbers, too, whatever else it holds, and one of flags is of flags."""
+    """A segment's profile read with the type of the whole column: as numbers, or as booleans."""
     segment = read_like(segment.unify_flags(), column.column_type)
     if segment.as_numbers == column.as_numbers:
         return segment
@@ -135,7 +141,9 @@ def add_cuts(
     rows: Callable[[Segment], int],
     as_rest: Callable[[Segment, str], Segment],
 ) -> dict[str, dict[str, Segment]]:
-    """The sums of the segments, by cut."""
+    """The sums of the segments, by cut. rows: returns a segment's number of rows. as_rest: renames a segment that joins
+    the rest.
+    """
     cuts = sorted(first.keys() | second.keys())
     return {cut: _add_segments(first.get(cut, {}), second.get(cut, {}), cut, rows, as_rest) for cut in cuts}
 
@@ -147,20 +155,20 @@ def _add_segments(
     rows: Callable[[Segment], int],
     as_rest: Callable[[Segment, str], Segment],
 ) -> dict[str, Segment]:
-    """The sums of the segments of a cut. as_rest: a segment that is part of the rest, which is called like that."""
+    """The sums of the segments of one cut. as_rest: returns a segment's state under the name of the rest, which it joins."""
     rest_label = format_rest_label(cut)
     state_by_label = {}
     remaining_states = []
     for label in sorted(first.keys() | second.keys()):
         states = [segments[label] for segments in (first, second) if label in segments]
         state = states[0] if len(states) == 1 else states[0] + states[1]
-        # A side that lacks the segment may have its rows among its others
+        # If a side lacks the segment, its rows may be among the rest of that side
         is_whole = all(label in segments or rest_label not in segments for segments in (first, second))
         if label == rest_label or is_whole:
             state_by_label[label] = state
         else:
             remaining_states.append(state)
-    # The largest segments stay, whatever the order of additions; the rest of them become one
+    # The largest segments are kept, whatever the order of additions; all others join the rest
     named = sorted(state_by_label.keys() - {rest_label}, key=lambda label: (-rows(state_by_label[label]), label))
     remaining_states += [state_by_label.pop(label) for label in named[MAX_SEGMENTS:]]
     for state in remaining_states:

@@ -1,8 +1,8 @@
-"""Surplus rows: how many rows of a window are copies of other rows, beyond those that repeat by nature.
+"""Surplus rows: the rows of a window that are copies of other rows, beyond the copies that are natural in this data.
 
 Pure numpy, on the driver, for `repeated_rows_check`. Model: a kind of row (one hash) has W rows in the window and B in the
-baseline, and W given W + B is binomial if windows differ by chance alone. Copies make W vary more. Not for windows that
-came from other rows than the baseline: their kinds differ, too, so `drift` has to say how far.
+baseline. If windows differ only by chance, W given W + B is binomial. Copies increase the variance of W. If the window's rows
+come from another distribution, kinds differ for this reason, too; so `drift` has to say how far the distributions are apart.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from spark_model_monitor.value_class import value_class
 Counts: TypeAlias = Doubles | Integers  # shape (kinds,), whole numbers
 
 OF_DRIFT = 4.0
-"""The mean squared change of a density, for a gap of 1 between cumulative distributions, halved: a shift by s standard
-deviations is a gap of .4 s and a change of s² (8 would be .64 / .08)."""
+"""Converts a squared gap of cumulative distributions into half the mean squared change of a density: a shift by s standard
+deviations gives a gap of .4 s and a change of s² (8 would be .64 / .08)."""
 
 
-MARGIN = 1.5  # standard deviations below the estimate that surely are natural copies
+MARGIN = 1.5  # standard deviations below the estimate; copies up to there are certainly natural
 ONE_SIDED_90 = 1.28  # normal quantile
-MAX_BY_NATURE = 0.1  # of the rows may repeat by nature, if some of the baseline's may
-LARGEST_RATIO = 5  # of natural copies in two samples, such as retries of 2 and 10 % of the requests
+MAX_BY_NATURE = 0.1  # maximum fraction of natural copies in a window, if the baseline has some
+LARGEST_RATIO = 5  # maximum ratio of natural copies in two samples, such as retries of 2 and of 10 % of the requests
 
 
 @value_class
 class SurplusRows:
     """The fractions of surplus rows in a window and its baseline.
 
-    excess: their difference.
-    error: the standard deviation of their difference if rows are independent.
-    most_by_nature: the largest fraction that a window may have by nature, as the baseline shows it.
-    repeated: how many kinds of rows the window has more than once.
+    excess: the window's fraction minus the baseline's.
+    error: the standard deviation of this difference if rows are independent.
+    most_by_nature: the largest natural fraction that a window may have, estimated from the baseline.
+    repeated: number of kinds of rows that the window has more than once.
     """
 
     current: float
@@ -51,14 +51,16 @@ class SurplusRows:
 
     @property
     def deviations(self) -> float:
-        """The excess in standard deviations; 0 if there is none."""
+        """The excess in standard deviations; 0 if the error is 0."""
         if self.error > 0:
             return self.excess / self.error
         return 0.0
 
     @property
     def least_excess(self) -> float:
-        """From which the window has twice the baseline's fraction, and surely more than natural copies may make in a window."""
+        """The minimum excess for a violation: twice the baseline's fraction, and certainly more than natural copies can
+        explain.
+        """
         return max(self.baseline, self.most_by_nature + ONE_SIDED_90 * self.error - self.baseline)
 
 
@@ -67,11 +69,12 @@ def estimate_surplus_rows(
 ) -> SurplusRows | None:
     """The surplus rows of a window and its baseline; None if either state has no rows.
 
-    rows: of the baseline and of the window. drift: the sum of the columns' squared distances, beyond chance.
+    rows: number of rows in the baseline and in the window. drift: the sum of the columns' squared distances, beyond chance.
 
-    The copies of a kind are its second Krawtchouk polynomial, W (W - 1) - 2 r W B + r² B (B - 1) with r the ratio of the
-    rows: 0 on average by chance, with a variance of 2 t (t - 1) r² for t = W + B. Divided by t - 1, frequent kinds don't
-    drown the rare ones, which tell the most. Each copy of a row that is there twice makes a pair.
+    The copies of a kind are measured by its second Krawtchouk polynomial, W (W - 1) - 2 r W B + r² B (B - 1), with r the
+    ratio of the rows. By chance it is 0 on average, with a variance of 2 t (t - 1) r² for t = W + B. It is divided by t - 1,
+    so that frequent kinds don't outweigh rare ones, which are the best evidence. Each copy of a row that occurs twice makes a
+    pair.
     Source: Szegő 1975, "Orthogonal polynomials", 2.82.
     """
     if LEVEL_OF_NONE in (baseline.level, current.level) or not all(rows):
@@ -85,7 +88,7 @@ def estimate_surplus_rows(
     rows_before = float(weights @ before)
     rows_now = float(weights @ now)
 
-    # Pairs in the window, beyond those by chance. A single large group is no evidence: its square is its variance.
+    # Pairs in the window, beyond chance. A single large group is no evidence: its square goes into the variance
     pairs_before = before * (before - 1)
     expected_pairs = ratio**2 * pairs_before
     cross_pairs = ratio * now * before
@@ -95,7 +98,7 @@ def estimate_surplus_rows(
     variance = max(chance_variance, group_variance)
     error = math.sqrt(variance) / (2 * rows_now)
 
-    # Pairs of the baseline that are no pairs with the window: natural copies, such as retries
+    # Pairs within the baseline that don't occur between baseline and window: natural copies, such as retries
     natural = float(weights @ (pairs_before - before * now / ratio))
     natural_variance = 2 * pairs_before + now * before**2 / ratio**2
     natural_error = math.sqrt(float(weights**2 @ natural_variance)) / (2 * rows_before)
@@ -103,13 +106,13 @@ def estimate_surplus_rows(
     fraction_before = max(0.0, natural_fraction - MARGIN * natural_error)
     most_by_nature = max(natural_fraction + 2 * natural_error, LARGEST_RATIO * natural_fraction)
 
-    # Pairs that drift makes, where rows repeat by nature
+    # Pairs that are due to drift, where rows repeat naturally
     twins = max(float(weights @ cross_pairs), float(weights @ expected_pairs)) / rows_now
     by_drift = OF_DRIFT * twins * drift
     fraction_now = float(weights @ pairs) / (2 * rows_now)
     fraction_now -= ratio * fraction_before + by_drift
 
-    # A row that is there three times makes three pairs, and two of the rows are copies
+    # A row that occurs three times makes three pairs, but only two of its rows are copies
     return SurplusRows(
         current=max(0.0, min(fraction_now, compute_fraction_of_copies(now))),
         baseline=min(fraction_before, compute_fraction_of_copies(before)),
@@ -120,12 +123,12 @@ def estimate_surplus_rows(
 
 
 def compute_fraction_of_copies(counts: Counts) -> float:
-    """The fraction of rows that are copies of others, by nature or not. counts: of each kind of row."""
+    """The fraction of rows that are copies of others, natural or not. counts: number of rows of each kind."""
     return 1 - np.count_nonzero(counts) / float(counts.sum())
 
 
 def _align_counts(baseline: RowRepeats, current: RowRepeats) -> tuple[Counts, Counts]:
-    """How often each hash occurs on either side, for the hashes that both sides would have kept."""
+    """The counts of each hash in the baseline and in the window, for the hashes that both samples would have kept."""
     limit = first_rejected_hash(max(baseline.level, current.level))
     states = [(state.hashes[state.hashes < limit], state.counts[state.hashes < limit]) for state in (baseline, current)]
     kinds = np.union1d(states[0][0], states[1][0])

@@ -1,5 +1,5 @@
-"""When the times of a column are: their number in each hour, and of those at midnight, at whole hours, minutes and seconds;
-and their ages, relative to the time of each row.
+"""The distribution of a column's times: how many are in each hour, and how many are whole days, hours, minutes or seconds.
+Also the distribution of their ages, relative to the time of each row.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from spark_model_monitor.value_class import value_class
 HOURS_OF_DAY = 24
 SECONDS_OF_HOUR = 3600
 WIDTHS = (1, HOURS_OF_DAY, 64 * HOURS_OF_DAY)
-"""Hours between the beginnings of bins: as few as leave no more than MAX_BINS with times, so that states add in any order."""
+"""Widths of bins in hours. The smallest width with at most MAX_BINS filled bins is used, so the order of additions
+doesn't matter.
+"""
 
 BEFORE_1970 = (
     (date(1970, 1, 1) - date.min).days * HOURS_OF_DAY * SECONDS_OF_HOUR
-)  # since the year 1, which began on a Monday
+)  # seconds from the year 1, which began on a Monday, to 1970
 MAX_BINS = 2**14  # nearly two years of hours
-MAX_COUNTED = 2**20  # hours, with or without times
+MAX_COUNTED = 2**20  # hours between the first and the last time, up to which bins are counted without sorting
 ROUND_TIMES = (HOURS_OF_DAY * SECONDS_OF_HOUR, SECONDS_OF_HOUR, 60, 1)
-"""Seconds of which a round time is a multiple; the largest first."""
+"""In seconds: a round time is a multiple of one of these. The largest comes first."""
 
-NEARLY_ALL = 0.99  # of the times that are multiples
+NEARLY_ALL = 0.99  # this share of the times has to be multiples
 
 
 @register_state
@@ -35,11 +37,11 @@ NEARLY_ALL = 0.99  # of the times that are multiples
 class TimeCounts(State):
     """The number of times in each bin, and of those that are round.
 
-    width: hours from one bin to the next.
-    starts: the beginnings of the bins that have times, ascending, in hours since the year 1.
-    counts: of each.
-    round_times: for each of ROUND_TIMES the number of its multiples.
-    first, last: seconds since the year 1.
+    width: width of a bin in hours.
+    starts: the beginnings of the non-empty bins, ascending, in hours since the year 1.
+    counts: number of times in each bin.
+    round_times: for each of ROUND_TIMES the number of times that are its multiples.
+    first, last: earliest and latest time, in seconds since the year 1.
     """
 
     KIND = "time_counts"
@@ -53,7 +55,7 @@ class TimeCounts(State):
 
     @classmethod
     def of(cls, seconds: Doubles, occurrences: Integers) -> TimeCounts:
-        """The counts of times since 1970. occurrences: how often each is there."""
+        """The counts of times in seconds since 1970. occurrences: how often each time occurs."""
         if not len(seconds):
             return cls()
         whole_seconds = np.floor(seconds).astype(np.int64)
@@ -79,14 +81,14 @@ class TimeCounts(State):
         return int(self.counts.sum())
 
     def find_resolution(self) -> int | None:
-        """The seconds of which nearly all times are multiples; None if they are shorter than a second."""
+        """The largest unit in seconds of which nearly all times are multiples; None if times have fractions of seconds."""
         for unit, count in zip(ROUND_TIMES, self.round_times, strict=True):
             if count >= NEARLY_ALL * self.total:
                 return unit
         return None
 
     def _widen(self, width: int) -> TimeCounts:
-        """The same in bins of the next width, as long as there are too many."""
+        """The same counts in wider bins, if there are more than MAX_BINS."""
         wider = next((wider for wider in WIDTHS if wider > width), None)
         if len(self.starts) <= MAX_BINS or wider is None:
             return self
@@ -94,7 +96,7 @@ class TimeCounts(State):
         return TimeCounts(wider, starts, counts, self.round_times, self.first, self.last)._widen(wider)
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The width, the numbers of round times, the first and the last second; then the starts, and the counts."""
+        """The width, the numbers of round times, the first and the last second; then the starts and the counts."""
         numbers = np.concatenate(((self.width, *self.round_times, self.first, self.last), self.starts, self.counts))
         return {}, numbers.astype("<i8").tobytes()
 
@@ -116,7 +118,7 @@ def _count_starts(starts: Integers, occurrences: Integers) -> tuple[Integers, In
     """The different starts, ascending, and the sum of the occurrences of each."""
     if not len(starts):
         return starts, occurrences
-    # Without sorting them, where they are near each other
+    # If the starts are close to each other, this needs no sorting
     earliest = int(starts.min())
     if int(starts.max()) - earliest < MAX_COUNTED:
         sums = np.bincount(starts - earliest, occurrences)
@@ -127,22 +129,24 @@ def _count_starts(starts: Integers, occurrences: Integers) -> tuple[Integers, In
 
 HOUR = 3600.0
 DAY = 86400.0
-QUARTERS = 60  # quarters of an hour, on each side of 0
+QUARTERS = 60  # number of quarters of an hour on each side of 0
 _LONG = DAY * 2.0 ** np.arange(0, 15, 0.5)
 EDGES = np.unique(
     np.concatenate(
         [np.arange(-QUARTERS, QUARTERS + 1) * (HOUR / 4), (-60.0, 1.0, 5.0, 15.0, 60.0, 300.0), -_LONG, _LONG]
     )
 )
-"""Seconds between which ages are counted: a few to a quarter of an hour, quarters up to fifteen hours, days by factors of 1.4."""
+"""Edges of the age bins in seconds: a few below a quarter of an hour, every quarter up to fifteen hours, then days by
+factors of 1.4.
+"""
 
-FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times more than a minute after their rows
+FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times that are more than a minute after their rows
 
 
 @register_state
 @value_class(eq=False)
 class Ages(State):
-    """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
+    """The number of values in each age bin. counts: for the bins between `EDGES`; the first and the last bin are open."""
 
     KIND = "ages"
 
@@ -150,7 +154,7 @@ class Ages(State):
 
     @classmethod
     def of(cls, ages: Doubles) -> Ages:
-        """The counts of ages in seconds; negative for times after their rows."""
+        """The counts of ages in seconds; an age is negative if the time is after its row."""
         return cls(np.bincount(EDGES.searchsorted(ages, side="right"), minlength=len(EDGES) + 1))
 
     @property
@@ -159,14 +163,14 @@ class Ages(State):
 
     @property
     def in_future(self) -> int:
-        """The number of times more than a minute after their rows."""
+        """The number of times that are more than a minute after their rows."""
         return int(self.counts[: FUTURE + 1].sum())
 
     def quantiles(self, shares: Doubles) -> Doubles:
-        """The quantiles in seconds, interpolated linearly within bins."""
+        """The quantiles in seconds, interpolated linearly within bins. shares: from 0 to 1."""
         ends = np.concatenate(([EDGES[0]], EDGES, [EDGES[-1]]))
         cumulative = np.concatenate(([0], self.counts.cumsum()))
-        goals = np.maximum(shares * self.total, 1e-9)  # the smallest is the first value's
+        goals = np.maximum(shares * self.total, 1e-9)  # above 0, so that the smallest quantile is the first value's
         bins = np.minimum(cumulative[1:].searchsorted(goals), len(self.counts) - 1)
         within = (goals - cumulative[bins]) / np.maximum(self.counts[bins], 1)
         return np.asarray(ends[bins] + within * (ends[bins + 1] - ends[bins]))
@@ -178,7 +182,7 @@ class Ages(State):
         return int(self.counts[:youngest].sum() + self.counts[oldest:].sum())
 
     def compute_gap(self, seconds: float, later: Ages) -> float:
-        """The Kolmogorov-Smirnov distance of the other side's ages from these, if all these were `seconds` older."""
+        """The Kolmogorov-Smirnov distance between these ages plus `seconds` and the later ages."""
         shares, later_shares = (np.cumsum(ages.counts)[:-1] / max(ages.total, 1) for ages in (self, later))
         return float(np.abs(np.interp(EDGES - seconds, EDGES, shares) - later_shares).max())
 

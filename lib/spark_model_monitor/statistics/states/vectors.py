@@ -1,7 +1,7 @@
-"""Moments of vectors of one length: of each component, and of a few random projections (directions) chosen by a hash.
+"""Moments of vectors of equal length: of each component, and of a few random projections. A hash chooses the directions.
 
-Projections shorten long vectors and still add: they move if many components move a little, or if their correlations
-change. Source: Achlioptas 2003, "Database-friendly random projections".
+Projections make long vectors short and still add. They move if many components move a little, or if correlations of
+components change. Source: Achlioptas 2003, "Database-friendly random projections".
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from spark_model_monitor.value_class import value_class
 
 DIRECTIONS = 32
 MAX_COMPONENTS = 4096
-# in place of a length: several lengths, or too long
+# Values of `width` that aren't lengths: vectors had different lengths, or were too long
 SEVERAL = MAX_COMPONENTS + 1
 TOO_LONG = MAX_COMPONENTS + 2
-LARGEST = 1e100  # a vector with a larger element is left out: squares must not overflow
-# vectors taken together, numbers of neighbours whose means are compared
+LARGEST = 1e100  # a vector with a larger element is left out, because its square could overflow
+# Number of vectors processed together; numbers of neighbours over which means are compared
 BLOCK = 256
 STRETCHES = (32, 256, 2048)
 
@@ -32,14 +32,14 @@ STRETCHES = (32, 256, 2048)
 @register_state
 @value_class(eq=False)
 class VectorMoments(State):
-    """The mean and the sum of squared deviations of several quantities of vectors of one length.
+    """Means and sums of squared deviations of several quantities of vectors with one length.
 
-    width: their length; 0 without vectors; SEVERAL or TOO_LONG if nothing else is known.
-    unfit: vectors left out, with missing, non-numeric or huge elements.
-    moments: shape (1 + 2 Q,), rows, then means and squared deviations of Q quantities: each component, its absolute
-        value, each direction's absolute value, each direction.
-    together: shape (K, K), products of directions' deviations.
-    stretches: shape (3, 1 + 2 K), likewise for means over neighbours.
+    width: length of the vectors; 0 without vectors; SEVERAL or TOO_LONG if nothing else is known.
+    unfit: number of vectors that were left out, because an element is missing, no number or huge.
+    moments: shape (1 + 2 Q,), number of rows, then Q means and Q sums of squared deviations. The Q quantities are each
+        component, its absolute value, each projection's absolute value, each projection.
+    together: shape (K, K), sums of products of the projections' deviations.
+    stretches: shape (3, 1 + 2 K), the same as moments, for means of the K projections over neighbours.
     """
 
     KIND = "vector_moments"
@@ -52,7 +52,7 @@ class VectorMoments(State):
 
     @property
     def count(self) -> int:
-        """The number of vectors analysed."""
+        """The number of vectors that were analysed."""
         if len(self.moments):
             return int(self.moments[0])
         return 0
@@ -79,12 +79,12 @@ class VectorMoments(State):
         )
 
     def mean_and_variance(self) -> tuple[Doubles, Doubles]:
-        """The mean and the variance of each quantity."""
+        """The mean and the sample variance of each quantity."""
         mean, squares = np.split(self.moments[1:], 2)
         return mean, squares / max(self.count - 1, 1)
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Moments, products and stretches as doubles, row by row."""
+        """Moments, products and stretches as doubles, in row-major order."""
         numbers = np.concatenate([self.moments, self.together.ravel(), self.stretches.ravel()])
         return {"unfit": self.unfit, "width": self.width}, (numbers + 0.0).astype("<f8").tobytes()
 
@@ -110,7 +110,7 @@ class VectorMoments(State):
 
 
 def _merge_moments(left: Doubles, right: Doubles) -> Doubles:
-    """Rows, means and squared deviations of both sides together, as in `moments._merge_totals`."""
+    """Number of rows, means and squared deviations of both sides together, by the formula of `moments._merge_totals`."""
     n = left[0]
     m = right[0]
     if not n or not m:
@@ -123,7 +123,7 @@ def _merge_moments(left: Doubles, right: Doubles) -> Doubles:
 
 
 def _compute_moments(rows: Doubles) -> Doubles:
-    """Rows, means and squared deviations. rows: shape (rows, Q)."""
+    """Number of rows, means and squared deviations. rows: shape (rows, Q)."""
     if not len(rows):
         return np.zeros(1 + 2 * rows.shape[1])
     mean = rows.sum(axis=0) / len(rows)
@@ -132,7 +132,9 @@ def _compute_moments(rows: Doubles) -> Doubles:
 
 @lru_cache(8)
 def directions(width: int) -> Doubles:
-    """The projection matrix for a length, shape (width, K): signs, of equal norm; short vectors are not projected."""
+    """The projection matrix for vectors of this length, shape (width, K): random signs, columns of norm 1. Short vectors
+    are not projected.
+    """
     if width <= DIRECTIONS:
         return np.identity(width)
     numbers = np.arange(1, width * DIRECTIONS + 1, dtype=np.uint64) * PRIME_1
@@ -141,15 +143,17 @@ def directions(width: int) -> Doubles:
 
 
 class VectorMomentsBuilder:
-    """Computes moments of vectors, in blocks of equal size whatever the sizes of the calls."""
+    """Computes moments of vectors in blocks of equal size, whatever the sizes of the calls."""
 
     def __init__(self) -> None:
         self._moments = VectorMoments()
         self._waiting: list[Doubles] = []
-        self._stretch: list[Doubles] = []  # means of the blocks of the longest unfinished stretch
+        self._stretch: list[Doubles] = []  # means of the blocks in the longest stretch that isn't complete yet
 
     def update(self, elements: Doubles, lengths: NDArray[np.int32]) -> None:
-        """Take vectors. elements: those of all vectors, concatenated; NaN where missing."""
+        """Take vectors. elements: the elements of all vectors, concatenated; NaN for a missing element. lengths: one per
+        vector.
+        """
         if not len(lengths):
             return
         width = int(lengths[0])
@@ -164,7 +168,7 @@ class VectorMomentsBuilder:
             self._moments = self._moments + VectorMoments(new_width)
             self._waiting = []
             return
-        # Vectors whose squares would overflow, or with gaps, are left out
+        # Leave out vectors with missing elements, or whose squares would overflow
         rows: Doubles = elements.reshape(-1, width)
         fit = (np.abs(rows) <= LARGEST).all(axis=1)
         self._moments += VectorMoments(unfit=int((~fit).sum()))
@@ -197,7 +201,7 @@ class VectorMomentsBuilder:
         quantities = np.concatenate([rows, np.abs(rows), np.abs(projections), projections], axis=1)
         moments = _compute_moments(quantities)
         mean = moments[1 : 1 + quantities.shape[1]][-projections.shape[1] :]
-        # Means of neighbours, whose variance shows whether rows depend on each other
+        # Means over neighbours: their variance shows whether neighbouring rows depend on each other
         stretches = [_compute_moments(_compute_means(projections, stretch)) for stretch in STRETCHES[:2]]
         if len(rows) == BLOCK:
             self._stretch.append(mean)
@@ -207,7 +211,7 @@ class VectorMomentsBuilder:
             self._stretch = []
         stretches.append(_compute_moments(longest))
         deviations = projections - mean
-        # for one component, numpy's own sum: the result of BLAS depends on memory alignment
+        # For one component numpy's own sum is used, because the result of BLAS depends on memory alignment
         if projections.shape[1] > 1:
             products = deviations.T @ deviations
         else:

@@ -1,1 +1,1 @@
-"""The quality of predictions before their labels arrive, estimated from what the scores meant in the baseline."""
+"""The quality of predictions before their labels arrive, estimated from what scores meant in the baseline."""

@@ -1,6 +1,7 @@
-"""Does a score still mean what it did? Compares labels with what their scores promise, and names the change. Pure.
+"""Tests for concept drift: compares labels with the probabilities that their scores had in the baseline, and names the
+change. Pure.
 
-Covariate shift: the inputs changed, and scores kept their meaning. Concept drift: they didn't.
+Covariate shift: the inputs changed, but scores kept their meaning. Concept drift: scores changed their meaning.
 """
 
 from __future__ import annotations
@@ -46,21 +47,22 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 from spark_model_monitor.value_class import value_class
 
 METRIC = "label_given_score"
-DRAWS = 400  # of labels; enough for the covariance of the two sums that are tested
+DRAWS = 400  # number of draws of labels, enough for the covariance of the two sums that are tested
 MIN_UNCERTAIN = 25.0
-"""Rows of either side that could have either label, as a sum of probabilities; with fewer, no sum is nearly normal."""
-KOLMOGOROV_999 = 1.95  # quantile of Kolmogorov's distribution
-MIN_SCORE_GAP = 0.05  # between two distributions of scores; a smaller one is not reported
-NORMAL_95 = 1.96  # for intervals of 95 %
+"""Minimum number of uncertain rows on each side, as a sum of variances p (1 - p); with fewer, no sum is nearly normal."""
+KOLMOGOROV_999 = 1.95  # 99.9 % quantile of Kolmogorov's distribution
+MIN_SCORE_GAP = 0.05  # a smaller gap between two distributions of scores is not reported
+NORMAL_95 = 1.96  # half-width of a 95 % interval, in standard deviations
 
 
 @value_class
 class ConceptDrift:
-    """p: probability of labels this far from what the scores promise.
+    """The result of the test for concept drift.
 
-    flips: share of labels that seem flipped.
-    shift: excess of the share of positive labels over the promise.
-    smallest: share of flips that is detected 9 times in 10.
+    p: probability of labels that are at least this far from what the scores promise.
+    flips: estimated share of labels that are flipped.
+    shift: share of positive labels minus the promised share.
+    smallest: share of flipped labels that is detected with 90 % power.
     """
 
     p: float
@@ -77,7 +79,7 @@ Scored = BinaryEvidence | MulticlassEvidence
 
 
 def can_be_judged(before: object, now: object) -> bool:
-    """Whether both sides have classes with scores, and the baseline's scores are probabilities."""
+    """Whether both sides have classes with scores, and the baseline's scores are calibrated enough to be probabilities."""
     if not isinstance(before, Scored) or type(before) is not type(now) or not isinstance(now, Scored):
         return False
     if before.scores is None or now.scores is None:
@@ -88,7 +90,7 @@ def can_be_judged(before: object, now: object) -> bool:
 
 
 def pair_scores(before: Scored, now: Scored) -> list[tuple[ScoreCounts, ScoreCounts]]:
-    """The scores of both sides: of two classes, or of each class that both sides know against the rest."""
+    """Pairs of scores in the baseline and in the window: of two classes, or of each common class against all others."""
     assert before.scores is not None  # as `can_be_judged` ensures
     assert now.scores is not None
     if isinstance(before, BinaryEvidence) or isinstance(now, BinaryEvidence):
@@ -102,13 +104,14 @@ def pair_scores(before: Scored, now: Scored) -> list[tuple[ScoreCounts, ScoreCou
 def measure_drift(
     reference: ScoreCounts, window: ScoreCounts, level: float, groups: float = 1.0
 ) -> ConceptDrift | None:
-    """Both counts are by score and label. None if too few labels are uncertain.
+    """Test the window's labels. Both counts are by score and label. None if too few labels are uncertain.
 
-    Tests two sums of the labels' excess over the promise p together: plain, and weighted by 1 - 2p, which flips
-    change most. Their covariance comes from labels drawn on either side, so that a small baseline counts as such.
+    Hotelling's T² test of two sums of the labels' excess over the promised probability p: the plain sum, and the sum weighted
+    by 1 - 2p, which flipped labels change most. The covariance comes from labels drawn on both sides, so that the uncertainty
+    of a small baseline is included.
     Source: Hotelling 1931, "The generalization of Student's ratio".
     """
-    # The degrees of freedom: rows of the smaller side whose label is uncertain, at most those of the draws
+    # Degrees of freedom: the uncertain rows of the smaller side, but at most those of the draws
     uncertain = min(uncertain_rows(reference, counts) / groups for counts in (reference, window))
     freedom = min(uncertain, DRAWS - 2)
     if freedom < MIN_UNCERTAIN:
@@ -116,26 +119,26 @@ def measure_drift(
     random = np.random.default_rng(SEED)
     compacted = merge_neighbouring_scores(reference)
     calibration = Calibration.of(compacted)
-    # Half a row of each label is added before drawing: a score that was never wrong may still be wrong next time
+    # Half a row of each label is added before drawing, because a score that was never wrong may be wrong later
     drawing_calibration = Calibration.of(compacted, prior=0.5)
-    # Scores are pooled before drawing, which costs less and gives the same variance
+    # Scores are pooled before drawing, which is faster and gives the same variance
     cells = Cells.of(window)
     pooled_cells = cells.pooled()
     rows = pooled_cells.rows.sum(axis=0)
     probabilities = drawing_calibration(pooled_cells.scores)
-    # Both sums if scores mean what they did, with a baseline drawn anew each time
+    # Both sums if scores kept their meaning, with another random baseline in each draw
     drawn_sums = np.empty((DRAWS, 2))
     for draw in range(DRAWS):
         redrawn_calibration = Calibration.of(redraw_counts(random, compacted, drawing_calibration))
         labels = random.binomial(rows, probabilities)
         drawn_sums[draw] = _sum_excesses(labels, rows, redrawn_calibration(pooled_cells.scores))
-    # Hotelling's T² of the observed sums against the draws, and the tail of F with 2 and `freedom` degrees of freedom
+    # Hotelling's T² of the observed sums, as F with 2 and `freedom` degrees of freedom
     observed = _sum_excesses(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
     inverse = np.linalg.pinv(np.cov(drawn_sums.T) * groups)
     excess: Numbers = observed - drawn_sums.mean(axis=0)
     f_statistic = float(excess @ inverse @ excess) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
     p = (1 + 2 * f_statistic / freedom) ** (-freedom / 2)
-    # Along the direction of flipped labels: how many there seem to be (generalised least squares), and their standard error
+    # Estimate the share of flipped labels by generalised least squares, with its standard error
     promise = calibration(pooled_cells.scores)
     flip_sums = _sum_excesses(rows * (1 - promise), rows, promise)
     precision = float(flip_sums @ inverse @ flip_sums)
@@ -144,14 +147,14 @@ def measure_drift(
     if precision > 0:
         error = 1 / math.sqrt(precision)
         flips = float(flip_sums @ inverse @ excess) * error * error
-    # The smallest share of flipped labels that would be seen: beyond the critical value, and large enough to matter
+    # The smallest detectable share of flipped labels: beyond the critical value, and large enough to matter
     critical_value = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
     smallest = max((critical_value + POWER) * error, MIN_EFFECT + POWER * error)
     return ConceptDrift(p, flips, float(excess[0] / rows.sum()), min(smallest, 1.0))
 
 
 def uncertain_rows(reference: ScoreCounts, counts: ScoreCounts) -> float:
-    """The variance of the number of positive labels on a side, with the reference's probabilities of its scores."""
+    """The variance of the number of positive labels, with the reference's probabilities of the scores."""
     calibration = Calibration.of(merge_neighbouring_scores(reference), prior=0.5)
     probabilities = calibration(counts.scores)
     rows = counts.negatives + counts.positives
@@ -159,7 +162,7 @@ def uncertain_rows(reference: ScoreCounts, counts: ScoreCounts) -> float:
 
 
 def _sum_excesses(hits: NDArray[np.number], rows: NDArray[np.number], promise: Numbers) -> Numbers:
-    """The labels' excess over the promise: plain, and weighted by 1 - 2p."""
+    """The sums of the labels' excess over the promised probability p: the plain sum, and the sum weighted by 1 - 2p."""
     excesses = hits - rows * promise
     return np.array([excesses.sum(), (excesses * (1 - 2 * promise)).sum()])
 
@@ -167,7 +170,9 @@ def _sum_excesses(hits: NDArray[np.number], rows: NDArray[np.number], promise: N
 def find_worst_drift(
     pairs: list[tuple[ScoreCounts, ScoreCounts]], level: float, groups: float = 1.0
 ) -> ConceptDrift | None:
-    """The least likely drift of any class, its p adjusted for all classes (Bonferroni), and what is seen of each."""
+    """The least likely drift of all classes. p is adjusted for the number of classes (Bonferroni); smallest is the
+    largest of all.
+    """
     level_per_class = level / len(pairs)
     drifts = []
     for reference, window in pairs:
@@ -182,8 +187,8 @@ def find_worst_drift(
 
 
 def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float = 1.0) -> CheckResult:
-    """The check of a window with labels, with a sentence on the kind of change. groups: how many rows count as
-    one."""
+    """The check of a window with labels; its reason says which kind of change it is. groups: the design effect, how many rows
+    count as one."""
     return _judge_drift(before, now, level, groups).result(CONCEPT_DRIFT, metric=METRIC)
 
 
@@ -192,7 +197,7 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
     drift = find_worst_drift(pairs, level, groups)
     finding = Finding(CheckStatus.PASSED, threshold=0.0, n=before.rows, m=now.rows)
     if drift is None:
-        # The class with the most rows that could have either label
+        # The largest number of uncertain rows of any class
         rows = 0.0
         for reference, window in pairs:
             rows_of_class = min(uncertain_rows(reference, reference), uncertain_rows(reference, window))
@@ -203,7 +208,7 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
         )
     metric, real, expected, interval = _compare_headline_metric(before, now)
     are_scores_moved = any(_have_scores_moved(reference, window) for reference, window in pairs)
-    # What checks.json says of the test
+    # Members of the result that describe the test
     finding = finding.but(observed=real - expected, interval=interval, decided_by=HOTELLING, p=drift.p, level=level)
     finding = finding.but(effect=drift.effect, least_effect=MIN_EFFECT, smallest_change=drift.smallest)
     if drift.p <= level and drift.effect >= MIN_EFFECT:
@@ -217,7 +222,7 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
             )
         finding = finding.but(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
         return finding.but(change=f"is another one: {observation}")
-    # Scores kept their meaning: what the moved inputs cost, and what would not be seen
+    # Scores kept their meaning: say what the changed inputs cost, and what could have been missed
     lost = compute_metric_values(before)[metric] - expected
     margin = (interval[1] - interval[0]) / 2
     if not are_scores_moved:
@@ -229,13 +234,13 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
     else:
         reason = "Inputs moved, the model held: a score is worth what it was."
     reason += f" Flipped labels in less than {format_percent(drift.smallest)} of the rows would not be seen."
-    if drift.smallest > METRIC_CHANGE:  # flipped labels in so many rows
+    if drift.smallest > METRIC_CHANGE:  # a share of flipped labels this large matters
         return finding.unsure(reason, LONGER_WINDOWS)
     return finding.but(reason=reason)
 
 
 def _describe_observation(metric: str, real: float, expected: float, shift: float, *, is_binary: bool) -> str:
-    """What the labels show compared with what the scores promised: another metric, or the same and other labels."""
+    """What the labels show compared with what the scores promised: another metric, or the same metric but other labels."""
     formatted_real = format_number(real, 3)
     formatted_expected = format_number(expected, 3)
     if formatted_real != formatted_expected:
@@ -250,10 +255,10 @@ def _describe_observation(metric: str, real: float, expected: float, shift: floa
 
 
 def design_effect_of_groups(now: Scored) -> float:
-    """How many rows count as one, estimated from how blocks of groups meet their scores' promise. Source: D4.21."""
+    """The design effect, estimated from the errors of blocks of groups. Source: D4.21."""
     assert now.probabilities is not None  # as `can_be_judged` ensures
     rows, hits, scores = (sums.sum(axis=0) for sums in calibration(now.probabilities))
-    # Errors of the blocks around the mean error, and their squares in single rows
+    # The blocks' errors minus the mean error, and the sum of squares of single rows
     errors = hits - scores
     mean_error = errors.sum() / max(rows.sum(), 1)
     squares = now.probabilities.of(SQUARED_ERROR).sum() - mean_error**2 * rows.sum()
@@ -262,8 +267,10 @@ def design_effect_of_groups(now: Scored) -> float:
 
 
 def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, float, tuple[float, float]]:
-    """Accuracy, or the area if no threshold of the score determines predictions: its name, its realised and its
-    estimated value, and the 95 % interval of their difference. For many classes the mean area of each against the rest.
+    """The name of the headline metric, its real and its estimated value, and the 95 % interval of their difference.
+
+    For two classes it is accuracy, or AUC if predictions don't follow from a threshold of the scores. For many classes it is
+    the mean AUC of each class against all others.
     """
     reference = [reference_counts for reference_counts, _ in pair_scores(before, now)]
     if isinstance(now, BinaryEvidence):
@@ -274,10 +281,10 @@ def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, f
         cells = [Cells.of(window_counts) for _, window_counts in pair_scores(before, now)]
         metric = "macro_auc"
         believed = believe_classes((), np.zeros(len(cells), np.int64))
-    # What the scores promise, and the metric of the labels
+    # The metric that the scores promise, and the metric of the labels
     expected = compute_expected_evidence(cells, reference, believed)
     estimated_value, real = (compute_metric_values(evidence)[metric] for evidence in (expected, now))
-    # How far both metrics would lie apart by chance
+    # The distribution of the difference between both metrics by chance
     differences = simulate_differences(cells, reference, believed, {metric: estimated_value})[metric]
     differences = differences[np.isfinite(differences)]
     midpoint = real - estimated_value - float(differences.mean())
@@ -286,14 +293,14 @@ def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, f
 
 
 def _choose_headline_metric(now: BinaryEvidence) -> tuple[str, Cells]:
-    """The headline metric of labelled scores: accuracy if a threshold of scores decides predictions; and the cells."""
+    """The headline metric of labelled scores (accuracy if predictions follow from a threshold, else AUC), and the cells."""
     assert now.scores is not None
     rows = now.scores.negatives + now.scores.positives
-    # The rows that a threshold would predict as positive: the highest scores, as many as were predicted so
+    # Predict as positive as many rows as the model did, those with the highest scores
     rows_above = np.cumsum(rows[::-1])[::-1] - rows
     predicted = np.clip(now.matrix[:, 1].sum() - rows_above, 0, rows).astype(np.int64)
     true_positives = float((now.scores.positives * np.divide(predicted, rows)).sum())
-    # Rows of the score at the threshold may be on either side
+    # Rows whose score equals the threshold may be on either side
     at_threshold = rows[(predicted > 0) & (predicted < rows)].sum()
     metric = "auc"
     if abs(true_positives - now.true_positives) < 1 + at_threshold:
@@ -302,7 +309,7 @@ def _choose_headline_metric(now: BinaryEvidence) -> tuple[str, Cells]:
 
 
 def _have_scores_moved(before: ScoreCounts, now: ScoreCounts) -> bool:
-    """Whether the distribution of scores changed: the largest gap of their shares, by Kolmogorov and Smirnov."""
+    """Whether the distribution of scores changed, by the Kolmogorov-Smirnov distance."""
     cdf_before, cdf_now = (
         StepCdf(counts.scores, np.cumsum(counts.negatives + counts.positives)) for counts in (before, now)
     )

@@ -1,7 +1,7 @@
-"""Expected metrics without labels, and how far the labels may put them from that. Pure numpy.
+"""Expected metrics without labels, and how far the real metrics may be from them. Pure numpy.
 
-Every row counts as positive with the probability of its score, and as negative with the rest; the estimate is the
-metric of these fractions of rows. It assumes that scores mean what they did in the baseline.
+Every row counts partly as positive, with the probability of its score, and partly as negative. The estimate is the
+metric of these fractional rows. It assumes that scores have the same meaning as in the baseline.
 """
 
 from __future__ import annotations
@@ -34,18 +34,20 @@ EDGES = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
 
 @value_class
 class Cells:
-    """Rows by score and predicted class. rows: shape (2, scores), those predicted negative before those predicted positive."""
+    """Rows by score and predicted class. rows: shape (2, scores), first the rows predicted negative, then those predicted
+    positive.
+    """
 
     scores: Numbers
     rows: NDArray[np.int64]
 
     @classmethod
     def of(cls, counts: ScoreCounts) -> Cells:
-        """counts: rows by score and prediction, which takes the place of the label."""
+        """The cells of counts in which the prediction takes the place of the label."""
         return cls(counts.scores, np.stack([counts.negatives, counts.positives]))
 
     def pooled(self) -> Cells:
-        """Fewer cells, of neighbouring scores, each at its mean score; for the error only."""
+        """Fewer cells: neighbouring scores are merged, at their mean score. Used only to estimate the error."""
         total = self.rows.sum(axis=0)
         if not len(total):
             return self
@@ -55,7 +57,7 @@ class Cells:
         return Cells(np.add.reduceat(self.scores * total, starts) / rows.sum(axis=0), rows)
 
     def evidence(self, positives: NDArray[Any], classes: tuple[str, ...] = ("0", "1")) -> BinaryEvidence:
-        """The evidence if so many rows of each cell, or fractions of them, are positive. positives: shaped as rows."""
+        """The evidence if this many rows of each cell are positive. positives: may be fractions; the same shape as rows."""
         hits = positives.sum(axis=0)
         rows = self.rows.sum(axis=0)
         matrix = np.stack([self.rows.sum(axis=1) - positives.sum(axis=1), positives.sum(axis=1)])
@@ -64,8 +66,8 @@ class Cells:
 
 
 def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSums:
-    """The sums of `add_probabilities`, all in a single block."""
-    # A score of exactly 0 or 1 would make the loss infinite
+    """The sums of `add_probabilities`, all in one block."""
+    # A score of exactly 0 or 1 could make the loss infinite
     sure = np.clip(scores, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
     losses = [
         -(hits * np.log(sure) + (rows - hits) * np.log(1 - sure)),
@@ -80,14 +82,16 @@ def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSum
 
 @value_class
 class Estimation:
-    """evidence: the expected one. estimates: by metric."""
+    """The result of an estimation. evidence: the expected evidence. estimates: the estimate of each metric, by name."""
 
     evidence: BinaryEvidence | MulticlassEvidence
     estimates: Mapping[str, Estimate]
 
 
 Believed = Callable[[Sequence[Cells], Sequence[NDArray[Any]]], BinaryEvidence | MulticlassEvidence]
-"""Evidence if this many rows of each cell are positive; cells and positives are given per class against the rest."""
+"""Returns the evidence if this many rows of each cell are positive. Cells and positives are given for each class against
+all others.
+"""
 
 
 def estimate_two_classes(
@@ -96,14 +100,15 @@ def estimate_two_classes(
     classes: tuple[str, ...] = ("0", "1"),
     costs: Mapping[str, float] | None = None,
 ) -> Estimation:
-    """Every metric of a window without labels, with the error that it will show once labels come.
+    """Every metric of a window without labels, each with the error that it will have when labels arrive.
 
     predictions: rows by score and predicted class.
-    reference: the baseline's, by score and label.
+    reference: the baseline's rows by score and label.
     costs: the worth of a true positive, a false positive, …, by `tp`, `fp`, `tn` and `fn`.
 
-    Source: the estimate is NannyML's CBPE (nannyml.readthedocs.io, "Estimation of performance of the monitored model"). The error
-    comes from repeated draws: of the baseline's labels, with a new calibration each time, and of the window's.
+    Source: the estimate is NannyML's CBPE (nannyml.readthedocs.io, "Estimation of performance of the monitored model"). The
+        error comes from repeated draws: of the baseline's labels, with a new calibration each time, and of the window's
+        labels.
     """
     return _build_estimation([Cells.of(predictions)], [reference], believe_two_classes(classes), costs)
 
@@ -114,10 +119,11 @@ def estimate_classes(
     classes: tuple[str, ...],
     rows: NDArray[np.int64],
 ) -> Estimation:
-    """The same for many classes, each against the rest. rows: how often each class is predicted.
+    """Every metric of a window with many classes, each against all others. rows: how often each class is predicted.
 
-    Classes are drawn independently, although a row has only one. With c equal classes, labels of two correlate by
-    -1/(c - 1), as do scores; so errors correlate by its square, and a mean of all has c/(c - 1) times the variance.
+    Classes are drawn independently, although a row has only one. With c equally frequent classes, labels of two classes have
+    correlation -1/(c - 1), and so do scores. So errors have the square of this correlation, and the variance of a mean of all
+    classes is c/(c - 1) times as large.
     """
     dependence_factor = math.sqrt(len(classes) / max(1, len(classes) - 1))
     return _build_estimation(
@@ -130,7 +136,7 @@ def believe_two_classes(classes: tuple[str, ...] = ("0", "1")) -> Believed:
 
 
 def believe_classes(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believed:
-    """Each class by itself; the labels of all classes add up to the number of rows."""
+    """The evidence of many classes, each drawn by itself; labels are scaled to add up to the number of rows."""
 
     def believed(cells: Sequence[Cells], positives: Sequence[NDArray[Any]]) -> MulticlassEvidence:
         labels, hits = (
@@ -140,7 +146,7 @@ def believe_classes(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believ
             ScoreCounts(class_cells.scores, class_cells.rows.sum(axis=0) - part.sum(axis=0), part.sum(axis=0))
             for class_cells, part in zip(cells, positives, strict=True)
         )
-        # Each class is drawn by itself, so their sum may miss the number of rows
+        # Each class is drawn by itself, so the sum of labels may differ from the number of rows
         labels *= rows.sum() / (labels.sum() or 1.0)
         return MulticlassEvidence(np.diag(rows), classes, scores=scores, estimated=np.stack([hits, labels, rows]))
 
@@ -154,7 +160,9 @@ def _build_estimation(
     costs: Mapping[str, float] | None,
     dependence_factor: float = 1.0,
 ) -> Estimation:
-    """together: by how much the errors of a mean of classes exceed those of independent draws."""
+    """The expected metrics with their errors. dependence_factor: multiplies the errors of metrics that are means over
+    classes.
+    """
     expected = compute_expected_evidence(cells, reference, believed)
     values = compute_metric_values(expected, costs)
     deviations = simulate_differences(cells, reference, believed, values, costs)
@@ -167,7 +175,7 @@ def _build_estimation(
 def compute_expected_evidence(
     cells: Sequence[Cells], reference: Sequence[ScoreCounts], believed: Believed
 ) -> BinaryEvidence | MulticlassEvidence:
-    """The expected evidence of the cells, if scores mean what the reference says."""
+    """The expected evidence of the cells, if scores mean the same as in the reference."""
     return believed(
         cells,
         [
@@ -184,21 +192,21 @@ def simulate_differences(
     names: Mapping[str, float],
     costs: Mapping[str, float] | None = None,
 ) -> dict[str, Numbers]:
-    """Realised minus estimated value of each metric in each draw, if only noise parts them; NaN where undefined."""
+    """The real minus the estimated value of each metric in each draw, if they differ only by noise; NaN if undefined."""
     random = np.random.default_rng(SEED)
-    # Scores are pooled before drawing, which costs less and gives the same variance
+    # Scores are pooled before drawing, which is faster and gives the same variance
     pooled_cells = [cell.pooled() for cell in cells]
     compacted = [*map(merge_neighbouring_scores, reference)]
     truths = [*map(Calibration.of, compacted)]
     deviations: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(REPEATS):
-        # A baseline as it might have been, and labels of the window as they might become
+        # Draw another baseline that might have been, and labels that the window might get
         redrawn_counts = [redraw_counts(random, counts, truth) for counts, truth in zip(compacted, truths, strict=True)]
         drawn = [
             random.binomial(class_cells.rows, truth(class_cells.scores))
             for class_cells, truth in zip(pooled_cells, truths, strict=True)
         ]
-        # What the labels would show, and what the estimate would have said
+        # The metrics that these labels would give, and their estimates
         realised = compute_metric_values(believed(pooled_cells, drawn), costs)
         estimated_values = compute_metric_values(
             compute_expected_evidence(pooled_cells, redrawn_counts, believed), costs
@@ -209,7 +217,7 @@ def simulate_differences(
 
 
 def redraw_counts(random: np.random.Generator, counts: ScoreCounts, truth: Calibration) -> ScoreCounts:
-    """The rows of each score with other labels that they might have had, drawn with the probability of the score."""
+    """The rows of each score with new labels, drawn with the probability of the score."""
     rows = counts.negatives + counts.positives
     hits = random.binomial(rows, truth(counts.scores))
     return replace(counts, negatives=rows - hits, positives=hits)
@@ -218,7 +226,7 @@ def redraw_counts(random: np.random.Generator, counts: ScoreCounts, truth: Calib
 def compute_metric_values(
     evidence: BinaryEvidence | MulticlassEvidence, costs: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Every metric of the evidence, except those of a constant classifier, which say nothing about the model."""
+    """Every metric of the evidence, except metrics of a constant classifier, which say nothing about the model."""
     with np.errstate(all="ignore"):
         model_metrics = (metric for metric in applicable_metrics(evidence) if "operator" in metric.facts)
         values = {metric.name: float(metric(evidence).value) for metric in model_metrics}
@@ -235,7 +243,7 @@ def _build_estimate(
     name: str, value: float, deviations: Numbers, expected: BinaryEvidence | MulticlassEvidence
 ) -> Estimate:
     drawn = deviations[np.isfinite(deviations)]
-    # A metric that is undefined in most draws has no usable error
+    # A metric that is undefined in most draws has no useful error
     if len(drawn) > REPEATS / 2:
         error = float(np.sqrt(np.mean(drawn * drawn)))
     else:
@@ -243,7 +251,8 @@ def _build_estimate(
     plain_estimate = None
     if name != BUSINESS_VALUE:
         plain_estimate = METRICS[expected.PROBLEM_TYPE].get(name)(expected)
-    # As a binomial share with as many trials as give it this error, its interval stays between 0 and 1
+    # A share is treated as binomial, with the number of trials that gives this error, so that its interval stays within 0
+    # and 1
     if isinstance(plain_estimate, FractionEstimate):
         certain = not error or not 0 < value < 1
         if certain:

@@ -1,7 +1,7 @@
-"""Which feature's shift explains a loss, and whether a new model pays for itself. Pure numpy and pandas.
+"""Which feature's shift explains a loss, and whether a new model is worth its cost. Pure numpy and pandas.
 
-Rows with known losses are reweighted to the distribution of later rows, feature by feature. `concept_drift` answers a
-different question: whether the same inputs still have the same answers.
+Rows with known losses are reweighted to the distribution of later rows, feature by feature. `concept_drift` answers another
+question: whether the same inputs still have the same answers.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Numbers = NDArray[np.float64]
-BinIndexes = NDArray[np.int64]  # shape (rows,), the bin of each
+BinIndexes = NDArray[np.int64]  # shape (rows,), the index of each row's bin
 
-BINS = 10  # of a numeric feature, with about equally many rows
-MAX_TEXTS = 20  # of a text feature, the most frequent ones; all others share a bin
-MAX_ROUNDS = 50  # of raking
-PATH_POINTS = 24  # between the known rows and the later ones
-MIN_ROWS = 100  # of either
+BINS = 10  # bins of a numeric feature, with about equally many rows
+MAX_TEXTS = 20  # the most frequent texts of a feature, each with its own bin; all others share one
+MAX_ROUNDS = 50  # maximum number of rounds of raking
+PATH_POINTS = 24  # points of Gauss-Legendre quadrature between known and later rows
+MIN_ROWS = 100  # minimum number of rows on each side
 
 
 @value_class
@@ -99,7 +99,7 @@ def loss_by_feature(
     >>> round(loss_by_feature(known, later, "wrong").by_feature["plan"], 2)
     0.12
     """
-    # Both sides have to have the same features, and enough rows
+    # Both sides need the same features and enough rows
     if loss not in known.columns:
         raise BadConfiguration(f"loss is {loss!r}, which is no column of the known rows")
     names = [str(name) for name in known.columns if name != loss]
@@ -114,12 +114,12 @@ def loss_by_feature(
     for name_of_side, rows in (("known", len(known)), ("later", len(later))):
         if rows < MIN_ROWS:
             raise BadInput(f"there are {rows:,} {name_of_side} rows; to distinguish features takes {MIN_ROWS:,}")
-    # Weights that give the known rows the later rows' shares, feature by feature
+    # Weights that give the known rows the later rows' shares of each feature
     binned = [_bin_rows(known[name], later[name]) for name in names]
     exponents = _fit_to_margins([known_bins for known_bins, _ in binned], [_later_shares(*bins) for bins in binned])
     parts = _integrate_parts(losses, exponents)
     weights = _normalized_weights(sum(exponents, np.zeros(len(losses))))
-    # The feature with the largest part of the loss first; last what no feature explains
+    # Sort features by the size of their part
     ordered = sorted(zip(names, parts.tolist(), strict=True), key=lambda named_part: -abs(named_part[1]))
     before = float(losses.mean())
     explained = before + float(parts.sum())
@@ -134,14 +134,14 @@ def _convert_to_numbers(column: Any) -> Any:
 
 
 def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
-    """The bin of each row: of numbers by the known rows' quantiles, of texts the text; missing ones have their own."""
+    """The bin of each row: numbers by quantiles of the known rows, texts by value. Missing cells have a bin of their own."""
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(known_column) and not pd.api.types.is_bool_dtype(known_column):
         columns = [np.asarray(_convert_to_numbers(column), dtype=np.float64) for column in (known_column, later)]
         present = columns[0][np.isfinite(columns[0])]
         if len(present):
-            # The edges are the different quantiles of the known rows, without infinite and missing cells
+            # The edges are the distinct quantiles of the known rows, without infinite and missing cells
             edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
         else:
             edges = np.zeros(0)
@@ -150,7 +150,7 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
             for column in columns
         ]
         return bins[0].astype(np.int64), bins[1].astype(np.int64)
-    # Rare texts share a bin, and missing ones have the last
+    # Rare texts share a bin, and missing cells have the last bin
     frequent = known_column.astype("string").value_counts().index[:MAX_TEXTS]
     bins = []
     for column in (known_column, later):
@@ -161,23 +161,23 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
 
 
 def _later_shares(known_bins: BinIndexes, later_bins: BinIndexes) -> Numbers:
-    """The later rows' share of each bin with known rows; bins without known rows are left out."""
+    """The later rows' share of each bin that has known rows; other bins get 0."""
     size = int(max(known_bins.max(), later_bins.max())) + 1
-    counted = np.bincount(later_bins, minlength=size) + 0.5  # a bin that happens to be empty is not impossible
+    counted = np.bincount(later_bins, minlength=size) + 0.5  # a bin that happens to be empty may still be possible
     counted = np.where(np.bincount(known_bins, minlength=size) > 0, counted, 0.0)
     shares: Numbers = counted / counted.sum()
     return shares
 
 
 def _fit_to_margins(bins_by_feature: Sequence[BinIndexes], wanted_shares: Sequence[Numbers]) -> list[Numbers]:
-    """For each feature the exponent of each row's weight that gives every feature its wanted shares."""
+    """For each feature, the exponent of each row's weight, such that every feature gets its wanted shares (raking)."""
     exponents = [np.zeros(len(shares)) for shares in wanted_shares]
     total = np.zeros(len(bins_by_feature[0]))
     for _ in range(MAX_ROUNDS):
         moved = 0.0
         for row_bins, shares, exponent in zip(bins_by_feature, wanted_shares, exponents, strict=True):
             current_shares = np.bincount(row_bins, _normalized_weights(total), minlength=len(shares))
-            # A bin without known rows can't be weighted, and stays as it is
+            # A bin without known rows can't be weighted and keeps its exponent
             step = np.log(np.divide(shares, current_shares, out=np.ones_like(shares), where=current_shares > 0))
             exponent += step
             total += step[row_bins]
@@ -194,7 +194,9 @@ def _normalized_weights(exponents: Numbers) -> Numbers:
 
 
 def _integrate_parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
-    """For each feature the integral of the covariance of its exponent and the loss, along the path to the weights."""
+    """For each feature, the integral of the covariance between its exponent and the loss, along the path to the final
+    weights.
+    """
     steps, lengths = np.polynomial.legendre.leggauss(PATH_POINTS)
     total = sum(exponents, np.zeros(len(losses)))
     parts = np.zeros(len(exponents))
@@ -280,7 +282,7 @@ def retraining(
     a_day = {name: rate * rows_a_day * cost_of_loss for name, rate in (("", loss), ("_low", low), ("_high", high))}
     won = {name: cost * regained * days for name, cost in a_day.items()}
     verdict = "cannot tell"
-    # A verdict only if both ends of the loss agree
+    # There is a verdict only if both ends of the loss agree
     if won["_low"] > cost_of_retraining:
         verdict = "retrain"
     elif won["_high"] <= cost_of_retraining:

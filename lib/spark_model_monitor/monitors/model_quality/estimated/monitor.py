@@ -69,7 +69,7 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 
 PREFIX = "estimated_"
-"""Prefix of estimates' names, wherever a metric from labels might appear next to them."""
+"""Prefix of the names of estimates, so that they differ from metrics that need labels."""
 
 IN_WORDS = {
     ProblemType.BINARY_CLASSIFICATION: "binary problem",
@@ -92,7 +92,7 @@ READING_NUMBERS = (
 
 @value_class
 class EstimatedMeasurement:
-    """measurement: of the estimates, empty if `calibration` says why."""
+    """The estimates of a window. measurement: empty if `calibration` has a reason why nothing is estimated."""
 
     measurement: Measurement
     calibration: CalibrationCheck
@@ -101,7 +101,7 @@ class EstimatedMeasurement:
 
 @value_class(slots=False)
 class EstimateJudgement(MetricJudgement):
-    """What a monitor of estimated quality says of a sample's predictions."""
+    """The results of a monitor of estimated quality for a sample of predictions."""
 
     monitor: EstimatedQualityMonitor
     sample: Sample[EstimatedOutcomes, EstimatedMeasurement]
@@ -224,14 +224,14 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             raise BadConfiguration(f"cost_matrix names {unknown[0]!r}; write tp, fp, tn and fn, such as tp:40,fp:-5")
         if self.costs and not self.plan.is_binary:
             raise BadConfiguration("cost_matrix is of two classes; leave it out for many")
-        # Own metrics are functions of label and prediction
+        # The user's own metrics are functions of label and prediction
         if self.plan.values:
             raise BadConfiguration(
                 "metrics of your own need labels; leave --metrics out, or write --set cost_matrix=COSTS"
             )
 
     def plan_scan(self, request: ScanRequest[ModelBaseline]) -> Evidence:
-        """The baseline's rows by score and label, or their errors."""
+        """The baseline's rows by score and label, or its errors."""
         if request.is_baseline:
             raise BadConfiguration(
                 "a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels; write --analysis-type MODEL_QUALITY "
@@ -256,11 +256,11 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         return evidence
 
     def scan(self, evidence: Evidence, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
-        """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
+        """The window's predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         data = self.read_outcomes(dataset, label=None)
         decoder: Any = data.decoder
         if not isinstance(evidence, RegressionEvidence):
-            # Records without a label are accepted, and classes are those of the baseline
+            # Records without a label are accepted, and the classes are the baseline's
             decoder = UnlabelledDecoder(data.decoder, self.plan.threshold, evidence.classes)
         elif data.errors is None:
             raise BadConfiguration(NO_ERROR_MODEL)
@@ -296,8 +296,8 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         else:
             checked = check_classes(state.of_classes)
             rows = sum(int(estimate.positives.sum()) for estimate in state.of_classes.of_class.values())
-        # Without probabilities, or without rows, there is no estimate, only the reason
-        named: dict[str, Measured] = {}
+        # Without probabilities or without rows there is only the reason, but no estimate
+        estimates_by_name: dict[str, Measured] = {}
         nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
         evidence: Evidence = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
         if checked.problem is None and predictions.item_count:
@@ -309,8 +309,8 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             registry = METRICS[self.plan.problem_type]
             for name, estimate in estimation.estimates.items():
                 ours = name == BUSINESS_VALUE or bool(registry.get(name).facts.get("ours", False))
-                named[PREFIX + name] = Measured(PREFIX + name, estimate, ours=ours)
-        measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, named)
+                estimates_by_name[PREFIX + name] = Measured(PREFIX + name, estimate, ours=ours)
+        measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, estimates_by_name)
         return EstimatedMeasurement(measurement, checked, rows)
 
     def documents(
@@ -326,7 +326,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             tenths=tuple(map(tuple, tenths)),
             problem=check.problem,
         )
-        # The estimates, whose names in the file are those of the metrics
+        # In the file, estimates have the names of the metrics
         members = build_metrics(measured.measurement)
         names = (metric.model_copy(update={"name": metric.name.removeprefix(PREFIX)}) for metric in members.metrics)
         by_label = {}
@@ -337,7 +337,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         elif isinstance(matrix, BinaryEvidence) and measured.measurement.metrics:
             cells = zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
             by_label = {label: dict(zip(matrix.classes, row, strict=True)) for label, row in cells}
-        # Counts by class are expectations, so they are no whole numbers
+        # Numbers by class are expectations, so they aren't whole numbers
         document = EstimatedQuality(
             problem_type=members.problem_type,
             item_count=members.item_count,
@@ -353,9 +353,9 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         self, sample: Sample[EstimatedOutcomes, EstimatedMeasurement], baseline: ModelBaseline | None
     ) -> EstimateJudgement:
         if baseline is not None:
-            baseline = replace(baseline, segments={})  # estimates are for all rows only
+            baseline = replace(baseline, segments={})  # there are estimates only for all rows
         if baseline is not None and self.plan.is_regression:
-            # Metrics of other names have no estimate
+            # Metrics other than errors have no estimate
             baseline = baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
         return EstimateJudgement(self, sample, baseline)
 
@@ -364,20 +364,21 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
 
 
 def _rename_as_estimate(result: CheckResult) -> CheckResult:
-    """The result under the estimate's name."""
+    """The result under the name of the estimate."""
     name = result.metric or ""
     description = (result.description or "").replace(f"Metric {name}", f"Metric {PREFIX}{name}", 1)
     twin = result.same_as and PREFIX + result.same_as
     members = {"metric": PREFIX + name, "description": description or None, "same_as": twin}
-    # An estimate needs no labels
+    # An estimate needs no labels, so the advice mentions predictions
     if result.advice:
         members["advice"] = "take longer windows, with more predictions"
     return result.model_copy(update=members)
 
 
 def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
-    """The expected errors. Their error is that of actual about expected errors, in the window and in the rows that test
-    the model of errors. Squared errors exceed the squares of expectations by the same factor as in those rows.
+    """The expected errors. Their uncertainty is that of real errors compared with expected ones, in the window and in the
+    rows that test the model of errors. Squared errors exceed the squares of expected errors by the same factor as in those
+    rows.
     """
     worth = state.of_errors
     window = state.predictions.regression
@@ -387,46 +388,48 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     rows = float(window.rows.sum())
     regression_evidence = RegressionEvidence(window)
     checked = CalibrationCheck()
-    named: dict[str, Measured] = {}
+    estimates_by_name: dict[str, Measured] = {}
     if tested_rows < MIN_ROWS:
         checked = replace(
             checked,
             problem=f"the model of errors has learnt from {int(tested_rows):,} rows; an estimate takes {MIN_ROWS:,}",
         )
     elif rows:
-        once_more = math.sqrt(1 + tested_rows / rows)  # the error of the known rows, and that of the window
+        once_more = math.sqrt(1 + tested_rows / rows)  # includes the uncertainty of the tested rows and of the window
         error = math.sqrt(float(worth.of(APART_2).sum())) / tested_rows
-        # Expected errors are sums of the window; squares exceed expectations as in the tested rows
+        # The window has sums of expected errors; squares exceed them by the factor found in the tested rows
         mae = float(window.absolute.sum()) / rows
         ratio = jackknife_quotient(worth.of(ERRORS_2), worth.of(EXPECTED_2), rows=worth.of(ROWS))
         squares = float(window.squared.sum()) / rows
         mse = ratio.value * squares
         error_2 = ratio.standard_error * squares
         rmse = math.sqrt(mse)
-        # The three metrics with their errors, on the scale of logarithms
+        # The three metrics with their standard errors, on a logarithmic scale
         for name, value, off, freedom in (
             ("mae", mae, error, tested_rows - 1),
             ("mse", mse, error_2, ratio.freedom),
             ("rmse", rmse, error_2 / (2 * rmse) if rmse else 0.0, ratio.freedom),
         ):
             estimate = JackknifeEstimate(value, int(rows), off * once_more, freedom, Scale.LOG, "model of errors")
-            named[PREFIX + name] = Measured(PREFIX + name, estimate)
-    measurement = Measurement(ProblemType.REGRESSION, regression_evidence, state.predictions.item_count, named)
+            estimates_by_name[PREFIX + name] = Measured(PREFIX + name, estimate)
+    measurement = Measurement(
+        ProblemType.REGRESSION, regression_evidence, state.predictions.item_count, estimates_by_name
+    )
     return EstimatedMeasurement(measurement, checked, int(tested_rows))
 
 
 def _mean_distance(worth: BlockSums) -> float:
-    """The mean distance between errors and their expected values."""
+    """The mean absolute difference between errors and their expected values."""
     if worth.names:
         return float(worth.of(APART).sum() / max(worth.of(ROWS).sum(), 1.0))
     return 0.0
 
 
 def _estimate_classes(state: EstimatedOutcomes) -> Estimation:
-    """The estimates for many classes: the baseline's and the window's."""
+    """The estimates for many classes, from the scores of the baseline and of the window."""
     predictions = state.predictions
     table = class_table(predictions.confusion, predictions.plan)
-    # The classes of both sides; different spellings of one class count once
+    # The classes of both sides; different spellings of a class count as one
     keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
     classes = tuple(keys.values())
     predicted = {class_key(name): rows for name, rows in zip(table.classes, table.matrix.sum(axis=0), strict=True)}

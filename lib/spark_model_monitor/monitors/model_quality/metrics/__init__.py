@@ -1,7 +1,7 @@
-"""The metrics of model quality: each a registered function from the evidence of a scan to an estimate. Pure.
+"""The metrics of model quality: each is a registered function that computes an estimate from the evidence of a scan. Pure.
 
-Registered for a type of problem, under its name in statistics.json or metrics.json. A metric that is not defined is NaN. A new
-file in this folder is found by being there.
+A metric is registered for a problem type, under its name in statistics.json or metrics.json. The value of an undefined metric
+is NaN. A new file in this folder is imported automatically.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ def register_metric(
     ours: bool = False,
     requires: Condition | None = None,
 ) -> Callable[[Metric], Metric]:
-    """Decorator that enters a metric of a type of problem.
+    """Decorator that registers a metric for a problem type.
 
-    operator: which side of a threshold is worse.
-    family: a name that metrics share which tell the same (recall and the false negative rate); by default its own.
+    operator: on which side of a threshold the metric is worse.
+    family: a common name for equivalent metrics (recall and the false negative rate); by default the metric's own name.
     ours: whether the service lacks it.
-    requires: a function of the evidence that is false where the metric can't be; None if it always can.
+    requires: a function that says whether the evidence allows this metric; None if it always does.
     """
     return registry.register(name, operator=operator, family=family or name, ours=ours, requires=requires)
 
 
 def applicable_metrics(evidence: Evidence) -> list[RegistryEntry[Metric]]:
-    """Those that the evidence is enough for."""
+    """The metrics that the evidence allows."""
     applicable = []
     for metric in METRICS[evidence.PROBLEM_TYPE].values():
         requirement = metric.facts.get("requires")

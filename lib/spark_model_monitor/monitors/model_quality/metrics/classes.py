@@ -1,7 +1,7 @@
 """Metrics of classes, from the confusion matrix. Pure.
 
-As in Spark's MLlib, precision is 0 where nothing was predicted to be of a class, and F is 0 where precision and recall are. A
-rate of a class without rows is not defined, and a class that is no label has no weight.
+As in Spark's MLlib, precision is 0 if no row was predicted to have the class, and F is 0 if precision and recall are. The
+rate of a class without rows is undefined, and a class that isn't among the labels has weight 0.
 
 Source: C5.1, G20.
 """
@@ -76,9 +76,9 @@ def complement(rate: Estimate) -> Estimate:
 
 
 def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
-    """F for a beta; not defined without positive rows. Its variance is that of the delta method under multinomial counts.
+    """F-beta; undefined without positive rows. The variance is computed by the delta method for multinomial counts.
 
-    F = (1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP), so that its derivatives are (1 + β²)(1 - F)/D, -β²·F/D and -F/D.
+    F = (1 + β²)·TP / D with D = (1 + β²)·TP + β²·FN + FP. Its derivatives are (1 + β²)(1 - F)/D, -β²·F/D and -F/D.
     """
     hits = evidence.true_positives
     found_falsely = evidence.false_positives
@@ -91,20 +91,20 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
     value = 0.0
     if weighted != 0:
         value = (1 + square) * exactness * share / weighted
-    # Derivatives by the three counts, and the variance that they carry over
+    # The derivatives by the three counts, and the variance that follows from them
     denominator = (1 + square) * hits + square * missed + found_falsely
     if not denominator:
         return FractionEstimate(value, 0, 0, "delta method")
     slopes = ((1 + square) * (1 - value), -square * value, -value)
     counts = (hits, missed, found_falsely)
     variance = sum(count * slope * slope for count, slope in zip(counts, slopes, strict=True)) / denominator**2
-    # The number of trials behind the error: hits, and as many of the rarer kind of error
+    # The number of trials behind the error: the hits, plus the number of the rarer kind of error
     units = hits + min(found_falsely, missed)
     return FractionEstimate.of_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
 
 
 def register_f_score(name: str, beta: float, summary: str) -> None:
-    """Enters the mean of precision and recall. beta: how many times as much recall weighs. summary: for the reference."""
+    """Register an F-beta score. beta: how many times as much recall counts as precision. summary: for the reference."""
 
     def compute_f_score(evidence: BinaryEvidence) -> FractionEstimate:
         return f_score(evidence, beta)
@@ -118,14 +118,14 @@ register_f_score("f1", 1.0, "Harmonic mean of precision and recall.")
 register_f_score("f2", 2.0, "Like f1, with more weight on recall.")
 
 
-# Many classes: each against the rest, weighted by its share of the labels. Variances are those of the delta method under
-# multinomial counts.
+# Many classes: each against all others, weighted by its share of the labels. Variances are computed by the delta method for
+# multinomial counts
 
 
 @register_metric(MULTICLASS, "accuracy", operator=LOWER_IS_WORSE)
 def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
     """Share of rows predicted correctly."""
-    # An estimate without labels has the expected hits by class, no full matrix
+    # An estimate without labels has expected hits by class, but no full matrix
     if evidence.estimated is not None:
         return FractionEstimate.of_count(float(evidence.estimated[0].sum()), evidence.rows)
     return FractionEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
@@ -140,9 +140,9 @@ def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
 def register_mean_of_classes(
     name: str, summary: str, *, of_labels: float, of_predictions: float = 1, by_labels: bool
 ) -> None:
-    """Enters the mean of F of each class: its hits over labels and predictions, weighted so. With 0 and 1 it is precision,
-    with 1 and 0 recall. by_labels: whether a class counts by its share of the labels, as in the service, or all alike.
-    summary: for the reference.
+    """Register the mean over classes of (l + p)·hits / (l·labels + p·predictions), with l = of_labels and p = of_predictions:
+    F if both are above 0, precision for l = 0, recall for p = 0. by_labels: whether a class counts by its share of the
+    labels, as in the service, or all classes equally. summary: for the reference.
     """
 
     def compute_mean_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
@@ -151,23 +151,23 @@ def register_mean_of_classes(
             return FractionEstimate(math.nan, 0, 0, "delta method")
         hits, labels, predictions = _shares(evidence)
         weights = labels
-        # All classes among labels or predictions alike, however rare
+        # All classes among labels or predictions count equally, even if they are rare
         if not by_labels:
             occurs = labels + predictions > 0
             weights = occurs / max(np.count_nonzero(occurs), 1)
         denominators = of_labels * labels + of_predictions * predictions
         class_scores = ratio_or_zero((of_labels + of_predictions) * hits, denominators)
         value = float(np.sum(weights * class_scores))
-        # By how much the mean grows with the share of rows that have a class as a label, are right, or have it as a
-        # prediction; the weights themselves are labels if `by_labels`
+        # Derivatives of the mean by a class's share of labels, hits and predictions. If `by_labels`, the weights depend on
+        # the labels, too
         per_row = ratio_or_zero(weights, denominators)
         at_label = class_scores * (by_labels - of_labels * per_row)
         at_hit = (of_labels + of_predictions) * per_row
         at_prediction = -class_scores * of_predictions * per_row
-        # Only pairs of classes that occur, as most cells of many classes are empty
+        # Only the pairs of classes that occur, because with many classes most cells are empty
         left, right = np.nonzero(evidence.matrix)
         shares = evidence.matrix[left, right] / rows
-        # What one row more of each pair adds to the mean
+        # The influence function: the change of the mean by one more row of each pair
         influence = at_label[left] + at_prediction[right] + np.where(left == right, at_hit[left], 0.0)
         spread = np.sum(shares * influence**2) - np.sum(shares * influence) ** 2
         return FractionEstimate.of_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
@@ -192,7 +192,7 @@ register_mean_of_classes(
 
 
 def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
-    """Of each class the shares of all rows that are right, have it as a label, have it as a prediction."""
+    """For each class, the shares of rows that are hits, that have it as their label, and that have it as their prediction."""
     if evidence.estimated is not None:
         # Expected counts, shape (3, classes)
         hits, labels, predictions = evidence.estimated / max(evidence.rows, 1)
@@ -202,7 +202,7 @@ def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
 
 
 def register_best_constant(registry: Registry[Metric], name: str) -> None:
-    """Enters a metric for a classifier that always predicts the most frequent class."""
+    """Register a metric of the classifier that always predicts the most frequent class."""
     metric = registry.get(name)
 
     @registry.register(f"{name}_best_constant_classifier")
@@ -215,7 +215,7 @@ def register_best_constant(registry: Registry[Metric], name: str) -> None:
         return estimate
 
 
-# Of the metrics above that a constant prediction has
+# The metrics that the service also computes for constant predictions
 for binary_name in ("recall", "precision", "accuracy", "f0_5", "f1", "f2"):
     register_best_constant(BINARY, binary_name)
 for multiclass_name in ("accuracy", *("weighted_" + name for name in ("recall", "precision", "f0_5", "f1", "f2"))):

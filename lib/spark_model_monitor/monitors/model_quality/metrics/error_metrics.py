@@ -1,7 +1,7 @@
-"""Metrics of how far predictions are off: of numbers, and of probabilities, whether they mean what they say. Pure.
+"""Metrics of errors: how far predicted numbers are off, and whether probabilities are calibrated. Pure.
 
-All are made of sums of blocks of rows, and not defined (NaN) where there is nothing to divide by. Those of probabilities are
-ours: the service has none of them.
+All are computed from sums of blocks of rows, and undefined (NaN) if the divisor is 0. The service has no metrics of
+probabilities.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from spark_model_monitor.statistics.states.scores import LOG_LOSS, SQUARED_ERROR
 
 
 def has_probabilities(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
-    """Whether the rows came with probabilities."""
+    """Whether the rows have probabilities."""
     return evidence.probabilities is not None
 
 
@@ -57,9 +57,9 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
 
     def statistic(included: IncludedBlocks) -> Numbers:
         total = sum_blocks(included, rows)
-        # The constant prediction's log loss is the entropy of the labels
+        # The log loss of the constant prediction is the entropy of the labels
         share = sum_blocks(included, hits) / sum_blocks(included, rows)
-        entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))  # NaN for one class
+        entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))  # NaN if all rows have one class
         normalized: Numbers = sum_blocks(included, sums.of(LOG_LOSS)) / total / entropy
         return normalized
 
@@ -89,7 +89,7 @@ def _expected_calibration_error(evidence: BinaryEvidence | MulticlassEvidence) -
     by_block = rows.sum(axis=0)
 
     def statistic(included: IncludedBlocks) -> Numbers:
-        # Per bin of scores: rows with the event less those that the scores promise
+        # For each bin of scores, the rows with the event minus the rows that the scores promise
         deviations = np.abs(sum_blocks(included, hits) - sum_blocks(included, scores))
         error: Numbers = deviations.sum(axis=0) / sum_blocks(included, by_block)
         return error
@@ -103,11 +103,11 @@ def _mean(sums: BlockSums, name: str) -> JackknifeEstimate:
 
 
 def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
-    assert evidence.probabilities is not None  # `requires` says so
+    assert evidence.probabilities is not None  # ensured by `requires`
     return evidence.probabilities
 
 
-# Of numbers.
+# Metrics of numbers
 
 
 @register_metric(REGRESSION, "mae", operator=GREATER)
@@ -139,7 +139,7 @@ def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
     sums = evidence.sums
 
     def statistic(included: IncludedBlocks) -> Numbers:
-        # Squares about the common mean: within blocks, and of the blocks' means
+        # Sum of squares about the common mean: within blocks, plus that of the blocks' means
         middle = sum_blocks(included, sums.rows * sums.label_mean) / sum_blocks(included, sums.rows)
         squared_distances = sums.rows * (sums.label_mean - middle[:, np.newaxis]) ** 2
         spread = sum_blocks(included, sums.label_m2) + np.where(included, squared_distances, 0.0).sum(axis=-1)
@@ -170,11 +170,11 @@ def has_residuals(evidence: RegressionEvidence) -> bool:
 @register_metric(REGRESSION, "mean_error", operator=GREATER, ours=True, requires=has_residuals)
 def mean_error(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of prediction - label; judged to both sides of 0."""
-    assert evidence.residuals is not None  # `requires` says so
+    assert evidence.residuals is not None  # ensured by `requires`
     rows = evidence.residuals.count
-    # Exact up to 2,050 rows, and then within the error of the sketch; fsum, so that the order of rows doesn't matter
+    # Exact up to 2,050 rows, beyond that within the sketch's error. With fsum the order of rows doesn't matter
     sums = [math.fsum(level) * 2**height for height, level in enumerate(evidence.residuals.levels)]
-    # Residuals are label - prediction, the metric has the other sign
+    # A residual is label - prediction, so the sign is reversed
     mean = -math.fsum(sums) / rows
     mean_square = math.fsum(evidence.sums.squared) / rows
     variance = max(mean_square - mean * mean, 0.0)

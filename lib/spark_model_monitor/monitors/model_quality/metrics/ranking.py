@@ -1,6 +1,6 @@
-"""Metrics from the scores: how well they rank the rows. Areas under curves, their errors, and what binning can matter. Pure.
+"""Metrics of how well scores rank the rows: areas under curves, their variances, and the possible effect of binning. Pure.
 
-Only where there are probabilities. Everything is made of counts by score, the scores ascending (`statistics/states/scores.py`).
+They need probabilities. All are computed from counts by score, in ascending order (`statistics/states/scores.py`).
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from spark_model_monitor.statistics.states.blocks import Numbers
 from spark_model_monitor.statistics.states.scores import ScoreCounts
 from spark_model_monitor.value_class import value_class
 
-SERVICE_BINS = 1000  # points of the curves that the service computes its areas from. Source: G20; MLlib's default.
+# Number of points to which the service reduces curves before it computes areas. Source: G20; MLlib's default.
+SERVICE_BINS = 1000
 
 
 @value_class
 class Curve:
-    """Confusion counts at every threshold, the highest first: rows at or above it, of each class."""
+    """Confusion counts at every threshold, the highest first: the number of rows of each class with at least this score."""
 
     true_positives: Numbers
     false_positives: Numbers
 
     @classmethod
     def of(cls, scores: ScoreCounts) -> Curve:
-        """One point for each distinct score."""
+        """The curve with one point for each distinct score."""
         return cls(
             np.cumsum(scores.positives[::-1]).astype(np.float64), np.cumsum(scores.negatives[::-1]).astype(np.float64)
         )
@@ -48,21 +49,23 @@ class Curve:
         return 0.0
 
     def thinned(self, points: int) -> Curve:
-        """About so many of the points, as Spark's MLlib thins a curve: of every so many points the last is kept.
+        """The curve reduced to about this many points, as Spark's MLlib does: the last point of each group of equal size is
+        kept.
 
-        A curve of fewer than twice so many points stays as it is.
+        A curve with fewer than twice this many points is unchanged.
         Source: numBins of BinaryClassificationMetrics, Spark 3.5 (org/apache/spark/mllib/evaluation).
         """
         size = len(self.true_positives)
         grouping = size // points
         if grouping < 2:
             return self
-        # The end of the curve is kept in any case, or the area would lack its last part
+        # The last point is always kept; otherwise the area would lack its last part
         kept_points = np.unique(np.append(np.arange(grouping - 1, size, grouping), size - 1))
         return Curve(self.true_positives[kept_points], self.false_positives[kept_points])
 
     def roc(self) -> tuple[Numbers, Numbers]:
-        """False and true positive rates, from (0, 0) to (1, 1), both ends added as MLlib does; a class without rows has rate 0.
+        """False and true positive rates from (0, 0) to (1, 1); both ends are added as in MLlib. A class without rows has rate
+        0.
 
         Source: C5.1; BinaryClassificationMetrics.roc of Spark.
         """
@@ -71,7 +74,7 @@ class Curve:
         return np.concatenate([[0.0], false_rates, [1.0]]), np.concatenate([[0.0], true_rates, [1.0]])
 
     def precision_recall(self) -> tuple[Numbers, Numbers]:
-        """Recalls and precisions, from recall 0 with the first precision on; no points for no rows.
+        """Recalls and precisions, beginning at recall 0 with the first precision; empty without rows.
 
         Source: C5.1; BinaryClassificationMetrics.pr of Spark.
         """
@@ -81,37 +84,39 @@ class Curve:
 
 
 def trapezoids(horizontal: Numbers, vertical: Numbers) -> float:
-    """The area under a curve, added up in its order as MLlib's AreaUnderCurve does; 0 for fewer than two points."""
+    """The area under a curve by trapezoids, added in the order of the curve as in MLlib's AreaUnderCurve; 0 for fewer
+    than two points.
+    """
     if len(horizontal) < 2:
         return 0.0
     return float(np.add.accumulate(np.diff(horizontal) * (vertical[1:] + vertical[:-1]) / 2.0)[-1])
 
 
 def area_under_roc(scores: ScoreCounts) -> float:
-    """The share of pairs of a positive and a negative row in which the positive one has the higher score, ties half.
+    """The share of pairs of a positive and a negative row in which the positive row has the higher score; ties count half.
 
-    NaN if a class has no rows. The scores of a bin are taken as equal.
+    NaN if a class has no rows. Scores in one bin count as ties.
     """
     positives = float(scores.positives.sum())
     negatives = float(scores.negatives.sum())
     if not (positives and negatives):
         return math.nan
-    # Negative rows of a lower score, for each score
+    # For each score, the number of negative rows with a lower score
     below = np.cumsum(scores.negatives) - scores.negatives
     return float(np.dot(scores.positives.astype(np.float64), below + scores.negatives / 2) / (positives * negatives))
 
 
 def bound_of_roc(scores: ScoreCounts) -> float | None:
-    """Most that binning can have changed the area; None if nothing was binned.
+    """The largest possible change of the area by binning; None if nothing was binned.
 
-    The pairs of a bin count half each, and are worth nothing or all in truth.
+    Pairs within a bin count half, but may really count fully or not at all.
     Source: P16.
     """
     if not scores.binned:
         return None
     positives = float(scores.positives.sum())
     negatives = float(scores.negatives.sum())
-    # Pairs of a positive and a negative row in the same bin
+    # Pairs of a positive and a negative row within a bin
     within = np.dot(scores.positives.astype(np.float64), scores.negatives.astype(np.float64))
     if positives and negatives:
         return float(within / (2 * positives * negatives))
@@ -119,9 +124,9 @@ def bound_of_roc(scores: ScoreCounts) -> float | None:
 
 
 def variance_of_roc(scores: ScoreCounts) -> float:
-    """Variance of the area under the ROC curve; NaN if a class has fewer than two rows.
+    """DeLong's variance of the area under the ROC curve; NaN if a class has fewer than two rows.
 
-    Rows of equal score have equal components, so counts by score are enough.
+    Rows with equal scores have equal components, so counts by score are enough.
     Source: DeLong, DeLong and Clarke-Pearson 1988, "Comparing the areas under two or more correlated receiver operating
     characteristic curves".
     """
@@ -139,8 +144,8 @@ def variance_of_roc(scores: ScoreCounts) -> float:
 
 
 def compute_ranks(positives: NDArray[np.number], negatives: NDArray[np.number]) -> tuple[Numbers, Numbers]:
-    """For a positive and for a negative row of each score the share of the other class that it is ranked rightly against,
-    ties half. positives, negatives: rows by score; either class has some.
+    """For a positive and for a negative row at each score, the share of the other class against which it is ranked correctly;
+    ties count half. positives, negatives: number of rows at each score; both classes must have rows.
     """
     total = positives.sum()
     positive_ranks = (np.cumsum(negatives) - negatives / 2) / negatives.sum()
@@ -148,7 +153,7 @@ def compute_ranks(positives: NDArray[np.number], negatives: NDArray[np.number]) 
 
 
 def area_under_precision_recall(scores: ScoreCounts) -> float:
-    """The area under precision over recall, by trapezoids; NaN without positive rows."""
+    """The area under the precision-recall curve by trapezoids; NaN without positive rows."""
     curve = Curve.of(scores)
     if curve.positives:
         return trapezoids(*curve.precision_recall())
@@ -156,32 +161,32 @@ def area_under_precision_recall(scores: ScoreCounts) -> float:
 
 
 def bound_of_precision_recall(scores: ScoreCounts) -> float | None:
-    """Most that binning can have changed the area under precision over recall; None if nothing was binned.
+    """The largest possible change of the area under the precision-recall curve by binning; None if nothing was binned.
 
-    Within a bin that begins at (t0, f0) true and false positives and ends at (t1, f1), precision at t true positives lies
-    between t/(t + f1) and t/(t + f0). Both are concave in t: trapezoids lie above the chord of the first and below the integral
-    of the second, (t1 - t0) - f0·ln((t1 + f0)/(t0 + f0)).
+    Within a bin that begins at (t0, f0) true and false positives and ends at (t1, f1), the precision at t true positives is
+    between t/(t + f1) and t/(t + f0). Both are concave in t, so trapezoids are above the chord of the first and below the
+    integral of the second, (t1 - t0) - f0·ln((t1 + f0)/(t0 + f0)).
     """
     curve = Curve.of(scores)
     if not scores.binned or not curve.positives:
         return None
     t1 = curve.true_positives
     f1 = curve.false_positives
-    # Where each bin begins: at the end of the one before
+    # A bin begins where the preceding one ends
     t0 = np.concatenate([[0.0], t1[:-1]])
     f0 = np.concatenate([[0.0], f1[:-1]])
     chords = (t1 - t0) * (t1 / (t1 + f1) + t0 / np.maximum(t0 + f1, 1.0)) / 2
-    before = np.maximum(t0 + f0, 1.0)  # where it is 0, f0 is 0 too
+    before = np.maximum(t0 + f0, 1.0)  # if this sum is 0, f0 is 0, too
     arches = (t1 - t0) - f0 * np.log(np.maximum(t1 + f0, 1.0) / before)
     area = trapezoids(*curve.precision_recall())
     return float(max(arches.sum() / curve.positives - area, area - chords.sum() / curve.positives, 0.0))
 
 
-# The metrics.
+# The registered metrics
 
 
 def has_scores(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
-    """Whether the rows came with probabilities, of many classes with those of all."""
+    """Whether the rows have probabilities; with many classes, those of all classes."""
     return evidence.scores is not None
 
 
@@ -223,7 +228,7 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
         curve = Curve.of(scores).thinned(SERVICE_BINS)
         value = trapezoids(*curve.precision_recall())
     rows = int(scores.positives.sum() + scores.negatives.sum())
-    # Recall moves in steps of positive rows, so these are the trials
+    # Recall changes in steps of one positive row, so positive rows are the trials
     positives = int(scores.positives.sum())
     return FractionEstimate(value, rows, positives, "binomial", bound_of_precision_recall(scores))
 
@@ -256,7 +261,7 @@ def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEsti
     if not judged_classes:
         return FractionEstimate(math.nan, 0, 0, "DeLong")
     labels = np.array([class_scores.positives.sum() for class_scores in judged_classes], np.float64)
-    # By frequency as in `weighted_f1`, or all classes alike
+    # Weighted by frequency as in `weighted_f1`, or all classes equally
     if by_labels:
         weights = labels / labels.sum()
     else:
@@ -268,7 +273,7 @@ def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEsti
     bounds = [bound_of_roc(class_scores) for class_scores in judged_classes]
     return FractionEstimate.of_variance(
         float(weights @ areas),
-        # Areas of classes share rows, so their errors are added as if wholly correlated
+        # The areas are computed from the same rows, so standard errors are added as if they were fully correlated
         float(weights @ np.sqrt(variances)) ** 2,
         evidence.rows,
         method="DeLong",
@@ -278,5 +283,5 @@ def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEsti
 
 
 def _scores(evidence: BinaryEvidence) -> ScoreCounts:
-    assert evidence.scores is not None  # `requires` says so
+    assert evidence.scores is not None  # ensured by `requires`
     return evidence.scores
