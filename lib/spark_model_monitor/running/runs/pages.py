@@ -64,7 +64,7 @@ OF_NAMED_FOLDER = "Run the commands in the folder that has {}"
 OF_ADDRESS = "Run the commands where {} can be reached"
 IN_COMMANDS = re.compile("(?<=--run )FOLDER|(?<=monitor rows )FOLDER|(?<=monitor accept )FOLDER")
 BOTH_IN_COMMANDS = "compare BASELINE FOLDER"
-ACCEPT_ROW = re.compile("<tr>.* accept FOLDER .*</tr>\n")
+ACCEPT_COMMAND = ">spark-model-monitor accept FOLDER "
 
 _OF_MODEL = "First look at the page of data quality of the same window: the inputs may have changed"
 
@@ -186,7 +186,7 @@ def name_folders(html: str, folder: str, baseline: BaselineReference | None, *, 
     """A page with the folders of the run and of the baseline in its commands, instead of FOLDER and BASELINE."""
     # A single run can't be accepted, since no other run would know of the decision
     if not has_window and HOUR_FOLDERS.match(folder) is None:
-        html = ACCEPT_ROW.sub("", html)
+        html = "\n".join(line for line in html.split("\n") if ACCEPT_COMMAND not in line)
     # Quoted for a shell, because people copy these commands
     own_name = escape(quote(_shorten_path(folder)))
     baseline_name = "BASELINE"
