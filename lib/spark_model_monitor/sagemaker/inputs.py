@@ -99,7 +99,7 @@ class CronExpressionGenerator:
 
 
 CONTAINER = PurePosixPath("/opt/ml/processing")
-"""Mount points in the service; kept in descriptions, used by no job of ours."""
+"""Mount points in the service's containers. Descriptions have them, but our jobs don't use them."""
 
 _ATTRIBUTES = {
     "destination": "LocalPath",
