@@ -147,12 +147,12 @@ def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -
     rows = [create_row(name, baseline.get(name, 0), current.get(name, 0)) for name in names]
     rows.sort(key=lambda row: -row.gap)
     # All further categories share one row, so that each column adds up to the number of values
-    shown = rows[:MAX_CATEGORIES]
+    first_rows = rows[:MAX_CATEGORIES]
     further_rows = rows[MAX_CATEGORIES:]
     if further_rows:
         before, after = (sum(map(attrgetter(sample), further_rows)) for sample in ("baseline", "current"))
-        shown.append(create_row(f"({len(further_rows):,} others)", before, after))
-    return Table("categories", tuple(shown), rows[0], n, m)
+        first_rows.append(create_row(f"({len(further_rows):,} others)", before, after))
+    return Table("categories", tuple(first_rows), rows[0], n, m)
 
 
 class Underivable(Exception):
@@ -465,10 +465,10 @@ def _read_profile(name: str, run: Run) -> FeatureProfile | None:
     # States may have been pruned
     if content is None:
         return None
-    stored = StoredProfile.read(content, join(run.folder, PROFILE))
-    if stored is None:
+    profile = StoredProfile.read(content, join(run.folder, PROFILE))
+    if profile is None:
         return None
-    return stored.features((name,)).get(name)
+    return profile.features((name,)).get(name)
 
 
 def _count_types(profile: FeatureProfile | None) -> dict[str, int]:

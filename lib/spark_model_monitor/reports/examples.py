@@ -44,9 +44,9 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
         yield from ("\t".join(map(printable, filter(None, (row["id"], row["file"])))) for row in example_rows)
         return
     # The source is read as the run has read it: with the same format, names of columns and ids
-    bad: dict[str, set[str]] = {}
+    examples: dict[str, set[str]] = {}
     for row in table.to_pylist():
-        bad.setdefault(row["id"], set()).add(row["feature"])
+        examples.setdefault(row["id"], set()).add(row["feature"])
     run = read_current_run(run_path)
     described, constraints = (read_document(run, kind) if run else None for kind in (RunDescription, Constraints))
     names = None
@@ -65,6 +65,8 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
         if not rows:
             raise BadInput(f"{source}: has none of the {len(example_rows)} rows; name the data that this run has read")
         for row_id, cells in rows:
-            shown = zip(dataset.names, ("" if cell is None else cell for cell in cells), strict=True)
-            marked = (f"{name}=>{cell}<" if name in bad[row_id] else f"{name}={cell}" for name, cell in shown)
+            named_cells = zip(dataset.names, ("" if cell is None else cell for cell in cells), strict=True)
+            marked = (
+                f"{name}=>{cell}<" if name in examples[row_id] else f"{name}={cell}" for name, cell in named_cells
+            )
             yield f"{printable(row_id)}\t{printable(', '.join(marked))}"

@@ -51,11 +51,11 @@ class MailServer:
         # All faults are collected: a job that fails hourly for one variable after the other costs a day
         errors: list[str] = []
         security = Security.STARTTLS
-        written = environment.variable(SECURITY) or security.value
+        security_text = environment.variable(SECURITY) or security.value
         try:
-            security = Security(written.lower())
+            security = Security(security_text.lower())
         except ValueError:
-            errors.append(f"{SECURITY} is {written!r}; write starttls, tls or none")
+            errors.append(f"{SECURITY} is {security_text!r}; write starttls, tls or none")
         host, port = _read_host(environment.variable(HOST), security, errors)
         # Servers inside a network may need no login; then the sender has to be named
         user = environment.variable(USER)

@@ -269,8 +269,8 @@ def _convert_inline_definition(schedule: str, config: ApiAnswer) -> tuple[ApiMem
     inline = config["MonitoringJobDefinition"]
     absent = [member for member in ("MonitoringAppSpecification", "MonitoringOutputConfig") if member not in inline]
     if absent or len(inline.get("MonitoringInputs", ())) != 1:
-        missing = ", ".join(absent) or "one of MonitoringInputs"
-        raise BadConfiguration(f"the MonitoringJobDefinition of {schedule} has to have {missing}")
+        names = ", ".join(absent) or "one of MonitoringInputs"
+        raise BadConfiguration(f"the MonitoringJobDefinition of {schedule} has to have {names}")
     # The default type is data quality, as in the service
     kind = config.get("MonitoringType", DefaultModelMonitor.MONITORING_TYPE)
     definition = {

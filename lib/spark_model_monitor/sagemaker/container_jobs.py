@@ -60,9 +60,9 @@ def locate_variables(environment: Mapping[str, str], mounts: Mounts) -> dict[str
         path = PurePosixPath(variables.get(name, ""))
         if path.is_relative_to(CONTAINER):
             variables[name] = _locate(name, path, mounts)
-    if missing := [name for name in ("dataset_source", "output_path") if not variables.get(name)]:
+    if absent_names := [name for name in ("dataset_source", "output_path") if not variables.get(name)]:
         raise BadConfiguration(
-            f"the job's Environment has no {' and no '.join(missing)}; the analyzer's image reads them from there, and for "
+            f"the job's Environment has no {' and no '.join(absent_names)}; the analyzer's image reads them from there, and for "
             "Clarify's there is SageMakerClarifyProcessor"
         )
     return variables

@@ -295,8 +295,8 @@ def _read_outcome(name: str, output_path: str) -> ApiMembers:
     if passed:
         return {"ProcessingJobStatus": COMPLETED, "ExitMessage": message}
     reason = f"AlgorithmError: {message}"[:_MAX_MESSAGE_LENGTH]  # the service's words (C1.6)
-    ended = STOPPED if status in _TERMINATED else FAILED
-    return {"ProcessingJobStatus": ended, "ExitMessage": message, "FailureReason": reason}
+    end_status = STOPPED if status in _TERMINATED else FAILED
+    return {"ProcessingJobStatus": end_status, "ExitMessage": message, "FailureReason": reason}
 
 
 def _read_last_line(name: str) -> str:

@@ -78,9 +78,9 @@ class ScheduledMonitor(BaselinedMonitor):
         else:
             resources = (*metrics, *RESOURCES)
         # The order matters, because notebooks pass some of these by position
-        new = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST_PARAMETERS)
+        create_names = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST_PARAMETERS)
         # CloudWatch metrics are on by default for a new schedule; by default, an update doesn't change them
-        create_parameters = {**dict.fromkeys(new), metrics[0]: True}
+        create_parameters = {**dict.fromkeys(create_names), metrics[0]: True}
         update_parameters = dict.fromkeys((*first, *of_changed, time, *resources, *LAST_PARAMETERS))
         methods = {
             ScheduledMonitor.create_monitoring_schedule: create_parameters,

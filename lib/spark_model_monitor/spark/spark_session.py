@@ -267,8 +267,8 @@ def _attach(settings: Mapping[str, str]) -> SparkSession:
 
     jvm: Any = SparkContext._jvm
     # The running context is used, because PySpark would otherwise make a second context and fail
-    started = jvm.JavaSparkContext.fromSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
-    context: Any = SparkContext(jsc=started, conf=SparkConf(_jconf=started.sc().conf()))
+    java_context = jvm.JavaSparkContext.fromSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
+    context: Any = SparkContext(jsc=java_context, conf=SparkConf(_jconf=java_context.sc().conf()))
     # Workers use the Python that Spark was started with, which may differ from the Python of this process
     context.pythonExec = os.environ[SHARED]
     host = SparkSession(context)

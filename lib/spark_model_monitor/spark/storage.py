@@ -238,12 +238,12 @@ class HadoopStorage(Storage):
         if int(self._file_system.getFileStatus(path).getLen()) != sum(sizes):
             return False
         existing = self._file_system.open(path)
-        new = self._opened(sources)
+        content = self._opened(sources)
         try:
-            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(existing, new))
+            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(existing, content))
         finally:
             existing.close()
-            new.close()
+            content.close()
 
     def _replace(self, draft: JavaObject, target: JavaObject) -> None:
         options = self._java("org.apache.hadoop.fs.Options").Rename

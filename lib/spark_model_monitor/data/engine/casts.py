@@ -178,6 +178,7 @@ def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
 
 
 def is_uuid(data_type: pa.DataType) -> bool:
+    """Whether values of this Arrow type are UUIDs."""
     return str(data_type) == "extension<arrow.uuid>"
 
 

@@ -134,9 +134,9 @@ class LocalEngine:
 
         def parts(requested: pa.Schema) -> list[Part]:
             # FILE_KEY and BLOCK_START aren't columns of the file; they are added afterwards
-            stored = [field for field in requested if field.name not in (FILE_KEY, BLOCK_START)]
-            read_piece: Callable[[Piece], Batches] = partial(read, schema=pa.schema(stored), rows=self.rows)
-            if len(stored) < len(requested):
+            file_fields = [field for field in requested if field.name not in (FILE_KEY, BLOCK_START)]
+            read_piece: Callable[[Piece], Batches] = partial(read, schema=pa.schema(file_fields), rows=self.rows)
+            if len(file_fields) < len(requested):
                 read_piece = partial(_add_file_columns, read_piece)
             return _make_parts(self.pack_pieces(files, cut), partial(_read_pieces, read_piece), in_order)
 
@@ -224,7 +224,9 @@ class LocalPartitions:
         raise NeedsSpark("what was asked for")
 
     def selected(self, names: Sequence[str], called: Sequence[str]) -> LocalPartitions:
-        schema = pa.schema([self.schema.field(name).with_name(new) for name, new in zip(names, called, strict=True)])
+        schema = pa.schema(
+            [self.schema.field(name).with_name(alias) for name, alias in zip(names, called, strict=True)]
+        )
         # Only these columns are read from files
         rows = self.restrict_columns(names).mapped(partial(_select_columns, tuple(names), tuple(called)), schema)
         if self.read is None:
@@ -307,8 +309,8 @@ class LocalPartitions:
 
         # Several processes, because writing texts takes longer than sending tasks
         processes = self.engine.processes if is_local(folder) else 1  # only this process knows S3's encryption settings
-        written = [partial(_run_task, part, partial(write_partition_texts, folder, by, text)) for part in self.parts()]
-        run_in_processes(written, processes, MIN_PARALLEL_TEXT_PARTITIONS)
+        tasks = [partial(_run_task, part, partial(write_partition_texts, folder, by, text)) for part in self.parts()]
+        run_in_processes(tasks, processes, MIN_PARALLEL_TEXT_PARTITIONS)
 
     def states(self, task: StateTask) -> LocalStates:
         return LocalStates(self, task)

@@ -96,10 +96,10 @@ def _wait_for_answers(
                 answers[index].set_exception(fault)
         # Progress counts finished partitions, in any order
         wait([answers[index]])
-        done = [answer for answer in answers if answer.done()]
-        yield from repeat(None, len(done) - num_finished)
-        num_finished = len(done)
-        if any(answer.exception() for answer in done):
+        finished_answers = [answer for answer in answers if answer.done()]
+        yield from repeat(None, len(finished_answers) - num_finished)
+        num_finished = len(finished_answers)
+        if any(answer.exception() for answer in finished_answers):
             return
 
 
@@ -151,10 +151,10 @@ def work(hides_pandas: bool) -> None:
             answer = fault
         try:
             # An exception of a user's class may fail to pickle
-            packed = pickle.dumps(answer, 5)
+            message = pickle.dumps(answer, 5)
         except Exception:
-            packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
-        _send(answers, packed)
+            message = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
+        _send(answers, message)
 
 
 def _send(pipe: Any, message: bytes) -> None:

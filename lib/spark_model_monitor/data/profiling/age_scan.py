@@ -97,6 +97,7 @@ class RowTimes:
 
     @compute_once_a_block
     def read(self, block: Block) -> Seconds | None:
+        """The time of each row; None if the rows have no times."""
         if self._column is None:
             cells = block.record_times()
         else:

@@ -106,7 +106,7 @@ def count_rows(
 
     Raises BadInput if there are too many kinds of rows.
     """
-    started = time.monotonic()
+    start_time = time.monotonic()
     # The limit is one more than allowed: an engine can stop there, and the result shows that there are too many
     counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
     if len(counted) > MAX_ROW_KINDS:
@@ -115,7 +115,7 @@ def count_rows(
     accepted = [row for row in counted if row[REFUSED] == 0]
     state = build_contingency(accepted, plan)
     log.info(
-        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - started
+        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - start_time
     )
     return state, account
 
@@ -132,14 +132,14 @@ def count_kinds(
 
 
 def _describe_excess(plan: ContingencyPlan) -> str:
-    listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
+    reasons = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
     if plan.group is not None:
-        listed.append(f"group_variable {plan.group!r}")
+        reasons.append(f"group_variable {plan.group!r}")
     groups = ""
     if plan.group_column is not None:
         groups = f"; with --group-column there are up to {BLOCKS} times as many"
     return (
-        f"there are more than {MAX_ROW_KINDS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
+        f"there are more than {MAX_ROW_KINDS:,} kinds of rows to count; {' or '.join(reasons) or 'a column'} has too many "
         f"different values: bin them first, or name the facet's values{groups}"
     )
 
@@ -165,6 +165,7 @@ class CountTask:
                 yield from sum_rows(self.keys(batch)).to_batches()
 
     def keys(self, batch: pa.RecordBatch) -> pa.Table:
+        """The columns by which the rows of a batch are grouped, and the numbers whose extremes are computed."""
         plan = self.plan
         cells_by_name = {name: self.read_cells(batch, name) for name in plan.columns}
         zeros = pa.array(np.zeros(batch.num_rows, np.int32))
@@ -180,8 +181,8 @@ class CountTask:
         columns: dict[str, pa.Array] = {}
         for start in range(0, len(codes), COLUMNS_PER_NUMBER):
             packed_codes = enumerate(codes[start : start + COLUMNS_PER_NUMBER])
-            packed = sum(code << (COLUMN_BITS * index) for index, code in packed_codes)
-            columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(packed)
+            number = sum(code << (COLUMN_BITS * index) for index, code in packed_codes)
+            columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(number)
         # The keys of columns without configured values are their texts
         for index, column in enumerate(plan.valued):
             if not column.values:
@@ -207,6 +208,7 @@ class CountTask:
         return pa.table(columns)
 
     def read_cells(self, batch: pa.RecordBatch, name: str) -> TypedCells:
+        """The cells of the column with this name, with their kinds."""
         columns = [column for column in self.plan.valued if column.name == name]
         may_be_integers = any(not column.values or column.threshold is not None for column in columns)
         values = batch.column(f"c{self.names.index(name)}")
@@ -257,6 +259,7 @@ class TypedCells:
 
     @property
     def may_be_text(self) -> bool:
+        """Whether values may be identified by their text. Numbers and booleans never are."""
         return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
@@ -465,6 +468,7 @@ class _ColumnMetadataBuilder:
         return key
 
     def build_metadata(self) -> ColumnMetadata:
+        """The column's counts by kind, extremes and counts by value, over all added rows."""
         # Extremes are doubles, but extremes of integers are written without a fraction
         is_integral = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
         numbers = [int(number) if is_integral else float(number) for number in self._extremes]

@@ -386,11 +386,11 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
         words = pc.utf8_split_whitespace(pc.utf8_lower(pc.utf8_rtrim_whitespace(texts)))
     lengths = pc.list_value_length(words).to_numpy()
     # A text of one word is left out, because its word would be counted exactly as the text is
-    several = lengths > 1
-    if not several.all():
-        words = words.filter(pa.array(several))
-        counts = counts[several]
-        lengths = lengths[several]
+    has_several = lengths > 1
+    if not has_several.all():
+        words = words.filter(pa.array(has_several))
+        counts = counts[has_several]
+        lengths = lengths[has_several]
     encoded = words.flatten().dictionary_encode()
     occurrences = np.bincount(encoded.indices.to_numpy(), np.repeat(counts, lengths))
     return hash_texts(pc.utf8_trim(encoded.dictionary, PUNCTUATION)), occurrences.astype(np.int64)

@@ -211,7 +211,7 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     raw: has the columns that the task's decoder needs, and LINE_KEY if records have one. partitions_at_most: an upper bound on
     the number of partitions; if None, executors add the states.
     """
-    started = time.monotonic()
+    start_time = time.monotonic()
     are_few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
     partials = raw.numbered().states(partial(compute_outcome_states, task))
     sums = add_states_by_key(partials.rows(adders=0 if are_few else 1))  # small: two states per partition
@@ -219,5 +219,5 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
     runs = states.get(RowRuns.KIND, RowRuns())
-    log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - started)
+    log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - start_time)
     return OutcomeScan(outcomes, rows, runs)

@@ -36,8 +36,8 @@ def count_relation(relation: Relation, columns: Sequence[Values]) -> tuple[int, 
     if "cells" in relation:
         first, second = (assign_cells(cells, values) for cells, values in zip(relation["cells"], columns, strict=True))
         return count_rows_by_cells(relation, first, second)
-    applies, broken = find_broken_rows(relation, columns)
-    return int(applies.sum()), int(broken.sum())
+    applies, is_broken = find_broken_rows(relation, columns)
+    return int(applies.sum()), int(is_broken.sum())
 
 
 def count_rows_by_cells(relation: Relation, first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[int, ...]:

@@ -80,10 +80,10 @@ class RunStarts:
             pieces, first_rows, ends = self._locate_runs(self._file_order, ranks, starts, ends)
             lots = map(encode_lot, random_numbers, pieces, first_rows)
         # The runs with the lowest lots are kept
-        drawn = sorted(zip(lots, starts, ends, strict=False))
+        runs = sorted(zip(lots, starts, ends, strict=False))
         self._rows_seen += rows
-        self._lots = sorted([*self._lots, *(lot for lot, _, _ in drawn)])[: self.most]
-        kept_runs = [(lot, np.arange(start, end)) for lot, start, end in drawn if lot in self._lots]
+        self._lots = sorted([*self._lots, *(lot for lot, _, _ in runs)])[: self.most]
+        kept_runs = [(lot, np.arange(start, end)) for lot, start, end in runs if lot in self._lots]
         return [lot for lot, _ in kept_runs], [positions for _, positions in kept_runs]
 
     def _locate_runs(
@@ -182,11 +182,11 @@ def _read_texts(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags
 
 def _pack_presence_bits(is_present: Flags, ends: list[int]) -> list[bytes]:
     """For each run: one bit per row, which says whether the row has a value; empty if all rows of the run have one."""
-    packed = []
+    bits_by_run = []
     for start, end in pairwise(ends):
         run_is_present = is_present[start:end]
-        packed.append(b"" if run_is_present.all() else np.packbits(run_is_present).tobytes())
-    return packed
+        bits_by_run.append(b"" if run_is_present.all() else np.packbits(run_is_present).tobytes())
+    return bits_by_run
 
 
 def _count_before(flags: Flags, positions: list[int]) -> list[int]:

@@ -76,6 +76,7 @@ class BinnedColumn:
 
     @property
     def bins(self) -> int:
+        """The number of bins."""
         if self.cuts:
             return 3 + len(self.cuts)
         return 2 + len(self.values) + bool(self.grouped)
@@ -142,6 +143,7 @@ class HashedRowSampler:
     share: float
 
     def choose(self, _: Bins | None, positions: Integers, __: list[int]) -> Flags:
+        """Flags of the chosen rows. positions: the rows' positions in the data."""
         return np.asarray(mix_bits(positions.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
 
 
@@ -391,8 +393,8 @@ def _select_rows_with_ids(
             row_ids = pa.array([_read_metadata(line).get("id") for line in lines], pa.string())
         is_requested = pc.is_in(row_ids, pa.array(sorted(ids), pa.string()))
         matching = accepted.filter(is_requested)
-        shown = (matching.column(name).to_pylist() for name in schema.names[2:])
-        cells = [pa.array([cell if cell is None else str(cell) for cell in column], pa.string()) for column in shown]
+        columns = (matching.column(name).to_pylist() for name in schema.names[2:])
+        cells = [pa.array([cell if cell is None else str(cell) for cell in column], pa.string()) for column in columns]
         yield pa.RecordBatch.from_arrays(
             [matching.column(PARTITION), row_ids.filter(is_requested), *cells], schema=schema
         )

@@ -60,6 +60,7 @@ class RowFormula:
 
     @property
     def trees(self) -> list[Tree]:
+        """The trees that the formula has."""
         return [tree for tree in (self.tree, self.where, self.second) if tree is not None]
 
     @property
@@ -179,10 +180,10 @@ class FormulaEvaluator:
         """The numbers x and y of the rows that count and have both; NaN for texts. Without a second number, y is x."""
         x = self._compute_value(formula.tree).numbers
         y = x if formula.second is None else self._compute_value(formula.second).numbers
-        chosen = pc.and_(x.is_valid(), y.is_valid())
+        is_counted = pc.and_(x.is_valid(), y.is_valid())
         if formula.where is not None:
-            chosen = pc.and_(chosen, pc.fill_null(self.flag_rows(formula.where), False))
-        return x.filter(chosen).to_numpy(), y.filter(chosen).to_numpy()
+            is_counted = pc.and_(is_counted, pc.fill_null(self.flag_rows(formula.where), False))
+        return x.filter(is_counted).to_numpy(), y.filter(is_counted).to_numpy()
 
     def _evaluate(self, tree: Tree) -> pa.BooleanArray | pa.BooleanScalar:
         operation, *parts = tree
@@ -291,15 +292,15 @@ class RulesGatherer:
     def update(self, block: Block) -> None:
         evaluator = FormulaEvaluator(partial(self._read_cells, block), block.rows)
         offending = []
-        judged = []
+        counts = []
         ids = []
         for condition in self._rules.conditions:
             flags = evaluator.flag_rows(condition.tree, condition.where)
             offending.append(flags.false_count)
-            judged.append(len(flags) - flags.null_count)
+            counts.append(len(flags) - flags.null_count)
             ids.append(self._list_offending_ids(block, flags))
         sums = tuple(measure_pair(*evaluator.compute_numbers(formula)) for formula in self._rules.numbers)
-        self._counts += RuleCounts(tuple(offending), tuple(judged), tuple(ids), sums)
+        self._counts += RuleCounts(tuple(offending), tuple(counts), tuple(ids), sums)
 
     def _read_cells(self, block: Block, position: int) -> ColumnCells:
         column = self._columns[position]

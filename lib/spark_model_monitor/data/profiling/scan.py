@@ -112,7 +112,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     requested: the plan, without the members that follow from the source. counted: numeric features that are also counted by
     value.
     """
-    started = time.monotonic()
+    start_time = time.monotonic()
     plans, states = build_plans(source, requested, counted)
 
     # One pass over the rows computes the states of all partitions
@@ -145,7 +145,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     for name, column in zip(source.names, columns, strict=True):
         profiles.append(FeatureProfile.of(name, column.column_type, sums.get(column.position, [])))
 
-    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - started)
+    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - start_time)
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     # Requests are None, not 0, if the source has no captures
     captured = requests if requests and requests.count else None

@@ -87,6 +87,7 @@ class ColumnPlan:
 
     @property
     def is_text(self) -> bool:
+        """Whether its cells are examined as texts."""
         return self.column_type in TEXT_TYPES
 
 
@@ -268,6 +269,7 @@ class Texts:
 
     @property
     def cell_numbers(self) -> Doubles | None:
+        """The number of each cell, NaN for a text that isn't a number; None if no text is a number."""
         if self.numbers is None or self.codes is None:
             return self.numbers
         return self.numbers[self.codes]
@@ -312,6 +314,7 @@ class Block:
 
     @property
     def rows(self) -> int:
+        """The number of rows."""
         return sum(piece.num_rows for piece in self._pieces)
 
     def cells(self, column: ColumnPlan) -> pa.Array:

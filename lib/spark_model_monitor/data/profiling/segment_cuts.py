@@ -51,6 +51,7 @@ class Cut:
 
     @property
     def rest(self) -> str:
+        """The name of the segment for rows of all other segments."""
         return format_rest_label(self.name)
 
 

@@ -148,8 +148,8 @@ def _join_columns(columns: Sequence[pa.Array]) -> pa.Array:
         texts = format_texts(cells)
         have_no_value &= are_missing(texts)
         pieces += [pc.fill_null(pc.utf8_length(texts).cast(pa.string()), "-"), pc.fill_null(texts, "")]
-    joined = pc.binary_join_element_wise(*pieces, ":")
-    return pc.if_else(pa.array(have_no_value), None, joined)
+    row_texts = pc.binary_join_element_wise(*pieces, ":")
+    return pc.if_else(pa.array(have_no_value), None, row_texts)
 
 
 def _count_keys(first: Integers, second: Integers) -> ValueCounts:

@@ -335,7 +335,7 @@ def create_request_metrics(statistics: RequestStatistics) -> tuple[PublishedMetr
 
 
 def _count_statuses(requests: Requests, first: int) -> int:
-    """The number of requests with this HTTP status or a higher one."""
+    """The number of requests whose HTTP status is at least `first`."""
     return sum(count for status, count in requests.statuses.items() if status >= first)
 
 

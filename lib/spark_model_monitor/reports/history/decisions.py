@@ -239,16 +239,16 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
                 f"{baselines}: there is no version before the one that counts, which is {current_version}"
             )
         # The version may have become another run since; the history has the run that it was
-        *_, before, present = past_promotions.standing
+        *_, before, current = past_promotions.standing
         run = read_current_run(join(baselines, before.model_version))
         if run is None or run.run_id != before.run_id:
             raise BadInput(
                 f"{baselines}: version {before.model_version} is no longer run {before.run_id}; promote the run that shall "
                 "count"
             )
-        taken_back = present.model_copy(update={"taken_back": format_moment(now)})
+        taken_back = current.model_copy(update={"taken_back": format_moment(now)})
         promotions = tuple(
-            taken_back if promotion is present else promotion for promotion in past_promotions.promotions
+            taken_back if promotion is current else promotion for promotion in past_promotions.promotions
         )
         # The history is written last: if the command is killed between the two steps, repeating it completes it
         set_current_run(run, baselines)

@@ -94,7 +94,7 @@ def rebuild_history(folder: str) -> WindowHistory:
             # If a run can't be read, only its window is missing from the history
             except MonitorError as error:
                 log.warning("%s: is left out of the history: %s", path, error)
-        # Writing an empty history would hide that the folder was the wrong one
+        # Writing an empty history would hide that the user named a wrong folder
         if not history.table.num_rows:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
         # Accepted alarms aren't in the states, so decisions are applied again
@@ -258,8 +258,8 @@ def _finish_stopped_prunes(top: str) -> None:
         return
     files = storage_of(top).walk(top, hidden=True)
     # A killed process leaves its lease, and a note of what it was publishing
-    left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
-    for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
+    notes = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
+    for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in notes}):
         # Taking the lease cleans up. There is no wait, because an output that a living run holds needs no clean-up
         with suppress(OutputHeld), hold(folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):

@@ -158,7 +158,7 @@ class WindowHistory:
         second reference; its statistics of a window replace the statistics of `reference` for the same window.
         """
         is_selected = self._match(reference=reference, baseline=baseline)
-        # Feature by feature: a window of the other reference replaces the same window of this one
+        # For each feature, the statistics relative to the other reference replace those of the same windows
         for name, other_reference in (other_references or {}).items():
             is_feature = self._match(feature=name, baseline=baseline)
             is_other = is_feature & self._match(reference=other_reference)
@@ -272,10 +272,10 @@ class WindowHistory:
         names: all features. Returns by reference the sums of the states of earlier windows of the same season, and by feature its
         season.
         """
-        ended = parse_moment(time)
+        end = parse_moment(time)
         # The windows' entries, by the minutes from their end to the end of this window
         windows = {
-            (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry
+            (end - parse_moment(entry.time)) // timedelta(minutes=1): entry
             for entry in self.select_before(time).entries
         }
         # If all windows end at the same hour of the day, there is one window a day; then weekdays matter instead of hours
@@ -311,7 +311,7 @@ class WindowHistory:
                 known_seasons[name] = Season(learnt=is_learnt, stands_out=is_learnt, is_new=not is_learnt)
         else:
             past_hours[BASELINE] = past_by_feature
-            sums, known_seasons = self._sum_hours_of_day(seasonal, past_hours, windows, ended)
+            sums, known_seasons = self._sum_hours_of_day(seasonal, past_hours, windows, end)
             known_seasons = {name: replace(season, is_new=name in new_names) for name, season in known_seasons.items()}
         profiles = {reference: Profile(0, tuple(features)) for reference, features in sums.items()}
         return profiles, seasons | known_seasons
@@ -321,7 +321,7 @@ class WindowHistory:
         seasonal: Mapping[str, PastHours],
         past_hours: Mapping[str, Mapping[str, PastHours]],
         windows: Mapping[int, WindowEntry],
-        ended: datetime,
+        end: datetime,
     ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
         """The results of `choose_seasons` if there are several windows a day: the season is the hour of the day.
 
@@ -335,12 +335,10 @@ class WindowHistory:
             past_by_reference = {
                 reference: by_feature[name] for reference, by_feature in past_hours.items() if name in by_feature
             }
-            like[name], unlike[name], reference_hours = compare_with_hour(past_by_reference, ended)
+            like[name], unlike[name], reference_hours = compare_with_hour(past_by_reference, end)
             weeks = past_hours[CLOCK_WEEK].get(name)
             alarmed_minutes = () if weeks is None else weeks.alarmed_backs
-            selected = select_hour_windows(
-                reference_hours, ended, windows, alarmed_minutes, weekly=past.weekdays_differ
-            )
+            selected = select_hour_windows(reference_hours, end, windows, alarmed_minutes, weekly=past.weekdays_differ)
             # A reference is left out if the feature was different from it at this hour
             minutes_back[name] = {
                 reference: minutes
@@ -352,7 +350,7 @@ class WindowHistory:
         seasons = {}
         starts = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
         for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
-            season = seasonal[name].season(ended)
+            season = seasonal[name].season(end)
             season = replace(season, since=starts.get(season.back))
             if like[name] in sums:
                 season = replace(season, like=like[name], unlike=unlike[name])
@@ -368,12 +366,14 @@ class WindowHistory:
         by these minutes.
         """
         # Each window's file is read once, even if several features use it
-        used: set[int] = set()
+        used_minutes: set[int] = set()
         for by_reference in minutes_back.values():
-            used.update(*by_reference.values())
-        stored = {back: self._read_profile(windows[back]) for back in used.intersection(windows)}
+            used_minutes.update(*by_reference.values())
+        profiles_by_minutes = {back: self._read_profile(windows[back]) for back in used_minutes.intersection(windows)}
         profiles = {
-            back: profile.features(minutes_back, OF_DISTRIBUTIONS) for back, profile in stored.items() if profile
+            back: profile.features(minutes_back, OF_DISTRIBUTIONS)
+            for back, profile in profiles_by_minutes.items()
+            if profile
         }
         sums: dict[str, list[FeatureProfile]] = {}
         for name, by_reference in minutes_back.items():
@@ -420,25 +420,25 @@ class WindowHistory:
         rows = 0
         names: tuple[str, ...] = ()
         for entry in windows:
-            stored = self._read_profile(entry)
+            window_states = self._read_profile(entry)
             # A sum without one of its windows would look like a change of volume
-            if stored is None:
+            if window_states is None:
                 return None
-            rows += stored.item_count
-            names = names or stored.names
-            for name in [name for name in stored.names if name in features]:
+            rows += window_states.item_count
+            names = names or window_states.names
+            for name in [name for name in window_states.names if name in features]:
                 profiles = profiles_by_feature.setdefault(name, [])
                 if len(profiles) < count and (entry.window, name) not in alarmed:
-                    profiles.append(stored)
-            # Once all features have enough windows, older ones needn't be read
+                    profiles.append(window_states)
+            # Once all features have enough windows, older windows needn't be read
             if all(len(profiles) == count for profiles in profiles_by_feature.values()):
                 break
         # `previous:8` needs all eight windows; a season may have fewer windows at first
-        enough = count if reference.startswith("previous") else 1
+        min_windows = count if reference.startswith("previous") else 1
         complete = {
             name: profiles
             for name, profiles in profiles_by_feature.items()
-            if len(profiles) >= enough and name in names
+            if len(profiles) >= min_windows and name in names
         }
         # Sketches of numbers are added first: they show which features are texts, and only these need the larger counts of values
         sums = _add_states(complete, OF_NUMBERS, reference)
@@ -605,13 +605,13 @@ def _add_states(
 ) -> dict[str, FeatureProfile]:
     """By feature: the sum of its states of these kinds over its windows."""
     # Each file is decoded once, for all features that need it. The key is the object's id, because a profile isn't hashable
-    stored: dict[int, StoredProfile] = {}
+    decoded_profiles: dict[int, StoredProfile] = {}
     names_by_profile: dict[int, set[str]] = {}
     for name, profiles in profiles_by_feature.items():
         for profile in profiles:
-            stored[id(profile)] = profile
+            decoded_profiles[id(profile)] = profile
             names_by_profile.setdefault(id(profile), set()).add(name)
-    decoded = {key: profile.features(names_by_profile[key], kinds) for key, profile in stored.items()}
+    decoded = {key: profile.features(names_by_profile[key], kinds) for key, profile in decoded_profiles.items()}
     sums = {}
     for name, profiles in profiles_by_feature.items():
         total = _add_profiles([decoded[id(profile)][name] for profile in profiles], reference)

@@ -370,8 +370,8 @@ def _locate_change(comparison: RunComparison, change: Change) -> str:
     # If the change is smaller than the smallest reported effect, its segments would be noise
     if after is None or (change.distance or 0.0) < MIN_EFFECT:
         return ""
-    where, segment = describe_location(compute_contributions(before, after))
-    located = CheckResult(check=DRIFT, status=CheckStatus.PASSED, where=where or None, segment=segment)
+    location, segment = describe_location(compute_contributions(before, after))
+    located = CheckResult(check=DRIFT, status=CheckStatus.PASSED, where=location or None, segment=segment)
     if not comparison.names_values:
         located = remove_values(located)
     return describe_segment(located)
@@ -454,9 +454,9 @@ def _format_pair(before: RowValue, after: RowValue) -> str:
     pair = f"{_format_value(before)} → {_format_value(after)}"
     if not isinstance(before, (list, tuple)) or not isinstance(after, (list, tuple)):
         return pair
-    added = len(set(after).difference(before))
+    num_added = len(set(after).difference(before))
     removed = len(set(before).difference(after))
-    return f"{pair}, {added:,} added, {removed:,} removed"
+    return f"{pair}, {num_added:,} added, {removed:,} removed"
 
 
 def _format_value(value: RowValue) -> str:

@@ -56,7 +56,7 @@ class UnreadRun:
 
 @value_class(slots=False)
 class Series:
-    """The runs of one kind of monitor of one model. runs: by the index of their window."""
+    """The runs of one kind of monitor of one model. runs: the runs, by the index of their window."""
 
     analysis_type: str
     windows: tuple[Window, ...]
@@ -89,6 +89,7 @@ class Series:
 
     @cached_property
     def is_violated(self) -> Flags:
+        """Which names are violated in which windows, shape (names, windows)."""
         is_violated: Flags = self.get_column("status") == VIOLATED
         return is_violated
 
@@ -231,34 +232,36 @@ def read_history(
             problem += f"; {len(unread)} can't be read, the first: {unread[0].problem}"
         raise BadInput(f"{', '.join(folders)}: {problem}")
     # A window counts once for each monitor, even if several folders have it
-    timed: dict[tuple[datetime, datetime, str, str | None], PastRun] = {}
+    window_runs: dict[tuple[datetime, datetime, str, str | None], PastRun] = {}
     without_window = []
     for run in runs:
         identity = run.identity
         if identity.start and identity.end:
             key = (identity.start, identity.end, identity.analysis_type, identity.model)
-            if key in timed:
-                shown = show_end_of_path(identity.folder)
-                unread.append(UnreadRun(timed[key].identity.folder, f"is left out: {shown} is of the same window"))
-            timed[key] = run
+            if key in window_runs:
+                path_end = show_end_of_path(identity.folder)
+                unread.append(
+                    UnreadRun(window_runs[key].identity.folder, f"is left out: {path_end} is of the same window")
+                )
+            window_runs[key] = run
         else:
             without_window.append(UnreadRun(identity.folder, "is left out: the run has no window"))
     # If no run has a window, the runs get invented hours in order of their folders; the folders become the labels
     labels = None
-    if not timed:
+    if not window_runs:
         labels = {}
         for index, run in enumerate(runs):
             start = EPOCH + index * HOUR
             labels[start, start + HOUR] = run.identity.folder.rpartition("/")[2]
-            timed[start, start + HOUR, run.identity.analysis_type, run.identity.model] = run
+            window_runs[start, start + HOUR, run.identity.analysis_type, run.identity.model] = run
     else:
         unread += without_window
     # Missing windows count, too, so that --last 24 is a day of hours even after an outage
-    windows = _fill_gaps(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
+    windows = _fill_gaps(sorted({(start, end) for start, end, *_ in window_runs}))[-(last or 0) :]
     indices = {window: index for index, window in enumerate(windows)}
     # One series for each monitor of each model, over the same windows
     kinds: dict[tuple[str, str | None], dict[int, PastRun]] = {}
-    for (start, end, kind, model), run in timed.items():
+    for (start, end, kind, model), run in window_runs.items():
         if (start, end) in indices:
             kinds.setdefault((kind, model), {})[indices[start, end]] = run
     series = [Series(kind, tuple(windows), runs_by_index, model) for (kind, model), runs_by_index in kinds.items()]
@@ -317,10 +320,10 @@ def create_feature_map(
     # If there are too many features, the most important ones are shown
     order = _sort_rows(series)
     rows = order[:MAX_ROWS]
-    drawn = np.where(series.is_metric[:, None], np.nan, series.get_column("distance"))[rows]
+    map_distances = np.where(series.is_metric[:, None], np.nan, series.get_column("distance"))[rows]
     # A distance from 0 to 1 is a byte from 0 to 250; 251 to 254 are unused
-    quantised = np.rint(np.clip(np.nan_to_num(drawn), 0, 1) * 250)
-    distances = np.where(np.isnan(drawn), NO_VALUE, quantised).astype(np.uint8)
+    quantised = np.rint(np.clip(np.nan_to_num(map_distances), 0, 1) * 250)
+    distances = np.where(np.isnan(map_distances), NO_VALUE, quantised).astype(np.uint8)
     # The distributions that fit into the page's size, with mean, median and share of missing values
     detailed, left_out = _select_detailed_cells(series, rows, most_bytes)
     shares, cell_numbers = _collect_cells(series, rows, detailed)
@@ -361,7 +364,7 @@ def create_feature_map(
 
 
 def _sort_rows(series: Series) -> Integers:
-    """The rows of features: first those violated now, then by the number of violated windows, then by the largest distance."""
+    """The rows of features: first features violated now, then by number of violated windows, then by largest distance."""
     column, _ = series.last
     with np.errstate(all="ignore"):
         distances = series.get_column("distance")

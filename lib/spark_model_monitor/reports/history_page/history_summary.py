@@ -100,10 +100,10 @@ def create_history_page(
     for series, results in zip(history.series, judged, strict=True):
         if kind_of_change := find_kind_of_change(results.checks):
             # The phrase for the run that has this kind of change
-            whose = "the last window with labels"
+            run_phrase = "the last window with labels"
             if history.has_models:
-                whose = f"the last window of {series.model}"
-            sections.append(PageSection("What kind of change", (kind_of_change,), note=whose))
+                run_phrase = f"the last window of {series.model}"
+            sections.append(PageSection("What kind of change", (kind_of_change,), note=run_phrase))
     # The changed features, and what to do about them
     change_sections = create_change_sections(groups, ("baseline", "last window"))
     changed = [feature for features in groups.values() for feature in features if feature.violations]
@@ -169,8 +169,8 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
     counts = [count for count in history.run_violations() if count is not None]
     num_bad = sum(map(bool, counts))
     if len(counts) > 1:
-        many = f"{num_bad:,}" if num_bad else "None"
-        details.append(f"{many} of the {format_noun_count(len(counts), 'window')} had violations.")
+        bad_text = f"{num_bad:,}" if num_bad else "None"
+        details.append(f"{bad_text} of the {format_noun_count(len(counts), 'window')} had violations.")
     # Whether there is an alert
     text = first.text
     since = history.find_alert_start()
@@ -199,8 +199,8 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     if counts:
         facts.append(("windows with violations", f"{sum(map(bool, counts)):,} of {len(counts):,}"))
     if history.unread:
-        shown = sum(len(series.runs) for series in history.series)
-        facts.append(("runs shown", f"{shown:,} of {shown + len(history.unread):,}"))
+        num_runs = sum(len(series.runs) for series in history.series)
+        facts.append(("runs shown", f"{num_runs:,} of {num_runs + len(history.unread):,}"))
     unsure = history.run_outcomes().count(Outcome.CANNOT_TELL)
     if unsure:
         facts.append(("windows that may have changed", f"{unsure:,}"))

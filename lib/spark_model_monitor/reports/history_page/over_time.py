@@ -38,21 +38,21 @@ MAX_TICKS = 40
 def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int = MAX_BARS) -> Hours:
     """By window: a feature's distances or a metric's values. The limit is drawn if it separates the violated values."""
     is_metric = series.is_metric[row]
-    bad = series.is_violated[row]
+    is_violated = series.is_violated[row]
     name = series.names[row]
     limit = None
     column = "value" if is_metric else "distance"
-    drawn = series.get_column(column)[row]
+    values = series.get_column(column)[row]
     # The values of a metric that aren't violated have to be on the other side of its limit; distances needn't be
-    unviolated = drawn[~bad & is_metric]
+    unviolated = values[~is_violated & is_metric]
     # The limits of bias and attributions don't apply to the numbers that the bars show
     if not is_metric or series.analysis_type == "MODEL_QUALITY":
         limit = series.find_last_limit(row)
     # A limit that bars cross without being violated would confuse readers
-    if limit is not None and not _separates(limit, drawn[bad], unviolated):
+    if limit is not None and not _separates(limit, values[is_violated], unviolated):
         limit = None
-    words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
-    hours = Hours(series.list_values(column, row), tuple(bad.tolist()), words, limit, tuple(times))
+    words = f"{name} by window: violated in {int(is_violated.sum()):,} of {len(series.ran):,}"
+    hours = Hours(series.list_values(column, row), tuple(is_violated.tolist()), words, limit, tuple(times))
     return reduce_bars(hours, most_bars)
 
 
@@ -71,12 +71,12 @@ def reduce_bars(hours: Hours, most_bars: int) -> Hours:
     step = -(-len(hours.values) // most_bars)
     starts = range(0, len(hours.values), step)
     values = []
-    bad = []
+    are_violated = []
     for start in starts:
-        present = [value for value in hours.values[start : start + step] if value is not None]
-        values.append(max(present, default=None))
-        bad.append(any(hours.bad[start : start + step]))
-    return replace(hours, values=tuple(values), bad=tuple(bad))
+        bar_values = [value for value in hours.values[start : start + step] if value is not None]
+        values.append(max(bar_values, default=None))
+        are_violated.append(any(hours.bad[start : start + step]))
+    return replace(hours, values=tuple(values), bad=tuple(are_violated))
 
 
 def count_records(history: History) -> list[float | None]:
@@ -102,18 +102,18 @@ def create_tracks(history: History, times: Sequence[str], links: Mapping[str, st
     num_windows = sum(count is not None for count in counts)
     note = f"in {num_violated:,} of {format_noun_count(num_windows, 'window')}"
     page_links = tuple(_find_page(history, index, links) for index in range(len(times)))
-    drawn = [Track("violations", note, tuple(counts), marks, links=page_links)]
+    tracks = [Track("violations", note, tuple(counts), marks, links=page_links)]
     # The number of records explains many violations, so it stands right below them
     records = count_records(history)
     if records:
         note = f"{format_count(sum(count or 0 for count in records))} in all"
-        drawn.append(Track("records", note, tuple(records), (Highlight.NONE,) * len(records)))
+        tracks.append(Track("records", note, tuple(records), (Highlight.NONE,) * len(records)))
     # If a metric has an estimate, one line shows both
     estimates = {track.title: track for track in _create_estimate_tracks(history)}
     for series in history.series:
-        drawn += [track for track in _list_metric_tracks(series) if track.title not in estimates]
-    drawn += estimates.values()
-    return Tracks("Over time", tuple(times), tuple(drawn), tuple(_find_new_baselines(history, len(times))))
+        tracks += [track for track in _list_metric_tracks(series) if track.title not in estimates]
+    tracks += estimates.values()
+    return Tracks("Over time", tuple(times), tuple(tracks), tuple(_find_new_baselines(history, len(times))))
 
 
 def _find_page(history: History, index: int, links: Mapping[str, str]) -> str:
@@ -171,8 +171,8 @@ def _create_metric_track(series: Series, row: int) -> Track:
     # A threshold that is just the baseline's value is named so
     is_limit = _separates(threshold or 0.0, metric_values[is_violated], metric_values[~is_violated])
     note = f"{'threshold' if is_limit else 'baseline'} {format_number(threshold)}"
-    shown, low, high = (series.list_values(column, row) for column in ("value", "low", "high"))
-    return Track(name, note, shown, (), low, high, threshold)
+    values, low, high = (series.list_values(column, row) for column in ("value", "low", "high"))
+    return Track(name, note, values, (), low, high, threshold)
 
 
 ESTIMATED = "estimated_"

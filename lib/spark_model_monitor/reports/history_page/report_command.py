@@ -127,7 +127,7 @@ def report(
 
 def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: bool = False) -> int:
     """Write the page and print its path. output: by default history.html in the first folder. shown: whether to open the page."""
-    started = time.monotonic()
+    start_time = time.monotonic()
     history = _read_requested_history(request)
     # By default, the page is written into the first folder
     path = output or _find_page(request.folders[0])
@@ -135,7 +135,7 @@ def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: boo
     with hold(os.path.dirname(path) or "."):  # removes drafts of killed runs
         report.save(path)
     runs = sum(len(series.runs) for series in history.series)
-    seconds = time.monotonic() - started
+    seconds = time.monotonic() - start_time
     # The printed seconds include reading, which takes nearly all of the time if there are many runs
     counts = f"{format_noun_count(runs, 'run')} in {format_noun_count(len(history.windows), 'window')}"
     out.write(f"{path}: {counts}, {report.size:,} bytes, {seconds:.1f} s\n")

@@ -84,8 +84,8 @@ def encode_summary(summary: Summary, results: Sequence[CheckResult] = ()) -> dic
         members |= _summarize_checks(results_by_row.get((row.name, row.part), []), members)
         rows.append(members | {"outcome": outcomes.get(join_name(row.name, row.part))})
     bins = {name: list(ends) for name, ends in summary.bins.items()}
-    packed = zlib.compress(json.dumps(bins, ensure_ascii=False, allow_nan=False).encode(), 9)
-    return {SUMMARY: _encode_rows(rows, SUMMARY_COLUMNS, {"bins": base64.b64encode(packed).decode()})}
+    encoded_bins = zlib.compress(json.dumps(bins, ensure_ascii=False, allow_nan=False).encode(), 9)
+    return {SUMMARY: _encode_rows(rows, SUMMARY_COLUMNS, {"bins": base64.b64encode(encoded_bins).decode()})}
 
 
 def encode_checks(results: Sequence[CheckResult]) -> dict[str, bytes]:

@@ -190,15 +190,15 @@ def compact(destination: str) -> None:
     If another process compacts the folder for a long time, the rows are left to that process or the next.
     Raises BadInput if a file of rows can't be parsed, OutputFailed if a file can't be written.
     """
-    new = join(destination, NEW)
-    if not is_there(new):
+    folder = join(destination, NEW)
+    if not is_there(folder):
         return
     try:
         with hold(destination, _WAIT):
             # The listing leaves out pipes and broken links, which can't be read
-            while files := [file for file in storage_of(new).list_beginning(new, "") if not is_hidden(file.name)]:
+            while files := [file for file in storage_of(folder).list_beginning(folder, "") if not is_hidden(file.name)]:
                 _add_runs(destination, files)
-            _delete_abandoned(new)
+            _delete_abandoned(folder)
     except OutputHeld as held:
         log.info("%s", held)
 
@@ -238,12 +238,12 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
         remove(file.path)
 
 
-def _replace_rows(path: str, replaced: set[str], added: Sequence[pa.Table]) -> None:
+def _replace_rows(path: str, run_ids: set[str], new_tables: Sequence[pa.Table]) -> None:
     """Replace a file: without the rows of the runs `replaced`, and with the rows `added`."""
-    tables = list(added)
+    tables = list(new_tables)
     if is_there(path):
         earlier = _read_parquet(path)
-        is_replaced = pc.is_in(earlier["run_id"], value_set=pa.array(sorted(replaced), pa.string()))
+        is_replaced = pc.is_in(earlier["run_id"], value_set=pa.array(sorted(run_ids), pa.string()))
         tables.append(earlier.filter(pc.invert(is_replaced)))
     if not tables:
         return
@@ -287,11 +287,11 @@ class _Catalog:
         # A later release may have further columns
         existing = [name for name in self._spark.table(self._name).columns if name != "run_id"]
         # Columns are never dropped, because users' queries may name them
-        added = [name for name in columns if name not in existing]
-        if added:
-            self._spark.sql(f"ALTER TABLE {self._name} ADD COLUMNS ({', '.join(columns[name] for name in added)})")
+        additions = [name for name in columns if name not in existing]
+        if additions:
+            self._spark.sql(f"ALTER TABLE {self._name} ADD COLUMNS ({', '.join(columns[name] for name in additions)})")
         # INSERT matches columns by position, not by name
-        ordered = ", ".join(f"`{name}`" for name in (*existing, *added))
+        ordered = ", ".join(f"`{name}`" for name in (*existing, *additions))
         frame.createOrReplaceTempView(_VIEW)
         self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT {ordered} FROM {_VIEW}")
         self._spark.catalog.dropTempView(_VIEW)

@@ -214,8 +214,8 @@ def _create_markdown(text: str) -> dict[str, Json]:
 
 
 def _create_chart(chart: PointChart) -> dict[str, Json]:
-    shown = {"image/svg+xml": draw_points(chart, NOTEBOOK_WIDTH), "text/plain": printable(svg.describe_chart(chart))}
-    data = {kind: text.splitlines(keepends=True) for kind, text in shown.items()}
+    images = {"image/svg+xml": draw_points(chart, NOTEBOOK_WIDTH), "text/plain": printable(svg.describe_chart(chart))}
+    data = {kind: text.splitlines(keepends=True) for kind, text in images.items()}
     output = {"output_type": "display_data", "data": data, "metadata": {}}
     return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [output], "source": []}
 

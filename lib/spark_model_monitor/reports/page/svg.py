@@ -99,10 +99,10 @@ def draw_hours(hour_bars: Hours, size: tuple[int, int]) -> tuple[str, str, float
     top = max(heights, default=0.0) or 1.0
     step = width / max(1, len(hour_bars.values))
     paths = {False: "", True: ""}
-    for index, (value, bad) in enumerate(zip(hour_bars.values, hour_bars.bad, strict=True)):
-        if value is not None or bad:
+    for index, (value, is_violated) in enumerate(zip(hour_bars.values, hour_bars.bad, strict=True)):
+        if value is not None or is_violated:
             tall = max(abs(value) / top * height if value is not None else height, 2.0)
-            paths[bad] += f"M{index * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"
+            paths[is_violated] += f"M{index * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"
     return (
         paths[False],
         paths[True],
@@ -182,11 +182,11 @@ def measure_letter(letter: str) -> float:
 def fit(name: str, width: float) -> str:
     """A name; if it is wider than `width` pixels, its beginning and end."""
     letters = len(name)
-    shown = name
-    while letters > 3 and sum(map(measure_letter, shown)) * FONT_SIZE > width:
+    text = name
+    while letters > 3 and sum(map(measure_letter, text)) * FONT_SIZE > width:
         letters -= 1
-        shown = shorten_name(name, letters)
-    return shown
+        text = shorten_name(name, letters)
+    return text
 
 
 class Drawn(NamedTuple):
@@ -220,8 +220,8 @@ def draw_line(track: Track) -> Drawn:
                 pen = "M"
                 continue
             # A single window between gaps is drawn as a dot, because a line without length would be invisible
-            alone = pen == "M" and (number + 1 == len(values) or values[number + 1] is None)
-            path += f"{pen}{(number + 0.5) * step:.4g} {height(value)}" + ("h.1" if alone else "")
+            is_single = pen == "M" and (number + 1 == len(values) or values[number + 1] is None)
+            path += f"{pen}{(number + 0.5) * step:.4g} {height(value)}" + ("h.1" if is_single else "")
             pen = "L"
         return path
 

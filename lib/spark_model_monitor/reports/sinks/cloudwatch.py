@@ -85,14 +85,14 @@ def split_batches(metrics: Iterable[Mapping[str, Json]]) -> Iterator[list[Mappin
     for metric in metrics:
         # The size in a form-encoded request before compression, which is the longest format that CloudWatch accepts
         beginning = f"&MetricData.member.{MAX_METRICS}."
-        added = sum(len(f"{beginning}{key}={quote_plus(text)}") for key, text in _list_leaves(metric, ""))
+        added_bytes = sum(len(f"{beginning}{key}={quote_plus(text)}") for key, text in _list_leaves(metric, ""))
         # A metric that is too large by itself gets its own request, so that only this metric is refused
-        if batch and (len(batch) == MAX_METRICS or size + added > MAX_BYTES):
+        if batch and (len(batch) == MAX_METRICS or size + added_bytes > MAX_BYTES):
             yield batch
             batch = []
             size = 0
         batch.append(metric)
-        size += added
+        size += added_bytes
     if batch:
         yield batch
 

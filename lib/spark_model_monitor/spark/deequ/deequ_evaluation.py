@@ -156,7 +156,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
 
     Raises MissingDependency if Deequ's JAR or pydeequ is missing or doesn't fit.
     """
-    started = time.monotonic()
+    start_time = time.monotonic()
     deequ = Deequ(spark)
     states = deequ["analyzers.InMemoryStateProvider"]()
     # One call into the JVM passes all states; with a call for each state, wide data would need thousands of calls
@@ -168,7 +168,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
         fitting_deequ(spark),
         len(analyzers),
         len(profile.features),
-        time.monotonic() - started,
+        time.monotonic() - start_time,
     )
     return {
         feature.name: FeatureMetrics(**metrics.get(position, {})) for position, feature in enumerate(profile.features)

@@ -53,7 +53,7 @@ class Deequ:
         # Before pydeequ's import, whose own error says less about what to do
         self.version = _find_fitting_version(self._gateway, spark.version)
         _import_pydeequ()
-        # Kept, as most calls take it and each lookup is a call into the JVM
+        # Stored, because most calls need it and each lookup is a call into the JVM
         self.none = self.java("scala.Option").apply(None)
 
     def __getitem__(self, name: str) -> JavaClass:

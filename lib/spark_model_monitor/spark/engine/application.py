@@ -116,9 +116,9 @@ def require_workers(spark: SparkSession) -> None:
     application = Application(spark)
     if context in _WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's workers have it
         return
-    chosen = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
+    user_python = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
     # On a cluster, the path of the driver's Python may not exist
-    if is_local(application.master) and not chosen:
+    if is_local(application.master) and not user_python:
         context.pythonExec = sys.executable
     _try_workers(spark)
     _WITH_PACKAGE.add(context)

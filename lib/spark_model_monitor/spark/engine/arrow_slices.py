@@ -31,13 +31,13 @@ def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
     """The table as a frame with one partition for each slice of `split_table`. Columns get types that Spark has."""
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
     # Each slice is compressed Arrow data in one binary cell, because PySpark would turn each value into a Python object
-    packed = [(_pack(piece.cast(narrow)),) for piece in split_table(table)]
+    cells = [(_pack(piece.cast(narrow)),) for piece in split_table(table)]
     send_package(spark)
     # Connect has no RDDs; a union also gives one partition for each slice
     if is_connect(spark):
-        rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
+        rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in cells])
     else:
-        rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")
+        rows = spark.createDataFrame(spark.sparkContext.parallelize(cells, len(cells)), "slice binary")
     return rows.mapInArrow(unpack, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
 
 

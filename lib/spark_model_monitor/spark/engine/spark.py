@@ -323,11 +323,11 @@ class SparkPartitions:
         if is_connect(self.frame):
             yield CarriedValue(value)
             return
-        sent = self.frame.sparkSession.sparkContext.broadcast(value)
+        broadcast_value = self.frame.sparkSession.sparkContext.broadcast(value)
         try:
-            yield sent
+            yield broadcast_value
         finally:
-            sent.unpersist()
+            broadcast_value.unpersist()
 
 
 @value_class

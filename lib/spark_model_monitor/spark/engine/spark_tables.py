@@ -59,6 +59,7 @@ class _SparkTable:
         return [(row[0], row[1]) for row in self.history]
 
     def is_whole(self, version: int) -> bool:
+        """Whether a version is the table's first, or replaced all earlier rows."""
         raise NotImplementedError
 
     def read_appended(self, start: int, version: int) -> DataFrame:

@@ -257,7 +257,7 @@ def put_in_one_partition(frame: DataFrame) -> DataFrame:
     try:
         # Analysed right away, so that a view without files fails here and not in the job
         ordered = sort_by_file(with_places(frame)).drop(FILE, BLOCK_START)
-        ordered.schema  # noqa: B018 -- as above
+        ordered.schema  # noqa: B018 -- a session of Spark Connect analyses nothing before
         return ordered
     except AnalysisException:
         log.warning("Spark doesn't know of which files the rows are; they are read in the order in which they come")

@@ -71,8 +71,8 @@ class TextLines:
         if is_connect(self.text):
             return FilesByKey.of(self.text.inputFiles())
         spark: Any = self.text.sparkSession
-        joined = spark._jvm.org.apache.hadoop.util.StringUtils.join  # one call instead of one for each file
-        listed = joined("\n", self.text._jdf.inputFiles())
+        join_texts = spark._jvm.org.apache.hadoop.util.StringUtils.join  # one call instead of one for each file
+        listed = join_texts("\n", self.text._jdf.inputFiles())
         return FilesByKey.of(listed.split("\n") if listed else [])
 
 

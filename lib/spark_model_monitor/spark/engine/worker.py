@@ -122,8 +122,8 @@ def report_versions(batches: Batches) -> Iterator[pa.RecordBatch]:
 def unpack(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The rows of the packed slices in a column."""
     for batch in batches:
-        for packed in batch.column(0):
-            yield from pa.ipc.open_stream(packed.as_buffer())
+        for cell in batch.column(0):
+            yield from pa.ipc.open_stream(cell.as_buffer())
 
 
 def read_footers(batches: Batches) -> Iterator[pa.RecordBatch]:

@@ -102,10 +102,10 @@ def _start_job(scratch: Path, options: list[str], environment: Mapping[str, str]
     job = ["baseline", "--master", "local[1]", *words]
     submission = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", *job]
     variables = {**environment, "SPARK_SUBMIT_OPTS": shlex.join([*options, *QUIET])}
-    ended = subprocess.run(submission, env=variables, text=True, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
-    if ended.returncode:
-        last = (ended.stdout.strip().splitlines() or ["it said nothing"])[-1]
-        raise MissingDependency(f"a job with {options[0]} ended with exit status {ended.returncode}: {last}")
+    process = subprocess.run(submission, env=variables, text=True, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    if process.returncode:
+        last = (process.stdout.strip().splitlines() or ["it said nothing"])[-1]
+        raise MissingDependency(f"a job with {options[0]} ended with exit status {process.returncode}: {last}")
 
 
 def _compute_key(java_home: Path, spark_home: Path) -> str:

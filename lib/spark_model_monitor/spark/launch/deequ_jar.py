@@ -130,14 +130,14 @@ def jar_path(environment: Mapping[str, str]) -> Path:
 
     Raises MissingDependency if MODEL_MONITOR_DEEQU_JAR names no file.
     """
-    chosen = environment.get(VARIABLE)
-    if not chosen:
+    user_path = environment.get(VARIABLE)
+    if not user_path:
         return cache_directory(environment) / "jars" / ARTIFACT.file_name
-    if not Path(chosen).is_file():
+    if not Path(user_path).is_file():
         raise MissingDependency(
-            f"{VARIABLE} is {chosen!r}, where there is no file; name the file of {ARTIFACT.coordinate}"
+            f"{VARIABLE} is {user_path!r}, where there is no file; name the file of {ARTIFACT.coordinate}"
         )
-    return Path(chosen).absolute()
+    return Path(user_path).absolute()
 
 
 def provide_jar(environment: Mapping[str, str]) -> Path:

@@ -93,7 +93,7 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
     """
     if environment.get("SPARK_HOME"):
         home = Path(environment["SPARK_HOME"])
-        where = f"SPARK_HOME ({environment['SPARK_HOME']})"
+        origin = f"SPARK_HOME ({environment['SPARK_HOME']})"
     else:
         # pyspark is found without an import, because this runs before every job
         pyspark = importlib.util.find_spec("pyspark")
@@ -103,14 +103,14 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
                 f"`make setup` in the clone, or {SPARK_REMEDY}"
             )
         home = Path(pyspark.origin).parent
-        where = f"pyspark ({pyspark.origin})"
+        origin = f"pyspark ({pyspark.origin})"
     # PySpark's Connect client has the same name, but contains no Spark
     if not (home / "bin" / "spark-submit").is_file():
-        raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
+        raise MissingDependency(f"{origin} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
     try:
         find_line_at(home)
     except MissingDependency as error:
-        raise MissingDependency(f"{where}: {error}") from None
+        raise MissingDependency(f"{origin}: {error}") from None
     return home
 
 

@@ -198,6 +198,7 @@ class SparkOption:
         return None
 
     def words(self) -> list[str]:
+        """The option as words of a command line."""
         if self.value is None:
             return [self.name]
         return [self.name, self.value]
@@ -314,6 +315,7 @@ class SubmitRequest:
 
     @property
     def asks_for_help(self) -> bool:
+        """Whether the arguments of the job ask for its help."""
         return any(word in ("--help", "-h", "--help-all") for word in self.job_arguments)
 
 

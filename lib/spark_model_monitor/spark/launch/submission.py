@@ -121,13 +121,13 @@ def _starts_python(request: SubmitRequest, *, is_verb: bool) -> bool:
 def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """The value of a flag in a job's arguments, otherwise of its environment variable; empty if neither is set."""
     words = iter(job_arguments)
-    chosen = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
+    flag_value = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
     # The last of a repeated flag counts, as in the job's own parser
     for word in words:
         flag, equals, value = word.partition("=")
         if flag == f"--{name}":
-            chosen = value if equals else next(words, "")
-    return chosen
+            flag_value = value if equals else next(words, "")
+    return flag_value
 
 
 def _run_here(words: list[str], layout: Layout) -> NoReturn:
