@@ -230,7 +230,7 @@ class EndpointInput:
 
     @classmethod
     def named(cls, endpoint: str | EndpointInput) -> EndpointInput:
-        """The input of an endpoint that may be given by its name alone."""
+        """The input of an endpoint. endpoint: the input itself, or the endpoint's name."""
         if isinstance(endpoint, EndpointInput):
             return endpoint
         return cls(endpoint, str(CONTAINER / "input" / "endpoint"))

@@ -437,7 +437,7 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
 
 
 def _list_features(data_config: DataConfig) -> list[str] | None:
-    """The headers of the features, without those of label and prediction; None without headers.
+    """The headers of the features, without the headers of label and prediction; None if there are no headers.
 
     Source: B1.
     """

@@ -1,6 +1,6 @@
 """The Spark plugin: its engine, sessions, Deequ and the launcher. `plugins.plugin("spark")` returns this package.
 
-Lower layers import none of its modules. They use the names in this file, each of which is loaded on first use. If another part
+Lower layers import none of its modules. They use the names in this file; a name is loaded on its first use. If another part
 of the package needs more of Spark, add a name here.
 
 `engine/`: the engine that maps Spark's partitions. `launch/`: the steps before Spark starts, with the standard library only.

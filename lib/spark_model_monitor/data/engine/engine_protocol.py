@@ -288,7 +288,7 @@ class Engine(Protocol):
         """Set the batch size of later reads to `partitions.batch_rows`; returns it."""
 
     def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
-        """Set partitions by size and small batches for later reads of lines of which only a few cells are needed.
+        """Set partitions by size and small batches for later reads of lines from which only a few cells are needed.
 
         line_bytes: bytes of a long line. Returns the bytes of a partition.
         """

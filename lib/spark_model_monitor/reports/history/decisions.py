@@ -109,7 +109,7 @@ def accept(
     with opened_by(spark):
         run_path = os.fspath(run)
         published, checks = read_published(run_path, CheckResults)
-        # A misspelt feature is an error; otherwise nothing would be accepted without a word
+        # A misspelt feature is an error, because otherwise the command would accept nothing and report success
         violated = [result for result in checks.checks if result.is_violated]
         names = {name for result in violated for name in (result.metric, result.feature)}
         wrong = sorted(set(features) - names)
