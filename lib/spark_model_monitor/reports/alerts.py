@@ -53,21 +53,21 @@ class SinkDestination:
 
     @property
     def every_run(self) -> bool:
-        """Whether it gets a report of every run, whatever the alert."""
+        """Whether this sink gets a report of every run, whatever the status of the alert."""
         return bool(self.sink.facts["every_run"])
 
     @property
     def adds_up(self) -> bool:
-        """Whether numbers that are sent twice count twice."""
+        """Whether this sink adds up what it gets, so that numbers sent twice would count twice."""
         return bool(self.sink.facts["adds_up"])
 
     @property
     def key(self) -> str:
-        """Its name in the alerts' file: the sink's name and a hash of the target."""
+        """The name of this destination in the alerts' file: the sink's name and a hash of the target."""
         return f"{self.name}:{sha256(self.target.encode()).hexdigest()[:12]}"
 
     def require_ready(self, environment: Environment) -> None:
-        """Raises BadConfiguration if the sink lacks something that it needs."""
+        """Raise BadConfiguration if the sink lacks something that it needs, such as a package or an environment variable."""
         self.sink.facts["ready"](self.target, environment)
 
     def __repr__(self) -> str:
@@ -77,16 +77,16 @@ class SinkDestination:
 
 
 def read_destinations(text: str) -> tuple[SinkDestination, ...]:
-    """The destinations of `webhook:https://a.example/x,cloudwatch`, without duplicates, in their order.
+    """The destinations in a text such as `webhook:https://a.example/x,cloudwatch`, without duplicates, in the text's order.
 
-    Raises ValueError for the first invalid one, with what to write instead.
+    Raises ValueError for the first invalid destination; the error says what to write instead.
     """
     texts = [destination.strip() for destination in text.split(",") if destination.strip()]
     return tuple(dict.fromkeys(_read_destination(text, position) for position, text in enumerate(texts, start=1)))
 
 
 def _read_destination(text: str, position: int) -> SinkDestination:
-    """One destination. Errors don't repeat invalid text, which may be a URL with a secret."""
+    """The destination that a text names. Errors don't repeat an invalid text, because it may be a URL with a secret."""
     name, _, target = text.partition(":")
     if name in CHAT_SERVICES:
         raise ValueError(f"names no sink at place {position}; apprise has {name}: write apprise:{name}://…")
@@ -102,7 +102,7 @@ def _read_destination(text: str, position: int) -> SinkDestination:
 
 @value_class
 class Delivery:
-    """Which destinations got the report, and a sentence for each one that didn't."""
+    """Which destinations got the report, and a sentence for each destination that didn't get it."""
 
     reached: tuple[SinkDestination, ...]
     failures: tuple[str, ...]
@@ -116,7 +116,7 @@ def deliver(report: Report, destinations: Iterable[SinkDestination], environment
         try:
             send = partial(destination.sink, report, destination.target, environment)
             run_within(environment.whole_seconds, send)
-        # A sink that hangs must not hold up the others, nor the run
+        # A sink that hangs must not hold up the other sinks or the run
         except TimeoutError:
             late = f"its server had not answered after {environment.whole_seconds:g} s"
             failures.append(f"the sink {destination.name} was not notified: {late}")
@@ -131,11 +131,11 @@ def deliver(report: Report, destinations: Iterable[SinkDestination], environment
     return Delivery(tuple(reached), tuple(failures))
 
 
-MAX_WINDOWS = 100  # windows in the history: the largest EvaluationPeriod. Source: C10e
-MAX_TRANSITIONS = 100  # changes of the alert in the history
-MAX_MISSED_CHANGES = 24  # changes that a sink missed, which it gets when it is reachable again
-MIN_WINDOWS = 3  # earlier windows with a number of records, for an expected number
-_HOUR = slice(11, 13)  # of 2026-01-31T22:00:00Z
+MAX_WINDOWS = 100  # most windows in the history: the largest EvaluationPeriod. Source: C10e
+MAX_TRANSITIONS = 100  # most changes of the alert's status in the history
+MAX_MISSED_CHANGES = 24  # most changes that are stored for a failed sink, which gets them when it is reachable again
+MIN_WINDOWS = 3  # earlier windows with a number of records that an expected number of records needs
+_HOUR = slice(11, 13)  # the position of the hour in 2026-01-31T22:00:00Z
 
 
 @value_class
@@ -149,16 +149,16 @@ class AlertRule:
     evaluation_period: int = 1
 
     def violated(self, windows: Iterable[MonitoredWindow]) -> int:
-        """How many of the last windows had violations: new ones, or alarms that continue."""
+        """How many of the last windows had new violations or an alarm that continues."""
         are_violated: list[bool] = []
         for window in windows:
-            # A recurring alarm continues an alert, but doesn't begin one
+            # An alarm that recurs continues an alert, but doesn't begin an alert
             continues = bool(are_violated) and are_violated[-1]
             are_violated.append(window.violations > 0 and (continues or not window.recurring))
         return sum(are_violated[-self.evaluation_period :])
 
     def status(self, windows: Sequence[MonitoredWindow]) -> AlertStatus:
-        """The alert's status, also if there are fewer windows than the evaluation period."""
+        """The alert's status. There may be fewer windows than the evaluation period has."""
         if self.violated(windows) >= self.datapoints_to_alert:
             return AlertStatus.IN_ALERT
         if windows and windows[-1].outcome is Outcome.CANNOT_TELL:
@@ -168,7 +168,7 @@ class AlertRule:
 
 def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
     """The alerts after a window was monitored, for the first time or again."""
-    # If the same run is repeated, sinks that have its numbers already must not get them twice
+    # If the same run is repeated, a sink that has the run's numbers already must not get them twice
     before = next((window for window in alerts.windows if window.window == monitored.window), None)
     if before is not None and before.run_id == monitored.run_id:
         monitored = monitored.model_copy(update={"notified": before.notified})
@@ -186,22 +186,23 @@ def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -
 
 
 def is_due(to: SinkDestination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
-    """Whether a destination gets a report of the window, which `alerts` already contains. every: the option `every`.
+    """Whether a destination gets a report of the window. alerts: contains the window already. every: the option `every`.
 
-    Series of numbers are due in every run, but not twice for the same run if numbers that are sent twice count twice. A message
-    is due if the last message to this destination had another status of the alert or of the traffic (OK if there was none), or
-    if a message has failed since: an alert that has begun and ended meanwhile is also reported.
+    A destination for series of numbers is due in every run; if it adds numbers up, it is due only once for the same run. A
+    message is due if the last message to this destination had another status of the alert or of the traffic (without an earlier
+    message, that status is OK). A message is also due if one has failed since: an alert that began and ended meanwhile is
+    reported, too.
     """
     if to.every_run:
         return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
-    # Missed changes are reported with the newest window, and not with an old one that is caught up
+    # Missed changes are reported with the newest window, not with an old window of a catch-up
     is_newest = window.time == max(window.time for window in alerts.windows)
     is_news = alerts.find_last_status(to.key) is not alerts.status or (is_newest and bool(alerts.find_missed(to.key)))
     return every or is_news or has_traffic_changed(to, alerts, traffic)
 
 
 def has_traffic_changed(to: SinkDestination, alerts: Alerts, traffic: AlertStatus) -> bool:
-    """Whether the destination takes messages and its last one had a different status of the traffic."""
+    """Whether the destination takes messages and its last message had a different status of the traffic."""
     return not to.every_run and alerts.find_last_status(f"{to.key}:traffic") is not traffic
 
 
@@ -231,12 +232,12 @@ def record_delivery(
 
 
 def _record_missed(alerts: Alerts, window: MonitoredWindow, sink: str) -> Notified:
-    """What a sink was last notified of, and what it missed since."""
+    """The last status that a sink was notified of, and the changes that it has missed since."""
     missed = Transition(time=window.time, window=window.window, status=alerts.status)
-    # A repeated run of the window replaces what it missed
+    # A repeated run of the window replaces the change that the sink missed in that window
     before = [transition for transition in alerts.find_missed(sink) if transition.window != window.window]
     in_order = sorted([*before, missed], key=lambda transition: transition.time)
-    # Consecutive windows with the same status are one change, in the first of them
+    # Consecutive windows with the same status are one change, which belongs to the first of these windows
     changes = [next(transitions) for _, transitions in groupby(in_order, key=lambda transition: transition.status)]
     return Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MAX_MISSED_CHANGES:]))
 
@@ -248,16 +249,16 @@ def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
 def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
     """A context in which no other run changes the alerts. Needed by code that reads, changes and writes them.
 
-    Raises as `lease.holding`.
+    Raises the errors of `lease.holding`.
     """
     folder = resolve_alerts_path(output_path).removesuffix(Alerts.FILE_NAME)
     return hold(folder, wait)
 
 
 def read_alerts(output_path: str) -> Alerts:
-    """The alerts of the runs that `output_path` belongs to; empty if no run was monitored there.
+    """The alerts of the runs that `output_path` belongs to; without windows if no run was monitored there.
 
-    If the file is damaged, there is a warning, and a new history begins. Raises BadInput if it can't be read.
+    If the file is damaged, a warning is logged and a new history begins. Raises BadInput if the file can't be read.
     """
     path = resolve_alerts_path(output_path)
     if not is_there(path):
@@ -287,7 +288,7 @@ def resolve_alerts_path(output_path: str) -> str:
 def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:
     """The median number of records of the earlier windows that ended at the same hour of the day as `time`.
 
-    If fewer than `MIN_WINDOWS` ended at that hour, the median of all earlier windows; None if these are too few, too.
+    If fewer than `MIN_WINDOWS` windows ended at that hour: the median of all earlier windows; None if they are too few, too.
     """
     counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
     at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
@@ -299,7 +300,7 @@ def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> flo
 
 
 def judge_traffic(monitored: MonitoredWindow, usual_count: float | None, min_share: float | None) -> AlertStatus:
-    """InAlert if the window has less than this share of the usual number of records; OK if one of the three is unknown."""
+    """InAlert if the window has less than `min_share` of the usual number of records; OK if one of these numbers is unknown."""
     if monitored.records is None or usual_count is None or min_share is None:
         return AlertStatus.OK
     if monitored.records < min_share * usual_count:

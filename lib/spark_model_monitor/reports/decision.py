@@ -1,4 +1,4 @@
-"""What decided a check, in up to five lines below its status: the rule of `CheckResult` with the numbers put in. Pure."""
+"""What decided a check, in up to five lines below its status: the rule of `CheckResult` with its numbers. Reads no file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spark_model_monitor.documents.check_results import INTERVAL, UPPER_LIMIT, C
 
 
 def describe_decision(check_result: CheckResult) -> Iterator[str]:
-    """The test or limit; p beside its level; effect and number beside what they have to reach; information; the reason."""
+    """The test or the limit; p and its level; the effect and the number, each with its limit; information; the reason."""
     yield f"{check_result.check}: {check_result.status.value}"
     if check_result.decided_by:
         statistic = ""
@@ -19,7 +19,7 @@ def describe_decision(check_result: CheckResult) -> Iterator[str]:
     if check_result.p is not None and check_result.level is not None:
         text = f"  p = {check_result.p!r}"
         p = check_result.p
-        # With many features the corrected probability is what the level applies to
+        # With many features, the level applies to the corrected probability
         if check_result.adjusted_p is not None:
             p = check_result.adjusted_p
             text += f", among all features {p!r}"
@@ -35,7 +35,7 @@ def describe_decision(check_result: CheckResult) -> Iterator[str]:
 
 
 def _describe_conditions(check_result: CheckResult) -> Iterator[str]:
-    """What else a violation takes: an effect, a number beyond a limit."""
+    """What a violation requires besides the test: a large enough effect, or a number beyond a limit."""
     effect = check_result.effect
     least_effect = check_result.least_effect
     if effect is not None and least_effect is not None:
@@ -46,7 +46,7 @@ def _describe_conditions(check_result: CheckResult) -> Iterator[str]:
     observed = check_result.observed
     limit = check_result.limit
     if limit is not None and observed is not None:
-        # Equal to a limit violates neither side, and which side it was depends on the rule
+        # A number equal to its limit is no violation; whether the limit is a minimum or a maximum depends on the rule
         relation = "not below"
         if observed > limit:
             relation = "above"
@@ -60,7 +60,7 @@ def _describe_conditions(check_result: CheckResult) -> Iterator[str]:
 
 
 def _describe_limits(check_result: CheckResult, limits: tuple[float | None, float | None]) -> str:
-    """How the number, or for `interval` both of its ends, lies relative to the limits, of which one may be missing."""
+    """Where the number (for `interval`: both of its ends) lies relative to the limits. One of the limits may be missing."""
     if check_result.decided_by == INTERVAL and check_result.interval is not None:
         # The whole interval has to lie outside, so that chance isn't a violation
         ends = check_result.interval
@@ -96,9 +96,9 @@ def _describe_range(limits: tuple[float | None, float | None]) -> str:
 
 
 def _describe_information(check_result: CheckResult) -> Iterator[str]:
-    """The numbers that decided nothing."""
+    """The numbers that didn't take part in the decision."""
     is_interval = check_result.decided_by == INTERVAL and check_result.limits is not None
-    # What was held against a limit stands among the conditions already
+    # A number that was compared with a limit is listed among the conditions already
     is_compared = check_result.limit is not None or (check_result.limits is not None and not is_interval)
     if check_result.observed is not None and not is_compared:
         yield f"observed {check_result.observed!r}"
@@ -113,7 +113,7 @@ def _describe_information(check_result: CheckResult) -> Iterator[str]:
         yield f"its interval {check_result.distance_low!r} to {check_result.distance_high!r}"
     if check_result.formula:
         yield f"formula {check_result.formula}"
-    # n of the baseline, m of the current data
+    # n is the number of values in the baseline, m in the current data
     sizes = {"n": check_result.n, "m": check_result.m, "degrees of freedom": check_result.degrees_of_freedom}
     for name, size in sizes.items():
         if size is not None:

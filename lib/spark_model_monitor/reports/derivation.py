@@ -1,4 +1,4 @@
-"""How a number in checks.json was computed: `spark-model-monitor explain FEATURE --run DIR`, from a run's files, no JVM.
+"""How a number in checks.json was computed: `spark-model-monitor explain FEATURE --run DIR`. Reads a run's files; no JVM.
 
 Two distributions compared, the largest gap, the formula, and the verdict; as text for people, and as JSON.
 """
@@ -44,8 +44,9 @@ from spark_model_monitor.storage import is_there, join
 from spark_model_monitor.value_class import value_class
 
 WIDTH = 120  # characters of a line
-MAX_CATEGORIES = 20  # rows of a table of categories, the largest difference first; one more row sums the others
-MAX_LISTED_NAMES = 20  # names of features or metrics in an error: a data set may have thousands
+# Most rows in a table of categories, the largest difference first; one more row sums the other categories
+MAX_CATEGORIES = 20
+MAX_LISTED_NAMES = 20  # most names of features or metrics in an error, because a data set may have thousands
 
 
 @value_class
@@ -56,8 +57,8 @@ class Row:
     ----------
         label: The category, or the range of numbers that is counted.
         up_to: The upper end of the range, inclusive; None for categories.
-        baseline, current: The number of values.
-        baseline_share, current_share: Of a category its share; of a range the cumulative share up to its end.
+        baseline, current: The number of values in each data set.
+        baseline_share, current_share: The share of the category, or the cumulative share up to the range's end.
     """
 
     label: str
@@ -79,10 +80,10 @@ class Table:
 
     Attributes
     ----------
-        kind: `numbers` or `categories`.
-        rows: In order of the numbers, or of the gap.
+        kind: `numbers` or `categories`: what the rows are.
+        rows: Ranges in order of their numbers, or categories in order of their gap.
         largest: The row with the largest gap, one of `rows`.
-        n, m: Number of values in the baseline and in the current data, as the distance counts them.
+        n, m: The number of values in the baseline and in the current data, as the distance counts them.
     """
 
     kind: str
@@ -93,7 +94,7 @@ class Table:
 
     @property
     def with_numbered_categories(self) -> Table:
-        """The table without the names of categories; the row of all others has none."""
+        """The table with numbers in place of the names of categories; the row of all other categories is unchanged."""
         rows = tuple(
             replace(row, label=f"category {number}") if number <= MAX_CATEGORIES else row
             for number, row in enumerate(self.rows, 1)
@@ -120,7 +121,7 @@ def compare_numbers(
     values = np.union1d(before.values, after.values)
     gaps = np.abs(before.shares_at(values) - after.shares_at(values))
     value_of_largest_gap = values[gaps.argmax()]
-    # Rows end at the baseline's deciles, at the largest gap, and at the last value, where both shares are 100 %
+    # Rows end at the baseline's deciles, at the largest gap, and at the last value, up to which both shares are 100 %
     edges = np.unique(np.concatenate((compute_decile_edges(before), [value_of_largest_gap, values[-1]])))
     ends = edges.tolist()
     labels = [f"up to {ends[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(ends))]
@@ -145,13 +146,13 @@ def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -
     names = sorted(baseline.keys() | current.keys())
     rows = [create_row(name, baseline.get(name, 0), current.get(name, 0)) for name in names]
     rows.sort(key=lambda row: -row.gap)
-    # Further categories are one row, so that both columns add up to all values
-    shown = rows[:MAX_CATEGORIES]
+    # All further categories share one row, so that each column adds up to the number of values
+    first_rows = rows[:MAX_CATEGORIES]
     further_rows = rows[MAX_CATEGORIES:]
     if further_rows:
         before, after = (sum(map(attrgetter(sample), further_rows)) for sample in ("baseline", "current"))
-        shown.append(create_row(f"({len(further_rows):,} others)", before, after))
-    return Table("categories", tuple(shown), rows[0], n, m)
+        first_rows.append(create_row(f"({len(further_rows):,} others)", before, after))
+    return Table("categories", tuple(first_rows), rows[0], n, m)
 
 
 class Underivable(Exception):
@@ -165,10 +166,10 @@ class Derivation:
     Attributes
     ----------
         table: The two distributions.
-        method: As in constraints.json; None if the check compared nothing.
-        computed: The distance, recomputed from the two distributions; None if there is none.
+        method: The name of the distance, as in constraints.json; None if the check compared nothing.
+        computed: The distance, recomputed from the two distributions; None without a method.
         correction: What the method subtracts from the largest gap for noise; None if the distance is not a gap.
-        quantiles: For numbers, at `QUANTILES`, by sample.
+        quantiles: For a numeric feature: by sample, its quantiles at `QUANTILES`.
     """
 
     table: Table
@@ -200,11 +201,11 @@ class Explanation:
 
     Attributes
     ----------
-        name: Of the feature or metric.
-        run: The folder of the run.
-        results: Its checks.
-        derivation: Of its drift check; None without one, and then `no_derivation` says why.
-        types: For a feature: number of cells of the current data by apparent type.
+        name: The name of the feature or metric.
+            run: The folder of the run.
+            results: The results of the checks of the feature or metric.
+            derivation: How its drift check computed the distance; if None, `no_derivation` says why.
+        types: For a feature: by apparent type, the number of cells in the current data.
         lacking: Kinds of states that only some of the merged runs have.
         baseline: The folder or file of the baseline.
     """
@@ -220,12 +221,12 @@ class Explanation:
 
     @property
     def drift(self) -> CheckResult | None:
-        """The drift check; None for a feature or metric without one."""
+        """The result of the drift check; None for a feature or metric without a drift check."""
         return next((result for result in self.results if result.check == "baseline_drift_check"), None)
 
     @property
     def is_reproduced(self) -> bool | None:
-        """Whether the recomputed distance equals the one in checks.json; None if one of them is absent."""
+        """Whether the recomputed distance equals the distance in checks.json; None if one of the two is absent."""
         if self.derivation is None or self.drift is None:
             return None
         computed = self.derivation.computed
@@ -237,7 +238,7 @@ class Explanation:
 
     @property
     def without_values(self) -> Explanation:
-        """The explanation with categories by number, and without segments."""
+        """The explanation with numbers in place of categories, and without segments."""
         check_results = []
         for check_result in map(remove_described_values, self.results):
             # A likely mistake names categories, and the reason of this check names classes
@@ -264,7 +265,7 @@ class Explanation:
 
 def describe_derivation(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
     """How the drift check computed its number. Raises Underivable."""
-    # A distribution without values has a reason, which is shown to the reader
+    # If a distribution has no values, its reason becomes the text of the error
     for sample, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
             raise Underivable(f"{sample}: {distribution.reason}")
@@ -307,7 +308,7 @@ def _compute_correction(method: str | None, table: Table) -> float | None:
 
 
 def _convert_row(row: Row) -> dict[str, Json]:
-    """The row as a JSON object, with null for an infinite end of its range, which JSON can't express; the label shows it."""
+    """The row as a JSON object. JSON can't express an infinite end of a range: it is null, and the label shows it."""
     # Rows of categories have no `up_to`
     members = {name: value for name, value in asdict(row).items() if value is not None}
     if math.isfinite(row.up_to or 0.0):
@@ -316,7 +317,7 @@ def _convert_row(row: Row) -> dict[str, Json]:
 
 
 def as_text(explanation: Explanation) -> str:
-    """The checks, then how the drift check computed its distance, each step with its numbers."""
+    """The explanation as text: the checks, then how the drift check computed its distance, each step with its numbers."""
     return "".join(f"{printable(line)}\n" for line in _write_lines(explanation))
 
 
@@ -376,7 +377,7 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
         if derivation.computed > result.threshold:
             position = "above"
         yield f"{derivation.method}: {derivation.computed!r}, {position} {result.threshold!r}"
-    # The usual reason for another distance is another baseline
+    # If the distance isn't reproduced, the usual reason is that the baseline is another one
     if reproduced is False:
         yield f"checks.json says {result.observed!r}: the baseline has been changed since, or another one was named"
 
@@ -393,10 +394,10 @@ def _format_remarks(row: Row, table: Table) -> str:
 
 
 def explain(name: str, run_path: str, baseline_path: str | None = None) -> Explanation:
-    """How the checks of a feature, or metric, reached their results in the run published below `run_path`.
+    """How the checks of a feature or metric reached their results in the run that was published below `run_path`.
 
-    baseline_path: output path of the baseline's run, or a folder with its two files; None: the one that the run names.
-    Raises BadInput if no monitoring run was published there, or if it has no check with this name.
+    baseline_path: output path of the baseline's run, or a folder with its two files; None: the baseline that the run names.
+    Raises BadInput if no monitoring run was published there, or if the run has no check of this feature or metric.
     """
     run, checks = read_published(run_path, CheckResults)
     results = tuple(check for check in checks.checks if name in (check.feature, check.metric))
@@ -408,7 +409,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks.checks)}; {hint}")
     # A metric has no states of features, and states may be pruned; the checks are explained without them
     profile = _read_profile(name, run)
-    # Only if the run has states of features, its statistics.json is about features
+    # The statistics.json of a run is about features only if the run has states of features
     if profile is not None and _has_numbers(name, read_document(run, Statistics)):
         profile = profile.read_as_numbers()
     lacking = tuple(sorted(profile.lacking)) if profile else ()
@@ -416,7 +417,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     drift = explanation.drift
     if profile is None or drift is None:
         return explanation
-    # A baseline that the user names has priority over that of the run
+    # A baseline that the user names has priority over the baseline of the run
     reference = baselines.to_run(baseline_path) if baseline_path else read_baseline_reference(run)
     if reference is not None:
         explanation = replace(explanation, baseline=_name_reference(reference))
@@ -437,7 +438,7 @@ def _has_numbers(name: str, statistics: Statistics | None) -> bool:
 def _read_baseline_distribution(
     name: str, reference: BaselineReference | None, *, as_numbers: bool
 ) -> FeatureDistribution:
-    """The baseline's distribution of the feature. Raises Underivable if there is none."""
+    """The baseline's distribution of the feature. Raises Underivable if the baseline has no distribution of it."""
     if reference is None:
         raise Underivable("the run does not say which baseline it was compared with; name it with --baseline")
     distribution: FeatureDistribution | None
@@ -445,7 +446,7 @@ def _read_baseline_distribution(
         distribution = baselines.read_file_baseline(
             reference.constraints or "", reference.statistics
         ).distributions.get(name)
-    # Of the baseline's states only those of this feature are read
+    # Only this feature's states are read from the baseline's file
     elif is_there(join(reference.folder, PROFILE)):
         profile = _read_profile(name, Run(reference.run_id or "", reference.folder, {}))
         if profile is not None and as_numbers:
@@ -459,19 +460,19 @@ def _read_baseline_distribution(
 
 
 def _read_profile(name: str, run: Run) -> FeatureProfile | None:
-    """The feature's states in a run, which may have moved; None if there are none."""
+    """The feature's states in a run, whose folder may have moved; None if the run has no states of this feature."""
     content = read_kept_file(run, PROFILE)
     # States may have been pruned
     if content is None:
         return None
-    stored = StoredProfile.read(content, join(run.folder, PROFILE))
-    if stored is None:
+    profile = StoredProfile.read(content, join(run.folder, PROFILE))
+    if profile is None:
         return None
-    return stored.features((name,)).get(name)
+    return profile.features((name,)).get(name)
 
 
 def _count_types(profile: FeatureProfile | None) -> dict[str, int]:
-    """The number of cells of the current data by apparent type, for types that occur."""
+    """By apparent type: the number of cells in the current data. Types without cells are left out."""
     if profile is None:
         return {}
     # Deequ's names of types, as in constraints.json

@@ -1,4 +1,4 @@
-"""The rows behind a violation: their ids as the run kept them, and the rows themselves if the data is readable."""
+"""The rows behind a violation: the ids that the run stored, and the rows themselves if the data can still be read."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ EXAMPLES = "examples.parquet"
 
 
 def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> Iterator[str]:
-    """One line for each row that a run kept of a violated feature: its id and its file; with a source its cells, with
-    those of features that it is an example of between `>` and `<`.
+    """One line for each row that a run stored as an example of a violated feature: the row's id and its file. With a source,
+    also the row's cells; the cells of all features that the row is an example of stand between `>` and `<`.
 
-    Raises BadInput if the run kept no such row, or the source has none of them; BadState if the file can't be read.
+    Raises BadInput if the run stored no row of the feature, or if the source has none of these rows; BadState if the run's file
+    can't be read.
     """
     path = join(run_path, EXAMPLES)
     content = read_if_there(path)
-    # Tell a wrong path from a run that had nothing to keep
+    # The error distinguishes a wrong path from a run that had no examples to store
     if content is None:
         if read_current_run(run_path) is None:
             raise BadInput(f"{run_path}: no run was published here; name the output path of a monitoring job")
@@ -42,10 +43,10 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
     if source is None:
         yield from ("\t".join(map(printable, filter(None, (row["id"], row["file"])))) for row in example_rows)
         return
-    # Read as the run has read it: its format, its names of columns, its ids
-    bad: dict[str, set[str]] = {}
+    # The source is read as the run has read it: with the same format, names of columns and ids
+    examples: dict[str, set[str]] = {}
     for row in table.to_pylist():
-        bad.setdefault(row["id"], set()).add(row["feature"])
+        examples.setdefault(row["id"], set()).add(row["feature"])
     run = read_current_run(run_path)
     described, constraints = (read_document(run, kind) if run else None for kind in (RunDescription, Constraints))
     names = None
@@ -53,7 +54,7 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
         names = tuple(feature.name for feature in constraints.features)
     read_by = (described.read_by if isinstance(described, RunDescription) else None) or {}
     id_column = (table.schema.metadata or {}).get(b"id_column", b"").decode() or None
-    # Rows are found by their ids, in one pass over the data
+    # One pass over the data finds all rows by their ids
     with read_again(source, read_by, names, opening_session()) as dataset:
         if id_column is not None and id_column not in dataset.names:
             raise BadInput(f"{source}: has no column {id_column!r}, which has the ids; name the data of this run")
@@ -64,6 +65,8 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
         if not rows:
             raise BadInput(f"{source}: has none of the {len(example_rows)} rows; name the data that this run has read")
         for row_id, cells in rows:
-            shown = zip(dataset.names, ("" if cell is None else cell for cell in cells), strict=True)
-            marked = (f"{name}=>{cell}<" if name in bad[row_id] else f"{name}={cell}" for name, cell in shown)
+            named_cells = zip(dataset.names, ("" if cell is None else cell for cell in cells), strict=True)
+            marked = (
+                f"{name}=>{cell}<" if name in examples[row_id] else f"{name}={cell}" for name, cell in named_cells
+            )
             yield f"{printable(row_id)}\t{printable(', '.join(marked))}"

@@ -1,4 +1,4 @@
-"""The numbers of a run as gauges: the one table of what Prometheus and OpenTelemetry get. Pure."""
+"""The numbers of a run as gauges: the one table of what Prometheus and OpenTelemetry get. Reads no file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spark_model_monitor.value_class import value_class
 
 @value_class
 class Gauge:
-    """A number with a name. samples: by its labels."""
+    """A named number of a run, for each set of labels. samples: the values by their labels."""
 
     name: str
     meaning: str
@@ -21,8 +21,10 @@ class Gauge:
 
 
 def list_gauges(report: Report) -> Iterator[Gauge]:
-    """What a run is, a gauge each, and one for all of its metrics, labelled by name. What is not finite is left out."""
-    # Numbers, since gauges have no texts: 1 for yes
+    """A gauge for each number that describes the run, and one gauge for all of its metrics, whose labels have the metrics' names.
+    Values that aren't finite are left out.
+    """
+    # A gauge can't be a text, so what is true has the value 1
     labels = {
         "analysis_type": report.run.analysis_type,
         "endpoint": report.run.model or "",
@@ -37,7 +39,7 @@ def list_gauges(report: Report) -> Iterator[Gauge]:
         "cannot_tell": (unsure_text, float(is_unsure)),
         "last_run_timestamp_seconds": ("When the last monitoring run ended.", report.time.timestamp()),
     }
-    # One sample each, with the labels of the run
+    # Each of these gauges has one sample, with the labels of the run
     for name, (meaning, number) in numbers.items():
         yield Gauge(f"model_monitor_{name}", meaning, ((labels, number),))
     # A set of statistics becomes one sample for each of its numbers
@@ -51,7 +53,7 @@ def list_gauges(report: Report) -> Iterator[Gauge]:
 
 
 def _format_label(dimension: str) -> str:
-    """`monitoring_schedule` of `MonitoringSchedule`."""
+    """The dimension's name in snake case: `MonitoringSchedule` becomes `monitoring_schedule`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", dimension)
     # Prometheus allows letters, digits and underscores
     label = re.sub(r"\W", "_", words, flags=re.ASCII)

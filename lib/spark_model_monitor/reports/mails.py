@@ -19,7 +19,7 @@ HOST, SECURITY, SENDER, USER, PASSWORD = SMTP_VARIABLES
 
 
 class Security(Enum):
-    """How the connection is protected; the value is that of the variable."""
+    """How the connection is protected; the value is the text of the environment variable."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -27,13 +27,13 @@ class Security(Enum):
 
     @property
     def port(self) -> int:
-        """The usual port. Source: RFC 6409 and RFC 8314; for 25 RFC 5321."""
+        """The usual port. Source: RFC 6409 and RFC 8314; for port 25, RFC 5321."""
         return {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}[self]
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The mail server from the environment. password: never in repr, errors or logs."""
+    """The mail server from the environment. password: it is never in repr, errors or logs."""
 
     host: str
     port: int
@@ -44,20 +44,20 @@ class MailServer:
 
     @classmethod
     def of(cls, environment: Environment) -> MailServer:
-        """The server from the variables MODEL_MONITOR_SMTP_….
+        """The server from the environment variables MODEL_MONITOR_SMTP_….
 
-        Raises BadConfiguration with everything that is missing or wrong.
+        Raises BadConfiguration, whose text lists everything that is missing or wrong.
         """
-        # Everything wrong at once: a job that fails hourly for one variable after the other costs a day
+        # All faults are collected: a job that fails hourly for one variable after the other costs a day
         errors: list[str] = []
         security = Security.STARTTLS
-        written = environment.variable(SECURITY) or security.value
+        security_text = environment.variable(SECURITY) or security.value
         try:
-            security = Security(written.lower())
+            security = Security(security_text.lower())
         except ValueError:
-            errors.append(f"{SECURITY} is {written!r}; write starttls, tls or none")
+            errors.append(f"{SECURITY} is {security_text!r}; write starttls, tls or none")
         host, port = _read_host(environment.variable(HOST), security, errors)
-        # Servers inside a network may need no login, and then the sender has to be named
+        # Servers inside a network may need no login; then the sender has to be named
         user = environment.variable(USER)
         password = environment.variable(PASSWORD)
         sender = _read_sender(environment.variable(SENDER) or user, errors)
@@ -74,10 +74,10 @@ class MailServer:
 
 
 def check_address(address: str) -> str:
-    """Raises ValueError for an invalid address."""
+    """The address without change. Raises ValueError if it is invalid."""
     try:
         parsed_address = Address(addr_spec=address)
-    # The standard library raises any of these, depending on what is wrong
+    # The standard library raises one of these, depending on the fault
     except (ValueError, IndexError, MessageError):
         parsed_address = Address()
     if not (parsed_address.username and parsed_address.domain):
@@ -86,14 +86,14 @@ def check_address(address: str) -> str:
 
 
 def send_mail(report: Report, address: str, environment: Environment) -> None:
-    """Send the mail; retries if the server is unreachable or refuses temporarily (4xx). Raises SinkFailed."""
+    """Send the mail. It is sent again if the server is unreachable or refuses temporarily (4xx). Raises SinkFailed."""
     server = MailServer.of(environment)
     message = create_mail(report, server.sender, address)
     attempt(lambda: _send(message, server, environment.timeout_seconds), environment)
 
 
 def create_mail(report: Report, sender: str, address: str) -> EmailMessage:
-    """The report as a mail; its id is the same in every attempt, so a mailbox can drop a duplicate."""
+    """The report as a mail. Its id is the same in every attempt, so that a mailbox can drop a duplicate."""
     message = EmailMessage()
     message["Subject"] = write_headline(report)
     message["From"] = sender
@@ -108,16 +108,16 @@ def create_mail(report: Report, sender: str, address: str) -> EmailMessage:
 def _send(message: EmailMessage, server: MailServer, timeout_seconds: float) -> None:
     try:
         with _open_connection(server, timeout_seconds) as connection:
-            # Before the login, which would otherwise go over the wire in clear text
+            # Encryption starts before the login, which would otherwise go over the network in clear text
             if server.security is Security.STARTTLS:
                 connection.starttls(context=ssl.create_default_context())
             if server.user and server.password:
                 connection.login(server.user, server.password)
             connection.send_message(message)
-    # Neither the cause nor its text is passed on: it may contain what was sent
+    # Neither the exception nor its text is passed on, because the text may repeat what was sent
     except smtplib.SMTPException as error:
         raise _describe_refusal(server, error) from None
-    # After the library's own errors, which are OSErrors, too
+    # Caught after the library's own errors, which are OSErrors, too
     except OSError as error:
         raise describe_unreachable(f"{server.host}:{server.port}", error) from None
 
@@ -130,14 +130,14 @@ def _open_connection(server: MailServer, timeout_seconds: float) -> smtplib.SMTP
 
 
 TEMPORARY = range(400, 500)
-"""SMTP codes of what may be tried again. Source: RFC 5321, 4.2.1."""
+"""SMTP codes of temporary failures, after which a mail may be sent again. Source: RFC 5321, 4.2.1."""
 
 
 def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
-    """The meaning of the server's response. Its own text is left out: it may repeat what was sent."""
+    """The meaning of the server's refusal. The server's own text is left out, because it may repeat what was sent."""
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return SinkFailed(f"{server.host} does not offer what {SECURITY} or the login needs; write tls or none")
-    # A refused login may be temporary, if the server is busy
+    # A refused login may be temporary if the server is busy
     code: int | None = getattr(error, "smtp_code", None)
     # There is one recipient, so the first code is the only one
     if isinstance(error, smtplib.SMTPRecipientsRefused):
@@ -146,7 +146,7 @@ def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkF
         return SinkFailed(f"{server.host} refused the login ({code}); check {USER} and {PASSWORD}")
     if code is None:
         return PassingFailure(f"{server.host} ended the conversation ({type(error).__name__})")
-    # Which of the addresses to check
+    # The name of the address that the user should check
     whom = {smtplib.SMTPRecipientsRefused: "the recipient", smtplib.SMTPSenderRefused: "the sender"}
     refused = whom.get(type(error), "the mail")
     refusal = f"{server.host} refused {refused} ({code})"

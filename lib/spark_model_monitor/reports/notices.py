@@ -1,4 +1,4 @@
-"""What a sink reports about a run: a small typed `Report`, its text, and the JSON of webhooks and topics. Pure."""
+"""The report that a sink sends about a run: a small typed `Report`, its text, and its JSON for webhooks and topics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-MAX_VIOLATIONS = 5  # violations that a report names one by one; the others are counted
+MAX_VIOLATIONS = 5  # most violations that a report names one by one; further ones are counted
 
 TRAFFIC_FELL = "TrafficFell"
 TRAFFIC_IS_BACK = "TrafficIsBack"
@@ -41,8 +41,8 @@ COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # the service's name for 
 class AlertReport:
     """The state of the alert after the run.
 
-    status: OK, CannotTell or InAlert. changed: whether this run changed it. violated: how many of the last `evaluation_period`
-    windows had violations; an alert needs `datapoints_to_alert`.
+    status: OK, CannotTell or InAlert. changed: whether this run changed the status. violated: how many of the last
+    `evaluation_period` windows had violations; an alert needs `datapoints_to_alert` of them.
     """
 
     status: AlertStatus
@@ -62,14 +62,14 @@ class Notice:
 
 @value_class
 class ReportedRun:
-    """The run of a report; without a `run_id` there was none, and the report has only notices about a schedule.
+    """The run of a report. Without a `run_id` there was no run, and the report has only notices about a schedule.
 
     Attributes
     ----------
-        analysis_type: Which monitor it is.
-        endpoint, schedule: None if there is none.
-        data: The name of the data set.
-        start, end: The window; None if the whole source was read.
+        analysis_type: The kind of the monitor.
+            endpoint, schedule: The names of the endpoint and the schedule; None without them.
+            data: The name of the data set.
+            start, end: The start and end of the window; None if the whole source was read.
     """
 
     analysis_type: str
@@ -82,7 +82,7 @@ class ReportedRun:
 
     @property
     def model(self) -> str | None:
-        """Whose report it is: the model's name, else the data set's."""
+        """The name of the model or, without one, the name of the data set."""
         return self.endpoint or self.data
 
 
@@ -92,12 +92,12 @@ class ReportedVerdict:
 
     Attributes
     ----------
-        violations: Number of violations.
-        worst: At most `MAX_VIOLATIONS` of them as in constraint_violations.json, the worst first.
-        alarms: At most `MAX_VIOLATIONS` as text, the largest first.
-        alarm_count: Number of all alarms.
+        violations: The number of violations.
+            worst: At most `MAX_VIOLATIONS` violations as in constraint_violations.json, the worst first.
+            alarms: At most `MAX_VIOLATIONS` alarms as texts, the largest first.
+            alarm_count: The number of all alarms.
         headline: The sentence of the run's page.
-        outcome: None if nothing was judged.
+        outcome: The outcome of the run; None if nothing was judged.
         unsure: The features or metrics that may have changed.
     """
 
@@ -129,7 +129,7 @@ class ReportedVerdict:
         return COMPLETED
 
 
-NO_VERDICT = ReportedVerdict()  # of a report without a run
+NO_VERDICT = ReportedVerdict()  # the verdict in a report without a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +138,10 @@ class Report:
 
     Attributes
     ----------
-        time: Of the report.
-        namespace: The last component of the service's namespace for its metrics; None if there is none.
-        paths: Full paths of the run's files, by kind.
-        metrics: As CloudWatch's objects (C9.1).
+        time: The time of the report.
+            namespace: The last component of the service's namespace for its metrics; None without one.
+            paths: By kind: the full paths of the run's files.
+            metrics: The run's metrics as CloudWatch's objects (C9.1).
         notices: Messages besides the alert.
         page: Renders the page without values of the data, for sinks that send it; None if the run's page may be sent.
     """
@@ -169,7 +169,7 @@ class Report:
         parts = (
             *(run.analysis_type, run.endpoint, run.schedule, window, run.run_id, self.alert.status.value),
             *(notice.kind for notice in self.notices),
-            # Without a run, two notices of one kind differ in their time only
+            # Without a run, two notices of the same kind differ only in their time
             *(() if self.is_of_a_run else (self.time.isoformat(),)),
         )
         return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
@@ -178,12 +178,13 @@ class Report:
 def select_worst(
     violations: Sequence[Mapping[str, Json]], outcomes: Iterable[CheckResult]
 ) -> tuple[Mapping[str, Json], ...]:
-    """The worst violations first, at most `MAX_VIOLATIONS`; equally bad ones in their order.
+    """At most `MAX_VIOLATIONS` violations, the worst first; equally bad violations keep their order.
 
-    `documents.check_results.compute_severity` says how bad; a monitor without an outcome for each violation keeps their order.
+    `documents.check_results.compute_severity` measures how bad a violation is. If a monitor doesn't have an outcome for each
+    violation, all violations keep their order.
     """
     violated = [outcome for outcome in outcomes if outcome.is_violated]
-    # Outcomes and violations can be matched only if there are as many of both
+    # Outcomes and violations can be matched only if their numbers are equal
     if len(violated) != len(violations):
         return tuple(violations[:MAX_VIOLATIONS])
     order = sorted(range(len(violations)), key=lambda index: -compute_severity(violated[index]))
@@ -191,7 +192,7 @@ def select_worst(
 
 
 def select_sendable(metrics: Iterable[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
-    """The metrics whose numbers are all finite; the others are counted in the log."""
+    """The metrics whose numbers are all finite; the log says how many others there are."""
     all_metrics = list(metrics)
     finite = [metric for metric in all_metrics if all(map(math.isfinite, get_numbers(metric).values()))]
     if len(finite) < len(all_metrics):
@@ -200,7 +201,7 @@ def select_sendable(metrics: Iterable[Mapping[str, Json]]) -> list[Mapping[str, 
 
 
 def get_numbers(metric: Mapping[str, Json]) -> Mapping[str, float]:
-    """The numbers of a metric: its `Value`, or the names of a set of statistics with theirs."""
+    """By name: the numbers of a metric, either its `Value` or the numbers in its set of statistics."""
     return metric.get("StatisticValues") or {"Value": metric["Value"]}
 
 
@@ -212,7 +213,7 @@ VERSION = 1  # version of the JSON document; within a version, members are only 
 
 
 def write_headline(report: Report) -> str:
-    """One line: the state of the alert, its model, the number of violations, and the notices."""
+    """One line: the state of the alert, the model, the number of violations, and the notices."""
     verdict = report.verdict
     run = report.run
     notices = "; ".join(notice.text for notice in report.notices)
@@ -243,13 +244,13 @@ def write_text(report: Report) -> str:
         f"The alert is {alert.status.value}, {change}: {alert.violated} of the last {alert.evaluation_period} windows had "
         f"violations, {alert.datapoints_to_alert} make an alert.",
         "",
-        # The sentence of the page, so that mail and page say the same
+        # The headline of the page, so that mail and page say the same
         *([printable(str(verdict.headline)), ""] if verdict.headline is not None else []),
         *(f"- {printable(alarm)}" for alarm in verdict.alarms),
     ]
     if verdict.alarm_count > len(verdict.alarms):
         lines.append(f"and {verdict.alarm_count - len(verdict.alarms):,} more")
-    # Why, below what happened
+    # The reasons stand below what happened
     if verdict.headline is not None and verdict.headline.detail:
         lines += ["", printable(verdict.headline.detail)]
     lines += ["", *path_lines, f"run: {report.run.run_id}"]
@@ -268,7 +269,7 @@ def create_document(report: Report) -> dict[str, Json]:
     ]
     return {
         "version": VERSION,
-        # The only member that chat servers show, so it has to make sense alone
+        # Chat servers show this member only, so it has to make sense alone
         "text": write_headline(report)
         + (f"; the largest: {printable(verdict.largest)}" if verdict.largest and not verdict.headline else ""),
         "headline": sentence.text or None,
@@ -300,7 +301,7 @@ def create_document(report: Report) -> dict[str, Json]:
 
 
 def encode_document(report: Report) -> bytes:
-    """The JSON document as sent."""
+    """The JSON document as the bytes that are sent."""
     return escape_in_json(json.dumps(create_document(report), ensure_ascii=False, allow_nan=False)).encode()
 
 

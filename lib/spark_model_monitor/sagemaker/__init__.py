@@ -57,11 +57,11 @@ globals().update(UNAVAILABLE_CLASSES)
 
 
 def __getattr__(name: str) -> Any:
-    """What else `sagemaker` has: of the SDK itself where it is installed. Its Session, too, unless a folder stands in for S3.
+    """Any other name of `sagemaker`, from the SDK if it is installed. Also the SDK's Session, unless a folder stands in for S3.
 
-    Raises ImportError for a class, AttributeError for another name, with the reason, if it is not.
+    Raises ImportError for a class and AttributeError for any other name, with the reason, if the SDK doesn't have it.
     """
-    # With a folder in place of S3 the SDK's own Session would still ask AWS for a bucket
+    # If a folder stands in for S3, the SDK's Session would still ask AWS for a bucket
     if name == "Session" and (has_stand_in() or not is_installed()):
         return LocalSession
     return get_from_sdk(name)

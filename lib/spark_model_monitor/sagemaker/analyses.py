@@ -13,14 +13,14 @@ from spark_model_monitor.monitors.predictors.model_loading import infer_flavour
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.monitoring_files import locate
 
-MODEL = "MODEL_MONITOR_MODEL"  # the variable that names a job's model
+MODEL = "MODEL_MONITOR_MODEL"  # the environment variable that names a job's model
 
 
-FacetValue: TypeAlias = int | float | str  # of a facet or the label: a value, or a threshold
+FacetValue: TypeAlias = int | float | str  # a value or a threshold of a facet or of the label
 
 
 class PredictorSettings(Protocol):
-    """What describes a model: `ModelConfig`, or the SDK's."""
+    """An object that describes a model: our `ModelConfig` or the SDK's."""
 
     def get_predictor_config(self) -> ApiAnswer: ...
 
@@ -49,7 +49,7 @@ class SegmentationConfig:
         are_lists = isinstance(self.segments, list) and all(isinstance(segment, list) for segment in self.segments)
         if not self.segments or not are_lists:
             raise ValueError("`segments` must be a list of lists of values or intervals.")
-        # One alias more than segments is allowed: it names the rows that belong to none
+        # One alias more than segments is allowed, which names the rows in no segment
         allowed_numbers = (len(self.segments), len(self.segments) + 1)
         if self.display_aliases is not None and len(self.display_aliases) not in allowed_numbers:
             raise ValueError(
@@ -99,7 +99,7 @@ class DataConfig:
         time_series = None
         if self.time_series_data_config:
             time_series = self.time_series_data_config.get_time_series_data_config()
-        # In the SDK's order, so that a written file can be compared with the SDK's
+        # The members have the SDK's order, so that a written file can be compared with a file of the SDK
         self.analysis_config: ApiMembers = drop_missing(
             dataset_type=self.dataset_type,
             features=self.features,
@@ -123,7 +123,7 @@ class DataConfig:
 
     def get_config(self) -> ApiMembers:
         """The configuration's members about the data."""
-        # A copy, as callers add members of their own
+        # A copy, because callers add members
         return copy.deepcopy(self.analysis_config)
 
 
@@ -143,10 +143,10 @@ class BiasConfig:
         facet_values_or_threshold: Sequence[FacetValue] | Sequence[Sequence[FacetValue]] | None = None,
         group_name: str | None = None,
     ) -> None:
-        """Raises ValueError, in the SDK's words, if there are more facets than values, or fewer."""
+        """Raises ValueError, in the SDK's words, if the number of facets isn't the number of values."""
         names = facet_name if isinstance(facet_name, list) else [facet_name]
         values: Sequence[Any] | None = facet_values_or_threshold
-        # A list of values belongs to a single facet as a whole, but is dealt out to several
+        # A single facet gets the whole list of values; several facets get one element each
         if not isinstance(facet_name, list) or values is None:
             values = [values] * len(names)
         if len(values) != len(names):
@@ -182,7 +182,7 @@ class ModelPredictedLabelConfig:
     label_headers: list[str] | None = None
 
     def __post_init__(self) -> None:
-        # A text with a number is accepted, as by the SDK, whose TypeError for the rest notebooks may catch
+        # As in the SDK, a text with a number is accepted, and anything else is a TypeError, which notebooks may catch
         if self.probability_threshold is not None:
             try:
                 float(self.probability_threshold)
@@ -230,7 +230,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.time_series_model_config is not None:
             raise BadConfiguration("time_series_model_config: time series are not explained by this package")
-        # Again in the SDK's order; the API has another name for the number of instances than the SDK's argument
+        # The members have the SDK's order; the API's name for the number of instances differs from the SDK's argument
         self.predictor_config: ApiMembers = drop_missing(
             endpoint_name=self.endpoint_name,
             model_name=self.model_name,
@@ -279,13 +279,13 @@ class SHAPConfig(ExplainabilityConfig):
     features_to_explain: list[str] | list[int] | None = None
 
     def __post_init__(self) -> None:
-        # Refused rather than ignored: a report without the column would look complete
+        # Texts and images are refused, because a report without their columns would look complete
         for name, config in {"text_config": self.text_config, "image_config": self.image_config}.items():
             if config is not None:
                 raise BadConfiguration(f"{name}: it is not explained by this package; leave the column out")
         if self.baseline is not None and self.num_clusters is not None:
             raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
-        # These two have defaults and are always written; the others only if they are given
+        # These two members have defaults and are always written; the others are written only if they are given
         self.shap_config: ApiMembers = drop_missing(
             use_logit=self.use_logit,
             save_local_shap_values=self.save_local_shap_values,
@@ -325,13 +325,13 @@ class PDPConfig(ExplainabilityConfig):
 
 Explained = SHAPConfig | PDPConfig
 Predicted: TypeAlias = "ModelPredictedLabelConfig | str | int | None"
-"""Where the prediction is in the model's answer."""
+"""The location of the prediction in the model's answer."""
 
 
 def collect_methods(explainability: Explained | Sequence[Explained]) -> ApiMembers:
-    """The `methods` of one or several.
+    """The member `methods` for one explanation or several.
 
-    Raises ValueError, in the SDK's words, for none, or the same one twice.
+    Raises ValueError, in the SDK's words, if there is no explanation, or the same method twice.
     """
     if isinstance(explainability, Explained):
         configs = [explainability]
@@ -340,7 +340,7 @@ def collect_methods(explainability: Explained | Sequence[Explained]) -> ApiMembe
     methods: ApiMembers = {}
     for config in configs:
         explainability_config = config.get_explainability_config()
-        # Clarify has one member per method, so a second SHAP would overwrite the first without a word
+        # Clarify has one member per method, so a second SHAP would replace the first without an error
         if set(explainability_config) & set(methods):
             raise ValueError("Duplicate explainability configs are provided")
         methods |= explainability_config
@@ -350,16 +350,16 @@ def collect_methods(explainability: Explained | Sequence[Explained]) -> ApiMembe
 
 
 def model_variables(config: ApiAnswer) -> dict[str, str]:
-    """The variable of a configuration's model, if its name is of a model that our jobs load."""
+    """By name: the variable of a configuration's model, if our jobs can load a model with this name; otherwise empty."""
     predictor = config.get("predictor") or {}
-    # Either member may hold what our jobs load: a file, `module:function`, or an HTTP address
+    # Either member may name a model that our jobs load: a file, `module:function`, or an HTTP address
     name = predictor.get("endpoint_name") or predictor.get("model_name") or ""
     try:
         flavour = infer_flavour(name)
-    # The name of a deployed model: no job here can ask it, and the bias of the data needs no model
+    # The name of a deployed model: our jobs can't call it, and the bias of the data needs no model
     except BadConfiguration:
         return {}
-    # Only a file has a location to resolve; a function or an address goes on as it is
+    # Only the path of a file is resolved; a function or an address is passed unchanged
     if flavour in ("callable", "http"):
         return {MODEL: name}
     return {MODEL: locate(name)}

@@ -1,4 +1,4 @@
-"""What stands for boto3's client for SageMaker: the calls that files of ours can answer, by the API's names and members."""
+"""A replacement for boto3's SageMaker client: the calls that our files can answer, with the API's names and members."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MONITORS: dict[str, type[ScheduledMonitor]] = {
     monitor.MONITORING_TYPE: monitor
     for monitor in (DefaultModelMonitor, ModelQualityMonitor, ModelBiasMonitor, ModelExplainabilityMonitor)
 }
-MAX_PAGE_SIZE = 100  # summaries of a listing that are given at once, as in the API
+MAX_PAGE_SIZE = 100  # most summaries on a page of a listing, as in the API
 
 _REQUIRED_MEMBERS = ("AppSpecification", "JobInput", "JobOutputConfig")
 """Members of a job definition that the API requires; their names begin with the kind of monitoring."""
@@ -104,7 +104,7 @@ class Client:
         """The schedules, the newest first. Like each listing, raises BadConfiguration for an unknown filter."""
         records = [SCHEDULES.read(name) for name in SCHEDULES.list_names()]
         summaries = [
-            # A summary has no configuration, as in the API
+            # As in the API, a summary has no configuration
             {member: value for member, value in record["Schedule"].items() if member != "MonitoringScheduleConfig"}
             | _describe_subject(record)
             for record in records
@@ -128,7 +128,7 @@ class Client:
 
     def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **filters: Any) -> ApiMembers:
         """Run what is due, and list the runs, the latest first: of a schedule, or of all."""
-        # Without a name everything due of every schedule is run, one schedule after another
+        # Without a name, the due runs of all schedules are run, one schedule after another
         if MonitoringScheduleName:
             names = [MonitoringScheduleName]
         else:
@@ -185,14 +185,14 @@ class Client:
         our_errors = {"ResourceNotFound": BadInput, "ResourceInUse": BadConfiguration, "ClientError": MonitorError}
         if self._account is None:
             return SimpleNamespace(**our_errors)
-        # A notebook catches both by one name
+        # A notebook catches both kinds of errors by one name
         account_errors = self._account.exceptions
         return SimpleNamespace(**{name: (ours, getattr(account_errors, name)) for name, ours in our_errors.items()})
 
     def get_waiter(self, waiter_name: str) -> SimpleNamespace | Waiter:
         """An object whose `wait(ProcessingJobName=…)` waits for the end of a job, and raises JobFailed if it did not complete."""
         if waiter_name != "processing_job_completed_or_stopped":
-            # Only the account knows endpoints, models and training
+            # Only the account's client can wait for endpoints, models and training
             if self._account is not None:
                 return self._account.get_waiter(waiter_name)
             raise BadConfiguration(f"get_waiter: only an account can answer it for {waiter_name}")
@@ -211,7 +211,7 @@ class Client:
         match = _DEFINITION_CALL.fullmatch(name)
         if match is None and self._account is not None:
             return getattr(self._account, name)  # type: ignore[no-any-return]
-        # An unknown name is refused in the call, with a sentence: an AttributeError would say nothing but the name
+        # An unknown name is refused only when it is called, because the sentence of that error says more than an AttributeError
 
         def call(*_: Any, **members: Any) -> ApiMembers:
             if match is None:
@@ -269,14 +269,14 @@ def _convert_inline_definition(schedule: str, config: ApiAnswer) -> tuple[ApiMem
     inline = config["MonitoringJobDefinition"]
     absent = [member for member in ("MonitoringAppSpecification", "MonitoringOutputConfig") if member not in inline]
     if absent or len(inline.get("MonitoringInputs", ())) != 1:
-        missing = ", ".join(absent) or "one of MonitoringInputs"
-        raise BadConfiguration(f"the MonitoringJobDefinition of {schedule} has to have {missing}")
-    # Without a type it is data quality, as in the service
+        names = ", ".join(absent) or "one of MonitoringInputs"
+        raise BadConfiguration(f"the MonitoringJobDefinition of {schedule} has to have {names}")
+    # The default type is data quality, as in the service
     kind = config.get("MonitoringType", DefaultModelMonitor.MONITORING_TYPE)
     definition = {
         "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{schedule}",
         "CreationTime": local_jobs.now(),
-        # The definition may have a role
+        # A role in the definition replaces this one
         "RoleArn": NO_ROLE,
         **convert_inline_definition(schedule, kind, inline),
     }
@@ -302,7 +302,7 @@ def _create_definition(kind: str, members: ApiAnswer) -> ApiMembers:
 
 def _describe_definition(_: str, members: ApiAnswer) -> ApiMembers:
     name = _get_definition_name(members)
-    if SCHEDULES.exists(name):  # made by a monitor's create_monitoring_schedule
+    if SCHEDULES.exists(name):  # a monitor's create_monitoring_schedule has made it
         definition: ApiMembers = SCHEDULES.read(name)["Definition"]
         return definition
     return DEFINITIONS.read(name)
@@ -314,7 +314,7 @@ def _delete_definition(_: str, members: ApiAnswer) -> ApiMembers:
 
 
 def _describe_subject(record: ApiAnswer) -> ApiMembers:
-    """What a summary says about the subject of a schedule: its job definition, and its endpoint if it has one."""
+    """A summary's members about the subject of a schedule: its job definition, and its endpoint if it has one."""
     definition = record["Definition"]
     kind = record["Schedule"]["MonitoringType"]
     endpoint = definition[f"{kind}JobInput"].get("EndpointInput", {}).get("EndpointName")
@@ -337,7 +337,7 @@ def _make_monitor(name: str) -> ScheduledMonitor:
 
 
 def _make_page(kind: str, summaries: list[ApiMembers], request: ApiAnswer) -> ApiMembers:
-    """The requested page of a listing: the latest first, unless another order is requested.
+    """The requested page of a listing. The latest summary comes first unless another order is requested.
 
     Raises BadConfiguration for a filter that no listing has.
     """
@@ -365,7 +365,7 @@ def _make_page(kind: str, summaries: list[ApiMembers], request: ApiAnswer) -> Ap
 
 
 def _list_members(summary: executions.MonitoringAlertSummary | executions.MonitoringAlertHistorySummary) -> ApiMembers:
-    """The API's members of one of the SDK's summaries: `AlertName` is MonitoringAlertName there."""
+    """The API's members of one of the SDK's summaries, in which `AlertName` becomes `MonitoringAlertName`."""
     names = {"alert_name": "MonitoringAlertName", "data_points_to_alert": "DatapointsToAlert", "actions": "Actions"}
     members = {names.get(name, name.title().replace("_", "")): value for name, value in vars(summary).items()}
     if "Actions" in members:

@@ -59,7 +59,7 @@ globals().update(UNAVAILABLE_CLASSES)
 
 log = logging.getLogger(__name__)
 
-Methods: TypeAlias = str | list[str]  # of a stage: their names, or all
+Methods: TypeAlias = str | list[str]  # the methods of a stage: their names, or `all`
 ANALYSIS = "analysis.json"
 ANALYSIS_CONFIG = "analysis_config.json"
 REPORT = {"name": "report", "title": "Analysis Report"}
@@ -92,7 +92,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
 
     instance_count: int | None = None
     instance_type: str | None = None
-    base_job_name: str | None = field(default=None, init=False)  # in the SDK only monitors have it
+    base_job_name: str | None = field(default=None, init=False)  # in the SDK, only monitors have this attribute
     job_name_prefix: str | None = None
     version: str | None = None
     skip_early_validation: bool = False
@@ -229,23 +229,23 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         config = build_analysis_config(
             *bias_inputs, pre_training_methods=pre_training_methods, post_training_methods=post_training_methods
         )
-        # A copy, since the caller's object would otherwise end up with the folder `bias` of this run
+        # A copy, because otherwise the caller's object would get the folder `bias` of this run
         bias_data_config = copy.copy(data_config)
         bias_data_config.s3_output_path = join(data_config.s3_output_path, "bias")
         bias = self._analyse(bias_data_config, config, f"{name}-bias", True, logs)
         config = build_explanation_config(
             data_config, model_config, explainability_config, model_predicted_label_config
         )
-        # Both jobs are waited for here: the second one's file is rewritten below
+        # The second job is waited for, too, because its file is rewritten below
         explained = self._analyse(data_config, config, name, True, logs)
         analyses = [json.loads(read_text(job.file(ANALYSIS), self.sagemaker_session)) for job in (bias, explained)]
-        # Both have a version; the explanation's members win where the two have one of the same name
+        # If both analyses have a member, such as `version`, the explanation's member counts
         text = json.dumps({**analyses[0], **analyses[1]}, indent=4)
         write_text(explained.file(ANALYSIS), text, self.sagemaker_session)
         return explained
 
     def _analyse(self, data_config: DataConfig, config: ApiAnswer, name: str, wait: bool, logs: bool) -> ProcessingJob:
-        # Before the variables, whose default folder for the configuration has the job's name
+        # The name is made before the variables, because their default folder for the configuration has the job's name
         if self.job_name_prefix:
             name = f"{self.job_name_prefix}-{name}"
         self.latest_job = self._baseline(
@@ -267,11 +267,11 @@ def build_analysis_config(
     pre_training_methods: Methods | None = None,
     post_training_methods: Methods | None = None,
 ) -> ApiMembers:
-    """Clarify's configuration of these.
+    """Clarify's configuration of an analysis of bias.
 
-    model_config: anything with the SDK's `get_predictor_config`. Source: sagemaker.clarify of the SDK, 2.257.7.
+    model_config: any object with the SDK's `get_predictor_config`. Source: sagemaker.clarify of the SDK, 2.257.7.
     """
-    # Clarify writes a report in any case; the metrics of a stage only where its methods are named
+    # Clarify always writes a report, but the metrics of a stage only if its methods are named
     methods: ApiMembers = {"report": dict(REPORT)}
     if pre_training_methods:
         methods["pre_training_bias"] = {"methods": pre_training_methods}
@@ -280,7 +280,7 @@ def build_analysis_config(
     config = {**data_config.get_config(), **bias_config.get_config(), "methods": methods}
     if model_config is not None:
         config["predictor"] = dict(model_config.get_predictor_config())
-    # Last, since it adds to `predictor`, which has to be there by then
+    # Called last, because it adds to the member `predictor`, which must exist
     _add_answer(config, predicted)
     return config
 
@@ -304,13 +304,13 @@ def build_explanation_config(
 def _add_answer(config: ApiMembers, predicted: Predicted) -> None:
     """Add the location of the prediction in the model's answer."""
     if isinstance(predicted, ModelPredictedLabelConfig):
-        # The label's place belongs to the predictor, the threshold to the configuration as a whole
+        # The location of the label is a member of the predictor, the threshold is a member of the whole configuration
         threshold, members = predicted.get_predictor_config()
         if members and "predictor" in config:
             config["predictor"].update(members)
         if threshold is not None:
             config["probability_threshold"] = threshold
-    # A bare name or index of the prediction; without a model there is no answer to look into
+    # Only a name or an index of the prediction is given; it is needed only if a model is called
     elif predicted is not None and "predictor" in config:
         config["predictor"]["label"] = predicted
 
@@ -318,9 +318,9 @@ def _add_answer(config: ApiMembers, predicted: Predicted) -> None:
 def analysis_variables(
     config: ApiAnswer, data_config: DataConfig, name: str, session: SdkSession
 ) -> dict[str, str | None]:
-    """A job's variables; the configuration is written where the data configuration says, else below the home folder."""
+    """The variables of a job. Writes the configuration to the path in the data configuration, otherwise below the home folder."""
     folder = data_config.s3_analysis_config_output_path or join(default_prefix(session), "analysis-configs", name)
-    # The job has one type: an explanation if either of its methods is wanted, else bias
+    # The type of the job is an explanation if one of the explaining methods is requested, otherwise bias
     explains = {"shap", "pdp"} & set(config["methods"])
     return {
         "analysis_type": (AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS).value,

@@ -1,7 +1,7 @@
-"""Processing jobs with one of the service's images, run as jobs of ours: `Processor`, and the API's CreateProcessingJob.
+"""Processing jobs with one of the service's images, run as our jobs: `Processor`, and the API's CreateProcessingJob.
 
-A container reads variables whose paths are its own, and the request says what is mounted there (C1.1 to C1.4); a job of ours
-gets the locations instead.
+A container reads variables with paths inside the container, and the request says what is mounted there (C1.1 to C1.4). Our job
+gets the mounted locations instead.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from spark_model_monitor.sagemaker.processing import ProcessingJob, make_job_nam
 from spark_model_monitor.spark.container import choose_job
 from spark_model_monitor.storage import join
 
-Mounts = Mapping[PurePosixPath, str]  # folders of the container, and the locations that are mounted there
+Mounts = Mapping[PurePosixPath, str]  # by folder of the container: the location that is mounted there
 
 
 def start_processing_job(request: ApiAnswer) -> str:
     """Start the job of a request in the form of the API's CreateProcessingJob; returns its ARN.
 
-    Raises BadConfiguration for a name that is taken, an image that isn't the service's, and a path that nothing is mounted at.
+    Raises BadConfiguration for a name that is taken, an image that isn't the service's, and a path at which nothing is mounted.
     """
     try:
         name = request["ProcessingJobName"]
@@ -41,7 +41,7 @@ def start_processing_job(request: ApiAnswer) -> str:
     if JOBS.exists(name):
         raise BadConfiguration(f"there is a processing job {name!r} already; name another one")
     require_image(image)
-    # An input goes into the container, results come out of it
+    # The locations of inputs and of results, by their folders in the container
     mounts = {PurePosixPath(job_input.destination): job_input.source for job_input in inputs}
     mounts |= {PurePosixPath(job_output.source): job_output.destination for job_output in job_outputs}
     variables = locate_variables(request.get("Environment", {}), mounts)
@@ -50,37 +50,37 @@ def start_processing_job(request: ApiAnswer) -> str:
 
 
 def locate_variables(environment: Mapping[str, str], mounts: Mounts) -> dict[str, str]:
-    """A container's variables, with the location in place of each path of its own.
+    """A container's variables, with the mounted location in place of each path in the container.
 
-    Raises BadConfiguration for a path that nothing is mounted at, and without data or a place for the results.
+    Raises BadConfiguration for a path at which nothing is mounted, and if there is no data or no location for the results.
     """
     variables = dict(environment)
-    # A path of another kind is a location already, such as an s3:// URI
+    # A value that isn't an absolute path is a location already, such as an s3:// URI
     for name in local_jobs.PATHS:
         path = PurePosixPath(variables.get(name, ""))
         if path.is_relative_to(CONTAINER):
             variables[name] = _locate(name, path, mounts)
-    if missing := [name for name in ("dataset_source", "output_path") if not variables.get(name)]:
+    if absent_names := [name for name in ("dataset_source", "output_path") if not variables.get(name)]:
         raise BadConfiguration(
-            f"the job's Environment has no {' and no '.join(missing)}; the analyzer's image reads them from there, and for "
+            f"the job's Environment has no {' and no '.join(absent_names)}; the analyzer's image reads them from there, and for "
             "Clarify's there is SageMakerClarifyProcessor"
         )
     return variables
 
 
 def _locate(name: str, path: PurePosixPath, mounts: Mounts) -> str:
-    """The location of a path in the container: of the innermost mount around it, else of the only one below it."""
-    # The innermost mount around it, as a container resolves paths
+    """The location of a path in the container: by the innermost mount that contains it, otherwise by the only mount below it."""
+    # A container resolves a path by the innermost mount that contains it
     outer_folders = [folder for folder in mounts if path.is_relative_to(folder)]
     if outer_folders:
         folder = max(outer_folders, key=lambda candidate: len(candidate.parts))
         below = path.relative_to(folder)
-        # A file is mounted as a folder with that file in it
+        # A file is mounted as a folder that contains the file
         is_mounted_file = mounts[folder].endswith(f"/{below}") and below.suffix != ""
         if not below.parts or is_mounted_file:
             return mounts[folder]
         return join(mounts[folder], str(below))
-    # Public notebooks name a folder above the single hour that is mounted
+    # Public notebooks name a folder above the mounted hour
     inside = [folder for folder in mounts if folder.is_relative_to(path)]
     if len(inside) == 1:
         return mounts[inside[0]]
@@ -144,7 +144,7 @@ class Processor:
         self.arguments = arguments
         image = self.image_uri or ""
         name = job_name or make_job_name(self.base_job_name or re.split("[:@]", image.rpartition("/")[2])[0])
-        # Theirs may be objects of the SDK; without a destination, results go below the default prefix, as there
+        # The objects may be those of the SDK. As in the SDK, results without a destination go below the default prefix
         job_inputs = [
             ProcessingInput(absolute(sdk_input.source), sdk_input.destination, sdk_input.input_name)
             for sdk_input in inputs or ()
@@ -156,7 +156,7 @@ class Processor:
             folder = absolute(sdk_output.destination or default_folder)
             output_requests.append(ProcessingOutput(sdk_output.source, folder, output_name).request())
 
-        # The API's request, which a call of CreateProcessingJob has, too
+        # The job is started by the same request as that of CreateProcessingJob
         application = drop_missing(ImageUri=image, ContainerEntrypoint=self.entrypoint, ContainerArguments=arguments)
         request = {
             "ProcessingJobName": name,

@@ -1,4 +1,4 @@
-"""The parts of a job definition, in the form of the API, made from the arguments of the SDK's methods."""
+"""Makes the parts of a job definition in the API's form from the arguments of the SDK's methods."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from spark_model_monitor.storage import join
 
 
 class ScheduleArguments(TypedDict, total=False):
-    """What a schedule can be given; a monitor takes those of its own signature, None for what is not given.
+    """The arguments of a schedule. A monitor accepts those in its own signature; an argument that isn't given is None.
 
     endpoint_input: the endpoint's name, an EndpointInput (which says where the prediction is, and how late labels are), or a path
-    of its captures. ground_truth_input: the prefix of the labels. analysis_config: the place of one, or an object. Instances,
-    keys, network, role and the longest run time are accepted, and without effect.
+    of its captures. ground_truth_input: the prefix of the labels. analysis_config: the location of a configuration, or an object.
+    Instances, keys, network, role and the longest run time are accepted, but have no effect.
     """
 
     endpoint_input: str | EndpointInput | None
@@ -72,28 +72,28 @@ RESOURCES = (
 
 
 def make_signed(method: Callable[..., None], owner: type, defaults: ApiAnswer) -> Callable[..., None]:
-    """A method with a signature of its own: these parameters with their defaults, each by position or name.
+    """The method with its own signature: the parameters in `defaults`, each of which may be given by position or name.
 
-    Raises TypeError, when it is called, for other arguments.
+    A call with other arguments raises TypeError.
     """
-    # Annotations of a TypedDict are forward references; help() should show their text only
+    # Annotations of a TypedDict are forward references, but help() should show only their text
     kinds = {name: getattr(kind, "__forward_arg__", kind) for name, kind in ScheduleArguments.__annotations__.items()}
     positional_or_keyword = Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         Parameter(name, positional_or_keyword, default=value, annotation=kinds[name])
         for name, value in defaults.items()
     ]
-    # IDEs and help() read this; the method itself takes any keywords
+    # IDEs and help() show this signature, because the method itself accepts any keywords
     signature = Signature([Parameter("self", positional_or_keyword), *parameters], return_annotation="None")
 
     @functools.wraps(method)
     def call_with_defaults(*ordered: Any, **named: Any) -> None:
-        # A wrong argument is a TypeError here, with the same words as for any Python function
+        # A wrong argument raises the same TypeError as with any Python function
         bound = signature.bind(*ordered, **named)
         bound.apply_defaults()
         method(**bound.arguments)
 
-    # `wraps` has copied the base class's name and parameters; help() should show those of this kind of monitor
+    # `wraps` has copied the base class's name and parameters, but help() should show those of this monitor
     vars(call_with_defaults).update(__signature__=signature)
     call_with_defaults.__qualname__ = f"{owner.__qualname__}.{method.__name__}"
     return call_with_defaults
@@ -101,7 +101,7 @@ def make_signed(method: Callable[..., None], owner: type, defaults: ApiAnswer) -
 
 PUBLISH = "publish_cloudwatch_metrics"
 
-IMAGE = "spark-model-monitor"  # stands for the image, which the API requires
+IMAGE = "spark-model-monitor"  # a name in place of the image that the API requires
 
 
 def build_job_input(
@@ -110,10 +110,10 @@ def build_job_input(
     environment: Mapping[str, str],
     session: SdkSession,
 ) -> tuple[ApiMembers, str]:
-    """`…JobInput`, and the prefix of the endpoints' captures.
+    """The member `…JobInput`, and the prefix of the endpoints' captures.
 
-    An endpoint is a name below that prefix, or a path (or URI) of its captures, whose last folder is then its name.
-    Raises ValueError, in the SDK's words, unless exactly one of the two is given.
+    An endpoint is a name below that prefix, or the path or URI of its captures, whose last folder is then its name.
+    Raises ValueError, in the SDK's words, unless exactly one of endpoint and transform is given.
     """
     if (endpoint is None) == (transform is None):
         raise ValueError(
@@ -121,14 +121,14 @@ def build_job_input(
             "Please provide only one of the above required inputs"
         )
     prefix = capture_prefix(environment, session)
-    # Batch transform names its folder itself; the prefix stays that of the endpoints
+    # A batch transform has its own folder; the prefix is still that of the endpoints
     if transform is not None:
         transform_input = transform.request()["BatchTransformInput"]
         captured_uri = absolute(transform_input["DataCapturedDestinationS3Uri"])
         return {"BatchTransformInput": {**transform_input, "DataCapturedDestinationS3Uri": captured_uri}}, prefix
     request = EndpointInput.named(endpoint or "").request()
     name = request["EndpointInput"]["EndpointName"].rstrip("/")
-    # A path instead of a name: the service would refuse it, here it saves naming the prefix apart
+    # The service would refuse a path in place of a name; here it also gives the prefix
     if "/" in name or exists_here(name):
         prefix, _, name = absolute(name).rpartition("/")
         request["EndpointInput"]["EndpointName"] = name
@@ -136,7 +136,7 @@ def build_job_input(
 
 
 def build_job_output(schedule: str, destination: str | None, session: SdkSession) -> ApiMembers:
-    """`…JobOutputConfig`; by default below the SDK's own prefix (C1.5)."""
+    """The member `…JobOutputConfig`. By default, results go below the SDK's prefix (C1.5)."""
     output_uri = destination or join(default_prefix(session), "monitoring", schedule, "results")
     return {"MonitoringOutputs": [MonitoringOutput(str(CONTAINER / "output"), absolute(output_uri)).request()]}
 
@@ -148,9 +148,9 @@ def build_app_specification(
     publishes: bool | None,
     environment: Mapping[str, str] | None,
 ) -> ApiMembers:
-    """`…AppSpecification`: scripts and environment, if given."""
+    """The member `…AppSpecification` with the scripts and the environment that are given."""
     variables = dict(environment or {})
-    # None is an update that leaves the metrics as they are; it must not turn them off
+    # None is an update that doesn't change whether metrics are published
     if publishes is not None:
         variables[PUBLISH] = "Enabled" if publishes else "Disabled"
     return drop_missing(
@@ -162,15 +162,15 @@ def build_app_specification(
 
 
 def build_baseline_config(**files: ModelMonitoringFile | str | None) -> ApiMembers:
-    """`…BaselineConfig` of files given as objects or by location: ConstraintsResource=…, StatisticsResource=…."""
+    """The member `…BaselineConfig`. files: objects or locations, by member: ConstraintsResource=…, StatisticsResource=…."""
     uris = {name: file.file_s3_uri if isinstance(file, ModelMonitoringFile) else file for name, file in files.items()}
     return {name: {"S3Uri": absolute(uri)} for name, uri in uris.items() if uri is not None}
 
 
 def schedule_config(expression: str | None, start: str | None, end: str | None) -> dict[str, str]:
-    """`ScheduleConfig`; empty without an expression, as in the API for a daily schedule.
+    """The member `ScheduleConfig`; empty without an expression, which the API takes as a daily schedule.
 
-    Raises ValueError, in the SDK's words, for NOW without both ends of its window.
+    Raises ValueError, in the SDK's words, for NOW without both the start and the end of its window.
     """
     if expression is None:
         return {}
@@ -182,12 +182,12 @@ def schedule_config(expression: str | None, start: str | None, end: str | None) 
 
 
 def build_ground_truth(prefix: str | None) -> ApiMembers:
-    """The member of `…JobInput` that names the labels, if given."""
+    """The member of `…JobInput` that names the labels; empty if there is no prefix."""
     if prefix is None:
         return {}
     return {"GroundTruthS3Input": {"S3Uri": absolute(prefix)}}
 
 
 def drop_missing(**members: Any) -> ApiMembers:
-    """The members that are not None."""
+    """The members whose values aren't None."""
     return {name: value for name, value in members.items() if value is not None}

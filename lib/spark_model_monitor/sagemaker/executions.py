@@ -1,4 +1,4 @@
-"""The runs of a schedule, run on request, and its alert as the SDK's objects."""
+"""Runs the due windows of a schedule on request, and shows its runs and its alert as the SDK's objects."""
 
 from __future__ import annotations
 
@@ -56,33 +56,33 @@ _JOB_NAMES = {
 _MERGE_JOB = "groundtruth-merge"  # prefix of the names of processing jobs (C1.5)
 
 _STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: ExitStatus.TERMINATED}
-"""By a processing job's status; any other is a failure."""
+"""By a processing job's status: the exit status; any other status is a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan(Plan):
-    """The plan of a schedule that is stored in the API's form: its jobs get variables, and names like the service's.
+    """The plan of a schedule that is stored in the API's form. Its jobs get variables, and names like those in the service.
 
-    variables: of each job by its name. token: a part of the names of processing jobs that makes them unique.
+    variables: by name of a job, its variables. token: a part of the names of processing jobs that makes them unique.
     """
 
     variables: Mapping[str, JobVariables] = field(default_factory=dict)
     token: str = ""
 
     def window(self, scheduled: datetime) -> Window:
-        """The window of a scheduled run, to the second."""
+        """The window of a scheduled run, with whole seconds."""
         start, end = self.offsets or (timedelta(0), timedelta(0))
         return Window(scheduled + start, scheduled + end)
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
-        """The command of a job in the run of this time, with its results in the folder of its hour."""
+        """The command of a job in the run that is scheduled for this time. Its results go to the folder of the run's hour."""
         variables = dict(self.variables[job.job].variables)
-        # Only a monitor's output is the folder of an hour; a merge creates folders of hours itself
+        # Only a monitor writes into the folder of an hour; a merge creates folders of hours itself
         if job.output_folder is not None:
             variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
         window = self.window(scheduled)
         times = {"start_time": format_moment(window.start), "end_time": format_moment(window.end)}
-        # Names begin like the service's, so that scripts which filter by prefix keep working
+        # Names begin like those in the service, so that scripts which filter by prefix still work
         if job.job == "merge":
             prefix = _MERGE_JOB
         else:
@@ -92,16 +92,16 @@ class LocalPlan(Plan):
 
 
 def build_plan(record: ApiAnswer) -> LocalPlan:
-    """The plan of a schedule's record."""
+    """The plan of the schedule in a record."""
     schedule = read_schedule(record["Schedule"])
     definition = read_definition(record["Definition"])
-    # By the job's name: at most a merge and a monitor, in the order in which they run
+    # The jobs by name: at most a merge and a monitor, in the order in which they run
     jobs = {job.job: job for job in build_jobs(definition, schedule.name, record["CapturePrefix"])}
-    # The jobs have no env files here, so the files' names, the last argument, are empty
+    # The last argument has the names of the jobs' env files, which are empty because these jobs have none
     entry = build_entry(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
     recurrence = get_recurrence(schedule)
     window = get_window(schedule, definition)
-    # The record of runs has no fractions of a second
+    # Times in the record of runs have no fractions of a second
     created = record["Schedule"]["CreationTime"].replace(microsecond=0)
     return LocalPlan(
         entry.model_copy(update={"catch_up": MAX_EXECUTIONS}),
@@ -112,10 +112,10 @@ def build_plan(record: ApiAnswer) -> LocalPlan:
         delay=timedelta(0),
         starts=created,
         destinations=(),
-        # Like in the service, where people stop a run by its job
+        # As in the service, people stop a run by stopping its job
         counts_every_run=True,
         variables=jobs,
-        # Names of jobs must be unique, even if the schedule is deleted and created again
+        # Names of jobs must stay unique if the schedule is deleted and created again
         token=uuid.uuid4().hex[:24],
     )
 
@@ -127,23 +127,23 @@ def keep(name: str, record: ApiAnswer) -> None:
 
 
 def run_due(name: str) -> list[ApiMembers]:
-    """Run what is due of a schedule; returns all its executions, the oldest first, in the API's form.
+    """Run the due windows of a schedule; returns all its executions, the oldest first, in the API's form.
 
-    If two processes call this at the same time one runs it, and the other gets the earlier executions.
+    If two processes call this at the same time, one of them runs the windows, and the other gets the earlier executions.
     Raises BadInput if there is no such schedule.
     """
     schedule_record = SCHEDULES.read(name)
     name = schedule_record["Schedule"]["MonitoringScheduleName"]
     folder = EXECUTIONS.find_path(name).parent
-    # Without the lock this doesn't wait, because a run may take an hour
+    # If another process has the lock, this doesn't wait for it, because a run may take an hour
     with schedule_lock(folder, name) as is_ours:
         if is_ours:
             record = Record.read(folder, name)
-            # Runs of a killed process are still recorded as under way, and would block their windows
+            # Runs of a killed process are still recorded as running, and would block their windows
             record.settle()
             plan = build_plan(schedule_record)
             run = partial(run_jobs, plan, record, launch=_run_job)
-            # Early runs come first, because their windows are older. The loop only drives the iterator
+            # Early runs come first, because their windows are older. The loop only exhausts the iterator
             for _ in run_windows(chain(_find_early_runs(plan, record), due_times(plan, record, local_jobs.now)), run):
                 pass
             _run_first(plan, record, run)
@@ -151,7 +151,7 @@ def run_due(name: str) -> list[ApiMembers]:
 
 
 def _find_early_runs(plan: LocalPlan, record: Record) -> Iterator[datetime]:
-    """Runs before the end of their window, which has ended now, so that further records have arrived."""
+    """The scheduled times of runs before the end of their window, if it has ended since, so that further records have arrived."""
     now = local_jobs.now()
     for execution in record.executions.executions if plan.is_running else ():
         # Only `_run_first` runs a window before its scheduled time
@@ -160,26 +160,26 @@ def _find_early_runs(plan: LocalPlan, record: Record) -> Iterator[datetime]:
 
 
 def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[Execution, int]]) -> None:
-    """Run the first window of a new schedule at once, on the records so far: the window that contains its start or, if that has
-    no data, the one before it.
+    """Run the first window of a new schedule at once, on the records so far: the window that contains the schedule's start or, if
+    that window has no data, the window before it.
 
-    The service begins with the same window, but at its end. If neither has data, the schedule has no run yet.
+    The service begins with the same window, but at the window's end. If neither window has data, the schedule has no run yet.
     """
     if plan.clock is None or not plan.is_running or record.executions.executions:
         return
-    # Two periods contain at least one time, also if the clocks change
+    # Two periods contain at least one time, even if clocks are set forward
     end = next(plan.clock.times(local_jobs.now(), local_jobs.now() + 2 * plan.clock.period(local_jobs.now())))
-    # The window under way, then the one before: whichever first has captures in a notebook
+    # The present window, then the window before it; in a notebook, one of the two has the captures
     for time in (end, plan.clock.latest(end - A_MOMENT)):
         execution, status = run(time)
         if status != ExitStatus.NO_DATA:
             return
-        # Removed from the record, so that the window runs regularly when it is over
+        # Removed from the record, so that the window runs regularly when it has ended
         record.forget(execution)
 
 
 def list_summaries(schedule: ApiAnswer) -> list[ApiMembers]:
-    """The runs that have ended, the oldest first, in the API's form. schedule: in the API's form."""
+    """The runs that have ended, the oldest first. Runs and schedule are in the API's form."""
     name = schedule["MonitoringScheduleName"]
     record = Record.read(EXECUTIONS.find_path(name).parent, name)
     return [
@@ -193,13 +193,13 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> ApiMe
     """One of the API's MonitoringExecutionSummaries."""
     description = local_jobs.describe(job)
     status = description["ProcessingJobStatus"]
-    # In the service an execution with violations has a status of its own, while its job is completed
+    # In the service, an execution with violations has its own status, while its job is completed
     violated = status == local_jobs.COMPLETED and _has_violations(description)
     return {
         "MonitoringScheduleName": schedule,
         "ScheduledTime": parse_moment(execution.scheduled_time),
         "CreationTime": description["CreationTime"],
-        # A job that has not ended has its start here
+        # For a job that hasn't ended, this is its start
         "LastModifiedTime": description.get("ProcessingEndTime", description["CreationTime"]),
         "MonitoringExecutionStatus": "CompletedWithViolations" if violated else status,
         "ProcessingJobArn": description["ProcessingJobArn"],
@@ -208,14 +208,14 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> ApiMe
 
 
 def _run_job(command: JobCommand, note: Note) -> int:
-    """Run a job of ours under its name to its end; the exit status that its description has."""
-    # A scheduled command is always one word here: merge or monitor
+    """Run one of our jobs under its name to its end; returns the exit status in its description."""
+    # A scheduled command has one word, merge or monitor
     [job] = command.words
     name = command.name or ""
     inputs = local_jobs.list_inputs("endpoint_input_1", command.variables)
-    # Recorded before the wait, so that another process can find out whether this run is alive
+    # The process is recorded before the wait, so that other processes can find out whether this run is alive
     note(process=local_jobs.start(job, name, command.variables, inputs))
-    # A failed job is reported by the return value, and the next windows run
+    # The return value reports a failed job, and the next windows still run
     with suppress(local_jobs.JobFailed):
         local_jobs.wait(name)
     description = local_jobs.describe(name)
@@ -226,7 +226,7 @@ def _run_job(command: JobCommand, note: Note) -> int:
     # The exit status of a failed job is unknown if another process started it
     if status is None:
         return JOBS.read(name).get("ExitStatus") or ExitStatus.FAILED
-    # A job with violations ends with 0, too, but the record of runs needs the status of violations
+    # A job with violations also ends with 0, but the record of runs needs the exit status for violations
     return ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status
 
 
@@ -249,21 +249,21 @@ ASCENDING = "Ascending"
 
 @dataclass
 class ModelDashboardIndicatorAction:
-    """Whether the service's dashboard shows the alert; there is none here."""
+    """Whether the service's dashboard shows the alert; this package has no dashboard."""
 
     enabled: bool
 
 
 @dataclass
 class MonitoringAlertActions:
-    """The service's actions on an alert; here sinks take them (docs/reference/alerts.md)."""
+    """The service's actions for an alert; in this package, sinks take them (docs/reference/alerts.md)."""
 
     model_dashboard_indicator: ModelDashboardIndicatorAction
 
 
 @dataclass
 class MonitoringAlertSummary:
-    """An alert: its rule and its state. alert_status: InAlert, OK, or, ours, CannotTell."""
+    """An alert: its rule and its state. alert_status: InAlert, OK or, only in this package, CannotTell."""
 
     alert_name: str
     creation_time: datetime
@@ -276,7 +276,7 @@ class MonitoringAlertSummary:
 
 @dataclass
 class MonitoringAlertHistorySummary:
-    """A change of an alert."""
+    """A change of an alert's status."""
 
     alert_name: str
     creation_time: datetime
@@ -284,9 +284,9 @@ class MonitoringAlertHistorySummary:
 
 
 def rule_variables(datapoints: int | None, period: int | None) -> dict[str, str]:
-    """The variables for an alert's rule, as far as it is given.
+    """The variables for the parts of an alert's rule that are given.
 
-    Raises ValueError, in the SDK's words, if none of it is.
+    Raises ValueError, in the SDK's words, if no part is given.
     """
     if not datapoints and not period:
         raise ValueError("Got no alert property to update.")
@@ -294,7 +294,7 @@ def rule_variables(datapoints: int | None, period: int | None) -> dict[str, str]
 
 
 def summarize_alert(schedule: ApiAnswer, environment: Mapping[str, str], output_path: str) -> MonitoringAlertSummary:
-    """The alert of a schedule. environment: of its jobs. output_path: the folder above its runs' hour folders."""
+    """The alert of a schedule. environment: the variables of its jobs. output_path: the folder above its runs' hour folders."""
     datapoints = int(environment.get(DATAPOINTS, 1))
     return MonitoringAlertSummary(
         schedule["MonitoringScheduleName"],
@@ -316,7 +316,7 @@ def list_alert_changes(
     before: str | None = None,
     after: str | None = None,
 ) -> list[MonitoringAlertHistorySummary]:
-    """The changes of an alert, filtered by status, and before and after a time (ISO 8601) if given."""
+    """The changes of an alert with a status, and before and after a time (ISO 8601), as far as these are given."""
     changes = [
         MonitoringAlertHistorySummary(name, read_time(transition.time), transition.status.value)
         for transition in _read_alerts(output_path).transitions
@@ -324,12 +324,12 @@ def list_alert_changes(
     matching_changes = [
         change
         for change in changes
-        # Both ends are exclusive; None is no filter
+        # Both times are exclusive; None means no filter
         if (status is None or change.alert_status == status)
         and (before is None or change.creation_time < read_time(before))
         and (after is None or change.creation_time > read_time(after))
     ]
-    # The history is in order of time
+    # The changes are in order of time already
     return matching_changes if ascending else matching_changes[::-1]
 
 

@@ -99,7 +99,7 @@ class CronExpressionGenerator:
 
 
 CONTAINER = PurePosixPath("/opt/ml/processing")
-"""Mount points in the service; kept in descriptions, used by no job of ours."""
+"""Mount points in the service's containers. Descriptions have them, but our jobs don't use them."""
 
 _ATTRIBUTES = {
     "destination": "LocalPath",
@@ -230,7 +230,7 @@ class EndpointInput:
 
     @classmethod
     def named(cls, endpoint: str | EndpointInput) -> EndpointInput:
-        """The input of an endpoint that may be given by its name alone."""
+        """The input of an endpoint. endpoint: the input itself, or the endpoint's name."""
         if isinstance(endpoint, EndpointInput):
             return endpoint
         return cls(endpoint, str(CONTAINER / "input" / "endpoint"))

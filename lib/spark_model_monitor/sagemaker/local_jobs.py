@@ -1,4 +1,4 @@
-"""Our jobs as local processes, and their records: a JSON file for each job."""
+"""Starts our jobs as local processes, and records each job in a JSON file."""
 
 from __future__ import annotations
 
@@ -39,36 +39,36 @@ PATHS = (
 """Variables of jobs that are paths or URIs. Descriptions have them unchanged; jobs get absolute paths."""
 
 
-_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # the API allows neither '_' nor '.', and 63 characters
-_TIME_SUFFIX = "Time"  # names of the API's members that are times end so,
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # the API doesn't allow '_' and '.', and at most 63 characters
+_TIME_SUFFIX = "Time"  # the end of names of the API's members that are times,
 _NO_TIMES = ("DataAnalysisStartTime", "DataAnalysisEndTime")  # except these, which may be a duration before the run
 
 
 def now() -> datetime:
-    """The time, in UTC."""
+    """The present time in UTC."""
     return current_machine().now()
 
 
 @value_class
 class ApiRecords:
-    """The records of one kind, below the home folder: a JSON file for each, by its name."""
+    """The records of one kind, in a folder below the home folder: a JSON file for each record, with the record's name."""
 
     kind: str
 
     def find_path(self, name: str, suffix: str = ".json") -> Path:
-        """The file of one record. Raises BadConfiguration for a name that is invalid or leads elsewhere."""
-        # The name becomes a part of a path, and "../x" would leave the home folder
+        """The file of a record. Raises BadConfiguration for an invalid name."""
+        # The name becomes a part of a path, so "../x" would leave the home folder
         if not _NAME.fullmatch(name):
             raise BadConfiguration(
                 f"{name!r} is no name among the {self.kind}; write letters, digits, '-', '_' and '.', a letter or digit "
                 "first, 200 at most"
             )
-        # The spelling of an existing record counts, because the service's names are compared without case
+        # An existing record keeps its spelling, because the service compares names without case
         existing = (existing for existing in self.list_names() if existing.lower() == name.lower())
         return home() / self.kind / f"{next(existing, name)}{suffix}"
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a record."""
+        """Whether there is a record with this name."""
         return self.find_path(name).is_file()
 
     def list_names(self) -> list[str]:
@@ -76,9 +76,9 @@ class ApiRecords:
         return sorted(path.stem for path in (home() / self.kind).glob("*.json") if _NAME.fullmatch(path.stem))
 
     def read(self, name: str) -> ApiMembers:
-        """A record.
+        """The content of a record.
 
-        Raises BadInput, listing the existing ones, if there is none of this name.
+        Raises BadInput, with a list of the existing records, if there is none with this name.
         """
         if not self.exists(name):
             existing_names = ", ".join(self.list_names()) or "none"
@@ -113,7 +113,7 @@ def _with_times(members: ApiMembers) -> ApiMembers:
     return {**members, **texts}
 
 
-ARN = "arn:aws:sagemaker:local:000000000000"  # prefix of the names of schedules and jobs where the API has an ARN
+ARN = "arn:aws:sagemaker:local:000000000000"  # the beginning of the ARNs of schedules and jobs, before their names
 
 # `ProcessingJobStatus`
 IN_PROGRESS = "InProgress"
@@ -121,7 +121,7 @@ COMPLETED = "Completed"
 FAILED = "Failed"
 STOPPED = "Stopped"
 
-_PASSED = tuple(map(int, SUCCESSFUL))  # with --fail-on a job that completed may end with 4 or 5
+_PASSED = tuple(map(int, SUCCESSFUL))  # with --fail-on, a completed job may end with 4 or 5
 
 _TERMINATED = (143, -15)
 _POLL_SECONDS = 0.2
@@ -149,14 +149,14 @@ _MOUNTS = {
     "MODEL_MONITOR_ANALYSIS_CONFIG": ("analysis_config", "input/config"),
     "ground_truth_source": ("groundtruth_input_1", "groundtruth"),
 }
-"""By variable: the service's name and folder of an input of a job, besides its data. Source: C1.3."""
+"""By variable: the service's name and folder of a job's input, except the input with the data. Source: C1.3."""
 
 
 def list_inputs(name: str, variables: Mapping[str, str]) -> list[ProcessingInput]:
-    """The inputs of a job: baseline, scripts, configuration and labels, and last its data with this name.
+    """The inputs of a job: baseline, scripts, configuration and labels, and last its data. name: the name of the data's input.
 
-    This is the order of the service's answers to DescribeProcessingJob for a merge and for model quality, on which notebooks
-    rely. The position of scripts in it is unknown.
+    The service's answers to DescribeProcessingJob have this order for a merge and for model quality, and notebooks rely on it.
+    The position of scripts in the service's answers is unknown.
     """
     data = ProcessingInput(variables["dataset_source"], str(CONTAINER / "input"), name)
     further_inputs = [
@@ -174,19 +174,19 @@ def start(
     inputs: Sequence[ProcessingInput],
     request: ApiAnswer | None = None,
 ) -> str:
-    """Start a job of ours under a name, and record it in the API's form; returns its process, a `ProcessIdentity` as text.
+    """Start one of our jobs under a name, and record it in the API's form; returns its process, a `ProcessIdentity` as text.
 
-    job: baseline, monitor or merge. variables: its own. request: the API's members that the job was created with, for its
-    description.
+    job: baseline, monitor or merge. variables: the job's variables. request: the API's members with which the job was created,
+    for its description.
     """
     message_path = join(variables["output_path"], MESSAGE)
     # The message of an earlier run is deleted: if the exit status is unknown, the message shows how the job ended
     if exists_here(message_path):
         LocalStorage().delete(locate(message_path))
     log = JOBS.find_path(name, ".log")
-    # The first job of a home folder makes its subfolder
+    # The first job of a home folder creates the subfolder
     log.parent.mkdir(parents=True, exist_ok=True)
-    # Only paths are translated: an s3:// URI may stand for a local folder
+    # Variables that are paths are translated, because an s3:// URI may stand for a local folder
     opened = {name: locate(text) if name in PATHS else text for name, text in variables.items()}
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
@@ -205,19 +205,19 @@ def start(
 
 
 def describe(name: str) -> ApiMembers:
-    """The API's DescribeProcessingJob of a job, now.
+    """The present answer of the API's DescribeProcessingJob for a job.
 
     Raises BadInput if there is no such job.
     """
     record = JOBS.read(name)
     description: ApiMembers = record["Description"]
-    # A job that has ended doesn't change any more
+    # The description of a job that has ended doesn't change
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["Process"]):
         return description
-    # The first call after the end records the outcome, and its own time as the end
+    # The first call after the job's end records the outcome, and the time of this call as the end
     ended = {**description, **_read_outcome(name, record["OutputPath"]), "ProcessingEndTime": now()}
     status = None
-    # Only the parent process knows the exit status; others know the message
+    # Only the parent process knows the exit status; other processes know the message
     if name in _running:
         status = _running[name].returncode
     JOBS.write(name, {**record, "Description": ended, "ExitStatus": status})
@@ -226,13 +226,13 @@ def describe(name: str) -> ApiMembers:
 
 
 def wait(name: str, out: TextIO | None = None) -> ApiMembers:
-    """Wait until a job has ended, and describe it. out: gets its log meanwhile.
+    """Wait until a job has ended; returns its description. out: gets the job's log meanwhile.
 
-    Raises JobFailed if it did not complete.
+    Raises JobFailed if the job did not complete.
     """
     with JOBS.find_path(name, ".log").open(encoding="utf-8", errors="replace") as lines:
         while True:
-            # Described before the log is read, so that the last lines of a job that ends now are written, too
+            # Described before the log is read, so that the last lines of a job that ends now are also written
             description = describe(name)
             if out is not None:
                 out.write(lines.read())
@@ -245,18 +245,18 @@ def wait(name: str, out: TextIO | None = None) -> ApiMembers:
 
 
 def stop(name: str) -> None:
-    """End a job that is running; nothing happens to one that has ended."""
+    """End a job that is running. Nothing happens if the job has ended."""
     if describe(name)["ProcessingJobStatus"] == IN_PROGRESS:
         # The job may end before the signal
         with suppress(ProcessLookupError):
             os.kill(ProcessIdentity.read(JOBS.read(name)["Process"]).number, 15)
-        # A stopped job is no error here
+        # That the job was stopped isn't an error here
         with suppress(JobFailed):
             wait(name)
 
 
 def move_reports(name: str, output: str) -> None:
-    """Move a merge's reports to the job's record: in the service a folder of merged records has no other files."""
+    """Move a merge's reports to the job's record, because in the service a folder of merged records has no other files."""
     storage = storage_of(output)
     # All files are listed first, because deleting while walking may skip files
     for file in [*storage.walk(output, hidden=True)]:
@@ -268,25 +268,25 @@ def move_reports(name: str, output: str) -> None:
 
 
 def _is_running(name: str, process: str) -> bool:
-    # `poll` also reaps the child
+    # `poll` also removes the ended child process
     if name in _running:
         return _running[name].poll() is None
-    # Another process started it
+    # Another process started the job
     return bool(current_machine().is_alive(ProcessIdentity.read(process)))
 
 
 def _read_outcome(name: str, output_path: str) -> ApiMembers:
-    """Status and message of a job that has ended, by its exit status, or by its message if that is unknown."""
+    """Status and message of a job that has ended: from its exit status or, if that is unknown, from its message."""
     try:
         message = read_text(join(output_path, MESSAGE), None).strip()
-    # A job that is killed, for instance because memory ran out, leaves no message
+    # A job that was killed, for example because memory ran out, leaves no message
     except MonitorError:
         message = _read_last_line(name)
     status = None
     if name in _running:
         status = _running[name].returncode
     if status is None:
-        # The message is the job's own, because that of an earlier run was deleted at the start
+        # The message was written by this job, because the message of an earlier run was deleted at the start
         passed = message.startswith(COMPLETED)
     else:
         passed = status in _PASSED
@@ -295,8 +295,8 @@ def _read_outcome(name: str, output_path: str) -> ApiMembers:
     if passed:
         return {"ProcessingJobStatus": COMPLETED, "ExitMessage": message}
     reason = f"AlgorithmError: {message}"[:_MAX_MESSAGE_LENGTH]  # the service's words (C1.6)
-    ended = STOPPED if status in _TERMINATED else FAILED
-    return {"ProcessingJobStatus": ended, "ExitMessage": message, "FailureReason": reason}
+    end_status = STOPPED if status in _TERMINATED else FAILED
+    return {"ProcessingJobStatus": end_status, "ExitMessage": message, "FailureReason": reason}
 
 
 def _read_last_line(name: str) -> str:
@@ -308,7 +308,11 @@ def _read_last_line(name: str) -> str:
 def _describe_job(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> ApiMembers:
     started = now()
     output = ProcessingOutput(str(CONTAINER / "output"), variables["output_path"], "monitoring_output")
-    resources = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}  # the API requires some
+    resources = {
+        "InstanceCount": 1,
+        "InstanceType": "ml.t3.medium",
+        "VolumeSizeInGB": 1,
+    }  # the API requires these members
     return {
         "ProcessingJobName": name,
         "ProcessingJobArn": f"{ARN}:processing-job/{name}",
@@ -324,9 +328,9 @@ def _describe_job(name: str, variables: Mapping[str, str], inputs: Sequence[Proc
 
 
 def parse_job_arn(arn: str) -> str:
-    """The name of a job by its ARN.
+    """The name of the job with an ARN.
 
-    Raises BadInput if it is the ARN of something else.
+    Raises BadInput if the ARN isn't that of a job.
     """
     _, separator, name = arn.partition(":processing-job/")
     if not separator:

@@ -1,4 +1,4 @@
-"""statistics.json, constraints.json and constraint_violations.json as objects, and locations: defaults, S3 URIs."""
+"""statistics.json, constraints.json and constraint_violations.json as objects; and the locations of files: defaults, S3 URIs."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from sagemaker.session import Session as SageMakerSession
 
 SdkSession: TypeAlias = "SageMakerSession | None"
-"""A session of the SDK, or of ours; None for the user's own settings."""
+"""A session of the SDK or of this package; None: the user's own settings apply."""
 
 HOME_VARIABLE = "MODEL_MONITOR_HOME"
-"""Names the folder for schedules, the records and logs of jobs, and results without a location of their own."""
+"""The variable with the folder for schedules, for the records and logs of jobs, and for results without their own location."""
 
 CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
 """The contract's name for the prefix below which endpoints capture (C1.1)."""
@@ -34,29 +34,29 @@ CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
 DEFAULT_HOME = "model-monitor-home"
 
 captured_to: dict[Path, str] = {}
-"""By home, the location in this process's last `DataCaptureConfig`: no other source gives an endpoint's captures."""
+"""By home folder: the location in this process's last `DataCaptureConfig`; nothing else says where an endpoint's captures are."""
 
 _S3 = "s3"
 _MODEL_MONITOR = "model-monitor"
 
 
 def home() -> Path:
-    """The folder for what is kept between calls."""
+    """The folder for schedules, records of jobs, and results without their own location."""
     return Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).absolute()
 
 
 def default_prefix(session: SdkSession) -> str:
-    """The prefix of results without a location of their own: the session's bucket if it has one, else a folder at home.
+    """The prefix of results without their own location: the session's bucket if it has one, otherwise a folder in `home()`.
 
     Source: C1.5.
     """
     bucket = getattr(session, "default_bucket", None)
-    # In the SDK a method, which also creates the bucket; stand-ins for a session may have none
+    # In the SDK this is a method, which also creates the bucket; replacements for a session may not have it
     if callable(bucket):
         top = f"s3://{bucket()}"
     else:
         top = str(home())
-    # Mocks and old SDKs have anything here; only a text is a prefix
+    # Mocks and old SDKs may have any object here; only a text is a prefix
     prefix = getattr(session, "default_bucket_prefix", None)
     if prefix and isinstance(prefix, str):
         top = join(top, prefix)
@@ -64,8 +64,8 @@ def default_prefix(session: SdkSession) -> str:
 
 
 def capture_prefix(environment: Mapping[str, str], session: SdkSession) -> str:
-    """The prefix of endpoints' captures: that of the monitor's `env` or of this process's environment, else of the
-    `DataCaptureConfig` that this process made last, else the SDK's default.
+    """The prefix of endpoints' captures: from the monitor's `env` or this process's environment, otherwise from the last
+    `DataCaptureConfig` of this process, otherwise the SDK's default.
     """
     candidates = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), captured_to.get(home()))
     for prefix in candidates:
@@ -75,14 +75,14 @@ def capture_prefix(environment: Mapping[str, str], session: SdkSession) -> str:
 
 
 def absolute(uri: str) -> str:
-    """An absolute local path, independent of the working directory; a URI as it is."""
+    """The absolute form of a local path, independent of the working directory. A URI is unchanged."""
     if urlparse(uri).scheme:
         return uri
     return str(Path(uri).absolute())
 
 
 def locate(uri: str) -> str:
-    """The path or URI that a job gets for `uri`: absolute if it is local."""
+    """The path or URI that a job gets for `uri`. A local path becomes absolute."""
     return absolute(resolve_stand_in(uri))
 
 
@@ -94,23 +94,23 @@ def read_text(uri: str, session: SdkSession) -> str:
 def read_bytes(uri: str, session: SdkSession) -> bytes:
     """The content of a file. Raises BadInput if it can't be read."""
     location = locate(uri)
-    # Includes s3:// URIs that a folder stands in for: `locate` has made them paths
+    # If a folder stands in for S3, `locate` has turned s3:// URIs into paths
     if urlparse(location).scheme != _S3:
         return LocalStorage().read(location)
     try:
         content: bytes = _get_client(session).get_object(**split_path(location))["Body"].read()
         return content
-    except Exception as error:  # botocore's own classes are unavailable without botocore
+    except Exception as error:  # any class, because botocore's exceptions are unavailable without botocore
         raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
 
 
 def write_text(uri: str, text: str, session: SdkSession, kms_key: str | None = None) -> str:
-    """Write a text as `write_bytes` does."""
+    """Write a text with `write_bytes`; returns its URI."""
     return write_bytes(uri, text.encode(), session, kms_key)
 
 
 def write_bytes(uri: str, content: bytes, session: SdkSession, kms_key: str | None = None) -> str:
-    """Write a file and give its URI. kms_key: what S3 encrypts it with; None for what the bucket says.
+    """Write a file; returns its URI. kms_key: the key with which S3 encrypts it; None: the bucket's default applies.
 
     Raises OutputFailed or botocore's error if it can't be written.
     """
@@ -118,7 +118,7 @@ def write_bytes(uri: str, content: bytes, session: SdkSession, kms_key: str | No
     if urlparse(location).scheme != _S3:
         LocalStorage().write(location, content)
         return uri
-    # Without a key no header is sent, so that the bucket's own default encryption applies
+    # Without a key, no header is sent, so that the bucket's default encryption applies
     encryption = {}
     if kms_key:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
@@ -133,7 +133,7 @@ def exists_here(uri: str) -> bool:
 
 
 def _get_client(session: SdkSession) -> BaseClient:
-    """The session's own boto3 session, else one with the user's settings."""
+    """An S3 client of the session's boto3 session; without one, of a boto3 session with the user's settings."""
     boto_session = getattr(session, "boto_session", None)
     if boto_session is not None:
         return boto_session.client("s3")
@@ -160,10 +160,10 @@ class ModelMonitoringFile:
     _DEFAULT_NAME: ClassVar[str] = "monitoring.json"
 
     def __init_subclass__(cls, file: str) -> None:
-        """Name the parameter with the file's content after the file."""
+        """Name the constructors' first parameter after the file."""
         cls._DEFAULT_NAME = f"{file}.json"
         for method in ("__init__", "from_s3_uri", "from_string", "from_file_path"):
-            # Static, to get the classmethod itself and not one bound to the parent
+            # getattr_static returns the classmethod itself, not a method bound to the parent class
             inherited = inspect.getattr_static(ModelMonitoringFile, method)
             constructor = _rename_parameters(getattr(inherited, "__func__", inherited), file)
             setattr(cls, method, classmethod(constructor) if isinstance(inherited, classmethod) else constructor)
@@ -218,11 +218,11 @@ class ModelMonitoringFile:
 
 
 def _rename_parameters(constructor: Callable[..., Made], file: str) -> Callable[..., Made]:
-    """A constructor whose `file_…` parameter is `statistics_file_…`, or according to the file's name."""
+    """The constructor with its `file_…` parameter renamed after the file, such as `statistics_file_…`."""
     original_signature = inspect.signature(constructor)
     parameters = []
     for name, parameter in original_signature.parameters.items():
-        # Only required parameters: the SDK leaves `file_name` and its like as they are
+        # Only required parameters are renamed; the SDK doesn't rename optional ones such as `file_name`
         if name.startswith("file_") and parameter.default is parameter.empty:
             parameter = parameter.replace(name=f"{file}_{name}")
         parameters.append(parameter)
@@ -230,7 +230,7 @@ def _rename_parameters(constructor: Callable[..., Made], file: str) -> Callable[
 
     @functools.wraps(constructor)
     def construct(*ordered: Any, **named: Any) -> Made:
-        # By position, since the inherited constructor knows only the old names
+        # Arguments are passed by position, because the inherited constructor has the old names
         bound = signature.bind(*ordered, **named)
         bound.apply_defaults()
         return constructor(*bound.arguments.values())
@@ -263,10 +263,10 @@ class Constraints(ModelMonitoringFile, file="constraints"):
         if feature_name is None:
             self.body_dict["monitoring_config"]["evaluate_constraints"] = _SWITCH[enable_monitoring]
             return
-        # An unknown feature changes nothing, as in the SDK
+        # As in the SDK, an unknown feature changes nothing
         for feature in self.body_dict["features"]:
             if feature["name"] == feature_name:
-                # Other overrides of the feature, such as a threshold of its own, stay
+                # Other overrides of the feature, such as its own threshold, don't change
                 overrides = feature.get("monitoring_config_overrides") or {}
                 feature["monitoring_config_overrides"] = {
                     **overrides,

@@ -64,13 +64,13 @@ class DefaultModelMonitor(ScheduledMonitor):
         baseline_dataset: a path, or a URI that the job's Spark opens. wait: until it has ended; logs: show its log meanwhile.
         Raises JobFailed if it was waited for and did not complete, RuntimeError for a configuration that is not valid.
         """
-        # RuntimeError with these words is what the SDK raises
+        # The SDK raises a RuntimeError with these words
         if not DataQualityMonitoringConfig.valid_monitoring_config(monitoring_config_override):
             raise RuntimeError("Invalid value for monitoring_config_override.")
         drift_method = None
         if monitoring_config_override is not None and monitoring_config_override.distribution_constraints is not None:
             drift_method = monitoring_config_override.distribution_constraints.categorical_drift_method
-        # Variables of the job are texts; those that are None are not set
+        # The job's variables are texts; a variable that is None isn't set
         variables = {
             "dataset_source": absolute(baseline_dataset),
             "dataset_format": json.dumps(dataset_format),
@@ -141,7 +141,7 @@ class ModelQualityMonitor(ScheduledMonitor):
         problem_type: BinaryClassification, MulticlassClassification or Regression. The attributes are columns by name or index.
         Raises JobFailed if it was waited for and did not complete.
         """
-        # 0 is a valid index or threshold, so only None counts as absent
+        # Compared with None, because 0 is a valid index or threshold
         threshold = probability_threshold_attribute
         variables = {
             "analysis_type": AnalysisType.MODEL_QUALITY.value,
@@ -203,7 +203,7 @@ class ClarifyMonitor(ScheduledMonitor):
             return None
         attributes = self._attributes or {}
         members = {name: attributes.get(api_name) for api_name, name in ATTRIBUTES.items()}
-        # A baselining job excludes columns by its data's own configuration
+        # For a baselining job, the data's configuration excludes columns
         del members["exclude_features_attribute"]
         return ClarifyBaseliningConfig(self._config, **members)
 
@@ -238,13 +238,13 @@ class ClarifyMonitor(ScheduledMonitor):
         """
         name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
         variables = analysis_variables(config, data_config, name, self.sagemaker_session)
-        # `_baseline` lists a plain job; it is replaced below by one whose results are those of Clarify
+        # `_baseline` adds a plain job to the list; it is replaced below by a job with Clarify's results
         job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
         self.latest_baselining_job = ClarifyBaseliningJob(
             self.sagemaker_session, name, job.inputs, job.outputs, self.output_kms_key
         )
         self.baselining_jobs[-1] = self.latest_baselining_job
-        # Kept for create_monitoring_schedule, which may come without a configuration
+        # Stored for create_monitoring_schedule, which may be called without a configuration
         self._config = schedule_config
         self._attributes = attributes
         return job
@@ -256,18 +256,18 @@ class ClarifyMonitor(ScheduledMonitor):
         return self._config
 
     def _specify_application(self, arguments: ApiAnswer) -> ApiMembers:
-        """The application with the location of its configuration, which is written to a file if it is an object."""
+        """The application with the location of its configuration. A configuration that is an object is written to a file."""
         config = arguments["analysis_config"]
         env = arguments["env"]
-        # A new schedule has to have a configuration; an update without one keeps that of the definition
+        # A new schedule needs a configuration; an update without one doesn't change the definition's configuration
         if not config and "monitor_schedule_name" in arguments:
             config = self._latest_config()
         if config is None:
             return self._changed_application(env, arguments["enable_cloudwatch_metrics"])
-        # A text is the location of a configuration file, which stays where it is
+        # A text is the location of a configuration file, which isn't copied
         location = config
         if not isinstance(config, str):
-            # Our jobs find the model that they load in the environment, not in the configuration
+            # Our jobs take the model that they load from the environment, not from the configuration
             model = model_variables(config.analysis_config)
             if model:
                 env = {**((self.env if env is None else env) or {}), **model}
@@ -412,7 +412,7 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
         A schedule takes model, methods and headers from here if it is not given its own.
         Raises JobFailed if it was waited for and did not complete.
         """
-        # A bare name or index says where the score is, and nothing of the label's classes
+        # A name or an index is the location of the score, and doesn't say the label's classes
         score_column = model_scores
         label_headers = None
         if isinstance(model_scores, ModelPredictedLabelConfig):
@@ -437,7 +437,7 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
 
 
 def _list_features(data_config: DataConfig) -> list[str] | None:
-    """The headers of the features, without those of label and prediction; None without headers.
+    """The headers of the features, without the headers of label and prediction; None if there are no headers.
 
     Source: B1.
     """
@@ -445,9 +445,9 @@ def _list_features(data_config: DataConfig) -> list[str] | None:
     label = data_config.label
     if headers is None:
         return None
-    # CSV: the label is a header itself, so it is simply left out
+    # In CSV data, the label is one of the headers and is left out
     if label in headers or data_config.features is None:
         return [name for name in headers if name != label]
-    # JSON: label and prediction are paths, and their headers come last
+    # In JSON data, label and prediction are paths, and their headers come last
     num_others = sum(column is not None for column in (label, data_config.predicted_label))
     return headers[: len(headers) - num_others]

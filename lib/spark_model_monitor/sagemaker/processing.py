@@ -1,4 +1,4 @@
-"""A started job, as the SDK's objects, and the baselines that all monitors can make."""
+"""The SDK's objects for a started job, and the baselining jobs of all monitors."""
 
 from __future__ import annotations
 
@@ -173,12 +173,12 @@ class MonitoringExecution(ProcessingJob):
 
 
 def read_inputs_and_outputs(description: ApiAnswer) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
-    """Those of a job's request or description. Raises KeyError if one lacks a member."""
+    """The inputs and outputs in a job's request or description. Raises KeyError if one of them lacks a member."""
     inputs = [
         ProcessingInput(member["S3Input"]["S3Uri"], member["S3Input"]["LocalPath"], member["InputName"])
         for member in description.get("ProcessingInputs", ())
     ]
-    # A job may have none
+    # A job may have no outputs
     job_outputs = [
         ProcessingOutput(member["S3Output"]["LocalPath"], member["S3Output"]["S3Uri"], member["OutputName"])
         for member in description.get("ProcessingOutputConfig", {}).get("Outputs", ())
@@ -225,7 +225,7 @@ class BaselinedMonitor:
     tags: Any = None
     network_config: Any = None
 
-    # what the SDK's monitors have of a container: here jobs are processes, without arguments
+    # Attributes of the SDK's monitors about the container, which have no meaning here, because jobs are processes
     image_uri = IMAGE
     entrypoint: ClassVar[list[str] | None] = None
     arguments: ClassVar[list[str] | None] = None
@@ -234,12 +234,12 @@ class BaselinedMonitor:
         self.baselining_jobs: list[BaseliningJob] = []
         self.latest_baselining_job: BaseliningJob | None = None
         self.latest_baselining_job_name: str | None = None
-        # What the user has set in the environment wins over the key
+        # A variable that the user has set has priority over the key
         if self.output_kms_key and ENCRYPTION not in (self.env or {}):
             encryption = {ENCRYPTION: "SSE-KMS", "MODEL_MONITOR_S3_KMS_KEY": self.output_kms_key}
             self.env = {**(self.env or {}), **encryption}
         ignored = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
-        # Said once and not refused: an instance type is in every notebook, and means nothing here
+        # These arguments are logged once and not refused, because every notebook has an instance type, which has no effect here
         if ignored:
             log.info("without effect on jobs of ours: %s", ", ".join(ignored))
 
@@ -258,20 +258,20 @@ class BaselinedMonitor:
     def _baseline(
         self, job_name: str | None, output: str | None, variables: Mapping[str, str | None], *, wait: bool, logs: bool
     ) -> ProcessingJob:
-        """Start a baselining job. variables: without the location of its results."""
+        """Start a baselining job. variables: the job's variables, except the location of its results."""
         name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
-        # The service refuses a second job of one name; here it would overwrite the first one's record
+        # As in the service, a second job with the same name is refused; it would overwrite the first job's record
         if JOBS.exists(name):
             raise BadConfiguration(f"job_name is {name!r}, which there is already; name another one, or none")
         destination = output or join(default_prefix(self.sagemaker_session), "baselining", name, "results")
-        # Later members win: the monitor's environment can't change what this job reads or where it writes
+        # Later members replace earlier ones, so the monitor's environment can't change what this job reads or where it writes
         given_all = {
             **(self.env or {}),
             **{key: text for key, text in variables.items() if text},
-            PUBLISH: "Disabled",  # as in the SDK for baselines
+            PUBLISH: "Disabled",  # as in the SDK, baselines publish no metrics
             "output_path": absolute(destination),
         }
-        # Input and output have the names of the SDK, by which notebooks look them up
+        # Input and output have the SDK's names, because notebooks look them up by these names
         inputs = local_jobs.list_inputs("baseline_dataset_input", given_all)
         local_jobs.start("baseline", name, given_all, inputs)
         processing_output = ProcessingOutput(str(CONTAINER / "output"), destination, "monitoring_output")
@@ -279,7 +279,7 @@ class BaselinedMonitor:
         self.latest_baselining_job_name = name
         self.latest_baselining_job = job
         self.baselining_jobs.append(job)
-        # The job is listed before the wait, so that a failed one can be looked at afterwards
+        # The job is added before the wait, so that users can examine it if it fails
         if wait:
             job.wait(logs=logs)
         return job
@@ -291,7 +291,7 @@ class BaselinedMonitor:
 
 
 def make_job_name(base: str) -> str:
-    """A unique name for a job or a schedule: what it is, when it was made, four digits."""
+    """A unique name for a job or a schedule: a prefix, the time, and four digits."""
     return f"{base}-{local_jobs.now():%Y-%m-%d-%H-%M-%S}-{uuid.uuid4().hex[:4]}"
 
 

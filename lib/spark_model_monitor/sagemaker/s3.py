@@ -41,7 +41,7 @@ class S3Uploader:
         if source.is_file():
             target_uri = join(desired_s3_uri, source.name)
             return S3Uploader.upload_bytes(source.read_bytes(), target_uri, kms_key, sagemaker_session)
-        # Folders as such don't exist in S3, so an empty one leaves nothing
+        # S3 has no folders, so nothing is uploaded from an empty folder
         for file in sorted(path for path in source.rglob("*") if path.is_file()):
             target_uri = join(desired_s3_uri, *file.relative_to(source).parts)
             S3Uploader.upload_bytes(file.read_bytes(), target_uri, kms_key, sagemaker_session)
@@ -91,7 +91,7 @@ class S3Downloader:
         """Copy an object, or all below a URI, into a folder; returns the paths of the copies."""
         copies = []
         for uri, location in _list_objects(s3_uri):
-            # The path below the prefix, or the bare name if the URI is the object itself
+            # The path below the prefix, or the object's name if the URI is that of the object itself
             relative_path = uri[len(s3_uri) :].lstrip("/")
             if uri == s3_uri:
                 relative_path = PurePosixPath(uri).name
@@ -118,13 +118,13 @@ class S3Downloader:
 def _list_objects(uri: str) -> list[tuple[str, str]]:
     """Each object whose URI begins with this one, and its location. As in S3, a URI is a prefix, not a folder."""
     top = "://".join(urlparse(uri)[:2])
-    # The deepest folder that holds all matches; the prefix may end within a file's name
+    # The deepest folder that contains all matches; the prefix may end within a file's name
     folder = locate(uri[: uri.rindex("/") + 1])
     storage = storage_of(folder)
     paths = []
     if storage.exists(folder):
         paths = [file.path for file in storage.walk(folder, hidden=True)]
-    # On S3 paths are URIs already; below a stand-in they are turned back into URIs
+    # Paths on S3 are URIs already; paths in a folder that stands in for S3 are turned back into URIs
     if not is_local(folder):
         return sorted((path, path) for path in paths if path.startswith(uri))
     root = Path(locate(f"{top}/"))

@@ -1,5 +1,5 @@
-"""Names of the SDK that this package lacks: refused with a reason, the SDK's own where it is installed, or an error
-that says what to do.
+"""Names of the SDK that this package doesn't have: they are refused with a reason, taken from the SDK if it is installed, or
+give an error that says what to do.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _REASONS = {
     "ClarifyCheckStep": _NO_CHECK_STEP,
     "MonitorBatchTransformStep": _NO_CHECK_STEP,
 }
-"""Why a class can't be used, by its name. It can be imported, so that a notebook fails where it uses the class."""
+"""By name of a class: why it can't be used. The class can be imported, so that a notebook fails only where it uses it."""
 
 
 class _UnavailableClass:
@@ -60,10 +60,10 @@ NOT_IMPORTABLE = dict.fromkeys(
     ),
     _NO_CHECK_CONFIG,
 )
-"""Why a class can't even be imported, by its name."""
+"""By name of a class: why it can't even be imported."""
 
 DUNDER_NAMES = {"__version__": "2.257.7"}
-"""What code asks of the SDK itself, without the SDK: the version whose signatures we keep."""
+"""Attributes of the SDK's module, for code that needs them without the SDK: the version whose signatures this package has."""
 
 
 def is_installed() -> bool:
@@ -72,7 +72,7 @@ def is_installed() -> bool:
 
 
 def get_from_sdk(name: str, module: str = SDK) -> Any:
-    """A name of one of the SDK's modules.
+    """The object with a name in one of the SDK's modules.
 
     Raises ImportError for a class, AttributeError for another name, with the reason, if it doesn't exist.
     """
@@ -80,7 +80,7 @@ def get_from_sdk(name: str, module: str = SDK) -> Any:
         raise ImportError(f"spark_model_monitor.sagemaker has no {name}: {NOT_IMPORTABLE[name]}")
     is_dunder = name.startswith("__") and name.endswith("__")
     is_public = is_dunder or not name.startswith("_")
-    # First a name in the SDK's module, then a module below it, such as `sagemaker.image_uris`
+    # First an attribute of the SDK's module is tried, then a module below it, such as `sagemaker.image_uris`
     if is_public and is_installed():
         with suppress(AttributeError):
             return getattr(importlib.import_module(module), name)
@@ -88,7 +88,7 @@ def get_from_sdk(name: str, module: str = SDK) -> Any:
             return importlib.import_module(f"{module}.{name}")
     if name in DUNDER_NAMES:
         return DUNDER_NAMES[name]
-    # A class is imported by name; anything else is asked of the module, as by hasattr
+    # Code imports a class by its name, but looks up any other name with functions such as hasattr
     error_type = ImportError if name[:1].isupper() else AttributeError
     raise error_type(
         f"spark_model_monitor.sagemaker has no {name}; it is what the SDK has for an account, so take it from the SDK "
@@ -97,7 +97,7 @@ def get_from_sdk(name: str, module: str = SDK) -> Any:
 
 
 def make_getattr(module: str) -> Callable[[str], Any]:
-    """The `__getattr__` of a module here named like one of the SDK's, as `inputs`: names of this package first."""
+    """The `__getattr__` of a module with the name of one of the SDK's modules. Names of this package come first."""
 
     def get_attribute(name: str) -> Any:
         package = importlib.import_module("spark_model_monitor.sagemaker")

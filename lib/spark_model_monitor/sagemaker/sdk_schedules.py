@@ -1,7 +1,7 @@
 """The common part of the SDK's monitors: a schedule, its runs with their files, its alert.
 
-A schedule is stored in the API's form (`describe_schedule`), and its jobs are made like those of `spark-model-monitor import`:
-what runs here runs from an imported schedule, too.
+A schedule is stored in the API's form (`describe_schedule`), and its jobs are made in the same way as by
+`spark-model-monitor import`, so a schedule that runs here also runs after its import.
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ NO_ROLE = "arn:aws:iam::000000000000:role/none"
 
 
 class ScheduledMonitor(BaselinedMonitor):
-    """A monitor with its schedule, the runs of it and its alert.
+    """A monitor with its schedule, the schedule's runs and its alert.
 
-    PARAMETERS: of the two methods that make and change a schedule, behind the endpoint. AFTER_OUTPUT: those behind the
-    output when one is made, and when one is changed. ROLE_LAST: whether the SDK has role and metrics behind the resources.
+    PARAMETERS: the parameters after the endpoint, in the two methods that create and update a schedule. AFTER_OUTPUT: the
+    parameters after the output, in the first method and in the second. ROLE_LAST: whether the SDK has the parameters for role and
+    metrics after those for resources.
     """
 
     MONITORING_TYPE: ClassVar[str]
@@ -76,16 +77,16 @@ class ScheduledMonitor(BaselinedMonitor):
             resources = (*RESOURCES, *metrics)
         else:
             resources = (*metrics, *RESOURCES)
-        # The order counts: notebooks pass some of these by position
-        new = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST_PARAMETERS)
-        # CloudWatch metrics are on by default for a new schedule; an update leaves them alone
-        create_parameters = {**dict.fromkeys(new), metrics[0]: True}
+        # The order matters, because notebooks pass some of these by position
+        create_names = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST_PARAMETERS)
+        # CloudWatch metrics are on by default for a new schedule; by default, an update doesn't change them
+        create_parameters = {**dict.fromkeys(create_names), metrics[0]: True}
         update_parameters = dict.fromkeys((*first, *of_changed, time, *resources, *LAST_PARAMETERS))
         methods = {
             ScheduledMonitor.create_monitoring_schedule: create_parameters,
             ScheduledMonitor.update_monitoring_schedule: update_parameters,
         }
-        # Intermediate base classes have no type of monitoring and so no methods of their own
+        # Intermediate base classes have no type of monitoring, so they don't get these methods
         for method, parameters in methods.items() if "MONITORING_TYPE" in vars(cls) else ():
             setattr(cls, method.__name__, make_signed(method, cls, parameters))
 
@@ -104,7 +105,7 @@ class ScheduledMonitor(BaselinedMonitor):
         Raises ValueError unless one input is given, for a second schedule of one monitor, and for times that are none;
         BadConfiguration for a name that is taken or none, for times that the service does not have, or without a configuration.
         """
-        # All checks and files come before the record, so that a refused call leaves no schedule
+        # All checks are made and all files written before the record, so that a refused call leaves no schedule
         name = self._new_name(arguments.get("monitor_schedule_name"))
         baseline = _get_baseline(arguments)
         if not baseline and self.latest_baselining_job is not None:
@@ -128,7 +129,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "CreationTime": created,
             "RoleArn": self.role or NO_ROLE,
             "JobResources": {
-                # Shown by describe calls only: jobs here run on this machine
+                # Only shown by describe calls, because jobs run on this machine
                 "ClusterConfig": {
                     "InstanceCount": self.instance_count,
                     "InstanceType": self.instance_type,
@@ -144,7 +145,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "Definition": definition,
             "CapturePrefix": captures,
         }
-        # The monitor gets its name after the write, so that a failed create can be repeated with the same object
+        # The monitor gets its name after the record is written, so that a failed call can be repeated with the same object
         keep(name, record)
         self.monitoring_schedule_name = self.job_definition_name = name
 
@@ -162,7 +163,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "AppSpecification": application,
             "JobInput": build_ground_truth(arguments.get("ground_truth_input")),
         }
-        # With neither source the input stays, and so does the place of its captures
+        # Without a new source, the input and the location of its captures don't change
         if _get_sources(arguments) != (None, None):
             read, record["CapturePrefix"] = build_job_input(
                 *_get_sources(arguments), self.env or {}, self.sagemaker_session
@@ -172,7 +173,7 @@ class ScheduledMonitor(BaselinedMonitor):
             parts["JobOutputConfig"] = build_job_output("", output, self.sagemaker_session)
         for part, change in parts.items():
             content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
-            if SOURCES & change.keys():  # one source replaces the other
+            if SOURCES & change.keys():  # a new source replaces the old one
                 content = {name: member for name, member in content.items() if name not in SOURCES}
             # A new environment replaces the old one, but not the choice about CloudWatch metrics
             if PUBLISH in content.get("Environment", {}) and "Environment" in change:
@@ -217,7 +218,7 @@ class ScheduledMonitor(BaselinedMonitor):
                 f"{monitor_schedule_name} is a schedule of {kind}; a {cls.__name__} attaches to one of {cls.MONITORING_TYPE}"
             )
         environment = dict(cls._application(record).get("Environment", {}))
-        # An argument of the schedule and no variable of the user; it would be shown in `env`
+        # Removed, because this is an argument of the schedule and not a variable of the user, who would see it in `env`
         environment.pop(PUBLISH, None)
         monitor = cls(role=record["Definition"]["RoleArn"], sagemaker_session=sagemaker_session, env=environment)
         monitor.monitoring_schedule_name = monitor_schedule_name
@@ -310,7 +311,7 @@ class ScheduledMonitor(BaselinedMonitor):
             log.warning("No alert history to list, please create a schedule first.")
             return [], None
         record = SCHEDULES.read(self.monitoring_schedule_name)
-        # Times are the only order there is, whatever `sort_by` says
+        # The changes are always ordered by time, whatever `sort_by` says
         changes = executions.list_alert_changes(
             self.monitoring_schedule_name,
             get_results_folder(record),
@@ -335,7 +336,7 @@ class ScheduledMonitor(BaselinedMonitor):
         if not executions:
             return None
         described = executions[-1].describe()
-        # As in the SDK no earlier run is taken instead: its files would be of another window
+        # As in the SDK, an earlier run isn't used instead, because its files belong to another window
         if described["ProcessingJobStatus"] != local_jobs.COMPLETED:
             log.warning(
                 "the latest run has no files: it is in status %s (%s)",
@@ -360,7 +361,7 @@ class ScheduledMonitor(BaselinedMonitor):
         return name
 
     def _latest_baseline(self) -> ApiMembers:
-        """The baseline of a new schedule without one. Raises BadConfiguration if there was no baselining job."""
+        """The files of the latest baselining job, for a schedule without a baseline. Raises BadConfiguration if there is none."""
         return build_baseline_config(ConstraintsResource=self.suggested_constraints())
 
     def _specify_application(self, arguments: ApiAnswer) -> ApiMembers:
@@ -370,9 +371,9 @@ class ScheduledMonitor(BaselinedMonitor):
         return {**changed, **drop_missing(ProblemType=arguments.get("problem_type"))}
 
     def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> ApiMembers:
-        """The part of the application that an update changes. env: the monitor's from now on."""
+        """The part of the application that an update changes. env: the monitor's new environment."""
         self.env = self.env if env is None else env
-        # Written anew if the metrics are switched, since both share one member of the definition
+        # If metrics are switched on or off, the environment is written, too, because one member of the definition has both
         environment = env if publishes is None else self.env
         return build_app_specification(*scripts, publishes=publishes, environment=environment)
 
@@ -395,7 +396,7 @@ class ScheduledMonitor(BaselinedMonitor):
 
 
 def describe_schedule(name: str, created: datetime, kind: str, config: ApiAnswer) -> ApiMembers:
-    """A new schedule in the form of DescribeMonitoringSchedule. kind: of monitoring. config: times and job definition."""
+    """A new schedule in the form of DescribeMonitoringSchedule. kind: type of monitoring. config: times and job definition."""
     return {
         "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
         "MonitoringScheduleName": name,

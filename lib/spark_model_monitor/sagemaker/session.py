@@ -1,4 +1,4 @@
-"""What stands for the SDK's `Session`, without an account or with a folder in place of S3, and for the notebook's role."""
+"""Replacements for the SDK's `Session`, without an account or with a folder in place of S3, and for the notebook's role."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class LocalSession:
 
     def __getattr__(self, name: str) -> Any:
         """Attributes that need an account: boto3's session and clients, and those of the SDK's session, if it is installed."""
-        # By __dict__, because copying and unpickling look attributes up before __init__ ran
+        # Looked up in __dict__, because copying and unpickling look attributes up before __init__ has run
         if (value := self.__dict__.get("_clients", {}).get(name)) is not None:
             return value
         if name == "boto_session":

@@ -1,9 +1,9 @@
-"""The Spark plugin: its engine, sessions, Deequ and the launcher. `plugins.plugin("spark")` is this package.
+"""The Spark plugin: its engine, sessions, Deequ and the launcher. `plugins.plugin("spark")` returns this package.
 
-Lower layers import nothing from it: they use the names here, each loaded on first use. A part of the
-package that needs more of Spark gets it by a name here.
+Lower layers import none of its modules. They use the names in this file; a name is loaded on its first use. If another part
+of the package needs more of Spark, add a name here.
 
-`engine/`: partitions as Spark maps them. `launch/`: what happens before Spark starts, with the standard library alone.
+`engine/`: the engine that maps Spark's partitions. `launch/`: the steps before Spark starts, with the standard library only.
 `deequ/`: everything about Deequ.
 """
 
@@ -27,36 +27,36 @@ PLACES = {
     ],
     "spark_model_monitor.spark.storage": ["storage_of_session"],
 }
-"""The names of each module."""
+"""By module: the names that other parts of the package use."""
 
 
 def drop_spark_archives(path: list[str], environment: Mapping[str, str]) -> None:
-    """Take the archives of Spark's home out of an import path that has the same PySpark in a folder, as pip installs it.
+    """Remove the archives of Spark's home from an import path if the same PySpark is in a folder, as pip installs it.
 
-    spark-submit puts them first. Python compiles the modules of an archive at every start, but those of a folder once. It
-    pays in the driver, and in the process that workers are forked from (benchmarks/submission.py).
+    spark-submit puts the archives first. Python compiles the modules of an archive at every start, but modules of a folder only
+    once. This saves time in the driver and in the process that workers are forked from (benchmarks/submission.py).
     """
     home = environment.get("SPARK_HOME", "")
     site_packages = os.path.dirname(home)
-    # Another Spark than pip's has its PySpark in the archives alone
+    # A Spark that pip didn't install has its PySpark only in the archives
     has_pyspark = os.path.isfile(os.path.join(home, "__init__.py"))
     has_py4j = os.path.isdir(os.path.join(site_packages, "py4j"))
     if has_pyspark and has_py4j and site_packages in path:
         path[:] = [folder for folder in path if not folder.startswith(home + os.sep)]
 
 
-# Here, since whatever imports PySpark has imported this package first
+# Called at import, because this package is always imported before PySpark
 drop_spark_archives(sys.path, os.environ)
 
 _get_name, __dir__ = load_lazily(__name__, PLACES)
 
 
 def __getattr__(name: str) -> Any:
-    """A name of `PLACES`. Raises MissingDependency where PySpark is not installed."""
+    """The object with a name in `PLACES`. Raises MissingDependency if PySpark is not installed."""
     try:
         return _get_name(name)
     except ModuleNotFoundError as fault:
-        # Any other absent module is a fault of this package, which must not be hidden behind advice to install Spark
+        # If another module is absent, that is a fault of this package, and advice to install Spark must not hide it
         if (fault.name or "").partition(".")[0] not in ("pyspark", "py4j"):
             raise
         from spark_model_monitor.spark.launch.java import SPARK_REMEDY

@@ -2,8 +2,8 @@
 
     python -m spark_model_monitor.spark.container
 
-It reads only the environment and the files below `/opt/ml`, so that an image of ours can replace the service's
-own. The job runs in one local Spark on one host; of several hosts the first does the work, which needs all of the data.
+It reads only the environment and the files below `/opt/ml`, so that our image can replace the service's image. The job runs in
+one local Spark on one host. If there are several hosts, the first does all the work, so it needs all the data.
 
 Source: C1.1, C1.2, C1.3, C1.4, C7.1 for variables and files; C11c for the choice of the job.
 """
@@ -33,10 +33,11 @@ RESOURCES = "opt/ml/config/resourceconfig.json"
 ANALYSIS_CONFIG = "opt/ml/processing/input/config/analysis_config.json"
 ANALYSED_DATA = "opt/ml/processing/input/data"
 OUTPUT = "opt/ml/processing/output"
-"""Paths of a Clarify container's configuration, data and report, for which it gets no variables."""
+"""Paths of the configuration, the data and the report in a Clarify container, which gets no variables for them."""
 
 CGROUP_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
-HEAP_SHARE = 0.5  # of the container's memory; Python workers, each of which holds Arrow batches, take the rest
+# Share of the memory for the JVM's heap; Python workers need the rest, because each holds Arrow batches
+HEAP_SHARE = 0.5
 
 MIN_HEAP_MIB = 1024
 
@@ -46,7 +47,7 @@ Kind = TypeVar("Kind", list[Any], dict[str, Json])
 
 def choose_job(sources: Sources) -> str:
     """The container's job: merge, monitor or baseline."""
-    # Labels come first: a merge may be started with the baseline's variables, too
+    # Labels are looked for first, because a merge may be started with the baseline's variables, too
     if sources.text("ground_truth_source"):
         return "merge"
     if sources.text("baseline_constraints"):
@@ -55,14 +56,14 @@ def choose_job(sources: Sources) -> str:
 
 
 def derive_variables(sources: Sources, root: Path) -> dict[str, str]:
-    """Variables that a container of Clarify's layout implies and doesn't set; empty for any other container.
+    """The variables that a container with Clarify's layout implies but doesn't set; empty for any other container.
 
     Raises BadConfiguration if its configuration can't be read as JSON.
     """
     path = root / ANALYSIS_CONFIG
     if not path.is_file():
         return {}
-    # Clarify's containers differ only in their configuration
+    # Only the configuration shows which of Clarify's containers this is
     if _explains(_read(path), path):
         analysis = AnalysisType.MODEL_EXPLAINABILITY
     else:
@@ -73,18 +74,18 @@ def derive_variables(sources: Sources, root: Path) -> dict[str, str]:
         "dataset_source": str(root / ANALYSED_DATA),
         "output_path": str(root / OUTPUT),
     }
-    # What the user set stays; the configuration's place is fixed by the layout
+    # Variables that the user set have priority; the path of the configuration always follows from the layout
     set_names = {"analysis_type", "dataset_source", "output_path"} & set(sources.values)
     return {name: value for name, value in implied.items() if name not in set_names}
 
 
 def is_idle(root: Path) -> bool:
-    """Whether this is not the first of several hosts.
+    """Whether this host isn't the first of several, and so does nothing.
 
-    Raises BadConfiguration if the hosts have shares of the data: the first would see only its own.
+    Raises BadConfiguration if each host has a share of the data, because the first would see only its own share.
     """
     resources = _read(root / RESOURCES)
-    # Sorted, so that every host comes to the same first one without talking to the others
+    # Sorted, so that all hosts choose the same first host without communication
     hosts = sorted(map(str, _get_member(resources, "hosts", list, root / RESOURCES)))
     if len(hosts) < 2:
         return False
@@ -98,25 +99,25 @@ def is_idle(root: Path) -> bool:
 
 
 def heap_mebibytes(root: Path = Path("/")) -> int:
-    """Heap for the job's Spark, in MiB: a share of the memory that the container may use."""
-    # The machine's memory in bytes; a container may have less, as its cgroup says
+    """The heap for the job's Spark in MiB: a share of the memory that the container may use."""
+    # The machine's memory in bytes; the container's cgroup may allow less
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for relative in CGROUP_LIMITS:
         try:
             limits.append(int((root / relative).read_text()))
-        except (OSError, ValueError):  # no such file, or "max": no limit
+        except (OSError, ValueError):  # the file is absent or says "max": there is no limit
             continue
     return max(MIN_HEAP_MIB, int(min(limits) * HEAP_SHARE / 2**20))
 
 
 def main(environment: Mapping[str, str] | None = None) -> int:
-    """Become the job's spark-submit; returns only on an idle host (0) or for an earlier error (its own status)."""
+    """Replace this process by the job's spark-submit. Returns only on an idle host (0) or after an error before (its status)."""
     environment = os.environ if environment is None else environment
     start_logging()
     sources = read_sources([], environment)
     root = Path(sources.text("container_root") or "/")
     try:
-        # An idle host has to end well, or the service calls the whole job failed
+        # An idle host has to succeed, because otherwise the service reports the whole job as failed
         if is_idle(root):
             log.info("another host of this job does the work")
             return ExitStatus.COMPLETED
@@ -126,13 +127,13 @@ def main(environment: Mapping[str, str] | None = None) -> int:
         return _report_refusal(error, root)
     log.info("this container runs the %s job", job)
     os.environ.update(variables)
-    # In local mode the driver's heap is all there is: executors live in the same JVM
+    # In local mode, the driver's heap is also that of the executors, which run in the same JVM
     return submission.main(["--driver-memory", f"{heap_mebibytes()}m", job], program="container")
 
 
 def _report_refusal(error: MonitorError, root: Path) -> int:
     log.error("%s", error)
-    # None outside a container, where the log is all that anybody reads
+    # The path is None outside a container; there, the log is enough
     path = message_path(str(root), None)
     if path is not None:
         write_message(failed(str(error)), path, None)
@@ -140,15 +141,15 @@ def _report_refusal(error: MonitorError, root: Path) -> int:
 
 
 def _explains(analysis_config: Mapping[str, Json], path: Path) -> bool:
-    """Whether a configuration requests feature attributions and no bias metrics."""
+    """Whether a configuration of Clarify requests feature attributions and no bias metrics."""
     methods = _get_member(analysis_config, "methods", dict, path)
     return "shap" in methods and not any(name.endswith("_bias") for name in methods)
 
 
 def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
-    """How each input of the processing job is distributed to its hosts, by the input's name."""
+    """For each input of the processing job: its name, and how its data is distributed to the hosts."""
     distributions = []
-    # Two places, since the service's guide names another one than its containers have
+    # There are two paths, because the service's guide names another path than its containers have
     for relative in PROCESSING_JOB_FILES:
         path = root / relative
         for source in _get_member(_read(path), "ProcessingInputs", list, path):
@@ -160,7 +161,7 @@ def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
 
 
 def _read(path: Path) -> dict[str, Json]:
-    """A JSON object of the container's; empty if there is no such file."""
+    """The JSON object in a file of the container; empty if the file is absent."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -175,7 +176,7 @@ def _read(path: Path) -> dict[str, Json]:
 
 
 def _get_member(document: Mapping[str, Json], name: str, kind: type[Kind], path: Path) -> Kind:
-    """A member of a JSON object of the container's; empty if it has none."""
+    """A member of a JSON object; an empty value of its type if the object doesn't have the member."""
     member = document.get(name) or kind()
     if not isinstance(member, kind):
         raise BadConfiguration(

@@ -1,4 +1,4 @@
-"""The Spark session of a job: its own, or one within the Spark that a notebook or an Airflow task already runs.
+"""The Spark session of a job: its own Spark, or a session within the Spark that a notebook or an Airflow task already runs.
 
 Settings that results could depend on are set here, explicitly, for every job; everything else is the cluster's or the
 user's (`conf/spark-defaults.conf`). Library code sets nothing: a caller's own session is left unchanged. The master of
@@ -49,24 +49,24 @@ SCHEME = "spark://"
 DEFAULT_PORT = 7077  # Spark 3.5, standalone mode
 
 CONNECT_SECONDS = 3
-PATIENCE_SECONDS = 10  # how long a master may be away when a job starts, including a restart of it
+PATIENCE_SECONDS = 10  # seconds that a master may be unreachable when a job starts, for example while it restarts
 
-LOOK_SECONDS = 15  # between two looks at whether the master is there
-GONE_SECONDS = 60  # without the master, after which a job ends
+LOOK_SECONDS = 15  # seconds between two checks whether the master answers
+GONE_SECONDS = 60  # seconds without a master after which a job ends
 """How often a running job checks, and after how long without a master and without executors it gives up."""
 
 
 def require_master(master: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
-    """Make sure that one of the masters of `spark://HOST:PORT,…` answers; other kinds of master are not checked.
+    """Check that one of the masters in `spark://HOST:PORT,…` answers. Other kinds of masters are not checked.
 
-    Raises ClusterGone if none does.
+    Raises ClusterGone if no master answers.
     """
     if master.startswith(SCHEME) and not answers_soon(master, patience_seconds):
         raise ClusterGone(f"--master is {master!r}, where no master answers; check the address, or start the cluster")
 
 
 def answers_soon(address: str, patience_seconds: float = PATIENCE_SECONDS) -> bool:
-    """Whether the address accepts connections within this time."""
+    """Whether the address accepts a connection within this time."""
     until = time.monotonic() + patience_seconds
     while not answers(address):
         if time.monotonic() > until:
@@ -76,16 +76,16 @@ def answers_soon(address: str, patience_seconds: float = PATIENCE_SECONDS) -> bo
 
 
 def answers(master: str) -> bool:
-    """Whether one of the masters of `spark://HOST:PORT,HOST:PORT` accepts connections."""
+    """Whether one of the masters in `spark://HOST:PORT,HOST:PORT` accepts connections."""
     for address in master.removeprefix(SCHEME).split(","):
         host, _, port = address.rpartition(":")
-        # Without a port, also for an IPv6 address in brackets, the master's usual one counts
+        # An address without a port, which may be an IPv6 address in brackets, has the master's usual port
         if not host or not port.isdigit():
             host = address
             port = str(DEFAULT_PORT)
         try:
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-        # A standby master doesn't accept connections while another one leads
+        # A standby master doesn't accept connections while another master leads
         except OSError:
             continue
         return True
@@ -95,7 +95,7 @@ def answers(master: str) -> bool:
 class MasterWatch:
     """Stops the session's Spark when neither a master nor an executor is left, so that the job fails with a message.
 
-    With executors left it can finish without a master; with a master it gets new executors.
+    With executors, the job can finish without a master; with a master, it gets new executors.
     """
 
     def __init__(
@@ -109,19 +109,19 @@ class MasterWatch:
             threading.Thread(target=self._watch, daemon=True, name="watch of the master").start()
 
     def end(self) -> None:
-        """Stop watching: from here on no session is stopped."""
+        """Stop watching: after this call, no session is stopped."""
         self._over.set()
 
     def _watch(self) -> None:
         last_contact = time.monotonic()
         while not self._over.wait(self._look_seconds):
             master = self._application.master
-            # Executors at work are a sign of life while the master is being replaced
+            # While the master is being replaced, executors show that the cluster is alive
             if answers(master) or self._application.has_executors():
                 last_contact = time.monotonic()
             elif time.monotonic() - last_contact >= self._gone_seconds:
                 log.error("no master at %s and no executor for %.0f s", master, time.monotonic() - last_contact)
-                # In the JVM, since the thread that waits for a job can't be reached from here
+                # Stopped in the JVM, because the thread that waits for a job can't be interrupted from here
                 self._application.abandon()
                 return
 
@@ -130,23 +130,23 @@ SETTINGS = {
     # The same text gives the same time and the same number everywhere.
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
-    # True would silently lose rows: 100,181 of 400,000 of a truncated gzip, measured.
+    # True would lose rows without a warning: 100,181 of 400,000 rows of a truncated gzip in a measurement.
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
     # The number of partitions depends on the data, not on the number of cores (data/engine/partitions.py).
     "spark.sql.files.minPartitionNum": "1",
-    # Above it Spark lists folders by a job of its own: 0.85 s instead of 0.11 s for 72 hours of captures, measured.
+    # For more paths, Spark starts a job to list folders: for 72 hours of captures, 0.85 s instead of 0.11 s, measured.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
-    # A job reads what it caches once or twice; to compress it, Spark would first count every cached value.
+    # A job reads cached data once or twice only; to compress the data, Spark would first count every cached value.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
-    # Times before 1900 as they are written: Spark 3 refuses them in files by other writers, and recognises files that
-    # Spark 2 wrote.
+    # Times before 1900 are read as they are written. Without this, Spark 3 refuses them in files of other writers; it
+    # recognises files that Spark 2 wrote.
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
 }
 
 WITH_ARROW = {"spark.sql.execution.arrow.pyspark.enabled": "true"}
-"""For notebook sessions: pandas frames are converted by Arrow, which keeps a missing text missing."""
+"""Settings of notebook sessions: Arrow converts pandas frames, so that missing texts stay missing."""
 
 IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
 """Imports of a job after Spark has started, including pandas, which PySpark itself imports (benchmarks/start_up.py)."""
@@ -155,15 +155,15 @@ CONNECT_PORT = 15002  # Spark 4.0, spark.connect.grpc.binding.port
 
 GATEWAY = "PYSPARK_GATEWAY_PORT"
 SECRET = "PYSPARK_GATEWAY_SECRET"
-"""Set where a JVM was already started for this Python: by spark-submit, or by `shared_application`, which gives its
-workers' Python in SHARED."""
+"""The variable is set if a JVM was already started for this Python, by spark-submit or by `shared_application`. The latter puts
+the workers' Python into SHARED."""
 
 
 def start_session(job: str, *, progress: bool | None = None, settings: Mapping[str, str] | None = None) -> SparkSession:
-    """The session of a job; under spark-submit with its master and its options. Takes 2 to 4 seconds.
+    """The session of a job; under spark-submit, with spark-submit's master and options. Takes 2 to 4 seconds.
 
-    progress: whether a bar shows the stages; None leaves it to Spark's setting, which `submission.py` makes for
-    terminals. settings: the job's requested settings, in addition to those above.
+    progress: whether a bar shows the stages; None: Spark's setting decides, which the submission sets for terminals.
+    settings: the settings that the job requests, in addition to SETTINGS.
     Raises ClusterGone if the master of a standalone cluster doesn't answer.
     """
     name_line_to_pydeequ()
@@ -172,18 +172,18 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
 
     from spark_model_monitor.spark.engine.spark import set_file_systems
 
-    # Python's imports take place while the JVM starts, which takes most of the 2 to 4 seconds
+    # Python imports modules while the JVM starts, because the JVM takes most of the 2 to 4 seconds
     threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
     connect_to_jvm()
-    # The JVM is another process's, so neither master nor start settings can be chosen here
+    # The JVM belongs to another process, so neither the master nor start settings can be chosen here
     if SHARED in os.environ:
         return _attach(settings or {})
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder
-    # A name given to spark-submit is kept, since people find their job by it in Spark's UI
+    # A name from spark-submit isn't changed, because people find their job by this name in Spark's UI
     if not _is_named(SparkConf()):
         builder = builder.appName(f"spark-model-monitor {job}")
-    # Later ones win: settings that the job asks for override those of the package
+    # Later settings override earlier ones, so the job's settings override those of the package
     for key, value in {**SETTINGS, **worker_settings(SparkConf(), os.environ), **(settings or {})}.items():
         builder = builder.config(key, value)
     if progress is not None:
@@ -196,11 +196,11 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
 def remote_session(url: str) -> SparkSession:
     """The session of a job at a Spark Connect server, `sc://HOST:PORT`.
 
-    Raises ClusterGone if no server answers there, MissingDependency without Connect's libraries.
+    Raises ClusterGone if no server answers, MissingDependency if Connect's libraries are missing.
     """
     host = urlsplit(url).hostname
     port = urlsplit(url).port or CONNECT_PORT
-    # Connect itself would try again for minutes before it says anything
+    # Checked first, because Connect itself would try for minutes before it reports an error
     if not answers_soon(f"{host}:{port}"):
         raise ClusterGone(
             f"--remote is {url.partition(';')[0]!r}, where no server answers; check the address, or start it"
@@ -212,7 +212,7 @@ def remote_session(url: str) -> SparkSession:
 
 @contextmanager
 def session_within(host: SparkSession, settings: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
-    """A job's session in the Spark of `host`, whose own settings and Spark are left unchanged.
+    """A job's session in the Spark of `host`. It changes neither the settings of `host` nor its Spark.
 
     settings: the job's requested settings.
     Raises BadConfiguration for a setting that Spark accepts only at its start.
@@ -224,7 +224,7 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
     _require_started_with(host, settings or {})
     spark = new_job_session(host)
     set_file_systems(spark)
-    # Expressions are parsed with the active session's settings, hence the switch
+    # The job's session becomes the active session, because expressions are parsed with that session's settings
     before = SparkSession.getActiveSession()
     get_application(spark).activate()
     try:
@@ -241,12 +241,12 @@ def _require_started_with(spark: SparkSession, settings: Mapping[str, str]) -> N
 
 
 def shared_application(connection: Connection) -> None:
-    """Start Spark for jobs of other processes, send the variables to connect to it, and stop when the pipe closes."""
+    """Start Spark for jobs of other processes, send them the variables to connect to it, and stop it when the pipe closes."""
     try:
         with as_submitted():
             spark = start_session("watch", progress=False)
     except MonitorError as error:
-        # The process that waits at the other end raises it, with its sentence
+        # The process that waits at the other end raises this error
         connection.send(error)
         return
     context: Any = spark.sparkContext
@@ -254,22 +254,22 @@ def shared_application(connection: Connection) -> None:
     connection.send(
         {GATEWAY: str(gateway_parameters.port), SECRET: gateway_parameters.auth_token, SHARED: context.pythonExec}
     )
-    # Nothing is ever sent: the pipe closes when the other end is gone, however it ended
+    # The other end never sends anything; the pipe closes when that process has ended in any way
     with suppress(EOFError):
         connection.recv()
     stop_session(spark)
 
 
 def _attach(settings: Mapping[str, str]) -> SparkSession:
-    """A session in the Spark that `shared_application` has started, by a connection of this process's own."""
+    """A session in the Spark that `shared_application` has started, over a new connection of this process."""
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
     jvm: Any = SparkContext._jvm
-    # The context that runs there already; PySpark would otherwise make a second one and fail
-    started = jvm.JavaSparkContext.fromSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
-    context: Any = SparkContext(jsc=started, conf=SparkConf(_jconf=started.sc().conf()))
-    # The workers' Python is the one that Spark was started with, not this process's
+    # The running context is used, because PySpark would otherwise make a second context and fail
+    java_context = jvm.JavaSparkContext.fromSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
+    context: Any = SparkContext(jsc=java_context, conf=SparkConf(_jconf=java_context.sc().conf()))
+    # Workers use the Python that Spark was started with, which may differ from the Python of this process
     context.pythonExec = os.environ[SHARED]
     host = SparkSession(context)
     _require_started_with(host, settings)
@@ -279,12 +279,12 @@ def _attach(settings: Mapping[str, str]) -> SparkSession:
 
 
 def _is_named(conf: SparkConf) -> bool:
-    """Whether the user chose the application's name; else spark-submit uses the file's."""
+    """Whether the user chose the application's name; otherwise spark-submit uses the name of the file."""
     return conf.get("spark.app.name", SHELL) not in (SHELL, Path(sys.argv[0]).name)
 
 
 def _import_all(modules: Sequence[str]) -> None:
-    """Load modules that will soon be needed; an absent one raises only where it is needed."""
+    """Import modules that will be needed soon. An absent module raises only when it is used."""
     for module in modules:
         with suppress(ImportError):
             import_module(module)
@@ -325,7 +325,7 @@ def local_session() -> SparkSession:
 
 @contextmanager
 def open_session() -> Iterator[SparkSession]:
-    """The running session, or one for the duration of the body."""
+    """A context with the running session or, if there is none, with a new session that is stopped at the end."""
     running = running_session()
     session = running or local_session()
     try:
@@ -337,23 +337,23 @@ def open_session() -> Iterator[SparkSession]:
 
 @contextmanager
 def as_submitted() -> Iterator[None]:
-    """While open, a newly started JVM gets what spark-submit would give it, in a Python that it did not start."""
+    """A context in which PySpark starts its JVM with the settings that spark-submit would give it."""
     with _changed(os.environ, {} if GATEWAY in os.environ else shell_variables(Layout.here(), os.environ)):
         yield
 
 
 def new_job_session(spark: SparkSession) -> SparkSession:
-    """A session in the same Spark with a job's settings; those of `spark` itself are left unchanged."""
+    """A session in the same Spark with a job's settings. The settings of `spark` itself aren't changed."""
     session = new_session(spark)
     _set_as_jobs(session)
     return session
 
 
 def _set_as_jobs(spark: SparkSession) -> None:
-    """Apply a job's settings to a new session, except for defaults that the user changed when Spark was started."""
+    """Apply a job's settings to a new session, except settings that the user changed when Spark was started."""
     started_with = get_application(spark).setting
     defaults = read_properties(Layout.here().conf / "spark-defaults.conf").items()
-    # Only spark.sql.* can be set later; the rest holds for a whole Spark
+    # Only settings of spark.sql can be set for a session; other settings apply to the whole Spark
     of_sessions = {key: started_with(key) or value for key, value in defaults if key.startswith("spark.sql.")}
     for key, value in {**SETTINGS, **of_sessions}.items():
         spark.conf.set(key, value)
@@ -361,14 +361,14 @@ def _set_as_jobs(spark: SparkSession) -> None:
 
 @contextmanager
 def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]) -> Iterator[None]:
-    """Sets these variables of the environment while it is open, then restores them."""
+    """A context in which these variables of the environment are set; at the end they are restored."""
     before = {name: environment.get(name) for name in variables}
     environment.update(variables)
     try:
         yield
     finally:
         for name, value in before.items():
-            # Deleted and not emptied: an empty variable counts as set
+            # Deleted, because an empty variable would count as set
             if value is None:
                 del environment[name]
             else:
@@ -376,9 +376,7 @@ def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]
 
 
 def stop_session(spark: SparkSession, tag: str | None = None) -> None:
-    """Stop Spark, or in a shared Spark only the jobs with the tag; no thread that Spark left keeps the process
-    alive.
-    """
+    """Stop Spark or, in a shared Spark, only the jobs with the tag. Afterwards no thread of Spark keeps the process alive."""
     if SHARED not in os.environ:
         get_application(spark).stop()
     elif tag is not None:

@@ -1,6 +1,6 @@
-"""Storages that Spark opens: Hadoop's file systems through the driver's JVM, and files that a Connect server reads.
+"""Storages that Spark opens: Hadoop's file systems through the driver's JVM, and files that a Spark Connect server reads.
 
-JVM classes are looked up once by name: otherwise py4j asks about every part of `org.apache.…`.
+JVM classes are looked up once by their full names, because py4j would otherwise look up every part of `org.apache.…`.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
 
 
-_FOUND: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # py4j's gateway into a JVM -> its classes by name
+# By py4j's gateway into a JVM: the JVM's classes by name
+_FOUND: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
 def java_class(gateway: JavaGateway, name: str) -> JavaClass:
-    """The class of this full name. gateway: py4j's, `spark.sparkContext._gateway`.
+    """The Java class with this full name. gateway: py4j's gateway, `spark.sparkContext._gateway`.
 
-    py4j returns a JavaPackage for a class that doesn't exist, and for a misspelt one.
+    If the class doesn't exist, the result is a JavaPackage.
     """
     classes = _FOUND.setdefault(gateway, {})
     if name not in classes:
         java_object = reduce(getattr, name.split("."), gateway.jvm)
-        # Not remembered: a JAR may still be added to the session
+        # A missing class isn't remembered, because its JAR may still be added to the session
         if is_missing(java_object):
             return java_object
         classes[name] = java_object
@@ -51,14 +52,14 @@ def java_class(gateway: JavaGateway, name: str) -> JavaClass:
 
 
 def is_missing(java_object: JavaObject) -> bool:
-    """Whether the result of `java_class` is not a class."""
+    """Whether a result of `java_class` isn't a class."""
     return type(java_object).__name__ == "JavaPackage"
 
 
 _PATH = "org.apache.hadoop.fs.Path"
 
 ABSENT = re.compile("FileNotFoundException|PATH_NOT_FOUND")
-LOCAL = "file"  # Hadoop's scheme of local files, which are opened without it
+LOCAL = "file"  # Hadoop's scheme of local files, which Python opens without Hadoop
 
 NO_FILE_SYSTEM = re.compile(r"No FileSystem for scheme|FileSystem not found")
 
@@ -67,20 +68,20 @@ NO_FILE_SYSTEM = re.compile(r"No FileSystem for scheme|FileSystem not found")
 class HadoopStorage(Storage):
     """Files of any file system that Hadoop opens (`hdfs:`, `s3a:`, …), with the session's configuration."""
 
-    # Object stores show a file only when its stream is closed, and can't rename: a draft would be useless there.
+    # Object stores show a file only when its stream is closed, and can't rename files, so drafts would be useless.
     OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "oss"})
 
     def __init__(self, gateway: JavaGateway, configuration: JavaObject, file_system: JavaObject) -> None:
         self._gateway = gateway
         self._configuration = configuration
         self._file_system = file_system
-        # Of the file system and not of the path, which may have none: fs.defaultFS decides
+        # The scheme of the file system, because a path may have no scheme; then fs.defaultFS decides
         self.scheme = str(file_system.getUri().getScheme())
 
     @classmethod
     def for_path(cls, path: str, spark: SparkSession) -> HadoopStorage:
         context: Any = spark.sparkContext
-        # The session's and not the context's: it includes settings made on the session, such as keys
+        # The session's configuration, because it also has settings that were made on the session, such as keys
         configuration = spark._jsparkSession.sessionState().newHadoopConf()
         try:
             file_system = java_class(context._gateway, _PATH)(path).getFileSystem(configuration)
@@ -107,12 +108,12 @@ class HadoopStorage(Storage):
     def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
         with _error_sentences(path, "listed"):
             top = self._file_system.makeQualified(self._path(path))
-            statuses = self._file_system.listFiles(top, True)  # on an object store everything below is one listing
+            statuses = self._file_system.listFiles(top, True)  # an object store lists everything below in one call
             depth = len(str(top.toString()))
             while statuses.hasNext():
                 file = _make_stored_file(
                     statuses.next()
-                )  # few calls: each goes to the JVM, and there may be many files
+                )  # one call to the JVM for each member, so as few as possible, because there may be many files
                 if hidden or not any(is_hidden(name) for name in file.path[depth:].split("/")):
                     yield file
 
@@ -125,7 +126,7 @@ class HadoopStorage(Storage):
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
         with _error_sentences(folder, "listed"):
             begins_so = self._java("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
-            statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket needs its slash
+            statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket must end with /
             return [_make_stored_file(status) for status in statuses if status.isFile()]
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
@@ -137,7 +138,7 @@ class HadoopStorage(Storage):
                 content = stream
                 if at_most is not None:
                     content = self._java("org.apache.commons.io.input.BoundedInputStream")(stream, at_most)
-                # as text, a character for each byte: py4j converts bytes one by one, 0.5 s for a megabyte
+                # read as a text with a character for each byte, because py4j converts bytes one by one, in 0.5 s for a megabyte
                 text: str = self._java("org.apache.commons.io.IOUtils").toString(content, "ISO-8859-1")
                 return text.encode("latin-1")
             finally:
@@ -153,10 +154,10 @@ class HadoopStorage(Storage):
         require_lease(self, target)
         target_path = self._path(target)
         with _error_sentences(target, "written", OutputFailed):
-            # A retried run leaves the file, and its modification time, alone
+            # If a run is repeated, the file and its modification time don't change
             if self._holds_just(target_path, sources):
                 return False
-            # A rename costs nothing on a disk, and on an object store as much as a copy
+            # Renaming is free on a disk; on an object store, it would cost as much as a copy
             if len(sources) == 1 and self.shows_drafts:
                 source = self._path(sources[0])
                 self._make_private_folder(target_path.getParent())
@@ -167,8 +168,8 @@ class HadoopStorage(Storage):
         return True
 
     def _put_in_place(self, target: JavaObject, fill: Callable[[JavaObject], None], *, private: bool) -> None:
-        """Create a file from what `fill` writes to a Java stream, by a draft where partial files are visible."""
-        # An object appears when it is complete, so a draft would only cost another copy
+        """Create a file from the bytes that `fill` writes to a Java stream; through a draft if partial files would be visible."""
+        # An object is visible only when it is complete, so a draft would only cost another copy
         if not self.shows_drafts:
             self._put(target, fill)
             return
@@ -177,28 +178,28 @@ class HadoopStorage(Storage):
             self._put(draft, fill, private=private)
             self._replace(draft, target)
         except BaseException:
-            # The first error is what counts; a draft that stays is hidden by its name
+            # Only the first error is reported; a draft that can't be deleted has a hidden name
             with suppress(Exception):
                 self._file_system.delete(draft, False)
             raise
 
     def _put(self, target: JavaObject, fill: Callable[[JavaObject], None], *, private: bool = False) -> None:
-        """Create a file from what `fill` writes to a Java stream. On an object store it is complete or absent."""
+        """Create a file from the bytes that `fill` writes to a Java stream. On an object store, it is complete or absent."""
         stream = self._create(target, private=private)
         try:
             fill(stream)
         except Exception:
             with suppress(Exception):
                 if not self.shows_drafts:
-                    stream.abort()  # closing would show readers half an object
+                    stream.abort()  # closing would make an incomplete object visible
                 else:
                     stream.close()
             raise
         stream.close()
 
     def _create(self, target: JavaObject, *, private: bool) -> JavaObject:
-        """The Java stream of a new file. Permissions are set while it is still empty."""
-        # Object stores have no permissions of this kind; their bucket's policy decides
+        """The Java stream of a new file. Permissions are set while the file is still empty."""
+        # Object stores don't have such permissions; the bucket's policy decides
         if not private or not self.shows_drafts:
             return self._file_system.create(target, True)
         self._make_private_folder(target.getParent())
@@ -207,7 +208,7 @@ class HadoopStorage(Storage):
         return stream
 
     def _make_private_folder(self, folder: JavaObject) -> None:
-        # A folder that exists already keeps its permissions
+        # The permissions of an existing folder aren't changed
         if not self._file_system.exists(folder):
             self._file_system.mkdirs(folder)
             self._file_system.setPermission(folder, self._permission(PRIVATE_FOLDER))
@@ -223,7 +224,7 @@ class HadoopStorage(Storage):
             content.close()
 
     def _opened(self, sources: Sequence[str]) -> JavaObject:
-        """One Java stream of all files, concatenated."""
+        """A Java stream of all files, concatenated."""
         streams = self._java("java.util.Vector")()
         for source in sources:
             streams.add(self._file_system.open(self._path(source)))
@@ -232,21 +233,21 @@ class HadoopStorage(Storage):
     def _holds_just(self, path: JavaObject, sources: Sequence[str]) -> bool:
         if not self._file_system.exists(path):
             return False
-        # Lengths first, since comparing contents reads both sides to the end
+        # Lengths are compared first, because comparing contents reads both sides to the end
         sizes = [int(self._file_system.getFileStatus(self._path(source)).getLen()) for source in sources]
         if int(self._file_system.getFileStatus(path).getLen()) != sum(sizes):
             return False
         existing = self._file_system.open(path)
-        new = self._opened(sources)
+        content = self._opened(sources)
         try:
-            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(existing, new))
+            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(existing, content))
         finally:
             existing.close()
-            new.close()
+            content.close()
 
     def _replace(self, draft: JavaObject, target: JavaObject) -> None:
         options = self._java("org.apache.hadoop.fs.Options").Rename
-        # FileContext renames over an existing file in one step; FileSystem.rename refuses it
+        # FileContext.rename replaces an existing file in one step; FileSystem.rename refuses to
         overwrite = self._java("java.lang.reflect.Array").newInstance(options.OVERWRITE.getClass(), 1)
         overwrite[0] = options.OVERWRITE
         context = self._java("org.apache.hadoop.fs.FileContext").getFileContext(target.toUri(), self._configuration)
@@ -264,12 +265,12 @@ def _make_stored_file(status: JavaObject) -> StoredFile:
 
 @contextmanager
 def _error_sentences(path: str, participle: str, kind: type[MonitorError] = InputUnavailable) -> Iterator[None]:
-    """Converts errors of Hadoop, or of Spark's reader, to a sentence: what can't be done with the path."""
+    """A context that converts errors of Hadoop or of Spark's reader into a sentence: `participle` says what can't be done."""
     try:
         yield
     except Exception as error:
         sentence = f"can't be {participle} ({error_reason(error)})"
-        # An absent path shows at the listing, which comes before any read
+        # An absent path is noticed when it is listed, which happens before any read
         if participle == "listed" and is_absent(error):
             sentence = "there is no such file or directory"
         elif participle == "listed" and NO_FILE_SYSTEM.search(str(error)):
@@ -278,12 +279,12 @@ def _error_sentences(path: str, participle: str, kind: type[MonitorError] = Inpu
 
 
 def is_absent(error: Exception) -> bool:
-    """Whether Hadoop, or Spark's reader, says that nothing is there."""
+    """Whether the error of Hadoop or of Spark's reader says that the path doesn't exist."""
     return find_refusal(str(error)) is None and ABSENT.search(str(error)) is not None
 
 
 def error_reason(error: Exception) -> str:
-    """An object store's own message, else the Java exception's class and first line, without its trace."""
+    """The message of an object store, otherwise the class and the first line of the Java exception, without its trace."""
     refusal = find_refusal(str(error))
     if refusal is not None:
         return refusal
@@ -292,13 +293,13 @@ def error_reason(error: Exception) -> str:
 
 
 def is_connect(session: object) -> bool:
-    """Whether this is a session, or a frame, of Spark Connect. Loads nothing."""
+    """Whether an object is a session or a frame of Spark Connect. Imports nothing."""
     return type(session).__module__.startswith("pyspark.sql.connect.")
 
 
 @register_storage("connect", schemes=())
 class ServerStorage(Storage):
-    """Read-only files that a Spark Connect server opens and this machine doesn't."""
+    """Read-only files that a Spark Connect server can open, but this machine can't."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
@@ -318,7 +319,7 @@ class ServerStorage(Storage):
     shows_drafts = False
 
     def walk(self, path: str, *, hidden: bool = False) -> list[StoredFile]:
-        """Spark's readers see no hidden files."""
+        """The files at or below a path; Spark's readers don't see hidden files."""
         with _error_sentences(path, "listed"):
             rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
         return [StoredFile(*row) for row in rows]
@@ -349,16 +350,16 @@ class ServerStorage(Storage):
 
 
 def storage_of_session(path: str, spark: SparkSession) -> Storage:
-    """The storage of `path`, by the file systems of a session. Raises BadInput for a scheme that none of them opens."""
+    """The storage of a path, among the file systems of a session. Raises BadInput for a scheme that no file system opens."""
     elsewhere: Storage
-    # A Connect client has no JVM, so the scheme can only be read off the path
+    # A Connect client has no JVM, so the scheme is taken from the path
     if is_connect(spark):
         scheme = urlparse(path).scheme or LOCAL
         elsewhere = ServerStorage(spark)
     else:
         elsewhere = hadoop = HadoopStorage.for_path(path, spark)
         scheme = hadoop.scheme
-    # Python reads local files itself: through the JVM each call costs a round trip, and each byte a conversion
+    # Python reads local files itself, because the JVM would need a round trip for each call and a conversion for each byte
     if scheme == LOCAL:
         return open_without_spark(f"{LOCAL}:") or elsewhere
     return elsewhere

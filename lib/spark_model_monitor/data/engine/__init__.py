@@ -1,5 +1,5 @@
-"""Engines: cut a source into partitions, map functions over them, and return their states.
+"""Engines cut a source into partitions, map functions over the partitions, and return the results.
 
-`engine_protocol.py` defines the interface; `local_engine.py` is the engine without a JVM; Spark's is a plug-in
+`engine_protocol.py` defines the interface; `local_engine.py` is the engine without a JVM; the Spark engine is a plug-in
 (`spark/__init__.py`).
 """

@@ -1,4 +1,4 @@
-"""Casts Arrow cells like Spark: types, texts and numbers. Pure."""
+"""Casts Arrow cells in the same way as Spark casts its own: types, texts and numbers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.json_text import PLAIN_LIMIT, PLAIN_MINIMUM, format_scientific
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
-FRACTION_OF_ZEROS = r"\.?0+$"  # at the end of a time's text
+FRACTION_OF_ZEROS = r"\.?0+$"  # the zeros at the end of a time's text
 
 SPARK_TYPES = {
     *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
     *("date32[day]", "timestamp[us]"),
 }
-"""Types that Spark has, by name, besides decimals and nested types."""
+"""Types that Spark has, by name, except decimals and nested types."""
 
 WIDER = {
     "halffloat": pa.float32(),
@@ -28,12 +28,12 @@ WIDER = {
     "uint64": pa.decimal128(20, 0),
     "date64[ms]": pa.date32(),
 }
-"""Wider types for the values of types that Spark lacks."""
+"""For types that Spark lacks: wider types that can hold their values."""
 
-# The type in which values of a type that Spark lacks are read
+# For types that Spark lacks: the type in which their values are read
 CAST = {
     **WIDER,
-    "null": pa.int32(),  # type of an all-null column in a Parquet file
+    "null": pa.int32(),  # a column in a Parquet file that has only nulls
     **dict.fromkeys(("string_view", "large_string"), pa.string()),
     **dict.fromkeys(("binary_view", "large_binary"), pa.binary()),
 }
@@ -47,10 +47,10 @@ UNREADABLE = {
     "sparse_union": "a struct",
     "run_end_encoded": "its plain values",
 }
-"""Types that neither engine reads, by the beginning of the name, and what to write instead."""
+"""By the beginning of a type's name: what to write instead of types that neither engine reads."""
 
 MAX_DECIMAL_DIGITS = 38
-DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)  # for integers of 64 bits
+DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)  # the decimal type that holds all 64-bit integers
 
 
 def is_number(data_type: pa.DataType) -> bool:
@@ -62,12 +62,12 @@ def format_texts(cells: pa.Array) -> pa.StringArray:
     """Cells as texts: times in UTC, doubles as Java writes them, decimals with all digits of their type."""
     types = pa.types
     if types.is_floating(cells.type):
-        # Doubles are formatted once each
+        # Each distinct double is formatted once
         encoded = cells.dictionary_encode()
         texts = pa.array(map(_format_float, encoded.dictionary.to_numpy(zero_copy_only=False)), pa.string())
         return texts.take(encoded.indices)
     if types.is_timestamp(cells.type):
-        # Spark writes times in microseconds, without zeros at the end
+        # Spark writes times with microseconds, without zeros at the end
         texts = pc.cast(pc.cast(cells, pa.timestamp("us")), pa.string())
         return _add_sign(pc.replace_substring_regex(texts, FRACTION_OF_ZEROS, ""))
     if types.is_date(cells.type):
@@ -78,20 +78,20 @@ def format_texts(cells: pa.Array) -> pa.StringArray:
 
 
 def convert_decimals(cells: pa.Array) -> pa.Array:
-    """Numbers unchanged, decimals as doubles, correctly rounded as in Java."""
+    """Decimals as doubles, correctly rounded as in Java; other numbers unchanged."""
     if pa.types.is_decimal(cells.type):
         return pc.cast(pc.cast(cells, pa.string()), pa.float64())
     return cells
 
 
 def convert_to_doubles(cells: pa.Array) -> NDArray[np.float64]:
-    """Numbers as doubles, NaN if missing; integers above 2^53 are rounded to the nearest double."""
+    """Numbers as doubles; a missing number is NaN. Integers above 2^53 are rounded to the nearest double."""
     doubles = cells.cast(pa.float64(), safe=False)
     return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
 
 
 def parse_doubles(cells: pa.Array) -> pa.Array:
-    """Cells as doubles; texts that are not numbers are null."""
+    """Cells as doubles; a text that isn't a number becomes null."""
     if not pa.types.is_string(cells.type):
         return pc.cast(convert_decimals(cells), pa.float64())
     encoded = cells.dictionary_encode()
@@ -99,13 +99,13 @@ def parse_doubles(cells: pa.Array) -> pa.Array:
 
 
 def _parse_double(text: str) -> float | None:
-    """A double, parsed as in Java."""
-    # Java drops control characters and blanks, and knows suffixes of types
+    """The double in a text, parsed as in Java; None if the text isn't a number."""
+    # Java strips control characters and blanks, and accepts suffixes such as `d` and `f`
     stripped = text.strip("".join(map(chr, range(33))))
     if stripped[-1:] in tuple("dDfF") and stripped[-2:-1] in tuple("0123456789."):
         stripped = stripped[:-1]
     try:
-        # Python alone reads `1_000` and digits of other scripts
+        # Python also accepts `1_000` and digits of other scripts, but Java doesn't
         if "_" in stripped or not stripped.isascii():
             return None
         return float(stripped)
@@ -121,19 +121,19 @@ def replace_nan(cells: pa.Array) -> pa.Array:
 
 
 def _add_sign(texts: pa.StringArray) -> pa.StringArray:
-    """Texts of times, with a sign before years of five digits, as in Spark."""
+    """Texts of times with a plus sign before years of five digits, as in Spark."""
     return pc.replace_substring_regex(texts, r"^(\d{5,})", r"+\1")
 
 
 def _format_float(value: np.floating) -> str:
-    """A float's text. value: of 32 or 64 bits, whose digits differ."""
+    """The text of a float. value: has 32 or 64 bits, which give different digits."""
     if not np.isfinite(value):
         if np.isnan(value):
             return "NaN"
         if value > 0:
             return "Infinity"
         return "-Infinity"
-    # Java writes other numbers with an exponent
+    # Java writes all other numbers with an exponent
     is_plain = value == 0 or PLAIN_MINIMUM <= abs(float(value)) < PLAIN_LIMIT
     if is_plain:
         return str(value)
@@ -147,7 +147,7 @@ def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
         return map_to_spark_type(data_type.value_type, where)
     if is_uuid(data_type):
         return pa.string()
-    # Spark reads what is stored, such as the months of a period
+    # Spark reads the stored value of an extension type, such as the months of a period
     if isinstance(data_type, pa.BaseExtensionType):
         return map_to_spark_type(data_type.storage_type, where)
     if types.is_fixed_size_binary(data_type):
@@ -178,6 +178,7 @@ def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
 
 
 def is_uuid(data_type: pa.DataType) -> bool:
+    """Whether values of this Arrow type are UUIDs."""
     return str(data_type) == "extension<arrow.uuid>"
 
 
@@ -187,7 +188,9 @@ def format_uuids(cells: pa.Array) -> pa.StringArray:
 
 
 def find_common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
-    """The type that holds the values of both Spark types, rounded to doubles where one has fractions; None if none does."""
+    """The type that holds the values of both Spark types; None if there is none. If one type has fractions, values are rounded to
+    doubles.
+    """
     types = pa.types
     if first == second or types.is_null(second):
         return first
@@ -200,7 +203,7 @@ def find_common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | N
         return pa.list_(values)
     if not is_number(first) or not is_number(second):
         return None
-    # Integers above 2**53 are rounded, as Spark does
+    # Integers above 2**53 are rounded, as in Spark
     if types.is_floating(first) or types.is_floating(second):
         return pa.float64()
     if types.is_integer(first) and types.is_integer(second):
@@ -209,7 +212,7 @@ def find_common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | N
 
 
 def _find_common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
-    # An integer is a decimal without a fraction
+    # An integer type counts as a decimal type without a fraction
     decimals = [data_type if pa.types.is_decimal(data_type) else DECIMAL_OF_INTEGERS for data_type in (first, second)]
     scale = max(decimal.scale for decimal in decimals)
     digits = scale + max(decimal.precision - decimal.scale for decimal in decimals)
@@ -219,7 +222,7 @@ def _find_common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType
 
 
 def cast_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch with a schema's types, by position. Truncates times to microseconds; type null empties a column."""
+    """A batch, cast to a schema's types by position. Truncates times to microseconds; type null empties a column."""
     columns = [_cast_column(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

@@ -4,7 +4,7 @@ An engine lists and reads files, cuts them by size alone, maps pure functions ov
 results. What a line means, which states a column has, how states add and what documents contain is defined elsewhere,
 in plain Python over Arrow batches, so every engine with this interface gives the same states and documents.
 
-Nothing is read before `batches()` or `rows()` is called. Pure: imported on the driver and on executors.
+Nothing is read before `batches()` or `rows()` is called. The driver and executors import this module.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.storage import Storage
 
 
-STATES_PER_BATCH = 64  # states in one outgoing Arrow batch: a KLL sketch has up to 45 KB (P3)
+STATES_PER_BATCH = 64  # states in one Arrow batch to the driver, because a KLL sketch has up to 45 KB (P3)
 
 STATE_SCHEMA = pa.schema(
     [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
@@ -40,7 +40,7 @@ LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, i
 
 Batches: TypeAlias = Iterable[pa.RecordBatch]
 Task: TypeAlias = Callable[[Batches], Iterator[pa.RecordBatch]]
-"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
+"""Processes a partition: takes its batches in order, and yields other batches. It has no side effects and is pickled by name."""
 
 Value = TypeVar("Value")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -49,7 +49,7 @@ Shared = TypeVar("Shared", covariant=True)
 
 @value_class
 class StateRow:
-    """A state on its way to the driver, encoded when it leaves its process. feature: its column's position, or
+    """A state on its way to the driver; it is encoded when it leaves its process. feature: the position of its column, or
     FEATURE_OF_ROWS.
     """
 
@@ -70,24 +70,24 @@ class StateRow:
 
 
 StateTask: TypeAlias = Callable[[Batches], Iterator[StateRow]]
-"""Computes the states of one partition. Pure, and pickled by name."""
+"""Computes the states of a partition. It has no side effects and is pickled by name."""
 
 
 def encode_states(task: StateTask, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The states of a partition, as the executor sends them."""
+    """The states of a partition, as batches that the executor sends."""
     return _build_batches(task(batches))
 
 
 def _build_batches(rows: Iterator[StateRow]) -> Iterator[pa.RecordBatch]:
     while state_rows := list(islice(rows, STATES_PER_BATCH)):
-        # Several states in one batch: each batch has a cost of its own
+        # A batch has several states, because each batch has a fixed cost
         columns = zip(*((row.feature, row.kind, row.partition, row.blob) for row in state_rows), strict=True)
         arrays = [pa.array(values, field.type) for values, field in zip(columns, STATE_SCHEMA, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=STATE_SCHEMA)
 
 
 def decode_states(batches: Batches) -> Iterator[StateRow]:
-    """The inverse of `encode_states`."""
+    """The states in batches of `encode_states`."""
     for batch in batches:
         for row in batch.to_pylist():
             yield StateRow(**row)
@@ -95,7 +95,7 @@ def decode_states(batches: Batches) -> Iterator[StateRow]:
 
 def fold(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The sum of each (feature, kind), added in partition order; rows must be sorted by feature, kind and partition."""
-    # Rows come sorted, so equal keys stand together
+    # The rows are sorted, so rows with equal keys are neighbours
     rows_by_key = groupby(decode_states(batches), key=lambda row: (row.feature, row.kind))
     return _build_batches(StateRow(*key, 0, add_encoded_states(row.state for row in rows)) for key, rows in rows_by_key)
 
@@ -108,9 +108,9 @@ def add_states_by_key(rows: Iterable[StateRow]) -> dict[tuple[int, str], State]:
 
 def add_encoded_states(states: Iterable[State | bytes]) -> State:
     """The sum of states, encoded or not, added from left to right."""
-    # States of this process were never encoded
+    # States that were computed in this process aren't encoded
     decoded = (decode(state) if isinstance(state, bytes) else state for state in states)
-    # A single state needs no sum
+    # A single state needs no addition
     first = next(decoded)
     second = next(decoded, None)
     if second is None:
@@ -119,7 +119,7 @@ def add_encoded_states(states: Iterable[State | bytes]) -> State:
 
 
 class Broadcast(Protocol[Shared]):
-    """A value that every worker has; a task carries a reference to it and reads it there."""
+    """A value that every worker has. A task has only a reference to the value, and reads it on the worker."""
 
     @property
     def value(self) -> Shared: ...
@@ -127,22 +127,22 @@ class Broadcast(Protocol[Shared]):
 
 @value_class
 class CarriedValue(Generic[Value]):
-    """A value that each task carries itself, for engines that send nothing ahead (`Partitions.broadcast`)."""
+    """A value that travels with each task, for engines without broadcast variables (`Partitions.broadcast`)."""
 
     value: Value
 
 
 class States(Protocol):
-    """The states that a task computes of every partition, evaluated lazily."""
+    """The states that a task computes for every partition; they are evaluated lazily."""
 
     def concat(self, other: States) -> States:
-        """These states and others, computed in one pass."""
+        """These states and other states, computed in one pass."""
 
     def rows(self, adders: int = 0) -> list[StateRow]:
         """The states, sorted by feature, kind and partition.
 
-        adders: number of tasks that first add the states of each feature and kind, in the order of partitions; 0 leaves
-        the addition to the caller. The sums have the same bytes either way.
+        adders: number of tasks that first add the states of each feature and kind, in the order of partitions; 0: the caller
+        adds the states. The sums have the same bytes in both cases.
         """
 
 
@@ -170,30 +170,31 @@ class Partitions(Protocol):
         """The columns `names`, renamed to `called`."""
 
     def select_between(self, name: str, start: datetime, end: datetime) -> Partitions:
-        """The rows whose time, or day, in column `name` is at or after `start` and before `end`."""
+        """The rows whose time or day in the column `name` is at or after `start` and before `end`."""
 
     def flag_above(self, name: str, threshold: float, called: str) -> Partitions:
-        """The same rows with a column appended: 1 where column `name` is a number, or text of one, above the threshold,
-        0 for other numbers, else null."""
+        """The same rows with a column appended: 1 if the cell in column `name` is a number, or the text of a number, above the
+        threshold; 0 for other numbers; null for other cells.
+        """
 
     def persist(self) -> Partitions:
-        """The same rows, computed once and held until `release`, however often they are read."""
+        """The same rows, which are computed once and held until `release`, even if they are read several times."""
 
     def release(self) -> None:
         """Release the rows that `persist` holds."""
 
     def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
-        """The task's output for every partition: batches of this schema."""
+        """The rows that a task returns for every partition. schema: the schema of the task's batches."""
 
     def concat(self, other: Partitions) -> Partitions:
-        """These rows and others with the same columns."""
+        """These rows and other rows with the same columns."""
 
     def repartition_by(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> Partitions:
         """The same rows, repartitioned: all rows with one value of `by`, a text or integer column, are in one
         partition, and each partition is sorted by `order`, nulls first, texts by their bytes.
 
-        fewest: number of partitions that suffices for the memory of a task; if 1, the task also accepts the rows in the
-        order in which they stand `concat` each other. If `order` is an int8 column, rows keep their batches.
+        fewest: number of partitions that is enough for the memory of a task; if 1, the task also accepts the rows in the order in
+        which `concat` puts them. If `order` is an int8 column, rows stay in their batches.
         """
 
     def write_texts(self, folder: str, by: str, text: str) -> None:
@@ -201,13 +202,13 @@ class Partitions(Protocol):
         each value of the integer column by which `repartition_by` grouped and sorted the rows."""
 
     def states(self, task: StateTask) -> States:
-        """The states that the task computes of every partition."""
+        """The states that the task computes for every partition."""
 
     def batches(self) -> list[pa.RecordBatch]:
-        """All batches, partitions in any order; for data that is small by construction."""
+        """All batches, with the partitions in any order. Only for data that is small by construction."""
 
     def broadcast(self, value: Value) -> AbstractContextManager[Broadcast[Value]]:
-        """A value for the tasks over these partitions, sent once and released at the end."""
+        """A context with a value for the tasks over these partitions; it is sent once and released at the end."""
 
 
 class Lines(Protocol):
@@ -217,7 +218,7 @@ class Lines(Protocol):
     def engine(self) -> Engine: ...
 
     def partitions(self, *names: str) -> Partitions:
-        """The lines with these columns, from `locations.LOCATION_COLUMNS`, FILE_KEY and LINE_KEY. No other column is read."""
+        """The lines with these columns only. names: from `locations.LOCATION_COLUMNS`, FILE_KEY and LINE_KEY."""
 
     def files_by_key(self) -> FilesByKey:
         """The files by FILE_KEY."""
@@ -235,12 +236,12 @@ class Engine(Protocol):
 
     @property
     def deequ(self) -> str | None:
-        """The version of the Deequ that computes metrics from states; None if our own formulas do. The log says why."""
+        """The version of the Deequ that computes metrics from states; None if our own formulas do, and the log says why."""
 
     def implementation(self, function: Function) -> Function:
-        """The engine's own implementation of a function of ours, if it has one; else the function.
+        """The engine's own implementation of one of our functions; the function itself if the engine has no own implementation.
 
-        Both give the same result. Spark's are in `spark/`: what its SQL does faster, and what only Spark can do.
+        Both give the same result. Spark's implementations are in `spark/`, for what SQL does faster or only Spark can do.
         """
 
     @property
@@ -252,7 +253,8 @@ class Engine(Protocol):
     ) -> Lines:
         """The lines of the files at or below these paths; no line spans two partitions.
 
-        in_order: one partition, sorted by file and offset. with_blank: keep blank lines. whole_files: a line per file.
+        in_order: return one partition, sorted by file and offset. with_blank: include blank lines. whole_files: each file is
+        one line.
         """
 
     def table(
@@ -268,7 +270,7 @@ class Engine(Protocol):
         """The files at or below these paths, read by a format's reader (`parquet`, `orc`, …): the names of their
         columns, and the rows with columns c0, c1, ….
 
-        by_folders: whether folders like `day=2026-01-01` are columns. in_order: as in `lines`.
+        by_folders: whether folders like `day=2026-01-01` become columns. in_order: return one partition, sorted by file.
         left_out: unneeded columns, by name or 0-based index, which may be null instead.
         Raises BadInput if the files can't be read in this format.
         """
@@ -286,7 +288,7 @@ class Engine(Protocol):
         """Set the batch size of later reads to `partitions.batch_rows`; returns it."""
 
     def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
-        """Set partitions by size and small batches for later reads of lines of which only a few cells are needed.
+        """Set partitions by size and small batches for later reads of lines from which only a few cells are needed.
 
         line_bytes: bytes of a long line. Returns the bytes of a partition.
         """

@@ -1,4 +1,4 @@
-"""Columns that folders such as `day=2026-01-01` give to the files below them, with the types that Spark infers. Pure.
+"""Columns that folders such as `day=2026-01-01` give to the files below them, with the types that Spark infers.
 
 Source: PartitioningUtils of Spark 3.5. Used by: the local engine.
 """
@@ -23,7 +23,7 @@ WHOLE_NUMBER = re.compile(r"[-+]?\d{1,18}", re.ASCII)
 FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 OF_SPARK = re.compile(r"[-+]?\d{19,}|[-+]?\d+[eE][-+]?\d+|NaN|[-+]?Infinity|\d{4}-\d{2}-\d{2}[ T].*", re.ASCII)
-"""Decimals, numbers that aren't finite, and times, which only Spark takes from names of folders."""
+"""Decimals, numbers that aren't finite, and times. Only Spark reads these from names of folders."""
 
 
 def parse_folder_values(path: str) -> Iterator[tuple[str, str]]:
@@ -37,11 +37,12 @@ def parse_folder_values(path: str) -> Iterator[tuple[str, str]]:
 def read_folder_columns(
     paths: Sequence[str], bases: Sequence[str]
 ) -> tuple[list[pa.Field], dict[str, dict[str, Value]]]:
-    """The columns that folders give to files, and each file's values. bases: what was named to be read; folders below count.
+    """The columns that folders give to files, and by path each file's values. bases: the paths that the user named; only folders
+    below them count.
 
-    Raises NeedsSpark if files are below different folders, or if a value is of a type that only Spark infers.
+    Raises NeedsSpark if files are below folders with different columns, or if only Spark infers a value's type.
     """
-    # The folders below what was named
+    # The values of the folders below the named paths
     texts_by_path = {}
     for path in paths:
         base = max((base for base in bases if path.startswith(base)), key=len, default="")
@@ -50,7 +51,7 @@ def read_folder_columns(
     for path, texts in texts_by_path.items():
         if [*texts] != names:
             raise NeedsSpark(f"{path}: a file below other folders than {paths[0]}")
-    # A column's type is that of all its values
+    # A column's type holds all its values
     fields = []
     values_by_path: dict[str, dict[str, Value]] = {path: {} for path in paths}
     for name in names:
@@ -63,7 +64,7 @@ def read_folder_columns(
 
 
 def have_values_of_spark(paths: Sequence[str]) -> bool:
-    """Whether a folder's name has a value that only Spark takes for one of its type."""
+    """Whether the name of a folder has a value whose type only Spark infers."""
     folders = chain.from_iterable(map(parse_folder_values, paths))
     return any(OF_SPARK.fullmatch(unquote(text)) for _, text in folders)
 
@@ -75,12 +76,12 @@ def _read_text(text: str) -> str | None:
 
 
 def _infer_values(texts: Sequence[str | None], where: str) -> tuple[list[Value], pa.DataType]:
-    """The values of a column, and the type that holds them all."""
+    """The values of a column, and the type that holds all of them."""
     present = [text for text in texts if text is not None]
     if any(OF_SPARK.fullmatch(text) for text in present):
         raise NeedsSpark(f"{where}, with a decimal, a time, or a number that isn't finite,")
     data_type = _find_type(present)
-    # Each text as a value of that type
+    # Convert each text to a value of the type
     values: list[Value] = []
     for text in texts:
         if text is None or data_type == pa.string():
@@ -95,10 +96,10 @@ def _infer_values(texts: Sequence[str | None], where: str) -> tuple[list[Value],
 
 
 def _find_type(texts: Sequence[str]) -> pa.DataType:
-    """The type of texts without a missing one: that of numbers or days if all are, else text."""
+    """The type of a column's texts: a type of numbers or days if all texts are such, otherwise text. texts: none is missing."""
     if not texts:
         return pa.string()
-    # As narrow as Spark's
+    # The narrowest type, as in Spark
     if all(WHOLE_NUMBER.fullmatch(text) for text in texts):
         largest = max(abs(int(text)) for text in texts)
         if largest < 2**31:
@@ -114,7 +115,7 @@ def _find_type(texts: Sequence[str]) -> pa.DataType:
 def _is_day(text: str) -> bool:
     if not DAY.fullmatch(text):
         return False
-    # The 30th of February is a text
+    # The pattern also matches days that don't exist, such as the 30th of February, which are texts
     try:
         date.fromisoformat(text)
     except ValueError:

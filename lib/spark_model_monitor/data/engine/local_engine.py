@@ -1,7 +1,7 @@
 """The local engine: reads local files and in-memory tables in processes of this machine, without Spark or a JVM.
 
-It cuts files and orders rows as Spark does, so states have the same bytes
-(docs/decisions/0045-the-engine-without-a-jvm.md). For data that it can't read, it raises NeedsSpark.
+It cuts files and orders rows in the same way as Spark, so states have the same bytes
+(docs/decisions/0045-the-engine-without-a-jvm.md). It raises NeedsSpark for data that it can't read.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ TYPES = {LINE: pa.string(), FILE: pa.string(), BLOCK_START: pa.int64(), FILE_KEY
 
 TABLES = ("parquet", "orc")
 
-Cut: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces of at most so many bytes
+Cut: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces; takes the maximum bytes of a piece
 
 
 @dataclass
@@ -60,9 +60,9 @@ class LocalEngine:
     """The local engine (`engine_protocol.Engine`).
 
     max_line_bytes: the maximum length of a line; longer lines are skipped.
-    processes: the number of parallel processes; None for one per core.
-    piece_bytes: the bytes of a partition of later reads.
-    rows: the rows of a batch of later reads.
+    processes: the number of parallel processes; None: one per core.
+    piece_bytes: the size of a partition in later reads.
+    rows: the number of rows of a batch in later reads.
     """
 
     max_line_bytes: int = MAX_RECORD_BYTES
@@ -105,15 +105,15 @@ class LocalEngine:
 
         files = local_files.list_files(paths)
         names, schema = local_tables.read_table_schema(files, reader.lower(), left_out)
-        # Sizes are taken when rows are read, since later settings count
+        # Files are cut only when rows are read, because the sizes may be set later
         if reader.lower() == "orc":
             rows = self._read_files(
                 files, local_tables.split_orc_file, local_tables.read_orc_piece, schema, in_order=in_order
             )
             return names, rows
-        # Parquet is read as files of a table that has the columns of the first
+        # Parquet files are read as files of a table with the columns of the first file
         table = local_tables.TableFiles((), local_tables.name_columns(names, schema))
-        # Folders give columns to the files below them
+        # The names of folders give columns to the files below them
         if by_folders:
             table, schema = local_tables.add_folder_columns(files, paths, table.schema, left_out)
         read = partial(local_tables.read_table_piece, table=table)
@@ -121,7 +121,7 @@ class LocalEngine:
         return tuple(table.schema.names), rows
 
     def read_table_files(self, table: TableFiles, *, in_order: bool) -> LocalPartitions:
-        """The rows of a table version, cut like any Parquet files."""
+        """The rows of a table version, whose files are cut like other Parquet files."""
         from spark_model_monitor.data.engine import local_tables
 
         read = partial(local_tables.read_table_piece, table=replace(table, files=()))
@@ -130,20 +130,20 @@ class LocalEngine:
     def _read_files(
         self, files: Sequence[File], cut: Cut, read: Callable[..., Batches], schema: pa.Schema, *, in_order: bool
     ) -> LocalPartitions:
-        """Rows that are read piece by piece. read: takes a piece, a schema, and the maximum rows per batch."""
+        """The rows of files, which are read piece by piece. read: takes a piece, a schema, and the maximum rows per batch."""
 
         def parts(requested: pa.Schema) -> list[Part]:
-            # FILE_KEY and BLOCK_START aren't in the file: they say where the rows are from
-            stored = [field for field in requested if field.name not in (FILE_KEY, BLOCK_START)]
-            read_piece: Callable[[Piece], Batches] = partial(read, schema=pa.schema(stored), rows=self.rows)
-            if len(stored) < len(requested):
+            # FILE_KEY and BLOCK_START aren't columns of the file; they are added afterwards
+            file_fields = [field for field in requested if field.name not in (FILE_KEY, BLOCK_START)]
+            read_piece: Callable[[Piece], Batches] = partial(read, schema=pa.schema(file_fields), rows=self.rows)
+            if len(file_fields) < len(requested):
                 read_piece = partial(_add_file_columns, read_piece)
             return _make_parts(self.pack_pieces(files, cut), partial(_read_pieces, read_piece), in_order)
 
         return LocalPartitions(self, schema, lambda: parts(schema), parts)
 
     def make_partitions(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
-        """Rows from in-memory batches, one list per partition."""
+        """Partitions of batches in memory. batches: one list per partition."""
         return LocalPartitions(self, schema, lambda: [partial(iter, batches_of_part) for batches_of_part in batches])
 
     def is_readable(self, path: str) -> bool:
@@ -165,8 +165,8 @@ class LocalEngine:
         return self.partition_by_size(total_bytes)
 
     def pack_pieces(self, files: Sequence[File], cut: Cut) -> list[list[Piece]]:
-        """The pieces of the files by partition, with the current `piece_bytes`."""
-        # As Spark cuts and packs them, so that states have the same bytes
+        """For each partition, its pieces of the files, with the present `piece_bytes`."""
+        # Files are cut and packed in the same way as in Spark, so that states have the same bytes
         largest = partitions.largest_piece([file.size_bytes for file in files], self.piece_bytes)
         return partitions.pack_pieces([piece for file in files for piece in cut(file, largest)], largest)
 
@@ -205,9 +205,9 @@ class LocalLines:
 class LocalPartitions:
     """Partitions as functions that return their batches (`engine_protocol.Partitions`).
 
-    schema: of the batches.
-    parts: makes the functions when rows are read, with the sizes set at that time.
-    read: makes the functions for a schema, in which null columns need not be read; None if rows are read whole.
+    schema: the schema of the batches.
+    parts: makes the functions when rows are read, with the sizes that are set at that time.
+    read: makes the functions for a schema; columns of type null needn't be read. None if rows are always read whole.
     """
 
     engine: LocalEngine
@@ -224,30 +224,32 @@ class LocalPartitions:
         raise NeedsSpark("what was asked for")
 
     def selected(self, names: Sequence[str], called: Sequence[str]) -> LocalPartitions:
-        schema = pa.schema([self.schema.field(name).with_name(new) for name, new in zip(names, called, strict=True)])
-        # Files are read without other columns
+        schema = pa.schema(
+            [self.schema.field(name).with_name(alias) for name, alias in zip(names, called, strict=True)]
+        )
+        # Only these columns are read from files
         rows = self.restrict_columns(names).mapped(partial(_select_columns, tuple(names), tuple(called)), schema)
         if self.read is None:
             return rows
         return replace(rows, read=partial(self._read_selected, dict(zip(called, names, strict=True))))
 
     def _read_selected(self, former_names: Mapping[str, str], schema: pa.Schema) -> list[Part]:
-        """Makes the functions of renamed columns for a schema of these."""
-        # The columns by their former names, of which null ones aren't read
+        """Makes the functions for renamed columns. former_names: by new name. schema: has the new names."""
+        # The files' columns by their former names; columns of type null aren't read
         names = [former_names.get(name, name) for name in schema.names]
         needed = [name for name, column in zip(names, schema, strict=True) if not pa.types.is_null(column.type)]
-        # Renamed on the way, without a copy
+        # The columns are renamed in each batch, without a copy
         task = partial(_select_columns, tuple(names), tuple(schema.names))
         return [partial(_run_task, part, task) for part in self.restrict_columns(needed).parts()]
 
     def restrict_columns(self, names: Collection[str]) -> LocalPartitions:
-        """The same rows, of which only these columns are needed: files may be read without the others. FILE_KEY and
-        BLOCK_START are added if they are wanted.
+        """The same rows, of which only these columns are needed, so that other columns needn't be read from files. FILE_KEY and
+        BLOCK_START are added if they are in `names`.
         """
         if self.read is None:
             return self
         needed = {*names}
-        # A column of type null is not read, but keeps its position
+        # A column of type null isn't read, but stays at its position
         schema = [field if field.name in needed else field.with_type(pa.null()) for field in self.schema]
         schema += [pa.field(name, TYPES[name]) for name in (FILE_KEY, BLOCK_START) if name in needed]
         return LocalPartitions(self.engine, self.schema, partial(self.read, pa.schema(schema)))
@@ -264,7 +266,7 @@ class LocalPartitions:
         return LocalPartitions(self.engine, schema, lambda: [partial(_run_task, part, task) for part in self.parts()])
 
     def select_between(self, name: str, start: datetime, end: datetime) -> LocalPartitions:
-        # Read first, then cut
+        # All rows are read, then filtered
         task = partial(_select_times, name, start, end)
         rows = self.mapped(task, self.schema)
         if self.read is None:
@@ -272,7 +274,7 @@ class LocalPartitions:
         return replace(rows, read=partial(self._read_between, name, task))
 
     def _read_between(self, name: str, task: Task, schema: pa.Schema) -> list[Part]:
-        """Makes the functions for a schema, for which the times are read in any case."""
+        """Makes the functions for a schema. The column with the times is read even if the schema doesn't need it."""
         needed = [column.name for column in schema if not pa.types.is_null(column.type)]
         return [partial(_run_task, part, task) for part in self.restrict_columns({*needed, name}).parts()]
 
@@ -284,10 +286,10 @@ class LocalPartitions:
         return self.engine.make_partitions(self.schema, self._collect())
 
     def release(self) -> None:
-        """Does nothing: kept batches are freed with their owner."""
+        """Does nothing, because persisted batches are freed together with the object that has them."""
 
     def concat(self, other: Partitions) -> LocalPartitions:
-        # Partitions of both, which stay as they are
+        # The partitions of both, unchanged
         others = cast("LocalPartitions", other).parts
         return LocalPartitions(self.engine, self.schema, lambda: [*self.parts(), *others()])
 
@@ -305,10 +307,10 @@ class LocalPartitions:
     def write_texts(self, folder: str, by: str, text: str) -> None:
         from spark_model_monitor.data.engine.local_exchange import write_partition_texts
 
-        # Writing texts costs more than sending tasks
+        # Several processes, because writing texts takes longer than sending tasks
         processes = self.engine.processes if is_local(folder) else 1  # only this process knows S3's encryption settings
-        written = [partial(_run_task, part, partial(write_partition_texts, folder, by, text)) for part in self.parts()]
-        run_in_processes(written, processes, MIN_PARALLEL_TEXT_PARTITIONS)
+        tasks = [partial(_run_task, part, partial(write_partition_texts, folder, by, text)) for part in self.parts()]
+        run_in_processes(tasks, processes, MIN_PARALLEL_TEXT_PARTITIONS)
 
     def states(self, task: StateTask) -> LocalStates:
         return LocalStates(self, task)
@@ -339,25 +341,25 @@ class LocalStates:
         parts = [
             partial(_run_task, part, states.task) for states in (self, *self.others) for part in states.source.parts()
         ]
-        # All states of all partitions; there are few of each
+        # All states are collected, because there are few per partition
         rows = chain(*run_in_processes(parts, self.source.engine.processes))
         return sorted(rows, key=lambda row: (row.feature, row.kind, row.partition))
 
 
 def iterate_batches(rows: Partitions) -> Iterator[pa.RecordBatch]:
-    """The batches, one partition after the other; each is read only when needed."""
+    """The batches, one partition after the other. A partition is read only when its batches are needed."""
     return (batch for part in cast("LocalPartitions", rows).parts() for batch in part())
 
 
 def make_numbers(engine: Engine, count: int) -> Partitions:
-    """`count` partitions of one row, its number, in the column `id`: for tasks that don't read rows of the data."""
+    """`count` partitions of one row each, which has the partition's number in the column `id`; for tasks that don't read data."""
     batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]
     return cast("LocalEngine", engine).make_partitions(pa.schema([("id", pa.int64())]), batches)
 
 
 def _make_parts(packed: list[list[Piece]], read: Callable[[Sequence[Piece]], Batches], in_order: bool) -> list[Part]:
-    """The partitions of these pieces; in_order: one partition, with the pieces in the order of their files."""
-    # One partition, as a file after the other
+    """The partitions of these pieces. in_order: whether to make one partition, with the pieces in the order of their files."""
+    # One partition reads the files one after the other
     if in_order:
         packed = [sorted(chain(*packed), key=lambda piece: (piece.uri.encode(), piece.start))]
     return [partial(read, pieces) for pieces in packed]
@@ -370,7 +372,7 @@ def _read_pieces(read: Callable[[Piece], Batches], pieces: Sequence[Piece]) -> I
 def _add_file_columns(read: Callable[[Piece], Batches], piece: Piece) -> Iterator[pa.RecordBatch]:
     """The batches of a piece with the columns FILE_KEY and BLOCK_START."""
     for batch in read(piece):
-        # The same value for all rows of a piece
+        # All rows of a piece have the same value
         for name in (FILE_KEY, BLOCK_START):
             batch = batch.append_column(name, local_files.make_location_column(name, piece, batch.num_rows))
         yield batch
@@ -387,12 +389,12 @@ def _add_partition_number(part: Part, number: int) -> Iterator[pa.RecordBatch]:
 
 
 def _select_times(name: str, start: datetime, end: datetime, batches: Batches) -> Iterator[pa.RecordBatch]:
-    # Times without a zone are UTC, and so are days
+    # Times without a zone and days are in UTC
     bounds = [pa.scalar(moment.astimezone(timezone.utc).replace(tzinfo=None)) for moment in (start, end)]
     for batch in batches:
         times = batch.column(name)
         first, later = (bound.cast(times.type) for bound in bounds)
-        # Nulls are dropped, as in SQL
+        # The filter drops nulls, as in SQL
         rows = batch.filter(pc.and_(pc.greater_equal(times, first), pc.less(times, later)))
         if rows.num_rows:
             yield rows

@@ -1,7 +1,7 @@
-"""Repartitions rows by a column through local files (a shuffle): a process holds at most one partition.
+"""Repartitions rows by a column through local files (a shuffle). A process holds at most one partition in memory.
 
-Each partition writes its rows to a file, by new partition; each new partition then reads its rows from every file. Rows
-have Spark's order: nulls first, texts by their bytes.
+Each old partition writes its rows to a file, sorted by new partition; each new partition then reads its rows from every file.
+Rows are sorted as in Spark: nulls first, texts by their bytes.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from spark_model_monitor.storage.file_system import join
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 from spark_model_monitor.value_class import value_class
 
-HELD_BYTES = 32 * 2**20  # of rows that a partition holds before it writes them
+HELD_BYTES = 32 * 2**20  # bytes of rows that a partition holds before it writes them
 
 MIN_RUN_ROWS = 256
-"""Runs of rows for one new partition with this average length are written unsorted."""
+"""If runs of rows for the same new partition have at least this average length, rows are written without sorting."""
 
 KEPT_BYTES = 512 * 2**20
 """Maximum bytes of rows that a single process keeps in memory; further rows go to files."""
@@ -51,16 +51,16 @@ BatchLocation = tuple[str, int]  # a file, and the index of a batch in it
 def repartition(
     parts: Sequence[Part], schema: pa.Schema, by: str, order: Sequence[str], count: int, processes: int | None
 ) -> list[Part]:
-    """`count` partitions, each with all rows of rows_of_run values of `by`, a text or integer, sorted by `order`, if given.
+    """`count` partitions. Each has all rows with some values of `by`, a text or integer column, sorted by `order` if given.
 
-    The rows are computed now, and can be read once; their files are deleted with the partitions. If this process only
-    passes rows on, they are computed when read.
+    The rows are computed now and can be read once; their files are deleted together with the partitions. In a single process,
+    without an order, the rows of a single new partition are computed when they are read.
     """
-    # A single process reads what it wrote, so it may as well hold it
+    # A single process would read the files that it wrote, so it holds rows in memory instead
     is_alone = choose_process_count(max(len(parts), count), processes, MIN_PARALLEL_TEXT_PARTITIONS) < 2
     if is_alone and count == 1 and not order:
         return [partial(chain.from_iterable, (part() for part in parts))]
-    # One file for each old partition; it says in which file and batch a new partition's rows are
+    # Each old partition writes one file, and returns for each new partition the file and batch with its rows
     folder = TemporaryFolder()
     memory = _FreeMemory(KEPT_BYTES if is_alone else 0)
     scattering = [
@@ -75,7 +75,7 @@ def repartition(
 
 @dataclass
 class _FreeMemory:
-    """The bytes that may still be kept in memory."""
+    """The bytes of rows that may still be held in memory."""
 
     size_bytes: int
 
@@ -83,7 +83,9 @@ class _FreeMemory:
 def _scatter(
     part: Part, path: Path, schema: pa.Schema, by: str, count: int, memory: _FreeMemory
 ) -> Iterator[tuple[int, BatchLocation | pa.RecordBatch]]:
-    """Keep a partition's rows while there is room, write the others to a file; yield their places by new partition."""
+    """Hold a partition's rows while there is memory, write the others to a file; yield for each batch its new partition and its
+    location.
+    """
     with ExitStack() as stack:
         file = None
         file_batches = 0
@@ -99,16 +101,16 @@ def _scatter(
 
 
 def _split_by_partition(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The rows in order, in batches with the number of their new partition."""
+    """The rows in their order, as batches with the number of their new partition."""
     if count == 1:
         yield from ((0, batch) for batch in batches if batch.num_rows)
         return
     for block in group_by_size(filter(len, batches), HELD_BYTES, attrgetter("nbytes")):
         rows = pa.Table.from_batches(block)
-        # All rows of one value are in the same new partition
+        # Rows with the same value get the same new partition
         numbers = (_hash_values(rows.column(by).combine_chunks()) % np.uint64(count)).astype(np.int64)
         bounds = _find_run_bounds(numbers)
-        # Many short runs are sorted first, into one run for each new partition
+        # If there are many short runs, rows are sorted by new partition first, which gives one run for each
         if len(bounds) > count + 1 + len(numbers) // MIN_RUN_ROWS:
             order = np.argsort(numbers, kind="stable")
             rows = rows.take(pa.array(order))
@@ -121,7 +123,7 @@ def _split_by_partition(batches: Iterable[pa.RecordBatch], by: str, count: int) 
 
 
 def _find_run_bounds(numbers: NDArray[np.int64]) -> list[int]:
-    """The start of each run of equal numbers, and the end of the last."""
+    """The start of each run of equal numbers, and the end of the last run."""
     return [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
 
 
@@ -133,8 +135,8 @@ def _hash_values(values: pa.Array) -> Hashes:
 
 @value_class
 class _GatheredPart:
-    """The rows at rows_of_run places as a partition. folder: the folder of their files, which lives as long as this object in
-    the process that made it; other processes only read it."""
+    """The rows at some locations as a partition. folder: the folder of their files. It exists as long as this object in the
+    process that made it; other processes only read it."""
 
     places: list[BatchLocation | pa.RecordBatch]
     schema: pa.Schema
@@ -156,8 +158,8 @@ def _gather(
         open_file(location[0]).get_batch(location[1]) if isinstance(location, tuple) else location
         for location in locations
     ]
-    locations.clear()  # from here on, the reader holds the rows
-    # Unsorted, sorted in its own batches, or sorted as a whole
+    locations.clear()  # now only the reader holds the rows
+    # The rows stay unsorted, are sorted batch by batch, or are sorted as a whole
     if not order:
         yield from batches
     elif [schema.field(name).type for name in order] == [pa.int8()]:
@@ -170,9 +172,9 @@ def _gather(
 
 
 def _sort_by_batch(batches: list[pa.RecordBatch], by: str) -> Iterator[pa.RecordBatch]:
-    """The rows sorted by a column of few numbers, in their own batches: a reader needs to hold only one at a time."""
+    """The rows, sorted by a column with few distinct numbers. They stay in their batches: a reader holds one batch at a time."""
     numbers = [set(batch.column(by).unique().to_pylist()) for batch in batches]
-    # Number by number, each batch as long as it has rows of a later one
+    # For each number, all batches; a batch is kept until its last number
     for number in sorted(set().union(*numbers)):
         for index, numbers_of_batch in enumerate(numbers):
             if number in numbers_of_batch:
@@ -183,7 +185,7 @@ def _sort_by_batch(batches: list[pa.RecordBatch], by: str) -> Iterator[pa.Record
 
 
 def _sort_rows(rows: pa.Table, order: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    # Nulls first, as Spark sorts
+    # Nulls come first, as in Spark
     keys = {}
     for name in order:
         column = rows.column(name)
@@ -198,7 +200,7 @@ def _sort_rows(rows: pa.Table, order: Sequence[str]) -> Iterator[pa.RecordBatch]
 def write_partition_texts(
     folder: str, by: str, text: str, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The task that writes texts, a line per row, to a file for each value of `by`; rows must be sorted by it."""
+    """The task that writes texts, one line per row, to a file for each value of `by`. The rows must be sorted by `by`."""
     waiting_texts: list[pa.Array] = []
     number = None
     for batch in batches:
@@ -215,10 +217,11 @@ def write_partition_texts(
 
 
 def _write_texts(folder: str, by: str, number: int, texts: list[pa.Array]) -> None:
-    # Bytes are written as they are, without a copy for a single batch
+    # The arrays' bytes are written directly, so a single batch isn't copied
     lines = [pc.binary_join_element_wise(texts_of_batch, "", "\n") for texts_of_batch in texts]
     buffers = [
         memoryview(texts_of_batch.buffers()[2]) for texts_of_batch in lines
-    ]  # a new array's buffer contains only its own text
-    content: Any = buffers[0] if len(buffers) == 1 and is_local(folder) else b"".join(buffers)  # a file accepts both
+    ]  # the buffer of a new array contains only this array's text
+    # A local file accepts a buffer, too
+    content: Any = buffers[0] if len(buffers) == 1 and is_local(folder) else b"".join(buffers)
     storage_of(folder).write(join(folder, f"{by}={number}", "part-00000.txt"), content, private=True)

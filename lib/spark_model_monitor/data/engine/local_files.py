@@ -1,4 +1,4 @@
-"""Local and S3 files as Spark's readers see them: the order and pieces of files, and the lines of a piece. Pure.
+"""Local and S3 files as Spark's readers see them: the order and pieces of files, and the lines of a piece.
 
 Source: InMemoryFileIndex and PartitionedFileUtil of Spark 3.5, LineRecordReader of Hadoop 3.3.
 """
@@ -29,8 +29,8 @@ from spark_model_monitor.value_class import value_class
 
 READ_BYTES = 2**21
 BYTE_ORDER_MARK = "\ufeff".encode()
-SMALL_FILE_BYTES = 2**16  # of a file that is read together with others
-REQUESTS_AT_ONCE = 10  # for small files of a store: as many connections as boto3 keeps
+SMALL_FILE_BYTES = 2**16  # largest size of a file that is read together with others
+REQUESTS_AT_ONCE = 10  # parallel requests for small files of a store; boto3 keeps as many connections
 FEED = 10
 RETURN = 13
 
@@ -40,12 +40,12 @@ COMPRESSED_OPENERS: Mapping[str, Any] = {
     ".bz2": bz2.open,
     ".zst": lambda source, _: pa.input_stream(source, compression="zstd"),
 }
-OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # other suffixes that Hadoop decompresses
+OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # other suffixes of files that Hadoop decompresses
 
 
 @value_class
 class File:
-    """A file. path: the storage's path, `file:/data/x` or `s3a://bucket/x`."""
+    """A file. path: the path in its storage, such as `file:/data/x` or `s3a://bucket/x`."""
 
     path: str
     size_bytes: int
@@ -93,7 +93,7 @@ def read_beginning(path: str, size_bytes: int) -> bytes:
 
 
 def _storage(path: str) -> Storage:
-    # Only local files and S3 are opened here
+    # This module opens only local files and files on S3
     storage = open_without_spark(path)
     if storage is None:
         raise NeedsSpark(path)
@@ -106,7 +106,7 @@ def split_text_file(file: File, piece_bytes: int) -> list[Piece]:
         raise NeedsSpark(f"{file.path}: its compression")
     # A compressed file can't be read from its middle
     is_compressed = file.path.endswith(tuple(COMPRESSED_OPENERS))
-    if file.path.endswith(".bz2") and file.size_bytes > piece_bytes:  # Hadoop cuts it at its blocks
+    if file.path.endswith(".bz2") and file.size_bytes > piece_bytes:  # Hadoop would cut it at its blocks
         raise NeedsSpark(f"{file.path}: a bzip2 file of more than {piece_bytes:,} bytes")
     return split_file(file, file.size_bytes if is_compressed else piece_bytes)
 
@@ -143,10 +143,11 @@ def read_lines_of_pieces(
     max_bytes: int | None = None,
     is_one_line: bool = False,
 ) -> Iterator[pa.RecordBatch]:
-    """The lines of pieces as `read_lines_of_piece` has them, one piece after the other.
+    """The lines of pieces as from `read_lines_of_piece`, one piece after the other.
 
-    Small files are read many at a time, since an endpoint writes hundreds of thousands and each has a fixed cost: of files of
-    five records that leaves two fifths of a file's time, and on S3 one request in place of two, which don't wait for each other.
+    Many small files are read together, because an endpoint writes hundreds of thousands of them and each read has a fixed cost.
+    For files of five records, this takes two fifths of the time. On S3, a file then needs one request instead of two, and the
+    requests run in parallel.
     """
     read_piece = partial(
         read_lines_of_piece, names=names, rows=rows, with_blank=with_blank, max_bytes=max_bytes, whole=is_one_line
@@ -155,12 +156,12 @@ def read_lines_of_pieces(
     if is_one_line:
         groups = [[piece] for piece in pieces]
     for group in groups:
-        # A large file, or one that stands alone
+        # A large file, or a single small file
         if len(group) == 1:
             yield from read_piece(group[0])
             continue
         contents = zip(group, _read_contents(group), strict=True)
-        # A file that isn't as long as it was listed is read up to its listed end
+        # If the length of a file has changed since it was listed, it is read up to its listed end
         for is_as_listed, files in groupby(contents, lambda file: len(file[1]) == file[0].size_bytes):
             if is_as_listed:
                 lines, file_indices, small_files = _join_files(files)
@@ -183,10 +184,10 @@ def read_lines_of_piece(
     max_bytes: int | None = None,
     whole: bool = False,
 ) -> Iterator[pa.RecordBatch]:
-    """The lines of a piece with these columns, in batches of at most `rows`. whole: the file is one line.
+    """The lines of a piece with these columns, in batches of at most `rows`. whole: whether the file is one line.
 
-    max_bytes: longer lines are skipped. A line belongs to the piece in which it begins; a line that begins directly
-    after a piece belongs to that piece.
+    max_bytes: longer lines are skipped. A line belongs to the piece in which it begins; a line that begins directly after a piece
+    belongs to that piece, too.
     """
     if whole:
         texts = _read_whole(piece)
@@ -200,10 +201,10 @@ def read_lines_of_piece(
 
 
 def _group_small_files(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """The pieces in their order: what may be small files of one storage together, up to `READ_BYTES`, others alone."""
+    """The pieces in their order, in groups: small files of one storage together, up to `READ_BYTES`; every other piece alone."""
     group: list[Piece] = []
     group_bytes = 0
-    # A group ends before a large file, one of another storage, or one more than fits
+    # A group ends before a large file, a file of another storage, or a file that doesn't fit
     for piece in pieces:
         is_small = (
             piece.start == 0
@@ -226,7 +227,7 @@ def _group_small_files(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
 
 
 def _read_contents(pieces: Sequence[Piece]) -> Iterable[bytes]:
-    """What the files of one storage have: a byte more than was listed, if there is one."""
+    """The contents of files of one storage. If a file has grown since it was listed, one more byte shows that."""
     storage = _storage(pieces[0].path)
 
     def read(piece: Piece) -> bytes:
@@ -234,7 +235,7 @@ def _read_contents(pieces: Sequence[Piece]) -> Iterable[bytes]:
 
     if is_local(pieces[0].path):
         return map(read, pieces)
-    # A store's answers are waited for together
+    # Requests to a store run in parallel threads
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
@@ -242,32 +243,32 @@ def _read_contents(pieces: Sequence[Piece]) -> Iterable[bytes]:
 
 
 def _join_files(files: Iterable[tuple[Piece, bytes]]) -> tuple[pa.Array, pa.Array, list[Piece]]:
-    """The lines of files with their contents, the index of each line's file, and the files."""
+    """The lines of files, the index of each line's file, and the files."""
     pieces: list[Piece] = []
     texts: list[bytes] = []
     for piece, content in files:
         text = content.removeprefix(BYTE_ORDER_MARK)
-        # A last line without an end gets one; a line feed after a carriage return ends no other line
+        # A last line without a line end gets a line feed; after a carriage return, the line feed doesn't add a line
         if text and not text.endswith(b"\n"):
             text += b"\n"
         pieces.append(piece)
         texts.append(text)
-    # Files without a line have none to split
+    # If no file has text, there are no lines
     lines = pa.array([], pa.binary())
     starts = np.array([], np.int64)
     if any(texts):
         lines, starts = _split_lines(b"".join(texts))
-    # A line is of the first file that ends after its start
+    # A line belongs to the first file that ends after the line's start
     ends = np.cumsum([len(text) for text in texts])
     return lines, pa.array(np.searchsorted(ends, starts, side="right")), pieces
 
 
 def _find_accepted_lines(lines: pa.Array, with_blank: bool, max_bytes: int | None) -> pa.BooleanArray | None:
-    """Which lines are neither blank nor overlong, since Spark's readers skip these; None if all are accepted."""
+    """Which lines are neither blank nor too long, because Spark's readers skip such lines; None if all lines are accepted."""
     texts = lines.view(pa.string())
     lengths = pc.binary_length(lines)
     accepted = None
-    # Most texts have no line that begins with a blank
+    # Only lines that are empty or begin with a blank are examined, because most texts have none
     may_be_blank = pc.or_(pc.equal(lengths, 0), pc.starts_with(texts, " "))
     if not with_blank and pc.any(may_be_blank).as_py():
         accepted = pc.greater(pc.binary_length(pc.ascii_trim(texts, " ")), 0)
@@ -282,13 +283,13 @@ def _find_accepted_lines(lines: pa.Array, with_blank: bool, max_bytes: int | Non
 def _make_batches(
     lines: pa.Array, names: tuple[str, ...], rows: int, pieces: Sequence[Piece], piece_indices: pa.Array | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The lines with these columns in batches of a size that doesn't depend on the file.
+    """The lines with these columns, in batches whose size doesn't depend on the file.
 
-    piece_indices: of each line's piece among the pieces; None if there is one piece.
+    piece_indices: the index of each line's piece; None if there is one piece.
     """
     for start in range(0, len(lines), rows):
         batch_lines = lines.slice(start, rows)
-        # The line itself, its key, or where it stands
+        # A column has the line itself, its key, or its location
         columns = []
         for name in names:
             if name == LINE:
@@ -304,12 +305,12 @@ def _make_batches(
 
 
 def make_location_column(name: str, piece: Piece, rows: int) -> pa.Array:
-    """FILE, BLOCK_START or FILE_KEY of the rows of a piece."""
+    """The column FILE, BLOCK_START or FILE_KEY for the rows of a piece."""
     return pa.repeat(_locate_pieces(name, [piece])[0], rows)
 
 
 def _locate_pieces(name: str, pieces: Sequence[Piece]) -> pa.Array:
-    """FILE, BLOCK_START or FILE_KEY of each piece."""
+    """The value of FILE, BLOCK_START or FILE_KEY for each piece."""
     if name == FILE:
         return pa.array([piece.uri for piece in pieces], pa.string())
     if name == BLOCK_START:
@@ -333,30 +334,30 @@ def _read_whole(piece: Piece) -> Iterator[pa.Array]:
 
 
 def _read_texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
-    """The lines of a piece as binary arrays, a few megabytes at a time; longer lines than `max_bytes` are not held."""
+    """The lines of a piece as binary arrays, a few megabytes at a time. Lines longer than `max_bytes` aren't held in memory."""
     compressed = piece.path.endswith(tuple(COMPRESSED_OPENERS))
     with closing(_open_file(piece.path)) as file:
         if piece.start:
             file.seek(piece.start)
-        offset = piece.start  # offset of the first byte that is held
-        # The last offset at which a line of the piece may begin
+        offset = piece.start  # offset in the file of the first byte of `content`
+        # The last offset at which a line of the piece may begin; None for a piece without an end
         last = None
         if not compressed:
             last = piece.start + piece.size_bytes
-        # The bytes that were read and are no whole line yet
+        # The bytes that were read and don't form a whole line yet
         content = b""
         skips_first = piece.start > 0
         first = piece.start == 0
         while True:
-            as_much = min(len(content), max_bytes or len(content))  # for a long line, as much as is held
+            as_much = min(len(content), max_bytes or len(content))  # of a long line, as many bytes as are held
             read = file.read(max(READ_BYTES, as_much))
             content += read
             if first and content.startswith(BYTE_ORDER_MARK):
-                # Its bytes are not part of the first line, but count for offsets
+                # The byte order mark isn't part of the first line, but its bytes count in offsets
                 content = content[len(BYTE_ORDER_MARK) :]
                 offset = len(BYTE_ORDER_MARK)
             ended = not read
-            # A carriage return at the end may be half of a line end
+            # A carriage return at the end may be the first half of a line end
             if ended:
                 end = len(content)
             else:
@@ -367,12 +368,12 @@ def _read_texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
                 if first:
                     starts[0] = 0
                     first = False
-                # The piece before has the line that goes on here
+                # The first line continues a line of the piece before, to which it belongs
                 if skips_first and len(lines):
                     lines = lines.slice(1)
                     starts = starts[1:]
                     skips_first = False
-                # A line that begins behind the piece belongs to the next one
+                # A line that begins after the piece belongs to the next piece
                 if last is not None:
                     lines = lines.slice(0, int(np.searchsorted(starts, last, side="right")))
                     ended = ended or len(lines) < len(starts)
@@ -381,7 +382,7 @@ def _read_texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
                 content = content[end:]
                 offset = offset + end
             elif max_bytes is not None and content and (skips_first or len(content) > max_bytes + 1):
-                # Its last byte may be half of a line end
+                # Of a long line, only the last byte is held, because it may be the first half of a line end
                 offset = offset + len(content) - 1
                 content = content[-1:]
                 skips_first = True
@@ -392,8 +393,8 @@ def _read_texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
 
 
 def _split_lines(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
-    """The lines of a text and their start offsets; a line ends at a line feed, a carriage return, or both."""
-    # A line ends at \\n, \\r or both; positions of all of these
+    """The lines of a text, and the offset of each line's start. A line ends at a line feed, a carriage return, or both."""
+    # The positions of all \\n and \\r
     letters = np.frombuffer(content, np.uint8)
     breaks = last_of_end = np.flatnonzero(letters == FEED)
     if RETURN in content:
@@ -405,8 +406,8 @@ def _split_lines(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
         ends = np.append(ends, len(letters))
     starts = np.concatenate([[0], ends[:-1]])
     breaks_before = np.arange(len(ends)) + 1 if breaks is last_of_end else np.searchsorted(breaks, ends)
-    breaks_before = np.minimum(breaks_before, len(breaks))  # the last line may have no line end
-    # Without the line ends, in one copy of the text
+    breaks_before = np.minimum(breaks_before, len(breaks))  # the last line may have no end
+    # The offsets of the lines in a copy of the text without line ends
     offsets = np.concatenate([[0], ends - breaks_before]).astype(np.int32)
     data = content.replace(b"\n", b"").replace(b"\r", b"")
     return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]), starts

@@ -1,6 +1,6 @@
-"""Reads Parquet and ORC files as typed batches, with the types and pieces of Spark's readers. Pure.
+"""Reads Parquet and ORC files as typed batches, with the types and pieces of Spark's readers.
 
-Imports Arrow's readers only when needed: a process that reads lines doesn't need them.
+It imports Arrow's readers only when they are needed, because a process that reads lines doesn't need them.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 Table = tuple[tuple[str, ...], pa.Schema]  # column names, and column types by position
 
-MAX_LISTED_NAMES = 5  # in a sentence about columns
+MAX_LISTED_NAMES = 5  # most names of columns in a sentence of an error
 PARQUET_BEGINNING = b"PAR1"
 FIELD_ID = b"PARQUET:field_id"  # the key of Iceberg's field id in the metadata of a column
-CHANGE = "_change_type"  # in Delta's change files
+CHANGE = "_change_type"  # a column of Delta's change files
 
 
 def read_table_schema(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
-    """The column names of the first file by path, as in Spark, and the types that hold the values of all files; type null
-    for columns left out.
+    """The column names of the first file by path, as in Spark, and the types that hold the values of all files. Columns that are
+    left out have type null.
 
-    Raises BadInput if a file can't be read in this format, or no type holds the values of a column, NeedsSpark if files
-    have other columns.
+    Raises BadInput if a file can't be read in this format, or if no type holds all values of a column; NeedsSpark if the files
+    have different columns.
     """
     first = min(files, key=lambda file: file.path)
     schema = read_schema(first.path, reader)
     names = tuple(schema.names)
-    # Types of the first file, widened by those of the others
+    # The types of the first file, widened for the values of the other files
     _require_different_names(first, names)
     left_out_indices = {index for index, name in enumerate(names) if {name, str(index)} & {*left_out}}
     types = _read_types(schema, first, left_out_indices)
@@ -61,7 +61,7 @@ def read_table_schema(files: Sequence[File], reader: str, left_out: Sequence[str
                 )
                 raise BadInput(f"{file.path}: {column}; write all files with the same types")
             types[index] = data_type
-    # Columns without any value
+    # Columns that have no values in any file
     for index, data_type in enumerate(types):
         if pa.types.is_null(data_type) and index not in left_out_indices:
             types[index] = map_to_spark_type(data_type, names[index])
@@ -69,7 +69,9 @@ def read_table_schema(files: Sequence[File], reader: str, left_out: Sequence[str
 
 
 def _describe_difference(first_names: Sequence[str], names: Sequence[str]) -> str:
-    """What a file's columns have more and less than those of the first file, or that their order is another."""
+    """A sentence with the columns that a file has in addition to those of the first file, or lacks, or that says that their order
+    differs.
+    """
     lacking = [repr(name) for name in first_names if name not in names]
     additional = [repr(name) for name in names if name not in first_names]
     differences = []
@@ -81,7 +83,7 @@ def _describe_difference(first_names: Sequence[str], names: Sequence[str]) -> st
 
 
 def _read_types(schema: pa.Schema, file: File, left_out_indices: Collection[int]) -> list[pa.DataType]:
-    """Spark's types of a file's columns; null for those without values, and for those left out."""
+    """Spark's types for a file's columns; null for columns without values, and for columns that are left out."""
     types = []
     for index, column in enumerate(schema):
         if index in left_out_indices or pa.types.is_null(column.type):
@@ -92,7 +94,7 @@ def _read_types(schema: pa.Schema, file: File, left_out_indices: Collection[int]
 
 
 def _require_different_names(file: File, names: Sequence[str]) -> None:
-    """Raises BadInput for two columns of one name, as Spark does, whose names have no case."""
+    """Raises BadInput if two columns have the same name except for its case, because Spark ignores the case of names."""
     name_by_lower_case: dict[str, str] = {}
     for name in names:
         earlier_name = name_by_lower_case.get(name.lower())
@@ -108,10 +110,10 @@ def _require_different_names(file: File, names: Sequence[str]) -> None:
 class TableFiles:
     """The Parquet files of a table version, which may have different columns.
 
-    Of a file with a column CHANGE that the table lacks, only inserted rows count.
+    If a file has a column CHANGE that the table lacks, only its inserted rows count.
 
-    schema: the table's columns; a file's columns are found by Iceberg field id, if the schema has ids, else by name.
-    constants: for each file, the values of columns that it lacks, such as partition columns.
+    schema: the table's columns. A file's columns are found by Iceberg's field id if the schema has ids, otherwise by name.
+    constants: by path of a file: the values of columns that the file lacks, such as partition columns.
     """
 
     files: tuple[File, ...]
@@ -119,13 +121,13 @@ class TableFiles:
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def convert_schema(self) -> pa.Schema:
-        """The columns c0, c1, … with Spark's types."""
+        """The table's schema with the column names c0, c1, … and Spark's types."""
         types = [map_to_spark_type(field.type, repr(field.name)) for field in self.schema]
         return pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
 
 
 def name_columns(names: Sequence[str], schema: pa.Schema) -> pa.Schema:
-    """The columns with these names, by position."""
+    """The schema with new column names, by position."""
     return pa.schema([*zip(names, schema.types, strict=True)])
 
 
@@ -134,15 +136,15 @@ def add_folder_columns(
 ) -> tuple[TableFiles, pa.Schema]:
     """The files with the columns of folders such as `day=2026-01-01` below the bases, and the types of all columns.
 
-    schema: of the files' own columns. Raises NeedsSpark if a file has a column of that name itself.
+    schema: the files' own columns. Raises NeedsSpark if a file has a column with the same name as a folder's.
     """
     folder_fields, values = read_folder_columns([file.path for file in files], bases)
     table_schema = pa.schema([*schema, *folder_fields])
-    # Spark takes the folder's value in the file's place
+    # Spark would replace the file's column by the folder's value
     own_names = {name.lower() for name in schema.names}
     if any(column.name.lower() in own_names for column in folder_fields):
         raise NeedsSpark(f"{bases[0]}: a column of folders that files have, too,")
-    # Columns that are left out aren't read
+    # Columns that are left out get type null, so that they aren't read
     types = [*table_schema.types]
     for index, column in enumerate(table_schema):
         if {column.name, str(index)} & {*left_out}:
@@ -154,14 +156,14 @@ def add_folder_columns(
 def read_table_piece(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece of a table's file, with the table's columns; absent and null columns are empty."""
     with _naming_damage(piece):
-        # Only the row groups that belong to the piece
+        # Read only the row groups that belong to the piece
         file = _open_parquet(piece.path)
         groups = [index for index in range(file.num_row_groups) if _is_in_piece(file.metadata.row_group(index), piece)]
-        # Of Delta's change files, only inserted rows
+        # From Delta's change files, only inserted rows are read
         file_columns = _find_file_columns(file.schema_arrow, table.schema, schema)
         has_changes = CHANGE in file.schema_arrow.names and CHANGE not in table.schema.names
         read = [*filter(None, file_columns), *[CHANGE] * has_changes]
-        # Columns that the file lacks have one value
+        # A column that the file lacks has the same value in all rows
         constants = table.constants.get(piece.path, {})
         for batch in file.iter_batches(rows, row_groups=groups, columns=read) if groups else ():
             if has_changes:
@@ -176,11 +178,11 @@ def read_table_piece(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows
 
 
 def _find_file_columns(in_file: pa.Schema, table: pa.Schema, requested: pa.Schema) -> list[str | None]:
-    """The file's column for each of the table's, by Iceberg's ids if the table has some, else by name; None if it is absent, or
-    its requested type is null."""
+    """For each column of the table, the name of the file's column: by Iceberg's field id if the table has ids, otherwise by name.
+    None if the column is absent, or its requested type is null."""
     keys = table.names
     names = {name: name for name in in_file.names}
-    # An id stays when its column is renamed
+    # A column keeps its field id when it is renamed
     if _get_field_id(table.field(0)):
         keys = [_get_field_id(field) for field in table]
         names = {_get_field_id(field): field.name for field in in_file}
@@ -194,7 +196,7 @@ def _get_field_id(column: pa.Field) -> bytes | None:
 
 
 def split_orc_file(file: File, piece_bytes: int) -> list[Piece]:
-    """An ORC file as one piece, since Arrow can't locate its stripes. Raises NeedsSpark for a larger one."""
+    """An ORC file as one piece, because Arrow can't locate its stripes. Raises NeedsSpark for a file larger than a piece."""
     if file.size_bytes > piece_bytes:
         raise NeedsSpark(f"{file.path}: an ORC file of more than {piece_bytes:,} bytes")
     return split_file(file, piece_bytes)
@@ -238,14 +240,14 @@ def read_schema(path: str, reader: str) -> pa.Schema:
 
 
 def _open_parquet(path: str) -> pq.ParquetFile:
-    """A Parquet file; 96-bit times, as of Spark 3, are read in microseconds: nanoseconds can't hold the year 9999."""
+    """A Parquet file. 96-bit times, which Spark 3 writes, are read as microseconds: nanoseconds can't represent year 9999."""
     from pyarrow import parquet
 
     return parquet.ParquetFile(open_source(path), coerce_int96_timestamp_unit="us")
 
 
 def _is_in_piece(group: pq.RowGroupMetaData, piece: Piece) -> bool:
-    # A row group belongs to the piece in which its middle is, as in Spark
+    # A row group belongs to the piece that contains its middle, as in Spark
     first = group.column(0)
     offsets = [first.data_page_offset]
     if first.has_dictionary_page and first.dictionary_page_offset:

@@ -12,7 +12,9 @@ import pyarrow as pa
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.progress import show_progress
 
-Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: returns its batches. Picklable, like tasks.
+Part = Callable[
+    [], Iterable[pa.RecordBatch]
+]  # a partition: a function that returns its batches; it can be pickled, like a task
 TaskResult = TypeVar("TaskResult")
 Item = TypeVar("Item")
 
@@ -31,7 +33,7 @@ OPEN_COST_BYTES = 16 * 1024
 """The cost of a piece of a file, on top of its bytes, when pieces are packed into partitions. With Spark's default of 4
 MiB, at most eight files fit into a partition of 32 MiB, however small they are."""
 
-MAX_COLUMNS_PER_PASS = 250  # columns of a column-oriented source that are read in one pass
+MAX_COLUMNS_PER_PASS = 250  # most columns of a column-oriented source that are read in one pass
 
 MAX_COLUMN_GROUPS = 8
 """The maximum number of column groups of a wide Parquet table, read one after the other. Spark writes row by row, so a
@@ -64,24 +66,24 @@ MIN_PARALLEL_PARTITIONS = 4
 partition of 32 MiB takes (benchmarks/engines.py)."""
 
 MIN_PARALLEL_TEXT_PARTITIONS = 16
-"""The same for regrouping raw lines: less work per line, and several steps, each of which starts new processes
-(benchmarks/merge.py)."""
+"""The number of partitions from which processes are started to regroup raw lines: a line takes less work, and each step starts
+new processes (benchmarks/merge.py)."""
 
 
 def partition_bytes(total_bytes: int, groups: int = 1) -> int:
-    """The bytes of a partition with all its columns, as a function of the data alone: 16 to 128 MiB, more above 250 GB.
+    """The bytes of a partition with all its columns, which depend only on the data: 16 to 128 MiB, more above 250 GB.
 
-    groups: number of groups in which the columns are read. A partition has that many times more rows, so a task reads
-    as many bytes as of a narrow table, and a column has fewer sketches.
+    groups: number of groups in which the columns are read. A partition has so many times more rows, so that a task reads as many
+    bytes as for a narrow table, and a column has fewer sketches.
     """
-    # Rounded up, with some slack, so that the last partition isn't a tiny one
+    # Rounded up, with some slack, so that the last partition isn't tiny
     equal_bytes = -(-total_bytes // _choose_partition_count(total_bytes))
     return max(MIN_PARTITION_BYTES // 2, equal_bytes + equal_bytes // PACKING_SLACK) * groups
 
 
 def _choose_partition_count(total_bytes: int) -> int:
-    """The number of partitions of the data, if its files can be cut."""
-    # Small data is one partition, larger data an even number of them
+    """The number of partitions of the data if its files can be cut."""
+    # Small data is one partition, larger data is an even number of partitions
     if total_bytes <= MIN_PARTITION_BYTES:
         return 1
     if total_bytes < MIN_PARTITIONS * MIN_PARTITION_BYTES:
@@ -94,7 +96,7 @@ def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
 
     file_bytes: the sizes of the files.
     """
-    # Each group opens all files again
+    # Reading a group opens all files again, so groups are worth it only for large files
     worth_opening = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
     return max(1, min(-(-columns // MAX_COLUMNS_PER_PASS), MAX_COLUMN_GROUPS, worth_opening))
 
@@ -103,7 +105,7 @@ def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int, open_cos
     """An upper bound on the number of partitions of files of these sizes, each cut into pieces of `partition_bytes`.
 
     open_cost_bytes: the session's cost of opening a file; `OPEN_COST_BYTES` in a job.
-    Spark starts a partition when the next piece does not fit, so two neighbours hold more bytes than fit into one.
+    Spark starts a new partition when the next piece doesn't fit, so two neighbouring partitions have more bytes than fit in one.
     Source: FilePartition.getFilePartitions of Spark 3.5.
     """
     sizes = list(file_bytes)
@@ -127,7 +129,7 @@ def largest_piece(file_bytes: Sequence[int], partition_bytes: int) -> int:
 
 
 def pack_pieces(pieces: Iterable[Piece], partition_bytes: int) -> list[list[Piece]]:
-    """The pieces of each partition, largest first. Source: FilePartition.getFilePartitions of Spark 3.5."""
+    """For each partition its pieces, the largest first. Source: FilePartition.getFilePartitions of Spark 3.5."""
     partitions: list[list[Piece]] = []
     free_bytes = -1
     for piece in sorted(pieces, key=lambda piece: -piece.size_bytes):
@@ -141,7 +143,7 @@ def pack_pieces(pieces: Iterable[Piece], partition_bytes: int) -> list[list[Piec
 
 
 def group_by_size(items: Iterable[Item], most_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """The items in lists, each of which ends with the item that fills it; the last list may be smaller."""
+    """The items in lists. A list ends with the item with which its size reaches `most_bytes`; the last list may be smaller."""
     group: list[Item] = []
     free_bytes = most_bytes
     for item in items:
@@ -156,12 +158,12 @@ def group_by_size(items: Iterable[Item], most_bytes: int, size: Callable[[Item],
 
 
 def batch_rows(columns: int, line_bytes: int = 0) -> int:
-    """The rows of an Arrow batch of about a million cells. Affects the memory and speed of a scan, never its result.
+    """The rows of an Arrow batch of about a million cells. They affect the memory and speed of a scan, but never its result.
 
-    columns: number of columns read together. line_bytes: bytes of a long line, if executors decode lines; a batch of
-    lines has at most 64 MB or so.
+    columns: number of columns that are read together. line_bytes: bytes of a long line if executors decode lines; a batch of
+    lines then has at most about 64 MB.
     """
-    # A million cells, but not too few or too many rows
+    # About a million cells, but not too few or too many rows
     fitting_rows = min(BATCH_CELLS // max(1, columns), BATCH_BYTES // max(1, line_bytes))
     return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, fitting_rows))
 
@@ -172,23 +174,25 @@ def choose_batch_lines(row_bytes: int) -> int:
 
 
 def parquet_rows(columns: int) -> int:
-    """The rows of a Parquet file that Spark decodes at a time: an eighth of a batch's cells."""
+    """The rows of a Parquet file that Spark decodes at a time. They have an eighth of a batch's cells."""
     return min(USUAL_PARQUET_ROWS, max(MIN_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
 
 
 def parse_size(size: str | None) -> int:
-    """The bytes in a session's size setting, "128MB" or "4194304b". Source: JavaUtils.byteStringAs of Spark 3.5."""
+    """The bytes in a size setting of Spark, such as "128MB" or "4194304b". Source: JavaUtils.byteStringAs of Spark 3.5."""
     match = re.fullmatch(r"(\d+)([kmgtp]?)b?", (size or "").strip().lower())
     if match is None:
         raise BadConfiguration(f"a size of the session is {size!r}; write it like 128MB")
-    # A power of 1,024 by the letter
+    # The letter stands for a power of 1,024
     factor: int = 1024 ** ("", "k", "m", "g", "t", "p").index(match[2])
     return int(match[1]) * factor
 
 
 def choose_process_count(parts: int, processes: int | None, worth: int) -> int:
-    """The number of processes for `parts`. processes: the maximum; None for one per core from `worth` partitions on."""
-    # Starting them takes as long as some partitions do
+    """The number of processes for `parts` partitions. processes: the maximum; None: one per core if there are at least `worth`
+    partitions, otherwise one.
+    """
+    # Starting processes takes as long as computing some partitions
     if processes is None:
         processes = 1
         if parts >= worth:
@@ -199,9 +203,9 @@ def choose_process_count(parts: int, processes: int | None, worth: int) -> int:
 def run_in_processes(
     parts: Sequence[Callable[[], Iterable[TaskResult]]], processes: int | None, worth: int = MIN_PARALLEL_PARTITIONS
 ) -> list[list[TaskResult]]:
-    """The batches or states of every partition, in order. This process computes some of them, or all if there are few.
+    """For every partition, in order: its batches or states. This process computes some partitions, or all if they are few.
 
-    processes, worth: as in `choose_process_count`. Raises the exception of a partition.
+    processes, worth: see `choose_process_count`. Raises the exception of a partition.
     """
     max_processes = choose_process_count(len(parts), processes, worth)
     if max_processes < 2:

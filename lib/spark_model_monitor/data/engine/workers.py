@@ -1,4 +1,4 @@
-"""Worker processes for partitions: separate programs, so that no threads are forked, and no `__main__` runs twice."""
+"""Worker processes for partitions. They are separate programs, so that no threads are forked, and no `__main__` runs twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spark_model_monitor.progress import show_progress
 from spark_model_monitor.stopping import run_at_exit
 
 PROGRAM = "import gc; gc.disable(); from spark_model_monitor.data.engine.workers import work; work({})"
-LENGTH_BYTES = 8  # of the number before each message, which is its length
+LENGTH_BYTES = 8  # bytes of the number before each message, which is the message's length
 
 TaskResult = TypeVar("TaskResult")
 
@@ -40,9 +40,9 @@ LARGE_JOB_BYTES = 2**20
 
 
 def run_parts(parts: Sequence[Callable[[], Iterable[TaskResult]]], max_processes: int) -> list[list[TaskResult]]:
-    """The results for every partition, in order, computed by at most `max_processes` processes, this one included."""
-    pickled = cloudpickle().dumps  # also pickles users' functions
-    # Users' functions come along by value
+    """The results for every partition, in order, computed by at most `max_processes` processes, including this process."""
+    pickled = cloudpickle().dumps  # cloudpickle can also pickle users' functions
+    # Users' functions are pickled by value
     jobs: list[bytes] = [pickled(part) for part in parts]
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
     workers = [_start_worker(hides_pandas=all(map(_is_only_ours, jobs))) for _ in range(max_processes - 1)]
@@ -73,7 +73,7 @@ def run_parts(parts: Sequence[Callable[[], Iterable[TaskResult]]], max_processes
                 return [answer.result() for answer in answers]
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
-                end()  # first, since the threads wait for their answers
+                end()  # called first, because the threads wait for the workers' answers
     finally:
         for worker in workers:
             worker.communicate()
@@ -82,29 +82,29 @@ def run_parts(parts: Sequence[Callable[[], Iterable[TaskResult]]], max_processes
 def _wait_for_answers(
     parts: Sequence[Callable[[], Iterable[TaskResult]]], answers: list[Future[list[TaskResult]]]
 ) -> Iterator[None]:
-    """Yields once for every finished partition, until one raises. The workers start at the front, while this process
-    computes partitions from the end.
+    """Yields once for every finished partition, until a partition raises. The workers compute partitions from the first on, this
+    process from the last on.
     """
     num_finished = 0
     for index in reversed(range(len(parts))):
-        # Not begun by a worker yet: this process computes it
+        # No worker has begun this partition, so this process computes it
         if answers[index].cancel():
             answers[index] = Future()
             try:
                 answers[index].set_result(list(parts[index]()))
             except Exception as fault:
                 answers[index].set_exception(fault)
-        # Progress counts what is done, in whatever order
+        # Progress counts finished partitions, in any order
         wait([answers[index]])
-        done = [answer for answer in answers if answer.done()]
-        yield from repeat(None, len(done) - num_finished)
-        num_finished = len(done)
-        if any(answer.exception() for answer in done):
+        finished_answers = [answer for answer in answers if answer.done()]
+        yield from repeat(None, len(finished_answers) - num_finished)
+        num_finished = len(finished_answers)
+        if any(answer.exception() for answer in finished_answers):
             return
 
 
 def _is_only_ours(job: bytes) -> bool:
-    """Whether the job runs no user's script or model. False for a large job, which is not worth examining."""
+    """Whether the job runs none of a user's scripts or models. False for a large job, because examining it takes too long."""
     if len(job) > LARGE_JOB_BYTES:
         return False
     try:
@@ -115,7 +115,7 @@ def _is_only_ours(job: bytes) -> bool:
 
 
 class _OwnNamesUnpickler(pickle.Unpickler):
-    """Stops at the first name that is not ours, before importing it."""
+    """Stops at the first name that isn't in this package, before its import."""
 
     def find_class(self, module: str, name: str, /) -> Any:
         if module == SCRIPTS or not f"{module}.".startswith(JOB_PACKAGES):
@@ -134,27 +134,27 @@ def _start_worker(*, hides_pandas: bool) -> subprocess.Popen[bytes]:
 
 
 def work(hides_pandas: bool) -> None:
-    """A worker's main loop: reads partitions, writes their results or exceptions."""
+    """The main loop of a worker: reads partitions, and writes their results or exceptions."""
     if hides_pandas:
         hide_pandas_from_arrow()
-    # The pipe of answers is ours alone from here on
+    # From here on, only this function can write to the pipe of answers
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of a user's script is not an answer
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the output of a user's script isn't an answer
     while job := _receive(sys.stdin.buffer):
         try:
             part = pickle.loads(job)
-            if not gc.isenabled():  # excludes imported objects from garbage collection
+            if not gc.isenabled():  # then imported objects are excluded from garbage collection
                 gc.freeze()
                 gc.enable()
             answer: Any = list(part())
         except Exception as fault:
             answer = fault
         try:
-            # An exception of a user's class may not be pickled
-            packed = pickle.dumps(answer, 5)
+            # An exception of a user's class may fail to pickle
+            message = pickle.dumps(answer, 5)
         except Exception:
-            packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
-        _send(answers, packed)
+            message = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
+        _send(answers, message)
 
 
 def _send(pipe: Any, message: bytes) -> None:
@@ -164,7 +164,7 @@ def _send(pipe: Any, message: bytes) -> None:
 
 
 def _receive(pipe: Any) -> bytes:
-    # An empty answer means that the other process has ended
+    # If nothing can be read, the other process has ended
     head = pipe.read(LENGTH_BYTES)
     size = 0
     if len(head) == LENGTH_BYTES:
@@ -173,8 +173,8 @@ def _receive(pipe: Any) -> bytes:
 
 
 def hide_pandas_from_arrow() -> None:
-    """Hide pandas from Arrow, which looks for it once: it would import pandas with its first array, which costs a run
-    that doesn't need it a fifth of a second. Later imports of pandas work.
+    """Hide pandas from Arrow. Arrow looks for pandas once, at its first array, and would import it, which takes 0.2 s even if a
+    run doesn't need pandas. Later imports of pandas work.
     """
     if "pandas" not in sys.modules:
         sys.meta_path.insert(0, _NoPandas)
@@ -185,7 +185,7 @@ def hide_pandas_from_arrow() -> None:
 
 
 class _NoPandas:
-    """The first finder of imports."""
+    """A finder of imports that comes first and hides pandas."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> None:

@@ -1,1 +1,1 @@
-"""The scan: executors compute a frame's mergeable states, which the driver adds up and evaluates with Deequ."""
+"""The scan: executors compute mergeable states of a data set; the driver adds them and computes metrics from the sums."""

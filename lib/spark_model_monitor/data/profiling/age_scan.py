@@ -1,5 +1,5 @@
-"""When the times in a column are, and their ages, relative to the time of the row, from a time column or from the captured
-record. Runs on executors.
+"""States of a column's times, and of their ages relative to the time of the row, which comes from a time column or from the
+captured record. Runs on executors.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_
 from spark_model_monitor.statistics.states.time_counts import DAY, Ages, TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
-Seconds = Doubles  # shape (rows,): since 1970, NaN for cells that are not times
+Seconds = Doubles  # shape (rows,): seconds since 1970, NaN for cells that aren't times
 
-TESTED_CELLS = 8  # cells of a block that are tested for times
+TESTED_CELLS = 8  # number of cells of a block that are tested first
 DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d")
-TIME_PATTERN = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number since 1970
+TIME_PATTERN = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number of seconds or smaller units since 1970
 DATE_LENGTH = 10
 
 
 def parse_times(cells: pa.Array) -> Seconds | None:
-    """Numbers or texts as times; None if none of the first few is a time."""
+    """Numbers or texts as times; None if none of the first few cells is a time."""
     first_cells = cells.slice(0, TESTED_CELLS)
     if pa.types.is_string(cells.type) and not any(
         text and TIME_PATTERN.match(text) for text in first_cells.to_pylist()
     ):
-        return None  # decided without parsing
+        return None  # the pattern shows it without parsing
     if np.isfinite(parse_seconds(first_cells)).any():
         return parse_seconds(cells)
     return None
@@ -48,13 +48,13 @@ def parse_seconds(cells: pa.Array) -> Seconds:
     micros = _cast_to_micros(cells)
     if micros is not None:
         return micros / 1e6
-    # What is no day may be a number
+    # Texts that aren't days may be numbers
     seconds = _convert_numbers(parse_numbers(cells))
     are_days = pc.fill_null(pc.match_substring_regex(cells, f"^{DATE.pattern}"), False)
     days = cells.filter(are_days)
     micros = _cast_to_micros(days)
     if micros is None:
-        # Other spellings are parsed one by one
+        # Times in other forms are parsed one by one
         times = [parse_time(text) for text in days.to_pylist()]
         micros = np.array([np.nan if time is None else time.timestamp() * 1e6 for time in times])
     seconds[np.asarray(are_days)] = micros / 1e6
@@ -62,18 +62,18 @@ def parse_seconds(cells: pa.Array) -> Seconds:
 
 
 def _cast_to_micros(texts: pa.Array) -> Seconds | None:
-    """Texts as times; None if one of them isn't written as Arrow reads them, with a zone or without one."""
+    """Texts as times; None if Arrow can't parse one of them, either with a time zone or without."""
     for zone in ("UTC", None):
         with suppress(pa.ArrowInvalid):
             time_type = pa.timestamp("us", zone)
-            texts.slice(0, TESTED_CELLS).cast(time_type)  # it takes long to fail on many
+            texts.slice(0, TESTED_CELLS).cast(time_type)  # a few first, because Arrow takes long to fail on many
             micros = texts.cast(time_type).cast(pa.int64()).cast(pa.float64(), safe=False)
             return np.asarray(micros.fill_null(np.nan))
     return None
 
 
 def _convert_numbers(numbers: Seconds) -> Seconds:
-    """Numbers as times, in the unit given by their magnitude."""
+    """Numbers as times. The magnitude of a number shows its unit."""
     seconds = np.full(len(numbers), np.nan)
     for unit in UNITS_OF_SECONDS:
         is_time = (numbers >= FIRST_SECOND * unit) & (numbers < LAST_SECOND * unit)
@@ -82,19 +82,22 @@ def _convert_numbers(numbers: Seconds) -> Seconds:
 
 
 def _compute_logarithms(ages: Seconds) -> Seconds:
-    """Signed log2(1 + |age|), linear between powers of 2: exact on every machine, unlike a library's logarithm."""
+    """sign(age) * log2(1 + |age|), interpolated linearly between powers of 2, so that it is the same on every machine, unlike a
+    library's logarithm.
+    """
     mantissas, exponents = np.frexp(1 + np.abs(ages))
     return np.asarray(np.copysign(exponents + 2 * mantissas - 2, ages))
 
 
 class RowTimes:
-    """The times of a block's rows; computed once for all columns, and only if a column has times."""
+    """The times of a block's rows. They are computed once for all columns, and only if a column has times."""
 
     def __init__(self, plan: ScanPlan) -> None:
         self._column = plan.time_column
 
     @compute_once_a_block
     def read(self, block: Block) -> Seconds | None:
+        """The time of each row; None if the rows have no times."""
         if self._column is None:
             cells = block.record_times()
         else:
@@ -104,7 +107,7 @@ class RowTimes:
         return parse_times(cells)
 
     def find_newest(self, block: Block) -> int:
-        """In microseconds since 1970; 0 if there is none, or if all are days, without hours."""
+        """The newest time in microseconds since 1970; 0 if there are no times, or if all are days without hours."""
         times = self.read(block)
         if times is None or not np.nan_to_num(times % DAY).any():
             return 0
@@ -143,12 +146,12 @@ class TimesGatherer:
             times = self._row_times.read(block)
         if times is None:
             return
-        # Days have no hour, so their ages count from the beginning of the row's day
+        # A day has no hour, so its age counts from the beginning of the row's day
         if codes is not None:
             seconds = seconds[codes]
         times = times[np.asarray(block.cells(self._column).is_valid())]
         ages = (np.floor(times / DAY) * DAY if are_days else times) - seconds
-        # In the order of time, so that sums of doubles don't depend on the order of the files
+        # Sorted by time, so that sums of doubles don't depend on the order of the files
         ages = ages[np.argsort(times, kind="stable")]
         ages = ages[~np.isnan(ages)]
         self._ages += Ages.of(ages)

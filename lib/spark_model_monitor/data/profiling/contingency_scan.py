@@ -55,8 +55,8 @@ from spark_model_monitor.value_class import value_class
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for its relation to the values."""
 
-STANDING_BITS = 3  # for the relation to the values
-COLUMNS_PER_NUMBER = 10  # in 60 bits
+STANDING_BITS = 3  # bits for a cell's relation to the configured values
+COLUMNS_PER_NUMBER = 10  # columns whose codes share one integer, with 60 bits
 
 # Names of the columns of counted rows; those in braces end with the index of a column of the data
 CODE = "code{}"
@@ -70,17 +70,17 @@ ROWS = "rows"
 MINIMUM = "minimum{}"
 MAXIMUM = "maximum{}"
 
-Counted: TypeAlias = Mapping[str, Any]  # a kind of rows, by column name
+Counted: TypeAlias = Mapping[str, Any]  # a kind of rows: its members by column name
 
 KINDS = {int(kind): kind for kind in CellKind}
 
 log = logging.getLogger(__name__)
 
-# Texts of numbers as Python's float reads them, without words and underscores
+# Texts of numbers that Python's float accepts, without words and underscores
 BLANK = r"[ \t\n\x0b\f\r]*"
 INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
 NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
-NOT_A_NUMBER = ("NaN", "nan")  # how pandas writes missing numbers
+NOT_A_NUMBER = ("NaN", "nan")  # texts that pandas writes for missing numbers
 
 MAX_STRAY_SHARE = 0.01
 """The share of rows up to which cells of another kind than all others don't affect the column's type."""
@@ -100,14 +100,14 @@ def count_rows(
     reasons: int = 0,
     cells: str | None = None,
 ) -> tuple[Contingency, RowCounts]:
-    """The rows by kind, and their counts. One Spark job.
+    """The number of rows of each kind, and the counts of all rows. One Spark job.
 
-    names: names of the first columns, by position. reason, reasons, cells: as in `profiling.scan`.
+    names: names of the first columns, by position. reason, reasons, cells: see `profiling.scan`.
 
     Raises BadInput if there are too many kinds of rows.
     """
-    started = time.monotonic()
-    # One more than allowed, so that an engine can stop there and we still see that there are too many
+    start_time = time.monotonic()
+    # The limit is one more than allowed: an engine can stop there, and the result shows that there are too many
     counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
     if len(counted) > MAX_ROW_KINDS:
         raise BadInput(_describe_excess(plan))
@@ -115,7 +115,7 @@ def count_rows(
     accepted = [row for row in counted if row[REFUSED] == 0]
     state = build_contingency(accepted, plan)
     log.info(
-        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - started
+        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - start_time
     )
     return state, account
 
@@ -123,7 +123,7 @@ def count_rows(
 def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
 ) -> list[Counted]:
-    """Each kind of rows with the number of rows. limit: number of kinds at which an engine may stop."""
+    """Each kind of rows with its number of rows. limit: number of kinds at which an engine may stop."""
     parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
     if not parts:
         return []
@@ -132,14 +132,14 @@ def count_kinds(
 
 
 def _describe_excess(plan: ContingencyPlan) -> str:
-    listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
+    reasons = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
     if plan.group is not None:
-        listed.append(f"group_variable {plan.group!r}")
+        reasons.append(f"group_variable {plan.group!r}")
     groups = ""
     if plan.group_column is not None:
         groups = f"; with --group-column there are up to {BLOCKS} times as many"
     return (
-        f"there are more than {MAX_ROW_KINDS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
+        f"there are more than {MAX_ROW_KINDS:,} kinds of rows to count; {' or '.join(reasons) or 'a column'} has too many "
         f"different values: bin them first, or name the facet's values{groups}"
     )
 
@@ -149,8 +149,8 @@ class CountTask:
     """Counts the rows of a partition by kind.
 
     names: the names of the features.
-    reason: the column with the reasons for refusing rows, if any.
-    cells: the column with the number of cells of records, if any.
+    reason: the column with the reasons for refusing rows; None without such a column.
+    cells: the column with the number of cells of records; None without such a column.
     """
 
     plan: ContingencyPlan
@@ -165,24 +165,25 @@ class CountTask:
                 yield from sum_rows(self.keys(batch)).to_batches()
 
     def keys(self, batch: pa.RecordBatch) -> pa.Table:
+        """The columns by which the rows of a batch are grouped, and the numbers whose extremes are computed."""
         plan = self.plan
         cells_by_name = {name: self.read_cells(batch, name) for name in plan.columns}
         zeros = pa.array(np.zeros(batch.num_rows, np.int32))
         refused = batch.column(self.reason) if self.reason else zeros
-        # Each column's kind of cell and relation to the configured values, in a few bits
+        # For each column: the kind of the cell and its relation to the configured values, in a few bits
         codes = []
         for column in plan.valued:
             code = cells_by_name[column.name].kind << STANDING_BITS
             if column.values:
                 code = code | compute_keys(cells_by_name[column.name], column).to_numpy()
             codes.append(code)
-        # The codes of several columns in one number: fewer columns to group by
+        # The codes of several columns share one number, so that rows are grouped by fewer columns
         columns: dict[str, pa.Array] = {}
         for start in range(0, len(codes), COLUMNS_PER_NUMBER):
             packed_codes = enumerate(codes[start : start + COLUMNS_PER_NUMBER])
-            packed = sum(code << (COLUMN_BITS * index) for index, code in packed_codes)
-            columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(packed)
-        # Columns without configured values have their texts as keys
+            number = sum(code << (COLUMN_BITS * index) for index, code in packed_codes)
+            columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(number)
+        # The keys of columns without configured values are their texts
         for index, column in enumerate(plan.valued):
             if not column.values:
                 columns[TEXT.format(index)] = compute_keys(cells_by_name[column.name], column)
@@ -192,13 +193,13 @@ class CountTask:
             columns[GROUP] = cells_by_name[plan.group].text
         if plan.group_column is not None:
             columns[BLOCK] = assign_blocks(cells_by_name[plan.group_column].text)
-        # The extremes of each kind of rows
+        # The numbers whose extremes are computed for each kind of rows
         for index, column in enumerate(plan.valued):
             cells = cells_by_name[column.name]
             if cells.number is not None:
                 numbers = pa.array(cells.number, mask=~cells.has_number)
                 columns |= {MINIMUM.format(index): numbers, MAXIMUM.format(index): numbers}
-        # Refused rows differ only by their reason and number of cells
+        # The kinds of refused rows differ only in their reason and number of cells
         is_accepted = pc.equal(refused, 0)
         columns = {name: pc.if_else(is_accepted, values, None) for name, values in columns.items()}
         columns[REFUSED] = refused
@@ -207,6 +208,7 @@ class CountTask:
         return pa.table(columns)
 
     def read_cells(self, batch: pa.RecordBatch, name: str) -> TypedCells:
+        """The cells of the column with this name, with their kinds."""
         columns = [column for column in self.plan.valued if column.name == name]
         may_be_integers = any(not column.values or column.threshold is not None for column in columns)
         values = batch.column(f"c{self.names.index(name)}")
@@ -214,8 +216,8 @@ class CountTask:
 
 
 def sum_rows(rows: pa.Table) -> pa.Table:
-    """The number of rows of each kind, and the extremes of their numbers."""
-    # Columns have a number behind what they hold, which says how to aggregate them; the others are keys
+    """For each kind of rows: the number of rows, and the extremes of their numbers."""
+    # The name of a column without its number says how to aggregate it; columns without an aggregation are keys
     aggregations = {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}
     keys = []
     aggregated = {}
@@ -232,13 +234,13 @@ def sum_rows(rows: pa.Table) -> pa.Table:
 
 @value_class(slots=False)
 class TypedCells:
-    """A column's cells, as `TypedColumn` for Spark's columns.
+    """A column's cells, in the same form as `TypedColumn` for Spark's columns.
 
     kind: the `CellKind` of each cell.
-    number: the number of each cell; None for a column without numbers.
+    number: the number of each cell; None if the column has no numbers.
     has_number: flags of the cells that are numbers.
-    source: the cells from which the texts are made.
-    declared: the kind by the column's type; None for texts that may look like other kinds.
+    source: the cells whose texts are used.
+    declared: the kind that follows from the column's type; None for texts that may look like other kinds.
     """
 
     kind: Integers
@@ -257,16 +259,17 @@ class TypedCells:
 
     @property
     def may_be_text(self) -> bool:
+        """Whether values may be identified by their text. Numbers and booleans never are."""
         return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
 def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool = True) -> TypedCells:
-    """The cells with the column's type or, for untyped texts, with the kinds that they look like."""
+    """The cells with their kinds: by the column's type or, for untyped texts, by the form of each text."""
     if is_number(values.type):
         decimal = pa.types.is_decimal(values.type)
         integral = pa.types.is_integer(values.type) or (decimal and values.type.scale == 0)
         numbers = convert_decimals(replace_nan(values))
-        # An integral decimal is written 7, its double 7.0
+        # The text of an integral decimal is 7, but the text of its double would be 7.0
         source = values if integral else numbers
         return _build_number_cells(numbers, source, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
     if pa.types.is_boolean(values.type):
@@ -290,8 +293,8 @@ def _build_other_cells(texts: pa.StringArray, kind: CellKind) -> TypedCells:
 
 
 def _parse_text_cells(texts: pa.StringArray, *, untyped: bool) -> TypedCells:
-    """The cells of texts; examines each distinct text once."""
-    # pandas writes missing numbers as NaN
+    """The cells of texts. Each distinct text is examined once."""
+    # pandas writes NaN for missing numbers
     if untyped:
         texts = pc.if_else(pc.is_in(texts, pa.array(NOT_A_NUMBER)), None, texts)
     encoded = texts.dictionary_encode()
@@ -322,13 +325,13 @@ def _parse_text(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
 
 
 def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
-    """The key of each cell: its relation to the configured values, or its text if there are none."""
+    """The key of each cell: its relations to the configured values or, without configured values, its text."""
     if not column.values:
-        # Each fraction would be a key of its own, in a column that isn't used by value
+        # In a column that isn't used by value, each fraction would get its own key
         if cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL:
             return pa.nulls(len(cells), pa.string())
         return cells.text
-    # A sum of flags: a cell can equal a value as text and as number
+    # The key is a sum of flags, because a cell can equal a value as a text and as a number
     cell_match = np.zeros(len(cells), np.int64)
     if cells.may_be_text:
         cell_match += CellMatch.SAME_TEXT * _match_texts(cells.text, column.texts)
@@ -343,17 +346,17 @@ def _match_values(cells: TypedCells, column: ValuedColumn) -> Flags:
     assert cells.number is not None
     truths = np.isin(cells.number, [float(truth) for truth in column.truths])
     numbers = np.isin(cells.number, [make_exact(number) for number in column.numbers])
-    # `true` is no 1: a boolean equals configured booleans only
+    # `true` doesn't equal 1: a boolean equals only configured booleans
     boolean = cells.kind == CellKind.BOOLEAN
     return np.asarray((boolean & truths) | (~boolean & numbers))
 
 
 def find_segments(cells: TypedCells, segmentation: Segmentation) -> pa.Array:
-    """The index of each cell's first segment, one past the last for cells in none; by value, the cell's text."""
+    """The index of each cell's first segment; the number of segments for cells in no segment. For segments by value: its text."""
     if not segmentation.segments:
         return cells.text
     segment_index = np.full(len(cells), len(segmentation.segments))
-    # In reverse, so that the first of overlapping segments wins
+    # Assigned in reverse order, so that the first of overlapping segments wins
     for number in reversed(range(len(segmentation.segments))):
         for member in segmentation.segments[number]:
             segment_index[_is_within(cells, member)] = number
@@ -403,22 +406,22 @@ def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
 
 
 def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
-    """The counts as tables per facet; the kinds of cells are counted in the metadata of their columns instead."""
+    """The counts as one table for each facet. The kinds of cells are counted in the metadata of their columns."""
     builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
-    # A cell's key ends with the segments and the block of its rows
+    # A key in the table ends with the segments and the block of the rows
     last_columns = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
     if plan.group_column is not None:
         last_columns.append(BLOCK)
     for row in counted_rows:
-        # The valued columns are the facets, then the label, then the prediction
+        # The columns with values are the facets, then the label, then the prediction
         keys = [builder.add_row(row) for builder in builders]
         label = keys[len(plan.facets)]
         prediction = None
         if plan.prediction:
             prediction = keys[len(plan.facets) + 1]
         last_keys = [row[name] for name in last_columns]
-        # Each facet has a table of its own: rows count once in each
+        # Each facet has its own table, in which all rows count once
         for table, key in zip(tables, keys, strict=False):
             cell = (key, label, prediction, row.get(GROUP), *last_keys)
             table[cell] += row[ROWS]
@@ -430,7 +433,7 @@ class _ColumnMetadataBuilder:
 
     def __init__(self, column: ValuedColumn, index: int) -> None:
         self._column = column
-        # Several columns are packed into one number
+        # Several columns share one number
         number, bits = divmod(index, COLUMNS_PER_NUMBER)
         self._shift = bits * COLUMN_BITS
         self._code = CODE.format(number)
@@ -442,7 +445,7 @@ class _ColumnMetadataBuilder:
         self._texts: set[str] = set()
 
     def key(self, row: Counted) -> Key:
-        """The row's key in this column; with configured values 0 for a missing cell."""
+        """The row's key in this column; if there are configured values, the key of a missing cell is 0."""
         if self._column.values:
             return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
         text: str | None = row[self._text]
@@ -450,13 +453,13 @@ class _ColumnMetadataBuilder:
 
     def add_row(self, row: Counted) -> Key:
         """The row's key in this column; also adds the cell to the metadata."""
-        # The kind is in the upper bits of the column's part of the number, the relation to values in the lower ones
+        # Of the column's bits in the number, the upper bits are the kind, and the lower bits the relation to values
         kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
         self._kinds[kind] += row[ROWS]
         minimum = row.get(self._minimum)
         if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
             self._extremes += [minimum, row[self._maximum]]
-        # None is no column's key otherwise, so that rows without a facet can be left out
+        # Only a missing cell has the key None, so that rows without a facet can be left out
         if kind is CellKind.MISSING:
             return None
         key = self.key(row)
@@ -465,7 +468,8 @@ class _ColumnMetadataBuilder:
         return key
 
     def build_metadata(self) -> ColumnMetadata:
-        # Extremes are doubles; those of whole numbers are written without a fraction
+        """The column's counts by kind, extremes and counts by value, over all added rows."""
+        # Extremes are doubles, but extremes of integers are written without a fraction
         is_integral = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
         numbers = [int(number) if is_integral else float(number) for number in self._extremes]
         present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
@@ -481,13 +485,13 @@ class _ColumnMetadataBuilder:
 def select_first_runs(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, state: Contingency
 ) -> tuple[RowRuns, ...]:
-    """Runs of the first rows: for each facet, the label and the prediction, the index of each row's key among all keys.
+    """Runs of the first rows: for each facet, for the label and for the prediction, the index of each row's key among all keys.
 
-    One Spark job that reads only these rows. Source: B5.4.
+    One Spark job, which reads only these rows. Source: B5.4.
     """
-    # The first rows by kind
+    # The kinds of the first rows
     first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MAX_RUNS)
-    # The keys of these rows, as positions among all keys of their column; missing cells are as those of no value
+    # The keys of these rows, as positions among all keys of their column; missing cells count as cells without a value
     builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     positions = [
         *(number_keys(table, FACET) for table in state.tables),
@@ -506,7 +510,7 @@ def select_first_runs(
 def read_first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
 ) -> list[Counted]:
-    """The kinds of the first `limit` kept rows, in order."""
+    """The kinds of the first `limit` accepted rows, in the rows' order."""
     task = CountTask(plan, tuple(names), reason, None)
     kinds = list[Counted]()
     for batch in iterate_batches(rows):
@@ -519,8 +523,8 @@ def read_first_kinds(
 
 
 def find_strays(column: ValuedColumn, metadata: ColumnMetadata) -> frozenset[CellKind]:
-    """The kinds of few cells that would change the type of the whole column: a text among numbers, a fraction among
-    integers. Texts that may be separate groups don't count."""
+    """The kinds of stray cells: a few cells that would change the type of the whole column, such as a text among numbers, or a
+    fraction among integers. Texts that may be separate groups aren't strays."""
     counts = metadata.kinds
     rows = metadata.present + metadata.missing
     present_kinds = {kind for kind, count in counts.items() if count}
@@ -532,7 +536,7 @@ def find_strays(column: ValuedColumn, metadata: ColumnMetadata) -> frozenset[Cel
         {CellKind.INTEGRAL, CellKind.FRACTIONAL},
     ):
         if sum(counts.get(kind, 0) for kind in common_kinds) >= (1 - MAX_STRAY_SHARE) * rows:
-            # A missing cell makes a column of integers one of fractions
+            # pandas reads a column of integers with a missing cell as fractions
             if common_kinds & {*INTEGER_KINDS} and len(common_kinds) == 1:
                 may_stay = may_stay - {CellKind.MISSING}
             if not column.values:
@@ -543,7 +547,7 @@ def find_strays(column: ValuedColumn, metadata: ColumnMetadata) -> frozenset[Cel
 
 @value_class
 class StrayTask:
-    """Refuses records with a stray cell. count: reads the cells. strays: the stray kinds by column."""
+    """Refuses records that have a stray cell. count: reads the cells. strays: by column, the kinds of stray cells."""
 
     count: CountTask
     strays: Mapping[str, frozenset[CellKind]]
@@ -560,7 +564,7 @@ class StrayTask:
 def reject_strays(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency, cells: str | None
 ) -> Partitions | None:
-    """The rows, with records that have a stray cell refused; None if no record has. rows: with their lines, if any."""
+    """The rows, with records refused that have a stray cell; None if there is no stray cell. rows: with their lines, if any."""
     strays: dict[str, frozenset[CellKind]] = {}
     for column, metadata in zip(plan.valued, state.metadata, strict=True):
         if column.name in names and column.taken_as is None and (kinds := find_strays(column, metadata)):

@@ -1,4 +1,4 @@
-"""Computes the states of one column on executors, by block: a `Gatherer` for each kind of column.
+"""Computes the states of a column on executors, block by block, with a `Gatherer` for each kind of column.
 
 A gatherer takes the blocks of one partition in order and returns the states of its column at the end.
 """
@@ -53,9 +53,9 @@ from spark_model_monitor.statistics.states.hashing import (
     mix_bits,
 )
 
-PUNCTUATION = ".,;:!?()[]\"'"  # taken off the words of a text
+PUNCTUATION = ".,;:!?()[]\"'"  # signs that are removed at both ends of a word
 
-MAX_EXAMINED_TEXTS = 2048  # texts of a block that are examined one by one
+MAX_EXAMINED_TEXTS = 2048  # most texts of a block that are examined one by one
 
 SAMPLED_TEXTS = 2**13
 """The number of first texts of a block from which to decide whether deduplicating the block pays off."""
@@ -69,17 +69,17 @@ and few enough to stay in a core's cache."""
 
 
 class Gatherer(Protocol):
-    """Computes the states of one column."""
+    """Computes the states of a column."""
 
     def update(self, block: Block) -> None:
-        """Add the next rows of the partition; none of them is refused."""
+        """Add the next rows of the partition, which are all accepted."""
 
     def states(self) -> Iterable[State]:
         """The states of all rows so far."""
 
 
 def build_gatherers(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Gatherer]]]:
-    """The gatherer of all numeric columns, and the gatherers of other columns with their positions."""
+    """The gatherer of all numeric columns; and for each other column its position and its gatherer."""
     gatherer_types: Mapping[ColumnType, Callable[[ColumnPlan, ScanPlan], Gatherer]] = {
         **dict.fromkeys(TEXT_TYPES, TextGatherer),
         ColumnType.NESTED: PresenceGatherer,
@@ -102,7 +102,7 @@ def _make_vector_gatherer(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
 
 
 class NumbersGatherer:
-    """The gatherers of all numeric columns; hashes are computed for several columns at once."""
+    """The gatherers of all numeric columns. Hashes are computed for several columns together."""
 
     def __init__(self, columns: Iterable[ColumnPlan], plan: ScanPlan) -> None:
         self._gatherers = [NumberGatherer(column, plan) for column in columns]
@@ -116,7 +116,7 @@ class NumbersGatherer:
                 gatherer.add_hashes(hashes)
 
     def states(self) -> Iterator[tuple[int, State]]:
-        """The states of all columns, with the columns' positions."""
+        """The states of all columns, each with the column's position."""
         for group in self._group_neighbours(WAITING):
             registers_by_column = DistinctBuilder.states([gatherer.distinct for gatherer in group])
             for gatherer, registers in zip(group, registers_by_column, strict=True):
@@ -124,7 +124,7 @@ class NumbersGatherer:
                     yield gatherer.column.position, state
 
     def _group_neighbours(self, values: int) -> Iterator[list[NumberGatherer]]:
-        """Groups of neighbouring columns. values: number of values per column."""
+        """Groups of neighbouring columns whose hashes are computed together. values: number of values per column."""
         group_size = max(1, HASHED_VALUES // values)
         for first in range(0, len(self._gatherers), group_size):
             yield self._gatherers[first : first + group_size]
@@ -147,8 +147,8 @@ class NumberGatherer:
             self._frequencies = FrequenciesBuilder(plan.frequency_limit)
 
     def update(self, block: Block) -> NDArray[Any]:
-        """Add the next rows of the partition without their hashes. Returns the numbers to hash, if we hash them."""
-        # Arrow's nulls are missing, NaN is absent: the moments count both
+        """Add the next rows of the partition without their hashes. Returns the numbers to hash; none if Spark has hashed them."""
+        # The moments count both missing cells, which are nulls, and absent numbers, which are NaN
         cells = block.cells(self.column)
         numbers = drop_nulls(cells).to_numpy(zero_copy_only=False)
         doubles = numbers.astype(np.float64, copy=False)
@@ -158,7 +158,7 @@ class NumberGatherer:
         present: NDArray[Any] = numbers
         if len(finite) < len(numbers):
             present = numbers[~np.isnan(doubles)]
-        # Numbers are counted by their texts, as a categorical column is
+        # Numbers are counted by their texts, as in a categorical column
         if self._frequencies is not None:
             encoded = pa.array(present).cast(pa.string()).dictionary_encode()
             counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
@@ -168,7 +168,7 @@ class NumberGatherer:
         return present
 
     def add_hashes(self, hashes: Hashes) -> None:
-        """Add the hashes of those rows."""
+        """Add the hashes of the rows of the last `update`."""
         self.distinct.update(hashes)
         if self._repeats is not None:
             self._repeats.update(hashes)
@@ -192,11 +192,10 @@ def count_number_types(column: ColumnPlan, moments: Moments) -> DataTypeCounts:
 
 
 class TextGatherer:
-    """Types, shapes and counts by value of a text column's cells, and moments of those cells that are numbers.
+    """Types, shapes and counts by value of a text column's cells, and moments of the cells that are numbers.
 
-    Whether a column is numeric is known only when all its partitions have been read, so states of both kinds are
-    computed. Counts by value are given up when a partition has many distinct numbers: they only matter for a
-    categorical column.
+    Whether a column is numeric is known only after all partitions, so the states for numbers and for texts are both computed.
+    If a partition has many distinct numbers, counting by value ends: these counts matter only for a categorical column.
     """
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
@@ -223,7 +222,7 @@ class TextGatherer:
         cells = block.cells(self._column)
         missing = cells.null_count
         present = drop_nulls(cells)
-        # Parse, hash and count the texts: each cell, if most of them differ, else each distinct text
+        # Parse, hash and count the texts: if most of them differ, each cell, otherwise each distinct text
         first_hashes = self._look_ahead(present)
         counts = None
         if self._frequencies.given_up or self._mostly_different:
@@ -232,11 +231,11 @@ class TextGatherer:
             encoded = present.dictionary_encode()
             counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
             examined = self._examine_distinct_texts(block, encoded, counts, missing)
-        # Later gatherers of the block reuse these
+        # Later gatherers of this block reuse the examined texts
         block.texts_by_position[self._column.position] = examined
         if self._column.column_type is ColumnType.TEXT and (examined.kinds == DataType.TEXT).any():
             self._count_shapes_and_words(examined, counts)
-        # The column may turn out to be numeric, in other partitions
+        # Other partitions may show that the column is numeric
         if (numbers := examined.cell_numbers) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
@@ -248,7 +247,7 @@ class TextGatherer:
             self._date_texts.update(examined.dictionary, self._select_text_hashes(examined.hashes), counts)
 
     def _examine_cells(self, block: Block, present: pa.Array, missing: int, hashes: Hashes | None) -> Texts:
-        """Each cell as a text of its own. hashes: of the cells, if they were computed already."""
+        """The cells, each as its own text. hashes: the hashes of the cells; None if they aren't computed yet."""
         numbers = self._parse_and_count(present, None, missing)
         if hashes is None and self._column.hashed_by_spark:
             hashes = block.hashes(self._column)
@@ -268,39 +267,39 @@ class TextGatherer:
         if not self._column.hashed_by_spark:
             hashes = hash_keys(texts)
         else:
-            # Spark hashed the cells, of which any with a text has its hash
+            # Spark has hashed the cells, so any cell with a text gives the text's hash
             hashes = np.empty(len(texts), dtype=np.uint64)
             hashes[codes] = block.hashes(self._column)
         self._frequencies.update(texts, counts, self._select_text_hashes(hashes))
         self._repeats.update(hashes, counts)
-        # Decides how the next block is examined
+        # This decides how the next block is examined
         self._mostly_different = len(texts) > MAX_DISTINCT_SHARE * len(encoded)
         if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
             self._frequencies.give_up()
         return Texts(texts, codes, self._kinds, numbers, hashes)
 
     def _count_shapes_and_words(self, examined: Texts, counts: Integers | None) -> None:
-        """Counts both in a sample, words without long texts, of which we have only the beginning."""
+        """Count shapes and words in a sample. Words of long texts aren't counted, because only the texts' beginnings are here."""
         texts, are_long, occurrences, sampled = _sample_texts(examined, counts)
         self._shapes += TextShapes.of(texts, are_long, occurrences)
         are_sampled = (sampled > 0) & ~are_long
         texts = texts.filter(pa.array(are_sampled))
-        # Cheaper than a search in each text
+        # One search for a blank in all bytes is cheaper than a search in each text
         if (view_text_bytes(texts) == ord(" ")).any():
             have_blanks = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
             texts = texts.filter(pa.array(have_blanks))
             self._words = self._words.add_values(*_count_words(texts, sampled[are_sampled][have_blanks]))
 
     def _look_ahead(self, present: pa.Array) -> Hashes | None:
-        """Examine the first texts of the partition: the block is not deduplicated if they are numbers, too many to
-        count by value, or if all texts differ. Returns the texts' hashes if these were computed for that.
+        """Examine the first texts of the partition. The block isn't deduplicated if they are numbers and too many to count by
+        value, or if all texts differ. Returns the hashes of the texts if they were computed for this.
         """
         if self._data_types.present or self._column.hashed_by_spark or len(present) < SAMPLED_TEXTS:
             return None
         different = len(present.slice(0, SAMPLED_TEXTS).unique())
         if different <= max(self._limit, SAMPLED_TEXTS // 2):
             return None
-        # Either kind of column makes deduplication useless, but only numbers make counts by value so
+        # Both kinds of columns make deduplication useless, but only numbers make counts by value useless
         if not (self._keep_frequencies or DataType.TEXT in self._classify(present)):
             self._frequencies.give_up()
         elif different == SAMPLED_TEXTS:
@@ -315,22 +314,22 @@ class TextGatherer:
         return classify(texts, accept_exponents=self._accept_exponents)
 
     def _select_text_hashes(self, hashes: Hashes) -> Hashes | None:
-        """The hashes, or None if they are not hashes of the texts. Spark hashes values, and two times with one text are
-        two values when clocks are set back."""
+        """The hashes; None if they aren't hashes of the texts. Spark hashes values, and when clocks are set back, two different
+        times have the same text."""
         if self._column.hashed_by_spark:
             return None
         return hashes
 
     def _parse_and_count(self, texts: pa.Array, counts: Integers | None, missing: int) -> Doubles | None:
-        """The texts as numbers, NaN for other texts; None if no text is a number.
+        """The texts as numbers; NaN for a text that isn't a number; None if no text is a number.
 
-        Also counts their kinds and lengths. counts: occurrences of each text; None for one each.
+        Also counts their kinds and lengths. counts: occurrences of each text; None: each text occurs once.
         """
         kinds = self._kinds = self._classify(texts)
         types = DataTypeCounts.from_kinds(kinds, counts, missing=missing)
         self._data_types += types
         self._lengths += TextLengths.of(texts, counts)
-        if types.fractional > types.text + types.integral:  # of measured numbers; ids have no fractions
+        if types.fractional > types.text + types.integral:  # measured numbers; ids have no fractions
             self._repeats.give_up()
         if not types.integral and not types.fractional and not (kinds == DataType.OTHER_NUMBER).any():
             return None
@@ -347,16 +346,17 @@ class TextGatherer:
 
 
 def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, Flags, Integers, Integers]:
-    """The distinct texts of a block, of many rows those of a fourth; which were cut; in how many rows each is, and in how
-    many of a further sample of a fourth. counts: occurrences of all distinct texts; one each if None.
+    """The distinct texts of a block, or of a fourth of the rows if there are many; flags of the texts that were cut; for each
+    text, its number of rows, and its number of rows in a further sample of a fourth. counts: occurrences of all distinct texts;
+    None: each text occurs once.
     """
-    # By hash, so that each partition examines the same rare texts; where texts may repeat in other cells, by cell
+    # Chosen by hash, so that each partition examines the same rare texts; by cell if texts may repeat in other cells
     hashes = examined.hashes
     if counts is None:
         counts = np.ones(len(hashes), np.int64)
         hashes = mix_bits(hashes + np.arange(len(hashes), dtype=np.uint64))
     lots = (hashes % 16).astype(np.int64)
-    # A fourth of the rows of each text, rounded up or down by its lot
+    # A fourth of the rows of each text, rounded up or down by the text's hash
     occurrences = np.where(examined.kinds == DataType.TEXT, counts, 0)
     if occurrences.sum() > MAX_EXAMINED_TEXTS:
         occurrences = (occurrences + lots % 4) // 4
@@ -371,33 +371,33 @@ def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, F
 
 
 def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
-    """The hashes of the words in texts of several words, without surrounding punctuation, and their counts."""
-    # ASCII without the separators that only one of Arrow's two functions splits at
+    """The hashes and counts of the words in texts of several words, without surrounding punctuation."""
+    # Plain texts are ASCII and have none of the separators at which only one of Arrow's two functions splits
     letters = view_text_bytes(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
-    # Texts that end with a blank are split differently, too
+    # Arrow's two functions also differ for texts that end with a blank
     if is_plain:
         is_plain = len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(letters)
-    # The same result for plain texts, in half the time
+    # For plain texts, the ASCII function gives the same result in half the time
     if is_plain:
         words = pc.ascii_split_whitespace(pc.ascii_lower(texts))
     else:
-        # If the last text ends with a blank, Arrow 25 reads memory behind it
+        # Blanks at the end are removed, because Arrow 25 would read memory behind the last text
         words = pc.utf8_split_whitespace(pc.utf8_lower(pc.utf8_rtrim_whitespace(texts)))
     lengths = pc.list_value_length(words).to_numpy()
-    # The word of a text of one word would be counted like the text itself
-    several = lengths > 1
-    if not several.all():
-        words = words.filter(pa.array(several))
-        counts = counts[several]
-        lengths = lengths[several]
+    # A text of one word is left out, because its word would be counted exactly as the text is
+    has_several = lengths > 1
+    if not has_several.all():
+        words = words.filter(pa.array(has_several))
+        counts = counts[has_several]
+        lengths = lengths[has_several]
     encoded = words.flatten().dictionary_encode()
     occurrences = np.bincount(encoded.indices.to_numpy(), np.repeat(counts, lengths))
     return hash_texts(pc.utf8_trim(encoded.dictionary, PUNCTUATION)), occurrences.astype(np.int64)
 
 
 class RowRepeatsGatherer:
-    """How many rows repeat, over all columns. Runs after the gatherers of the columns."""
+    """Counts the rows that repeat in all columns. Runs after the gatherers of the columns."""
 
     def __init__(self, plan: ScanPlan) -> None:
         self._columns = plan.columns
@@ -416,7 +416,7 @@ class RowRepeatsGatherer:
         yield self._builder.state()
 
     def _identify_cells(self, block: Block, column: ColumnPlan) -> Hashes:
-        """Numbers that distinguish a column's cells: hashes or values; for vectors their norms."""
+        """Numbers that distinguish a column's cells: hashes, values, or the norms of vectors."""
         cells = block.cells(column)
         if column.column_type is ColumnType.VECTOR:
             from spark_model_monitor.data.profiling.vector_scan import compute_norms
@@ -433,7 +433,7 @@ class RowRepeatsGatherer:
 
 
 class PresenceGatherer:
-    """Counts of present and missing cells of a column whose values are not examined."""
+    """Counts the present and missing cells of a column whose values aren't examined."""
 
     def __init__(self, column: ColumnPlan, _: ScanPlan) -> None:
         self._column = column

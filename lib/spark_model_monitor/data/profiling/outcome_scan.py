@@ -1,4 +1,4 @@
-"""The scan of outcomes: takes blocks of raw rows, returns two summed states. Tasks run on executors: no pyspark."""
+"""The scan of outcomes: takes blocks of raw rows, and returns the sums of two states. Executors run the tasks: no pyspark."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OutcomeMetric = Callable[[Any], Any]
 log = logging.getLogger(__name__)
 
 PARTITIONS_ON_THE_DRIVER = 200
-"""The number of partitions up to which the driver adds the states itself; one of outcomes has up to a few MB."""
+"""The number of partitions up to which the driver adds the states itself. A state of outcomes has up to a few MB."""
 
 
 @value_class
@@ -47,9 +47,9 @@ class OutcomeTask:
     plan: the states of outcomes to compute.
     decoder: makes outcomes from a raw block.
     reasons: the number of reasons for refusing a record.
-    metrics: the user's own, by name, in the order of `plan.values`.
-    cuts: the cuts of the rows into segments, by columns named as in a scan of features.
-    group: such a column, which names groups of rows; None without groups.
+    metrics: the user's metrics with their names, in the order of `plan.values`.
+    cuts: the cuts of the rows into segments, by columns that are named as in a scan of features.
+    group: the column that names groups of rows; None without groups.
     """
 
     plan: OutcomePlan
@@ -61,11 +61,11 @@ class OutcomeTask:
 
 
 def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
-    """The states of one partition's outcomes and of its rows. A partition without rows has none.
+    """The states of a partition's outcomes and of its rows. A partition without rows has no states.
 
-    batches: with their partition number, and the LINE_KEY of each record if there is one.
+    batches: have the number of the partition, and the LINE_KEY of each record if records have one.
     """
-    # The first block says which partition this is, so builders wait for it
+    # The builders are made when the first block arrives, because it has the number of the partition
     builder: OutcomeBuilder | None = None
     cut_columns = sorted({f"{VALUE}{column.position}" for cut in task.cuts for column in cut.columns})
     by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
@@ -78,24 +78,24 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
             builder = OutcomeBuilder(task.plan, partition)
             segment_plan = replace(task.plan, group_column=None)
             segments = Segments(_plan_cuts(task.cuts), partition)
-        # All rows are counted, the accepted ones evaluated
+        # All rows are counted, and the accepted rows are evaluated
         rows = task.decoder(block)
         counted += _count_rows(rows, task.reasons)
         accepted = rows.where(rows.kept)
         _add_outcomes(builder, accepted, block, task)
-        # The same outcomes again, in each segment
+        # The same outcomes are added again in each segment
         if task.cuts and len(accepted.sources):
             cut_cells = _select_cut_cells(accepted, block, cut_columns)
             for cut, codes in enumerate(segments.assign_rows(Block([cut_cells]))):
                 for number in np.unique(codes).tolist():
                     segment_builder = by_segment.setdefault((cut, number), OutcomeBuilder(segment_plan, partition))
                     _add_outcomes(segment_builder, accepted.where(codes == number), block, task)
-        # Runs of neighbours are taken from the first block alone
+        # Runs of neighbours are taken from the first block only
         if not first_kinds and len(accepted.sources):
             first_kinds.append(_compute_kinds(accepted, task.plan))
     if builder is None:
         return
-    # Segments by name, sorted, so that the state's bytes don't depend on which came first
+    # Segments are sorted by name, so that the state's bytes don't depend on the order of the rows
     segments_by_cut: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in task.cuts}
     for (cut_index, number), segment_builder in by_segment.items():
         segments_by_cut[task.cuts[cut_index].name][segments.list_labels(cut_index)[number]] = segment_builder.state()
@@ -108,7 +108,7 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
 
 
 def _select_cut_cells(outcomes: OutcomeRows, block: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
-    """The columns that cut the rows: from a table's block, or from the records' features, by position."""
+    """The columns that cut the rows: from a table's block, or from the records' features, which are named by position."""
     if not outcomes.features:
         return block.select(names).take(pa.array(outcomes.sources))
     return pa.RecordBatch.from_arrays(
@@ -117,25 +117,25 @@ def _select_cut_cells(outcomes: OutcomeRows, block: pa.RecordBatch, names: Seque
 
 
 def _plan_cuts(cuts: tuple[Cut, ...]) -> ScanPlan:
-    """A plan for the columns that cut the rows, which are texts."""
+    """The plan of the columns that cut the rows; all of them are texts."""
     positions = sorted({column.position for cut in cuts for column in cut.columns})
     columns = tuple(ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False) for position in positions)
     return ScanPlan(columns, 0, cuts=cuts)
 
 
 def _compute_kinds(rows: OutcomeRows, plan: OutcomePlan) -> Doubles:
-    """Values of outcomes that neighbours may share: the error, or the pair of label and prediction."""
+    """A number for each outcome, which neighbours may share: the error, or the pair of label and prediction."""
     first_rows: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MAX_RUNS)
     labels = first_rows.labels
     predictions = first_rows.predictions
-    # Neighbours with similar errors say that rows aren't independent
+    # Neighbours with similar errors show that rows aren't independent
     if plan.is_regression:
         with np.errstate(over="ignore"):
             return np.nan_to_num(np.asarray(labels, np.float64) - np.asarray(predictions, np.float64))
     if not plan.with_predictions:
         predictions = pa.array((np.asarray(first_rows.scores) > plan.threshold).astype(str))
     label, prediction = (hash_texts(values.cast(pa.string())) for values in (labels, predictions))
-    # Pairs of label and prediction as one number; a collision of hashes makes two pairs one, which hardly matters
+    # A pair of label and prediction is one number. If hashes collide, two pairs become one, which hardly matters
     return (label % 1024 * 1024 + prediction % 1024).astype(np.float64)
 
 
@@ -150,7 +150,7 @@ def _add_outcomes(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBa
     keys = None
     if LINE_KEY in block.schema.names:
         keys = block.column(LINE_KEY).to_numpy().view(np.uint64)[rows.sources]
-    # What the plan doesn't request isn't evaluated, even if the data has it
+    # Members that the plan doesn't request aren't evaluated, even if the data has them
     predictions = scores = scores_of_classes = metrics = groups = None
     if task.plan.with_predictions:
         predictions = rows.predictions
@@ -173,7 +173,7 @@ def _add_outcomes(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBa
 
 
 def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> Doubles:
-    """The metrics' values, shape (outcomes, metrics); a value that is not a number counts as missing."""
+    """The values of the metrics, shape (outcomes, metrics); a value that isn't a number counts as missing."""
     import pandas as pd
 
     members = {"label": rows.labels, "prediction": rows.predictions, "probability": rows.scores}
@@ -182,7 +182,7 @@ def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric]
     }
     frame = pd.DataFrame(frame_columns, index=range(len(rows.sources)))
     columns_of_values = []
-    # A metric is the user's code: whatever it raises is named, without its text, which may quote data
+    # A metric is the user's code. The type of its exception is reported without the text, which may quote data
     for name, metric in metrics:
         try:
             column = np.asarray(metric(frame), dtype=np.float64)
@@ -198,7 +198,7 @@ def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric]
 
 @value_class
 class OutcomeScan:
-    """The result of one pass: the kept outcomes, the counts of all rows, and runs of the first rows."""
+    """The result of one pass: the accepted outcomes, the counts of all rows, and runs of the first rows."""
 
     outcomes: Outcomes
     rows: RowCounts
@@ -206,18 +206,18 @@ class OutcomeScan:
 
 
 def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int | None = None) -> OutcomeScan:
-    """The outcomes of `raw` in one pass (on Spark one job, two when the states are added on executors).
+    """The outcomes of the rows in one pass (one Spark job, or two if executors add the states).
 
-    raw: the columns that the task's decoder needs, and LINE_KEY if records have one. partitions_at_most: an upper bound
-    on the number of partitions; if unknown, executors add the states.
+    raw: has the columns that the task's decoder needs, and LINE_KEY if records have one. partitions_at_most: an upper bound on
+    the number of partitions; if None, executors add the states.
     """
-    started = time.monotonic()
+    start_time = time.monotonic()
     are_few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
     partials = raw.numbered().states(partial(compute_outcome_states, task))
-    sums = add_states_by_key(partials.rows(adders=0 if are_few else 1))  # small: two per partition
+    sums = add_states_by_key(partials.rows(adders=0 if are_few else 1))  # small: two states per partition
     states: dict[str, Any] = {kind: state for (_, kind), state in sums.items()}
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
     runs = states.get(RowRuns.KIND, RowRuns())
-    log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - started)
+    log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - start_time)
     return OutcomeScan(outcomes, rows, runs)

@@ -1,9 +1,10 @@
-"""Relations between columns, counted block by block: rows by cells of two columns, and rows that break a relation.
+"""Relations between columns, counted block by block: the rows in each pair of two columns' cells, and the rows that break a
+relation.
 
-Each count is a mapping, written as JSON: `kind`, `columns` by name, and the kind's parameters. `association`,
-`independence`: `cells`, each column's cuts, or its values' hashes. `key`: `known`, hashes of values of the first column
-with those of the second that they determine. `equal`, `order` (first at most second), `sum` and `product` (of the first
-two) need numbers, and have a tolerance `within`. Runs on executors, and on the driver for a baseline's sample.
+A relation is a mapping, written as JSON: its `kind`, the names of its `columns`, and the kind's parameters. `association`,
+`independence`: `cells` has each column's cuts, or its values' hashes. `key`: `known` has hashes of values of the first column,
+and the hashes of the second column's values that they determine. `equal`, `order` (first at most second), `sum` and `product`
+(of the first two) need numbers, and have a tolerance `within`. Runs on executors, and on the driver for a baseline's sample.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ from spark_model_monitor.statistics.states.hashing import xxhash64
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 
 Values: TypeAlias = NDArray[Any]  # shape (rows,): numbers, NaN if missing, or hashes of texts, 0 if missing
-Relation: TypeAlias = Mapping[str, Any]  # a count, as its JSON says it
+Relation: TypeAlias = Mapping[str, Any]  # a relation, as parsed from its JSON
 
 ROUNDING = 1e-6  # maximum relative difference of equal numbers
 
 
 def count_relation(relation: Relation, columns: Sequence[Values]) -> tuple[int, ...]:
-    """The numbers of rows by kind, as in `Pairs`."""
+    """The numbers of rows that `Pairs` stores for a relation."""
     if "cells" in relation:
         first, second = (assign_cells(cells, values) for cells, values in zip(relation["cells"], columns, strict=True))
         return count_rows_by_cells(relation, first, second)
-    applies, broken = find_broken_rows(relation, columns)
-    return int(applies.sum()), int(broken.sum())
+    applies, is_broken = find_broken_rows(relation, columns)
+    return int(applies.sum()), int(is_broken.sum())
 
 
 def count_rows_by_cells(relation: Relation, first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[int, ...]:
@@ -53,7 +54,7 @@ def assign_cells(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
             codes += values >= cut
         codes[np.isnan(values)] = len(cells["cuts"]) + 1
         return codes
-    # Behind the cells of values are one for all other values and one for missing ones
+    # After the cells of values follow a cell for all other values and a cell for missing values
     values_with_cell = np.array(cells["values"], np.uint64)
     indices: NDArray[np.intp] = np.minimum(values_with_cell.searchsorted(values), len(values_with_cell) - 1)
     indices[values_with_cell[indices] != values] = len(values_with_cell)
@@ -62,10 +63,10 @@ def assign_cells(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
 
 
 def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[Flags, Flags]:
-    """Flags of the rows to which a relation applies, and of those that break it."""
+    """Flags of the rows to which a relation applies, and flags of the rows that break it."""
     kind = relation["kind"]
     first, second, *third = columns
-    # A key that the baseline doesn't have tells nothing of its value
+    # The relation doesn't apply to a key that the baseline doesn't have
     if kind == "key":
         keys = hash_values(first)
         values = hash_values(second)
@@ -73,7 +74,7 @@ def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[Fla
         indices = np.minimum(known_keys.searchsorted(keys), len(known_keys) - 1)
         applies = (known_keys[indices] == keys) & (values != 0)
         return applies, applies & (expected[indices] != values)
-    # Relations of numbers apply to rows that have all of them
+    # A relation of numbers applies to rows in which no number is missing
     applies = ~np.isnan(np.sum(columns, axis=0))
     with np.errstate(invalid="ignore", over="ignore"):
         if kind == "order":
@@ -82,7 +83,7 @@ def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[Fla
         if third:
             computed = {"sum": np.add, "product": np.multiply}[kind](first, second)
         expected_value = third[0] if third else second
-        # Sums of doubles are rounded; infinite ones are equal or not
+        # Sums of doubles are rounded, so finite numbers are compared with a tolerance; infinite numbers are equal or not
         is_near = np.isfinite(expected_value) & (
             np.abs(computed - expected_value) <= ROUNDING * np.abs(expected_value) + relation["within"]
         )
@@ -90,7 +91,7 @@ def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[Fla
 
 
 def hash_values(values: Values) -> Hashes:
-    """Hashes that identify values; 0 if missing."""
+    """Hashes that identify values; 0 for a missing value."""
     if values.dtype == np.uint64:
         return values
     hashes = xxhash64(values + 0.0)
@@ -99,14 +100,14 @@ def hash_values(values: Values) -> Hashes:
 
 
 def read_values(block: Block, column: ColumnPlan, *, numeric: bool) -> Values:
-    """The number, or the hash of the text, of each row."""
+    """For each row: the number, or the hash of the text."""
     cells = block.cells(column)
     if not column.is_text:
         if numeric:
             return convert_to_doubles(cells)
         return hash_values(convert_to_doubles(cells))
     texts = block.texts_by_position[column.position]
-    # A text column, as its gatherer parsed and hashed it
+    # The gatherer of a text column has parsed and hashed its texts already
     present: Values | None = texts.cell_numbers if numeric else texts.cell_hashes
     values: Values = np.full(len(cells), np.nan) if numeric else np.zeros(len(cells), np.uint64)
     if present is not None:
@@ -115,15 +116,15 @@ def read_values(block: Block, column: ColumnPlan, *, numeric: bool) -> Values:
 
 
 class PairsGatherer:
-    """Counts pairs that begin with one column. Runs after the gatherers of the columns.
+    """Counts the relations whose first column is the column at a position. Runs after the gatherers of the columns.
 
-    Computes a column's values once for all pairs.
+    Computes the values of a column once for all relations.
     """
 
     def __init__(self, plan: ScanPlan, position: int) -> None:
         columns = {column.position: column for column in plan.columns}
         self._counts: dict[str, Integers] = {}
-        # Relations with their columns, and the key of each column's codes
+        # For each relation: its JSON, the relation, its columns, and the key of each column's codes
         self._pairs: list[tuple[str, Relation, list[ColumnPlan], list[str]]] = []
         for text, positions in plan.pairs:
             if positions[0] == position:
@@ -133,7 +134,7 @@ class PairsGatherer:
 
     def update(self, block: Block) -> None:
         for text, relation, columns, keys in self._pairs:
-            # Each column's values, and then the cells they are in, are computed once for all relations
+            # The values of a column, and then their cells, are computed once for all relations
             values = []
             for column, numeric in zip(columns, relation["numeric"], strict=True):
                 read = partial(read_values, block, column, numeric=numeric)
@@ -153,6 +154,6 @@ class PairsGatherer:
 
 
 def locate_pairs(written: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """The counts whose columns exist, with the positions of their columns."""
+    """The relations whose columns exist, each with the positions of its columns."""
     column_names = ((text, json.loads(text)["columns"]) for text in written)
     return tuple((text, tuple(map(names.index, columns))) for text, columns in column_names if {*columns} <= {*names})

@@ -1,9 +1,9 @@
-"""The executor's part of a scan: takes batches of rows, returns states.
+"""The executor's part of a scan: takes batches of rows, and returns states.
 
-`compute_partition_states` computes the states of rows, or of lines, which it decodes. It is pickled by name and takes a
-picklable plan; this module imports neither pyspark nor pydeequ. Rows are cut into blocks of `choose_block_rows`, regardless
-of the size of Arrow's batches, so that states depend only on the partition's rows (P1). `prepare_batches` adds the keys of
-texts, hashes and counts of elements to typed columns.
+`compute_partition_states` computes the states of rows, or of lines after decoding them. It is pickled by name and takes a
+plan that can be pickled; this module imports neither pyspark nor pydeequ. Rows are cut into blocks of `choose_block_rows`
+rows, whatever the size of Arrow's batches, so that states depend only on the partition's rows (P1). `prepare_batches` adds
+the keys of texts, hashes and counts of elements to typed columns.
 """
 
 from __future__ import annotations
@@ -57,31 +57,33 @@ BLOCK_BYTES = 2**27
 """Bounds of a block: large enough to make numpy's fixed cost negligible, small enough for a column to stay in a core's
 cache and for a block of many columns to fit into memory."""
 
-MIN_DECODED_BYTES = 2**20  # lines of small files are decoded together up to this, since each call has a fixed cost
+# Lines of small files are decoded together up to this size, because each call has a fixed cost
+MIN_DECODED_BYTES = 2**20
 
 BYTES_OF_NUMBER = 8
 BYTES_OF_TEXT = 64
 BYTES_OF_VECTOR = 8192
 """The assumed size of a cell when the size of a block is chosen."""
 
-DIGITS_OF_LONG = 18  # digits of decimals that Spark hashes as 64-bit numbers. Source: HashExpression of Spark 3.5.
+# Spark hashes decimals with at most so many digits as 64-bit numbers. Source: HashExpression of Spark 3.5.
+DIGITS_OF_LONG = 18
 
 WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
 """Types of cells whose hashes are prepared; numbers of fixed width and texts are hashed by their gatherers."""
 
 
 def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Batches) -> Iterator[StateRow]:
-    """The states of one partition's rows. A partition without rows has none.
+    """The states of a partition's rows. A partition without rows has no states.
 
-    decode: makes rows from the batches; None if they are rows already.
+    decode: makes rows from the batches; None if the batches have rows already.
     """
-    # Lines of captures are decoded on the way; batches of rows pass through
+    # Lines of captures are decoded; batches of rows are only passed on
     requests = RequestsBuilder()
     times = list[int]()
     if decode is not None:
         batches = _combine_small_batches(batches)
     batches = (_read_rows(batch, plan.rows, decode, requests, times) for batch in batches)
-    # Gatherers of columns run before those that reuse what they computed
+    # The gatherers of columns run before the gatherers that reuse their results
     numbers, gatherers = build_gatherers(plan)
     if plan.rows.rules is not None:
         from spark_model_monitor.data.profiling.rule_scan import RulesGatherer
@@ -92,7 +94,7 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
     partition: int | None = None
     for pieces in split_into_pieces(batches, choose_block_rows(plan.columns)):
         if partition is None:
-            # The partition's number seeds its samples, so these gatherers wait for the first rows
+            # These gatherers are made when the first rows arrive, because the partition's number seeds its samples
             partition = pieces[0].column(PARTITION)[0].as_py()
             runs = RunStarts(plan, partition)
             if plan.group_column is not None:
@@ -118,7 +120,7 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
 
                 firsts = sorted({positions[0] for _, positions in plan.pairs})
                 gatherers += [(first, PairsGatherer(plan, first)) for first in firsts]
-        # Refused rows are counted by reason; only accepted ones have states
+        # Refused rows are counted by reason; only accepted rows have states
         accepted_pieces = []
         for piece in pieces:
             accepted_rows, counted = _select_accepted_rows(piece, plan.rows)
@@ -138,7 +140,7 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
                 gatherer.update(block)
     if partition is None:
         return
-    # The states of rows, then those of each column
+    # The states of the rows come first, then the states of each column
     if plan.rows.counted:
         rows = replace(rows, newest=max(times, default=0))
         yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
@@ -158,13 +160,13 @@ def choose_block_rows(columns: Sequence[ColumnPlan]) -> int:
 
 
 def split_into_blocks(batches: Batches, rows: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in blocks of exactly `rows`; the last one may be shorter."""
+    """The same rows in blocks of exactly `rows` rows; the last block may be shorter."""
     for pieces in split_into_pieces(batches, rows):
         yield pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
 
 
 def split_into_pieces(batches: Batches, rows: int) -> Iterator[list[pa.RecordBatch]]:
-    """The same blocks, each as a list of pieces of batches."""
+    """The blocks of `split_into_blocks`, each as a list of pieces of batches."""
     pieces: list[pa.RecordBatch] = []
     missing_rows = rows
     for batch in batches:
@@ -183,7 +185,7 @@ def split_into_pieces(batches: Batches, rows: int) -> Iterator[list[pa.RecordBat
 
 
 def _combine_small_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The same lines in fewer batches: lines of small files are decoded together."""
+    """The same lines in fewer batches, so that lines of small files are decoded together."""
     waiting: list[pa.RecordBatch] = []
     free_bytes = MIN_DECODED_BYTES
     for batch in batches:
@@ -200,8 +202,8 @@ def _combine_small_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
 def _read_rows(
     batch: pa.RecordBatch, row_plan: RowPlan, decode: Decode | None, requests: RequestsBuilder, times: list[int]
 ) -> pa.RecordBatch:
-    """The rows of a batch. Also counts the requests behind its lines, even if their data is refused, and records the
-    newest time of kept rows.
+    """The rows of a batch. Also counts the requests behind its lines, including lines with refused data, and records the newest
+    time of accepted rows.
     """
     rows = batch
     if decode is not None:
@@ -210,7 +212,7 @@ def _read_rows(
         return rows
     lines = batch.column(row_plan.metadata.line)
     reasons = rows.column(REASON).to_numpy(zero_copy_only=False)
-    # a record is counted by its first row: a kept record has its number of cells there, a refused one has only one row
+    # A record is counted at its first row, which has the number of cells; a refused record has only one row
     is_first = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
     if decode is None:
         lines = lines.filter(pa.array(is_first))
@@ -220,7 +222,7 @@ def _read_rows(
     if row_plan.read_times is None:
         return rows
     record_times = row_plan.read_times(batch.column(row_plan.metadata.line))
-    if len(record_times) != rows.num_rows:  # some lines have several rows
+    if len(record_times) != rows.num_rows:  # then some lines have several rows
         record_times = record_times.take(pa.array(np.cumsum(is_first) - 1))
     if row_plan.newest is not None:
         times.append(row_plan.newest(record_times.filter(pa.array(reasons == 0))))
@@ -228,10 +230,10 @@ def _read_rows(
 
 
 def _decode_lines(lines: pa.RecordBatch, decode: Decode, row_plan: RowPlan) -> pa.RecordBatch:
-    """A batch of lines as rows, as Spark would prepare them. lines: with their partition number as the first column."""
+    """The rows of a batch of lines, in the form that Spark would give them. lines: the first column is the partition number."""
     rows = decode(lines)
     file_columns = select_file_columns(rows)
-    *texts, last = rows.drop_columns([*file_columns]).columns  # the decoder's own
+    *texts, last = rows.drop_columns([*file_columns]).columns  # the columns that the decoder made
     partition = pa.array(np.full(rows.num_rows, lines.column(PARTITION)[0].as_py() if lines.num_rows else 0, np.int32))
     columns = {PARTITION: partition, REASON: last}
     if row_plan.counts_cells:
@@ -244,7 +246,7 @@ def _decode_lines(lines: pa.RecordBatch, decode: Decode, row_plan: RowPlan) -> p
 
 
 def _select_accepted_rows(piece: pa.RecordBatch, row_plan: RowPlan) -> tuple[pa.RecordBatch, RowCounts]:
-    """The kept rows of a piece, and the counts of refused rows by reason. Never a filter before the parse (P4)."""
+    """The accepted rows of a piece, and the counts of refused rows by reason. Rows must not be filtered before parsing (P4)."""
     accepted = piece
     refused = [0] * row_plan.reasons
     if REASON in piece.schema.names:
@@ -259,7 +261,7 @@ def _select_accepted_rows(piece: pa.RecordBatch, row_plan: RowPlan) -> tuple[pa.
 
 
 def column_type(data_type: pa.DataType) -> ColumnType:
-    """Our column type for an Arrow type, as `rows.column_type` for Spark's types."""
+    """The column type for an Arrow type; `rows.column_type` does this for Spark's types."""
     types = pa.types
     if types.is_string(data_type) or types.is_large_string(data_type):
         return ColumnType.TEXT
@@ -285,7 +287,7 @@ def column_type(data_type: pa.DataType) -> ColumnType:
 def plan_typed_columns(
     schema: pa.Schema, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
 ) -> tuple[ColumnPlan, ...]:
-    """The plans of the columns at some positions, as `rows.prepare_typed_columns` for Spark's columns."""
+    """The plans of the columns at some positions; `rows.prepare_typed_columns` does this for Spark's columns."""
     plans = []
     for position in positions:
         data_type = schema.field(f"c{position}").type
@@ -299,7 +301,7 @@ def prepare_batches(
 ) -> Iterator[pa.RecordBatch]:
     """A partition's batches with the columns that the plan's gatherers need."""
     for batch in batches:
-        # Columns about the rows as they are, then what each gatherer needs of its column
+        # The columns about the rows stay unchanged; each other column gets the form that its gatherer needs
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         if reason:
             columns[REASON] = columns.pop(reason)
@@ -311,7 +313,7 @@ def prepare_batches(
             if column.listed is None:
                 values = columns.pop(f"c{column.position}")
                 columns |= _prepare_column(values, column)
-                # Spark cuts long texts before they are here, and brings those needed uncut
+                # Spark has cut long texts already, and sends another column with the texts that are needed uncut
                 if column.position in plan.rows.whole_texts and column.column_type is ColumnType.TEXT:
                     columns.setdefault(f"{UNCUT_TEXT}{column.position}", values.cast(pa.string()))
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
@@ -339,13 +341,13 @@ def _hash_cells(present: pa.Array) -> Hashes:
     precision = present.type.precision
     scale = present.type.scale
     if precision <= DIGITS_OF_LONG:
-        # The lower of the two words of an unscaled number
+        # The lower of the two 64-bit words of the unscaled number
         decimals = present.cast(pa.decimal128(precision, scale))
         words = np.frombuffer(decimals.buffers()[1], np.int64, 2 * len(decimals), 16 * decimals.offset)
         return xxhash64(words[::2])
-    # The bytes of Java's BigInteger
+    # Spark hashes the bytes of Java's BigInteger
     encoded = present.dictionary_encode()
-    exactly = Context(prec=precision)  # Python's own rounds to 28 digits
+    exactly = Context(prec=precision)  # Python's default context rounds to 28 digits
     unscaled = [int(value.scaleb(scale, exactly)) for value in encoded.dictionary.to_pylist()]
     sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
     as_bytes = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]

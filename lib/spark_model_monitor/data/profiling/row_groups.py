@@ -1,4 +1,4 @@
-"""Keeps the rows of a sample of groups, named by a column, instead of runs of neighbours. Imported only if needed."""
+"""Samples groups of rows, which a column names, instead of runs of neighbours. Imported only if needed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from spark_model_monitor.statistics.states.row_counts import MAX_GROUPS, ROWS_OF
 
 
 class RowLocations:
-    """The positions of each group's rows, the same for all columns."""
+    """The positions of each group's rows, which are the same for all columns."""
 
     def __init__(self, group: ColumnPlan) -> None:
         self._group = group
 
     @compute_once_a_block
     def select_runs(self, block: Block) -> tuple[list[float], list[Integers]]:
-        """The groups with the smallest lots: their lots, and the positions of their rows. A lot depends on the group's
-        name; rows without a group are left out.
+        """The groups with the smallest lots: their lots, and the positions of their rows. A lot depends on the name of the group.
+        Rows without a group are left out.
         """
-        # The name decides, so a group is sampled in all partitions or in none
+        # The lot depends on the name only, so a group is sampled in all partitions or in none
         cells = block.cells(self._group)
         rows = np.flatnonzero(~are_missing(cells))
         lots = (hash_texts(cells.drop_null().cast(pa.string())) >> np.uint64(11)).astype(np.float64) / 2**53
@@ -39,7 +39,7 @@ class RowLocations:
 
 
 class RowGroupsGatherer:
-    """Keeps the rows of a sample of groups, the same for all columns."""
+    """Samples the values of a column by groups of rows, with the same groups for all columns."""
 
     def __init__(self, column: ColumnPlan, groups: RowLocations) -> None:
         self._column = column

@@ -1,4 +1,4 @@
-"""Keeps a sample of runs of neighbouring rows, of every column the same runs. Runs on executors."""
+"""Samples runs of neighbouring rows, with the same runs for all columns. Executors import this module."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
 
 MAX_RUN_ROWS = 512
-MAX_RUN_CELLS = 50_000  # of a run in all columns
+MAX_RUN_CELLS = 50_000  # most cells of a run in all columns
 
 
 class RunStarts:
-    """Locations of the kept runs of one partition, the same for all columns.
+    """The locations of a partition's sampled runs, which are the same for all columns.
 
-    The first partition keeps the most, since it may be the only one. The first run of every partition ranks before the second
-    run of any other, so that each partition has some of the runs that are kept in the end.
+    The first partition keeps the most runs, because it may be the only one. The first run of every partition ranks before the
+    second run of any other, so that the final sample has runs of each partition.
 
     most: the maximum number of runs that this partition keeps.
     """
@@ -37,7 +37,7 @@ class RunStarts:
         self._partition = partition
         self._rows_seen = 0
         self._file_order = plan.file_order
-        self._rows_seen_by_rank: Counter[int] = Counter()  # rows of each piece of a file
+        self._rows_seen_by_rank: Counter[int] = Counter()  # by rank: the rows so far of that piece of a file
         self._max_rows = max(8 * MIN_ROWS, min(MAX_RUN_ROWS, MAX_RUN_CELLS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
         self.most = max(1, max_runs >> partition.bit_length())
@@ -48,8 +48,8 @@ class RunStarts:
 
     @compute_once_a_block
     def select_runs(self, block: Block) -> tuple[list[float], list[Integers]]:
-        """`draw_runs` a block's rows, ordered by time if there is a time column, else by their files; computed once for all
-        columns.
+        """The runs that `draw_runs` draws from a block's rows, which are ordered by time if there is a time column, otherwise by
+        their files; computed once for all columns.
         """
         order, ranks = block.find_row_order(self._time, self._file_order)
         if order is None:
@@ -58,11 +58,11 @@ class RunStarts:
         return lots, [order[rows] for rows in positions]
 
     def draw_runs(self, rows: int, ranks: Integers | None = None) -> tuple[list[float], list[Integers]]:
-        """The runs kept so far among the next rows: their lots, and the positions of their rows.
+        """The runs among the next rows that may be in the sample: their lots, and the positions of their rows.
 
-        ranks: of the rows' pieces of files, rising; None if these are unknown.
+        ranks: for each row, the rank of its piece of a file, ascending; None if the files are unknown.
         """
-        # The runs that could be kept if the partition had no other rows
+        # The length of runs if the partition had no other rows
         step = max(self._min_rows, rows // max(1, self.most))
         # A small window is one run
         if rows < 2 * step and self._min_rows > MIN_ROWS:
@@ -71,7 +71,7 @@ class RunStarts:
         if self.most:
             starts = range(0, rows - step + 1, step)
         random_numbers = self._random.random(len(starts)).tolist()
-        # Where in the data each run begins, and where it ends
+        # The positions in the data at which each run begins and ends
         length = min(step, self._max_rows)
         ends = [start + length for start in starts]
         if ranks is None or self._file_order is None:
@@ -79,32 +79,32 @@ class RunStarts:
         else:
             pieces, first_rows, ends = self._locate_runs(self._file_order, ranks, starts, ends)
             lots = map(encode_lot, random_numbers, pieces, first_rows)
-        # Those that are kept
-        drawn = sorted(zip(lots, starts, ends, strict=False))
+        # The runs with the lowest lots are kept
+        runs = sorted(zip(lots, starts, ends, strict=False))
         self._rows_seen += rows
-        self._lots = sorted([*self._lots, *(lot for lot, _, _ in drawn)])[: self.most]
-        kept_runs = [(lot, np.arange(start, end)) for lot, start, end in drawn if lot in self._lots]
+        self._lots = sorted([*self._lots, *(lot for lot, _, _ in runs)])[: self.most]
+        kept_runs = [(lot, np.arange(start, end)) for lot, start, end in runs if lot in self._lots]
         return [lot for lot, _ in kept_runs], [positions for _, positions in kept_runs]
 
     def _locate_runs(
         self, order: FileOrder, ranks: Integers, starts: range, ends: list[int]
     ) -> tuple[list[int], list[int], list[int]]:
-        """For each run, the piece of a file in which its rows are counted, its first row there, and its end.
+        """For each run: the rank of the piece of a file from which its rows are counted, its first row there, and its end.
 
-        Pieces that follow each other in the data are one sequence of rows, as if they were one file. A run ends with its
+        Pieces that follow each other in the data are one sequence of rows, as if they were one file. A run ends at the end of its
         sequence, unless it would be too short.
         """
         sequence_starts = np.concatenate(([0], np.flatnonzero(np.diff(ranks) > 1) + 1))
         sequence_ends = np.append(sequence_starts[1:], len(ranks))
         sequences = np.searchsorted(sequence_starts, starts, side="right") - 1
-        # A sequence is counted from the first row of its first piece, of which earlier blocks may have had rows
+        # Rows are counted from the first row of the sequence's first piece; earlier blocks may have had rows of this piece
         first_ranks = ranks[sequence_starts]
         rows_before = np.array([self._rows_seen_by_rank[rank] for rank in first_ranks.tolist()]) - sequence_starts
         first_rows = np.array(starts, np.int64) + rows_before[sequences]
         pieces = order.scale_ranks(first_ranks)[sequences]
         ranks_seen, row_counts = np.unique(ranks, return_counts=True)
         self._rows_seen_by_rank.update(dict(zip(ranks_seen.tolist(), row_counts.tolist(), strict=True)))
-        # Ends of runs
+        # Each run ends at the end of its sequence
         cut_ends = []
         for start, end, sequence_end in zip(starts, ends, sequence_ends[sequences].tolist(), strict=True):
             is_long_enough = sequence_end - start >= self._min_rows
@@ -113,7 +113,7 @@ class RunStarts:
 
 
 class RowRunsGatherer:
-    """Keeps a sample of runs of a column's rows."""
+    """Samples runs of a column's rows."""
 
     def __init__(self, column: ColumnPlan, starts: RunStarts) -> None:
         self._column = column
@@ -136,19 +136,19 @@ def keep_lowest_lots(runs: Iterable[RowRun], limit: int) -> list[RowRun]:
 
 
 def rank_runs(runs: Iterable[RowRun]) -> RowRuns:
-    """The runs that one partition kept, ranked in this order."""
+    """The runs of a partition's sample, with ranks in this order."""
     return RowRuns(tuple(RowRun(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
 
 
 def extract_runs(
     column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[Integers]
 ) -> Iterator[RowRun]:
-    """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
+    """The runs of a column at these positions of a block. All runs are computed together, which is cheaper."""
     rows = np.concatenate(positions)
     ends = [0, *accumulate(map(len, positions))]
     read_cells = _read_texts if column.is_text else _read_numbers
     is_present, numbers, hashes = read_cells(column, block, rows)
-    # Numbers and hashes of the present cells of all runs, cut into those of each
+    # The numbers and hashes of the present cells of all runs are split by run
     present_ends = _count_before(is_present, ends)
     number_counts = np.diff(_count_before(~np.isnan(numbers), present_ends)).tolist()
     present_bits = [b""] * len(lots)
@@ -166,14 +166,14 @@ def extract_runs(
 
 
 def _read_numbers(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags, Doubles, Hashes]:
-    """Which of some rows have a number, the numbers, and no hashes."""
+    """Flags of the rows with a number, the numbers, and an empty array of hashes."""
     numbers = convert_to_doubles(block.cells(column))[rows]
     is_present = ~np.isnan(numbers)
     return is_present, numbers[is_present], np.empty(0, np.uint64)
 
 
 def _read_texts(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags, Doubles, Hashes]:
-    """Which of some rows have a text, and the texts as numbers and as hashes."""
+    """Flags of the rows with a text, and the texts as numbers and as hashes."""
     is_valid = ~are_missing(block.cells(column))
     among_present = (np.cumsum(is_valid) - 1)[rows[is_valid[rows]]]
     texts = block.texts_by_position[column.position]
@@ -181,16 +181,16 @@ def _read_texts(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags
 
 
 def _pack_presence_bits(is_present: Flags, ends: list[int]) -> list[bytes]:
-    """For each run, one bit for each row; empty if all of its rows are present."""
-    packed = []
+    """For each run: one bit per row, which says whether the row has a value; empty if all rows of the run have one."""
+    bits_by_run = []
     for start, end in pairwise(ends):
         run_is_present = is_present[start:end]
-        packed.append(b"" if run_is_present.all() else np.packbits(run_is_present).tobytes())
-    return packed
+        bits_by_run.append(b"" if run_is_present.all() else np.packbits(run_is_present).tobytes())
+    return bits_by_run
 
 
 def _count_before(flags: Flags, positions: list[int]) -> list[int]:
-    """The number of true flags before each of these positions; the same list if all are true."""
+    """The number of true flags before each position; the positions themselves if all flags are true."""
     if flags.all():
         return positions
     counts: list[int] = np.concatenate(([0], np.cumsum(flags)))[positions].tolist()

@@ -1,8 +1,8 @@
-"""Samples rows as codes: the bins of chosen cells, and the location of the row. No cell's value leaves its executor,
-except for callers that request the rows themselves (`read_rows_with_ids`) or learn from them (`read_sampled_rows`).
+"""Samples rows as the bins of some cells and the location of the row. No value of a cell leaves its executor, except for callers
+that request the rows themselves (`read_rows_with_ids`) or learn from them (`read_sampled_rows`).
 
-The sample is read after a finding, so for few columns, and at most `MAX_ROWS` rows are kept. The selection depends on
-the rows' positions in their partitions, so both engines keep the same rows.
+The sample is read only after a violation, so it has few columns, and at most `MAX_ROWS` rows. The selection depends on the rows'
+positions in their partitions, so both engines select the same rows.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
 
 MAX_ROWS = 40_000
-MISSING = 0  # the bin of cells without a value
-MAX_METADATA_LENGTH = 120  # characters of each value in a record's metadata; the rest is cut off
-PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")  # the name in a custom attribute `name=value`
+MISSING = 0  # the bin of a cell without a value
+MAX_METADATA_LENGTH = 120  # most characters of each value in a record's metadata; further characters are cut off
+PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")  # the form of the name in a custom attribute `name=value`
 
 Bins = NDArray[np.int16]  # shape (rows, columns)
 
@@ -48,11 +48,11 @@ SCHEMA = pa.schema(
 
 
 class RowMark(Protocol):
-    """Assigns a bin to each row: MISSING for rows without a value, or that don't count."""
+    """Assigns a bin to each row. Rows without a value, and rows that don't count, get MISSING."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The needed columns of a block."""
+        """The names of the columns that it needs."""
 
     @property
     def bins(self) -> int: ...
@@ -62,10 +62,11 @@ class RowMark(Protocol):
 
 @value_class
 class BinnedColumn:
-    """A column and its bins: 0 for missing cells, 1 for cells without a bin of their own, and bins of values from 2 on.
+    """A column and its bins: 0 for missing cells, 1 for cells without their own bin, and from 2 on the bins of values.
 
-    cuts: ascending, for numbers: bin 2 has those up to the first cut, the last those above the last; 1 has the others.
-    values: for texts, one bin each; bin 1 has all other texts. grouped: texts that share the last bin.
+    cuts: for numbers, ascending: bin 2 has the numbers up to the first cut, the last bin has the numbers above the last cut, and
+    bin 1 has cells that aren't numbers. values: for texts: each value has a bin, and bin 1 has all other texts. grouped: texts
+    that share the last bin.
     """
 
     position: int
@@ -75,6 +76,7 @@ class BinnedColumn:
 
     @property
     def bins(self) -> int:
+        """The number of bins."""
         if self.cuts:
             return 3 + len(self.cuts)
         return 2 + len(self.values) + bool(self.grouped)
@@ -87,8 +89,8 @@ class BinnedColumn:
         return self.bin_cells(rows.column(f"c{self.position}"))
 
     def bin_cells(self, cells: pa.Array) -> NDArray[np.int16]:
-        """The bin of each cell. Cells of an unexpected type, such as lists instead of numbers, are others."""
-        # Lists, bytes and, for bins of numbers, times have no bin of their own
+        """The bin of each cell. Cells of an unexpected type, such as lists instead of numbers, get bin 1."""
+        # Lists, bytes and, if bins are for numbers, times have no bin of their own
         types = pa.types
         kinds = (types.is_nested, types.is_binary, types.is_large_binary, *((types.is_temporal,) if self.cuts else ()))
         if any(is_kind(cells.type) for is_kind in kinds):
@@ -104,13 +106,13 @@ class BinnedColumn:
             bins = np.searchsorted(np.array(self.cuts), numbers, side="left") + 2
             return np.asarray(np.where(absent, MISSING, np.where(np.isnan(numbers), 1, bins)), np.int16)
         encoded = make_keys(format_texts(cells)).dictionary_encode()
-        # Flags have the bin of their value however they are written
+        # A boolean has the bin of its value in any spelling
         bin_by_text = dict.fromkeys(self.grouped, 2 + len(self.values))
         bin_by_text |= {FLAGS.get(value, value): number for number, value in enumerate(self.values, 2)}
         for spelling, flag in FLAGS.items():
             if flag in bin_by_text:
                 bin_by_text[spelling] = bin_by_text[flag]
-        # Each distinct text is looked up once; the last bin, of index -1, is that of other texts
+        # Each distinct text is looked up once. Other texts have the index -1, which selects the last entry
         indices = pc.index_in(encoded.dictionary, pa.array(bin_by_text, pa.string()))
         bins_of_texts = np.array([*bin_by_text.values(), 1])[pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)]
         codes = encoded.indices.fill_null(len(bins_of_texts)).to_numpy(zero_copy_only=False)
@@ -120,12 +122,12 @@ class BinnedColumn:
 
 @value_class
 class RowSample:
-    """Sampled rows, in the order of their files and positions.
+    """Sampled rows, in order of their files and positions.
 
     bins: the bin of each column in each sampled row.
-    rows: the number of all rows.
+    rows: the number of all rows, including rows that weren't sampled.
     files: the file of each sampled row; empty if unknown.
-    said: the metadata of each sampled row's record by name, such as `time` and `client`.
+    said: for each sampled row, the metadata of its record by name, such as `time` and `client`.
     """
 
     bins: Bins
@@ -141,6 +143,7 @@ class HashedRowSampler:
     share: float
 
     def choose(self, _: Bins | None, positions: Integers, __: list[int]) -> Flags:
+        """Flags of the chosen rows. positions: the rows' positions in the data."""
         return np.asarray(mix_bits(positions.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
 
 
@@ -148,7 +151,7 @@ class HashedRowSampler:
 class BinRowSampler:
     """Chooses each partition's first rows with cells in some bins.
 
-    bins: for each column.
+    bins: for each column, the bins of cells that are looked for.
     most: the maximum number of rows for each column.
     """
 
@@ -156,8 +159,8 @@ class BinRowSampler:
     most: int
 
     def choose(self, row_bins: Bins, _: Integers, chosen_before: list[int]) -> Flags:
-        """Flags of chosen rows. chosen_before: number of rows chosen before, by column."""
-        # The number of rows with such a cell so far, by column, says which are the first
+        """Flags of the chosen rows. chosen_before: by column, the number of rows that were chosen before."""
+        # For each column, the number of rows with such a cell so far shows which rows are the first
         hits = np.column_stack([np.isin(row_bins[:, column], bins) for column, bins in enumerate(self.bins)])
         numbers = np.cumsum(hits, axis=0) + chosen_before
         chosen_before[:] = numbers[-1].tolist()
@@ -165,7 +168,7 @@ class BinRowSampler:
 
 
 def draw_row_sample(dataset: Dataset, columns: Sequence[RowMark], rows: int, time: int | None = None) -> RowSample:
-    """A sample of the kept rows, in one pass. rows: number of kept rows. time: position of a column with times."""
+    """A sample of the accepted rows, in one pass. rows: number of accepted rows. time: position of a column with times."""
     sampler = HashedRowSampler(min(1.0, MAX_ROWS / max(rows, 1)))
     table = _read_chosen_rows(dataset, columns, sampler, {} if time is None else {"time": time})
     metadata = [json.loads(text) for text in table["said"].to_pylist()]
@@ -176,9 +179,9 @@ def draw_row_sample(dataset: Dataset, columns: Sequence[RowMark], rows: int, tim
 
 
 def read_sampled_rows(dataset: Dataset, rows: int, max_rows: int) -> pa.Table:
-    """About `max_rows` of the kept rows, all columns as texts, with the data set's names. One pass. rows: kept rows.
+    """About `max_rows` of the accepted rows, with all columns as texts, under the data set's names. One pass over the data.
 
-    The selection depends on positions in partitions, as in every sample.
+    rows: number of accepted rows. The selection depends on positions in partitions, as in every sample.
     """
     columns = [f"c{position}" for position in range(len(dataset.names))]
     names = [*columns]
@@ -203,23 +206,23 @@ def _read_sampled_texts(
 
 
 def _iterate_accepted_rows(batches: Batches, reason: str | None) -> Iterator[tuple[pa.RecordBatch, Integers, Integers]]:
-    """The accepted rows of a partition, their numbers in it, and their positions in the data."""
+    """For each batch of a partition: its accepted rows, their numbers in the partition, and their positions in the data."""
     before = 0
     for batch in batches:
         accepted = drop_rejected(batch, reason)
         rows: Integers = np.arange(before, before + accepted.num_rows, dtype=np.int64)
         before += accepted.num_rows
         if accepted.num_rows:
-            # A row's position: its partition above 40 bits of its number there
+            # The position of a row has its number in the lower 40 bits, and its partition above
             yield accepted, rows, rows + (accepted.column(PARTITION)[0].as_py() << 40)
 
 
 def find_row_ids(
     dataset: Dataset, columns: Sequence[RowMark], bins: Sequence[Sequence[int]], max_rows: int, id_column: int | None
 ) -> list[tuple[int, str | None, str]]:
-    """For each column, the first rows with a cell in `bins`: the column's index, the row's id, its file. One pass.
+    """For each column, the first rows with a cell in its bins: the column's index, the row's id, and its file. One pass.
 
-    id_column: position of the column with ids; None for the ids of captured events. max_rows: maximum rows per column.
+    id_column: position of the column with ids; None for the ids of captured events. max_rows: maximum number of rows per column.
     """
     sampler = BinRowSampler(tuple(map(tuple, bins)), max_rows)
     table = _read_chosen_rows(dataset, columns, sampler, {} if id_column is None else {"id": id_column})
@@ -227,7 +230,7 @@ def find_row_ids(
         zip(_extract_bins(table, len(columns)), table["said"].to_pylist(), table["file"].to_pylist(), strict=True)
     )
     ids = []
-    # A row has its id once for each column that chose it
+    # The result has a row's id once for each column for which the row was chosen
     for column, column_bins in enumerate(bins):
         ids_in_bins = [
             (json.loads(metadata).get("id"), file) for row, metadata, file in rows if row[column] in column_bins
@@ -246,13 +249,13 @@ def _read_chosen_rows(
     sampler: HashedRowSampler | BinRowSampler,
     metadata_columns: Mapping[str, int],
 ) -> pa.Table:
-    """The chosen rows. metadata_columns: columns with a record's metadata, by name."""
+    """The chosen rows. metadata_columns: by name, the positions of columns with a record's metadata."""
     has_files = dataset.refusable and dataset.has_lines
-    # Raw lines have no reason
+    # Raw lines have no column with reasons
     reason = None
     if dataset.reason in dataset.table.columns:
         reason = dataset.reason
-    # Only the needed columns are read
+    # Only the columns that are needed are read
     names = [name for column in columns for name in column.inputs]
     names += [f"c{position}" for position in metadata_columns.values()]
     if reason:
@@ -278,23 +281,23 @@ def _choose_rows(
     """The chosen rows of a partition."""
     chosen_before = [0] * len(columns)
     for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
-        # Bins of all rows only if they decide which rows are chosen
+        # The bins of all rows are computed only if they decide which rows are chosen
         bins = None
         if isinstance(sampler, BinRowSampler):
             bins = _assign_bins(accepted, columns)
-        is_chosen = sampler.choose(bins, positions, chosen_before)  # type: ignore[arg-type]  # bins where they are asked for
+        is_chosen = sampler.choose(bins, positions, chosen_before)  # type: ignore[arg-type]  # given if needed
         chosen_rows = accepted.filter(pa.array(is_chosen))
         if not chosen_rows.num_rows:
             continue
         bins = _assign_bins(chosen_rows, columns)
-        # Where the chosen rows are, as far as it is known
+        # The locations of the chosen rows, as far as they are known
         names = chosen_rows.schema.names
         files = pa.repeat("", chosen_rows.num_rows)
         blocks = pa.repeat(0, chosen_rows.num_rows)
         if FILE in names:
             files = chosen_rows.column(FILE)
             blocks = chosen_rows.column(BLOCK_START)
-        # What their requests say about themselves
+        # The metadata of the rows' requests
         metadata: list[dict[str, str]] = [{} for _ in range(chosen_rows.num_rows)]
         if LINE in names:
             metadata = [_read_metadata(line) for line in chosen_rows.column(LINE).to_pylist()]
@@ -331,13 +334,13 @@ def _read_metadata(line: str) -> dict[str, str]:
         return {}
     if not isinstance(record, Mapping):
         return {}
-    # A member of an unexpected type is left out: the record counts nevertheless
+    # A member of an unexpected type is left out, but the record counts
     event, data = (_get_members(record, name) for name in ("eventMetadata", "captureData"))
     attributes = event.get("customAttributes")
     metadata: dict[str, Any] = {}
     if not isinstance(attributes, list):
         attributes = [attributes]
-    # `name=value` is an attribute of that name, anything else is one text
+    # `name=value` is an attribute with that name; an attribute of any other form gets the name of the member
     for attribute in attributes:
         if isinstance(attribute, str):
             name, mark, value = attribute.partition("=")
@@ -361,7 +364,7 @@ def _get_members(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def read_rows_with_ids(
     dataset: Dataset, ids: Collection[str], id_column: int | None
 ) -> list[tuple[str, tuple[str | None, ...]]]:
-    """The existing ids, in row order, with their rows' cells. One pass. For users who may read the data."""
+    """The ids that exist, in order of the rows, each with its row's cells. One pass. For users who may read the data."""
     features = [f"c{position}" for position in range(len(dataset.names))]
     schema = pa.schema([(PARTITION, pa.int32()), *((name, pa.string()) for name in ("id", *features))])
     task = partial(_select_rows_with_ids, frozenset(ids), id_column, dataset.reason, schema)
@@ -380,7 +383,7 @@ def _select_rows_with_ids(
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         accepted = drop_rejected(batch, reason)
-        # A row's id is in a column, or in its record
+        # The id of a row is in a column or in its record
         if position is not None:
             row_ids = format_texts(accepted.column(f"c{position}"))
         else:
@@ -390,8 +393,8 @@ def _select_rows_with_ids(
             row_ids = pa.array([_read_metadata(line).get("id") for line in lines], pa.string())
         is_requested = pc.is_in(row_ids, pa.array(sorted(ids), pa.string()))
         matching = accepted.filter(is_requested)
-        shown = (matching.column(name).to_pylist() for name in schema.names[2:])
-        cells = [pa.array([cell if cell is None else str(cell) for cell in column], pa.string()) for column in shown]
+        columns = (matching.column(name).to_pylist() for name in schema.names[2:])
+        cells = [pa.array([cell if cell is None else str(cell) for cell in column], pa.string()) for column in columns]
         yield pa.RecordBatch.from_arrays(
             [matching.column(PARTITION), row_ids.filter(is_requested), *cells], schema=schema
         )

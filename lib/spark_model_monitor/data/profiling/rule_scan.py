@@ -1,7 +1,7 @@
-"""A user's rules: counts the rows of a block that meet a condition or don't, and sums up numbers of rows. Runs on executors.
+"""A user's rules: counts the rows of a block that meet a condition or don't, and computes moments of numbers. Runs on executors.
 
-Conditions are trees (`documents/row_rules.py`), in three-valued logic as in SQL. Null and NaN cells are missing. Texts that are
-numbers are compared as numbers. What is asked of texts is computed once for each distinct text of a block.
+Conditions are trees (`documents/row_rules.py`), in three-valued logic as in SQL. Null and NaN cells are missing. Texts that
+are numbers are compared as numbers. Functions of texts are computed once for each distinct text of a block.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from spark_model_monitor.statistics.states.rule_counts import MAX_IDS, RuleCount
 from spark_model_monitor.value_class import value_class
 
 BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
-"""How booleans are written, in lower case; the last two by pandas, beside missing ones."""
+"""Spellings of booleans, in lower case. pandas writes the last two if a column also has missing cells."""
 
 _OPERATIONS = {
     "and": pc.and_kleene,
@@ -47,10 +47,10 @@ _COMPARISONS = {
 
 @value_class
 class RowFormula:
-    """What is computed from the cells of a row; columns are given by their positions.
+    """A formula over the cells of a row, in which columns are given by their positions.
 
-    tree: a condition, or a number, of a row.
-    where: the condition of the rows that count; None if all do.
+    tree: a condition, or a number.
+    where: the condition that rows must meet to count; None if all rows count.
     second: the number that `tree` is correlated with; None without a correlation.
     """
 
@@ -60,16 +60,17 @@ class RowFormula:
 
     @property
     def trees(self) -> list[Tree]:
+        """The trees that the formula has."""
         return [tree for tree in (self.tree, self.where, self.second) if tree is not None]
 
     @property
     def compared_columns(self) -> set[int]:
-        """The columns whose values it looks at, not only whether they are missing."""
+        """The columns whose values the formula needs, without columns of which it needs only whether cells are missing."""
         return {position for tree in self.trees for position in list_positions(tree, with_missing=False)}
 
 
 def list_positions(tree: Tree, *, with_missing: bool = True) -> Iterator[int]:
-    """The columns of a formula. with_missing: also those of which it only asks whether they are missing."""
+    """The columns of a formula. with_missing: whether to include columns of which it needs only whether cells are missing."""
     if tree[0] == "column":
         yield tree[1]
     elif tree[0] != "null" or with_missing:
@@ -82,8 +83,8 @@ def list_positions(tree: Tree, *, with_missing: bool = True) -> Iterator[int]:
 class Rules:
     """All rules of a scan.
 
-    conditions: formulas whose offending rows are counted.
-    numbers: formulas whose moments are computed.
+    conditions: conditions; the rows that don't meet them are counted.
+    numbers: numbers whose moments are computed.
     ids: the position of the column with row ids; None if rows have no ids.
     whole_texts: the positions of the columns whose texts are needed uncut.
     """
@@ -95,7 +96,7 @@ class Rules:
 
 
 class ColumnCells:
-    """The cells of one column, in the forms that formulas need, each computed once; null where they are missing."""
+    """The cells of a column in the forms that formulas need. Each form is computed once; a missing cell is null."""
 
     def __init__(self, cells: pa.Array, *, is_text: bool, accept_exponents: bool) -> None:
         if pa.types.is_floating(cells.type) and pc.any(pc.is_nan(cells)).as_py():
@@ -110,7 +111,7 @@ class ColumnCells:
 
     @cached_property
     def numbers(self) -> pa.DoubleArray:
-        """Of each row, NaN for a text that is none."""
+        """One number per row; NaN for a text that isn't a number."""
         if not self.is_text:
             return self._cells.cast(pa.float64(), safe=False)
         return self.map_texts(self._parse_numbers)
@@ -120,7 +121,7 @@ class ColumnCells:
 
     @property
     def texts(self) -> pa.Array | None:
-        """The text of each row; None for a column of numbers, which are not compared with texts."""
+        """One text per row; None for a column of numbers, because numbers aren't compared with texts."""
         if self.is_text:
             return self._cells
         return None
@@ -132,22 +133,21 @@ class ColumnCells:
         return format_texts(self._cells).dictionary_encode()
 
     def map_texts(self, compute: Callable[[pa.Array], pa.Array]) -> pa.Array:
-        """What is computed from the text of each row, also of numbers; null where it is missing."""
+        """The result of a function of each row's text; the texts of numbers count, too. Null for a missing cell."""
         return pc.take(compute(self._encoded.dictionary), self._encoded.indices, boundscheck=False)
 
 
 def _parse_times(texts: pa.Array) -> pa.Array:
-    """Times in microseconds since 1970, for a day its beginning; null for texts that are not times."""
-    # A day alone is no time to the parser
+    """Times in microseconds since 1970; a day is its beginning, and a text that isn't a time is null."""
+    # The parser doesn't accept days without a time
     days = pc.match_substring_regex(texts, r"^\d{4}-\d\d-\d\d$")
     return parse_microseconds(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
 
 
 @value_class
 class _Value:
-    """A number of each row, or of all rows; null where it is missing, NaN for a text. texts: if it may be compared as a text.
-
-    is_boolean: true or false in the rule itself, which stands for True and TRUE, too.
+    """One number per row, or the same for all rows; null if it is missing, NaN for a text. texts: the value as a text; None if it
+    isn't compared as a text. is_boolean: whether it is `true` or `false` in the rule, which also stands for True and TRUE.
     """
 
     numbers: pa.DoubleArray | pa.DoubleScalar
@@ -160,30 +160,30 @@ class _Value:
 
 
 class FormulaEvaluator:
-    """Evaluates formulas over rows. cells: of the column at a position. rows: how many."""
+    """Evaluates formulas over rows. cells: returns the cells of the column at a position. rows: the number of rows."""
 
     def __init__(self, cells: Callable[[int], ColumnCells], rows: int) -> None:
         self._cells = cache(cells)
         self._rows = rows
 
     def flag_rows(self, condition: Tree, where: Tree | None = None) -> pa.BooleanArray:
-        """Whether a condition is true in each row; null where nobody can tell, or where `where` isn't true."""
+        """For each row, whether a condition is true; null if missing cells leave it open, or if `where` isn't true."""
         flags = self._evaluate(condition)
         if where is not None:
             flags = pc.if_else(self._evaluate(where), flags, pa.scalar(None, pa.bool_()))
-        # A condition on constants alone
+        # The condition has only constants
         if isinstance(flags, pa.Scalar):
             return pa.repeat(flags, self._rows)
         return flags
 
     def compute_numbers(self, formula: RowFormula) -> tuple[Doubles, Doubles]:
-        """The numbers x and y of the rows that count and have them, NaN for texts; a single number is paired with itself."""
+        """The numbers x and y of the rows that count and have both; NaN for texts. Without a second number, y is x."""
         x = self._compute_value(formula.tree).numbers
         y = x if formula.second is None else self._compute_value(formula.second).numbers
-        chosen = pc.and_(x.is_valid(), y.is_valid())
+        is_counted = pc.and_(x.is_valid(), y.is_valid())
         if formula.where is not None:
-            chosen = pc.and_(chosen, pc.fill_null(self.flag_rows(formula.where), False))
-        return x.filter(chosen).to_numpy(), y.filter(chosen).to_numpy()
+            is_counted = pc.and_(is_counted, pc.fill_null(self.flag_rows(formula.where), False))
+        return x.filter(is_counted).to_numpy(), y.filter(is_counted).to_numpy()
 
     def _evaluate(self, tree: Tree) -> pa.BooleanArray | pa.BooleanScalar:
         operation, *parts = tree
@@ -198,10 +198,10 @@ class FormulaEvaluator:
         if operation == "near":
             left = self._compute_value(parts[0]).numbers
             right = self._compute_value(parts[1]).numbers
-            # the tolerance in decimal terms: .30 is .01 away from .31, despite the rounding of doubles
+            # Extra tolerance for the rounding of doubles, so that .30 is .01 away from .31
             slack = pc.multiply(4 * np.finfo(float).eps, pc.add(pc.abs(left), pc.abs(right)))
             return pc.less_equal(pc.abs(pc.subtract(left, right)), pc.add(parts[2], slack))
-        # What is asked of the cells of a single column
+        # The other operations are about the cells of one column
         column = self._cells(parts[0][1])
         if operation == "match":
             return column.map_texts(lambda texts: pc.match_substring_regex(texts, parts[1]))
@@ -213,12 +213,12 @@ class FormulaEvaluator:
         operation, *parts = tree
         if operation == "column":
             return self._cells(parts[0])
-        if operation == "length":  # a missing text has none
+        if operation == "length":  # a missing text has no length
             lengths = self._cells(parts[0][1]).map_texts(pc.utf8_length)
             return _Value(pc.fill_null(lengths, 0).cast(pa.float64()))
         if operation == "time":
             return _Value(self._cells(parts[0][1]).map_texts(_parse_times).cast(pa.float64(), safe=False))
-        # A constant is a value that each row has
+        # A constant is the value of each row
         if operation == "constant" and isinstance(parts[0], str | bool):
             is_boolean = isinstance(parts[0], bool)
             text = str(parts[0]).lower() if is_boolean else parts[0]
@@ -237,7 +237,7 @@ def _compare(
     right_texts = right.texts
     if left_texts is None or right_texts is None:
         return compare(left.numbers, right.numbers)
-    # A boolean of the rule stands for each spelling of it
+    # A boolean in the rule stands for all of its spellings
     constants = [value for value in (left, right) if isinstance(value, _Value)]
     if any(constant.is_boolean for constant in constants):
         left_texts = pc.utf8_lower(left_texts)
@@ -245,13 +245,13 @@ def _compare(
     by_text = compare(left_texts, right_texts)
     if constants:
         return by_text
-    # Two values are compared as texts if one of them is no number
+    # Two values are compared as texts if one of them isn't a number
     are_texts = pc.or_(pc.is_nan(left.numbers), pc.is_nan(right.numbers))
     return pc.if_else(are_texts, by_text, compare(left.numbers, right.numbers))
 
 
 def _is_listed(column: ColumnCells, texts: frozenset[str], numbers: frozenset[float]) -> pa.BooleanArray:
-    """Whether each cell is one of these texts, or of these numbers; a number is no text."""
+    """For each cell, whether it is one of these texts or one of these numbers; a number doesn't count as a text."""
     if not column.is_text or not texts:
         return _are_numbers_in(column, numbers)
     listed_texts = pa.array(sorted(texts), pa.string())
@@ -262,13 +262,13 @@ def _is_listed(column: ColumnCells, texts: frozenset[str], numbers: frozenset[fl
 
 
 def _are_numbers_in(column: ColumnCells, numbers: Iterable[float]) -> pa.BooleanArray:
-    # -0 is 0
+    # Adding 0 turns -0 into 0
     are_listed = pc.is_in(pc.add(column.numbers, 0.0), pa.array([number + 0.0 for number in numbers], pa.float64()))
     return pc.if_else(column.missing, pa.scalar(None, pa.bool_()), are_listed)
 
 
 def _can_be_cast(column: ColumnCells, data_type: str) -> pa.BooleanArray:
-    """Whether each cell can be cast to a type. As in Spark, a text of any number can be cast to an integer."""
+    """For each cell, whether it can be cast to a type. As in Spark, the text of any number can be cast to an integer."""
     if data_type in ("date", "timestamp"):
         return column.map_texts(lambda texts: _parse_times(texts).is_valid())
     if data_type == "boolean" and column.is_text:
@@ -281,7 +281,7 @@ def _can_be_cast(column: ColumnCells, data_type: str) -> pa.BooleanArray:
 
 
 class RulesGatherer:
-    """Counts, block by block, the rows that don't meet each condition, and sums up the numbers of each rule about them."""
+    """Counts, block by block, the rows that don't meet each condition, and computes the moments of each rule's numbers."""
 
     def __init__(self, plan: ScanPlan) -> None:
         self._rules: Rules = plan.rows.rules
@@ -292,15 +292,15 @@ class RulesGatherer:
     def update(self, block: Block) -> None:
         evaluator = FormulaEvaluator(partial(self._read_cells, block), block.rows)
         offending = []
-        judged = []
+        counts = []
         ids = []
         for condition in self._rules.conditions:
             flags = evaluator.flag_rows(condition.tree, condition.where)
             offending.append(flags.false_count)
-            judged.append(len(flags) - flags.null_count)
+            counts.append(len(flags) - flags.null_count)
             ids.append(self._list_offending_ids(block, flags))
         sums = tuple(measure_pair(*evaluator.compute_numbers(formula)) for formula in self._rules.numbers)
-        self._counts += RuleCounts(tuple(offending), tuple(judged), tuple(ids), sums)
+        self._counts += RuleCounts(tuple(offending), tuple(counts), tuple(ids), sums)
 
     def _read_cells(self, block: Block, position: int) -> ColumnCells:
         column = self._columns[position]
@@ -308,7 +308,7 @@ class RulesGatherer:
         return ColumnCells(cells, is_text=column.is_text, accept_exponents=self._accept_exponents)
 
     def _list_offending_ids(self, block: Block, flags: pa.BooleanArray) -> tuple[str, ...]:
-        """The ids of the first offending rows, if rows have ids."""
+        """The ids of the first rows that don't meet a condition; empty if rows have no ids."""
         if self._rules.ids is None or not flags.false_count:
             return ()
         first = pc.indices_nonzero(pc.invert(flags))[:MAX_IDS]

@@ -1,7 +1,7 @@
-"""The scan: one pass over the data, in which executors compute states, which are added up to one profile.
+"""The scan: one pass over the data, in which executors compute states; the sums of the states are the profile.
 
-A scan is one pass for any number of columns. Many states are added on the executors first, which keeps the driver's
-memory small (P3); the sums are the same.
+A scan is one pass for any number of columns. If there are many states, executors add them first, so that the driver needs
+less memory (P3); the sums are the same.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Bounds of the counts by value (P15): the maximum values of a column, the bytes of all columns' counts, and those of one
+# Limits of the counts by value (P15): the values of a column, the bytes of all columns' counts, and the bytes of one count
 MAX_FREQUENCY_LIMIT = 4096
 FREQUENCY_BYTES = 64 * 2**20
 BYTES_PER_VALUE = 110
@@ -57,22 +57,22 @@ BYTES_PER_VALUE = 110
 STATES_ON_THE_DRIVER = 4096
 """The number of features times partitions up to which the driver adds states: 4,096 KLL sketches are about 180 MB."""
 
-STATES_PER_FOLD = 1250  # features times partitions whose states one task adds: at most 56 MB of KLL sketches
-MAX_FOLDS = 200  # such tasks
+STATES_PER_FOLD = 1250  # features times partitions whose states a task adds: at most 56 MB of KLL sketches
+MAX_FOLDS = 200  # most tasks that add states
 
 KINDS_OF_RUNS = (RowRuns.KIND, RowGroups.KIND)
-UNKNOWN_PARTITIONS = 100  # assumed number of partitions of a frame if it is unknown
+UNKNOWN_PARTITIONS = 100  # the assumed number of partitions if it is unknown
 
-PROFILE = ScanPlan()  # of each column, and nothing else
+PROFILE = ScanPlan()  # the plan for the states of each column, and nothing else
 
 
 @value_class
 class Scan:
-    """The result of one pass: the profile of the kept rows, and the counts of all rows.
+    """The result of one pass: the profile of the accepted rows, and the counts of all rows.
 
-    matches: number of rows for which each predicate was true, by name. requests: the requests behind captured records;
-    None if unknown. runs: runs of every feature, empty if none were kept, then of every feature in every segment.
-    rule_counts: what the rules ask for; None without rules.
+    matches: by name of a predicate, the number of rows for which it was true. requests: the requests behind captured records;
+    None if unknown. runs: the sampled runs of every feature, then of every feature in every segment; empty if none were sampled.
+    rule_counts: the counts for the rules; None without rules.
     """
 
     profile: Profile
@@ -85,22 +85,22 @@ class Scan:
 
 @value_class
 class RowSource:
-    """The rows of a scan, or the lines that they are made from, and what is known about them."""
+    """The rows of a scan, or the lines with the rows, and facts about them."""
 
     data: Partitions
     """The columns of the features first, then columns about the rows."""
     names: Sequence[str]
     """The feature names, by position."""
     reason: str | None = None
-    """An integer column: 0 for rows to keep, else a number from 1 to the plan's `reasons`."""
+    """An integer column: 0 for accepted rows, otherwise a number from 1 to the plan's `reasons`."""
     cells: str | None = None
     """An integer column whose values above 0 are counted (`RowCounts.widths`)."""
     predicates: Mapping[str, Any] = field(default_factory=dict)
-    """Boolean columns to count, by name; none if lines are decoded."""
+    """By name: boolean columns whose true rows are counted; empty if lines are decoded."""
     partitions_at_most: int | None = None
     """An upper bound on the number of partitions; if unknown, executors add the states."""
     column_groups: int = 1
-    """Number of groups in which the columns are read, each by tasks of its own. The source is read once per group, so it
+    """Number of groups in which the columns are read, each with its own tasks. The source is read once per group, so it
     should be column-oriented files."""
     decode: Decode | None = None
     """Makes the features, `reason` and `cells` from lines on the executors; None if they are columns."""
@@ -109,19 +109,19 @@ class RowSource:
 def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[str] = frozenset()) -> Scan:
     """Profile the features of rows, or of lines, in one pass: one Spark job (two if executors add the states).
 
-    requested: the plan, without what the source says about columns and rows. counted: numeric features whose values are
-    also counted by value.
+    requested: the plan, without the members that follow from the source. counted: numeric features that are also counted by
+    value.
     """
-    started = time.monotonic()
+    start_time = time.monotonic()
     plans, states = build_plans(source, requested, counted)
 
-    # One pass over the rows, and the states of all partitions added
+    # One pass over the rows computes the states of all partitions
     partials = reduce(lambda states_so_far, further_states: states_so_far.concat(further_states), map(states, plans))
     features = len(source.names)
     max_partitions = source.partitions_at_most
     are_few = max_partitions is not None and features * max_partitions <= STATES_ON_THE_DRIVER
     adders = 0 if are_few else choose_folds(features, max_partitions or UNKNOWN_PARTITIONS)
-    # Small by construction: one state of each kind per feature and partition
+    # The result is small by construction: one state of each kind per feature and partition
     sums: dict[int, list[State]] = {}
     for (feature, _), state in add_states_by_key(partials.rows(adders=adders)).items():
         sums.setdefault(feature, []).append(state)
@@ -135,7 +135,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     if rules is not None:
         rule_counts = row_states.get(RuleCounts, RuleCounts.zero(len(rules.conditions), len(rules.numbers)))
 
-    # The states of the features, less their runs of rows, which are no part of a profile
+    # The states of the features, without their runs of rows, which aren't part of a profile
     columns = [column for plan in plans for column in plan.columns]
     runs = [_pop_runs(sums.get(column.position, [])) for column in columns]
     if requested.cuts:
@@ -145,9 +145,9 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     for name, column in zip(source.names, columns, strict=True):
         profiles.append(FeatureProfile.of(name, column.column_type, sums.get(column.position, [])))
 
-    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - started)
+    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - start_time)
     matches = dict(zip(source.predicates, rows.matches, strict=True))
-    # A source without captures has no requests, rather than none
+    # Requests are None, not 0, if the source has no captures
     captured = requests if requests and requests.count else None
     return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, rule_counts)
 
@@ -155,7 +155,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
 def build_plans(
     source: RowSource, requested: ScanPlan, counted: frozenset[str] = frozenset()
 ) -> tuple[list[ScanPlan], Callable[[ScanPlan], States]]:
-    """The plans of a scan, one for each group of columns, and the function that computes the states of one."""
+    """The plans of a scan, one for each group of columns; and the function that computes the states of a plan."""
     names = source.names
     plan = replace(
         requested,
@@ -163,13 +163,13 @@ def build_plans(
         rows=replace(requested.rows, predicates=len(source.predicates), counts_cells=source.cells is not None),
         all_columns=len(names),
     )
-    # Executors decode lines; columns come as they are, in groups if there are many
+    # Lines are decoded by executors; typed columns are read directly, in groups if there are many
     if source.decode is not None:
         columns = plan_decoded_columns(names, counted)
         return [replace(plan, columns=columns)], partial(compute_row_states, source.data, source.decode)
     make_states = source.data.engine.implementation(prepare_typed_columns)
     plan_columns, states = make_states(source.data, source.predicates, source.reason, source.cells)
-    # States of several columns need their rows whole, so one group
+    # States over several columns need whole rows, so all columns are one group
     groups = split_columns(len(names), 1 if requested.needs_whole_rows else source.column_groups)
     plans = [replace(plan, columns=plan_columns(names, counted, positions)) for positions in groups]
     require_values(plans[0])
@@ -180,7 +180,7 @@ def build_plans(
 
 
 def require_values(plan: ScanPlan) -> None:
-    """Raises BadConfiguration if a column of lists, maps or bytes is to cut or group the rows."""
+    """Raises BadConfiguration if a column that cuts or groups the rows has lists, maps or bytes."""
     if plan.group_column is not None and plan.group_column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
         raise BadConfiguration(NO_GROUPS)
     positions = {column.position: column.name for cut in plan.cuts for column in cut.columns}
@@ -190,7 +190,7 @@ def require_values(plan: ScanPlan) -> None:
 
 
 def _pop_runs(states: list[State]) -> RowRuns:
-    """The runs of rows, removed from a feature's states, since they are not part of its profile."""
+    """Remove the runs of rows from a feature's states, because they aren't part of its profile; returns the runs."""
     index = next((index for index, state in enumerate(states) if state.KIND in KINDS_OF_RUNS), None)
     if index is None:
         return RowRuns()
@@ -198,7 +198,7 @@ def _pop_runs(states: list[State]) -> RowRuns:
 
 
 def _pop_segment_runs(states: list[State]) -> Sequence[RowRuns]:
-    """The runs of a feature in its segments, in the order of `Segmented`; removed from its states."""
+    """Remove the runs in segments from a feature's states; returns them in the order of `Segmented`."""
     from spark_model_monitor.statistics.states.segments import Segmented
 
     runs: list[RowRuns] = []
@@ -209,7 +209,7 @@ def _pop_segment_runs(states: list[State]) -> Sequence[RowRuns]:
 
 
 def plan_decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:
-    """The plans of features that executors decode: all are texts."""
+    """The plans of features that executors decode from lines. All of them are texts."""
     return tuple(
         ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False, counted=name in counted)
         for position, name in enumerate(names)
@@ -227,7 +227,7 @@ def choose_folds(columns: int, partitions: int) -> int:
 
 
 def split_columns(columns: int, groups: int) -> list[range]:
-    """The columns in groups of neighbours, all but the last equally large; one empty group if there are no columns."""
+    """The columns in groups of neighbours, which have the same size except for the last; without columns, one empty group."""
     size = max(1, -(-columns // groups))
     return [range(start, min(start + size, columns)) for start in range(0, max(1, columns), size)]
 
@@ -235,7 +235,9 @@ def split_columns(columns: int, groups: int) -> list[range]:
 def prepare_typed_columns(
     table: Partitions, predicates: Mapping[str, Any], reason: str | None, cells: str | None
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
-    """Functions for the plans of typed columns and for the states of a plan. predicates: empty, they need SQL."""
+    """Two functions: the first makes the plans of typed columns, the second the states of a plan. predicates: empty, because they
+    need SQL.
+    """
 
     def states(plan: ScanPlan) -> States:
         # Only the columns that this group of features needs are read
@@ -250,12 +252,12 @@ def prepare_typed_columns(
 
 
 def compute_row_states(source: Partitions, decode: Decode | None, plan: ScanPlan) -> States:
-    """The states that a plan requests of the rows that `decode` makes from lines."""
+    """The states that a plan requests, of the rows that `decode` makes from lines."""
     return source.numbered().states(partial(compute_partition_states, plan, decode))
 
 
 def compute_typed_states(source: Partitions, reason: str | None, cells: str | None, plan: ScanPlan) -> States:
-    """The states that a plan requests of rows with typed columns."""
+    """The states that a plan requests, of rows with typed columns."""
     return source.numbered().states(partial(_prepare_and_compute, plan, reason, cells))
 
 

@@ -1,6 +1,6 @@
-"""The plan of a scan (its columns, and the states to compute), and its blocks of rows (their cells and texts).
+"""The plan of a scan (its columns, and the states to compute), and the blocks of rows with their cells and texts.
 
-Pickled to the executors. Texts up to 256 bytes are counted unchanged, longer ones by their beginning and hash.
+Plans are pickled for the executors. Texts up to 256 bytes are counted unchanged, longer texts by their beginning and hash.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ cells of columns of one type are in a list (`Block`)."""
 
 FEATURE_OF_ROWS = -1  # the "feature" of states of the rows themselves
 
-MIN_ORDER_CORRELATION = 0.9  # of rows with their times, by rank: then rows out of order are late, and the order stays
+MIN_ORDER_CORRELATION = 0.9  # rank correlation of rows with times; above it, rows count as in order, and some as late
 
 TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
 """Types of columns whose cells are examined as texts."""
 
 HASHED_TYPES = TEXT_TYPES - {ColumnType.TEXT}
-"""Those whose values are hashed, not their texts: Spark's hash of a time isn't that of its text."""
+"""Types of columns whose values are hashed, not their texts: Spark's hash of a time isn't the hash of its text."""
 
-# Errors of columns that can't group or cut the rows
+# Texts of errors about columns that can't group or cut the rows
 NO_GROUPS = "--group-column has lists or maps, which name no groups; write another column"
 CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
 
-KEY_BYTES = 256  # of the longest text that is its own key
-KEY_PREFIX_CHARACTERS = 60  # of a longer text, at the beginning of its key: at most 240 bytes of UTF-8
-CUT_MARK = "…#"  # between the beginning and the hash in such a key
+KEY_BYTES = 256  # bytes of the longest text that is its own key
+KEY_PREFIX_CHARACTERS = 60  # characters of a longer text that begin its key: at most 240 bytes of UTF-8
+CUT_MARK = "…#"  # the separator between the beginning and the hash in the key of a longer text
 _HASH_OF_CUT = rf"{CUT_MARK}(?P<hash>[0-9a-f]{{1,16}})$"
 _SHORTEST_CUT = KEY_PREFIX_CHARACTERS + len(CUT_MARK.encode()) + 1
 
@@ -69,13 +69,13 @@ and few enough to stay in the processor's cache."""
 
 @value_class
 class ColumnPlan:
-    """One feature column.
+    """The plan of a feature's column.
 
     position: its index among the features.
-    hashed_by_spark: whether batches have the hashes of its values.
-    counted: whether to count it by value.
-    listed: the list column that contains its cells; None if they are a separate column.
-    slot: its index in that list.
+    hashed_by_spark: whether batches have Spark's hashes of its values.
+    counted: whether its values are counted one by one.
+    listed: the list column that contains its cells; None if the cells are a separate column.
+    slot: its index in the list.
     """
 
     position: int
@@ -87,6 +87,7 @@ class ColumnPlan:
 
     @property
     def is_text(self) -> bool:
+        """Whether its cells are examined as texts."""
         return self.column_type in TEXT_TYPES
 
 
@@ -108,9 +109,9 @@ class RowPlan:
     """The states of the rows themselves.
 
     counted: whether this plan counts them; otherwise another plan for the same rows does.
-    reasons: the number of reasons for refusing a row.
+    reasons: the number of possible reasons for refusing a row.
     predicates: the number of boolean columns to count.
-    counts_cells: whether a column has the number of cells of each record, to be counted.
+    counts_cells: whether a column has the number of cells of each record, so that these are counted.
     rules: the user's rules, whose offending rows are counted (`rule_scan.Rules`); None without rules.
     metadata: how to read the requests behind the lines; None if not requested.
     newest: computes the latest time, in microseconds since 1970, from texts in captured lines or the time column; None if not
@@ -133,26 +134,25 @@ class RowPlan:
         return self.rules.whole_texts if self.rules is not None else frozenset()
 
 
-ROWS = RowPlan()  # which are counted, and nothing else
+ROWS = RowPlan()  # the plan that only counts rows
 
 
 @value_class
 class ScanPlan:
     """The states that one scan computes.
 
-    columns: the columns of this plan.
+    columns: the plans of the columns.
     frequency_limit: the maximum number of values that are counted individually per column.
     accept_exponents: whether `1e-5` is a number.
     rows: the states of the rows themselves.
-    run_rows: the minimum rows of a kept run; 0 for no runs.
-    time_position: the position of the column that orders a block's rows for runs; None for the order in the data.
-    group_position: the position of the column that names groups of rows, of which some are kept instead of runs.
-    all_columns: the number of columns of all plans for the rows.
-    cuts: the cuts of the rows into segments (`segment_cuts.Cut`), in each of which states of the columns are computed, too.
+    run_rows: the minimum number of rows in a sampled run; 0: no runs are sampled.
+    time_position: the position of the column that orders a block's rows for runs; None: the order in the data.
+    group_position: the position of the column that names groups of rows; if given, groups are sampled instead of runs.
+    all_columns: the number of columns in all plans for the rows.
+    cuts: the cuts of the rows into segments (`segment_cuts.Cut`); states of the columns are also computed in each segment.
     pairs: counts over several columns, and their positions (`pair_scan.locate_pairs`).
     value_by_value: how moments are computed (`MomentsBuilder`).
-    file_order: the order of the files, of whose rows batches have the columns FILE_KEY and BLOCK_START; None for the order in
-    the data.
+    file_order: the order of the files; batches then have the columns FILE_KEY and BLOCK_START. None: the order in the data.
     """
 
     columns: tuple[ColumnPlan, ...] = ()
@@ -175,15 +175,15 @@ class ScanPlan:
 
     @property
     def has_whole_rows(self) -> bool:
-        """Whether its columns identify a row: the plan has all columns, as any plan with few columns, and all have
-        values that we examine.
+        """Whether the plan's columns identify a row: the plan has all columns of the data, and the values of all columns are
+        examined.
         """
         nested = any(column.column_type is ColumnType.NESTED for column in self.columns)
         return 0 < len(self.columns) == self.all_columns <= MAX_COLUMNS_PER_PASS and not nested
 
     @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:
-        """The columns of which runs are kept."""
+        """The columns whose runs are sampled."""
         value_types = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
         return tuple(column for column in self.columns if self.run_rows and column.column_type in value_types)
 
@@ -198,32 +198,32 @@ class ScanPlan:
         return self._get_column(self.group_position)
 
     def _get_column(self, position: int | None) -> ColumnPlan | None:
-        if position is None:  # asked for each column
+        if position is None:  # returned early, because this is called for each column
             return None
         return next((column for column in self.columns if column.position == position), None)
 
     def drop_row_states(self) -> ScanPlan:
-        """The same plan without states of the rows, which another plan computes."""
+        """The same plan without the states of the rows, which another plan computes."""
         rows = replace(self.rows, counted=False, predicates=0, counts_cells=False, rules=None, metadata=None)
         return replace(self, rows=rows)
 
 
 def make_keys(texts: pa.StringArray) -> pa.StringArray:
-    """The keys of cells, null if missing."""
+    """The keys of cells; a missing cell is null."""
     if _count_longest_bytes(texts) <= KEY_BYTES:
         return texts
     too_long = pc.fill_null(pc.greater(pc.binary_length(texts), KEY_BYTES), False)
     long = texts.filter(too_long)
     hashes = pa.array([f"{number:x}" for number in hash_texts(long).tolist()])
-    if find_utf_8(long) is not None:  # Parquet may have any bytes as text
+    if find_utf_8(long) is not None:  # a text in Parquet may have any bytes
         long = pa.array([text.decode(errors="replace") for text in long.cast(pa.binary()).to_pylist()])
     beginnings = pc.utf8_slice_codeunits(long, 0, KEY_PREFIX_CHARACTERS)
     return pc.replace_with_mask(texts, too_long, pc.binary_join_element_wise(beginnings, hashes, CUT_MARK))
 
 
 def hash_keys(keys: pa.StringArray) -> Hashes:
-    """Spark's hashes of the keys' texts. keys: without null."""
-    # The key of a long text ends with the text's own hash
+    """Spark's hashes of the texts with these keys. keys: has no nulls."""
+    # The key of a long text ends with the hash of the text
     hashes = hash_texts(keys)
     for index, text in find_cut_hashes(keys).items():
         hashes[index] = int(text, 16)
@@ -231,15 +231,15 @@ def hash_keys(keys: pa.StringArray) -> Hashes:
 
 
 def find_cut_hashes(keys: pa.StringArray) -> dict[int, str]:
-    """The indices of keys of longer texts, and the hashes in these keys."""
+    """By index: the hashes in the keys of texts that were cut."""
     if _count_longest_bytes(keys) < _SHORTEST_CUT:
         return {}
-    # Most blocks have no cut text, which their bytes show without a search
+    # Most blocks have no cut text; one look at all bytes shows that faster than a search in each text
     letters = view_text_bytes(keys)
     mark = CUT_MARK.encode()[0]
     if letters.max(initial=0) < mark or not (letters == mark).any():
         return {}
-    # A text can look like a cut one; only what ends with a hash is one
+    # An uncut text may contain the mark, so only a key that ends with a hash counts
     may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
     hash_texts = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()
     pairs = zip(np.flatnonzero(may_be_cut).tolist(), hash_texts, strict=True)
@@ -247,18 +247,18 @@ def find_cut_hashes(keys: pa.StringArray) -> dict[int, str]:
 
 
 def _count_longest_bytes(texts: pa.StringArray) -> int:
-    """Bytes of the longest text."""
+    """The number of bytes of the longest text."""
     return int(np.diff(read_buffers(texts)[0]).max(initial=0))
 
 
 @value_class
 class Texts:
-    """The present cells of a block's text column, as computed by its gatherer.
+    """The present cells of a block's text column, as its gatherer has examined them.
 
-    dictionary: the distinct texts; all texts if they were not deduplicated.
-    codes: the index of each cell's text in the dictionary; None if they were not deduplicated.
-    kinds, hashes: the `DataType` and the hash of each text of the dictionary.
-    numbers: the number of each text of the dictionary, NaN for other texts; None if no text is a number.
+    dictionary: the distinct texts; all texts if they weren't deduplicated.
+    codes: the index of each cell's text in the dictionary; None if the texts weren't deduplicated.
+    kinds, hashes: the `DataType` and the hash of each text in the dictionary.
+    numbers: the number of each text in the dictionary; NaN for a text that isn't a number; None if no text is a number.
     """
 
     dictionary: pa.Array
@@ -269,20 +269,21 @@ class Texts:
 
     @property
     def cell_numbers(self) -> Doubles | None:
+        """The number of each cell, NaN for a text that isn't a number; None if no text is a number."""
         if self.numbers is None or self.codes is None:
             return self.numbers
         return self.numbers[self.codes]
 
     @property
     def cell_hashes(self) -> Hashes:
-        """The hashes of all cells, as the column's gatherer requested them."""
+        """The hashes of all cells; the column's gatherer decides whether they are hashes of texts."""
         if self.codes is None:
             return self.hashes
         return self.hashes[self.codes]
 
     def take(self, positions: Integers, *, hashed: bool = True) -> tuple[Doubles, Hashes]:
-        """Numbers and hashes of the present cells at some indices. hashed: whether the existing hashes are of texts;
-        Spark's hashes are of the values.
+        """The numbers and hashes of the present cells at some indices. hashed: whether the existing hashes are hashes of texts;
+        Spark's are hashes of values.
         """
         indices = positions if self.codes is None else self.codes[positions]
         numbers = np.full(len(indices), np.nan) if self.numbers is None else self.numbers[indices]
@@ -293,9 +294,9 @@ class Texts:
 
 
 class Block:
-    """Rows of a partition, none refused; in pieces, as they arrived, none empty.
+    """Accepted rows of a partition, in the pieces in which they arrived; no piece is empty.
 
-    texts_by_position: by position, the texts of text columns, computed by their gatherers and reused by later ones.
+    texts_by_position: by position of a text column, its texts, which its gatherer has computed and later gatherers reuse.
     """
 
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
@@ -305,7 +306,7 @@ class Block:
         self.texts_by_position: dict[int, Texts] = {}
 
     def compute_once(self, key: object, make: Callable[[], Cached]) -> Cached:
-        """A result for these rows that is computed only once."""
+        """The result of `make` for these rows, which is computed only once for each key."""
         if key not in self._made:
             self._made[key] = make()
         computed: Cached = self._made[key]
@@ -313,10 +314,11 @@ class Block:
 
     @property
     def rows(self) -> int:
+        """The number of rows."""
         return sum(piece.num_rows for piece in self._pieces)
 
     def cells(self, column: ColumnPlan) -> pa.Array:
-        """The column's cells, null if missing."""
+        """The column's cells; a missing cell is null."""
         if column.listed is None:
             return self._column(f"{VALUE}{column.position}")
         if column.listed not in self._lists:
@@ -326,8 +328,8 @@ class Block:
         return self._lists[column.listed].column(column.slot)
 
     def order_by(self, time: ColumnPlan) -> Integers:
-        """The indices of the rows in the order of a column, missing values last; computed once for all columns. Rows that come in
-        this order but for some that are late keep the order in which they came.
+        """The indices of the rows in the order of a column, missing values last; computed once for all columns. If rows are in
+        this order except some late rows, they keep their order.
         """
 
         def sort_rows() -> Integers:
@@ -343,7 +345,7 @@ class Block:
         return self.compute_once(time, sort_rows)
 
     def rank_by_file(self, order: FileOrder | None) -> Integers | None:
-        """The rank of each row in the order of the files; None if it isn't known of which file a row is. Computed once."""
+        """The rank of each row in the order of the files; None if the file of a row is unknown. Computed once."""
         if order is None or FILE_KEY not in self._pieces[0].schema.names:
             return None
 
@@ -355,8 +357,8 @@ class Block:
     def find_row_order(
         self, time: ColumnPlan | None, files: FileOrder | None
     ) -> tuple[Integers | None, Integers | None]:
-        """The indices of the rows in the order of a column, else of their files, None if they stand so; and, if it is that of
-        their files, the rank of each row.
+        """The indices of the rows in the order of a column or, without a column, of their files; None if they already have this
+        order. Also the rank of each row if the order is that of the files.
         """
         if time is not None:
             return self.order_by(time), None
@@ -391,7 +393,7 @@ class Block:
 
 
 def compute_once_a_block(find: Callable[[Holder, Block], Cached]) -> Callable[[Holder, Block], Cached]:
-    """Decorator of a method: computes its result for a block once, for all columns."""
+    """Decorator of a method: its result for a block is computed once, for all columns."""
 
     @wraps(find)
     def compute(holder: Holder, block: Block) -> Cached:
@@ -401,11 +403,11 @@ def compute_once_a_block(find: Callable[[Holder, Block], Cached]) -> Callable[[H
 
 
 class _TextList:
-    """The columns of a list of texts. values: by piece, row after row. rows: number of rows by piece."""
+    """The columns of a list column of texts. values: by piece, the cells row after row. rows: by piece, the number of rows."""
 
     def __init__(self, values: Sequence[pa.StringArray], rows: Sequence[int]) -> None:
         self._rows = sum(rows)
-        # All columns are turned at once: one column after the other, of all pieces
+        # All columns are transposed together, over all pieces, so that the cells of a column are neighbours
         row_after_row = np.arange(sum(map(len, values))).reshape(self._rows, -1)
         self._column_after_column = pa.concat_arrays(values).take(pa.array(row_after_row.T.ravel()))
 
@@ -414,7 +416,7 @@ class _TextList:
 
 
 class _NumberList:
-    """The columns of a list of numbers of one type. values: by piece, row after row. rows: number of rows by piece."""
+    """The columns of a list column of numbers. values: by piece, the cells row after row. rows: by piece, the number of rows."""
 
     def __init__(self, values: Sequence[pa.Array], rows: Sequence[int]) -> None:
         self._numbers = [_view_buffer(piece).reshape(count, -1) for piece, count in zip(values, rows, strict=True)]
@@ -427,7 +429,7 @@ class _NumberList:
 
     def column(self, slot: int) -> pa.Array:
         if not self._first <= slot < self._first + TRANSPOSED_COLUMNS:
-            # Some columns are turned at a time, which are asked for one after the other
+            # Some neighbouring columns are transposed together, because they are needed one after the other
             self._first = slot - slot % TRANSPOSED_COLUMNS
             positions = slice(self._first, self._first + TRANSPOSED_COLUMNS)
             self._turned = _transpose(self._numbers, positions)
@@ -443,7 +445,7 @@ class _NumberList:
 
 
 def _view_buffer(values: pa.Array) -> NDArray[np.generic]:
-    """Numbers; arbitrary values where missing."""
+    """The numbers of an array; the value for a missing number is arbitrary."""
     numbers: NDArray[np.generic] = pa.Array.from_buffers(
         values.type, len(values), [None, values.buffers()[1]], offset=values.offset
     ).to_numpy()
@@ -451,7 +453,7 @@ def _view_buffer(values: pa.Array) -> NDArray[np.generic]:
 
 
 def _transpose(pieces: Sequence[NDArray[Cell]], positions: slice) -> NDArray[Cell]:
-    """The columns at these positions; shape (columns, rows of all pieces). pieces: shape (rows, all columns) each."""
+    """The columns at these positions, shape (columns, rows of all pieces). pieces: each has the shape (rows, all columns)."""
     turned = [piece[:, positions].T for piece in pieces]
     columns = np.empty((len(turned[0]), sum(map(len, pieces))), turned[0].dtype)
     return np.concatenate(turned, axis=1, out=columns)  # without `out`, the layout would be row-major, like the pieces

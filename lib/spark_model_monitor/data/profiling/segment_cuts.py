@@ -38,11 +38,11 @@ class CutColumn:
 
 @value_class
 class Cut:
-    """A way to cut the rows.
+    """A way to cut the rows into segments.
 
-    name: as the user wrote it.
-    columns: those whose values, ranges or hours are combined.
-    labels: the segments of the baseline; rows of other segments are one segment, the rest.
+    name: the cut as the user wrote it.
+    columns: the columns whose values, ranges or hours are combined.
+    labels: the segments of the baseline; rows of all other segments form one segment, the rest.
     """
 
     name: str
@@ -51,29 +51,30 @@ class Cut:
 
     @property
     def rest(self) -> str:
+        """The name of the segment for rows of all other segments."""
         return format_rest_label(self.name)
 
 
 def parse_cuts(
     written: Sequence[str], names: Sequence[str], labels: Mapping[str, Sequence[str]] | None = None
 ) -> list[Cut]:
-    """The cuts that the user wrote, for columns with these names. labels: the baseline's segments, by cut.
+    """The cuts that the user wrote, for columns with these names. labels: by cut, the segments of the baseline.
 
-    Raises BadConfiguration for an absent column, and for bounds that are not ascending numbers.
+    Raises BadConfiguration for an absent column, and for bounds that aren't ascending numbers.
     """
     labels = labels or {}
     return [Cut(text, _parse_columns(text, names), tuple(labels.get(text, ()))) for text in dict.fromkeys(written)]
 
 
 def _parse_columns(written: str, names: Sequence[str]) -> tuple[CutColumn, ...]:
-    # A column may have `*` or `:` in its own name
+    # The name of a column may have a `*` or `:`
     if written in names:
         return (CutColumn(names.index(written), written),)
     return tuple(_parse_column(text, written, names) for text in written.split("*"))
 
 
 def _parse_column(text: str, written: str, names: Sequence[str]) -> CutColumn:
-    """The column, with its bounds if it has some. written: the whole cut, for errors."""
+    """The column, with its bounds if the text has any. written: the whole cut, for errors."""
     if text in names:
         return CutColumn(names.index(text), text)
     name, *bounds = text.split(":")
@@ -88,7 +89,7 @@ def _parse_column(text: str, written: str, names: Sequence[str]) -> CutColumn:
         cuts = tuple(map(float, bounds))
     except ValueError:
         cuts = (math.nan,)
-    # Infinite bounds would leave a range without rows; a comparison with NaN is false
+    # Infinite bounds are refused, because a range would have no rows; so is NaN, because a comparison with it is false
     are_ascending = all(low < high for low, high in itertools.pairwise((-math.inf, *cuts, math.inf)))
     if not are_ascending:
         raise BadConfiguration(f"segments: the bounds of {text!r} are no rising numbers; write {name}:30:50")

@@ -52,18 +52,19 @@ MIN_SKETCH_SIZE = 128
 MAX_SKETCH_ITEMS = 2**22
 """The usual and the minimum size of a column's sketch in a segment, and the maximum items of all sketches: 32 MiB."""
 
-MAX_SEGMENT_RUNS = 12  # runs of a segment in the first partition; each takes as long as a run of all rows
-BUFFER_FACTOR = 2  # of a sketch's buffer, in multiples of the sketch's size
-MAX_COUNTED_VALUES = 512  # values of a text column that are counted individually in a segment
+# Most runs of a segment in the first partition; a run of a segment takes as long as a run of all rows
+MAX_SEGMENT_RUNS = 12
+BUFFER_FACTOR = 2  # size of a sketch's buffer, as a multiple of the sketch's size
+MAX_COUNTED_VALUES = 512  # most values of a text column that are counted individually in a segment
 
 
 @value_class
 class BlockRuns:
-    """Runs of rows of a block.
+    """Sampled runs of a block's rows.
 
-    segments: the cut and the segment's number of each run.
-    lots: the lot of each run, by which runs are kept.
-    positions: the positions of each run's rows in the block.
+    segments: for each run, the cut and the number of its segment.
+    lots: for each run, its lot; the runs with the lowest lots are sampled.
+    positions: for each run, the positions of its rows in the block.
     """
 
     segments: list[tuple[int, int]] = field(default_factory=list)
@@ -72,7 +73,7 @@ class BlockRuns:
 
 
 class Segments:
-    """The segments of one partition's rows, numbered by first occurrence: 0 is for all others."""
+    """The segments of a partition's rows, numbered by first occurrence from 1 on; 0 is for all other segments."""
 
     def __init__(self, plan: ScanPlan, partition: int) -> None:
         self.cuts: Sequence[Cut] = plan.cuts
@@ -80,27 +81,27 @@ class Segments:
         self._time = plan.time_column
         self._file_order = plan.file_order
         self._numbers = [_number_labels(cut) for cut in self.cuts]
-        # Many segments have smaller sketches, so that all of them fit into memory
+        # If there are many segments, their sketches are smaller, so that all of them fit into memory
         num_segments = sum(len(cut.labels) or MAX_SEGMENTS for cut in plan.cuts)
         max_items = MAX_SKETCH_ITEMS // max(1, 3 * plan.all_columns * num_segments)
         self.size = max(MIN_SKETCH_SIZE, min(SKETCH_SIZE, max_items))
         self._run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * num_segments)
         self._partition = partition
-        self.run_starts: dict[tuple[int, int], RunStarts] = {}  # by cut, and number of the segment
+        self.run_starts: dict[tuple[int, int], RunStarts] = {}  # by cut and number of the segment
 
     def list_labels(self, cut: int) -> list[str]:
-        """The names of a cut's segments, by number."""
+        """The names of a cut's segments, in order of their numbers."""
         return [self.cuts[cut].rest, *self._numbers[cut]]
 
     @compute_once_a_block
     def assign_rows(self, block: Block) -> list[Codes]:
-        """The segment of each row, by cut."""
+        """For each cut: the segment of each row."""
         return [self._number_segments(cut_index, block) for cut_index in range(len(self.cuts))]
 
     @compute_once_a_block
     def draw_block_runs(self, block: Block) -> BlockRuns:
-        """The runs of neighbouring rows kept so far in each segment."""
-        # Rows are neighbours by time, else by the order of the files, else as they stand in the data
+        """The runs of neighbouring rows in each segment that may be in the sample."""
+        # The order in which rows are neighbours: by time, otherwise by the files, otherwise as in the data
         in_order, ranks = block.find_row_order(self._time, self._file_order)
         runs = BlockRuns()
         for cut, codes in enumerate(self.assign_rows(block)):
@@ -118,7 +119,7 @@ class Segments:
     def _draw_runs(
         self, runs: BlockRuns, segment: tuple[int, int], segment_rows: Integers, ranks: Integers | None
     ) -> None:
-        """Add the runs among a segment's rows. ranks: of the block's rows, by file."""
+        """Add the runs among a segment's rows. ranks: the rank of each of the block's rows in the order of the files."""
         if segment not in self.run_starts:
             self.run_starts[segment] = RunStarts(self._run_plan, self._partition, MAX_SEGMENT_RUNS)
         segment_ranks = None
@@ -138,7 +139,7 @@ class Segments:
             labels, codes = _combine_labels(labels, codes, column_labels, column_codes)
         counts = np.bincount(codes, minlength=len(labels))
         present_indices = np.flatnonzero(counts).tolist()
-        # The largest get a segment of their own, if there are too many; equally large ones by name
+        # If there are too many labels, the largest get their own segment; labels of the same size are chosen by name
         if len(present_indices) > MAX_SEGMENTS:
             present_indices.sort(key=lambda index: (-counts[index], labels[index]))
         number_of_label = np.zeros(len(labels), np.uint8)
@@ -150,7 +151,7 @@ class Segments:
         return number_of_label[codes]
 
     def _label_column(self, cut_column: CutColumn, block: Block) -> tuple[list[str], Integers]:
-        """The names of a column's values or ranges, and the index of each row's."""
+        """The names of a column's values or ranges, and for each row the index of its name."""
         column = self._columns[cut_column.position]
         missing = f"{cut_column.name}={MISSING}"
         cells = block.cells(column)
@@ -166,7 +167,7 @@ class Segments:
             codes = np.searchsorted(np.array(cut_column.cuts), numbers, side="right").astype(np.int64)
             codes[np.isnan(numbers)] = len(cut_column.cuts) + 1
             return [*cut_column.list_ranges(), missing], codes
-        # NaN is missing, too
+        # NaN counts as missing, too
         if column.column_type is ColumnType.FRACTIONAL:
             numbers = _parse_numbers(cells, column)
             cells = pa.array(numbers, mask=np.isnan(numbers))
@@ -177,7 +178,7 @@ class Segments:
 
 
 def _number_labels(cut: Cut) -> dict[str, int]:
-    """The numbers of the baseline's segments, from 1 on: 0 is for all others."""
+    """By label: the number of the baseline's segment, from 1 on; 0 is for all other segments."""
     labels = [label for label in cut.labels if label != cut.rest]
     return {label: number for number, label in enumerate(labels, start=1)}
 
@@ -185,8 +186,8 @@ def _number_labels(cut: Cut) -> dict[str, int]:
 def _combine_labels(
     first_labels: list[str], first_codes: Integers, second_labels: list[str], second_codes: Integers
 ) -> tuple[list[str], Integers]:
-    """The labels of the pairs that occur, and the index of each row's."""
-    # One number for each pair: first * number of second labels + second
+    """The labels of the pairs that occur, and for each row the index of its pair."""
+    # A pair of codes as one number: first * number of second labels + second
     pairs, codes = np.unique(first_codes * len(second_labels) + second_codes, return_inverse=True)
     labels = []
     for pair in pairs.tolist():
@@ -196,7 +197,7 @@ def _combine_labels(
 
 
 def _parse_numbers(cells: pa.Array, column: ColumnPlan) -> Doubles:
-    """The number of each row, NaN if missing."""
+    """One number per row; NaN for a missing cell."""
     if column.is_text:
         return parse_numbers(cells)
     return convert_to_doubles(cells)
@@ -212,10 +213,11 @@ class SegmentsGatherer:
         self._column = column
         self._plan = plan
         self._segments = segments
-        self._keeps_runs = column in plan.run_columns and plan.run_rows == MIN_ROWS  # for a baseline
+        self._keeps_runs = column in plan.run_columns and plan.run_rows == MIN_ROWS  # True for a baseline
         self._runs: dict[tuple[int, int], list[RowRun]] = {}
-        self._values: dict[str, int] | None = {}  # columns of `_value_counts`; None if there are too many values
-        # By cut: a row for each segment, and a column for each value, or type of cells
+        # By value: its column in `_value_counts`; None if there are too many values
+        self._values: dict[str, int] | None = {}
+        # For each cut: a matrix with a row for each segment and a column for each value or type of cells
         self._value_counts: list[Counts] = [np.zeros((0, 0), np.int64) for _ in plan.cuts]
         self._type_counts: list[Counts] = [np.zeros((0, 0), np.int64) for _ in plan.cuts]
         self._segment_states: list[list[_SegmentStates]] = [[] for _ in plan.cuts]
@@ -232,15 +234,15 @@ class SegmentsGatherer:
             numbers = texts.cell_numbers
         elif self._column.column_type not in (ColumnType.VECTOR, ColumnType.NESTED):
             numbers = drop_nulls(cells).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-        # Sorted once for all cuts
+        # The numbers are sorted once for all cuts
         if numbers is not None:
-            numbers = numbers + 0.0  # removes negative zeros
+            numbers = numbers + 0.0  # turns -0 into 0
             order = sort_indices(numbers)
         value_indices = None
         if texts is not None:
             value_indices = self._index_texts(texts)
         for cut, codes in enumerate(self._segments.assign_rows(block)):
-            # A block may bring new segments
+            # A block may have new segments
             segments = self._segment_states[cut]
             while len(segments) < len(self._segments.list_labels(cut)):
                 segments.append(_SegmentStates(self._segments.size))
@@ -249,7 +251,7 @@ class SegmentsGatherer:
             if valid is not None:
                 codes = codes[valid]
                 present = np.bincount(codes, minlength=len(segments))
-            # Cells by data type; those of a typed column count as texts, which `_SegmentStates.states` undoes
+            # Counts of cells by data type. Cells of a typed column count as texts at first; `_SegmentStates.states` corrects this
             if texts is None:
                 counts: Counts = np.zeros((len(segments), len(DataType)), np.int64)
                 counts[:, DataType.TEXT] = present
@@ -259,7 +261,7 @@ class SegmentsGatherer:
                     self._count_values(cut, texts, codes, value_indices)
             counts[:, DataType.MISSING] = rows - present
             self._type_counts[cut] = counts + _enlarge(self._type_counts[cut], counts.shape)
-            # Doubles by segment, still sorted within each
+            # The numbers grouped by segment; within a segment they stay sorted
             if numbers is not None:
                 by_segment = order.take(np.argsort(codes.take(order), kind="stable"))
                 _add_numbers(numbers.take(by_segment), segments, present)
@@ -267,7 +269,7 @@ class SegmentsGatherer:
             self._keep_runs(block)
 
     def _count_values(self, cut: int, texts: Texts, codes: Codes, value_indices: Integers) -> None:
-        """Count the values of a block in each segment. value_indices: the column of each distinct text in the counts."""
+        """Count the values of a block in each segment. value_indices: for each distinct text, its column in the counts."""
         if texts.codes is None or self._values is None:
             return
         num_segments = len(self._segment_states[cut])
@@ -284,7 +286,7 @@ class SegmentsGatherer:
             self._runs.setdefault(segment, []).append(run)
 
     def _index_texts(self, texts: Texts) -> Integers | None:
-        """The columns of a block's distinct texts in the counts by value; None if there are too many."""
+        """For each distinct text of a block, its column in the counts by value; None if there are too many values."""
         if self._values is None or texts.codes is None or len(texts.dictionary) > MAX_COUNTED_VALUES:
             self._values = None
             return None
@@ -295,7 +297,7 @@ class SegmentsGatherer:
         return indices
 
     def states(self) -> Iterator[State]:
-        """The feature by segment, without empty segments, except for requested ones."""
+        """The states of the feature in its segments. Empty segments are left out unless they were requested."""
         by_cut = {}
         for cut_index, cut in enumerate(self._plan.cuts):
             segments = self._segment_states[cut_index]
@@ -305,7 +307,7 @@ class SegmentsGatherer:
                 if number < len(segments):
                     segment = segments[number]
                     counts = type_counts[number]
-                # No block of this column had the segment
+                # No block of this column had rows of the segment
                 else:
                     segment = _SegmentStates(self._segments.size)
                     counts = [0] * len(DataType)
@@ -317,7 +319,7 @@ class SegmentsGatherer:
         yield Segmented(dict(sorted(by_cut.items())))
 
     def _build_further_states(self, cut: int, number: int, counts: list[int]) -> Iterator[State]:
-        """The runs of rows in a segment, and its counts by value. counts: number of its cells by DataType."""
+        """The runs of rows in a segment, and its counts by value. counts: by DataType, the number of its cells."""
         runs = self._runs.get((cut, number))
         if runs:
             yield rank_runs(keep_lowest_lots(runs, self._segments.run_starts[cut, number].most))
@@ -357,13 +359,13 @@ def _enlarge(counts: Counts, shape: tuple[int, ...]) -> Counts:
 
 
 def sort_indices(numbers: Doubles) -> Integers:
-    """The indices that sort the numbers by about the first 32 of the bits in which they differ; stable.
+    """The indices that sort the numbers by about the first 32 of the bits in which they differ. The sort is stable.
 
-    16-bit numbers are sorted by counting, several times as fast as numpy sorts doubles.
+    numpy sorts 16-bit numbers by counting, which is several times as fast as sorting doubles.
     """
-    # The bits of doubles sort like integers, if those of negative ones are inverted
+    # The bits of doubles sort like integers if the bits of negative doubles are inverted
     bits = numbers.view(np.int64)
-    keys = (bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64)  # sorts like the numbers
+    keys = (bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64)  # has the same order as the numbers
     keys -= keys.min(initial=2**64 - 1)
     differing = int(np.bitwise_or.reduce(keys))
     lowest = max((differing & -differing).bit_length() - 1, differing.bit_length() - 32, 0)
@@ -375,20 +377,23 @@ def sort_indices(numbers: Doubles) -> Integers:
 
 
 def _add_numbers(numbers: Doubles, segments: list[_SegmentStates], present: Integers) -> None:
-    """numbers: sorted, segment by segment. Sums need not equal the service's here, which take longer."""
+    """Add numbers to their segments. numbers: segment by segment, sorted within each. present: by segment, how many there are.
+
+    Sums needn't equal those of the service, which would take longer.
+    """
     filled_segments = np.flatnonzero(present)
     if not len(filled_segments):
         return
     rows = present[filled_segments]
     ends = np.cumsum(rows)
     starts = ends - rows
-    # Sums of all segments at once; infinite numbers have a NaN among their moments, and are added below
+    # The sums of all segments are computed together; infinite numbers give a NaN among the moments, and are added below
     with np.errstate(over="ignore", invalid="ignore"):
         sums = np.add.reduceat(numbers, starts)
         means = sums / rows
         deviations = numbers - np.repeat(means, rows)
         squares = np.add.reduceat(deviations * deviations, starts)
-    # Also the extremes, and all as Python's numbers
+    # The moments and the extremes as Python's numbers
     columns = {
         "count": rows.tolist(),
         "sum": sums.tolist(),
@@ -401,7 +406,7 @@ def _add_numbers(numbers: Doubles, segments: list[_SegmentStates], present: Inte
         segment = segments[number]
         segment_numbers = numbers[starts[index] : ends[index]]
         moments = Moments(**{name: values[index] for name, values in columns.items()})
-        # Sorted, so its ends show whether all numbers are finite
+        # The numbers are sorted, so the extremes show whether all are finite
         if not (math.isfinite(moments.minimum) and math.isfinite(moments.maximum)):
             builder = MomentsBuilder()
             segment_numbers = builder.update(segment_numbers)
@@ -419,18 +424,18 @@ class _SegmentStates:
         self.moments = Moments()
         self.sketch = KllBuilder(size)
         self.size = size
-        self.buffer: dict[int, list[Doubles]] = {0: []}  # by height: each number counts 2**height times
+        self.buffer: dict[int, list[Doubles]] = {0: []}  # by height: numbers that each count 2**height times
         self.buffered_items = 0
 
     def add_numbers(self, numbers: Doubles) -> None:
-        """Add sorted finite numbers; of many, the sketch gets every second one, or every fourth, …"""
+        """Add sorted finite numbers. If there are many, the sketch gets only every second, every fourth, … number."""
         height = max(0, (len(numbers) // (self.size // 2)).bit_length() - 1)
-        # The numbers that don't fill a step weigh as much as themselves
+        # Numbers that don't fill a step are added one by one, with weight 1
         step = 2**height
         remainder = len(numbers)
         if height:
             remainder = len(numbers) % step
-            middles = numbers[remainder + step // 2 :: step]  # of each step
+            middles = numbers[remainder + step // 2 :: step]  # the middle number of each step
             self.buffer.setdefault(height, []).append(middles.copy())
             self.buffered_items += len(middles)
         self.buffer[0].append(numbers[:remainder].copy())
@@ -449,8 +454,8 @@ class _SegmentStates:
         self.sketch.merge(KllSketch(levels, (0,) * len(levels), (0,) * len(levels), self.size))
 
     def states(self, column: ColumnPlan, counts: list[int]) -> Iterator[State]:
-        """The states, of the same kinds as the column's own. counts: number of cells by DataType, with numbers of a
-        typed column as texts."""
+        """The states in the segment, of the same kinds as the column's states. counts: by DataType, the number of cells, in which
+        numbers of a typed column count as texts."""
         missing = counts[DataType.MISSING]
         present = counts[DataType.TEXT]
         if column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):

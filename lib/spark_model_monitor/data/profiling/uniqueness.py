@@ -1,7 +1,7 @@
-"""Counts how often values occur: exact, in passes over the requested columns.
+"""Counts exactly how often values occur, in passes over the requested columns.
 
-A pass sends 128-bit hashes, or the numbers themselves, of its part of the values to the driver; the number of parts
-keeps a pass below 256 MB. Two different texts share 128 bits once in 10^20 data sets of a billion rows.
+A pass sends a part of the values to the driver, as 128-bit hashes or as the numbers themselves. The number of parts is so large
+that a pass sends at most 256 MB. Two different texts have the same 128 bits once in 10^20 data sets of a billion rows.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa
 
 @value_class
 class ValueQuestion:
-    """Whose values are counted. positions: of one column, or of several, whose values are counted together.
-
-    where: the condition of its rows, with positions for columns; None: all rows.
+    """The columns and rows whose values are counted. positions: the position of a column, or of several columns whose values are
+    counted together. where: the condition that rows must meet, with positions for columns; None: all rows count.
     """
 
     positions: tuple[int, ...]
@@ -46,10 +45,10 @@ class ValueQuestion:
 class ValueCounts:
     """How often values occur in the rows that have one.
 
-    rows: the number of rows with a value.
+    rows: the number of rows that have a value.
     distinct: the number of different values.
     single: the number of values that occur once.
-    weighted_logs: the sum over the values of n log n, where n is how often a value occurs.
+    weighted_logs: the sum of n log n over the values, where n is the number of occurrences of a value.
     """
 
     rows: int = 0
@@ -58,7 +57,7 @@ class ValueCounts:
     weighted_logs: float = 0.0
 
     def __add__(self, counts: ValueCounts) -> ValueCounts:
-        """counts: of values none of which is among these."""
+        """The counts of both sets of values together. counts: has no value in common with these."""
         return ValueCounts(
             self.rows + counts.rows,
             self.distinct + counts.distinct,
@@ -68,14 +67,14 @@ class ValueCounts:
 
     @property
     def entropy(self) -> float:
-        """Shannon's, in nats; 0 without rows."""
+        """Shannon's entropy of the values in nats, log(rows) - weighted_logs / rows; 0 without rows."""
         return float(np.log(self.rows)) - self.weighted_logs / self.rows if self.rows else 0.0
 
 
 def count_values(
     dataset: Dataset, questions: Sequence[ValueQuestion], rows: int, pass_bytes: int = PASS_BYTES
 ) -> list[ValueCounts]:
-    """The counts for each question. rows: of the data set. pass_bytes: maximum bytes that a pass sends to the driver."""
+    """The counts for each question. rows: the data set's number of rows. pass_bytes: most bytes of a pass to the driver."""
     if not questions:
         return []
     parts = max(1, -(-rows * len(questions) * KEY_BYTES // pass_bytes))
@@ -85,7 +84,7 @@ def count_values(
     if dataset.reason:
         names.append(dataset.reason)
     table = dataset.table.selected(names, names)
-    # Equal values have equal hashes, so a part by hash has all rows of a value
+    # The parts are chosen by hash, so all rows with a value are in the same part
     counts = [ValueCounts() for _ in questions]
     for part in range(parts):
         task = partial(hash_partition, tuple(questions), dataset.reason, parts, part)
@@ -99,7 +98,7 @@ def count_values(
 def hash_partition(
     questions: tuple[ValueQuestion, ...], reason: str | None, parts: int, part: int, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Keys that identify the present values of kept rows, for one part of all values. Runs on executors."""
+    """The keys that identify the present values of accepted rows, for one part of all values. Runs on executors."""
     for batch in batches:
         accepted = drop_rejected(batch, reason)
         for index, question in enumerate(questions):
@@ -124,41 +123,43 @@ def _flag_rows(where: Tree, batch: pa.RecordBatch) -> pa.BooleanArray:
 
 
 def _hash_columns(columns: Sequence[pa.Array]) -> tuple[Hashes, Hashes]:
-    """Two numbers for each value that is present, which identify it."""
+    """For each present value, two numbers that identify it."""
     cells = columns[0] if len(columns) == 1 else _join_columns(columns)
     if pa.types.is_floating(cells.type):
         cells = cells.filter(pc.fill_null(pc.invert(pc.is_nan(cells)), False)).cast(pa.float64())
-        # A number is its own identity; its hash only decides the part
-        numbers = np.asarray(cells.to_numpy(zero_copy_only=False)) + 0.0  # -0 is 0
+        # A number identifies itself; its hash only decides in which part it is
+        numbers = np.asarray(cells.to_numpy(zero_copy_only=False)) + 0.0  # turns -0 into 0
         return xxhash64(numbers), numbers.view(np.uint64)
     if pa.types.is_integer(cells.type):
         integers = np.asarray(cells.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False))
         return xxhash64(integers), integers.view(np.uint64)
-    # The text backwards has another hash, independent of the first
+    # The second hash is that of the reversed text, which is independent of the first
     texts = cells.drop_null().cast(pa.string())
     return hash_texts(texts), hash_texts(pc.binary_reverse(texts.cast(pa.binary())).view(pa.string()))
 
 
 def _join_columns(columns: Sequence[pa.Array]) -> pa.Array:
-    """The values of each row as one text, with their lengths, so that no two rows share one; null if all are missing."""
+    """For each row: its values with their lengths as one text, so that different rows have different texts; null if all values
+    are missing.
+    """
     pieces = []
     have_no_value = np.ones(len(columns[0]), bool)
     for cells in columns:
         texts = format_texts(cells)
         have_no_value &= are_missing(texts)
         pieces += [pc.fill_null(pc.utf8_length(texts).cast(pa.string()), "-"), pc.fill_null(texts, "")]
-    joined = pc.binary_join_element_wise(*pieces, ":")
-    return pc.if_else(pa.array(have_no_value), None, joined)
+    row_texts = pc.binary_join_element_wise(*pieces, ":")
+    return pc.if_else(pa.array(have_no_value), None, row_texts)
 
 
 def _count_keys(first: Integers, second: Integers) -> ValueCounts:
     if not len(first):
         return ValueCounts()
-    # Equal keys stand together
+    # Sorted, so that equal keys are neighbours
     order = np.lexsort((second, first))
     first = first[order]
     second = second[order]
-    # Each new key begins a run of equal ones
+    # A key that differs from the key before begins a run of equal keys
     is_new = np.append(True, (first[1:] != first[:-1]) | (second[1:] != second[:-1]))
     occurrences = np.diff(np.append(np.flatnonzero(is_new), len(first)))
     weighted_logs = float((occurrences * np.log(occurrences)).sum())

@@ -1,4 +1,4 @@
-"""Columns of arrays and vectors: their measures, and their states. Imported only if needed."""
+"""The states of columns of arrays and vectors. Imported only if needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
 
 class VectorGatherer:
-    """Lengths, missing elements, and moments of norms and components of a column of arrays or vectors."""
+    """Computes lengths, missing elements, and moments of norms and components for a column of arrays or vectors."""
 
     def __init__(self, column: ColumnPlan, _: ScanPlan) -> None:
         self._column = column
@@ -30,7 +30,7 @@ class VectorGatherer:
         present = cells.drop_null()
         components = present.flatten()
         lengths = pc.list_value_length(present).to_numpy()
-        # What is missing, and what is NaN, in each vector
+        # The missing components and the NaN components of each vector
         is_nan = np.zeros(len(components), bool)
         if pa.types.is_floating(components.type):
             is_nan = pc.fill_null(pc.is_nan(components), False).to_numpy(zero_copy_only=False)
@@ -38,7 +38,7 @@ class VectorGatherer:
         counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (are_missing(components), is_nan)]
         counts_by_vector = (count[starts[1:]] - count[starts[:-1]] for count in counts)
         self._counts += VectorCounts.of(lengths, *counts_by_vector, missing=cells.null_count)
-        # Vectors of other elements than numbers have no norms
+        # Vectors whose elements aren't numbers have no norms
         norms = block.compute_once(("norms", self._column.position), lambda: compute_norms(cells))
         if not _are_numbers(components):
             self._norms.update(np.empty(0), missing=len(cells))
@@ -55,7 +55,7 @@ class VectorGatherer:
 
 
 def compute_norms(cells: pa.Array) -> Doubles:
-    """The Euclidean norm of each vector, without its missing elements; NaN for a missing vector, and for one without numbers."""
+    """The Euclidean norm of each vector, without its missing elements; NaN for a missing vector or a vector without numbers."""
     norms = np.full(len(cells), np.nan)
     present = cells.drop_null()
     components = present.flatten()
@@ -74,7 +74,7 @@ def _sum_runs(numbers: Doubles, lengths: Integers) -> Doubles:
     """The sum of each run of numbers, added from left to right, as in Spark."""
     starts = np.cumsum(lengths) - lengths
     sums = np.zeros(len(lengths))
-    # The first elements of all vectors, then the second ones: the order in which Spark adds, and few steps
+    # The first elements of all vectors are added, then the second elements, and so on: Spark's order, in few steps
     for index in range(int(lengths.max(initial=0))):
         longer = np.flatnonzero(lengths > index)
         sums[longer] += numbers[starts[longer] + index]

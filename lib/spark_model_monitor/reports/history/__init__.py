@@ -1,1 +1,1 @@
-"""Runs of the past: the states they left, which can be merged without reading a row again."""
+"""Past runs: their states, which can be merged without reading a row again."""

@@ -1,5 +1,5 @@
-"""The Parquet files that a run leaves for later runs: its states, how the blocks of a baseline vary, and the requests behind its
-records, with their document and their sum over runs.
+"""The Parquet files that a run leaves for later runs: its states, how the blocks of a baseline vary, and the counts of the
+requests behind its records. Also the document with these counts, and their sum over several runs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 FOLDER = "states"
 PROFILE = "states/profile.parquet"
 VERSION = 1
-ZSTD_LEVEL = 6  # a sixth less than its first level, in 4 ms for the states of 20 features
+ZSTD_LEVEL = 6  # files are a sixth smaller than at level 1; compressing the states of 20 features takes 4 ms
 METADATA = b"model_monitor"
 
 MAX_ROWS = 10_000_000
@@ -57,7 +57,7 @@ def name_state_file(kind: type[State]) -> str:
 
 
 def to_parquet(state: State) -> bytes:
-    """A state as bytes; deterministic."""
+    """The state as the bytes of a Parquet file. Equal states give equal bytes."""
     header: dict[str, Any]
     if isinstance(state, Profile):
         rows = [
@@ -72,7 +72,7 @@ def to_parquet(state: State) -> bytes:
             for feature_state in feature.states.values()
         ]
         header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
-        # Left out if nothing is lacking, as usual
+        # The member is left out if nothing is lacking, which is the usual case
         if lacking := {
             str(index): sorted(feature.lacking) for index, feature in enumerate(state.features) if feature.lacking
         }:
@@ -87,7 +87,7 @@ def to_parquet(state: State) -> bytes:
 def from_parquet(content: bytes, where: str) -> State:
     """The state that `to_parquet` wrote. where: the file, for errors.
 
-    Raises BadState for other content, or for a version that this release does not read.
+    Raises BadState for other content, or for a version of the format that this release doesn't read.
     """
     with _name_file_in_errors(where):
         table, header = _read(content, where)
@@ -99,7 +99,7 @@ def from_parquet(content: bytes, where: str) -> State:
 
 @value_class
 class StoredProfile:
-    """A profile in a file, of which only requested features are decoded. names: of all its features, in their order."""
+    """A profile in a file; its features are decoded only on request. names: the names of all its features, in their order."""
 
     item_count: int
     names: tuple[str, ...]
@@ -109,9 +109,9 @@ class StoredProfile:
 
     @classmethod
     def read(cls, content: bytes, where: str) -> StoredProfile | None:
-        """The profile that `to_parquet` wrote; None if it was another state.
+        """The profile that `to_parquet` wrote; None if the file has a state of another type.
 
-        Raises BadState as `from_parquet` does; so does `features`.
+        This function and `features` raise BadState in the same cases as `from_parquet`.
         """
         with _name_file_in_errors(where):
             table, header = _read(content, where)
@@ -120,8 +120,8 @@ class StoredProfile:
             return cls(header["item_count"], tuple(dict.fromkeys(table["feature"].to_pylist())), table, header, where)
 
     def features(self, names: Collection[str], kinds: Collection[str] | None = None) -> dict[str, FeatureProfile]:
-        """The features with these names; of columns with the same name, the first one. kinds: the kinds of states to
-        decode, if not all.
+        """By name: the features with these names. If columns have the same name, the first of them counts. kinds: the kinds of
+        states to decode; None: all.
         """
         with _name_file_in_errors(self._where):
             pairs = zip(self._table["feature"].to_pylist(), self._table["kind"].to_pylist(), strict=True)
@@ -132,13 +132,13 @@ class StoredProfile:
             if not rows:
                 return {}
             profile = _decode_profile(pa.concat_tables(rows).to_pylist(), self._header, self._where)
-            # Reversed, because the last of equal names stays in a dictionary, and the first one is wanted
+            # Reversed, because a dictionary keeps the last of equal names, and the first feature is wanted
             return {feature.name: feature for feature in reversed(profile.features)}
 
 
 @contextmanager
 def _name_file_in_errors(where: str) -> Iterator[None]:
-    """Turns any error about the file's content into a sentence that begins with its path."""
+    """A context that turns any error about the file's content into a BadState whose text begins with the file's path."""
     try:
         yield
     except BadState as error:
@@ -164,9 +164,10 @@ def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
 
 
 def read_archived_table(content: bytes, where: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of a Parquet file of ours, which somebody else may have written. columns: those to read, if present; None: all.
+    """The rows of a Parquet file in one of our layouts, which somebody else may have written. columns: the columns to read, if
+    the file has them; None: all.
 
-    Raises BadState if it can't be read, or if its metadata names more rows or bytes than our files have.
+    Raises BadState if the file can't be read, or if its metadata names more rows or bytes than our files have.
     """
     try:
         # pq.read_table first loads pyarrow.dataset and pandas; exiting while Arrow's threads start aborts the process.
@@ -200,7 +201,7 @@ def _decode_profile(rows: list[dict[str, Any]], header: Mapping[str, Any], where
     if unread:
         log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
     profile = Profile(header["item_count"], features, header["header"])
-    # From states that contradict each other verdicts would be wrong
+    # States that contradict each other would give wrong verdicts
     if error := find_contradiction(profile):
         raise BadState(f"{where}: {error}; restore the file or scan the data again")
     return profile
@@ -218,14 +219,14 @@ _PARTS = pa.schema(STATISTICS_COLUMNS)
 
 
 def encode_parts(variation: Variation) -> dict[str, bytes]:
-    """parts.parquet by name."""
+    """The file parts.parquet: its content by its name."""
     rows = {name: [] for name in _PARTS.names}  # type: dict[str, list[object]]
     for feature, statistics in variation.past.items():
         rows["feature"] += [feature] * len(statistics["rows"])
         for name in FIELDS:
             rows[name] += statistics[name].tolist()
     metadata = {"unfit": json.dumps(dict(variation.unfit))}
-    # Absent if the blocks aren't by time, as in files of earlier releases
+    # The member is absent if the blocks aren't ordered by time, as in files of earlier releases
     if variation.are_by_time:
         metadata["by_time"] = "true"
     return {PARTS: encode_parts_table(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}
@@ -255,18 +256,21 @@ def split_by_feature(table: pa.Table) -> StatisticsByFeature:
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))[:-1]
     statistics = np.array([table[name].to_numpy() for name in FIELDS], np.float64)[:, order]
-    # Not strict: without rows there are no features, but np.split still gives one array
+    # strict=False: a table without rows has no features, but np.split still returns one array
     by_feature = zip(encoded.dictionary.to_pylist(), np.split(statistics, ends, axis=1), strict=False)
     return {feature: PastWindows(dict(zip(FIELDS, windows, strict=True))) for feature, windows in by_feature}
 
 
 def encode_parts_table(table: pa.Table) -> bytes:
-    """The table as a file: the same bytes for the same table, whether it was read or computed."""
+    """The table as the bytes of a Parquet file: the same bytes for the same table, whether it was read or computed."""
     return encode_parquet(table.replace_schema_metadata(table.schema.metadata or None))
 
 
 def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
-    """The columns of a schema, from a file. complete: columns without nulls. Raises BadState if a column is missing or wrong."""
+    """The columns of a schema, from a file. complete: the columns that must not have nulls.
+
+    Raises BadState if a column is missing, has another type or has nulls that it must not have.
+    """
     table = read_archived_table(content, where, schema.names)
     column_names = table.column_names  # a new list at each access
     lacking = [name for name in schema.names if name not in column_names]
@@ -289,11 +293,11 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
 
 FIRST_CLIENT_ERROR = 400
 FIRST_SERVER_ERROR = 500
-"""The lowest HTTP status of a request that was not answered, and the lowest that is the server's error."""
+"""The lowest HTTP status of a failed request, and the lowest HTTP status that is a fault of the server."""
 
 
 def request_statistics(requests: Requests) -> RequestStatistics:
-    """The document for a state of at least one request."""
+    """The document about the requests. requests: counts at least one request."""
     server_errors = _count_statuses(requests, FIRST_SERVER_ERROR)
     errors = _count_statuses(requests, FIRST_CLIENT_ERROR)
     latencies = requests.latencies
@@ -318,7 +322,7 @@ def request_statistics(requests: Requests) -> RequestStatistics:
 
 
 def create_request_metrics(statistics: RequestStatistics) -> tuple[PublishedMetric, ...]:
-    """The numbers for a metrics platform, without undefined ones."""
+    """The statistics as numbers for a metrics platform; undefined numbers are left out."""
     latency = statistics.latency_ms
     numbers = (
         ("request_count", float(statistics.requests), "Count"),
@@ -331,18 +335,18 @@ def create_request_metrics(statistics: RequestStatistics) -> tuple[PublishedMetr
 
 
 def _count_statuses(requests: Requests, first: int) -> int:
-    """The number of requests with this HTTP status or a higher one."""
+    """The number of requests whose HTTP status is at least `first`."""
     return sum(count for status, count in requests.statuses.items() if status >= first)
 
 
 def encode_requests(requests: Requests) -> dict[str, bytes]:
-    """The document and the state, by name relative to the output path. requests: at least one."""
+    """The files with the document and the state, by name relative to the output path. requests: counts at least one request."""
     document = request_statistics(requests)
     return {document.FILE_NAME: document.to_json().encode(), name_state_file(Requests): to_parquet(requests)}
 
 
 def read_run_state(run: Run, name: str) -> State | None:
-    """The state in a file of a run, as `read_kept_file` finds it. Raises BadState as `from_parquet` does."""
+    """The state in a file of a run, which `read_kept_file` finds. Raises BadState in the same cases as `from_parquet`."""
     content = read_kept_file(run, name)
     if content is None:
         return None
@@ -350,7 +354,7 @@ def read_run_state(run: Run, name: str) -> State | None:
 
 
 def add_requests(paths: Sequence[str]) -> Requests:
-    """The sum of the requests of all runs, in this order; runs whose records have no metadata add nothing.
+    """The sum of the requests of all runs, in the order of the paths. Runs whose records have no metadata add nothing.
 
     paths: output paths on this machine.
     """

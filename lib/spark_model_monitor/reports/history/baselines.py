@@ -1,4 +1,4 @@
-"""Baselines from files: from a run's output path, or from the two documents of the service's jobs; and references to them."""
+"""Reads baselines from a run's output path, or from the two documents of the service's jobs; and makes references to them."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HOUR_LEVELS = 4  # levels of folders in yyyy/mm/dd/hh
-MAX_REREAD_BYTES = 2**30  # size of a baseline's files, up to which they are read again for a window with alarms
+HOUR_LEVELS = 4  # number of folders in the path yyyy/mm/dd/hh
+MAX_REREAD_BYTES = 2**30  # largest size of a baseline's files at which they are read again for a window with alarms
 
 DATA_QUALITY = DataQualityMonitor()
 
@@ -123,10 +123,10 @@ def read_run_baseline(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
 
 
 def read_file_baseline(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
-    """The baseline from a file of constraints, a file of statistics, and the state beside the latter, if there is one. For a
-    monitor without statistics the state is beside the constraints.
+    """The baseline from a file of constraints, a file of statistics, and the state in the folder of the statistics, if there is a
+    state. For a monitor without statistics, the state is in the folder of the constraints.
 
-    Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
+    Raises BadInput if a file can't be read, BadDocument if it has the content of another document.
     """
     constraints = read_document_file(monitor.CONSTRAINTS, constraints_path)
     constraints_folder = constraints_path.rpartition("/")[0] or "."
@@ -138,7 +138,7 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
 
     statistics: Document | None = None
     folder = constraints_folder
-    # States are beside the statistics; constraints may have been moved
+    # States are in the folder of the statistics, because constraints may have been moved
     if monitor.STATISTICS is not None:
         if statistics_path is None and monitor.FINDS_STATISTICS:
             statistics_path = _find_statistics(constraints_folder, monitor)
@@ -153,21 +153,21 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
     if content is not None:
         state = from_parquet(content, path)
     baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
-    # The blocks of the run's data; constraints without statistics may be of other data
+    # Constraints without statistics may belong to other data than the run's blocks
     if run is not None and statistics is not None:
         return _add_parts(baseline, run)
     return baseline
 
 
 def read_previous_baseline(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
-    """The run before the one that will be published below `output_path`; None if there was none.
+    """The baseline from the run before the run that will be published below `output_path`; None if there is no earlier run.
 
-    It is the run published at the same path, or for a path that ends in yyyy/mm/dd/hh that of the latest earlier hour.
+    The earlier run is the run at the same path or, for a path that ends in yyyy/mm/dd/hh, the run of the latest earlier hour.
     """
     run = run_before(output_path)
     if run is not None:
         return _read_published(output_path, run, monitor, edits=False)
-    # The first run of an hour folder has the latest earlier hour before it
+    # The run before the first run of an hour folder is the run of the latest earlier hour
     earlier = find_earlier_hour(output_path)
     if earlier:
         return read_run_baseline(earlier, monitor)
@@ -185,7 +185,7 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
             f"{path}: run {run.run_id} has no {name}, its analysis_type is {analysis}; write --analysis-type {analysis}, or name "
             "another baseline"
         )
-    # Only edited constraints count; statistics and states are those of the run
+    # Users may edit constraints only; statistics and states always come from the run
     edited = find_edited_file(name, path, run) if edits else None
     constraints = suggested
     if edited:
@@ -212,7 +212,7 @@ def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Docume
 
 
 def _read_roles(run: Run) -> ColumnRoles | None:
-    """The roles of captured columns that a run fixes: its own captures have every column and no label."""
+    """The roles of captured columns that a run defines: if it read captures, they have every column and no label."""
     # run.json has the format in which the run read its data
     dataset_format = read_recorded_options(run).get("dataset_format")
     if dataset_format is not None and isinstance(parse_dataset_format(dataset_format), CaptureFormat):
@@ -221,11 +221,11 @@ def _read_roles(run: Run) -> ColumnRoles | None:
 
 
 def _read_rows_again(run: Run, names: tuple[str, ...], monitor: Monitor, spark: SparkSession | None) -> Dataset:
-    """The rows that a run has read. Raises BadInput for too many to read again."""
+    """The rows that a run has read. Raises BadInput if they are too many to read again."""
     from spark_model_monitor.data.reading.data import read_again
 
     with opened_by(spark):
-        # How the run has read its files, and which they were
+        # The options with which the run has read its files, and the list of these files
         read_by = read_recorded_options(run)
         path = join(run.folder, LEDGER)
         files = json.loads(read_run_file(run, LEDGER))["files"]
@@ -233,7 +233,7 @@ def _read_rows_again(run: Run, names: tuple[str, ...], monitor: Monitor, spark: 
     if not 0 < sum(file["size_bytes"] for file in files) <= MAX_REREAD_BYTES:
         raise BadInput(f"{path}: its files are not read again")
     dataset = read_again([file["path"] for file in files], read_by, names or None, spark)
-    # Labels and predictions may have other names than in the window
+    # The columns of labels and predictions may have other names than in the window
     columns = {name: read_by[option] for name, option in ADDRESS_OPTIONS.items() if option in read_by}
     if not columns:
         return dataset
@@ -249,7 +249,7 @@ def _add_parts(baseline: Any, run: Run) -> Any:
 
 
 def find_edited_file(name: str, path: str, run: Run) -> str | None:
-    """The file at `path` if it was edited after the run was published."""
+    """The path of the file below `path` if it was edited after the run was published; otherwise None."""
     copy = join(path, name)
     content = read_if_there(copy)
     # Compared by content, because a copy has another time
@@ -273,17 +273,17 @@ def _name_state(monitor: Monitor) -> str:
 
 
 def find_earlier_hour(output_path: str) -> str | None:
-    """The latest hour folder before `output_path` in which a run was published; searched from the latest down."""
+    """The latest hour folder before `output_path` in which a run was published; None if there is none."""
     return next((folder for folder, _ in list_earlier_runs(output_path)), None)
 
 
 def list_earlier_runs(output_path: str) -> Iterator[tuple[str, Run]]:
-    """The hour folders before `output_path` in which a run was published, the latest first, with that run."""
+    """The hour folders before `output_path` in which a run was published, each with its run; the latest first."""
     matched = HOUR_FOLDERS.match(output_path)
     if matched is None:
         return
     top = matched["top"]
-    # Folders of hours have fixed widths, so texts compare as times do
+    # Names of hour folders have fixed widths, so comparing them as texts compares their times
     now = output_path.rstrip("/")[len(top) :]
     if not is_there(top):
         return
@@ -295,7 +295,10 @@ def list_earlier_runs(output_path: str) -> Iterator[tuple[str, Run]]:
 def read_earlier_states(
     output_path: str, monitor: Monitor, baseline: BaselineReference | None, windows: int
 ) -> tuple[State, ...]:
-    """The states of those of the last windows before this one that had no violations and the same baseline. windows: how many."""
+    """The states of the last windows before this one; windows with violations or another baseline are left out.
+
+    windows: the number of windows to look at.
+    """
     states: list[State] = []
     for _, run in islice(list_earlier_runs(output_path), windows):
         description = read_document(run, RunDescription)
@@ -309,7 +312,7 @@ def read_earlier_states(
 
 
 def list_hours_from_latest(top: str, below: str = "") -> Iterator[str]:
-    """`/yyyy/mm/dd/hh` of the hour folders below `top`, the latest first; lists only as many folders as needed."""
+    """The paths `/yyyy/mm/dd/hh` of the hour folders below `top`, the latest first. The iterator lists folders only as needed."""
     if below.count("/") == HOUR_LEVELS:
         yield below
         return
@@ -320,7 +323,7 @@ def list_hours_from_latest(top: str, below: str = "") -> Iterator[str]:
 
 
 def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
-    """The run published below `path`, or the files there with the names of `monitor`'s documents."""
+    """A reference to the run published below `path` or, without a run, to the files there that `monitor`'s documents name."""
     run = read_current_run(path)
     if run is None:
         return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), _find_statistics(path, monitor))
@@ -328,16 +331,16 @@ def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
 
 
 def to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
-    """The file of constraints and, if there is one, of statistics."""
+    """A reference to the file of constraints and, if it exists, to the file of statistics."""
     statistics = None
-    # Constraints alone are a valid baseline; a reference to an absent file isn't
+    # Constraints without statistics are a valid baseline, but a reference to an absent file is an error
     if statistics_path is not None and is_there(statistics_path):
         statistics = resolve_path(statistics_path)
     return BaselineReference(constraints=resolve_path(constraints_path), statistics=statistics)
 
 
 def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference | None:
-    """The run before the one that will be published below `output_path`; None if there was none."""
+    """A reference to the run before the run that will be published below `output_path`; None if there is no earlier run."""
     path: str | None = output_path
     if run_before(output_path) is None:
         path = find_earlier_hour(output_path)
@@ -345,9 +348,11 @@ def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineRe
 
 
 def read_shares(path: str) -> Mapping[str, float]:
-    """The shares by feature. path: an analysis.json, the output path of a run with one, or a folder of promoted runs.
+    """By feature: its share of the model's attributions.
 
-    Raises BadInput if it can't be read, BadDocument if it has no attributions.
+    path: an analysis.json, the output path of a run that wrote an analysis.json, or a folder of promoted runs.
+
+    Raises BadInput if the file can't be read, BadDocument if it has no attributions.
     """
     from spark_model_monitor.documents.clarify_files import AttributionReport
 

@@ -1,4 +1,4 @@
-"""Users' decisions: accepted alarms, and versions of a baseline, one of which is current."""
+"""Users' decisions: they accept alarms, and promote a run to a version of the baseline. One version is current."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "_decisions"
 
-MAX_NAMES = 10  # features with a violation that an error lists
+MAX_NAMES = 10  # most features with a violation that an error lists
 
 
 def accept(
@@ -109,7 +109,7 @@ def accept(
     with opened_by(spark):
         run_path = os.fspath(run)
         published, checks = read_published(run_path, CheckResults)
-        # A misspelt feature is an error, instead of accepting nothing
+        # A misspelt feature is an error, because otherwise the command would accept nothing and report success
         violated = [result for result in checks.checks if result.is_violated]
         names = {name for result in violated for name in (result.metric, result.feature)}
         wrong = sorted(set(features) - names)
@@ -142,19 +142,19 @@ def accept(
             # File names begin with the time, so that a listing is in order
             path = join(_name_folder(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
             write_file(path, decision.to_json().encode())
-            # A window that isn't in the history needs no mark there
+            # A window that isn't in the history can't be marked there
             if window is not None:
                 write_history(history.with_accepted(window, features))
     return decision
 
 
 def _require_series(run_path: str, published: Run) -> None:
-    """Raise BadConfiguration if no later run would read the decisions on this one."""
+    """Raise BadConfiguration if no later run would read the decisions on this run."""
     if HOUR_FOLDERS.match(run_path):
         return
     description = read_document(published, RunDescription)
     has_window = description is not None and description.window is not None
-    # Runs of several windows that replace each other in one folder are a series, too
+    # Runs of several windows are a series even if each replaces the one before in the same folder
     if not has_window and len(read_alerts(run_path).windows) < 2:
         raise BadConfiguration(
             f"{run_path}: is a folder of one run, so no other window would know of the decision; write every window to its "
@@ -163,7 +163,7 @@ def _require_series(run_path: str, published: Run) -> None:
 
 
 def read_decisions(output_path: str) -> list[Decision]:
-    """The decisions on the runs that `output_path` belongs to, the oldest first; unreadable ones are ignored."""
+    """The decisions on the runs that `output_path` belongs to, the oldest first. Decisions that can't be read are left out."""
     folder = _name_folder(output_path)
     # The first decision creates the folder
     files = storage_of(folder).list_beginning(folder, "") if is_there(folder) else ()
@@ -181,10 +181,10 @@ def _name_folder(output_path: str) -> str:
 
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
-"""A valid version name: a folder's name on any file system, which Spark does not take for a hidden one."""
+"""A valid name of a version: it can be a folder on any file system, and Spark doesn't take the folder for a hidden one."""
 
 EDITABLE = (CONSTRAINTS, ANALYSIS)
-"""Documents that users may edit at the output path, with effect."""
+"""Documents at the output path whose edits by users have an effect."""
 
 
 def promote(run_path: str, model_version: str, baselines: str, now: datetime, *, replace: bool = False) -> Promotion:
@@ -201,7 +201,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
         )
     files = _read_baseline_files(run_path)
     version = join(baselines, model_version)
-    # The same content again replaces nothing, so a repeated command succeeds
+    # A version with the same content isn't replaced, so a repeated command succeeds
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
     with hold(baselines):
         existing_run = run_before(version)
@@ -217,18 +217,18 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
         current = promotions.standing[-1] if promotions.standing else None
         if current is None or (current.model_version, current.run_id) != (model_version, run.run_id):
             promotions = promotions.model_copy(update={"promotions": (*promotions.promotions, promotion)})
-        # The history first: if this is interrupted in between, repeating the command completes it
+        # The history is written first: if the command is killed between the two steps, repeating it completes it
         _write(promotions, baselines)
         set_current_run(run, baselines)
     return promotion
 
 
 def roll_back(baselines: str, now: datetime) -> Promotion:
-    """Withdraw the current version, and make the one before it current again; returns that one.
+    """Withdraw the current version, and make the version before it current again; returns that earlier version.
 
-    Raises BadConfiguration if there is none before it, BadInput if its files are gone.
+    Raises BadConfiguration if there is no earlier version, BadInput if its files are gone.
     """
-    # Checked before the lease, which would create the folder of a misspelt name
+    # Checked before the lease is taken, because the lease would create a folder with a misspelt name
     if not read_promotions(baselines).standing:
         raise BadConfiguration(f"{baselines}: no version was promoted here; name the folder given to promote by --to")
     with hold(baselines):
@@ -238,26 +238,26 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
             raise BadConfiguration(
                 f"{baselines}: there is no version before the one that counts, which is {current_version}"
             )
-        # The version may have been replaced since; the history has the run that it was
-        *_, before, present = past_promotions.standing
+        # The version may have become another run since; the history has the run that it was
+        *_, before, current = past_promotions.standing
         run = read_current_run(join(baselines, before.model_version))
         if run is None or run.run_id != before.run_id:
             raise BadInput(
                 f"{baselines}: version {before.model_version} is no longer run {before.run_id}; promote the run that shall "
                 "count"
             )
-        taken_back = present.model_copy(update={"taken_back": format_moment(now)})
+        taken_back = current.model_copy(update={"taken_back": format_moment(now)})
         promotions = tuple(
-            taken_back if promotion is present else promotion for promotion in past_promotions.promotions
+            taken_back if promotion is current else promotion for promotion in past_promotions.promotions
         )
-        # The history last: if this is interrupted in between, repeating the command completes it
+        # The history is written last: if the command is killed between the two steps, repeating it completes it
         set_current_run(run, baselines)
         _write(past_promotions.model_copy(update={"promotions": promotions}), baselines)
     return before
 
 
 def read_promotions(baselines: str) -> Promotions:
-    """The promotions in this folder; empty for a new folder.
+    """The promotions in this folder; a new folder has none.
 
     Raises BadDocument if the file can't be understood or has an invalid version name, BadConfiguration if the folder is
     the output path of a run.
@@ -271,7 +271,8 @@ def read_promotions(baselines: str) -> Promotions:
             )
         return promotions
     run = run_before(baselines)
-    if run is not None and run.folder.startswith(join(baselines, RUNS, "")):  # a promoted run is a version's
+    # The folder of a promoted run belongs to its version, so a run in `_runs/` wasn't promoted
+    if run is not None and run.folder.startswith(join(baselines, RUNS, "")):
         raise BadConfiguration(f"{baselines}: is the output path of a run; name a folder for the versions")
     return Promotions()
 
@@ -283,7 +284,7 @@ def _write(promotions: Promotions, baselines: str) -> None:
 
 def _read_baseline_files(path: str) -> dict[str, bytes]:
     run = read_current_run(path)
-    # A folder of the service has no run, and needs constraints
+    # A folder of the service has no run, but it must have constraints
     if run is None:
         documents = _read_files(path, (STATISTICS, *EDITABLE))
         if not documents.keys() & set(EDITABLE):
@@ -294,13 +295,13 @@ def _read_baseline_files(path: str) -> dict[str, bytes]:
     files = {}
     for name in run.digests:
         original = join(run.folder, name)
-        if name != PAGE or is_there(original):  # a prune deletes pages
+        if name != PAGE or is_there(original):  # a prune may have deleted the page
             files[name] = read_file(original)
-    # A user's edited copies have priority over the run's files
+    # Copies that a user edited have priority over the run's files
     return files | _read_files(path, files.keys() & set(EDITABLE))
 
 
 def _read_files(folder: str, names: Iterable[str]) -> dict[str, bytes]:
-    """The contents of files of a folder, of those that exist."""
+    """By name: the contents of those files of a folder that exist."""
     contents = {name: read_if_there(join(folder, name)) for name in names}
     return {name: content for name, content in contents.items() if content is not None}

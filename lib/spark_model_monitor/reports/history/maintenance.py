@@ -1,4 +1,4 @@
-"""Deletes what is no longer needed, and rebuilds history.parquet from the states of runs."""
+"""Deletes files that are no longer needed, and rebuilds history.parquet from the states of runs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def rebuild_history(folder: str) -> WindowHistory:
     history = create_history(folder)
     baselines = {}
     with hold(folder):
-        # Oldest first: each window is compared with those before it, as when it ran
+        # The oldest first: each window is compared with the windows before it, as when it ran
         for hour in reversed([*list_hours_from_latest(folder)]):
             path = join(folder, hour.lstrip("/"))
             run = run_before(path)
@@ -73,28 +73,28 @@ def rebuild_history(folder: str) -> WindowHistory:
                 described = read_document(run, RunDescription)
                 if reference is None or described is None:
                     raise BadInput("it does not say which baseline it was compared with")
-                # Runs share baselines; each is read and decoded once
+                # Several runs share a baseline, which is read and decoded once
                 run_id = reference.run_id or reference.constraints
                 if run_id not in baselines:
                     if reference.folder is not None:
                         baselines[run_id] = read_run_baseline(reference.folder)
                     else:
                         baselines[run_id] = read_file_baseline(reference.constraints or "", reference.statistics)
-                # The run's own window, or the hour of its folder
+                # The window that the run names, or the hour of its folder
                 name = time = ""
                 if described.window:
                     name = f"{described.window.start}/{described.window.end}"
                     time = described.window.end
                 elif hour_start := parse_hour_of_path(join(path, "")):
                     name = time = format_moment(hour_start)
-                # A relative path, so that the tree can be moved
+                # The path is relative, so that the tree of folders can be moved
                 relative = path.removeprefix(join(folder, ""))
                 entry = WindowEntry(time, name, run.run_id, relative, str(run_id), bool(described.violations))
                 history = _add_run(history, entry, baselines[run_id], run)
-            # A run that can't be read costs its window, not the whole history
+            # If a run can't be read, only its window is missing from the history
             except MonitorError as error:
                 log.warning("%s: is left out of the history: %s", path, error)
-        # Writing an empty history would hide that the folder was the wrong one
+        # Writing an empty history would hide that the user named a wrong folder
         if not history.table.num_rows:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
         # Accepted alarms aren't in the states, so decisions are applied again
@@ -112,7 +112,7 @@ def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run
     # A run without results had no alarms
     if checks is None:
         return history.with_window(entry, extended_baseline.raw_statistics(state))
-    # Outcomes are those of the run: this release might judge differently
+    # The outcomes come from the run, because this release might judge differently
     violated = find_lost_examples(checks.checks)
     unsure_features = find_unsure_features(checks.checks)
     unsure = {feature.name for feature in unsure_features}
@@ -155,9 +155,9 @@ RUN_FILE_KINDS = (PrunableKind.PAGES, PrunableKind.STATES)
 
 @value_class
 class Prunable:
-    """A file or folder that can be pruned.
+    """A file or folder that can be pruned, with all the files in it.
 
-    time: when its age begins. output: the output path of the runs that wrote it; None for captures.
+    time: the time from which its age counts. output: the output path of the runs that wrote it; None for captures.
     """
 
     kind: PrunableKind
@@ -178,7 +178,7 @@ class Trees:
         merged: Output paths of merges.
         reports: Output paths of runs, or folders above them.
         pages: Whether to prune the pages of runs in hour folders.
-        keep_windows: How many of each schedule's latest runs to keep; the others are pruned with all their files. None: all.
+        keep_windows: The number of latest runs of each schedule to keep; older runs are pruned with all files. None: all.
         may_empty: Whether a schedule may lose all its runs.
     """
 
@@ -191,10 +191,10 @@ class Trees:
 
 
 def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
-    """Everything there that ended before a time. Without a session paths must be on this machine.
+    """Everything in these trees that ended before a time. Without a Spark session, paths must be on this machine.
 
-    Raises BadInput for an absent folder, BadConfiguration if hours of captures or merged records are those of runs, or if a
-    schedule would lose all its runs.
+    Raises BadInput for an absent folder, BadConfiguration if a folder of captures or merged records has runs, or if a schedule
+    would lose all its runs.
     """
     candidates = [
         *(candidate for path in trees.captures for candidate in _find_hours(PrunableKind.CAPTURES, path)),
@@ -215,10 +215,10 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
 
 
 def prune(prunables: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
-    """Delete what is listed, and the folders of days, months and years that become empty.
+    """Delete the listed files and folders, and the folders of days, months and years that become empty.
 
-    outputs: paths at and below which to finish a prune that was killed, and to clean up hour folders of stopped runs.
-    Raises OutputHeld if a run holds an output for longer than the wait.
+    outputs: paths; at and below them, a prune that was killed is finished, and hour folders of stopped runs are cleaned up.
+    Raises OutputHeld if a run holds an output path for longer than the wait.
     """
     for output_path, group in groupby(prunables, attrgetter("output")):
         _prune_output(output_path, list(group))
@@ -230,7 +230,7 @@ def prune(prunables: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None
 def _prune_output(output_path: str | None, prunables: Sequence[Prunable], wait: timedelta = WAIT) -> None:
     # The output is held, so that no run reads or writes these files meanwhile; captures have no output
     with hold(output_path, wait) if output_path else nullcontext():
-        # First the commit, then the files: if this is killed in between, the commit names no deleted file
+        # The commit is changed before the files are deleted: if this process is killed between, the commit names no deleted file
         if output_path:
             files = [prunable.path for prunable in prunables if prunable.kind in RUN_FILE_KINDS]
             # The names in the commit, without the folder of a run
@@ -238,14 +238,14 @@ def _prune_output(output_path: str | None, prunables: Sequence[Prunable], wait: 
             remove_from_commit(names, output_path)
         for prunable in prunables:
             _delete(prunable)
-    # Folders of windows become empty only after the lease in them is gone, too
+    # The folder of a window becomes empty only when the lease in it is deleted, too
     for prunable in prunables:
         if prunable.kind in HOUR_FOLDER_KINDS:
             _delete_if_empty(prunable.path)
 
 
 def _name_below(hour_folder: str, path: str) -> str:
-    """The name of a listed file relative to an hour folder; listings name absolute paths where folders may be relative."""
+    """The name of a listed file relative to an hour folder. Listings have absolute paths, even if the folder is relative."""
     hour = "/".join(hour_folder.split("/")[-HOUR_LEVELS:])
     return path.rpartition(f"{hour}/")[2]
 
@@ -258,9 +258,9 @@ def _finish_stopped_prunes(top: str) -> None:
         return
     files = storage_of(top).walk(top, hidden=True)
     # A killed process leaves its lease, and a note of what it was publishing
-    left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
-    for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
-        # Taking the lease cleans up. Without a wait: an output that a living run holds needs no clean-up
+    notes = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
+    for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in notes}):
+        # Taking the lease cleans up. There is no wait, because an output that a living run holds needs no clean-up
         with suppress(OutputHeld), hold(folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):
                 forget_unfinished(folder)
@@ -268,7 +268,7 @@ def _finish_stopped_prunes(top: str) -> None:
 
 
 def _delete_empty_hours(top: str) -> None:
-    """Delete folders of hours, days, months and years that a killed prune has emptied; object stores have none."""
+    """Delete folders of hours, days, months and years that a killed prune has emptied. Object stores have no empty folders."""
     if not is_local(top):
         return
     for folder in [*_list_unless_gone(_list_folders, top)]:
@@ -276,7 +276,7 @@ def _delete_empty_hours(top: str) -> None:
         if not is_hour:
             _delete_empty_hours(folder)
         if is_hour or DATE_FOLDER.fullmatch(folder.rpartition("/")[2]):
-            # The innermost first. rmdir refuses folders with files, so that no file is lost
+            # The innermost folder comes first. rmdir refuses a folder with files, so no file is lost
             for inner, _, _ in os.walk(local_path(folder), topdown=False):
                 with suppress(OSError):
                     os.rmdir(inner)
@@ -286,7 +286,7 @@ DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day
 
 
 def count_totals(prunables: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, int]]:
-    """Number of files and bytes of each kind."""
+    """By kind: the number of files and their bytes."""
     totals = {}
     for kind in PrunableKind:
         prunables_of_kind = [prunable for prunable in prunables if prunable.kind is kind]
@@ -297,7 +297,7 @@ def count_totals(prunables: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[i
 
 def _find_hours(kind: PrunableKind, top: str) -> Iterator[Prunable]:
     for folder, hour in _list_hour_folders(top):
-        # With a wrong folder somebody's runs would be deleted
+        # If the user named the wrong folder, somebody's runs would be deleted
         if is_there(join(folder, CURRENT)):
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
@@ -317,14 +317,16 @@ def _find_merge_files(top: str) -> Iterator[Prunable]:
 
 
 def _find_quarantines(top: str) -> Iterator[Prunable]:
-    """The quarantines at and below a folder: dated by the hour of an hourly output path, or by the youngest file."""
+    """The quarantines at and below a folder. A quarantine's time is the hour of an hourly output path, or that of its youngest
+    file.
+    """
     for folder in _list_folders(top):
         if folder.rpartition("/")[2] != QUARANTINE:
             yield from _list_unless_gone(_find_quarantines, folder)
             continue
         files = [*_list_unless_gone(storage_of(folder).list_files, folder)]
         hour = parse_hour_of_path(folder)
-        # An empty quarantine dates from 1970, so it can be deleted
+        # An empty quarantine gets the time 1970, so that it can be deleted
         youngest_seconds = max((file.modified_ms for file in files), default=0) / 1000
         time = hour + HOUR if hour else datetime.fromtimestamp(youngest_seconds, timezone.utc)
         yield _create_item(PrunableKind.QUARANTINE, folder, time, files, top)
@@ -340,14 +342,14 @@ def _list_hour_folders(top: str) -> Iterator[tuple[str, datetime]]:
 
 
 def _list_folders(top: str) -> Iterator[str]:
-    """The folders in a folder, without links: the user didn't name their targets."""
+    """The folders in a folder, without links, because the user didn't name the links' targets."""
     for folder in (join(top, name) for name in storage_of(top).list_folders(top)):
         if not (is_local(folder) and local_path(folder).is_symlink()):
             yield folder
 
 
 def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str) -> Iterator[Listed]:
-    """The items that `look` finds in a folder; none if another prune has deleted the folder meanwhile."""
+    """The items that `look` finds in a folder; no items if another prune has deleted the folder meanwhile."""
     try:
         yield from look(folder)
     except BadInput:
@@ -372,13 +374,13 @@ def _find_runs(trees: Trees, top: str, before: datetime) -> Iterator[Prunable]:
     for schedule, runs in schedules.items():
         latest_first = sorted(runs, reverse=True)
         newest, _ = latest_first[0]
-        # A mistake, such as a clock that is ahead, must not delete all runs
+        # A mistake, such as a computer's clock that is ahead, must not delete all runs
         if trees.keep_windows == 0 and newest <= before and not trees.may_empty:
             raise BadConfiguration(
                 f"{schedule}: all {len(runs)} windows would go, the newest of {format_moment(newest)}; keep the newest by "
                 "--keep-windows 1, correct the time by --now, or write --all if the model is retired"
             )
-        # Whole windows beyond the number to keep; of the others at most the pages
+        # Windows beyond the number to keep are pruned as a whole; the windows to keep lose at most their pages
         keep_count = trees.keep_windows
         if keep_count is None:
             keep_count = len(runs)
@@ -389,7 +391,7 @@ def _find_runs(trees: Trees, top: str, before: datetime) -> Iterator[Prunable]:
 
 
 def _has_run(folder: str) -> bool:
-    """Whether a run was published in an hour folder, or is left there by a prune that was killed."""
+    """Whether a run was published in an hour folder, or a prune that was killed has left a part of a run there."""
     if is_there(join(folder, CURRENT)):
         return True
     return any(_list_unless_gone(partial(storage_of(folder).list_beginning, start=UNFINISHED), folder))
@@ -419,23 +421,23 @@ MAX_HOURS_AT_ONCE = 48
 
 
 def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetime) -> datetime:
-    """Delete windows, pages or states of runs in the hour folders right below `top`, the oldest first, of at most
-    `MAX_HOURS_AT_ONCE` hours.
+    """Delete windows, pages or states of runs in the hour folders right below `top`: the oldest first, and at most
+    `MAX_HOURS_AT_ONCE` hours in one call.
 
-    start: the first hour that may have some; None: the oldest. Returns the hour at which the next call goes on, at most
-    `before`. Raises as `prune`, but returns at a window that another process holds.
+    start: the first hour to look at; None: the oldest. Returns the hour at which the next call continues, at most `before`.
+    Raises the errors of `prune`, except that it returns at a window that another process holds.
     """
     if not is_there(top):
         return before
     num_expired = 0
     for folder, hour in _list_hours_between(top, start, before):
         expired: list[Prunable] = []
-        # An hour folder of other files is not ours to empty
+        # An hour folder with other files doesn't belong to a monitor, so it isn't emptied
         if _has_run(folder) or (kind is PrunableKind.WINDOWS and _has_only_remains(folder)):
             expired = [*_find_in_run(kind, folder, hour)]
         if not expired:
             continue
-        # The rest is left to the next pass
+        # Further hours are left to the next pass
         if num_expired == MAX_HOURS_AT_ONCE:
             return hour
         # A window that another process holds is left to the next pass
@@ -451,7 +453,7 @@ def _has_only_remains(folder: str) -> bool:
     """Whether an hour folder is empty, or has only files that a failed run leaves."""
     for file in _list_unless_gone(_list_run_files, folder):
         name = _name_below(folder, file.path)
-        # A failed run leaves its message and maybe a quarantine
+        # A failed run leaves its message and perhaps a quarantine
         if name != MESSAGE and not name.startswith((PREFIX, f"{QUARANTINE}/")):
             return False
     return True
@@ -460,14 +462,14 @@ def _has_only_remains(folder: str) -> bool:
 def _list_hours_between(
     top: str, start: datetime | None, before: datetime, below: str = ""
 ) -> Iterator[tuple[str, datetime]]:
-    """The folders `yyyy/mm/dd/hh` right below `top` from one hour up to another, in order. Empty folders of days, months and
-    years on the way are deleted.
+    """The folders `yyyy/mm/dd/hh` right below `top` from one hour up to another, in order of time. Deletes empty folders of days,
+    months and years that it meets.
     """
     first = f"{start:/%Y/%m/%d/%H}" if start else ""
     last = f"{before:/%Y/%m/%d/%H}"
     for name in [*_list_unless_gone(storage_of(top).list_folders, top + below)]:
         path = f"{below}/{name}"
-        # As texts, years, months, days and hours are in the order of time
+        # Sorted as texts, the names of years, months, days and hours are in order of time
         if not DATE_FOLDER.fullmatch(name) or not first[: len(path)] <= path <= last[: len(path)]:
             continue
         folder = top + path
@@ -481,15 +483,15 @@ def _list_hours_between(
 
 
 def _delete_if_no_file(folder: str) -> None:
-    """Delete a folder that is empty; object stores have none."""
+    """Delete a folder without files. Object stores have no empty folders."""
     if is_local(folder):
         with suppress(OSError):
             os.rmdir(local_path(folder))
 
 
 def _list_run_files(folder: str) -> list[StoredFile]:
-    """All files of a run, also those in a hidden folder, in the order of their deletion: the commit is the first, notes of
-    unfinished work are the last.
+    """All files of a run, including files in a hidden folder, in the order of their deletion: the commit comes first, notes of
+    unfinished work come last.
     """
 
     def rank(file: StoredFile) -> tuple[bool, bool, str]:
@@ -499,22 +501,22 @@ def _list_run_files(folder: str) -> list[StoredFile]:
 
 
 def _delete(item: Prunable) -> None:
-    """Delete an item. A run's folder contains the lease on it, which stays."""
+    """Delete an item, except the lease in the folder of a run."""
     if item.kind is not PrunableKind.WINDOWS:
         remove(item.path)
         return
-    # If this is killed, the next prune finds the rest by this note
+    # If this process is killed, the next prune finds the remaining files by this note
     run = run_before(item.path)
     if run is not None:
         note_unfinished(run, item.path)
-    # The lease is deleted when it is given back
+    # The lease is deleted when it is released
     for file in _list_run_files(item.path):
         if not file.name.startswith(PREFIX):
             remove(file.path)
 
 
 def _delete_if_empty(hour: str) -> None:
-    """Delete the folder of an hour if it has no file, and then those of its day, month and year."""
+    """Delete the folder of an hour if it has no files, then the folders of its day, month and year if they are empty."""
     folder = hour
     for _ in range(HOUR_LEVELS):
         if is_there(folder):

@@ -16,24 +16,26 @@ from spark_model_monitor.storage import is_there, join
 if TYPE_CHECKING:
     from spark_model_monitor.documents.dqdl import RuleSet
 
-RULES = "rules"  # the reference of a window that left nothing but the metrics of rules
+RULES = "rules"  # the reference of a window that has no entry except the metrics of its rules
 
 
 def mark_window_with_rules(check_results: Sequence[CheckResult]) -> LeftBehind:
-    """What makes a window without a baseline an entry of the history: a row that later runs find its checks.json by."""
+    """The row that makes a window without a baseline an entry of the history, so that later runs find its checks.json."""
     rows = [check_result.m or 0 for check_result in check_results if check_result.metrics]
     return ((RULES, NUMBER_OF_ROWS, {"rows": float(max(rows))}),) if rows else ()
 
 
 def add_past_metrics(rule_set: RuleSet, history: WindowHistory) -> RuleSet:
-    """The rules with their metrics in the windows of a history, as many as they compare with, and which of these had alarms."""
+    """The rules with their metrics in the latest windows of a history, as many as the rules compare with, and with the windows
+    that had alarms.
+    """
     past_metrics: dict[str, tuple[float, ...]] = {}
     past_alarms: dict[str, tuple[str, ...]] = {}
     for window in history.entries[-rule_set.past_runs :]:
         path = join(history.folder, window.folder, CheckResults.FILE_NAME)
-        if not is_there(path):  # somebody deleted that run
+        if not is_there(path):  # somebody has deleted that run
             continue
-        # Rules of one metric have it once
+        # Several rules may use one metric, which is stored once
         metrics: dict[str, float] = {}
         for check_result in read_document_file(CheckResults, path).checks:
             metrics |= check_result.metrics or {}

@@ -1,8 +1,8 @@
-"""How the data has varied so far: `history.parquet` of the monitored windows.
+"""How the data has varied so far: reads and writes `history.parquet` of the monitored windows.
 
-It has the raw statistics of each feature, one row per window and reference. For runs in hour folders it lies above these
-folders, like their alerts; for any other output path it lies in that path. It keeps the last `MAX_WINDOWS` windows. A
-rerun replaces the rows of its window. Layout: docs/reference/formats.md. Driver only.
+The file has the raw statistics of each feature, one row per window and reference. For runs in hour folders it lies above these
+folders, like their alerts; for any other output path it lies in that path. It keeps the last `MAX_WINDOWS` windows. A rerun
+replaces the rows of its window. Layout: docs/reference/formats.md. This module runs on the driver only.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ log = logging.getLogger(__name__)
 
 HISTORY = "history.parquet"
 
-MAX_WINDOWS = 336  # windows in the file: two weeks of hours. Source: D4.2
+MAX_WINDOWS = 336  # most windows in the file: two weeks of hours. Source: D4.2
 MAX_EXAMPLES = 32
 """The first windows of a baseline, from which a feature's variation is learnt. Later windows are not learnt from, so that a
 lasting change doesn't become normal. Source: D4.2; Montgomery 2013, "Statistical quality control", phases I and II.
@@ -78,8 +78,8 @@ lasting change doesn't become normal. Source: D4.2; Montgomery 2013, "Statistica
 MIN_HOURS_OF_DAY = (
     2  # different hours of the day at which windows end; with fewer, columns can't follow the time of day
 )
-MAX_SEASONS = 14  # earlier windows of one season whose states are added: two weeks of days. Source: D4.3
-SEARCHED_MULTIPLE = 3  # times as many windows are searched for windows without an alarm. Source: D4.3
+MAX_SEASONS = 14  # most earlier windows of one season whose states are added: two weeks of days. Source: D4.3
+SEARCHED_MULTIPLE = 3  # so many times more windows are searched, as some have an alarm. Source: D4.3
 
 _HISTORY = pa.schema(
     [
@@ -101,9 +101,9 @@ class WindowEntry:
 
     Attributes
     ----------
-        time: Its end.
-        window: Its name: start and end.
-        run_id: Of its run.
+        time: The end of the window.
+            window: The name of the window: its start and end.
+            run_id: The id of its run.
         folder: The folder of its run, relative to the history's folder.
         baseline: The run id of the baseline that it was compared with; empty without one.
         alarmed: Whether it had violations that nobody accepted.
@@ -119,9 +119,9 @@ class WindowEntry:
 
 @value_class(slots=False)
 class WindowHistory:
-    """The windows so far.
+    """The monitored windows so far.
 
-    folder: the folder of the file. table: a row for each feature of a window and reference, with the columns of `_HISTORY`.
+    folder: the folder of the file. table: a row for each feature of each window and reference, with the columns of `_HISTORY`.
     """
 
     folder: str
@@ -129,8 +129,8 @@ class WindowHistory:
 
     @cached_property
     def entries(self) -> list[WindowEntry]:
-        """Every window, ordered by time."""
-        # A window has a row for each feature and reference; it had an alarm if one of them had
+        """All windows, in order of time."""
+        # A window has a row for each feature and reference; it had an alarm if one of these rows had one
         names = list(WindowEntry.__dataclass_fields__)
         if self.table.num_rows:
             table = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")])
@@ -141,7 +141,7 @@ class WindowHistory:
 
     def select_before(self, time: str) -> WindowHistory:
         """The windows that ended before a time."""
-        # For the newest window, the usual case, the table isn't copied
+        # The window is usually the newest; then the table needn't be copied
         if not self.table.num_rows or pc.max(self.table["time"]).as_py() < time:
             return self
         return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
@@ -152,13 +152,13 @@ class WindowHistory:
         baseline: str | None = None,
         other_references: Mapping[str, str] | None = None,
     ) -> StatisticsByFeature:
-        """The raw statistics relative to a reference, of windows that had no alarm. Relative to the baseline: of examples.
+        """The raw statistics relative to a reference, in windows without an alarm; relative to the baseline, in examples only.
 
-        baseline: its run id; only windows that were compared with it. other_references: by feature, the reference whose windows
-        replace those of `reference` where it has them.
+        baseline: a baseline's run id; only windows that were compared with this baseline count. other_references: by feature, a
+        second reference; its statistics of a window replace the statistics of `reference` for the same window.
         """
         is_selected = self._match(reference=reference, baseline=baseline)
-        # Feature by feature: a window of the other reference replaces the same window of this one
+        # For each feature, the statistics relative to the other reference replace those of the same windows
         for name, other_reference in (other_references or {}).items():
             is_feature = self._match(feature=name, baseline=baseline)
             is_other = is_feature & self._match(reference=other_reference)
@@ -170,8 +170,8 @@ class WindowHistory:
         return split_by_feature(table)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
-        """By window: its end, its number of rows and, if `name` is `NEWEST_ROW`, its age in minutes. Windows in which that was
-        an alarm are left out.
+        """For each window: its end, its number of rows and, if `name` is `NEWEST_ROW`, the age of its newest row in minutes.
+        Windows in which this number was an alarm are left out.
         """
         # Accepted windows are included: their number of rows can be expected again
         table = self.table.filter(self._match(feature=name, reference=WINDOW) & ~self.is_alarmed)
@@ -182,8 +182,8 @@ class WindowHistory:
     def with_window(
         self, entry: WindowEntry, statistics: Iterable[tuple[str, str, Mapping[str, float]]]
     ) -> WindowHistory:
-        """The history with a window, replacing its earlier rows. statistics: reference, feature, and its raw statistics with
-        whether it had an alarm, if that differs from the window.
+        """The history with a window, whose earlier rows are replaced. statistics: tuples of a reference, a feature and its raw
+        statistics. These say whether the feature had an alarm, if that differs from the window.
         """
         members = asdict(entry)
         rows = [{**members, "reference": reference, "feature": name, **raw} for reference, name, raw in statistics]
@@ -199,7 +199,7 @@ class WindowHistory:
         names = [*features]
         if names:
             is_accepted = is_accepted & self._match_any("feature", names)
-        # Only windows without a change become examples: from an accepted change, the opposite one would be learnt as usual
+        # Only windows without a change become examples: an accepted change as an example would make the opposite change normal
         is_change = self.is_alarmed | _are_accepted(self.table)
         accepted_outcome = pc.if_else(is_change, ACCEPTED, UNCHANGED)
         outcome = pc.if_else(is_accepted, accepted_outcome, self.table[OUTCOME])
@@ -209,10 +209,10 @@ class WindowHistory:
         return replace(self, table=table)
 
     def read_first_windows(self, baseline: str, names: Collection[str]) -> list[dict[str, FeatureProfile]]:
-        """The states of columns in the first `MIN_WINDOWS` windows without an alarm that were compared with a baseline."""
+        """The states of columns in the first `MIN_WINDOWS` windows that had no alarm and were compared with the baseline."""
         windows: list[dict[str, FeatureProfile]] = []
         for window_entry in self.entries:
-            # An accepted window counts as one without an alarm; a window whose states are gone is skipped
+            # A window with an accepted alarm counts as a window without an alarm; a window whose states are gone is skipped
             if len(windows) < MIN_WINDOWS and window_entry.baseline == baseline and not window_entry.alarmed:
                 profile = self._read_profile(window_entry)
                 if profile is not None:
@@ -220,9 +220,9 @@ class WindowHistory:
         return windows
 
     def extend_baseline(self, quality_baseline: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
-        """The baseline for the window that ends at `time`, extended by the windows before it. baseline: its run id."""
+        """The baseline for the window that ends at `time`, extended by the windows before it. baseline: the baseline's run id."""
         earlier_history = self.select_before(time)
-        # The sums of states that the reference names ask for, and the statistics relative to them
+        # For each reference: the sums of the states of its windows, and the statistics relative to these sums
         references = {}
         for reference, names in quality_baseline.wanted_references.items():
             profile = earlier_history.profile(reference, time, names)
@@ -235,19 +235,19 @@ class WindowHistory:
             hours, seasons = earlier_history.choose_seasons(baseline, time, quality_baseline.names)
         for name, lasting_values in earlier_history.find_lasting_values(baseline).items():
             seasons[name] = replace(seasons.get(name, Season()), lasting_values=lasting_values)
-        # Only windows of this baseline: distances from different baselines can't be compared
+        # Only windows of this baseline count, because distances from different baselines can't be compared
         past[BASELINE] = earlier_history.select_statistics(BASELINE, baseline)
         moved_references = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
         past[CLOCK_DAY] = earlier_history.select_statistics(CLOCK_DAY, baseline, moved_references)
         return quality_baseline.with_history({**references, **hours}, past, seasons)
 
     def find_lasting_values(self, baseline: str) -> dict[str, tuple[str, float, float]]:
-        """The text features that had an alarm and values which the baseline lacks in each window of the last week or longer.
+        """The text features that, in each window of the last week or longer, had an alarm and values which the baseline lacks.
 
-        By feature: since when, the number of rows with such values, and of all rows. A member of `Season`.
+        By feature: the time since when, the number of rows with such values, and of all rows. The result is a member of `Season`.
         """
         table = self.table.filter(self._match(reference=BASELINE, baseline=baseline))
-        # Values that the baseline lacks, in windows that were an alarm
+        # Which rows had an alarm and values that the baseline lacks
         is_new = pc.and_(table["alarmed"], pc.fill_null(pc.greater(table["unseen"], 0), False))
         table = table.append_column("is_new", is_new)
         is_last = pc.equal(table["time"], pc.max(table["time"]))
@@ -267,27 +267,27 @@ class WindowHistory:
     def choose_seasons(
         self, baseline: str, time: str, names: Collection[str] = ()
     ) -> tuple[dict[str, Profile], dict[str, Season]]:
-        """What features that may be seasonal are compared with in the window that ends at `time`.
+        """The references of features that may be seasonal, for the window that ends at `time`.
 
-        names: all features. Returns the sums of the states of earlier windows of the same season, by reference, and the season
-        of each feature.
+        names: all features. Returns by reference the sums of the states of earlier windows of the same season, and by feature its
+        season.
         """
-        ended = parse_moment(time)
-        # Entries by the number of minutes from their end to the end of this window
+        end = parse_moment(time)
+        # The windows' entries, by the minutes from their end to the end of this window
         windows = {
-            (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry
+            (end - parse_moment(entry.time)) // timedelta(minutes=1): entry
             for entry in self.select_before(time).entries
         }
-        # If all windows end at the same hour of the day, there is one a day, and weekdays matter instead of hours
+        # If all windows end at the same hour of the day, there is one window a day; then weekdays matter instead of hours
         lookback_minutes = DAYS_BACK * DAY + 60
         hours_of_day = {back % DAY for back in windows if back <= lookback_minutes}
         are_daily = hours_of_day == {0}
         if are_daily:
             lookback_minutes = MAX_WEEKS * WEEK * DAY
         windows = {back: entry for back, entry in windows.items() if back <= lookback_minutes}
-        # How far each feature was from the baseline in those windows
+        # The distance of each feature from the baseline in those windows
         past_by_feature = self._read_past_hours(BASELINE, baseline, windows)
-        # Features of which enough days are known, and features that may be seasonal
+        # The features whose history has enough days, and the features that may be seasonal
         if are_daily:
             learnt = {name for name, past in past_by_feature.items() if not past.is_new_weekday}
             seasonal = {name: past for name, past in past_by_feature.items() if past.weekdays_differ}
@@ -298,20 +298,20 @@ class WindowHistory:
         seasons = dict.fromkeys(new_names, Season(is_new=True))
         if not seasonal or (len(hours_of_day) < MIN_HOURS_OF_DAY and not are_daily):
             return {}, seasons
-        # How far each feature was from the seasonal references in those windows
+        # The distance of each feature from the seasonal references in those windows
         past_hours = {reference: self._read_past_hours(reference, baseline, windows) for reference in CLOCK}
         if are_daily:
             weekdays = past_hours[CLOCK_DAY]
             minutes_back = {name: select_weekday_windows(past, weekdays.get(name)) for name, past in seasonal.items()}
             sums = self._add_windows(minutes_back, windows)
-            # Only features with states of such days get a season
+            # Only features that have states in such windows get a season
             known_seasons = {}
             for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
                 is_learnt = bool(seasonal[name].find_similar_weeks())
                 known_seasons[name] = Season(learnt=is_learnt, stands_out=is_learnt, is_new=not is_learnt)
         else:
             past_hours[BASELINE] = past_by_feature
-            sums, known_seasons = self._sum_hours_of_day(seasonal, past_hours, windows, ended)
+            sums, known_seasons = self._sum_hours_of_day(seasonal, past_hours, windows, end)
             known_seasons = {name: replace(season, is_new=name in new_names) for name, season in known_seasons.items()}
         profiles = {reference: Profile(0, tuple(features)) for reference, features in sums.items()}
         return profiles, seasons | known_seasons
@@ -321,9 +321,12 @@ class WindowHistory:
         seasonal: Mapping[str, PastHours],
         past_hours: Mapping[str, Mapping[str, PastHours]],
         windows: Mapping[int, WindowEntry],
-        ended: datetime,
+        end: datetime,
     ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
-        """As `choose_seasons`, for several windows a day: the season is the hour. past_hours: by reference and feature."""
+        """The results of `choose_seasons` if there are several windows a day: the season is the hour of the day.
+
+        past_hours: by reference and feature, the distances of earlier windows.
+        """
         minutes_back = {}
         like: dict[str, str] = {}
         unlike: dict[str, frozenset[str]] = {}
@@ -332,24 +335,22 @@ class WindowHistory:
             past_by_reference = {
                 reference: by_feature[name] for reference, by_feature in past_hours.items() if name in by_feature
             }
-            like[name], unlike[name], reference_hours = compare_with_hour(past_by_reference, ended)
+            like[name], unlike[name], reference_hours = compare_with_hour(past_by_reference, end)
             weeks = past_hours[CLOCK_WEEK].get(name)
             alarmed_minutes = () if weeks is None else weeks.alarmed_backs
-            selected = select_hour_windows(
-                reference_hours, ended, windows, alarmed_minutes, weekly=past.weekdays_differ
-            )
-            # A reference that the feature was unlike at this hour is left out
+            selected = select_hour_windows(reference_hours, end, windows, alarmed_minutes, weekly=past.weekdays_differ)
+            # A reference is left out if the feature was different from it at this hour
             minutes_back[name] = {
                 reference: minutes
                 for reference, minutes in selected.items()
                 if reference == CLOCK_DAY or reference not in unlike[name]
             }
         sums = self._add_windows(minutes_back, windows)
-        # Since when a feature has been as it is at this hour, and which reference it is like
+        # The time since when a feature has its present values at this hour, and the reference that it resembles
         seasons = {}
         starts = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
         for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
-            season = seasonal[name].season(ended)
+            season = seasonal[name].season(end)
             season = replace(season, since=starts.get(season.back))
             if like[name] in sums:
                 season = replace(season, like=like[name], unlike=unlike[name])
@@ -359,17 +360,20 @@ class WindowHistory:
     def _add_windows(
         self, minutes_back: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, WindowEntry]
     ) -> dict[str, list[FeatureProfile]]:
-        """The sums of features' states over windows, by reference.
+        """By reference: the sums of features' states over windows.
 
-        minutes_back: by feature and reference, the windows to add, by their minutes before this window. windows: all of them.
+        minutes_back: by feature and reference, the windows to add, each as its minutes before this window. windows: all windows,
+        by these minutes.
         """
-        # Each window's file is read once, however many features use it
-        used: set[int] = set()
+        # Each window's file is read once, even if several features use it
+        used_minutes: set[int] = set()
         for by_reference in minutes_back.values():
-            used.update(*by_reference.values())
-        stored = {back: self._read_profile(windows[back]) for back in used.intersection(windows)}
+            used_minutes.update(*by_reference.values())
+        profiles_by_minutes = {back: self._read_profile(windows[back]) for back in used_minutes.intersection(windows)}
         profiles = {
-            back: profile.features(minutes_back, OF_DISTRIBUTIONS) for back, profile in stored.items() if profile
+            back: profile.features(minutes_back, OF_DISTRIBUTIONS)
+            for back, profile in profiles_by_minutes.items()
+            if profile
         }
         sums: dict[str, list[FeatureProfile]] = {}
         for name, by_reference in minutes_back.items():
@@ -383,8 +387,8 @@ class WindowHistory:
     def _read_past_hours(
         self, reference: str, baseline: str, windows: Mapping[int, WindowEntry]
     ) -> dict[str, PastHours]:
-        """By feature: the distances of windows from a reference. windows: by minutes before this window."""
-        # Rows of the table that have this reference, baseline and window
+        """By feature: the distances of windows from a reference. windows: the windows by their minutes before this window."""
+        # The rows of the table with this reference, this baseline and one of these windows
         back_by_window = {entry.window: back for back, entry in windows.items()}
         is_selected = self._match(reference=reference, baseline=baseline) & self._match_any("window", [*back_by_window])
         table = self.table.filter(is_selected).sort_by("feature")
@@ -408,35 +412,35 @@ class WindowHistory:
         repair would look like a change.
         """
         windows, count = _select_windows(reference, self.select_before(time).entries, time)
-        # References of several windows leave alarms out; `previous` alone is the last window, with or without an alarm
+        # References of several windows leave alarms out; the reference `previous` is the last window even if it had an alarm
         alarmed_rows = self.table.filter(self.is_alarmed).select(["window", "feature"]).to_pylist()
         alarmed = {(row["window"], row["feature"]) for row in alarmed_rows if ":" in reference}
-        # The profiles to add, by feature: at most as many as the reference asks for
+        # By feature: the profiles to add, at most as many as the reference asks for
         profiles_by_feature: dict[str, list[StoredProfile]] = {}
         rows = 0
         names: tuple[str, ...] = ()
         for entry in windows:
-            stored = self._read_profile(entry)
-            # A sum that lacks a window would look like a change of volume
-            if stored is None:
+            window_states = self._read_profile(entry)
+            # A sum without one of its windows would look like a change of volume
+            if window_states is None:
                 return None
-            rows += stored.item_count
-            names = names or stored.names
-            for name in [name for name in stored.names if name in features]:
+            rows += window_states.item_count
+            names = names or window_states.names
+            for name in [name for name in window_states.names if name in features]:
                 profiles = profiles_by_feature.setdefault(name, [])
                 if len(profiles) < count and (entry.window, name) not in alarmed:
-                    profiles.append(stored)
-            # Once all features have enough windows, older ones needn't be read
+                    profiles.append(window_states)
+            # Once all features have enough windows, older windows needn't be read
             if all(len(profiles) == count for profiles in profiles_by_feature.values()):
                 break
-        # `previous:8` needs all eight windows; a season may have fewer at first
-        enough = count if reference.startswith("previous") else 1
+        # `previous:8` needs all eight windows; a season may have fewer windows at first
+        min_windows = count if reference.startswith("previous") else 1
         complete = {
             name: profiles
             for name, profiles in profiles_by_feature.items()
-            if len(profiles) >= enough and name in names
+            if len(profiles) >= min_windows and name in names
         }
-        # Sketches of numbers first: they show which features are texts, whose counts are larger
+        # Sketches of numbers are added first: they show which features are texts, and only these need the larger counts of values
         sums = _add_states(complete, OF_NUMBERS, reference)
         texts = {name: profiles for name, profiles in complete.items() if name in sums and not sums[name].is_numeric}
         sums |= _add_states(texts, OF_DISTRIBUTIONS, reference)
@@ -445,9 +449,9 @@ class WindowHistory:
         return None
 
     def _read_profile(self, entry: WindowEntry) -> StoredProfile | None:
-        """A window's states; None if they are gone."""
+        """The states of a window; None if their file is gone."""
         path = join(self.folder, entry.folder, PROFILE)
-        # Somebody else may have written the history's file: a path that leads out of its folder is not read
+        # Somebody else may have written the history's file, so a path that leads out of its folder is not read
         if not is_ours(entry.folder, NameKind.BELOW):
             return None
         content = read_if_there(path)
@@ -457,12 +461,12 @@ class WindowHistory:
         return StoredProfile.read(content, path)
 
     def _drop_old_windows(self) -> WindowHistory:
-        """The history of the last windows, and of the examples of their baseline, in order of time."""
+        """The history with the last `MAX_WINDOWS` windows and the examples of their baseline only, in order of time."""
         history = replace(self, table=self.table.sort_by([(name, "ascending") for name in ("time", "reference")]))
         windows = self.entries
         if len(windows) <= MAX_WINDOWS:
             return history
-        # Examples are kept at any age: normal variation is learnt from them
+        # Examples are kept however old they are, because normal variation is learnt from them
         is_kept = history._match_any("window", [entry.window for entry in windows[-MAX_WINDOWS:]])
         may_be_example = history._match(baseline=windows[-1].baseline, reference=BASELINE) & ~history.is_alarmed
         is_kept[may_be_example] |= _are_examples(history.table.filter(may_be_example))
@@ -475,7 +479,7 @@ class WindowHistory:
         return is_alarmed
 
     def _match(self, **values: str | None) -> Flags:
-        """Which rows have these values, by column; None is any value."""
+        """Which rows have these values. values: by column; None allows any value."""
         masks = [
             pc.equal(self.table[column], value).to_numpy() for column, value in values.items() if value is not None
         ]
@@ -499,13 +503,13 @@ def _are_examples(table: pa.Table) -> Flags:
     table: rows without an alarm, relative to one baseline, in order of time.
     """
     features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    # An uncertain row shows a possible change unless it says otherwise. If one does, none of the feature's uncertain rows is an
-    # example: those without a visible change alone would vary too little
+    # An uncertain row shows a possible change unless its outcome says otherwise. If one uncertain row of a feature shows a
+    # possible change, none of the feature's uncertain rows is an example: the others alone would vary too little
     is_unsure = pc.equal(table[OUTCOME].fill_null(UNCHANGED), CANNOT_TELL).to_numpy()
     is_doubted = is_unsure & table[POSSIBLE_CHANGE].fill_null(True).to_numpy()
     is_doubted = is_unsure & np.isin(features, features[is_doubted])
     is_accepted = _are_accepted(table)
-    # The rank of each row among those of its feature
+    # The rank of each row among the rows of its feature
     judged_rows = np.flatnonzero(~is_doubted & ~is_accepted)
     order = judged_rows[np.argsort(features[judged_rows], kind="stable")]
     counts = np.bincount(features[order])
@@ -521,7 +525,7 @@ def create_history(folder: str) -> WindowHistory:
 
 
 def read_history(output_path: str) -> WindowHistory:
-    """The history of the runs that `output_path` belongs to; an empty one if it is absent, or damaged (with a warning)."""
+    """The history of the runs that `output_path` belongs to; it is empty if the file is absent or, with a warning, damaged."""
     # The history lies beside the alerts
     folder = resolve_alerts_path(output_path).rpartition("/")[0] or "."
     path = join(folder, HISTORY)
@@ -536,7 +540,7 @@ def read_history(output_path: str) -> WindowHistory:
     return create_history(folder)
 
 
-@lru_cache(1)  # a run that has compared its window with the history then adds it
+@lru_cache(1)  # a run reads the history twice: to compare its window with it, and to add the window to it
 def _decode_windows(content: bytes, path: str) -> pa.Table:
     table = read_table(content, path, _HISTORY, complete=_REQUIRED_COLUMNS)
     try:
@@ -558,11 +562,12 @@ def write_history(history: WindowHistory) -> None:
 
 
 def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None) -> dict[str, tuple[int, ...]]:
-    """The windows to compare a feature with whose weekdays differ, for one window a day; in minutes before this window.
+    """By reference: the windows to compare a feature with if its weekdays differ, each as its minutes before this window.
+    For data with one window a day.
 
-    `CLOCK_DAY`: this weekday in the weeks in which it was similar; if none is known, in the last two weeks. `CLOCK_WEEK`: days
-    off that a holiday may resemble, without those that had an alarm compared with their weekday. past: distances of earlier
-    windows from the baseline.
+    `CLOCK_DAY`: the same weekday in the weeks in which it was similar; if no such week is known, in the last two weeks.
+    `CLOCK_WEEK`: days off, which a holiday may resemble, without days that had an alarm when compared with their weekday.
+    past: the distances of earlier windows from the baseline.
     """
     alarmed_minutes = set()
     if weekday_distances is not None:
@@ -573,23 +578,23 @@ def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None)
 
 
 def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tuple[list[WindowEntry], int]:
-    """The windows that a reference may use for the window that ends at `time`, the latest first, and how many it uses at most.
+    """The windows that a reference may use for the window that ends at `time`, the latest first; and how many it uses at most.
 
-    No windows if there are too few. `previous` is the window before, even if it had an alarm.
+    There are no windows if they would be too few. `previous` is the window right before, even if it had an alarm.
     """
     kind, _, number = reference.partition(":")
     count = int(number or 1)
-    # More windows than needed are looked at, because those with an alarm are left out later
+    # More windows than needed are selected, because windows with an alarm are left out later
     if kind == "previous":
         if len(entries) < count:
             return [], count
         num_searched = SEARCHED_MULTIPLE * count if number else 1
         return entries[::-1][:num_searched], count
-    # A season is a number of steps, and a step is the shortest distance of two windows
+    # A season is a number of steps; a step is the shortest time between two windows
     by_time = {parse_moment(entry.time): entry for entry in entries}
     times = [*sorted(by_time), parse_moment(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
-    # Windows that don't exist are skipped, and a window that rounding names twice is used once
+    # Windows that don't exist are skipped; a window that rounding gives twice is used once
     seasons = range(1, MAX_SEASONS + 1)
     earlier_times = dict.fromkeys(times[-1] - season * count * step for season in seasons)
     return [by_time[time_before] for time_before in earlier_times if time_before in by_time], MAX_SEASONS
@@ -599,14 +604,14 @@ def _add_states(
     profiles_by_feature: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
 ) -> dict[str, FeatureProfile]:
     """By feature: the sum of its states of these kinds over its windows."""
-    # Each file is decoded once, for all features that need it; keyed by identity, since a profile isn't hashable
-    stored: dict[int, StoredProfile] = {}
+    # Each file is decoded once, for all features that need it. The key is the object's id, because a profile isn't hashable
+    decoded_profiles: dict[int, StoredProfile] = {}
     names_by_profile: dict[int, set[str]] = {}
     for name, profiles in profiles_by_feature.items():
         for profile in profiles:
-            stored[id(profile)] = profile
+            decoded_profiles[id(profile)] = profile
             names_by_profile.setdefault(id(profile), set()).add(name)
-    decoded = {key: profile.features(names_by_profile[key], kinds) for key, profile in stored.items()}
+    decoded = {key: profile.features(names_by_profile[key], kinds) for key, profile in decoded_profiles.items()}
     sums = {}
     for name, profiles in profiles_by_feature.items():
         total = _add_profiles([decoded[id(profile)][name] for profile in profiles], reference)

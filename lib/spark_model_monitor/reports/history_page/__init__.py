@@ -1,1 +1,1 @@
-"""Many runs at a glance: reads what past runs left, and shows it as one page. No data, no JVM."""
+"""Many runs at a glance: reads the files of past runs, and shows them as one page. Reads no data, needs no JVM."""

@@ -61,7 +61,7 @@ VIOLATED_STATUS = 4  # exit status, as for a job with --fail-on-violations. Sour
 
 SHOWN_STATISTICS = ("inferred_type", "completeness", "mean", "std_dev", "min", *QUARTILES, "max", "distinct", "value")
 HEADINGS = {"inferred_type": "type", "std_dev": "sd"}  # of statistics whose own name is too long for a line
-MIN_NAME_WIDTH = 60  # characters of a name that are shown however narrow the terminal is
+MIN_NAME_WIDTH = 60  # characters of a name that are shown even if the terminal is narrower
 BY_CHANCE = "Different by no more than chance"
 NO_TYPE_COUNTS = "statistics.json doesn't say how many values are of the baseline's type; name a run, which has states"
 
@@ -74,7 +74,7 @@ class Change:
 
     Attributes
     ----------
-        name: Of the feature or metric.
+        name: The name of the feature or metric.
         kind: `added`, `removed`, `changed` or `same`.
         distance: The largest gap between both distributions, 0 to 1; None if unknown.
         changes: The values before and after of each statistic that differs, by its name.
@@ -121,20 +121,20 @@ class RunComparison:
         after = self.after.rows.get(name)
         if before is None or after is None:
             return Change(name, "added" if before is None else "removed")
-        # All members of constraints are compared, but only the statistics that people read
+        # All members of constraints are compared; of the statistics, only those that people read
         are_constraints = self.before.constraints is not None and self.after.constraints is not None
         keys = dict.fromkeys((*before, *after)) if are_constraints else SHOWN_STATISTICS
         pairs = {key: (before.get(key), after.get(key)) for key in keys}
         different = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
         distance = _measure_distance(self.before.distributions.get(name), self.after.distributions.get(name))
         impact = None
-        # A feature without an attribution doesn't influence the model, whatever its distance is
+        # A feature without an attribution doesn't influence the model, so its impact is 0 whatever its distance is
         if self.shares:
             impact = (distance or 0.0) * self.shares.get(name, 0.0)
         return Change(name, "changed" if different or distance else "same", distance, different, impact)
 
     def judge(self) -> tuple[CheckResult, ...]:
-        """The results of A's constraints on B, from B's states, or as far as its statistics.json allows.
+        """The results of A's constraints on B. They use B's states or, without states, as much as its statistics.json tells.
 
         Raises BadInput if B has no features.
         """
@@ -147,20 +147,20 @@ class RunComparison:
         check_results = monitor.judge(sample, read_side_baseline(self.before)).results
         if not self.names_values:
             check_results = tuple(map(remove_described_values, check_results))
-        # statistics.json lacks what some results need
+        # Some results need more than statistics.json has
         if after.profile is not None:
             return check_results
         return tuple(map(_restrict_to_documents, check_results))
 
     @cached_property
     def changed_names(self) -> frozenset[str] | None:
-        """The features that changed by more than chance: violations of B with A as its baseline; None if that is unknown."""
-        # Only states show how much a feature varies by chance
+        """The features that changed by more than chance: the violations of B with A as its baseline; None if they are unknown."""
+        # Only states can tell how much a feature varies by chance
         if self.before.profile is None or self.after.profile is None:
             return None
         try:
             return frozenset(violation.feature or "" for violation in select_violations(self.judge()))
-        # Two runs that a monitor can't judge can still be compared number by number
+        # If the monitor can't judge the two runs, they can still be compared number by number
         except MonitorError as fault:
             log.info("changes are not told from chance: %s", fault)
             return None
@@ -183,7 +183,7 @@ class RunComparison:
         for members in changes:
             if members["impact"] is None:
                 del members["impact"]
-            # Values of a domain are replaced by their number
+            # The values of a domain are replaced by their number
             if not self.names_values:
                 members["changes"] = {
                     key: tuple(len(value) if isinstance(value, tuple) else value for value in pair)
@@ -194,8 +194,11 @@ class RunComparison:
 
 
 def compare(before: str, after: str, attributions: str | None = None, *, names_values: bool = True) -> RunComparison:
-    """before, after: output paths of runs of one kind, folders of the service, or two statistics.json, analysis.json or
-    constraints.json. attributions: of the model, to sort by what moves it. names_values: as in `RunComparison`.
+    """The changes from `before` to `after`.
+
+    before, after: output paths of runs of one kind, folders of the service, or two statistics.json, analysis.json or
+    constraints.json. attributions: path of the model's attributions; changes are then sorted by their effect on the model.
+    names_values: whether categories and segments are named.
 
     Raises BadInput if there is nothing to compare, BadDocument if a file is damaged.
     """
@@ -215,7 +218,7 @@ def compare(before: str, after: str, attributions: str | None = None, *, names_v
 
 
 def _number_segments(before: ComparedSide, after: ComparedSide) -> tuple[ComparedSide, ComparedSide]:
-    """Both sides with segments named by a number, the same on both sides."""
+    """Both sides with a number in place of each segment's name. A segment has the same number on both sides."""
     segment_numbers: dict[str, int] = {}
     shown_names: dict[str, str] = {}
     for name in sorted(before.segment_names | after.segment_names):
@@ -242,14 +245,16 @@ def main(
     names_values: bool = True,
     page_names_values: bool = True,
 ) -> int:
-    """Print what changed; write it as a page if `output` is given. judge: exit with 4 if B violates A's constraints.
+    """Print the changes; also write them as a page if `output` is given. Returns the exit status.
+
+    judge: whether the exit status is 4 if B violates A's constraints.
 
     names_values, page_names_values: whether what is printed, and the page, name categories and segments.
     """
     comparison = compare(before, after, attributions, names_values=names_values)
     check_results = comparison.judge() if judge else ()
     violations = list(select_violations(check_results))
-    # Checks that statistics.json can't answer are listed: otherwise they would look like passed ones
+    # Checks that statistics.json can't answer are listed, because otherwise they would look like passed checks
     unjudged = []
     if comparison.after.profile is None:
         unjudged = [check_result for check_result in check_results if not check_result.is_judged]
@@ -270,18 +275,18 @@ def main(
         out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
     else:
         out.write(_write_text(comparison, violations, unjudged, unsure, judge=judge))
-    # Without `judge` there are no violations: a difference alone is no failure
+    # Without `judge` there are no violations, because a difference alone is not a failure
     return VIOLATED_STATUS if violations else 0
 
 
 def create_comparison_page(comparison: RunComparison, results: Sequence[CheckResult] = ()) -> Page:
     """The comparison as a page."""
     broken = {result.feature or result.metric: result for result in results}
-    # What changed, what differs by chance, and what is the same
+    # The changes, the differences due to chance, and what is the same
     changed = comparison.significant
     by_chance = [change for change in comparison.changes if change.kind != "same" and change not in changed]
     same = [change for change in comparison.changes if change.kind == "same"]
-    # From what needs an action to what can be ignored; empty sections are left out
+    # The first section needs an action, the last can be ignored; empty sections are left out
     sections = []
     if results:
         descriptions = tuple(f"{violation.feature}: {violation.description}" for violation in results)
@@ -293,7 +298,7 @@ def create_comparison_page(comparison: RunComparison, results: Sequence[CheckRes
     for heading, changes in ((BY_CHANCE, by_chance), ("The same", same)):
         if changes:
             sections.append(PageSection(heading, (_create_table(changes),), note=f"{len(changes):,}"))
-    # The headline: how many differ, and the largest change
+    # The headline says how many features or metrics differ, and names the largest change
     text = f"{_count_differences(comparison)}."
     mark = Highlight.NONE
     if results:
@@ -329,7 +334,7 @@ def _count_differences(comparison: RunComparison) -> str:
 def _create_card(comparison: RunComparison, change: Change, broken: CheckResult | None) -> Card:
     before = comparison.before.distributions.get(change.name)
     after = comparison.after.distributions.get(change.name)
-    # A feature that only one side has is drawn alone
+    # If only one side has the feature, its distribution is drawn alone
     first, second = (before, after) if before else (after, None)
     # A picture of both distributions; a metric has a value before and after instead
     max_named_categories = MAX_DOMAIN_SIZE if comparison.names_values else 0
@@ -341,7 +346,7 @@ def _create_card(comparison: RunComparison, change: Change, broken: CheckResult 
     first_description, *evidence = change.descriptions or [change.kind]
     if change.distance is not None:
         evidence.insert(0, f"distance {format_number(change.distance)}")
-    # The segment comes first: it says where to look
+    # The segment comes first, because it says where to look
     hints = [_locate_change(comparison, change)]
     mark = Highlight.NONE
     if broken is not None:
@@ -362,11 +367,11 @@ def _locate_change(comparison: RunComparison, change: Change) -> str:
     """The segment of a change, if both runs have segments."""
     before = comparison.before.find_feature(change.name)
     after = comparison.after.find_feature(change.name)
-    # Segments of a change below the smallest effect that is reported would be noise
+    # If the change is smaller than the smallest reported effect, its segments would be noise
     if after is None or (change.distance or 0.0) < MIN_EFFECT:
         return ""
-    where, segment = describe_location(compute_contributions(before, after))
-    located = CheckResult(check=DRIFT, status=CheckStatus.PASSED, where=where or None, segment=segment)
+    location, segment = describe_location(compute_contributions(before, after))
+    located = CheckResult(check=DRIFT, status=CheckStatus.PASSED, where=location or None, segment=segment)
     if not comparison.names_values:
         located = remove_values(located)
     return describe_segment(located)
@@ -395,7 +400,7 @@ def _write_text(
     before = comparison.before.item_count
     after = comparison.after.item_count
     text = f"{_count_differences(comparison)}\n"
-    # A constraints.json or analysis.json has no number of rows
+    # A constraints.json or an analysis.json doesn't say the number of rows
     if before is not None and after is not None:
         text = f"{before:,} rows before, {after:,} after; {text}"
     if different:
@@ -411,7 +416,7 @@ def _write_text(
         ]
         header = ["name", "change", "distance", "what"]
         text += "\n" + format_table(header, rows, width=160, shortest_name=MIN_NAME_WIDTH)
-    # Violations, then what the data can't tell, then what could not be judged
+    # Violations come first, then what the data can't tell, then what could not be judged
     if judge:
         violation_count = format_noun_count(len(violations), "violation")
         lines = [f"{violation.feature}: {violation.description}" for violation in violations]
@@ -433,7 +438,7 @@ def _list_lines(title: str, lines: Iterable[str] = ()) -> str:
 
 
 def _restrict_to_documents(result: CheckResult) -> CheckResult:
-    """The result for a window of which only statistics.json is known.
+    """The result of a check for a window of which only statistics.json is known.
 
     The document has one type for all values of a feature, so a violated type may be due to one value or to all of them: that
     check is not judged.
@@ -449,9 +454,9 @@ def _format_pair(before: RowValue, after: RowValue) -> str:
     pair = f"{_format_value(before)} → {_format_value(after)}"
     if not isinstance(before, (list, tuple)) or not isinstance(after, (list, tuple)):
         return pair
-    added = len(set(after).difference(before))
+    num_added = len(set(after).difference(before))
     removed = len(set(before).difference(after))
-    return f"{pair}, {added:,} added, {removed:,} removed"
+    return f"{pair}, {num_added:,} added, {removed:,} removed"
 
 
 def _format_value(value: RowValue) -> str:

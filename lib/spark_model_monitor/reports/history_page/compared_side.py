@@ -1,4 +1,4 @@
-"""One side of a comparison: what a run, a folder of the service or a single document says about features or metrics."""
+"""One side of a comparison: the values of features or metrics in a run, a folder of the service or a single document."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class ComparedSide:
 
     Attributes
     ----------
-        path: Where it was read from.
-        item_count: Its number of rows; None for documents that don't say it.
-        rows: By feature or metric: values by name.
-        distributions: By feature, as far as they are known.
-        profile: The states of a run that has them.
+        path: The path that it was read from.
+        item_count: The number of rows; None if the document doesn't say it.
+            rows: By feature or metric: its values by their names.
+            distributions: By feature: its distribution, if it is known.
+            profile: The states of the run; None if there are none.
         statistics: Its statistics.json, if there is one.
         constraints: Its constraints, if the side is a constraints.json.
         segment_names: The names among `rows` that name a segment.
@@ -70,7 +70,7 @@ class ComparedSide:
     segment_names: frozenset[str] = frozenset()
 
     def find_feature(self, name: str) -> FeatureProfile | None:
-        """The states of a feature; None if unknown."""
+        """The states of a feature; None if they are unknown."""
         if self.profile is None:
             return None
         return self.profile.by_name.get(name)
@@ -84,7 +84,7 @@ def read_side(path: str) -> ComparedSide:
     current = read_current_run(path)
     run = current or Run("", path, {})
     statistics = join(run.folder, Statistics.FILE_NAME)
-    # Sources from the most detailed to the least: states, statistics, metrics
+    # The most detailed source is used: states, then statistics, then metrics
     profile = read_run_state(run, PROFILE)
     if profile is None:
         # The output path of the service's baselining job has documents and no run
@@ -100,7 +100,7 @@ def read_side(path: str) -> ComparedSide:
 
 
 def _read_file(path: str) -> ComparedSide:
-    """One document of any monitor, recognised by its members."""
+    """The side from one document of any monitor, whose kind is recognised by its members."""
     content = read_file(path)
     members = json_text.load(content, path)
     if not isinstance(members, dict):
@@ -121,14 +121,14 @@ def _read_file(path: str) -> ComparedSide:
 
 
 def _collect_values(rows: Rows) -> dict[str, dict[str, RowValue]]:
-    """The values of metrics, None where one is undefined."""
-    # JSON has no NaN, which stands for an undefined metric
+    """The values of metrics; an undefined value is None."""
+    # NaN stands for an undefined metric, and JSON can't express it
     values = {name: row.get("value", math.nan) for name, row in rows.items()}
     return {name: {"value": None if value is None or math.isnan(value) else value} for name, value in values.items()}
 
 
 def _create_side_with_thresholds(path: str, constraints: ModelQualityConstraints) -> ComparedSide:
-    """The thresholds of a model-quality baseline."""
+    """The side whose values are the thresholds of a model-quality baseline."""
     rows: dict[str, dict[str, RowValue]] = {}
     for section in MEMBERS.values():
         for metric, constraint in (getattr(constraints, section) or {}).items():
@@ -138,7 +138,9 @@ def _create_side_with_thresholds(path: str, constraints: ModelQualityConstraints
 
 
 def _create_side_with_constraints(path: str, constraints: Constraints) -> ComparedSide:
-    """A row for each feature, with its constraints and the settings that only it has, and one for the settings of the file."""
+    """The side with a row for each feature, which has its constraints and the settings that differ from the file's, and one row
+    for the settings of the file.
+    """
     settings = _describe_settings(constraints.monitoring)
     rows: dict[str, dict[str, RowValue]] = {SETTINGS: settings}
     settings_by_name = constraints.settings_by_feature()
@@ -150,7 +152,7 @@ def _create_side_with_constraints(path: str, constraints: Constraints) -> Compar
             "completeness": feature.completeness,
             "is_non_negative": None if numeric is None else numeric.is_non_negative,
             "domain": None if feature.domains is None else tuple(feature.domains),
-            # Settings that all features share are in the row of the file
+            # Settings that are the same as those of the file are in the file's row only
             **{name: value for name, value in feature_settings.items() if value != settings[name]},
         }
     return ComparedSide(path, None, rows, {}, constraints=constraints)
@@ -168,7 +170,7 @@ def _create_side_with_statistics(path: str, statistics: Statistics, profile: Pro
     for row in rows.values():
         if row["distinct"] is not None and row["num_present"] is not None:
             row["distinct"] = min(row["distinct"], row["num_present"])
-    # Sketches of states are finer than the document's bins, so they replace them
+    # The sketches in states are finer than the document's bins, so they replace the bins
     distributions = from_statistics(statistics)
     if profile is not None:
         distributions |= from_profile(DataQualityMonitor().interpret_state(profile))
@@ -190,12 +192,12 @@ def _create_side_with_metrics(path: str, run: PastRun) -> ComparedSide:
 
 
 def read_side_baseline(before: ComparedSide) -> QualityBaseline:
-    """The baseline that a side gives for judging another one."""
+    """The baseline of a side, to judge the other side with."""
     path = before.path
     baseline: QualityBaseline
     if not path.endswith(".json"):
         baseline = read_run_baseline(path)
-    # A constraints.json alone has no distributions; a statistics.json has its constraints beside it
+    # A constraints.json alone has no distributions; the constraints of a statistics.json are in the same folder
     elif before.constraints is not None:
         baseline = read_file_baseline(path, None)
     else:

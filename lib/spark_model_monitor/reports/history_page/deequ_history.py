@@ -1,4 +1,4 @@
-"""The data sets in a file of Deequ's metrics repository as past runs: imported, and not judged by us."""
+"""The data sets in a file of Deequ's metrics repository as past runs. They are imported, but not judged."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from spark_model_monitor.documents.run_changes import DEEQU_METRICS
 from spark_model_monitor.reports.history_page.past_run import COLUMNS, NONE, PastRun, RunIdentity
 from spark_model_monitor.storage import read_file
 
-SIZE = "Size"  # the metric that is the number of rows
+SIZE = "Size"  # Deequ's name of the metric for the number of rows
 
 
 def read_metrics_repository(path: str) -> list[PastRun]:
     """A run for each data set in the file; its window is the moment of the data set's date.
 
-    Raises BadInput if the file can't be read, BadDocument if it is no repository.
+    Raises BadInput if the file can't be read, BadDocument if it isn't a metrics repository.
     """
     analyses = parse_analysis_results(read_file(path), path)
     names = _name_data_sets(analyses)
@@ -44,9 +44,9 @@ def read_metrics_repository(path: str) -> list[PastRun]:
 
 
 def _name_data_sets(analyses: Sequence[AnalysisResult]) -> list[str | None]:
-    """The names of data sets by their tags; None without tags.
+    """The names of data sets, made of their tags; None for a data set without tags.
 
-    A tag that is another one each time, such as the id of a run, doesn't name a data set.
+    A tag that differs each time, such as the id of a run, isn't part of the name.
     """
     keys = list({key: None for analysis in analyses for key in analysis.tags})
     naming_keys = []
@@ -55,7 +55,7 @@ def _name_data_sets(analyses: Sequence[AnalysisResult]) -> list[str | None]:
         if num_values == 1 or num_values < len(analyses):
             naming_keys.append(key)
     names = [_format_tags(analysis.tags, naming_keys) for analysis in analyses]
-    # Those of one time need different names, so that none hides another
+    # Data sets with the same time need different names, so that none hides another
     times = [analysis.time for analysis in analyses]
     if len(set(zip(times, names, strict=True))) < len(analyses):
         return [_format_tags(analysis.tags, keys) for analysis in analyses]

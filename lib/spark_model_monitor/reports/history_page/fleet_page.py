@@ -1,4 +1,4 @@
-"""The page of a fleet: models × monitors, the worst first, with links to their pages, and the common causes of alerts. Pure."""
+"""The page of a fleet: models × monitors, the worst first, with links to their pages, and the common causes of alerts."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from spark_model_monitor.documents.run_changes import KINDS
 from spark_model_monitor.value_class import value_class
 
 WINDOWS = 24  # windows in each line of the table, and in the drawing over time
-MAX_CAUSES = 8  # changed columns in the drawing of common causes
-MAX_LINES = 3_000  # models in the table; the page says how many more there are
-MAX_SENTENCE_LENGTH = 100  # characters of a sentence in the table, so that a line isn't too high
+MAX_CAUSES = 8  # most changed columns in the drawing of common causes
+MAX_LINES = 3_000  # most models in the table; the page says how many more there are
+MAX_SENTENCE_LENGTH = 100  # most characters of a sentence in the table, so that a line isn't too high
 
 EXPLANATIONS = (
     "A line is a {noun}, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, "
@@ -79,13 +79,13 @@ class FleetMonitor:
 
     Attributes
     ----------
-        name: Of its schedule.
-        state: After its last run.
-        kind: `DATA_QUALITY`, …; empty for an unreadable entry.
-        model, owner, tags: As in its entry.
-        since: When the state began.
-        fault: Why it was not checked.
-        windows: The last ones, the oldest first.
+        name: The name of its schedule.
+            state: Its state after the last run.
+            kind: `DATA_QUALITY`, …; empty if the schedule's entry can't be read.
+            model, owner, tags: The members of the schedule's entry.
+            since: The time at which the state began.
+            fault: The reason why it was not checked.
+            windows: The last windows, the oldest first.
         page: The page of the last run, relative to the page of the fleet.
         source: The path of its data.
         note: Other news of the last run.
@@ -113,14 +113,14 @@ class FleetMonitor:
 
     @property
     def unsure(self) -> tuple[str, ...]:
-        """The names of which the last run could not tell whether they changed."""
+        """The features or metrics that may have changed: the last run could not tell."""
         if self.windows:
             return self.windows[-1].unsure
         return ()
 
     @property
     def sentence(self) -> str:
-        """What is wrong, in one line, or other news."""
+        """One line that says what is wrong, or other news of the last run."""
         clauses = []
         if self.causes:
             clauses.append(f"{list_short_names(self.causes)} changed")
@@ -131,16 +131,16 @@ class FleetMonitor:
 
 @value_class
 class CommonCause:
-    """What several monitors have in common: a column or a source with the same start, or one fault."""
+    """A cause that several monitors share: a changed column or a source with the same start of the alert, or the same fault."""
 
     sentence: str
     monitors: tuple[FleetMonitor, ...]
 
 
 def group_by_cause(monitors: Iterable[FleetMonitor]) -> list[CommonCause]:
-    """The monitors, each once, grouped by their most likely common cause: the cause that most of them share comes first.
+    """The monitors grouped by their most likely common cause; the cause of most monitors comes first. Each is in one group.
 
-    A cause is a changed column with the same start, a source with the same start, or a fault.
+    A cause is a changed column with the same start of the alert, a source with the same start, or a fault.
     """
     remaining = list(monitors)
     causes = []
@@ -150,7 +150,7 @@ def group_by_cause(monitors: Iterable[FleetMonitor]) -> list[CommonCause]:
             # A monitor counts for each of its possible causes
             for key in _list_cause_keys(monitor):
                 monitors_by_key.setdefault(key, []).append(monitor)
-        # The cause of most monitors; of equal ones the first, so that the page is the same each time
+        # The cause of most monitors. If causes have equally many, the first one counts, so that the page is the same each time
         key = max(monitors_by_key, key=lambda key: (len(monitors_by_key[key]), -list(monitors_by_key).index(key)))
         group = monitors_by_key[key]
         causes.append(CommonCause(_describe_cause(key, group), tuple(group)))
@@ -161,11 +161,11 @@ def group_by_cause(monitors: Iterable[FleetMonitor]) -> list[CommonCause]:
 def _list_cause_keys(monitor: FleetMonitor) -> list[tuple[str, ...]]:
     if monitor.state is MonitorState.IN_ALERT:
         columns: list[tuple[str, ...]] = [("column", cause, monitor.since) for cause in monitor.causes]
-        # A monitor without a known source has none in common with others
+        # If the source of a monitor is unknown, it can't be the same as that of others
         return [*columns, ("source", monitor.source or monitor.name, monitor.since)]
     if monitor.state is MonitorState.UNSURE:
         return [("unsure",)]
-    # Without the monitor's name, so that the same fault of several monitors has the same text
+    # The monitor's name is replaced, so that the same fault of several monitors has the same text
     return [("fault", re.sub(rf"\b{re.escape(monitor.name)}\b", "…", monitor.fault)), ("alone", monitor.name)]
 
 
@@ -188,8 +188,8 @@ def _describe_cause(key: Sequence[str], monitors: Sequence[FleetMonitor]) -> str
 def create_fleet_page(
     monitors: Sequence[FleetMonitor], title: str, budget: str = "each schedule's own", noun: str = "model"
 ) -> Page:
-    """The page of a fleet. monitors: of all models, in any order. budget: of false alarms, as text. noun: what is monitored, a
-    model or a table.
+    """The page of a fleet. monitors: the monitors of all models, in any order. budget: the false-alarm budget as text. noun: the
+    word for what is monitored, `model` or `table`.
     """
     # Models are ordered by their worst monitor
     models = group_by(sorted(monitors, key=_rank_monitor), lambda monitor: monitor.model or monitor.name)
@@ -197,13 +197,13 @@ def create_fleet_page(
     lines = [_create_line(name, of_model, kinds) for name, of_model in list(models.items())[:MAX_LINES]]
     titles = (noun, *(KINDS.get(kind, "entry") for kind in kinds))
     titles += ("since", "what", f"last {WINDOWS} windows", "owner", "tags")
-    # The worst models are shown, so the others need no action
+    # The table shows the worst models, so the models that are left out need no action
     num_left_out = len(models) - MAX_LINES
     caption = ""
     if num_left_out > 0:
         caption = f"{format_noun_count(num_left_out, f'more {noun}')}, of which none is worse, are left out."
     sections = []
-    # What changed, then every model, then the numbers over time
+    # The sections: what changed, then every model, then the numbers over time
     alerting = [monitor for monitor in monitors if monitor.state is MonitorState.IN_ALERT]
     if alerting:
         causes = _draw_common_causes(alerting, noun)
@@ -211,12 +211,12 @@ def create_fleet_page(
     table = build_table(titles, lines, names=(noun,), caption=caption).drop_empty_columns()
     table = replace(table, is_searchable=True)
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
-    # Windows of different lengths have columns of their own, by their end
+    # A column is the end of a window; windows of different lengths may share a column
     times = sorted({window.time for monitor in monitors for window in monitor.windows})[-WINDOWS:]
     if times:
         sections.append(PageSection("Over time", (_draw_over_time(monitors, times),)))
     sections.append(create_reading(sentence.format(noun=noun) for sentence in EXPLANATIONS))
-    # The text of a state begins with a sign and a space, which are left out here
+    # The text of a state begins with a sign and a space, which are left out
     counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in monitors):,}") for state in MonitorState)
     facts = (*counts, ("false alarms allowed", budget))
     return Page(
@@ -239,14 +239,14 @@ def _write_headline(models: dict[str, list[FleetMonitor]], alerting: Sequence[Fl
             names_by_state[state].append(name)
     failed = names_by_state[MonitorState.FAILED]
     unsure = names_by_state[MonitorState.UNSURE]
-    # Models of which the result is unknown
+    # The models whose result is unknown
     detail = []
     if failed:
         detail.append(f"Not checked: {list_short_names(failed)}.")
     if unsure:
         detail.append(f"May have changed: {list_short_names(unsure)}; its page says why nobody can tell.")
     if not alerting:
-        # Failures and uncertain results have another colour than a good state
+        # If there are failures or uncertain results, the colour isn't that of a good state
         text = f"No alert in {model_count}."
         mark = Highlight.GOOD
         if failed:
@@ -262,7 +262,7 @@ def _write_headline(models: dict[str, list[FleetMonitor]], alerting: Sequence[Fl
     began = ""
     if times:
         began = f", {'since' if len(times) == 1 else 'the first since'} {_format_time(times[0])}"
-    # The cause that most of them share
+    # The cause that most alerting monitors share
     first, *further_causes = group_by_cause(alerting)
     causes = [f"{first.sentence}."]
     if further_causes:
@@ -275,14 +275,14 @@ def _write_headline(models: dict[str, list[FleetMonitor]], alerting: Sequence[Fl
 def _draw_common_causes(alerting: Sequence[FleetMonitor], noun: str) -> PointChart:
     """How many models or tables have each change, compared with the window before."""
     now: Counter[str] = Counter()
-    # The window before shows whether a change spreads over models or fades
+    # The counts of the window before show whether a change spreads over models or fades
     before: Counter[str] = Counter()
     for monitor in alerting:
-        # Each cause once, in order: of equal counts the first one is shown first
+        # A monitor's cause counts once. The order matters: among equal counts, the first cause is shown first
         now.update(tuple(dict.fromkeys(monitor.causes)))
         for window in monitor.windows[-2:-1]:
             before.update(tuple(dict.fromkeys(window.causes)))
-    # Model quality and bias have no columns; there is one bar for all of their violations
+    # Model quality and bias have no columns, so all of their violations share one bar
     counts = now.most_common(MAX_CAUSES) or [("violations", len(alerting))]
     points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
@@ -299,7 +299,7 @@ def _draw_over_time(monitors: Sequence[FleetMonitor], times: Sequence[str]) -> T
     all_windows = (window for monitor in monitors for window in monitor.windows)
     windows_by_time = group_by(all_windows, lambda window: window.time)
     windows = [windows_by_time.get(time, []) for time in times]
-    # A time without a run has None, and an empty column; 0 would look like a good result
+    # A time without a run has None, which is drawn as an empty column; 0 would look like a good result
     values: list[float | None] = []
     for windows_of_time in windows:
         num_violated = sum(window.violations > 0 for window in windows_of_time)
@@ -310,7 +310,7 @@ def _draw_over_time(monitors: Sequence[FleetMonitor], times: Sequence[str]) -> T
 
 
 def _highlight_time(windows: Sequence[WindowOutcome]) -> Highlight:
-    """The highlight of a time, by the windows of all monitors."""
+    """The highlight of a time. windows: the windows of all monitors at this time."""
     if not windows:
         return Highlight.NONE
     if any(window.violations for window in windows):
@@ -323,7 +323,7 @@ def _highlight_time(windows: Sequence[WindowOutcome]) -> Highlight:
 def _create_line(name: str, monitors: Sequence[FleetMonitor], kinds: Sequence[str]) -> TableLine:
     worst = monitors[0]
     cells: list[Cell] = [shorten_name(name)]
-    # A cell for each kind of monitor, a dash where the model has none
+    # A cell for each kind of monitor, with a dash if the model has no such monitor
     for kind in kinds:
         monitor_of_kind = next((monitor for monitor in monitors if monitor.kind == kind), None)
         if monitor_of_kind is None:
@@ -332,13 +332,13 @@ def _create_line(name: str, monitors: Sequence[FleetMonitor], kinds: Sequence[st
             cells.append(Link(monitor_of_kind.state.value, monitor_of_kind.page))
         else:
             cells.append(monitor_of_kind.state.value)
-    # The bars and texts are those of the worst monitor, by which lines are sorted
+    # The bars and texts come from the worst monitor, by which the lines are sorted
     bars = Hours(
         tuple(float(window.violations) for window in worst.windows),
         tuple(window.violations > 0 for window in worst.windows),
         f"violations of {worst.name} by window",
     )
-    # Monitors of one model often share owners; each is named once
+    # Monitors of one model often share owners; each owner is named once
     owners: dict[str, None] = {}
     tags: dict[str, None] = {}
     for monitor in monitors:
@@ -350,11 +350,11 @@ def _create_line(name: str, monitors: Sequence[FleetMonitor], kinds: Sequence[st
     return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
 
 
-MIN_SHORTENED_COMPONENTS = 4  # components of a path that is shortened to its last two
+MIN_SHORTENED_COMPONENTS = 4  # a path with at least so many components is shortened to its last two
 
 
 def _shorten_path(word: str) -> str:
-    """A path without its beginning: `…/churn/hourly` of `s3://team/models/churn/hourly`; any other word unchanged."""
+    """A path without its beginning: `s3://team/models/churn/hourly` becomes `…/churn/hourly`. Any other word is unchanged."""
     components = word.split("/")
     if len(components) < MIN_SHORTENED_COMPONENTS:
         return word
@@ -370,7 +370,7 @@ def _shorten_sentence(sentence: str) -> str:
     shortened = " ".join(words)
     if len(shortened) <= MAX_SENTENCE_LENGTH:
         return shortened
-    # The end of an error says most, so a third of the characters is for whole words at the end, at least for the last one
+    # The end of an error says most, so a third of the characters is for whole words at the end; the last word is always kept
     _, _, end = shortened[-MAX_SENTENCE_LENGTH // 3 :].partition(" ")
     end = end or words[-1]
     first_words = TextWrapper(

@@ -1,4 +1,4 @@
-"""The runs below some folders: windows over time, all features × all windows, and everything that was examined."""
+"""Reads the runs below some folders as a history, and draws the map of all features × all windows."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from spark_model_monitor.statistics import Bytes, Doubles, Flags, Integers
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.value_class import value_class
 
-MAX_INSERTED_WINDOWS = 5_000  # windows on a page with inserted ones for missing runs; beyond that none are inserted
-MAX_ROWS = 2_000  # features on the map
-DETAILED_WINDOWS = 24  # the last windows, which have distributions of all features on the page
+MAX_INSERTED_WINDOWS = 5_000  # with more windows, no windows are inserted for missing runs
+MAX_ROWS = 2_000  # most features on the map
+DETAILED_WINDOWS = 24  # number of last windows whose distributions of all features are on the page
 BINS = 22  # bins of a distribution on the page
 NO_VALUE = 255  # the byte of a missing distance
 
@@ -44,7 +44,7 @@ Window = tuple[datetime, datetime]
 
 @value_class
 class UnreadRun:
-    """A run that isn't shown, and why: a sentence without values of records."""
+    """A run that isn't shown, and the reason: a sentence without values of records."""
 
     folder: str
     problem: str
@@ -56,7 +56,7 @@ class UnreadRun:
 
 @value_class(slots=False)
 class Series:
-    """The runs of one kind of monitor of one model. runs: by the index of their window."""
+    """The runs of one kind of monitor of one model. runs: the runs, by the index of their window."""
 
     analysis_type: str
     windows: tuple[Window, ...]
@@ -70,11 +70,11 @@ class Series:
 
     @cached_property
     def _columns(self) -> dict[str, Doubles]:
-        """By COLUMNS and "status": arrays of shape (names, windows)."""
+        """By column, which is a name in COLUMNS or "status": an array of shape (names, windows)."""
         shape = (len(self.names), len(self.windows))
         rows = {name: row for row, name in enumerate(self.names)}
         columns: dict[str, Doubles] = {name: np.full(shape, np.nan) for name in COLUMNS}
-        # Names without a check have NONE, windows without a run have NONE + 1
+        # The status of a name without a check is NONE; in a window without a run it is NONE + 1
         columns["status"] = np.full(shape, NONE + 1.0)
         for column, run in self.runs.items():
             rows_of_run = np.array([rows[name] for name in run.names], np.int64)
@@ -84,11 +84,12 @@ class Series:
         return columns
 
     def get_column(self, column: str) -> Doubles:
-        """A column of the runs, shape (names, windows): NaN without a number; for "status" NONE + 1 without a run."""
+        """A column of the runs, shape (names, windows). A missing number is NaN; the "status" without a run is NONE + 1."""
         return self._columns[column]
 
     @cached_property
     def is_violated(self) -> Flags:
+        """Which names are violated in which windows, shape (names, windows)."""
         is_violated: Flags = self.get_column("status") == VIOLATED
         return is_violated
 
@@ -107,26 +108,26 @@ class Series:
 
     @property
     def violations(self) -> list[int | None]:
-        """Number of violations by window; None without a run that judged anything."""
+        """By window: the number of violations; None if no run judged anything there."""
         runs = [self.runs.get(index) for index in range(len(self.windows))]
         return [None if run is None or run.outcome is None else run.violations for run in runs]
 
     def since(self, row: int) -> int | None:
-        """The first of the consecutive windows up to the last run that violate a name; None if the last one doesn't."""
+        """The first of the consecutive windows up to the last run that have a violation of a name; None if the last has none."""
         return find_trailing_start(self.is_violated[row, self.ran].tolist(), self.ran)
 
     def list_values(self, column: str, row: int) -> tuple[float | None, ...]:
-        """The numbers of a name by window; None without one."""
+        """By window: the number of a name in a column; None if it has no number."""
         return tuple(None if math.isnan(number) else number for number in self.get_column(column)[row].tolist())
 
     def find_last_limit(self, row: int) -> float | None:
-        """The threshold of a name in the latest window that has one; None without one."""
+        """The threshold of a name in the latest window that has a threshold for it; None if no window has one."""
         limits = (limit for limit in reversed(self.list_values("threshold", row)) if limit is not None)
         return next(limits, None)
 
     @cached_property
     def ran(self) -> list[int]:
-        """The windows with a run."""
+        """The indices of the windows with a run."""
         return sorted(self.runs)
 
 
@@ -136,9 +137,9 @@ class History:
 
     Attributes
     ----------
-        windows: By time, including inserted ones between runs.
-        labels: Their names: the start in UTC, or the run's folder if no run has a window.
-        series: By model and kind of monitor.
+        windows: All windows in order of time, including inserted windows between runs.
+            labels: The windows' names: the start in UTC, or the run's folder if no run has a window.
+            series: A series of runs for each model and kind of monitor.
         unread: Runs that aren't shown.
     """
 
@@ -159,20 +160,20 @@ class History:
 
     @cached_property
     def is_one_day(self) -> bool:
-        """Whether all windows are of one day. Cached, because it is asked for each window."""
+        """Whether all windows are on one day. Cached, because it is read for each window."""
         return len({label.rpartition(" ")[0] for label in self.labels}) == 1
 
     def run_violations(self) -> list[int | None]:
-        """Number of violations by window, of all monitors together; None without a run."""
+        """By window: the number of violations of all monitors together; None without a run."""
         columns = [series.violations for series in self.series]
         return [
-            # None only if no monitor ran: the violations of one monitor count where another has no run
+            # The count is None only if no monitor ran; otherwise a monitor without a run counts as 0
             None if all(count is None for count in counts) else sum(count or 0 for count in counts)
             for counts in zip(*columns, strict=True)
         ]
 
     def run_outcomes(self) -> list[Outcome | None]:
-        """The worst outcome by window, of all monitors together; None without a run, or if nothing was judged."""
+        """By window: the worst outcome of all monitors together; None without a run, or if nothing was judged."""
         outcomes: list[Outcome | None] = []
         for position in range(len(self.windows)):
             runs = [series.runs[position] for series in self.series if position in series.runs]
@@ -180,13 +181,13 @@ class History:
         return outcomes
 
     def find_alert_start(self) -> int | None:
-        """The first of the consecutive windows with violations up to the last one; None if the last one has none."""
+        """The index of the first of the consecutive windows with violations up to the last window; None if the last has none."""
         counts = [(index, count) for index, count in enumerate(self.run_violations()) if count is not None]
         return find_trailing_start([bool(count) for _, count in counts], [index for index, _ in counts])
 
 
 def find_trailing_start(flags: Sequence[bool], indices: Sequence[int]) -> int | None:
-    """The index of the first of the consecutive flags at the end that are set; None if the last one isn't."""
+    """The index of the first of the consecutive set flags at the end; None if the last flag isn't set."""
     start = None
     for flag, index in zip(reversed(flags), reversed(indices), strict=True):
         if not flag:
@@ -202,7 +203,7 @@ def read_history(
 
     since, until: limits of the windows' starts. last: number of latest windows.
 
-    Raises BadInput if there are no runs, BadDocument for a file that is no such repository.
+    Raises BadInput if there are no runs, BadDocument for a file that isn't a metrics repository.
     """
     runs = []
     unread = []
@@ -211,18 +212,18 @@ def read_history(
     tops = [top for top in folders if top not in files]
     folders_of_runs = dict.fromkeys(run_folder for top in tops for run_folder in list_run_folders(top))
     read_runs = [run for path in files for run in read_metrics_repository(path)]
-    # A damaged run is listed on the page of the others
+    # A damaged run is listed on the page of the other runs
     for folder in show_progress(folders_of_runs, len(folders_of_runs), "runs"):
         try:
             read_runs.append(read_run(folder))
         except MonitorError as fault:
             unread.append(UnreadRun(folder, str(fault).splitlines()[0]))
     for run in read_runs:
-        # Runs without a window are within any limits
+        # A run without a window is within any limits
         start = run.identity.start
         if start is None or ((since is None or start >= since) and (until is None or start < until)):
             runs.append(run)
-    # The error says whether there are no runs, none in these times, or damaged ones
+    # The error says whether there are no runs, no runs in these times, or only damaged runs
     if not runs:
         problem = "no run here"
         if read_runs:
@@ -230,35 +231,37 @@ def read_history(
         if unread:
             problem += f"; {len(unread)} can't be read, the first: {unread[0].problem}"
         raise BadInput(f"{', '.join(folders)}: {problem}")
-    # A window counts once for each monitor, however many folders have it
-    timed: dict[tuple[datetime, datetime, str, str | None], PastRun] = {}
+    # A window counts once for each monitor, even if several folders have it
+    window_runs: dict[tuple[datetime, datetime, str, str | None], PastRun] = {}
     without_window = []
     for run in runs:
         identity = run.identity
         if identity.start and identity.end:
             key = (identity.start, identity.end, identity.analysis_type, identity.model)
-            if key in timed:
-                shown = show_end_of_path(identity.folder)
-                unread.append(UnreadRun(timed[key].identity.folder, f"is left out: {shown} is of the same window"))
-            timed[key] = run
+            if key in window_runs:
+                path_end = show_end_of_path(identity.folder)
+                unread.append(
+                    UnreadRun(window_runs[key].identity.folder, f"is left out: {path_end} is of the same window")
+                )
+            window_runs[key] = run
         else:
             without_window.append(UnreadRun(identity.folder, "is left out: the run has no window"))
-    # If no run has a window, they get made-up hours in order of their folders, which are their labels
+    # If no run has a window, the runs get invented hours in order of their folders; the folders become the labels
     labels = None
-    if not timed:
+    if not window_runs:
         labels = {}
         for index, run in enumerate(runs):
             start = EPOCH + index * HOUR
             labels[start, start + HOUR] = run.identity.folder.rpartition("/")[2]
-            timed[start, start + HOUR, run.identity.analysis_type, run.identity.model] = run
+            window_runs[start, start + HOUR, run.identity.analysis_type, run.identity.model] = run
     else:
         unread += without_window
-    # Missing windows are counted, so that --last 24 is a day of hours even after an outage
-    windows = _fill_gaps(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
+    # Missing windows count, too, so that --last 24 is a day of hours even after an outage
+    windows = _fill_gaps(sorted({(start, end) for start, end, *_ in window_runs}))[-(last or 0) :]
     indices = {window: index for index, window in enumerate(windows)}
     # One series for each monitor of each model, over the same windows
     kinds: dict[tuple[str, str | None], dict[int, PastRun]] = {}
-    for (start, end, kind, model), run in timed.items():
+    for (start, end, kind, model), run in window_runs.items():
         if (start, end) in indices:
             kinds.setdefault((kind, model), {})[indices[start, end]] = run
     series = [Series(kind, tuple(windows), runs_by_index, model) for (kind, model), runs_by_index in kinds.items()]
@@ -267,9 +270,9 @@ def read_history(
 
 
 def is_file(path: str) -> bool:
-    """Whether a path is a single file. Raises BadInput if nothing exists there."""
+    """Whether a path is a single file. Raises BadInput if nothing exists at the path."""
     storage = storage_of(path)
-    # Listing folders first, because it is quick, while a walk lists all files of all runs
+    # Listing folders is tried first, because it is quick; a walk lists all files of all runs
     if storage.list_folders(path):
         return False
     return [file.name for file in storage.walk(path)] == [path.rpartition("/")[2]]
@@ -288,15 +291,15 @@ def list_run_folders(top: str) -> Iterator[str]:
 
 
 def _fill_gaps(windows: Sequence[Window]) -> list[Window]:
-    """The windows, plus the missing ones between them, if all have one length and one period and none overlap."""
+    """The windows and the missing windows between them, if all windows have the same length and period and none overlap."""
     lengths = {end - start for start, end in windows}
     period = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
-    # Windows of several lengths, or overlapping ones, have no period
+    # Windows of different lengths, or windows that overlap, have no period
     if len(lengths) != 1 or not period >= (length := lengths.pop()) > timedelta(0):
         return list(windows)
     first = windows[0][0]
     steps = [(start - first) / period for start, _ in windows]
-    # All windows have to be a whole number of periods apart, and two runs a decade apart must not give a page of hours
+    # The windows have to be whole numbers of periods apart. Two runs a decade apart must not give a page of all hours between
     if any(step != round(step) for step in steps) or steps[-1] >= MAX_INSERTED_WINDOWS:
         return list(windows)
     return [(first + index * period, first + index * period + length) for index in range(round(steps[-1]) + 1)]
@@ -308,7 +311,7 @@ def create_feature_map(
     baselines: Mapping[str, PastRun],
     most_bytes: int,
 ) -> list[Block]:
-    """The map of features × windows, with notes on what it leaves out; only a sentence if no run examined features."""
+    """The map of features × windows, with notes on what it leaves out; or one sentence if no run examined features."""
     series = next((series_of_kind for series_of_kind in all_series if not series_of_kind.is_metric.all()), None)
     if series is None:
         if any(series_of_kind.names for series_of_kind in all_series):
@@ -317,14 +320,14 @@ def create_feature_map(
     # If there are too many features, the most important ones are shown
     order = _sort_rows(series)
     rows = order[:MAX_ROWS]
-    drawn = np.where(series.is_metric[:, None], np.nan, series.get_column("distance"))[rows]
-    # 0 to 250 for a distance from 0 to 1; 251 to 254 are unused
-    quantised = np.rint(np.clip(np.nan_to_num(drawn), 0, 1) * 250)
-    distances = np.where(np.isnan(drawn), NO_VALUE, quantised).astype(np.uint8)
-    # The distributions that fit into the size, with the numbers beside them
+    map_distances = np.where(series.is_metric[:, None], np.nan, series.get_column("distance"))[rows]
+    # A distance from 0 to 1 is a byte from 0 to 250; 251 to 254 are unused
+    quantised = np.rint(np.clip(np.nan_to_num(map_distances), 0, 1) * 250)
+    distances = np.where(np.isnan(map_distances), NO_VALUE, quantised).astype(np.uint8)
+    # The distributions that fit into the page's size, with mean, median and share of missing values
     detailed, left_out = _select_detailed_cells(series, rows, most_bytes)
     shares, cell_numbers = _collect_cells(series, rows, detailed)
-    # 1 for each cell with a distribution; the distributions are in the order of the cells
+    # The mask is 1 for a cell with a distribution; the distributions are in the order of the cells
     mask = np.zeros((len(rows), len(times)), np.uint8)
     for line, window in detailed:
         mask[line, window] = 1
@@ -335,7 +338,7 @@ def create_feature_map(
         if baseline and (known_shares := baseline.bin_shares(series.names[row])):
             scaled = _scale_to_255(np.array(known_shares[:BINS], np.float32))
             baseline_shares[line, : len(scaled)] = scaled
-    # Bytes in base64, small integers: JSON of the same numbers would be ten times as large
+    # The numbers are packed as bytes in base64, because JSON of the same numbers would be ten times as large
     data = {
         "names": [series.names[row] for row in rows],
         "times": list(times),
@@ -348,7 +351,7 @@ def create_feature_map(
         "bins": [_format_ends(last.bins.get(series.names[row])) for row in rows],
         "folders": [run.place if (run := series.runs.get(index)) else "" for index in range(len(times))],
     }
-    # What is left out, and how to get it
+    # The notes say what is left out, and how to get it
     notes = []
     if len(order) > MAX_ROWS:
         notes.append(f"{len(order) - MAX_ROWS:,} more features, which were violated less, stand in the tables.")
@@ -361,7 +364,7 @@ def create_feature_map(
 
 
 def _sort_rows(series: Series) -> Integers:
-    """The rows of features: first those violated now, then by the number of violated windows, then by the largest distance."""
+    """The rows of features: first features violated now, then by number of violated windows, then by largest distance."""
     column, _ = series.last
     with np.errstate(all="ignore"):
         distances = series.get_column("distance")
@@ -374,7 +377,7 @@ def _sort_rows(series: Series) -> Integers:
 
 
 def _select_detailed_cells(series: Series, rows: Integers, most_bytes: int) -> tuple[list[tuple[int, int]], int]:
-    """The cells (line of the map, window) whose distributions are on the page, and the number of cells that don't fit.
+    """The cells (line of the map, window) whose distributions are on the page, and the number of cells without room.
 
     First come the last windows of all features, then all windows of violated features.
     """
@@ -392,20 +395,20 @@ def _select_detailed_cells(series: Series, rows: Integers, most_bytes: int) -> t
 def _collect_cells(
     series: Series, rows: Integers, cells: Sequence[tuple[int, int]]
 ) -> tuple[Bytes, NDArray[np.float32]]:
-    """For each cell the shares, in units of 1/255, and mean, median and share of missing values."""
-    # A feature may have fewer bins than BINS; the others stay 0
+    """For each cell: the shares of its bins in units of 1/255; and its mean, median and share of missing values."""
+    # If a feature has fewer bins than BINS, the remaining shares stay 0
     shares = np.zeros((len(cells), BINS), np.uint8)
     numbers = np.full((len(cells), 3), np.nan, np.float32)
     rows_by_window = {window: run.places for window, run in series.runs.items()}
     shares_by_window = {
         window: _scale_to_255(run.shares) for window, run in series.runs.items() if run.shares is not None
     }
-    # Looked up once: each is an array of all names and windows
+    # Looked up outside the loop, because each column is an array of all names and windows
     present, missing, mean, median = (series.get_column(name) for name in ("present", "missing", "mean", "median"))
     for cell, (line, window) in enumerate(cells):
         row = int(rows[line])
         run_row = rows_by_window[window].get(series.names[row])
-        # The cell of a feature that a window lacks stays empty
+        # If the window's run lacks the feature, the cell stays empty
         if run_row is not None:
             window_shares = shares_by_window[window]
             shares[cell, : window_shares.shape[1]] = window_shares[run_row]
@@ -421,7 +424,7 @@ def _scale_to_255(shares: NDArray[np.float32]) -> Bytes:
 
 
 def _format_ends(bins: Sequence[object] | None) -> list[str]:
-    """The labels at both ends of a drawing: of numbers the first and the last edge."""
+    """The labels at both ends of a drawing: for numbers the first and the last edge, for categories fixed words."""
     if bins and len(bins) == 2 and all(isinstance(end, (int, float)) for end in bins):
         return [format_number(float(end), 3) for end in bins]  # type: ignore[arg-type]
     return ["most frequent", "new"] if bins else []

@@ -1,4 +1,7 @@
-"""The history of many runs as one page: what is wrong and since when, over time, and all as map and tables. Pure."""
+"""The history of many runs as one page: what is wrong and since when, the windows over time, and everything as map and tables.
+
+It reads no files.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +62,8 @@ READING = (
 
 @value_class
 class PageContext:
-    """What a page needs besides the history. baselines: by their runs' ids. outputs: features that are outputs of a model.
-    links: to the pages of runs, by their folders.
+    """The data of a page besides the history. baselines: the baselines by their runs' ids. outputs: the features that are outputs
+    of a model. links: the links to the pages of runs, by the runs' folders.
     """
 
     baselines: Mapping[str, PastRun] = field(default_factory=dict)
@@ -68,7 +71,7 @@ class PageContext:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-MAX_NAMED = 5  # names in a window's line
+MAX_NAMED = 5  # most names in a window's line
 
 
 def create_history_page(
@@ -76,14 +79,14 @@ def create_history_page(
 ) -> Page:
     """The page of a history.
 
-    most_bytes: limit of the page's map, which names what it leaves out. judged: check results of the last run of each monitor.
+    most_bytes: maximum size of the page's map, which says what it leaves out. judged: the results of each monitor's last run.
     """
     times = history.labels
     groups: dict[str, list[PageFeature]] = {}
     for series, results in zip(history.series, judged, strict=True):
         # The results of the last run by name
         by_name = group_by(results.checks, lambda check_result: check_result.full_name)
-        # Captions only if there are several groups
+        # Groups have captions only if there are several
         caption = ""
         if len(history.series) > 1:
             caption = _name_with_model(history, series, _name_kind(series))
@@ -96,11 +99,11 @@ def create_history_page(
     sections = [PageSection("The day" if history.is_one_day else "Over time", tracks)]
     for series, results in zip(history.series, judged, strict=True):
         if kind_of_change := find_kind_of_change(results.checks):
-            # The run that has this kind of change
-            whose = "the last window with labels"
+            # The phrase for the run that has this kind of change
+            run_phrase = "the last window with labels"
             if history.has_models:
-                whose = f"the last window of {series.model}"
-            sections.append(PageSection("What kind of change", (kind_of_change,), note=whose))
+                run_phrase = f"the last window of {series.model}"
+            sections.append(PageSection("What kind of change", (kind_of_change,), note=run_phrase))
     # The changed features, and what to do about them
     change_sections = create_change_sections(groups, ("baseline", "last window"))
     changed = [feature for features in groups.values() for feature in features if feature.violations]
@@ -114,7 +117,7 @@ def create_history_page(
         next_step = f"Open the last run (top right), which has its checks. {explain_hint}"
         change_sections.insert(1, PageSection("What to do next", (next_step,)))
     sections += change_sections
-    # Drawings and tables of everything, to look things up
+    # Drawings and tables of everything that was examined
     sections.append(
         PageSection(
             "Every feature, every window",
@@ -130,7 +133,7 @@ def create_history_page(
     sections.append(create_reading(READING))
     # Title, span and links
     kinds = dict.fromkeys(_name_kind(series) for series in history.series)
-    # If no run has a window, labels are names of folders, and the history's times are made up
+    # If no run has a window, the labels are names of folders, and the history's times are invented
     start, end = history.windows[0][0], history.windows[-1][1]
     if times[0].startswith(f"{start:%Y-%m-%d}"):
         span = format_window(RunWindow(start=format_moment(start), end=format_moment(end)))
@@ -146,10 +149,10 @@ def create_history_page(
 
 
 def _write_headline(history: History, judged: Sequence[CheckResults], outputs: frozenset[str]) -> Headline:
-    """The sentences of the last runs together: those with violations first, with the previous state."""
+    """The headlines of all monitors' last runs as one: the worst first, with the previous state of the alert."""
     headlines = []
     for series, results in zip(history.series, judged, strict=True):
-        # The headline of the monitor's last run
+        # The headline of this monitor's last run
         index, run = series.last
         start, end = history.windows[index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
@@ -159,15 +162,15 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         if series.analysis_type == DEEQU_METRICS:
             headline = Headline("These metrics of Deequ are imported, and not judged.")
         headlines.append(replace(headline, text=_name_with_model(history, series, headline.text)))
-    # The worst sentence, then the others as details, and how often there were violations
+    # The worst headline comes first; the others become details, with the number of windows that had violations
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
     first, *further_headlines = sorted(headlines, key=lambda headline: order.index(headline.mark))
     details = [first.detail, *(headline.text for headline in further_headlines)]
     counts = [count for count in history.run_violations() if count is not None]
     num_bad = sum(map(bool, counts))
     if len(counts) > 1:
-        many = f"{num_bad:,}" if num_bad else "None"
-        details.append(f"{many} of the {format_noun_count(len(counts), 'window')} had violations.")
+        bad_text = f"{num_bad:,}" if num_bad else "None"
+        details.append(f"{bad_text} of the {format_noun_count(len(counts), 'window')} had violations.")
     # Whether there is an alert
     text = first.text
     since = history.find_alert_start()
@@ -196,15 +199,15 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     if counts:
         facts.append(("windows with violations", f"{sum(map(bool, counts)):,} of {len(counts):,}"))
     if history.unread:
-        shown = sum(len(series.runs) for series in history.series)
-        facts.append(("runs shown", f"{shown:,} of {shown + len(history.unread):,}"))
+        num_runs = sum(len(series.runs) for series in history.series)
+        facts.append(("runs shown", f"{num_runs:,} of {num_runs + len(history.unread):,}"))
     unsure = history.run_outcomes().count(Outcome.CANNOT_TELL)
     if unsure:
         facts.append(("windows that may have changed", f"{unsure:,}"))
     records = count_records(history)
     if any(count is not None for count in records):
         facts.append(("records", format_count(sum(count or 0 for count in records))))
-    # The number of baselines if there are several, because dozens of ids would fill the line
+    # Several baselines are counted, not named, because dozens of ids would fill the line
     baselines = []
     for series in history.series:
         ids = {run.identity.baseline_run_id for run in series.runs.values()} - {None}
@@ -223,7 +226,7 @@ def _create_feature(
     _, run = series.last
     name = series.names[row]
     baseline = context.baselines.get(run.identity.baseline_run_id or "")
-    # Since when, and how often
+    # Since when the feature is violated, and how often it was
     since = series.since(row)
     num_violated = int(series.is_violated[row].sum())
     when = ""
@@ -231,7 +234,7 @@ def _create_feature(
         when = (
             f"since {_format_time(history, since)}, {num_violated:,} of {format_noun_count(len(series.ran), 'window')}"
         )
-    # A metric has a value, a feature a mean
+    # The number of a metric is its value, the number of a feature is its mean
     column = "value" if series.is_metric[row] else "mean"
     before = None
     if baseline is not None:
@@ -239,11 +242,11 @@ def _create_feature(
     picture: Picture | None = draw_run_overlay(run, name, baseline)
     if picture is None and since is not None:
         picture = _draw_point(series, row, baseline)
-    # Only cards have times below their bars, and only for several windows
+    # Only cards have bars over time, and only if there are several windows
     hours = None
     if len(history.labels) > 1 and (since is not None or any(check_result.is_unsure for check_result in results)):
         hours = create_hours(series, row, [_format_time(history, index) for index in range(len(history.labels))])
-    # A note in place of numbers that would look like a result
+    # A note replaces numbers that would look like a result
     note = ""
     if name not in run.places:
         note = "not in the last window"
@@ -252,7 +255,7 @@ def _create_feature(
     line = FeatureLine(
         before=format_number(before),
         now=format_number(run.number(column, name)),
-        # One number if both shares are the same
+        # If both shares are the same, one number is shown
         missing=" → ".join(dict.fromkeys(_format_missing(of_run, name) for of_run in (baseline or run, run))),
         trend=create_hours(series, row, (), MAX_TICKS),
         note=note,
@@ -271,13 +274,13 @@ def _create_feature(
 
 
 def _draw_point(series: Series, row: int, baseline: PastRun | None) -> PointChart | None:
-    """A metric, or a distance, with its interval and what it is compared with."""
+    """The chart of a metric or a distance, with its interval and the value or limit that it is compared with."""
     _, run = series.last
     name = series.names[row]
     value = run.number("value" if series.is_metric[row] else "distance", name)
     if value is None:
         return None
-    # The baseline's value, or the limit
+    # The reference is the baseline's value or the limit
     reference = None
     label = "baseline"
     if baseline is not None and series.is_metric[row]:
@@ -316,24 +319,24 @@ def _format_missing(run: PastRun, name: str) -> str:
 
 
 def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | None:
-    """A feature's distribution in a run, compared with its baseline's; None if unknown."""
+    """A feature's distribution in a run, drawn over the distribution in its baseline; None if it is unknown."""
     now = run.bin_shares(name)
     if now is None:
         return None
     bins = run.bins.get(name) or ()
     before = (baseline.bin_shares(name) if baseline else None) or [0.0] * len(now)
     words = f"{format_percent(now[-1])} beyond the last bin"
-    # Bins of numbers are the two ends of an axis; of categories, their names, then `others` and `new`
+    # The bins of numbers are given as the two ends of an axis; those of categories as their names, then `others` and `new`
     if len(bins) == 2 and not isinstance(bins[0], str):
         return create_overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
-    # Without bins that have no category, because the column has few values
+    # Bins without a category are left out; they exist if the column has few values
     shown_bins = [index for index in range(len(now)) if index < len(bins) or index >= len(now) - 2]
     names = [*map(str, bins[: len(now) - 2]), "others", "new"]
     return create_overlay([np.array(shares)[shown_bins] for shares in (before, now)], words, names=names)
 
 
 def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
-    # Windows without a run have a line, too
+    # A window without a run has a line, too
     records = count_records(history) or [None] * len(times)
     outcomes = history.run_outcomes()
     lines = []
@@ -348,7 +351,7 @@ def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
             texts.append(f"may have changed: {list_names(unsure, MAX_NAMED)}")
-        # The cells, and a mark
+        # The cells of the window's line, and its mark
         rows = records[index]
         # A window in which nothing was judged isn't marked as good
         mark = mark_window(count, outcomes[index])

@@ -1,4 +1,4 @@
-"""Numbers over windows: a history as bars, lines and strips over time, and the hours around a run."""
+"""Numbers over windows: draws a history as bars, lines and strips over time, and reads the hours around a run."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, PAGE
 from spark_model_monitor.storage import is_there, join, read_file
 
-MAX_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed
-# bars over time in a card and in a cell; with more windows, several share a bar
+MAX_FIRST = 2  # most metrics of each monitor that are drawn over time, above the changes
+# most bars over time, in a card and in a cell; if there are more windows, several share a bar
 MAX_BARS = 120
 MAX_TICKS = 40
 
 
 def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int = MAX_BARS) -> Hours:
-    """A feature's distances, or a metric's values, by window; the limit if it separates violated ones from others."""
+    """By window: a feature's distances or a metric's values. The limit is drawn if it separates the violated values."""
     is_metric = series.is_metric[row]
-    bad = series.is_violated[row]
+    is_violated = series.is_violated[row]
     name = series.names[row]
     limit = None
     column = "value" if is_metric else "distance"
-    drawn = series.get_column(column)[row]
-    # A metric's other values have to be on the other side of its limit; a feature's distances needn't
-    unviolated = drawn[~bad & is_metric]
-    # Limits of bias and attributions apply to other numbers than the bars show
+    values = series.get_column(column)[row]
+    # The values of a metric that aren't violated have to be on the other side of its limit; distances needn't be
+    unviolated = values[~is_violated & is_metric]
+    # The limits of bias and attributions don't apply to the numbers that the bars show
     if not is_metric or series.analysis_type == "MODEL_QUALITY":
         limit = series.find_last_limit(row)
-    # A line that bars cross without being red would confuse more than it says
-    if limit is not None and not _separates(limit, drawn[bad], unviolated):
+    # A limit that bars cross without being violated would confuse readers
+    if limit is not None and not _separates(limit, values[is_violated], unviolated):
         limit = None
-    words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
-    hours = Hours(series.list_values(column, row), tuple(bad.tolist()), words, limit, tuple(times))
+    words = f"{name} by window: violated in {int(is_violated.sum()):,} of {len(series.ran):,}"
+    hours = Hours(series.list_values(column, row), tuple(is_violated.tolist()), words, limit, tuple(times))
     return reduce_bars(hours, most_bars)
 
 
 def _separates(limit: float, violated: Numbers, unviolated: Numbers) -> bool:
-    """Whether the violated values, and no others, lie on one side of the limit. The suggested limit of a metric doesn't: it is
-    the baseline's own value, which healthy windows exceed by chance.
+    """Whether one side of the limit has all violated values and no others. The suggested limit of a metric doesn't separate them:
+    it is the baseline's own value, which healthy windows exceed by chance.
     """
     is_upper = (violated >= limit).all() and not (unviolated > limit).any()
     is_lower = (violated <= limit).all() and not (unviolated < limit).any()
@@ -66,24 +66,24 @@ def _separates(limit: float, violated: Numbers, unviolated: Numbers) -> bool:
 
 
 def reduce_bars(hours: Hours, most_bars: int) -> Hours:
-    """The same with fewer bars: each shows the largest of neighbours, violated if one of them is."""
+    """The hours with fewer bars: each bar shows the largest of some neighbours, and is violated if one of them is."""
     # Rounded up, so that there are never more bars than allowed
     step = -(-len(hours.values) // most_bars)
     starts = range(0, len(hours.values), step)
     values = []
-    bad = []
+    are_violated = []
     for start in starts:
-        present = [value for value in hours.values[start : start + step] if value is not None]
-        values.append(max(present, default=None))
-        bad.append(any(hours.bad[start : start + step]))
-    return replace(hours, values=tuple(values), bad=tuple(bad))
+        bar_values = [value for value in hours.values[start : start + step] if value is not None]
+        values.append(max(bar_values, default=None))
+        are_violated.append(any(hours.bad[start : start + step]))
+    return replace(hours, values=tuple(values), bad=tuple(are_violated))
 
 
 def count_records(history: History) -> list[float | None]:
-    """Rows of data by window, from the first monitor that has them."""
-    # Monitors of one model read the same rows, so their sum would count them twice
+    """By window: the number of rows of data, from the first monitor whose runs know it."""
+    # Monitors of one model read the same rows, so adding their numbers would count the rows twice
     for series in history.series:
-        # A gap, and a run that doesn't say, have no number
+        # A window without a run, or whose run doesn't say it, has no number
         counts: list[float | None] = [None] * len(history.windows)
         for index, run in series.runs.items():
             if run.identity.rows is not None:
@@ -94,7 +94,7 @@ def count_records(history: History) -> list[float | None]:
 
 
 def create_tracks(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
-    """Violations, records, and the metrics violated most often; tables and cards show the others."""
+    """The tracks of violations, of records, and of the metrics violated most often. Tables and cards show all other metrics."""
     counts = history.run_violations()
     marks = tuple(mark_window(count, outcome) for count, outcome in zip(counts, history.run_outcomes(), strict=False))
     # Windows without a run have no count
@@ -102,23 +102,23 @@ def create_tracks(history: History, times: Sequence[str], links: Mapping[str, st
     num_windows = sum(count is not None for count in counts)
     note = f"in {num_violated:,} of {format_noun_count(num_windows, 'window')}"
     page_links = tuple(_find_page(history, index, links) for index in range(len(times)))
-    drawn = [Track("violations", note, tuple(counts), marks, links=page_links)]
-    # Volume explains many violations, so it stands right below them
+    tracks = [Track("violations", note, tuple(counts), marks, links=page_links)]
+    # The number of records explains many violations, so it stands right below them
     records = count_records(history)
     if records:
         note = f"{format_count(sum(count or 0 for count in records))} in all"
-        drawn.append(Track("records", note, tuple(records), (Highlight.NONE,) * len(records)))
-    # A metric with an estimate has one line with both, not two
+        tracks.append(Track("records", note, tuple(records), (Highlight.NONE,) * len(records)))
+    # If a metric has an estimate, one line shows both
     estimates = {track.title: track for track in _create_estimate_tracks(history)}
     for series in history.series:
-        drawn += [track for track in _list_metric_tracks(series) if track.title not in estimates]
-    drawn += estimates.values()
-    return Tracks("Over time", tuple(times), tuple(drawn), tuple(_find_new_baselines(history, len(times))))
+        tracks += [track for track in _list_metric_tracks(series) if track.title not in estimates]
+    tracks += estimates.values()
+    return Tracks("Over time", tuple(times), tuple(tracks), tuple(_find_new_baselines(history, len(times))))
 
 
 def _find_page(history: History, index: int, links: Mapping[str, str]) -> str:
-    """The page of one of a window's runs, to which a click leads; empty if none has one."""
-    # Monitors in their order: the first one that has a page
+    """The link to the page of one of a window's runs; empty if no run of the window has a page."""
+    # The first monitor whose run has a page counts
     for series in history.series:
         if index in series.runs and series.runs[index].identity.folder in links:
             return links[series.runs[index].identity.folder]
@@ -126,12 +126,12 @@ def _find_page(history: History, index: int, links: Mapping[str, str]) -> str:
 
 
 def _find_new_baselines(history: History, num_windows: int) -> Iterator[int]:
-    """The windows that have another baseline than the one before: distances before and after aren't comparable."""
-    # Windows without a run, or whose run names no baseline, are passed over
+    """The windows with another baseline than the window before. Distances before and after such a window aren't comparable."""
+    # Windows without a run, or whose run names no baseline, are skipped
     previous_id = None
     for index in range(num_windows):
         runs = [series.runs[index] for series in history.series if index in series.runs]
-        # By the first monitor that ran
+        # The first monitor that ran in the window counts
         if not runs or not runs[0].identity.baseline_run_id:
             continue
         if previous_id is not None and runs[0].identity.baseline_run_id != previous_id:
@@ -151,7 +151,7 @@ def mark_window(violations: int | None, outcome: Outcome | None) -> Highlight:
 
 
 def _list_metric_tracks(series: Series) -> list[Track]:
-    """The metrics with a threshold that were violated most often; estimates have their own lines."""
+    """The tracks of the metrics with a threshold that were violated most often; estimates have their own tracks."""
     if series.analysis_type == "ESTIMATED_QUALITY":
         return []
     has_threshold = ~np.isnan(series.get_column("threshold")).all(axis=1)
@@ -161,18 +161,18 @@ def _list_metric_tracks(series: Series) -> list[Track]:
 
 
 def _create_metric_track(series: Series, row: int) -> Track:
-    """A metric's values over the windows, with its interval and the last threshold; an attribution has neither."""
+    """A metric's values over the windows, with its interval and its last threshold; an attribution has neither of them."""
     name = series.names[row]
     if is_of_changes(series):
         return Track(name, "attribution", series.list_values("value", row))
     metric_values = series.get_column("value")[row]
     threshold = series.find_last_limit(row)
     is_violated = series.is_violated[row]
-    # A threshold that is merely the baseline's value is named as such
+    # A threshold that is just the baseline's value is named so
     is_limit = _separates(threshold or 0.0, metric_values[is_violated], metric_values[~is_violated])
     note = f"{'threshold' if is_limit else 'baseline'} {format_number(threshold)}"
-    shown, low, high = (series.list_values(column, row) for column in ("value", "low", "high"))
-    return Track(name, note, shown, (), low, high, threshold)
+    values, low, high = (series.list_values(column, row) for column in ("value", "low", "high"))
+    return Track(name, note, values, (), low, high, threshold)
 
 
 ESTIMATED = "estimated_"
@@ -181,11 +181,11 @@ DASHED = "dashed: estimated before labels"
 
 
 def _create_estimate_tracks(history: History) -> Iterator[Track]:
-    """Accuracy, area and mean error as they were estimated, and as computed since from labels."""
+    """The tracks of accuracy, area under the curve and mean error: as estimated, and as computed later from labels."""
     for series in history.series:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue
-        # Labels may come days later: then the line of computed values ends before that of estimates
+        # Labels may come days later; until then, the line of computed values ends before the line of estimates
         realised = next(
             (
                 quality
@@ -197,7 +197,7 @@ def _create_estimate_tracks(history: History) -> Iterator[Track]:
         for name in FIRST_ESTIMATES:
             if ESTIMATED + name not in series.names:
                 continue
-            # The band and the expected value are the estimate's
+            # The band and the expected value belong to the estimate
             row = series.names.index(ESTIMATED + name)
             expected, low, high = (series.list_values(column, row) for column in ("value", "low", "high"))
             values: tuple[float | None, ...] = (None,) * len(expected)
@@ -211,13 +211,14 @@ def is_of_changes(series: Series) -> bool:
     return series.analysis_type == "MODEL_EXPLAINABILITY"
 
 
-MAX_WINDOWS = 24  # windows on a run's page, including its own
+MAX_WINDOWS = 24  # most windows on a run's page, including its own window
 HISTORY = "history.html"
 
 
 def read_neighbour_runs(output_path: str, described: RunDescription, summary: bytes) -> NeighbourRuns:
-    """summary: the run's own. Nothing for a run without a window, or outside the folder of its hour (the start or the
-    end of its window, as for the other runs).
+    """The runs of the windows before a run, for its page. summary: the run's own summary.
+
+    There are no neighbours for a run without a window, or for a run outside an hour folder of its window's start or end.
     """
     folders = HOUR_FOLDERS.match(output_path)
     hour = parse_hour_of_path(join(output_path, ""))
@@ -227,7 +228,7 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
     start = parse_moment(described.window.start)
     end = parse_moment(described.window.end)
     length = end - start
-    # Windows of one length up to this one, whether or not they ran
+    # The windows of one length up to this window, whether or not they had a run
     windows = [(start - position * length, end - position * length) for position in reversed(range(MAX_WINDOWS))]
     # This run isn't published yet, so its summary is given; the others are read, one small file each
     runs = {MAX_WINDOWS - 1: parse_summary(summary, output_path, output_path, described)}
@@ -235,14 +236,14 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
         path = join(top, f"{began + (hour - start):{HOUR_NAME}}", SUMMARY)
         try:
             runs[position] = parse_summary(read_file(path), path, path, described)
-        except MonitorError:  # it is absent, or can't be read
+        except MonitorError:  # that run is absent, or can't be read
             continue
-    # No empty columns before the oldest run that is there
+    # The page has no empty columns before the oldest run that was read
     first = min(runs)
     series = Series(
         described.analysis_type, tuple(windows[first:]), {index - first: run for index, run in runs.items()}
     )
-    # Hours within a day need no date; whole days need no hour
+    # Windows shorter than a day are named by their hour, whole days by their date
     times = [f"{began:%H:%M}" if length < timedelta(days=1) else f"{began:%Y-%m-%d}" for began, _ in series.windows]
     if len(runs) > 1:
         hours = {name: create_hours(series, row, times) for row, name in enumerate(series.names)}
@@ -252,10 +253,10 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
 
 
 def _find_links(top: str, hour: datetime, window: Window) -> Iterator[tuple[str, str]]:
-    """Words and addresses of the pages beside a run's: its neighbours', and the histories above."""
+    """The texts and addresses of links from a run's page: to the pages of its neighbours, and to the histories above."""
     start, end = window
     length = end - start
-    # Links climb from hh, dd, mm and yyyy, so they hold wherever the tree is copied
+    # The links go up from hh, dd, mm and yyyy, so they work wherever the tree of folders is copied
     for word, neighbour in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
         path = f"{neighbour:{HOUR_NAME}}/{PAGE}"
         if is_there(join(top, path)):

@@ -53,7 +53,7 @@ from spark_model_monitor.storage import is_there, join, read_if_there
 from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
-Rows = dict[str, dict[str, float | None]]  # numbers by column, by the name of a feature or metric
+Rows = dict[str, dict[str, float | None]]  # by the name of a feature or metric: its numbers by column
 T = TypeVar("T")
 
 NONE = len(WORST_FIRST)  # the status index of names without a check
@@ -66,7 +66,7 @@ COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "val
 UNJUDGED_SUFFIXES = (
     "_best_constant_classifier",
     "au_prc",
-)  # names of metrics that the service never judges end so. Source: C5.2
+)  # the endings of names of metrics that the service never judges. Source: C5.2
 
 
 @value_class
@@ -91,13 +91,13 @@ class PastRun:
         identity: Which run it is.
         names: Features, metrics, and `metric (facet=value)` for bias.
         is_metric: Which names are metrics, shape (names,).
-        numbers: By COLUMNS, each of shape (names,); NaN for missing numbers.
+        numbers: By name in COLUMNS: the numbers, shape (names,); a missing number is NaN.
         statuses: Indexes into WORST_FIRST, shape (names,); NONE without a check.
-        violated: Violated checks by name.
-        violations: Number of violations.
-        shares: Shares of the values in the baseline's bins, shape (names, bins); NaN if unknown.
-        bins: The baseline's bins by name.
-        outcome: None if nothing was judged.
+        violated: By name: the violated checks.
+            violations: The number of violations.
+            shares: The shares of the values in the baseline's bins, shape (names, bins); NaN if unknown.
+            bins: By name: the baseline's bins.
+            outcome: The outcome of the run; None if nothing was judged.
         violation_results: The service's violations, with the numbers in their texts.
         are_violations_alone: Whether no file says what else was examined.
     """
@@ -117,12 +117,12 @@ class PastRun:
 
     @property
     def unsure(self) -> tuple[str, ...]:
-        """The names that may have changed."""
+        """The names of features or metrics that may have changed."""
         return tuple(name for name, index in self.places.items() if self.statuses[index] == UNSURE)
 
     @property
     def place(self) -> str:
-        """The end of its folder's path, which shows the window, but nothing about the machine."""
+        """The end of its folder's path. It shows the window, but nothing about the machine."""
         return show_end_of_path(self.identity.folder)
 
     @cached_property
@@ -131,14 +131,14 @@ class PastRun:
         return {name: index for index, name in enumerate(self.names)}
 
     def number(self, column: str, name: str) -> float | None:
-        """A number of COLUMNS; None if unknown."""
+        """The number of a name in a column of COLUMNS; None if it is unknown."""
         index = self.places.get(name)
         if index is None or np.isnan(self.numbers[column][index]):
             return None
         return float(self.numbers[column][index])
 
     def bin_shares(self, name: str) -> list[float] | None:
-        """The shares of a feature's values in the baseline's bins; None if unknown."""
+        """The shares of a feature's values in the baseline's bins; None if they are unknown."""
         index = self.places.get(name)
         # NaN in one bin means that the feature had no bins in this run
         if self.shares is None or index is None or np.isnan(self.shares[index]).any():
@@ -166,7 +166,7 @@ class PastRun:
 
 
 def show_end_of_path(folder: str) -> str:
-    """The end of a path, for pages that leave this machine."""
+    """The end of a path, for pages that are sent to other machines."""
     return "…/" + "/".join(folder.rstrip("/").split("/")[-4:])
 
 
@@ -192,9 +192,10 @@ def read_run(folder: str) -> PastRun:
 
 
 def parse_summary(content: bytes, path: str, folder: str, described: RunDescription) -> PastRun:
-    """The content of a summary.parquet. path: the file, for errors. described: the run's, or another one's of its kind.
+    """The run in a summary.parquet. path: the file, for errors. described: the description of the run, or of another run of the
+    same monitor.
 
-    Raises BadDocument or BadState if it is damaged.
+    Raises BadDocument or BadState if the file is damaged.
     """
     table = read_table(content, path, _SHOWN, complete=("name", "kind"))
     try:
@@ -207,7 +208,7 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
     names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
     window = described.window
-    # A run that was started without a window has that of its hour folder
+    # If a run was started without a window, its window is its hour folder
     start, end = _parse_hour(folder)
     if window:
         start = parse_moment(window.start)
@@ -215,7 +216,7 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
     statuses = np.array([_STATUSES.get(name, NONE) for name in table.column("status").to_pylist()], np.uint8)
     outcomes = np.array(table.column("outcome").to_pylist(), object)
     is_unsure = outcomes == Outcome.CANNOT_TELL.value
-    # `cannot tell` counts only if it is the outcome of the name
+    # The status `cannot tell` counts only if it is also the outcome of the feature or metric
     statuses[(statuses == UNSURE) & ~is_unsure] = PASSED
     identity = RunIdentity(
         folder,
@@ -241,7 +242,7 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
 
 
 def _read_documents(folder: str, run: Run | None) -> PastRun:
-    """The run from files that the service writes as well, and from checks.json if present."""
+    """The run from files that the service writes as well, and from checks.json if it exists."""
     run_folder = run.folder if run else folder
 
     def read(document: type[Document], parse: Callable[[bytes, str], T] | None = None) -> T | Any:
@@ -251,26 +252,26 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
             return None
         return (parse or document.from_json)(content, path)
 
-    # Which files there are depends on the kind of monitor
+    # The kind of monitor decides which of these files exist
     rows, dataset = read(Statistics, parse_statistics_rows) or ({}, DatasetOfRun())
     analysed, explains = read(BiasReport, parse_analysis_rows) or ({}, False)
     checks = read(CheckResults)
     violations = read(Violations)
     rows |= analysed
-    # Our own results; without them the violations of the service, and what their texts say
+    # Our own results are used first; without them the service's violations, with the numbers in their texts
     check_results: tuple[CheckResult, ...] = ()
     are_violations_alone = violations is not None and checks is None and not rows
     if checks is not None:
         check_results = checks.checks
     elif violations is not None:
-        # Names that the service never judges get no result: they didn't pass
+        # Names that the service never judges get no result, because they didn't pass
         check_results = tuple(
             read_check_results(violations, [name for name in rows if not name.endswith(UNJUDGED_SUFFIXES)])
         )
     outcome = judge_run(check_results)
     if outcome is None and are_violations_alone:
         outcome = Outcome.UNCHANGED
-    # The worst status of each name; WORST_FIRST makes that the smallest index
+    # The worst status of each name, which has the smallest index in WORST_FIRST
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
     for check_result in check_results:
@@ -279,7 +280,7 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
         statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(check_result.status))
         if check_result.is_violated:
             violated[name] = (*violated.get(name, ()), check_result.check)
-        # A metric's threshold is for its value, a feature's for its distance
+        # The threshold of a metric applies to its value, the threshold of a feature to its distance
         if check_result.metric is not None:
             row["threshold"] = check_result.threshold
             if check_result.observed is not None or "value" not in row:
@@ -290,7 +291,7 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
     if checks is None:
         violation_results = tuple(check_result for check_result in check_results if check_result.is_violation)
     start, end = _find_window(folder, dataset, is_of_service=run is None)
-    # Bias and attributions both have an analysis.json
+    # Monitors of bias and of attributions both have an analysis.json
     if explains:
         analysis_type = AnalysisType.MODEL_EXPLAINABILITY
     elif analysed:
@@ -314,7 +315,7 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
 
 
 class DatasetOfRun(NamedTuple):
-    """What statistics.json says of the data set; None where it doesn't."""
+    """The facts about the data set in statistics.json; None for what the file doesn't say."""
 
     item_count: int | None = None
     start_time: str | None = None
@@ -322,12 +323,12 @@ class DatasetOfRun(NamedTuple):
 
 
 def parse_statistics_rows(content: bytes, where: str) -> tuple[Rows, DatasetOfRun]:
-    """The needed members of statistics.json: to parse all of it would take minutes for a month of runs of 1,000 features."""
+    """The needed members of statistics.json. Validating all members would take minutes for a month of runs of 1,000 features."""
     try:
         statistics = json.loads(content)
         rows: Rows = {}
         for feature in statistics.get("features", ()):
-            # Empty and unknown columns have neither
+            # Columns of type Unknown have neither kind of statistics
             type_statistics = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
             common = type_statistics.get("common", {})
             rows[str(feature.get("name"))] = {
@@ -340,7 +341,7 @@ def parse_statistics_rows(content: bytes, where: str) -> tuple[Rows, DatasetOfRu
             for metric, measured in metrics.items() if section.endswith("_metrics") else ():
                 if isinstance(measured, Mapping) and "value" in measured:
                     rows[metric] = {"value": _convert_number(measured["value"])}
-        # Without a data set the number of rows is unknown
+        # Without the member `dataset`, the number of rows is unknown
         if "dataset" not in statistics:
             return rows, DatasetOfRun()
         dataset = statistics["dataset"]
@@ -378,7 +379,7 @@ def _list_group_metrics(analysis: Mapping[str, Json]) -> Iterator[tuple[str, dic
 def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     """A row of shares for each feature, NaN if unknown."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()
-    # All rows that aren't empty have the same length; Arrow's flat values skip the empty ones
+    # All rows that aren't empty have the same length; Arrow's flat values skip the empty rows
     has_length = lengths > 0
     if not has_length.any():
         return None
@@ -392,9 +393,9 @@ _STATUSES = {status.value: index for index, status in enumerate(WORST_FIRST)}
 
 
 def _find_window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple[datetime | None, datetime | None]:
-    """The window of a run without run.json: of its statistics, or of the folder's name.
+    """The window of a run without run.json: from its statistics, or from the folder's name.
 
-    The service names a folder by the hour in which the window ends, which counts if its statistics say otherwise. Source: C1.5.
+    The service names a folder by the hour in which the window ends. This hour counts if the statistics differ. Source: C1.5.
     """
     start = parse_time(str(dataset.start_time))
     end = parse_time(str(dataset.end_time))
@@ -409,7 +410,7 @@ def _find_window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> 
 
 
 def _parse_hour(folder: str) -> tuple[datetime | None, datetime | None]:
-    """The hour in the folder's name."""
+    """The start and end of the hour in the folder's name; None if the name has no hour."""
     start = parse_hour_of_path(join(folder, ""))
     if start is None:
         return (None, None)

@@ -45,12 +45,12 @@ class HistoryRequest:
 
     Attributes
     ----------
-        folders: Output paths, folders above them, or files of Deequ's metrics repository.
-        since, until: Limits of the windows' starts, in ISO 8601.
-        last: Number of latest windows.
-        features: Patterns of names; empty for all.
-        title: By default the model, or the name of the folder.
-        most_bytes: Maximum size of the page, such as 5MB.
+        folders: Output paths, folders above output paths, or files of Deequ's metrics repository.
+            since, until: Limits of the windows' starts, in ISO 8601.
+            last: The number of latest windows.
+            features: Patterns of names; empty for all names.
+            title: The title of the page; by default the model, or the name of the folder.
+            most_bytes: Maximum size of the page, such as 5MB.
     """
 
     folders: Sequence[str]
@@ -126,17 +126,17 @@ def report(
 
 
 def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: bool = False) -> int:
-    """Write the page, print its path. output: by default history.html in the first folder. shown: open a browser."""
-    started = time.monotonic()
+    """Write the page and print its path. output: by default history.html in the first folder. shown: whether to open the page."""
+    start_time = time.monotonic()
     history = _read_requested_history(request)
-    # By default the page is in the first folder
+    # By default, the page is written into the first folder
     path = output or _find_page(request.folders[0])
     report = _report(history, request, _find_links(history, path))
     with hold(os.path.dirname(path) or "."):  # removes drafts of killed runs
         report.save(path)
     runs = sum(len(series.runs) for series in history.series)
-    seconds = time.monotonic() - started
-    # Seconds include reading: with many runs that is nearly all of the time
+    seconds = time.monotonic() - start_time
+    # The printed seconds include reading, which takes nearly all of the time if there are many runs
     counts = f"{format_noun_count(runs, 'run')} in {format_noun_count(len(history.windows), 'window')}"
     out.write(f"{path}: {counts}, {report.size:,} bytes, {seconds:.1f} s\n")
     if shown:
@@ -145,7 +145,7 @@ def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: boo
 
 
 def _find_page(path: str) -> str:
-    """The page in a folder, or beside a file."""
+    """The default path of the page: in the folder or, for a file, in the file's folder."""
     folder = path
     if is_file(path):
         folder = os.path.dirname(path) or "."
@@ -156,7 +156,7 @@ def _read_requested_history(request: HistoryRequest) -> History:
     if request.last is not None and request.last < 1:
         raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
     times = (_parse_time(request.since, "--since"), _parse_time(request.until, "--until"))
-    # Without a slash at the end, which would make the last component empty
+    # A slash at the end is removed, because it would make the last component empty
     history = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
     if not request.features:
         return history
@@ -173,24 +173,24 @@ def _read_requested_history(request: HistoryRequest) -> History:
 
 def _report(history: History, request: HistoryRequest, links: Mapping[str, str] | None = None) -> Report:
     models = dict.fromkeys(run.identity.model for run in history.past_runs)
-    # The title names the models; for runs without a model, the folders
+    # The title names the models or, if the runs have no model, the folders
     paths = [resolve_path(folder).removeprefix("file:") for folder in request.folders]
     folders = dict.fromkeys(map(name_of_place, paths))
     names = [*filter(None, models)] or [*filter(None, folders)]
     title = request.title or ", ".join(names) or "Model monitoring"
-    # Only the checks of the last runs are read; earlier runs are shown by their summaries
+    # Only the last runs' checks are read; earlier runs are shown by their summaries
     judged = [_select_checks(series, request.features) for series in history.series]
     page_context = PageContext(_read_baselines(history), _find_outputs(history), links or {})
     return Report(create_history_page(history, title, page_context, _parse_size(request.most_bytes), judged))
 
 
 def _find_links(history: History, page: str) -> dict[str, str]:
-    """The links from a page to the pages of runs below it, by the runs' folders."""
+    """By the run's folder: the link from a page to the page of a run below it."""
     top = page.rpartition("/")[0]
     links = {}
     for run in history.past_runs:
         path = join(run.identity.folder, PAGE)
-        # Links are relative and stay in the page's folder, so that they work after the folder is copied
+        # Links are relative and don't leave the page's folder, so that they still work when the folder is copied
         if top and path.startswith(f"{top}/") and is_there(path):
             links[run.identity.folder] = path.removeprefix(f"{top}/")
     return links
@@ -214,7 +214,7 @@ def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
     ]
     names = tuple(run.names[index] for index in indices)
     violated = {name: checks for name, checks in run.violated.items() if name in names}
-    # Without a checks.json these are the only descriptions
+    # If there is no checks.json, these are the only descriptions
     violation_results = tuple(violation for violation in run.violation_results if violation.full_name in names)
     return replace(
         run,
@@ -223,7 +223,7 @@ def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
         numbers={name: column[indices] for name, column in run.numbers.items()},
         statuses=run.statuses[indices],
         violated=violated,
-        # Only violations of the features that are shown
+        # Only violations of the selected features count
         violations=sum(map(len, violated.values())),
         shares=None if run.shares is None else run.shares[indices],
         outcome=run.outcome and _judge_statuses(run.statuses[indices]),
@@ -241,7 +241,7 @@ def _judge_statuses(statuses: NDArray[np.uint8]) -> Outcome:
 
 def _read_baselines(history: History) -> dict[str, PastRun]:
     """The baselines by their runs' ids, if their folders can be read from here."""
-    # Runs share baselines, and each is read once; None is stored for one that can't be read
+    # Several runs share a baseline, which is read once; None is stored for a baseline that can't be read
     runs: dict[str, PastRun | None] = {}
     for run in history.past_runs:
         run_id = run.identity.baseline_run_id
@@ -254,7 +254,7 @@ def _read_baselines(history: History) -> dict[str, PastRun]:
 
 
 def _find_baseline(run: PastRun) -> str | None:
-    """The output path of the baseline that the current run in a folder names; None if it names none."""
+    """The output path of the baseline that the current run in a folder names; None if the run names no baseline."""
     described = _read_published(run.identity.folder, RunDescription)
     if described is None or described.baseline is None or not described.baseline.folder:
         return None
@@ -275,7 +275,7 @@ def _find_outputs(history: History) -> frozenset[str]:
 
 
 def _read_published(folder: str, kind: type[DocumentType]) -> DocumentType | None:
-    """A document of the current run in a folder; None if it has none that can be read."""
+    """A document of the current run in a folder; None if the run has no such document, or it can't be read."""
     run = read_current_run(folder)
     try:
         return read_document(run, kind) if run else None
@@ -286,7 +286,7 @@ def _read_published(folder: str, kind: type[DocumentType]) -> DocumentType | Non
 def _parse_time(text: str | None, flag: str) -> datetime | None:
     if text is None:
         return None
-    # Python 3.10 doesn't read the Z of UTC
+    # Python 3.10 can't parse the letter Z for UTC
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
@@ -300,5 +300,5 @@ def _parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB")
-    # Powers of 1000, as for the sizes of mails and disks
+    # The units are powers of 1000, as for the sizes of mails and disks
     return int(float(match[1]) * _POWER[match[2].upper()])

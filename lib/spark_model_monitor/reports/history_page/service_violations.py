@@ -1,7 +1,7 @@
-"""Violations of the service as results of checks, with the numbers in their texts. Pure.
+"""Violations of the service as results of checks, with the numbers in their texts. Reads no files.
 
-The service's folders have no checks.json, so a text is all that says how far a feature is from its constraint. The
-texts of all containers since 2019 are known here. Source: C4.4, C5.3, C7.4.
+The service's folders have no checks.json, so only the text of a violation says how far a feature is from its constraint. This
+module knows the texts of all containers since 2019. Source: C4.4, C5.3, C7.4.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ NUMBERS = (
     _build_pattern(r"attribution drift OBSERVED exceeds threshold THRESHOLD"),
     _build_pattern(r"Value:? OBSERVED does not meet the constraint requirement"),
 )
-"""The forms of the service's texts; the first one that fits counts."""
+"""The forms of the service's texts; the first form that matches counts."""
 
 
 def read_check_results(violations: Violations, names: Collection[str]) -> Iterator[CheckResult]:
-    """The violations, and each of the other `names` as passed: the service judges all of them. names: of features or
-    metrics with a constraint, as in histories."""
+    """The violations, and a passed result for each of the other `names`, because the service judges all of them.
+
+    names: features or metrics with a constraint, named as in histories.
+    """
     violated = set()
     for violation in violations.violations:
         check_result = read_check_result(violation)
@@ -62,13 +64,13 @@ def read_check_results(violations: Violations, names: Collection[str]) -> Iterat
 
 
 def read_check_result(violation: Violation) -> CheckResult:
-    """One violation with the numbers of its text, None where the text is of no known form."""
+    """A violation as a result, with the numbers in its text; they are None if the form of the text is unknown."""
     members: Mapping[str, object] = violation.model_extra or {}
     feature = violation.feature_name
-    # Bias names a facet where data quality names a feature
+    # A violation of bias names a facet in place of a feature
     if feature is None and FACET in members:
         feature = str(members[FACET])
-    # `true_positive_rate` of `truePositiveRate`: violations have other names than statistics.json. Source: G20.
+    # `truePositiveRate` becomes `true_positive_rate`: violations and statistics.json name metrics differently. Source: G20.
     metric = re.sub(r"(?<=[a-z])[A-Z]", lambda capital: f"_{capital[0].lower()}", violation.metric_name or "") or None
     check_result = CheckResult(
         feature=feature,
@@ -77,9 +79,9 @@ def read_check_result(violation: Violation) -> CheckResult:
         status=CheckStatus.VIOLATED,
         threshold=None,
     )
-    # One metric has a violation for each group; without these their names would be equal
+    # A metric may have a violation for each group; without these members, the violations would have equal names
     members_of_group: dict[str, Any] = {name: str(members[name]) for name in (FACET_VALUE, LABEL) if name in members}
-    # A text of a new container still counts, without numbers; of percentages results have shares
+    # A text of an unknown form still counts, without numbers. Percentages in texts become shares in results
     for pattern in (*PERCENTAGES, *NUMBERS):
         match = pattern.search(violation.description)
         if match is not None:

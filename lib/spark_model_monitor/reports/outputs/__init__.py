@@ -1,1 +1,1 @@
-"""Documents and metrics go out."""
+"""Writes the documents and metrics of a run."""

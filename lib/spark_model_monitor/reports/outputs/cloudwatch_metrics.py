@@ -1,4 +1,4 @@
-"""The metrics of a run as CloudWatch's JSON Lines file, which the platform publishes. Pure; driver only."""
+"""The metrics of a run as CloudWatch's JSON Lines file, which the platform publishes. Runs on the driver only."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ METRICS_FILE = "cloudwatch_metrics.jsonl"  # name of the file, below `opt/ml/out
 
 @value_class
 class MetricContext:
-    """What all metrics of a run have in common.
+    """The time and the dimensions that all metrics of a run share.
 
-    time: the window's start, with its time zone. endpoint: None for batch transform, which has no such dimension. schedule:
-    None outside a schedule.
+    time: the window's start, with its time zone. endpoint: None for batch transform, which doesn't have this dimension.
+    schedule: None for a run outside a schedule.
     """
 
     time: datetime
@@ -28,7 +28,7 @@ class MetricContext:
 
 def create_cloudwatch_metrics(metrics: Iterable[PublishedMetric], context: MetricContext) -> list[dict[str, Any]]:
     """The metrics as CloudWatch's objects: name, time stamp, dimensions, and `Value` or `StatisticValues`."""
-    # Whole seconds in UTC, as the service writes them
+    # The service writes times in whole seconds in UTC
     time = context.time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     dimensions = {"Endpoint": context.endpoint, "MonitoringSchedule": context.schedule}
     return [
@@ -53,7 +53,7 @@ def encode_metrics(metrics: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def _list_numbers(metric: PublishedMetric) -> dict[str, Any]:
-    """One number, or the numbers from which Average, Sum, Min, Max and SampleCount can be computed."""
+    """One `Value`, or the `StatisticValues` from which CloudWatch computes Average, Sum, Min, Max and SampleCount."""
     statistics = metric.value
     if not isinstance(statistics, StatisticSet):
         return {"Value": float(statistics)}

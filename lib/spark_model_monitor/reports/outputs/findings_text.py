@@ -1,5 +1,5 @@
-"""Findings as plain text: the sentence of the page first, then each change. For terminals, notebooks without HTML, and the
-summaries of builds. Pure.
+"""Findings as plain text: the page's headline first, then each change. For terminals, notebooks without HTML, and the summaries
+of builds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from spark_model_monitor.reports.outputs.printable import printable
 MAX_LINES = 20
 WIDTH = 100
 MIN_WIDTH = 40
-MAX_OF_CHANGE = 3  # lines
+MAX_OF_CHANGE = 3  # most lines for one change
 SIGNS = {Highlight.BAD: "✗", Highlight.GOOD: "✓", Highlight.UNSURE: "?", Highlight.NONE: "•"}
 COLOURS = {"✗": "31", "✓": "32", "?": "33"}  # red, green, yellow of a terminal
 
@@ -30,8 +30,8 @@ def write_findings(
     width: int | None = None,
     is_coloured: bool = False,
 ) -> str:
-    """At most `MAX_LINES` lines. width: of a terminal, to which the sentence is wrapped; None leaves it on one line."""
-    # The sentence, and below a blank line each change in a few lines
+    """The findings in at most `MAX_LINES` lines. width: a terminal's width, to which the headline is wrapped; None: one line."""
+    # The headline, a blank line, and each change in a few lines
     lines = [printable(f"{SIGNS[headline.mark]} {headline}")]
     if width is not None:
         lines = textwrap.wrap(lines[0], max(width, MIN_WIDTH), break_long_words=False, break_on_hyphens=False)
@@ -47,7 +47,7 @@ def write_findings(
     if changes:
         lines.append("")
 
-    # As many changes as there is room for, and the number of the others
+    # Changes until the room is used up, then the number of further changes
     for index, change_lines in enumerate(changes):
         is_last = index == len(changes) - 1
         if len(lines) + len(change_lines) + (not is_last) > MAX_LINES:
@@ -68,7 +68,7 @@ def write_findings(
 
 
 def _list_changes(check_results: Sequence[CheckResult], window: RunWindow | None) -> Iterator[str]:
-    """What changed, the largest first, and then what nobody can tell."""
+    """Texts of the changes, the largest first, then of the features for which the run can't tell."""
     for violations in group_by_cause(check_results):
         largest = violations[0]
         since = ""

@@ -1,4 +1,4 @@
-"""The checks of a run as JUnit XML, which CI servers show next to the tests. Pure."""
+"""The checks of a run as JUnit XML, which CI servers show next to the tests."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
 
 
 def encode_junit(check_results: Iterable[CheckResult], analysis_type: str, names: Sequence[str] = ()) -> bytes:
-    """One test case per check: violations are failures; checks that can't tell are skipped, with the reason and what to
-    do. The suite has the run's outcome. names: of the model or the data set, and of the schedule.
+    """The XML with one test case per check: violations are failures; checks that can't tell are skipped, with the reason and what
+    to do. The suite has the run's outcome. names: the names of the model or the data set, and of the schedule.
     """
     from xml.etree import ElementTree  # not needed without `--junit`
 
-    # The suite is named by whose run it is, and has the outcome
+    # The suite's name says which model or data set was checked; its properties have the outcome
     whose_checks = " of ".join(filter(None, (analysis_type, " / ".join(names))))
     suite = ElementTree.Element("testsuite", name=_replace_invalid(f"spark-model-monitor {whose_checks}"), errors="0")
     check_results = tuple(check_results)

@@ -1,4 +1,4 @@
-"""Texts for people: printable names, paths and errors of others, and plain-text tables for a terminal. Pure."""
+"""Texts for people: makes names, paths and errors from outside printable, and formats plain-text tables for a terminal."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def printable(text: str) -> str:
-    """The text on one line, with invisible characters as Python escapes them: `\\n`, `\\x1b`, `\\u202e`."""
+    """The text on one line, with invisible characters as Python's escapes: `\\n`, `\\x1b`, `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
     return _SIGNS.sub(_format_escape, text)
 
 
 def printable_lines(text: str) -> str:
-    """The same for our own multi-line texts. Lines after the first are indented, so none can pass for another's."""
+    """The lines of one of our own texts, each printable. Lines after the first are indented, so that they can't look like another
+    message.
+    """
     first, *further_lines = text.split("\n")
     return "\n".join([printable(first), *(f"  {printable(line)}" for line in further_lines)])
 
 
 def format_error(error: Exception) -> str:
-    """What a command writes to standard error for an error raised on purpose."""
+    """The text that a command writes to standard error for an error that we raise on purpose."""
     return f"Error: {printable_lines(str(error))}\n"
 
 
 def escape_in_json(text: str) -> str:
-    """A line of JSON with its invisible characters as escapes: programs read the same. It has no line breaks."""
+    """A line of JSON with invisible characters as JSON's escapes, so that programs read the same. line: has no line breaks."""
     return _SIGNS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
@@ -46,7 +48,7 @@ def _format_escape(sign: re.Match[str]) -> str:
     return f"\\u{code:04x}"
 
 
-Cell = str | int | float | None  # None or NaN: there is no value, shown as "-"
+Cell = str | int | float | None  # None and NaN mean that there is no value, which is shown as "-"
 
 GAP = "  "
 SHORTEST_NAME = 8  # characters that remain of the first column when the table is too wide
@@ -61,7 +63,7 @@ def format_table(
     column are shortened, down to `shortest_name`; other columns are never cut.
     """
     numeric = [any(isinstance(row[column], (int, float)) for row in rows) for column in range(len(header))]
-    # What every column needs, and by how much the lines are too long
+    # The width that every column needs, and by how much the lines are too long
     cells = [list(header), *([_format_cell(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
     too_long = sum(widths) + len(GAP) * (len(widths) - 1) - width

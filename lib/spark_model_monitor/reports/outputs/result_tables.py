@@ -1,4 +1,4 @@
-"""A run's results as Parquet: `summary.parquet`, one row per feature or metric, and `checks.parquet`, one per check.
+"""A run's results as Parquet: `summary.parquet`, one row per feature or metric, and `checks.parquet`, one row per check.
 
 The same results give the same bytes. Layout: docs/reference/formats.md.
 """
@@ -31,10 +31,11 @@ from spark_model_monitor.documents.run_description import RunDescription, parse_
 SUMMARY = "summary.parquet"
 CHECKS = "checks.parquet"
 VERSION = "1"
-FULL_SHARE = 65_535  # the encoding of a share of 1
-MAX_BYTES_OF_BINS = 2**26  # decompressed, as few bytes can expand to many; a wide data set has a megabyte
+FULL_SHARE = 65_535  # the integer that encodes a share of 1
+# Limit after decompression, because few bytes can expand to many; a wide data set has a megabyte
+MAX_BYTES_OF_BINS = 2**26
 
-SMALL_BYTES = 2**19  # of a table in memory: a window of some dozen features has a third of that
+SMALL_BYTES = 2**19  # limit of a small table in memory: a window of some dozen features has a third of that
 
 BinsByFeature: TypeAlias = Mapping[str, Sequence[Any]]
 """By feature: the names of categories, or the two ends of a numeric axis."""
@@ -72,23 +73,23 @@ _CHECKS = pa.schema(
 
 
 def encode_summary(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[str, bytes]:
-    """summary.parquet by name. results: the results of the run's checks, none for a baseline."""
+    """The file summary.parquet: its content by its name. results: the results of the run's checks; a baseline has none."""
     results_by_row = group_by(results, identify_subject)
     rows = []
     outcomes = {feature.name: feature.outcome.value for feature in judge_features(results)}
     for row in summary.rows:
         members = {member.name: getattr(row, member.name) for member in fields(row)}
-        # 16 bits for a share: two bytes, and an error below a thousandth of a percent
+        # A share is stored in two bytes, with an error below a thousandth of a percent
         members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
         members |= _summarize_checks(results_by_row.get((row.name, row.part), []), members)
         rows.append(members | {"outcome": outcomes.get(join_name(row.name, row.part))})
     bins = {name: list(ends) for name, ends in summary.bins.items()}
-    packed = zlib.compress(json.dumps(bins, ensure_ascii=False, allow_nan=False).encode(), 9)
-    return {SUMMARY: _encode_rows(rows, SUMMARY_COLUMNS, {"bins": base64.b64encode(packed).decode()})}
+    encoded_bins = zlib.compress(json.dumps(bins, ensure_ascii=False, allow_nan=False).encode(), 9)
+    return {SUMMARY: _encode_rows(rows, SUMMARY_COLUMNS, {"bins": base64.b64encode(encoded_bins).decode()})}
 
 
 def encode_checks(results: Sequence[CheckResult]) -> dict[str, bytes]:
-    """checks.parquet by name."""
+    """The file checks.parquet: its content by its name."""
     rows = []
     for result in results:
         low, high = result.interval or (None, None)
@@ -99,15 +100,15 @@ def encode_checks(results: Sequence[CheckResult]) -> dict[str, bytes]:
 
 
 def create_run_rows(content: bytes, run: RunDescription) -> pa.Table:
-    """The rows of a summary.parquet or a checks.parquet, each with its run: job, model, window, …
+    """The rows of a summary.parquet or a checks.parquet, each with the columns of its run: job, model, window, …
 
-    Times are in UTC, without a zone. The types are readable by every engine.
+    Times are in UTC, without a time zone. Every SQL engine can read the columns' types.
     """
     rows = pq.read_table(pa.BufferReader(content))
     columns = _create_run_columns(run, rows.num_rows)
     outcome = columns.pop("run_outcome")
     for name, column in zip(rows.column_names, rows.columns, strict=True):
-        # Hive and Athena know no unsigned integers
+        # Hive and Athena don't have unsigned integers
         columns[name] = column.cast(_SHARES) if name == "shares" else column
     return pa.table({**columns, "run_outcome": outcome})
 
@@ -119,9 +120,9 @@ def create_run_row(run: RunDescription) -> pa.Table:
 
 
 def _create_run_columns(run: RunDescription, num_rows: int) -> dict[str, pa.Array]:
-    """The members of a run that all its rows have."""
+    """By name: the columns that describe the run, with the same value in each of `num_rows` rows."""
     members: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
-    # Without a zone, because engines differ in how they show one
+    # Times have no zone, because engines differ in how they show it
     for end in ("start", "end"):
         time = run.window and parse_moment(getattr(run.window, end)).replace(tzinfo=None)
         members[f"window_{end}"] = time, pa.timestamp("us")
@@ -131,37 +132,39 @@ def _create_run_columns(run: RunDescription, num_rows: int) -> dict[str, pa.Arra
 
 
 def encode_parquet(table: pa.Table, *, zstd_level: int | None = None) -> bytes:
-    """The table as a Parquet file. Of a small one, what helps to read only a part would be most of the file.
+    """The table as a Parquet file. A small table has no statistics and dictionaries, which would be most of its file.
 
-    zstd_level: for large values. Of short ones Snappy takes half the time, written and read, for at most a quarter more bytes.
+    zstd_level: use zstd at this level, for large values; None: use Snappy. For short values, Snappy writes and reads in half the
+    time, with at most a quarter more bytes.
     """
     sink = pa.BufferOutputStream()
-    if table.nbytes < SMALL_BYTES and hasattr(pq.ParquetWriter, "add_key_value_metadata"):  # pyarrow 16 has it
+    if table.nbytes < SMALL_BYTES and hasattr(pq.ParquetWriter, "add_key_value_metadata"):  # since pyarrow 16
         slim: dict[str, Any] = {"use_dictionary": False, "write_statistics": False, "store_schema": False}
         slim["compression"] = "zstd" if zstd_level else "snappy"
         with pq.ParquetWriter(sink, table.schema, compression_level=zstd_level, **slim) as file:
             file.write_table(table)
-            file.add_key_value_metadata(table.schema.metadata or {})  # without it a file keeps Arrow's schema only
-    # Statistics and dictionaries let readers of a large one skip most of it
+            # Otherwise only Arrow's schema would have the metadata
+            file.add_key_value_metadata(table.schema.metadata or {})
+    # Statistics and dictionaries let readers of a large table skip most of its file
     else:
         pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue().to_pybytes())
 
 
 def decode_bins(metadata: Mapping[bytes, bytes]) -> BinsByFeature:
-    """The bins of the shares in a summary.parquet, by feature. metadata: of the table's schema.
+    """By feature: the bins of its shares in a summary.parquet. metadata: the metadata of the table's schema.
 
     Raises zlib.error, ValueError and other Python errors for invalid content.
     """
     return _decode_bins_text(metadata[b"bins"])
 
 
-@lru_cache(16)  # runs of one baseline have the same bins: a month's page holds them once, a tenth of its memory
+@lru_cache(16)  # runs of one baseline have the same bins; sharing them saves a tenth of the memory for a month's page
 def _decode_bins_text(encoded: bytes) -> BinsByFeature:
     text = zlib.decompressobj().decompress(base64.b64decode(encoded), MAX_BYTES_OF_BINS)
     bins: BinsByFeature = json.loads(text)
     for ends in bins.values():
-        # Categories have names, numbers the two ends of their axis
+        # The bins of categories are names; the bins of numbers are the two ends of their axis
         if set(map(type, ends)) - {str} and (len(ends) != 2 or not all(map(math.isfinite, ends))):
             raise ValueError("neither names nor two ends")
     return bins
@@ -175,7 +178,7 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
     distance_results = [
         check_result for check_result in ordered if check_result.method is not None or check_result.distance is not None
     ]
-    # A check that didn't judge has no number worth showing, so one with a distance comes first
+    # A check without a distance hasn't judged, so a check with a distance is chosen first
     measured = next(
         (check_result for check_result in (*distance_results, *ordered) if check_result.is_judged),
         None,
@@ -188,7 +191,7 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
         "high": high if row["high"] is None else row["high"],
     }
     if measured is not None and measured in distance_results:
-        # Such a check observes a probability; its distance is another member
+        # If a check's observed number is a p-value, its distance is in another member
         if measured.observes_p_value:
             distance = measured.distance
         else:

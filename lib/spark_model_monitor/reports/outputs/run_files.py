@@ -43,7 +43,7 @@ IN_PLACE = "."
 """The folder in the commit of a run whose files lie at the output path."""
 
 UNFINISHED = "_unfinished-"
-"""Prefix of a note at the output path. It exists while a run is published, and is left over if that was killed."""
+"""Prefix of a note at the output path. The note exists while a run is published, and stays if the process was killed."""
 
 DESCRIPTION = "run.json"
 LEDGER = "ledger.json"
@@ -63,7 +63,7 @@ _WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 class NameKind(Enum):
     """Kinds of names; the value is a pattern of the names that we write."""
 
-    WORD = _WORD  # a single name: of a version, a schedule or a run
+    WORD = _WORD  # a single name of a version, a schedule or a run
     FILE = rf"(?:(?:states|explanations_shap)/)?{_WORD}\.[A-Za-z0-9]+"
     """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`, `explanations_shap/baseline.csv`."""
     FOLDER = rf"(?:{_WORD}/)?_runs/{_WORD}"
@@ -74,8 +74,8 @@ class NameKind(Enum):
 
 
 def is_ours(name: json_text.Json, kind: NameKind) -> bool:
-    """Whether a name is one that we write. No component is empty, `.` or `..`, so the path stays in its folder."""
-    # Names are read from files that anybody may have written, and become paths
+    """Whether a name has the form that we write. No component is empty, `.` or `..`, so the path stays in its folder."""
+    # Anybody may have written the file with these names, and the names become paths
     if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
         return False
     return re.fullmatch(kind.value, name, re.ASCII) is not None
@@ -85,8 +85,8 @@ def is_ours(name: json_text.Json, kind: NameKind) -> bool:
 class Run:
     """A published run.
 
-    run_id, folder: its id, and the folder of its files. digests: the sha256 of its files by name; empty if its commit wasn't
-    read. before: the run that was current until this one was published.
+    run_id, folder: the run's id, and the folder of its files. digests: by name, the sha256 of each file; empty if the commit
+    wasn't read. before: the run that was current until this run was published.
     """
 
     run_id: str
@@ -98,16 +98,17 @@ class Run:
 def publish(
     files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str, bytes] | None = None, in_place: bool = False
 ) -> Run:
-    """Publish the files of a run below `output_path`; files of the previous run that this one lacks are removed.
+    """Publish the files of a run below `output_path`. Files of the previous run that this run doesn't have are removed.
 
-    files: content by name relative to `output_path`. shown: other content for some of them at the output path, such as a page
-    with links to neighbouring runs; the run's id doesn't depend on it. in_place: store the files once, at the output path.
-    Raises OutputFailed if writing fails, OutputHeld if another run holds the output; readers then see the old run.
+    files: content by name relative to `output_path`. shown: by name, other content for some of the files at the output path,
+    such as a page with links to neighbouring runs; the run's id doesn't depend on it. in_place: store the files only at the
+    output path.
+    Raises OutputFailed if writing fails, OutputHeld if another run holds the output; in both cases readers see the old run.
     """
     run = _create_run(files, output_path)
     with hold(output_path):
         before = forget_unfinished(output_path)
-        # What the run's own folder has never changes
+        # Files in the run's own folder never change
         if before is not None and before.folder == run.folder:
             files = {**files, **_read_changed(before, run)}
             run = replace(run, digests=_compute_digests(files))
@@ -120,10 +121,10 @@ def publish(
 
 
 def add_to_description(members: Mapping[str, json_text.Json], output_path: str) -> None:
-    """Add members to run.json of the current run, or to a merge's ledger.json. If the run has a folder of its own, only the
-    copy at the output path changes.
+    """Add members to the current run's run.json, or to a merge's ledger.json. If the run has its own folder, only the copy at the
+    output path changes.
 
-    The run keeps its id. Does nothing without a run. Raises as `publish`.
+    The run keeps its id. Does nothing if there is no run. Raises the errors of `publish`.
     """
     with hold(output_path):
         run = forget_unfinished(output_path)
@@ -144,8 +145,8 @@ def add_to_description(members: Mapping[str, json_text.Json], output_path: str) 
 
 
 def _read_changed(before: Run, run: Run) -> dict[str, bytes]:
-    """The current content of the files that would change if the same run were written again to its folder, because another
-    release made it.
+    """By name: the present content of the files in the run's folder that writing the same run again would change. They differ if
+    another release wrote them.
     """
     changed = {}
     for name in before.digests.keys() & run.digests.keys():
@@ -158,12 +159,12 @@ def _read_changed(before: Run, run: Run) -> dict[str, bytes]:
 def _replace_run(
     before: Run | None, run: Run, files: Mapping[str, bytes], shown_files: Mapping[str, bytes], output_path: str
 ) -> Run | None:
-    """Write the files of a run to a held output and make it the current one; returns the run before it.
+    """Write the files of a run to a held output and make it the current run; returns the run before it.
 
-    At every moment the files that `_current.json` names exist with the digests in it.
+    At every moment, the files that `_current.json` names exist and have the digests in it.
     """
     is_in_place = run.folder == output_path
-    # A note says which run was being published when its process was killed
+    # If the process is killed, a note says which run it was publishing
     note = None
     if before != run and (is_in_place or not is_there(run.folder)):
         note = note_unfinished(run, output_path)
@@ -173,14 +174,14 @@ def _replace_run(
         if not is_in_place:
             for name, content in files.items():
                 write_file(join(run.folder, name), content)
-        # The run's own folder is complete now; the files beside it follow in an order that readers rely on
+        # The run's own folder is complete now; the copies follow in an order that readers rely on
         for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
             write_file(join(output_path, name), shown_files[name])
         if before is not None:
             for name in sorted(before.digests.keys() - run.digests.keys()):
                 remove(join(output_path, name))
     except BaseException:
-        # Remove what was written, and restore the files of the run before
+        # Remove the files that were written, and restore the files of the run before
         if note is not None:
             with suppress(Exception):
                 if is_in_place:
@@ -189,7 +190,7 @@ def _replace_run(
                     remove(run.folder)
         raise
     set_current_run(run, output_path)
-    # The run is published now; what can't be removed is left to the next run
+    # The run is published now; files that can't be removed are left to the next run
     try:
         if before is not None and is_in_place:
             remove(join(output_path, RUNS, run.run_id))
@@ -205,14 +206,14 @@ def _move_run(run: Run, output_path: str) -> Run:
     moved = replace(run, folder=join(output_path, RUNS, run.run_id))
     for name in run.digests:
         path = join(output_path, name)
-        if is_there(path):  # pages and states are pruned
+        if is_there(path):  # a prune may have deleted pages and states
             storage_of(path).copy(path, join(moved.folder, name))
     set_current_run(moved, output_path)
     return moved
 
 
 def forget_unfinished(output_path: str) -> Run | None:
-    """Remove what stopped runs left at a held output, restore the current run's files, and return that run."""
+    """Remove the files that stopped runs left at a held output, and restore the current run's files; returns the current run."""
     notes = find_unfinished(output_path)
     current = _restore_current_run(output_path, notes)
     for note in notes:
@@ -221,13 +222,13 @@ def forget_unfinished(output_path: str) -> Run | None:
 
 
 def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> Run | None:
-    """Undo what stopped runs wrote to a held output. notes: of these runs, by path. Returns the current run."""
+    """Undo what stopped runs wrote to a held output; returns the current run. notes: by path, the notes of the stopped runs."""
     current = run_before(output_path)
     if not notes:
         return current
     published = current or Run("", "", {})
     stopped_runs = [run for run in notes.values() if run]
-    # Incomplete folders: of stopped runs, and of a run that is current in place, and so has no folder
+    # The folders to remove: those of stopped runs, and that of a run which is current in place, so that it needs no folder
     begun_ids = {run.run_id for run in stopped_runs if run.folder}
     if published.folder == output_path:
         begun_ids.add(published.run_id)
@@ -238,17 +239,17 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
         for name in run.digests:
             if name not in published.digests:
                 remove(join(output_path, name))
-    # A run in place has its files here already
+    # The files of a run in place are here already
     if published.folder == output_path:
         return current
-    # A run that was moved to make room for a run in place is moved back
+    # A run that was moved away for a run in place is moved back
     returns = current is not None and not all(run.folder for run in stopped_runs)
     for name, digest in published.digests.items():
         path = join(output_path, name)
-        # Only a stopped run's bytes are replaced: a user's edits are neither run's and stay
+        # Only content of a stopped run is replaced; other content is a user's edit and stays
         stopped_digests = {run.digests.get(name, digest) for run in stopped_runs} - {digest}
         if returns or not is_there(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
-            with suppress(BadInput):  # pages and states are pruned
+            with suppress(BadInput):  # a prune may have deleted pages and states
                 storage_of(path).copy(join(published.folder, name), path)
     if not returns:
         return current
@@ -260,7 +261,7 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
 
 def has_digest(path: str, digest: str) -> bool:
     """Whether a file is there with this sha256."""
-    with suppress(BadInput):  # there is no such file
+    with suppress(BadInput):  # the file may be absent
         return hashlib.sha256(read_file(path)).hexdigest() == digest
     return False
 
@@ -281,7 +282,9 @@ def note_unfinished(run: Run, output_path: str) -> str:
 
 
 def remove_from_commit(names: Set[str], output_path: str) -> None:
-    """Remove files, and all files in folders, from the commit of a held output; the run keeps its id. names: of both."""
+    """Remove files from the commit of a held output; the run keeps its id. names: names of files, or of folders with all their
+    files.
+    """
     run = run_before(output_path)
     if run is None:
         return
@@ -291,7 +294,7 @@ def remove_from_commit(names: Set[str], output_path: str) -> None:
 
 
 def find_unfinished(output_path: str) -> dict[str, Run | None]:
-    """The notes of interrupted publishing, by path, for a held output; None for a note without content."""
+    """By path: the runs in the notes of interrupted publishing, for a held output; None for a note without content."""
     folders = [folder for folder in (output_path, join(output_path, RUNS)) if is_there(folder)]
     files = [file for folder in folders for file in storage_of(folder).list_beginning(folder, UNFINISHED)]
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
@@ -303,9 +306,9 @@ def find_unfinished(output_path: str) -> dict[str, Run | None]:
 
 
 def read_current_run(output_path: str) -> Run | None:
-    """The run that was published last below `output_path`, or None if there is none.
+    """The run that was published last below `output_path`; None if there is none.
 
-    Raises BadDocument if `_current.json` can't be understood, or has names that our runs don't use.
+    Raises BadDocument if `_current.json` can't be understood, or has names of a form that our runs don't use.
     """
     path = join(output_path, CURRENT)
     content = read_if_there(path)
@@ -317,13 +320,13 @@ def read_current_run(output_path: str) -> Run | None:
 
 
 def find_output_path(folder: str) -> str:
-    """The output path of a run with this folder."""
+    """The output path of the run whose files are in this folder."""
     output_path, separator, _ = folder.rpartition(f"/{RUNS}/")
     return output_path if separator else folder
 
 
 def run_before(output_path: str) -> Run | None:
-    """The current run, for code that publishes the next one: with a damaged `_current.json` there is none, and a warning."""
+    """The current run, for code that publishes the next run. If `_current.json` is damaged: None, and a warning in the log."""
     try:
         return read_current_run(output_path)
     except BadDocument as error:
@@ -332,7 +335,7 @@ def run_before(output_path: str) -> Run | None:
 
 
 def resolve_file(output_path: str, name: str) -> str:
-    """The path to read a file from: its copy at the output path, which users may edit; without one, the current run's file."""
+    """The path to read a file from: its copy at the output path, which users may edit; without a copy, the current run's file."""
     copy = join(output_path, name)
     if is_there(copy):
         return copy
@@ -343,22 +346,22 @@ def resolve_file(output_path: str, name: str) -> str:
 
 
 def locate_run(run_id: str, folder: str) -> str:
-    """The folder in which the files of a run are now. folder: where they were; another run may have replaced it since."""
+    """The folder in which a run's files are now. folder: their earlier folder; another run may have replaced the run since."""
     output_path = find_output_path(folder)
     current = run_before(output_path)
-    # The current run may be in place; any other run is in its own folder
+    # The current run may be in place; any other run has its own folder
     if current is not None and current.run_id == run_id:
         return current.folder
     return join(output_path, RUNS, run_id)
 
 
 def read_run_file(run: Run, name: str) -> bytes:
-    """A file of a run, which may have been moved. Raises BadInput if it can't be read."""
+    """The content of a file of a run, which may have been moved. Raises BadInput if the file can't be read."""
     path = join(run.folder, name)
     content = None
     with suppress(BadInput):
         content = read_file(path)
-    # Other content is of a run that has replaced this one since its commit was read, or was edited by a person
+    # Other content belongs to a run that has replaced this run since its commit was read, or a person has edited the file
     if content is None or hashlib.sha256(content).hexdigest() != run.digests.get(name):
         with suppress(BadInput):
             return read_file(join(locate_run(run.run_id, run.folder), name))
@@ -368,7 +371,7 @@ def read_run_file(run: Run, name: str) -> bytes:
 
 
 def read_kept_file(run: Run, name: str) -> bytes | None:
-    """A file of a run, as `read_run_file`; None if the run has no such file, or a person has deleted it."""
+    """The result of `read_run_file`; None if the run has no such file, or a person has deleted it."""
     if run.digests and name not in run.digests:
         return None
     try:
@@ -380,14 +383,14 @@ def read_kept_file(run: Run, name: str) -> bytes | None:
 
 
 def read_document(run: Run, kind: type[D]) -> D | None:
-    """A document of a run; None if the run has no such document. Raises BadDocument if it can't be understood."""
+    """A document of a run; None if the run has no document of this kind. Raises BadDocument if it can't be understood."""
     if kind.FILE_NAME not in run.digests:
         return None
     return kind.from_json(read_run_file(run, kind.FILE_NAME), join(run.folder, kind.FILE_NAME))
 
 
 def read_recorded_options(run: Run | None) -> Mapping[str, str]:
-    """The options that say how a run has read its data, by name."""
+    """By name: the options with which a run has read its data."""
     from spark_model_monitor.documents.run_description import RunDescription
 
     described = run and read_document(run, RunDescription)
@@ -395,9 +398,9 @@ def read_recorded_options(run: Run | None) -> Mapping[str, str]:
 
 
 def read_published(output_path: str, kind: type[D]) -> tuple[Run, D]:
-    """The current run, and its document. Raises BadInput if it has none."""
+    """The current run, and its document of this kind. Raises BadInput if there is no run, or it has no such document."""
     run = read_current_run(output_path)
-    # The run of a baseline has no checks
+    # The run of a baseline, for example, has no checks
     document = read_document(run, kind) if run else None
     if run is None or document is None:
         raise BadInput(f"{output_path}: no monitoring run was published here; name the output path of a monitoring job")
@@ -405,16 +408,16 @@ def read_published(output_path: str, kind: type[D]) -> tuple[Run, D]:
 
 
 def read_document_file(kind: type[D], path: str) -> D:
-    """The document in a file. Raises BadInput if it can't be read, BadDocument if it can't be understood."""
+    """The document in a file. Raises BadInput if the file can't be read, BadDocument if it can't be understood."""
     return kind.from_json(read_file(path), path)
 
 
 def read_baseline_reference(run: Run) -> BaselineReference | None:
-    """The baseline that a run was compared with, with its current folder; None if it names none.
+    """A reference to the baseline that a run was compared with, with the baseline's present folder; None if the run names none.
 
-    Raises BadDocument as `read_document`.
+    Raises BadDocument if the description of the run can't be understood.
     """
-    # Airflow's scheduler imports this module, and should load no numpy for it
+    # Imported late, because Airflow's scheduler imports this module and should not load numpy
     from spark_model_monitor.documents.run_description import RunDescription
 
     described = read_document(run, RunDescription)
@@ -427,17 +430,17 @@ def read_baseline_reference(run: Run) -> BaselineReference | None:
 
 
 def read_commit(content: bytes, path: str) -> Run:
-    """The content of `_current.json`; its `folder` is relative to the output path, empty for a run in place. path: the
-    file, for errors.
+    """The run that the content of `_current.json` names. Its `folder` is relative to the output path, and empty for a run in
+    place. path: the file, for errors.
 
-    Raises BadDocument if it can't be understood, or has names that our runs don't use.
+    Raises BadDocument if the content can't be understood, or has names of a form that our runs don't use.
     """
     commit = json_text.load(content, path)
     members = commit if isinstance(commit, dict) else {}
     run_id = members.get("run_id")
     folder = members.get("folder")
     digests = members.get("sha256")
-    # Names from a file become paths, so none may lead out of the output
+    # The names in the file become paths, which must not lead out of the output path
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
         reason = "sha256 is no object of texts"
     elif not is_ours(run_id, NameKind.WORD) or not (folder == IN_PLACE or is_ours(folder, NameKind.FOLDER)):
@@ -466,7 +469,7 @@ def _create_run(files: Mapping[str, bytes], output_path: str) -> Run:
     # The id is a hash of the content, so a rerun with the same result has the same id
     hashed_digests = digests
     if description := files.get(DESCRIPTION):
-        # Without the releases of this package and of Deequ: an upgrade must not give old results a new id
+        # The releases of this package and of Deequ are left out, because an upgrade must not give old results a new id
         members = {**json.loads(description), "product": ""}
         members.pop("deequ", None)
         hashed_digests = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}

@@ -1,8 +1,8 @@
-"""The results of runs as tables for SQL: `--results-table`. docs/sql.md.
+"""Writes the results of runs as tables for SQL: `--results-table`. See docs/sql.md.
 
-In a folder, the rows of a run are first in `_new/`, where readers don't look. `compact` adds them to the file of their month or
-day, once for a pass over many schedules. It replaces a file as a whole, so that after a killed compaction each row is in its
-file once, or in `_new/` for the next compaction. Files in `_new/` that can't be parsed are moved to `_damaged/`.
+If the tables are in a folder, a run's rows first go to `_new/`, which readers ignore. `compact` adds them to the file of their
+month or day, once for a pass over many schedules. It replaces a file as a whole, so that after a killed compaction each row is in
+its file once, or in `_new/` for the next compaction. Files in `_new/` that can't be parsed are moved to `_damaged/`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def is_of_catalog(destination: str) -> bool:
 
 
 def create_catalog_settings(destination: str | None) -> dict[str, str]:
-    """Settings for a job's own Spark session so that a table in its catalog persists; empty for a folder."""
+    """The Spark settings that make tables in the catalog of a job's own session persist; empty if `destination` is a folder."""
     is_hive_table = destination is not None and is_of_catalog(destination) and destination.count(".") < 2
     if is_hive_table:
         return {"spark.sql.catalogImplementation": "hive"}
@@ -71,15 +71,15 @@ def write_results_table(
 ) -> None:
     """Write a published run and its violations to the tables, replacing earlier results of the same window.
 
-    destination: a folder, or the tables' name in Spark's catalog; None to write nothing. tables: summary and checks as Parquet,
-    by the names of the run's files, but without values of the data if those are not to be shown. is_full: whether to write all
-    their rows, too. is_in_pass: whether the caller compacts the folder, after other runs.
+    destination: a folder, or the tables' name in Spark's catalog; None to write nothing. tables: by the names of the run's files,
+    the summary and the checks as Parquet; they don't name values of the data if these must not be shown. is_full: whether to
+    write all rows of these tables, too. is_in_pass: whether the caller compacts the folder itself, after further runs.
     Raises OutputFailed if writing fails.
     """
     described = read_document(run, RunDescription)
     if destination is None or described is None:
         return
-    # A baseline has no checks
+    # The run of a baseline has no checks
     rows = {"runs": create_run_row(described)}
     if CHECKS in tables:
         checks = create_run_rows(tables[CHECKS], described)
@@ -93,7 +93,7 @@ def write_results_table(
     if spark is not None and is_of_catalog(destination):
         for name, table_rows in rows.items():
             table = _Catalog(f"{destination}_{name}", spark)
-            # Written before the old rows are deleted, so that each query finds rows of the window
+            # The new rows are written before the old rows are deleted, so that every query finds rows of the window
             table.put(run.run_id, table_rows)
             if superseded is not None:
                 table.drop(superseded)
@@ -105,12 +105,12 @@ def write_results_table(
 
 
 def _find_superseded(run: Run, described: RunDescription) -> str | None:
-    """The run that this one replaces: the previous one, if it has the same window."""
+    """The id of the run that this run replaces, which is the previous run if it has the same window; None if there is none."""
     before = run.before
     if before is None or before.run_id == run.run_id or described.window is None:
         return None
     replaced = read_document(before, RunDescription)
-    # The previous run at this path may have had another window, whose rows are kept
+    # The previous run at this path may have had another window; then its rows are kept
     same = ("job", "analysis_type", "window", "model", "schedule")
     if replaced is not None and all(getattr(replaced, name) == getattr(described, name) for name in same):
         return before.run_id
@@ -120,7 +120,7 @@ def _find_superseded(run: Run, described: RunDescription) -> str | None:
 NEW = "_new"
 DAMAGED = "_damaged"
 WITHOUT_WINDOW = "without_window.parquet"
-_ABANDONED = timedelta(hours=1)  # the age of a draft whose process was killed
+_ABANDONED = timedelta(hours=1)  # a draft of this age was left by a killed process
 _WAIT = timedelta(seconds=10)
 
 _FILES = {
@@ -135,7 +135,7 @@ the other tables have its rows."""
 
 @value_class
 class PendingRun:
-    """The rows of a run by table. superseded: the run whose rows they replace, besides its own."""
+    """The rows of a run, by table. superseded: the id of another run whose rows they replace, besides the run's own rows."""
 
     run_id: str
     superseded: str | None
@@ -147,14 +147,14 @@ class PendingRun:
         return start
 
     def list_rows(self, table: str) -> pa.Table:
-        """The rows of a table, with the run's id."""
+        """The run's rows of a table, with a column for the run's id."""
         rows = self.rows[table]
         return rows.append_column("run_id", pa.repeat(pa.scalar(self.run_id, pa.string()), rows.num_rows))
 
     def write(self, destination: str) -> None:
-        """Write the rows to `_new/`, as a file of one row with a list of rows for each table.
+        """Write the rows to `_new/`: a file with a single row, which has a list of rows for each table.
 
-        Raises OutputFailed if it can't be written.
+        Raises OutputFailed if the file can't be written.
         """
         columns = {"run_id": pa.array([self.run_id]), "superseded": pa.array([self.superseded], pa.string())}
         for name, rows in self.rows.items():
@@ -166,7 +166,7 @@ class PendingRun:
 
     @classmethod
     def read(cls, path: str) -> PendingRun:
-        """Raises BadInput if the file can't be read, BadDocument if it is not what `write` wrote."""
+        """The rows in a file that `write` wrote. Raises BadInput if it can't be read, BadDocument if it has other content."""
         content = read_file(path)
         try:
             pending = pq.ParquetFile(pa.BufferReader(content)).read()
@@ -175,7 +175,7 @@ class PendingRun:
                 structs = pending[name].combine_chunks().flatten()
                 rows[name] = pa.Table.from_batches([pa.RecordBatch.from_struct_array(structs)])
             run = cls(pending["run_id"][0].as_py(), pending["superseded"][0].as_py(), rows)
-            # Another Parquet file may have other types here
+            # A foreign Parquet file may have other types here
             is_run = {type(run.run_id), type(run.superseded or "")} == {str}
             if is_run and isinstance(run.window_start, datetime | None):
                 return run
@@ -187,24 +187,24 @@ class PendingRun:
 def compact(destination: str) -> None:
     """Add the rows of new runs in a folder to the files of their months and days, for readers.
 
-    If another process compacts the folder for long, the rows are left to it or the next one.
-    Raises BadInput if a file of rows can't be parsed, OutputFailed if one can't be written.
+    If another process compacts the folder for a long time, the rows are left to that process or the next.
+    Raises BadInput if a file of rows can't be parsed, OutputFailed if a file can't be written.
     """
-    new = join(destination, NEW)
-    if not is_there(new):
+    folder = join(destination, NEW)
+    if not is_there(folder):
         return
     try:
         with hold(destination, _WAIT):
-            # Without pipes and broken links, which can't be read
-            while files := [file for file in storage_of(new).list_beginning(new, "") if not is_hidden(file.name)]:
+            # The listing leaves out pipes and broken links, which can't be read
+            while files := [file for file in storage_of(folder).list_beginning(folder, "") if not is_hidden(file.name)]:
                 _add_runs(destination, files)
-            _delete_abandoned(new)
+            _delete_abandoned(folder)
     except OutputHeld as held:
         log.info("%s", held)
 
 
 def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
-    # In the order in which they were written, because a run replaces an earlier one of its window
+    # The runs are in the order in which they were written, because a run replaces an earlier run of its window
     pending_runs: dict[str, PendingRun] = {}
     replaced_by_time: dict[datetime | None, set[str]] = {}
     for file in sorted(files, key=lambda file: (file.modified_ms, file.path)):
@@ -222,7 +222,7 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
             del pending_runs[run_id]
         pending_runs[run.run_id] = run
 
-    # Each file of a month or day is written once
+    # The file of a month or day is written once, for all new runs
     for table, (folder, pattern) in _FILES.items():
         names = dict.fromkeys(replaced_by_time, WITHOUT_WINDOW)
         for start in filter(None, names):
@@ -233,23 +233,23 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
             # The new runs with rows for this file
             runs = [run for run in pending_runs.values() if names[run.window_start] == name and table in run.rows]
             _replace_rows(join(destination, folder, name), replaced, [run.list_rows(table) for run in runs])
-    # Last, because rows can be added again, which replaces them
+    # The files are removed last: if the process is killed before, the rows are added again, which replaces them
     for file in files:
         remove(file.path)
 
 
-def _replace_rows(path: str, replaced: set[str], added: Sequence[pa.Table]) -> None:
+def _replace_rows(path: str, run_ids: set[str], new_tables: Sequence[pa.Table]) -> None:
     """Replace a file: without the rows of the runs `replaced`, and with the rows `added`."""
-    tables = list(added)
+    tables = list(new_tables)
     if is_there(path):
         earlier = _read_parquet(path)
-        is_replaced = pc.is_in(earlier["run_id"], value_set=pa.array(sorted(replaced), pa.string()))
+        is_replaced = pc.is_in(earlier["run_id"], value_set=pa.array(sorted(run_ids), pa.string()))
         tables.append(earlier.filter(pc.invert(is_replaced)))
     if not tables:
         return
     # A later release may have further columns
     rows = pa.concat_tables(tables, promote_options="default")
-    # So that the bytes don't depend on the order of the runs; a stable sort, which keeps the order of a run's rows
+    # Sorted, so that the bytes don't depend on the order of the runs. The sort is stable, so a run's rows keep their order
     ordered = rows.sort_by([("window_start", "ascending"), ("run_id", "ascending")])
     write_file(path, encode_parquet(ordered))
 
@@ -264,7 +264,7 @@ def _read_parquet(path: str) -> pa.Table:
 
 
 def _delete_abandoned(folder: str) -> None:
-    """Delete drafts of killed processes."""
+    """Delete the drafts that killed processes left."""
     oldest_ms = (current_machine().now() - _ABANDONED).timestamp() * 1000
     for file in storage_of(folder).list_hidden(folder):
         if is_draft(file.name) and file.modified_ms < oldest_ms:
@@ -279,19 +279,19 @@ class _Catalog:
         self._name = name
 
     def put(self, run_id: str, rows: pa.Table) -> None:
-        # Partitioned by run, so that a repeated run replaces its own rows and no others
+        # The table is partitioned by run, so that a repeated run replaces only its own rows
         frame: DataFrame = plugin("spark").frame_of_table(self._spark, rows)
         columns = {field.name: f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema}
         layout = f"({', '.join(columns.values())}, run_id string) USING parquet PARTITIONED BY (run_id)"
         self._spark.sql(f"CREATE TABLE IF NOT EXISTS {self._name} {layout}")
         # A later release may have further columns
         existing = [name for name in self._spark.table(self._name).columns if name != "run_id"]
-        # Columns are never dropped, because queries of users may name them
-        added = [name for name in columns if name not in existing]
-        if added:
-            self._spark.sql(f"ALTER TABLE {self._name} ADD COLUMNS ({', '.join(columns[name] for name in added)})")
+        # Columns are never dropped, because users' queries may name them
+        additions = [name for name in columns if name not in existing]
+        if additions:
+            self._spark.sql(f"ALTER TABLE {self._name} ADD COLUMNS ({', '.join(columns[name] for name in additions)})")
         # INSERT matches columns by position, not by name
-        ordered = ", ".join(f"`{name}`" for name in (*existing, *added))
+        ordered = ", ".join(f"`{name}`" for name in (*existing, *additions))
         frame.createOrReplaceTempView(_VIEW)
         self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT {ordered} FROM {_VIEW}")
         self._spark.catalog.dropTempView(_VIEW)

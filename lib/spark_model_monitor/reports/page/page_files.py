@@ -1,7 +1,7 @@
-"""A page as files: self-contained HTML, and on request a notebook and a PDF; notebooks show it, and it can be saved.
+"""A page as files: self-contained HTML, and on request a notebook and a PDF. Also the `Report` that notebooks show.
 
-Styles and charts are inside the HTML, and nothing in it runs. The templates in `assets/` escape every text. The content
-security policy in its head makes browsers refuse anything that gets in nevertheless.
+Styles and charts are inside the HTML, and it loads nothing. The templates in `assets/` escape every text. If foreign code gets
+into the HTML nevertheless, the content security policy in its head makes browsers refuse it.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ log = logging.getLogger(__name__)
 
 
 def render_html(page: Page) -> str:
-    """The page as HTML; deterministic."""
+    """The page as HTML. The same page always gives the same text."""
     script = _SCRIPT if page.has_script else ""
-    # The browser runs this script only, by its hash, even if a name of a feature had one in it
+    # The hash in the policy lets browsers run our script only, even if a feature's name contained a script
     allowed = ""
     if script:
         allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; "
@@ -61,11 +61,11 @@ def render_html(page: Page) -> str:
 
 
 def render_part(page: Page) -> str:
-    """The same as part of another page, with its styles, which don't affect the rest of that page but a line before it."""
+    """The page as a part of another HTML page. Its styles change nothing in the other page except a line before it."""
     return f"<style>{_STYLE}</style>\n{_MACROS.body(page)}\n"
 
 
-# Letters of words that fit everywhere on a page, and of the pieces that longer ones are broken into
+# LONG_WORD: letters of a word that fits everywhere on a page. PIECE: letters of the pieces into which longer words are broken
 LONG_WORD = 25
 PIECE = 20
 _LONG_WORDS = re.compile(rf"(\S{{{LONG_WORD + 1},}})")
@@ -74,10 +74,10 @@ _UNBREAKABLE = Markup('<span class="run">{}</span>')
 
 
 def breakable(text: str) -> Markup:
-    """A text as HTML whose long words break after `_`, `.`, `-` and `/` alone; a piece that is longer than its line is cut."""
+    """A text as HTML whose long words break only after `_`, `.`, `-` and `/`; a piece that is longer than its line is cut."""
     html = []
     for index, part in enumerate(_LONG_WORDS.split(printable(text))):
-        # A split by a group alternates: what is between, what matched
+        # re.split with a group returns alternately the text between matches and a match
         is_long_word = index % 2 == 1
         if is_long_word:
             html.append(Markup("<wbr>").join(map(_mark_unbroken, _split_word(part))))
@@ -87,7 +87,7 @@ def breakable(text: str) -> Markup:
 
 
 def _split_word(word: str) -> list[str]:
-    """A word in few pieces of at most PIECE letters, if it has enough places to break."""
+    """A word in as few pieces as possible, of at most PIECE letters if the word has enough signs after which it can break."""
     pieces = [""]
     for piece in _PIECES.findall(word):
         if pieces[-1] and len(pieces[-1]) + len(piece) > PIECE:
@@ -98,14 +98,14 @@ def _split_word(word: str) -> list[str]:
 
 
 def _mark_unbroken(piece: str) -> Markup:
-    """A piece of a word, within which browsers break no line."""
+    """A piece of a word as HTML in which browsers don't break lines."""
     if len(piece) <= PIECE and "…" not in piece:
         return escape(piece)
     return _UNBREAKABLE.format(piece)
 
 
 def render_block(block: Block) -> Markup:
-    """One block as HTML."""
+    """A block of a page as HTML."""
     if isinstance(block, PageTable):
         return Markup(_MACROS.table(block))
     if isinstance(block, str):
@@ -117,7 +117,7 @@ def render_block(block: Block) -> Markup:
     if isinstance(block, Cards):
         return Markup(_MACROS.cards(block))
     if isinstance(block, FeatureMap):
-        # `<` escaped: otherwise a feature's name could end the script element
+        # `<` is escaped, because otherwise a feature's name could end the script element
         island = json.dumps(block.data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
         return Markup(_MACROS.map(block, Markup(island)))
     return Markup(_MACROS.chart(block.title, block.words, _MACROS.curve(block), ""))
@@ -129,7 +129,7 @@ def draw_points(chart: PointChart, width: str = "100%") -> Markup:
 
 
 class _Compiled(FileSystemBytecodeCache):
-    """The templates as Python code, next to the modules' bytecode; recompiled by each process if it isn't writable."""
+    """The compiled templates, next to the modules' bytecode. If that folder isn't writable, each process compiles them again."""
 
     def load_bytecode(self, bucket: Bucket) -> None:
         # Another process may be writing the file, or the folder may be read-only
@@ -147,7 +147,8 @@ _TEMPLATES = Environment(
     loader=PackageLoader("spark_model_monitor", "reports/page/assets"),
     autoescape=True,
     undefined=StrictUndefined,
-    finalize=lambda value: printable(value) if type(value) is str else value,  # but not text that is already markup
+    # Markup, a subclass of str, is already escaped
+    finalize=lambda value: printable(value) if type(value) is str else value,
 )
 _STYLE, _SCRIPT = (
     Markup(_TEMPLATES.loader.get_source(_TEMPLATES, name)[0])  # type: ignore[union-attr]
@@ -171,7 +172,7 @@ _MACROS: Any = _TEMPLATES.get_template("blocks.html").module
 
 
 def render_notebook(page: Page) -> str:
-    """The page as a notebook; deterministic."""
+    """The page as a notebook. The same page always gives the same text."""
     headline = ""
     if page.headline:
         headline = f"**{_format_as_markdown(str(page.headline))}**\n\n"
@@ -181,7 +182,7 @@ def render_notebook(page: Page) -> str:
     trail = f"{_format_as_markdown(' › '.join(page.trail))}\n\n" if page.trail else ""
     head = f"# {_format_as_markdown(page.title)}\n\n{trail}{headline}{facts}"
     cells = [_create_markdown(head), *(cell for section in page.sections for cell in _create_cells(section))]
-    # Ids are required, and made of the place, so that the same page gives the same bytes
+    # Cells must have ids. They are made of the cell's position, so that the same page gives the same bytes
     for number, cell in enumerate(cells):
         cell["id"] = sha256(f"{number}".encode()).hexdigest()[:8]
     metadata = {"language_info": {"name": "python"}}
@@ -189,13 +190,13 @@ def render_notebook(page: Page) -> str:
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
 
 
-NOTEBOOK_WIDTH = "600"  # pixels of a chart in a notebook, which shows it as an image
+NOTEBOOK_WIDTH = "600"  # width of a chart in pixels; a notebook shows it as an image
 
 
 def _create_cells(section: PageSection) -> Iterator[dict[str, Json]]:
     text = [f"{'#' * section.level} {_format_as_markdown(section.heading)}"]
     for block in section.blocks:
-        # A chart is an output, so the text before it ends its cell
+        # A chart is the output of a cell of its own, so the text before it ends the present cell
         if isinstance(block, PointChart):
             yield _create_markdown(
                 "\n\n".join([*text, _format_as_markdown(block.title), _format_as_markdown(svg.write_legend(block))])
@@ -213,25 +214,25 @@ def _create_markdown(text: str) -> dict[str, Json]:
 
 
 def _create_chart(chart: PointChart) -> dict[str, Json]:
-    shown = {"image/svg+xml": draw_points(chart, NOTEBOOK_WIDTH), "text/plain": printable(svg.describe_chart(chart))}
-    data = {kind: text.splitlines(keepends=True) for kind, text in shown.items()}
+    images = {"image/svg+xml": draw_points(chart, NOTEBOOK_WIDTH), "text/plain": printable(svg.describe_chart(chart))}
+    data = {kind: text.splitlines(keepends=True) for kind, text in images.items()}
     output = {"output_type": "display_data", "data": data, "metadata": {}}
     return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [output], "source": []}
 
 
 def _format_as_markdown(text: str) -> str:
-    """The text, escaped for Markdown and HTML: only letters, digits and a few signs stand for themselves."""
+    """The text, escaped for Markdown and HTML: everything except letters, digits and a few signs is escaped."""
     return "".join(
         sign if sign.isalnum() or sign in " .,:;%()'/=–−∞" else f"&#{ord(sign)};" for sign in printable(text)
     )
 
 
 def report_files(page: Page) -> dict[str, bytes]:
-    """Every file of a report by name."""
+    """By name: the content of every file of a report."""
     files = {f"{page.name}.html": render_html(page).encode()}
     if page.html_only:
         return files
-    # Loaded late: its libraries are optional and slow to import
+    # Imported late, because its libraries are optional and slow to import
     from spark_model_monitor.reports.page import pdf
 
     files[f"{page.name}.ipynb"] = render_notebook(page).encode()
@@ -270,7 +271,7 @@ class Report:
         """
         location = os.fspath(path)
         ending = os.path.splitext(location)[1].lower()
-        # Writing HTML into a .docx would be found out only by the reader
+        # If HTML were written to a .docx file, only its reader would notice
         if ending in OTHER_ENDINGS:
             raise BadInput(f"{location}: a page is written as HTML or PDF; write a name that ends in .html or .pdf")
         content = self._pdf() if ending == ".pdf" else self.html.encode()
@@ -279,7 +280,7 @@ class Report:
     def _pdf(self) -> bytes:
         from spark_model_monitor.reports.page import pdf
 
-        # Drawings over many windows have no place on paper
+        # Drawings over many windows don't fit on paper
         if self.page.html_only:
             raise BadInput("this page is written as HTML only; write a name that ends in .html")
         if not pdf.is_available():

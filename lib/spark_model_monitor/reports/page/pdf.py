@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 FONT = "DejaVuSans"
 BOLD = "DejaVuSans-Bold"
-"""They come with matplotlib and cover Latin, Greek, Cyrillic and Arabic letters; a PDF's own fonts cover Latin only."""
+"""These fonts come with matplotlib and have Latin, Greek, Cyrillic and Arabic letters; a PDF's own fonts have only Latin ones."""
 
 MARGIN = 40  # points
-WIDTH = 595 - 2 * MARGIN  # of A4
+WIDTH = 595 - 2 * MARGIN  # width of A4 paper without its margins
 BAD = "#b3261e"
 BAD_BACKGROUND = "#fdf3f2"
 
-# of a chart, in pixels of the page: letters before the axis, its least length, room to its right, and height of each line
+# Sizes of a chart in the page's pixels: most letters before the axis, its least length, room to its right, height of a line
 NAME_LETTERS = 34
 MIN_AXIS = 210
 NUMBERS = 60
@@ -53,7 +53,7 @@ def is_available() -> bool:
 
 
 def render_pdf(page: Page) -> bytes:
-    """The page as PDF bytes; deterministic. Only if `is_available`."""
+    """The page as the bytes of a PDF; the same page always gives the same bytes. Call it only if `is_available` is True."""
     from reportlab.lib.pagesizes import A4
     from reportlab.platypus import Paragraph, SimpleDocTemplate
 
@@ -62,7 +62,7 @@ def render_pdf(page: Page) -> bytes:
     facts = " · ".join(f"{_format_text(word)}: <b>{_format_text(value)}</b>" for word, value in page.facts)
     if page.trail:
         story.append(Paragraph(_format_text(" › ".join(page.trail)), styles["text"]))
-    # The verdict, then why
+    # The headline with the verdict, then its reasons
     if page.headline:
         story.append(Paragraph(_format_text(str(page.headline)), styles["h3"]))
         paragraphs = [page.headline.detail, *page.headline.other_ways]
@@ -78,7 +78,7 @@ def render_pdf(page: Page) -> bytes:
 
 
 def _create_styles() -> dict[str, ParagraphStyle]:
-    import matplotlib  # only for its fonts
+    import matplotlib  # matplotlib brings the fonts
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
@@ -123,13 +123,13 @@ def _draw_chart(chart: PointChart) -> Drawing:
     from reportlab.graphics.shapes import Drawing, Line, String
     from reportlab.lib.colors import HexColor
 
-    # The axis is to the right of the longest name; a few lines are as high as a drawing, too
+    # The axis is to the right of the longest name; a chart of a few lines has a minimum height
     longest = max((len(point.name) for point in chart.points), default=0)
     left = 14 + 6.4 * min(longest, NAME_LETTERS)
     right = max(left + MIN_AXIS, svg.WIDTH)
     pitch = max(LINE, svg.MIN_HEIGHT / max(1, len(chart.points)))
     height = pitch * len(chart.points)
-    # In pixels of the page, scaled to points
+    # Positions are in the page's pixels, and the drawing is scaled to points
     scale = WIDTH / (right + NUMBERS)
     drawing = Drawing(WIDTH, height * scale)
     drawing.scale(scale, scale)
@@ -144,14 +144,14 @@ def _draw_chart(chart: PointChart) -> Drawing:
         look = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor("#1f2933")}
         drawing.add(String(x, y - 4, printable(words), **look))
 
-    # In a PDF y grows upwards, so the first row is the highest
+    # In a PDF, y grows upwards, so the first row has the largest y
     neutral = locate(chart.neutral)
     line(neutral, 0, neutral, height, "#d9e0e6")
     for number, point in enumerate(chart.points):
         y = height - pitch * (number + 0.5)
         text(left - 8, y, shorten_name(point.name, NAME_LETTERS), "end")
         text(right + 8, y, svg.choose_arrow(point, chart) + format_number(point.value), "start")
-        # Bar, interval and reference: the widest first, so that none hides another
+        # Bar, interval and reference are drawn in this order, the widest first, so that none hides another
         if point.value is not None:
             line(neutral, y, locate(point.value), y, BAD if point.mark is Highlight.BAD else "#7fa3cc", 10)
         if point.interval is not None:
@@ -171,14 +171,14 @@ def _create_table(table: PageTable, styles: dict[str, ParagraphStyle]) -> Table:
     texts += [[_format_text(str(cell)) for cell in line.cells] for line in table.lines]
     looks = [styles["number" if column.is_number else "cell"] for column in table.columns]
     rows = [list(map(Paragraph, row, looks)) for row in texts]
-    # Widths follow the longest text of each column, within limits, so that no column starves
+    # A column's width follows its longest text, within limits, so that no column becomes too narrow
     longest = (
         max(map(len, (column.title, *(str(line.cells[index]) for line in table.lines))))
         for index, column in enumerate(table.columns)
     )
     shares = [min(max(letters, MIN_LETTERS), MAX_LETTERS) for letters in longest]
     widths = [WIDTH * share / sum(shares) for share in shares]
-    # (column, row) pairs; -1 is the last one, row 0 the header
+    # Positions are (column, row) pairs; -1 is the last column or row, row 0 is the header
     lines: list[Any] = [
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, colors.HexColor("#d9e0e6")),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -192,5 +192,5 @@ def _create_table(table: PageTable, styles: dict[str, ParagraphStyle]) -> Table:
 
 
 def _format_text(text: str) -> str:
-    """A text as reportlab's markup for it, without characters that XML doesn't allow."""
+    """A text as reportlab's markup, without characters that XML doesn't allow."""
     return escape(printable(text))

@@ -1,5 +1,5 @@
-"""The elements of drawings: positions of values, bars and outlines as paths, and the same as text. Templates and the
-PDF draw them.
+"""The elements of drawings: positions of values, bars and outlines as SVG paths, and descriptions as text. The HTML templates
+and the PDF use them.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from spark_model_monitor.documents.page import (
     shorten_name,
 )
 
-# of a card's overlay of two distributions, without its axis
+# Size of the drawing of two distributions on a card, without its axis
 WIDTH = 340
 HEIGHT = 124
-MINI = 130, 26  # of an overlay in a table cell
+MINI = 130, 26  # width and height of such a drawing in a table cell
 HOURS = 276, 30
-LONG_TIME = 8  # letters of a window's name beyond which fewer are shown
+LONG_TIME = 8  # if windows' names have more letters, fewer names are shown
 TICKS = 120, 14
-BAR = 32  # height of a category with its name
-MAX_NAMED = 8  # categories in a chart; those with the largest change
+BAR = 32  # height of a category's bars with its name
+MAX_NAMED = 8  # most categories in a chart, those with the largest change
 SQUARE_SIDE = 200  # side length of a curve's square
 MIN_HEIGHT = 100  # minimum height of a chart of points
-# of a page's chart of points: height of each value with its name, and units of its axis
+# A page's chart of points: the height of a value with its name, and the length of the axis in units
 POINT = 36
 UNITS = 1000
-# pixels for names of categories and of points, on the narrowest card
+# Widths in pixels for names of categories and of points, on the narrowest card
 NAME_WIDTH = 180
 POINT_NAME_WIDTH = 215
-FONT_SIZE = 12  # pixels of all text in drawings, which never scales
+FONT_SIZE = 12  # height in pixels of all text in drawings, which is never scaled
 
-# size of a drawing over time
+# Size of a drawing over time
 TRACK = 720
 HIGH = 36
-MAX_NUMBERS = 36  # up to this many windows, cells show a number
+MAX_NUMBERS = 36  # with more windows, cells don't show numbers
 MAX_TICKS = 8
-PHONE = 330  # pixels of a drawing over time on a phone
+PHONE = 330  # width in pixels of a drawing over time on a phone
 
 
 def draw_bars(shares: Sequence[float], top: float, width: float, height: float) -> str:
@@ -66,7 +66,7 @@ def draw_outline(shares: Sequence[float], top: float, width: float, height: floa
 
 
 def draw_steps(shares: Sequence[float], top: float) -> str:
-    """The same in whole pixels, for a table cell."""
+    """The path of `draw_outline` in whole pixels, for a table cell."""
     width, height = MINI
     step = f"h{width / len(shares):.3g}" if shares else ""
     return f"M0 {height}{''.join(f'V{height - share / top * height:.0f}{step}' for share in shares)}V{height}z"
@@ -77,7 +77,7 @@ def find_top(overlay: Overlay) -> float:
 
 
 def list_categories(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
-    """Categories with name, both shares and label; if there are many, those with the largest change."""
+    """For each category: its name, both shares and its label. If there are many, only the categories with the largest change."""
     rows = [
         (name, before, overlay.current[index] if overlay.current else None)
         for index, (name, before) in enumerate(zip(overlay.names, overlay.baseline, strict=True))
@@ -93,16 +93,16 @@ def list_categories(overlay: Overlay) -> list[tuple[str, float, float | None, st
 
 
 def draw_hours(hour_bars: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
-    """The bars of windows without and with a violation, and the height of the limit's line."""
+    """The path of the bars without a violation, the path of the bars with one, and the height of the limit's line."""
     width, height = size
     heights = [abs(value) for value in (*hour_bars.values, hour_bars.limit) if value is not None]
     top = max(heights, default=0.0) or 1.0
     step = width / max(1, len(hour_bars.values))
     paths = {False: "", True: ""}
-    for index, (value, bad) in enumerate(zip(hour_bars.values, hour_bars.bad, strict=True)):
-        if value is not None or bad:
+    for index, (value, is_violated) in enumerate(zip(hour_bars.values, hour_bars.bad, strict=True)):
+        if value is not None or is_violated:
             tall = max(abs(value) / top * height if value is not None else height, 2.0)
-            paths[bad] += f"M{index * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"
+            paths[is_violated] += f"M{index * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"
     return (
         paths[False],
         paths[True],
@@ -127,7 +127,7 @@ def compute_fraction(value: float, chart: PointChart) -> float:
 
 
 def choose_arrow(point: Point, chart: PointChart) -> str:
-    """The arrow for a value beyond the axis."""
+    """The arrow that stands for a value beyond the axis."""
     low, high = chart.span
     value = low if point.value is None else point.value
     if value > high:
@@ -180,17 +180,17 @@ def measure_letter(letter: str) -> float:
 
 
 def fit(name: str, width: float) -> str:
-    """A name; if it is wider than so many pixels, its beginning and end."""
+    """A name; if it is wider than `width` pixels, its beginning and end."""
     letters = len(name)
-    shown = name
-    while letters > 3 and sum(map(measure_letter, shown)) * FONT_SIZE > width:
+    text = name
+    while letters > 3 and sum(map(measure_letter, text)) * FONT_SIZE > width:
         letters -= 1
-        shown = shorten_name(name, letters)
-    return shown
+        text = shorten_name(name, letters)
+    return text
 
 
 class Drawn(NamedTuple):
-    """A number over time: its path, its interval's path, the height of its threshold, and the expected value's path."""
+    """A number over time: the paths of its line, its interval and its expected value, and the height of its threshold."""
 
     path: str
     band: str
@@ -199,14 +199,14 @@ class Drawn(NamedTuple):
 
 
 def draw_line(track: Track) -> Drawn:
-    """A line through the windows."""
+    """The line of a track through the windows, and what belongs to it."""
     low = track.low
     high = track.high
     values = (*track.values, *track.expected, *low, *high, track.threshold)
     numbers = [value for value in values if value is not None]
     bottom, top = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     span = (top - bottom) or 1.0
-    # Pixels for a window, and below the height of a value; y grows downwards
+    # The pixels for a window; `height` gives the y of a value, which grows downwards
     step = TRACK / max(1, len(track.values))
 
     def height(value: float) -> float:
@@ -219,13 +219,13 @@ def draw_line(track: Track) -> Drawn:
             if value is None:
                 pen = "M"
                 continue
-            # A single window between gaps is a dot: a line without length would be invisible
-            alone = pen == "M" and (number + 1 == len(values) or values[number + 1] is None)
-            path += f"{pen}{(number + 0.5) * step:.4g} {height(value)}" + ("h.1" if alone else "")
+            # A single window between gaps is drawn as a dot, because a line without length would be invisible
+            is_single = pen == "M" and (number + 1 == len(values) or values[number + 1] is None)
+            path += f"{pen}{(number + 0.5) * step:.4g} {height(value)}" + ("h.1" if is_single else "")
             pen = "L"
         return path
 
-    # The interval is a box for each window, so that windows without one leave a gap
+    # The interval is a box for each window, so that windows without an interval leave a gap
     ends = [
         (number, a, b) for number, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
     ]
@@ -235,12 +235,12 @@ def draw_line(track: Track) -> Drawn:
 
 
 def compute_column(number: int, count: int) -> float:
-    """The start position of a window."""
+    """The start position of a window's column."""
     return round(number * TRACK / count, 2)
 
 
 def draw_cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
-    """The cells of each mark as one path. Cells without a mark are as high as their number."""
+    """For each mark: the mark, and its cells as one path. Cells without a mark are as high as their number."""
     width = TRACK / count
     top = max((value or 0 for value in track.values), default=0) or 1
     gap = min(1.0, width / 8)
@@ -254,7 +254,7 @@ def draw_cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
 
 
 def list_numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Highlight, str, str]]:
-    """The mark of each window, the text of its cell, and both in words; empty for a window without a run."""
+    """For each window: its mark, the text of its cell, and both in words; the texts are empty for a window without a run."""
     for value, mark, time in zip(track.values, track.marks, times, strict=True):
         if value is None:
             yield Highlight.NONE, "", f"{time}: no run"
@@ -271,8 +271,8 @@ def is_crowded(track: Track) -> bool:
 
 
 def choose_ticks(times: Sequence[str], most_ticks: int = MAX_TICKS) -> list[tuple[float, str]]:
-    """Some of the windows' names, evenly spaced, without the day if all have the same; half as many if they are long.
-    Each with the start position of its window, as a share of the width.
+    """Some of the windows' names, evenly spaced, each with the start position of its window as a share of the width.
+    If all windows are on one day, the names have no day. If the names are long, there are half as many.
     """
     days = {time.rpartition(" ")[0] for time in times}
     names = [time.rpartition(" ")[2] if len(days) == 1 else time for time in times]

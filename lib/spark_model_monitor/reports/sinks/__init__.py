@@ -1,8 +1,8 @@
-"""Sinks: where a monitoring run sends its results. Each is one registered function in its own file. Driver only.
+"""Sinks: where a monitoring run sends its results. Each sink is a registered function in its own file. Runs on the driver only.
 
-A sink is a function of (report, target, environment). `Report` is all that it may send, target is the text after its
-name in `--sink NAME:TARGET`, `Environment` is all that it may use. It raises `SinkFailed` if the report did not arrive;
-its error messages never contain a secret, nor a URL's path, which may be one.
+A sink is a function of (report, target, environment). It may send only what is in the `Report`, and use only what is in the
+`Environment`. The target is the text after its name in `--sink NAME:TARGET`. It raises `SinkFailed` if the report didn't arrive.
+Its error messages never contain a secret, nor the path of a URL, because that may be a secret.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SMTP_VARIABLES = tuple(f"MODEL_MONITOR_SMTP_{name}" for name in ("HOST", "SECURITY", "FROM", "USER", "PASSWORD"))
-WEBHOOK_SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the variable with the secret that signs the document
+WEBHOOK_SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the environment variable with the secret that signs the document
 
-AWS_MAX_ATTEMPTS = 5  # for one request, including the first; boto3's standard mode waits longer each time, up to 20 s
+# Attempts for one request, including the first; boto3's standard mode waits longer each time, up to 20 s
+AWS_MAX_ATTEMPTS = 5
 
 NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model-monitor[s3]'"
 NO_REGION = "the sink {service} needs a region; set the variable AWS_DEFAULT_REGION, for example to eu-central-1"
 
 
 def create_aws_client(service: str, region: str | None = None) -> BaseClient:
-    """A client that retries by itself when it is throttled or the service is unavailable.
+    """A boto3 client that retries by itself when it is throttled or the service is unavailable.
 
     region: None for the region that boto3 finds in the environment or its configuration.
     Raises MissingDependency without boto3, BadConfiguration if no region is known.
@@ -52,7 +53,7 @@ def create_aws_client(service: str, region: str | None = None) -> BaseClient:
     retries = {"mode": "standard", "total_max_attempts": AWS_MAX_ATTEMPTS}
     settings = Config(retries=retries, connect_timeout=10, read_timeout=20)
     try:
-        # a session of its own: boto3's shared session would keep the first credentials that it found
+        # a new session, because boto3's shared session would keep the first credentials that it found
         return boto3.session.Session().client(service, region_name=region, config=settings)
     except NoRegionError as error:
         raise BadConfiguration(NO_REGION.format(service=service)) from error
@@ -60,7 +61,7 @@ def create_aws_client(service: str, region: str | None = None) -> BaseClient:
 
 @contextmanager
 def translate_aws_errors(service: str) -> Iterator[None]:
-    """Turns exceptions of boto3 into one sentence: the service's error code, or the type of the client's own error.
+    """A context that turns exceptions of boto3 into a sentence with the service's error code, or the type of boto3's own error.
 
     Raises SinkFailed.
     """
@@ -76,14 +77,15 @@ def translate_aws_errors(service: str) -> Iterator[None]:
         raise SinkFailed(f"{service} could not be asked {why}") from error
 
 
-TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for each response
-DELIVERY_SECONDS = 60.0  # limit for a whole delivery, including further attempts, however slow the receiver is
+TIMEOUT_SECONDS = 10.0  # seconds that a sink waits for a connection, and then for each response
+DELIVERY_SECONDS = 60.0  # most seconds for a whole delivery, including further attempts, even if the receiver is slow
 
 
 @value_class
 class Environment:
-    """variables: the environment's, with secrets and servers. aws: (service, region or None) -> client. pause: waits
-    so many seconds between two attempts. timeout_seconds, whole_seconds: as TIMEOUT_SECONDS and DELIVERY_SECONDS.
+    """The outside world of a sink. variables: the environment variables, with secrets and servers. aws: returns the client for a
+    service and a region or None. pause: waits a number of seconds between two attempts. timeout_seconds, whole_seconds: see
+    TIMEOUT_SECONDS and DELIVERY_SECONDS.
     """
 
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -93,7 +95,7 @@ class Environment:
     whole_seconds: float = DELIVERY_SECONDS
 
     def variable(self, name: str) -> str | None:
-        """The variable's text, None if it is absent or blank."""
+        """The text of an environment variable; None if it is absent or blank."""
         return self.variables.get(name, "").strip() or None
 
 
@@ -111,20 +113,20 @@ def register_sink(
     adds_up: bool = False,
     ready: Callable[[str, Environment], None] = lambda target, environment: None,
 ) -> Callable[[Sink], Sink]:
-    """Decorator that enters a sink.
+    """Decorator that registers a sink.
 
-    spelling: how `--sink` names it, with a word for the target.
-    examined: returns the target as it will be used; raises ValueError with what to write instead.
+    spelling: how users write it after `--sink`, with a word for the target.
+    examined: returns the target in the form that the sink uses; raises ValueError, whose text says what to write instead.
     every_run: True for series of numbers, with a point for every run; False for messages, which are sent when the alert
     changes unless `every` asks for more.
     adds_up: True if numbers that are sent twice count twice, so that a rerun must not send them again.
-    ready: called before any data is read; raises BadConfiguration for what is missing (a variable, a library, a region).
+    ready: called before any data is read; raises BadConfiguration if a variable, a library or a region is missing.
     """
     return SINKS.register(name, spelling=spelling, examined=examined, ready=ready, every_run=every_run, adds_up=adds_up)
 
 
 def require_library(sink: str, module: str, library: str) -> Callable[[str, Environment], None]:
-    """A function that raises MissingDependency without a sink's library. library: as people call it."""
+    """A function that raises MissingDependency if a sink's library isn't installed. library: the library's usual name."""
 
     def check_ready(target: str, environment: Environment) -> None:
         with needing(f"the sink {sink} needs {library}; install it: pip install 'spark-model-monitor[{sink}]'"):
@@ -134,7 +136,7 @@ def require_library(sink: str, module: str, library: str) -> Callable[[str, Envi
 
 
 def check_url(sink: str, url: str) -> str:
-    """The web address of a sink's target. Raises ValueError for another text, and for a password in it."""
+    """The target of a sink if it is a web address. Raises ValueError for any other text, and for an address with a password."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -154,14 +156,14 @@ SECRET_VARIABLES = {
     "openlineage": "write a key into the variable OPENLINEAGE_API_KEY",
     "opentelemetry": "write headers into the variable OTEL_EXPORTER_OTLP_HEADERS",
 }
-"""How the receivers at a web address know the sender, by sink."""
+"""By sink: how receivers at a web address recognise the sender."""
 
 
 @contextmanager
 def open_local_page(report: Report) -> Iterator[str | None]:
-    """The path of the run's page on this machine, for sinks that send the file itself; None if it is elsewhere.
+    """The path of the run's page on this machine, for sinks that send the file itself; None if the page is elsewhere.
 
-    A page that names values of the data stays where it is: one without them is sent.
+    If the page names values of the data, it isn't sent: the path is that of a temporary page without values.
     """
     page = report.paths.get("page")
     if not page or not is_local(page) or not LocalStorage().exists(page):
@@ -175,8 +177,8 @@ def open_local_page(report: Report) -> Iterator[str | None]:
             yield copy
 
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # responses that may be temporary
-MAX_ATTEMPTS = 3  # of one delivery, including the first; with pauses of 1 s and 2 s between them
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP statuses of failures that may be temporary
+MAX_ATTEMPTS = 3  # attempts for one delivery, including the first; the pauses between them are 1 s and 2 s
 
 
 class PassingFailure(SinkFailed):
@@ -184,12 +186,12 @@ class PassingFailure(SinkFailed):
 
 
 def describe_unreachable(server: str, error: Exception) -> SinkFailed:
-    """The failure without the library's message, which may contain the URL."""
+    """The failure to report. The library's message is left out, because it may contain the URL."""
     from ssl import SSLCertVerificationError
     from urllib.error import URLError
 
     cause = error
-    # It wraps what happened
+    # URLError wraps the actual error
     if isinstance(error, URLError) and isinstance(error.reason, Exception):
         cause = error.reason
     if isinstance(cause, SSLCertVerificationError):
@@ -201,18 +203,18 @@ def describe_unreachable(server: str, error: Exception) -> SinkFailed:
 
 
 def attempt(send: Callable[[], None], environment: Environment) -> None:
-    """Call `send`, and again after a pause while it raises PassingFailure, at most `MAX_ATTEMPTS` times in all.
+    """Call `send`. While it raises PassingFailure, call it again after a pause, at most `MAX_ATTEMPTS` times in all.
 
     Raises the last exception of `send`.
     """
-    from tenacity import (  # takes 0.1 s to import
+    from tenacity import (  # imported late, because it takes 0.1 s
         Retrying,
         retry_if_exception_type,
         stop_after_attempt,
         wait_exponential,
     )
 
-    # The library's own retries of HTTP (urllib3, requests) log the whole URL, whose path may be a secret.
+    # The retries of urllib3 and requests aren't used, because they log the whole URL, whose path may be a secret.
     Retrying(
         retry=retry_if_exception_type(PassingFailure),
         stop=stop_after_attempt(MAX_ATTEMPTS),

@@ -52,7 +52,7 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
     service = _create_service(url)
     outbox = Apprise()
     outbox.add(service)
-    # The headline is the title; some services show nothing else
+    # The headline is the title, because some services show only the title
     first, _, further_lines = write_text(report).partition("\n")
     message: dict[str, Any] = {
         "title": first,
@@ -67,7 +67,7 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
                 f"Apprise reached nobody by {url.partition('://')[0]}://; check the URL and the service"
             )
 
-    # The page is a file only inside this context, so every attempt is made in it
+    # The page is a file only inside this context, so all attempts are made in the context
     with open_local_page(report) as page:
         message["attach"] = page if service.attachment_support else None
         attempt(send, environment)

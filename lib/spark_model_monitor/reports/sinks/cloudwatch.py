@@ -17,11 +17,11 @@ from spark_model_monitor.reports.sinks import Environment, register_sink, transl
 log = logging.getLogger(__name__)
 
 MAX_METRICS = 1_000
-MAX_BYTES = 1_000_000  # for one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB.
+MAX_BYTES = 1_000_000  # most bytes of one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB.
 LONGEST_NAME = 255  # characters of a metric's name or a namespace. Source: CloudWatch's API model.
 
 NUMBER_OF_VIOLATIONS = "total_number_of_violations"
-LAST_RUN = "last_run_timestamp_seconds"  # end of the last run, the same as for Prometheus
+LAST_RUN = "last_run_timestamp_seconds"  # the metric with the end of the last run, named as for Prometheus
 
 
 def _check_namespace(namespace: str) -> str:
@@ -56,7 +56,7 @@ def cloudwatch(report: Report, namespace: str, environment: Environment) -> None
     """
     client = environment.aws("cloudwatch", None)
     metrics = select_sendable(_add_violation_count(report))
-    # One refused metric would cost all others of its request
+    # CloudWatch would refuse a whole request because of one metric
     accepted = [metric for metric in metrics if _is_accepted(metric)]
     if len(accepted) < len(metrics):
         log.warning("left out %d metrics whose names CloudWatch does not take", len(metrics) - len(accepted))
@@ -66,7 +66,7 @@ def cloudwatch(report: Report, namespace: str, environment: Environment) -> None
 
 
 def find_namespace(report: Report) -> str:
-    """The service's namespace: for an endpoint's schedule, or without an endpoint for a batch transform's.
+    """The service's namespace: that of an endpoint's schedule or, without an endpoint, of a batch transform's schedule.
 
     Raises SinkFailed for an analysis without a namespace of the service.
     """
@@ -83,28 +83,27 @@ def split_batches(metrics: Iterable[Mapping[str, Json]]) -> Iterator[list[Mappin
     batch: list[Mapping[str, Json]] = []
     size = 0
     for metric in metrics:
-        # In a form-encoded request before compression, the longest format that CloudWatch accepts
+        # The size in a form-encoded request before compression, which is the longest format that CloudWatch accepts
         beginning = f"&MetricData.member.{MAX_METRICS}."
-        added = sum(len(f"{beginning}{key}={quote_plus(text)}") for key, text in _list_leaves(metric, ""))
-        # A single metric that is too large is sent alone, and refused alone
-        if batch and (len(batch) == MAX_METRICS or size + added > MAX_BYTES):
+        added_bytes = sum(len(f"{beginning}{key}={quote_plus(text)}") for key, text in _list_leaves(metric, ""))
+        # A metric that is too large by itself gets its own request, so that only this metric is refused
+        if batch and (len(batch) == MAX_METRICS or size + added_bytes > MAX_BYTES):
             yield batch
             batch = []
             size = 0
         batch.append(metric)
-        size += added
+        size += added_bytes
     if batch:
         yield batch
 
 
 def _add_violation_count(report: Report) -> list[Mapping[str, Json]]:
-    """The number of violations first, added if the run's metrics lack it (`emit_metrics` may be Disabled).
-
-    Second comes the time of the run, stamped with that time: its absence raises an alarm, whatever the window.
+    """The run's metrics after two others. The first is the number of violations, even if the run's metrics lack it
+    (`emit_metrics` may be Disabled). The second is the time of the run, stamped with that time: its absence can raise an alarm.
     """
     violation_metric = next((metric for metric in report.metrics if metric["MetricName"] == NUMBER_OF_VIOLATIONS), None)
     violations = PublishedMetric(NUMBER_OF_VIOLATIONS, float(report.verdict.violations), "Count")
-    # Alarms on this metric exist, so 0 is sent, too: its absence would look like missing data
+    # 0 is sent, too: users have alarms on this metric, and without it the data would look missing
     total = violation_metric or _create_metric(report, violations, report.run.start or report.time)
     last_run = _create_metric(report, PublishedMetric(LAST_RUN, report.time.timestamp(), "Seconds"), report.time)
     return [total, last_run, *(metric for metric in report.metrics if metric is not total)]
@@ -118,7 +117,7 @@ def _create_metric(report: Report, metric: PublishedMetric, time: datetime) -> M
 
 
 def _is_accepted(metric: Mapping[str, Json]) -> bool:
-    """Checks the name: a single refused metric makes CloudWatch refuse the whole request."""
+    """Whether CloudWatch accepts the names in a metric. One metric that it doesn't accept makes it refuse the whole request."""
     values = (dimension["Value"] for dimension in metric["Dimensions"])
     are_plain = all(value.isascii() and value.isprintable() and value.strip() for value in values)
     return are_plain and len(metric["MetricName"]) <= LONGEST_NAME

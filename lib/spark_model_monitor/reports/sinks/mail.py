@@ -1,4 +1,4 @@
-"""email:ADDRESS: a mail by SMTP. (The module is not called email, which is the standard library's.)"""
+"""email:ADDRESS: a mail by SMTP. The module isn't called email, because that is a module of the standard library."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from spark_model_monitor.reports.sinks import Environment, register_sink
 
 
 def _check_address(address: str) -> str:
-    from spark_model_monitor.reports.mails import check_address  # without mails, a run does not need the mail libraries
+    from spark_model_monitor.reports.mails import check_address  # imported late: only mails need its libraries
 
     return check_address(address)
 

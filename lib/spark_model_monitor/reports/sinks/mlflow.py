@@ -25,7 +25,7 @@ NO_SIGN_OF_A_NAME = re.compile(r"[^\w/. -]")
 
 METRICS_PER_REQUEST = 1000  # limit of MLflow's REST API, Runs Log Batch
 
-OF_EVERY_METRIC = ("Endpoint", "MonitoringSchedule")  # dimensions with the same value in a whole run
+OF_EVERY_METRIC = ("Endpoint", "MonitoringSchedule")  # dimensions that have the same value for all metrics of a run
 
 
 def _check_experiment(experiment: str) -> str:
@@ -53,7 +53,7 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
     from mlflow.entities import Metric, RunTag
     from mlflow.exceptions import MlflowException
 
-    # Milliseconds
+    # MLflow's times are in milliseconds
     time = int(report.time.timestamp() * 1000)
     tags = [RunTag(f"model_monitor.{name}", text) for name, text in _create_tags(report).items()]
     metrics = iter([Metric(name, value, time, 0) for name, value in dict(_list_numbers(report)).items()])
@@ -69,11 +69,11 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
         with open_local_page(report) as page:
             if page is not None:
                 client.log_artifact(run_id, page)
-        # A run that the caller started is the caller's to end
+        # If the caller started the run, the caller also ends it
         if given_run_id is None:
             client.set_terminated(run_id)
     except ModuleNotFoundError as error:
-        # The client alone stores runs in folders or at a server; a database needs the whole of MLflow
+        # The package mlflow-skinny stores runs in folders or at a server; a database needs the full package mlflow
         raise SinkFailed(
             f"MLflow needs the module {error.name} for this MLFLOW_TRACKING_URI, which mlflow-skinny comes without; install it: "
             "pip install mlflow"

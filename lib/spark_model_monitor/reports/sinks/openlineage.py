@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 NAMESPACE = "OPENLINEAGE_NAMESPACE"
 KEY = "OPENLINEAGE_API_KEY"
-"""The library's own variables."""
+"""Environment variables of the OpenLineage library."""
 
-NO_CHANGE = "no_change"  # the assertion about a run as a whole
+NO_CHANGE = "no_change"  # the name of the assertion about the whole run
 
 
 @register_sink(
@@ -54,7 +54,7 @@ def openlineage(report: Report, url: str, environment: Environment) -> None:
     host = urlsplit(url).hostname
     try:
         HttpTransport(settings).emit(event)
-    # The library's message has the whole address
+    # The library's message isn't shown, because it has the whole address
     except RequestException as error:
         status = getattr(error.response, "status_code", None)
         if status is not None and status not in PASSING:
@@ -67,7 +67,7 @@ def _make_event(report: Report, namespace: str) -> RunEvent:
     from openlineage.client.event_v2 import InputDataset, Job, Run, RunEvent, RunState
     from openlineage.client.facet_v2 import data_quality_assertions_dataset as facet
 
-    # The whole run first: what nobody can tell is no success
+    # The assertion about the whole run comes first; it isn't a success if the run can't tell
     is_good = not report.verdict.violations and report.verdict.outcome is not Outcome.CANNOT_TELL
     assertions = [facet.Assertion(NO_CHANGE, is_good)]
     # Names of features may have line breaks
@@ -76,12 +76,12 @@ def _make_event(report: Report, namespace: str) -> RunEvent:
         assertions.append(facet.Assertion(str(violation["constraint_check_type"]), False, column))
     facets: dict[str, InputDatasetFacet] = {}
     facets["dataQualityAssertions"] = facet.DataQualityAssertionsDatasetFacet(assertions)
-    # A data set is called as its model is, where it has one
+    # The data set has the name of its model, if there is a model
     name = report.run.model or report.run.schedule or report.run.analysis_type
     return RunEvent(
         eventTime=report.time.isoformat(),
         producer=f"urn:spark-model-monitor:{__version__}",
-        # Another attempt, or a rerun of the window, is the same run
+        # Another attempt to send the same report, or a rerun with the same result, has the same id
         run=Run(str(uuid.uuid5(uuid.NAMESPACE_URL, report.delivery_id))),
         job=Job(namespace, f"spark-model-monitor.{report.run.analysis_type}.{report.run.schedule or name}"),
         eventType=RunState.COMPLETE,

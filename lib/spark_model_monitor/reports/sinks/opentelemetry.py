@@ -16,7 +16,7 @@ from spark_model_monitor.reports.sinks import Environment, PassingFailure, check
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
 
-PATH = "v1/metrics"  # of a collector, OTLP/HTTP
+PATH = "v1/metrics"  # the path of metrics at a collector, in OTLP/HTTP
 LIBRARY = "opentelemetry"
 
 
@@ -38,12 +38,12 @@ def opentelemetry(report: Report, url: str, environment: Environment) -> None:
     address = f"{url.rstrip('/')}/{PATH}"
     exporter = OTLPMetricExporter(address, timeout=environment.timeout_seconds)
     try:
-        # The exporter itself tries again; its log would have the whole address
+        # The exporter itself tries again; it is silenced, because its log would have the whole address
         with _silence_library():
             answer = exporter.export(_collect_gauges(report))
     finally:
         exporter.shutdown()
-    # Why it failed the library says in its log alone
+    # The library gives the reason of a failure only in its log
     if answer is not MetricExportResult.SUCCESS:
         host = urlsplit(url).hostname
         raise PassingFailure(
@@ -52,17 +52,17 @@ def opentelemetry(report: Report, url: str, environment: Environment) -> None:
 
 
 def _collect_gauges(report: Report) -> MetricsData:
-    """The gauges as the library sends them."""
+    """The gauges in the form that the library sends."""
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from opentelemetry.sdk.resources import Resource
 
-    # Collected once, without the thread of a periodic reader
+    # An in-memory reader collects once, and needs no thread, unlike a periodic reader
     reader = InMemoryMetricReader()
     resource = Resource({"service.name": "spark-model-monitor"})
     provider = MeterProvider([reader], resource, shutdown_on_exit=False)
     meter = provider.get_meter("spark_model_monitor")
-    # A label without a text says nothing
+    # Labels without a text are left out
     for gauge in list_gauges(report):
         instrument = meter.create_gauge(gauge.name, description=gauge.meaning)
         for labels, number in gauge.samples:

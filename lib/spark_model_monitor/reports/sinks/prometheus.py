@@ -40,7 +40,7 @@ def prometheus(report: Report, path: str, environment: Environment) -> None:
     """
     from prometheus_client import generate_latest
 
-    # The file is replaced at once: the exporter may read it at any moment
+    # The file is replaced in one step, because the exporter may read it at any moment
     content = generate_latest(_Collected(map(_make_family, list_gauges(report))))
     try:
         LocalStorage().write(path, content)
@@ -49,7 +49,7 @@ def prometheus(report: Report, path: str, environment: Environment) -> None:
 
 
 class _Collected:
-    """Finished metrics, in the form that generate_latest expects."""
+    """A registry of given metrics, in the form that generate_latest expects."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
@@ -59,7 +59,7 @@ class _Collected:
 
 
 def _make_family(gauge: Gauge) -> Metric:
-    """A gauge in Prometheus' form, in which all samples have the same labels; one that a sample lacks is empty."""
+    """A gauge in Prometheus' form, in which all samples have the same labels. A label that a sample lacks is empty."""
     from prometheus_client.core import GaugeMetricFamily
 
     names = list(dict.fromkeys(name for labels, _ in gauge.samples for name in labels)) or ["metric"]

@@ -47,7 +47,7 @@ def sns(report: Report, arn: str, environment: Environment) -> None:
 
 
 def _create_message(report: Report) -> dict[str, Json]:
-    # By protocol; SNS takes `default` for those that aren't listed
+    # The body by protocol; SNS uses `default` for protocols that aren't listed
     bodies = {"default": encode_document(report).decode(), "email": write_text(report), "sms": write_headline(report)}
     attributes = {
         "alert": report.alert.status.value,
@@ -57,7 +57,7 @@ def _create_message(report: Report) -> dict[str, Json]:
     if report.verdict.outcome_name is not None:
         attributes["outcome"] = report.verdict.outcome_name
     return {
-        # SNS refuses the whole message for one character that isn't ASCII
+        # SNS refuses the whole message if one character of the subject isn't ASCII
         "Subject": write_headline(report).encode("ascii", "replace").decode()[:MAX_SUBJECT_LENGTH],
         "Message": json.dumps(bodies, ensure_ascii=False),
         "MessageStructure": "json",

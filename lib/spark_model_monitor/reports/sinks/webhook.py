@@ -32,7 +32,7 @@ SIGNATURE_HEADER = "X-Signature-SHA256"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-# Nothing to check: the secret is optional, and the server is contacted only when there is something to send
+# There is no `ready` function: the secret is optional, and the server is contacted only when there is something to send
 @register_sink("webhook", spelling="webhook:URL", examined=partial(check_url, "webhook"), every_run=False)
 def webhook(report: Report, url: str, environment: Environment) -> None:
     """A POST of one JSON document: window, alert, the five largest alarms, paths.
@@ -42,7 +42,7 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
 
     Raises SinkFailed.
     """
-    from urllib.request import Request  # not needed in a run without alerts
+    from urllib.request import Request  # imported late, because a run without alerts doesn't need it
 
     body = encode_document(report)
     headers = {
@@ -52,7 +52,7 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
     }
     secret = environment.variable(WEBHOOK_SECRET)
     if secret is not None:
-        # The time is signed, too, so that a receiver can refuse an old message that is sent again
+        # The time is signed, too, so that a receiver can refuse an old message that somebody sends again
         timestamp = str(int(report.time.timestamp()))
         headers |= {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: compute_signature(body, secret, timestamp)}
     request = Request(url, data=body, headers=headers, method="POST")
@@ -61,7 +61,7 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
 
 def compute_signature(body: bytes, secret: str, timestamp: str) -> str:
     """HMAC-SHA256 in hexadecimal of the timestamp, a full stop and the body, with the secret as key."""
-    # A variable may have any bytes
+    # fsencode, because an environment variable may have any bytes
     return hmac.new(os.fsencode(secret), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
@@ -71,14 +71,14 @@ def _post(request: Request, timeout_seconds: float) -> None:
     from urllib.request import HTTPRedirectHandler, build_opener
 
     class NoRedirects(HTTPRedirectHandler):
-        """Refuses redirects: one would send the document, and its signature, to a server that the user didn't name."""
+        """Refuses redirects: a redirect would send the document and its signature to a server that the user didn't name."""
 
         def redirect_request(self, *given: Any, **named: Any) -> None:
             return None
 
     host = urlsplit(request.full_url).hostname
     try:
-        # Any answer of 2xx is a delivery; its body is of no interest
+        # Any answer of 2xx counts as a delivery; its body is ignored
         build_opener(NoRedirects).open(request, timeout=timeout_seconds).close()
     except HTTPError as error:
         error.close()
@@ -90,7 +90,7 @@ def _post(request: Request, timeout_seconds: float) -> None:
 def _describe_refusal(host: str | None, status: int) -> SinkFailed:
     if status in REDIRECTS:
         return SinkFailed(f"{host} answered {status}, a redirect, which is not followed; name the URL that it leads to")
-    # Other answers would be the same the next time
+    # Any other answer would be the same at the next attempt
     if status in PASSING:
         return PassingFailure(f"{host} answered {status}")
     return SinkFailed(f"{host} answered {status}; check the URL and what the server expects")

@@ -1,1 +1,1 @@
-"""Deequ on the driver: its metrics from states, and users' own Deequ Checks. The only package that knows it."""
+"""Deequ on the driver: its metrics from states, and users' own Deequ Checks. No other package uses Deequ."""

@@ -1,7 +1,7 @@
-"""A user's checks in Deequ: loaded from `module:function` or JSON, planned, and judged on the metrics of one scan's states.
+"""A user's Deequ checks: loads them from `module:function` or JSON, plans them, and judges them on metrics from a scan's states.
 
-The function is called with the session and returns pydeequ's Checks. Their assertions are Python functions called back by
-the JVM; a JSON list of checks needs no callback. Driver only.
+The function is called with the session and returns pydeequ's Checks. Their assertions are Python functions, which the JVM calls
+back; a JSON list of checks needs no callback. Runs on the driver only.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 
 
 def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
-    """Check that every SQL condition is true or false for a row of `frame`, whose columns have the user's names.
+    """Check that every SQL condition is a boolean expression over `frame`, whose columns have the user's names.
 
-    Raises BadConfiguration with one line for every one that is not.
+    Raises BadConfiguration with one line for every condition that isn't.
     """
     faults = [fault for condition in conditions for fault in [_find_fault(frame, condition)] if fault]
     if faults:
@@ -50,7 +50,7 @@ def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
 
 def _find_fault(frame: DataFrame, condition: str) -> str | None:
     try:
-        # Analysed only: Spark finds unknown columns and functions without reading a row
+        # The query is only analysed: Spark finds unknown columns and functions without reading a row
         data_type = frame.select(F.expr(condition).alias("condition")).schema["condition"].dataType
     except PySparkException as error:
         return f"--checks: the condition {condition!r} can't be used: {str(error).strip().splitlines()[0]}"
@@ -62,13 +62,13 @@ def _find_fault(frame: DataFrame, condition: str) -> str | None:
 
 
 HISTOGRAM_BINS = 1000
-"""Bins for which Deequ's Histogram keeps values; beyond that it only counts them. Source: Histogram, Deequ 2.1.0."""
+"""Number of bins for which Deequ's Histogram stores values; further bins are only counted. Source: Histogram, Deequ 2.1.0."""
 
 
 def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> JavaObject:
     """Deequ's Java object for an analyzer of the JSON form."""
     make = deequ[f"analyzers.{analyzer.name}"]
-    # Scala's defaults don't exist for Java callers, so every parameter is passed
+    # Java callers don't get Scala's default values, so every parameter is passed
     where = deequ.option(analyzer.where)
     none = deequ.none
     match analyzer.name:
@@ -84,7 +84,7 @@ def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> JavaObject:
             return make(deequ.sequence(analyzer.columns), where)
         case "Uniqueness" | "UniqueValueRatio":
             return make(deequ.sequence(analyzer.columns), where, none)
-    # All others are of exactly one column; the form was checked when the JSON was read
+    # All other analyzers have exactly one column; that was checked when the JSON was read
     [column] = analyzer.columns
     match analyzer.name:
         case "Completeness" | "Minimum" | "Maximum" | "MinLength" | "MaxLength":
@@ -93,14 +93,14 @@ def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> JavaObject:
             return make(column, analyzer.quantile, analyzer.relative_error, where)
         case "PatternMatch":
             return make(column, deequ.java("scala.util.matching.Regex")(analyzer.pattern, None), where, none)
-        # The last default is a Scala object, which only its generated method returns
+        # The default of the last parameter is a Scala object, which only a generated method returns
         case "Histogram":
             return make(column, none, HISTOGRAM_BINS, where, False, getattr(make, "apply$default$6")())
     return make(column, where)
 
 
 def describe_analyzer(java: JavaObject) -> Analyzer:
-    """Our description of an analyzer in a user's Check. An unknown one is `special`."""
+    """Our description of an analyzer in a user's Check. An unknown analyzer is `special`."""
     name = str(java.getClass().getSimpleName())
     match name:
         case "Size":
@@ -112,15 +112,15 @@ def describe_analyzer(java: JavaObject) -> Analyzer:
                 name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_get_where(java)
             )
         case "KLLSketch":
-            # A sketch of another size can't be made from ours and takes a second scan
+            # A sketch of another size can't be made from our sketch and needs a second scan
             special = None
             if not _is_as_ours(java.kllParameters()):
                 special = java.toString()
             return Analyzer(name, (plain_name(java.column()),), special=special)
-    # A user's own analyzer class, or one that scans don't answer
+    # A class of the user's, or an analyzer for which a scan has no state
     if name not in FORMS:
         return Analyzer(name, special=java.toString())
-    # CountDistinct is the one analyzer of several columns without a condition
+    # Only the analyzer CountDistinct has several columns and no condition
     if "columns" in FORMS[name].required:
         columns = tuple(plain_name(column) for column in list_items(java.columns()))
         return Analyzer(name, columns, where=None if name == "CountDistinct" else _get_where(java))
@@ -132,14 +132,14 @@ def describe_analyzer(java: JavaObject) -> Analyzer:
             error = java.relativeError()
             return Analyzer(name, column, quantile=java.quantile(), relative_error=error, where=_get_where(java))
         case "Histogram":
-            # Counts by value can't be turned into bins that a function of the user's makes
+            # Counts by value can't be turned into bins that a user's function makes
             own_bins = java.binningUdf().isDefined() or java.aggregateFunction().toString() != "Count"
             return Analyzer(name, column, where=_get_where(java), special=java.toString() if own_bins else None)
     return Analyzer(name, column, where=_get_where(java))
 
 
 def _is_as_ours(kll_parameters: JavaObject) -> bool:
-    """Whether a sketch of Deequ's is as large as those of a scan."""
+    """Whether Deequ's sketch with these parameters has the size of a scan's sketches."""
     if not kll_parameters.isDefined():
         return True
     parameters = kll_parameters.get()
@@ -147,7 +147,7 @@ def _is_as_ours(kll_parameters: JavaObject) -> bool:
 
 
 def plain_name(column: str) -> str:
-    """A column's name without the backquotes that Deequ requires around `a.b`."""
+    """A column's name without backquotes, which Deequ requires around a name such as `a.b`."""
     if len(column) > 2 and column.startswith("`") and column.endswith("`"):
         return column[1:-1]
     return column
@@ -162,9 +162,9 @@ def _get_where(java: JavaObject) -> str | None:
 
 @value_class
 class DeequChecks:
-    """Checks made by pydeequ, alive in the JVM.
+    """Checks that pydeequ made, which exist in the JVM.
 
-    required: the analyzers they need, each once: our description and Deequ's object.
+    required: pairs of our description and Deequ's object for each analyzer that the checks need, without duplicates.
     """
 
     checks: tuple[JavaObject, ...]
@@ -172,19 +172,19 @@ class DeequChecks:
 
     @property
     def analyzers(self) -> tuple[Analyzer, ...]:
-        """The descriptions of the required analyzers, each once."""
+        """The descriptions of the required analyzers, without duplicates."""
         return tuple(dict.fromkeys(analyzer for analyzer, _ in self.required))
 
 
 def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
-    """Check that Spark understands the plan's conditions, and that there is a Deequ for a second scan.
+    """Check that Spark understands the plan's conditions, and that Deequ is available if the plan needs a second scan.
 
-    Raises BadConfiguration, or MissingDependency.
+    Raises BadConfiguration or MissingDependency if not.
     """
     frame = dataset.get_named_frame()
-    assert frame is not None  # the rows are Spark's
+    assert frame is not None  # Deequ's checks are planned for Spark's rows only
     require_conditions(frame, planned.predicates)
-    # Without Deequ these would fail after the scan, when its time is already spent
+    # Without Deequ, the second scan would fail only after the first scan
     if planned.second_scan:
         if isinstance(fault := fitting_deequ(frame.sparkSession), MissingDependency):
             raise MissingDependency(f"--checks: {planned.second_scan[0]} takes a scan of Deequ: {fault}")
@@ -192,16 +192,16 @@ def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
 
 
 def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
-    """Call the user's function.
+    """The checks that the user's function returns. reference: `module:function`.
 
-    py4j's callback server is started first, as Spark Streaming does it: on a free port, by threads that end with the
-    process. pydeequ would start one on a fixed port whose threads keep the process alive (awslabs/python-deequ#7).
-    It is not shut down, since that would wait for a connection that the JVM keeps open, and hang.
+    py4j's callback server is started first, in the same way as Spark Streaming does: on a free port, with threads that end with
+    the process. pydeequ would start a server on a fixed port, whose threads keep the process alive (awslabs/python-deequ#7).
+    The server isn't shut down, because the shutdown would hang: it waits for a connection that the JVM keeps open.
     """
     from pyspark.java_gateway import ensure_callback_server_started
 
     spark = engine.spark
-    Deequ(spark)  # the user's module imports pydeequ, which raises unless SPARK_VERSION is set
+    Deequ(spark)  # sets SPARK_VERSION, without which the import of pydeequ in the user's module raises
     function = load_function(
         reference, "--checks", expected_form="module:function, of a function(spark), or the path of a .json file"
     )
@@ -211,7 +211,7 @@ def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
     except Exception as error:
         raise BadConfiguration(f"--checks: {reference} raised {type(error).__name__}: {error}") from error
     _require_checks(checks, reference)
-    # By their texts: equal analyzers of several checks are one to Deequ, and computed once
+    # Keyed by their texts: Deequ computes an analyzer once even if several checks need it
     required = {
         java.toString(): java for check in checks for java in list_items(check._Check.requiredAnalyzers().toSeq())
     }
@@ -224,7 +224,7 @@ def _require_checks(returned: JavaObject, reference: str) -> None:
 
     if isinstance(returned, (list, tuple)) and returned and all(isinstance(check, Check) for check in returned):
         return
-    # What was returned instead is named, as a Check without its list is the usual mistake
+    # The error names the returned type, because the usual mistake is a Check that isn't in a list
     kind = f"a {type(returned).__name__}"
     if isinstance(returned, (list, tuple)):
         kind += f" of {', '.join(sorted({type(check).__name__ for check in returned})) or 'nothing'}"
@@ -232,26 +232,26 @@ def _require_checks(returned: JavaObject, reference: str) -> None:
 
 
 def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mapping[str, int]) -> SuiteResults:
-    """The results of the plan's checks, by Deequ, on the profile of the scan that the plan was made for.
+    """The results that Deequ gives for the plan's checks, from the profile of the scan that the plan was made for.
 
-    matches: rows in which each of `plan.predicates` was true. The data set is scanned again only where that is allowed.
-    Deequ's grouping analyzers start a small Spark job each, over their counts by value.
+    matches: for each of `plan.predicates`, the number of rows in which it was true. The data set is scanned again only if the
+    plan allows it. Each of Deequ's grouping analyzers starts a small Spark job over its counts by value.
 
-    Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
+    Raises MissingDependency if Deequ's JAR or pydeequ is missing or doesn't fit.
     """
     spark = dataset.engine.spark
     frame = dataset.get_named_frame()
     checks = plan.checks
     deequ = Deequ(spark)
     states = DeequStates(spark, deequ, profile, matches)
-    # Checks written in Python keep their own Java analyzers and are judged by Deequ itself
+    # Checks written in Python have Java analyzers already, and Deequ itself judges them
     if isinstance(checks, DeequChecks):
         metrics = CheckMetrics(states, plan, {})
         metrics.compute(checks.required, frame)
         return SuiteResults(tuple(_judge_by_deequ(checks, metrics)))
-    assert isinstance(checks, JsonChecks)  # there are no others
+    assert isinstance(checks, JsonChecks)  # there are no other kinds of checks
     names = [feature.name for feature in profile.features]
-    # Deequ parses names as SQL, so one with dots or spaces goes by a plain one
+    # Deequ parses names as SQL, so a name with dots or spaces is replaced by a plain name
     aliases = choose_plain_names((column for analyzer in checks.analyzers for column in analyzer.columns), names)
     required = {
         analyzer: make_java_analyzer(
@@ -265,12 +265,12 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
 
 
 def _judge_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[ConstraintResult]:
-    """Every constraint as Deequ's VerificationSuite judges it: `Check.evaluate` over the metrics."""
+    """The result of every constraint, as Deequ's VerificationSuite judges it: by `Check.evaluate` over the metrics."""
     for check in checks.checks:
         result = check._Check.evaluate(metrics.context)
         for constraint_result in list_items(result.constraintResults()):
             constraint = constraint_result.constraint()
-            # Both are Scala Options: a constraint that holds has no message, a failed metric no number
+            # Message and metric are Scala Options: a constraint that holds has no message, a failed metric has no number
             message = constraint_result.message()
             metric = constraint_result.metric()
             yield ConstraintResult(
@@ -295,11 +295,13 @@ def _judge_by_metric(check: JsonCheck, java: JavaObject, metrics: CheckMetrics) 
 
 
 def _read_number(metric: JavaObject, data_type: str | None = None) -> float | None:
-    """A metric's number: its value, a histogram's number of bins, or a type's share. None if it failed or has none."""
+    """A metric's number: its value, a histogram's number of bins, or a data type's share; None if the metric failed or isn't a
+    number.
+    """
     if metric.value().isFailure():
         return None
     value = metric.value().get()
-    # py4j converts Java's numbers; anything else is a distribution of Deequ's
+    # py4j converts Java's numbers; any other value is one of Deequ's distributions
     if isinstance(value, (int, float)):
         return float(value)
     if data_type is not None:
@@ -310,7 +312,7 @@ def _read_number(metric: JavaObject, data_type: str | None = None) -> float | No
 
 
 def _unwrap_analyzer(constraint: JavaObject) -> JavaObject:
-    """The analyzer inside a constraint, which may be wrapped in others for its name and its rows."""
+    """The analyzer inside a constraint. Deequ may wrap a constraint in others, for its name and its rows."""
     while constraint.getClass().getSimpleName() != "AnalysisBasedConstraint":
         constraint = constraint.inner()
     return constraint.analyzer()

@@ -1,4 +1,4 @@
-"""Deequ on the driver: a profile's added states are passed in one call and become Deequ's own metrics."""
+"""Deequ on the driver: passes all states of a profile to Deequ in one call, and reads Deequ's metrics of them."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ public class StatesInBulk {
 
 
 def persist_states(deequ: Deequ, profile: Profile, states: JavaObject) -> JavaObject:
-    """Deequ's analyzers of every metric of the profile's features that has a state, as a Java list.
+    """Put the profile's states into `states`; returns a Java list of Deequ's analyzers, one for each metric that has a state.
 
-    states: the InMemoryStateProvider that receives the states. Deequ knows features by position: c0, c1, ….
+    states: the InMemoryStateProvider that receives the states. Deequ gets features named by position: c0, c1, ….
     """
     content = b"".join(
         entry for position, feature in enumerate(profile.features) for entry in _encode_entries(position, feature)
@@ -100,16 +100,16 @@ def persist_states(deequ: Deequ, profile: Profile, states: JavaObject) -> JavaOb
 
 
 def _encode_entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
-    """The input of `persist`, one entry for each state of a feature.
+    """The entries of `persist`'s input for a feature, one for each state.
 
-    Numbers that are not finite are left out: Deequ's JSON has no form for them.
+    Numbers that aren't finite are left out, because Deequ's JSON can't express them.
     """
 
     def entry(kind: bytes, form: str, *numbers: float) -> bytes:
-        # Big-endian, as Java's DataInputStream reads it: the kind's letter, the position, the numbers
+        # Big-endian, because Java's DataInputStream reads it: the kind's letter, the position, the numbers
         return struct.pack(f">ci{form}", kind, position, *numbers)
 
-    # Without rows Deequ has no completeness, and its division would give NaN
+    # Deequ has no completeness without rows: its division by 0 would give NaN
     rows = feature.num_present + feature.num_missing
     if rows:
         yield entry(b"C", "qq", feature.num_present, rows)
@@ -117,13 +117,13 @@ def _encode_entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
         words = feature.distinct.words()
         yield entry(b"A", f"i{len(words)}q", len(words), *words)
     moments = feature.moments
-    # Texts that look like numbers have moments too, which Deequ doesn't compute for texts
+    # Texts that look like numbers have moments, too, but Deequ doesn't compute moments of texts
     if moments is None or not feature.is_numeric or not moments.count:
         return
     if math.isfinite(moments.sum):
         yield entry(b"M", "dq", moments.sum, moments.count)
         yield entry(b"S", "d", moments.sum)
-    # m2 may overflow where the sum does not
+    # m2, the sum of squared deviations, may overflow even if the sum doesn't
     if math.isfinite(moments.mean) and math.isfinite(moments.m2):
         yield entry(b"D", "ddd", moments.count, moments.mean, moments.m2)
     yield entry(b"<", "d", moments.minimum)
@@ -139,27 +139,27 @@ METRIC_FIELDS = {
     "Maximum": "maximum",
     "ApproxCountDistinct": "approx_count_distinct",
 }
-"""Deequ's name of a metric -> the field of `FeatureMetrics` that holds it."""
+"""By Deequ's name of a metric: the field of `FeatureMetrics` with its value."""
 
 assert set(METRIC_FIELDS.values()) == {field.name for field in fields(FeatureMetrics)}
 
 
 def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:
-    """The metrics of every feature, by the Deequ of the data's session."""
+    """By name: Deequ's metrics of every feature, computed in the session of the data set."""
     return evaluate(dataset.engine.spark, profile)
 
 
 def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]:
-    """Deequ's metrics of every feature of `profile`, by the feature's name and in its order.
+    """By name, in the profile's order: Deequ's metrics of every feature.
 
-    Deequ knows features by position (c0, c1, …), so their names may hold anything. Starts no Spark job.
+    Deequ gets features named by position (c0, c1, …), so their names may have any characters. Starts no Spark job.
 
-    Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
+    Raises MissingDependency if Deequ's JAR or pydeequ is missing or doesn't fit.
     """
-    started = time.monotonic()
+    start_time = time.monotonic()
     deequ = Deequ(spark)
     states = deequ["analyzers.InMemoryStateProvider"]()
-    # One call into the JVM for all states; one each would be thousands for wide data
+    # One call into the JVM passes all states; with a call for each state, wide data would need thousands of calls
     analyzers = persist_states(deequ, profile, states)
     context = deequ.aggregated(_build_schema(profile), analyzers, states)
     metrics = _metrics_by_position(deequ, context)
@@ -168,7 +168,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
         fitting_deequ(spark),
         len(analyzers),
         len(profile.features),
-        time.monotonic() - started,
+        time.monotonic() - start_time,
     )
     return {
         feature.name: FeatureMetrics(**metrics.get(position, {})) for position, feature in enumerate(profile.features)
@@ -176,7 +176,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
 
 
 def _build_schema(profile: Profile) -> StructType:
-    """The schema that Deequ's preconditions require: the columns exist, and those with moments are numeric."""
+    """The schema that Deequ's preconditions require: all columns exist, and columns with moments are numeric."""
     from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 
     return StructType(
@@ -188,14 +188,14 @@ def _build_schema(profile: Profile) -> StructType:
 
 
 def _metrics_by_position(deequ: Deequ, context: JavaObject) -> dict[int, dict[str, Json]]:
-    """Position of a feature -> fields of its FeatureMetrics."""
-    # As one JSON text, since reading each metric would be several calls into the JVM
+    """By position of a feature: the fields of its FeatureMetrics."""
+    # All metrics are read as one JSON text, because reading each metric would need several calls into the JVM
     text = deequ["analyzers.runners.AnalyzerContext"].successMetricsAsJson(context, deequ.sequence([]))
     metrics: dict[int, dict[str, Json]] = {}
     for entry in json.loads(text):
         name = METRIC_FIELDS[entry["name"]]
         value = entry["value"]
-        # The instance is `c` and the feature's position
+        # The member `instance` is the letter c and the feature's position
         metrics.setdefault(int(entry["instance"][1:]), {})[name] = (
             int(value) if name == "approx_count_distinct" else value
         )

@@ -1,8 +1,8 @@
-"""Deequ's input from our scan for a user's checks: a state for each analyzer, as Deequ would have made it, and its metrics.
+"""Deequ's input for a user's checks from our scan: for each analyzer the state that Deequ would have made, and its metrics.
 
-Deequ's view of a value is followed exactly here, since a user who writes a Deequ check means it: NaN is present, and the
-sum, mean and maximum of a column with NaN are NaN. (In our own documents NaN is missing.) A KLL sketch is passed as bytes,
-in one call whatever its size. Driver only.
+Values count exactly as in Deequ, because a user who writes a Deequ check expects this: NaN is present, and the sum, mean and
+maximum of a column with NaN are NaN. (In our own documents, NaN is missing.) A KLL sketch of any size is passed as bytes in one
+call. Runs on the driver only.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ _DIGEST = "org.apache.spark.sql.catalyst.expressions.aggregate.ApproximatePercen
 
 
 def make_kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> JavaObject:
-    """`sketch` as Deequ's `KLLState`, a Java object.
+    """The sketch as Deequ's `KLLState`, a Java object.
 
-    minimum, maximum: of the data, exact; the sketch itself does not keep them.
+    minimum, maximum: the exact extremes of the data, which the sketch itself doesn't have.
     """
     return deequ["analyzers.KLLState"].fromBytes(encode_kll_state(sketch, minimum, maximum))
 
@@ -64,7 +64,7 @@ def encode_kll_state(sketch: KllSketch, minimum: float, maximum: float) -> bytes
     items = sum(len(level) for level in sketch.levels)
     parts = [
         struct.pack(">dd", minimum, maximum),
-        # Size and shrinking factor, then the counts that the reader needs before the levels
+        # The sketch's size and shrinking factor, then the counts that the reader needs before the levels
         struct.pack(">idiii", sketch.k, sketch.c, len(sketch.levels), items, _get_capacity(sketch)),
         struct.pack(">i", len(sketch.levels)),
     ]
@@ -74,20 +74,23 @@ def encode_kll_state(sketch: KllSketch, minimum: float, maximum: float) -> bytes
 
 
 def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_error: float) -> JavaObject:
-    """The values' distribution as the state of Deequ's ApproxQuantile, a digest from which Spark computes percentiles.
+    """The distribution of the values as the state of Deequ's ApproxQuantile: a digest from which Spark computes percentiles.
 
-    The digest's samples are the sketch's items with their weights, so a quantile is off by the sketch's error in rank
-    instead of the digest's own; infinities and NaN are at the ends, as Spark orders them.
+    The digest's samples are the sketch's items with their weights, so a quantile has the sketch's error in rank instead of the
+    digest's error. Infinities and NaN are at the ends, in Spark's order.
     """
-    # Minimum and maximum are exact, so that quantiles 0 and 1 are, too
+    # Minimum and maximum are exact, so that the quantiles 0 and 1 are exact, too
     values, cumulative = with_extremes(sketch, moments)
     digest = deequ.java(_DIGEST).serializer().deserialize(_encode_digest(values, cumulative, relative_error))
     return deequ["analyzers.ApproxQuantileState"](digest)
 
 
 def _encode_digest(values: NDArray[np.float64], weights: NDArray[np.int64], relative_error: float) -> bytes:
-    """Source: ApproximatePercentile.PercentileDigestSerializer of Spark 3.5: samples of (value, weight, slack in rank)."""
-    # A slack of 0 in rank: Spark then takes each sample for exact and adds no error of its own
+    """The digest as bytes: samples of (value, weight, slack in rank).
+
+    Source: ApproximatePercentile.PercentileDigestSerializer of Spark 3.5.
+    """
+    # With a slack of 0 in rank, Spark takes each sample as exact and adds no error of its own
     samples = np.zeros(len(values), dtype=[("value", ">f8"), ("g", ">i8"), ("delta", ">i8")])
     samples["value"] = values
     samples["g"] = weights
@@ -96,7 +99,7 @@ def _encode_digest(values: NDArray[np.float64], weights: NDArray[np.int64], rela
 
 
 def _get_capacity(sketch: KllSketch) -> int:
-    """Items in a sketch of this many levels before it compacts. Source: QuantileNonSample.capacity of Deequ."""
+    """The number of items in a sketch with this many levels before it compacts. Source: QuantileNonSample.capacity of Deequ."""
     return sum(2 * (int(np.ceil(sketch.k * sketch.c**height / 2)) + 1) for height in range(len(sketch.levels)))
 
 
@@ -108,7 +111,7 @@ COUNT_COLUMN = "com_amazon_deequ_dq_metrics_count"
 class DeequStates:
     """The results of one scan, and the Deequ that receives them.
 
-    matches: rows in which each predicate of the plan was true.
+    matches: for each predicate of the plan, the number of rows in which it was true.
     """
 
     spark: SparkSession
@@ -117,7 +120,7 @@ class DeequStates:
     matches: Mapping[str, int]
 
     def make_state(self, analyzer: Analyzer, column: str) -> JavaObject | None:
-        """The Java state for an analyzer, or None where Deequ has an empty one: no rows, or only nulls.
+        """The Java state for an analyzer; None if Deequ's state would be empty, because there are no rows or only nulls.
 
         column: the name of the column in the analyzer's Java object.
 
@@ -127,7 +130,7 @@ class DeequStates:
         deequ = self.deequ
         if evidence is None:
             return None
-        # Analyzers of all rows, and of a column's values of any type
+        # Analyzers of all rows, or of a column's values of any type
         if isinstance(evidence, RowFraction):
             if analyzer.name == "Size":
                 return deequ["analyzers.NumMatches"](evidence.matching)
@@ -162,19 +165,19 @@ class DeequStates:
         raise ValueError(f"no state answers {analyzer.name}")
 
     def _frequencies(self, counts: Mapping[str, int], column: str) -> JavaObject:
-        """The counts by value as Deequ's FrequenciesAndNumRows, over a small frame made on the driver."""
+        """The counts by value as Deequ's FrequenciesAndNumRows, over a small frame that is made on the driver."""
         from pyspark.sql.types import LongType, StringType, StructField, StructType
 
         schema = StructType([StructField(column, StringType()), StructField(COUNT_COLUMN, LongType())])
-        # Deequ wants these counts as rows of Spark, however few; one partition keeps the job small
+        # Deequ requires these counts as rows of Spark, even if they are few; one partition keeps the job small
         frame = self.spark.createDataFrame(list(counts.items()), schema).coalesce(1)
         return self.deequ["analyzers.FrequenciesAndNumRows"](frame._jdf, sum(counts.values()), self.deequ.none)
 
 
 class CheckMetrics:
-    """The metrics of one run of a plan; `context` is Deequ's AnalyzerContext of all of them after `compute`.
+    """The metrics of one run of a plan. After `compute`, `context` is Deequ's AnalyzerContext with all of them.
 
-    aliases: Deequ's names for columns whose own names it would misread (`choose_plain_names`).
+    aliases: the names in Deequ for columns whose own names it would misread (`choose_plain_names`).
     """
 
     def __init__(self, states: DeequStates, plan: CheckPlan, aliases: dict[str, str]) -> None:
@@ -186,10 +189,10 @@ class CheckMetrics:
         self.context = self._deequ["analyzers.runners.AnalyzerContext"].empty()
 
     def compute(self, required: Sequence[tuple[Analyzer, JavaObject]], frame: DataFrame | None) -> None:
-        """Compute the metric of every analyzer, each given as a description and a Java object.
+        """Compute the metric of every analyzer. required: for each analyzer, its description and its Java object.
 
-        frame: the data under the user's column names; needed for a second scan only. Grouping analyzers start a small
-        Spark job each over their counts by value; a second scan starts Deequ's own jobs.
+        frame: the data with the user's column names; needed for a second scan only. Each grouping analyzer starts a small Spark
+        job over its counts by value; a second scan starts Deequ's own jobs.
         """
         states = self._deequ["analyzers.InMemoryStateProvider"]()
         answered = []
@@ -197,7 +200,7 @@ class CheckMetrics:
         for analyzer, java in required:
             source = choose_source(analyzer)
             self._sources[java.toString()] = source
-            # Known when planned; others turn out only when their state is made
+            # The plan knows some analyzers that need a second scan; others turn out only when their state is made
             if source is Source.SECOND_SCAN:
                 rescanned.append(java)
                 continue
@@ -205,7 +208,7 @@ class CheckMetrics:
                 state = self._states.make_state(analyzer, self._name_in_deequ(analyzer))
             except NeedsSecondScan as reason:
                 self._sources[java.toString()] = Source.SECOND_SCAN
-                # A refusal fails this analyzer alone, and its constraint says why
+                # If a second scan is refused, only this analyzer fails, and its constraint says why
                 if self._plan.second_scan_allowed:
                     rescanned.append(java)
                 else:
@@ -214,17 +217,17 @@ class CheckMetrics:
             answered.append(java)
             if state is not None:
                 states.persist(java, state)
-        # All states in one call; without a scan of the data
+        # One call passes all states, without a scan of the data
         self._merge(self._deequ.aggregated(_build_schema(self._states.profile, self._aliases), answered, states))
         for java in answered:
-            if self.context.metric(java).isEmpty():  # it had no state; Deequ's own scan calls that an empty one
+            if self.context.metric(java).isEmpty():  # it had no state, which Deequ's own scan calls an empty state
                 self._add(java, java.computeMetricFrom(self._deequ.none))
-        # Together, since each scan by Deequ reads all data once
+        # All these analyzers share one scan, because each scan by Deequ reads all data
         if rescanned:
             self._scan_again(rescanned, frame)
 
     def of(self, java: JavaObject) -> JavaObject:
-        """Deequ's metric of an analyzer, both Java objects."""
+        """Deequ's metric of an analyzer. Metric and analyzer are Java objects."""
         return self.context.metric(java).get()
 
     def describe_source(self, java: JavaObject) -> str:
@@ -236,14 +239,14 @@ class CheckMetrics:
         return self._aliases.get(column, column)
 
     def _scan_again(self, analyzers: Sequence[JavaObject], frame: DataFrame | None) -> None:
-        """A scan of Deequ's own. If Spark refuses it, its analyzers fail and the others are kept."""
+        """Compute the analyzers by a scan of Deequ's own. If Spark refuses it, only these analyzers fail."""
         import pyspark.sql.functions as F
         from pyspark.errors import PySparkException
 
         if frame is None:
             raise ValueError("the plan needs a second scan, so it has to be run with the frame")
         log.info("second scan of the data for %s", ", ".join(java.toString() for java in analyzers))
-        # The analyzers go by plain names, so the frame needs those columns as well
+        # The analyzers use plain names, so the frame needs columns with these names as well
         if self._aliases:
             frame = frame.select(
                 "*", *[F.col(quote_column(name)).alias(alias) for name, alias in self._aliases.items()]
@@ -270,7 +273,7 @@ class CheckMetrics:
 
 
 def _build_schema(profile: Profile, aliases: dict[str, str]) -> StructType:
-    """The profile's columns with types that tell Deequ's preconditions which are numeric, and which are nested."""
+    """The profile's columns, with types that tell Deequ's preconditions which columns are numeric and which are nested."""
     from pyspark.sql.types import StructField, StructType
 
     return StructType(
@@ -286,7 +289,7 @@ def _spark_type(feature: FeatureProfile) -> DataType:
     from pyspark.sql import types as T
 
     numeric = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)
-    # Deequ only asks whether a column is numeric, so one numeric type will do
+    # Deequ asks only whether a column is numeric, so any numeric type works
     if feature.is_numeric or feature.column_type in numeric:
         return T.DoubleType()
     types: dict[ColumnType, DataType] = {

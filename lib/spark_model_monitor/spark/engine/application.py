@@ -1,4 +1,4 @@
-"""The application behind a Spark session, classic or Connect: its cluster, JVM, shutdown, and its workers' settings."""
+"""The application behind a Spark session, classic or Connect: its cluster, JVM, shutdown, and the settings of its workers."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.4'`"
 
 RETRIES = 9
 RETRY_MS = 10_000
-"""How often a job retries a server that is away, and the longest wait before a retry: about a minute in total, where
-PySpark's own policy takes ten."""
+"""How often a job retries if a server is unreachable, and the longest wait before a retry: about a minute in total. PySpark's
+own policy takes ten minutes."""
 
-_WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions of Connect, and contexts, whose workers have this package
+_WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions of Connect and Spark contexts whose workers have this package
 
 
 class ConnectApplication:
@@ -66,7 +66,7 @@ class ConnectApplication:
         """Nothing to do: expressions don't use a session's settings."""
 
     def reconnect(self) -> None:
-        """Nothing to do: each call is a connection of its own."""
+        """Nothing to do: each call has its own connection."""
 
     def stop(self) -> None:
         self._spark.stop()
@@ -75,26 +75,26 @@ class ConnectApplication:
 def connect(url: str) -> SparkSession:
     """A session at `sc://HOST:PORT`, for a job.
 
-    Raises MissingDependency without PySpark 4 and Connect's libraries.
+    Raises MissingDependency if PySpark 4 or Connect's libraries are missing.
     """
     import pyspark.sql
 
     if pyspark.__version__.startswith("3."):
         raise MissingDependency(f"Spark Connect needs PySpark 4, and this is {pyspark.__version__}; {LIBRARIES}")
     try:
-        builder: Any = pyspark.sql.SparkSession.builder.remote(url)  # from here on `functions` makes Connect's columns
+        builder: Any = pyspark.sql.SparkSession.builder.remote(url)  # now pyspark.sql.functions makes Connect's columns
         session = builder.create()
     except ImportError as fault:
         raise MissingDependency(f"Spark Connect's libraries are absent ({fault.name or fault}); {LIBRARIES}") from fault
-    # Connect's default tries for about ten minutes, during which a user sees nothing
+    # By default, Connect tries again for about ten minutes, during which a user sees nothing
     default_policy, *_ = session.client.get_retry_policies()
     session.client.set_retry_policies([type(default_policy)(max_retries=RETRIES, max_backoff=RETRY_MS)])
     return cast("SparkSession", session)
 
 
 def new_session(spark: SparkSession) -> SparkSession:
-    """Another session in the same Spark, or at the same server, with its own settings. At a server it is case-sensitive
-    if the given one is: only the session's owner could set that."""
+    """Another session in the same Spark or at the same server, with its own settings. At a server, it is case-sensitive if the
+    given session is, because only the owner of a session can set that."""
     if not is_connect(spark):
         return spark.newSession()
     from pyspark.sql.connect.session import SparkSession as ConnectSession
@@ -106,18 +106,19 @@ def new_session(spark: SparkSession) -> SparkSession:
 
 
 def require_workers(spark: SparkSession) -> None:
-    """Check, by one small task, that workers have the driver's Python, this package and its libraries; done once.
+    """Check once, with one small task, that workers have the driver's Python, this package and its libraries.
 
-    On this machine, unless the user chose one, they get this very Python.
-    Raises MissingDependency.
+    On this machine, workers get the driver's Python unless the user chose another.
+
+    Raises MissingDependency if something is missing.
     """
     context: Any = spark.sparkContext
     application = Application(spark)
-    if context in _WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's, which has ensured it
+    if context in _WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's workers have it
         return
-    chosen = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
-    # On a cluster a path of the driver's machine would mean nothing
-    if is_local(application.master) and not chosen:
+    user_python = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
+    # On a cluster, the path of the driver's Python may not exist
+    if is_local(application.master) and not user_python:
         context.pythonExec = sys.executable
     _try_workers(spark)
     _WITH_PACKAGE.add(context)
@@ -125,20 +126,20 @@ def require_workers(spark: SparkSession) -> None:
 
 def _try_workers(spark: SparkSession) -> None:
     try:
-        # One row in one partition: a task that fails within seconds, not after a scan's planning
+        # A task of one row fails within seconds, before a scan is planned
         spark.range(0, 1, 1, 1).mapInArrow(with_libraries, "id long").collect()
     except Exception as fault:
         sentence = find_sentence(str(fault), CLUSTER_FAULTS)
-        # A fault that nobody has a remedy for is shown as it is
+        # A fault without a known remedy is raised unchanged
         if sentence is None:
             raise
         raise MissingDependency(f"the workers of this session can't run the scan: {sentence}") from None
 
 
 def send_package(spark: SparkSession) -> None:
-    """Send this package to the workers of a Connect session, once, if the server accepts it; others must have it.
+    """Send this package to the workers of a Connect session, once, if the server accepts packages; other servers must have it.
 
-    Raises MissingDependency if the server accepts none and lacks this release.
+    Raises MissingDependency if the server accepts no packages and doesn't have this release.
     """
     if not is_connect(spark):
         require_workers(spark)
@@ -148,7 +149,7 @@ def send_package(spark: SparkSession) -> None:
         package = provide_zip(Layout.here().package, cache_directory(os.environ))
         try:
             spark.addArtifacts(str(package), pyfile=True)
-        except UnsupportedOperationException:  # such as Sail's
+        except UnsupportedOperationException:  # raised by servers such as Sail
             _require_installed(spark)
         _try_workers(spark)
         _WITH_PACKAGE.add(spark)
@@ -158,7 +159,7 @@ def _require_installed(spark: SparkSession) -> None:
     try:
         rows = spark.range(1).mapInArrow(report_versions, "version string").collect()
     except Exception as fault:
-        # Another fault, such as a lost connection, says nothing about the package
+        # Other faults, such as a lost connection, don't mean that the package is missing
         if "No module named" not in str(fault):
             raise
         import_outcome = "can't import it"
@@ -198,8 +199,8 @@ class Application:
         return len(self._in_jvm.statusTracker().getExecutorInfos()) > 1  # the driver is one of them
 
     def setting(self, key: str) -> str | None:
-        """A setting from the application's start, None if unset."""
-        value: str | None = self._in_jvm.getConf().get(key, None)  # PySpark's would copy all settings, one by one
+        """A setting from the application's start; None if it isn't set."""
+        value: str | None = self._in_jvm.getConf().get(key, None)  # PySpark's method would copy all settings one by one
         return value
 
     def tag_jobs(self, tag: str) -> None:
@@ -210,18 +211,18 @@ class Application:
         self._context.removeJobTag(tag)
 
     def cancel_jobs(self, tag: str) -> None:
-        """Cancel the jobs with the tag; threads that wait for one get an error."""
+        """Cancel the jobs with the tag; threads that wait for such a job get an error."""
         self._context.cancelJobsWithTag(tag)
 
     def activate(self) -> None:
-        """Make this session Spark's active one in this thread: expressions are made with its settings."""
+        """Make this session active in this thread, because Spark makes expressions with the active session's settings."""
         anyone: Any = self._spark
-        # PySpark and the JVM each keep their own active session; both have to change
+        # PySpark and the JVM each store an active session, and both have to change
         type(self._spark)._activeSession = anyone
         self._context._jvm.SparkSession.setActiveSession(anyone._jsparkSession)
 
     def reconnect(self) -> None:
-        """Give this thread a new connection to the JVM: the old one still waits for the interrupted call's answer."""
+        """Give this thread a new connection to the JVM, because the old one still waits for the answer to an interrupted call."""
         connection = self._context._gateway._gateway_client.get_thread_connection()
         if connection is not None:
             connection.close()
@@ -231,10 +232,10 @@ class Application:
         self._in_jvm.stop()
 
     def stop(self) -> None:
-        """Stop Spark, and py4j's callback server, if there is one whose threads would keep the process alive.
+        """Stop Spark, and py4j's callback server if its threads would keep the process alive.
 
-        pydeequ starts such a server (awslabs/python-deequ#7). One that Spark itself started has daemon threads, and
-        shutting it down would wait forever for a connection that the JVM keeps open.
+        pydeequ starts such a server (awslabs/python-deequ#7). A server that Spark itself started has daemon threads; shutting it
+        down would wait forever for a connection that the JVM keeps open.
         """
         gateway = self._context._gateway
         if not gateway.callback_server_parameters.daemonize:
@@ -243,19 +244,19 @@ class Application:
 
 
 def connect_to_jvm() -> None:
-    """Start the JVM, or connect to that of spark-submit; until then SparkConf does not know its settings."""
+    """Start the JVM, or connect to the JVM of spark-submit. Before this, SparkConf doesn't know the JVM's settings."""
     from pyspark import SparkContext
 
     SparkContext._ensure_initialized()
 
 
 def running_session() -> SparkSession | None:
-    """The session of this process, if there is one."""
-    # A Connect session is looked for first, since it may exist beside a loaded but unused PySpark
+    """The session of this process; None if there is none."""
+    # A Connect session is looked for first, because PySpark may be loaded but unused beside it
     connect: Any = sys.modules.get("pyspark.sql.connect.session")
     if connect is not None and (remote := connect.SparkSession.getActiveSession()) is not None:
         return cast("SparkSession", remote)
-    pyspark = sys.modules.get("pyspark")  # not imported here: what has not been loaded has started nothing
+    pyspark = sys.modules.get("pyspark")  # not imported here, because a module that isn't loaded has started no session
     context: Any = getattr(pyspark, "SparkContext", None)  # PySpark's Connect client lacks it
     if context is None or context._active_spark_context is None:
         return None
@@ -265,28 +266,28 @@ def running_session() -> SparkSession | None:
 
 
 VARIABLE = "NPY_DISABLE_CPU_FEATURES"
-"""Processor features that numpy does not use, if the variable is set before numpy is imported."""
+"""The variable with processor features that numpy must not use. It has to be set before numpy is imported."""
 
-_AVX_512 = ("X86_V4", "AVX512F")  # numpy's names, since 2.4 and before
-_SORTS_BY_AVX2_FROM = 2  # major version of numpy; an earlier one has only its plain sort besides the one for AVX-512
-_ZEN_3_AND_4 = "25"  # the family's number; Zen 3 has no AVX-512
+_AVX_512 = ("X86_V4", "AVX512F")  # numpy's names of the feature: the first since 2.4, the second before
+_SORTS_BY_AVX2_FROM = 2  # major version of numpy; earlier versions have only a plain sort besides the sort for AVX-512
+_ZEN_3_AND_4 = "25"  # the number of the processor family; Zen 3, in the same family, has no AVX-512
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
 def features_to_leave_out() -> str:
     """The value of `VARIABLE` for this machine and its numpy; empty if no feature is to be left out."""
     processors = ""
-    with suppress(OSError):  # only Linux has it
+    with suppress(OSError):  # only Linux has this file
         processors = _PROCESSORS.read_text(encoding="utf-8", errors="replace")
     chosen_at_run_time = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
     return slow_features(processors, int(np.__version__.partition(".")[0]), chosen_at_run_time)
 
 
 def slow_features(processors: str, numpy_major: int, chosen_at_run_time: Collection[str]) -> str:
-    """The same for any machine.
+    """The value of `VARIABLE` for any machine.
 
-    processors: the text of its /proc/cpuinfo. chosen_at_run_time: the features that its numpy detected; those it was
-    built to require are not among them and can't be left out.
+    processors: the text of its /proc/cpuinfo. chosen_at_run_time: the features that its numpy detected. Features that numpy was
+    built to require aren't among these and can't be left out.
     """
     if not _is_zen_4(processors) or numpy_major < _SORTS_BY_AVX2_FROM:
         return ""
@@ -305,21 +306,22 @@ def _is_zen_4(processors: str) -> bool:
 DAEMON = "spark.python.daemon.module"
 DAEMON_MODULE = "spark_model_monitor.spark.engine.worker"
 
-IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # 3.12 has no such one
-"""PySpark in each worker asks distutils for a version; setuptools would replace distutils, and load itself for that."""
+IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # Python 3.12 has no distutils
+"""PySpark in each worker imports distutils for a version. Without this, setuptools would be imported to replace distutils."""
 
 
 def worker_settings(conf: SparkConf, environment: Mapping[str, str]) -> dict[str, str]:
-    """Spark's settings for Python workers, except those that the user made.
+    """Spark's settings for Python workers, except settings that the user made.
 
-    conf: the user's. environment: the driver's; its variables that numpy or glibc reads are the user's choice, too.
+    conf: the user's settings. environment: the driver's environment; if it sets variables that numpy or glibc reads, the user
+    chose them.
     """
-    features = features_to_leave_out()  # of this machine; the workers' is assumed to be alike
-    # Variables that the driver's environment has are the user's own and are left to it
+    features = features_to_leave_out()  # for this machine; the workers' machines are assumed to be alike
+    # Variables in the driver's environment are the user's choice and aren't changed
     tuning = {**ALLOCATION, **({VARIABLE: features} if features else {})}
     variables = {**IMPORTS, **{name: value for name, value in tuning.items() if name not in environment}}
     settings = {f"spark.executorEnv.{name}": value for name, value in variables.items()}
     if is_local(conf.get("spark.master", "local") or "") and not conf.contains(PYTHON_PATH):
-        # elsewhere workers are already running when the package arrives
+        # on other clusters, workers are already running when the package arrives
         settings |= {DAEMON: DAEMON_MODULE, PYTHON_PATH: str(Path(spark_model_monitor.__file__).parent.parent)}
     return {key: value for key, value in settings.items() if not conf.contains(key)}

@@ -1,5 +1,5 @@
-"""Arrow tables of the driver as frames of Spark: slices travel with the tasks, compressed; the driver's JVM holds all of them
-meanwhile.
+"""The driver's Arrow tables as Spark frames: compressed slices of a table travel with the tasks. Meanwhile the driver's JVM
+holds all slices.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from spark_model_monitor.spark.engine.worker import unpack
 from spark_model_monitor.spark.storage import is_connect
 
 SLICE_BYTES = 16 * 2**20
-"""Of a table in memory, before compression; a message to an executor is at most 128 MiB (spark.rpc.message.maxSize)."""
+"""Bytes of a slice in memory, before compression. A message to an executor has at most 128 MiB (spark.rpc.message.maxSize)."""
 
 NARROW = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
-"""Spark's types for text and bytes; a slice is small enough for them."""
+"""Spark's types for large texts and bytes; a slice is small enough for these types."""
 
 
 def split_table(table: pa.Table) -> list[pa.Table]:
-    """The table cut by its size alone, into one slice or more."""
+    """The table cut into one or more slices. The cuts depend only on the table's size."""
     rows = max(1, table.num_rows * SLICE_BYTES // max(1, table.nbytes))
     return [table.slice(start, rows) for start in range(0, max(1, table.num_rows), rows)]
 
 
 def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
-    """The table as a frame of one partition for each part that `split_table` makes. The types are those that Spark has."""
+    """The table as a frame with one partition for each slice of `split_table`. Columns get types that Spark has."""
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
-    # Compressed Arrow in one binary cell: PySpark would turn each value into a Python object
-    packed = [(_pack(piece.cast(narrow)),) for piece in split_table(table)]
+    # Each slice is compressed Arrow data in one binary cell, because PySpark would turn each value into a Python object
+    cells = [(_pack(piece.cast(narrow)),) for piece in split_table(table)]
     send_package(spark)
-    # Connect has no RDDs; a union keeps one partition for each slice
+    # Connect has no RDDs; a union also gives one partition for each slice
     if is_connect(spark):
-        rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
+        rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in cells])
     else:
-        rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")
+        rows = spark.createDataFrame(spark.sparkContext.parallelize(cells, len(cells)), "slice binary")
     return rows.mapInArrow(unpack, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
 
 

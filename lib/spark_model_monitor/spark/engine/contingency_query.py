@@ -1,4 +1,4 @@
-"""Counts of a Spark frame's rows by kind: one aggregation for all facets, labels, predictions, groups and segments together."""
+"""Counts a Spark frame's rows by kind: one aggregation for all facets, labels, predictions, groups and segments."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ NUMBER = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
 
 @value_class
 class TypedColumn:
-    """A column's cells: kind (a `CellKind`), number and text, both null where there is none. number is 0 or 1 for booleans.
+    """A column's cells as Spark columns: kind (a `CellKind`), number and text. number or text is null for a cell that has none;
+    a boolean has the number 0 or 1.
 
-    declared: the kind of every present cell, None if each cell must be inspected.
+    declared: the kind of every present cell; None if each cell must be inspected.
     """
 
     kind: Column
@@ -65,20 +66,20 @@ class TypedColumn:
 
     @property
     def may_be_text(self) -> bool:
-        """Whether values may be identified by texts; numbers and booleans never are."""
+        """Whether values may be identified by their text. Numbers and booleans never are."""
         return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
 def type_column(
     value: Column, data_type: T.DataType, *, untyped_texts: bool, may_be_integers: bool = True
 ) -> TypedColumn:
-    """The column by its type or, where texts are interpreted by their look, by their look.
+    """The column's cells with their kinds, by the column's type or, if texts are untyped, by the form of each text.
 
-    may_be_integers: whether it matters that texts of a text column read as integers; checking costs as much as the rest.
+    may_be_integers: whether it matters that texts of a text column are integers. Checking this costs as much as everything else.
     """
     if isinstance(data_type, INTEGRAL):
         return _type_numbers(value, CellKind.INTEGRAL)
-    # NaN counts as missing: it is neither above nor below any threshold
+    # NaN counts as missing, because it is neither above nor below any threshold
     if isinstance(data_type, FRACTIONAL):
         return _type_numbers(F.when(~F.isnan(value), value), CellKind.FRACTIONAL)
     if isinstance(data_type, T.DecimalType):
@@ -86,7 +87,7 @@ def type_column(
             kind = CellKind.INTEGRAL
         else:
             kind = CellKind.FRACTIONAL
-        # Doubles hold whole numbers up to 2^53 exactly; the text below keeps longer ids apart
+        # Doubles represent integers up to 2^53 exactly; for longer ids, the text distinguishes them
         numeric_column = _type_numbers(value.cast("double"), kind)
         if data_type.scale:
             return numeric_column
@@ -95,7 +96,7 @@ def type_column(
         text = F.when(value, "True").when(~value, "False")
         return TypedColumn(_get_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
     if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
-        # CSV without types: "1" is a number, which in a Parquet file would be a text
+        # CSV files have no types: "1" is a number there, while it is a text in a Parquet file
         if untyped_texts:
             return _type_untyped_texts(value)
         if may_be_integers:
@@ -105,14 +106,14 @@ def type_column(
 
 
 def compute_key(cell: TypedColumn, column: ValuedColumn) -> Column:
-    """The key by which a cell is counted: its relation to the configured values, or its text if there are none."""
+    """The key by which a cell is counted: its relations to the configured values or, without configured values, its text."""
     if not column.values:
-        # fractions without a threshold are not cases of their own, and there may be as many as rows
+        # fractions without a threshold share one key, because there may be as many fractions as rows
         of_fractions = cell.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL
         if of_fractions:
             return F.lit(None).cast("string")
         return cell.text
-    # Each relation is one bit, so a sum of flags keeps them all
+    # Each relation is one bit, so the sum of the flags stores all relations
     flagged_relations = [
         (cell.text.isin(list(column.texts)), CellMatch.SAME_TEXT) if cell.may_be_text else None,
         (_is_configured_value(cell, column), CellMatch.SAME_NUMBER) if cell.number is not None else None,
@@ -124,11 +125,11 @@ def compute_key(cell: TypedColumn, column: ValuedColumn) -> Column:
 
 
 def find_segment(cell: TypedColumn, segmentation: Segmentation) -> Column:
-    """The index of a cell's first segment, one past the last if it is in none; for segments by value, its text."""
+    """The index of the first segment with the cell; the number of segments if none has it. For segments by value: its text."""
     if not segmentation.segments:
         return cell.text
     index = F.lit(len(segmentation.segments))
-    # From the last to the first, so that the first matching segment is the outermost condition and wins
+    # Conditions are nested from the last segment to the first, so that the first matching segment wins
     for number in reversed(range(len(segmentation.segments))):
         within = reduce(or_, (_is_within(cell, item) for item in segmentation.segments[number]), F.lit(False))
         index = F.when(within, number).otherwise(index)
@@ -152,7 +153,7 @@ def _type_texts(text: Column) -> TypedColumn:
 def _type_untyped_texts(text: Column) -> TypedColumn:
     present = F.when(~text.isin(*NOT_A_NUMBER), text)
     truth = present.isin(*TRUTHS)
-    # "1e999" has the form of a number and reads as infinity, so it stays a text
+    # "1e999" has the form of a number, but its value would be infinity, so it stays a text
     is_number = present.rlike(NUMBER) & _is_finite(present)
     kind = (
         F.when(is_number & present.rlike(INTEGER), int(CellKind.INTEGRAL))
@@ -177,10 +178,10 @@ def _get_kind(value: Column, kind: Column) -> Column:
 
 
 def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
-    """Whether a number is one of the configured numbers, or a boolean one of the configured truths."""
+    """Whether the cell is a number among the configured numbers, or a boolean among the configured truth values."""
     truths = cell.number.isin([float(truth) for truth in column.truths])  # type: ignore[union-attr]
     numbers = cell.number.isin([make_exact(number) for number in column.numbers])  # type: ignore[union-attr]
-    # The type decides at once; a condition for each row only where texts may be either
+    # A column's type decides for all rows; only untyped texts need a condition for each row
     if cell.declared is not None:
         if cell.declared is CellKind.BOOLEAN:
             return truths
@@ -191,7 +192,7 @@ def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
 
 def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
     if isinstance(item, Interval):
-        # A column of texts is in no interval, whatever its values look like
+        # Texts of a text column are in no interval, even if they look like numbers
         if cell.number is None:
             return F.lit(False)
         if item.with_low:
@@ -202,10 +203,10 @@ def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
             below = cell.number <= item.high
         else:
             below = cell.number < item.high
-        # A missing cell compares as null, and counts as outside
+        # The comparison of a missing cell gives null, which counts as outside
         return F.coalesce(above & below, F.lit(False))
     same = cell.text == str(item)
-    # A segment's "1" also means the numbers 1 and 1.0, whose texts differ
+    # The value "1" of a segment also means the numbers 1 and 1.0, whose texts differ
     number = parse_number(item)
     if number is not None and cell.number is not None:
         same = same | (cell.number == number)
@@ -213,7 +214,7 @@ def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
 
 
 class ContingencyColumns:
-    """The columns of a plan as expressions over a frame whose columns are c0, c1, …, called `names` on the driver."""
+    """The columns of a plan as expressions over a frame whose columns are c0, c1, …. names: their names on the driver."""
 
     def __init__(self, frame: DataFrame, names: Sequence[str], plan: ContingencyPlan) -> None:
         self.plan = plan
@@ -226,7 +227,7 @@ class ContingencyColumns:
         return compute_key(self.cells[column.name], column)
 
     def packed(self) -> list[Column]:
-        """Kinds and keys of the facets, label and prediction, several packed in a number."""
+        """Kinds and keys of the facets, label and prediction; several of them are packed into one number."""
         codes = [self._code(column) for column in self.plan.valued]
         # Spark hashes and shuffles a few long integers much faster than dozens of small columns
         parts = [codes[start : start + COLUMNS_PER_NUMBER] for start in range(0, len(codes), COLUMNS_PER_NUMBER)]
@@ -240,7 +241,7 @@ class ContingencyColumns:
 
     def _type_column(self, name: str) -> TypedColumn:
         field = self._frame.schema.fields[self._positions[name]]
-        # a single text that is not a number is a category, whatever the column holds
+        # if a configured value is a text and not a number, the column is categorical whatever its values are
         valued_columns = [column for column in self.plan.valued if column.name == name]
         may_be_integers = any(not column.values or column.threshold is not None for column in valued_columns)
         return type_column(
@@ -259,18 +260,18 @@ class ContingencyColumns:
 def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
 ) -> list[Counted]:
-    """At most `limit` kinds of rows. One Spark job."""
+    """At most `limit` kinds of rows, with their counts. One Spark job."""
     frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
-    # behind a filter the limit is one job; at the end of a plan Spark tries partition after partition
+    # a filter after the limit makes it one job; with the limit last, Spark would try partition after partition
     kinds = _count_groups(frame, columns, reason, cells).limit(limit).where(F.col(ROWS) > 0).collect()
-    return [row.asDict() for row in kinds]  # a Row searches all its names for each name
+    return [row.asDict() for row in kinds]  # dicts, because a Row searches all its names for each name
 
 
 def read_first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
 ) -> list[Counted]:
-    """The kinds of the first `limit` kept rows. Spark tries partition after partition until it has them."""
+    """The kinds of the first `limit` accepted rows. Spark reads partition after partition until it has enough."""
     if reason:
         frame = rows.frame.where(F.col(reason) == 0)
     else:
@@ -283,7 +284,7 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
     plan = columns.plan
     refused = F.col(reason) if reason else F.lit(0)
 
-    # A refused row keeps only its reason, so that its cells make no kinds of their own
+    # The cells of a refused row become null, so that they don't add kinds; only its reason is stored
     def mask_refused(value: Column) -> Column:
         if reason:
             return F.when(refused == 0, value)
@@ -298,14 +299,14 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
         keys.append(mask_refused(columns.cells[plan.group].text).alias(GROUP))
     if plan.group_column is not None:
         keys.append(mask_refused(_group_block(columns.cells[plan.group_column].text)).alias(BLOCK))
-    # Counted by reason and width here, which saves a second pass over the rows
+    # Refused rows are counted here by reason and width, which saves a second pass over the rows
     keys += [refused.alias(REFUSED), (F.col(cells) if cells else F.lit(0)).alias(WIDTH)]
     numbers = [
         (index, mask_refused(number))
         for index, column in enumerate(plan.valued)
         if (number := columns.cells[column.name].number) is not None
     ]
-    # Of each kind, from which the values' ranges follow without another scan
+    # The extremes within each kind, from which the values' ranges follow without another scan
     extremes = [
         extreme(number).alias(name.format(index))
         for index, number in numbers
@@ -317,7 +318,7 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
 def _select_kinds(
     columns: ContingencyColumns, mask_refused: Callable[[Column], Column] = lambda value: value
 ) -> list[Column]:
-    """The stored part of facets, label and prediction: codes, and texts of those without configured values."""
+    """The stored columns of facets, label and prediction: their codes, and the texts of columns without configured values."""
     valued = columns.plan.valued
     codes = [mask_refused(code).alias(CODE.format(index)) for index, code in enumerate(columns.packed())]
     texts = {TEXT.format(index): columns.key(column) for index, column in enumerate(valued) if not column.values}

@@ -1,6 +1,6 @@
-"""Rows prepared by Spark's SQL: typed columns for a scan, refused records with their locations, tables, windows.
+"""Prepares rows with Spark's SQL: typed columns for a scan, refused records with their locations, tables, and logs.
 
-Columns are addressed by position: Spark itself can't safely address names such as `Age` beside `age`, and `a.b` (P9).
+Columns are addressed by position, because Spark can't safely address names such as `a.b`, or `Age` if there is also `age` (P9).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 
 def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
-    """The refused records in the quarantine's form, by file and line number. also: further records, with their `NUMBER`s."""
+    """The refused records in the quarantine's form, in order of file and line number. also: more records, with their `NUMBER`."""
     records = read_refused_records(dataset)
     if also is not None:
         records = records.unionByName(read_refused_texts(also.frame))
@@ -56,16 +56,16 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
 
 
 def read_refused_records(dataset: Dataset) -> DataFrame:
-    """One row for each refused line, by file and line number. A file's first line, its header, is not one of them.
+    """One row for each refused line, in order of file and line number. The first line of a file, its header, isn't refused.
 
-    A record that is a whole file is not a line of it; its line number is 1.
+    If a record is a whole file, its line number is 1.
     """
     is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in NOT_QUARANTINED))
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
-    files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
-    # Blank lines are needed to number the others as an editor does
+    files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most one row per file
+    # Blank lines are read, too, so that lines get the numbers that an editor shows
     everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
-    # By file and text: equal lines of a file each get their own number
+    # Joined by file and text: each of several equal lines gets its own number
     numbered_lines = lines.join(number_lines(everything, files, NUMBER), on=[FILE, LINE], how="left")
     numbered_lines = numbered_lines.fillna({NUMBER: 1, BLOCK_START: 0})
     is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) <= dataset.header_number)
@@ -73,7 +73,7 @@ def read_refused_records(dataset: Dataset) -> DataFrame:
 
 
 def read_refused_texts(records: DataFrame) -> DataFrame:
-    """Records in the quarantine's form, with their text in `LINE`, their location and their `REASON`."""
+    """Records in the quarantine's form. records: rows with the text in `LINE`, the location and the `REASON`."""
     return records.select(
         FILE,
         NUMBER,
@@ -88,7 +88,9 @@ def read_refused_texts(records: DataFrame) -> DataFrame:
 def read_catalog_table(
     engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
 ) -> Dataset:
-    """A table of the session's catalog, as from `readers.read_table`. Raises BadConfiguration if it doesn't exist."""
+    """The data set of a table in the session's catalog, as `readers.read_table` returns it. Raises BadConfiguration if the table
+    doesn't exist.
+    """
     try:
         frame, version = read_table_version(engine.spark, name, as_of, since)
     except AnalysisException as fault:
@@ -104,9 +106,11 @@ MILLISECONDS_PER_HOUR = 3_600_000
 def fetch_log_rows(
     spark: SparkSession, name: str, columns: Sequence[str], time_columns: Sequence[str], hours: Collection[int] | None
 ) -> pa.Table:
-    """Some columns of a table, of the rows in some hours since 1970, or without a time; None: of all rows.
+    """Some columns of a table's rows.
 
-    Raises BadConfiguration if there is no such table.
+    hours: only rows in these hours, counted since 1970, and rows without a time; None: all rows.
+
+    Raises BadConfiguration if the table doesn't exist.
     """
     try:
         frame = spark.table(name)
@@ -115,60 +119,60 @@ def fetch_log_rows(
         raise make_no_table_error(name, fault) from fault
     times = [column for column in time_columns if column in types]
     if hours and times:
-        # A time is a timestamp, or a number of milliseconds
+        # The time is a timestamp or a number of milliseconds
         row_ms = F.col(times[0])
         if types[times[0]].startswith("timestamp"):
             row_ms = F.unix_millis(row_ms.cast("timestamp"))
-        # An answer may come in the hour after its request
+        # The response to a request may come in the next hour
         start = min(hours) * MILLISECONDS_PER_HOUR
         end = (max(hours) + 2) * MILLISECONDS_PER_HOUR
         frame = frame.where(row_ms.isNull() | ((row_ms >= start) & (row_ms < end)))
     rows = frame.select(*[column for column in frame.columns if column in columns])
     batches = collect_batches(rows)
-    # Without any rows nothing else says the types
+    # If there are no rows, the types come from Spark's schema
     schema = batches[0].schema if batches else to_arrow_schema(rows.schema)
     return pa.Table.from_batches(batches, schema)
 
 
 def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collection[int] | None) -> Dataset:
-    """The rows of a log that the catalog knows by name, where executors are."""
+    """The rows of a log whose name is in the catalog; executors read them."""
     return read_catalog_table(engine, name, None, None, in_order=False)
 
 
 def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
-    """The rows of a reader without a path. Raises whatever that reader raises."""
+    """The rows of a Spark reader that needs no path. Raises the errors of that reader."""
     frame = make_reader(engine.spark, reader, options).load()
-    # Order across partitions is not kept otherwise
+    # The order across partitions is kept only if there is one partition
     if in_order:
         frame = put_in_one_partition(frame)
     return Dataset.of(frame)
 
 
 def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
-    """The rows on executors of other machines, the number of partitions, and one group of columns; None where a file of
-    them is read here.
+    """The rows as Spark's partitions, the number of partitions, and 1 for one group of columns; None if this machine reads a file
+    with them instead.
 
-    by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
+    by_tasks: whether the rows travel with the tasks; None: only if executors are on other machines.
     """
     if by_tasks is None:
         by_tasks = _are_executors_elsewhere(engine)
     if not by_tasks:
         return None
-    # A reader gives its batches once, and the slices need the whole table
+    # A reader returns its batches only once, but the slices need the whole table
     if not isinstance(table, pa.Table):
         table = table.read_all()
     return SparkPartitions(frame_of_table(engine.spark, table)), len(split_table(table)), 1
 
 
 def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
-    """The folder for the captures of a request log: one of this machine's if executors are here, else a shared one."""
+    """The folder for the captures of a request log: a local folder if executors are on this machine, otherwise a shared one."""
     if _are_executors_elsewhere(engine):
         return make_shared_folder(engine, staging)
     return TemporaryFolder()
 
 
 def _are_executors_elsewhere(engine: Engine) -> bool:
-    """Whether executors are on other machines; the driver's own open the files that it opens."""
+    """Whether executors are on other machines. Executors on the driver's machine can open the driver's files."""
     spark: Any = engine.spark
     return is_connect(spark) or not spark.sparkContext._jsc.isLocal()
 
@@ -183,7 +187,7 @@ FRACTIONAL = (T.FloatType, T.DoubleType)
 
 
 def column_type(data_type: T.DataType) -> ColumnType:
-    """Our kind of column for a Spark type. Maps, structs and binary values are NESTED: only their presence counts."""
+    """The column type for a Spark type. Maps, structs and binary values are NESTED: only whether they are present counts."""
     if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
         return ColumnType.TEXT
     if isinstance(data_type, INTEGRAL):
@@ -208,18 +212,18 @@ def column_type(data_type: T.DataType) -> ColumnType:
 def plan_columns(
     frame: DataFrame, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
 ) -> tuple[ColumnPlan, ...]:
-    """The plans of the columns at some positions of `frame`, whose first `len(names)` columns are the features in order.
+    """The plans of the columns at some positions of `frame`. Its first `len(names)` columns are the features, in order.
 
-    counted: the features whose values are counted one by one, whatever their type.
+    counted: the features whose values are counted one by one, even if they are numbers.
     """
     fields = frame.schema.fields
     types = {position: fields[position].dataType for position in positions}
-    # Many columns of one type travel as one list: Spark's time goes by columns, not by cells
+    # Many columns of one type travel as one list, because Spark's time depends on the number of columns, not of cells
     positions_by_list: dict[str, list[int]] = {}
     for position, data_type in types.items():
         if isinstance(data_type, LISTED):
             positions_by_list.setdefault(LIST.format(data_type.typeName()), []).append(position)
-    # Few columns stay single, where a list would only add its own cost
+    # A few columns of one type stay single, because a list would cost more than it saves
     slots: dict[int, tuple[str, int]] = {}
     for listed, listed_positions in positions_by_list.items():
         if len(listed_positions) > MAX_SINGLE_COLUMNS:
@@ -237,7 +241,8 @@ def plan_columns(
 def select_columns(
     frame: DataFrame, plan: ScanPlan, predicates: Mapping[str, Column], reason: str | None, cells: str | None
 ) -> DataFrame:
-    """What executors need of the rows: the plan's columns as they are, but for long texts, and what they don't look into.
+    """The rows as executors need them: the plan's columns, with long texts shortened, and with `true` in place of cells whose
+    content doesn't count.
 
     predicates, reason, cells: columns about the rows, as in `scan.RowSource`.
     """
@@ -246,7 +251,7 @@ def select_columns(
         selected.append(plan.rows.metadata.line)
     if plan.file_order is not None:
         selected += select_file_locations(frame)
-    # Then the features, each by itself or in the list of its type
+    # The features follow, each as a column or in the list of its type
     fields = frame.schema.fields
     listed_columns: dict[str, list[str]] = {}
     for column in plan.columns:
@@ -257,38 +262,38 @@ def select_columns(
             listed_columns.setdefault(column.listed, []).append(f"`{field.name}`")
         if column.position in plan.rows.whole_texts and column.column_type is ColumnType.TEXT:
             selected.append(f"CAST(`{field.name}` AS STRING) AS {UNCUT_TEXT}{column.position}")
-    # The cells of columns of one type, in the order of their slots
+    # A list has the cells of columns of one type, in the order of their slots
     for listed, names in listed_columns.items():
         array = f"array({', '.join(names)})"
         if listed == LIST.format(T.StringType().typeName()):
             array = f"transform({array}, cell -> {text_key('cell')})"
         selected.append(f"{array} AS {listed}")
-    # Predicates are numbered, since their names may be any text
+    # Predicates are numbered, because their names may be any text
     if plan.rows.predicates:
         selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
     return frame.select(*[F.expr(selection) if isinstance(selection, str) else selection for selection in selected])
 
 
 def _select_cells(value: str, data_type: T.DataType, column: ColumnPlan) -> str | Column:
-    """The cells of a column as executors take them. value: its name in SQL."""
+    """The cells of a column in the form that executors need. value: the column's name in SQL."""
     name = f"c{column.position}"
     if column.column_type is ColumnType.TEXT:
         value = text_key(f"CAST({value} AS STRING)")
     elif column.column_type is ColumnType.NESTED:
         value = f"IF({value} IS NOT NULL, true, NULL)"
     elif isinstance(data_type, T.ArrayType):
-        # Of other elements than numbers only their presence counts
+        # If an array's elements aren't numbers, only whether each is present counts
         if not isinstance(data_type.elementType, INTEGRAL + FRACTIONAL):
             value = f"transform({value}, cell -> IF(cell IS NULL, NULL, true))"
     elif column.column_type is ColumnType.VECTOR:
-        from pyspark.ml.functions import vector_to_array  # of pyspark.ml, which takes 0.3 s to import
+        from pyspark.ml.functions import vector_to_array  # pyspark.ml takes 0.3 s to import
 
         return vector_to_array(F.col(value)).alias(name)
     return f"{value} AS {name}"
 
 
 def text_key(text: str) -> str:
-    """An SQL expression for `plan.make_keys` of a text; huge cells never reach Arrow (P7)."""
+    """An SQL expression that computes `plan.make_keys` of a text, so that huge cells never reach Arrow (P7)."""
     cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
 
@@ -296,7 +301,7 @@ def text_key(text: str) -> str:
 def prepare_typed_columns(
     table: Partitions, predicates: Mapping[str, Column], reason: str | None, cells: str | None
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
-    """The functions that make the plans of typed columns, and the states of a plan, as `scan.prepare_typed_columns` does."""
+    """Two functions, as from `scan.prepare_typed_columns`: the first makes the plans of typed columns, the second the states."""
     frame = table.frame
 
     def compute_states(plan: ScanPlan) -> States:
@@ -307,8 +312,8 @@ def prepare_typed_columns(
 
 
 def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
-    """The expressions in SQL of FILE_KEY and BLOCK_START; none if Spark doesn't know of which files the rows are."""
-    # Rows of a CSV or JSON reader have columns with their location
+    """The SQL expressions of FILE_KEY and BLOCK_START; empty if Spark doesn't know the files of the rows."""
+    # Rows of a CSV or JSON reader already have columns with their location
     if FILE_KEY in frame.columns:
         return (FILE_KEY, f"0L AS {BLOCK_START}")
     if FILE in frame.columns:
@@ -316,16 +321,16 @@ def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
     expressions = (f"xxhash64(input_file_name()) AS {FILE_KEY}", f"input_file_block_start() AS {BLOCK_START}")
     try:
         frame.selectExpr(*expressions).schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
-    except Exception:  # such as of rows that were joined, or of a server without these functions
+    except Exception:  # for example, rows were joined, or a server doesn't have these functions
         return ()
     return expressions
 
 
 def with_conditions(dataset: Dataset, conditions: Sequence[str]) -> tuple[Partitions, dict[str, Column]]:
-    """The rows with a boolean column for each SQL expression over the features' names, and those columns by expression."""
+    """The rows with a boolean column for each SQL condition over the features' names; and these columns, by condition."""
     names = [f"__predicate{index}" for index in range(len(conditions))]
     named = dataset.get_named_frame()
-    assert named is not None  # the rows are Spark's
+    assert named is not None  # conditions are for Spark's rows only
     columns = [F.expr(sql).alias(name) for name, sql in zip(names, conditions, strict=True)]
     frame = named.select("*", *columns).toDF(*dataset.frame.columns, *names)
     return SparkPartitions(frame), {sql: F.col(name) for sql, name in zip(conditions, names, strict=True)}

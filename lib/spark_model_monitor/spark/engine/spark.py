@@ -1,4 +1,4 @@
-"""The engine of a Spark session, and the settings it needs of Hadoop's file systems. Driver only."""
+"""The engine of a Spark session, and the settings of Hadoop's file systems that it needs. Runs on the driver only."""
 
 from __future__ import annotations
 
@@ -60,40 +60,40 @@ S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 
 BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
-MANY_FILES = 1000  # from this number on it is worth the time to leave out YARN's settings (`before_many_files`)
+MANY_FILES = 1000  # from this number of files on, leaving out YARN's settings saves time (`before_many_files`)
 
 
 def set_file_systems(spark: SparkSession) -> None:
-    """Let S3A open `s3://` paths unless the cluster, like EMR, has its own file system for them; and read and write
-    local files without Hadoop's checksum files: an edited file would fail against its checksum.
+    """Let S3A open `s3://` paths unless the cluster, like EMR, has its own file system for them. Also read and write local files
+    without Hadoop's checksum files, because an edited file wouldn't have its checksum.
     """
     if is_connect(spark):
         return
     context: Any = spark.sparkContext
     configuration = context._jsc.hadoopConfiguration()
-    # EMR has its own, EMRFS, which knows the cluster's roles
+    # EMR has its own file system EMRFS, which knows the cluster's roles
     if configuration.get("fs.s3.impl") is None:
         configuration.set("fs.s3.impl", S3A)
-    # the cached one, which spark-submit may have opened before: a setting would come too late
+    # the cached file system, because spark-submit may have opened it already, so that a setting would come too late
     local = context._jvm.org.apache.hadoop.fs.FileSystem.getLocal(configuration)
     local.setVerifyChecksum(False)
     local.setWriteChecksum(False)
 
 
 def by_position(frame: DataFrame) -> SparkPartitions:
-    """Columns called c0, c1, …: Spark can't distinguish `Age` from `age`, or address `a.b` (P9)."""
+    """The frame with columns named c0, c1, …, because Spark can't distinguish `Age` from `age`, or address `a.b` (P9)."""
     return SparkPartitions(frame.toDF(*[f"c{position}" for position in range(len(frame.columns))]))
 
 
 def make_numbers(engine: Engine, count: int) -> SparkPartitions:
-    """This many partitions of one row, its number, in the column `id`."""
+    """`count` partitions of one row each. The row has the partition's number in the column `id`."""
     return SparkPartitions(engine.spark.range(0, count, 1, count))
 
 
 def before_many_files(engine: Engine, files: int) -> None:
-    """Make each of many files cheaper to open, in a run on this machine alone, by leaving out YARN's settings.
+    """Make many files cheaper to open by leaving out YARN's settings, if the run is on this machine only.
 
-    For every file it opens, Hadoop copies all its settings, and YARN has hundreds. files: the number of files to read.
+    Hadoop copies all its settings for every file that it opens, and YARN has hundreds. files: the number of files to read.
     """
     spark = engine.spark
     if is_connect(spark):
@@ -103,10 +103,10 @@ def before_many_files(engine: Engine, files: int) -> None:
         return
     hadoop = context._jvm.org.apache.hadoop
     prefix = "yarn."
-    hadoop.mapreduce.util.ConfigUtil.loadResources()  # else they return when the first file is read
+    hadoop.mapreduce.util.ConfigUtil.loadResources()  # otherwise YARN's settings come back when the first file is read
     settings = context._jsc.hadoopConfiguration()
     names = settings.getPropsWithPrefix(prefix).keySet()
-    for name in hadoop.util.StringUtils.join("\n", names).split("\n"):  # fetched in one call, not in hundreds
+    for name in hadoop.util.StringUtils.join("\n", names).split("\n"):  # one call fetches all names
         settings.unset(prefix + name)
 
 
@@ -120,10 +120,10 @@ WAYS = {
     "engine.spark": ("make_numbers", "before_many_files"),
     "deequ.deequ_checks": ("checks_of_function", "require_answerable"),
 }
-"""Functions of lower layers that Spark does its own way, by the modules here with a function of the same name."""
+"""By function of a lower layer that Spark implements itself: the module here that has a function of the same name."""
 
 DEEQU_WAYS = {"evaluated": "deequ.deequ_evaluation", "checked": "deequ.deequ_checks"}
-"""Those that Deequ does if a matching one is there; otherwise the functions themselves, with the same results."""
+"""By function that Deequ implements: the module. Without a fitting Deequ, the function itself gives the same results."""
 
 Value = TypeVar("Value")
 
@@ -138,14 +138,14 @@ class SparkEngine:
 
     def storage(self, path: str) -> Storage:
         file_system = urlsplit(path)[:2]
-        # Opening it asks the JVM, which would take longer than reading one of many small files
+        # Opening a file system calls the JVM, which takes longer than reading a small file
         if file_system not in self._storages:
             self._storages[file_system] = storage_of(path, self.spark)
         return self._storages[file_system]
 
     @cached_property
     def _storages(self) -> dict[tuple[str, str], Storage]:
-        """By scheme and authority."""
+        """By scheme and authority: the storages that were opened already."""
         return {}
 
     @property
@@ -161,7 +161,7 @@ class SparkEngine:
     def implementation(self, function: Function) -> Function:
         name = function.__name__
         module = next((module for module, names in WAYS.items() if name in names), None)
-        # Only with a Deequ that fits; else the function itself computes the same from the states
+        # Deequ's implementations need a fitting Deequ; without it, the function itself computes the same from the states
         if name in DEEQU_WAYS:
             from spark_model_monitor.spark.deequ.jvm import fitting_deequ
 
@@ -201,7 +201,7 @@ class SparkEngine:
         return tuple(frame.columns), by_position(frame)
 
     def is_readable(self, path: str) -> bool:
-        if path.endswith(".zst"):  # whether Hadoop has the library shows in its exception
+        if path.endswith(".zst"):  # only an exception shows whether Hadoop has the library
             return True
         try:
             self.spark.read.options(**bounded_lines(self.spark)).text(escape_globs(path)).count()
@@ -251,7 +251,7 @@ _LITERALS = {
     "timestamp_ntz": "TIMESTAMP_NTZ '{:%Y-%m-%d %H:%M:%S.%f}'",
     "date": "DATE '{:%Y-%m-%d}'",
 }
-"""A moment in UTC, in the type of the column; Spark pushes comparisons of equal types down to the files."""
+"""By type of a column: an SQL literal for a moment in UTC. Spark pushes comparisons of equal types down to the files."""
 
 
 @value_class
@@ -281,10 +281,10 @@ class SparkPartitions:
         )
 
     def select_between(self, name: str, start: datetime, end: datetime) -> SparkPartitions:
-        # A literal of the column's own type lets Spark push the filter down to the files
+        # If the literal has the column's type, Spark pushes the filter down to the files
         literal = _LITERALS[dict(self.frame.dtypes)[name]]
         first, later = (literal.format(moment.astimezone(timezone.utc)) for moment in (start, end))
-        # Nulls are dropped
+        # The comparison also drops nulls
         return SparkPartitions(self.frame.where(f"`{name}` >= {first} AND `{name}` < {later}"))
 
     def flag_above(self, name: str, threshold: float, called: str) -> SparkPartitions:
@@ -319,20 +319,20 @@ class SparkPartitions:
 
     @contextmanager
     def broadcast(self, value: Value) -> Iterator[Broadcast[Value]]:
-        # A Connect session has no broadcast, so the value travels within each task's function
+        # A Connect session has no broadcast variables, so the value travels within each task's function
         if is_connect(self.frame):
             yield CarriedValue(value)
             return
-        sent = self.frame.sparkSession.sparkContext.broadcast(value)
+        broadcast_value = self.frame.sparkSession.sparkContext.broadcast(value)
         try:
-            yield sent
+            yield broadcast_value
         finally:
-            sent.unpersist()
+            broadcast_value.unpersist()
 
 
 @value_class
 class SparkStates:
-    """The states of a frame's partitions, themselves a frame (`engine_protocol.States`)."""
+    """The states of a frame's partitions, which are a frame, too (`engine_protocol.States`)."""
 
     frame: DataFrame
 
@@ -340,9 +340,9 @@ class SparkStates:
         return SparkStates(self.frame.union(cast("SparkStates", other).frame))
 
     def rows(self, adders: int = 0) -> list[StateRow]:
-        """One Spark job, or two: adding on executors is a shuffle of states, and keeps the driver's memory small."""
+        """The states, by one Spark job, or by two if executors add them: that needs a shuffle, but less memory on the driver."""
         states = self.frame
-        # States of one feature meet in one partition, in a fixed order: sums of doubles depend on it
+        # States of one feature are in one partition and in a fixed order, because sums of doubles depend on their order
         if adders:
             in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
             states = _map_frame(in_order, partial(run_in_worker, fold), STATE_TYPE)
@@ -350,10 +350,10 @@ class SparkStates:
 
 
 def _map_frame(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
-    """The result of a task on a frame. Its exceptions lose their texts unless the session's LOG_VALUES allows them."""
+    """The result of a task on a frame. The task's exceptions lose their texts unless the session's LOG_VALUES allows them."""
     spark = frame.sparkSession
     send_package(spark)
-    # Executors' logs are often open to more people than the data
+    # More people may read executors' logs than the data
     if spark.conf.get(LOG_VALUES, None) == "true":
         logged = task
     else:
@@ -362,7 +362,7 @@ def _map_frame(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
 
 
 def collect_batches(frame: DataFrame) -> list[pa.RecordBatch]:
-    """The rows as Arrow batches, as in `toPandas`: pickling would convert a sketch's bytes to a text and back."""
+    """The rows as Arrow batches, collected as by `toPandas`. Pickling would convert a sketch's bytes to a text and back."""
     arrow_frame: Any = frame
     batches: list[pa.RecordBatch] = (
         arrow_frame.toArrow().to_batches() if is_connect(frame) else arrow_frame._collect_as_arrow()

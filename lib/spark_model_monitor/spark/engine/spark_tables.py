@@ -1,6 +1,6 @@
-"""Tables that Spark's session knows by name: versions of Delta and Iceberg, Parquet, and those of a catalog.
+"""Tables that the Spark session knows by name: Delta and Iceberg tables with versions, Parquet tables, and a catalog's tables.
 
-A run first resolves its request to one version and reads that, so that it sees the same rows however often it reads.
+A run first resolves its request to one version and then reads this version, so that it reads the same rows each time.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _SparkTable:
     properties: str  # as DESCRIBE TABLE EXTENDED shows them
 
     def list_history(self, limit: str = "") -> list[Row]:
-        """Version and time of each version, newest first. limit: a clause of SQL for their number."""
+        """The number and time of each version, the newest first. limit: an SQL clause that limits their number."""
         raise NotImplementedError
 
     @cached_property
@@ -59,6 +59,7 @@ class _SparkTable:
         return [(row[0], row[1]) for row in self.history]
 
     def is_whole(self, version: int) -> bool:
+        """Whether a version is the table's first, or replaced all earlier rows."""
         raise NotImplementedError
 
     def read_appended(self, start: int, version: int) -> DataFrame:
@@ -66,9 +67,9 @@ class _SparkTable:
         raise NotImplementedError
 
     def read_newest(self) -> tuple[DataFrame, TableVersion | None]:
-        """The newest version: a history may have thousands of others."""
+        """The rows of the newest version, and the version. It doesn't list the history, which may have thousands of versions."""
         newest = self.list_history(" LIMIT 1")
-        # A table without commits
+        # The table has no commits yet
         if not newest:
             return self.spark.table(self.name), None
         return self.read(newest[0][0]), TableVersion(self.name, newest[0][0])
@@ -90,13 +91,13 @@ class _SparkDeltaTable(_SparkTable):
         return version == 0 or is_full_overwrite(self._parameters(version))
 
     def read_appended(self, start: int, version: int) -> DataFrame:
-        # Recorded changes tell new rows from rewritten ones, whatever a commit did
+        # Recorded changes distinguish new rows from rewritten rows, whatever a commit did
         if CHANGES_ARE_RECORDED in self.properties:
             changes = self.read_changes(readChangeFeed=True, startingVersion=start + 1, endingVersion=version)
             return changes.where("_change_type = 'insert'").drop("_change_type", "_commit_version", "_commit_timestamp")
         if not all(self._only_appends(number) for number, _ in self.versions if start < number <= version):
             raise NotRecorded(f"since: {self.name}: what was appended can't be determined; {NOT_RECORDED}")
-        # Commits that only append leave all earlier files as they were
+        # Commits that only append leave all earlier files unchanged
         earlier_files = with_places(self.read(start)).select(FILE).distinct()
         return with_places(self.read(version)).join(earlier_files, FILE, "left_anti").drop(FILE, BLOCK_START)
 
@@ -104,8 +105,8 @@ class _SparkDeltaTable(_SparkTable):
         return next(row.parameters for row in self.history if row[0] == version) or {}
 
     def _only_appends(self, version: int) -> bool:
-        """Whether a commit left the rows before it as they were."""
-        # Delta says itself whether a commit looked at no row; writers that don't say it name their mode
+        """Whether a commit left all earlier rows unchanged."""
+        # Delta's history says whether a commit was a blind append; if a writer doesn't record that, its mode counts
         is_blind = any(row.isBlindAppend for row in self.history if row[0] == version)
         parameters = self._parameters(version)
         return is_blind or "Append" in (parameters.get("mode"), parameters.get("outputMode"))
@@ -128,7 +129,7 @@ class _SparkIcebergTable(_SparkTable):
 
 @value_class(slots=False)
 class _SparkParquetTable(_SparkTable):
-    """Its versions are files that were written together, as without Spark."""
+    """A Parquet table, whose versions are the files that were written together, as in the local engine."""
 
     @cached_property
     def versions(self) -> Versions:
@@ -145,23 +146,23 @@ class _SparkParquetTable(_SparkTable):
         return self.read_appended(-1, version)
 
     def read_appended(self, start: int, version: int) -> DataFrame:
-        # Files that were written after the first version, up to the second
+        # The files that were written after version `start`, up to `version`
         modified_ms = F.unix_millis(MODIFIED)
         is_between = (modified_ms > start) & (modified_ms <= version)
-        # Spark skips the files of other versions by their times
+        # Spark skips files of other versions because of their times
         return self.spark.table(self.name).where(is_between)
 
 
 _TABLE_TYPES = {"delta": _SparkDeltaTable, "iceberg": _SparkIcebergTable, "parquet": _SparkParquetTable}
-"""By the provider that Spark names."""
+"""By the provider that Spark names: the class of its tables."""
 
 
 def open_table(engine: Engine, name: str) -> VersionedTable:
-    """A table whose commits are listed, as `versioned_tables.open_table`: by its name through the session.
+    """The table with this name in the session's catalog, to list its commits; or the result of `versioned_tables.open_table`.
 
-    Raises BadConfiguration if there is none, or if it keeps no versions.
+    Raises BadConfiguration if the table doesn't exist or has no versions.
     """
-    # A path is read without Spark; catalogs may refuse it
+    # A path is read without Spark, because catalogs may refuse paths
     if parse_table_path(name):
         return open_table_here(engine, name)
     try:
@@ -182,8 +183,8 @@ def make_no_table_error(name: str, fault: Exception) -> BadConfiguration:
 
 
 def _open_spark_table(spark: SparkSession, name: str) -> _SparkTable | None:
-    """A table with versions; None for a table or view without."""
-    # Views, and files without a record of what was added, have no versions
+    """A table with versions; None for a table or view without versions."""
+    # Views, and files without a record of added rows, have no versions
     properties = _read_properties(spark, name)
     table_type = _TABLE_TYPES.get(_find_provider(properties))
     if table_type is None:
@@ -192,14 +193,14 @@ def _open_spark_table(spark: SparkSession, name: str) -> _SparkTable | None:
 
 
 def _read_properties(spark: SparkSession, name: str) -> dict[str, str]:
-    """What Spark says of a table; a column may be called like a property, and stands before it."""
+    """By name: the properties that Spark reports for a table. A column may have a property's name; it comes before it."""
     return {row.col_name: row.data_type or "" for row in spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()}
 
 
 def _find_provider(properties: Mapping[str, str]) -> str:
-    """The format of a table's files; empty where Spark names none, as of a temporary view."""
+    """The format of a table's files; empty if Spark names no format, as for a temporary view."""
     provider = properties.get("Provider", "").lower()
-    # The class that reads a Hive table tells its format
+    # The class that reads a Hive table shows its format
     if provider == "hive" and "parquet" in properties.get("Serde Library", "").lower():
         return "parquet"
     return provider
@@ -208,9 +209,9 @@ def _find_provider(properties: Mapping[str, str]) -> str:
 def read_table_version(
     spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None
 ) -> tuple[DataFrame, TableVersion | None]:
-    """A table's rows and their version; None for a table or view that has no versions, or none yet.
+    """A table's rows and their version; the version is None if the table or view has no versions, or none yet.
 
-    Raises BadConfiguration if there is no such version, or if appended rows weren't recorded; NoData if none were appended.
+    Raises BadConfiguration if there is no such version, or if appended rows weren't recorded; NoData if no rows were appended.
     """
     table = _open_spark_table(spark, name)
     if table is None:
@@ -220,14 +221,14 @@ def read_table_version(
         return spark.table(name), None
     if as_of is None and since is None:
         return table.read_newest()
-    # A named version, or the rows that were appended after one
+    # The rows of a requested version, or the rows that were appended after it
     versions = table.versions
     if not versions:
         return spark.table(name), None
     version, start = find_versions(name, versions, as_of, since)
     if start is None:
         return table.read(version), TableVersion(name, version)
-    # The same version again: nothing was appended, and the readers of changes would fail
+    # If both versions are the same, nothing was appended, and reading the changes would fail
     if start != version:
         rows = table.read_appended(start, version)
         if not _is_empty(rows, f"since: {name}, versions after {start}"):
@@ -236,7 +237,7 @@ def read_table_version(
 
 
 def _is_empty(rows: DataFrame, where: str) -> bool:
-    """A job of one row; the table's format checks here whether the changes were recorded."""
+    """Whether there are no rows, by a job that reads one row. Here the table's format finds out if changes weren't recorded."""
     try:
         return rows.isEmpty()
     except Exception as fault:
@@ -245,9 +246,9 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
 
 
 def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
-    """The tables whose names match, without views: each as SQL names it, or with the error.
+    """The tables whose names match a pattern, without views: each with its name in SQL, and the name or an error.
 
-    pattern: `SCHEMA.TABLE` of the session's catalog, `CATALOG.SCHEMA.TABLE` of another. Raises BadConfiguration for another.
+    pattern: `SCHEMA.TABLE` of the session's catalog, or `CATALOG.SCHEMA.TABLE`. Raises BadConfiguration for any other pattern.
     """
     above, _, table = pattern.rpartition(".")
     catalog, _, schema = above.rpartition(".")
@@ -258,7 +259,7 @@ def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str
         schemas = spark.sql(" IN ".join(["SHOW SCHEMAS", *map(quote_name, catalogs)])).collect()
     except Exception as fault:
         raise InputUnavailable(f"Spark's catalog can't be listed{error_sentence(fault)}") from fault
-    # One schema that may not be listed doesn't keep the others from being watched
+    # If one schema can't be listed, tables of other schemas are still watched
     for schema_name in fnmatch.filter([row[0] for row in schemas], schema):
         within = [*catalogs, schema_name]
         try:
@@ -274,13 +275,13 @@ def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str
 
 
 def quote_name(*parts: str) -> str:
-    """A name as SQL has it; only parts with other signs than letters and digits need quotes."""
+    """A name in SQL. Only parts with other characters than letters and digits need quotes."""
     return ".".join(part if re.fullmatch(r"\w+", part) else f"`{part}`" for part in parts)
 
 
 def _require_watchable(spark: SparkSession, name: str) -> str | MonitorError | None:
-    """The name of a table with commits, or why it has none; None for a view."""
-    # One table that may not be described keeps no other from being watched
+    """The name of a table with commits, or the error that says why it has none; None for a view."""
+    # If one table can't be described, other tables are still watched
     try:
         properties = _read_properties(spark, name)
     except Exception as fault:

@@ -1,6 +1,6 @@
-"""Reads files as tables by Spark's own readers, with errors that say what to do where Spark refuses them.
+"""Reads files as tables with Spark's own readers. If Spark refuses the files, the error says what to do.
 
-Parquet files whose schemas Spark can't merge are read by groups with the same types.
+Parquet files whose schemas Spark can't merge are read in groups of files with the same types.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOCAL = re.compile("^file:/(?!/)")  # Sail 0.7 takes it for a folder without files
-FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files
+LOCAL = re.compile("^file:/(?!/)")  # Sail 0.7 takes such a path for a folder without files
+FOOTER_BYTES = 64 * 1024  # for most Parquet files, so many bytes at the end contain all column metadata
 LARGE_BYTES = 64 * 2**20  # a larger file isn't read by a task for its footer alone
-FOOTER_TASKS = 64  # at most, that read footers
+FOOTER_TASKS = 64  # most tasks that read footers
 FOOTERS = "path string, length long, modified_ms long, schema binary"  # the columns of `worker.read_footers`
 
 
 def make_reader(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
     """Spark's reader of this name with these options."""
-    # without merging, only the first file's columns would be read, silently
+    # without merging, Spark would read only the first file's columns, without a warning
     ours = {}
     if reader.lower() == "parquet":
         ours = {"mergeSchema": "true"}
@@ -60,18 +60,18 @@ def read_table_files(
     by_folders: bool,
     in_order: bool,
 ) -> DataFrame:
-    """The files at or below the places, as in `Engine.table`."""
+    """The frame of the files at or below the locations, as `Engine.table` describes it."""
     opened = make_reader(spark, reader, options)
-    # Without it Spark takes folders like `day=1` for columns, and skips nested ones
+    # By default, Spark takes folders like `day=1` for columns, and skips nested folders
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
-    # Brackets and stars in a name are literal here, while Spark would read a pattern
+    # Brackets and stars in a name are escaped, because Spark would read them as a pattern
     paths = [LOCAL.sub("file:///", escape_globs(location)) for location in locations]
     try:
         frame = _load_frame(spark, opened, paths, left_out)
     except Exception as fault:
         if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
-            # Slower, since every footer is read; so only after Spark has refused
+            # Reading every footer is slower, so it is done only after Spark has refused the files
             if reader == "parquet" and not left_out:
                 frame = _load_widened(spark, opened, paths)
                 if in_order:
@@ -91,7 +91,7 @@ def read_table_files(
                 f"{locations[0]}: has a column of {unknown[1] or unknown[2]}, which Spark doesn't read; write it as another "
                 "type, or leave it out by --exclude-features-attribute"
             ) from fault
-        # A sentence of ours already, with the file's name
+        # The error is ours and already names the file
         if isinstance(fault, BadInput):
             raise
         if reader == "parquet":
@@ -106,7 +106,7 @@ def read_table_files(
 
 
 def _require_no_half_floats(spark: SparkSession, paths: Sequence[str], source: str) -> None:
-    """Raises BadInput for a Parquet column of half precision, on which Spark fails with a sentence that names no column."""
+    """Raises BadInput if a Parquet column has half precision. Spark also fails, but its error doesn't name the column."""
     try:
         schemas = _read_schemas(spark, paths)
     except (pa.ArrowException, OSError, MonitorError):
@@ -121,8 +121,8 @@ def _require_no_half_floats(spark: SparkSession, paths: Sequence[str], source: s
 def _load_frame(
     spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]
 ) -> DataFrame:
-    """The frame that a reader makes of files. Where Spark refuses a type, columns that are left out are null, and times
-    in nanoseconds are numbers at first, and cut to microseconds.
+    """The frame that a reader makes of files. If Spark refuses a type, columns that are left out become null, and times in
+    nanoseconds are read as numbers and then cut to microseconds.
     """
     try:
         frame = opened.load([*paths])
@@ -133,16 +133,16 @@ def _load_frame(
             raise
         fields = [field for schema in _read_schemas(spark, paths) for field in schema]
         names = [*dict.fromkeys(field.name for field in fields)]
-        # A column may be left out by its name or by its position
+        # Users leave a column out by its name or its position
         without = {name for position, name in enumerate(names) if {name, str(position)} & {*left_out}}
         if not without and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
             raise
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
-    # Spark has microseconds only; as numbers the nanoseconds can at least be read
+    # Spark's times have microseconds, but it can read nanoseconds as numbers
     nanos = {field.name for field in fields if str(field.type).startswith("timestamp[ns")} - without
     if without:
         kept_fields = [field for field in fields if field.name not in without]
-        # A column with two types among the files is there twice, which the lengths below reveal
+        # A column that has two types among the files appears twice, which the comparison of lengths below detects
         types = set()
         for field in kept_fields:
             if field.name in nanos:
@@ -151,36 +151,36 @@ def _load_frame(
                 types.add((field.name, map_to_spark_type(field.type, field.name)))
         schema = pa.schema(sorted(types, key=lambda name_and_type: names.index(name_and_type[0])))
         if len(schema) + len(without) > len(names):
-            raise BadInput("Failed to merge")  # Spark's own words
+            raise BadInput("Failed to merge")  # the text of Spark's own error
         opened = opened.schema(from_arrow_schema(schema, prefer_timestamp_ntz=True))
     frame = opened.load([*paths])
     expressions = {name: f"`{name.replace('`', '``')}`" for name in frame.columns}
-    # `div` cuts to whole microseconds, toward zero
+    # `div` cuts to whole microseconds, rounding toward zero
     expressions |= {name: f"timestamp_micros({expressions[name]} div 1000)" for name in nanos}
-    # Columns of folders are in no file's schema
+    # Columns that come from folders' names are in no file's schema
     names += [name for name in frame.columns if name not in names]
     return frame.select(*(F.expr(expressions.get(name, "CAST(NULL AS STRING)")).alias(name) for name in names))
 
 
 def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str]) -> DataFrame:
-    """The frame of Parquet files of which columns have several types: files with the same types are read together, and
-    their columns are cast to the type that holds the values of all, as without Spark.
+    """The frame of Parquet files whose columns have different types. Files with the same types are read together, and each column
+    is cast to the type that can hold all its values, as in the local engine.
 
-    Raises BadInput if no type does.
+    Raises BadInput if no type can hold all values of a column.
     """
-    # Files with the same columns and types
+    # The files, grouped by their columns and types
     files_by_schema: dict[pa.Schema, list[StoredFile]] = {}
     for file, schema in read_files_with_schemas(spark, paths):
         files_by_schema.setdefault(schema.remove_metadata(), []).append(file)
 
     fields = from_arrow_schema(_merge_schemas(files_by_schema), prefer_timestamp_ntz=True).fields
 
-    # Spark and the local engine read larger files first
+    # Groups with larger files come first, because Spark and the local engine read larger files first
     groups = sorted(files_by_schema.items(), key=lambda group: -max(file.size_bytes for file in group[1]))
     frames = []
     for schema, files in groups:
         frame = opened.load([escape_globs(file.path) for file in files])
-        # Its columns with the common types; null for those that it lacks
+        # The columns of this group with the common types; columns that it lacks are null
         columns = []
         for field in fields:
             cells = F.lit(None)
@@ -189,7 +189,7 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
             columns.append(cells.cast(field.dataType).alias(field.name))
         frames.append(frame.select(*columns))
     rows = reduce(DataFrame.union, frames)
-    # As many partitions as one reader of all files would have, which packs small files together
+    # The number of partitions is that of one reader of all files, which puts small files together
     partition_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.maxPartitionBytes"))
     open_cost_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.openCostInBytes"))
     sizes = (file.size_bytes for files in files_by_schema.values() for file in files)
@@ -197,16 +197,16 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
 
 
 def _merge_schemas(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) -> pa.Schema:
-    """The columns of all files, with the types that hold their values. Raises BadInput if no type does."""
+    """The columns of all files, each with a type that can hold all its values. Raises BadInput if no type can."""
     types: dict[str, pa.DataType] = {}
     first_fields: dict[str, tuple[pa.Field, StoredFile]] = {}
     for schema, [file, *_] in files_by_schema.items():
         for column in schema:
             data_type = column.type
-            # A column without any value has no type of its own and takes that of the others
+            # A column without any value in a file has type null there, and takes the type of the other files
             if not pa.types.is_null(data_type):
                 data_type = map_to_spark_type(data_type, f"{file.path}: {column.name!r}")
-            # Compared with the file that has the column first
+            # The error names the first file that has the column, too
             first_field, first_file = first_fields.setdefault(column.name, (column, file))
             common = find_common_type(types.get(column.name, pa.null()), data_type)
             if common is None:
@@ -217,18 +217,18 @@ def _merge_schemas(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) ->
 
 
 def _read_schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
-    """The schemas of all Parquet files, in their order."""
+    """The schemas of all Parquet files, in the files' order."""
     return [schema for _, schema in read_files_with_schemas(spark, paths)]
 
 
 def read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple[StoredFile, pa.Schema]]:
-    """All Parquet files by path, and their schemas. Executors read the ends of files, for each of which the driver would
-    have to call its JVM several times; only of large files and of wide tables it does.
+    """All Parquet files in order of their paths, and their schemas. Executors read the ends of files, because the driver would
+    have to call its JVM several times for each. The driver reads only the ends of large files and of wide tables' files.
     """
     send_package(spark)
     files = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load([*paths])
     file_columns = ["path", "length", "unix_millis(modificationTime) AS modified_ms"]
-    # A filter by length keeps Spark from reading others
+    # Because of the filter by length, Spark doesn't read larger files
     small_files = files.where(f"length <= {LARGE_BYTES}")
     ends = small_files.selectExpr(*file_columns, f"substring(content, -{FOOTER_BYTES}) AS end")
     large_files = files.where(f"length > {LARGE_BYTES}").selectExpr(*file_columns, "CAST(NULL AS BINARY) AS end")
@@ -236,7 +236,7 @@ def read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[t
     files_with_schemas = []
     for row in sorted(footers.collect()):
         file = StoredFile(row.path, row.length, row.modified_ms)
-        # A large file, a long footer, or a damaged file, which is named now
+        # The file is large, has a long footer, or is damaged; in the last case this raises an error with its name
         if row.schema is None:
             schema = _read_footer(storage_of_session(file.path, spark), file)
         else:
@@ -246,18 +246,18 @@ def read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[t
 
 
 def _read_footer(storage: Storage, file: StoredFile) -> pa.Schema:
-    # 4 bytes of length and "PAR1" are the very last
+    # The last 8 bytes are the footer's length and "PAR1"
     end = storage.read(file.path, 8, max(0, file.size_bytes - 8))
     size = int.from_bytes(end[:4], "little") + 8
     return pq.read_schema(pa.BufferReader(storage.read(file.path, size, max(0, file.size_bytes - size))))
 
 
 def put_in_one_partition(frame: DataFrame) -> DataFrame:
-    """The rows in the order of their files; where Spark knows no files, as for a view, in the order they arrive."""
+    """The rows in one partition, in the order of their files. If Spark knows no files, as for a view, in the order of arrival."""
     try:
-        # Looked at right away, so that a view without files fails here and not in the job
+        # Analysed right away, so that a view without files fails here and not in the job
         ordered = sort_by_file(with_places(frame)).drop(FILE, BLOCK_START)
-        ordered.schema  # noqa: B018 -- as above
+        ordered.schema  # noqa: B018 -- a session of Spark Connect analyses nothing before
         return ordered
     except AnalysisException:
         log.warning("Spark doesn't know of which files the rows are; they are read in the order in which they come")
@@ -265,7 +265,7 @@ def put_in_one_partition(frame: DataFrame) -> DataFrame:
 
 
 def error_sentence(fault: Exception) -> str:
-    """Spark's message, in brackets; empty if it only says that a call failed."""
+    """Spark's message in brackets; empty if the message only says that a call failed."""
     text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
     if isinstance(fault, Py4JError):
         return ""

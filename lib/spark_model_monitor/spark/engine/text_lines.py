@@ -1,7 +1,7 @@
 """Text files as frames of lines with their locations.
 
-Text is first read as lines: the raw line is kept by the quarantine, passed to scripts, and checked for its encoding
-before anything is parsed.
+Text is first read as lines, before anything is parsed: the quarantine stores the raw line, scripts get it, and its encoding is
+checked.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.value_class import value_class
 
 HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
-"""Hadoop's reader silently skips longer lines; it buffers at most this much of one."""
+"""The setting for the longest line that Hadoop's reader buffers; it skips longer lines without a warning."""
 
-LINE_END_BYTES = 8  # more than a line's end and a byte order mark, which Hadoop counts as its bytes
+LINE_END_BYTES = 8  # more bytes than a line's end and a byte order mark, which Hadoop counts as bytes of the line
 
 
 @value_class
 class TextLines:
-    """Lines, as frames of only the requested columns: Spark reads no location that isn't needed.
+    """Lines of text files, as frames with only the requested columns: Spark doesn't read locations that aren't needed.
 
-    text: their frame, as Spark's reader gives it.
-    with_blank: includes blank lines, which are left out otherwise.
-    in_order: one partition, sorted by path and offset, which costs a shuffle unless there is a single partition anyway;
-        without it partitions depend on the files alone.
-    max_bytes: longer lines are left out; 0 for none.
+    text: the frame that Spark's reader returns.
+    with_blank: whether blank lines are included.
+    in_order: whether the lines are in one partition, sorted by path and offset. This needs a shuffle unless there is only one
+        partition. Otherwise partitions depend only on the files.
+    max_bytes: longer lines are left out; 0: no lines are left out.
     """
 
     text: DataFrame
@@ -51,9 +51,9 @@ class TextLines:
     max_bytes: int = 0
 
     def of(self, *names: str) -> DataFrame:
-        """The lines with these columns: of `PLACES`, FILE_KEY and LINE_KEY."""
+        """The lines with these columns. names: from `PLACES`, FILE_KEY and LINE_KEY."""
         selected_names = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
-        # Longer lines may be a whole file without line ends, too much for a worker's memory
+        # A longer line may be a whole file without line ends, which is too much for a worker's memory
         if self.max_bytes:
             text = self.text.where(F.octet_length("value") <= self.max_bytes)
         else:
@@ -71,15 +71,15 @@ class TextLines:
         if is_connect(self.text):
             return FilesByKey.of(self.text.inputFiles())
         spark: Any = self.text.sparkSession
-        joined = spark._jvm.org.apache.hadoop.util.StringUtils.join  # in one call, not in one for each file
-        listed = joined("\n", self.text._jdf.inputFiles())
+        join_texts = spark._jvm.org.apache.hadoop.util.StringUtils.join  # one call instead of one for each file
+        listed = join_texts("\n", self.text._jdf.inputFiles())
         return FilesByKey.of(listed.split("\n") if listed else [])
 
 
 def _select_column(name: str) -> Column:
     if name == FILE_KEY:
         return F.xxhash64(F.input_file_name())
-    if name == BLOCK_START:  # for `_metadata.file_block_start` Spark would make all of `_metadata`
+    if name == BLOCK_START:  # `_metadata.file_block_start` would make Spark compute all of `_metadata`
         return F.call_function("input_file_block_start")
     if name == LINE_KEY:
         return F.xxhash64("value")
@@ -94,7 +94,7 @@ def text_lines(
     with_blank: bool = False,
     whole_files: bool = False,
 ) -> TextLines:
-    """The lines of the files at or below `path`, or several paths, without overlong ones. Starts no Spark job."""
+    """The lines of the files at or below one path or several, except lines that are too long. Starts no Spark job."""
     reader = spark.read.option("recursiveFileLookup", "true").options(**bounded_lines(spark))
     paths = [path] if isinstance(path, str) else path
     text = reader.text([escape_globs(folder) for folder in paths], wholetext=whole_files)
@@ -102,7 +102,7 @@ def text_lines(
 
 
 def require_places(spark: SparkSession, paths: Sequence[str]) -> None:
-    """Raises BadInput if the server doesn't give a row's file, as Sail's: text can't be read without that."""
+    """Raises BadInput if the server doesn't know the file of a row, like Sail's server, because text can't be read without it."""
     if not is_connect(spark):
         return
     try:
@@ -124,48 +124,49 @@ def max_record_bytes(spark: SparkSession) -> int:
 def bounded_lines(spark: SparkSession) -> dict[str, str]:
     """Options of Spark's line readers that keep them from buffering a line of unbounded length.
 
-    Where a line extends beyond a partition and the limit is within it, Hadoop takes the rest of the line for a line of
-    its own; so Hadoop's limit is above a partition's bytes, and `TextLines` leaves out lines between the two.
+    If a line extends beyond a partition and Hadoop's limit lies within that partition, Hadoop takes the rest of the line for
+    another line. Therefore Hadoop's limit is larger than a partition, and `TextLines` leaves out lines that are longer than its
+    own limit.
     """
     partition_bytes = parse_size(spark.conf.get("spark.sql.files.maxPartitionBytes"))
     return {HADOOP_MAX_LINE: str(min(max(max_record_bytes(spark), partition_bytes) + LINE_END_BYTES, 2**31 - 1))}
 
 
 def read_lines(spark: SparkSession, path: str | Sequence[str], *, with_blank: bool = False) -> DataFrame:
-    """The same with their locations. Starts no Spark job."""
+    """The lines of the files at or below one path or several, with their locations. Starts no Spark job."""
     return text_lines(spark, path, with_blank=with_blank).of(*LOCATION_COLUMNS)
 
 
 def with_places(frame: DataFrame) -> DataFrame:
-    """A frame of files with `FILE` and `BLOCK_START` of each row after its columns."""
+    """A frame of files with two more columns at the end: `FILE` and `BLOCK_START` of each row."""
     return frame.select(
         "*", F.col("_metadata.file_path").alias(FILE), F.col("_metadata.file_block_start").alias(BLOCK_START)
     )
 
 
 def sort_by_file(frame: DataFrame) -> DataFrame:
-    """All rows in one partition: by file, by offset in it.
+    """All rows in one partition, sorted by file and by offset in the file.
 
-    A coalesce alone orders the splits by size: five files came out 05, 02, 04, 01, 03 (P2).
+    `coalesce` alone would order the splits by size: five files came out as 05, 02, 04, 01, 03 (P2).
     """
-    # Grows within a split in the order of its lines, which have no offset of their own
+    # Lines have no offset of their own; this number grows within a split in the order of its lines
     row_order = "__place"
     ordered = frame.withColumn(row_order, F.monotonically_increasing_id())
     return ordered.repartition(1).sortWithinPartitions(FILE, BLOCK_START, row_order).drop(row_order)
 
 
 def number_lines(lines: DataFrame, files: list[str], number: str) -> DataFrame:
-    """The lines of some files with their number, from 1, in a column called `number`."""
+    """The lines of some files with their line number, from 1. number: the name of the new column."""
     window = Window.partitionBy(FILE).orderBy(BLOCK_START, F.monotonically_increasing_id())
     return lines.where(F.col(FILE).isin(files)).withColumn(number, F.row_number().over(window))
 
 
 def is_utf_8(line: Column) -> Column:
-    """Whether the bytes of a line are UTF-8; Spark's readers keep any bytes."""
+    """Whether the bytes of a line are UTF-8. Spark's readers accept any bytes."""
     raw = line.cast("binary")
-    return F.encode(raw.cast("string"), "UTF-8") == raw  # Spark 4's decode raises on other bytes
+    return F.encode(raw.cast("string"), "UTF-8") == raw  # Spark 4's decode raises if bytes aren't UTF-8
 
 
 def escape_globs(path: str) -> str:
-    """`path` as a literal for Spark, which would read `[`, `{`, `*` and `?` as patterns."""
+    """The path with `[`, `{`, `*` and `?` escaped, because Spark would read them as patterns."""
     return "".join(f"\\{letter}" if letter in "[]{}*?\\" else letter for letter in path)

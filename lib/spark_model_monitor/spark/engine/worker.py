@@ -1,9 +1,9 @@
 """A Python worker of Spark: its start, and a faster version of PySpark's work between two tasks. Runs on executors.
 
-As a program this is the process from which Spark forks its workers, by its setting `spark.python.daemon.module`, with
-the libraries loaded that each of them needs; it prints only its port on the standard output. PySpark's own
-(pyspark/daemon.py) loads neither pyarrow nor pandas, so that each worker loads them itself: one for every core, and
-again after each idle minute, since Spark ends the worker then.
+As a program, this is the process from which Spark forks its workers (setting `spark.python.daemon.module`). It has already loaded
+the libraries that each worker needs, and prints only its port on the standard output. PySpark's own program (pyspark/daemon.py)
+loads neither pyarrow nor pandas, so each worker has to load them: one worker for every core, and again after each idle minute,
+because Spark ends idle workers.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from spark_model_monitor.data.engine.engine_protocol import Batches, Task
 from spark_model_monitor.errors import MonitorError
 
 MAPPED = (
-    "spark_model_monitor.data.profiling.partition"  # the module of most tasks; each worker would otherwise import it
+    "spark_model_monitor.data.profiling.partition"  # the module of most tasks; otherwise each worker would import it
 )
 
 
 def run_in_worker(task: Task, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The result of `task` for the batches; the worker's next task then starts at once.
+    """The result of `task` for the batches, without PySpark's delays before the worker's next task.
 
-    PySpark 3.5 collects garbage after each task (daemon.py), which visits every object of every imported library, and
-    before each it has Python 3.10 to 3.12 read the directories of all archives on its path again (worker.py,
-    importlib.invalidate_caches), Spark's own JAR among them: 60 ms together, half as much as profiling 100,000 rows.
+    After each task, PySpark 3.5 collects garbage (daemon.py), which visits every object of every imported library. Before each
+    task, it makes Python 3.10 to 3.12 read the directories of all archives on the path again, including Spark's JAR (worker.py,
+    importlib.invalidate_caches). Together this takes 60 ms, half as long as profiling 100,000 rows.
     """
     yield from task(batches)
     forget_archives()
@@ -40,9 +40,9 @@ def run_in_worker(task: Task, batches: Batches) -> Iterator[pa.RecordBatch]:
 
 
 def hide_texts(task: Task, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The result of `task` for the batches. An exception that is not ours loses its text, which may repeat a value.
+    """The result of `task` for the batches. An exception that isn't ours loses its text, because the text may repeat a value.
 
-    Executors log what a worker raises, by the cluster's own settings. Source: P25.
+    Executors log a worker's exceptions according to the cluster's settings. Source: P25.
     """
     try:
         yield from task(batches)
@@ -56,7 +56,7 @@ def _forget_text(error: BaseException) -> None:
     if isinstance(error, MonitorError):
         return
     error.args = ()
-    # These two repeat the text in an attribute, which their message is made of
+    # The messages of UnicodeDecodeError and UnicodeEncodeError are made of an attribute that has the text
     if isinstance(error, UnicodeDecodeError):
         error.object = b""
     if isinstance(error, UnicodeEncodeError):
@@ -64,7 +64,7 @@ def _forget_text(error: BaseException) -> None:
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
-    # An error may be its own context by a detour, and the walk would not end
+    # The chain of contexts may lead back to an error, so visited errors are remembered to end the loop
     visited: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -76,7 +76,9 @@ def _list_causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def forget_archives() -> None:
-    """Leave nothing to reread: an import recreates an archive's importer from the directory that zipimport keeps."""
+    """Remove the importers of archives, so that their directories aren't read again: an import recreates an importer from the
+    directory that zipimport has stored.
+    """
     for path, finder in list(sys.path_importer_cache.items()):
         if isinstance(finder, zipimporter):
             del sys.path_importer_cache[path]
@@ -84,47 +86,48 @@ def forget_archives() -> None:
 
 @cache
 def _freeze_libraries() -> None:
-    """Once: the objects alive after the worker's first task are the libraries, which stay alive.
+    """Exclude the libraries from garbage collection: they are the objects that exist after the worker's first task. The cache
+    makes this happen once.
 
-    gc.get_freeze_count() would show whether that has been done, but it visits all of them.
+    gc.get_freeze_count() would also show whether it has happened, but it visits all these objects.
     """
     gc.collect()
     gc.freeze()
 
 
 def with_libraries(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The batches, on executors that can import what tasks need."""
+    """The batches unchanged. Raises on executors that can't import the libraries of tasks."""
     import_module(MAPPED)
     yield from batches
 
 
 def _fork_workers() -> None:
-    # Loaded before the fork, so that workers share these pages and start in milliseconds
-    import pandas  # noqa: F401 -- pyarrow loads it when the first array is made
+    # Loaded before the fork, so that workers share the memory pages and start in milliseconds
+    import pandas  # noqa: F401 -- pyarrow loads pandas when the first array is made
     import pyarrow.compute  # noqa: F401
     from pyspark.daemon import manager
 
     import_module(MAPPED)
     forget_archives()
-    gc.freeze()  # garbage collection over the libraries would give each worker a copy of their pages
+    gc.freeze()  # garbage collection of the libraries would give each worker a copy of their memory pages
     manager()  # type: ignore[no-untyped-call]
 
 
 def report_versions(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The release of this package that a worker imports, for each row."""
+    """For each row: the release of this package that the worker imports."""
     for batch in batches:
         yield pa.RecordBatch.from_pydict({"version": [spark_model_monitor.__version__] * batch.num_rows})
 
 
 def unpack(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The rows of the slices in a column."""
+    """The rows of the packed slices in a column."""
     for batch in batches:
-        for packed in batch.column(0):
-            yield from pa.ipc.open_stream(packed.as_buffer())
+        for cell in batch.column(0):
+            yield from pa.ipc.open_stream(cell.as_buffer())
 
 
 def read_footers(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The schemas of Parquet files in place of their ends; null where the end is missing, has no whole footer, or is damaged."""
+    """The rows with the schemas of Parquet files in place of their ends; null if an end is missing, incomplete or damaged."""
     from pyarrow import parquet
 
     for batch in batches:

@@ -1,1 +1,1 @@
-"""Everything before Spark: its Java, its JARs, its options, the command that starts a job. Standard library only."""
+"""The steps before Spark starts: finds Java and JARs, builds the options and the command of a job. Standard library only."""

@@ -1,9 +1,10 @@
-"""A faster start of Spark: the classes that its JVM loads, read and checked once (Java's class data sharing, JEP 310).
+"""A faster start of Spark: an archive of the classes that its JVM loads, which are read and checked only once (Java's class data
+sharing, JEP 310).
 
     python -m spark_model_monitor.spark.launch.class_archive      prints their location, after making the archive if there is none
 
-A JVM with an archive for other JARs, or without one, starts as it always did. Standard library only: this runs before
-Spark does.
+A JVM without an archive, or with an archive for other JARs, starts as usual. Standard library only, because this runs before
+Spark starts.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ from spark_model_monitor.running.product_layout import appearing_whole, cache_di
 from spark_model_monitor.spark.launch.java import Java, find_java, find_line_at, find_spark_home
 from spark_model_monitor.value_class import value_class
 
-OLDEST_JAVA = 17  # of the versions that Spark 3.5 runs on, the one whose archives were tested
+OLDEST_JAVA = 17  # archives of earlier versions weren't tested
 
 OPTION = "-XX:SharedArchiveFile"
 QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
-"""Java warns of an archive that does not fit; a slower start is not an error."""
+"""Options that silence Java's warning about an archive that doesn't fit, because a slower start isn't an error."""
 
-MADE_FOR = "made-for.json"  # beside the archive: the Java and the Spark that it is for
+MADE_FOR = "made-for.json"  # a file next to the archive, with the Java and the Spark that it belongs to
 TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"  # the data of the job whose classes are recorded
 
 
 @value_class
 class ClassArchive:
-    """The archive of one Java and one Spark. When either of them is replaced, a new one is used."""
+    """The archive for one Java and one Spark. When one of the two is replaced, a new archive is used."""
 
     folder: Path
     java: Path
@@ -55,38 +56,38 @@ class ClassArchive:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options that make a JVM use the archive: empty if there is none."""
+        """The options that make a JVM use the archive; empty if there is no archive."""
         if self.path.is_file():
             return (f"{OPTION}={self.path}", *QUIET)
         return ()
 
     def make(self, environment: Mapping[str, str]) -> None:
-        """Run a small job, record its classes, and have Java write the archive. Takes half a minute, once.
+        """Run a small job, record its classes, and let Java write the archive. This takes half a minute, once.
 
-        Raises MissingDependency with the reason if Java can't do it; jobs run without.
+        Raises MissingDependency with the reason if Java can't write it; jobs then run without an archive.
         """
         with (
             tempfile.TemporaryDirectory(prefix="spark-model-monitor-classes-") as name,
             appearing_whole(self.path) as draft,
         ):
             scratch = Path(name)
-            # Made aside and moved when complete, so that a job that starts meanwhile finds all or nothing
+            # Made in a draft folder and moved when complete, so that a job that starts meanwhile finds a whole archive or none
             archive = draft / self.path.name
             classes = scratch / "classes.txt"
-            # The first run lists the classes, the second only writes them down
+            # The first run lists the classes, the second only writes the archive
             _start_job(scratch, [f"-XX:DumpLoadedClassList={classes}"], environment)
             dumping = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{OPTION}={archive}"]
             _start_job(scratch, dumping, environment)
             if not archive.is_file():
                 raise MissingDependency("Java wrote no archive of Spark's classes")
-            # Read later to find out whether this Java and Spark are still there
+            # This file is read later to find out whether this Java and this Spark still exist
             made_for = {"java": str(self.java), "spark_home": str(self.spark_home)}
             (self.folder / MADE_FOR).write_text(json.dumps(made_for), encoding="utf-8")
 
     def remove_outdated(self) -> None:
-        """Remove the archives whose Java or Spark has been replaced or removed; each has 130 MB."""
+        """Remove the archives whose Java or Spark was replaced or removed. An archive has 130 MB."""
         for folder in self.folder.parent.iterdir():
-            # An archive in the making has no key yet and stays
+            # An archive that is being made has no key yet, and stays
             if _read_key(folder) not in (None, folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -97,32 +98,32 @@ def _start_job(scratch: Path, options: list[str], environment: Mapping[str, str]
     table.write_text(TABLE, encoding="utf-8")
     flags = {"--dataset-source": table, "--dataset-format": "csv", "--output-path": scratch / "baseline"}
     words = [str(word) for flag in flags.items() for word in flag]
-    # One core suffices: which classes are loaded doesn't depend on how many there are
+    # One core is enough, because the loaded classes don't depend on the number of cores
     job = ["baseline", "--master", "local[1]", *words]
     submission = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", *job]
     variables = {**environment, "SPARK_SUBMIT_OPTS": shlex.join([*options, *QUIET])}
-    ended = subprocess.run(submission, env=variables, text=True, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
-    if ended.returncode:
-        last = (ended.stdout.strip().splitlines() or ["it said nothing"])[-1]
-        raise MissingDependency(f"a job with {options[0]} ended with exit status {ended.returncode}: {last}")
+    process = subprocess.run(submission, env=variables, text=True, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    if process.returncode:
+        last = (process.stdout.strip().splitlines() or ["it said nothing"])[-1]
+        raise MissingDependency(f"a job with {options[0]} ended with exit status {process.returncode}: {last}")
 
 
 def _compute_key(java_home: Path, spark_home: Path) -> str:
-    """A hash of the files that the JVM checks an archive against: its own library and the JARs."""
+    """A hash of the files with which the JVM compares an archive: its own library and the JARs."""
     digest = hashlib.sha256()
-    # The JVM refuses an archive if one of these has another size or time
+    # The JVM refuses an archive if one of these files has another size or time
     for path in (java_home.resolve() / "lib" / "server" / "libjvm.so", *sorted((spark_home / "jars").glob("*.jar"))):
         try:
             status = path.stat()
         except OSError:
             continue
-        # Not the contents: this is computed at every start, and the JARs have hundreds of megabytes
+        # Contents aren't hashed, because this is computed at every start, and the JARs have hundreds of megabytes
         digest.update(f"{path}\0{status.st_size}\0{int(status.st_mtime)}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def _read_key(folder: Path) -> str | None:
-    """The key that an archive would get today; None if the folder's is still being made."""
+    """The key that the folder's archive would get now; None if the archive is still being made."""
     try:
         made_for = json.loads((folder / MADE_FOR).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -131,14 +132,14 @@ def _read_key(folder: Path) -> str | None:
 
 
 def main() -> int:
-    """Print the archive's path, making it first if needed; say why there is none. The exit status is always 0: jobs run
-    without it.
+    """Print the archive's path after making the archive if needed, or print why there is none. The exit status is always 0,
+    because jobs run without an archive, too.
     """
     try:
         spark_home = find_spark_home(os.environ)
         java = find_java(os.environ, find_line_at(spark_home))
         archive = ClassArchive.of(java, spark_home, os.environ)
-        # An archive that the JVM can't use would only cost its half minute
+        # Making an archive that the JVM can't use would only waste half a minute
         if java.major < OLDEST_JAVA:
             raise MissingDependency(
                 f"Java {java.major} makes no archive that Spark's classes go into, Java {OLDEST_JAVA} does"

@@ -1,6 +1,6 @@
-"""The one JAR that the product needs, Deequ's: its location and its download. Standard library only.
+"""The location and the download of Deequ's JAR, the only JAR that this package needs. Standard library only.
 
-It is one file of a Maven repository: of a mirror that the user names, else of Maven Central.
+The JAR is a file in a Maven repository: a mirror that the user names, otherwise Maven Central.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FETCH_SECONDS = 300
 
 @value_class
 class Artifact:
-    """One JAR by its Maven coordinate, with its required SHA-256. classifier: empty for the main one."""
+    """A JAR by its Maven coordinate, with its required SHA-256. classifier: empty for the main JAR."""
 
     organisation: str
     module: str
@@ -39,12 +39,12 @@ class Artifact:
 
     @property
     def coordinate(self) -> str:
-        """`organisation:module:revision`, as --packages takes it."""
+        """The coordinate `organisation:module:revision`, as the option --packages requires it."""
         return f"{self.organisation}:{self.module}:{self.revision}"
 
     @property
     def file_name(self) -> str:
-        """Its name in the repository."""
+        """The file's name in the repository."""
         parts = [self.module, self.revision]
         if self.classifier:
             parts.append(self.classifier)
@@ -52,23 +52,24 @@ class Artifact:
 
     @property
     def path(self) -> str:
-        """Its path in a repository, below the root. Source: Maven, "Repository Layout - Final"."""
+        """The file's path below the root of a repository. Source: Maven, "Repository Layout - Final"."""
         return f"{self.organisation.replace('.', '/')}/{self.module}/{self.revision}/{self.file_name}"
 
 
 def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> Path:
-    """The artifact's file in `directory`, downloaded if absent, alone, without its dependencies.
+    """The artifact's file in `directory`. It is downloaded if it is absent, without its dependencies.
 
-    remedy: what to do where it can't be downloaded, for the error.
-    Raises MissingDependency if it can't be downloaded or is another file than expected.
+    remedy: what to do if it can't be downloaded, for the error.
+
+    Raises MissingDependency if the file can't be downloaded or has other content than expected.
     """
     path = directory / artifact.file_name
     if not path.is_file():
         with appearing_whole(path) as draft:
             _fetch(artifact, draft, environment.get(MIRROR), remedy)
-            # Before it is moved: a proxy's error page must not stay in the cache as a JAR
+            # Checked before the file is moved, because a proxy's error page must not stay in the cache as a JAR
             _verify(artifact, draft / artifact.file_name, remedy)
-    # Also a file that was there already: a copied or cut one fails here and not inside the JVM
+    # A file that existed before is checked, too, so that an incomplete file fails here and not inside the JVM
     _verify(artifact, path, remedy)
     return path
 
@@ -83,18 +84,18 @@ def _verify(artifact: Artifact, path: Path, remedy: str) -> None:
 
 
 def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str) -> None:
-    """Download the file by urllib, which uses the proxies of the environment and the authorities of SSL_CERT_FILE.
+    """Download the file with urllib, which uses the environment's proxies and the certificate authorities of SSL_CERT_FILE.
 
     mirror: the repository's URL; None for Maven Central.
     """
     url = f"{(mirror or CENTRAL).rstrip('/')}/{artifact.path}"
     name = MIRROR if mirror else CENTRAL
-    # urllib opens other schemes, too, such as ftp and data
+    # Other schemes are refused, because urllib would open them, too, such as ftp and data
     if urlsplit(url).scheme not in ("http", "https", "file"):
         raise MissingDependency(f"{MIRROR} is {mirror!r}; write a URL that begins with https://, http:// or file:///")
     try:
         path = directory / artifact.file_name
-        # In chunks, with a time limit for each read and not for the whole
+        # Read in chunks: the time limit applies to each read, not to the whole download
         with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer, path.open("wb") as file:
             shutil.copyfileobj(answer, file, CHUNK_BYTES)
     except HTTPError as error:
@@ -106,7 +107,7 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
         else:
             cause = error
         reason = str(cause)
-        # Usual behind a company's proxy, which signs with an authority of its own
+        # This is usual behind a company's proxy, which signs with its own certificate authority
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
         raise _make_not_fetched_error(artifact, f"{name} can't be read ({reason})", remedy) from error
@@ -125,24 +126,24 @@ REMEDY = (
 
 
 def jar_path(environment: Mapping[str, str]) -> Path:
-    """The present or future path of the JAR: MODEL_MONITOR_DEEQU_JAR, else in the cache directory.
+    """The path of the JAR, which may not exist yet: MODEL_MONITOR_DEEQU_JAR, otherwise a path in the cache directory.
 
     Raises MissingDependency if MODEL_MONITOR_DEEQU_JAR names no file.
     """
-    chosen = environment.get(VARIABLE)
-    if not chosen:
+    user_path = environment.get(VARIABLE)
+    if not user_path:
         return cache_directory(environment) / "jars" / ARTIFACT.file_name
-    if not Path(chosen).is_file():
+    if not Path(user_path).is_file():
         raise MissingDependency(
-            f"{VARIABLE} is {chosen!r}, where there is no file; name the file of {ARTIFACT.coordinate}"
+            f"{VARIABLE} is {user_path!r}, where there is no file; name the file of {ARTIFACT.coordinate}"
         )
-    return Path(chosen).absolute()
+    return Path(user_path).absolute()
 
 
 def provide_jar(environment: Mapping[str, str]) -> Path:
-    """The JAR's path, after downloading it if absent. A file that the user chose is taken as it is.
+    """The JAR's path. The JAR is downloaded if it is absent. A file that the user chose isn't checked.
 
-    Raises MissingDependency if it can't be downloaded or has another hash.
+    Raises MissingDependency if the JAR can't be downloaded or has another hash.
     """
     path = jar_path(environment)
     if environment.get(VARIABLE):
@@ -151,12 +152,12 @@ def provide_jar(environment: Mapping[str, str]) -> Path:
 
 
 def is_had(environment: Mapping[str, str], line: SparkLine) -> bool:
-    """Whether `provide_jar` has a JAR for this line of Spark: the pinned one's, or the one that the user chose."""
+    """Whether `provide_jar` can return a JAR for this line of Spark: the line's own JAR, or the JAR that the user chose."""
     return line is PINNED or bool(environment.get(VARIABLE))
 
 
 def describe_missing_jar(line: SparkLine) -> str:
-    """What happens without a JAR on this line, and where there is one."""
+    """Sentences that say what happens without a JAR on this line of Spark, and where to find a JAR."""
     named = "it has no release"
     if line.deequ:
         named = f"name {line.coordinate} in --packages, or its file in {VARIABLE}"
@@ -164,10 +165,10 @@ def describe_missing_jar(line: SparkLine) -> str:
 
 
 def main() -> int:
-    """Print the JAR's path, downloading it first if needed. Exit status 2 if it is unavailable."""
+    """Print the JAR's path, after downloading the JAR if needed. The exit status is 2 if it is unavailable."""
     try:
         line = find_line_at(find_spark_home(os.environ))
-        # No error: jobs compute the metrics themselves
+        # This isn't an error, because jobs can compute the metrics without Deequ
         if not is_had(os.environ, line):
             sys.stderr.write(f"{describe_missing_jar(line)}\n")
             return 0

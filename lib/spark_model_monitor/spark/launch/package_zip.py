@@ -1,4 +1,4 @@
-"""The files shipped to nodes: the package as a zip, and Python's packed environment. Standard library only."""
+"""The files that are sent to a cluster's nodes: the package as a zip, and a packed Python environment. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from spark_model_monitor import __version__
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.product_layout import Layout, appearing_whole
 
-PYTHON = "./environment/bin/python"  # in the unpacked archive
+PYTHON = "./environment/bin/python"  # the path in the unpacked archive
 
 KINDS = (".tar.gz", ".tgz", ".tar", ".zip")
 """Archives that Spark unpacks. Source: Spark 3.5, configuration page, spark.archives."""
 
 
 def check_archive(environment: str) -> str:
-    """The value of spark-submit's --archives. environment: a file of this machine, or a URI that the cluster reads.
+    """The value of spark-submit's --archives. environment: a file on this machine, or a URI that the cluster reads.
 
-    Raises BadConfiguration if there is no such file, or Spark can't unpack it.
+    Raises BadConfiguration if the file doesn't exist or Spark can't unpack it.
     """
     if not environment.endswith(KINDS):
         raise BadConfiguration(f"--environment is {environment!r}; it has to be an archive: {', '.join(KINDS)}")
-    # What a URI names is on the cluster's side and can't be looked at from here
+    # The file of a URI can't be checked from here, because the cluster reads it
     if "://" not in environment and not Path(environment).is_file():
         raise BadConfiguration(
             f"--environment is {environment!r}, where there is no file; `make environment` builds one"
         )
-    # Behind the # stands the folder's name in each container; `PYTHON` is a path below it
+    # After the # follows the folder's name in each container; `PYTHON` is a path below this folder
     return f"{environment}#environment"
 
 
 def python_settings(deploy_mode: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The settings that have executors use it; in client mode the driver's Python is the one of PYSPARK_DRIVER_PYTHON, else
-    the one of this process.
+    """The settings that make executors use the archive's Python. In client mode, the driver's Python is PYSPARK_DRIVER_PYTHON or,
+    if that isn't set, the Python of this process.
 
-    Settings, because variables don't win over those of a cluster's spark-env.sh.
+    These are settings, because variables wouldn't override the variables in a cluster's spark-env.sh.
     """
     driver_python = environment.get("PYSPARK_DRIVER_PYTHON") or sys.executable
-    # In cluster mode the driver runs on a node, too, where this machine's Python is absent
+    # In cluster mode, the driver also runs on a node, which doesn't have this machine's Python
     driver = PYTHON if deploy_mode == "cluster" else driver_python
     return {"spark.pyspark.python": PYTHON, "spark.pyspark.driver.python": driver}
 
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the time stamp of every entry: the earliest that a zip can hold
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the time stamp of every entry: the earliest that a zip can store
 
 
 def provide_zip(package: Path, cache: Path) -> Path:
@@ -59,11 +59,11 @@ def provide_zip(package: Path, cache: Path) -> Path:
 
 
 def zip_path(package: Path, cache: Path) -> Path:
-    """The present or future path of the zip of `package`."""
+    """The path of the zip of `package`, which may not exist yet."""
     digest = hashlib.sha256()
     for file in _list_files(package):
         content = file.read_bytes()
-        # Name and length delimit the content, so that no two folders run together to one text
+        # Name and length delimit the content, so that different folders never give the same text
         digest.update(f"{_name(file, package)}\0{len(content)}\0".encode())
         digest.update(content)
     return cache / "packages" / f"{package.name}-{digest.hexdigest()[:16]}.zip"
@@ -72,7 +72,7 @@ def zip_path(package: Path, cache: Path) -> Path:
 def _write(package: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in _list_files(package):
-            # A fixed time and mode make equal contents an equal zip, which clusters then cache by its hash
+            # With a fixed time and mode, equal contents give equal zips, which clusters cache by their hash
             entry = zipfile.ZipInfo(_name(file, package), date_time=EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
@@ -80,7 +80,7 @@ def _write(package: Path, path: Path) -> None:
 
 
 def _list_files(package: Path) -> list[Path]:
-    """Every file except compiled ones and hidden ones (an editor's), ordered by name."""
+    """All files in order of their names, except compiled files and hidden files, such as those of an editor."""
     return sorted(
         file
         for file in package.rglob("*")
@@ -95,7 +95,7 @@ def _name(file: Path, package: Path) -> str:
 
 
 def main(directory: str) -> int:
-    """Write the zip of this very package to `directory`, named by its version."""
+    """Write the zip of this package to `directory`, named by its version."""
     package = Layout.here().package
     path = Path(directory) / f"{package.name}-{__version__}.zip"
     with appearing_whole(path) as making:

@@ -36,21 +36,21 @@ EXAMPLES = {
 }
 
 TARGET_OPTIONS = ("--target", *EXAMPLES, "--environment")
-"""Options of ours, each with a value; they precede the job."""
+"""Our options for a target, each with a value; they come before the job's name."""
 
 
 @value_class
 class S3Location:
-    """A place on S3: `s3://NAME/PREFIX`."""
+    """A location on S3: `s3://NAME/PREFIX`."""
 
     name: str
     prefix: str
 
     @classmethod
     def of(cls, uri: str, name: str) -> S3Location:
-        """The location of `uri`.
+        """The location of a URI. Raises BadConfiguration if it isn't on S3.
 
-        name: its name in the error. Raises BadConfiguration if it is not on S3.
+        name: how the error calls the URI.
         """
         parts = urlsplit(uri)
         if parts.scheme not in S3_SCHEMES or not parts.netloc:
@@ -58,24 +58,24 @@ class S3Location:
         return cls(parts.netloc, parts.path.strip("/"))
 
     def key(self, name: str) -> str:
-        """The key of an object below it."""
+        """The key of an object below the location."""
         if self.prefix:
             return f"{self.prefix}/{name}"
         return name
 
     def uri(self, name: str) -> str:
-        """The same with its bucket."""
+        """The URI of an object below the location."""
         return f"s3://{self.name}/{self.key(name)}"
 
 
 @value_class
 class Target:
-    """One cluster or application.
+    """A cluster or an application that jobs are sent to.
 
-    identifier: of the cluster or the application.
-    role: ARN of the role that a serverless job runs as.
+    identifier: the id of the cluster or the application.
+    role: the ARN of the role that a serverless job has.
     package: the location of the files that jobs need.
-    environment: an archive of Python's environment, here or on S3.
+    environment: an archive of a Python environment, on this machine or on S3.
     waits: whether the command waits for the job's end.
     """
 
@@ -88,14 +88,14 @@ class Target:
 
     @classmethod
     def of(cls, options: Mapping[str, str], *, waits: bool) -> Target | None:
-        """The target in the options of a command line; None if they name none.
+        """The target in the options of a command line; None if they name no target.
 
-        Raises BadConfiguration with one line for each option that is missing or of the other kind.
+        Raises BadConfiguration with one line for each option that is missing or belongs to the other kind of target.
         """
-        # An option of a target alone is more likely a forgotten --target than a mistake
+        # If a target's option is given without --target, --target was probably forgotten
         if "--target" not in options:
             for name in TARGET_OPTIONS:
-                if name in options and name != "--environment":  # clusters accept it, too
+                if name in options and name != "--environment":  # jobs for clusters accept it, too
                     raise BadConfiguration(
                         f"{name} belongs to a --target; write --target emr or --target emr-serverless"
                     )
@@ -105,7 +105,7 @@ class Target:
         except ValueError:
             kinds = " or ".join(kind.value for kind in ServiceKind)
             raise BadConfiguration(f"--target is {options['--target']!r}; write {kinds}") from None
-        # All at once, so that nobody has to start over for each of them
+        # All faults are collected, so that nobody has to start again for each of them
         faults = [
             f"{name} is missing; --target {kind.value} needs it, such as {name} {EXAMPLES[name]}"
             for name in NEEDED[kind]
@@ -162,7 +162,7 @@ WITHOUT_VALUE = frozenset({"--supervise", "--verbose", "-v"})
 """Options of Spark 3.5, except --kill, --status and --remote, which start no job. Source: Spark's own --help."""
 
 LISTS = ("--jars", "--py-files", "--files", "--archives")
-"""Options whose values are comma-separated lists: of repeated ones, spark-submit keeps the last only, we join them."""
+"""Options whose values are comma-separated lists. spark-submit uses only the last of a repeated option; we join the lists."""
 
 SETTING_OF = {
     "--master": "spark.master",
@@ -175,21 +175,21 @@ SETTING_OF = {
     "--packages": "spark.jars.packages",
     "--jars": "spark.jars",
 }
-"""The settings that these options set, as far as we use them."""
+"""By option: the setting that it sets; only options that we use are listed."""
 
 _PROPERTY = re.compile(r"\s*([^\s=:#!][^\s=:]*)[\s=:]+(.*)")
 
 
 @value_class
 class SparkOption:
-    """One option as given; `value` is None for one without a value."""
+    """An option of a command line; `value` is None for an option without a value."""
 
     name: str
     value: str | None = None
 
     @property
     def setting(self) -> tuple[str, str] | None:
-        """The setting of an option, with its value: `--conf K=V` and `--master M`; None for the others."""
+        """The name and value of the setting in an option such as `--conf K=V` or `--master M`; None for other options."""
         if self.name in ("--conf", "-c"):
             key, _, value = (self.value or "").partition("=")
             return key.strip(), value
@@ -198,13 +198,14 @@ class SparkOption:
         return None
 
     def words(self) -> list[str]:
+        """The option as words of a command line."""
         if self.value is None:
             return [self.name]
         return [self.name, self.value]
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str]]:
-    """The options that spark-submit knows, at any position, and everything else in its order.
+    """The options that spark-submit knows, at any position; and all other words in their order.
 
     Words after `--` are ignored. `--master=yarn` and `--master yarn` are the same.
 
@@ -219,7 +220,7 @@ def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str
             other_words += words
         elif word in WITHOUT_VALUE:
             options.append(SparkOption(word))
-        # Unknown here: a job's flag, or a word that names the job
+        # An unknown word is a job's flag, or names the job
         elif name not in WITH_VALUE:
             other_words.append(word)
         elif equals:
@@ -240,9 +241,9 @@ def option_values(options: Sequence[SparkOption], name: str) -> list[str]:
 def option_words(
     options: Sequence[SparkOption], ours: Mapping[str, Sequence[str]], left_out: Collection[str]
 ) -> list[str]:
-    """The options as words, except those left out. ours: words of `LISTS` that precede the given ones."""
+    """The options as words, except the options in `left_out`. ours: by name in `LISTS`, our words, which precede the user's."""
     words = []
-    # spark-submit lets the last of a repeated option win, so lists are joined
+    # Lists are joined, because spark-submit uses only the last of a repeated option
     for name in LISTS:
         listed = [*ours.get(name, ()), *option_values(options, name)]
         if listed:
@@ -252,7 +253,7 @@ def option_words(
 
 
 def read_properties(path: Path) -> dict[str, str]:
-    """The settings in a file like spark-defaults.conf (`key value`, `key=value`, `# comment`); none if it is absent."""
+    """The settings in a file like spark-defaults.conf (`key value`, `key=value`, `# comment`); empty if the file is absent."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -261,7 +262,8 @@ def read_properties(path: Path) -> dict[str, str]:
 
 
 def spark_settings(options: Sequence[SparkOption], cluster_defaults: Path | None = None) -> dict[str, str]:
-    """Spark's effective settings: options over --conf over the properties file (the given one, else the cluster's, if any).
+    """Spark's effective settings: options override --conf, and --conf overrides the properties file. That is the given file,
+    otherwise the cluster's file if it exists.
 
     Raises BadConfiguration for a --conf without `=` or a missing properties file.
     """
@@ -270,7 +272,7 @@ def spark_settings(options: Sequence[SparkOption], cluster_defaults: Path | None
         raise BadConfiguration(f"--properties-file is {files[-1]!r}, where there is no file")
     defaults = Path(files[-1]) if files else cluster_defaults
     settings = read_properties(defaults) if defaults else {}
-    # Kept apart, since `--master` wins over `--conf spark.master` in whatever order they stand
+    # Options are collected separately, because `--master` overrides `--conf spark.master` in any order
     by_option = {}
     for option in options:
         if option.setting is None:
@@ -289,7 +291,7 @@ PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
 
 
 def is_local(master: str) -> bool:
-    """Whether driver and executors are one process of this machine."""
+    """Whether driver and executors are one process on this machine."""
     return master.startswith("local") and not master.startswith("local-cluster")
 
 
@@ -298,9 +300,9 @@ COLUMNS = 1000  # the default number of columns in the data
 
 @value_class
 class SubmitRequest:
-    """A command line, taken apart: the job, what goes to it, what goes to Spark, and our own options.
+    """A parsed command line: the job, the job's arguments, Spark's options, and our own options.
 
-    environment: an archive of Python's libraries for the nodes of a cluster; None if they have them.
+    environment: an archive of Python's libraries for a cluster's nodes; None if the nodes have the libraries.
     """
 
     job: str
@@ -313,15 +315,16 @@ class SubmitRequest:
 
     @property
     def asks_for_help(self) -> bool:
+        """Whether the arguments of the job ask for its help."""
         return any(word in ("--help", "-h", "--help-all") for word in self.job_arguments)
 
 
 def read_request(arguments: Sequence[str]) -> SubmitRequest | None:
-    """The parsed command line, or None if it requests help or names no job.
+    """The parsed command line; None if it requests help or names no job.
 
     Raises BadConfiguration if a job's option precedes the job.
     """
-    # Options of spark-submit may stand anywhere; ours stand before the job, and the job's behind it
+    # spark-submit's options may be anywhere; our options come before the job's name, the job's options after it
     options, unparsed = split_options(arguments)
     other_words = iter(unparsed)
     dry_run = False
@@ -343,7 +346,7 @@ def read_request(arguments: Sequence[str]) -> SubmitRequest | None:
         elif word.startswith("-"):
             raise BadConfiguration(f"{word} stands before the job and is no option of spark-submit; name the job first")
         else:
-            # The first word that is no option names the job; all that follows is the job's, but for --dry-run
+            # The first word that isn't an option names the job; all words after it belong to the job, except --dry-run
             job_arguments = list(other_words)
             if "--dry-run" in job_arguments:
                 job_arguments.remove("--dry-run")
@@ -355,7 +358,7 @@ def read_request(arguments: Sequence[str]) -> SubmitRequest | None:
 
 
 def _require_own_before(job_arguments: Sequence[str]) -> None:
-    """Raises BadConfiguration for an option of ours that follows the job."""
+    """Raises BadConfiguration if one of our options follows the job's name."""
     ours = {"--no-wait", *TARGET_OPTIONS}
     late = next((word for word in job_arguments if word.partition("=")[0] in ours), None)
     if late is not None:

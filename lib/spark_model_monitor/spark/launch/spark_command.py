@@ -1,4 +1,4 @@
-"""The spark-submit command of a request, with the options of the JVM that it starts here.
+"""Builds the spark-submit command of a request, with the options of the JVM that it starts on this machine.
 
 Standard library only, any Python from 3.9 on.
 """
@@ -33,8 +33,8 @@ VARIABLE = "SPARK_SUBMIT_OPTS"
 LOG_SETTINGS = "-Dlog4j2.configurationFile"
 
 COLLECTOR = "-XX:+UseParallelGC"
-"""Of a local run: what lies in its heap is a batch of rows, gone at once. Java's own choice, Garbage-First,
-touches more new memory, which short runs pay for."""
+"""The garbage collector of a local run, whose heap has only short-lived batches of rows. Java's default, Garbage-First, touches
+more new memory, which takes time in short runs."""
 
 COMPILATION = (
     "-XX:Tier4InvocationThreshold=200000",
@@ -42,12 +42,12 @@ COMPILATION = (
     "-XX:Tier4CompileThreshold=600000",
     "-XX:Tier4BackEdgeThreshold=1600000",
 )
-"""Of a local run: Java's second compiler waits 40 times as long as by default, since a run ends before its work pays;
-benchmarks/submission.py prints what the JVM takes."""
+"""Options of a local run: Java's second compiler waits 40 times as long as by default, because a run ends before that compiler
+saves time; benchmarks/submission.py prints the JVM's time."""
 
 DRIVERS_COMPILATION = ("-XX:TieredStopAtLevel=1",)
-"""Of a driver whose executors are elsewhere: it plans and adds states, for which the first compiler's code is fast enough.
-benchmarks/driver.py prints what it takes."""
+"""Options of a driver whose executors are on other machines: it plans and adds states, for which the first compiler's code is
+fast enough; benchmarks/driver.py prints its time."""
 
 _ANY_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 _PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions")
@@ -57,45 +57,45 @@ _VARIABLES_OF_JAVA = (VARIABLE, "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 def build_jvm_options(
     archive: ClassArchive, logging: Path, settings: Mapping[str, str], environment: Mapping[str, str], *, local: bool
 ) -> str:
-    """The value of SPARK_SUBMIT_OPTS: the user's own options, and ours where the user set none.
+    """The value of SPARK_SUBMIT_OPTS: the user's options, and our options for what the user didn't set.
 
     logging: the file with our logging settings.
-    settings: Spark's.
+    settings: Spark's effective settings.
     local: whether executors are in the same JVM.
     """
     user_options = environment.get(VARIABLE, "")
     our_options = []
-    # An installed package may lack the file; Spark then logs by its own settings
+    # An installed package may not have the file; Spark then uses its own logging settings
     if LOG_SETTINGS not in user_options and logging.is_file():
         our_options.append(f"{LOG_SETTINGS}={logging.as_uri()}")
     if class_archive.OPTION not in user_options:
         our_options += archive.options
-    # On a cluster the JVMs of executors are a matter of the cluster's settings
+    # On a cluster, the cluster's settings decide about the executors' JVMs
     if local:
         our_options += COMPILATION
     else:
         our_options += DRIVERS_COMPILATION
     if local and not _names_a_collector(settings, environment):
         our_options.append(COLLECTOR)
-    # Of an option that stands twice Java takes the last
+    # The user's options come last, because Java uses the last of a repeated option
     return f"{shlex.join(our_options)} {user_options}".strip()
 
 
 def _names_a_collector(settings: Mapping[str, str], environment: Mapping[str, str]) -> bool:
-    """Whether the user chose a collector; Java refuses to start with two."""
+    """Whether the user chose a garbage collector. Java refuses to start with two."""
     words = [settings.get(name, "") for name in _PLACES_OF_A_COLLECTOR]
     words += [environment.get(name, "") for name in _VARIABLES_OF_JAVA]
     return any(map(_ANY_COLLECTOR.search, words))
 
 
-LOCAL_DRIVER_MEMORY = "2g"  # heap of a local run, where one JVM is driver and executors; Spark's own default is 1g
+LOCAL_DRIVER_MEMORY = "2g"  # heap of a local run, in which one JVM is driver and executors; Spark's default is 1g
 
 WORKER_BASE_MIB = 140
 WORKER_MIB_PER_COLUMN = 0.2
 """Memory of a Python worker: 340 MB at 1,000 columns of doubles (benchmarks/profile_memory.py)."""
 
-SHELL = "pyspark-shell"  # spark-submit's name for a running Python that needs a JVM
-SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # where PySpark looks for that JVM's options, followed by SHELL
+SHELL = "pyspark-shell"  # the name with which a running Python asks spark-submit for a JVM
+SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # the variable from which PySpark takes that JVM's options, followed by SHELL
 DISTUTILS = "SETUPTOOLS_USE_DISTUTILS"
 
 _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
@@ -110,7 +110,7 @@ class Submission:
     remarks: list[str]
 
     def __str__(self) -> str:
-        """One line for a shell."""
+        """The command as one line for a shell."""
         assignments = [f"{name}={shlex.quote(value)}" for name, value in sorted(self.variables.items())]
         return " ".join(["env", *assignments, *map(shlex.quote, self.command)])
 
@@ -118,10 +118,9 @@ class Submission:
 def build(
     request: SubmitRequest, layout: Layout, environment: Mapping[str, str], working_directory: Path
 ) -> Submission:
-    """The spark-submit command of a request. Creates the package's zip, and downloads the JAR unless it is a dry run.
+    """The spark-submit command of a request. Creates the package's zip, and downloads the JAR except in a dry run.
 
-    Raises BadConfiguration for a missing job, option or settings file, MissingDependency without Java,
-    Spark or the JAR.
+    Raises BadConfiguration for a missing job, option or settings file, MissingDependency if Java, Spark or the JAR is missing.
     """
     job = layout.job_file(request.job, working_directory)
     words = [str(job), *request.job_arguments]
@@ -132,10 +131,11 @@ def build(
 
 
 def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str, str]:
-    """What has to be in the environment for PySpark to start its JVM as a job's, in a Python that runs already.
+    """The environment variables with which PySpark, in a running Python, starts a JVM like that of a job.
 
-    Options that stand in the variable SHELL_ARGUMENTS count like those of a command line.
-    Raises BadConfiguration and MissingDependency as `build` does.
+    Options in the variable SHELL_ARGUMENTS count like options on a command line.
+
+    Raises the errors of `build`.
     """
     try:
         words = shlex.split(environment.get(SHELL_ARGUMENTS, ""))
@@ -147,7 +147,7 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
     request = SubmitRequest(SHELL, [], options, dry_run=False, columns=COLUMNS)
     submission = _build_submission(request, "spark-model-monitor", [SHELL], layout, environment)
     variables = {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
-    variables.pop(DISTUTILS, None)  # read when a Python starts; later, setuptools warns of it
+    variables.pop(DISTUTILS, None)  # only a starting Python reads it; later, setuptools warns about it
     return variables
 
 
@@ -160,7 +160,7 @@ def _build_submission(
     *,
     with_deequ: bool = True,
 ) -> Submission:
-    # Spark's effective settings: what the user and the cluster chose stays
+    # Spark's effective settings, with what the user and the cluster chose
     spark_home = find_spark_home(environment)
     conf = Path(environment.get("SPARK_CONF_DIR") or spark_home / "conf")
     settings = spark_settings(request.options, conf / "spark-defaults.conf")
@@ -176,7 +176,7 @@ def _build_submission(
     # Settings and files that we add
     our_settings = own_settings(layout, request.columns, master, settings, remarks)
     ours: dict[str, list[str]] = {"--py-files": [], "--jars": []}
-    # Python compiles the modules of a zip at every start, and on this machine it finds those of the folder
+    # Only other machines need the zip: Python compiles a zip's modules at every start, and here it finds the folder
     if not is_local(master) or PYTHON_PATH in settings:
         ours["--py-files"] = [str(provide_zip(layout.package, cache_directory(environment)))]
     if request.environment:
@@ -186,7 +186,7 @@ def _build_submission(
     for key, value in our_settings.items():
         command += ["--conf", f"{key}={value}"]
 
-    # Deequ's JAR, unless the user brings one
+    # Deequ's JAR, unless the user names one
     is_given = "deequ" in settings.get("spark.jars", "") + settings.get("spark.jars.packages", "")
     if with_deequ and not is_given and deequ_jar.is_had(environment, find_line_at(spark_home)):
         ours["--jars"] = [str(_provide_jar(request, environment, remarks))]
@@ -198,7 +198,7 @@ def _build_submission(
 def _refuse_what_no_cluster_does(request: SubmitRequest, settings: Mapping[str, str]) -> None:
     master = settings["spark.master"]
     mode = settings.get("spark.submit.deployMode", "client")
-    # Spark itself refuses this only after its start
+    # Checked now, because Spark refuses this only after its start
     if mode == "cluster" and master.startswith("spark://"):
         raise BadConfiguration(
             "--deploy-mode is cluster, which a standalone cluster doesn't have for Python; write client, or use YARN"
@@ -212,11 +212,11 @@ def _refuse_what_no_cluster_does(request: SubmitRequest, settings: Mapping[str, 
 def own_settings(
     layout: Layout, columns: int, master: str, user_settings: Mapping[str, str], remarks: list[str]
 ) -> dict[str, str]:
-    """The settings that we add to those given; what was computed is said in `remarks`. columns: how wide the data is."""
+    """The settings that we add to the user's. `remarks` gets a line about each computed setting. columns: number of columns."""
     properties = read_properties(layout.conf / "spark-defaults.conf")
-    # The job itself can't detect it: Spark gives its Python a pipe. The bar goes to the standard error.
+    # The bar is written to standard error. The job can't detect a terminal, because Spark gives its Python a pipe.
     properties.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
-    if is_local(master):  # else a task whose data is on another host may wait forever: nothing there offers it again
+    if is_local(master):  # on a cluster, a task whose data is on another host might wait forever
         properties["spark.locality.wait"] = "0"
     overhead = "spark.executor.memoryOverhead"
     if master.startswith(("yarn", "k8s")) and overhead not in user_settings:
@@ -224,7 +224,7 @@ def own_settings(
         worker = WORKER_BASE_MIB + WORKER_MIB_PER_COLUMN * columns
         beside_heap = max(
             384.0, _parse_mebibytes(user_settings.get("spark.executor.memory") or "1g") / 10
-        )  # Spark's own default
+        )  # this is Spark's default
         properties[overhead] = f"{round(beside_heap + cores * worker)}m"
         remarks.append(
             f"{overhead}={properties[overhead]}: {cores} Python workers an executor, {round(worker)} MB each at "
@@ -236,7 +236,7 @@ def own_settings(
 def _provide_jar(request: SubmitRequest, environment: Mapping[str, str], remarks: list[str]) -> Path:
     path = deequ_jar.jar_path(environment)
     if not path.is_file():
-        # A dry run shows the command and downloads nothing
+        # A dry run shows the command, but downloads nothing
         if request.dry_run:
             remarks.append(f"{path} is not there yet; it is fetched when the job is started")
             return path
@@ -255,22 +255,22 @@ def _build_variables(
     if options:
         variables[VARIABLE] = options
     if sys.version_info < (3, 12):
-        # PySpark imports distutils; setuptools' own, which would take precedence, loads all of setuptools each time.
+        # PySpark imports distutils. By default, setuptools replaces it, which loads all of setuptools each time.
         variables[DISTUTILS] = environment.get(DISTUTILS, "stdlib")
     if is_local(settings["spark.master"]):
         variables["PYTHONPATH"] = layout.python_path(environment)
-        # Driver and workers must be the same Python; unset, the workers take the first python3 of the PATH.
+        # Driver and workers must use the same Python; without this, workers use the first python3 of the PATH.
         variables["PYSPARK_PYTHON"] = variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
         if not environment.get("SPARK_LOCAL_IP"):
-            variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # a host name that doesn't resolve stops Spark
-    # Only the driver is on this machine; workers find their Python on the nodes
+            variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # Spark doesn't start if the host name can't be resolved
+    # Only the driver is on this machine; workers use the Python of their nodes
     elif _drives_here(settings) and not (environment.get("PYSPARK_DRIVER_PYTHON") or environment.get("PYSPARK_PYTHON")):
         variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
     return variables
 
 
 def _drives_here(settings: Mapping[str, str]) -> bool:
-    """Whether the driver runs in this Python's own virtual environment, and only the executors are elsewhere."""
+    """Whether the driver runs in this Python's virtual environment while the executors are on other machines."""
     return sys.prefix != sys.base_prefix and settings.get("spark.submit.deployMode", "client") == "client"
 
 

@@ -1,6 +1,7 @@
-"""Starts a job: builds the spark-submit command and becomes it. Standard library only, any Python from 3.9 on.
+"""Starts a job: builds the spark-submit command and replaces this process by it. Standard library only, Python 3.9 or later.
 
-`./spark-submit.sh` in a clone and `spark-model-monitor submit` of an installed wheel both end here. A job for EMR goes to `emr`.
+`./spark-submit.sh` in a clone and `spark-model-monitor submit` of an installed wheel both call this module. It passes a job for
+EMR to `emr`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from spark_model_monitor.running.configuration.command_line import read_stored_h
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.launch.request import SparkOption, SubmitRequest, read_request
 
-SHARED = "SHARED_SPARK"  # set where a job uses a running Spark that others use, too
+SHARED = "SHARED_SPARK"  # the variable is set if a job uses a running Spark that other jobs use, too
 
 VERBOSE = SparkOption("--verbose")
 
@@ -49,9 +50,9 @@ MODEL_MONITOR_MAVEN_MIRROR (where to fetch it), MODEL_MONITOR_CACHE (folder of t
 
 
 def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_verb: bool = False) -> int:
-    """Become the job's spark-submit; returns only for help, a dry run or a wrong command line (2).
+    """Replace this process by the job's spark-submit. Returns only for help, a dry run or a wrong command line (2).
 
-    is_verb: whether the job determines its own needs: Python starts it, unless options of Spark or a target are given.
+    is_verb: whether the job itself decides if it needs Spark; Python then starts it unless Spark's options or a target are given.
     """
     layout = Layout.here()
     try:
@@ -61,12 +62,12 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
             if {"--help", "-h"} & set(arguments):
                 return 0
             return 2
-        # The command's own, as a job has it; spark-submit has one of the same name
+        # The command has this option like any job; spark-submit's option has the same name
         if is_verb and VERBOSE in request.options:
             request.options.remove(VERBOSE)
             request.job_arguments.append(VERBOSE.name)
         remote = flag_or_variable("remote", request.job_arguments, os.environ)
-        # Paths are checked before Spark starts, which would take seconds to say the same
+        # Paths are checked before Spark starts, because Spark would take seconds to report the same
         if is_verb and not (request.asks_for_help or request.options or request.target or remote):
             require_places(request.job_arguments)
         if (
@@ -75,14 +76,14 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
         ):
             sys.stdout.write(text)
             return 0
-        # Help and local runs need no JVM: Python runs the job's file in this process
+        # Help and local runs need no JVM, so Python runs the job's file in this process
         if request.asks_for_help or _starts_python(request, is_verb=is_verb):
             words = [str(layout.job_file(request.job, Path.cwd())), *request.job_arguments]
             if request.dry_run:
                 sys.stdout.write(f"{shlex.join([sys.executable, *words])}\n")
                 return 0
             return _run_here(words, layout)
-        # Only here is boto3 needed, so it is loaded as late as this
+        # Imported late, because only this branch needs boto3
         if request.target:
             from spark_model_monitor.plugins import plugin
 
@@ -101,7 +102,7 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
     if request.dry_run:
         sys.stdout.write(f"{submission}\n")
         return 0
-    # Replaces this process, so that signals and the exit status are the job's own
+    # The command replaces this process, so that the job gets signals and gives the exit status
     return _become(submission.command, submission.variables)
 
 
@@ -110,7 +111,7 @@ def _starts_python(request: SubmitRequest, *, is_verb: bool) -> bool:
     if SHARED in os.environ or flag_or_variable("remote", request.job_arguments, os.environ):
         return True
     engine = flag_or_variable("engine", request.job_arguments, os.environ).lower()
-    # ./spark-submit.sh starts Spark unless told otherwise; the command leaves that to the job
+    # ./spark-submit.sh starts Spark by default; the command `spark-model-monitor` leaves the decision to the job
     if engine == "local" or not is_verb:
         return engine == "local"
     is_for_spark = engine == "spark" or request.options or request.target or request.environment
@@ -118,23 +119,23 @@ def _starts_python(request: SubmitRequest, *, is_verb: bool) -> bool:
 
 
 def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The value of a flag among a job's, or else of its variable; empty if neither is set."""
+    """The value of a flag in a job's arguments, otherwise of its environment variable; empty if neither is set."""
     words = iter(job_arguments)
-    chosen = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
-    # The last one wins, as among the job's own flags
+    flag_value = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
+    # The last of a repeated flag counts, as in the job's own parser
     for word in words:
         flag, equals, value = word.partition("=")
         if flag == f"--{name}":
-            chosen = value if equals else next(words, "")
-    return chosen
+            flag_value = value if equals else next(words, "")
+    return flag_value
 
 
 def _run_here(words: list[str], layout: Layout) -> NoReturn:
-    """Run a driver as the program of this process, whose child processes find the package."""
+    """Run a driver's file as the program of this process, in an environment whose child processes find the package."""
     os.environ["PYTHONPATH"] = layout.python_path(os.environ)
-    # Only for the package's own drivers; a user's may rely on garbage collection
+    # Only for the package's own drivers, because a user's driver may rely on garbage collection
     if Path(words[0]).parent == layout.jobs.resolve():
-        gc.disable()  # saves a tenth of a second: loaded libraries stay; the job enables it again
+        gc.disable()  # saves 0.1 s, because loaded libraries are never garbage; the job enables collection again
     sys.argv = words
     runpy.run_path(words[0], run_name="__main__")
     sys.exit(0)
