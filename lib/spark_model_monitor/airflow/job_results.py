@@ -132,13 +132,13 @@ class OnViolations(str, Enum):
 
     Attributes
     ----------
-        SUCCEED: It succeeds.
-        FAIL: It fails without a retry, because the same data has the same violations. The job ends with status 4, as with
-            `--fail-on-violations`.
-        FAIL_IF_UNSURE: As FAIL, and also if the data can't tell whether something changed (status 5, as with
-            `--fail-on cannot-tell`).
-        SKIP_DOWNSTREAM: It succeeds, and its direct downstream tasks are skipped.
-        CALLBACK: The callback is called, then it succeeds.
+    SUCCEED: It succeeds.
+    FAIL: It fails without a retry, because the same data has the same violations. The job ends with status 4, as with
+        `--fail-on-violations`.
+    FAIL_IF_UNSURE: As FAIL, and also if the data can't tell whether something changed (status 5, as with
+        `--fail-on cannot-tell`).
+    SKIP_DOWNSTREAM: It succeeds, and its direct downstream tasks are skipped.
+    CALLBACK: The callback is called, then it succeeds.
 
     Examples
     --------
@@ -186,16 +186,16 @@ class JobEnd:
 
     Attributes
     ----------
-        status: Completed or CompletedWithViolations, as in the service.
-        message: The job's exit message.
-        violations: Number of violations.
-        violated: The first violations without their texts.
-        paths: The paths of the documents by name, in the run's folder, and `output`, the job's output path.
-        run_id: None for a job that publishes no run.
-        window: The start and the end of its window; None if it has no window.
-        alert: OK, CannotTell or InAlert, by `datapoints_to_alert`; None for a job that compares nothing.
-        outcome: changed, cannot tell or unchanged; None if nothing was judged.
-        unsure: The features or metrics that may have changed, with the reason and what to do.
+    status: Completed or CompletedWithViolations, as in the service.
+    message: The job's exit message.
+    violations: Number of violations.
+    violated: The first violations without their texts.
+    paths: The paths of the documents by name, in the run's folder, and `output`, the job's output path.
+    run_id: None for a job that publishes no run.
+    window: The start and the end of its window; None if it has no window.
+    alert: OK, CannotTell or InAlert, by `datapoints_to_alert`; None for a job that compares nothing.
+    outcome: changed, cannot tell or unchanged; None if nothing was judged.
+    unsure: The features or metrics that may have changed, with the reason and what to do.
     """
 
     status: str

@@ -153,23 +153,23 @@ class RunDescription(
 
     Attributes
     ----------
-        version: Of the document's layout.
-        job: baseline, monitor or merge-states.
-        analysis_type: Which monitor it is.
-        window: None for data without times.
-        model: The name of its endpoint.
-        schedule: The name of its schedule.
-        baseline_run_id: None without a baseline, or if that was no run of ours.
-        product: The release that wrote it; run ids don't depend on it.
-        settings: The thresholds and methods that judged the run, or that it suggests.
-        rows: Rows of data; None if a merged run doesn't know.
-        violations, outcome: None if nothing was judged.
-        read_by: The job's options for reading the data, set or recognised.
-        deequ: The version of Deequ that evaluated the states; None if their own formulas did. Run ids don't depend on it.
-        expectations: The sha256 that identifies the user's rules; None without rules.
-        data: The name of the data set; None if it has none.
-        baseline: The location of the baseline.
-        outputs: Why an output besides the run's files failed, by its option, or `alerts`; added afterwards. None if none did.
+    version: Of the document's layout.
+    job: baseline, monitor or merge-states.
+    analysis_type: Which monitor it is.
+    window: None for data without times.
+    model: The name of its endpoint.
+    schedule: The name of its schedule.
+    baseline_run_id: None without a baseline, or if that was no run of ours.
+    product: The release that wrote it; run ids don't depend on it.
+    settings: The thresholds and methods that judged the run, or that it suggests.
+    rows: Rows of data; None if a merged run doesn't know.
+    violations, outcome: None if nothing was judged.
+    read_by: The job's options for reading the data, set or recognised.
+    deequ: The version of Deequ that evaluated the states; None if their own formulas did. Run ids don't depend on it.
+    expectations: The sha256 that identifies the user's rules; None without rules.
+    data: The name of the data set; None if it has none.
+    baseline: The location of the baseline.
+    outputs: Why an output besides the run's files failed, by its option, or `alerts`; added afterwards. None if none did.
     """
 
     version: Count = 1

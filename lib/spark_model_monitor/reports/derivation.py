@@ -55,10 +55,10 @@ class Row:
 
     Attributes
     ----------
-        label: The category, or the range of numbers that is counted.
-        up_to: The upper end of the range, inclusive; None for categories.
-        baseline, current: The number of values in each data set.
-        baseline_share, current_share: The share of the category, or the cumulative share up to the range's end.
+    label: The category, or the range of numbers that is counted.
+    up_to: The upper end of the range, inclusive; None for categories.
+    baseline, current: The number of values in each data set.
+    baseline_share, current_share: The share of the category, or the cumulative share up to the range's end.
     """
 
     label: str
@@ -80,10 +80,10 @@ class Table:
 
     Attributes
     ----------
-        kind: `numbers` or `categories`: what the rows are.
-        rows: Ranges in order of their numbers, or categories in order of their gap.
-        largest: The row with the largest gap, one of `rows`.
-        n, m: The number of values in the baseline and in the current data, as the distance counts them.
+    kind: `numbers` or `categories`: what the rows are.
+    rows: Ranges in order of their numbers, or categories in order of their gap.
+    largest: The row with the largest gap, one of `rows`.
+    n, m: The number of values in the baseline and in the current data, as the distance counts them.
     """
 
     kind: str
@@ -165,11 +165,11 @@ class Derivation:
 
     Attributes
     ----------
-        table: The two distributions.
-        method: The name of the distance, as in constraints.json; None if the check compared nothing.
-        computed: The distance, recomputed from the two distributions; None without a method.
-        correction: What the method subtracts from the largest gap for noise; None if the distance is not a gap.
-        quantiles: For a numeric feature: by sample, its quantiles at `QUANTILES`.
+    table: The two distributions.
+    method: The name of the distance, as in constraints.json; None if the check compared nothing.
+    computed: The distance, recomputed from the two distributions; None without a method.
+    correction: What the method subtracts from the largest gap for noise; None if the distance is not a gap.
+    quantiles: For a numeric feature: by sample, its quantiles at `QUANTILES`.
     """
 
     table: Table
@@ -201,13 +201,13 @@ class Explanation:
 
     Attributes
     ----------
-        name: The name of the feature or metric.
-            run: The folder of the run.
-            results: The results of the checks of the feature or metric.
-            derivation: How its drift check computed the distance; if None, `no_derivation` says why.
-        types: For a feature: by apparent type, the number of cells in the current data.
-        lacking: Kinds of states that only some of the merged runs have.
-        baseline: The folder or file of the baseline.
+    name: The name of the feature or metric.
+    run: The folder of the run.
+    results: The results of the checks of the feature or metric.
+    derivation: How its drift check computed the distance; if None, `no_derivation` says why.
+    types: For a feature: by apparent type, the number of cells in the current data.
+    lacking: Kinds of states that only some of the merged runs have.
+    baseline: The folder or file of the baseline.
     """
 
     name: str

@@ -66,10 +66,10 @@ class ReportedRun:
 
     Attributes
     ----------
-        analysis_type: The kind of the monitor.
-            endpoint, schedule: The names of the endpoint and the schedule; None without them.
-            data: The name of the data set.
-            start, end: The start and end of the window; None if the whole source was read.
+    analysis_type: The kind of the monitor.
+    endpoint, schedule: The names of the endpoint and the schedule; None without them.
+    data: The name of the data set.
+    start, end: The start and end of the window; None if the whole source was read.
     """
 
     analysis_type: str
@@ -92,13 +92,13 @@ class ReportedVerdict:
 
     Attributes
     ----------
-        violations: The number of violations.
-            worst: At most `MAX_VIOLATIONS` violations as in constraint_violations.json, the worst first.
-            alarms: At most `MAX_VIOLATIONS` alarms as texts, the largest first.
-            alarm_count: The number of all alarms.
-        headline: The sentence of the run's page.
-        outcome: The outcome of the run; None if nothing was judged.
-        unsure: The features or metrics that may have changed.
+    violations: The number of violations.
+    worst: At most `MAX_VIOLATIONS` violations as in constraint_violations.json, the worst first.
+    alarms: At most `MAX_VIOLATIONS` alarms as texts, the largest first.
+    alarm_count: The number of all alarms.
+    headline: The sentence of the run's page.
+    outcome: The outcome of the run; None if nothing was judged.
+    unsure: The features or metrics that may have changed.
     """
 
     violations: int = 0
@@ -138,12 +138,12 @@ class Report:
 
     Attributes
     ----------
-        time: The time of the report.
-            namespace: The last component of the service's namespace for its metrics; None without one.
-            paths: By kind: the full paths of the run's files.
-            metrics: The run's metrics as CloudWatch's objects (C9.1).
-        notices: Messages besides the alert.
-        page: Renders the page without values of the data, for sinks that send it; None if the run's page may be sent.
+    time: The time of the report.
+    namespace: The last component of the service's namespace for its metrics; None without one.
+    paths: By kind: the full paths of the run's files.
+    metrics: The run's metrics as CloudWatch's objects (C9.1).
+    notices: Messages besides the alert.
+    page: Renders the page without values of the data, for sinks that send it; None if the run's page may be sent.
     """
 
     run: ReportedRun

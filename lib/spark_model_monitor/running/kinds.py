@@ -34,11 +34,11 @@ class MonitoringKind:
 
     Attributes
     ----------
-        monitor_class: Its monitor, `package:class` of `monitors/`.
-        create: Makes the monitor from a job's configuration.
-        reader: `module:function` of `inputs/`, which reads the configured data set in the form that this kind needs.
-        create_for_state: Makes the monitor that writes documents of a sum of states; it gets the class, the output path of
-            the first run, and the sum.
+    monitor_class: Its monitor, `package:class` of `monitors/`.
+    create: Makes the monitor from a job's configuration.
+    reader: `module:function` of `inputs/`, which reads the configured data set in the form that this kind needs.
+    create_for_state: Makes the monitor that writes documents of a sum of states; it gets the class, the output path of
+        the first run, and the sum.
     """
 
     monitor_class: str

@@ -196,7 +196,7 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Release the output, as the last step of a run. Does nothing if the lease was never taken."""
+        """Release the output, as the last step of a run. A lease that was tried and not taken removes its file."""
         # The keeper thread removes the file, even if this thread is interrupted
         if self in _held_leases:
             _held_leases.remove(self)

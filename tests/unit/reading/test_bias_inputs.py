@@ -270,6 +270,15 @@ def test_facets_and_scores_in_data_sets_of_their_own_are_joined(folder, expected
     assert read_values(analyse(folder, **write_apart(folder, key=key))[0]) == expected
 
 
+def test_the_first_column_joins_data_sets_that_call_it_otherwise(folder, expected):
+    members = write_apart(folder, key="id")
+    lines = [line.split(",") for line in (folder / "data.csv").read_text().splitlines()]
+    (folder / "data.csv").write_text("".join(f"{key},{label},{age}\n" for label, age, key in lines))
+    members |= {"headers": ["id", "y", "age"], "facet_headers": ["client", "sex"], "joinsource_name_or_index": 0}
+
+    assert read_values(analyse(folder, **members)[0]) == expected
+
+
 def test_rows_without_a_partner_are_left_out(folder):
     assert analyse(folder, **write_apart(folder, ROWS[:150], "id"))[1].kept == 150
 

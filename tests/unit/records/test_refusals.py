@@ -22,6 +22,8 @@ from spark_model_monitor.storage import storage_of
         ('{"a": 1', "character 8 is no JSON"),
         ('{"a": "b', "the object doesn't end in this line"),
         ("{", "goes over several lines; write --dataset-format json"),
+        ('[{"a": 1},', "goes over several lines; write --dataset-format json"),
+        ('{"a": 1,', "the object doesn't end in this line"),
         ("{'a': 1}", "character 2 is no JSON: single quotes"),
         ('{"a": None}', "a word of Python; write null"),
         ('{"a": 1, "b": nan}', "write null"),
@@ -56,6 +58,8 @@ TWO_ROWS = write_capture({**HALF, "data": "1\n2"}, ANSWER)
 NO_ROW = write_capture(HALF, {**ANSWER, "data": ""})
 JSON_HALF = {**HALF, "encoding": "JSON"}
 PYTHON = write_capture({**JSON_HALF, "data": "{'a': 1}"}, ANSWER)
+PYTHON_ANSWER = write_capture(HALF, {**ANSWER, "encoding": "JSON", "data": "{'a': 1}"})
+HUGE_INTEGER = write_capture({**JSON_HALF, "data": f'{{"a": {"9" * 5_000}}}'}, ANSWER)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +70,8 @@ PYTHON = write_capture({**JSON_HALF, "data": "{'a': 1}"}, ANSWER)
         (Refusal.NOT_A_CAPTURE, '{"a": 1}', "the object has no captureData"),
         (Refusal.UNEQUAL_NUMBERS_OF_ROWS, TWO_ROWS, "the number of rows is 2 in the input and 1 in the output"),
         (Refusal.UNEQUAL_NUMBERS_OF_ROWS, NO_ROW, "the output's data is empty"),
+        (Refusal.PAYLOAD_NOT_JSON, PYTHON_ANSWER, "the output's encoding is JSON, but its data isn't: character 2"),
+        (Refusal.PAYLOAD_NOT_JSON, HUGE_INTEGER, "the input's data is nested too deep, or has an integer of too many"),
         (Refusal.PAYLOAD_NOT_JSON, PYTHON, "the input's encoding is JSON, but its data isn't: character 2 is no JSON"),
     ],
 )

@@ -46,9 +46,9 @@ class _JsonMember:
 
     Attributes
     ----------
-        start: Position in the text at which its value begins.
-        first: First element of an array; None for other values and empty arrays.
-        size: Number of elements of an array, 0 for other values; None if the text ends before the value does.
+    start: Position in the text at which its value begins.
+    first: First element of an array; None for other values and empty arrays.
+    size: Number of elements of an array, 0 for other values; None if the text ends before the value does.
     """
 
     name: str

@@ -181,8 +181,7 @@ def read_transform(
     """The listed outputs as a data set without inference id and time. Nameless features get the baseline's names if
     the numbers of features agree.
 
-    A window selects lines by their time; files without times are whole documents, which belong to the hour of their
-    folder.
+    A window selects lines by their time; files without times are read whole, whatever the window.
     Raises BadInput for a file that doesn't have the format.
     """
     # Joined JSON output has the model's answer in the member SageMakerOutput, which is opened

@@ -30,9 +30,9 @@ def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: 
     try:
         document = json.loads(text)
     except json.JSONDecodeError as fault:
-        if text.endswith(","):
+        if text.endswith(",") and fault.pos == len(text) - 1:
             return "a comma stands after the object; leave out the commas between lines"
-        if text in ("{", "["):
+        if text in ("{", "[") or (text.startswith("[") and text.endswith(",")):
             return "a document begins that goes over several lines; write --dataset-format json"
         return describe_json_fault(fault, NOT_IN_ONE_LINE)
     # The line is nested too deep, or has an integer with more digits than Python reads
@@ -85,7 +85,8 @@ def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
             return f"the {name}'s encoding is {str(half['encoding'])[:MAX_SHOWN_LENGTH]!r}"
         if half["data"] == "":
             return f"the {name}'s data is empty; {instead}"
-        payloads[name] = str(half["data"])
+        if reason != Refusal.PAYLOAD_NOT_JSON.text or str(half["encoding"]).upper() == "JSON":
+            payloads[name] = str(half["data"])
     return _describe_payloads(payloads, reason, width)
 
 
@@ -106,6 +107,8 @@ def _describe_payloads(payloads: Mapping[str, str], reason: str, width: int) -> 
                 json.loads(payload)
             except json.JSONDecodeError as fault:
                 return f"the {name}'s encoding is JSON, but its data isn't: {describe_json_fault(fault)}"
+            except (RecursionError, ValueError):
+                return f"the {name}'s data is nested too deep, or has an integer of too many digits"
     return ""
 
 

@@ -73,19 +73,19 @@ class Definition:
 
     Attributes
     ----------
-        name: Its name.
-        monitoring_type: `DataQuality`, …
-        source: The monitored data.
-        output_uri: The location of its results.
-        constraints, statistics: The files of its baseline.
-        baselining_job: The job that made its baseline.
-        ground_truth: The prefix of the labels.
-        settings: Members of its application, by the names of our options; "" for absent members.
-        environment: Variables of its container.
-        kms_key: The key that encrypts results.
-        max_runtime_seconds: The time limit of its jobs.
-        not_needed: Members that have no counterpart here.
-        role: The role of its jobs.
+    name: Its name.
+    monitoring_type: `DataQuality`, …
+    source: The monitored data.
+    output_uri: The location of its results.
+    constraints, statistics: The files of its baseline.
+    baselining_job: The job that made its baseline.
+    ground_truth: The prefix of the labels.
+    settings: Members of its application, by the names of our options; "" for absent members.
+    environment: Variables of its container.
+    kms_key: The key that encrypts results.
+    max_runtime_seconds: The time limit of its jobs.
+    not_needed: Members that have no counterpart here.
+    role: The role of its jobs.
     """
 
     name: str

@@ -58,11 +58,11 @@ class JobVariables:
 
     Attributes
     ----------
-        job: The job's name.
-        variables: The texts of its variables, by name.
-        missing: Variables that the description lacks, each with where to find its value.
-        unused: Variables of the description's Environment that our jobs don't read.
-        output_folder: As in `ScheduledJob`.
+    job: The job's name.
+    variables: The texts of its variables, by name.
+    missing: Variables that the description lacks, each with where to find its value.
+    unused: Variables of the description's Environment that our jobs don't read.
+    output_folder: As in `ScheduledJob`.
     """
 
     job: str

@@ -81,13 +81,13 @@ class WindowVerdicts:
 
     Attributes
     ----------
-        start, end: The times of the window.
-        service, ours: Whether each alarms; None if there is no verdict.
-        equal: Whether --compat service has the violations of the service's report; None without a report.
-        differences: As in replay.json.
-        failure: Why there is no verdict of ours.
-        published: Whether each of AWS's rules alarms, by its name.
-        drifted: Columns that AWS's rules call drifted.
+    start, end: The times of the window.
+    service, ours: Whether each alarms; None if there is no verdict.
+    equal: Whether --compat service has the violations of the service's report; None without a report.
+    differences: As in replay.json.
+    failure: Why there is no verdict of ours.
+    published: Whether each of AWS's rules alarms, by its name.
+    drifted: Columns that AWS's rules call drifted.
     """
 
     start: str
@@ -124,11 +124,11 @@ class Trials:
 
     Attributes
     ----------
-        folder: The folder of all files.
-        captures: The prefix of all endpoints' captures; None if each endpoint has its own.
-        days: The number of days to replay, up to the newest capture.
-        run_scripts: Whether scripts of the account's definitions may run on this machine.
-        merge_folders: The outputs of the merges that were imported so far.
+    folder: The folder of all files.
+    captures: The prefix of all endpoints' captures; None if each endpoint has its own.
+    days: The number of days to replay, up to the newest capture.
+    run_scripts: Whether scripts of the account's definitions may run on this machine.
+    merge_folders: The outputs of the merges that were imported so far.
     """
 
     folder: Path

@@ -174,12 +174,12 @@ class Trees:
 
     Attributes
     ----------
-        captures: Folders of captures.
-        merged: Output paths of merges.
-        reports: Output paths of runs, or folders above them.
-        pages: Whether to prune the pages of runs in hour folders.
-        keep_windows: The number of latest runs of each schedule to keep; older runs are pruned with all files. None: all.
-        may_empty: Whether a schedule may lose all its runs.
+    captures: Folders of captures.
+    merged: Output paths of merges.
+    reports: Output paths of runs, or folders above them.
+    pages: Whether to prune the pages of runs in hour folders.
+    keep_windows: The number of latest runs of each schedule to keep; older runs are pruned with all files. None: all.
+    may_empty: Whether a schedule may lose all its runs.
     """
 
     captures: Sequence[str] = ()

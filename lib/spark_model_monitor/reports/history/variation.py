@@ -101,12 +101,12 @@ class WindowEntry:
 
     Attributes
     ----------
-        time: The end of the window.
-            window: The name of the window: its start and end.
-            run_id: The id of its run.
-        folder: The folder of its run, relative to the history's folder.
-        baseline: The run id of the baseline that it was compared with; empty without one.
-        alarmed: Whether it had violations that nobody accepted.
+    time: The end of the window.
+    window: The name of the window: its start and end.
+    run_id: The id of its run.
+    folder: The folder of its run, relative to the history's folder.
+    baseline: The run id of the baseline that it was compared with; empty without one.
+    alarmed: Whether it had violations that nobody accepted.
     """
 
     time: str

@@ -74,11 +74,11 @@ class Change:
 
     Attributes
     ----------
-        name: The name of the feature or metric.
-        kind: `added`, `removed`, `changed` or `same`.
-        distance: The largest gap between both distributions, 0 to 1; None if unknown.
-        changes: The values before and after of each statistic that differs, by its name.
-        impact: The distance times the feature's share of the attributions; None without attributions.
+    name: The name of the feature or metric.
+    kind: `added`, `removed`, `changed` or `same`.
+    distance: The largest gap between both distributions, 0 to 1; None if unknown.
+    changes: The values before and after of each statistic that differs, by its name.
+    impact: The distance times the feature's share of the attributions; None without attributions.
     """
 
     name: str

@@ -50,14 +50,14 @@ class ComparedSide:
 
     Attributes
     ----------
-        path: The path that it was read from.
-        item_count: The number of rows; None if the document doesn't say it.
-            rows: By feature or metric: its values by their names.
-            distributions: By feature: its distribution, if it is known.
-            profile: The states of the run; None if there are none.
-        statistics: Its statistics.json, if there is one.
-        constraints: Its constraints, if the side is a constraints.json.
-        segment_names: The names among `rows` that name a segment.
+    path: The path that it was read from.
+    item_count: The number of rows; None if the document doesn't say it.
+    rows: By feature or metric: its values by their names.
+    distributions: By feature: its distribution, if it is known.
+    profile: The states of the run; None if there are none.
+    statistics: Its statistics.json, if there is one.
+    constraints: Its constraints, if the side is a constraints.json.
+    segment_names: The names among `rows` that name a segment.
     """
 
     path: str

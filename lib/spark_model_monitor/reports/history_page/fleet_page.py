@@ -79,16 +79,16 @@ class FleetMonitor:
 
     Attributes
     ----------
-        name: The name of its schedule.
-            state: Its state after the last run.
-            kind: `DATA_QUALITY`, …; empty if the schedule's entry can't be read.
-            model, owner, tags: The members of the schedule's entry.
-            since: The time at which the state began.
-            fault: The reason why it was not checked.
-            windows: The last windows, the oldest first.
-        page: The page of the last run, relative to the page of the fleet.
-        source: The path of its data.
-        note: Other news of the last run.
+    name: The name of its schedule.
+    state: Its state after the last run.
+    kind: `DATA_QUALITY`, …; empty if the schedule's entry can't be read.
+    model, owner, tags: The members of the schedule's entry.
+    since: The time at which the state began.
+    fault: The reason why it was not checked.
+    windows: The last windows, the oldest first.
+    page: The page of the last run, relative to the page of the fleet.
+    source: The path of its data.
+    note: Other news of the last run.
     """
 
     name: str

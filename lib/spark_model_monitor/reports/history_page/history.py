@@ -137,10 +137,10 @@ class History:
 
     Attributes
     ----------
-        windows: All windows in order of time, including inserted windows between runs.
-            labels: The windows' names: the start in UTC, or the run's folder if no run has a window.
-            series: A series of runs for each model and kind of monitor.
-        unread: Runs that aren't shown.
+    windows: All windows in order of time, including inserted windows between runs.
+    labels: The windows' names: the start in UTC, or the run's folder if no run has a window.
+    series: A series of runs for each model and kind of monitor.
+    unread: Runs that aren't shown.
     """
 
     windows: tuple[Window, ...]

@@ -88,18 +88,18 @@ class PastRun:
 
     Attributes
     ----------
-        identity: Which run it is.
-        names: Features, metrics, and `metric (facet=value)` for bias.
-        is_metric: Which names are metrics, shape (names,).
-        numbers: By name in COLUMNS: the numbers, shape (names,); a missing number is NaN.
-        statuses: Indexes into WORST_FIRST, shape (names,); NONE without a check.
-        violated: By name: the violated checks.
-            violations: The number of violations.
-            shares: The shares of the values in the baseline's bins, shape (names, bins); NaN if unknown.
-            bins: By name: the baseline's bins.
-            outcome: The outcome of the run; None if nothing was judged.
-        violation_results: The service's violations, with the numbers in their texts.
-        are_violations_alone: Whether no file says what else was examined.
+    identity: Which run it is.
+    names: Features, metrics, and `metric (facet=value)` for bias.
+    is_metric: Which names are metrics, shape (names,).
+    numbers: By name in COLUMNS: the numbers, shape (names,); a missing number is NaN.
+    statuses: Indexes into WORST_FIRST, shape (names,); NONE without a check.
+    violated: By name: the violated checks.
+    violations: The number of violations.
+    shares: The shares of the values in the baseline's bins, shape (names, bins); NaN if unknown.
+    bins: By name: the baseline's bins.
+    outcome: The outcome of the run; None if nothing was judged.
+    violation_results: The service's violations, with the numbers in their texts.
+    are_violations_alone: Whether no file says what else was examined.
     """
 
     identity: RunIdentity
@@ -303,7 +303,7 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
     return PastRun(
         RunIdentity(folder, analysis_type.value, start, end, dataset.item_count),
         tuple(rows),
-        np.array([row.get("value") is not None for row in rows.values()], bool),
+        np.array(["value" in row for row in rows.values()], bool),
         {name: np.array([_convert_number(row.get(name)) for row in rows.values()], float) for name in COLUMNS},
         np.array([statuses[name] for name in rows], np.uint8),
         violated,

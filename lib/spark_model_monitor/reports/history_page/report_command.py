@@ -45,12 +45,12 @@ class HistoryRequest:
 
     Attributes
     ----------
-        folders: Output paths, folders above output paths, or files of Deequ's metrics repository.
-            since, until: Limits of the windows' starts, in ISO 8601.
-            last: The number of latest windows.
-            features: Patterns of names; empty for all names.
-            title: The title of the page; by default the model, or the name of the folder.
-            most_bytes: Maximum size of the page, such as 5MB.
+    folders: Output paths, folders above output paths, or files of Deequ's metrics repository.
+    since, until: Limits of the windows' starts, in ISO 8601.
+    last: The number of latest windows.
+    features: Patterns of names; empty for all names.
+    title: The title of the page; by default the model, or the name of the folder.
+    most_bytes: Maximum size of the page, such as 5MB.
     """
 
     folders: Sequence[str]

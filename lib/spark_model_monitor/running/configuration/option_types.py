@@ -82,20 +82,20 @@ class Option:
 
     Attributes
     ----------
-        placeholder: How --help shows its value ("DIRECTORY"); by default the placeholder of its type; empty for a switch.
-        choices: The values that its sentence in --help lists.
-        ours: Whether its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use their own name.
-        jobs, analyses: Which jobs and analyses use it; for others it is accepted without effect.
-        opposite: The flag that turns a switch off.
-        default: The default in words, if the value doesn't show it.
-        repeatable: Whether all values of a repeated flag count, as if separated by commas.
-        required_by: Jobs that require it.
-        needs: Other options; if none of them is set, this option has no effect.
-        presets: By job, the text that is used if no source sets the option.
-        free: Whether an argument without a flag is the value of this option.
-        remembered: Whether a baseline's run.json stores it for data that is compared with the baseline.
-        has_flag: Whether it has a flag of its own; an option without one is set by --set, files and variables.
-        also: Further pairs of a job and an analysis that use it.
+    placeholder: How --help shows its value ("DIRECTORY"); by default the placeholder of its type; empty for a switch.
+    choices: The values that its sentence in --help lists.
+    ours: Whether its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use their own name.
+    jobs, analyses: Which jobs and analyses use it; for others it is accepted without effect.
+    opposite: The flag that turns a switch off.
+    default: The default in words, if the value doesn't show it.
+    repeatable: Whether all values of a repeated flag count, as if separated by commas.
+    required_by: Jobs that require it.
+    needs: Other options; if none of them is set, this option has no effect.
+    presets: By job, the text that is used if no source sets the option.
+    free: Whether an argument without a flag is the value of this option.
+    remembered: Whether a baseline's run.json stores it for data that is compared with the baseline.
+    has_flag: Whether it has a flag of its own; an option without one is set by --set, files and variables.
+    also: Further pairs of a job and an analysis that use it.
     """
 
     placeholder: str = ""

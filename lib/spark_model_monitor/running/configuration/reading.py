@@ -87,10 +87,10 @@ class Sources:
 
     Attributes
     ----------
-        values: The text of each option from the source with the highest priority.
-        errors: Sentence -> the option that it is about, None if it is about several.
-        doubtful: Names that resemble our options but are unknown.
-        chosen: Sentences for the log on values that were inferred, and on flags that are settings now.
+    values: The text of each option from the source with the highest priority.
+    errors: Sentence -> the option that it is about, None if it is about several.
+    doubtful: Names that resemble our options but are unknown.
+    chosen: Sentences for the log on values that were inferred, and on flags that are settings now.
     """
 
     values: Layer

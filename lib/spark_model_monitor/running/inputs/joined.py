@@ -40,7 +40,7 @@ def join_data_sets(
         if part is None:
             continue
         part_rows = _read_rows(part, member)
-        if key is None:
+        if key is None or source is None:
             # Rows are paired by position, but rows of several files have no common order
             if max(len(dataset.files), len(part.files)) > 1:
                 raise BadConfiguration(
@@ -53,9 +53,8 @@ def join_data_sets(
                     "their place; write a row for each, or name the column that rows are joined by as joinsource_name_or_index"
                 )
         else:
-            join_column = _find_column(
-                part, f"{member}: joinsource_name_or_index", key if key in part.names else source or key
-            )
+            join_source = key if key in part.names else source
+            join_column = _find_column(part, f"{member}: joinsource_name_or_index", join_source)
             if len(pc.unique(part_rows[join_column])) < part_rows.num_rows:
                 raise BadInput(f"{member}: column {join_column!r}, which rows are joined by, has a value twice")
             # For each row the position of its partner; null for rows without one, which are left out

@@ -57,12 +57,12 @@ class Records:
 
     Attributes
     ----------
-        reasons: Why a record is refused; 0 if it isn't.
-        keys: The ids by which captures and labels are joined.
-        events: The records' own ids.
-        times: Microseconds since 1970; null if unknown.
-        opened: JSON without the closing brace.
-        scores: Null unless requested.
+    reasons: Why a record is refused; 0 if it isn't.
+    keys: The ids by which captures and labels are joined.
+    events: The records' own ids.
+    times: Microseconds since 1970; null if unknown.
+    opened: JSON without the closing brace.
+    scores: Null unless requested.
     """
 
     reasons: NDArray[np.int32]

@@ -54,10 +54,10 @@ class Join:
 
     Attributes
     ----------
-        parts: The numbers of the output files.
-        period: How far labels may be from their captures; with None any label of the id counts.
-        absent: The label for captures that got no label in time.
-        since: The first hour with labels that no earlier merge has seen.
+    parts: The numbers of the output files.
+    period: How far labels may be from their captures; with None any label of the id counts.
+    absent: The label for captures that got no label in time.
+    since: The first hour with labels that no earlier merge has seen.
     """
 
     parts: Parts

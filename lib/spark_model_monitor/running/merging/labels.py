@@ -50,12 +50,12 @@ class Label:
 
     Attributes
     ----------
-        event_id: The id of its capture; None if it is refused.
-        truth: The JSON text of its `groundTruthData`; None if it is refused.
-        reason: Why it is refused; 0 if it isn't.
-        repair: How it was repaired; 0 if it wasn't.
-        line: The line that contains it.
-        content: Its own text, instead of a line, if it is an element of a multi-line array.
+    event_id: The id of its capture; None if it is refused.
+    truth: The JSON text of its `groundTruthData`; None if it is refused.
+    reason: Why it is refused; 0 if it isn't.
+    repair: How it was repaired; 0 if it wasn't.
+    line: The line that contains it.
+    content: Its own text, instead of a line, if it is an element of a multi-line array.
     """
 
     event_id: str | None = None
@@ -247,13 +247,13 @@ class LabelAccount:
 
     Attributes
     ----------
-        read: All labels: `outside_window + ids + repeated + contradicted` and the refused ones.
-        ids: Distinct ids, each with a last label.
-        repeated: Labels that are not the last of their id, if all labels of the id are equal.
-        contradicted: Labels that are not the last of their id, if labels of the id differ.
-        outside_window: Labels of hours outside the window.
-        refused: Refused labels, by reason.
-        repaired: Repaired labels, by repair.
+    read: All labels: `outside_window + ids + repeated + contradicted` and the refused ones.
+    ids: Distinct ids, each with a last label.
+    repeated: Labels that are not the last of their id, if all labels of the id are equal.
+    contradicted: Labels that are not the last of their id, if labels of the id differ.
+    outside_window: Labels of hours outside the window.
+    refused: Refused labels, by reason.
+    repaired: Repaired labels, by repair.
     """
 
     read: int = 0
@@ -295,13 +295,13 @@ class LabelRows:
 
     Attributes
     ----------
-        origins: The index of the record's line.
-        reasons: Why the record is refused; 0 if it isn't.
-        keys, truths: As in `Label`; null for a refused record.
-        repairs: How the record was repaired; 0 if it wasn't.
-        positions: The record's position within its line.
-        contents: The record's own text, if it is a refused element of a file's array.
-        lines: The record's line; null for plain records.
+    origins: The index of the record's line.
+    reasons: Why the record is refused; 0 if it isn't.
+    keys, truths: As in `Label`; null for a refused record.
+    repairs: How the record was repaired; 0 if it wasn't.
+    positions: The record's position within its line.
+    contents: The record's own text, if it is a refused element of a file's array.
+    lines: The record's line; null for plain records.
     """
 
     origins: Integers

@@ -32,13 +32,13 @@ class MergeLedger:
 
     Attributes
     ----------
-        captures: The merged hours.
-        labels: The labels, before they were matched.
-        matched: Labels that matched captures of the window.
-        earlier: Labels whose captures are in hours before the window.
-        as_of: The hour up to which ages are counted.
-        files, label_files: The files of captures and labels.
-        first, last: The hours of the window; None for all.
+    captures: The merged hours.
+    labels: The labels, before they were matched.
+    matched: Labels that matched captures of the window.
+    earlier: Labels whose captures are in hours before the window.
+    as_of: The hour up to which ages are counted.
+    files, label_files: The files of captures and labels.
+    first, last: The hours of the window; None for all.
     """
 
     captures: StagedHours

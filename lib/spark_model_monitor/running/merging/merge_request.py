@@ -28,17 +28,17 @@ class MergeRequest:
 
     Attributes
     ----------
-        captures, labels, output_path: Paths.
-        dataset_format: The format of the captures; None if their first file decides.
-        first, last: The first and the last hour of the window, since 1970; None for all hours.
-        as_of: The hour that the run is for, up to which ages are counted; None for the hour after the window.
-        late_hours: How far a label may be from its capture, and how long to wait for it. None: labels of the window count for
-            its captures, without waiting.
-        absent_label, after_hours: The label for captures that have none after this many hours.
-        to_label: Captures to list for labelling.
-        repairing: Whether to repair labels that aren't valid JSON.
-        max_quarantined_share: Share of refused records, of captures or labels, above which the job fails.
-        manifest_root: As in `ReadOptions`.
+    captures, labels, output_path: Paths.
+    dataset_format: The format of the captures; None if their first file decides.
+    first, last: The first and the last hour of the window, since 1970; None for all hours.
+    as_of: The hour that the run is for, up to which ages are counted; None for the hour after the window.
+    late_hours: How far a label may be from its capture, and how long to wait for it. None: labels of the window count for
+        its captures, without waiting.
+    absent_label, after_hours: The label for captures that have none after this many hours.
+    to_label: Captures to list for labelling.
+    repairing: Whether to repair labels that aren't valid JSON.
+    max_quarantined_share: Share of refused records, of captures or labels, above which the job fails.
+    manifest_root: As in `ReadOptions`.
     """
 
     captures: str

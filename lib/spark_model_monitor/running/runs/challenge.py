@@ -309,10 +309,10 @@ class _SideRows:
 
     Attributes
     ----------
-        path: The path of the data, or the name of its table in errors.
-        frame: Columns `id`, `label`, `prediction`, `score`, and `record`, the row's index in `class_probabilities`.
-        class_probabilities: The probabilities of each class, if the problem has many classes.
-        refused, repeated, unmatched: The numbers of rows that were left out, by reason.
+    path: The path of the data, or the name of its table in errors.
+    frame: Columns `id`, `label`, `prediction`, `score`, and `record`, the row's index in `class_probabilities`.
+    class_probabilities: The probabilities of each class, if the problem has many classes.
+    refused, repeated, unmatched: The numbers of rows that were left out, by reason.
     """
 
     path: str

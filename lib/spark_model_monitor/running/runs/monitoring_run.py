@@ -491,11 +491,11 @@ class _Comparison:
 
     Attributes
     ----------
-        rules: The user's own rules.
-        decisions: Alarms that somebody accepted.
-        violated_since: What was violated in the previous window, and since when.
-        window_start, window_end: None if they are unknown.
-        output_path: As in `run_monitoring`.
+    rules: The user's own rules.
+    decisions: Alarms that somebody accepted.
+    violated_since: What was violated in the previous window, and since when.
+    window_start, window_end: None if they are unknown.
+    output_path: As in `run_monitoring`.
     """
 
     monitor: Monitor

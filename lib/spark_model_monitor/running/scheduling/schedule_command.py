@@ -59,17 +59,17 @@ class Request:
 
     Attributes
     ----------
-        files: Schedule entries, folders of them, and fleets.
-        state: Folder of the records, also on S3; None for the folder of each entry.
-        does: What the call does.
-        retry_failed: Whether failed or stopped runs are repeated.
-        history: Whether the page of a schedule's runs is written after a run.
-        as_json: Whether runs are listed as JSON, for programs.
-        most: How many runs of each schedule are listed.
-        at_once: Number of parallel jobs.
-        page: The path of the page of all schedules; None: no page, and no messages of the fleet.
-        alarms_per_month: Expected number of false alarms of all schedules together.
-        log_style: The log style of the command and of its jobs.
+    files: Schedule entries, folders of them, and fleets.
+    state: Folder of the records, also on S3; None for the folder of each entry.
+    does: What the call does.
+    retry_failed: Whether failed or stopped runs are repeated.
+    history: Whether the page of a schedule's runs is written after a run.
+    as_json: Whether runs are listed as JSON, for programs.
+    most: How many runs of each schedule are listed.
+    at_once: Number of parallel jobs.
+    page: The path of the page of all schedules; None: no page, and no messages of the fleet.
+    alarms_per_month: Expected number of false alarms of all schedules together.
+    log_style: The log style of the command and of its jobs.
     """
 
     files: tuple[Path, ...]

@@ -63,12 +63,12 @@ class JobCommand:
 
     Attributes
     ----------
-        words: Arguments of the command line.
-        variables: Variables in addition to the environment.
-        folder: The working folder.
-        output_path: The folder of its results.
-        longest_seconds: The time until it is killed; None if it has no limit.
-        name: Its name in the SDK's classes; None if it has no name.
+    words: Arguments of the command line.
+    variables: Variables in addition to the environment.
+    folder: The working folder.
+    output_path: The folder of its results.
+    longest_seconds: The time until it is killed; None if it has no limit.
+    name: Its name in the SDK's classes; None if it has no name.
     """
 
     words: tuple[str, ...]
@@ -85,20 +85,20 @@ class Plan:
 
     Attributes
     ----------
-        entry: The schedule entry.
-        file: Its path; env files and relative paths are relative to its folder.
-        clock: The times of its runs; None if it runs once, at once.
-        offsets: Start and end of a window, relative to a run's full hour; None for the time since the previous run.
-        delay: How much later than its time a run begins.
-        starts: The first time of a run; None if runs begin with the first call.
-        destinations: Sinks for messages about the schedule itself.
-        retention: How long it keeps windows, pages and states.
-        fleet_explainers: The explainability schedules of the same fleet; None if those in the folder count.
-        budget: The share of its healthy runs that may alarm, if schedules share a budget.
-        reads_one_model: Whether it reads only the records of one model of an endpoint, or those without a model.
-        counts_every_run: Whether a first run without data counts as a run, and a run that was stopped from outside is not due
-            again, as in the service.
-        read: Cache of the contents of its jobs' entries and env files, by the path of the env file and the entry's variables.
+    entry: The schedule entry.
+    file: Its path; env files and relative paths are relative to its folder.
+    clock: The times of its runs; None if it runs once, at once.
+    offsets: Start and end of a window, relative to a run's full hour; None for the time since the previous run.
+    delay: How much later than its time a run begins.
+    starts: The first time of a run; None if runs begin with the first call.
+    destinations: Sinks for messages about the schedule itself.
+    retention: How long it keeps windows, pages and states.
+    fleet_explainers: The explainability schedules of the same fleet; None if those in the folder count.
+    budget: The share of its healthy runs that may alarm, if schedules share a budget.
+    reads_one_model: Whether it reads only the records of one model of an endpoint, or those without a model.
+    counts_every_run: Whether a first run without data counts as a run, and a run that was stopped from outside is not due
+        again, as in the service.
+    read: Cache of the contents of its jobs' entries and env files, by the path of the env file and the entry's variables.
     """
 
     entry: Schedule

@@ -132,7 +132,9 @@ class BaselineFeature:
 
     @cached_property
     def past_design_effect(self) -> float:
-        """How many rows count as one, estimated from the baseline's parts and earlier windows; NaN if these don't show it."""
+        """How many rows count as one, estimated from the baseline's parts and earlier windows: NaN if these don't show it, 1
+        without a history.
+        """
         past = self.past()
         if past is not None:
             return past.rows_of_group
