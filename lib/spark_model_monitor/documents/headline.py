@@ -305,9 +305,7 @@ def _write_calm_features(changes: RunChanges, count: str) -> Headline:
     if rules:
         hold = "1 rule holds" if rules == 1 else f"{rules:,} rules hold"
     if not changes.num_compared:
-        return Headline(
-            f"{hold}; nothing else was compared." if hold else "No limit is broken; nothing else was compared.", detail
-        )
+        return Headline(f"{hold or 'No limit is broken'}; nothing else was compared.", detail)
     # Say "other" if some features changed
     adjective = ""
     if changes.fewer_missing or changes.accepted:

@@ -27,20 +27,22 @@ def test_the_loss_goes_to_the_feature_that_moved_it():
     assert losses.by_feature["plan"] == pytest.approx(0.08, abs=1e-4)
     assert losses.by_feature["region"] == pytest.approx(0, abs=1e-9)
     assert list(losses.by_feature) == ["plan", "region"]
-    assert losses.together == 0
+    assert losses.unexplained == 0
 
 
 def test_the_parts_add_up_to_the_whole_that_is_given():
     losses = loss_by_feature(KNOWN, later(0.9), "wrong", after=0.31)
 
-    assert losses.after - losses.before == pytest.approx(sum(losses.by_feature.values()) + losses.together, abs=1e-12)
-    assert losses.together == pytest.approx(0.31 - 0.28, abs=1e-4)
+    assert losses.after - losses.before == pytest.approx(
+        sum(losses.by_feature.values()) + losses.unexplained, abs=1e-12
+    )
+    assert losses.unexplained == pytest.approx(0.31 - 0.28, abs=1e-4)
 
 
 def test_features_that_stay_explain_nothing():
     losses = loss_by_feature(KNOWN, later(0.5), "wrong")
 
-    assert (losses.together, *losses.by_feature.values()) == pytest.approx((0, 0, 0), abs=1e-9)
+    assert (losses.unexplained, *losses.by_feature.values()) == pytest.approx((0, 0, 0), abs=1e-9)
 
 
 def test_numbers_and_missing_cells_are_features_too():
@@ -57,7 +59,7 @@ def test_rows_that_no_known_row_is_like_are_stated():
     reference = pd.DataFrame({"same": np.arange(200) == 7, "wrong": np.arange(200) % 2})
     losses = loss_by_feature(reference, pd.DataFrame({"same": [True] * 200}), "wrong")
 
-    assert losses.alike == pytest.approx(1, abs=0.01)
+    assert losses.effective_rows == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -36,21 +36,21 @@ class LossByFeature:
     Parameters
     ----------
     before, after : float
-        Mean loss of the known rows, as they are and spread as the later ones; of these the one that is given.
+        Mean loss of the known rows; and mean loss of the later rows, as given or as the features explain it.
     by_feature : mapping of str to float
-        The part of each feature, the largest first.
-    together : float
-        What no feature's spread explains by itself: how they go together, and what the model sees beside them; 0 where nobody
-        says what the whole is. With the parts of all features it is `after` less `before`.
-    alike : float
-        How many known rows say what is said of later ones (Kish's effective sample size).
+        The part of the difference that each feature's shift explains, the largest first.
+    unexplained : float
+        The rest of the difference, such as changed relations between features; 0 unless `after` is given. It and all parts
+        add up to `after` - `before`.
+    effective_rows : float
+        How many known rows the weighted rows count as (Kish's effective sample size).
     """
 
     before: float
     after: float
     by_feature: Mapping[str, float]
-    together: float
-    alike: float
+    unexplained: float
+    effective_rows: float
 
 
 def loss_by_feature(
