@@ -42,7 +42,7 @@ def test_the_connection_says_where_and_we_say_what(spark_home, tmp_path, monkeyp
         spark_home=str(spark_home),
         columns=200,
         conf={"spark.executor.cores": "2"},
-        hook={"executor_memory": "4g"},
+        hook={"executor_memory": "4g", "conf": {"spark.yarn.tags": "nightly"}},
     )
     assert connection.begin(call(tmp_path)).wait() is None, (
         "the hook keeps the exit status to itself; the message tells"
@@ -60,6 +60,7 @@ def test_the_connection_says_where_and_we_say_what(spark_home, tmp_path, monkeyp
     # 384 MB beside the heap, and two Python workers of 140 MB + 0.2 MB for each of 200 columns (docs/operations.md)
     assert settings["spark.executor.memoryOverhead"] == f"{384 + 2 * (140 + 40)}m"
     assert settings["spark.yarn.maxAppAttempts"] == "1"
+    assert (settings["spark.executor.cores"], settings["spark.yarn.tags"]) == ("2", "nightly")
     job = words.index(next(word for word in words if word.endswith("baseline.py")))
     assert words[job + 1 : job + 4] == [write_flag(name, text) for name, text in call(tmp_path).flags.items()]
 

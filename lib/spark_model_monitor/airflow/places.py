@@ -344,16 +344,18 @@ class SparkConnection(Location):
         arguments = {
             "conn_id": self.conn_id,
             "name": call.name,
-            "conf": settings,
             "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
             "jars": str(provide_jar(os.environ)) if has_jar else None,
             "application_args": flag_words(plain),
-            "env_vars": {**python, **secret},
             "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
         }
         for remark in remarks:
             log.info("%s", remark)
-        return ConnectionRun(SparkSubmitHook(**{**arguments, **self.hook}), str(driver))
+        # Settings and variables of `hook` are added to ours, its other arguments replace ours
+        conf = {**settings, **self.hook.get("conf", {})}
+        variables = {**python, **secret, **self.hook.get("env_vars", {})}
+        hook_arguments = {**arguments, **self.hook, "conf": conf, "env_vars": variables}
+        return ConnectionRun(SparkSubmitHook(**hook_arguments), str(driver))
 
 
 class ConnectionRun:

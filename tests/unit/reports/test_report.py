@@ -397,6 +397,18 @@ def test_the_command_says_where_the_page_is(day):
     assert (day / "history.html").read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.parametrize("page_path", [None, "history.html", "./history.html", "{day}/history.html"])
+def test_a_page_links_the_runs_below_it_however_its_path_is_written(day, page_path, monkeypatch):
+    hour = day / f"{MIDNIGHT:%Y/%m/%d/%H}"
+    (hour / "report.html").write_text("the page of the run")
+    monkeypatch.chdir(day)
+    path = page_path and page_path.format(day=day)
+
+    assert main(HistoryRequest([str(day)]), path, io.StringIO()) == 0
+
+    assert f'href="{hour.relative_to(day)}/report.html"' in (day / "history.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("flags", "since"),
     [([], None), ([True], 0), ([False, True, True], 1), ([True, False], None), ([True, False, True], 2)],

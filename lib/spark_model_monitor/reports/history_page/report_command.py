@@ -186,12 +186,12 @@ def _report(history: History, request: HistoryRequest, links: Mapping[str, str] 
 
 def _find_links(history: History, page: str) -> dict[str, str]:
     """By the run's folder: the link from a page to the page of a run below it."""
-    top = page.rpartition("/")[0]
+    top = resolve_path(page).rpartition("/")[0]
     links = {}
     for run in history.past_runs:
-        path = join(run.identity.folder, PAGE)
+        path = resolve_path(join(run.identity.folder, PAGE))
         # Links are relative and don't leave the page's folder, so that they still work when the folder is copied
-        if top and path.startswith(f"{top}/") and is_there(path):
+        if path.startswith(f"{top}/") and is_there(path):
             links[run.identity.folder] = path.removeprefix(f"{top}/")
     return links
 
