@@ -456,7 +456,9 @@ def test_rows_that_belong_together_are_as_many_as_the_dispersion_of_parts_may_me
     scores = np.array([score, -score] * 16)
     feature_baseline = SimpleNamespace(past=lambda name: {VALUES[0]: scores})
     texts = SimpleNamespace(is_numeric=False, frequent_values=np.array(["none"]))
-    feature = SimpleNamespace(baseline_feature=feature_baseline, baseline=texts, baseline_design_effect=3.0)
+    feature = SimpleNamespace(
+        baseline_feature=feature_baseline, baseline_distribution=texts, baseline_design_effect=3.0
+    )
 
     group_size = estimate_group_size(feature, lambda text: text == kind)
 

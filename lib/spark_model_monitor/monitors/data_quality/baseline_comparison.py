@@ -85,11 +85,11 @@ class FeatureComparison:
 
     comparison: WindowComparison
     baseline_feature: BaselineFeature
-    baseline: FeatureDistribution
+    baseline_distribution: FeatureDistribution
     """What the window is compared with: the distribution in the baseline, or in the reference `against`."""
-    current: FeatureProfile
+    current_profile: FeatureProfile
     """The window's states of the feature, without rows if the window lacks it."""
-    now: FeatureDistribution
+    current_distribution: FeatureDistribution
     """The window's distribution."""
     unmatched: str | None = None
     """Why the window lacks the feature; None if it has it."""
@@ -110,7 +110,7 @@ class FeatureComparison:
         return self.baseline_feature.settings
 
     @property
-    def before(self) -> FeatureProfile | None:
+    def baseline_profile(self) -> FeatureProfile | None:
         """The baseline's states of the feature; None if unavailable."""
         return self.baseline_feature.states
 
@@ -140,10 +140,10 @@ class FeatureComparison:
 
         If the feature's values grow in number, the comparison with previous windows leaves out values that came or went.
         """
-        before = self.baseline_feature.references.get(reference, self.baseline)
+        before = self.baseline_feature.references.get(reference, self.baseline_distribution)
         if self.baseline_feature.growth and reference == PREVIOUS:
-            return restrict_to_lasting_values(before, self.now, self.baseline)
-        return align_distributions(self.baseline_feature.leave_out_allowed(before), self.now)
+            return restrict_to_lasting_values(before, self.current_distribution, self.baseline_distribution)
+        return align_distributions(self.baseline_feature.leave_out_allowed(before), self.current_distribution)
 
     @cached_property
     def why_new_values_are_usual(self) -> str | None:
@@ -156,8 +156,8 @@ class FeatureComparison:
         if self.baseline_feature.growth:
             return GROWS
         unfit = self.comparison.baseline.get_variation().unfit
-        before = self.baseline
-        now = self.now
+        before = self.baseline_distribution
+        now = self.current_distribution
         if unfit.get(self.name) != LOOKS_SORTED or before.is_numeric != now.is_numeric or not before.num_values:
             return None
         # A version number stays for at least half a window; a number of a sorted measurement doesn't
@@ -180,7 +180,7 @@ class FeatureComparison:
     @property
     def has_new_numbers(self) -> bool:
         """Whether the feature's numbers always move on, as counters do: their range and one number's share aren't judged."""
-        is_new = self.before is not None and why_always_new(self.before) is not None
+        is_new = self.baseline_profile is not None and why_always_new(self.baseline_profile) is not None
         return is_new or self.baseline_feature.rises or self.why_new_values_are_usual == GO_ON
 
     @cached_property
@@ -192,49 +192,52 @@ class FeatureComparison:
         if (
             not self.baseline_feature.is_drift_calibrated
             or self.baseline_feature.growth
-            or self.before is None
-            or SEGMENTS not in self.before.states
+            or self.baseline_profile is None
+            or SEGMENTS not in self.baseline_profile.states
         ):
             return {}
         from spark_model_monitor.statistics.states.segments import match_segments
 
-        return match_segments(self.before, self.current)
+        return match_segments(self.baseline_profile, self.current_profile)
 
     def in_segment(self, cut: str, label: str) -> FeatureComparison:
         """The comparison in the rows of one segment. cut: the column that makes the segments. label: the segment's name."""
         leave_out_allowed = self.baseline_feature.leave_out_allowed
         distributions = [leave_out_allowed(from_feature_profile(profile)) for profile in self.segments[cut][label]]
         before, now = align_distributions(*distributions)
-        return replace(self, baseline=before, now=now, against=label)
+        return replace(self, baseline_distribution=before, current_distribution=now, against=label)
 
     @property
     def are_rounded(self) -> bool:
         """Whether numbers are compared in another precision than the baseline's own."""
-        return self.baseline.numbers is not self.baseline_feature.distribution.numbers
+        return self.baseline_distribution.numbers is not self.baseline_feature.distribution.numbers
 
     @property
     def finite_numbers(self) -> tuple[StepCdf, StepCdf] | None:
         """The finite numbers of baseline and window, in the precision in which they are compared; None if one has no numbers."""
-        if self.baseline.numbers is None or self.now.numbers is None:
+        if self.baseline_distribution.numbers is None or self.current_distribution.numbers is None:
             return None
-        return self.baseline.numbers.cdf.drop_infinite(), self.now.numbers.cdf.drop_infinite()
+        return (
+            self.baseline_distribution.numbers.cdf.drop_infinite(),
+            self.current_distribution.numbers.cdf.drop_infinite(),
+        )
 
     @property
     def are_texts(self) -> bool:
         """Whether the column has values in baseline and window, all of them written as text, as in CSV and JSON."""
-        profiles = (self.before, self.current)
+        profiles = (self.baseline_profile, self.current_profile)
         return all(profile and profile.column_type is ColumnType.TEXT and profile.num_present for profile in profiles)
 
     @cached_property
     def dates(self) -> tuple[DateColumn, DateColumn] | None:
         """The dates of the baseline and of the window; None if it isn't a column of dates, or if its values are unknown."""
-        if self.before is None:
+        if self.baseline_profile is None:
             return None
-        baseline = recognise_dates(self.before)
+        baseline = recognise_dates(self.baseline_profile)
         if baseline is None:
             return None
         # The window's texts alone may be ambiguous, such as 01/02/2026, so they are read in the baseline's form
-        window = read_window(self.current, baseline)
+        window = read_window(self.current_profile, baseline)
         if window is None:
             return None
         return (baseline, window)
@@ -255,7 +258,7 @@ class FeatureComparison:
         Without parts of the baseline, a text with many values has the mean number of rows per value. If a person named groups,
         the window's design effect is used.
         """
-        before = self.before
+        before = self.baseline_profile
         if self.comparison.monitoring.rows_are_independent or before is None:
             return 1.0
         if self.comparison.monitoring.group_column is not None:
@@ -312,7 +315,7 @@ class FeatureComparison:
     @cached_property
     def chance_of_missing(self) -> float:
         """The p-value of the window's missing values, given how windows vary and rows form groups; 0 if that is unknown."""
-        change = compare_with_reference(self.baseline, self.now).get("missing")
+        change = compare_with_reference(self.baseline_distribution, self.current_distribution).get("missing")
         if change is None or self.baseline_feature.past() is None:
             return 0.0
         return judge_change(change, self.variance_of_missing).p
@@ -323,13 +326,15 @@ class FeatureComparison:
         past = self.baseline_feature.past()
         variance = ScoreVariance()
         if past is not None:
-            samples = Samples(max(self.baseline.present, 1), max(self.now.present, 1))  # as in tests of values
+            samples = Samples(
+                max(self.baseline_distribution.present, 1), max(self.current_distribution.present, 1)
+            )  # as in tests of values
             windows = past.join_parts(samples.n, samples.m)
             size = WindowSize(samples.effective, *self.window_design_effect)
             if self.calibration is not None:
                 size = self.calibration.sizes.get((BASELINE, self.name), size)
             variance = windows.variance("missing", size)
-        return variance.with_groups(self.window_design_effect.of_missing, self.now.rows)
+        return variance.with_groups(self.window_design_effect.of_missing, self.current_distribution.rows)
 
 
 @dataclass(eq=False)

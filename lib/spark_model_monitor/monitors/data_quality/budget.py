@@ -80,7 +80,7 @@ def _request_references(
             reason_unfit,
             tested=comparison.monitoring.rows_are_independent and not grows,
             past=past,
-            earlier=None if reference == BASELINE else feature.baseline,
+            earlier=None if reference == BASELINE else feature.baseline_distribution,
             group_column=feature.suspected_group_column,
             group_advice=feature.group_advice,
         )
@@ -93,12 +93,12 @@ def _request_segments(comparison: WindowComparison, feature: FeatureComparison) 
     for cut, labels in feature.segments.items():
         for label in labels:
             segment = feature.in_segment(cut, label)
-            if why_not_compared(segment.baseline, segment.now):
+            if why_not_compared(segment.baseline_distribution, segment.current_distribution):
                 continue
             # Segments are a family of their own, so that they take no level from the drift of all rows
             requests[label, feature.name] = ColumnRequest(
-                segment.baseline,
-                segment.now,
+                segment.baseline_distribution,
+                segment.current_distribution,
                 feature.window_design_effect,
                 SEGMENTS,
                 tested=comparison.monitoring.rows_are_independent,

@@ -173,8 +173,11 @@ def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibrati
     such a column.
     """
     for feature in comparison.features:
-        lost_completeness = feature.baseline.completeness - feature.now.completeness
-        is_mostly_missing = feature.now.rows > 0 and feature.now.completeness < MAJORITY < feature.baseline.completeness
+        lost_completeness = feature.baseline_distribution.completeness - feature.current_distribution.completeness
+        is_mostly_missing = (
+            feature.current_distribution.rows > 0
+            and feature.current_distribution.completeness < MAJORITY < feature.baseline_distribution.completeness
+        )
         if is_mostly_missing and lost_completeness > feature.settings.change_that_matters.missing:
             return f"completeness_check of {feature.name}"
     for name, evidence_by_check in calibration.evidence.items():

@@ -45,7 +45,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     judged if both bounds are on the same side of the threshold.
     Source: C4.4, C11.1, D4.6.
     """
-    present = feature.current.num_present
+    present = feature.current_profile.num_present
     bounds = _count_in_domain(feature)
     calibration = feature.find_calibration("domain_content_threshold")
     reason = None
@@ -54,7 +54,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     if not present:
         reason = NO_VALUES
     elif bounds is None and reason is None:
-        reason = why_lacking(feature.current, Frequencies)
+        reason = why_lacking(feature.current_profile, Frequencies)
         reason = reason or "the current data's column is not a text, so its values were not counted one by one"
     # The verdict is clear only if both bounds of the share are on the same side of the threshold
     lowest_share, highest_share = (count / max(present, 1) for count in bounds or (0, 0))
@@ -79,14 +79,14 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         return explain_own_share(finding, feature, "domain_content_threshold", lacking=0)
     description = messages.requirement_not_met(highest_share)
     finding = finding.but(status=CheckStatus.VIOLATED, observed=highest_share, description=description)
-    counts = feature.baseline.categories
+    counts = feature.baseline_distribution.categories
     if calibration is None or counts is None:
         return finding
     # More new values than by chance, if the domain was suggested
     hashes_of_domain = hash_texts(sorted(feature.baseline_feature.domain))
     groups = feature.limit_groups(feature.baseline_design_effect, lambda hashes: ~np.isin(hashes, hashes_of_domain))
     rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
-    rows = feature.baseline.present
+    rows = feature.baseline_distribution.present
     largest_share = feature.baseline_feature.largest_in_parts["unseen"]
     lacking = max(round(rare * groups), math.ceil(rows * largest_share))
     return calibration.judge_suggested_limit(
@@ -101,11 +101,11 @@ def _count_in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
     occurs at least once.
     """
     domain = feature.baseline_feature.domain
-    frequencies = feature.current.frequencies
+    frequencies = feature.current_profile.frequencies
     if frequencies is None:
         # If the domain has no numbers, no number of the window is in it
         types = DataTypeCounts.of(pa.array(list(domain), pa.string()))
-        if feature.current.is_numeric and not types.integral + types.fractional:
+        if feature.current_profile.is_numeric and not types.integral + types.fractional:
             return 0, 0
         return None
     inside = sum(count for value, count in frequencies.counts.items() if value in domain)
@@ -124,8 +124,8 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     windows and groups of rows vary if it is larger, is at most `level`. A feature without a `completeness` entry is not checked.
     Source: C4.4, C11.6, D4.6.
     """
-    baseline = feature.baseline
-    current = feature.current
+    baseline = feature.baseline_distribution
+    current = feature.current_profile
     finding = judge_share(
         current.num_present,
         current.num_present + current.num_missing,
@@ -214,10 +214,10 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
             threshold=threshold,
             reason="the baseline had no value that shows a type, so any will do",
         )
-    types = feature.current.data_types
+    types = feature.current_profile.data_types
     exact = feature.comparison.exact_classes
     name = expected.value
-    count = _count_of_type(feature.current, expected, exact=exact)
+    count = _count_of_type(feature.current_profile, expected, exact=exact)
     # Texts that are dates fit in a type of dates
     if not exact and feature.dates is not None:
         baseline_dates, window_dates = feature.dates
@@ -233,14 +233,14 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     )
     calibration = feature.find_calibration("datatype_check_threshold")
     if calibration is not None:
-        baseline = feature.baseline
+        baseline = feature.baseline_distribution
         finding = calibration.judge_suggested_limit(
             finding, CONTENTS, baseline.other_cells, baseline.present + baseline.other_cells
         )
         is_violated = finding.is_violated and expected is InferredType.INTEGRAL
         # Columns of dates have their own checks for values that aren't dates
-        has_others = feature.current.num_others > 0 and feature.dates is None
-        if is_violated and not has_others and has_whole_numbers(feature.current):
+        has_others = feature.current_profile.num_others > 0 and feature.dates is None
+        if is_violated and not has_others and has_whole_numbers(feature.current_profile):
             # The kind of the numbers decides, without a test
             finding = finding.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
             return finding.but(
@@ -249,8 +249,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     are_numbers = types.integral + types.fractional == types.present
     if finding.is_violated and expected is InferredType.INTEGRAL and are_numbers:
         return finding.but(reason=FRACTIONAL)
-    if finding.status is CheckStatus.PASSED and feature.current.num_others:
-        words = f"{feature.current.num_others:,} of {types.present:,} values are no numbers"
+    if finding.status is CheckStatus.PASSED and feature.current_profile.num_others:
+        words = f"{feature.current_profile.num_others:,} of {types.present:,} values are no numbers"
         return finding.but(reason=f"{words}; the others are compared")
     return finding
 
@@ -287,8 +287,8 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     be Enabled. A feature whose `is_non_negative` is false or absent is not checked.
     Source: C11.5.
     """
-    current = feature.current
-    moments = feature.current.moments
+    current = feature.current_profile
+    moments = feature.current_profile.moments
     if moments is None or not current.num_present or not current.is_numeric:
         reason = NO_VALUES
         if current.num_present:

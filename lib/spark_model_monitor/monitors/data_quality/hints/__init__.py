@@ -66,7 +66,11 @@ class ObservedData:
     @cached_property
     def baseline_features(self) -> Mapping[str, FeatureProfile]:
         """The baseline's states by feature, as far as they are known."""
-        return {feature.name: feature.before for feature in self.compared_features if feature.before is not None}
+        return {
+            feature.name: feature.baseline_profile
+            for feature in self.compared_features
+            if feature.baseline_profile is not None
+        }
 
     @cached_property
     def expected_types(self) -> dict[str, InferredType]:

@@ -128,8 +128,8 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
 def _match_columns(data: ObservedData) -> Iterator[MatchedColumn]:
     for number, feature in enumerate(data.compared_features, start=1):
         if feature.unmatched is None:
-            baseline = ColumnValues.of(feature.baseline)
-            current = ColumnValues.of(feature.now)
+            baseline = ColumnValues.of(feature.baseline_distribution)
+            current = ColumnValues.of(feature.current_distribution)
             if baseline is not None and current is not None:
                 yield MatchedColumn(number, feature.name, baseline, current)
 

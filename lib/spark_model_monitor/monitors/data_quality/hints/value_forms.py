@@ -150,8 +150,8 @@ def another_precision(data: ObservedData) -> HintSentences:
     """
     names = []
     for feature in data.compared_features:
-        numbers = feature.baseline.numbers
-        numbers_now = feature.now.numbers
+        numbers = feature.baseline_distribution.numbers
+        numbers_now = feature.current_distribution.numbers
         if numbers is None or numbers_now is None or not feature.are_rounded:
             continue
         # If the numbers of decimals still differ, the numbers themselves are others
@@ -171,8 +171,8 @@ def fewer_missing(data: ObservedData) -> HintSentences:
     """
     missing_by_feature: dict[str, tuple[int, int]] = {}
     for feature in data.compared_features:
-        before = feature.baseline
-        now = feature.now
+        before = feature.baseline_distribution
+        now = feature.current_distribution
         if feature.baseline_feature.is_drift_tested or not before.rows or not now.rows:
             continue
         gap = now.present / now.rows - before.present / before.rows
@@ -196,7 +196,7 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
         season = feature.season
         if season is not None and season.learnt and season.stands_out:
             seasons[feature.name] = season
-            if feature.now.num_values == 1:
+            if feature.current_distribution.num_values == 1:
                 names_with_one_value.append(feature.name)
     if not seasons:
         return

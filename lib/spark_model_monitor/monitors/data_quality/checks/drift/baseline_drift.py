@@ -35,7 +35,7 @@ def select_threshold(feature: FeatureComparison) -> float | None:
     settings = feature.settings
     if settings.comparators is not None:
         return None
-    if feature.baseline.inferred_type is InferredType.STRING:
+    if feature.baseline_distribution.inferred_type is InferredType.STRING:
         return settings.categorical_comparison_threshold
     return settings.comparison_threshold
 
@@ -55,8 +55,8 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
     Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4, D4.1 to D4.4 and D4.7; G16.
     """
-    baseline = feature.baseline
-    current = feature.now
+    baseline = feature.baseline_distribution
+    current = feature.current_distribution
     # Distributions that can't be compared get a reason instead of a verdict
     reason = find_reason_not_judged(feature) or _find_natural_reason(feature)
     if reason is not None:
@@ -93,10 +93,10 @@ def find_reason_not_judged(feature: FeatureComparison) -> str | None:
     """Why the feature isn't compared with a reference; None if it is."""
     if not feature.settings.perform_comparison:
         return feature.settings.left_out or COMPARISON_DISABLED
-    reason = why_not_compared(feature.baseline, feature.now)
-    other_cells = feature.now.other_cells
+    reason = why_not_compared(feature.baseline_distribution, feature.current_distribution)
+    other_cells = feature.current_distribution.other_cells
     if reason is None and other_cells and _is_type_violated(feature):
-        cells = feature.now.present + other_cells
+        cells = feature.current_distribution.present + other_cells
         return f"{other_cells:,} of {cells:,} values are no numbers, more than data_type_check allows"
     return reason
 
@@ -119,7 +119,7 @@ def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) ->
     settings = feature.settings
     is_change_seen = reason == FOLLOW
     advice = "look at its values; make the baseline again if they are as they should be"
-    is_by_nature = reason != why_not_compared(feature.baseline, feature.now)
+    is_by_nature = reason != why_not_compared(feature.baseline_distribution, feature.current_distribution)
     has_limit = "comparison_threshold" in settings.requested_limits or settings.comparators
     if is_change_seen:
         advice = NAME_TIME
@@ -129,13 +129,13 @@ def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) ->
     elif is_by_nature or feature.calibration is None or feature.baseline_feature.is_drift_requested:
         return finding
     # If there are too many values to compare, the frequent values may still show a loss
-    elif feature.baseline.is_never_compared or feature.now.is_never_compared:
+    elif feature.baseline_distribution.is_never_compared or feature.current_distribution.is_never_compared:
         lost_share = _compute_lost_share(feature)
-        is_change_seen = lost_share > settings.change_that_matters.share(feature.baseline.completeness)
+        is_change_seen = lost_share > settings.change_that_matters.share(feature.baseline_distribution.completeness)
         if not is_change_seen:
             return finding
         reason = f"the baseline's frequent values have at least {lost_share:.0%} fewer of the records"
-    elif feature.baseline.reason == NOT_GIVEN:
+    elif feature.baseline_distribution.reason == NOT_GIVEN:
         advice = "put the baseline's statistics.json beside constraints.json, or name it (--baseline-statistics)"
     return finding.unsure(reason, advice, is_change_seen=is_change_seen)
 
@@ -147,9 +147,9 @@ def _compute_lost_share(feature: FeatureComparison) -> float:
     """
     # Counts of a text with many values are lower bounds, so the loss is one, too
     before = None
-    if feature.before is not None:
-        before = feature.before.frequencies
-    now = feature.current.frequencies
+    if feature.baseline_profile is not None:
+        before = feature.baseline_profile.frequencies
+    now = feature.current_profile.frequencies
     if before is None or now is None or not before.total or not now.total or not now.exact:
         return 0.0
     frequent_before = sum(before.counts.values())
@@ -160,7 +160,7 @@ def _compute_lost_share(feature: FeatureComparison) -> float:
 def judge_reference(feature: FeatureComparison, reference: str) -> Finding:
     """The same check against another reference of the feature."""
     before, now = feature.sides(reference)
-    feature_of_reference = replace(feature, baseline=before, now=now, against=reference)
+    feature_of_reference = replace(feature, baseline_distribution=before, current_distribution=now, against=reference)
     return replace(
         baseline_drift(feature_of_reference, select_threshold(feature_of_reference) or 0.0), against=reference
     )

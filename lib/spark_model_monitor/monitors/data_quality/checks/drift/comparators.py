@@ -89,7 +89,7 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
         reference = comparator.against
         before = feature.baseline_feature.references.get(reference)
         if reference == BASELINE:
-            before = feature.baseline
+            before = feature.baseline_distribution
         # If a reference lacks the feature, all of its comparators are one violation
         if before is not None and before.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
             if reference not in missing:
@@ -108,7 +108,7 @@ def _judge_comparator(
     """The finding of one comparator. baseline: the feature in the comparator's reference; None if that doesn't exist."""
     distance = comparator.distance
     threshold = comparator.threshold
-    current = feature.now
+    current = feature.current_distribution
     if not feature.settings.perform_comparison:
         return withhold_drift(feature, threshold, find_reason_not_judged(feature) or "")
     # A distance may take only numbers, or only texts
@@ -117,7 +117,7 @@ def _judge_comparator(
     are_numbers = current.numbers is not None
     if baseline is not None:
         are_numbers = are_numbers or baseline.numbers is not None
-        reason = find_reason_not_judged(replace(feature, baseline=baseline, against=comparator.against))
+        reason = find_reason_not_judged(replace(feature, baseline_distribution=baseline, against=comparator.against))
         if reason is None and not (are_numbers or kinds["categorical"]):
             reason = "the distance takes numbers only"
     if baseline is None or reason is not None:

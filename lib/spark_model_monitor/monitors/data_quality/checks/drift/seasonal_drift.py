@@ -87,8 +87,10 @@ def _explain_new_values(season: Season, feature: FeatureComparison, finding: Fin
     if season.lasting_values is None:
         return None
     since, rows, all_rows = season.lasting_values
-    present = feature.now.present
-    changed_rows = max(count_unseen(feature.now, feature.baseline), (finding.distance or 0.0) * present)
+    present = feature.current_distribution.present
+    changed_rows = max(
+        count_unseen(feature.current_distribution, feature.baseline_distribution), (finding.distance or 0.0) * present
+    )
     if exact_tail(int(changed_rows), present, int(rows), int(all_rows)) > (finding.level or 0.0):
         return f"its new values are in each window since {since}; accept them or correct them"
     return None
@@ -129,7 +131,9 @@ def judge_missing_values(
         return dict(by_reference)
     references = feature.baseline_feature.references
     increases = [
-        references[name].completeness - feature.now.completeness for name in by_reference if name in references
+        references[name].completeness - feature.current_distribution.completeness
+        for name in by_reference
+        if name in references
     ]
     # The smallest change of all references: if one reference explains it, there is no doubt
     increase = min(increases, key=abs)
@@ -218,8 +222,8 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     baseline; and if the window has no frequent value of its own. Source: D4.18.
     """
     volume = feature.comparison.volume
-    baseline = feature.baseline
-    now = feature.now
+    baseline = feature.baseline_distribution
+    now = feature.current_distribution
     if volume is None or not now.present:
         return False
     # People act on a model's output, so its change is reported at once
@@ -254,8 +258,8 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
 
 def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
     """The rows of each kind in baseline and window: missing, of a frequent value, between two of the window's quantiles."""
-    baseline = feature.baseline
-    now = feature.now
+    baseline = feature.baseline_distribution
+    now = feature.current_distribution
     counts = [(baseline.rows - baseline.present, now.rows - now.present), *_count_frequent_values(feature)]
     if baseline.numbers is not None and now.numbers is not None:
         before = baseline.numbers.cdf
@@ -268,10 +272,14 @@ def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
 
 def _count_frequent_values(feature: FeatureComparison) -> list[tuple[int, int]]:
     """How often the window's frequent values occur in baseline and window; empty if the two can't be compared."""
-    if why_not_compared(feature.baseline, feature.now):
+    if why_not_compared(feature.baseline_distribution, feature.current_distribution):
         return []
-    values = feature.now.frequent_values
-    counts = zip(feature.baseline.count_values(values), feature.now.count_values(values), strict=True)
+    values = feature.current_distribution.frequent_values
+    counts = zip(
+        feature.baseline_distribution.count_values(values),
+        feature.current_distribution.count_values(values),
+        strict=True,
+    )
     return [(int(rows_before), int(rows_now)) for rows_before, rows_now in counts]
 
 
@@ -279,8 +287,8 @@ def _has_value_of_its_own(feature: FeatureComparison) -> bool:
     """Whether a value that the baseline never had is too frequent for any hour: a tenth of the rows, or more new texts than the
     baseline lacks by nature.
     """
-    baseline = feature.baseline
-    now = feature.now
+    baseline = feature.baseline_distribution
+    now = feature.current_distribution
     if why_not_compared(baseline, now):
         return False
     for rows_before, rows_now in _count_frequent_values(feature):

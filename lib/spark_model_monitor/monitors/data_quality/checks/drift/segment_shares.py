@@ -194,7 +194,7 @@ def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
         return result
     # The share of missing values, or the distribution of the others
     missing = result.component == "missing" or result.check != DRIFT
-    parts = compute_contributions(feature.before, feature.current, missing=missing)
+    parts = compute_contributions(feature.baseline_profile, feature.current_profile, missing=missing)
     where = ""
     segment = None
     if result.is_violated:

@@ -52,7 +52,7 @@ def register_fact(
 
 def collect_evidence(feature: FeatureComparison) -> Mapping[str, FactEvidence]:
     """The evidence of the facts of a feature, by check name; empty if the baseline's states are unavailable."""
-    before = feature.before
+    before = feature.baseline_profile
     if before is None or not feature.baseline_feature.is_compared:
         return {}
     evidence_by_check = {}
@@ -64,9 +64,11 @@ def collect_evidence(feature: FeatureComparison) -> Mapping[str, FactEvidence]:
 
 
 @cache_with_feature
-def _select_facts(before: FeatureProfile) -> tuple[RegistryEntry[CollectEvidence], ...]:
+def _select_facts(baseline_profile: FeatureProfile) -> tuple[RegistryEntry[CollectEvidence], ...]:
     """The facts that apply to a feature with these states."""
-    return tuple(fact for fact in FACTS.values() if not fact.facts["needs"] or before.state(fact.facts["needs"]))
+    return tuple(
+        fact for fact in FACTS.values() if not fact.facts["needs"] or baseline_profile.state(fact.facts["needs"])
+    )
 
 
 # The evidence of a fact on one column and its baseline, and the verdict on it.
@@ -298,12 +300,12 @@ def count_beyond(feature: FeatureProfile, *, below: float = -math.inf, above: fl
     return max(fewest, int(outside - sketch.error * moments.count)), moments.count
 
 
-def estimate_rows_of_value(feature: FeatureComparison, before: FeatureProfile) -> float:
+def estimate_rows_of_value(feature: FeatureComparison, baseline_profile: FeatureProfile) -> float:
     """How many rows of a window share a number, if it has at most half as many distinct numbers as independent rows of the
     baseline would have; else 1. That happens if the rows of each user are scattered over baseline and window.
     """
-    current = feature.current
-    shares = compute_value_shares(before)
+    current = feature.current_profile
+    shares = compute_value_shares(baseline_profile)
     if shares is None or shares.diversity < MIN_NAMES or current.distinct is None or not current.num_present:
         return 1.0
     rows = current.num_present

@@ -46,7 +46,7 @@ MAX_WINDOW_DAYS = 730  # days from the baseline to a window's end, at most, if t
 
 
 @register_fact("date_form_check", same_as=("data_type_check",))
-def date_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def date_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of dates in another form than the baseline's most frequent one is not above the baseline's, as in days first and
     months first. Dates of a type are expected as YYYY-MM-DD, with or without a time, if they become texts.
 
@@ -70,7 +70,7 @@ def date_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
 
 
 @register_fact("date_value_check", same_as=("data_type_check",))
-def date_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def date_value(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of values that are no dates, such as words and 2024-13-45, is not above the baseline's.
 
     Source: D4.24.
@@ -86,7 +86,7 @@ def date_value(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
 
 
 @register_fact("date_range_check", same_as=("date_form_check",))
-def date_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def date_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of dates far in the past or in the future is not above the baseline's: ten months and
     twice its range before its first day, or after its last day and the window's end; two years later if no end is known.
 
@@ -116,7 +116,7 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
 @register_fact(
     "date_period_check", same_as=("date_form_check", "date_sentinel_check", "date_value_check", "single_date_check")
 )
-def date_period(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No period that had a quarter of the baseline's dates has more of them, if most of these are ten years old, as those of
     births. Not judged if it has, unless rows are known to come in no order: the window may be of that period.
 
@@ -150,7 +150,7 @@ def date_period(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
 
 
 @register_fact("date_sentinel_check")
-def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def date_sentinel(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No day that stands for a missing one, such as 9999-12-31 or 1970-01-01, has a larger or smaller share than in the
     baseline.
 
@@ -180,7 +180,7 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
 @register_fact(
     "single_date_check", same_as=("date_form_check", "date_sentinel_check", "date_range_check", "date_value_check")
 )
-def single_date(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def single_date(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No single date has a much larger share than in the baseline: three times as many rows for each of the window's dates, and
     a quarter of them. Nearly all values may be one date if they may be the rows of a single day. A form of months, weeks or
     quarters has few values by nature.
@@ -243,10 +243,10 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
     """
     past = feature.baseline_feature.past(BASELINE)
-    if past is None or feature.baseline.is_numeric:
+    if past is None or feature.baseline_distribution.is_numeric:
         return feature.baseline_design_effect
     dispersions = []
-    for name, value in zip(VALUES, feature.baseline.frequent_values.tolist(), strict=False):
+    for name, value in zip(VALUES, feature.baseline_distribution.frequent_values.tolist(), strict=False):
         scores = past[name][~np.isnan(past[name])]
         if len(scores) >= MIN_WINDOWS and is_of_kind(str(value)):
             dispersions.append(float((scores**2).mean()))

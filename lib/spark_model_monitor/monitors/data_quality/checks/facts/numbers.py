@@ -28,15 +28,15 @@ RARE_NUMBERS = 0.01  # largest share of numbers among texts that counts as rare
 
 
 @register_fact("infinity_check", needs=Moments)
-def infinity(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def infinity(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of infinities among the numbers is not above the baseline's; if that is 0, infinities are a new kind of value.
 
     Source: D4.9.
     """
-    if not (before.is_numeric and feature.current.is_numeric):
+    if not (baseline_profile.is_numeric and feature.current_profile.is_numeric):
         return None
-    baseline = _count_infinities(before.moments)
-    current = _count_infinities(feature.current.moments)
+    baseline = _count_infinities(baseline_profile.moments)
+    current = _count_infinities(feature.current_profile.moments)
     groups = feature.limit_groups(feature.baseline_design_effect, np.isinf)
     return compare_shares("share of infinities", baseline, current, groups)
 
@@ -48,28 +48,28 @@ def _count_infinities(moments: Moments | None) -> tuple[int, int]:
 
 
 @register_fact("sign_check", needs=Moments)
-def sign(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def sign(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """There are still no negative numbers; if `non_negative_check` is Enabled, that check decides.
 
     Source: D4.9.
     """
-    old = before.moments
-    if feature.settings.non_negative_check or not has_numbers(before, feature.current) or old is None:
+    old = baseline_profile.moments
+    if feature.settings.non_negative_check or not has_numbers(baseline_profile, feature.current_profile) or old is None:
         return None
     if old.minimum < 0:
         return None
-    return _judge_outside("share of negative numbers", feature, before, below=0.0)
+    return _judge_outside("share of negative numbers", feature, baseline_profile, below=0.0)
 
 
 @register_fact("range_check", needs=Moments, same_as=("baseline_drift_check", "sign_check"))
-def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def outside_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No numbers lie outside the baseline's range by a twentieth of its width, or by twice as far as the levels of its own halves
     lie apart; numbers that rise from row to row are not judged, nor those whose drift has a limit of a person's own.
 
     Source: D4.9.
     """
-    old = before.moments
-    if not has_numbers(before, feature.current) or old is None:
+    old = baseline_profile.moments
+    if not has_numbers(baseline_profile, feature.current_profile) or old is None:
         return None
     width = old.maximum - old.minimum
     if not 0 < width < math.inf or feature.has_new_numbers:
@@ -79,17 +79,22 @@ def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
     # A window may be further from the baseline's middle than its halves are
     margin = width * max(MIN_DISTANCE, 2 * feature.baseline_feature.largest_in_parts["reach"])
     quantity = "share of numbers far outside of the range"
-    return _judge_outside(quantity, feature, before, below=old.minimum - margin, above=old.maximum + margin)
+    return _judge_outside(quantity, feature, baseline_profile, below=old.minimum - margin, above=old.maximum + margin)
 
 
 def _judge_outside(
-    quantity: str, feature: FeatureComparison, before: FeatureProfile, *, below: float, above: float = math.inf
+    quantity: str,
+    feature: FeatureComparison,
+    baseline_profile: FeatureProfile,
+    *,
+    below: float,
+    above: float = math.inf,
 ) -> FactEvidence | None:
     """The evidence that more numbers are outside than by chance, in clusters as large as the baseline's. How far they are outside
     counts, too.
     """
-    current = feature.current
-    old = before.moments
+    current = feature.current_profile
+    old = baseline_profile.moments
     assert old is not None
     count, rows = count_beyond(current, below=below, above=above)
     # Clusters are as large as in the baseline, but no larger than rows that are near each other here
@@ -107,9 +112,9 @@ def _judge_outside(
         # One repeated number: only stretches of equal neighbours of the baseline are like it, not its groups
         if len(numbers) and (numbers == numbers[0]).all():
             groups = standstill
-        groups = max(groups, estimate_rows_of_value(feature, before))
+        groups = max(groups, estimate_rows_of_value(feature, baseline_profile))
         cluster = int(feature.limit_groups(groups, is_outside))
-        rows_within = _count_within(before, numbers, cluster)
+        rows_within = _count_within(baseline_profile, numbers, cluster)
 
     tail = partial(_compute_tail, rows=rows, baseline_rows=old.count, cluster=cluster, rows_within=rows_within)
     return compare_shares(quantity, (0, old.count), (count, rows), tail=tail)
@@ -124,11 +129,11 @@ def _compute_tail(number: int, *, rows: int, baseline_rows: int, cluster: int, r
     return p
 
 
-def _count_within(before: FeatureProfile, numbers: Values, cluster: float) -> float:
+def _count_within(baseline_profile: FeatureProfile, numbers: Values, cluster: float) -> float:
     """How many clusters of the baseline's rows are as near to its end as the nearest of these numbers is beyond it, if the tail
     falls steeply there, otherwise 0; the smaller number of both ends.
     """
-    old = before.moments
+    old = baseline_profile.moments
     assert old is not None
     clusters_within = []
     for distances, is_low in ((old.minimum - numbers, True), (numbers - old.maximum, False)):
@@ -138,16 +143,16 @@ def _count_within(before: FeatureProfile, numbers: Values, cluster: float) -> fl
             nearest = float(distances_outside.min())
             widest = max(nearest, old.maximum - old.minimum)
             steps = np.append(widest / 2.0**HALVINGS, nearest)
-            counts = _count_near_end(before, steps, is_low=is_low) / cluster
+            counts = _count_near_end(baseline_profile, steps, is_low=is_low) / cluster
             is_steep = has_steep_end(counts[:-1])
             clusters_within.append(float(counts[-1]) if is_steep else 0.0)
     return min(clusters_within, default=0.0)
 
 
-def _count_near_end(before: FeatureProfile, distances: Values, *, is_low: bool) -> Values:
+def _count_near_end(baseline_profile: FeatureProfile, distances: Values, *, is_low: bool) -> Values:
     """The number of the baseline's rows within each distance from an end of its numbers."""
-    sketch = before.kll
-    old = before.moments
+    sketch = baseline_profile.kll
+    old = baseline_profile.moments
     assert sketch is not None
     assert old is not None
     cdf = StepCdf(*sketch.step_cdf())
@@ -159,37 +164,39 @@ def _count_near_end(before: FeatureProfile, distances: Values, *, is_low: bool) 
 
 
 @register_fact("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))
-def number_share(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def number_share(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of numbers among the texts is not above the baseline's; if that is 0, numbers are a new kind of value.
 
     `data_type_check` accepts numbers, because a number is also a String; drift is not judged if all values are numbers.
     Source: D4.9.
     """
-    if before.is_numeric or not feature.are_texts or recognise_dates(before):  # date_form_check finds numbers
+    if (
+        baseline_profile.is_numeric or not feature.are_texts or recognise_dates(baseline_profile)
+    ):  # date_form_check finds numbers
         return None
-    types = before.data_types
-    types_now = feature.current.data_types
+    types = baseline_profile.data_types
+    types_now = feature.current_profile.data_types
     baseline = (types.integral + types.fractional, types.present)
     current = (types_now.integral + types_now.fractional, types_now.present)
     # A few hexadecimal codes have only digits by chance, but not all codes
     are_all = current[0] == current[1]
     had_some = baseline[0] > RARE_NUMBERS * baseline[1]
-    if had_some and not are_all and are_mixed_codes(before):
+    if had_some and not are_all and are_mixed_codes(baseline_profile):
         return None
     return compare_shares("share of numbers among the texts", baseline, current)
 
 
 @register_fact("text_share_check", same_as=("baseline_drift_check", "data_type_check"))
-def text_share(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def text_share(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of texts among numbers is not above the baseline's; if that is 0, texts are a new kind of value.
 
     If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low. Dates have
     date_value_check.
     Source: D4.9.
     """
-    if not before.is_numeric or not feature.are_texts or recognise_dates(before):
+    if not baseline_profile.is_numeric or not feature.are_texts or recognise_dates(baseline_profile):
         return None
-    current = feature.current
+    current = feature.current_profile
     texts = current.num_present - current.num_numbers
-    baseline = (before.num_others, before.num_present)
+    baseline = (baseline_profile.num_others, baseline_profile.num_present)
     return compare_shares("share of texts among the numbers", baseline, (texts, current.num_present))

@@ -46,7 +46,7 @@ MIN_COPIES = 0.01  # smallest share of copies in a baseline whose rows repeat by
 
 
 @register_fact("frequent_value_check", same_as=("baseline_drift_check", "range_check", "sign_check"))
-def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def frequent_value(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No single value has a larger share than in the baseline, or in any of its parts; of texts, in columns whose drift is not
     judged. Of a text that gets new values, the largest share of a value is as in the baseline's parts and earlier windows.
 
@@ -54,11 +54,11 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     at most.
     Source: D4.9.
     """
-    old = before.frequencies
-    new = feature.current.frequencies
-    if has_numbers(before, feature.current):
-        return _judge_frequent_number(feature, before)
-    if before.is_numeric or feature.current.is_numeric or recognise_dates(before):
+    old = baseline_profile.frequencies
+    new = feature.current_profile.frequencies
+    if has_numbers(baseline_profile, feature.current_profile):
+        return _judge_frequent_number(feature, baseline_profile)
+    if baseline_profile.is_numeric or feature.current_profile.is_numeric or recognise_dates(baseline_profile):
         return None
     if old is None or new is None or not old.total or not new.counts:
         return None
@@ -98,7 +98,7 @@ def _judge_one_value(
     return evidence
 
 
-def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def _judge_frequent_number(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The evidence on the number whose share rose most. Numbers that repeat by nature also repeat in parts of the baseline."""
     if feature.finite_numbers is None or feature.has_new_numbers:
         return None
@@ -106,22 +106,24 @@ def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -
     # A person's own limit of drift says how far shares may change
     if feature.baseline_feature.has_own_drift_limit:
         return None
-    n = before.num_numbers
-    m = feature.current.num_numbers
-    counts_now = new.counts - feature.now.sketch_error * m
+    n = baseline_profile.num_numbers
+    m = feature.current_profile.num_numbers
+    counts_now = new.counts - feature.current_distribution.sketch_error * m
     counts_before = old.counts_at(new.values)
     index = int((counts_now / m - counts_before / n).argmax())
     # A number that occurs once doesn't repeat; the fact is a number that repeats more often than the baseline's
     repeats = max(0, int(counts_now[index]) - 1)
     usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
-    groups = feature.limit_groups(estimate_rows_of_value(feature, before), partial(np.equal, new.values[index]))
+    groups = feature.limit_groups(
+        estimate_rows_of_value(feature, baseline_profile), partial(np.equal, new.values[index])
+    )
     return _judge_one_value("share of one number", (min(n, math.ceil(usual_share * n)), n), (repeats, m), groups)
 
 
 @register_fact(
     "standstill_check", same_as=("baseline_drift_check", "frequent_value_check", "range_check", "sign_check")
 )
-def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No number stands still for longer than anywhere in the baseline, if its share grew, too: a fiftieth of the window's rows at
     least. A frequent number does so more easily than a rare one.
 
@@ -134,8 +136,8 @@ def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     old, new = feature.finite_numbers
     if feature.has_new_numbers:
         return None
-    n = before.num_numbers
-    m = feature.current.num_numbers
+    n = baseline_profile.num_numbers
+    m = feature.current_profile.num_numbers
     number = np.array([stretch.value])
     if feature.are_rounded:
         number = new.values[[np.abs(new.values - stretch.value).argmin()]]
@@ -186,7 +188,9 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     score = float(logits[-1] - past_logits.mean()) / max(deviation, half_a_row)
     # By chance, a new value is the most frequent only as often as values are new; another value is the largest of many
     p = student_above(score, windows - 1)
-    new_values = find_new_values(feature.now, feature.baseline, feature.baseline_feature.references.get(PREVIOUS))
+    new_values = find_new_values(
+        feature.current_distribution, feature.baseline_distribution, feature.baseline_feature.references.get(PREVIOUS)
+    )
     if value in new_values:
         p *= len(new_values) / len(new.counts)
     elif score > 0:
@@ -194,7 +198,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
         p = max(p, -math.expm1(-math.exp(-gumbel_score)))
     expected = float(largest.mean())
     return FactEvidence(
-        *("share of one text", share, expected, feature.baseline.present, new.total, p),
+        *("share of one text", share, expected, feature.baseline_distribution.present, new.total, p),
         effect=share - expected,
         least_effect=MIN_EFFECT,
         test=STUDENT,
@@ -217,23 +221,23 @@ def _bound_count(frequencies: Frequencies, value: str) -> int:
         "time_precision_check",
     ),
 )
-def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def repeated_value(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of distinct values that occur more than once is not above the baseline's, if nearly all occur once there.
     Dates repeat in a shorter window.
 
     Source: D4.9.
     """
-    if recognise_dates(before):
+    if recognise_dates(baseline_profile):
         return None
     # If a state can't keep all repeats, the estimated number of distinct values counts them
     quantity = "share of values that repeat"
-    old = before.state(Repeats)
-    new = feature.current.state(Repeats)
-    distinct = feature.current.distinct
+    old = baseline_profile.state(Repeats)
+    new = feature.current_profile.state(Repeats)
+    distinct = feature.current_profile.distinct
     if old is None or new is None or distinct is None or new.level < LEVEL_OF_NONE:
         return _compare_repeats(quantity, old, new)
-    rows = feature.current.num_present
-    baseline = _resize_baseline(old, rows / max(before.num_present, 1))
+    rows = feature.current_profile.num_present
+    baseline = _resize_baseline(old, rows / max(baseline_profile.num_present, 1))
     repeated = max(0, rows - distinct.estimate())
     return compare_shares(quantity, baseline, (repeated, rows))
 
@@ -346,22 +350,22 @@ def _resize_baseline(old: Repeats, size: float) -> tuple[int, int]:
 
 
 @register_fact("new_values_check")
-def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def new_values_check(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The number of new values, which neither the baseline nor the last eight windows have, is as usual: as in the same number
     of rows of the baseline's second half and of earlier windows. Before there are eight windows, the age of the baseline is
     unknown, and taken as up to the baseline's own length, unless most rows have new values.
 
     Source: D4.20.
     """
-    counts = exact_counts(feature.current)
+    counts = exact_counts(feature.current_profile)
     growth = feature.baseline_feature.growth
     if growth is None or counts is None or not counts.total:
         return None
-    if recognise_dates(before):
+    if recognise_dates(baseline_profile):
         return None
     # New values so far: in parts of the baseline's second half, and in earlier windows
     new = growth[0]
-    rows = np.full(len(new), before.num_present / 2 / len(new))
+    rows = np.full(len(new), baseline_profile.num_present / 2 / len(new))
     new_value_counts = feature.comparison.baseline.get_variation(PREVIOUS).count_new_values(feature.name)
     if new_value_counts is not None:
         new_in_windows, rows_of_windows = new_value_counts
@@ -369,20 +373,20 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
         rows = np.concatenate((rows, rows_of_windows))
     # New values now; windows before the last eight may have had them already
     earlier = feature.baseline_feature.references.get(PREVIOUS)
-    new_values = find_new_values(feature.now, feature.baseline, earlier)
+    new_values = find_new_values(feature.current_distribution, feature.baseline_distribution, earlier)
     values_now = len(counts.counts)
-    counts_before = exact_counts(before)
+    counts_before = exact_counts(baseline_profile)
     values_before = 0
     if counts_before is not None:
         values_before = len(counts_before.counts)
-    elif before.distinct is not None:
-        values_before = before.distinct.estimate()
+    elif baseline_profile.distinct is not None:
+        values_before = baseline_profile.distinct.estimate()
     new_rows = sum(counts.counts[value] for value in new_values)
     are_most_new = 2 * new_rows > counts.total and 2 * values_now > values_before
     num_new = len(new_values)
     # Unseen rows since the baseline: taken to be as many as the baseline's, unless earlier windows were seen, or most rows now
     # have new values, as they do if values come and go
-    rows_since = before.num_present
+    rows_since = baseline_profile.num_present
     if earlier is not None or are_most_new:
         rows_since = 0
     # The overdispersion of these numbers, chi-square over its degrees of freedom, if it is beyond chance
@@ -401,7 +405,7 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
     values_since = (counts.total + rows_since) * values_per_row
     p = exact_tail(num_new, int(values_since), int(new.sum()), int(values_in_past), scatter)
     return FactEvidence(
-        *("number of new values", float(num_new), expected_new, before.num_present, counts.total, p),
+        *("number of new values", float(num_new), expected_new, baseline_profile.num_present, counts.total, p),
         effect=num_new - expected_new,
         least_effect=(MIN_RATIO - 1) * expected_new,
         statistic=float(num_new),

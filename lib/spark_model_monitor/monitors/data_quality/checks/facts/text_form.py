@@ -47,7 +47,7 @@ EQUIVALENT_CHECKS = ("categorical_values_check", "code_length_check", "frequent_
 
 
 @register_fact("text_form_check", same_as=EQUIVALENT_CHECKS)
-def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def text_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
     forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
     none, since counters grow, nor are leading zeros unless codes get shorter. Only for texts whose values are new by nature;
@@ -56,12 +56,12 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
     comes_and_goes = feature.baseline_feature.growth is not None
-    if before.is_numeric or not feature.are_texts:
+    if baseline_profile.is_numeric or not feature.are_texts:
         return None
     # Other texts have known values, and new values have checks of their own
-    if not comes_and_goes and why_always_new(before) != MOSTLY_SINGLE_VALUES:
+    if not comes_and_goes and why_always_new(baseline_profile) != MOSTLY_SINGLE_VALUES:
         return None
-    shapes = before.state(TextShapes)
+    shapes = baseline_profile.state(TextShapes)
     if shapes is not None and shapes.words > MAX_WORDS * shapes.texts:  # free texts have checks of their own
         return None
     # Count rows with each form, in groups; if values come and go, count distinct values with each form
@@ -72,11 +72,11 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
         count_by_form = count_forms_of_values
         texts = "different texts"
         design_effect = 1.0
-    elif exact_counts(feature.current) is None:
+    elif exact_counts(feature.current_profile) is None:
         texts = "sampled texts"
-    forms_before = count_by_form(before)
-    forms_now = count_by_form(feature.current)
-    if not _are_shorter(feature, before):
+    forms_before = count_by_form(baseline_profile)
+    forms_now = count_by_form(feature.current_profile)
+    if not _are_shorter(feature, baseline_profile):
         forms_before = _ignore_padding(forms_before)
         forms_now = _ignore_padding(forms_now)
     mixed_parts = find_mixed_parts(forms_before)
@@ -107,24 +107,24 @@ def _compare_forms(
     return compare_shares(quantity, by_chance, current, design_effect, least_effect=MIN_EFFECT)
 
 
-def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bool:
+def are_grown_counters(feature: FeatureComparison, baseline_profile: FeatureProfile) -> bool:
     """Whether texts are codes with a counter that goes on, like ORD-1000 after ORD-999: codes in known forms, whose last number
     is never padded with zeros, and which are at most one digit longer than the baseline's longest code.
     """
-    forms = count_forms(before)
-    lengths_before = before.state(TextLengths)
-    lengths_now = feature.current.state(TextLengths)
-    if before.is_numeric or sum(forms.values()) < MIN_CODES or lengths_before is None or lengths_now is None:
+    forms = count_forms(baseline_profile)
+    lengths_before = baseline_profile.state(TextLengths)
+    lengths_now = feature.current_profile.state(TextLengths)
+    if baseline_profile.is_numeric or sum(forms.values()) < MIN_CODES or lengths_before is None or lengths_now is None:
         return False
     are_numbered = all(LAST_NUMBER.sub(r"\1", form) == "9" for form in forms)
-    forms_now = _ignore_padding(count_forms(feature.current))
+    forms_now = _ignore_padding(count_forms(feature.current_profile))
     if not are_numbered or forms_now.keys() - _ignore_padding(forms).keys():
         return False
     longest = max(lengths_before.counts)
     if not all(longest <= length <= longest + 1 for length in lengths_now.counts):
         return False
     # If texts are known: the first numbers with one more digit begin with 1
-    counts = exact_counts(feature.current)
+    counts = exact_counts(feature.current_profile)
     if counts is None:
         return True
     longer_texts = [text for text in counts.counts if len(text) > longest]
@@ -132,9 +132,9 @@ def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bo
 
 
 @cache_with_feature
-def are_mixed_codes(before: FeatureProfile) -> bool:
+def are_mixed_codes(baseline_profile: FeatureProfile) -> bool:
     """Whether most texts are codes such as hexadecimal numbers, in which the number of letters varies from code to code."""
-    forms = count_forms(before)
+    forms = count_forms(baseline_profile)
     mixed_parts = find_mixed_parts(forms)
     num_mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
     return 2 * num_mixed > sum(forms.values())
@@ -160,10 +160,10 @@ def count_forms_of_values(feature: FeatureProfile) -> Mapping[str, int]:
     return Counter(write_form(text).replace(PADDED, "9") for text in texts)
 
 
-def _are_shorter(feature: FeatureComparison, before: FeatureProfile) -> bool:
+def _are_shorter(feature: FeatureComparison, baseline_profile: FeatureProfile) -> bool:
     """Whether codes lost a character or more on average, such as their leading zeros; a counter's never do."""
-    mean_before = _compute_mean_length(before.state(TextLengths))
-    mean_now = _compute_mean_length(feature.current.state(TextLengths))
+    mean_before = _compute_mean_length(baseline_profile.state(TextLengths))
+    mean_now = _compute_mean_length(feature.current_profile.state(TextLengths))
     return mean_now < mean_before - LOST_ZERO
 
 

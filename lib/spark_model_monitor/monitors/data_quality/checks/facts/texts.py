@@ -38,24 +38,24 @@ EQUIVALENT_CHECKS = (*CHECKS_OF_CODES, "text_length_check")
 
 
 @register_fact("text_length_check", same_as=CHECKS_OF_CODES)
-def text_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def text_length(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """Texts without a domain have the baseline's mean length. A text longer than 256 bytes counts as 256 bytes.
 
     Source: D4.9.
     """
-    if recognise_dates(before):  # a later month may have a longer name
+    if recognise_dates(baseline_profile):  # a later month may have a longer name
         return None
-    if feature.baseline_feature.growth or are_grown_counters(feature, before):  # later names may be longer
+    if feature.baseline_feature.growth or are_grown_counters(feature, baseline_profile):  # later names may be longer
         return None
-    shapes = _get_free_text_shapes(feature, before)
+    shapes = _get_free_text_shapes(feature, baseline_profile)
     if shapes is not None:
         shapes_before, shapes_now = shapes
         mean_before = _mean_length_of_texts(shapes_before)
         mean_now = _mean_length_of_texts(shapes_now)
     else:
         # Few distinct texts, each of which was counted
-        counts_before = exact_counts(before)
-        counts = exact_counts(feature.current)
+        counts_before = exact_counts(baseline_profile)
+        counts = exact_counts(feature.current_profile)
         if counts_before is None or counts is None or not feature.are_texts or feature.constraints.domains is not None:
             return None
         mean_before = _mean_length_of_values(counts_before)
@@ -76,18 +76,18 @@ def _mean_length_of_values(frequencies: Frequencies) -> Mean:
 
 
 @register_fact("text_letters_check", needs=TextShapes, same_as=EQUIVALENT_CHECKS)
-def text_letters(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def text_letters(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """Free texts have the baseline's mean share of letters, and its mean share of digits. Hexadecimal numbers and the like have
     some of both.
 
     Source: D4.9.
     """
-    shapes = _get_free_text_shapes(feature, before)
-    if shapes is None or feature.baseline_feature.growth or are_grown_counters(feature, before):
+    shapes = _get_free_text_shapes(feature, baseline_profile)
+    if shapes is None or feature.baseline_feature.growth or are_grown_counters(feature, baseline_profile):
         return None
     # In codes that mix letters and digits, these shares differ from window to window
     _, shapes_now = shapes
-    if are_mixed_codes(before) and shapes_now.letters and shapes_now.digits:
+    if are_mixed_codes(baseline_profile) and shapes_now.letters and shapes_now.digits:
         return None
     return select_clearest(
         _compare_measure(feature, shapes, "letters", "share of letters in the texts", unit=SHARES),
@@ -96,12 +96,12 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> FactEvid
 
 
 @register_fact("text_words_check", needs=TextShapes, same_as=(*EQUIVALENT_CHECKS, "text_letters_check"))
-def text_words(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def text_words(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """Free texts have the baseline's mean number of words (separated by blanks), if some texts have more than one word.
 
     Source: D4.9.
     """
-    shapes = _get_free_text_shapes(feature, before)
+    shapes = _get_free_text_shapes(feature, baseline_profile)
     if shapes is None or shapes[0].words <= shapes[0].texts:  # one word each
         return None
     return _compare_measure(feature, shapes, "words", "mean number of words")
@@ -119,14 +119,14 @@ def _compare_measure(
 
 
 @register_fact("text_new_words_check", needs=Words, same_as=(*EQUIVALENT_CHECKS, "text_letters_check"))
-def new_words(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def new_words(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of words that the baseline never had is not above the share of rare words by chance; a text's words are a group.
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
-    words_before = before.state(Words)
-    words = feature.current.state(Words)
-    shapes = _get_free_text_shapes(feature, before)
+    words_before = baseline_profile.state(Words)
+    words = feature.current_profile.state(Words)
+    shapes = _get_free_text_shapes(feature, baseline_profile)
     if words_before is None or words is None or words_before.different < MIN_WORDS or shapes is None:
         return None
     # The words of a text count as one observation; each level of sampling keeps a half of them
@@ -140,14 +140,14 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
 
 
 @register_fact("code_length_check", needs=TextLengths, same_as=("categorical_values_check", "data_type_check"))
-def code_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def code_length(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No text has a different length if all of the baseline's texts, such as codes, have one; empty_text_check has empty texts.
     Whole numbers in a column of numbers are as long as their digits.
 
     Numbers are codes if they are padded with zeros, as in 00501. Counters in codes that aren't padded may get a digit more.
     Source: D4.9.
     """
-    lengths = _get_text_lengths(feature, before)
+    lengths = _get_text_lengths(feature, baseline_profile)
     if lengths is None:
         return None
     lengths_before, lengths_now = lengths
@@ -156,43 +156,52 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
         return None
     (length,) = lengths_before.counts
     # Only numbers with zeros before their digits are codes: the smallest one has fewer digits than the length
-    moments = before.moments
-    is_padded = moments is not None and before.inferred_type == "Integral" and 0 <= moments.minimum < 10 ** (length - 1)
-    if not length or (before.is_numeric and (length == 1 or not is_padded)):
+    moments = baseline_profile.moments
+    is_padded = (
+        moments is not None
+        and baseline_profile.inferred_type == "Integral"
+        and 0 <= moments.minimum < 10 ** (length - 1)
+    )
+    if not length or (baseline_profile.is_numeric and (length == 1 or not is_padded)):
         return None
-    if are_grown_counters(feature, before):
+    if are_grown_counters(feature, baseline_profile):
         return None
     # Empty texts have a check of their own
-    total = feature.current.num_present
+    total = feature.current_profile.num_present
     other_lengths = total - lengths_now.counts.get(length, 0) - lengths_now.counts.get(0, 0)
-    return compare_shares("share of texts of another length", (0, before.num_present), (other_lengths, total))
+    return compare_shares("share of texts of another length", (0, baseline_profile.num_present), (other_lengths, total))
 
 
 @register_fact("empty_text_check", needs=TextLengths, same_as=("categorical_values_check",))
-def empty_text(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def empty_text(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of empty texts is not above the baseline's; if that is 0, empty texts are a new kind of value.
 
     Source: D4.9.
     """
-    lengths = _get_text_lengths(feature, before)
-    if lengths is None or before.is_numeric:
+    lengths = _get_text_lengths(feature, baseline_profile)
+    if lengths is None or baseline_profile.is_numeric:
         return None
     lengths_before, lengths_now = lengths
-    baseline = (lengths_before.counts.get(0, 0), before.num_present)
-    current = (lengths_now.counts.get(0, 0), feature.current.num_present)
+    baseline = (lengths_before.counts.get(0, 0), baseline_profile.num_present)
+    current = (lengths_now.counts.get(0, 0), feature.current_profile.num_present)
     return compare_shares("share of empty texts", baseline, current, feature.baseline_design_effect)
 
 
-def _get_text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
+def _get_text_lengths(
+    feature: FeatureComparison, baseline_profile: FeatureProfile
+) -> tuple[TextLengths, TextLengths] | None:
     """The text lengths of baseline and window; None if a side's lengths are unknown, or if values are dates."""
-    lengths_before = before.state(TextLengths)
-    lengths_now = feature.current.state(TextLengths)
+    lengths_before = baseline_profile.state(TextLengths)
+    lengths_now = feature.current_profile.state(TextLengths)
     are_texts = feature.are_texts
     # Codes that were texts may have become numbers, which lost the zeros before their digits
-    if before.is_numeric and feature.current.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
-        lengths_now = _measure_digits(feature.current)
-        are_texts = before.column_type is ColumnType.TEXT
-    if lengths_before is None or lengths_now is None or not are_texts or recognise_dates(before):
+    if baseline_profile.is_numeric and feature.current_profile.column_type in (
+        ColumnType.INTEGRAL,
+        ColumnType.FRACTIONAL,
+    ):
+        lengths_now = _measure_digits(feature.current_profile)
+        are_texts = baseline_profile.column_type is ColumnType.TEXT
+    if lengths_before is None or lengths_now is None or not are_texts or recognise_dates(baseline_profile):
         return None
     return lengths_before, lengths_now
 
@@ -210,13 +219,15 @@ def _measure_digits(current: FeatureProfile) -> TextLengths | None:
     return TextLengths(lengths)
 
 
-def _get_free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
+def _get_free_text_shapes(
+    feature: FeatureComparison, baseline_profile: FeatureProfile
+) -> tuple[TextShapes, TextShapes] | None:
     """The shapes of texts without a domain, in baseline and window; None if unknown, or if values are dates or numbers."""
-    shapes_before = before.state(TextShapes)
-    shapes_now = feature.current.state(TextShapes)
+    shapes_before = baseline_profile.state(TextShapes)
+    shapes_now = feature.current_profile.state(TextShapes)
     if not feature.are_texts or feature.constraints.domains is not None:
         return None
-    if before.is_numeric or recognise_dates(before):
+    if baseline_profile.is_numeric or recognise_dates(baseline_profile):
         return None
     if shapes_before is None or shapes_now is None:
         return None

@@ -68,55 +68,57 @@ UNIT_TOLERANCE = 4.0  # units are 1,000 apart: up to this factor beyond the usua
 
 
 @register_fact("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
-def time_unit(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def time_unit(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No number is a time in another unit, or no time, if all of the baseline's numbers are times of this century in one unit.
 
     Source: D4.9.
     """
-    unit = unit_of_times(before)
-    moments = before.moments
-    if unit is None or moments is None or not has_numbers(before, feature.current):
+    unit = unit_of_times(baseline_profile)
+    moments = baseline_profile.moments
+    if unit is None or moments is None or not has_numbers(baseline_profile, feature.current_profile):
         return None
     first = FIRST_SECOND * unit / UNIT_TOLERANCE
     last = LAST_SECOND * unit * UNIT_TOLERANCE
-    current = count_beyond(feature.current, below=first, above=last)
+    current = count_beyond(feature.current_profile, below=first, above=last)
     return compare_shares("share of times in another unit", (0, moments.count), current)
 
 
 TimesT = TypeVar("TimesT", Ages, TimeCounts)
 
 
-def read_times(before: FeatureProfile, current: FeatureProfile, kind: type[TimesT]) -> tuple[TimesT, TimesT] | None:
+def read_times(
+    baseline_profile: FeatureProfile, current: FeatureProfile, kind: type[TimesT]
+) -> tuple[TimesT, TimesT] | None:
     """The times of baseline and window, or their ages. None if few of the baseline's values are times, if the window has none,
     or if rows have no times to compare with.
     """
-    old = before.state(kind)
+    old = baseline_profile.state(kind)
     new = current.state(kind)
-    if old and new and old.total >= MIN_TIMES_SHARE * before.num_present and new.total:
+    if old and new and old.total >= MIN_TIMES_SHARE * baseline_profile.num_present and new.total:
         return (old, new)
     return None
 
 
 @register_fact("time_future_check", same_as=("time_age_check",))
-def time_future(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def time_future(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of times that are more than a minute later than their rows is not above the baseline's; if that is 0, such times
     are a new kind of value. Of the rows' own times none are an hour after the window's end, if those of earlier windows weren't.
 
     Source: D4.9.
     """
-    ages = read_times(before, feature.current, Ages)
+    ages = read_times(baseline_profile, feature.current_profile, Ages)
     if ages is None:
-        return _compare_with_window_end(feature, before)
+        return _compare_with_window_end(feature, baseline_profile)
     old, new = ages
     counts_before = (old.in_future, old.total)
     counts_now = (new.in_future, new.total)
     return compare_shares("share of times in the future", counts_before, counts_now, feature.baseline_design_effect)
 
 
-def _compare_with_window_end(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def _compare_with_window_end(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The evidence on times after the window's end; None unless the newest row of each earlier window came before its end."""
     volume = feature.comparison.volume
-    times = read_times(before, feature.current, TimeCounts)
+    times = read_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None or volume is None or volume.newest is None or volume.expected_freshness is None:
         return None
     # Only the column with the times of the rows, whose newest time each earlier window left
@@ -136,14 +138,14 @@ def _compare_with_window_end(feature: FeatureComparison, before: FeatureProfile)
 
 
 @register_fact("time_age_check", needs=Ages)
-def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def time_age(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """Times are as old as the baseline's, relative to their rows: the median, the newest tenth and the oldest tenth. No times are
     far from all of the baseline's ages, as after a shift by whole hours.
 
     Source: D4.9.
     """
-    moments = (before.state(VectorMoments), feature.current.state(VectorMoments))
-    ages = read_times(before, feature.current, Ages)
+    moments = (baseline_profile.state(VectorMoments), feature.current_profile.state(VectorMoments))
+    ages = read_times(baseline_profile, feature.current_profile, Ages)
     if ages is None or moments[0] is None or moments[1] is None:
         return None
     # A shift by whole hours puts all times far from any age of the baseline
@@ -173,17 +175,17 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
 
 
 @register_fact("time_precision_check", needs=TimeCounts, same_as=DATE_CHECKS)
-def time_precision(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def time_precision(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The shares of times at midnight, at whole hours, minutes and seconds are not above the baseline's.
 
     Source: D4.9.
     """
-    times = read_times(before, feature.current, TimeCounts)
+    times = read_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None:
         return None
     old, new = times
     changes = []
-    group = _count_rows_of_one_time(before)
+    group = _count_rows_of_one_time(baseline_profile)
     for name, num_before, num_now in zip(ROUND_TIME_NAMES, old.round_times, new.round_times, strict=True):
         quantity = f"share of times at {name}"
         changes.append(
@@ -195,46 +197,46 @@ def time_precision(feature: FeatureComparison, before: FeatureProfile) -> FactEv
 
 
 @register_fact("time_range_check", needs=TimeCounts, same_as=(*DATE_CHECKS, "time_age_check"))
-def time_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def time_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """Times are not scattered: none are apart from the others, by a week and twice as long as the baseline ever has no times, so
     that all together are over a longer time than the baseline's, if it has no such times.
 
     Source: D4.9.
     """
-    times = read_times(before, feature.current, TimeCounts)
+    times = read_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None:
         return None
     old, new = times
-    stretch = _find_stretch(before)
+    stretch = _find_stretch(baseline_profile)
     seconds = stretch.end - stretch.begin
     longest_gap = max(MAX_PAUSE_HOURS, 2 * float(np.diff(stretch.starts).max(initial=0)))
     if hours_of_day.count_far(old, longest_gap, seconds):
         return None
     current = (hours_of_day.count_far(new, longest_gap, seconds), new.total)
     quantity = "share of times far from the others"
-    return compare_shares(quantity, (0, old.total), current, _count_rows_of_one_time(before))
+    return compare_shares(quantity, (0, old.total), current, _count_rows_of_one_time(baseline_profile))
 
 
 @cache_with_feature
-def _count_rows_of_one_time(before: FeatureProfile) -> float:
+def _count_rows_of_one_time(baseline_profile: FeatureProfile) -> float:
     """How many of the baseline's rows have the same time, beyond chance: rows of one event or user may."""
-    times = before.state(TimeCounts)
-    if before.distinct is None or times is None:
+    times = baseline_profile.state(TimeCounts)
+    if baseline_profile.distinct is None or times is None:
         return 1.0
     expected = float(times.total)
     # Times of whole days or hours have only k possible values: n rows have k (1 - exp(-n/k)) distinct ones
     resolution = times.find_resolution()
     if resolution is not None:
-        stretch = _find_stretch(before)
+        stretch = _find_stretch(baseline_profile)
         possible_times = (stretch.end - stretch.begin) / resolution
         expected = -possible_times * math.expm1(-times.total / possible_times)
-    return max(1.0, expected / max(before.distinct.estimate(), 1))
+    return max(1.0, expected / max(baseline_profile.distinct.estimate(), 1))
 
 
 @cache_with_feature
-def _find_stretch(before: FeatureProfile) -> Stretch:
+def _find_stretch(baseline_profile: FeatureProfile) -> Stretch:
     """The largest stretch of the baseline's times, without sentinels and other times far away."""
-    times = before.state(TimeCounts)
+    times = baseline_profile.state(TimeCounts)
     assert times is not None
     return hours_of_day.find_largest_stretch(times, MAX_SEASON_GAP_HOURS)
 
@@ -244,17 +246,17 @@ def _find_stretch(before: FeatureProfile) -> Stretch:
     needs=TimeCounts,
     same_as=(*DATE_CHECKS, "time_age_check", "time_precision_check", "time_range_check"),
 )
-def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def time_of_day(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The times are at the baseline's hours of the day. Of hours that a window does not cover nothing is said, nor of windows of
     hours anything but that their times are at hours that have some.
 
     Source: D4.9.
     """
-    times = read_times(before, feature.current, TimeCounts)
+    times = read_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None or times[0].find_resolution() == DAY:
         return None
     # All times except those far from the others
-    stretch_before = _find_stretch(before)
+    stretch_before = _find_stretch(baseline_profile)
     longest_gap = float(np.diff(stretch_before.starts).max(initial=0))
     stretch = hours_of_day.find_largest_stretch(times[1], max(MAX_PAUSE_HOURS, longest_gap))
     if not stretch_before.width == stretch.width == 1:
@@ -263,17 +265,17 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     begin, end = _find_covered_time(stretch_before, None)
     day = begin // DAY * DAY
     if end <= day + DAY:
-        return _compare_with_one_day(before, day, stretch)
+        return _compare_with_one_day(baseline_profile, day, stretch)
     volume = feature.comparison.volume
     # The baseline's hours, and how much its days vary
-    hours_before, past = _count_hours(before)
+    hours_before, past = _count_hours(baseline_profile)
     hours_now = _count_hours_of_window(stretch, volume, len(hours_before.counts))
     changed_shares = None
     if volume is None or volume.length >= ONE_DAY:
         changed_shares = _compare_hours(hours_before, hours_now, past)
     old = hours_before.merge_weekdays()
     new = hours_now.merge_weekdays()
-    new_hours = _count_new_hours(before, old, new)
+    new_hours = _count_new_hours(baseline_profile, old, new)
     # If all times moved by the same hours, the mean hour describes the change
     turned = hours_of_day.find_turned_hours(old.counts, new.counts)
     for evidence in (new_hours, changed_shares):
@@ -342,10 +344,10 @@ def _select_hours(stretch: Stretch, begin: float, end: float) -> Stretch:
 
 
 @cache_with_feature
-def _count_hours(before: FeatureProfile) -> tuple[HourCounts, WindowStatistics]:
+def _count_hours(baseline_profile: FeatureProfile) -> tuple[HourCounts, WindowStatistics]:
     """The baseline's hours of the day or the week, with the scores of its days."""
     # The first and the last day may only have times that came late
-    stretch = _find_stretch(before)
+    stretch = _find_stretch(baseline_profile)
     stretch = _select_hours(stretch, *_find_covered_time(stretch, None))
     counts, days = hours_of_day.count_hours(stretch, hours_of_day.choose_period(stretch))
     return counts, hours_of_day.score_days(counts, days)
@@ -374,19 +376,19 @@ def _compare_hours(old: HourCounts, new: HourCounts, past: WindowStatistics) -> 
     )
 
 
-def _count_new_hours(before: FeatureProfile, old: HourCounts, new: HourCounts) -> FactEvidence | None:
+def _count_new_hours(baseline_profile: FeatureProfile, old: HourCounts, new: HourCounts) -> FactEvidence | None:
     """The evidence on times at hours without any in the baseline, nor at the neighbouring hours."""
     has_times = old.counts > 0
     has_none = ~(has_times | np.roll(has_times, 1) | np.roll(has_times, -1))
     baseline = (0, int(old.counts.sum()))
     current = (int(new.counts[has_none & (old.covered >= 1)].sum()), int(new.counts.sum()))
     quantity = "share of times at hours of the day that had none"
-    return compare_shares(quantity, baseline, current, _count_rows_of_one_time(before))
+    return compare_shares(quantity, baseline, current, _count_rows_of_one_time(baseline_profile))
 
 
-def _compare_with_one_day(before: FeatureProfile, day: float, now: Stretch) -> FactEvidence | None:
+def _compare_with_one_day(baseline_profile: FeatureProfile, day: float, now: Stretch) -> FactEvidence | None:
     """The evidence on times at hours that a baseline of one day lacks; only for a window of another day and similar length."""
-    stretch = _find_stretch(before)
+    stretch = _find_stretch(baseline_profile)
     first_seconds = _select_hours(stretch, day, day + DAY).starts * SECONDS_OF_HOUR
     end = min(stretch.end, float(first_seconds[-1] + SECONDS_OF_HOUR))
     span = end - max(stretch.begin, float(first_seconds[0]))
@@ -396,4 +398,4 @@ def _compare_with_one_day(before: FeatureProfile, day: float, now: Stretch) -> F
     counts = np.bincount(stretch.starts % HOURS_OF_DAY, stretch.counts, minlength=HOURS_OF_DAY)
     old = HourCounts(counts.astype(float), np.ones(HOURS_OF_DAY))
     new, _ = hours_of_day.count_hours(now, HOURS_OF_DAY)
-    return _count_new_hours(before, old, new)
+    return _count_new_hours(baseline_profile, old, new)

@@ -44,13 +44,13 @@ WHY_NOT = {
 
 
 @register_fact("vector_length_check", needs=VectorCounts)
-def vector_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def vector_length(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No vector has a different length, if all of the baseline's vectors have the same length.
 
     Source: D4.9.
     """
-    old = before.vectors
-    new = feature.current.vectors
+    old = baseline_profile.vectors
+    new = feature.current_profile.vectors
     if old is None or new is None or old.shortest != old.longest:
         return None
     current = (_count_other_lengths(new, old.shortest), new.vectors)
@@ -58,15 +58,15 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
 
 
 @register_fact("vector_gaps_check", needs=VectorCounts)
-def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def vector_gaps(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The share of vectors with elements that are missing or not finite is not above the baseline's; if that is 0, such vectors
     are a new kind of value.
 
     Source: D4.9.
     """
-    old = before.state(VectorMoments)
-    new = feature.current.state(VectorMoments)
-    if before.vectors is None or old is None or new is None:
+    old = baseline_profile.state(VectorMoments)
+    new = feature.current_profile.state(VectorMoments)
+    if baseline_profile.vectors is None or old is None or new is None:
         return None
     # The width is 0 if all vectors have missing elements
     if not (0 < old.width <= MAX_COMPONENTS and new.width <= MAX_COMPONENTS and new.unfit + new.count):
@@ -77,18 +77,20 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
 
 
 @register_fact("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
-def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def vector_norm(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The vectors have the baseline's mean norm.
 
     Source: D4.9.
     """
-    if before.vectors is None or feature.current.vectors is None:
+    if baseline_profile.vectors is None or feature.current_profile.vectors is None:
         return None
-    baseline = _mean_norm(before.moments)
-    current = _mean_norm(feature.current.moments)
+    baseline = _mean_norm(baseline_profile.moments)
+    current = _mean_norm(feature.current_profile.moments)
     if baseline is None or current is None:
         return None
-    return compare_means("mean norm of the vectors", baseline, current, _design_effect(before.state(VectorMoments)))
+    return compare_means(
+        "mean norm of the vectors", baseline, current, _design_effect(baseline_profile.state(VectorMoments))
+    )
 
 
 def _mean_norm(norms: Moments | None) -> Mean | None:
@@ -98,7 +100,7 @@ def _mean_norm(norms: Moments | None) -> Mean | None:
 
 
 @register_fact("vector_components_check", needs=VectorCounts)
-def vector_components(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+def vector_components(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The mean vector is the baseline's, and so are the mean absolute values of the components and along 32 directions.
 
     Three tests share the level: Hotelling's test of the mean along the directions, by Bartlett's approximation; each component
@@ -108,12 +110,12 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Fac
     regression".
     """
     quantity = "distance of the mean vector in standard deviations"
-    old = before.state(VectorMoments)
-    new = feature.current.state(VectorMoments)
-    if before.vectors is None or old is None or new is None or not old.width or not new.width:
+    old = baseline_profile.state(VectorMoments)
+    new = feature.current_profile.state(VectorMoments)
+    if baseline_profile.vectors is None or old is None or new is None or not old.width or not new.width:
         return None
-    n = before.num_present
-    m = feature.current.num_present
+    n = baseline_profile.num_present
+    m = feature.current_profile.num_present
     if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
         return FactEvidence(quantity, math.nan, 0.0, n, m, reason=why)
     return compare_mean_vectors(quantity, old, new)
