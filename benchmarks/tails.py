@@ -57,7 +57,7 @@ def tested(cells: int) -> Callable[[], Any]:
 
     def run() -> None:
         for _ in range(COLUMNS):
-            compute_column_tests(ColumnRequest(before, after, tested=True))
+            compute_column_tests(ColumnRequest(before, after, is_tested=True))
 
     return run
 

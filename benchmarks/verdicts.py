@@ -118,7 +118,7 @@ def column(law: str, values: Values) -> Column:
 
 def compare_columns(baseline: Column, window: Column) -> tuple[Component, ...]:
     """The components of one column of independent rows."""
-    column_test = compute_column_tests(ColumnRequest(distribution(baseline), distribution(window), tested=True))
+    column_test = compute_column_tests(ColumnRequest(distribution(baseline), distribution(window), is_tested=True))
     return column_test.components if column_test is not None else ()
 
 

@@ -60,8 +60,9 @@ def test_as_many_columns_pass_both_checks():
         assert (outcomes[key].observed, outcomes[key].threshold) == (21.0, 21.0)
 
 
-def test_the_records_own_number_of_columns_counts_where_it_is_recognised():
-    outcomes = collect_outcomes(compare_profiles(BASELINE, texts(), current_columns=23, is_matched=False))
+def test_the_number_of_columns_counts_where_none_can_be_identified():
+    window = texts(**{f"column {position}": ["x"] for position in range(23)})
+    outcomes = collect_outcomes(compare_profiles(BASELINE, window, is_matched=False))
 
     assert outcomes["Extra columns", "extra_column_check"].observed == 23.0
 

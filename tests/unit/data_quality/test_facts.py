@@ -22,8 +22,8 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     Mean,
     compare_means,
     compare_shares,
+    compute_skewed_tail,
     count_beyond,
-    widened_tail,
 )
 from spark_model_monitor.monitors.data_quality.checks.facts.vector_checks import _test_hotelling, compare_mean_vectors
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
@@ -465,7 +465,7 @@ def test_the_chance_of_a_distance_of_means_is_hotellings(n, m, components, dista
 
     p, measured = _test_hotelling(shifts, products, np.ones(components), n, m, freedom)
 
-    assert p == pytest.approx(widened_tail(stats.norm.isf(exact), min(n, m)), rel=0.01)
+    assert p == pytest.approx(compute_skewed_tail(stats.norm.isf(exact), min(n, m)), rel=0.01)
     assert measured == pytest.approx(distance)
 
 

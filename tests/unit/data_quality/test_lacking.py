@@ -120,7 +120,7 @@ def test_cells_are_judged_and_counts_published_whatever_is_lacking(kind):
 
     for check in ("completeness_check", "data_type_check"):
         assert outcomes["charge", check].status is CheckStatus.PASSED
-    judgement = MONITOR.judge(Sample(comparison.current, {}), None)
+    judgement = MONITOR.judge(Sample(comparison.current_profile, {}), None)
     published = judgement.published_metrics(tuple(outcomes.values()), comparison.constraints)
     names = {metric.name for metric in published}
     assert {"feature_non_null_charge", "feature_non_null_plan"} <= names

@@ -12,7 +12,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Rows
 from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest_constraints
-from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
+from spark_model_monitor.monitors.data_quality.distribution.always_new import may_be_rising_keys
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -437,7 +437,7 @@ def test_what_only_looks_like_it_is_compared(feature):
     ],
 )
 def test_evenly_spread_different_numbers_may_be_keys(values, are_keys):
-    assert may_rise(whole_numbers("x", values)) == are_keys
+    assert may_be_rising_keys(whole_numbers("x", values)) == are_keys
 
 
 def test_the_suggested_data_set_itself_is_silent():

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import SEGMENTS
 from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import BaselineFeature
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.column_tests import LONGER_OR_INDEPENDENT, LONGER_WINDOWS
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
@@ -64,19 +64,20 @@ from spark_model_monitor.value_class import value_class
 PAIRS = "pairs"  # the kind of the state that counts relations between columns
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
 NEW_COLUMN = f"the baseline lacks it, and fewer than {MIN_WINDOWS} quiet windows had it"
-LOST_BY_CHANCE = 1e-6  # a column is lost if the probability that no record has it by chance is smaller
+MAX_CHANCE = 1e-6  # what is less probable by chance isn't chance: lost columns, surplus rows, fewer missing values
 
 
 @value_class
 class ComparedRelation:
     """A relation between columns, in the baseline and in the window.
 
-    relation: its definition, as in `Pairs`. before, now: the baseline's and the window's counts that describe it.
+    relation: its definition, as in `Pairs`. baseline_counts, current_counts: the baseline's and the window's counts that
+    describe it.
     """
 
     relation: Mapping[str, Any]
-    before: tuple[int, ...]
-    now: tuple[int, ...]
+    baseline_counts: tuple[int, ...]
+    current_counts: tuple[int, ...]
 
 
 @value_class(slots=False, eq=False)
@@ -112,7 +113,7 @@ class FeatureComparison:
     @property
     def baseline_profile(self) -> FeatureProfile | None:
         """The baseline's states of the feature; None if unavailable."""
-        return self.baseline_feature.states
+        return self.baseline_feature.profile
 
     @property
     def season(self) -> Season | None:
@@ -135,25 +136,25 @@ class FeatureComparison:
             return self.calibration
         return None
 
-    def sides(self, reference: str) -> tuple[FeatureDistribution, FeatureDistribution]:
+    def align_with_reference(self, reference: str) -> tuple[FeatureDistribution, FeatureDistribution]:
         """The distributions of a reference and of the window.
 
         If the feature's values grow in number, the comparison with previous windows leaves out values that came or went.
         """
         before = self.baseline_feature.references.get(reference, self.baseline_distribution)
-        if self.baseline_feature.growth and reference == PREVIOUS:
+        if self.baseline_feature.new_value_counts and reference == PREVIOUS:
             return restrict_to_lasting_values(before, self.current_distribution, self.baseline_distribution)
-        return align_distributions(self.baseline_feature.leave_out_allowed(before), self.current_distribution)
+        return align_distributions(self.baseline_feature.leave_out_allowed_values(before), self.current_distribution)
 
     @cached_property
-    def why_new_values_are_usual(self) -> str | None:
+    def new_values_reason(self) -> str | None:
         """Why the window may have values that the baseline lacks; None if it may not.
 
         Either the values grew in number along the baseline's rows. Or they followed one another, as versions do: then the new
         values have to be later ones, and as few as in a stretch of the baseline. New numbers have to continue from the
         baseline's end; new texts have to be in most rows of the window.
         """
-        if self.baseline_feature.growth:
+        if self.baseline_feature.new_value_counts:
             return GROWS
         unfit = self.comparison.baseline.get_variation().unfit
         before = self.baseline_distribution
@@ -180,8 +181,8 @@ class FeatureComparison:
     @property
     def has_new_numbers(self) -> bool:
         """Whether the feature's numbers always move on, as counters do: their range and one number's share aren't judged."""
-        is_new = self.baseline_profile is not None and why_always_new(self.baseline_profile) is not None
-        return is_new or self.baseline_feature.rises or self.why_new_values_are_usual == GO_ON
+        is_new = self.baseline_profile is not None and explain_always_new(self.baseline_profile) is not None
+        return is_new or self.baseline_feature.has_rising_keys or self.new_values_reason == GO_ON
 
     @cached_property
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
@@ -191,7 +192,7 @@ class FeatureComparison:
         """
         if (
             not self.baseline_feature.is_drift_calibrated
-            or self.baseline_feature.growth
+            or self.baseline_feature.new_value_counts
             or self.baseline_profile is None
             or SEGMENTS not in self.baseline_profile.states
         ):
@@ -200,9 +201,9 @@ class FeatureComparison:
 
         return match_segments(self.baseline_profile, self.current_profile)
 
-    def in_segment(self, cut: str, label: str) -> FeatureComparison:
+    def restrict_to_segment(self, cut: str, label: str) -> FeatureComparison:
         """The comparison in the rows of one segment. cut: the column that makes the segments. label: the segment's name."""
-        leave_out_allowed = self.baseline_feature.leave_out_allowed
+        leave_out_allowed = self.baseline_feature.leave_out_allowed_values
         distributions = [leave_out_allowed(from_feature_profile(profile)) for profile in self.segments[cut][label]]
         before, now = align_distributions(*distributions)
         return replace(self, baseline_distribution=before, current_distribution=now, against=label)
@@ -229,7 +230,7 @@ class FeatureComparison:
         return all(profile and profile.column_type is ColumnType.TEXT and profile.num_present for profile in profiles)
 
     @cached_property
-    def dates(self) -> tuple[DateColumn, DateColumn] | None:
+    def date_columns(self) -> tuple[DateColumn, DateColumn] | None:
         """The dates of the baseline and of the window; None if it isn't a column of dates, or if its values are unknown."""
         if self.baseline_profile is None:
             return None
@@ -247,7 +248,7 @@ class FeatureComparison:
         """Whether rows look independent: the baseline's parts and earlier windows differ no more than independent rows do, and
         the window's own rows are not alike.
         """
-        if self.baseline_feature.past() is None or self.window_design_effect != INDEPENDENT_ROWS:
+        if self.baseline_feature.find_past_windows() is None or self.window_design_effect != INDEPENDENT_ROWS:
             return False
         return bool(self.baseline_feature.past_design_effect == 1)
 
@@ -263,7 +264,7 @@ class FeatureComparison:
             return 1.0
         if self.comparison.monitoring.group_column is not None:
             return self.window_design_effect.of_values
-        past = self.baseline_feature.past()
+        past = self.baseline_feature.find_past_windows()
         if past is None:
             # Without parts, the table is small or sorted; its numbers, and texts with few values, count as independent
             if before.is_numeric or before.distinct is None or before.exact_domain is not None:
@@ -275,16 +276,16 @@ class FeatureComparison:
             effect = float(np.mean(past["value1"] ** 2))
         return max(1.0, effect)
 
-    def limit_groups(self, rows_of_group: float, is_of_kind: FindValues) -> float:
+    def limit_design_effect(self, rows_of_group: float, is_of_kind: FindValues) -> float:
         """How many rows with values of some kind count as one: `rows_of_group`, or fewer if the rows' positions show smaller
         groups of neighbours. is_of_kind: flags the values of that kind.
         """
-        standstill = self.baseline_feature.largest_in_parts["standstill"]
-        column = self.comparison.design_effects.neighbours.get(self.name)
+        standstill = self.baseline_feature.largest_in_blocks["standstill"]
+        column = self.comparison.design_effects.sampled_columns.get(self.name)
         if column is None or rows_of_group > 2 * max(standstill, self.window_design_effect.of_values):
             return rows_of_group  # the rows of a group are scattered, so their positions show nothing
         # One flag per sampled row, including rows without a value
-        flags = np.zeros(column.rows, bool)
+        flags = np.zeros(column.row_count, bool)
         if column.has_value is None:
             flags[:] = is_of_kind(column.values)
         else:
@@ -316,14 +317,14 @@ class FeatureComparison:
     def chance_of_missing(self) -> float:
         """The p-value of the window's missing values, given how windows vary and rows form groups; 0 if that is unknown."""
         change = compare_with_reference(self.baseline_distribution, self.current_distribution).get("missing")
-        if change is None or self.baseline_feature.past() is None:
+        if change is None or self.baseline_feature.find_past_windows() is None:
             return 0.0
         return judge_change(change, self.variance_of_missing).p
 
     @property
     def variance_of_missing(self) -> ScoreVariance:
         """How much the number of missing values varies, relative to independent rows."""
-        past = self.baseline_feature.past()
+        past = self.baseline_feature.find_past_windows()
         variance = ScoreVariance()
         if past is not None:
             samples = Samples(
@@ -332,7 +333,7 @@ class FeatureComparison:
             windows = past.join_parts(samples.n, samples.m)
             size = WindowSize(samples.effective, *self.window_design_effect)
             if self.calibration is not None:
-                size = self.calibration.sizes.get((BASELINE, self.name), size)
+                size = self.calibration.size_by_column.get((BASELINE, self.name), size)
             variance = windows.variance("missing", size)
         return variance.with_groups(self.window_design_effect.of_missing, self.current_distribution.rows)
 
@@ -343,10 +344,8 @@ class WindowComparison:
 
     Attributes
     ----------
-    current
+    current_profile
         The window's states; features have the names in the baseline's constraints.
-    current_columns
-        The number of columns of the records; None if it is the number of features of `current`.
     is_matched
         Whether it is known which column is which. If it isn't, and the number of columns differs, no feature is judged.
     foreign_keys
@@ -366,8 +365,7 @@ class WindowComparison:
     """
 
     baseline: QualityBaseline
-    current: Profile
-    current_columns: int | None = None
+    current_profile: Profile
     is_matched: bool = True
     foreign_keys: str = ""
     ties: Ties = Ties.SUMMED
@@ -388,31 +386,29 @@ class WindowComparison:
 
     @property
     def num_current_columns(self) -> int:
-        if self.current_columns is None:
-            return len(self.current.features)
-        return self.current_columns
+        return len(self.current_profile.features)
 
     @property
     def num_baseline_columns(self) -> int:
         return len(self.constraints.features)
 
     @property
-    def missing(self) -> tuple[str, ...]:
+    def missing_names(self) -> tuple[str, ...]:
         """The columns of constraints.json that the current data lacks, and columns of the first window that no record has now."""
-        missing = (_count_names(self.constraints.features) - _count_names(self.current.features)).elements()
+        missing = (_count_names(self.constraints.features) - _count_names(self.current_profile.features)).elements()
         return (*missing, *self._find_lost_columns())
 
     @property
-    def extra(self) -> tuple[str, ...]:
+    def extra_names(self) -> tuple[str, ...]:
         """The columns of the current data that neither constraints.json nor the first window has.
 
         If a name is repeated, all columns except the first are extra. A column without a name and without values isn't extra:
         spreadsheets end each line with commas.
         """
-        extra = (_count_names(self.current.features) - _count_names(self.constraints.features)).elements()
+        extra = (_count_names(self.current_profile.features) - _count_names(self.constraints.features)).elements()
         left_out = {*self.new_columns}
         if have_names(self.baseline.names) and not self.exact_classes:
-            without_value = {feature.name for feature in self.current.features if not feature.num_present}
+            without_value = {feature.name for feature in self.current_profile.features if not feature.num_present}
             left_out |= {name for name in without_value if not have_names([name])}
         return tuple(name for name in extra if name not in left_out)
 
@@ -427,9 +423,9 @@ class WindowComparison:
 
     def _find_lost_columns(self) -> Iterator[str]:
         """The first window's columns that have no value now, unless that may be chance."""
-        present = {feature.name: feature.num_present for feature in self.current.features}
+        present = {feature.name: feature.num_present for feature in self.current_profile.features}
         for name, share in self.new_columns.items():
-            if not present.get(name) and (1 - share) ** self.current.item_count < LOST_BY_CHANCE:
+            if not present.get(name) and (1 - share) ** self.current_profile.item_count < MAX_CHANCE:
                 yield name
 
     @cached_property
@@ -438,7 +434,7 @@ class WindowComparison:
         return tuple(self._compare_features())
 
     @cached_property
-    def pairs(self) -> Sequence[ComparedRelation]:
+    def relations(self) -> Sequence[ComparedRelation]:
         """The relations of columns that are counted on both sides."""
         return tuple(self._compare_pairs())
 
@@ -452,7 +448,7 @@ class WindowComparison:
         from spark_model_monitor.statistics.states.pairs import Pairs
 
         compared_names = {feature.name for feature in self.features if feature.baseline_feature.is_compared}
-        now = {feature.name: feature.state(Pairs) for feature in self.current.features}
+        now = {feature.name: feature.state(Pairs) for feature in self.current_profile.features}
         for feature in before.features:
             relations = feature.state(Pairs)
             relations_now = now.get(feature.name)
@@ -466,7 +462,7 @@ class WindowComparison:
                     yield ComparedRelation(relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:
-        current = self.current.by_name
+        current = self.current_profile.by_name
         for baseline_feature in self.baseline.features:
             name = baseline_feature.name
             profile = current.get(name) or FeatureProfile(name)
@@ -478,8 +474,8 @@ class WindowComparison:
             if not self.exact_classes:
                 distribution, now = align_distributions(distribution, now)
             # Allowed new values are counted, but left out where distributions are compared
-            distribution = baseline_feature.leave_out_allowed(distribution)
-            now = baseline_feature.leave_out_allowed(now)
+            distribution = baseline_feature.leave_out_allowed_values(distribution)
+            now = baseline_feature.leave_out_allowed_values(now)
             yield FeatureComparison(self, baseline_feature, distribution, profile, now, unmatched)
 
     def _explain_unmatched(self, name: str, is_there: bool) -> str | None:

@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.data_quality import (
 )
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks import facts
-from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import explain_incomparable
 from spark_model_monitor.monitors.data_quality.checks.facts import FactEvidence
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import find_row_repeats
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
@@ -66,21 +66,21 @@ def _request_references(
     baseline_feature = feature.baseline_feature
     requests = {}
     for reference in baseline_feature.judged_references:
-        past = baseline_feature.past(reference)
-        reason_unfit = comparison.baseline.get_variation(reference).why_unfit(feature.name)
+        past = baseline_feature.find_past_windows(reference)
+        reason_unfit = comparison.baseline.get_variation(reference).find_unfit_reason(feature.name)
         # A text that gets new values always differs from its baseline, so windows don't show how it varies
-        grows = reference == BASELINE and baseline_feature.growth is not None
+        grows = reference == BASELINE and baseline_feature.new_value_counts is not None
         if grows:
             past = None
             reason_unfit = GROWS
         requests[reference, feature.name] = ColumnRequest(
-            *feature.sides(reference),
+            *feature.align_with_reference(reference),
             feature.window_design_effect,
             baseline_feature.family,
             reason_unfit,
-            tested=comparison.monitoring.rows_are_independent and not grows,
+            is_tested=comparison.monitoring.rows_are_independent and not grows,
             past=past,
-            earlier=None if reference == BASELINE else feature.baseline_distribution,
+            earlier_distribution=None if reference == BASELINE else feature.baseline_distribution,
             group_column=feature.suspected_group_column,
             group_advice=feature.group_advice,
         )
@@ -92,8 +92,8 @@ def _request_segments(comparison: WindowComparison, feature: FeatureComparison) 
     requests = {}
     for cut, labels in feature.segments.items():
         for label in labels:
-            segment = feature.in_segment(cut, label)
-            if why_not_compared(segment.baseline_distribution, segment.current_distribution):
+            segment = feature.restrict_to_segment(cut, label)
+            if explain_incomparable(segment.baseline_distribution, segment.current_distribution):
                 continue
             # Segments are a family of their own, so that they take no level from the drift of all rows
             requests[label, feature.name] = ColumnRequest(
@@ -101,8 +101,8 @@ def _request_segments(comparison: WindowComparison, feature: FeatureComparison) 
                 segment.current_distribution,
                 feature.window_design_effect,
                 SEGMENTS,
-                tested=comparison.monitoring.rows_are_independent,
-                past=feature.baseline_feature.past_in(label),
+                is_tested=comparison.monitoring.rows_are_independent,
+                past=feature.baseline_feature.find_past_of_segment(label),
             )
     return requests
 
@@ -143,7 +143,7 @@ def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[st
     if find_row_repeats(comparison) is not None:
         num_tests[CONTENTS] += 1
     num_tests[SEGMENTS] = sum(len(labels) for feature in features for labels in feature.segments.values())
-    num_tests[COLUMN_PAIRS] = len(comparison.pairs)
+    num_tests[COLUMN_PAIRS] = len(comparison.relations)
     volume = comparison.volume
     num_tests[VOLUME] = 0
     if volume is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.pair_scan import Values, assign_cells, count_relation, hash_values
-from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new
 from spark_model_monitor.monitors.data_quality.relation_verdicts import estimate_overdispersion
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
@@ -58,7 +58,7 @@ class _Column:
         return self.values.dtype != np.uint64
 
 
-def with_relations(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
+def add_relations(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
     """The profile with the relations between its columns, from the runs of rows that a baseline's scan keeps."""
     columns, sizes = _sample_columns(profile, runs)
     rows = int(sizes.sum())
@@ -101,7 +101,7 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Co
         if layout == usual_layout and feature.num_present and len(columns) < MAX_COLUMNS:
             values = _read_values(feature_runs, feature)
             if values is not None and len(np.unique(hash_values(values))) > 1:
-                columns.append(_Column(feature.name, values, why_always_new(feature) is None))
+                columns.append(_Column(feature.name, values, explain_always_new(feature) is None))
     return columns, np.array([rows for _, rows in usual_layout], np.int64)
 
 

@@ -28,7 +28,7 @@ from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FE
 from spark_model_monitor.monitors.data_quality.checks.drift import seasonal_drift
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_reference
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import repeated_rows
-from spark_model_monitor.monitors.data_quality.distribution.always_new import name_of_times, unit_of_times
+from spark_model_monitor.monitors.data_quality.distribution.always_new import find_time_type, find_time_unit
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
 from spark_model_monitor.monitors.protocol import Finding
@@ -86,7 +86,7 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     )
 
 
-def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
+def add_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
     """The same results, with an impact for drifts and violations of features. shares: each feature's share of the attributions.
 
     Source: E6.5.
@@ -118,7 +118,7 @@ def _check_data_set(comparison: WindowComparison) -> Iterator[CheckResult]:
 def _list_new_columns(comparison: WindowComparison) -> Iterator[CheckResult]:
     """The results of columns of captures that the baseline lacks: they are not compared."""
     for name in comparison.new_columns:
-        if name not in comparison.missing:
+        if name not in comparison.missing_names:
             yield Finding.not_judged(None, NEW_COLUMN).result(DRIFT, feature=name)
 
 
@@ -127,15 +127,15 @@ def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
     volume = comparison.volume
     if volume is None or calibration is None:
         return
-    rows = float(comparison.current.item_count)
+    rows = float(comparison.current_profile.item_count)
 
     def judge(finding: Finding) -> Finding:
         # Violated if the p-value is at most the level of one test
         if finding.p is not None:
-            level, tests = calibration.level_and_tests(VOLUME)
-            if finding.p > level / tests:
+            level = calibration.get_level_of_test(VOLUME)
+            if finding.p > level:
                 finding = finding.but(status=CheckStatus.PASSED, description=None)
-            finding = finding.but(decided_by=STUDENT, level=level / tests)
+            finding = finding.but(decided_by=STUDENT, level=level)
         return _apply_switch(finding, comparison.monitoring)
 
     if (expected := volume.expected_row_count) is not None:
@@ -148,7 +148,7 @@ def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
 
 def _check_relations(comparison: WindowComparison, feature_results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     calibration = comparison.calibration
-    if calibration is None or not comparison.pairs:
+    if calibration is None or not comparison.relations:
         return
     from spark_model_monitor.monitors.data_quality.relation_verdicts import judge_relations
 
@@ -180,7 +180,7 @@ def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibrati
         )
         if is_mostly_missing and lost_completeness > feature.settings.change_that_matters.missing:
             return f"completeness_check of {feature.name}"
-    for name, evidence_by_check in calibration.evidence.items():
+    for name, evidence_by_check in calibration.evidence_by_feature.items():
         for check in SINGLE_VALUE_CHECKS:
             evidence = evidence_by_check.get(check)
             if evidence is None or evidence.observed <= max(evidence.expected, MAJORITY):
@@ -308,8 +308,8 @@ def _allow_for_hour(
     feature: FeatureComparison, season: Season, findings: dict[str, Finding], by_reference: dict[str, Finding]
 ) -> tuple[bool, dict[str, Finding], dict[str, Finding]]:
     """Whether the window is as usual at its hour; and the findings, with what the hour explains excused."""
-    is_usual = seasonal_drift.is_usual(by_reference, season)
-    by_reference = seasonal_drift.judge_same_hour(by_reference, season)
+    is_usual = seasonal_drift.is_like_its_hour(by_reference, season)
+    by_reference = seasonal_drift.judge_same_hour(by_reference, season, is_usual=is_usual)
     findings = seasonal_drift.excuse_findings(findings, feature, season, is_usual=is_usual)
     by_reference = seasonal_drift.judge_missing_values(by_reference, feature, season)
     findings = seasonal_drift.leave_to_hour(findings, by_reference, season)
@@ -333,7 +333,7 @@ def _judge_facts(
     """The verdicts of the facts. violated_checks: checks that report a change already."""
     findings = {
         name: _apply_switch(evidence.judge(calibration), feature.settings)
-        for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items())
+        for name, evidence in sorted(calibration.evidence_by_feature.get(feature.name, {}).items())
     }
     if feature.season is not None:
         findings = seasonal_drift.excuse_findings(findings, feature, feature.season, is_usual=is_usual_hour)
@@ -375,7 +375,7 @@ def list_unmet_requests(
         return
     # A window is judged by the relations that its baseline has
     problems: list[tuple[str, str, str]] = []
-    if wants_relations and not comparison.pairs:
+    if wants_relations and not comparison.relations:
         problems.append((RELATIONS, "the baseline has none between its columns", "make the baseline with --with-pairs"))
     if time_column is not None and (reason := _explain_lack_of_times(comparison, time_column)) is not None:
         problems.append((TIMES, f"{time_column} {reason}", "name a column of times (--time-column)"))
@@ -385,13 +385,13 @@ def list_unmet_requests(
 
 def _explain_lack_of_times(comparison: WindowComparison, time_column: str) -> str | None:
     """Why a time column has no times: it may be absent, empty, or hold something else, now and in the baseline."""
-    features = [feature for feature in comparison.current.features if feature.name == time_column]
+    features = [feature for feature in comparison.current_profile.features if feature.name == time_column]
     if not features:
         return "is no column of this data"
     # If only the baseline has times, other checks report that the window's cells should be times
     baseline = comparison.baseline.profile
     if baseline is not None:
         features += [feature for feature in baseline.features if feature.name == time_column]
-    if features[0].num_present and not any(name_of_times(feature) or unit_of_times(feature) for feature in features):
+    if features[0].num_present and not any(find_time_type(feature) or find_time_unit(feature) for feature in features):
         return "holds none"
     return None

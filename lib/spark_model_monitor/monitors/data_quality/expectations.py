@@ -75,9 +75,9 @@ class RequestedRule:
         The largest share of values that may offend.
     level
         Whether offending values are a violation or a hint.
-    condition
+    condition_index
         The index, in the rule table, of the condition that values have to meet; None for `unique`.
-    values
+    value_index
         The index of the counted values; only for `unique`.
     columns
         The columns of a rule about rows.
@@ -88,8 +88,8 @@ class RequestedRule:
     fault: str
     allowed: float = 0.0
     level: Severity = Severity.ERROR
-    condition: int | None = None
-    values: int | None = None
+    condition_index: int | None = None
+    value_index: int | None = None
     columns: tuple[str, ...] = ()
 
     @property
@@ -102,17 +102,17 @@ class RequestedRule:
 class ExpectationPlan:
     """All rules of a run, bound to the columns of its data.
 
-    lacking: the columns of the baseline that have rules and that the data lacks, and the severity of their rules. extra: the
-    columns without a rule, if columns are closed. rule_set: rules in DQDL. bound: these rules by their text, bound to the
-    columns. table: what the scan and the pass over values count.
+    missing_columns: the columns of the baseline that have rules and that the data lacks, and the severity of their rules.
+    extra_columns: the columns without a rule, if columns are closed. rule_set: rules in DQDL. bound_rules: these rules by
+    their text, bound to the columns. table: what the scan and the pass over values count.
     """
 
     expectations: Expectations
-    requested: tuple[RequestedRule, ...]
-    lacking: tuple[tuple[str, Severity], ...]
-    extra: tuple[str, ...]
+    requested_rules: tuple[RequestedRule, ...]
+    missing_columns: tuple[tuple[str, Severity], ...]
+    extra_columns: tuple[str, ...]
     rule_set: RuleSet | None
-    bound: Mapping[str, BoundRule]
+    bound_rules: Mapping[str, BoundRule]
     table: RuleTable
 
 
@@ -120,8 +120,8 @@ def plan_rules(
     expectations: Expectations,
     rule_set: RuleSet | None,
     dataset: Dataset,
-    baseline_names: Sequence[str] = (),
-    end: datetime | None = None,
+    baseline_names: Sequence[str],
+    end: datetime | None,
 ) -> ExpectationPlan:
     """The rules for a data set.
 
@@ -261,7 +261,7 @@ def _plan_column(
         yield request(f"not_null {rules.not_null:g}", "missing", is_present(column), allowed)
     if rules.unique:
         fault = "there more than once"
-        yield RequestedRule(name, "unique", fault, allowed_share, rules.level, values=table.count_values([name]))
+        yield RequestedRule(name, "unique", fault, allowed_share, rules.level, value_index=table.count_values([name]))
     for value, share in (rules.max_share_of or {}).items():
         fault = f"equal to {value!r}, at most {share:g} of them are expected"
         yield request(f"max_share_of {value}", fault, ("not", _list_values(column, [value])), share)
@@ -314,12 +314,12 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> RuleOut
     """The results of the rules: unmet errors as violations, and unmet warnings as hints."""
     results: list[CheckResult] = list(_judge_data_set(plan, measured.rows))
     hints: list[Hint] = []
-    for rule in plan.requested:
-        if rule.condition is not None:
-            offending, total, ids = measured.get_offences(rule.condition)
+    for rule in plan.requested_rules:
+        if rule.condition_index is not None:
+            offending, total, ids = measured.get_offences(rule.condition_index)
         else:
-            assert rule.values is not None
-            counts = measured.values[rule.values]
+            assert rule.value_index is not None
+            counts = measured.values[rule.value_index]
             offending = counts.rows - counts.single
             total = counts.rows
             ids = ()
@@ -359,44 +359,41 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
     bounds = plan.expectations.rows
     if bounds is not None:
         low = bounds.min or 0
-        high: float = math.inf
-        highest: float | None = None
-        if bounds.max is not None:
-            high = bounds.max
+        high = bounds.max
+        expected = f"{low:,} or more"
+        highest = None
+        if high is not None:
+            expected += f" and at most {high:,}"
             highest = float(high)
         # The bound that is broken, or the upper one
-        bound = float(high)
+        bound = highest
         if rows < low or highest is None:
             bound = float(low)
-        limits = (float(low), highest)
         finding = Finding(
             CheckStatus.PASSED,
             threshold=bound,
             observed=float(rows),
             decided_by=LIMITS,
-            limits=limits,
+            limits=(float(low), highest),
             component="rows",
         )
-        if not low <= rows <= high:
-            maximum = ""
-            if highest is not None:
-                maximum = f" and at most {high:,}"
-            finding = _report_violation(finding, f"{rows:,}, expected are {low:,} or more{maximum}")
+        if rows < low or (high is not None and rows > high):
+            finding = _report_violation(finding, f"{rows:,}, expected are {expected}")
         yield finding.result(EXPECTATION, feature=NUMBER_OF_ROWS)
     # Missing columns, and extra columns
-    for name, level in plan.lacking:
+    for name, level in plan.missing_columns:
         if level is Severity.ERROR:
             finding = Finding(CheckStatus.PASSED, decided_by=PRESENCE, component="column")
             yield _report_violation(finding, "not in the data").result(EXPECTATION, feature=name)
-    if plan.extra:
+    if plan.extra_columns:
         finding = Finding(
             CheckStatus.PASSED,
             threshold=0.0,
-            observed=float(len(plan.extra)),
+            observed=float(len(plan.extra_columns)),
             component="columns",
             decided_by=UPPER_LIMIT,
             limit=0.0,
         )
-        yield _report_violation(finding, f"{list_quoted(plan.extra)}, of which there is no rule").result(
+        yield _report_violation(finding, f"{list_quoted(plan.extra_columns)}, of which there is no rule").result(
             EXPECTATION, feature=EXTRA_COLUMNS
         )

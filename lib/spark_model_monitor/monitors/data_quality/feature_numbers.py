@@ -12,7 +12,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     from_profile,
 )
-from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
+from spark_model_monitor.monitors.data_quality.report.charts import Bins, choose_bins
 from spark_model_monitor.monitors.protocol import PublishedMetric, StatisticSet
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
@@ -100,7 +100,11 @@ def summarize_features(
         if feature_bins is not None:
             bins[name] = feature_bins
     rows = tuple(_summarize_feature(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
-    bin_names = {name: tuple(_list_bin_names(feature_bins, max_domain_size)) for name, feature_bins in bins.items()}
+    # The ends of numbers, or the names of categories; names of too many values are hidden
+    bin_names: dict[str, tuple[float | str, ...]] = {
+        name: feature_bins.ends or tuple(feature_bins.list_names(max_domain_size))
+        for name, feature_bins in bins.items()
+    }
     return Summary(rows, bin_names)
 
 
@@ -128,16 +132,6 @@ def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistributio
         if shares is not None:
             row = replace(row, shares=shares.tolist())
     return row
-
-
-def _list_bin_names(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
-    if bins.ends is not None:
-        return iter(bins.ends)
-    names = bins.names[:BINS]
-    if len(bins.names) <= max_domain_size:
-        return iter(names)
-    # Names of too many values are hidden
-    return (f"value {position}" for position in range(1, len(names) + 1))
 
 
 def _get_finite(number: float) -> float | None:

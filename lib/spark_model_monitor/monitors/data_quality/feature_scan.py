@@ -19,6 +19,7 @@ from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measur
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
 
 if TYPE_CHECKING:
+    from spark_model_monitor.data.profiling.file_order import FileOrder
     from spark_model_monitor.data.profiling.segment_cuts import Cut
     from spark_model_monitor.monitors.data_quality.expectations import ExpectationPlan
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
@@ -26,12 +27,28 @@ if TYPE_CHECKING:
 
 def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
     """The profile of every feature. Deequ computes metrics from its states and evaluates the checks."""
-    engine = dataset.engine
-    deequ = engine.deequ  # known before the rows are read
-    conditions: tuple[str, ...] = ()
-    if checks:
-        conditions = checks.predicates
+    deequ = dataset.engine.deequ  # known before the rows are read
+    time, group = _choose_order_and_groups(measures, dataset)
+    file_order = None
+    if measures.run_rows and dataset.files and dataset.tells_files:
+        from spark_model_monitor.data.profiling.file_order import FileOrder
 
+        file_order = FileOrder.from_files(dataset.files)
+    # Groups, and runs in the order of time, need all columns of a row together
+    column_groups = 1
+    if group is None and (time is None or not measures.run_rows):
+        column_groups = dataset.column_groups
+    source = _open_rows(dataset, checks, file_order, column_groups)
+    plan = _plan_scan(measures, dataset, time, group, file_order)
+    # A person's checks may count numbers by value
+    counted = measures.counted
+    if checks:
+        counted |= checks.frequency_columns
+    return _create_result(measures, dataset, checks, scan(source, plan, counted), deequ)
+
+
+def _choose_order_and_groups(measures: Measures, dataset: Dataset) -> tuple[str | None, str | None]:
+    """The column of times that orders the rows, and the column that groups them; None without one."""
     # A window may lack the columns that order or group the baseline's rows
     is_baseline = measures.run_rows == MIN_ROWS
     time = None
@@ -43,26 +60,39 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     # A baseline's runs are of neighbouring rows; a window without runs keeps no groups
     if is_baseline or not measures.run_rows:
         group = None
+    return time, group
 
-    # Lines are decoded on the executors, unless conditions in SQL need columns
-    lines = dataset.lines
-    if conditions:
-        lines = None
-    file_order = None
-    if measures.run_rows and dataset.files and dataset.tells_files:
-        from spark_model_monitor.data.profiling.file_order import FileOrder
 
-        file_order = FileOrder.from_files(dataset.files)
+def _open_rows(
+    dataset: Dataset, checks: CheckPlan | None, file_order: FileOrder | None, column_groups: int
+) -> RowSource:
+    """The rows to scan: lines that executors decode, unless conditions in SQL need columns."""
     rows = dataset.table
-    if lines:
-        rows = lines.raw
-    if lines and file_order is not None:
-        rows = lines.raw_with_files
+    decode = None
     predicates: dict[str, Any] = {}
-    if conditions:
-        rows, predicates = engine.implementation(with_conditions)(dataset, conditions)
+    if checks and checks.predicates:
+        rows, predicates = dataset.engine.implementation(with_conditions)(dataset, checks.predicates)
+    elif dataset.lines:
+        decode = dataset.lines.decoding
+        rows = dataset.lines.raw
+        if file_order is not None:
+            rows = dataset.lines.raw_with_files
+    return RowSource(
+        rows,
+        dataset.names,
+        reason=dataset.reason,
+        cells=dataset.cells,
+        predicates=predicates,
+        partitions_at_most=dataset.partitions_at_most,
+        column_groups=column_groups,
+        decode=decode,
+    )
 
-    # Segments and relations, by the positions of their columns
+
+def _plan_scan(
+    measures: Measures, dataset: Dataset, time: str | None, group: str | None, file_order: FileOrder | None
+) -> ScanPlan:
+    """What the scan computes, with the positions of columns, by which executors know them."""
     cuts: Sequence[Cut] = ()
     if measures.segments:
         from spark_model_monitor.data.profiling.segment_cuts import parse_cuts
@@ -73,24 +103,6 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         from spark_model_monitor.data.profiling.pair_scan import locate_pairs
 
         pairs = locate_pairs(measures.pairs, dataset.names)
-    # Groups, and runs in the order of time, need all columns of a row together
-    column_groups = 1
-    if group is None and (time is None or not measures.run_rows):
-        column_groups = dataset.column_groups
-    decode = None
-    if lines:
-        decode = lines.decoding
-    source = RowSource(
-        rows,
-        dataset.names,
-        reason=dataset.reason,
-        cells=dataset.cells,
-        predicates=predicates,
-        partitions_at_most=dataset.partitions_at_most,
-        column_groups=column_groups,
-        decode=decode,
-    )
-    # Columns are known to executors by their positions
     time_position = None
     if time is not None:
         if time not in dataset.names:
@@ -103,14 +115,17 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     rules = None
     if measures.expected:
         rules = measures.expected.table.rules
+    # Times of captured events, and of a window's time column
+    is_baseline = measures.run_rows == MIN_ROWS
+    metadata = dataset.metadata
     row_plan = RowPlan(
         reasons=len(Refusal) if dataset.refusable else 0,
         rules=rules,
-        metadata=dataset.metadata,
-        newest=find_newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
-        read_times=extract_times if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
+        metadata=metadata,
+        newest=find_newest_time if dataset.tells_times or not (metadata or is_baseline) else None,
+        read_times=extract_times if metadata and (measures.run_rows or dataset.tells_times) else None,
     )
-    plan = ScanPlan(
+    return ScanPlan(
         accept_exponents=measures.accept_exponents,
         rows=row_plan,
         run_rows=measures.run_rows,
@@ -121,25 +136,25 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         value_by_value=measures.value_by_value,
         file_order=file_order,
     )
-    # A person's checks may count numbers by value
-    counted = measures.counted
-    if checks:
-        counted |= checks.frequency_columns
-    scan_result = scan(source, plan, counted)
-    # A person's Deequ checks see the columns' types as Deequ does
-    profile_of_deequ = scan_result.profile
-    scan_result = replace(scan_result, profile=measures.required_numbers.read(scan_result.profile))
-    if measures.finds_pairs:
-        from spark_model_monitor.monitors.data_quality.column_relations import with_relations
 
-        scan_result = replace(scan_result, profile=with_relations(scan_result.profile, scan_result.runs))
-    # Metrics and check results are computed only when the run needs them
-    metrics = partial(engine.implementation(evaluated), dataset, scan_result.profile)
+
+def _create_result(
+    measures: Measures, dataset: Dataset, checks: CheckPlan | None, scan_result: Scan, deequ: str | None
+) -> ScanResult:
+    """The result of a scan. Metrics and check results are computed only when the run needs them."""
+    implement = dataset.engine.implementation
+    # A person's Deequ checks see the columns' types as Deequ does
     results = None
     if checks:
         from spark_model_monitor.monitors.user_checks.suite import checked
 
-        results = partial(engine.implementation(checked), checks, dataset, profile_of_deequ, scan_result.matches)
+        results = partial(implement(checked), checks, dataset, scan_result.profile, scan_result.matches)
+    scan_result = replace(scan_result, profile=measures.required_numbers.read(scan_result.profile))
+    if measures.finds_pairs:
+        from spark_model_monitor.monitors.data_quality.column_relations import add_relations
+
+        scan_result = replace(scan_result, profile=add_relations(scan_result.profile, scan_result.runs))
+    metrics = partial(implement(evaluated), dataset, scan_result.profile)
     judge = None
     if measures.expected:
         judge = partial(_judge_rules, measures.expected, dataset, scan_result)
@@ -161,7 +176,7 @@ def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> 
     judged = judge_expectations(plan, measured)
     if plan.rule_set is None:
         return judged
-    check_results = (*judged.results, *judge_rule_set(plan.rule_set, plan.bound, measured))
+    check_results = (*judged.results, *judge_rule_set(plan.rule_set, plan.bound_rules, measured))
     digest = plan.rule_set.digest
     if not plan.expectations.is_empty:
         digest = f"{judged.digest}{digest}"

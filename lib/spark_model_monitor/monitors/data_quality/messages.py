@@ -94,9 +94,7 @@ def control_data_missing(reference: str) -> str:
     return CONTROL_DATA_MISSING.format(control=_control(reference))
 
 
-def comparator_high(
-    distance: str, observed: float, threshold: float, value: str | None = None, *, reference: str = "baseline"
-) -> str:
+def comparator_high(distance: str, observed: float, threshold: float, value: str | None, *, reference: str) -> str:
     """A comparator's distance is above its threshold, in TFDV's words. value: the most different text. Source: D3.6."""
     text = COMPARATOR.format(distance=distance, found=observed, threshold=threshold, sides=SIDES[_control(reference)])
     if value is None:

@@ -36,10 +36,10 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     find_longest_standstills,
 )
 from spark_model_monitor.monitors.data_quality.evaluation import (
+    add_impact,
     check_all,
     collect_hints,
     list_unmet_requests,
-    with_impact,
 )
 from spark_model_monitor.monitors.data_quality.feature_numbers import published_metrics, summarize_features
 from spark_model_monitor.monitors.data_quality.hints import ObservedData
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
 
-def _with_pairs(measures: Measures, baseline: Profile, outputs: Collection[str]) -> Measures:
+def _request_baseline_relations(measures: Measures, baseline: Profile, outputs: Collection[str]) -> Measures:
     """The measures, with the relations between columns that a baseline counted, except those of model outputs: a
     baseline may hold labels there, whose relation to a score differs from that of predictions.
     """
@@ -154,7 +154,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         unmet_requests = list_unmet_requests(
             self.comparison, wants_relations=bool(self.monitor.pairs), time_column=time_column
         )
-        return (*with_impact(check_results, self.baseline.attributions), *unmet_requests, *own_results)
+        return (*add_impact(check_results, self.baseline.attributions), *unmet_requests, *own_results)
 
     @cached_property
     def _own_rules(self) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
@@ -189,7 +189,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         layout = self.sample.layout
         profile = self.monitor.interpret_state(self.sample.state)
         if self.comparison is not None:
-            profile = self.comparison.current
+            profile = self.comparison.current_profile
         _, own_hints = self._own_rules
         # A column that has changed can't show which rows belong together
         changed = {check_result.feature for check_result in self.results if check_result.is_violation}
@@ -208,9 +208,9 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         # Most windows have no violation, and don't need to import the sentences
         if not any(check_result.is_violated for check_result in results):
             return super().write_sentences(results, hide_values=hide)
-        from spark_model_monitor.monitors.data_quality.report.sentences import with_words
+        from spark_model_monitor.monitors.data_quality.report.sentences import add_sentences
 
-        return with_words(results, self.sample.state, self.baseline, max_domain_size=size, hide_values=hide)
+        return add_sentences(results, self.sample.state, self.baseline, max_domain_size=size, hide_values=hide)
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
@@ -413,11 +413,11 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         if baseline.profile is None:
             return measures
         if baseline.monitoring.segments:
-            from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import with_segments_of_baseline
+            from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import add_baseline_segments
 
-            measures = with_segments_of_baseline(measures, baseline, names)
+            measures = add_baseline_segments(measures, baseline, names)
         if self.pairs is not False:
-            measures = _with_pairs(measures, baseline.profile, baseline.outputs)
+            measures = _request_baseline_relations(measures, baseline.profile, baseline.outputs)
         return measures
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:

@@ -46,7 +46,7 @@ def judge_relations(
     if not calibration.rows_are_independent:
         unfit = comparison.baseline.get_variation().unfit
     judged_relations: list[_JudgedRelation] = []
-    for compared in comparison.pairs:
+    for compared in comparison.relations:
         # A relation with cells is an association; any other relation is one that each row meets or breaks
         if "cells" in compared.relation:
             check = ASSOCIATION
@@ -108,8 +108,8 @@ class _JudgedRelation:
 
 def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
     # b of n rows of the baseline break it, w of m rows of the window
-    n, b = compared.before
-    m, w = compared.now
+    n, b = compared.baseline_counts
+    m, w = compared.current_counts
     evidence = compare_shares("share of rows that break it", (b, n), (w, m))
     if evidence is None:
         return Finding.not_judged(None, "no row is about it")
@@ -126,7 +126,9 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
     """
     # The rows by pairs of cells, in the baseline and in the window
     shape = [count_cells(cells) for cells in compared.relation["cells"]]
-    table, window = (np.array(counts, float).reshape(shape) for counts in (compared.before, compared.now))
+    table, window = (
+        np.array(counts, float).reshape(shape) for counts in (compared.baseline_counts, compared.current_counts)
+    )
     n = int(table.sum())
     m = int(window.sum())
     expected = _measure_strength(table)
@@ -144,8 +146,7 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
     statistic = float(square) * n / (n + m)
     change = _scale_to_strength(statistic - int(free), window)
     p = chi_square_above(statistic / phi, int(free))
-    family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
-    level = family_level / tests
+    level = calibration.get_level_of_test(COLUMN_PAIRS)
     finding = finding.but(
         decided_by=CHI_SQUARE, statistic=statistic, p=p, level=level, effect=change, least_effect=MIN_CHANGE
     )

@@ -39,15 +39,15 @@ _OF_ANY_COLUMN = frozenset({"Completeness", "IsComplete", "ColumnExists"})
 class RuleMetric:
     """A number that a rule is about. name: later runs find the metric by it. type: the type of rule that has this metric.
 
-    condition, numbers, values: the positions of its counts in the rule table. constant: the metric itself, if only the columns'
-    names decide it.
+    condition_index, number_indices, value_index: the positions of its counts in the rule table. constant: the metric itself,
+    if only the columns' names decide it.
     """
 
     name: str
     type: str
-    condition: int | None = None
-    numbers: tuple[int, ...] = ()
-    values: int | None = None
+    condition_index: int | None = None
+    number_indices: tuple[int, ...] = ()
+    value_index: int | None = None
     constant: float | None = None
 
 
@@ -127,10 +127,10 @@ class _RuleBinder:
             # The pass over values counts values, and the scan counts rows that have them
             are_present = ("and", *(is_present(("column", column)) for column in columns))
             condition = self.table.count_rows(are_present, rule.where)
-            return RuleMetric(name, kind, condition, values=self.table.count_values(columns, rule.where))
+            return RuleMetric(name, kind, condition, value_index=self.table.count_values(columns, rule.where))
         # Metrics that are computed from numbers, or from rows
         if kind in _NUMBER_TYPES or kind in _EXTREMES:
-            return RuleMetric(name, kind, numbers=self._sum_up_numbers(rule, kind, columns))
+            return RuleMetric(name, kind, number_indices=self._sum_up_numbers(rule, kind, columns))
         if kind == "RowCount":
             # All rows are counted anyway
             if rule.where is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.dqdl import Condition, count_runs
+from spark_model_monitor.documents.dqdl import count_runs
 from spark_model_monitor.documents.row_rules import Tree
 
 _COMPARISONS = {
@@ -32,14 +32,6 @@ _SUMMARIES: dict[str, Callable[[NDArray[np.float64]], Any]] = {
 }
 
 
-def compute_limits(condition: Condition, past: tuple[float, ...]) -> list[float]:
-    """The numbers that a condition compares a metric with; NaN for a formula that divides by 0, or needs a run that isn't there.
-
-    past: the metric in earlier runs, the newest last.
-    """
-    return [evaluate_formula(operand.number, past) for operand in condition.operands]
-
-
 def meets_condition(value: float, comparison: str, limits: Sequence[float]) -> bool:
     """Whether a metric meets a comparison with its limits; `between` excludes its ends."""
     if comparison.endswith("between"):
@@ -51,7 +43,9 @@ def meets_condition(value: float, comparison: str, limits: Sequence[float]) -> b
 
 
 def evaluate_formula(formula: Tree, past: tuple[float, ...]) -> float:
-    """The number of a formula; NaN if it divides by 0. past: the metric in earlier runs, the newest last."""
+    """The number of a formula; NaN if it divides by 0, or needs a run that isn't there. past: the metric in earlier runs, the
+    newest last.
+    """
     operation, *arguments = formula
     if operation == "number":
         return float(arguments[0])

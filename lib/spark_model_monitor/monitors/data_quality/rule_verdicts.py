@@ -20,7 +20,7 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.dqdl import ANOMALIES, AnyRule, DataRule, RuleSet
 from spark_model_monitor.documents.dqdl_types import ROW_TYPES
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric
-from spark_model_monitor.monitors.data_quality.rule_conditions import compute_limits, meets_condition
+from spark_model_monitor.monitors.data_quality.rule_conditions import evaluate_formula, meets_condition
 from spark_model_monitor.monitors.data_quality.rule_table import Measurements
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
@@ -133,10 +133,10 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
     offending = 0
     rows = measured.rows
     ids: tuple[str, ...] = ()
-    if metric.condition is not None:
-        offending, rows, ids = measured.get_offences(metric.condition)
-    if metric.numbers:
-        sums = [measured.counts.sums[index] for index in metric.numbers]
+    if metric.condition_index is not None:
+        offending, rows, ids = measured.get_offences(metric.condition_index)
+    if metric.number_indices:
+        sums = [measured.counts.sums[index] for index in metric.number_indices]
         rows = round(min(pair.rows for pair in sums))
         not_numbers = round(sum(pair.not_numbers for pair in sums))
         if not_numbers:
@@ -163,7 +163,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         limits = None
         if condition.past_runs <= len(past.values):
             reason = "its limit can't be computed: it divides by 0, or asks for an earlier run that isn't there"
-            limits = compute_limits(condition, past.values)
+            limits = [evaluate_formula(operand.number, past.values) for operand in condition.operands]
         # A limit that can't be computed can't be compared with
         if limits is None or not all(map(math.isfinite, limits)):
             return verdict.unjudged(reason)
@@ -185,8 +185,8 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
     """The metric; NaN if it can't be computed. Source: the analyzers of Deequ 2.1.0, whose spreads are of a population."""
     if metric.constant is not None:
         return metric.constant
-    if metric.values is not None:
-        counts = measured.values[metric.values]
+    if metric.value_index is not None:
+        counts = measured.values[metric.value_index]
         if metric.type == "DistinctValuesCount":  # NULL is a value
             return float(counts.distinct + (offending > 0))
         if not counts.rows:
@@ -198,12 +198,12 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
         return counts.single / counts.rows
     if metric.type == "RowCount":
         return float(rows)
-    if not metric.numbers:
+    if not metric.number_indices:
         return (rows - offending) / rows
     # Numbers are summed up by their moments
-    sums = measured.counts.sums[metric.numbers[0]]
+    sums = measured.counts.sums[metric.number_indices[0]]
     if metric.type == "AggregateMatch":
-        second_sums = measured.counts.sums[metric.numbers[1]]
+        second_sums = measured.counts.sums[metric.number_indices[1]]
         numerator = _aggregate(rule.parameters[0], sums)
         denominator = _aggregate(rule.parameters[1], second_sums)
         if not denominator:

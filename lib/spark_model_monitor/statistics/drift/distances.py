@@ -83,7 +83,7 @@ def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     limit all distances of the service share (C4.2).
     """
     require_values(baseline.total, current.total)
-    return current.pool_with(baseline).gap
+    return current.pool_with(baseline).largest_gap
 
 
 @register_distance(

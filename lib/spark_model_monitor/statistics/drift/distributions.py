@@ -49,13 +49,13 @@ class EmptyDistribution(MonitorError):
 @value_class(eq=False)
 class Pooled:
     """Two samples over the values of both, neither empty. values: distinct, ascending. before, after: each sample's
-    cumulative counts. gap: the largest gap between the two cumulative distributions.
+    cumulative counts. largest_gap: the largest gap between the two cumulative distributions.
     """
 
     values: Values
     before: Ranks
     after: Ranks
-    gap: float
+    largest_gap: float
 
     @property
     def total(self) -> int:

@@ -18,12 +18,12 @@ from spark_model_monitor.documents.constraints import Constraints, FeatureConstr
 from spark_model_monitor.documents.document import is_suggested
 from spark_model_monitor.documents.monitoring_settings import SUGGESTED_SHARE, MonitoringSettings
 from spark_model_monitor.monitors.data_quality import DRIFT, PREDICTIONS
-from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
+from spark_model_monitor.monitors.data_quality.distribution.always_new import may_be_rising_keys
 from spark_model_monitor.monitors.data_quality.distribution.column_tests import NO_PAST
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    as_counted,
     restrict_to_values,
+    truncate_values,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, merge_histories
 from spark_model_monitor.statistics.drift.distributions import Values
@@ -49,14 +49,14 @@ NOT_IN_BASELINE = "it has no feature of this name; is it that of these constrain
 class BaselineFeature:
     """One feature of a baseline: all that is the same for every window.
 
-    constraints: the feature's entry in constraints.json. settings: the settings in force for it. states: None if unavailable.
+    constraints: the feature's entry in constraints.json. settings: the settings in force for it. profile: None if unavailable.
     is_matched: whether the window has the feature.
     """
 
     baseline: QualityBaseline
     constraints: FeatureConstraints
     settings: MonitoringSettings
-    states: FeatureProfile | None
+    profile: FeatureProfile | None
     is_matched: bool = True
 
     @property
@@ -94,7 +94,9 @@ class BaselineFeature:
             return ()
         if self.season is not None:
             return (BASELINE, *(name for name in self.references if name in CLOCK))
-        is_growth_known = bool(self.growth) and PREVIOUS in self.references and self.past(PREVIOUS) is not None
+        is_growth_known = (
+            bool(self.new_value_counts) and PREVIOUS in self.references and self.find_past_windows(PREVIOUS) is not None
+        )
         if is_growth_known:
             return (BASELINE, PREVIOUS)
         return (BASELINE,)
@@ -102,16 +104,16 @@ class BaselineFeature:
     @cached_property
     def season(self) -> Season | None:
         """The feature's pattern at this hour; None if it doesn't seem to follow the clock, or if drift has its own limit."""
-        if self.growth or not self.is_drift_calibrated:
+        if self.new_value_counts or not self.is_drift_calibrated:
             return None
         return self.baseline.seasons.get(self.name)
 
     @cached_property
-    def growth(self) -> tuple[Values, Values] | None:
+    def new_value_counts(self) -> tuple[Values, Values] | None:
         """The numbers of new values in parts of the baseline, if values grew in number along its rows; else None."""
         return self.baseline.get_variation().count_new_values(self.name)
 
-    def past(self, reference: str = BASELINE) -> PastWindows | None:
+    def find_past_windows(self, reference: str = BASELINE) -> PastWindows | None:
         """The raw statistics of earlier windows for a reference; None if there are too few windows. All references of an hour
         share the windows of `clock:day`.
         """
@@ -120,9 +122,9 @@ class BaselineFeature:
             return past
         return None
 
-    def past_in(self, label: str) -> PastWindows | None:
+    def find_past_of_segment(self, label: str) -> PastWindows | None:
         """The raw statistics of the baseline's parts in a segment, and of its parts in all rows; None if there are too few."""
-        baseline_history = self.past()
+        baseline_history = self.find_past_windows()
         name = f"{self.name} in {label}"
         past_of_segment = self.baseline.get_variation().past.get(name)
         if past_of_segment is None or baseline_history is None:
@@ -135,22 +137,22 @@ class BaselineFeature:
         """How many rows count as one, estimated from the baseline's parts and earlier windows: NaN if these don't show it, 1
         without a history.
         """
-        past = self.past()
+        past = self.find_past_windows()
         if past is not None:
             return past.rows_of_group
         return 1.0
 
     @cached_property
-    def largest_in_parts(self) -> Mapping[str, float]:
+    def largest_in_blocks(self) -> Mapping[str, float]:
         """The largest share of unseen values, and of each fact, among the baseline's parts; 0 if these don't show it."""
         # Windows, and parts of a sorted column, have no statistics for facts
-        past = self.past() or NO_PAST
+        past = self.find_past_windows() or NO_PAST
         return {name: float(np.nanmax(past[name], initial=0.0)) for name in ("unseen", *OF_FACTS)}
 
     @cached_property
     def largest_repeat(self) -> float:
         """The largest share of rows that repeat one value, in a part of the baseline or an earlier window; 0 if unknown."""
-        past = self.past() or NO_PAST
+        past = self.find_past_windows() or NO_PAST
         # The first row with a value is no repeat
         return float(np.nanmax(past["largest"] - 1 / past["rows"], initial=0.0))
 
@@ -162,10 +164,10 @@ class BaselineFeature:
         return DRIFT
 
     @cached_property
-    def rises(self) -> bool:
+    def has_rising_keys(self) -> bool:
         """Whether the values are keys, which rise with the baseline's rows."""
         is_sorted = self.name in self.baseline.get_variation().unfit
-        return is_sorted and self.states is not None and may_rise(self.states)
+        return is_sorted and self.profile is not None and may_be_rising_keys(self.profile)
 
     @property
     def is_compared(self) -> bool:
@@ -175,7 +177,7 @@ class BaselineFeature:
     @cached_property
     def is_drift_calibrated(self) -> bool:
         """Whether drift allows for noise. If a person requested how it is judged, the limit decides alone."""
-        is_left_out = self.is_drift_requested or self.rises
+        is_left_out = self.is_drift_requested or self.has_rising_keys
         return self.is_compared and self.settings.perform_comparison and not is_left_out
 
     @property
@@ -184,7 +186,7 @@ class BaselineFeature:
         settings = self.baseline.monitoring
         if not settings.is_calibrated or not self.is_drift_calibrated:
             return False
-        return settings.rows_are_independent or self.past() is not None
+        return settings.rows_are_independent or self.find_past_windows() is not None
 
     @cached_property
     def is_drift_requested(self) -> bool:
@@ -193,7 +195,7 @@ class BaselineFeature:
         return is_overridden or self.settings.is_drift_requested(of_numbers=self.distribution.is_numeric)
 
     @property
-    def has_own_drift_limit(self) -> bool:
+    def has_user_drift_limit(self) -> bool:
         """Whether a person's own limit says how far the feature's values may move, and drift is compared."""
         return self.is_drift_requested and self.settings.perform_comparison
 
@@ -205,7 +207,7 @@ class BaselineFeature:
             return frozenset()
         return limits
 
-    def is_own_limit(self, name: str) -> bool:
+    def is_user_limit(self, name: str) -> bool:
         """Whether a person wrote this limit of a share, so that it decides alone."""
         # Without statistics nobody knows what is suggested
         suggested_limits = self.baseline.suggested_limits.get(self.name)
@@ -214,23 +216,23 @@ class BaselineFeature:
     @property
     def allows_new_values(self) -> bool:
         """Whether a person's own limit says how many values may be outside the domain."""
-        is_own = self.constraints.domains is not None and self.is_own_limit(DOMAIN)
+        is_own = self.constraints.domains is not None and self.is_user_limit(DOMAIN)
         return is_own and self.settings.domain_content_threshold < 1
 
-    def leave_out_allowed(self, distribution: FeatureDistribution) -> FeatureDistribution:
+    def leave_out_allowed_values(self, distribution: FeatureDistribution) -> FeatureDistribution:
         """The distribution to compare: without new values, and without missing values, if a person's limits allow them."""
         # New values are those that neither the baseline nor the domain has
         values = self.distribution.categories
         if self.allows_new_values and values is not None and distribution.categories is not None:
             distribution = restrict_to_values(distribution, values.keys() | self.domain)
-        if self.constraints.completeness is not None and self.is_own_limit(COMPLETENESS):
+        if self.constraints.completeness is not None and self.is_user_limit(COMPLETENESS):
             distribution = replace(distribution, rows=distribution.present)
         return distribution
 
     @cached_property
     def domain(self) -> frozenset[str]:
         """The allowed values, as they are counted and compared."""
-        values = as_counted(self.constraints.domains or ())
+        values = truncate_values(self.constraints.domains or ())
         if self.baseline.exact_classes:
             return values
         return frozenset(unify_flags(dict.fromkeys(values, 1)))
@@ -274,6 +276,6 @@ def _suggest_limits(feature: FeatureConstraints, distribution: FeatureDistributi
     if feature.inferred_type.is_numeric and is_of_same_type and distribution.present:  # any value is a text
         yield DATA_TYPE, SUGGESTED_SHARE
     if feature.domains is not None:
-        domain = unify_flags(dict.fromkeys(as_counted(feature.domains), 1))
+        domain = unify_flags(dict.fromkeys(truncate_values(feature.domains), 1))
         if domain.keys() == unify_flags(distribution.categories or {}).keys():
             yield DOMAIN, SUGGESTED_SHARE

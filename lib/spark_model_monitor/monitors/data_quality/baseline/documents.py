@@ -38,7 +38,7 @@ from spark_model_monitor.documents.statistics import (
 )
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality import DRIFT, budget_families
-from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -254,7 +254,7 @@ def suggest_constraints(
         if feature.name in predictions:
             members["role"] = FeatureRole.PREDICTION
         if settings.is_calibrated:
-            members["always_new"] = why_always_new(feature)
+            members["always_new"] = explain_always_new(feature)
             if feature.name == settings.group_column:
                 members["always_new"] = GROUPS
         elif feature.num_others:  # the data set itself has to pass
@@ -263,7 +263,7 @@ def suggest_constraints(
                 members["monitoring_config_overrides"] = MonitoringConfig(datatype_check_threshold=share)
         features.append(FeatureConstraints(name=feature.name, **members))
     if settings.is_calibrated:
-        settings = _with_level(settings, features)
+        settings = _set_drift_level(settings, features)
     return Constraints(features=tuple(features), monitoring_config=settings.as_config())
 
 
@@ -293,7 +293,7 @@ def require_features(predictions: Collection[str], names: Sequence[str]) -> None
         )
 
 
-def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:
+def _set_drift_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:
     """The settings with the level of one feature as the limit of p-values, unless a person gave a limit."""
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
     if method.facts["higher_is_more"] or "categorical_comparison_threshold" in settings.requested_limits:

@@ -194,12 +194,12 @@ class QualityBaseline(StoredBaseline):
             for comparator in settings.comparators or ():
                 features.setdefault(comparator.against, set()).add(name)
         # Every later window of a growing feature differs from the baseline, so it is compared with earlier windows, too
-        growing_names = {name for name in self.names if self.grows(name)}
+        growing_names = {name for name in self.names if self.is_growing(name)}
         if growing_names and self.follows_the_clock:
             features.setdefault(PREVIOUS, set()).update(growing_names)
         return {reference: frozenset(names) for reference, names in features.items() if reference != BASELINE}
 
-    def grows(self, feature: str) -> bool:
+    def is_growing(self, feature: str) -> bool:
         """Whether a feature got new values throughout the baseline's rows."""
         return self.get_variation().count_new_values(feature) is not None
 
@@ -263,7 +263,7 @@ class QualityBaseline(StoredBaseline):
         statistics: list[tuple[str, str, Mapping[str, Any]]] = []
         for reference, distributions in {BASELINE: self.distributions, **self.references}.items():
             for feature, before in distributions.items():
-                grows = reference == PREVIOUS and self.grows(feature)
+                grows = reference == PREVIOUS and self.is_growing(feature)
                 if feature not in now or not (grows or reference == BASELINE or reference in CLOCK):
                     continue
                 if grows:

@@ -130,10 +130,8 @@ class Examples:
             log.warning("%d rows behind violations have no id; name its column with --id-column", without)
         # The schema is the same if no row has an id
         schema = pa.schema([(name, pa.string()) for name in ("feature", "id", "file")], {"id_column": id_column or ""})
-        columns: list[list[str]] = [[], [], []]
-        if examples:
-            columns = [list(column) for column in zip(*examples, strict=True)]
-        table = pa.table(columns, schema=schema)
+        written_rows = [dict(zip(schema.names, example, strict=True)) for example in examples]
+        table = pa.Table.from_pylist(written_rows, schema)
         for name, text, _ in examples:
             self.ids.setdefault(name, []).append(text)
         sink = pa.BufferOutputStream()

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from spark_model_monitor.documents.page import format_noun_count, format_number, format_percent
-from spark_model_monitor.monitors.data_quality.checks.facts.times import read_times
+from spark_model_monitor.monitors.data_quality.checks.facts.times import select_times
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.date_forms import read_dates
@@ -92,17 +92,17 @@ Sides: TypeAlias = tuple[StepCdf, StepCdf]
 class Suspect:
     """A violated feature, in the baseline (before) and in the window (now).
 
-    texts: the number of the window's cells by text. others: the baseline's and the window's distribution of each other
-    violated feature, by name. with_values: whether sentences may show values. ages: the ages of times relative to the times
-    of their rows, if known.
+    text_counts: the number of the window's cells by text. other_features: the baseline's and the window's distribution of
+    each other violated feature, by name. shows_values: whether sentences may show values. ages: the ages of times relative to
+    the times of their rows, if known.
     """
 
     name: str
     before: FeatureDistribution
     now: FeatureDistribution
-    texts: Mapping[str, int]
-    others: Mapping[str, tuple[FeatureDistribution, FeatureDistribution]]
-    with_values: bool = True
+    text_counts: Mapping[str, int]
+    other_features: Mapping[str, tuple[FeatureDistribution, FeatureDistribution]]
+    shows_values: bool = True
     ages: tuple[Ages, Ages] | None = None
 
     @property
@@ -158,7 +158,7 @@ def list_suspects(
         other_features = {other_name: pair for other_name, pair in pairs.items() if other_name != name}
         ages = None
         if name in baseline_states:
-            ages = read_times(baseline_states[name], names[name], Ages)
+            ages = select_times(baseline_states[name], names[name], Ages)
         yield Suspect(
             name, was, current, frequencies.counts if frequencies is not None else {}, other_features, ages=ages
         )
@@ -171,7 +171,7 @@ def frozen(suspect: Suspect) -> str | None:
     counts = suspect.categories
     if numbers is not None and len(numbers[1].values) == 1 < len(numbers[0].values):
         value = "the same"
-        if suspect.with_values:
+        if suspect.shows_values:
             value = format_number(float(numbers[1].values[0]))
         return f"all values are {value}: is it frozen?"
     # A single new value is a new version rather than an old value that no longer changes
@@ -183,10 +183,12 @@ def frozen(suspect: Suspect) -> str | None:
 @register_guess("decimal_comma")
 def decimal_comma(suspect: Suspect) -> str | None:
     """Values are numbers with a decimal comma, a unit, a currency or signs of thousands, where there were plain ones."""
-    if not suspect.before.is_numeric or not suspect.texts:
+    if not suspect.before.is_numeric or not suspect.text_counts:
         return None
     # Only texts that aren't plain numbers
-    texts = {text.strip(): count for text, count in suspect.texts.items() if not PLAIN_NUMBER.fullmatch(text.strip())}
+    texts = {
+        text.strip(): count for text, count in suspect.text_counts.items() if not PLAIN_NUMBER.fullmatch(text.strip())
+    }
     commas = sum(count for text, count in texts.items() if COMMA.fullmatch(text))
     if commas > 0.5 * sum(texts.values()):
         return "numbers are written with a decimal comma?"
@@ -215,7 +217,7 @@ def time_form(suspect: Suspect) -> str | None:
 @register_guess("swapped")
 def swapped(suspect: Suspect) -> str | None:
     """Another violated feature looks like this feature did, and this feature looks like that one did."""
-    for other_name, (was, current) in suspect.others.items():
+    for other_name, (was, current) in suspect.other_features.items():
         crossed = _get_numbers(was, suspect.now), _get_numbers(suspect.before, current)
         own_numbers = suspect.numbers, _get_numbers(was, current)
         pairs = [[cdf for cdf in pair if cdf is not None] for pair in (crossed, own_numbers)]
@@ -253,9 +255,9 @@ def rounded(suspect: Suspect, cdfs: Sides) -> str | None:
 @register_guess("filled")
 def filled(suspect: Suspect) -> str | None:
     """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
-    texts = [text for text in suspect.texts if FILLING_TEXT.fullmatch(text.strip())]
+    texts = [text for text in suspect.text_counts if FILLING_TEXT.fullmatch(text.strip())]
     categories = suspect.before.categories or {}
-    share = sum(suspect.texts[text] for text in texts if text not in categories) / max(suspect.now.rows, 1)
+    share = sum(suspect.text_counts[text] for text in texts if text not in categories) / max(suspect.now.rows, 1)
     if texts and share >= MIN_EFFECT:
         return f"{format_percent(share)} of the values are a text that is written for missing ones"
     numbers = suspect.numbers
@@ -268,7 +270,7 @@ def filled(suspect: Suspect) -> str | None:
         is_new &= _compute_value_share(numbers[0], -value) < share_now / 2  # else its sign may have changed
         if share_now - was < MIN_EFFECT or not (share_filled > 0.5 * (share_now - was) or (is_new and not was)):
             continue
-        if not suspect.with_values:
+        if not suspect.shows_values:
             return "a value that is written for missing ones?"
         shares = f"{format_percent(share_now)} of the values, {format_percent(was)} before"
         return f"{format_number(value)} is in {shares}: written for missing ones?"
@@ -493,7 +495,7 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     if share_now < MIN_HELD_SHARE + HELD_RATIO * largest_before or index in (0, len(cdfs[1].values) - 1):
         return None
     value_in_words = "one value"
-    if suspect.with_values:
+    if suspect.shows_values:
         value_in_words = format_number(value, VALUE_DIGITS)
     return f"{value_in_words} is in {format_percent(share_now)} of the values, {format_percent(was)} before: held, or repeated?"
 
@@ -507,7 +509,7 @@ def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str
     num_matching = sum(count for text, count in new_counts.items() if fold_spelling(text) in folded_texts)
     if not new_counts or num_matching <= 0.9 * new_counts.total():
         return None
-    if suspect.with_values:
+    if suspect.shows_values:
         name = new_counts.most_common(1)[0][0]
         written = [text for text in before if fold_spelling(text) == fold_spelling(name)]
         if written:
@@ -561,7 +563,7 @@ def renamed(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str 
     if len(pairs) > 1:
         return f"{len(pairs)} values that are gone were as frequent as new ones are: another name?"
     (name_gone, _), (name_new, _) = pairs[0]
-    if suspect.with_values:
+    if suspect.shows_values:
         return f"{name_gone!r}, which is gone, was as frequent as {name_new!r} is: another name?"
     return "a value that is gone was as frequent as a new one is: another name?"
 

@@ -24,12 +24,10 @@ def missing_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding
     """
     current = comparison.num_current_columns
     baseline = comparison.num_baseline_columns
-    missing: Sequence[str] = comparison.missing
-    if not comparison.is_matched:
-        are_fewer = current < baseline
-        missing = [messages.MISSING_COLUMNS] * are_fewer
     violation = GONE.but(description=messages.missing_columns(current, baseline))
-    return _judge_columns(comparison, missing, violation, messages.MISSING_COLUMNS)
+    names = comparison.missing_names
+    are_fewer = current < baseline
+    return _judge_columns(comparison, names, violation, messages.MISSING_COLUMNS, is_unequal=are_fewer)
 
 
 @DATA_SET_CHECKS.register("extra_column_check")
@@ -46,19 +44,18 @@ def extra_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]
         description = comparison.foreign_keys
         violation = Finding(CheckStatus.VIOLATED, threshold=0.0, decided_by=PRESENCE, description=description)
         yield messages.EXTRA_COLUMNS, violation.but(reason=description, change=f"are not read: {description}")
-        if not comparison.extra:
+        if not comparison.extra_names:
             return
-    extra: Sequence[str] = comparison.extra
-    if not comparison.is_matched:
-        are_more = current > baseline
-        extra = [messages.EXTRA_COLUMNS] * are_more
     violation = NEW.but(description=messages.extra_columns(current, baseline))
-    yield from _judge_columns(comparison, extra, violation, messages.EXTRA_COLUMNS)
+    names = comparison.extra_names
+    are_more = current > baseline
+    yield from _judge_columns(comparison, names, violation, messages.EXTRA_COLUMNS, is_unequal=are_more)
 
 
 def _judge_columns(
-    comparison: WindowComparison, violated: Sequence[str], violation: Finding, if_none: str
+    comparison: WindowComparison, names: Sequence[str], violation: Finding, title: str, *, is_unequal: bool
 ) -> Iterator[tuple[str, Finding]]:
+    """A violation for each of the names, or one with the title if columns can't be identified and their numbers are unequal."""
     baseline = comparison.num_baseline_columns
     current = comparison.num_current_columns
     numbers = {"threshold": float(baseline), "observed": float(current)}
@@ -67,7 +64,10 @@ def _judge_columns(
         violation = violation.but(
             change=f"leave {current:,} columns where the baseline has {baseline:,}, so no feature was compared"
         )
-    for name in violated:
+        names = []
+        if is_unequal:
+            names = [title]
+    for name in names:
         yield name, violation
-    if not violated:
-        yield if_none, violation.but(status=CheckStatus.PASSED, description=None, change=None)
+    if not names:
+        yield title, violation.but(status=CheckStatus.PASSED, description=None, change=None)

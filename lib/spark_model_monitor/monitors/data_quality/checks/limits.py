@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Featur
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.distribution.calibration import judge_missing
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import why_lacking
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import explain_missing_state
 from spark_model_monitor.monitors.data_quality.distribution.window_history import hash_texts
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
@@ -50,11 +50,11 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     calibration = feature.find_calibration("domain_content_threshold")
     reason = None
     if calibration is not None:
-        reason = feature.why_new_values_are_usual
+        reason = feature.new_values_reason
     if not present:
         reason = NO_VALUES
     elif bounds is None and reason is None:
-        reason = why_lacking(feature.current_profile, Frequencies)
+        reason = explain_missing_state(feature.current_profile, Frequencies)
         reason = reason or "the current data's column is not a text, so its values were not counted one by one"
     # The verdict is clear only if both bounds of the share are on the same side of the threshold
     lowest_share, highest_share = (count / max(present, 1) for count in bounds or (0, 0))
@@ -76,7 +76,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         bound = "least" if lowest_share >= threshold else "most"
         finding = finding.but(reason=f"{inexact} at {bound} the one observed")
     if lowest_share >= threshold:
-        return explain_own_share(finding, feature, "domain_content_threshold", lacking=0)
+        return explain_user_share(finding, feature, "domain_content_threshold", lacking=0)
     description = messages.requirement_not_met(highest_share)
     finding = finding.but(status=CheckStatus.VIOLATED, observed=highest_share, description=description)
     counts = feature.baseline_distribution.categories
@@ -84,10 +84,12 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         return finding
     # More new values than by chance, if the domain was suggested
     hashes_of_domain = hash_texts(sorted(feature.baseline_feature.domain))
-    groups = feature.limit_groups(feature.baseline_design_effect, lambda hashes: ~np.isin(hashes, hashes_of_domain))
+    groups = feature.limit_design_effect(
+        feature.baseline_design_effect, lambda hashes: ~np.isin(hashes, hashes_of_domain)
+    )
     rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
     rows = feature.baseline_distribution.present
-    largest_share = feature.baseline_feature.largest_in_parts["unseen"]
+    largest_share = feature.baseline_feature.largest_in_blocks["unseen"]
     lacking = max(round(rare * groups), math.ceil(rows * largest_share))
     return calibration.judge_suggested_limit(
         finding, CONTENTS, lacking, rows, groups=groups, group_advice=feature.group_advice
@@ -137,7 +139,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     calibration = feature.find_calibration("completeness")
     if calibration is None:
         all_rows = feature.baseline_feature.distribution
-        return explain_own_share(finding, feature, "completeness", all_rows.rows - all_rows.present)
+        return explain_user_share(finding, feature, "completeness", all_rows.rows - all_rows.present)
     # A suggested limit has to be missed by more than chance, given how windows and groups of rows vary
     lacking = baseline.rows - baseline.present
     least_p = 0.0
@@ -162,12 +164,12 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     return judge_missing(finding, baseline, calibration, matters, phi, group_advice)
 
 
-def explain_own_share(finding: Finding, feature: FeatureComparison, name: str, lacking: int) -> Finding:
+def explain_user_share(finding: Finding, feature: FeatureComparison, name: str, lacking: int) -> Finding:
     """The finding, with the reason that a person's limit decides, or that the share moved within it by more than chance.
 
     lacking: the number of the baseline's values that don't meet the limit.
     """
-    if feature.calibration is None or not feature.baseline_feature.is_own_limit(name):
+    if feature.calibration is None or not feature.baseline_feature.is_user_limit(name):
         return finding
     # A reason that is there already stays; an unknown share has none
     rows = finding.m
@@ -175,10 +177,10 @@ def explain_own_share(finding: Finding, feature: FeatureComparison, name: str, l
         return finding
     lacking_now = round((1 - finding.observed) * rows)
     p = exact_tail(lacking_now, rows, lacking, feature.baseline_feature.distribution.num_rows)
-    return explain_own_limit(finding, format_percent(1 - finding.threshold), has_moved=p <= STRICT_LEVEL)
+    return explain_user_limit(finding, format_percent(1 - finding.threshold), has_moved=p <= STRICT_LEVEL)
 
 
-def explain_own_limit(finding: Finding, limit: str, *, has_moved: bool) -> Finding:
+def explain_user_limit(finding: Finding, limit: str, *, has_moved: bool) -> Finding:
     """The finding, with the reason that a person's limit decides, or that values moved within it. has_moved: beyond chance."""
     reason = LIMIT_DECIDES
     if has_moved and finding.status is CheckStatus.PASSED:
@@ -217,10 +219,10 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     types = feature.current_profile.data_types
     exact = feature.comparison.exact_classes
     name = expected.value
-    count = _count_of_type(feature.current_profile, expected, exact=exact)
+    count = _count_values_of_type(feature.current_profile, expected, exact=exact)
     # Texts that are dates fit in a type of dates
-    if not exact and feature.dates is not None:
-        baseline_dates, window_dates = feature.dates
+    if not exact and feature.date_columns is not None:
+        baseline_dates, window_dates = feature.date_columns
         if baseline_dates.is_typed:
             name = DATE
             count = round(window_dates.share_of_dates * types.present)
@@ -239,7 +241,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         )
         is_violated = finding.is_violated and expected is InferredType.INTEGRAL
         # Columns of dates have their own checks for values that aren't dates
-        has_others = feature.current_profile.num_others > 0 and feature.dates is None
+        has_others = feature.current_profile.num_others > 0 and feature.date_columns is None
         if is_violated and not has_others and has_whole_numbers(feature.current_profile):
             # The kind of the numbers decides, without a test
             finding = finding.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
@@ -255,7 +257,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     return finding
 
 
-def _count_of_type(current: FeatureProfile, expected: InferredType, *, exact: bool) -> int:
+def _count_values_of_type(current: FeatureProfile, expected: InferredType, *, exact: bool) -> int:
     """The number of present values that fit a type. exact: only values of no narrower type."""
     types = current.data_types
     if expected is InferredType.INTEGRAL:
@@ -292,7 +294,7 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     if moments is None or not current.num_present or not current.is_numeric:
         reason = NO_VALUES
         if current.num_present:
-            reason = why_lacking(current, Moments) or "the current data's values are not all numbers"
+            reason = explain_missing_state(current, Moments) or "the current data's values are not all numbers"
         return Finding.not_judged(threshold, reason)
     # Without finite numbers, infinities decide; JSON can't hold them
     minimum = math.inf

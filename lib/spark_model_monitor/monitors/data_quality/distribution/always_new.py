@@ -35,11 +35,11 @@ MAX_UNEVEN_DISTANCE = 0.1
 
 
 @cache_with_feature
-def why_always_new(feature: FeatureProfile) -> str | None:
+def explain_always_new(feature: FeatureProfile) -> str | None:
     """Why later values of the feature are new by nature; None if they are not."""
     if not feature.num_present:
         return None
-    if feature.is_numeric and unit_of_times(feature):
+    if feature.is_numeric and find_time_unit(feature):
         return "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
     if feature.is_numeric and _has_row_numbers(feature):
         return NUMBERED
@@ -59,7 +59,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     return None
 
 
-def name_of_times(feature: FeatureProfile) -> str | None:
+def find_time_type(feature: FeatureProfile) -> str | None:
     """The type name for values that are days or times."""
     if feature.is_numeric or recognise_dates(feature) is None:
         return None
@@ -78,8 +78,10 @@ def count_singletons(counts: Mapping[str, int]) -> int:
 def has_whole_numbers(feature: FeatureProfile) -> bool:
     """Whether all numbers that the sketch keeps are whole, even if they aren't written as integers."""
     sketch = feature.kll
-    if feature.inferred_type == "Integral" or sketch is None:
-        return feature.inferred_type == "Integral" and sketch is not None
+    if sketch is None:
+        return False
+    if feature.inferred_type == "Integral":
+        return True
     # From 2**53 on, every double is whole
     values = sketch.step_cdf()[0]
     are_whole = (values == np.rint(values)) & (np.abs(values) < 2**53)
@@ -87,7 +89,7 @@ def has_whole_numbers(feature: FeatureProfile) -> bool:
 
 
 @cache_with_feature
-def may_rise(feature: FeatureProfile) -> bool:
+def may_be_rising_keys(feature: FeatureProfile) -> bool:
     """Whether the values, if they rise by row, are keys: whole numbers, nearly all different and evenly spread."""
     moments = feature.moments
     sketch = feature.kll
@@ -103,7 +105,7 @@ def may_rise(feature: FeatureProfile) -> bool:
 
 
 @cache_with_feature
-def unit_of_times(feature: FeatureProfile) -> float | None:
+def find_time_unit(feature: FeatureProfile) -> float | None:
     """How many units make a second, if all numbers are times since 1970 in one unit; None otherwise."""
     moments = feature.moments
     if moments is None or not moments.count or not feature.is_numeric:
@@ -126,7 +128,7 @@ def _has_row_numbers(feature: FeatureProfile) -> bool:
     # With larger gaps, the smallest and largest numbers have to show that numbers don't repeat
     ends = feature.state(Ends)
     differ = ends is not None and all(bool((np.diff(values) > 0).all()) for values in (ends.smallest, ends.largest))
-    return differ and may_rise(feature)
+    return differ and may_be_rising_keys(feature)
 
 
 def _has_mostly_distinct_values(feature: FeatureProfile) -> bool:

@@ -46,23 +46,29 @@ if TYPE_CHECKING:
 class NoiseCalibration:
     """The allowance for noise in one run.
 
-    ledger: how the families share the budget. columns: the columns whose drift is tested, by reference and feature name.
-    evidence: the evidence of the facts, by feature name and check. sizes: the window's size for each column with a past.
+    ledger: how the families share the budget. drift_by_column: the columns whose drift is tested, by reference and feature
+    name. evidence_by_feature: the evidence of the facts, by feature name and check. size_by_column: the window's size for
+    each column with a past.
     """
 
     ledger: BudgetLedger
-    columns: Mapping[tuple[str, str], ColumnDrift]
-    evidence: Mapping[str, Mapping[str, FactEvidence]]
-    sizes: Mapping[tuple[str, str], WindowSize]
+    drift_by_column: Mapping[tuple[str, str], ColumnDrift]
+    evidence_by_feature: Mapping[str, Mapping[str, FactEvidence]]
+    size_by_column: Mapping[tuple[str, str], WindowSize]
 
     @property
     def rows_are_independent(self) -> bool:
         return self.ledger.rows == Rows.INDEPENDENT.value
 
-    def level_and_tests(self, family: str) -> tuple[float, int]:
+    def get_level_and_tests(self, family: str) -> tuple[float, int]:
         """A family's level, and the number of tests that share it."""
         [budget_family] = [member for member in self.ledger.families if member.family == family]
         return budget_family.level, budget_family.tests
+
+    def get_level_of_test(self, family: str) -> float:
+        """The level of one of the family's tests."""
+        level, tests = self.get_level_and_tests(family)
+        return level / tests
 
     def judge_suggested_limit(
         self,
@@ -84,21 +90,21 @@ class NoiseCalibration:
         if not finding.is_violated or finding.observed is None or not finding.m or not rows:
             return finding
         # One-sided exact test of equal shares, for groups of rows
-        level, tests = self.level_and_tests(family)
+        level = self.get_level_of_test(family)
         window_rows = finding.m
         current_lacking = round((1 - finding.observed) * window_rows)
         p = max(exact_tail(current_lacking, window_rows, lacking, rows, groups), least_p)
-        finding = finding.but(decided_by=FISHER, statistic=float(current_lacking), p=p, level=level / tests)
-        if p <= level / tests:
+        finding = finding.but(decided_by=FISHER, statistic=float(current_lacking), p=p, level=level)
+        if p <= level:
             return finding
         passed = finding.but(status=CheckStatus.PASSED, description=None)
-        if exact_tail(current_lacking, window_rows, lacking, rows) <= level / tests:  # for independent rows
+        if exact_tail(current_lacking, window_rows, lacking, rows) <= level:  # for independent rows
             if group_advice is not None:
                 reason = f"{current_lacking:,} of {window_rows:,} values don't meet the limit; {GROUPED}"
                 return passed.unsure(reason, group_advice)
             return passed.but(reason="earlier windows or parts of the baseline vary as much")
         # The number that would be a violation shows a user how sharp the limit is
-        fewest = fewest_beyond_chance(lacking, rows, window_rows, level / tests)
+        fewest = fewest_beyond_chance(lacking, rows, window_rows, level)
         enough = "so few can't show it"
         if fewest is not None:
             enough = f"{fewest:,} that lack it would not be"
@@ -127,33 +133,33 @@ def judge_drift(
     matters: the change that the window must be able to show.
     """
     # Parts of a sorted column differ, even if its windows don't
-    is_sorted = column.request.unfit == LOOKS_SORTED and not calibration.rows_are_independent
+    is_sorted = column.request.unfit_reason == LOOKS_SORTED and not calibration.rows_are_independent
     if is_sorted and not finding.is_violated:
         # Windows of rows in another order would vary less than its parts do
-        column = replace(column, windows=0, phi=column.groups)
+        column = replace(column, window_count=0, overdispersion=column.design_effect)
     # What this window can show, in numbers and in words
     smallest = smallest_change(threshold, column, calibration)
     members: dict[str, Any] = {"distance": column.distance}
     if math.isfinite(smallest):
         words = f"{100 * smallest:.2g} % of the records"
-        if column.share is None:
+        if column.most_frequent_share is None:
             words = f"{smallest:.2g} standard deviations"
         if words.startswith("1 s"):
             words = words.removesuffix("s")
         members |= {"smallest_change": smallest, "change": words}
     # Tests decide if the noise is known, otherwise the threshold decides
-    if calibration.rows_are_independent or column.windows:
+    if calibration.rows_are_independent or column.window_count:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
     elif finding.is_violated:
-        finding = finding.but(distance=column.distance, reason=column.request.unfit or NO_HISTORY)
+        finding = finding.but(distance=column.distance, reason=column.request.unfit_reason or NO_HISTORY)
         # Unless groups of rows may explain it
-        if column.phi > 1 and column.samples is not None and column.distance is not None:
-            low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
+        if column.overdispersion > 1 and column.samples is not None and column.distance is not None:
+            low, _ = distance_interval(column.distance, column.samples, phi=column.overdispersion)
             if low <= threshold:
                 reason = f"{LARGE_GAP.format(gap=format_percent(column.distance))}; {GROUPED}"
                 finding = finding.unsure(reason, column.request.group_advice)
     elif finding.status is CheckStatus.PASSED and column.samples is not None:
-        finding = finding.but(**members, reason=column.request.unfit or NO_HISTORY)
+        finding = finding.but(**members, reason=column.request.unfit_reason or NO_HISTORY)
     else:
         finding = finding.but(distance=column.distance)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
@@ -163,7 +169,7 @@ def judge_drift(
 
 def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> Finding:
     """The verdict of the column's own tests, which need independent rows or earlier windows."""
-    level, _ = calibration.level_and_tests(column.request.family)
+    level, _ = calibration.get_level_and_tests(column.request.family)
     rarest = column.rarest
     distance = column.distance
     samples = column.samples
@@ -174,18 +180,18 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     # Benjamini and Hochberg: the false discovery rate of the family is its level
     is_rejected = column.adjusted_p <= level
     if distance is not None and samples is not None:
-        low, high = distance_interval(distance, samples, phi=column.phi)
+        low, high = distance_interval(distance, samples, phi=column.overdispersion)
         finding = finding.but(distance_low=low, distance_high=high)
     elif not is_rejected:
         return finding
     # The reason says how the tests allow for noise
     why = INDEPENDENT
-    if column.windows:
-        why = f"judged by how {column.windows} earlier windows or parts of the baseline vary"
-    if column.request.unfit:
-        why += f"; {column.request.unfit}"
-    if column.groups > 1:
-        why += IN_GROUPS.format(rows=column.groups)
+    if column.window_count:
+        why = f"judged by how {column.window_count} earlier windows or parts of the baseline vary"
+    if column.request.unfit_reason:
+        why += f"; {column.request.unfit_reason}"
+    if column.design_effect > 1:
+        why += IN_GROUPS.format(rows=column.design_effect)
     if rarest is not None:
         direction = rarest.direction or finding.direction
         finding = finding.but(component=rarest.name, effect=rarest.effect, direction=direction)
@@ -202,23 +208,23 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
 def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:
     """The smallest change that the rule in force detects nine times in ten; infinite if there is none."""
     samples = column.samples
-    phi = column.phi
+    phi = column.overdispersion
     if samples is None:
         return math.inf
     # By the threshold
-    if not (calibration.rows_are_independent or column.windows):
+    if not (calibration.rows_are_independent or column.window_count):
         gap = smallest_gap(threshold, samples, phi=phi)
-        if column.share is None:
+        if column.most_frequent_share is None:
             return convert_gap_to_shift(gap)
         if gap < 1:
             return gap
         return math.inf
     # By the tests, whose level all columns of the family share
-    level, tests = calibration.level_and_tests(column.request.family)
-    if column.share is None:
-        return smallest_shift(samples, level, tests, phi=phi, freedom=column.freedom)
-    share = max(min(column.share, 1 - column.share), MIN_NORMAL_SHARE)
-    smallest = smallest_share(share, samples, level, tests, phi=phi, freedom=column.freedom)
+    level, tests = calibration.get_level_and_tests(column.request.family)
+    if column.most_frequent_share is None:
+        return smallest_shift(samples, level, tests, phi=phi, freedom=column.degrees_of_freedom)
+    share = max(min(column.most_frequent_share, 1 - column.most_frequent_share), MIN_NORMAL_SHARE)
+    smallest = smallest_share(share, samples, level, tests, phi=phi, freedom=column.degrees_of_freedom)
     if smallest < 1:
         return smallest - share
     return math.inf
@@ -229,12 +235,12 @@ def _check_unseen_changes(
 ) -> Finding:
     """A finding that passed, unsure if a change that matters may have gone unseen, or is there and may be chance."""
     # The change that matters, as a share of rows or as a shift of numbers
-    size = gap_that_matters = matters.share(column.present)
-    if column.share is None:
-        size = matters.shift(column.present)
+    size = gap_that_matters = matters.share(column.completeness)
+    if column.most_frequent_share is None:
+        size = matters.shift(column.completeness)
         gap_that_matters = convert_shift_to_gap(size)
     # An observed gap that matters may be chance
-    gap = max(column.distance or 0.0, column.unseen)
+    gap = max(column.distance or 0.0, column.unseen_share)
     is_change_seen = gap > gap_that_matters
     if is_change_seen:
         reason = f"{LARGE_GAP.format(gap=format_percent(gap))}; {finding.reason}"
@@ -242,9 +248,9 @@ def _check_unseen_changes(
         groups = f"rows with the same {column.request.group_column!r} are alike and lie scattered"
         reason = f"{groups}, so the window says less than as many independent rows would"
     # A column whose values are in fewer rows than a change that matters can't change that many rows
-    elif column.present >= matters.value and smallest > size:
+    elif column.completeness >= matters.value and smallest > size:
         unseen = "any change"
-        if math.isfinite(smallest) and column.share is None:
+        if math.isfinite(smallest) and column.most_frequent_share is None:
             unseen = f"a shift below {smallest:.2g} standard deviations"
         elif math.isfinite(smallest):
             unseen = f"a change of a share by less than {smallest:.2g}"
@@ -263,10 +269,10 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
     if samples is None or not math.isfinite(lacking_power):
         return ""
     # If levels vary between windows, more rows of one window don't help
-    if column.windows and column.phi > MAX_NOISE_RATIO * column.groups:
+    if column.window_count and column.overdispersion > MAX_NOISE_RATIO * column.design_effect:
         return ""
     # The smallest change falls with the square root of the rows
-    needed = samples.m * lacking_power**2 / column.present
+    needed = samples.m * lacking_power**2 / column.completeness
     if needed <= samples.n:
         rows = int(float(f"{needed:.1e}"))
         return f"; about {rows:,} rows would show a change that matters"
@@ -278,11 +284,11 @@ def _write_advice(column: ColumnDrift) -> str:
     if column.request.group_column is not None:
         return column.request.group_advice
     # Levels vary less between longer windows, several of which have to be known
-    if column.phi > MAX_NOISE_RATIO * column.groups:
+    if column.overdispersion > MAX_NOISE_RATIO * column.design_effect:
         return LONGER_AND_EARLIER
-    if column.groups > 1:
+    if column.design_effect > 1:
         return column.request.group_advice
-    if column.request.unfit is not None:
+    if column.request.unfit_reason is not None:
         return NAME_TIME
     return LONGER_WINDOWS
 
@@ -292,8 +298,8 @@ def judge_missing(
     baseline: FeatureDistribution,
     calibration: NoiseCalibration,
     matters: ChangeThatMatters,
-    phi: float = 1.0,
-    group_advice: str | None = None,
+    phi: float,
+    group_advice: str | None,
 ) -> Finding:
     """The finding of a completeness check that passed; unsure if more or fewer missing values may have gone unseen.
 
@@ -302,12 +308,12 @@ def judge_missing(
     """
     if finding.status is not CheckStatus.PASSED or finding.observed is None or not finding.m or not baseline.rows:
         return finding
-    level, tests = calibration.level_and_tests(COMPLETENESS)
     increase = baseline.completeness - finding.observed
     missing = baseline.rows - baseline.present
     share = 1 - baseline.completeness
     size = matters.missing_values(share)
-    smallest = smallest_missing(missing, baseline.num_rows, finding.m, level / tests, phi=phi)
+    level = calibration.get_level_of_test(COMPLETENESS)
+    smallest = smallest_missing(missing, baseline.num_rows, finding.m, level, phi=phi)
     if math.isfinite(smallest):
         finding = finding.but(smallest_change=smallest)
     advice = group_advice or LONGER_WINDOWS

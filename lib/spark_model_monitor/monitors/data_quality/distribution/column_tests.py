@@ -48,17 +48,17 @@ class ColumnRequest:
     ----------
     baseline, current
         The distributions of the reference and of the window.
-    groups
+    design_effect
         How many of the window's rows count as one.
     family
         The family whose level the column shares.
-    unfit
+    unfit_reason
         Why the baseline's parts may not show how windows vary; None if they do.
-    tested
+    is_tested
         Whether tests count even if nothing shows how windows vary, because rows are independent.
     past
         The raw statistics of earlier windows, for which the tests allow; None if there are too few.
-    earlier
+    earlier_distribution
         Another distribution, whose values don't count as new.
     group_column
         The column that explains why the window's rows are alike, if nobody named it.
@@ -68,19 +68,19 @@ class ColumnRequest:
 
     baseline: FeatureDistribution
     current: FeatureDistribution
-    groups: FeatureDesignEffect = INDEPENDENT_ROWS
+    design_effect: FeatureDesignEffect = INDEPENDENT_ROWS
     family: str = DRIFT
-    unfit: str | None = None
-    tested: bool = False
+    unfit_reason: str | None = None
+    is_tested: bool = False
     past: PastWindows | None = None
-    earlier: FeatureDistribution | None = None
+    earlier_distribution: FeatureDistribution | None = None
     group_column: str | None = None
     group_advice: str = LONGER_OR_INDEPENDENT
 
     @property
     def has_past(self) -> bool:
         """Whether earlier windows count; they don't if rows are known to be independent."""
-        return self.past is not None and not self.tested and bool(self.baseline.present and self.current.present)
+        return self.past is not None and not self.is_tested and bool(self.baseline.present and self.current.present)
 
     @property
     def past_windows(self) -> PastWindows:
@@ -105,17 +105,17 @@ class ColumnDrift:
         The tests of the column.
     samples, distance
         The sizes of both samples, and the largest gap between them; None if a side has no values.
-    share
+    most_frequent_share
         The share of the baseline's most frequent value, for texts and flags; None for other numbers.
-    unseen
+    unseen_share
         The share of values that the baseline lacks, beyond the share that is new by nature.
     adjusted_p
         The p-value of all tests, adjusted for the columns of the family.
-    windows
+    window_count
         The number of earlier windows, or parts of the baseline, that show how much the column varies.
-    phi, freedom
+    overdispersion, degrees_of_freedom
         By what factor the column varies more than independent rows, and the degrees of freedom of this estimate.
-    groups
+    design_effect
         How many rows count as one.
     """
 
@@ -123,20 +123,20 @@ class ColumnDrift:
     components: tuple[Component, ...] = ()
     samples: Samples | None = None
     distance: float | None = None
-    share: float | None = None
-    unseen: float = 0.0
+    most_frequent_share: float | None = None
+    unseen_share: float = 0.0
     adjusted_p: float = 1.0
-    windows: int = 0
-    phi: float = 1.0
-    freedom: float = math.inf
-    groups: float = 1.0
+    window_count: int = 0
+    overdispersion: float = 1.0
+    degrees_of_freedom: float = math.inf
+    design_effect: float = 1.0
 
     @cached_property
     def p(self) -> float:
         return combine_p_values(self.components)
 
     @property
-    def present(self) -> float:
+    def completeness(self) -> float:
         """The share of the baseline's rows that have a value."""
         return self.request.baseline.completeness
 
@@ -157,10 +157,10 @@ def compute_window_sizes(requests: Mapping[tuple[str, str], ColumnRequest]) -> d
         if not request.has_past:
             continue
         samples = Samples(request.baseline.present, request.current.present)
-        sizes[key] = WindowSize(samples.effective, *request.groups)
+        sizes[key] = WindowSize(samples.effective, *request.design_effect)
         dispersion = request.windows.dispersion(samples.effective)
         if dispersion is not None:
-            p_values[key] = dispersion.compute_p(request.groups.of_values)
+            p_values[key] = dispersion.compute_p(request.design_effect.of_values)
     adjusted = dict(zip(p_values, adjust_p_values([*p_values.values()]), strict=True))
     return {
         key: size._replace(level_varies=adjusted.get(key, 1.0) <= NOISE_LEVEL, columns=len(sizes))
@@ -173,13 +173,13 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     window's size, for a column with a past.
     """
     column = _create_column(request)
-    if column is None or not (request.tested or request.past is not None):
+    if column is None or not (request.is_tested or request.past is not None):
         return column
     changes = compare_with_reference(request.baseline, request.current)
     # No test of missing values if neither side has any
     changes = {name: change for name, change in changes.items() if name != "missing" or change.has_rows}
     if column.samples is None:
-        if request.tested:
+        if request.is_tested:
             column.components = tuple(map(judge_change, changes.values()))
         return column
     # Each test allows for how its statistic varied in the past, and for groups of the window's rows
@@ -198,7 +198,7 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
             components.append(judge_change(change, variance))
     # Texts that the baseline lacks; numbers beyond its range are facts
     if is_text:
-        unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
+        unseen = count_unseen(request.current, request.baseline, request.earlier_distribution) / column.samples.m
         shares = past["unseen"][~np.isnan(past["unseen"])]
         # The values that occur once in the baseline show how many new ones to expect
         known_rows = request.baseline.num_seen_once, column.samples.n
@@ -206,12 +206,12 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     column.components = tuple(components)
     if past is NO_PAST:
         return column
-    column.windows = len(past["rows"])
+    column.window_count = len(past["rows"])
     # The variance of the location, or of the most frequent value, stands for the column
     variance = windows.variance("value1" if is_text else "location", size).with_groups(size.of_values, column.samples.m)
-    column.phi = variance.factor
-    column.freedom = variance.freedom
-    column.groups = size.of_values
+    column.overdispersion = variance.factor
+    column.degrees_of_freedom = variance.freedom
+    column.design_effect = size.of_values
     return column
 
 
@@ -222,8 +222,8 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
         return None
     column = ColumnDrift(request)
     # If the threshold decides, only the window's own rows show how they are grouped
-    if request.past is None and not request.tested:
-        column.phi = column.groups = request.groups.of_values
+    if request.past is None and not request.is_tested:
+        column.overdispersion = column.design_effect = request.design_effect.of_values
     if not (baseline.present and current.present):
         return column
     column.samples = Samples(baseline.present, current.present, baseline.sketch_error + current.sketch_error)
@@ -232,15 +232,15 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
         before = baseline.numbers.cdf
         after = current.numbers.cdf
         if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
-            column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
+            column.most_frequent_share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
         column.distance = l_infinity_numeric(before, after)
     elif baseline.categories is not None and current.categories is not None:
         counts = category_cells(baseline.categories, current.categories)
         column.distance = l_infinity_categorical(*counts)
-        column.share = float(counts[0].max() / counts[0].sum())
+        column.most_frequent_share = float(counts[0].max() / counts[0].sum())
         # As many values are new by chance as occur once in the baseline (Good 1953)
         new_by_nature = baseline.num_seen_once / baseline.present
-        column.unseen = count_unseen(current, baseline) / current.present - new_by_nature
+        column.unseen_share = count_unseen(current, baseline) / current.present - new_by_nature
     else:
         return None
     return column

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers, why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new, has_whole_numbers
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, compare_with_reference
 from spark_model_monitor.statistics.drift.distributions import Flags
@@ -75,20 +75,20 @@ class WindowDesignEffects:
     """How many rows of a window count as one.
 
     by_feature: the features whose rows are dependent. group_column: the column whose values explain why rows that are
-    scattered over the window are alike, if nobody named it. neighbours: the sampled rows of each feature; empty if there is
+    scattered over the window are alike, if nobody named it. sampled_columns: the sampled rows of each feature; empty if there is
     a group column, found or named.
     """
 
     by_feature: Mapping[str, FeatureDesignEffect] = field(default_factory=dict)
     group_column: str | None = None
-    neighbours: Mapping[str, SampledColumn] = field(default_factory=dict)
+    sampled_columns: Mapping[str, SampledColumn] = field(default_factory=dict)
 
 
 def estimate_window_design_effects(
     profile: Profile,
     runs: Sequence[RowRuns],
-    baseline: Profile | None = None,
-    unfit_features: Mapping[str, str] | None = None,
+    baseline: Profile | None,
+    unfit_features: Mapping[str, str],
 ) -> WindowDesignEffects:
     """The design effects of a window.
 
@@ -100,7 +100,7 @@ def estimate_window_design_effects(
         return WindowDesignEffects({**effects, **_estimate_filled_columns(effects, profile, baseline)})
     columns = [*_sample_columns(profile, runs)]
     neighbours = {column.name: column for column in columns}
-    effects = _estimate_neighbours(columns, unfit_features or {})
+    effects = _estimate_neighbours(columns, unfit_features)
     # A feature gets the design effect of a group column's groups if it is larger than that of neighbours
     group = None
     if baseline is not None:
@@ -114,7 +114,7 @@ def estimate_window_design_effects(
         return WindowDesignEffects(effects, None, neighbours)
     scattered_effects |= _estimate_filled_columns(scattered_effects, profile, baseline)
     # The names of new groups are new, too, so all rows of these columns count as one
-    effects_of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
+    effects_of_names = dict.fromkeys(group.name_columns, FeatureDesignEffect(float(profile.item_count)))
     return WindowDesignEffects({**effects, **scattered_effects, **effects_of_names}, group.name)
 
 
@@ -167,7 +167,7 @@ class SampledColumn:
     is_missing: Flags | None = None
 
     @property
-    def rows(self) -> int:
+    def row_count(self) -> int:
         return sum(self.run_sizes)
 
     def score(self) -> ScoredColumn:
@@ -210,7 +210,7 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> Iterator[Sampl
         if len(values) < 2 * MIN_ROWS:
             continue
         column = SampledColumn(feature.name, values, feature.is_numeric, run_sizes)
-        if len(values) < column.rows:
+        if len(values) < column.row_count:
             is_present = np.concatenate([run.read_presence() for run in ordered_runs])
             has_value = is_present
             if np.count_nonzero(is_present) > len(values):  # some cells of a column of numbers are texts
@@ -301,15 +301,15 @@ def _order_runs(runs: Sequence[RowRun]) -> tuple[list[int], tuple[int, ...]]:
 class GroupColumn:
     """A column whose values explain why rows are alike.
 
-    effects: the design effects of the features that it explains. names: the number of its values. explained: the sum of the
-    logarithms of these design effects. columns_of_names: all columns whose values may name groups.
+    effects: the design effects of the features that it explains. name_count: the number of its values. sum_of_log_effects:
+    the sum of the logarithms of these design effects. name_columns: all columns whose values may name groups.
     """
 
     name: str
     effects: Mapping[str, FeatureDesignEffect]
-    names: float
-    explained: float
-    columns_of_names: tuple[str, ...]
+    name_count: float
+    sum_of_log_effects: float
+    name_columns: tuple[str, ...]
 
 
 def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[SampledColumn]) -> GroupColumn | None:
@@ -329,9 +329,9 @@ def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[Sa
         if _has_differences_of_groups(group, profile, baseline)
     ]
     # If columns explain nearly the same, such as a user and the user's postcode, the one with most values names the groups
-    most_explained = max((group.explained for group in groups), default=0.0)
-    best = [group for group in groups if group.explained >= NEARLY_ALL * most_explained]
-    return max(best, key=lambda group: group.names, default=None)
+    most_explained = max((group.sum_of_log_effects for group in groups), default=0.0)
+    best = [group for group in groups if group.sum_of_log_effects >= NEARLY_ALL * most_explained]
+    return max(best, key=lambda group: group.name_count, default=None)
 
 
 def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: Profile) -> bool:
@@ -382,7 +382,7 @@ def _compute_name_shares(baseline: FeatureProfile) -> NameShares | None:
     """How the baseline's rows are spread over the values of a feature; None if these can't be names of groups."""
     shares = compute_value_shares(baseline)
     is_whole = not baseline.is_numeric or has_whole_numbers(baseline)
-    if shares is None or not is_whole or why_always_new(baseline) is not None:
+    if shares is None or not is_whole or explain_always_new(baseline) is not None:
         return None
     names = len(shares.counted) + shares.uncounted_names
     repeats = baseline.num_present >= MIN_ROWS_PER_NAME * names
@@ -421,7 +421,7 @@ def _explain_by_groups(
         if group is None:
             continue
         kinds, codes = unique_with_inverse(group.values)
-        group_of_row = np.full(group.rows, len(kinds))  # rows without a name are in no group
+        group_of_row = np.full(group.row_count, len(kinds))  # rows without a name are in no group
         group_of_row[... if group.has_value is None else group.has_value] = codes
         # Rows in the order of their groups, those without a name left out
         order = np.argsort(group_of_row, kind="stable")[: len(codes)]
@@ -449,7 +449,7 @@ def _explain_by_groups(
         for (feature, member), estimate, is_dependent in zip(features, estimates, are_dependent, strict=True):
             if is_dependent or estimate.rows > MAX_DISPERSED:
                 # The sample has only a part of each group's rows, so groups are larger in the window
-                rows_as_one = 1 + (estimate.rows - 1) * max(1.0, window_rows / group.rows)
+                rows_as_one = 1 + (estimate.rows - 1) * max(1.0, window_rows / group.row_count)
                 effect = effects.get(feature, INDEPENDENT_ROWS)
                 effects[feature] = effect._replace(**{member: rows_as_one})
         explained = sum(math.log(max(effect)) for effect in effects.values())

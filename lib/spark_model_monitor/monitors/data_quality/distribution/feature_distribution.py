@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
-from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons, name_of_times
+from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons, find_time_type
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import Values, align_precision
 from spark_model_monitor.statistics.states import (
@@ -184,7 +184,7 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     share = None
     if types.present:
         share = (types.text + types.boolean) / types.present
-    members: dict[str, Any] = {"text_share": share, "times": name_of_times(feature), "other_cells": feature.num_others}
+    members: dict[str, Any] = {"text_share": share, "times": find_time_type(feature), "other_cells": feature.num_others}
     create = partial(FeatureDistribution, inferred_type, rows, present, **members)
     if not present:
         return create()
@@ -198,7 +198,7 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     needed: tuple[type[State], ...] = (Frequencies,)
     if inferred_type.is_numeric:
         needed = (KllSketch, Moments)
-    if reason := why_lacking(feature, *needed):
+    if reason := explain_missing_state(feature, *needed):
         return create(reason=reason)
     if feature.frequencies is None:
         return create(reason=NOT_COUNTED, is_never_compared=True)
@@ -208,7 +208,7 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     return create(categories=feature.frequencies.counts)
 
 
-def why_lacking(feature: FeatureProfile, *needed: type[State]) -> str | None:
+def explain_missing_state(feature: FeatureProfile, *needed: type[State]) -> str | None:
     """Why a result from these states can't be known, if the feature lacks one of them."""
     return next((LACKING.format(kind=state.KIND) for state in needed if state.KIND in feature.lacking), None)
 
@@ -226,7 +226,7 @@ def from_statistics(statistics: Statistics, *, as_service: bool = False) -> dict
     return distributions
 
 
-def as_counted(values: Iterable[str]) -> frozenset[str]:
+def truncate_values(values: Iterable[str]) -> frozenset[str]:
     """The values in the form of the keys of `Frequencies`, which cut long texts."""
     values = frozenset(values)
     # Only long texts are cut, by their bytes

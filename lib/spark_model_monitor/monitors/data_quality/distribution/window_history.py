@@ -73,23 +73,24 @@ StatisticsByFeature: TypeAlias = Mapping[str, PastWindows]  # raw statistics of 
 @value_class
 class Variation:
     """The raw statistics of some windows, by feature. unfit: the features whose parts differ by their place, with the reason.
-    are_by_time: whether the rows of a part are neighbours in time. replaced: the unfit features whose parts windows replaced.
+    are_by_time: whether the rows of a part are neighbours in time. replaced_features: the unfit features whose parts windows
+    replaced.
     """
 
     past: StatisticsByFeature = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
     are_by_time: bool = False
-    replaced: frozenset[str] = frozenset()
+    replaced_features: frozenset[str] = frozenset()
 
     def with_windows(self, windows: StatisticsByFeature) -> Variation:
         """The same variation with later windows. If there are enough, they replace parts that differ by their place."""
         replaced = {name for name in self.unfit if name in windows and len(windows[name]["rows"]) >= MIN_WINDOWS}
         parts = {name: raw for name, raw in self.past.items() if name not in replaced}
-        return replace(self, past=merge_histories(parts, windows), replaced=self.replaced | replaced)
+        return replace(self, past=merge_histories(parts, windows), replaced_features=self.replaced_features | replaced)
 
-    def why_unfit(self, name: str) -> str | None:
+    def find_unfit_reason(self, name: str) -> str | None:
         """Why a feature's parts may not show how its windows vary; None if they do, or if windows replaced them."""
-        if name in self.replaced:
+        if name in self.replaced_features:
             return None
         return self.unfit.get(name)
 
@@ -104,7 +105,7 @@ class Variation:
         return raw["beyond"][has_counts], raw["far"][has_counts]
 
     @property
-    def keeps_time(self) -> bool:
+    def is_in_time_order(self) -> bool:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
         return self.are_by_time or VARIES_ALONG_ROWS in self.unfit.values()
 
@@ -154,7 +155,7 @@ def _add_block_statistics(
     if new_values is None and not are_by_time:
         share, values = blocks.between_share()
         if share > MAX_BETWEEN_PART_SHARE:
-            unfit[name] = _find_reason_unfit(values, blocks.sizes, is_numeric=blocks.are_numbers)
+            unfit[name] = _explain_unfit(values, blocks.sizes, is_numeric=blocks.are_numbers)
             if unfit[name] == LOOKS_SORTED and share > MAX_SHARE_OF_SORTED_PARTS:
                 return
     # Missing values belong to all rows of a part, the other statistics to those with a value
@@ -268,7 +269,7 @@ def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> 
     return histories
 
 
-def _find_reason_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: bool) -> str:
+def _explain_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: bool) -> str:
     """Why parts differ by their place more than groups of rows explain. values: those of `ColumnBlocks.between_share`.
 
     Sorted rows cross their mean once, and apart from noise only rise or only fall; a text has all its rows in one place.

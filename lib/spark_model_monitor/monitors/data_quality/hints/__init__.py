@@ -30,11 +30,11 @@ MIN_VALUES = 5  # a column with fewer values gets no hint
 
 @value_class(slots=False)
 class ObservedData:
-    """What a run knows of its data. compared: the comparison with a baseline; None without a baseline."""
+    """What a run knows of its data. comparison: the comparison with a baseline; None without a baseline."""
 
     profile: Profile
     layout: ColumnLayout
-    compared: WindowComparison | None = None
+    comparison: WindowComparison | None = None
 
     def list_texts(self) -> Iterator[tuple[FeatureProfile, Mapping[str, int]]]:
         """Text columns with the counts of their values, if most values were counted, so that their form can be judged.
@@ -59,9 +59,9 @@ class ObservedData:
     @property
     def compared_features(self) -> tuple[FeatureComparison, ...]:
         """The features, each in the baseline and in the window; empty without a baseline."""
-        if self.compared is None:
+        if self.comparison is None:
             return ()
-        return self.compared.features
+        return self.comparison.features
 
     @cached_property
     def baseline_features(self) -> Mapping[str, FeatureProfile]:

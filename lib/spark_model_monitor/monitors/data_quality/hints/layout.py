@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import PLAIN_NUMBER
-from spark_model_monitor.monitors.data_quality.distribution.always_new import NUMBERED, why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import NUMBERED, explain_always_new
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, list_quoted, register_hint
 from spark_model_monitor.monitors.data_quality.label_column import find_absent_columns
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
@@ -76,7 +76,7 @@ def index_column(data: ObservedData) -> HintSentences:
     first_two = data.profile.features[:2]
     names = [feature.name for feature in first_two]
     # Without a header, all columns have such names
-    if names[:1] == ["_c0"] and names[1:] != ["_c1"] and why_always_new(first_two[0]) == NUMBERED:
+    if names[:1] == ["_c0"] and names[1:] != ["_c1"] and explain_always_new(first_two[0]) == NUMBERED:
         finding = "the first column has no name and numbers the rows, as the index does that pandas writes"
         yield names[:1], f"{finding}; leave it out by to_csv(…, index=False)"
 
@@ -84,7 +84,7 @@ def index_column(data: ObservedData) -> HintSentences:
 @register_hint("column_roles")
 def column_roles(data: ObservedData) -> HintSentences:
     """Captures have columns that the baseline lacks, or the baseline one that no capture has."""
-    compared = data.compared
+    compared = data.comparison
     if compared is None or compared.baseline.roles is None:
         return
     roles = compared.baseline.roles
@@ -103,7 +103,7 @@ def column_roles(data: ObservedData) -> HintSentences:
     if sentences:
         yield columns, "; ".join(sentences)
     # If several columns are missing, one of them may be the label
-    absent_names = find_absent_columns(compared.baseline, compared.current.by_name)
+    absent_names = find_absent_columns(compared.baseline, compared.current_profile.by_name)
     if absent_names and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
         yield (
             absent_names,
@@ -117,7 +117,7 @@ def segments(data: ObservedData) -> HintSentences:
 
     Source: D4.13.
     """
-    compared = data.compared
+    compared = data.comparison
     first: Profile | None = data.profile
     if compared is not None:
         first = compared.baseline.profile
@@ -137,9 +137,9 @@ def unknown_members(data: ObservedData) -> HintSentences:
 
     Source: C4.2.
     """
-    if data.compared is None:
+    if data.comparison is None:
         return
-    for hint in Hint.from_unread_members(data.compared.constraints):
+    for hint in Hint.from_unread_members(data.comparison.constraints):
         yield hint.features, hint.description
 
 

@@ -279,13 +279,13 @@ def number_forms(data: ObservedData) -> HintSentences:
             if form in (COMMAS, DECIMAL_COMMAS) and feature.name in data.expected_types:
                 continue
             cells = cells_by_feature[feature.name]
-            if cells[form] and not _are_meant_so(form, feature, cells):
+            if cells[form] and not _is_intended_form(form, feature, cells):
                 counts[feature.name] = cells[form], cells.total()
         if counts:
             yield counts, f"numbers are written with {form}: {list_columns(counts)}; write {instead}"
 
 
-def _are_meant_so(form: str, feature: FeatureProfile, cells: Counter[str]) -> bool:
+def _is_intended_form(form: str, feature: FeatureProfile, cells: Counter[str]) -> bool:
     """Whether a column's cells have this form on purpose, so that no hint is needed. cells: their number by form."""
     texts = (feature.frequencies or Frequencies()).counts
     # If all cells have a decimal comma, the hint `decimal_commas` reports it

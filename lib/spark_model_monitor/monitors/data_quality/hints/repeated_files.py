@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
+from spark_model_monitor.monitors.data_quality.baseline_comparison import MAX_CHANCE
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import MIN_COPIES, find_row_repeats, repeated_rows
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, list_quoted, register_hint
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
-MAX_CHANCE = 1e-6  # the probability of so many surplus rows by chance
 DEVIATIONS = 2  # standard errors by which a sampled share of surplus rows may differ from a file's share
 MIN_DOUBLED_SHARE = 0.45  # about the share of surplus rows if all rows are there twice
 
@@ -22,11 +22,11 @@ def delivered_twice(data: ObservedData) -> HintSentences:
     Source: D4.9.
     """
     states = None
-    if data.compared is not None:
-        states = find_row_repeats(data.compared)
-    if data.compared is None or states is None or compute_fraction_of_copies(states[1].counts) < MIN_COPIES:
+    if data.comparison is not None:
+        states = find_row_repeats(data.comparison)
+    if data.comparison is None or states is None or compute_fraction_of_copies(states[1].counts) < MIN_COPIES:
         return
-    evidence = repeated_rows(data.compared)
+    evidence = repeated_rows(data.comparison)
     if evidence is None or not evidence.is_large or evidence.p > MAX_CHANCE:
         return
     baseline, current = (state.counts for state in states)
@@ -34,6 +34,7 @@ def delivered_twice(data: ObservedData) -> HintSentences:
     error = 0.0
     if compute_fraction_of_copies(baseline) < MIN_COPIES:
         error = DEVIATIONS / math.sqrt(np.count_nonzero(current > 1))
+    # The files that have as many rows as are surplus
     files = data.layout.find_files(share, error)
     # The violation itself has the number of surplus rows
     if files:

@@ -25,29 +25,29 @@ MAX_MISFITS = 50  # with more misfits, columns weren't swapped in pairs
 
 @value_class
 class MatchedColumn:
-    """A column of the baseline, with the column at its position in the current data. number: its position, from 1."""
+    """A column of the baseline, with the column at its position in the current data. position: its position, from 1."""
 
-    number: int
+    position: int
     name: str
     baseline: ColumnValues
     current: ColumnValues
 
     @property
-    def own_gap(self) -> float:
+    def baseline_gap(self) -> float:
         """The distance from its own baseline; 0 if it is unknown."""
         return measure_distance(self.baseline, self.current) or 0.0
 
     @property
     def is_misfit(self) -> bool:
         """Whether it is far from its own baseline."""
-        return self.own_gap >= MISFIT
+        return self.baseline_gap >= MISFIT
 
     def fits(self, neighbour: MatchedColumn) -> bool:
         """Whether the values fit a neighbour's baseline, and better than their own. True, too, if the distance is unknown, as for
         two texts that hardly ever repeat.
         """
         gap = measure_distance(neighbour.baseline, self.current)
-        return gap is None or gap <= min(FIT, self.own_gap / 2)
+        return gap is None or gap <= min(FIT, self.baseline_gap / 2)
 
 
 @register_hint("swapped_columns")
@@ -71,10 +71,10 @@ def swapped_columns(data: ObservedData) -> HintSentences:
             pairs.append((gap, first, second))
     # The nearest pairs first; no column has changed places twice
     swapped_numbers: set[int] = set()
-    for _, first, second in sorted(pairs, key=lambda pair: (pair[0], pair[1].number, pair[2].number)):
-        if not swapped_numbers & {first.number, second.number}:
-            swapped_numbers |= {first.number, second.number}
-            names = f"columns {first.number} ({first.name!r}) and {second.number} ({second.name!r}) look swapped"
+    for _, first, second in sorted(pairs, key=lambda pair: (pair[0], pair[1].position, pair[2].position)):
+        if not swapped_numbers & {first.position, second.position}:
+            swapped_numbers |= {first.position, second.position}
+            names = f"columns {first.position} ({first.name!r}) and {second.position} ({second.name!r}) look swapped"
             why = "the values of each fit the baseline of the other and not their own"
             yield (first.name, second.name), f"{names}: {why}; write the columns in the baseline's order"
 
@@ -104,8 +104,8 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
     The shift has to explain nearly all columns that don't fit their own baseline, and at least one of these has to be a misfit,
     since neighbouring columns may be alike.
     """
-    columns = {column.number: column for column in _match_columns(data)}
-    moved_columns = [column for column in columns.values() if column.own_gap > FIT]
+    columns = {column.position: column for column in _match_columns(data)}
+    moved_columns = [column for column in columns.values() if column.baseline_gap > FIT]
     if len(moved_columns) < MIN_SHIFTED or not any(column.is_misfit for column in moved_columns):
         return "", [], []
     for direction, step in (("right", -1), ("left", 1)):
@@ -113,7 +113,7 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
         names = []
         neighbours = []
         for column in moved_columns:
-            neighbour = columns.get(column.number + step)
+            neighbour = columns.get(column.position + step)
             if neighbour is None:
                 continue
             num_compared += 1

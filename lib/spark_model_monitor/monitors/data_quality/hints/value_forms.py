@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from spark_model_monitor.documents.run_changes import FEWER_MISSING
 from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality.baseline_comparison import MAX_CHANCE
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.hints import (
     MIN_VALUES,
@@ -25,7 +26,6 @@ from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Seaso
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
 ARRAY_OF_OBJECTS = re.compile(r"\s{0,9}\[\s{0,9}\{")
-MAX_CHANCE = 1e-6  # the probability of so few missing values without a change
 
 
 @register_hint("decimal_commas")
@@ -175,6 +175,7 @@ def fewer_missing(data: ObservedData) -> HintSentences:
         now = feature.current_distribution
         if feature.baseline_feature.is_drift_tested or not before.rows or not now.rows:
             continue
+        # A clear gain of present values
         gap = now.present / now.rows - before.present / before.rows
         p = chance_of_more(before.present, before.rows, now.present, now.rows)
         if gap >= MIN_EFFECT and p <= MAX_CHANCE:
@@ -219,8 +220,8 @@ def group_column(data: ObservedData) -> HintSentences:
     Source: D4.23.
     """
     name = None
-    if data.compared is not None:
-        name = data.compared.design_effects.group_column
+    if data.comparison is not None:
+        name = data.comparison.design_effects.group_column
     if name is None:
         return
     reason = f"rows with the same {name!r} are alike and lie scattered over the window"

@@ -35,6 +35,13 @@ class Bins:
             return self._share_categories(distribution.categories)
         return None
 
+    def list_names(self, most_named: int) -> list[str]:
+        """The names of the most frequent categories; numbers in their place if there are more than `most_named`."""
+        names = list(self.names[:BINS])
+        if len(self.names) > most_named:
+            return [f"value {position}" for position in range(1, len(names) + 1)]
+        return names
+
     @property
     def _edges(self) -> Values:
         low, high = self.ends or (0.0, 0.0)
@@ -100,9 +107,7 @@ def draw_overlay(
         if len(distributions) > 1:
             words += f", {format_percent(float(shares[1][-1]))} now are others"
         # Names are values of the data, which are shown only if they are few
-        names = list(bins.names[:BINS])
-        if len(bins.names) > most_named:
-            names = [f"value {position}" for position in range(1, len(names) + 1)]
+        names = bins.list_names(most_named)
         shown_bins = [*range(len(names))]
         if len(bins.names) > BINS:
             shown_bins.append(BINS)

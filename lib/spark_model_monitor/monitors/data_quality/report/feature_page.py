@@ -25,7 +25,7 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.change_cards import FeatureLine, PageFeature, create_change_sections
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_profile,
@@ -245,7 +245,7 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
     if distribution.other_cells:
         num_cells = distribution.other_cells + distribution.present
         lacking = f"{distribution.other_cells:,} of {num_cells:,} values are no numbers"
-    return why_always_new(feature) or lacking or distribution.reason or ""
+    return explain_always_new(feature) or lacking or distribution.reason or ""
 
 
 def _format_median(distribution: FeatureDistribution | None) -> str:

@@ -47,12 +47,12 @@ VALUE_DIGITS = 10  # digits of a value in a sentence, enough to search for it
 @value_class
 class ValueChange:
     """A change in words. text: the words that follow the feature's name, without categories. values: the categories that the
-    text is about. ends: the ends of the baseline's range, as the text has them.
+    text is about. range_text: the ends of the baseline's range, as the text has them.
     """
 
     text: str
     values: Sequence[str] = ()
-    ends: str = ""
+    range_text: str = ""
 
 
 ANOTHER_DISTRIBUTION = ValueChange("has another distribution")
@@ -194,7 +194,7 @@ def _describe_moved_numbers(
     # One value, such as that of a sensor that stopped, or one that is written for missing values
     same_direction = np.sort(gaps * np.sign(gaps[clearest]))
     is_alone = same_direction[-2] <= MIN_COMPARABLE_SHARE * abs(gaps[clearest])
-    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_EXPLAINED_SHARE * pooled.gap)
+    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_EXPLAINED_SHARE * pooled.largest_gap)
     if is_alone and is_large and math.isfinite(pooled.values[clearest]):
         return change_of_clearest
 
@@ -204,7 +204,7 @@ def _describe_moved_numbers(
         if unusual is not None:
             return unusual
     are_codes = drift.component in ("value", "sixteenth") and len(pooled.values) <= MAX_CODES
-    if are_codes and abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_SHARE_EXPLAINED_BY_CODE * pooled.gap):
+    if are_codes and abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_SHARE_EXPLAINED_BY_CODE * pooled.largest_gap):
         return change_of_clearest
     if drift.component in ("value", "sixteenth", "tail") and not _has_moved(cdf_before, cdf_now):
         tail = _describe_tail(pooled, before, current, denominator)

@@ -27,8 +27,8 @@ from spark_model_monitor.monitors.data_quality.checks.facts.repeats import SURPL
 from spark_model_monitor.monitors.data_quality.checks.facts.times import MEAN_HOUR
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    as_counted,
     from_feature_profile,
+    truncate_values,
 )
 from spark_model_monitor.monitors.data_quality.messages import COMPARATOR_VALUE, negative
 from spark_model_monitor.monitors.data_quality.report.moved_values import (
@@ -61,7 +61,7 @@ _PLAIN = {
 }
 
 
-def with_words(
+def add_sentences(
     results: Sequence[CheckResult],
     profile: Profile,
     baseline: QualityBaseline,
@@ -82,8 +82,8 @@ def with_words(
         name = violation.feature or ""
         change = describe_change(violation, features.get(name), baseline, max_domain_size)
         text = change.text
-        if hide_values and change.ends:
-            text = text.replace(change.ends, "")
+        if hide_values and change.range_text:
+            text = text.replace(change.range_text, "")
         # A few values, each shortened
         values = None
         if change.values and not hide_values:
@@ -134,7 +134,7 @@ def _guess_mistakes(
     for suspect in list_suspects(violated_features, before, baseline.distributions, now):
         num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
         is_listed = num_categories <= max_domain_size
-        guess = guess_mistake(replace(suspect, with_values=is_listed and not hide_values))
+        guess = guess_mistake(replace(suspect, shows_values=is_listed and not hide_values))
         if guess:
             _, words = guess
             guesses[suspect.name] = words
@@ -280,7 +280,7 @@ def _describe_domain(
     name = violation.feature or ""
     share = _format_outside(violation)
     # The values that the constraint doesn't list; a limit of all values needs no words
-    listed = as_counted(baseline.constraints.feature(name).domains or ())
+    listed = truncate_values(baseline.constraints.feature(name).domains or ())
     outside_values = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
     limit = ""
     if (violation.threshold or 0.0) < 1:

@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import NOT_GIVEN
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
-from spark_model_monitor.monitors.data_quality.checks.limits import data_type, explain_own_limit
+from spark_model_monitor.monitors.data_quality.checks.limits import data_type, explain_user_limit
 from spark_model_monitor.monitors.data_quality.distribution.always_new import RISING
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_TIME, judge_drift
 from spark_model_monitor.monitors.data_quality.distribution.column_tests import LONGER_WINDOWS
@@ -58,7 +58,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     baseline = feature.baseline_distribution
     current = feature.current_distribution
     # Distributions that can't be compared get a reason instead of a verdict
-    reason = find_reason_not_judged(feature) or _find_natural_reason(feature)
+    reason = explain_unjudged_drift(feature) or _explain_natural_change(feature)
     if reason is not None:
         return withhold_drift(feature, threshold, reason)
     # The distance by the file's method, compared with the threshold
@@ -75,12 +75,12 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     # The column's own tests, if verdicts allow for noise
     if calibration is None:
         return finding
-    column = calibration.columns.get((feature.against or BASELINE, feature.name))
+    column = calibration.drift_by_column.get((feature.against or BASELINE, feature.name))
     # A person's limit decides without these tests
     is_judged = finding.status in (CheckStatus.PASSED, CheckStatus.VIOLATED)
-    if column is None and feature.baseline_feature.has_own_drift_limit and is_judged:
+    if column is None and feature.baseline_feature.has_user_drift_limit and is_judged:
         noise_distance = compare_distributions(baseline, current, *NOISE_METHODS).distance
-        return explain_own_limit(finding, format_number(threshold), has_moved=bool(noise_distance))
+        return explain_user_limit(finding, format_number(threshold), has_moved=bool(noise_distance))
     if column is None:
         return finding
     finding = judge_drift(finding, threshold, column, calibration, settings.change_that_matters)
@@ -89,11 +89,11 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     return finding
 
 
-def find_reason_not_judged(feature: FeatureComparison) -> str | None:
+def explain_unjudged_drift(feature: FeatureComparison) -> str | None:
     """Why the feature isn't compared with a reference; None if it is."""
     if not feature.settings.perform_comparison:
         return feature.settings.left_out or COMPARISON_DISABLED
-    reason = why_not_compared(feature.baseline_distribution, feature.current_distribution)
+    reason = explain_incomparable(feature.baseline_distribution, feature.current_distribution)
     other_cells = feature.current_distribution.other_cells
     if reason is None and other_cells and _is_type_violated(feature):
         cells = feature.current_distribution.present + other_cells
@@ -101,12 +101,12 @@ def find_reason_not_judged(feature: FeatureComparison) -> str | None:
     return reason
 
 
-def _find_natural_reason(feature: FeatureComparison) -> str | None:
+def _explain_natural_change(feature: FeatureComparison) -> str | None:
     """Why the feature's distribution changes by nature; None if it doesn't."""
     baseline_feature = feature.baseline_feature
-    if not feature.against and baseline_feature.is_drift_calibrated and feature.why_new_values_are_usual:
-        return feature.why_new_values_are_usual
-    if feature.calibration is not None and baseline_feature.rises and not baseline_feature.is_drift_requested:
+    if not feature.against and baseline_feature.is_drift_calibrated and feature.new_values_reason:
+        return feature.new_values_reason
+    if feature.calibration is not None and baseline_feature.has_rising_keys and not baseline_feature.is_drift_requested:
         return RISING
     return None
 
@@ -119,7 +119,7 @@ def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) ->
     settings = feature.settings
     is_change_seen = reason == FOLLOW
     advice = "look at its values; make the baseline again if they are as they should be"
-    is_by_nature = reason != why_not_compared(feature.baseline_distribution, feature.current_distribution)
+    is_by_nature = reason != explain_incomparable(feature.baseline_distribution, feature.current_distribution)
     has_limit = "comparison_threshold" in settings.requested_limits or settings.comparators
     if is_change_seen:
         advice = NAME_TIME
@@ -159,7 +159,7 @@ def _compute_lost_share(feature: FeatureComparison) -> float:
 
 def judge_reference(feature: FeatureComparison, reference: str) -> Finding:
     """The same check against another reference of the feature."""
-    before, now = feature.sides(reference)
+    before, now = feature.align_with_reference(reference)
     feature_of_reference = replace(feature, baseline_distribution=before, current_distribution=now, against=reference)
     return replace(
         baseline_drift(feature_of_reference, select_threshold(feature_of_reference) or 0.0), against=reference
@@ -205,7 +205,7 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
     return finding_by_limit
 
 
-def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:
+def explain_incomparable(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:
     """Why the two can't be compared; None if they can."""
     for data_name, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:

@@ -29,7 +29,7 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Featur
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import (
     NOISE_METHODS,
     compare_distributions,
-    find_reason_not_judged,
+    explain_unjudged_drift,
     judge_by_threshold,
     withhold_drift,
 )
@@ -110,14 +110,14 @@ def _judge_comparator(
     threshold = comparator.threshold
     current = feature.current_distribution
     if not feature.settings.perform_comparison:
-        return withhold_drift(feature, threshold, find_reason_not_judged(feature) or "")
+        return withhold_drift(feature, threshold, explain_unjudged_drift(feature) or "")
     # A distance may take only numbers, or only texts
     kinds = DISTANCES.get(distance).facts
     reason: str | None = f"there are no earlier windows for {comparator.against}"
     are_numbers = current.numbers is not None
     if baseline is not None:
         are_numbers = are_numbers or baseline.numbers is not None
-        reason = find_reason_not_judged(replace(feature, baseline_distribution=baseline, against=comparator.against))
+        reason = explain_unjudged_drift(replace(feature, baseline_distribution=baseline, against=comparator.against))
         if reason is None and not (are_numbers or kinds["categorical"]):
             reason = "the distance takes numbers only"
     if baseline is None or reason is not None:
@@ -178,7 +178,7 @@ def with_thresholds(constraints: Constraints, thresholds: Json) -> Constraints:
     if not isinstance(thresholds, dict) or not all(isinstance(checks, dict) for checks in thresholds.values()):
         raise BadConfiguration(f'is no object of objects; write {{"FEATURE": {{"{DRIFT}": 0.3}}}}')
     edited = {
-        name: _with_limits(constraints, constraints.feature(name), limits_by_check)
+        name: _set_limits(constraints, constraints.feature(name), limits_by_check)
         for name, limits_by_check in _name_all_features(constraints, thresholds).items()
     }
     features = tuple(edited.get(feature.name, feature) for feature in constraints.features)
@@ -201,7 +201,7 @@ def _name_all_features(
     return limits
 
 
-def _with_limits(
+def _set_limits(
     constraints: Constraints, feature: FeatureConstraints, limits_by_check: Mapping[str, Json]
 ) -> FeatureConstraints:
     settings = constraints.settings_for(feature.name)

@@ -11,7 +11,7 @@ import numpy as np
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.data_quality import PREDICTIONS
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import explain_incomparable
 from spark_model_monitor.monitors.data_quality.distribution.calibration import doubt_missing_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import count_unseen
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
@@ -34,7 +34,7 @@ REPORTED_BY_HOUR = "said"
 NEW = "new"
 
 
-def is_usual(by_reference: Mapping[str, Finding], season: Season) -> bool:
+def is_like_its_hour(by_reference: Mapping[str, Finding], season: Season) -> bool:
     """Whether a window is like its hour on earlier days or a week ago, or the next hour after clocks changed."""
     hourly_references = set(CLOCK) - season.unlike
     return any(name in hourly_references and not finding.is_violated for name, finding in by_reference.items())
@@ -96,7 +96,7 @@ def _explain_new_values(season: Season, feature: FeatureComparison, finding: Fin
     return None
 
 
-def judge_same_hour(by_reference: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
+def judge_same_hour(by_reference: Mapping[str, Finding], season: Season, *, is_usual: bool) -> dict[str, Finding]:
     """The findings; the hour's own is an alarm once the column is known for a week, if no other reference is like the window."""
     # If clocks changed, the reference of the shifted hour stands for this hour
     hour = CLOCK_DAY
@@ -104,7 +104,7 @@ def judge_same_hour(by_reference: Mapping[str, Finding], season: Season) -> dict
         hour = season.like
 
     def judge(name: str, finding: Finding) -> Finding:
-        if not finding.is_violated or (season.learnt and name == hour and not is_usual(by_reference, season)):
+        if not finding.is_violated or (season.learnt and name == hour and not is_usual):
             return finding
         reason = "its hours are known for less than a week"
         if season.learnt:
@@ -232,7 +232,7 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     cycle = ONE_DAY
     if is_of_whole_days(feature):
         cycle = ONE_WEEK
-    keeps_time = feature.comparison.baseline.get_variation().keeps_time
+    keeps_time = feature.comparison.baseline.get_variation().is_in_time_order
     is_steady = keeps_time and feature.baseline_feature.past_design_effect == 1
     if is_steady or volume.length >= cycle:
         return False
@@ -244,7 +244,7 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     traffic = min(1.0, now.rows / usual_rows)
     part_of_cycle = max(volume.length, ONE_HOUR) / cycle
     hour_rows = int(baseline.rows * part_of_cycle * traffic / TRAFFIC_MARGIN)
-    if _has_value_of_its_own(feature):
+    if _has_frequent_new_value(feature):
         return False
     # No kind of row may be more frequent in the window than in an hour, or on a day, with all such rows
     counts = _count_kinds(feature)
@@ -272,7 +272,7 @@ def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
 
 def _count_frequent_values(feature: FeatureComparison) -> list[tuple[int, int]]:
     """How often the window's frequent values occur in baseline and window; empty if the two can't be compared."""
-    if why_not_compared(feature.baseline_distribution, feature.current_distribution):
+    if explain_incomparable(feature.baseline_distribution, feature.current_distribution):
         return []
     values = feature.current_distribution.frequent_values
     counts = zip(
@@ -283,13 +283,13 @@ def _count_frequent_values(feature: FeatureComparison) -> list[tuple[int, int]]:
     return [(int(rows_before), int(rows_now)) for rows_before, rows_now in counts]
 
 
-def _has_value_of_its_own(feature: FeatureComparison) -> bool:
+def _has_frequent_new_value(feature: FeatureComparison) -> bool:
     """Whether a value that the baseline never had is too frequent for any hour: a tenth of the rows, or more new texts than the
     baseline lacks by nature.
     """
     baseline = feature.baseline_distribution
     now = feature.current_distribution
-    if why_not_compared(baseline, now):
+    if explain_incomparable(baseline, now):
         return False
     for rows_before, rows_now in _count_frequent_values(feature):
         if not rows_before and rows_now >= MIN_NEW_VALUE_SHARE * now.rows:

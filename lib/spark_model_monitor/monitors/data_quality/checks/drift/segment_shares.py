@@ -210,7 +210,7 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
     results = {}
     for cut, segments in feature.segments.items():
         for label in segments:
-            part = feature.in_segment(cut, label)
+            part = feature.restrict_to_segment(cut, label)
             finding = baseline_drift(part, select_threshold(part) or 0.0)
             # Without tests, segments aren't judged, only all rows together
             if finding.is_violated and finding.adjusted_p is None:
@@ -220,7 +220,7 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
     yield from report_once(results, violated_check)
 
 
-def with_segments_of_baseline(measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
+def add_baseline_segments(measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
     """The measures with the segments of a baseline, for the segmenting columns that the data has."""
     assert baseline.profile is not None
     # All features have the same segments, so the first one shows them

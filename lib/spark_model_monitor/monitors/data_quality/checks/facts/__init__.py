@@ -132,7 +132,7 @@ class FactEvidence:
         """The verdict at the level of the family's tests."""
         if self.reason is not None:
             return Finding(CheckStatus.NOT_JUDGED, n=self.n, m=self.m, formula=self.quantity, reason=self.reason)
-        family_level, tests = calibration.level_and_tests(self.family)
+        family_level, tests = calibration.get_level_and_tests(self.family)
         if self.family == NEW_KINDS and not self.has_values:
             tests += 1  # it would count if the window had such values
         level = family_level / tests
@@ -250,7 +250,7 @@ def compare_means(quantity: str, baseline: Mean, current: Mean, design_effect: f
     groups = min(baseline.count, current.count) / design_effect
     p = 1.0
     if difference and groups >= MIN_MEAN_VALUES:
-        p = min(1.0, 2 * widened_tail(score, groups))
+        p = min(1.0, 2 * compute_skewed_tail(score, groups))
     return FactEvidence(
         *(quantity, current.mean, baseline.mean, baseline.count, current.count, p),
         effect=difference,
@@ -260,7 +260,7 @@ def compare_means(quantity: str, baseline: Mean, current: Mean, design_effect: f
     )
 
 
-def widened_tail(z: float, count: float) -> float:
+def compute_skewed_tail(z: float, count: float) -> float:
     """The upper normal tail of z / sqrt(1 + 2 z / (3 sqrt(count))): as for a mean of `count` numbers with a skewness of 2."""
     if z <= 0 or math.isinf(z):
         return normal_above(z)
@@ -315,7 +315,7 @@ def estimate_rows_of_value(feature: FeatureComparison, baseline_profile: Feature
     return rows / observed
 
 
-def exact_counts(feature: FeatureProfile) -> Frequencies | None:
+def get_exact_counts(feature: FeatureProfile) -> Frequencies | None:
     """The counts of a text's values, if all of them were counted."""
     counts = feature.frequencies
     if feature.is_numeric or counts is None or not counts.exact:

@@ -52,9 +52,9 @@ def date_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
 
     Source: D4.24.
     """
-    if feature.dates is None or not feature.dates[0].num_dates:
+    if feature.date_columns is None or not feature.date_columns[0].num_dates:
         return None
-    baseline, window = feature.dates
+    baseline, window = feature.date_columns
     other_forms = window.other_forms(baseline)
     expected_form = baseline.form
     # A baseline may have some dates in other forms, too
@@ -75,9 +75,9 @@ def date_value(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
 
     Source: D4.24.
     """
-    if feature.dates is None:
+    if feature.date_columns is None:
         return None
-    baseline, window = feature.dates
+    baseline, window = feature.date_columns
     counts_before = (baseline.not_dates, baseline.values)
     counts_now = (window.not_dates, window.values)
     quantity = "share of values that are no dates"
@@ -92,9 +92,9 @@ def date_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
 
     Source: D4.24.
     """
-    if feature.dates is None or not all(dates.num_dates for dates in feature.dates):
+    if feature.date_columns is None or not all(dates.num_dates for dates in feature.date_columns):
         return None
-    baseline, window = feature.dates
+    baseline, window = feature.date_columns
     # A window of a year fits a baseline of a month
     first = baseline.days[0]
     last = baseline.days[-1]
@@ -122,9 +122,9 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
 
     Source: D4.24.
     """
-    if feature.dates is None or not all(dates.num_dates for dates in feature.dates):
+    if feature.date_columns is None or not all(dates.num_dates for dates in feature.date_columns):
         return None
-    baseline, window = feature.dates
+    baseline, window = feature.date_columns
     newest = baseline.days[-1]
     are_recent = newest - baseline.median() < LONG_AGO
     if are_recent or window.median() > newest:
@@ -156,9 +156,9 @@ def date_sentinel(feature: FeatureComparison, baseline_profile: FeatureProfile) 
 
     Source: D4.24.
     """
-    if feature.dates is None:
+    if feature.date_columns is None:
         return None
-    baseline, window = feature.dates
+    baseline, window = feature.date_columns
     n = baseline.values
     m = window.values
     changes = []
@@ -187,9 +187,9 @@ def single_date(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
 
     Source: D4.24.
     """
-    if feature.dates is None:
+    if feature.date_columns is None:
         return None
-    baseline, window = feature.dates
+    baseline, window = feature.date_columns
     if not baseline.has_days or len(baseline.days) < MIN_DAYS:
         return None
     n = baseline.values
@@ -242,7 +242,7 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
     """
-    past = feature.baseline_feature.past(BASELINE)
+    past = feature.baseline_feature.find_past_windows(BASELINE)
     if past is None or feature.baseline_distribution.is_numeric:
         return feature.baseline_design_effect
     dispersions = []

@@ -37,7 +37,7 @@ def infinity(feature: FeatureComparison, baseline_profile: FeatureProfile) -> Fa
         return None
     baseline = _count_infinities(baseline_profile.moments)
     current = _count_infinities(feature.current_profile.moments)
-    groups = feature.limit_groups(feature.baseline_design_effect, np.isinf)
+    groups = feature.limit_design_effect(feature.baseline_design_effect, np.isinf)
     return compare_shares("share of infinities", baseline, current, groups)
 
 
@@ -58,7 +58,7 @@ def sign(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEv
         return None
     if old.minimum < 0:
         return None
-    return _judge_outside("share of negative numbers", feature, baseline_profile, below=0.0)
+    return _judge_numbers_outside("share of negative numbers", feature, baseline_profile, below=0.0)
 
 
 @register_fact("range_check", needs=Moments, same_as=("baseline_drift_check", "sign_check"))
@@ -74,15 +74,17 @@ def outside_range(feature: FeatureComparison, baseline_profile: FeatureProfile) 
     width = old.maximum - old.minimum
     if not 0 < width < math.inf or feature.has_new_numbers:
         return None
-    if feature.baseline_feature.has_own_drift_limit:
+    if feature.baseline_feature.has_user_drift_limit:
         return None
     # A window may be further from the baseline's middle than its halves are
-    margin = width * max(MIN_DISTANCE, 2 * feature.baseline_feature.largest_in_parts["reach"])
+    margin = width * max(MIN_DISTANCE, 2 * feature.baseline_feature.largest_in_blocks["reach"])
     quantity = "share of numbers far outside of the range"
-    return _judge_outside(quantity, feature, baseline_profile, below=old.minimum - margin, above=old.maximum + margin)
+    return _judge_numbers_outside(
+        quantity, feature, baseline_profile, below=old.minimum - margin, above=old.maximum + margin
+    )
 
 
-def _judge_outside(
+def _judge_numbers_outside(
     quantity: str,
     feature: FeatureComparison,
     baseline_profile: FeatureProfile,
@@ -98,7 +100,7 @@ def _judge_outside(
     assert old is not None
     count, rows = count_beyond(current, below=below, above=above)
     # Clusters are as large as in the baseline, but no larger than rows that are near each other here
-    standstill = max(1, int(feature.baseline_feature.largest_in_parts["standstill"]))
+    standstill = max(1, int(feature.baseline_feature.largest_in_blocks["standstill"]))
     groups = max(standstill, feature.baseline_design_effect)
     ends = current.state(Ends)
     cluster = 1
@@ -113,7 +115,7 @@ def _judge_outside(
         if len(numbers) and (numbers == numbers[0]).all():
             groups = standstill
         groups = max(groups, estimate_rows_of_value(feature, baseline_profile))
-        cluster = int(feature.limit_groups(groups, is_outside))
+        cluster = int(feature.limit_design_effect(groups, is_outside))
         rows_within = _count_within(baseline_profile, numbers, cluster)
 
     tail = partial(_compute_tail, rows=rows, baseline_rows=old.count, cluster=cluster, rows_within=rows_within)

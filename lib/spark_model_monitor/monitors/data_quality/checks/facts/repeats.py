@@ -13,11 +13,11 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Featur
 from spark_model_monitor.monitors.data_quality.checks.facts import (
     FactEvidence,
     compare_shares,
+    compute_skewed_tail,
     estimate_rows_of_value,
-    exact_counts,
+    get_exact_counts,
     has_numbers,
     register_fact,
-    widened_tail,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS
@@ -63,8 +63,8 @@ def frequent_value(feature: FeatureComparison, baseline_profile: FeatureProfile)
     if old is None or new is None or not old.total or not new.counts:
         return None
     # If the text gets new values, another value may become the most frequent
-    if feature.baseline_feature.growth and new.exact:
-        past = feature.baseline_feature.past()
+    if feature.baseline_feature.new_value_counts and new.exact:
+        past = feature.baseline_feature.find_past_windows()
         if past is None:
             return None
         return compare_largest_shares(feature, past["largest"], new)
@@ -104,7 +104,7 @@ def _judge_frequent_number(feature: FeatureComparison, baseline_profile: Feature
         return None
     old, new = feature.finite_numbers
     # A person's own limit of drift says how far shares may change
-    if feature.baseline_feature.has_own_drift_limit:
+    if feature.baseline_feature.has_user_drift_limit:
         return None
     n = baseline_profile.num_numbers
     m = feature.current_profile.num_numbers
@@ -114,7 +114,7 @@ def _judge_frequent_number(feature: FeatureComparison, baseline_profile: Feature
     # A number that occurs once doesn't repeat; the fact is a number that repeats more often than the baseline's
     repeats = max(0, int(counts_now[index]) - 1)
     usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
-    groups = feature.limit_groups(
+    groups = feature.limit_design_effect(
         estimate_rows_of_value(feature, baseline_profile), partial(np.equal, new.values[index])
     )
     return _judge_one_value("share of one number", (min(n, math.ceil(usual_share * n)), n), (repeats, m), groups)
@@ -129,7 +129,7 @@ def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
 
     Source: D4.9.
     """
-    past = feature.baseline_feature.past()
+    past = feature.baseline_feature.find_past_windows()
     stretch = feature.comparison.standstills.get(feature.name)
     if past is None or stretch is None or feature.finite_numbers is None or np.isnan(past["standstill"]).all():
         return None
@@ -144,7 +144,7 @@ def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     share_before = max(old.counts_at(number)[0], 1.0) / n
     share = new.counts_at(number)[0] / m
     # The baseline's longest stretch, and the number of rows among which it was found
-    longest = feature.baseline_feature.largest_in_parts["standstill"]
+    longest = feature.baseline_feature.largest_in_blocks["standstill"]
     rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
     # Relative to the usual length: if all numbers stand still for a while, as in rows of one user, none stands out
     lengths = np.array([stretch.length / stretch.usual_length])
@@ -252,11 +252,11 @@ def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     before = comparison.baseline.profile
     if states is None or before is None:
         return None
-    rows = (before.item_count, comparison.current.item_count)
+    rows = (before.item_count, comparison.current_profile.item_count)
     surplus = estimate_surplus_rows(*states, rows, _sum_squared_distances(comparison))
     if surplus is None:
         return None
-    p = widened_tail(surplus.deviations, surplus.repeated)
+    p = compute_skewed_tail(surplus.deviations, surplus.repeated)
     quantity = ESTIMATED_SURPLUS
     observed = surplus.current
     baseline, current = states
@@ -290,7 +290,7 @@ def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
 def find_row_repeats(comparison: WindowComparison) -> tuple[RowRepeats, RowRepeats] | None:
     """The counts of equal rows in the baseline and in the window; None if one is unknown, or if their columns differ."""
     before = comparison.baseline.profile
-    now = comparison.current
+    now = comparison.current_profile
     if before is None or [feature.name for feature in before.features] != [feature.name for feature in now.features]:
         return None
     states = [profile.features[0].state(RowRepeats) for profile in (before, now) if profile.features]
@@ -304,7 +304,7 @@ def _sum_squared_distances(comparison: WindowComparison) -> float:
     """The sum of the squared distances from the baseline, beyond chance, of the columns whose drift is judged."""
     calibration = comparison.calibration
     squared = 0.0
-    for (reference, _), column in calibration.columns.items() if calibration is not None else ():
+    for (reference, _), column in calibration.drift_by_column.items() if calibration is not None else ():
         if reference == BASELINE and column.samples is not None and column.distance is not None:
             squared += max(0.0, column.distance**2 - MAX_CHANCE_DISTANCE / column.samples.effective)
     return squared
@@ -357,8 +357,8 @@ def new_values_check(feature: FeatureComparison, baseline_profile: FeatureProfil
 
     Source: D4.20.
     """
-    counts = exact_counts(feature.current_profile)
-    growth = feature.baseline_feature.growth
+    counts = get_exact_counts(feature.current_profile)
+    growth = feature.baseline_feature.new_value_counts
     if growth is None or counts is None or not counts.total:
         return None
     if recognise_dates(baseline_profile):
@@ -375,7 +375,7 @@ def new_values_check(feature: FeatureComparison, baseline_profile: FeatureProfil
     earlier = feature.baseline_feature.references.get(PREVIOUS)
     new_values = find_new_values(feature.current_distribution, feature.baseline_distribution, earlier)
     values_now = len(counts.counts)
-    counts_before = exact_counts(baseline_profile)
+    counts_before = get_exact_counts(baseline_profile)
     values_before = 0
     if counts_before is not None:
         values_before = len(counts_before.counts)

@@ -10,14 +10,14 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Featur
 from spark_model_monitor.monitors.data_quality.checks.facts import (
     FactEvidence,
     compare_shares,
-    exact_counts,
+    get_exact_counts,
     register_fact,
     select_clearest,
 )
 from spark_model_monitor.monitors.data_quality.distribution.always_new import (
     MOSTLY_SINGLE_VALUES,
     count_singletons,
-    why_always_new,
+    explain_always_new,
 )
 from spark_model_monitor.statistics.date_columns import count_texts
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
@@ -55,11 +55,11 @@ def text_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
-    comes_and_goes = feature.baseline_feature.growth is not None
+    comes_and_goes = feature.baseline_feature.new_value_counts is not None
     if baseline_profile.is_numeric or not feature.are_texts:
         return None
     # Other texts have known values, and new values have checks of their own
-    if not comes_and_goes and why_always_new(baseline_profile) != MOSTLY_SINGLE_VALUES:
+    if not comes_and_goes and explain_always_new(baseline_profile) != MOSTLY_SINGLE_VALUES:
         return None
     shapes = baseline_profile.state(TextShapes)
     if shapes is not None and shapes.words > MAX_WORDS * shapes.texts:  # free texts have checks of their own
@@ -72,7 +72,7 @@ def text_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
         count_by_form = count_forms_of_values
         texts = "different texts"
         design_effect = 1.0
-    elif exact_counts(feature.current_profile) is None:
+    elif get_exact_counts(feature.current_profile) is None:
         texts = "sampled texts"
     forms_before = count_by_form(baseline_profile)
     forms_now = count_by_form(feature.current_profile)
@@ -124,7 +124,7 @@ def are_grown_counters(feature: FeatureComparison, baseline_profile: FeatureProf
     if not all(longest <= length <= longest + 1 for length in lengths_now.counts):
         return False
     # If texts are known: the first numbers with one more digit begin with 1
-    counts = exact_counts(feature.current_profile)
+    counts = get_exact_counts(feature.current_profile)
     if counts is None:
         return True
     longer_texts = [text for text in counts.counts if len(text) > longest]
@@ -145,7 +145,7 @@ def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
     """How often each form occurs among the texts, or in a sample of them; empty if the texts are unknown."""
     forms: Counter[str] = Counter()
     sample = feature.state(DateTexts)
-    if exact_counts(feature) is None and (sample is None or sample.skipped):
+    if get_exact_counts(feature) is None and (sample is None or sample.skipped):
         return forms
     for text, count in (count_texts(feature) or {}).items():
         forms[text if text.startswith(MARK) else write_form(text)] += count
@@ -155,7 +155,7 @@ def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
 @cache_with_feature
 def count_forms_of_values(feature: FeatureProfile) -> Mapping[str, int]:
     """The number of distinct texts by form; empty if not all were counted. Padding is ignored: 1000 comes after 0999."""
-    counts = exact_counts(feature)
+    counts = get_exact_counts(feature)
     texts = counts.counts if counts is not None else ()
     return Counter(write_form(text).replace(PADDED, "9") for text in texts)
 

@@ -14,7 +14,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     Mean,
     compare_means,
     compare_shares,
-    exact_counts,
+    get_exact_counts,
     register_fact,
     select_clearest,
 )
@@ -45,31 +45,33 @@ def text_length(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     """
     if recognise_dates(baseline_profile):  # a later month may have a longer name
         return None
-    if feature.baseline_feature.growth or are_grown_counters(feature, baseline_profile):  # later names may be longer
+    if feature.baseline_feature.new_value_counts or are_grown_counters(
+        feature, baseline_profile
+    ):  # later names may be longer
         return None
     shapes = _get_free_text_shapes(feature, baseline_profile)
     if shapes is not None:
         shapes_before, shapes_now = shapes
-        mean_before = _mean_length_of_texts(shapes_before)
-        mean_now = _mean_length_of_texts(shapes_now)
+        mean_before = _create_text_length_mean(shapes_before)
+        mean_now = _create_text_length_mean(shapes_now)
     else:
         # Few distinct texts, each of which was counted
-        counts_before = exact_counts(baseline_profile)
-        counts = exact_counts(feature.current_profile)
+        counts_before = get_exact_counts(baseline_profile)
+        counts = get_exact_counts(feature.current_profile)
         if counts_before is None or counts is None or not feature.are_texts or feature.constraints.domains is not None:
             return None
-        mean_before = _mean_length_of_values(counts_before)
-        mean_now = _mean_length_of_values(counts)
+        mean_before = _create_value_length_mean(counts_before)
+        mean_now = _create_value_length_mean(counts)
     return compare_means("mean length of the texts", mean_before, mean_now, feature.baseline_design_effect)
 
 
-def _mean_length_of_texts(shapes: TextShapes) -> Mean:
+def _create_text_length_mean(shapes: TextShapes) -> Mean:
     characters = shapes.characters + LONG * shapes.long
     squares = shapes.characters_squared + LONG**2 * shapes.long
     return Mean.from_whole_numbers(shapes.texts + shapes.long, characters, squares)
 
 
-def _mean_length_of_values(frequencies: Frequencies) -> Mean:
+def _create_value_length_mean(frequencies: Frequencies) -> Mean:
     characters = sum(len(value) * count for value, count in frequencies.counts.items())
     squares = sum(len(value) ** 2 * count for value, count in frequencies.counts.items())
     return Mean.from_whole_numbers(frequencies.total, characters, squares)
@@ -83,7 +85,7 @@ def text_letters(feature: FeatureComparison, baseline_profile: FeatureProfile) -
     Source: D4.9.
     """
     shapes = _get_free_text_shapes(feature, baseline_profile)
-    if shapes is None or feature.baseline_feature.growth or are_grown_counters(feature, baseline_profile):
+    if shapes is None or feature.baseline_feature.new_value_counts or are_grown_counters(feature, baseline_profile):
         return None
     # In codes that mix letters and digits, these shares differ from window to window
     _, shapes_now = shapes

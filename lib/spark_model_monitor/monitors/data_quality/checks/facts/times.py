@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     select_clearest,
 )
 from spark_model_monitor.monitors.data_quality.checks.facts.vector_checks import compare_mean_vectors
-from spark_model_monitor.monitors.data_quality.distribution.always_new import unit_of_times
+from spark_model_monitor.monitors.data_quality.distribution.always_new import find_time_unit
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
 from spark_model_monitor.statistics.states.profile import cache_with_feature
@@ -73,7 +73,7 @@ def time_unit(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
 
     Source: D4.9.
     """
-    unit = unit_of_times(baseline_profile)
+    unit = find_time_unit(baseline_profile)
     moments = baseline_profile.moments
     if unit is None or moments is None or not has_numbers(baseline_profile, feature.current_profile):
         return None
@@ -86,7 +86,7 @@ def time_unit(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
 TimesT = TypeVar("TimesT", Ages, TimeCounts)
 
 
-def read_times(
+def select_times(
     baseline_profile: FeatureProfile, current: FeatureProfile, kind: type[TimesT]
 ) -> tuple[TimesT, TimesT] | None:
     """The times of baseline and window, or their ages. None if few of the baseline's values are times, if the window has none,
@@ -106,7 +106,7 @@ def time_future(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
 
     Source: D4.9.
     """
-    ages = read_times(baseline_profile, feature.current_profile, Ages)
+    ages = select_times(baseline_profile, feature.current_profile, Ages)
     if ages is None:
         return _compare_with_window_end(feature, baseline_profile)
     old, new = ages
@@ -118,7 +118,7 @@ def time_future(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
 def _compare_with_window_end(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The evidence on times after the window's end; None unless the newest row of each earlier window came before its end."""
     volume = feature.comparison.volume
-    times = read_times(baseline_profile, feature.current_profile, TimeCounts)
+    times = select_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None or volume is None or volume.newest is None or volume.expected_freshness is None:
         return None
     # Only the column with the times of the rows, whose newest time each earlier window left
@@ -145,7 +145,7 @@ def time_age(feature: FeatureComparison, baseline_profile: FeatureProfile) -> Fa
     Source: D4.9.
     """
     moments = (baseline_profile.state(VectorMoments), feature.current_profile.state(VectorMoments))
-    ages = read_times(baseline_profile, feature.current_profile, Ages)
+    ages = select_times(baseline_profile, feature.current_profile, Ages)
     if ages is None or moments[0] is None or moments[1] is None:
         return None
     # A shift by whole hours puts all times far from any age of the baseline
@@ -180,12 +180,12 @@ def time_precision(feature: FeatureComparison, baseline_profile: FeatureProfile)
 
     Source: D4.9.
     """
-    times = read_times(baseline_profile, feature.current_profile, TimeCounts)
+    times = select_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None:
         return None
     old, new = times
     changes = []
-    group = _count_rows_of_one_time(baseline_profile)
+    group = _estimate_rows_per_time(baseline_profile)
     for name, num_before, num_now in zip(ROUND_TIME_NAMES, old.round_times, new.round_times, strict=True):
         quantity = f"share of times at {name}"
         changes.append(
@@ -203,7 +203,7 @@ def time_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
 
     Source: D4.9.
     """
-    times = read_times(baseline_profile, feature.current_profile, TimeCounts)
+    times = select_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None:
         return None
     old, new = times
@@ -214,11 +214,11 @@ def time_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
         return None
     current = (hours_of_day.count_far(new, longest_gap, seconds), new.total)
     quantity = "share of times far from the others"
-    return compare_shares(quantity, (0, old.total), current, _count_rows_of_one_time(baseline_profile))
+    return compare_shares(quantity, (0, old.total), current, _estimate_rows_per_time(baseline_profile))
 
 
 @cache_with_feature
-def _count_rows_of_one_time(baseline_profile: FeatureProfile) -> float:
+def _estimate_rows_per_time(baseline_profile: FeatureProfile) -> float:
     """How many of the baseline's rows have the same time, beyond chance: rows of one event or user may."""
     times = baseline_profile.state(TimeCounts)
     if baseline_profile.distinct is None or times is None:
@@ -252,7 +252,7 @@ def time_of_day(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
 
     Source: D4.9.
     """
-    times = read_times(baseline_profile, feature.current_profile, TimeCounts)
+    times = select_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None or times[0].find_resolution() == DAY:
         return None
     # All times except those far from the others
@@ -383,7 +383,7 @@ def _count_new_hours(baseline_profile: FeatureProfile, old: HourCounts, new: Hou
     baseline = (0, int(old.counts.sum()))
     current = (int(new.counts[has_none & (old.covered >= 1)].sum()), int(new.counts.sum()))
     quantity = "share of times at hours of the day that had none"
-    return compare_shares(quantity, baseline, current, _count_rows_of_one_time(baseline_profile))
+    return compare_shares(quantity, baseline, current, _estimate_rows_per_time(baseline_profile))
 
 
 def _compare_with_one_day(baseline_profile: FeatureProfile, day: float, now: Stretch) -> FactEvidence | None:

@@ -16,9 +16,9 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     Mean,
     compare_means,
     compare_shares,
+    compute_skewed_tail,
     register_fact,
     select_clearest,
-    widened_tail,
 )
 from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_quantile
@@ -37,7 +37,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_
 MIN_SHIFT = 0.1  # smallest relevant shift of a component, in standard deviations
 MIN_DISTANCE = 0.2  # smallest relevant distance of the mean vector, in standard deviations
 FLATTEST = 1e-9  # of the largest variance: axes that vary less are combinations of other axes
-WHY_NOT = {
+REASON_BY_WIDTH = {
     SEVERAL: "its vectors have several lengths",
     TOO_LONG: f"its vectors have more than {MAX_COMPONENTS:,} components, which are not looked at one by one",
 }
@@ -84,16 +84,16 @@ def vector_norm(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     """
     if baseline_profile.vectors is None or feature.current_profile.vectors is None:
         return None
-    baseline = _mean_norm(baseline_profile.moments)
-    current = _mean_norm(feature.current_profile.moments)
+    baseline = _create_mean_norm(baseline_profile.moments)
+    current = _create_mean_norm(feature.current_profile.moments)
     if baseline is None or current is None:
         return None
     return compare_means(
-        "mean norm of the vectors", baseline, current, _design_effect(baseline_profile.state(VectorMoments))
+        "mean norm of the vectors", baseline, current, _estimate_design_effect(baseline_profile.state(VectorMoments))
     )
 
 
-def _mean_norm(norms: Moments | None) -> Mean | None:
+def _create_mean_norm(norms: Moments | None) -> Mean | None:
     if norms is None or not norms.count:
         return None
     return Mean(norms.count, norms.mean, norms.m2 / norms.count)
@@ -116,7 +116,7 @@ def vector_components(feature: FeatureComparison, baseline_profile: FeatureProfi
         return None
     n = baseline_profile.num_present
     m = feature.current_profile.num_present
-    if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
+    if why := REASON_BY_WIDTH.get(old.width, REASON_BY_WIDTH.get(new.width)):
         return FactEvidence(quantity, math.nan, 0.0, n, m, reason=why)
     return compare_mean_vectors(quantity, old, new)
 
@@ -125,11 +125,11 @@ def compare_mean_vectors(quantity: str, old: VectorMoments, new: VectorMoments) 
     """The evidence on the mean vectors; None if a side has too few vectors, or if vectors have another length."""
     if old.width != new.width or min(old.count, new.count) < MIN_MEAN_VALUES:
         return None
-    design_effect = _design_effect(old)
+    design_effect = _estimate_design_effect(old)
     return _test_means(quantity, old, new, old.count / design_effect, new.count / design_effect)
 
 
-def _design_effect(moments: VectorMoments | None) -> float:
+def _estimate_design_effect(moments: VectorMoments | None) -> float:
     """How many rows of a baseline count as one: the variance ratio of means of neighbouring rows along the directions, if it is
     beyond noise; 1 with too few of these means.
     """
@@ -175,7 +175,7 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
     # The clearest component or absolute value of a component; then the clearest direction (Bonferroni)
     for start, end in ((0, 2 * width), (2 * width, 2 * width + size)):
         index = start + int(z[start:end].argmax())
-        p = 2 * (end - start) * widened_tail(float(z[index]), min(n, m))
+        p = 2 * (end - start) * compute_skewed_tail(float(z[index]), min(n, m))
         name = "mean amount of the vectors along a direction"
         if index < width:
             name = f"mean of component {index + 1}"
@@ -230,7 +230,7 @@ def _test_hotelling(
     z = math.inf
     if p > 0:
         z = -normal_quantile(p)
-    return widened_tail(z, min(n, m)), math.sqrt(squared)
+    return compute_skewed_tail(z, min(n, m)), math.sqrt(squared)
 
 
 def _count_other_lengths(counts: VectorCounts, length: int) -> int:
