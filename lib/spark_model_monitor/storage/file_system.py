@@ -167,22 +167,22 @@ class Storage(ABC):
 
 def _list_names_below(folder: str, files: Iterable[StoredFile]) -> list[tuple[str, StoredFile]]:
     """Files with their names relative to a folder; the name is empty if `folder` is the file itself."""
-    below = folder.rstrip("/") + "/"
-    return [(file.path.partition(below)[2], file) for file in files]
+    prefix = folder.rstrip("/") + "/"
+    return [(file.path.partition(prefix)[2], file) for file in files]
 
 
 def order_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]:
     """Files in the order in which Spark reads a folder: first files, then sub-folders, both in the given order."""
-    below: dict[str, list[StoredFile]] = {}
+    files_by_folder: dict[str, list[StoredFile]] = {}
     for file in files:
         name, slash, _ = file.path[len(folder) :].lstrip("/").partition("/")
         # The order of rows determines the header and the sample, so it has to be Spark's order
         if slash:
-            below.setdefault(f"{folder.rstrip('/')}/{name}", []).append(file)
+            files_by_folder.setdefault(f"{folder.rstrip('/')}/{name}", []).append(file)
         else:
             yield file
-    for inner, inner_files in below.items():
-        yield from order_like_spark(inner_files, inner)
+    for inner_folder, inner_files in files_by_folder.items():
+        yield from order_like_spark(inner_files, inner_folder)
 
 
 def register_storage(
@@ -205,8 +205,8 @@ def open_without_spark(path: str) -> Storage | None:
     if scheme not in ("", "file"):
         import_all(import_module("spark_model_monitor.storage"))
     for storage in STORAGES.values():
-        needs = storage.facts["needs"]
+        library = storage.facts["needs"]
         # find_spec looks for the library without loading it, which takes long for boto3
-        if scheme in storage.facts["schemes"] and (needs is None or find_spec(needs) is not None):
+        if scheme in storage.facts["schemes"] and (library is None or find_spec(library) is not None):
             return cast("Storage", storage())
     return None

@@ -7,7 +7,7 @@ import logging
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
@@ -17,7 +17,7 @@ from uuid import uuid4
 from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.stopping import run_at_exit
-from spark_model_monitor.storage.file_system import Storage, is_draft, join
+from spark_model_monitor.storage.file_system import Storage, StoredFile, is_draft, join
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,10 @@ def _hash_machine(machine: str) -> str:
 
 
 class Lease:
-    """The right of one run to write to an output. now, sleep: the machine's monotonic clock and sleep, or substitutes."""
+    """The right of one run to write to an output.
+
+    run: the run's unique name. now, sleep: the machine's monotonic clock and sleep, or substitutes.
+    """
 
     def __init__(
         self,
@@ -108,33 +111,31 @@ class Lease:
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.holder = Holder.from_this_process()
+        self.run = self.holder.run
         self.folder = folder
         self.where = _resolve_folder(storage, folder)
         self.thread = threading.get_ident()
         self._storage = storage
         self._now = now or current_machine().seconds
         self._sleep = sleep or current_machine().rest
-        self._name = f"{PREFIX}{self.holder.run}"
-        self._path = join(folder, self._name)
-        self._renewed = self._now()
-        self._is_there = self._is_lost = False
-        self._takes_over = False
-        self._since_ms = 0
-        self._since = self._renewed  # the same moment by this machine's clock
-        self._renewing = threading.Lock()
-        self._over = threading.Event()
-        self._keeper: threading.Thread | None = None
-
-    @property
-    def run(self) -> str:
-        """The run's unique name."""
-        return self.holder.run
+        self._file_name = f"{PREFIX}{self.run}"
+        self._file_path = join(folder, self._file_name)
+        self._renewed_seconds = self._now()
+        self._was_written = False
+        self._is_lost = False
+        self._removed_dead_run = False
+        self._taken_ms = 0
+        self._taken_seconds = self._renewed_seconds  # the same moment by this machine's clock
+        self._renewal_lock = threading.Lock()
+        self._ended = threading.Event()
+        # Interrupts of the run don't stop another thread
+        self._renewal_thread = threading.Thread(target=self._renew_until_ended, daemon=True, name="lease")
 
     def store_time(self) -> datetime:
         """The time by the store's clock, which all runs that use the store share. Only for a lease that was taken.
 
         It is the modification time of the lease's file when the lease was taken, plus the seconds since then."""
-        return datetime.fromtimestamp(self._since_ms / 1000 + self._now() - self._since, timezone.utc)
+        return datetime.fromtimestamp(self._taken_ms / 1000 + self._now() - self._taken_seconds, timezone.utc)
 
     def take(self, wait: timedelta = WAIT) -> None:
         """Wait until no other run holds the output, then hold it.
@@ -142,24 +143,23 @@ class Lease:
         Raises OutputHeld, naming the other run, if it holds it after the wait; OutputFailed if no file can be written.
         """
         # Monotonic seconds, so that setting the clock neither ends nor prolongs the wait
-        deadline = self._now() + wait.total_seconds()
+        deadline_seconds = self._now() + wait.total_seconds()
         has_warned = False
-        self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
         while (holder := self._find_other_holder()) is not None:
-            if self._now() >= deadline:
+            if self._now() >= deadline_seconds:
                 raise OutputHeld(
                     f"{self.folder}: another run is writing there: {holder}; start this one again when that has ended, or "
                     f"have it wait longer than {wait} by --set lease_wait=DURATION"
                 )
             if not has_warned:
                 log.warning("%s: waiting for another run to end: %s", self.folder, holder)
-            has_warned = True
+                has_warned = True
             # The pause is random, so that two waiting runs don't always look at the same moments
             self._sleep(random.uniform(0.5, 1.5))
-        self._keeper.start()
+        self._renewal_thread.start()
         _held_leases.append(self)
-        if self._takes_over:
-            self._clear()
+        if self._removed_dead_run:
+            self._remove_dead_drafts()
 
     def renew(self) -> bool:
         """Write the lease file again. Returns whether the output is held for a further period.
@@ -167,135 +167,138 @@ class Lease:
         The lease is lost if other runs have removed its file. After a long stall, it is also lost if another run's file stays:
         a run that takes over writes its own file before it removes this one.
         """
-        with self._renewing:
+        with self._renewal_lock:
             began_seconds = self._now()
-            if self._is_lost or not self._storage.exists(self._path):
+            if self._is_lost or not self._storage.exists(self._file_path):
                 self._is_lost = True
                 return False
             # The write itself checks the lease; without the new time it would be refused as late
-            before = self._renewed
-            self._renewed = began_seconds
+            previous_seconds = self._renewed_seconds
+            self._renewed_seconds = began_seconds
             is_in_time = False
             try:
-                self._storage.write(self._path, self.holder.to_json())
-                self._is_lost = began_seconds - before > SAFE_SECONDS and self._do_others_stay()
+                self._storage.write(self._file_path, self.holder.to_json())
+                self._is_lost = began_seconds - previous_seconds > SAFE_SECONDS and self._has_lasting_rivals()
                 # If writing took long, other runs may have taken over in the meantime
                 is_in_time = self._now() - began_seconds <= LIFE_SECONDS - SAFE_SECONDS
             finally:
-                self._renewed = began_seconds if is_in_time else before
+                self._renewed_seconds = began_seconds if is_in_time else previous_seconds
             return is_in_time and not self._is_lost
 
-    def _do_others_stay(self) -> bool:
+    def _has_lasting_rivals(self) -> bool:
         """Whether other runs' lease files stay there, instead of vanishing after a look."""
         # A run that only looks removes its file after a moment; a run that took over keeps it
         for _ in range(NUM_STAY_CHECKS):
-            before = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
-            if set(before) <= {self._name}:
+            names = {file.name for file in self._storage.list_beginning(self.folder, PREFIX)}
+            if names <= {self._file_name}:
                 return False
             self._sleep(1.0)
         return True
 
     def release(self) -> None:
         """Release the output, as the last step of a run. A lease that was tried and not taken removes its file."""
-        # The keeper thread removes the file, even if this thread is interrupted
+        # The renewal thread removes the file, even if this thread is interrupted
         if self in _held_leases:
             _held_leases.remove(self)
-        self._over.set()
-        if self._keeper is None:
-            return
-        if self._keeper.ident is None:
-            self._keeper.start()
-        self._keeper.join(RELEASE_SECONDS)
+        self._ended.set()
+        if self._renewal_thread.ident is None:
+            self._renewal_thread.start()
+        self._renewal_thread.join(RELEASE_SECONDS)
 
     def require_held(self) -> None:
         """Raises OutputHeld if another run may have taken over the output."""
         # After a stall, the file's existence proves nothing: another run may be about to remove it
-        is_late = self._now() - self._renewed > SAFE_SECONDS
-        if self._is_lost or not self._storage.exists(self._path) or (is_late and not self.renew()):
+        is_late = self._now() - self._renewed_seconds > SAFE_SECONDS
+        if self._is_lost or not self._storage.exists(self._file_path) or (is_late and not self.renew()):
             raise OutputHeld(
                 f"{self.folder}: another run took it over, since this one had stalled for longer than {SAFE_SECONDS} s, or its "
-                f"file {self._name} was deleted; nothing more was written; start it again"
+                f"file {self._file_name} was deleted; nothing more was written; start it again"
             )
 
     def _find_other_holder(self) -> Holder | None:
         """The run that keeps this run from holding the output; None if this run holds it now."""
-        self._renewed = self._now()
-        self._since = self._renewed
-        try:
-            self._storage.write(self._path, self.holder.to_json())
-        except OutputFailed as fault:  # users know the folder, not the lease file
-            raise OutputFailed(str(fault).replace(self._path, self.folder)) from fault
-        self._is_there = True
+        # Write first and look then: of two runs that come at once, at least one sees the other
+        self._write_file()
         files = {file.name: file for file in self._storage.list_beginning(self.folder, "")}
-        own_file = files.pop(self._name, None)
+        own_file = files.pop(self._file_name, None)
         if own_file is None:  # another run removed it, taking this run for dead
             return self.holder
-        self._since_ms = own_file.modified_ms
-        # Remove the files of runs that have ended; the other runs compete for the output
-        holders: dict[str, Holder] = {}
-        for name, file in files.items():
-            is_old = own_file.modified_ms - file.modified_ms > LIFE_SECONDS * 1000
-            if _is_of_lease(name) and (is_old or is_of_ended_process(name)):
-                self._storage.delete(join(self.folder, name))
-            elif name.startswith(PREFIX):
-                holder = self._read(name)
-                if is_old or name in _unremoved_files or holder.is_dead:
-                    log.warning("%s: takes over from a run that has died: %s", self.folder, holder)
-                    self._storage.delete(join(self.folder, name))
-                    self._takes_over = True
-                else:
-                    holders[name] = holder
+        self._taken_ms = own_file.modified_ms
+        holders = self._find_living_holders(files.values())
         if not holders:
             return None
         # If several runs come at once, the run with the alphabetically first name stays
-        first = min(holders)
-        if first < self._name:
-            self._storage.delete(self._path)
-        return holders[first]
+        first_name = min(holders)
+        if first_name < self._file_name:
+            self._storage.delete(self._file_path)
+        return holders[first_name]
 
-    def _clear(self) -> None:
+    def _write_file(self) -> None:
+        self._renewed_seconds = self._now()
+        self._taken_seconds = self._renewed_seconds
+        try:
+            self._storage.write(self._file_path, self.holder.to_json())
+        except OutputFailed as fault:  # users know the folder, not the lease file
+            raise OutputFailed(str(fault).replace(self._file_path, self.folder)) from fault
+        self._was_written = True
+
+    def _find_living_holders(self, files: Iterable[StoredFile]) -> dict[str, Holder]:
+        """The living runs by the name of their lease file. Removes the files of runs that have ended."""
+        holders: dict[str, Holder] = {}
+        for file in files:
+            # Both times are by the store's clock
+            is_old = self._taken_ms - file.modified_ms > LIFE_SECONDS * 1000
+            if _is_lease_draft(file.name) and (is_old or is_of_ended_process(file.name)):
+                self._storage.delete(join(self.folder, file.name))
+            elif file.name.startswith(PREFIX):
+                holder = self._read_holder(file.name)
+                if is_old or file.name in _unremoved_files or holder.is_dead:
+                    log.warning("%s: takes over from a run that has died: %s", self.folder, holder)
+                    self._storage.delete(join(self.folder, file.name))
+                    self._removed_dead_run = True
+                else:
+                    holders[file.name] = holder
+        return holders
+
+    def _remove_dead_drafts(self) -> None:
         """Remove drafts of dead runs. If this process is killed meanwhile, its lease file stays, so that the next run does it.
 
         Skips outputs below this one that other runs hold. Only drafts older than this lease are removed.
         """
-        hidden_files = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
-        top = self._storage.resolved(self.folder).rstrip("/")
+        hidden_files = self._storage.list_hidden(self.folder)
+        lease_folders = [file.path.removesuffix(file.name) for file in hidden_files if file.name.startswith(PREFIX)]
         # Inner outputs with a lease file may be held by living runs, whose drafts must stay
-        holders = tuple(
-            join(inner_folder, "")
-            for inner_folder, name, _ in hidden_files
-            if name.startswith(PREFIX) and inner_folder != top
-        )
-        for _, name, file in hidden_files:
-            is_ours = not file.path.startswith(holders) and not _is_of_lease(name) and file.modified_ms < self._since_ms
-            if is_ours and is_draft(name):
+        held_folders = tuple(set(lease_folders) - {join(self._storage.resolved(self.folder), "")})
+        for file in hidden_files:
+            is_of_dead_run = file.modified_ms < self._taken_ms and not file.path.startswith(held_folders)
+            if is_of_dead_run and is_draft(file.name) and not _is_lease_draft(file.name):
                 self._storage.delete(file.path)
 
-    def _read(self, name: str) -> Holder:
+    def _read_holder(self, name: str) -> Holder:
         content = b""
         with suppress(BadInput):  # the file may have been removed; the next look shows that
             content = self._storage.read(join(self.folder, name), at_most=10_000)
         return Holder.read(content, name.removeprefix(PREFIX))
 
-    def _keep(self) -> None:
-        """Renew the lease until the run is over, then remove its file. Runs in a thread that interrupts of the run don't stop."""
-        pause: float = RENEWED_SECONDS
-        while not self._over.wait(pause) and not self._is_lost:
+    def _renew_until_ended(self) -> None:
+        """Renew the lease until the run is over, then remove its file."""
+        pause_seconds: float = RENEWED_SECONDS
+        while not self._ended.wait(pause_seconds) and not self._is_lost:
             try:
-                pause = RENEWED_SECONDS if self.renew() else RETRIED_SECONDS
+                pause_seconds = RENEWED_SECONDS if self.renew() else RETRIED_SECONDS
             # A short failure of the store must not end the thread, since the lease would expire
             except Exception as error:
                 log.warning("%s: the lease could not be renewed (%s)", self.folder, type(error).__name__)
-                pause = RETRIED_SECONDS
+                pause_seconds = RETRIED_SECONDS
         try:
-            self._storage.delete(self._path)
+            self._storage.delete(self._file_path)
         except Exception as error:
-            _unremoved_files.add(self._name)
-            if self._is_there:
-                log.warning("%s: could not be removed (%s); others wait for it", self._path, type(error).__name__)
+            _unremoved_files.add(self._file_name)
+            if self._was_written:
+                log.warning("%s: could not be removed (%s); others wait for it", self._file_path, type(error).__name__)
 
 
-def _is_of_lease(name: str) -> bool:
+def _is_lease_draft(name: str) -> bool:
     """Whether a file is the draft of a lease file, whose run may be about to begin."""
     return name.startswith(f".{PREFIX}") and is_draft(name)
 
@@ -306,9 +309,9 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
 
     Raises OutputHeld if another run holds it for longer than the wait, OutputFailed if nothing can be written there.
     """
-    where = _resolve_folder(storage, folder)
+    resolved_folder = _resolve_folder(storage, folder)
     for lease in tuple(_held_leases):
-        if lease.where == where and lease.thread == threading.get_ident():
+        if lease.where == resolved_folder and lease.thread == threading.get_ident():
             yield lease
             return
     lease = Lease(storage, folder)

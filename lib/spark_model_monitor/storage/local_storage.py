@@ -10,9 +10,10 @@ import stat
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadInput, OutputFailed
@@ -54,7 +55,7 @@ class LocalStorage(file_system.Storage):
             with os.scandir(local_path(path)) as inner_paths:
                 folders = [inner for inner in inner_paths if inner.is_dir() and not file_system.is_hidden(inner.name)]
             # Leave out links to a parent folder, which would be listed endlessly
-            return sorted(inner.name for inner in folders if not (inner.is_symlink() and _is_circle(Path(inner))))
+            return sorted(inner.name for inner in folders if not (inner.is_symlink() and _is_link_cycle(Path(inner))))
         except NotADirectoryError:
             return []
         except FileNotFoundError:
@@ -66,10 +67,9 @@ class LocalStorage(file_system.Storage):
         files: list[file_system.StoredFile] = []
         try:
             # List only this folder, since thousands of files may lie below it
-            for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
-                file = local_path(folder) / name
+            for file in local_path(folder).iterdir():
                 with suppress(FileNotFoundError):  # deleted in the meantime
-                    if file.is_file():
+                    if file.name.startswith(start) and file.is_file():
                         files += _walk_files(file)
         except OSError as error:
             raise BadInput(f"{folder}: can't be listed ({error.strerror})") from error
@@ -90,45 +90,36 @@ class LocalStorage(file_system.Storage):
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
-        target = local_path(path)
         file_mode = USUAL_FILE
         folder_mode = USUAL_FOLDER
         if private:
             file_mode = PRIVATE_FILE
             folder_mode = PRIVATE_FOLDER
+        needed_room = f" with {len(content):,} bytes free" if content else ""
         # A complete draft replaces the file, so that readers never see a part of it
-        with _write_draft(target, path, f" with {len(content):,} bytes free" if content else "") as draft:
-            target.parent.mkdir(folder_mode, parents=True, exist_ok=True)
-            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, file_mode)) as file:
-                file.write(content)
-                # Sync the draft before it replaces the file, so that a power cut leaves the old file or the new one
-                file.flush()
-                os.fsync(file.fileno())
+        with _write_draft(path, folder_mode, needed_room) as draft, _open_with_mode(draft, "xb", file_mode) as file:
+            file.write(content)
+            _sync(file)
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
-        parts = [local_path(source) for source in sources]
-        target_path = local_path(target)
-        if _has_content(target_path, parts):
+        source_paths = [local_path(source) for source in sources]
+        if _has_content(local_path(target), source_paths):
             return False
-        with _write_draft(target_path, target) as draft:
-            target_path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-            # A single part is moved instead of copied, if it can be made private: files of Spark are readable by all
-            is_moved = len(parts) == 1 and _make_private(parts[0])
-            if is_moved:
-                parts[0].replace(draft)
-            with open(draft, "ab", opener=lambda name, flags: os.open(name, flags, PRIVATE_FILE)) as file:
-                for part in () if is_moved else parts:
-                    with part.open("rb") as content:
+        with _write_draft(target, PRIVATE_FOLDER) as draft:
+            # A single source is moved instead of copied, if it can be made private: files of Spark are readable by all
+            if len(source_paths) == 1 and _make_private(source_paths[0]):
+                source_paths.pop().replace(draft)
+            with _open_with_mode(draft, "ab", PRIVATE_FILE) as file:
+                for source_path in source_paths:
+                    with source_path.open("rb") as content:
                         shutil.copyfileobj(content, file, file_system.COPIED_BYTES)
-                os.fsync(file.fileno())
+                _sync(file)
         return True
 
     def copy(self, source: str, target: str) -> None:
         require_lease(self, target)
-        target_path = local_path(target)
-        with _write_draft(target_path, target) as draft:
-            target_path.parent.mkdir(parents=True, exist_ok=True)
+        with _write_draft(target) as draft:
             # A hard link takes no room, even on a full disk; not every file system supports it
             try:
                 os.link(local_path(source), draft)
@@ -172,10 +163,15 @@ def local_path(path: str) -> Path:
 
 
 @contextmanager
-def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
-    """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: parts of the error."""
+def _write_draft(path: str, folder_mode: int = USUAL_FOLDER, needed_room: str = "") -> Iterator[Path]:
+    """A draft that the body fills; it then replaces the file at a path, or is deleted on failure.
+
+    folder_mode: the permissions of the folder, if it has to be made. needed_room: for the error on a full disk.
+    """
+    target = local_path(path)
     draft = target.with_name(file_system.make_draft_name(target.name))
     try:
+        target.parent.mkdir(folder_mode, parents=True, exist_ok=True)
         yield draft
         draft.replace(target)
     except OSError as error:
@@ -189,11 +185,22 @@ def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
             raise OutputFailed(f"{path}: can't be written: {target} is a folder; name a file in it") from error
         instead = "name an output path that this user can write to"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            instead = f"make room, or name an output path{room}"
+            instead = f"make room, or name an output path{needed_room}"
         raise OutputFailed(f"{path}: can't be written ({error.strerror}); {instead}") from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+def _open_with_mode(path: Path, mode: str, permissions: int) -> IO[bytes]:
+    # A file that is made private later could be opened by others before
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags, permissions))
+
+
+def _sync(file: IO[bytes]) -> None:
+    """Bring a draft to the disk before it replaces its file, so that a power cut leaves the old file or the new one."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _make_private(path: Path) -> bool:
@@ -206,19 +213,22 @@ def _make_private(path: Path) -> bool:
     return True
 
 
-def _has_content(path: Path, parts: Sequence[Path]) -> bool:
-    """Whether a file exists and equals the concatenation of the parts."""
+def _has_content(path: Path, source_paths: Sequence[Path]) -> bool:
+    """Whether a file exists and equals the concatenation of the sources."""
     # Most files differ in size, which can be compared without reading
-    if not path.is_file() or path.stat().st_size != sum(part.stat().st_size for part in parts):
+    if not path.is_file() or path.stat().st_size != sum(source.stat().st_size for source in source_paths):
         return False
-    with ExitStack() as opened:
-        file = opened.enter_context(path.open("rb"))
-        for part in parts:
-            content = opened.enter_context(part.open("rb"))
-            # Compare in pieces, since files may be larger than the memory
-            while piece := content.read(file_system.COPIED_BYTES):
-                if file.read(len(piece)) != piece:
-                    return False
+    with path.open("rb") as file:
+        return all(_continues_with(file, source_path) for source_path in source_paths)
+
+
+def _continues_with(file: IO[bytes], source_path: Path) -> bool:
+    """Whether the next bytes of a file are the content of another file."""
+    with source_path.open("rb") as source:
+        # Compare in pieces, since files may be larger than the memory
+        while piece := source.read(file_system.COPIED_BYTES):
+            if file.read(len(piece)) != piece:
+                return False
     return True
 
 
@@ -230,7 +240,7 @@ def _walk_files(top: Path) -> Iterator[file_system.StoredFile]:
     for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
         folders[:] = [name for name in folders if not file_system.is_hidden(name)]
         for name in folders:
-            if _is_circle(Path(folder, name)):
+            if _is_link_cycle(Path(folder, name)):
                 raise BadInput(
                     f"{Path(folder, name)}: is a link to a folder that it lies in, so that every file would be read again and "
                     "again; remove the link"
@@ -246,11 +256,11 @@ def _walk_files(top: Path) -> Iterator[file_system.StoredFile]:
             else:
                 skipped_files.append(file)
     if skipped_files:
-        _report_passed_over(str(top.absolute()), len(skipped_files), skipped_files[0])
+        _warn_of_skipped_files(str(top.absolute()), len(skipped_files), skipped_files[0])
 
 
 @lru_cache  # report a folder only once, although it is listed several times
-def _report_passed_over(folder: str, count: int, first: str) -> None:
+def _warn_of_skipped_files(folder: str, count: int, first: str) -> None:
     log.warning(
         "%a: passed over %d of its entries, which are no files (pipes, sockets, devices, links that lead nowhere) or have "
         "names that aren't UTF-8, such as %a; remove or rename them",
@@ -293,9 +303,9 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _is_circle(folder: Path) -> bool:
+def _is_link_cycle(folder: Path) -> bool:
     """Whether a folder is one of its own parents; several links together may form such a cycle."""
-    return folder.is_symlink() and any(above.samefile(folder) for above in folder.absolute().parents)
+    return folder.is_symlink() and any(parent.samefile(folder) for parent in folder.absolute().parents)
 
 
 class TemporaryFolder:

@@ -53,20 +53,21 @@ REFUSALS: Mapping[str, str] = {
 """Explanations by regular expression; the first expression that matches an exception's text counts."""
 
 
-def find_sentence(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
-    """The sentence for a failure whose text matches one of `signs`; None if none matches.
+def find_sentence(text: str, sentence_by_pattern: Mapping[str, str], **default_groups: str) -> str | None:
+    """The sentence for a failure whose text matches one of the expressions; None if none matches.
 
-    signs: sentences by regular expression; the first expression that matches counts. A sentence may name groups of its
-    expression; the first match with a group fills it. otherwise: values for groups that no match fills.
+    sentence_by_pattern: the first regular expression that matches counts. A sentence may name groups of its
+    expression; the first match with a group fills it. default_groups: values for groups that no match fills.
     """
-    for sign, sentence in signs.items():
+    for pattern, sentence in sentence_by_pattern.items():
+        matches = list(re.finditer(pattern, text))
+        if not matches:
+            continue
         # If an expression matches several times, each group is filled by the first match that has it
-        all_matches = list(re.finditer(sign, text))
-        if all_matches:
-            groups = {
-                name: value for match in reversed(all_matches) for name, value in match.groupdict().items() if value
-            }
-            return sentence.format_map(otherwise | groups)
+        groups = dict(default_groups)
+        for match in reversed(matches):
+            groups.update((name, value) for name, value in match.groupdict().items() if value)
+        return sentence.format_map(groups)
     return None
 
 

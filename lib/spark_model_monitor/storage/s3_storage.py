@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from tempfile import TemporaryFile
@@ -54,16 +54,15 @@ class S3Storage(Storage):
 
     def exists(self, path: str) -> bool:
         with _convert_errors(path, "read"):
-            return bool(self._find_object(path)) or any(
-                page.get("Contents") for page in self._list_pages(path, "/", MaxKeys=1)
-            )
+            pages = self._list_pages(path, "/", MaxKeys=1)
+            return bool(self._find_object(path)) or any(page.get("Contents") for page in pages)
 
     shows_drafts = False
 
     def walk(self, path: str, *, hidden: bool = False) -> list[StoredFile]:
         with _convert_errors(path, "listed"):
             pages = list(self._list_pages(path, "/"))
-            files = [file for page in pages for file in self._list_page(path, page)] or self._find_object(path)
+            files = self._describe_objects(path, pages) or self._find_object(path)
         if not (files or any(page.get("Contents") for page in pages)):
             raise BadInput(f"{path}: there is no such file or directory")
         # Only names below the path make a file hidden, not names in the path itself
@@ -81,11 +80,7 @@ class S3Storage(Storage):
 
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
         with _convert_errors(folder, "listed"):
-            return [
-                file
-                for page in self._list_pages(folder, f"/{start}", Delimiter="/")
-                for file in self._list_page(folder, page)
-            ]
+            return self._describe_objects(folder, self._list_pages(folder, f"/{start}", Delimiter="/"))
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         from botocore.exceptions import HTTPClientError, IncompleteReadError
@@ -96,30 +91,28 @@ class S3Storage(Storage):
             return b""
         byte_range = f"bytes={start}-{'' if at_most is None else start + at_most - 1}"
         is_broken_off = retry_if_exception_type((HTTPClientError, IncompleteReadError))
-        answers = Retrying(
+        attempts = Retrying(
             stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.1), retry=is_broken_off, reraise=True
         )
         # boto3 retries requests, but not responses that break off in the middle; they are retried here
         content = b""
         with _convert_errors(path, "read"):
-            for answer in answers:
+            for attempt in attempts:
                 try:
-                    body = _client().get_object(**split_path(path), Range=byte_range)[
-                        "Body"
-                    ]  # boto3 retries this request
+                    response = _client().get_object(**split_path(path), Range=byte_range)
                 except Exception as error:
                     if "InvalidRange" not in str(error):
                         raise
                     break  # the object ends before `start`
-                with answer:
-                    content = _limit_time(at_most or 0, body.read)
+                with attempt:
+                    content = _limit_time(at_most or 0, response["Body"].read)
         return content
 
     def open(self, path: str) -> BinaryIO:
         """A seekable stream of an object, which is read in pieces."""
         with _convert_errors(path, "read"):
             size = _client().head_object(**split_path(path))["ContentLength"]
-        return io.BufferedReader(_Pieces(self, path, size), COPIED_BYTES)
+        return io.BufferedReader(_ObjectStream(self, path, size), COPIED_BYTES)
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
@@ -153,9 +146,8 @@ class S3Storage(Storage):
         with _convert_errors(path, "removed", OutputFailed):
             # Delete the object itself, then all objects below it; a request takes up to 1,000 keys, as a page has
             for page in [{"Contents": [split_path(path)]}, *self._list_pages(path, "/")]:
-                objects = [
-                    {"Key": listed_object["Key"]} for listed_object in page.get("Contents", ()) if listed_object["Key"]
-                ]
+                keys = [listed_object["Key"] for listed_object in page.get("Contents", ())]
+                objects = [{"Key": key} for key in keys if key]
                 if not objects:
                     continue
                 request = {"Objects": objects, "Quiet": True}
@@ -178,32 +170,33 @@ class S3Storage(Storage):
             return [_describe_object(self.resolved(path), head["ContentLength"], head["LastModified"])]
         return []
 
-    def _list_pages(self, path: str, below: str, **more: Any) -> Iterator[Mapping[str, Any]]:
-        """Pages of listed keys that begin with a path followed by `below`. more: further arguments of list_objects_v2."""
+    def _list_pages(self, path: str, ending: str, **options: Any) -> Iterator[Mapping[str, Any]]:
+        """Pages of listed keys that begin with a path followed by `ending`. options: of list_objects_v2."""
         location = split_path(path)
-        prefix = f"{location['Key']}{below}".lstrip("/")
-        return iter(
-            _client().get_paginator("list_objects_v2").paginate(Bucket=location["Bucket"], Prefix=prefix, **more)
-        )
+        prefix = f"{location['Key']}{ending}".lstrip("/")
+        paginator = _client().get_paginator("list_objects_v2")
+        return iter(paginator.paginate(Bucket=location["Bucket"], Prefix=prefix, **options))
 
-    def _list_page(self, path: str, page: Mapping[str, Any]) -> Iterator[StoredFile]:
-        """The objects on a page of a listing, without folder markers."""
+    def _describe_objects(self, path: str, pages: Iterable[Mapping[str, Any]]) -> list[StoredFile]:
+        """The objects on the pages of a listing, without folder markers."""
         bucket = self.resolved(path).removesuffix(split_path(path)["Key"]).rstrip("/")
-        for listed_object in page.get("Contents", ()):
-            if not listed_object["Key"].endswith("/"):
-                yield _describe_object(
-                    f"{bucket}/{listed_object['Key']}", listed_object["Size"], listed_object["LastModified"]
-                )
+        # Consoles of S3 make an empty object, whose key ends with a slash, for a folder
+        listed_objects = [listed_object for page in pages for listed_object in page.get("Contents", ())]
+        return [
+            _describe_object(f"{bucket}/{listed_object['Key']}", listed_object["Size"], listed_object["LastModified"])
+            for listed_object in listed_objects
+            if not listed_object["Key"].endswith("/")
+        ]
 
 
-class _Pieces(io.RawIOBase):
+class _ObjectStream(io.RawIOBase):
     """An object as a stream; each read is a request."""
 
     def __init__(self, storage: S3Storage, path: str, size_bytes: int) -> None:
         self._storage = storage
         self._path = path
-        self._size = size_bytes
-        self._at = 0
+        self._size_bytes = size_bytes
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -212,23 +205,25 @@ class _Pieces(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        return self._at
+        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size_bytes}[whence]
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
         # Don't read beyond the end, for which the store would return an error
-        content = self._storage.read(self._path, max(0, min(len(buffer), self._size - self._at)), self._at)
+        content = self._storage.read(
+            self._path, max(0, min(len(buffer), self._size_bytes - self._position)), self._position
+        )
         buffer[: len(content)] = content
-        self._at += len(content)
+        self._position += len(content)
         return len(content)
 
 
-def _limit_time(size_bytes: int, ask: Callable[[], T]) -> T:
-    """The result of `ask`. Raises ReadTimeoutError, which is retried, if it isn't complete in time."""
+def _limit_time(size_bytes: int, request: Callable[[], T]) -> T:
+    """The result of a request. Raises ReadTimeoutError, which is retried, if it isn't complete in time."""
     from botocore.exceptions import ReadTimeoutError
 
     try:
-        return run_within(REQUEST_SECONDS + size_bytes / MIN_BYTES_PER_SECOND, ask)
+        return run_within(REQUEST_SECONDS + size_bytes / MIN_BYTES_PER_SECOND, request)
     except TimeoutError as error:
         raise ReadTimeoutError(endpoint_url="S3", error=error) from error
 
@@ -250,12 +245,13 @@ def _client() -> BaseClient:
     from botocore.config import Config
 
     settings = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10)
-    by_paths = Config(s3={"addressing_style": "path"})
+    path_style = Config(s3={"addressing_style": "path"})
     session = boto3.session.Session()
     client = session.client("s3", config=settings)
     # Other stores than Amazon's have no host for each bucket, so the bucket goes into the path
-    is_amazons = "amazonaws." in client.meta.endpoint_url  # the name of an Amazon host
-    return _limit_requests(client if is_amazons else session.client("s3", config=settings.merge(by_paths)))
+    if "amazonaws." not in client.meta.endpoint_url:
+        client = session.client("s3", config=settings.merge(path_style))
+    return _limit_requests(client)
 
 
 def split_path(path: str) -> dict[str, str]:
@@ -270,8 +266,8 @@ def _describe_object(path: str, size_bytes: int, modified: datetime) -> StoredFi
 
 
 @contextmanager
-def _convert_errors(path: str, action: str, kind: type[MonitorError] = InputUnavailable) -> Iterator[None]:
-    """Turns exceptions of boto3 into errors of type `kind` with an explanation."""
+def _convert_errors(path: str, action: str, error_type: type[MonitorError] = InputUnavailable) -> Iterator[None]:
+    """Turns exceptions of boto3 into errors of this type with an explanation."""
     try:
         yield
     # Our own errors are explained already
@@ -279,7 +275,7 @@ def _convert_errors(path: str, action: str, kind: type[MonitorError] = InputUnav
         raise
     except Exception as error:
         reason = find_refusal(str(error)) or f"{type(error).__name__}: {error}"
-        is_absent = (getattr(error, "response", None) or {}).get("Error", {}).get("Code") in _ABSENT
-        if is_absent:
+        response = getattr(error, "response", None) or {}
+        if response.get("Error", {}).get("Code") in _ABSENT:
             reason = "there is no such file"
-        raise kind(f"{path}: can't be {action} ({reason})") from error
+        raise error_type(f"{path}: can't be {action} ({reason})") from error
