@@ -34,7 +34,7 @@ from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 from spark_model_monitor.running.merging.captured import RequestDecoder as Captures
 from spark_model_monitor.running.merging.captured import parse_transform_output
 from spark_model_monitor.running.merging.labels import parse_label_file, parse_plain_labels
-from spark_model_monitor.spark.engine.application import ALLOCATION
+from spark_model_monitor.spark.engine.application import MALLOC_SETTINGS
 
 MEBIBYTE = 2**20
 SHORT_LINES = 50
@@ -323,7 +323,7 @@ def _in_a_process(name: str, size: int, function: str = "measured") -> dict[str,
         check=True,
         capture_output=True,
         cwd=sys.path[0],
-        env={**os.environ, **ALLOCATION},
+        env={**os.environ, **MALLOC_SETTINGS},
         text=True,
     )
     measurement: dict[str, Any] = json.loads(done.stdout)

@@ -111,9 +111,8 @@ class HadoopStorage(Storage):
             statuses = self._file_system.listFiles(top, True)  # an object store lists everything below in one call
             depth = len(str(top.toString()))
             while statuses.hasNext():
-                file = _make_stored_file(
-                    statuses.next()
-                )  # one call to the JVM for each member, so as few as possible, because there may be many files
+                # Each member is a call to the JVM, so as few as possible are read, because there may be many files
+                file = _make_stored_file(statuses.next())
                 if hidden or not any(is_hidden(name) for name in file.path[depth:].split("/")):
                     yield file
 

@@ -23,25 +23,25 @@ from spark_model_monitor.statistics.states.profile import ColumnType, FeaturePro
 from spark_model_monitor.value_class import value_class
 
 MIN_DATES = 0.5  # a column is a column of dates if a larger share of its values are dates
-MIN_DATES_OF_NUMBERS = 0.95  # the same for a column of numbers: a whole number may look like a date by chance
+MIN_DATE_SHARE_OF_NUMBERS = 0.95  # the same for a column of numbers: a whole number may look like a date by chance
 MIN_NUMBERS = 10
-FIRST_TEXTS = 20  # at least one of the first texts has to be a date
+EXAMINED_TEXTS = 20  # at least one of the first texts has to be a date
 PLAUSIBLE_DAYS = date(1800, 1, 1).toordinal(), date(2200, 1, 1).toordinal()  # the median day has to lie between these
 RECENT_DAYS = date(1980, 1, 1).toordinal(), date(2060, 1, 1).toordinal()
 """The same for numbers of six or seven digits, most of which are no dates."""
 
-MIN_DIFFERENT = {"YYYYDDD": 20}
+MIN_DISTINCT_DAYS = {"YYYYDDD": 20}
 """The minimum number of different days in numbers of this form: a third of all numbers of seven digits can be read in it."""
 
-NO_DATE = ""  # stands in a sample for all texts that aren't dates
+OTHER_TEXTS = ""  # stands in a sample for all texts that aren't dates
 DIGITS_OF_DAY = 8
 DIGITS_OF_TIME = 14
-TYPED = (ColumnType.DATE, ColumnType.TIMESTAMP)
+DATE_TYPES = (ColumnType.DATE, ColumnType.TIMESTAMP)
 # A midnight after a day adds nothing to the day
 ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?(Z|[+-]00:?00)?)?")
 # Times without a zone are in UTC
 ZONE = "±hh:mm"
-IN_UTC = re.compile(r"(?:Z|UTC|GMT|[-+]00:?00)(?:\[[\w/]+\])?$", re.IGNORECASE)
+UTC_ZONE = re.compile(r"(?:Z|UTC|GMT|[-+]00:?00)(?:\[[\w/]+\])?$", re.IGNORECASE)
 ISO_FORM = "YYYY-MM-DD"  # the form in which Spark, pandas and Arrow write typed dates as texts
 
 
@@ -97,16 +97,18 @@ class DateColumn:
         are_in_utc = True
         for text, readings in readings_by_text.items():
             form, day = min(readings, key=lambda reading: ranks[reading.form])
-            if ZONE in form and not IN_UTC.search(text.rstrip()):
+            if ZONE in form and not UTC_ZONE.search(text.rstrip()):
                 are_in_utc = False
             forms[form] += texts[text]
             count_by_day[day] += texts[text]
         days = sorted(count_by_day)
-        ordered = dict(sorted(forms.items(), key=lambda count_of_form: (-count_of_form[1], ranks[count_of_form[0]])))
-        main_form = next(iter(ordered), "")
+        forms_by_frequency = dict(
+            sorted(forms.items(), key=lambda count_of_form: (-count_of_form[1], ranks[count_of_form[0]]))
+        )
+        main_form = next(iter(forms_by_frequency), "")
         return cls(
             sum(texts.values()),
-            ordered,
+            forms_by_frequency,
             _is_ambiguous(main_form, readings_by_text.values()),
             dict(sentinels),
             np.array(days, np.int64),
@@ -156,8 +158,8 @@ class DateColumn:
 
     def median(self) -> int:
         """The median day."""
-        middle = np.searchsorted(self.counts.cumsum(), self.num_dates / 2)
-        return int(self.days[middle])
+        index = np.searchsorted(self.counts.cumsum(), self.num_dates / 2)
+        return int(self.days[index])
 
     def count_before(self, day: int) -> int:
         """The number of dates before a day."""
@@ -213,8 +215,8 @@ def _is_ambiguous(form: str, all_readings: Iterable[tuple[DateReading, ...]]) ->
     swapped = swap_day_and_month(form)
     if not form or swapped == form:
         return False
-    forms = [{reading.form for reading in readings} for readings in all_readings]
-    return all(swapped in readable for readable in forms if form in readable)
+    forms_by_text = [{reading.form for reading in readings} for readings in all_readings]
+    return all(swapped in text_forms for text_forms in forms_by_text if form in text_forms)
 
 
 @cache_with_feature
@@ -223,19 +225,19 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     texts = None
     if feature.num_present:
         texts = count_texts(feature)
-    is_typed = feature.column_type in TYPED
+    is_typed = feature.column_type in DATE_TYPES
     if texts is None:
         if is_typed:
             return DateColumn(is_typed=True)
         return None
-    if not is_typed and not any(map(read_dates, islice(texts, FIRST_TEXTS))):
+    if not is_typed and not any(map(read_dates, islice(texts, EXAMINED_TEXTS))):
         return None
     column = DateColumn.of(texts, is_typed=is_typed)
     if is_typed:
         return column
     minimum = MIN_DATES
     if feature.is_numeric:
-        minimum = MIN_DATES_OF_NUMBERS
+        minimum = MIN_DATE_SHARE_OF_NUMBERS
     if not column.num_dates or column.share_of_dates <= minimum:
         return None
     # A number may look like a date by chance, so the median has to be a plausible day
@@ -243,7 +245,7 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     if feature.is_numeric:
         is_short = len(column.form) < DIGITS_OF_DAY
         earliest, latest = RECENT_DAYS if is_short else PLAUSIBLE_DAYS
-        if column.values < MIN_NUMBERS or len(column.days) < MIN_DIFFERENT.get(column.form, 1):
+        if column.values < MIN_NUMBERS or len(column.days) < MIN_DISTINCT_DAYS.get(column.form, 1):
             return None
     if earliest <= column.median() < latest:
         return column
@@ -252,7 +254,7 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
 
 def read_window(current: FeatureProfile, baseline: DateColumn) -> DateColumn | None:
     """A window of a column of dates; None if its values are unknown."""
-    is_typed = current.column_type in TYPED
+    is_typed = current.column_type in DATE_TYPES
     texts = count_texts(current)
     if current.is_numeric and (baseline.is_typed or texts is None):
         return DateColumn(current.num_present, not_dates=current.num_present)
@@ -264,8 +266,8 @@ def read_window(current: FeatureProfile, baseline: DateColumn) -> DateColumn | N
         dates = recognise_dates(current)
         expected = baseline.list_expected_forms()
         if dates is not None:
-            expected_first = sorted(dates.tried_forms, key=lambda form: form not in expected)
-            if list(dates.tried_forms) == expected_first:
+            expected_order = sorted(dates.tried_forms, key=lambda form: form not in expected)
+            if list(dates.tried_forms) == expected_order:
                 return dates
     return DateColumn.of(texts, baseline, is_typed=is_typed)
 
@@ -282,17 +284,17 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
         return None
     # The stored count of a frequent text is too low by up to the bound (see Frequencies), so the bound is added. Rarer texts
     # come from the sample
-    frequent = sorted(text for text, count in frequencies.counts.items() if count > frequencies.bound)
-    rows = np.array([frequencies.counts[text] for text in frequent], np.int64) + frequencies.bound
+    frequent_texts = sorted(text for text, count in frequencies.counts.items() if count > frequencies.bound)
+    rows = np.array([frequencies.counts[text] for text in frequent_texts], np.int64) + frequencies.bound
     counts = sample.count_rare_texts(2 * frequencies.bound)
-    sampled_from = frequencies.total - sample.skipped - int(rows.sum())
+    sampled_row_count = frequencies.total - sample.skipped - int(rows.sum())
     scale = 1.0
-    if sampled_from > 0 and counts:
-        scale = counts.total() / sampled_from
-    counts[NO_DATE] += round(scale * sample.skipped)
+    if sampled_row_count > 0 and counts:
+        scale = counts.total() / sampled_row_count
+    counts[OTHER_TEXTS] += round(scale * sample.skipped)
     # As many rows of the frequent texts as a sample of the rows would have: every n-th row is taken
     sampled_rows = np.diff(np.rint(scale * rows.cumsum()), prepend=0).astype(np.int64)
-    counts.update(dict(zip(frequent, sampled_rows.tolist(), strict=True)))
+    counts.update(dict(zip(frequent_texts, sampled_rows.tolist(), strict=True)))
     return +counts
 
 

@@ -19,7 +19,7 @@ from spark_model_monitor.statistics.text_forms import write_form
 ZERO_DATE = 0  # the day of 0000-00-00, which databases write where there is no date
 FIRST_DAY = date.min.toordinal()
 LATEST_DAY = date.max.toordinal()
-LONGEST_DATE = 64  # characters
+MAX_DATE_LENGTH = 64  # characters
 
 SENTINELS: Mapping[int, str] = {
     ZERO_DATE: "0000-00-00",
@@ -66,7 +66,7 @@ _TIME = (
 _YEAR = r"(?P<Y>\d{4})"
 _MONTH = r"(?P<M>\d\d?)"
 _DAY = r"(?P<D>\d\d?)(?P<th>st|nd|rd|th)?"
-_NAME = r"(?P<B>[A-Za-z]{3,9})"
+_MONTH_NAME = r"(?P<B>[A-Za-z]{3,9})"
 _ANY_YEAR = r"(?:(?P<Y>\d{4})|(?P<y>\d\d))"
 _SEPARATOR = r"(?P<_> ?[-/.,] ?|[ _])"
 
@@ -77,18 +77,18 @@ _DAY_PATTERNS = (
     r"(?P<_1>\d\d)(?P<_>[-. ])(?P<_2>\d\d)(?P=_)(?P<_3>\d\d)",
     r"(?P<_1>\d\d?)(?P<_>/)(?P<_2>\d\d?)/(?P<_3>\d\d)",
     r"(?P<Y>\d{4})(?P<M>\d\d)(?P<D>\d\d)",
-    rf"{_DAY}[-/. ]?{_NAME}[-/., ]{{0,2}}{_ANY_YEAR}",
-    rf"{_NAME}[-/. ]{{1,2}}{_DAY}(?:, ?| |-|/){_YEAR}",
-    rf"{_YEAR}[-/ ]?{_NAME}[-/ ]?{_DAY}",
+    rf"{_DAY}[-/. ]?{_MONTH_NAME}[-/., ]{{0,2}}{_ANY_YEAR}",
+    rf"{_MONTH_NAME}[-/. ]{{1,2}}{_DAY}(?:, ?| |-|/){_YEAR}",
+    rf"{_YEAR}[-/ ]?{_MONTH_NAME}[-/ ]?{_DAY}",
     r"(?P<Y>\d{4})-(?P<J>\d{3})",
     r"(?P<Y>\d{4})-?W(?P<W>\d\d)-?(?P<V>\d)",
 )
 _OTHER_PATTERNS = (
     r"(?P<Y>\d{4})[-/ ](?P<M>\d\d)",
     rf"{_MONTH}[-/ ]{_YEAR}",
-    rf"{_NAME}[-/ ']{{0,2}}{_YEAR}",
-    rf"{_NAME}[-/ '](?P<y>\d\d)",
-    rf"{_YEAR}[-/ ]{_NAME}",
+    rf"{_MONTH_NAME}[-/ ']{{0,2}}{_YEAR}",
+    rf"{_MONTH_NAME}[-/ '](?P<y>\d\d)",
+    rf"{_YEAR}[-/ ]{_MONTH_NAME}",
     r"(?P<Y>\d{4})[-/ ]?[Qq](?P<Q>\d)",
     r"[Qq](?P<Q>\d)[-/ ]?(?P<Y>\d{4})",
     r"(?P<Q>\d)[Qq][-/ ]?(?P<Y>\d{4})",
@@ -96,13 +96,13 @@ _OTHER_PATTERNS = (
     r"(?P<Y>\d{4})(?P<M>\d\d)",
     r"(?P<Y>\d{4})(?P<J>\d{3})",
     r"(?P<Y>\d{4})(?P<M>\d\d)(?P<D>\d\d)(?P<h>\d\d)(?P<m>\d\d)(?P<s>\d\d)?",
-    rf"(?P<A>[A-Za-z]{{3}}) {_NAME} {{1,2}}{_DAY} (?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?P<zone> [A-Z]{{3,4}})? {_YEAR}",
+    rf"(?P<A>[A-Za-z]{{3}}) {_MONTH_NAME} {{1,2}}{_DAY} (?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?P<zone> [A-Z]{{3,4}})? {_YEAR}",
 )
 DATE_PATTERNS = (*(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}" for pattern in _DAY_PATTERNS), *_OTHER_PATTERNS)
 """Patterns of dates as texts: most data has no dates, so a pattern is compiled only when it is first tried."""
 
-_BEGINNING = (
-    rf"(?=.{{4,{LONGEST_DATE}}}$)(?!\d*\.\d*$)"
+_DATE_PREFIX = (
+    rf"(?=.{{4,{MAX_DATE_LENGTH}}}$)(?!\d*\.\d*$)"
     r"(?:\d{4}[-/.,_ ]{0,3}[\dWQqA-Z]|\d\d?(?:[-/.,_ ]{0,3}(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
 )
 """The beginning that texts of all patterns have; a number with decimals doesn't match. Testing it is cheaper than trying
@@ -111,22 +111,22 @@ all patterns, and most texts that aren't dates fail it.
 
 _DATE_NAMES = {"Y": "YYYY", "y": "YY", "M": "MM", "D": "DD", "B": "MON", "Q": "n", "W": "ww", "V": "D", "J": "DDD"}
 _TIME_NAMES = {"h": "hh", "m": "mm", "s": "ss", "p": "AM", "A": "Day", "th": "", "fraction": "", "zone": "±hh:mm"}
-_NAMES = _DATE_NAMES | _TIME_NAMES
+_FIELD_NAMES = _DATE_NAMES | _TIME_NAMES
 """How a form's name shows each part."""
 
 _ORDERS: Mapping[int, tuple[str, ...]] = {0: ("",), 2: ("DM", "MD"), 3: ("DMy", "MDy", "yMD")}
 """The possible orders of the numbers whose order isn't known, by how many such numbers there are."""
 
-_SHAPE = str.maketrans("123456789", "0" * 9)
+_TO_SHAPE = str.maketrans("123456789", "0" * 9)
 
 
 def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
     """The texts that have the shape of a date, even of an impossible one. Every other text is replaced by its form."""
     # Shapes are computed for all texts at once, unless a text contains a line break
-    shapes = "\n".join(texts).translate(_SHAPE).split("\n")
+    shapes = "\n".join(texts).translate(_TO_SHAPE).split("\n")
     if len(shapes) != len(texts):
         return tuple(text if read_dates(text) else write_form(text) for text in texts)
-    are_dates = {shape: bool(_layouts(shape)) for shape in set(shapes)}
+    are_dates = {shape: bool(_find_layouts(shape)) for shape in set(shapes)}
     return tuple(text if are_dates[shape] else write_form(text) for text, shape in zip(texts, shapes, strict=True))
 
 
@@ -134,7 +134,7 @@ def read_dates(text: str) -> tuple[DateReading, ...]:
     """The readings of a text as a date; empty if it is no date, like 2024-13-45."""
     readings = []
     # There is one layout, or several for numbers whose order isn't known
-    for form, fields in _layouts(text.translate(_SHAPE)):
+    for form, fields in _find_layouts(text.translate(_TO_SHAPE)):
         day = _find_day(text, fields)
         if day is not None:
             readings.append(DateReading(form, day))
@@ -147,35 +147,35 @@ def swap_day_and_month(form: str) -> str:
 
 
 @lru_cache(2048)
-def _layouts(shape: str) -> tuple[DateLayout, ...]:
+def _find_layouts(shape: str) -> tuple[DateLayout, ...]:
     """The layouts of texts that differ only in their digits; empty if they are no dates. shape: the text with 0 for each
     digit.
     """
-    if not re.match(_BEGINNING, shape):
+    if not re.match(_DATE_PREFIX, shape):
         return ()
     layouts: list[DateLayout] = []
     for date_pattern in DATE_PATTERNS:
         match = re.fullmatch(date_pattern, shape)
         if match:
-            layouts += _name(match)
+            layouts += _name_layouts(match)
     return tuple(layouts)
 
 
-def _name(match: re.Match[str]) -> Iterator[DateLayout]:
+def _name_layouts(match: re.Match[str]) -> Iterator[DateLayout]:
     """The layouts of a match; one for each order in which its numbers may stand."""
-    present = [name for name, part in match.groupdict().items() if part is not None and name != "_"]
-    parts = sorted((match.span(name), name) for name in present)
-    unknown = [name for _, name in parts if name.startswith("_")]
-    for order in _ORDERS[len(unknown)]:
-        names = dict(zip(unknown, order, strict=True))
+    present_fields = [name for name, part in match.groupdict().items() if part is not None and name != "_"]
+    spans = sorted((match.span(name), name) for name in present_fields)
+    unordered_fields = [name for _, name in spans if name.startswith("_")]
+    for order in _ORDERS[len(unordered_fields)]:
+        names = dict(zip(unordered_fields, order, strict=True))
         # The form is the text with a name in place of each part
         fields = {}
         form = ""
         end = 0
-        for (start, stop), name in parts:
-            meaning = names.get(name, name)
-            form += match.string[end:start] + _NAMES[meaning]
-            fields[meaning] = start, stop
+        for (start, stop), name in spans:
+            field = names.get(name, name)
+            form += match.string[end:start] + _FIELD_NAMES[field]
+            fields[field] = start, stop
             end = stop
         form += match.string[end:]
         yield DateLayout(" ".join(form.split()), fields)
@@ -184,7 +184,7 @@ def _name(match: re.Match[str]) -> Iterator[DateLayout]:
 def _find_day(text: str, fields: Fields) -> int | None:
     """The day of a text whose parts are at these positions; None if there is no such day or time."""
     parts = {name: text[start:end] for name, (start, end) in fields.items()}
-    if "A" in parts and not _find_name(parts["A"], WEEKDAYS):
+    if "A" in parts and not _find_name_index(parts["A"], WEEKDAYS):
         return None
     hour = int(parts.get("h", 0))
     minute = int(parts.get("m", 0))
@@ -193,7 +193,7 @@ def _find_day(text: str, fields: Fields) -> int | None:
         return None
     month = int(parts.get("M", 1))
     if "B" in parts:
-        month = _find_name(parts["B"], MONTHS)
+        month = _find_name_index(parts["B"], MONTHS)
     day = int(parts.get("D", 1))
     if "y" in parts:
         # Two-digit years as POSIX reads them: 69 is 1969, 68 is 2068
@@ -210,18 +210,18 @@ def _find_day(text: str, fields: Fields) -> int | None:
     if year == 9999 and month:
         return LATEST_DAY
     try:
-        return _number_day(year, month, day, parts)
+        return _ordinal_day(year, month, day, parts)
     except ValueError:
         return None
 
 
-def _find_name(text: str, names: tuple[str, ...]) -> int:
+def _find_name_index(text: str, names: tuple[str, ...]) -> int:
     """The position, from 1 on, of the name that a text is or abbreviates; 0 if there is no such name."""
     text = text.lower()
     return next((number for number, name in enumerate(names, 1) if name.startswith(text)), 0)
 
 
-def _number_day(year: int, month: int, day: int, parts: Mapping[str, str]) -> int:
+def _ordinal_day(year: int, month: int, day: int, parts: Mapping[str, str]) -> int:
     """The ordinal number of a day. Raises ValueError if there is no such day."""
     if "W" in parts:
         return date.fromisocalendar(year, int(parts["W"]), int(parts.get("V", 1))).toordinal()

@@ -32,13 +32,13 @@ def describe_difference(spellings: Mapping[str, str]) -> str:
 
 def match_spellings(texts: Collection[str], references: Collection[str]) -> dict[str, str]:
     """For each text, the reference that it is nearly equal to; texts with no such reference, or several, are left out."""
-    references_by_fold: dict[str, list[str]] = {}
+    references_by_folded_text: dict[str, list[str]] = {}
     for reference in references:
-        references_by_fold.setdefault(fold_spelling(reference), []).append(reference)
+        references_by_folded_text.setdefault(fold_spelling(reference), []).append(reference)
     # Skip a text that is itself a reference, and a text whose reference is among the texts, too
     spellings: dict[str, str] = {}
     for text in texts:
-        candidates = references_by_fold.get(fold_spelling(text), [])
+        candidates = references_by_folded_text.get(fold_spelling(text), [])
         if text not in references and len(candidates) == 1 and candidates[0] not in texts:
             spellings[text] = candidates[0]
     return spellings

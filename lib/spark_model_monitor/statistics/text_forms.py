@@ -13,11 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 MARK = "\x02"  # every form begins with it, and no code does
-LONGEST_CODE = 64  # characters; longer texts are no codes
+MAX_CODE_LENGTH = 64  # characters; longer texts are no codes
 PADDED = "0"
 # Variants that a part of a code must have to count as mixed: a code with three suppliers may have three
 MIN_VARIANTS = 4
-MAX_ALIKE = 0.9  # the largest share of codes that the most frequent variant of a mixed part may have
+MAX_VARIANT_SHARE = 0.9  # the largest share of codes that the most frequent variant of a mixed part may have
 
 PartKinds = Mapping[tuple[str, int], str]
 """The kinds of characters in mixed parts of codes, by the other characters of the code and the part's position among its
@@ -50,7 +50,7 @@ _TO_KINDS = _KindsOfCharacters()
 
 def write_form(text: str) -> str:
     """The fine form of a text, after a mark; the mark alone if it is too long."""
-    if len(text) > LONGEST_CODE:
+    if len(text) > MAX_CODE_LENGTH:
         return MARK
     kinds = _LETTERS.sub(r"\1", text.translate(_TO_KINDS))
     # Z stands for a padded number until the other numbers are replaced; no other Z can be left in the text
@@ -73,8 +73,8 @@ def find_mixed_parts(forms: Mapping[str, int]) -> PartKinds:
     kinds = {}
     for part_key, counts in variants.items():
         are_mixed = any("9" in part and part != "9" for part in counts)
-        most_alike = max(counts.values()) / counts.total()
-        is_varied = len(counts) >= MIN_VARIANTS and most_alike <= MAX_ALIKE
+        largest_share = max(counts.values()) / counts.total()
+        is_varied = len(counts) >= MIN_VARIANTS and largest_share <= MAX_VARIANT_SHARE
         if are_mixed and is_varied:
             kinds[part_key] = "".join(sorted({*"".join(counts)}))
     return kinds

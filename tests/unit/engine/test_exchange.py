@@ -45,7 +45,7 @@ ROWS = [row for part in PARTS for batch in part for row in batch.to_pylist()]
 @pytest.mark.parametrize("kept_bytes", [0, 2_000, 2**20], ids=["in files", "some in files", "in memory"])
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_partition_has_all_rows_of_its_keys_in_order(monkeypatch, kept_bytes, count):
-    monkeypatch.setattr(local_exchange, "KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr(local_exchange, "MAX_MEMORY_BYTES", kept_bytes)
 
     by_text = read_partitions(PARTS, ["key", "text"], count)
     by_role = read_partitions(PARTS, ["role"], count)

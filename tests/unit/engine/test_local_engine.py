@@ -156,7 +156,7 @@ def test_lines_of_any_text_are_those_between_its_breaks(tmp_path, monkeypatch):
         monkeypatch.setattr("spark_model_monitor.data.engine.local_files.READ_BYTES", random.randint(1, 8))
         [piece] = split_text_file(File(f"file:{path}", len(content)), 1_000)
 
-        batches = read_lines_of_piece(piece, names=(LINE,), rows=3, with_blank=True)
+        batches = read_lines_of_piece(piece, names=(LINE,), max_rows=3, with_blank=True)
         lines = [line.encode() for batch in batches for line in batch.column(0).to_pylist()]
 
         ended = re.sub(rb"(\r\n|\r|\n)\Z", b"", content)  # what ends the last line begins no other
@@ -169,7 +169,7 @@ def test_small_files_that_are_read_together_have_the_rows_that_each_has_by_itsel
     names = (LINE, LINE_KEY, FILE, FILE_KEY, BLOCK_START)
     for case in range(40):
         monkeypatch.setattr("spark_model_monitor.data.engine.local_files.READ_BYTES", random.randint(30, 300))
-        monkeypatch.setattr("spark_model_monitor.data.engine.local_files.SMALL_FILE_BYTES", random.randint(5, 25))
+        monkeypatch.setattr("spark_model_monitor.data.engine.local_files.MAX_SMALL_FILE_BYTES", random.randint(5, 25))
         pieces = []
         for number in range(30):
             # One in ten is compressed
@@ -186,7 +186,7 @@ def test_small_files_that_are_read_together_have_the_rows_that_each_has_by_itsel
             if random.random() < 0.1 and not ending:
                 # After it was listed
                 path.write_bytes(random.choice([content + b"c\nd\n", content + b"\n", content[:-1]]))
-        options = {"names": names, "rows": 7, "with_blank": random.random() < 0.5}
+        options = {"names": names, "max_rows": 7, "with_blank": random.random() < 0.5}
         options["max_bytes"] = random.choice([None, 3])
 
         rows = [row for batch in read_lines_of_pieces(pieces, **options) for row in batch.to_pylist()]
@@ -423,7 +423,7 @@ def test_wherever_a_file_is_cut_every_line_is_in_one_piece(tmp_path, mark, end):
         actual_lines = [
             line
             for piece in split_text_file(file, piece_bytes)
-            for batch in read_lines_of_piece(piece, names=(LINE,), rows=2, with_blank=True)
+            for batch in read_lines_of_piece(piece, names=(LINE,), max_rows=2, with_blank=True)
             for line in batch.column(0).cast(pa.binary()).to_pylist()
         ]
         assert actual_lines == lines, piece_bytes

@@ -13,7 +13,7 @@ import pytest
 
 from spark_model_monitor.data.engine.local_files import Piece, read_lines_of_piece
 from spark_model_monitor.data.engine.partitions import choose_batch_lines, column_groups, group_by_size, parse_size
-from spark_model_monitor.data.engine.workers import LARGE_JOB_BYTES, _is_only_ours
+from spark_model_monitor.data.engine.workers import MAX_EXAMINED_JOB_BYTES, _runs_only_package_code
 from spark_model_monitor.data.reading.scripts import Script, run_handler
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import cloudpickle
@@ -129,7 +129,7 @@ def test_what_is_no_size_is_an_error(size):
         parse_size(size)
 
 
-PIECE = partial(read_lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__line",), rows=9)
+PIECE = partial(read_lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__line",), max_rows=9)
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ PIECE = partial(read_lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__
         (partial(PIECE, np.arange(3), pa.array(["a"])), True),
         (partial(run_handler, Script("handler.py", "def preprocess_handler(record): ..."), None), False),
         (lambda: PIECE, False),
-        (partial(PIECE, bytes(LARGE_JOB_BYTES)), False),
+        (partial(PIECE, bytes(MAX_EXAMINED_JOB_BYTES)), False),
     ],
     ids=["lines", "arrays", "a script", "a function of a user", "a large one"],
 )
 def test_pandas_is_hidden_from_processes_that_run_nobody_elses_code(job, expected):
     """A script may hand `pd.NA` to Arrow, which knows it only if it found pandas."""
-    assert _is_only_ours(cloudpickle().dumps(job, pickle.HIGHEST_PROTOCOL)) is expected
+    assert _runs_only_package_code(cloudpickle().dumps(job, pickle.HIGHEST_PROTOCOL)) is expected
 
 
 def test_a_package_that_is_called_nearly_as_one_of_ours_is_somebody_elses(monkeypatch):
@@ -154,4 +154,4 @@ def test_a_package_that_is_called_nearly_as_one_of_ours_is_somebody_elses(monkey
     package.sample.__module__ = "numpyro"
     monkeypatch.setitem(sys.modules, "numpyro", package)
 
-    assert not _is_only_ours(pickle.dumps(partial(PIECE, package.sample)))
+    assert not _runs_only_package_code(pickle.dumps(partial(PIECE, package.sample)))

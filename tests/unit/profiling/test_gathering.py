@@ -26,7 +26,7 @@ from spark_model_monitor.statistics.states import (
     Frequencies,
     Words,
 )
-from spark_model_monitor.statistics.states.frequencies import SLOTS
+from spark_model_monitor.statistics.states.frequencies import HASH_SLOTS
 
 LIMIT = 100
 ROWS = 1_000
@@ -98,7 +98,7 @@ def test_two_times_that_have_one_text_are_counted_together():
     """An hour that comes twice when the clocks go back: Spark hashes the times, which differ."""
     column = ColumnPlan(0, ColumnType.TIMESTAMP, hashed_by_spark=True)
     gatherer = TextGatherer(column, ScanPlan((column,), frequency_limit=10_000))
-    times = [f"time {number}" for number in range(SLOTS // 4)]
+    times = [f"time {number}" for number in range(HASH_SLOTS // 4)]
     for first in (0, len(times)):
         if first:
             texts = [*times[:-2], "02:30", "02:30"]

@@ -177,7 +177,7 @@ def test_the_reader_without_a_jvm_passes_over_long_lines_wherever_a_file_is_cut(
         lines_read = [
             line
             for piece in pieces
-            for batch in local_files.read_lines_of_piece(piece, names=(LINE,), rows=9, max_bytes=7)
+            for batch in local_files.read_lines_of_piece(piece, names=(LINE,), max_rows=9, max_bytes=7)
             for line in batch.column(0).to_pylist()
         ]
 

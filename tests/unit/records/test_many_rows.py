@@ -15,7 +15,7 @@ from spark_model_monitor.data.records import arrays, captured_lines
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.locations import LINE
-from spark_model_monitor.spark.engine.application import ALLOCATION
+from spark_model_monitor.spark.engine.application import MALLOC_SETTINGS
 
 READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"), 3)
 
@@ -87,7 +87,7 @@ print((memory("VmHWM") - before) / size)
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of a process is reset in Linux alone")
 def test_a_record_of_many_rows_takes_no_more_than_six_times_its_line():
     root = Path(__file__).resolve().parents[3]
-    environment = {**os.environ, **ALLOCATION, "PYTHONPATH": f"{root}:{root / 'lib'}"}
+    environment = {**os.environ, **MALLOC_SETTINGS, "PYTHONPATH": f"{root}:{root / 'lib'}"}
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment, cwd=root)
 
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_model_monitor.statistics.states import Frequencies, FrequenciesBuilder
-from spark_model_monitor.statistics.states.frequencies import SLOTS
+from spark_model_monitor.statistics.states.frequencies import HASH_SLOTS
 from spark_model_monitor.statistics.states.hashing import hash_texts
 
 
@@ -108,12 +108,16 @@ def test_many_small_calls_are_as_exact_as_one():
 
 @pytest.mark.long
 @settings(deadline=None, max_examples=30)
-@given(st.lists(st.integers(0, SLOTS // 4), max_size=9), st.sampled_from([1, 3, 4096, SLOTS]))
+@given(st.lists(st.integers(0, HASH_SLOTS // 4), max_size=9), st.sampled_from([1, 3, 4096, HASH_SLOTS]))
 def test_hashes_change_nothing_but_the_time(repeated, limit):
     """Many values once and a few more often: with their hashes, which share slots here and there, as without."""
     with_hashes = FrequenciesBuilder(limit)
     without = FrequenciesBuilder(limit)
-    for numbers in ([*range(SLOTS // 4), *repeated], [*repeated, *range(SLOTS // 4, SLOTS // 2)], repeated):
+    for numbers in (
+        [*range(HASH_SLOTS // 4), *repeated],
+        [*repeated, *range(HASH_SLOTS // 4, HASH_SLOTS // 2)],
+        repeated,
+    ):
         texts = pa.array([f"id {number}" for number in numbers], pa.string())
         with_hashes.update(texts, hashes=hash_texts(texts))
         without.update(texts)
@@ -123,7 +127,7 @@ def test_hashes_change_nothing_but_the_time(repeated, limit):
 
 def test_values_of_one_slot_are_distinguished():
     """Hashes that agree in their lowest bits: none of the values may pass for one that occurred once, or for another."""
-    texts = [f"id {number}" for number in range(SLOTS // 4)]
+    texts = [f"id {number}" for number in range(HASH_SLOTS // 4)]
     builder = FrequenciesBuilder(limit=2)
     builder.update([*texts, "id 7", "id 7", "id 9"], hashes=np.zeros(len(texts) + 3, np.uint64))
 

@@ -6,8 +6,8 @@ from tests.programs import printed_by
 def test_only_what_a_profile_has_is_imported_with_the_package():
     program = """
         from spark_model_monitor.statistics import states
-        from spark_model_monitor.statistics.states.encoding import LATER, STATES
-        print(sorted(STATES.keys() & LATER.keys()))
+        from spark_model_monitor.statistics.states.encoding import LAZY_MODULES, STATES
+        print(sorted(STATES.keys() & LAZY_MODULES.keys()))
     """
 
     assert printed_by(program) == "[]\n"
@@ -16,10 +16,10 @@ def test_only_what_a_profile_has_is_imported_with_the_package():
 def test_a_state_of_every_kind_is_read_by_a_program_that_imported_none():
     program = """
         from spark_model_monitor.statistics import states
-        from spark_model_monitor.statistics.states.encoding import LATER, decode, list_kinds, pack, find_state_type
+        from spark_model_monitor.statistics.states.encoding import LAZY_MODULES, decode, list_kinds, pack, find_state_type
         print([kind for kind in list_kinds() if find_state_type(kind) is None or find_state_type(kind).KIND != kind])
-        modules = {kind: f"spark_model_monitor.statistics.states.{LATER[kind]}" for kind in LATER}
-        print([kind for kind in LATER if find_state_type(kind).__module__ != modules[kind]])
+        modules = {kind: f"spark_model_monitor.statistics.states.{LAZY_MODULES[kind]}" for kind in LAZY_MODULES}
+        print([kind for kind in LAZY_MODULES if find_state_type(kind).__module__ != modules[kind]])
         print(decode(pack("confusion", 1, {"limit": 5}, bytes(24))).total)
     """
 
@@ -33,7 +33,7 @@ def test_every_kind_of_every_module_is_found():
         from spark_model_monitor.statistics.states.encoding import STATES, list_kinds
         listed = list_kinds()
         import_all(states)
-        print(sorted(set(STATES) - set(listed)), "stand in no module that the package imports, nor in LATER")
+        print(sorted(set(STATES) - set(listed)), "stand in no module that the package imports, nor in LAZY_MODULES")
     """
 
     assert printed_by(program).startswith("[] ")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.json_text import PLAIN_LIMIT, PLAIN_MINIMUM, format_scientific
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
-FRACTION_OF_ZEROS = r"\.?0+$"  # the zeros at the end of a time's text
+TRAILING_ZEROS = r"\.?0+$"  # the zeros at the end of a time's text
 
 SPARK_TYPES = {
     *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
@@ -31,7 +31,7 @@ WIDER = {
 """For types that Spark lacks: wider types that can hold their values."""
 
 # For types that Spark lacks: the type in which their values are read
-CAST = {
+CAST_TYPES = {
     **WIDER,
     "null": pa.int32(),  # a column in a Parquet file that has only nulls
     **dict.fromkeys(("string_view", "large_string"), pa.string()),
@@ -50,7 +50,7 @@ UNREADABLE = {
 """By the beginning of a type's name: what to write instead of types that neither engine reads."""
 
 MAX_DECIMAL_DIGITS = 38
-DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)  # the decimal type that holds all 64-bit integers
+INTEGERS_AS_DECIMAL = pa.decimal128(19, 0)  # the decimal type that holds all 64-bit integers
 
 
 def is_number(data_type: pa.DataType) -> bool:
@@ -69,7 +69,7 @@ def format_texts(cells: pa.Array) -> pa.StringArray:
     if types.is_timestamp(cells.type):
         # Spark writes times with microseconds, without zeros at the end
         texts = pc.cast(pc.cast(cells, pa.timestamp("us")), pa.string())
-        return _add_sign(pc.replace_substring_regex(texts, FRACTION_OF_ZEROS, ""))
+        return _add_sign(pc.replace_substring_regex(texts, TRAILING_ZEROS, ""))
     if types.is_date(cells.type):
         return _add_sign(pc.cast(cells, pa.string()))
     if is_number(cells.type) or types.is_string(cells.type) or types.is_boolean(cells.type):
@@ -161,8 +161,8 @@ def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
         or types.is_struct(data_type)
     ):
         return data_type
-    if str(data_type) in CAST:
-        return CAST[str(data_type)]
+    if str(data_type) in CAST_TYPES:
+        return CAST_TYPES[str(data_type)]
     if types.is_timestamp(data_type):
         return pa.timestamp("us", data_type.tz)
     if types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type):
@@ -170,10 +170,10 @@ def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
         if is_uuid(values):
             values = values.storage_type
         return pa.list_(map_to_spark_type(values, where))
-    for beginning, instead in UNREADABLE.items():
-        if str(data_type).startswith(beginning):
-            instead += ", or leave it out by --exclude-features-attribute"
-            raise BadInput(f"{where} holds {data_type}, which neither engine reads; write {instead}")
+    for type_prefix, remedy in UNREADABLE.items():
+        if str(data_type).startswith(type_prefix):
+            remedy += ", or leave it out by --exclude-features-attribute"
+            raise BadInput(f"{where} holds {data_type}, which neither engine reads; write {remedy}")
     raise NeedsSpark(f"{where}: a column of {data_type}")
 
 
@@ -213,7 +213,7 @@ def find_common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | N
 
 def _find_common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     # An integer type counts as a decimal type without a fraction
-    decimals = [data_type if pa.types.is_decimal(data_type) else DECIMAL_OF_INTEGERS for data_type in (first, second)]
+    decimals = [data_type if pa.types.is_decimal(data_type) else INTEGERS_AS_DECIMAL for data_type in (first, second)]
     scale = max(decimal.scale for decimal in decimals)
     digits = scale + max(decimal.precision - decimal.scale for decimal in decimals)
     if digits <= MAX_DECIMAL_DIGITS:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from itertools import chain, groupby, islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.storage import Storage
 
 
-STATES_PER_BATCH = 64  # states in one Arrow batch to the driver, because a KLL sketch has up to 45 KB (P3)
+MAX_BATCH_STATES = 64  # states in one Arrow batch to the driver, because a KLL sketch has up to 45 KB (P3)
 
 STATE_SCHEMA = pa.schema(
     [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
@@ -79,7 +79,7 @@ def encode_states(task: StateTask, batches: Batches) -> Iterator[pa.RecordBatch]
 
 
 def _build_batches(rows: Iterator[StateRow]) -> Iterator[pa.RecordBatch]:
-    while state_rows := list(islice(rows, STATES_PER_BATCH)):
+    while state_rows := list(islice(rows, MAX_BATCH_STATES)):
         # A batch has several states, because each batch has a fixed cost
         columns = zip(*((row.feature, row.kind, row.partition, row.blob) for row in state_rows), strict=True)
         arrays = [pa.array(values, field.type) for values, field in zip(columns, STATE_SCHEMA, strict=True)]
@@ -93,7 +93,7 @@ def decode_states(batches: Batches) -> Iterator[StateRow]:
             yield StateRow(**row)
 
 
-def fold(batches: Batches) -> Iterator[pa.RecordBatch]:
+def fold_states(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The sum of each (feature, kind), added in partition order; rows must be sorted by feature, kind and partition."""
     # The rows are sorted, so rows with equal keys are neighbours
     rows_by_key = groupby(decode_states(batches), key=lambda row: (row.feature, row.kind))
@@ -103,19 +103,14 @@ def fold(batches: Batches) -> Iterator[pa.RecordBatch]:
 def add_states_by_key(rows: Iterable[StateRow]) -> dict[tuple[int, str], State]:
     """The sum of each (feature, kind), in the order of the rows, which `States.rows` has sorted."""
     rows_by_key = groupby(rows, key=lambda row: (row.feature, row.kind))
-    return {key: add_encoded_states(row.state for row in rows_of_key) for key, rows_of_key in rows_by_key}
+    return {key: add_encoded_states(row.state for row in key_rows) for key, key_rows in rows_by_key}
 
 
 def add_encoded_states(states: Iterable[State | bytes]) -> State:
     """The sum of states, encoded or not, added from left to right."""
     # States that were computed in this process aren't encoded
     decoded = (decode(state) if isinstance(state, bytes) else state for state in states)
-    # A single state needs no addition
-    first = next(decoded)
-    second = next(decoded, None)
-    if second is None:
-        return first
-    return add_states(chain((first, second), decoded))
+    return add_states(decoded)
 
 
 class Broadcast(Protocol[Shared]):
@@ -166,13 +161,13 @@ class Partitions(Protocol):
     def numbered(self) -> Partitions:
         """The same rows with the column PARTITION first."""
 
-    def selected(self, names: Sequence[str], called: Sequence[str]) -> Partitions:
-        """The columns `names`, renamed to `called`."""
+    def selected(self, names: Sequence[str], new_names: Sequence[str]) -> Partitions:
+        """The columns `names`, renamed to `new_names`."""
 
     def select_between(self, name: str, start: datetime, end: datetime) -> Partitions:
         """The rows whose time or day in the column `name` is at or after `start` and before `end`."""
 
-    def flag_above(self, name: str, threshold: float, called: str) -> Partitions:
+    def flag_above(self, name: str, threshold: float, new_name: str) -> Partitions:
         """The same rows with a column appended: 1 if the cell in column `name` is a number, or the text of a number, above the
         threshold; 0 for other numbers; null for other cells.
         """
@@ -189,12 +184,14 @@ class Partitions(Protocol):
     def concat(self, other: Partitions) -> Partitions:
         """These rows and other rows with the same columns."""
 
-    def repartition_by(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> Partitions:
+    def repartition_by(
+        self, by: str, order: Sequence[str], partitions: int, min_partitions: int | None = None
+    ) -> Partitions:
         """The same rows, repartitioned: all rows with one value of `by`, a text or integer column, are in one
         partition, and each partition is sorted by `order`, nulls first, texts by their bytes.
 
-        fewest: number of partitions that is enough for the memory of a task; if 1, the task also accepts the rows in the order in
-        which `concat` puts them. If `order` is an int8 column, rows stay in their batches.
+        min_partitions: number of partitions that is enough for the memory of a task; if 1, the task also accepts the rows in the
+        order in which `concat` puts them. If `order` is an int8 column, rows stay in their batches.
         """
 
     def write_texts(self, folder: str, by: str, text: str) -> None:

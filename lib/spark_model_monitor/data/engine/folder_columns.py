@@ -22,31 +22,31 @@ Value: TypeAlias = int | float | str | date | None
 WHOLE_NUMBER = re.compile(r"[-+]?\d{1,18}", re.ASCII)
 FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-OF_SPARK = re.compile(r"[-+]?\d{19,}|[-+]?\d+[eE][-+]?\d+|NaN|[-+]?Infinity|\d{4}-\d{2}-\d{2}[ T].*", re.ASCII)
+SPARK_ONLY_VALUE = re.compile(r"[-+]?\d{19,}|[-+]?\d+[eE][-+]?\d+|NaN|[-+]?Infinity|\d{4}-\d{2}-\d{2}[ T].*", re.ASCII)
 """Decimals, numbers that aren't finite, and times. Only Spark reads these from names of folders."""
 
 
 def parse_folder_values(path: str) -> Iterator[tuple[str, str]]:
     """Names and texts of the values that folders such as `day=2026-01-01` give to the rows below them."""
     for folder in path.split("/")[:-1]:
-        name, sign, text = folder.lstrip("=").partition("=")
-        if name and sign:
+        name, equals, text = folder.lstrip("=").partition("=")
+        if name and equals:
             yield name, text
 
 
 def read_folder_columns(
-    paths: Sequence[str], bases: Sequence[str]
+    paths: Sequence[str], base_paths: Sequence[str]
 ) -> tuple[list[pa.Field], dict[str, dict[str, Value]]]:
-    """The columns that folders give to files, and by path each file's values. bases: the paths that the user named; only folders
-    below them count.
+    """The columns that folders give to files, and by path each file's values. base_paths: the paths that the user named; only
+    folders below them count.
 
     Raises NeedsSpark if files are below folders with different columns, or if only Spark infers a value's type.
     """
     # The values of the folders below the named paths
     texts_by_path = {}
     for path in paths:
-        base = max((base for base in bases if path.startswith(base)), key=len, default="")
-        texts_by_path[path] = dict(parse_folder_values(path.removeprefix(base)))
+        base_path = max((base_path for base_path in base_paths if path.startswith(base_path)), key=len, default="")
+        texts_by_path[path] = dict(parse_folder_values(path.removeprefix(base_path)))
     names = [*next(iter(texts_by_path.values()))]
     for path, texts in texts_by_path.items():
         if [*texts] != names:
@@ -55,8 +55,8 @@ def read_folder_columns(
     fields = []
     values_by_path: dict[str, dict[str, Value]] = {path: {} for path in paths}
     for name in names:
-        column = [_read_text(texts[name]) for texts in texts_by_path.values()]
-        values, data_type = _infer_values(column, f"{bases[0]}: the column {name!r} of folders")
+        column = [_unquote_value(texts[name]) for texts in texts_by_path.values()]
+        values, data_type = _infer_values(column, f"{base_paths[0]}: the column {name!r} of folders")
         fields.append(pa.field(unquote(name), data_type))
         for path, value in zip(paths, values, strict=True):
             values_by_path[path][unquote(name)] = value
@@ -66,10 +66,10 @@ def read_folder_columns(
 def have_values_of_spark(paths: Sequence[str]) -> bool:
     """Whether the name of a folder has a value whose type only Spark infers."""
     folders = chain.from_iterable(map(parse_folder_values, paths))
-    return any(OF_SPARK.fullmatch(unquote(text)) for _, text in folders)
+    return any(SPARK_ONLY_VALUE.fullmatch(unquote(text)) for _, text in folders)
 
 
-def _read_text(text: str) -> str | None:
+def _unquote_value(text: str) -> str | None:
     if text == NO_VALUE:
         return None
     return unquote(text)
@@ -77,10 +77,10 @@ def _read_text(text: str) -> str | None:
 
 def _infer_values(texts: Sequence[str | None], where: str) -> tuple[list[Value], pa.DataType]:
     """The values of a column, and the type that holds all of them."""
-    present = [text for text in texts if text is not None]
-    if any(OF_SPARK.fullmatch(text) for text in present):
+    present_texts = [text for text in texts if text is not None]
+    if any(SPARK_ONLY_VALUE.fullmatch(text) for text in present_texts):
         raise NeedsSpark(f"{where}, with a decimal, a time, or a number that isn't finite,")
-    data_type = _find_type(present)
+    data_type = _infer_type(present_texts)
     # Convert each text to a value of the type
     values: list[Value] = []
     for text in texts:
@@ -95,7 +95,7 @@ def _infer_values(texts: Sequence[str | None], where: str) -> tuple[list[Value],
     return values, data_type
 
 
-def _find_type(texts: Sequence[str]) -> pa.DataType:
+def _infer_type(texts: Sequence[str]) -> pa.DataType:
     """The type of a column's texts: a type of numbers or days if all texts are such, otherwise text. texts: none is missing."""
     if not texts:
         return pa.string()

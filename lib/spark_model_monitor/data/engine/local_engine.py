@@ -35,7 +35,12 @@ from spark_model_monitor.data.engine.engine_protocol import (
     Task,
 )
 from spark_model_monitor.data.engine.local_files import File, Piece
-from spark_model_monitor.data.engine.partitions import MIN_PARALLEL_TEXT_PARTITIONS, Part, TaskResult, run_in_processes
+from spark_model_monitor.data.engine.partitions import (
+    MIN_PARALLEL_TEXT_PARTITIONS,
+    PartitionReader,
+    TaskResult,
+    run_in_processes,
+)
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, FilesByKey
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.storage import Storage, is_local, storage_of
@@ -48,11 +53,17 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-TYPES = {LINE: pa.string(), FILE: pa.string(), BLOCK_START: pa.int64(), FILE_KEY: pa.int64(), LINE_KEY: pa.int64()}
+LOCATION_TYPES = {
+    LINE: pa.string(),
+    FILE: pa.string(),
+    BLOCK_START: pa.int64(),
+    FILE_KEY: pa.int64(),
+    LINE_KEY: pa.int64(),
+}
 
 TABLES = ("parquet", "orc")
 
-Cut: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces; takes the maximum bytes of a piece
+SplitFile: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces; takes the maximum bytes of a piece
 
 
 @dataclass
@@ -128,23 +139,31 @@ class LocalEngine:
         return self._read_files(table.files, local_files.split_file, read, table.convert_schema(), in_order=in_order)
 
     def _read_files(
-        self, files: Sequence[File], cut: Cut, read: Callable[..., Batches], schema: pa.Schema, *, in_order: bool
+        self,
+        files: Sequence[File],
+        split: SplitFile,
+        read: Callable[..., Batches],
+        schema: pa.Schema,
+        *,
+        in_order: bool,
     ) -> LocalPartitions:
         """The rows of files, which are read piece by piece. read: takes a piece, a schema, and the maximum rows per batch."""
 
-        def parts(requested: pa.Schema) -> list[Part]:
+        def make_readers(requested: pa.Schema) -> list[PartitionReader]:
             # FILE_KEY and BLOCK_START aren't columns of the file; they are added afterwards
             file_fields = [field for field in requested if field.name not in (FILE_KEY, BLOCK_START)]
             read_piece: Callable[[Piece], Batches] = partial(read, schema=pa.schema(file_fields), rows=self.rows)
             if len(file_fields) < len(requested):
                 read_piece = partial(_add_file_columns, read_piece)
-            return _make_parts(self.pack_pieces(files, cut), partial(_read_pieces, read_piece), in_order)
+            return _make_partition_readers(self.pack_pieces(files, split), partial(_read_pieces, read_piece), in_order)
 
-        return LocalPartitions(self, schema, lambda: parts(schema), parts)
+        return LocalPartitions(self, schema, lambda: make_readers(schema), make_readers)
 
     def make_partitions(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
         """Partitions of batches in memory. batches: one list per partition."""
-        return LocalPartitions(self, schema, lambda: [partial(iter, batches_of_part) for batches_of_part in batches])
+        return LocalPartitions(
+            self, schema, lambda: [partial(iter, partition_batches) for partition_batches in batches]
+        )
 
     def is_readable(self, path: str) -> bool:
         return local_files.is_readable(path)
@@ -164,11 +183,12 @@ class LocalEngine:
         self.rows = partitions.choose_batch_lines(line_bytes)
         return self.partition_by_size(total_bytes)
 
-    def pack_pieces(self, files: Sequence[File], cut: Cut) -> list[list[Piece]]:
+    def pack_pieces(self, files: Sequence[File], split: SplitFile) -> list[list[Piece]]:
         """For each partition, its pieces of the files, with the present `piece_bytes`."""
         # Files are cut and packed in the same way as in Spark, so that states have the same bytes
-        largest = partitions.largest_piece([file.size_bytes for file in files], self.piece_bytes)
-        return partitions.pack_pieces([piece for file in files for piece in cut(file, largest)], largest)
+        max_piece_bytes = partitions.max_piece_bytes([file.size_bytes for file in files], self.piece_bytes)
+        pieces = [piece for file in files for piece in split(file, max_piece_bytes)]
+        return partitions.pack_pieces(pieces, max_piece_bytes)
 
 
 @value_class
@@ -182,23 +202,23 @@ class LocalLines:
     whole_files: bool
 
     def partitions(self, *names: str) -> LocalPartitions:
-        schema = pa.schema([(name, TYPES[name]) for name in names])
-        return LocalPartitions(self.engine, schema, partial(self._parts, names))
+        schema = pa.schema([(name, LOCATION_TYPES[name]) for name in names])
+        return LocalPartitions(self.engine, schema, partial(self._make_line_readers, names))
 
     def files_by_key(self) -> FilesByKey:
         return FilesByKey.of([local_files.format_input_name(file.path) for file in self.files])
 
-    def _parts(self, names: tuple[str, ...]) -> list[Part]:
+    def _make_line_readers(self, names: tuple[str, ...]) -> list[PartitionReader]:
         read = partial(
             local_files.read_lines_of_pieces,
             names=names,
-            rows=self.engine.rows,
+            max_rows=self.engine.rows,
             with_blank=self.with_blank,
             max_bytes=None if self.whole_files else self.engine.max_line_bytes,
             is_one_line=self.whole_files,
         )
-        cut = local_files.make_whole_piece if self.whole_files else local_files.split_text_file
-        return _make_parts(self.engine.pack_pieces(self.files, cut), read, self.in_order)
+        split = local_files.make_whole_piece if self.whole_files else local_files.split_text_file
+        return _make_partition_readers(self.engine.pack_pieces(self.files, split), read, self.in_order)
 
 
 @value_class
@@ -206,14 +226,15 @@ class LocalPartitions:
     """Partitions as functions that return their batches (`engine_protocol.Partitions`).
 
     schema: the schema of the batches.
-    parts: makes the functions when rows are read, with the sizes that are set at that time.
-    read: makes the functions for a schema; columns of type null needn't be read. None if rows are always read whole.
+    make_readers: makes the functions when rows are read, with the sizes that are set at that time.
+    make_schema_readers: makes the functions for a schema; columns of type null needn't be read.
+        None if rows are always read whole.
     """
 
     engine: LocalEngine
     schema: pa.Schema
-    parts: Callable[[], list[Part]]
-    read: Callable[[pa.Schema], list[Part]] | None = None
+    make_readers: Callable[[], list[PartitionReader]]
+    make_schema_readers: Callable[[pa.Schema], list[PartitionReader]] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -223,63 +244,71 @@ class LocalPartitions:
     def frame(self) -> DataFrame:
         raise NeedsSpark("what was asked for")
 
-    def selected(self, names: Sequence[str], called: Sequence[str]) -> LocalPartitions:
+    def selected(self, names: Sequence[str], new_names: Sequence[str]) -> LocalPartitions:
         schema = pa.schema(
-            [self.schema.field(name).with_name(alias) for name, alias in zip(names, called, strict=True)]
+            [self.schema.field(name).with_name(alias) for name, alias in zip(names, new_names, strict=True)]
         )
         # Only these columns are read from files
-        rows = self.restrict_columns(names).mapped(partial(_select_columns, tuple(names), tuple(called)), schema)
-        if self.read is None:
+        rows = self.restrict_columns(names).mapped(partial(_select_columns, tuple(names), tuple(new_names)), schema)
+        if self.make_schema_readers is None:
             return rows
-        return replace(rows, read=partial(self._read_selected, dict(zip(called, names, strict=True))))
+        return replace(rows, make_schema_readers=partial(self._read_selected, dict(zip(new_names, names, strict=True))))
 
-    def _read_selected(self, former_names: Mapping[str, str], schema: pa.Schema) -> list[Part]:
+    def _read_selected(self, former_names: Mapping[str, str], schema: pa.Schema) -> list[PartitionReader]:
         """Makes the functions for renamed columns. former_names: by new name. schema: has the new names."""
         # The files' columns by their former names; columns of type null aren't read
         names = [former_names.get(name, name) for name in schema.names]
         needed = [name for name, column in zip(names, schema, strict=True) if not pa.types.is_null(column.type)]
         # The columns are renamed in each batch, without a copy
         task = partial(_select_columns, tuple(names), tuple(schema.names))
-        return [partial(_run_task, part, task) for part in self.restrict_columns(needed).parts()]
+        return self.restrict_columns(needed).bind_task(task)
 
     def restrict_columns(self, names: Collection[str]) -> LocalPartitions:
         """The same rows, of which only these columns are needed, so that other columns needn't be read from files. FILE_KEY and
         BLOCK_START are added if they are in `names`.
         """
-        if self.read is None:
+        if self.make_schema_readers is None:
             return self
         needed = {*names}
         # A column of type null isn't read, but stays at its position
         schema = [field if field.name in needed else field.with_type(pa.null()) for field in self.schema]
-        schema += [pa.field(name, TYPES[name]) for name in (FILE_KEY, BLOCK_START) if name in needed]
-        return LocalPartitions(self.engine, self.schema, partial(self.read, pa.schema(schema)))
+        schema += [pa.field(name, LOCATION_TYPES[name]) for name in (FILE_KEY, BLOCK_START) if name in needed]
+        return LocalPartitions(self.engine, self.schema, partial(self.make_schema_readers, pa.schema(schema)))
 
     def numbered(self) -> LocalPartitions:
         schema = pa.schema([pa.field(PARTITION, pa.int32()), *self.schema])
         return LocalPartitions(
             self.engine,
             schema,
-            lambda: [partial(_add_partition_number, part, number) for number, part in enumerate(self.parts())],
+            lambda: [
+                partial(_add_partition_number, read_partition, number)
+                for number, read_partition in enumerate(self.make_readers())
+            ],
         )
 
     def mapped(self, task: Task, schema: pa.Schema) -> LocalPartitions:
-        return LocalPartitions(self.engine, schema, lambda: [partial(_run_task, part, task) for part in self.parts()])
+        return LocalPartitions(self.engine, schema, partial(self.bind_task, task))
+
+    def bind_task(self, task: Callable[[Batches], Iterator[TaskResult]]) -> list[Callable[[], Iterable[TaskResult]]]:
+        """For each partition, a function that runs a task on its batches."""
+        return [partial(_run_task, read_partition, task) for read_partition in self.make_readers()]
 
     def select_between(self, name: str, start: datetime, end: datetime) -> LocalPartitions:
         # All rows are read, then filtered
         task = partial(_select_times, name, start, end)
         rows = self.mapped(task, self.schema)
-        if self.read is None:
+        if self.make_schema_readers is None:
             return rows
-        return replace(rows, read=partial(self._read_between, name, task))
+        return replace(rows, make_schema_readers=partial(self._read_between, name, task))
 
-    def _read_between(self, name: str, task: Task, schema: pa.Schema) -> list[Part]:
+    def _read_between(self, name: str, task: Task, schema: pa.Schema) -> list[PartitionReader]:
         """Makes the functions for a schema. The column with the times is read even if the schema doesn't need it."""
+        # Columns of type null aren't read
         needed = [column.name for column in schema if not pa.types.is_null(column.type)]
-        return [partial(_run_task, part, task) for part in self.restrict_columns({*needed, name}).parts()]
+        return self.restrict_columns({*needed, name}).bind_task(task)
 
-    def flag_above(self, name: str, threshold: float, called: str) -> LocalPartitions:
-        schema = self.schema.append(pa.field(called, pa.int32()))
+    def flag_above(self, name: str, threshold: float, new_name: str) -> LocalPartitions:
+        schema = self.schema.append(pa.field(new_name, pa.int32()))
         return self.mapped(partial(_add_flags, name, threshold, schema), schema)
 
     def persist(self) -> LocalPartitions:
@@ -290,26 +319,28 @@ class LocalPartitions:
 
     def concat(self, other: Partitions) -> LocalPartitions:
         # The partitions of both, unchanged
-        others = cast("LocalPartitions", other).parts
-        return LocalPartitions(self.engine, self.schema, lambda: [*self.parts(), *others()])
+        make_other_readers = cast("LocalPartitions", other).make_readers
+        return LocalPartitions(self.engine, self.schema, lambda: [*self.make_readers(), *make_other_readers()])
 
     def repartition_by(
-        self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None
+        self, by: str, order: Sequence[str], partitions: int, min_partitions: int | None = None
     ) -> LocalPartitions:
-        order = () if fewest == 1 else order
-        return LocalPartitions(self.engine, self.schema, partial(self._repartition, by, order, fewest or partitions))
+        order = () if min_partitions == 1 else order
+        return LocalPartitions(
+            self.engine, self.schema, partial(self._repartition, by, order, min_partitions or partitions)
+        )
 
-    def _repartition(self, by: str, order: Sequence[str], count: int) -> list[Part]:
+    def _repartition(self, by: str, order: Sequence[str], count: int) -> list[PartitionReader]:
         from spark_model_monitor.data.engine.local_exchange import repartition
 
-        return repartition(self.parts(), self.schema, by, order, count, self.engine.processes)
+        return repartition(self.make_readers(), self.schema, by, order, count, self.engine.processes)
 
     def write_texts(self, folder: str, by: str, text: str) -> None:
         from spark_model_monitor.data.engine.local_exchange import write_partition_texts
 
         # Several processes, because writing texts takes longer than sending tasks
         processes = self.engine.processes if is_local(folder) else 1  # only this process knows S3's encryption settings
-        tasks = [partial(_run_task, part, partial(write_partition_texts, folder, by, text)) for part in self.parts()]
+        tasks = self.bind_task(partial(write_partition_texts, folder, by, text))
         run_in_processes(tasks, processes, MIN_PARALLEL_TEXT_PARTITIONS)
 
     def states(self, task: StateTask) -> LocalStates:
@@ -323,7 +354,7 @@ class LocalPartitions:
         yield CarriedValue(value)
 
     def _collect(self) -> list[list[pa.RecordBatch]]:
-        return run_in_processes(self.parts(), self.engine.processes)
+        return run_in_processes(self.make_readers(), self.engine.processes)
 
 
 @value_class
@@ -332,23 +363,23 @@ class LocalStates:
 
     source: LocalPartitions
     task: StateTask
-    others: tuple[LocalStates, ...] = ()
+    further_states: tuple[LocalStates, ...] = ()
 
     def concat(self, other: States) -> LocalStates:
-        return replace(self, others=(*self.others, cast("LocalStates", other)))
+        return replace(self, further_states=(*self.further_states, cast("LocalStates", other)))
 
     def rows(self, adders: int = 0) -> list[StateRow]:
-        parts = [
-            partial(_run_task, part, states.task) for states in (self, *self.others) for part in states.source.parts()
-        ]
+        # One function for each partition of each source
+        tasks = [task for states in (self, *self.further_states) for task in states.source.bind_task(states.task)]
         # All states are collected, because there are few per partition
-        rows = chain(*run_in_processes(parts, self.source.engine.processes))
+        rows = chain(*run_in_processes(tasks, self.source.engine.processes))
         return sorted(rows, key=lambda row: (row.feature, row.kind, row.partition))
 
 
 def iterate_batches(rows: Partitions) -> Iterator[pa.RecordBatch]:
     """The batches, one partition after the other. A partition is read only when its batches are needed."""
-    return (batch for part in cast("LocalPartitions", rows).parts() for batch in part())
+    readers = cast("LocalPartitions", rows).make_readers()
+    return chain.from_iterable(read_partition() for read_partition in readers)
 
 
 def make_numbers(engine: Engine, count: int) -> Partitions:
@@ -357,7 +388,9 @@ def make_numbers(engine: Engine, count: int) -> Partitions:
     return cast("LocalEngine", engine).make_partitions(pa.schema([("id", pa.int64())]), batches)
 
 
-def _make_parts(packed: list[list[Piece]], read: Callable[[Sequence[Piece]], Batches], in_order: bool) -> list[Part]:
+def _make_partition_readers(
+    packed: list[list[Piece]], read: Callable[[Sequence[Piece]], Batches], in_order: bool
+) -> list[PartitionReader]:
     """The partitions of these pieces. in_order: whether to make one partition, with the pieces in the order of their files."""
     # One partition reads the files one after the other
     if in_order:
@@ -378,12 +411,12 @@ def _add_file_columns(read: Callable[[Piece], Batches], piece: Piece) -> Iterato
         yield batch
 
 
-def _run_task(part: Part, task: Callable[[Batches], Iterator[TaskResult]]) -> Iterator[TaskResult]:
-    return task(iter(part()))
+def _run_task(read_partition: PartitionReader, task: Callable[[Batches], Iterator[TaskResult]]) -> Iterator[TaskResult]:
+    return task(iter(read_partition()))
 
 
-def _add_partition_number(part: Part, number: int) -> Iterator[pa.RecordBatch]:
-    for batch in part():
+def _add_partition_number(read_partition: PartitionReader, number: int) -> Iterator[pa.RecordBatch]:
+    for batch in read_partition():
         numbers = pa.array(np.full(batch.num_rows, number, np.int32))
         yield pa.RecordBatch.from_arrays([numbers, *batch.columns], names=[PARTITION, *batch.schema.names])
 
@@ -406,6 +439,6 @@ def _add_flags(name: str, threshold: float, schema: pa.Schema, batches: Batches)
         yield pa.RecordBatch.from_arrays([*batch.columns, is_above], schema=schema)
 
 
-def _select_columns(names: tuple[str, ...], called: tuple[str, ...], batches: Batches) -> Iterator[pa.RecordBatch]:
+def _select_columns(names: tuple[str, ...], new_names: tuple[str, ...], batches: Batches) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        yield pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=list(called))
+        yield pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=list(new_names))

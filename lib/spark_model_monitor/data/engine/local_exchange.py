@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.partitions import (
     MIN_PARALLEL_TEXT_PARTITIONS,
-    Part,
+    PartitionReader,
     choose_process_count,
     group_by_size,
     run_in_processes,
@@ -34,43 +34,48 @@ from spark_model_monitor.storage.file_system import join
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 from spark_model_monitor.value_class import value_class
 
-HELD_BYTES = 32 * 2**20  # bytes of rows that a partition holds before it writes them
+BLOCK_BYTES = 32 * 2**20  # bytes of rows that a partition holds before it writes them
 
 MIN_RUN_ROWS = 256
 """If runs of rows for the same new partition have at least this average length, rows are written without sorting."""
 
-KEPT_BYTES = 512 * 2**20
+MAX_MEMORY_BYTES = 512 * 2**20
 """Maximum bytes of rows that a single process keeps in memory; further rows go to files."""
 
-ROWS_AT_ONCE = 2**14
+SORTED_BATCH_ROWS = 2**14
 """Rows per batch of a sorted partition: small, so that processing a batch takes little memory."""
 
 BatchLocation = tuple[str, int]  # a file, and the index of a batch in it
 
 
 def repartition(
-    parts: Sequence[Part], schema: pa.Schema, by: str, order: Sequence[str], count: int, processes: int | None
-) -> list[Part]:
+    readers: Sequence[PartitionReader],
+    schema: pa.Schema,
+    by: str,
+    order: Sequence[str],
+    count: int,
+    processes: int | None,
+) -> list[PartitionReader]:
     """`count` partitions. Each has all rows with some values of `by`, a text or integer column, sorted by `order` if given.
 
     The rows are computed now and can be read once; their files are deleted together with the partitions. In a single process,
     without an order, the rows of a single new partition are computed when they are read.
     """
     # A single process would read the files that it wrote, so it holds rows in memory instead
-    is_alone = choose_process_count(max(len(parts), count), processes, MIN_PARALLEL_TEXT_PARTITIONS) < 2
-    if is_alone and count == 1 and not order:
-        return [partial(chain.from_iterable, (part() for part in parts))]
+    is_single_process = choose_process_count(max(len(readers), count), processes, MIN_PARALLEL_TEXT_PARTITIONS) < 2
+    if is_single_process and count == 1 and not order:
+        return [partial(chain.from_iterable, (reader() for reader in readers))]
     # Each old partition writes one file, and returns for each new partition the file and batch with its rows
     folder = TemporaryFolder()
-    memory = _FreeMemory(KEPT_BYTES if is_alone else 0)
-    scattering = [
-        partial(_scatter, part, folder.path / f"{number}.arrow", schema, by, count, memory)
-        for number, part in enumerate(parts)
+    memory = _FreeMemory(MAX_MEMORY_BYTES if is_single_process else 0)
+    scatter_tasks = [
+        partial(_scatter, reader, folder.path / f"{number}.arrow", schema, by, count, memory)
+        for number, reader in enumerate(readers)
     ]
     locations: list[list[BatchLocation | pa.RecordBatch]] = [[] for _ in range(count)]
-    for number, location in chain(*run_in_processes(scattering, processes, MIN_PARALLEL_TEXT_PARTITIONS)):
+    for number, location in chain(*run_in_processes(scatter_tasks, processes, MIN_PARALLEL_TEXT_PARTITIONS)):
         locations[number].append(location)
-    return [_GatheredPart(part_locations, schema, tuple(order), folder) for part_locations in locations]
+    return [_GatheredPartition(reader_locations, schema, tuple(order), folder) for reader_locations in locations]
 
 
 @dataclass
@@ -81,23 +86,23 @@ class _FreeMemory:
 
 
 def _scatter(
-    part: Part, path: Path, schema: pa.Schema, by: str, count: int, memory: _FreeMemory
+    reader: PartitionReader, path: Path, schema: pa.Schema, by: str, count: int, memory: _FreeMemory
 ) -> Iterator[tuple[int, BatchLocation | pa.RecordBatch]]:
     """Hold a partition's rows while there is memory, write the others to a file; yield for each batch its new partition and its
     location.
     """
     with ExitStack() as stack:
         file = None
-        file_batches = 0
-        for number, rows in _split_by_partition(part(), by, count):
+        written_batches = 0
+        for number, rows in _split_by_partition(reader(), by, count):
             memory.size_bytes -= rows.nbytes
             if memory.size_bytes > 0:
                 yield number, rows
                 continue
             file = file or stack.enter_context(pa.ipc.new_file(str(path), schema))
             file.write_batch(rows)
-            yield number, (str(path), file_batches)
-            file_batches += 1
+            yield number, (str(path), written_batches)
+            written_batches += 1
 
 
 def _split_by_partition(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -105,7 +110,7 @@ def _split_by_partition(batches: Iterable[pa.RecordBatch], by: str, count: int) 
     if count == 1:
         yield from ((0, batch) for batch in batches if batch.num_rows)
         return
-    for block in group_by_size(filter(len, batches), HELD_BYTES, attrgetter("nbytes")):
+    for block in group_by_size(filter(len, batches), BLOCK_BYTES, attrgetter("nbytes")):
         rows = pa.Table.from_batches(block)
         # Rows with the same value get the same new partition
         numbers = (_hash_values(rows.column(by).combine_chunks()) % np.uint64(count)).astype(np.int64)
@@ -117,9 +122,7 @@ def _split_by_partition(batches: Iterable[pa.RecordBatch], by: str, count: int) 
             numbers = numbers[order]
             bounds = _find_run_bounds(numbers)
         for start, end in pairwise(bounds):
-            yield from (
-                (int(numbers[start]), rows_of_run) for rows_of_run in rows.slice(start, end - start).to_batches()
-            )
+            yield from ((int(numbers[start]), run_rows) for run_rows in rows.slice(start, end - start).to_batches())
 
 
 def _find_run_bounds(numbers: NDArray[np.int64]) -> list[int]:
@@ -134,20 +137,20 @@ def _hash_values(values: pa.Array) -> Hashes:
 
 
 @value_class
-class _GatheredPart:
+class _GatheredPartition:
     """The rows at some locations as a partition. folder: the folder of their files. It exists as long as this object in the
     process that made it; other processes only read it."""
 
-    places: list[BatchLocation | pa.RecordBatch]
+    locations: list[BatchLocation | pa.RecordBatch]
     schema: pa.Schema
     order: tuple[str, ...]
     folder: TemporaryFolder
 
     def __call__(self) -> Iterator[pa.RecordBatch]:
-        return _gather(self.places, self.schema, self.order)
+        return _gather(self.locations, self.schema, self.order)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial, (_gather, self.places, self.schema, self.order)
+        return partial, (_gather, self.locations, self.schema, self.order)
 
 
 def _gather(
@@ -173,15 +176,15 @@ def _gather(
 
 def _sort_by_batch(batches: list[pa.RecordBatch], by: str) -> Iterator[pa.RecordBatch]:
     """The rows, sorted by a column with few distinct numbers. They stay in their batches: a reader holds one batch at a time."""
-    numbers = [set(batch.column(by).unique().to_pylist()) for batch in batches]
+    numbers_by_batch = [set(batch.column(by).unique().to_pylist()) for batch in batches]
     # For each number, all batches; a batch is kept until its last number
-    for number in sorted(set().union(*numbers)):
-        for index, numbers_of_batch in enumerate(numbers):
-            if number in numbers_of_batch:
+    for number in sorted(set().union(*numbers_by_batch)):
+        for index, batch_numbers in enumerate(numbers_by_batch):
+            if number in batch_numbers:
                 batch = batches[index]
-                if number == max(numbers_of_batch):
+                if number == max(batch_numbers):
                     batches[index] = None
-                yield batch if len(numbers_of_batch) == 1 else batch.filter(pc.equal(batch.column(by), number))
+                yield batch if len(batch_numbers) == 1 else batch.filter(pc.equal(batch.column(by), number))
 
 
 def _sort_rows(rows: pa.Table, order: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -193,35 +196,33 @@ def _sort_rows(rows: pa.Table, order: Sequence[str]) -> Iterator[pa.RecordBatch]
             keys[f"{name} is there"] = column.is_valid()
         keys[name] = column
     indices = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
-    for start in range(0, len(indices), ROWS_AT_ONCE):
-        yield from rows.take(indices[start : start + ROWS_AT_ONCE]).to_batches()
+    for start in range(0, len(indices), SORTED_BATCH_ROWS):
+        yield from rows.take(indices[start : start + SORTED_BATCH_ROWS]).to_batches()
 
 
 def write_partition_texts(
     folder: str, by: str, text: str, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The task that writes texts, one line per row, to a file for each value of `by`. The rows must be sorted by `by`."""
-    waiting_texts: list[pa.Array] = []
+    pending_texts: list[pa.Array] = []
     number = None
     for batch in batches:
         numbers = batch.column(by).to_numpy()
         for start, end in pairwise(_find_run_bounds(numbers)):
             if number is not None and numbers[start] != number:
-                _write_texts(folder, by, number, waiting_texts)
-                waiting_texts = []
+                _write_texts(folder, by, number, pending_texts)
+                pending_texts = []
             number = int(numbers[start])
-            waiting_texts.append(batch.column(text)[start:end])
+            pending_texts.append(batch.column(text)[start:end])
     if number is not None:
-        _write_texts(folder, by, number, waiting_texts)
+        _write_texts(folder, by, number, pending_texts)
     yield from ()
 
 
 def _write_texts(folder: str, by: str, number: int, texts: list[pa.Array]) -> None:
-    # The arrays' bytes are written directly, so a single batch isn't copied
-    lines = [pc.binary_join_element_wise(texts_of_batch, "", "\n") for texts_of_batch in texts]
-    buffers = [
-        memoryview(texts_of_batch.buffers()[2]) for texts_of_batch in lines
-    ]  # the buffer of a new array contains only this array's text
+    # The bytes of these new arrays are written directly, so a single batch isn't copied
+    lines = [pc.binary_join_element_wise(batch_texts, "", "\n") for batch_texts in texts]
+    buffers = [memoryview(batch_lines.buffers()[2]) for batch_lines in lines]
     # A local file accepts a buffer, too
     content: Any = buffers[0] if len(buffers) == 1 and is_local(folder) else b"".join(buffers)
     storage_of(folder).write(join(folder, f"{by}={number}", "part-00000.txt"), content, private=True)

@@ -29,10 +29,10 @@ from spark_model_monitor.value_class import value_class
 
 READ_BYTES = 2**21
 BYTE_ORDER_MARK = "\ufeff".encode()
-SMALL_FILE_BYTES = 2**16  # largest size of a file that is read together with others
-REQUESTS_AT_ONCE = 10  # parallel requests for small files of a store; boto3 keeps as many connections
-FEED = 10
-RETURN = 13
+MAX_SMALL_FILE_BYTES = 2**16  # largest size of a file that is read together with others
+PARALLEL_REQUESTS = 10  # parallel requests for small files of a store; boto3 keeps as many connections
+LINE_FEED = 10
+CARRIAGE_RETURN = 13
 
 
 COMPRESSED_OPENERS: Mapping[str, Any] = {
@@ -40,7 +40,7 @@ COMPRESSED_OPENERS: Mapping[str, Any] = {
     ".bz2": bz2.open,
     ".zst": lambda source, _: pa.input_stream(source, compression="zstd"),
 }
-OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # other suffixes of files that Hadoop decompresses
+HADOOP_SUFFIXES = (".deflate", ".lz4", ".snappy")  # other suffixes of files that Hadoop decompresses
 
 
 @value_class
@@ -77,22 +77,22 @@ def list_files(paths: Sequence[str]) -> tuple[File, ...]:
     return tuple(
         File(file.path, file.size_bytes)
         for path in paths
-        for file in order_like_spark(_storage(path).walk(path), _storage(path).resolved(path))
+        for file in order_like_spark(_find_storage(path).walk(path), _find_storage(path).resolved(path))
         if file.size_bytes
     )
 
 
 def open_source(path: str) -> Path | BinaryIO:
     """The path or stream from which to read a file."""
-    return _storage(path).open(path)
+    return _find_storage(path).open(path)
 
 
 def read_beginning(path: str, size_bytes: int) -> bytes:
     """The first bytes of a file."""
-    return _storage(path).read(path, size_bytes)
+    return _find_storage(path).read(path, size_bytes)
 
 
-def _storage(path: str) -> Storage:
+def _find_storage(path: str) -> Storage:
     # This module opens only local files and files on S3
     storage = open_without_spark(path)
     if storage is None:
@@ -102,7 +102,7 @@ def _storage(path: str) -> Storage:
 
 def split_text_file(file: File, piece_bytes: int) -> list[Piece]:
     """The pieces of a text file; a compressed file is one piece."""
-    if file.path.endswith(OTHER_CODECS):
+    if file.path.endswith(HADOOP_SUFFIXES):
         raise NeedsSpark(f"{file.path}: its compression")
     # A compressed file can't be read from its middle
     is_compressed = file.path.endswith(tuple(COMPRESSED_OPENERS))
@@ -127,9 +127,7 @@ def is_readable(path: str) -> bool:
         with closing(_open_file(path)) as file:
             while file.read(READ_BYTES):
                 pass
-    except (OSError, EOFError, ValueError):
-        return False
-    except Exception:  # zlib.error
+    except Exception:  # an error of the file system or of a decompressor
         return False
     return True
 
@@ -138,7 +136,7 @@ def read_lines_of_pieces(
     pieces: Sequence[Piece],
     *,
     names: tuple[str, ...],
-    rows: int,
+    max_rows: int,
     with_blank: bool = False,
     max_bytes: int | None = None,
     is_one_line: bool = False,
@@ -150,7 +148,12 @@ def read_lines_of_pieces(
     requests run in parallel.
     """
     read_piece = partial(
-        read_lines_of_piece, names=names, rows=rows, with_blank=with_blank, max_bytes=max_bytes, whole=is_one_line
+        read_lines_of_piece,
+        names=names,
+        max_rows=max_rows,
+        with_blank=with_blank,
+        max_bytes=max_bytes,
+        whole=is_one_line,
     )
     groups: Iterable[list[Piece]] = _group_small_files(pieces)
     if is_one_line:
@@ -169,7 +172,7 @@ def read_lines_of_pieces(
                 if accepted is not None:
                     lines = lines.filter(accepted)
                     file_indices = file_indices.filter(accepted)
-                yield from _make_batches(lines, names, rows, small_files, file_indices)
+                yield from _make_batches(lines, names, max_rows, small_files, file_indices)
             else:
                 for piece, _ in files:
                     yield from read_piece(piece)
@@ -179,12 +182,12 @@ def read_lines_of_piece(
     piece: Piece,
     *,
     names: tuple[str, ...],
-    rows: int,
+    max_rows: int,
     with_blank: bool = False,
     max_bytes: int | None = None,
     whole: bool = False,
 ) -> Iterator[pa.RecordBatch]:
-    """The lines of a piece with these columns, in batches of at most `rows`. whole: whether the file is one line.
+    """The lines of a piece with these columns, in batches of at most `max_rows`. whole: whether the file is one line.
 
     max_bytes: longer lines are skipped. A line belongs to the piece in which it begins; a line that begins directly after a piece
     belongs to that piece, too.
@@ -197,7 +200,7 @@ def read_lines_of_piece(
         accepted = _find_accepted_lines(lines, with_blank, max_bytes)
         if accepted is not None:
             lines = lines.filter(accepted)
-        yield from _make_batches(lines, names, rows, [piece])
+        yield from _make_batches(lines, names, max_rows, [piece])
 
 
 def _group_small_files(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
@@ -208,7 +211,7 @@ def _group_small_files(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     for piece in pieces:
         is_small = (
             piece.start == 0
-            and piece.size_bytes <= SMALL_FILE_BYTES
+            and piece.size_bytes <= MAX_SMALL_FILE_BYTES
             and not piece.path.endswith(tuple(COMPRESSED_OPENERS))
         )
         scheme = piece.path.partition(":")[0]
@@ -228,7 +231,7 @@ def _group_small_files(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
 
 def _read_contents(pieces: Sequence[Piece]) -> Iterable[bytes]:
     """The contents of files of one storage. If a file has grown since it was listed, one more byte shows that."""
-    storage = _storage(pieces[0].path)
+    storage = _find_storage(pieces[0].path)
 
     def read(piece: Piece) -> bytes:
         return storage.read(piece.path, piece.size_bytes + 1)
@@ -238,7 +241,7 @@ def _read_contents(pieces: Sequence[Piece]) -> Iterable[bytes]:
     # Requests to a store run in parallel threads
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+    with ThreadPoolExecutor(PARALLEL_REQUESTS) as threads:
         return list(threads.map(read, pieces))
 
 
@@ -281,14 +284,18 @@ def _find_accepted_lines(lines: pa.Array, with_blank: bool, max_bytes: int | Non
 
 
 def _make_batches(
-    lines: pa.Array, names: tuple[str, ...], rows: int, pieces: Sequence[Piece], piece_indices: pa.Array | None = None
+    lines: pa.Array,
+    names: tuple[str, ...],
+    max_rows: int,
+    pieces: Sequence[Piece],
+    piece_indices: pa.Array | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The lines with these columns, in batches whose size doesn't depend on the file.
 
     piece_indices: the index of each line's piece; None if there is one piece.
     """
-    for start in range(0, len(lines), rows):
-        batch_lines = lines.slice(start, rows)
+    for start in range(0, len(lines), max_rows):
+        batch_lines = lines.slice(start, max_rows)
         # A column has the line itself, its key, or its location
         columns = []
         for name in names:
@@ -299,14 +306,14 @@ def _make_batches(
             elif piece_indices is None:
                 column = make_location_column(name, pieces[0], len(batch_lines))
             else:
-                column = _locate_pieces(name, pieces).take(piece_indices.slice(start, rows))
+                column = _locate_pieces(name, pieces).take(piece_indices.slice(start, max_rows))
             columns.append(column)
         yield pa.RecordBatch.from_arrays(columns, names=list(names))
 
 
-def make_location_column(name: str, piece: Piece, rows: int) -> pa.Array:
+def make_location_column(name: str, piece: Piece, row_count: int) -> pa.Array:
     """The column FILE, BLOCK_START or FILE_KEY for the rows of a piece."""
-    return pa.repeat(_locate_pieces(name, [piece])[0], rows)
+    return pa.repeat(_locate_pieces(name, [piece])[0], row_count)
 
 
 def _locate_pieces(name: str, pieces: Sequence[Piece]) -> pa.Array:
@@ -395,17 +402,19 @@ def _read_texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
 def _split_lines(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
     """The lines of a text, and the offset of each line's start. A line ends at a line feed, a carriage return, or both."""
     # The positions of all \\n and \\r
-    letters = np.frombuffer(content, np.uint8)
-    breaks = last_of_end = np.flatnonzero(letters == FEED)
-    if RETURN in content:
-        breaks = np.flatnonzero((letters == FEED) | (letters == RETURN))
-        is_half = (letters[breaks[:-1]] == RETURN) & (letters[breaks[1:]] == FEED) & (np.diff(breaks) == 1)
-        last_of_end = breaks[np.append(~is_half, True)]
-    ends = last_of_end + 1
-    if not len(ends) or ends[-1] < len(letters):
-        ends = np.append(ends, len(letters))
+    octets = np.frombuffer(content, np.uint8)
+    breaks = last_end_bytes = np.flatnonzero(octets == LINE_FEED)
+    if CARRIAGE_RETURN in content:
+        breaks = np.flatnonzero((octets == LINE_FEED) | (octets == CARRIAGE_RETURN))
+        is_crlf_return = (
+            (octets[breaks[:-1]] == CARRIAGE_RETURN) & (octets[breaks[1:]] == LINE_FEED) & (np.diff(breaks) == 1)
+        )
+        last_end_bytes = breaks[np.append(~is_crlf_return, True)]
+    ends = last_end_bytes + 1
+    if not len(ends) or ends[-1] < len(octets):
+        ends = np.append(ends, len(octets))
     starts = np.concatenate([[0], ends[:-1]])
-    breaks_before = np.arange(len(ends)) + 1 if breaks is last_of_end else np.searchsorted(breaks, ends)
+    breaks_before = np.arange(len(ends)) + 1 if breaks is last_end_bytes else np.searchsorted(breaks, ends)
     breaks_before = np.minimum(breaks_before, len(breaks))  # the last line may have no end
     # The offsets of the lines in a copy of the text without line ends
     offsets = np.concatenate([[0], ends - breaks_before]).astype(np.int32)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 Table = tuple[tuple[str, ...], pa.Schema]  # column names, and column types by position
 
-MAX_LISTED_NAMES = 5  # most names of columns in a sentence of an error
-PARQUET_BEGINNING = b"PAR1"
+MAX_NAMES_IN_ERROR = 5  # most names of columns in a sentence of an error
+PARQUET_MAGIC = b"PAR1"
 FIELD_ID = b"PARQUET:field_id"  # the key of Iceberg's field id in the metadata of a column
-CHANGE = "_change_type"  # a column of Delta's change files
+CHANGE_TYPE = "_change_type"  # a column of Delta's change files
 
 
 def read_table_schema(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
@@ -72,13 +72,13 @@ def _describe_difference(first_names: Sequence[str], names: Sequence[str]) -> st
     """A sentence with the columns that a file has in addition to those of the first file, or lacks, or that says that their order
     differs.
     """
-    lacking = [repr(name) for name in first_names if name not in names]
-    additional = [repr(name) for name in names if name not in first_names]
+    missing_names = [repr(name) for name in first_names if name not in names]
+    additional_names = [repr(name) for name in names if name not in first_names]
     differences = []
-    if lacking:
-        differences.append("it lacks " + ", ".join(lacking[:MAX_LISTED_NAMES]))
-    if additional:
-        differences.append("it has " + ", ".join(additional[:MAX_LISTED_NAMES]))
+    if missing_names:
+        differences.append("it lacks " + ", ".join(missing_names[:MAX_NAMES_IN_ERROR]))
+    if additional_names:
+        differences.append("it has " + ", ".join(additional_names[:MAX_NAMES_IN_ERROR]))
     return " and ".join(differences) or "the same ones in another order"
 
 
@@ -101,8 +101,8 @@ def _require_different_names(file: File, names: Sequence[str]) -> None:
         if earlier_name == name:
             raise BadInput(f"{file.path}: two columns are called {name!r}; rename one of them")
         if earlier_name is not None:
-            instead = "rename one of them, or write --engine spark and --conf spark.sql.caseSensitive=true"
-            raise BadInput(f"{file.path}: columns {earlier_name!r} and {name!r} differ by case only; {instead}")
+            remedy = "rename one of them, or write --engine spark and --conf spark.sql.caseSensitive=true"
+            raise BadInput(f"{file.path}: columns {earlier_name!r} and {name!r} differ by case only; {remedy}")
         name_by_lower_case[name.lower()] = name
 
 
@@ -110,7 +110,7 @@ def _require_different_names(file: File, names: Sequence[str]) -> None:
 class TableFiles:
     """The Parquet files of a table version, which may have different columns.
 
-    If a file has a column CHANGE that the table lacks, only its inserted rows count.
+    If a file has a column CHANGE_TYPE that the table lacks, only its inserted rows count.
 
     schema: the table's columns. A file's columns are found by Iceberg's field id if the schema has ids, otherwise by name.
     constants: by path of a file: the values of columns that the file lacks, such as partition columns.
@@ -132,18 +132,18 @@ def name_columns(names: Sequence[str], schema: pa.Schema) -> pa.Schema:
 
 
 def add_folder_columns(
-    files: Sequence[File], bases: Sequence[str], schema: pa.Schema, left_out: Sequence[str]
+    files: Sequence[File], base_paths: Sequence[str], schema: pa.Schema, left_out: Sequence[str]
 ) -> tuple[TableFiles, pa.Schema]:
     """The files with the columns of folders such as `day=2026-01-01` below the bases, and the types of all columns.
 
     schema: the files' own columns. Raises NeedsSpark if a file has a column with the same name as a folder's.
     """
-    folder_fields, values = read_folder_columns([file.path for file in files], bases)
+    folder_fields, values = read_folder_columns([file.path for file in files], base_paths)
     table_schema = pa.schema([*schema, *folder_fields])
     # Spark would replace the file's column by the folder's value
-    own_names = {name.lower() for name in schema.names}
-    if any(column.name.lower() in own_names for column in folder_fields):
-        raise NeedsSpark(f"{bases[0]}: a column of folders that files have, too,")
+    file_names = {name.lower() for name in schema.names}
+    if any(column.name.lower() in file_names for column in folder_fields):
+        raise NeedsSpark(f"{base_paths[0]}: a column of folders that files have, too,")
     # Columns that are left out get type null, so that they aren't read
     types = [*table_schema.types]
     for index, column in enumerate(table_schema):
@@ -155,19 +155,21 @@ def add_folder_columns(
 
 def read_table_piece(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece of a table's file, with the table's columns; absent and null columns are empty."""
-    with _naming_damage(piece):
+    with _report_damage(piece):
         # Read only the row groups that belong to the piece
         file = _open_parquet(piece.path)
-        groups = [index for index in range(file.num_row_groups) if _is_in_piece(file.metadata.row_group(index), piece)]
+        row_groups = [
+            index for index in range(file.num_row_groups) if _is_in_piece(file.metadata.row_group(index), piece)
+        ]
         # From Delta's change files, only inserted rows are read
         file_columns = _find_file_columns(file.schema_arrow, table.schema, schema)
-        has_changes = CHANGE in file.schema_arrow.names and CHANGE not in table.schema.names
-        read = [*filter(None, file_columns), *[CHANGE] * has_changes]
+        has_changes = CHANGE_TYPE in file.schema_arrow.names and CHANGE_TYPE not in table.schema.names
+        read_names = [*filter(None, file_columns), *[CHANGE_TYPE] * has_changes]
         # A column that the file lacks has the same value in all rows
         constants = table.constants.get(piece.path, {})
-        for batch in file.iter_batches(rows, row_groups=groups, columns=read) if groups else ():
+        for batch in file.iter_batches(rows, row_groups=row_groups, columns=read_names) if row_groups else ():
             if has_changes:
-                batch = batch.filter(pc.equal(batch.column(CHANGE), "insert"))
+                batch = batch.filter(pc.equal(batch.column(CHANGE_TYPE), "insert"))
             columns = [
                 pa.repeat(pa.scalar(constants.get(table_field.name)), batch.num_rows)
                 if name is None
@@ -177,17 +179,20 @@ def read_table_piece(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows
             yield cast_batch(pa.RecordBatch.from_arrays(columns, names=schema.names), schema)
 
 
-def _find_file_columns(in_file: pa.Schema, table: pa.Schema, requested: pa.Schema) -> list[str | None]:
+def _find_file_columns(
+    file_schema: pa.Schema, table_schema: pa.Schema, requested_schema: pa.Schema
+) -> list[str | None]:
     """For each column of the table, the name of the file's column: by Iceberg's field id if the table has ids, otherwise by name.
     None if the column is absent, or its requested type is null."""
-    keys = table.names
-    names = {name: name for name in in_file.names}
+    keys = table_schema.names
+    names = {name: name for name in file_schema.names}
     # A column keeps its field id when it is renamed
-    if _get_field_id(table.field(0)):
-        keys = [_get_field_id(field) for field in table]
-        names = {_get_field_id(field): field.name for field in in_file}
+    if _get_field_id(table_schema.field(0)):
+        keys = [_get_field_id(field) for field in table_schema]
+        names = {_get_field_id(field): field.name for field in file_schema}
     return [
-        None if pa.types.is_null(column.type) else names.get(key) for key, column in zip(keys, requested, strict=True)
+        None if pa.types.is_null(column.type) else names.get(key)
+        for key, column in zip(keys, requested_schema, strict=True)
     ]
 
 
@@ -206,13 +211,13 @@ def read_orc_piece(piece: Piece, *, schema: pa.Schema, rows: int) -> Iterator[pa
     """The rows of an ORC file, in batches of at most `rows`."""
     from pyarrow import orc
 
-    with _naming_damage(piece):
+    with _report_damage(piece):
         for batch in orc.ORCFile(open_source(piece.path)).read().to_batches(max_chunksize=rows):
             yield cast_batch(batch, schema)
 
 
 @contextmanager
-def _naming_damage(piece: Piece) -> Iterator[None]:
+def _report_damage(piece: Piece) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as fault:
@@ -231,7 +236,7 @@ def read_schema(path: str, reader: str) -> pa.Schema:
             return schema
         return _open_parquet(path).schema_arrow.remove_metadata()
     except (pa.ArrowException, OSError) as fault:
-        if reader == "parquet" and read_beginning(path, len(PARQUET_BEGINNING)) == PARQUET_BEGINNING:
+        if reader == "parquet" and read_beginning(path, len(PARQUET_MAGIC)) == PARQUET_MAGIC:
             raise BadInput(f"{path}: is damaged, its end is missing; copy it again") from fault
         raise BadInput(
             f"{path}: can't be read as {reader} ({str(fault).strip().splitlines()[0]}); "

@@ -12,9 +12,9 @@ import pyarrow as pa
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.progress import show_progress
 
-Part = Callable[
-    [], Iterable[pa.RecordBatch]
-]  # a partition: a function that returns its batches; it can be pickled, like a task
+PartitionReader = Callable[[], Iterable[pa.RecordBatch]]
+"""A partition: a function that returns its batches. It can be pickled, like a task."""
+
 TaskResult = TypeVar("TaskResult")
 Item = TypeVar("Item")
 
@@ -26,7 +26,7 @@ MAX_PARTITIONS = 2000
 MiB; above 250 GB they grow further. Data too small for 8 gets an even number, since the number of cores is even, too
 (docs/decisions/0010-partition-size.md)."""
 
-PACKING_SLACK = 64
+PACKING_SLACK_DIVISOR = 64
 """A partition may exceed its share by 1/64, so that the opening cost of files doesn't leave a small extra partition."""
 
 OPEN_COST_BYTES = 16 * 1024
@@ -48,7 +48,7 @@ MIN_BATCH_ROWS = 64
 MAX_BATCH_ROWS = 2**15
 """Bounds of an Arrow batch: a million cells are 16 MB of numbers, or usually 64 MB of texts (of at most 256 bytes)."""
 
-LINES_BYTES = 2**22
+LINE_BATCH_BYTES = 2**22
 MAX_BATCH_LINES = 2**15
 """Bounds of an Arrow batch of lines of which only a few cells are needed."""
 
@@ -78,7 +78,7 @@ def partition_bytes(total_bytes: int, groups: int = 1) -> int:
     """
     # Rounded up, with some slack, so that the last partition isn't tiny
     equal_bytes = -(-total_bytes // _choose_partition_count(total_bytes))
-    return max(MIN_PARTITION_BYTES // 2, equal_bytes + equal_bytes // PACKING_SLACK) * groups
+    return max(MIN_PARTITION_BYTES // 2, equal_bytes + equal_bytes // PACKING_SLACK_DIVISOR) * groups
 
 
 def _choose_partition_count(total_bytes: int) -> int:
@@ -97,8 +97,8 @@ def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
     file_bytes: the sizes of the files.
     """
     # Reading a group opens all files again, so groups are worth it only for large files
-    worth_opening = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
-    return max(1, min(-(-columns // MAX_COLUMNS_PER_PASS), MAX_COLUMN_GROUPS, worth_opening))
+    max_groups = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
+    return max(1, min(-(-columns // MAX_COLUMNS_PER_PASS), MAX_COLUMN_GROUPS, max_groups))
 
 
 def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int, open_cost_bytes: int) -> int:
@@ -123,7 +123,7 @@ class Sized(Protocol):
 Piece = TypeVar("Piece", bound=Sized)
 
 
-def largest_piece(file_bytes: Sequence[int], partition_bytes: int) -> int:
+def max_piece_bytes(file_bytes: Sequence[int], partition_bytes: int) -> int:
     """The size in bytes of the pieces into which a job cuts files. Source: FilePartition.maxSplitBytes of Spark 3.5."""
     return min(partition_bytes, max(OPEN_COST_BYTES, sum(file_bytes) + len(file_bytes) * OPEN_COST_BYTES))
 
@@ -142,17 +142,17 @@ def pack_pieces(pieces: Iterable[Piece], partition_bytes: int) -> list[list[Piec
     return partitions
 
 
-def group_by_size(items: Iterable[Item], most_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """The items in lists. A list ends with the item with which its size reaches `most_bytes`; the last list may be smaller."""
+def group_by_size(items: Iterable[Item], min_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """The items in lists. A list ends with the item with which its size reaches `min_bytes`; the last list may be smaller."""
     group: list[Item] = []
-    free_bytes = most_bytes
+    free_bytes = min_bytes
     for item in items:
         group.append(item)
         free_bytes -= size(item)
         if free_bytes <= 0:
             yield group
             group = []
-            free_bytes = most_bytes
+            free_bytes = min_bytes
     if group:
         yield group
 
@@ -169,8 +169,8 @@ def batch_rows(columns: int, line_bytes: int = 0) -> int:
 
 
 def choose_batch_lines(row_bytes: int) -> int:
-    """The rows of an Arrow batch of about `LINES_BYTES`. row_bytes: bytes of a long row."""
-    return min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
+    """The rows of an Arrow batch of about `LINE_BATCH_BYTES`. row_bytes: bytes of a long row."""
+    return min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINE_BATCH_BYTES // max(1, row_bytes)))
 
 
 def parquet_rows(columns: int) -> int:
@@ -184,32 +184,34 @@ def parse_size(size: str | None) -> int:
     if match is None:
         raise BadConfiguration(f"a size of the session is {size!r}; write it like 128MB")
     # The letter stands for a power of 1,024
-    factor: int = 1024 ** ("", "k", "m", "g", "t", "p").index(match[2])
-    return int(match[1]) * factor
+    unit_bytes: int = 1024 ** ("", "k", "m", "g", "t", "p").index(match[2])
+    return int(match[1]) * unit_bytes
 
 
-def choose_process_count(parts: int, processes: int | None, worth: int) -> int:
-    """The number of processes for `parts` partitions. processes: the maximum; None: one per core if there are at least `worth`
-    partitions, otherwise one.
+def choose_process_count(tasks: int, processes: int | None, min_parallel: int) -> int:
+    """The number of processes for a number of tasks. processes: the maximum; None: one per core if there are at least
+    `min_parallel` tasks, otherwise one.
     """
     # Starting processes takes as long as computing some partitions
     if processes is None:
         processes = 1
-        if parts >= worth:
+        if tasks >= min_parallel:
             processes = len(os.sched_getaffinity(0))
-    return min(parts, processes)
+    return min(tasks, processes)
 
 
 def run_in_processes(
-    parts: Sequence[Callable[[], Iterable[TaskResult]]], processes: int | None, worth: int = MIN_PARALLEL_PARTITIONS
+    tasks: Sequence[Callable[[], Iterable[TaskResult]]],
+    processes: int | None,
+    min_parallel: int = MIN_PARALLEL_PARTITIONS,
 ) -> list[list[TaskResult]]:
     """For every partition, in order: its batches or states. This process computes some partitions, or all if they are few.
 
-    processes, worth: see `choose_process_count`. Raises the exception of a partition.
+    processes, min_parallel: see `choose_process_count`. Raises the exception of a partition.
     """
-    max_processes = choose_process_count(len(parts), processes, worth)
+    max_processes = choose_process_count(len(tasks), processes, min_parallel)
     if max_processes < 2:
-        return list(show_progress((list(part()) for part in parts), len(parts), "partitions"))
+        return list(show_progress((list(task()) for task in tasks), len(tasks), "partitions"))
     from spark_model_monitor.data.engine.workers import run_parts
 
-    return run_parts(parts, max_processes)
+    return run_parts(tasks, max_processes)

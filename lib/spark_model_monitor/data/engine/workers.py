@@ -20,12 +20,12 @@ from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.progress import show_progress
 from spark_model_monitor.stopping import run_at_exit
 
-PROGRAM = "import gc; gc.disable(); from spark_model_monitor.data.engine.workers import work; work({})"
+WORKER_PROGRAM = "import gc; gc.disable(); from spark_model_monitor.data.engine.workers import work; work({})"
 LENGTH_BYTES = 8  # bytes of the number before each message, which is the message's length
 
 TaskResult = TypeVar("TaskResult")
 
-ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
+MALLOC_SETTINGS = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
 """glibc settings in bytes: the memory of a block's arrays is kept for the next block instead of being returned to the
 system, which would have to clear it before it is allocated again."""
 
@@ -35,17 +35,17 @@ JOB_PACKAGES = (
 )
 """Packages and modules that jobs without third-party code import."""
 
-SCRIPTS = "spark_model_monitor.data.reading.scripts"
-LARGE_JOB_BYTES = 2**20
+SCRIPT_MODULE = "spark_model_monitor.data.reading.scripts"
+MAX_EXAMINED_JOB_BYTES = 2**20
 
 
-def run_parts(parts: Sequence[Callable[[], Iterable[TaskResult]]], max_processes: int) -> list[list[TaskResult]]:
+def run_parts(tasks: Sequence[Callable[[], Iterable[TaskResult]]], max_processes: int) -> list[list[TaskResult]]:
     """The results for every partition, in order, computed by at most `max_processes` processes, including this process."""
     pickled = cloudpickle().dumps  # cloudpickle can also pickle users' functions
     # Users' functions are pickled by value
-    jobs: list[bytes] = [pickled(part) for part in parts]
+    jobs: list[bytes] = [pickled(task) for task in tasks]
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-    workers = [_start_worker(hides_pandas=all(map(_is_only_ours, jobs))) for _ in range(max_processes - 1)]
+    workers = [_start_worker(hides_pandas=all(map(_runs_only_package_code, jobs))) for _ in range(max_processes - 1)]
     for worker in workers:
         idle.put(worker)
 
@@ -61,37 +61,37 @@ def run_parts(parts: Sequence[Callable[[], Iterable[TaskResult]]], max_processes
         computed: list[TaskResult] = answer
         return computed
 
-    def end() -> None:
+    def kill_workers() -> None:
         for worker in workers:
             worker.kill()
 
     try:
-        with ThreadPoolExecutor(max_processes - 1) as threads, run_at_exit(end):
+        with ThreadPoolExecutor(max_processes - 1) as threads, run_at_exit(kill_workers):
             answers = [threads.submit(run_job, job) for job in jobs]
             try:
-                list(show_progress(_wait_for_answers(parts, answers), len(parts), "partitions"))
+                list(show_progress(_wait_for_answers(tasks, answers), len(tasks), "partitions"))
                 return [answer.result() for answer in answers]
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
-                end()  # called first, because the threads wait for the workers' answers
+                kill_workers()  # called first, because the threads wait for the workers' answers
     finally:
         for worker in workers:
             worker.communicate()
 
 
 def _wait_for_answers(
-    parts: Sequence[Callable[[], Iterable[TaskResult]]], answers: list[Future[list[TaskResult]]]
+    tasks: Sequence[Callable[[], Iterable[TaskResult]]], answers: list[Future[list[TaskResult]]]
 ) -> Iterator[None]:
     """Yields once for every finished partition, until a partition raises. The workers compute partitions from the first on, this
     process from the last on.
     """
     num_finished = 0
-    for index in reversed(range(len(parts))):
+    for index in reversed(range(len(tasks))):
         # No worker has begun this partition, so this process computes it
         if answers[index].cancel():
             answers[index] = Future()
             try:
-                answers[index].set_result(list(parts[index]()))
+                answers[index].set_result(list(tasks[index]()))
             except Exception as fault:
                 answers[index].set_exception(fault)
         # Progress counts finished partitions, in any order
@@ -103,30 +103,30 @@ def _wait_for_answers(
             return
 
 
-def _is_only_ours(job: bytes) -> bool:
+def _runs_only_package_code(job: bytes) -> bool:
     """Whether the job runs none of a user's scripts or models. False for a large job, because examining it takes too long."""
-    if len(job) > LARGE_JOB_BYTES:
+    if len(job) > MAX_EXAMINED_JOB_BYTES:
         return False
     try:
-        _OwnNamesUnpickler(BytesIO(job)).load()
+        _PackageUnpickler(BytesIO(job)).load()
     except pickle.UnpicklingError:
         return False
     return True
 
 
-class _OwnNamesUnpickler(pickle.Unpickler):
+class _PackageUnpickler(pickle.Unpickler):
     """Stops at the first name that isn't in this package, before its import."""
 
     def find_class(self, module: str, name: str, /) -> Any:
-        if module == SCRIPTS or not f"{module}.".startswith(JOB_PACKAGES):
+        if module == SCRIPT_MODULE or not f"{module}.".startswith(JOB_PACKAGES):
             raise pickle.UnpicklingError(module)
         return super().find_class(module, name)
 
 
 def _start_worker(*, hides_pandas: bool) -> subprocess.Popen[bytes]:
-    environment = {**ALLOCATION, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**MALLOC_SETTINGS, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(hides_pandas)],
+        [sys.executable, "-c", WORKER_PROGRAM.format(hides_pandas)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
@@ -142,11 +142,11 @@ def work(hides_pandas: bool) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the output of a user's script isn't an answer
     while job := _receive(sys.stdin.buffer):
         try:
-            part = pickle.loads(job)
+            task = pickle.loads(job)
             if not gc.isenabled():  # then imported objects are excluded from garbage collection
                 gc.freeze()
                 gc.enable()
-            answer: Any = list(part())
+            answer: Any = list(task())
         except Exception as fault:
             answer = fault
         try:
@@ -165,10 +165,10 @@ def _send(pipe: Any, message: bytes) -> None:
 
 def _receive(pipe: Any) -> bytes:
     # If nothing can be read, the other process has ended
-    head = pipe.read(LENGTH_BYTES)
+    length_bytes = pipe.read(LENGTH_BYTES)
     size = 0
-    if len(head) == LENGTH_BYTES:
-        size = int.from_bytes(head, "little")
+    if len(length_bytes) == LENGTH_BYTES:
+        size = int.from_bytes(length_bytes, "little")
     return pipe.read(size) if size else b""
 
 

@@ -44,7 +44,7 @@ from spark_model_monitor.statistics.states import (
     Words,
 )
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
-from spark_model_monitor.statistics.states.distinct import WAITING
+from spark_model_monitor.statistics.states.distinct import MAX_BUFFERED_HASHES
 from spark_model_monitor.statistics.states.hashing import (
     PRIME_1,
     PRIME_2,
@@ -117,7 +117,7 @@ class NumbersGatherer:
 
     def states(self) -> Iterator[tuple[int, State]]:
         """The states of all columns, each with the column's position."""
-        for group in self._group_neighbours(WAITING):
+        for group in self._group_neighbours(MAX_BUFFERED_HASHES):
             registers_by_column = DistinctBuilder.states([gatherer.distinct for gatherer in group])
             for gatherer, registers in zip(group, registers_by_column, strict=True):
                 for state in (*gatherer.states(), registers):

@@ -14,7 +14,7 @@ from weakref import WeakSet
 import numpy as np
 
 import spark_model_monitor
-from spark_model_monitor.data.engine.workers import ALLOCATION
+from spark_model_monitor.data.engine.workers import MALLOC_SETTINGS
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS
@@ -318,7 +318,7 @@ def worker_settings(conf: SparkConf, environment: Mapping[str, str]) -> dict[str
     """
     features = features_to_leave_out()  # for this machine; the workers' machines are assumed to be alike
     # Variables in the driver's environment are the user's choice and aren't changed
-    tuning = {**ALLOCATION, **({VARIABLE: features} if features else {})}
+    tuning = {**MALLOC_SETTINGS, **({VARIABLE: features} if features else {})}
     variables = {**IMPORTS, **{name: value for name, value in tuning.items() if name not in environment}}
     settings = {f"spark.executorEnv.{name}": value for name, value in variables.items()}
     if is_local(conf.get("spark.master", "local") or "") and not conf.contains(PYTHON_PATH):

@@ -32,7 +32,7 @@ from spark_model_monitor.data.engine.engine_protocol import (
     Task,
     decode_states,
     encode_states,
-    fold,
+    fold_states,
 )
 from spark_model_monitor.spark.engine.application import LOG_VALUES, send_package
 from spark_model_monitor.spark.engine.text_lines import (
@@ -275,9 +275,11 @@ class SparkPartitions:
     def numbered(self) -> SparkPartitions:
         return SparkPartitions(self.frame.select(F.spark_partition_id().alias(PARTITION), "*"))
 
-    def selected(self, names: Sequence[str], called: Sequence[str]) -> SparkPartitions:
+    def selected(self, names: Sequence[str], new_names: Sequence[str]) -> SparkPartitions:
         return SparkPartitions(
-            self.frame.select(*[F.col(f"`{name}`").alias(new) for name, new in zip(names, called, strict=True)])
+            self.frame.select(
+                *[F.col(f"`{name}`").alias(new_name) for name, new_name in zip(names, new_names, strict=True)]
+            )
         )
 
     def select_between(self, name: str, start: datetime, end: datetime) -> SparkPartitions:
@@ -287,9 +289,9 @@ class SparkPartitions:
         # The comparison also drops nulls
         return SparkPartitions(self.frame.where(f"`{name}` >= {first} AND `{name}` < {later}"))
 
-    def flag_above(self, name: str, threshold: float, called: str) -> SparkPartitions:
+    def flag_above(self, name: str, threshold: float, new_name: str) -> SparkPartitions:
         is_above = F.expr(f"try_cast(`{name}` as double)") > F.lit(threshold)
-        return SparkPartitions(self.frame.withColumn(called, is_above.cast("int")))
+        return SparkPartitions(self.frame.withColumn(new_name, is_above.cast("int")))
 
     def persist(self) -> SparkPartitions:
         return SparkPartitions(self.frame.persist(StorageLevel.MEMORY_AND_DISK))
@@ -304,7 +306,7 @@ class SparkPartitions:
         return SparkPartitions(self.frame.unionAll(other.frame))
 
     def repartition_by(
-        self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None
+        self, by: str, order: Sequence[str], partitions: int, min_partitions: int | None = None
     ) -> SparkPartitions:
         return SparkPartitions(self.frame.repartition(partitions, by).sortWithinPartitions(*order))
 
@@ -345,7 +347,7 @@ class SparkStates:
         # States of one feature are in one partition and in a fixed order, because sums of doubles depend on their order
         if adders:
             in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
-            states = _map_frame(in_order, partial(run_in_worker, fold), STATE_TYPE)
+            states = _map_frame(in_order, partial(run_in_worker, fold_states), STATE_TYPE)
         return sorted(decode_states(collect_batches(states)), key=lambda row: (row.feature, row.kind, row.partition))
 
 

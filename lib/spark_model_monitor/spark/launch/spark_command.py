@@ -218,16 +218,16 @@ def own_settings(
     properties.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
     if is_local(master):  # on a cluster, a task whose data is on another host might wait forever
         properties["spark.locality.wait"] = "0"
-    overhead = "spark.executor.memoryOverhead"
-    if master.startswith(("yarn", "k8s")) and overhead not in user_settings:
+    overhead_key = "spark.executor.memoryOverhead"
+    if master.startswith(("yarn", "k8s")) and overhead_key not in user_settings:
         cores = int(user_settings.get("spark.executor.cores") or 1)
         worker = WORKER_BASE_MIB + WORKER_MIB_PER_COLUMN * columns
-        beside_heap = max(
-            384.0, _parse_mebibytes(user_settings.get("spark.executor.memory") or "1g") / 10
-        )  # this is Spark's default
-        properties[overhead] = f"{round(beside_heap + cores * worker)}m"
+        heap_mib = _parse_mebibytes(user_settings.get("spark.executor.memory") or "1g")
+        # Spark's default overhead, and the memory of the Python workers
+        default_overhead = max(384.0, heap_mib / 10)
+        properties[overhead_key] = f"{round(default_overhead + cores * worker)}m"
         remarks.append(
-            f"{overhead}={properties[overhead]}: {cores} Python workers an executor, {round(worker)} MB each at "
+            f"{overhead_key}={properties[overhead_key]}: {cores} Python workers an executor, {round(worker)} MB each at "
             f"{columns:,} columns"
         )
     return {key: value for key, value in properties.items() if key not in user_settings}

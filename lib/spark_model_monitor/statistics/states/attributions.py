@@ -84,18 +84,18 @@ class Attributions(State):
         names = json.dumps([self.features, self.outputs, self.aggregation, self.baseline], ensure_ascii=False)
         numbers = np.concatenate([self.expected, self.rows, self.sums.reshape(-1)]).astype("<f8").tobytes()
         parts = [names.encode(), numbers, *(sketch.to_bytes() for sketch in self.sketches)]
-        named = {}
+        optional_parameters = {}
         if self.group_column:
-            named = {"group_column": self.group_column}
-        return {"exact": self.exact, **named}, join_parts(parts)
+            optional_parameters = {"group_column": self.group_column}
+        return {"exact": self.exact, **optional_parameters}, join_parts(parts)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Attributions:
-        named, packed, *sketches = split_parts(payload)
-        features, outputs, aggregation, baseline = json.loads(named)
+        name_bytes, number_bytes, *sketches = split_parts(payload)
+        features, outputs, aggregation, baseline = json.loads(name_bytes)
         # Expected outputs, rows and sums follow each other in one array of doubles
         shape = (3, len(outputs), len(features), BLOCKS)
-        numbers = read_doubles(cls, packed, (len(outputs) + BLOCKS + int(np.prod(shape)),))
+        numbers = read_doubles(cls, number_bytes, (len(outputs) + BLOCKS + int(np.prod(shape)),))
         expected, rows, sums = np.split(numbers, [len(outputs), len(outputs) + BLOCKS])
         # The members in the order of the class
         members = (tuple(features), tuple(outputs), aggregation, baseline, expected, rows, sums.reshape(shape))
@@ -115,13 +115,13 @@ class Attributions(State):
 
 
 class AttributionsBuilder:
-    """Sums the local values of a partition's rows. nothing: the attributions of no rows, from which the builder starts."""
+    """Sums the local values of a partition's rows. empty: the attributions of no rows, from which the builder starts."""
 
-    def __init__(self, nothing: Attributions) -> None:
-        self._nothing = nothing
+    def __init__(self, empty: Attributions) -> None:
+        self._empty = empty
         self._rows = np.zeros(BLOCKS)
-        self._sums = np.zeros((3, len(nothing.outputs), len(nothing.features), BLOCKS))
-        self._sketches = [KllBuilder() for _ in range(len(nothing.features) * len(nothing.outputs))]
+        self._sums = np.zeros((3, len(empty.outputs), len(empty.features), BLOCKS))
+        self._sketches = [KllBuilder() for _ in range(len(empty.features) * len(empty.outputs))]
         self._exact = 0
 
     def update(self, values: Doubles, keys: Keys, exact: int) -> None:
@@ -130,12 +130,12 @@ class AttributionsBuilder:
         self._rows += add_by_block(blocks)
         for index, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
             sums = self._sums.reshape(3, -1, BLOCKS)[:, index]  # a view: additions change the whole array
-            for kind, terms in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
-                sums[kind] += add_by_block(blocks, terms)
+            for statistic, terms in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
+                sums[statistic] += add_by_block(blocks, terms)
             self._sketches[index].update(column)
         self._exact += exact
 
     def state(self) -> Attributions:
         """The attributions of all rows so far."""
         sketches = tuple(sketch.state() for sketch in self._sketches)
-        return replace(self._nothing, rows=self._rows, sums=self._sums, sketches=sketches, exact=self._exact)
+        return replace(self._empty, rows=self._rows, sums=self._sums, sketches=sketches, exact=self._exact)

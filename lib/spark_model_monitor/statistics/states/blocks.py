@@ -25,8 +25,8 @@ Numbers: TypeAlias = Doubles
 BLOCKS = 64  # P17
 
 _GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / phi, of splitmix64 (Steele, Lea and Flood 2014)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
+_MIX_MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_MULTIPLIER_2 = np.uint64(0x94D049BB133111EB)
 
 
 def replace_keys_by_group(keys: Keys, names: pa.Array) -> Keys:
@@ -42,8 +42,8 @@ def assign_blocks(keys: Keys) -> Blocks:
     Source: splitmix64, Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
     """
     mixed = keys.astype(np.uint64) + _GOLDEN_RATIO
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_MULTIPLIER_1
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_MULTIPLIER_2
     mixed ^= mixed >> np.uint64(31)
     return (mixed >> np.uint64(58)).astype(np.int64)  # the upper 6 of 64 bits
 
@@ -89,8 +89,8 @@ class BlockSums(State):
 
     def is_consistent(self) -> bool:
         # Only sums of rows are counts; their names have `rows` as one part
-        counted = [sums for name, sums in zip(self.names, self.sums, strict=True) if "rows" in name.split(".")]
-        return all(map(are_counts, counted))
+        row_counts = [sums for name, sums in zip(self.names, self.sums, strict=True) if "rows" in name.split(".")]
+        return all(map(are_counts, row_counts))
 
 
 def are_counts(sums: Numbers) -> bool:
@@ -145,8 +145,8 @@ class RegressionSums(State):
             rows = add_by_block(blocks)
             means = add_by_block(blocks, labels) / np.maximum(rows, 1)  # a block without rows gets 0
             deviations = labels - means[blocks]
-            filled = labels != 0
-            relative = np.divide(errors, np.abs(labels), out=np.zeros_like(errors), where=filled)
+            is_nonzero = labels != 0
+            relative = np.divide(errors, np.abs(labels), out=np.zeros_like(errors), where=is_nonzero)
             return cls(
                 rows=rows,
                 absolute=add_by_block(blocks, errors),
@@ -155,7 +155,7 @@ class RegressionSums(State):
                 label_m2=add_by_block(blocks, deviations * deviations),
                 absolute_label=add_by_block(blocks, np.abs(labels)),
                 relative=add_by_block(blocks, relative),
-                nonzero=add_by_block(blocks, filled),
+                nonzero=add_by_block(blocks, is_nonzero),
             )
 
     def __add__(self, addend: RegressionSums) -> RegressionSums:

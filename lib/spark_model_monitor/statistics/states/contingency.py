@@ -152,13 +152,13 @@ class Contingency(State):
         cells = [cell for table in self.tables for cell in table]
         if any(len(cell) < SEGMENTS or not {type(key) for key in cell} <= {int, str, type(None)} for cell in cells):
             return False
-        counted = [count for table in self.tables for count in table.values()]
+        counts = [count for table in self.tables for count in table.values()]
         for metadata in self.metadata:
-            counted += [*metadata.kinds.values(), metadata.at_least, metadata.at_most or 0]
+            counts += [*metadata.kinds.values(), metadata.at_least, metadata.at_most or 0]
             numbers = [number for number in (metadata.minimum, metadata.maximum) if number is not None]
             if not all(type(number) in (int, float) and abs(number) <= sys.float_info.max for number in numbers):
                 return False
-        return all(map(is_count, counted))
+        return all(map(is_count, counts))
 
     def require_plan(self, plan: ContingencyPlan) -> None:
         """Raise BadState if the counts were made with a different plan."""
@@ -167,12 +167,12 @@ class Contingency(State):
         cell_sizes = {len(cell) for table in self.tables for cell in table}
         planned_sizes = {SEGMENTS + len(plan.segmentations) + in_blocks}
         # There must be as many tables, metadata and keys as in the plan. The last key of a cell is its block
-        fits = (len(self.tables), len(self.metadata)) == sizes and cell_sizes <= planned_sizes
-        if fits and in_blocks:
+        has_planned_sizes = (len(self.tables), len(self.metadata)) == sizes and cell_sizes <= planned_sizes
+        if has_planned_sizes and in_blocks:
             blocks = {cell[-1] for table in self.tables for cell in table}
         else:
             blocks = set()
-        if not fits or not blocks <= {None, *range(BLOCKS)}:
+        if not has_planned_sizes or not blocks <= {None, *range(BLOCKS)}:
             raise BadState(
                 f"{self.KIND}: the counts are not those of their plan; restore the file or scan the data again"
             )
@@ -199,6 +199,8 @@ def _merge_plans(text: str, other_text: str) -> str:
         if column is not None and other_column is not None:
             column["taken_as"] = column["taken_as"] or other_column["taken_as"]
             other_column["taken_as"] = other_column["taken_as"] or column["taken_as"]
-    common = json.dumps(members, ensure_ascii=False, sort_keys=True)
-    require_equal(Contingency.KIND, "the plan", common, json.dumps(other_members, ensure_ascii=False, sort_keys=True))
-    return common
+    merged_text = json.dumps(members, ensure_ascii=False, sort_keys=True)
+    require_equal(
+        Contingency.KIND, "the plan", merged_text, json.dumps(other_members, ensure_ascii=False, sort_keys=True)
+    )
+    return merged_text

@@ -118,12 +118,12 @@ class ContingencyPlan:
     def columns(self) -> tuple[str, ...]:
         """All columns that are counted, without repetition."""
         group_columns = [name for name in (self.group, self.group_column) if name is not None]
-        named = [
+        names = [
             *(column.name for column in self.valued),
             *group_columns,
             *(part.column for part in self.segmentations),
         ]
-        return tuple(dict.fromkeys(named))
+        return tuple(dict.fromkeys(names))
 
     @property
     def text(self) -> str:
@@ -131,12 +131,12 @@ class ContingencyPlan:
         out, since it isn't a count.
         """
         # The settings of the flip test may differ between counts that are added
-        counted = asdict(self)
+        members = asdict(self)
         for name in ("with_flip_test", "not_features", "flip_rows"):
-            del counted[name]
+            del members[name]
         if self.group_column is None:
-            del counted["group_column"]
-        return json.dumps(counted, ensure_ascii=False, sort_keys=True)
+            del members["group_column"]
+        return json.dumps(members, ensure_ascii=False, sort_keys=True)
 
     @classmethod
     def from_text(cls, text: str) -> ContingencyPlan:

@@ -2,8 +2,7 @@
 
 `classify` inspects cells and `parse_numbers` reads numeric cells, both on executors. `DataTypeCounts` is the state, and
 `VectorCounts` the state of a column of arrays or vectors. Some texts, such as `.5`, are numbers to pandas' read_csv but not
-to
-Deequ: they are counted as texts and read as numbers.
+to Deequ: they are counted as texts and read as numbers.
 
 Source: StatefulDataType and DataTypeHistogram of Deequ 2.1.0 (Apache-2.0); C11.34.
 """
@@ -122,21 +121,21 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
     if len(texts) <= _FEW_TEXTS and not texts.null_count:  # a category usually has few values
         are_words = [_is_word(word) for word in texts.view(pa.binary()).to_pylist()]
-        remaining = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
+        unclassified = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
     elif _are_all_plain_fractions(texts):
         return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
     else:
-        remaining = _find_possible_numbers(texts)
+        unclassified = _find_possible_numbers(texts)
     if texts.null_count:
         missing = texts.is_null().to_numpy(zero_copy_only=False)
         kinds[missing] = DataType.MISSING
-        remaining = remaining[~missing[remaining]]
-    for kind, matches in _list_tests(accept_exponents):
-        if not len(remaining):
+        unclassified = unclassified[~missing[unclassified]]
+    for kind, matches in _list_type_tests(accept_exponents):
+        if not len(unclassified):
             break
-        matching = matches(texts if len(remaining) == len(texts) else texts.take(pa.array(remaining)))
-        kinds[remaining[matching]] = kind
-        remaining = remaining[~matching]
+        matching = matches(texts if len(unclassified) == len(texts) else texts.take(pa.array(unclassified)))
+        kinds[unclassified[matching]] = kind
+        unclassified = unclassified[~matching]
     return kinds
 
 
@@ -156,14 +155,14 @@ def parse_numbers(values: pa.StringArray, kinds: Kinds | None = None, *, accept_
     return numbers
 
 
-_OTHER_BYTES = np.zeros(256, dtype=np.bool_)
-_OTHER_BYTES[list(b"+-0123456789 .eE")] = True
+_IS_NUMBER_BYTE = np.zeros(256, dtype=np.bool_)
+_IS_NUMBER_BYTE[list(b"+-0123456789 .eE")] = True
 
 _BEGIN_NUMBER = tuple(bytes([byte]) for byte in b"+-.0123456789 ")
 _END_NUMBER = tuple(bytes([byte]) for byte in b"0123456789. ")
-_OTHER_WORDS = frozenset({b"true", b"false", b"inf", b"infinity"})  # in lower case
-_LONGEST_BOOLEAN = len("false")
-_LOWER = np.uint8(0x20)  # the bit by which a lower-case ASCII letter differs from its capital
+_NON_WORDS = frozenset({b"true", b"false", b"inf", b"infinity"})  # in lower case
+_MAX_BOOLEAN_LENGTH = len("false")
+_LOWER_CASE_BIT = np.uint8(0x20)  # the bit by which a lower-case ASCII letter differs from its capital
 _SIXTEENTHS = (8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)  # tested positions, in sixteenths of a text
 _FEW_TEXTS = 64  # for so few texts a regular expression is cheaper than testing another byte
 
@@ -171,8 +170,8 @@ _FEW_TEXTS = 64  # for so few texts a regular expression is cheaper than testing
 def _is_word(text: bytes) -> bool:
     """Whether a text is certainly neither a number nor a boolean."""
     if text.startswith(_BEGIN_NUMBER):
-        return not text.endswith(_END_NUMBER) and text[1:].lower() not in _OTHER_WORDS
-    return text.lower() not in _OTHER_WORDS
+        return not text.endswith(_END_NUMBER) and text[1:].lower() not in _NON_WORDS
+    return text.lower() not in _NON_WORDS
 
 
 def _find_possible_numbers(texts: pa.StringArray) -> Integers:
@@ -181,51 +180,55 @@ def _find_possible_numbers(texts: pa.StringArray) -> Integers:
     A candidate has bytes of numbers at both ends and at some positions between, or is as short as a boolean, or looks like an
     infinity. Few words, names and ids do.
     """
-    bounds, letters = read_buffers(texts)
+    bounds, octets = read_buffers(texts)
     offsets = bounds.astype(np.int64)
-    if not len(letters):
+    if not len(octets):
         return offsets[:0]
     starts = offsets[:-1]
     lengths = np.diff(offsets)
-    first = letters.take(np.minimum(starts, len(letters) - 1))  # an empty text may begin after the last byte
-    hopeful = (first - np.uint8(ord("+")) <= ord("9") - ord("+")) | (first == ord(" "))
-    if hopeful.any():
-        last = letters.take(np.maximum(offsets[1:], 1) - 1)
-        hopeful &= last - np.uint8(ord(" ")) <= ord("9") - ord(" ")
-        left = np.flatnonzero(hopeful & (lengths > 0))
-        begins = starts[left]
-        sizes = lengths[left]
-        hopeful[:] = False
+    first = octets.take(np.minimum(starts, len(octets) - 1))  # an empty text may begin after the last byte
+    may_be_number = (first - np.uint8(ord("+")) <= ord("9") - ord("+")) | (first == ord(" "))
+    if may_be_number.any():
+        last = octets.take(np.maximum(offsets[1:], 1) - 1)
+        may_be_number &= last - np.uint8(ord(" ")) <= ord("9") - ord(" ")
+        candidates = np.flatnonzero(may_be_number & (lengths > 0))
+        candidate_starts = starts[candidates]
+        candidate_lengths = lengths[candidates]
+        may_be_number[:] = False
         for sixteenth in _SIXTEENTHS:
-            if len(left) <= _FEW_TEXTS or 2 * len(left) > len(texts):  # then most of them probably are numbers
+            # If most texts are left, they probably are numbers
+            if len(candidates) <= _FEW_TEXTS or 2 * len(candidates) > len(texts):
                 break
-            is_like = _OTHER_BYTES.take(letters.take(begins + (sizes * sixteenth >> 4))).nonzero()[0]
-            left = left[is_like]
-            begins = begins[is_like]
-            sizes = sizes[is_like]
-        hopeful[left] = True
+            positions = candidate_starts + (candidate_lengths * sixteenth >> 4)
+            has_number_byte = _IS_NUMBER_BYTE.take(octets.take(positions))
+            candidates = candidates[has_number_byte]
+            candidate_starts = candidate_starts[has_number_byte]
+            candidate_lengths = candidate_lengths[has_number_byte]
+        may_be_number[candidates] = True
         is_signed = (first - np.uint8(ord("+")) <= ord("-") - ord("+")) & (last > ord("9"))
         if is_signed.any():
-            _mark_infinities(hopeful, letters, starts + 1, lengths - 1, is_signed.nonzero()[0])
-    hopeful |= ((first == ord("t")) | (first == ord("f"))) & (lengths <= _LONGEST_BOOLEAN)
-    begins_infinity = (first | _LOWER) == ord("i")
+            _mark_infinities(may_be_number, octets, starts + 1, lengths - 1, is_signed.nonzero()[0])
+    may_be_number |= ((first == ord("t")) | (first == ord("f"))) & (lengths <= _MAX_BOOLEAN_LENGTH)
+    begins_infinity = (first | _LOWER_CASE_BIT) == ord("i")
     if begins_infinity.any():
-        _mark_infinities(hopeful, letters, starts, lengths, begins_infinity.nonzero()[0])
-    return np.flatnonzero(hopeful)
+        _mark_infinities(may_be_number, octets, starts, lengths, begins_infinity.nonzero()[0])
+    return np.flatnonzero(may_be_number)
 
 
-def _mark_infinities(hopeful: Flags, letters: Bytes, starts: Integers, lengths: Integers, indices: Integers) -> None:
+def _mark_infinities(
+    may_be_number: Flags, octets: Bytes, starts: Integers, lengths: Integers, indices: Integers
+) -> None:
     """Flag those of the texts at these indices that have the length of an infinity and begin with `inf`."""
-    sizes = lengths[indices]
-    indices = indices[(sizes == len("inf")) | (sizes == len("infinity"))]
+    text_lengths = lengths[indices]
+    indices = indices[(text_lengths == len("inf")) | (text_lengths == len("infinity"))]
     for offset, letter in enumerate(b"inf"):
         if not len(indices):
             return
-        indices = indices[(letters.take(starts[indices] + offset) | _LOWER) == letter]
-    hopeful[indices] = True
+        indices = indices[(octets.take(starts[indices] + offset) | _LOWER_CASE_BIT) == letter]
+    may_be_number[indices] = True
 
 
-def _list_tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
+def _list_type_tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
     """The tests for cells that aren't classified yet; the cheapest and most frequent ones come first."""
     fractional = FRACTIONAL_PATTERN
     other_number = OTHER_NUMBER_PATTERN
@@ -249,10 +252,10 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     if texts.null_count or not len(texts):
         return False
     offsets, data = read_buffers(texts)
-    characters = data[offsets[0] : offsets[-1]]
+    octets = data[offsets[0] : offsets[-1]]
     ends = offsets - offsets[0]
-    first = characters[: ends[1]]  # the first text alone decides for most other columns
-    for content, dots in ((first, 1), (characters, len(texts))):
+    first = octets[: ends[1]]  # the first text alone decides for most other columns
+    for content, dots in ((first, 1), (octets, len(texts))):
         not_digits = np.flatnonzero(content - np.uint8(ord("0")) > 9)  # a byte below "0" wraps around to above 9
         if len(not_digits) != dots or (content[not_digits] != ord(".")).any():
             return False
@@ -267,17 +270,17 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     them all.
     """
     offsets, data = read_buffers(texts)
-    characters = data[offsets[0] : offsets[-1]].copy()
+    octets = data[offsets[0] : offsets[-1]].copy()
     starts = offsets[:-1] - offsets[0]
     ends = offsets[1:] - offsets[0]
-    dots = np.flatnonzero(characters == ord("."))
+    dots = np.flatnonzero(octets == ord("."))
     if len(dots) != len(texts) or not ((starts <= dots) & (dots < ends)).all():
         return np.zeros(len(texts), dtype=np.bool_)
-    first = characters[starts]
+    first = octets[starts]
     signed = (first == ord("-")) | (first == ord("+"))
     matching: Flags = (dots > starts + signed) & (dots < ends - 1)
-    characters[dots] = characters[starts[signed]] = ord("0")
-    not_digits = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # a byte below "0" wraps around to above 9
+    octets[dots] = octets[starts[signed]] = ord("0")
+    not_digits = np.flatnonzero(octets - np.uint8(ord("0")) > 9)  # a byte below "0" wraps around to above 9
     matching[np.searchsorted(ends, not_digits, side="right")] = False
     return matching
 

@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.text_forms import is_like_number
 from spark_model_monitor.value_class import value_class
 
 SAMPLE_SIZE = 512  # texts; from this many, a share is known within about 2 %
-TESTED_TEXTS = 8  # texts at the beginning of a block that are tested
+EXAMINED_TEXTS = 8  # texts at the beginning of a block that are tested
 HASH_BITS = 53  # the bits of a hash that are used; counts are also below 2^53
 
 
@@ -75,8 +75,8 @@ class DateTexts(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> DateTexts:
-        number = int(np.frombuffer(payload, "<i8", 2)[1])
-        (skipped, _, *numbers), texts = unpack_texts(payload, 2 + 2 * number, number)
+        text_count = int(np.frombuffer(payload, "<i8", 2)[1])
+        (skipped, _, *numbers), texts = unpack_texts(payload, 2 + 2 * text_count, text_count)
         hashes, counts = np.array(numbers, np.int64).reshape(2, -1)
         return cls(hashes, counts, tuple(texts), skipped)
 
@@ -98,7 +98,7 @@ class DateTextsBuilder:
         hashes: of the texts; None if unknown.
         counts: how often each text occurs; None if each occurs once in the block and may be repeated in it.
         """
-        first_texts = _decode(texts.slice(0, TESTED_TEXTS))
+        first_texts = _decode(texts.slice(0, EXAMINED_TEXTS))
         if all(is_like_number(text) and not read_dates(text) for text in first_texts):
             self._state += DateTexts(skipped=len(texts) if counts is None else int(counts.sum()))
             return
@@ -134,5 +134,5 @@ def _decode(texts: pa.Array) -> list[str]:
 
 def _keep_lowest(hashes: Integers, counts: Integers) -> tuple[Integers, Integers]:
     """The `SAMPLE_SIZE` lowest different hashes, ascending, and the sum of the counts of each."""
-    different, sums = sum_counts(hashes, counts)
-    return different[:SAMPLE_SIZE], sums[:SAMPLE_SIZE]
+    distinct, sums = sum_counts(hashes, counts)
+    return distinct[:SAMPLE_SIZE], sums[:SAMPLE_SIZE]

@@ -51,18 +51,18 @@ _COUNTS = np.floor(np.linspace(1, 5 * REGISTERS, len(RAW_ESTIMATES))).tolist()
 BIASES = np.array([float(f"{raw - count:.15g}") for raw, count in zip(RAW_ESTIMATES.tolist(), _COUNTS, strict=True)])
 """The bias of each raw estimate, with 15 digits as in Spark's table."""
 
-WAITING = 4096
+MAX_BUFFERED_HASHES = 4096
 """The number of hashes that are buffered. Later in a long partition, only a few hashes of a block can raise a register."""
 
 REGISTERS_PER_WORD = 10  # of 6 bits each, in a long
 _REGISTER_BITS = 6
-_NEIGHBOURS = 6  # entries of the bias table that are averaged: K in Spark
+_AVERAGED_NEIGHBOURS = 6  # entries of the bias table that are averaged: K in Spark
 _ALPHA = 0.7213 / (1.0 + 1.079 / REGISTERS)
 
 _REGISTER_SHIFT = np.uint64(64 - PRECISION)
-_LEADING = 31  # leading bits after those that select the register; they fit into an int32 and decide nearly always
-_LEADING_SHIFT = np.uint64(64 - PRECISION - _LEADING)
-_LEADING_MASK = np.uint32((1 << _LEADING) - 1)
+_LEADING_BITS = 31  # leading bits after those that select the register; they fit into an int32 and decide nearly always
+_LEADING_SHIFT = np.uint64(64 - PRECISION - _LEADING_BITS)
+_LEADING_MASK = np.uint32((1 << _LEADING_BITS) - 1)
 _TAIL_MASK = np.uint64((1 << (64 - PRECISION)) - 1)
 _LONGEST_RUN = 64 - PRECISION  # of leading zeros, if all other bits are 0
 _MANTISSA_BITS = 52
@@ -107,11 +107,12 @@ class DistinctRegisters(State):
         """The estimate. linear_up_to: the largest raw estimate for which linear counting is always used."""
         shares = np.ldexp(1.0, -self.registers.astype(np.int32))  # 2^-register
         raw = _ALPHA * REGISTERS * REGISTERS / float(np.add.accumulate(shares)[-1])
-        unused = REGISTERS - int(np.count_nonzero(self.registers))
-        if unused:
-            counted = REGISTERS * math.log(REGISTERS / unused)  # values that leave this many registers empty
-            if counted <= LINEAR_COUNTING_LIMIT or raw <= linear_up_to:
-                return _round_half_up(counted)
+        empty_registers = REGISTERS - int(np.count_nonzero(self.registers))
+        if empty_registers:
+            # So many values leave this number of registers empty
+            linear_count = REGISTERS * math.log(REGISTERS / empty_registers)
+            if linear_count <= LINEAR_COUNTING_LIMIT or raw <= linear_up_to:
+                return _round_half_up(linear_count)
         return _round_half_up(raw - _estimate_bias(raw) if raw < 5.0 * REGISTERS else raw)
 
     def __add__(self, addend: DistinctRegisters) -> DistinctRegisters:
@@ -137,20 +138,20 @@ class DistinctBuilder:
         self._registers = _create_registers()
         # The bits after the register's; a hash can raise a register only if they are 0
         self._leading_bits = np.uint64(0)
-        self._waiting: list[Hashes] = []
-        self._room = WAITING
+        self._buffer: list[Hashes] = []
+        self._free_buffer = MAX_BUFFERED_HASHES
 
     def update(self, hashes: Hashes) -> None:
         """Take the hashes of present values (`hashing.xxhash64`, `hashing.hash_texts`, or Spark's)."""
         if self._leading_bits:
             hashes = hashes[(hashes & self._leading_bits) == 0]
         if len(hashes):
-            self._waiting.append(hashes)
-            self._room -= len(hashes)
-        if self._room <= 0:
-            _raise(self._registers, np.concatenate(self._waiting), 0)
-            self._waiting = []
-            self._room = WAITING
+            self._buffer.append(hashes)
+            self._free_buffer -= len(hashes)
+        if self._free_buffer <= 0:
+            _raise_registers(self._registers, np.concatenate(self._buffer), 0)
+            self._buffer = []
+            self._free_buffer = MAX_BUFFERED_HASHES
             # A hash with fewer leading zeros than the lowest register can't raise any register and is skipped from now on.
             # With many different values this is nearly every hash: with the lowest register at 8, one hash in 256 remains.
             lowest = int(self._registers.min())
@@ -167,14 +168,14 @@ class DistinctBuilder:
         """
         registers = np.stack([builder._registers for builder in builders])
         hashes = [
-            np.concatenate(builder._waiting) if builder._waiting else np.empty(0, np.uint64) for builder in builders
+            np.concatenate(builder._buffer) if builder._buffer else np.empty(0, np.uint64) for builder in builders
         ]
-        firsts = np.repeat(REGISTERS * np.arange(len(builders)), [*map(len, hashes)])
-        _raise(registers.reshape(-1), np.concatenate(hashes), firsts)
+        first_registers = np.repeat(REGISTERS * np.arange(len(builders)), [*map(len, hashes)])
+        _raise_registers(registers.reshape(-1), np.concatenate(hashes), first_registers)
         return [*map(DistinctRegisters, registers)]
 
 
-def _raise(registers: Registers, hashes: Hashes, first: int | Integers) -> None:
+def _raise_registers(registers: Registers, hashes: Hashes, first: int | Integers) -> None:
     """Raise registers by hashes, in place. first: the index of the first register of the hashes' column."""
     leading = (hashes >> _LEADING_SHIFT).astype(np.uint32)
     leading &= _LEADING_MASK
@@ -182,7 +183,7 @@ def _raise(registers: Registers, hashes: Hashes, first: int | Integers) -> None:
     leading_positions = leading.view(np.int32).astype(np.float64).view(np.int64)
     leading_positions >>= _MANTISSA_BITS
     # One more than the number of leading zeros
-    ranks = (_EXPONENT_OFFSET + _LEADING - leading_positions).astype(np.uint8)
+    ranks = (_EXPONENT_OFFSET + _LEADING_BITS - leading_positions).astype(np.uint8)
     for index in np.flatnonzero(leading == 0):  # one hash in two thousand million
         ranks[index] = _LONGEST_RUN + 1 - int(hashes[index] & _TAIL_MASK).bit_length()
     np.maximum.at(registers, first + (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
@@ -193,8 +194,8 @@ def _estimate_bias(raw: float) -> float:
 
     Source: HyperLogLogPlusPlusHelper.estimateBias of Spark 3.5.
     """
-    low = max(int(np.searchsorted(RAW_ESTIMATES, raw)) - _NEIGHBOURS + 1, 0)
-    high = min(low + _NEIGHBOURS, len(RAW_ESTIMATES))
+    low = max(int(np.searchsorted(RAW_ESTIMATES, raw)) - _AVERAGED_NEIGHBOURS + 1, 0)
+    high = min(low + _AVERAGED_NEIGHBOURS, len(RAW_ESTIMATES))
     while high < len(RAW_ESTIMATES) and abs(raw - RAW_ESTIMATES[high]) < abs(raw - RAW_ESTIMATES[low]):
         low = low + 1
         high = high + 1

@@ -71,11 +71,11 @@ class State(ABC):
         """
         try:
             state: S = cls.from_payload(*unpack(blob, cls.KIND, cls.VERSION))
-            wrong = find_contradiction(state)
+            problem = find_contradiction(state)
         except MALFORMED as error:
-            wrong = f"it can't be read ({type(error).__name__})"
-        if wrong:
-            raise BadState(f"state bytes: they hold no {cls.KIND!r} of ours: {wrong}; restore the file or scan again")
+            problem = f"it can't be read ({type(error).__name__})"
+        if problem:
+            raise BadState(f"state bytes: they hold no {cls.KIND!r} of ours: {problem}; restore the file or scan again")
         return state
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -134,7 +134,7 @@ _LENGTH = struct.Struct("<Q")  # little endian, like all numbers in these bytes
 
 def join_parts(parts: Iterable[bytes]) -> bytes:
     """One payload from several parts, each preceded by its length."""
-    return b"".join(piece for part in parts for piece in (_LENGTH.pack(len(part)), part))
+    return b"".join(chunk for part in parts for chunk in (_LENGTH.pack(len(part)), part))
 
 
 def split_parts(payload: bytes) -> list[bytes]:
@@ -156,17 +156,17 @@ def pack_texts(numbers: Iterable[int], texts: Iterable[str]) -> bytes:
     return np.array([*numbers, *map(len, encoded)], "<i8").tobytes() + b"".join(encoded)
 
 
-def unpack_texts(payload: bytes, numbers: int, texts: int) -> tuple[list[int], list[str]]:
-    """The whole numbers and the texts that `pack_texts` packed. numbers, texts: how many there are of each. Raises
+def unpack_texts(payload: bytes, number_count: int, text_count: int) -> tuple[list[int], list[str]]:
+    """The whole numbers and the texts that `pack_texts` packed. number_count, text_count: how many there are of each. Raises
     ValueError for other bytes.
     """
-    if numbers < 0 or texts < 0:
+    if number_count < 0 or text_count < 0:
         raise ValueError("a number of texts is below 0")
-    integers = np.frombuffer(payload, "<i8", numbers + texts)
-    ends = np.cumsum([integers.nbytes, *integers[numbers:]], dtype=np.int64).tolist()
+    integers = np.frombuffer(payload, "<i8", number_count + text_count)
+    ends = np.cumsum([integers.nbytes, *integers[number_count:]], dtype=np.int64).tolist()
     if ends[-1] != len(payload):
         raise ValueError("the texts end elsewhere")
-    return integers[:numbers].tolist(), [payload[start:end].decode() for start, end in pairwise(ends)]
+    return integers[:number_count].tolist(), [payload[start:end].decode() for start, end in pairwise(ends)]
 
 
 # Most data has few decimals. As integers of four bytes such numbers take half the space of doubles, and a quarter of it
@@ -175,14 +175,14 @@ def unpack_texts(payload: bytes, numbers: int, texts: int) -> tuple[list[int], l
 DECIMALS = "decimals"
 MAX_DECIMALS = 6
 INTEGER_BYTES = 4
-LARGEST_INTEGER = 2**31 - 1
-TRIED_FIRST = 16  # testing the first numbers is enough to rule out most numbers of decimals
+MAX_INTEGER = 2**31 - 1
+FIRST_NUMBERS = 16  # testing the first numbers is enough to rule out most numbers of decimals
 
 
 def pack_numbers(numbers: Doubles) -> tuple[dict[str, int], bytes]:
     """The parameter and the bytes of finite numbers. `unpack_numbers` restores exactly the same numbers."""
     for decimals in range(MAX_DECIMALS + 1):
-        if _has_decimals(numbers[:TRIED_FIRST], decimals) and _has_decimals(numbers, decimals):
+        if _has_decimals(numbers[:FIRST_NUMBERS], decimals) and _has_decimals(numbers, decimals):
             integers = np.rint(numbers * 10.0**decimals).astype("<i4")
             # The first bytes of all integers, then the second ones, and so on: the last ones are nearly all equal, which
             # compresses well
@@ -201,7 +201,7 @@ def unpack_numbers(parameters: Parameters, content: bytes) -> Doubles:
     return np.ascontiguousarray(planes.T).view("<i4").ravel() / 10.0**decimals
 
 
-def measure_number(parameters: Parameters) -> int:
+def get_number_size(parameters: Parameters) -> int:
     """The size of one packed number in bytes."""
     return 8 if parameters.get(DECIMALS) is None else INTEGER_BYTES
 
@@ -212,7 +212,7 @@ def _has_decimals(numbers: Doubles, decimals: int) -> bool:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         integers = np.rint(numbers * 10.0**decimals)
-        are_equal = (integers / 10.0**decimals == numbers) & (np.abs(integers) <= LARGEST_INTEGER)
+        are_equal = (integers / 10.0**decimals == numbers) & (np.abs(integers) <= MAX_INTEGER)
     is_negative_zero = (numbers == 0) & np.signbit(numbers)
     return bool(are_equal.all() and not is_negative_zero.any())
 
@@ -221,8 +221,8 @@ LARGEST_COUNT = 2**53  # a sum of a thousand such counts fits in 64 bits, and do
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-_OF_READING = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
-MALFORMED = (*_OF_READING, struct.error)  # the exceptions that crafted bytes can cause
+_DECODING_FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+MALFORMED = (*_DECODING_FAULTS, struct.error)  # the exceptions that crafted bytes can cause
 
 
 def is_count(value: object, maximum: int = LARGEST_COUNT) -> bool:
@@ -232,8 +232,8 @@ def is_count(value: object, maximum: int = LARGEST_COUNT) -> bool:
 
 def find_contradiction(state: State) -> str | None:
     """The reason why a state that was read is invalid; None if it is valid."""
-    for name, like in _list_members(type(state)):
-        if not _is_valid(getattr(state, name), like):
+    for name, example in _list_members(type(state)):
+        if not _has_valid_type(getattr(state, name), example):
             return f"{name} is none"
     if state.is_consistent():
         return None
@@ -241,10 +241,10 @@ def find_contradiction(state: State) -> str | None:
 
 
 @functools.cache
-def _list_members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+def _list_members(state_type: type[Any]) -> tuple[tuple[str, Any], ...]:
     """The members of a type of state, each with its value in the state of no rows."""
-    none = kind()
-    return tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
+    empty_state = state_type()
+    return tuple((member.name, getattr(empty_state, member.name)) for member in fields(empty_state) if member.init)
 
 
 class _Layout(NamedTuple):
@@ -263,40 +263,40 @@ def _unify_nan(number: float) -> float:
 
 
 @functools.cache
-def _find_layout(kind: type[State]) -> _Layout:
+def _find_layout(state_type: type[State]) -> _Layout:
     columns = {}
     numbers = {}
-    for name, like in _list_members(kind):
-        if isinstance(like, np.ndarray):
-            columns[name] = like.dtype.newbyteorder("<")
+    for name, example in _list_members(state_type):
+        if isinstance(example, np.ndarray):
+            columns[name] = example.dtype.newbyteorder("<")
         else:
-            numbers[name] = type(like)
+            numbers[name] = type(example)
     letters = ["d" if number_type is float else "q" for number_type in numbers.values()]
     return _Layout(numbers, columns, "".join(["<", *letters]))
 
 
-def _is_valid(value: Any, like: Any) -> bool:
-    if type(like) in (int, float):  # the frequent case first
-        return type(value) is type(like) and (type(value) is float or 0 <= value <= LARGEST_COUNT)
-    if isinstance(like, Mapping):
-        return isinstance(value, Mapping) and _are_sound(value.keys(), keys=True) and _are_sound(value.values())
-    return type(value) is type(like) and _are_sound([value])
+def _has_valid_type(value: Any, example: Any) -> bool:
+    if type(example) in (int, float):  # the frequent case first
+        return type(value) is type(example) and (type(value) is float or 0 <= value <= LARGEST_COUNT)
+    if isinstance(example, Mapping):
+        return isinstance(value, Mapping) and _are_valid(value.keys(), keys=True) and _are_valid(value.values())
+    return type(value) is type(example) and _are_valid([value])
 
 
-def _are_sound(values: Any, *, keys: bool = False) -> bool:
-    kinds = set(map(type, values))
-    if kinds == {str}:
+def _are_valid(values: Any, *, keys: bool = False) -> bool:
+    types = set(map(type, values))
+    if types == {str}:
         return all(map(_is_text, values))
     if keys:
         return True
-    if kinds == {int}:
+    if types == {int}:
         return bool(min(values) >= 0 and max(values) <= LARGEST_COUNT)
-    return all(_is_whole(value) for value in values)
+    return all(_is_valid_element(value) for value in values)
 
 
-def _is_whole(value: Any) -> bool:
+def _is_valid_element(value: Any) -> bool:
     if isinstance(value, tuple):
-        return _are_sound(value)
+        return _are_valid(value)
     if isinstance(value, np.ndarray):
         return bool(value.dtype.kind == "f" or not value.size or (value.min() >= 0 and value.max() <= LARGEST_COUNT))
     if isinstance(value, str):
@@ -351,12 +351,12 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
     parameters: what reading the payload needs, and what two added states must have in common.
     """
     name = kind.encode("ascii")
-    described = b""
+    parameter_bytes = b""
     if parameters:
-        described = _JSON.encode(parameters).encode()
+        parameter_bytes = _JSON.encode(parameters).encode()
     # The sizes come first, so that kind and version can be read without the rest
-    head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
-    body = b"".join((head, name, described, payload))
+    head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(parameter_bytes), len(payload))
+    body = b"".join((head, name, parameter_bytes, payload))
     return body + _CHECKSUM.pack(zlib.crc32(body))  # the checksum covers everything before it
 
 
@@ -386,22 +386,22 @@ def read_kind_and_version(blob: bytes) -> tuple[str, int]:
     return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace"), blob[_VERSION_OFFSET]
 
 
-def require_equal(kind: str, parameter: str, left: object, right: object) -> None:
+def require_equal(kind: str, parameter: str, first: object, second: object) -> None:
     """Refuse to add two states whose parameters differ.
 
     Raises BadState naming the parameter and both values.
     """
-    if left != right:
+    if first != second:
         raise BadState(
-            f"{kind}: {parameter} is {left!r} here and {right!r} there; only states with the same one add up"
+            f"{kind}: {parameter} is {first!r} here and {second!r} there; only states with the same one add up"
         )
 
 
 @functools.lru_cache(maxsize=64)
-def _parse_parameters(described: bytes) -> Parameters:
+def _parse_parameters(parameter_bytes: bytes) -> Parameters:
     """The parameters that `pack` wrote; cached, because most states of a kind share them."""
     try:
-        parameters = json.loads(described) if described else {}
+        parameters = json.loads(parameter_bytes) if parameter_bytes else {}
     except (ValueError, RecursionError) as error:
         raise BadState(f"state bytes: the parameters are no JSON ({type(error).__name__})") from error
     if not isinstance(parameters, dict):
@@ -431,15 +431,17 @@ def _find_offsets(blob: bytes) -> tuple[int, int, int]:
     parameters_end = name_end + parameters_size
     body_size = parameters_end + payload_size
     if len(blob) != body_size + _CHECKSUM.size:
-        announced = body_size + _CHECKSUM.size
-        raise BadState(f"state bytes: {len(blob)} bytes where their head announces {announced}; the file may be cut")
+        expected_size = body_size + _CHECKSUM.size
+        raise BadState(
+            f"state bytes: {len(blob)} bytes where their head announces {expected_size}; the file may be cut"
+        )
     return body_size, name_end, parameters_end
 
 
 STATES: dict[str, type[State]] = {}
-"""The types of state by kind, of all modules imported so far; `find_state_type` imports the modules in `LATER`."""
+"""The types of state by kind, of all modules imported so far; `find_state_type` imports the modules in `LAZY_MODULES`."""
 
-LATER: Mapping[str, str] = {
+LAZY_MODULES: Mapping[str, str] = {
     "ages": "time_counts",
     "attributions": "attributions",
     "block_sums": "blocks",
@@ -472,14 +474,14 @@ def register_state(state: type[S]) -> type[S]:
 
 def find_state_type(kind: str) -> type[State] | None:
     """The type of state of a kind, importing its module if necessary; None if there is no such kind."""
-    if kind in LATER:
-        import_module(f"{__package__}.{LATER[kind]}")
+    if kind in LAZY_MODULES:
+        import_module(f"{__package__}.{LAZY_MODULES[kind]}")
     return STATES.get(kind)
 
 
 def list_kinds() -> list[str]:
     """Every kind of state, whether its module is imported or not."""
-    return sorted({*STATES, *LATER})
+    return sorted({*STATES, *LAZY_MODULES})
 
 
 def decode(blob: bytes) -> State:

@@ -30,7 +30,7 @@ VALUES_PER_END = 64
 unless the window is four times as large: the probability (m / (n + m))^64 is otherwise below one in a million."""
 
 # The length that is recorded for all longer texts: of a text above 256 bytes, a scan has 60 characters and a hash
-LONGEST = 61
+MAX_LENGTH = 61
 
 
 @register_state
@@ -48,9 +48,8 @@ class Ends(State):
     def of(cls, values: Values) -> Ends:
         """The smallest and largest of these finite values."""
         ordered = np.sort(values)  # faster than a partition
-        return cls(
-            ordered[:VALUES_PER_END] + 0.0, ordered[-VALUES_PER_END:] + 0.0
-        )  # -0.0 becomes 0.0, so that the result doesn't depend on the order
+        # -0.0 becomes 0.0, so that the result doesn't depend on the order
+        return cls(ordered[:VALUES_PER_END] + 0.0, ordered[-VALUES_PER_END:] + 0.0)
 
     def add_values(self, values: Values) -> Ends:
         """The ends after more finite values; fast if few of these are beyond the kept values."""
@@ -88,14 +87,14 @@ class Ends(State):
         return cls(smallest, largest)
 
     def is_consistent(self) -> bool:
-        low = self.smallest
-        high = self.largest
-        if len(low) < VALUES_PER_END:
-            are_whole = np.array_equal(low, high)
+        smallest = self.smallest
+        largest = self.largest
+        if len(smallest) < VALUES_PER_END:
+            have_valid_lengths = np.array_equal(smallest, largest)
         else:
-            are_whole = len(low) == VALUES_PER_END and bool((low <= high).all())
-        rise = all(bool((end[1:] >= end[:-1]).all() and np.isfinite(end).all()) for end in (low, high))
-        return are_whole and rise
+            have_valid_lengths = len(smallest) == VALUES_PER_END and bool((smallest <= largest).all())
+        are_ascending = all(bool((end[1:] >= end[:-1]).all() and np.isfinite(end).all()) for end in (smallest, largest))
+        return have_valid_lengths and are_ascending
 
 
 @register_state
@@ -116,7 +115,7 @@ class TextLengths(State):
             lengths = np.diff(offsets)
         else:
             lengths = pc.utf8_length(texts).to_numpy()
-        count_by_length = np.bincount(np.minimum(lengths, LONGEST), counts, minlength=1).astype(np.int64)
+        count_by_length = np.bincount(np.minimum(lengths, MAX_LENGTH), counts, minlength=1).astype(np.int64)
         return cls({int(length): int(count_by_length[length]) for length in np.flatnonzero(count_by_length)})
 
     def __add__(self, addend: TextLengths) -> TextLengths:
@@ -134,7 +133,7 @@ class TextLengths(State):
         return cls({-1: 0})
 
     def is_consistent(self) -> bool:
-        return all(0 <= length <= LONGEST and count for length, count in self.counts.items())
+        return all(0 <= length <= MAX_LENGTH and count for length, count in self.counts.items())
 
 
 LONG = 256  # bytes; longer texts aren't analysed, because a scan has only their beginning
@@ -173,7 +172,9 @@ class TextShapes(State):
         """
         measures = _measure_texts(texts)
         short_counts = np.where(are_long, 0, counts)
-        sums = [int(total @ short_counts) for values in measures for total in (values, values * values)]
+        sums = []
+        for values in measures:
+            sums += [int(values @ short_counts), int(values * values @ short_counts)]
         return cls(int(short_counts.sum()), int(counts.sum() - short_counts.sum()), *sums)
 
 
@@ -184,31 +185,37 @@ def _measure_texts(texts: pa.StringArray) -> list[Integers]:
     offsets, data = read_buffers(texts)
     content = data[offsets[0] : offsets[-1]]
     lengths = np.diff(offsets).astype(np.int64)
-    is_filled = lengths > 0
-    starts = (offsets[:-1] - offsets[0])[is_filled]
-    narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # adding up bytes without a cast is twice as fast
+    is_nonempty = lengths > 0
+    starts = (offsets[:-1] - offsets[0])[is_nonempty]
+    # Adding up bytes without a cast is twice as fast
+    count_type = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16
 
     def count(flags: Flags) -> Integers:
         counts = np.zeros(len(texts), np.int64)
         if flags.any():
-            counts[is_filled] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
+            counts[is_nonempty] = np.add.reduceat(flags.view(np.uint8), starts, dtype=count_type)
         return counts
 
     # A word begins at a character that isn't blank and follows a blank or the beginning of the text
     is_word = ~_is_between(content, " ", " ")
     for low, high in (("\t", "\r"), ("\x1c", "\x1f")):
         is_word &= ~_is_between(content, low, high)
-    begins = is_word.copy()
-    begins[1:] &= ~is_word[:-1]
-    begins[starts] = is_word[starts]
-    is_other = content >= 0x80  # bytes of characters outside ASCII
-    letters = _is_between(content | np.uint8(0x20), "a", "z") | is_other
+    begins_word = is_word.copy()
+    begins_word[1:] &= ~is_word[:-1]
+    begins_word[starts] = is_word[starts]
+    is_non_ascii = content >= 0x80  # bytes of characters outside ASCII
+    letters = _is_between(content | np.uint8(0x20), "a", "z") | is_non_ascii
     characters = lengths
-    if is_other.any():
+    if is_non_ascii.any():
         characters = count((content & np.uint8(0xC0)) != 0x80)
-    size = np.maximum(lengths, 1)
+    byte_counts = np.maximum(lengths, 1)
     digits = _is_between(content, "0", "9")
-    return [characters, count(begins), SHARES * count(letters) // size, SHARES * count(digits) // size]
+    return [
+        characters,
+        count(begins_word),
+        SHARES * count(letters) // byte_counts,
+        SHARES * count(digits) // byte_counts,
+    ]
 
 
 def _is_between(content: Bytes, low: str, high: str) -> Flags:

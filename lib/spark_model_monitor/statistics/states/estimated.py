@@ -20,7 +20,7 @@ from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import ClassScores, ScoreCounts
 from spark_model_monitor.value_class import value_class
 
-ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = WORTH = ("rows", "apart", "apart_2", "errors_2", "expected_2")
+ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = ERROR_SUMS = ("rows", "apart", "apart_2", "errors_2", "expected_2")
 """Names of sums over held-out rows: number of rows, |error - expected|, its square, error² and expected²."""
 
 
@@ -29,7 +29,7 @@ def measure_expected_errors(errors: Numbers, expected: Numbers, blocks: Blocks) 
     with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
         differences = np.abs(errors - expected)
         values = (None, differences, differences * differences, errors * errors, expected * expected)
-        return BlockSums(WORTH, np.stack([add_by_block(blocks, terms) for terms in values]))
+        return BlockSums(ERROR_SUMS, np.stack([add_by_block(blocks, terms) for terms in values]))
 
 
 @register_state

@@ -31,13 +31,13 @@ KEY_BYTES = 256  # a longer value is kept as its first bytes and a hash of the w
 FLAGS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 """The spellings of booleans in files, and the texts by which a column of booleans counts them."""
 
-SLOTS = 2**17
+HASH_SLOTS = 2**17
 """The number of hash slots: large enough that most values of one call share no slot with a repeated value."""
 
-_SLOT_BITS = np.uint64(SLOTS - 1)
+_SLOT_BITS = np.uint64(HASH_SLOTS - 1)
 _CUT_MARK = "…#"
 _HASH_BYTES = 8
-_LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
+_MAX_KEY_BYTES = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 
 
 @register_state
@@ -89,8 +89,8 @@ class Frequencies(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Frequencies:
-        number = int(np.frombuffer(payload, "<i8", 1)[0])
-        (_, total, bound, *counts), keys = unpack_texts(payload, 3 + number, number)
+        key_count = int(np.frombuffer(payload, "<i8", 1)[0])
+        (_, total, bound, *counts), keys = unpack_texts(payload, 3 + key_count, key_count)
         return cls(dict(zip(keys, counts, strict=True)), total, parameters["limit"], bound)
 
 
@@ -112,7 +112,7 @@ class FrequenciesBuilder:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._kept = _CountedValues(pa.nulls(0, pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
+        self._counted = _CountedValues(pa.nulls(0, pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
         self._pending: list[_CountedValues] = []
         self._pending_keys = self._total = self._bound = 0
         self.given_up = False  # whether values are only added to the total from now on
@@ -127,24 +127,24 @@ class FrequenciesBuilder:
         counts: None if each occurred once; then a value may be repeated in the call. With counts the values have to be
             distinct.
         hashes: of the values, equal for equal values; if they are known, counting is faster."""
-        occurrences = len(keys) if counts is None else int(counts.sum())
+        value_count = len(keys) if counts is None else int(counts.sum())
         if self.given_up:
-            self.skip(occurrences)
+            self.skip(value_count)
             return
         if isinstance(keys, pa.Array):
             texts = keys
         else:
             texts = pa.array(keys, pa.string())
-        self._differ = counts is not None and not len(self._kept.counts)  # if this remains the only call
+        self._has_distinct_keys = counts is not None and not len(self._counted.counts)  # if this remains the only call
         if counts is None:
             counts = np.ones(len(texts), dtype=np.int64)
         else:
             self.exact &= len(texts) <= self._limit
-        self._pending.append(_CountedValues(_shorten(texts), counts, hashes))
+        self._pending.append(_CountedValues(_shorten_texts(texts), counts, hashes))
         self._pending_keys += len(texts)
-        self._total += occurrences
+        self._total += value_count
         if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
-            self._kept, self._bound = self._fold_pending()
+            self._counted, self._bound = self._add_pending()
             self.exact &= self._bound == 0
             self._pending = []
             self._pending_keys = 0
@@ -152,42 +152,42 @@ class FrequenciesBuilder:
     def give_up(self) -> None:
         """Drop all counts of a column whose counts turn out to be useless. The bound becomes the total."""
         self.given_up = True
-        self._kept = self._kept.select(np.zeros(len(self._kept.counts), dtype=bool))
+        self._counted = self._counted.select(np.zeros(len(self._counted.counts), dtype=bool))
         self._pending = []
         self._pending_keys = 0
         self._bound = self._total
 
-    def skip(self, occurrences: int) -> None:
+    def skip(self, value_count: int) -> None:
         """Count values in the total only. May be called only after `give_up`."""
-        self._total += occurrences
-        self._bound += occurrences
+        self._total += value_count
+        self._bound += value_count
 
     def state(self) -> Frequencies:
         """The frequencies of all values so far, sorted by key."""
-        counted, bound = self._fold_pending()
+        counted, bound = self._add_pending()
         counts: dict[str, int] = {}
         for key, count in sorted(zip(decode_texts(counted.keys), counted.counts.tolist(), strict=True)):
             counts[key] = counts.get(key, 0) + count
         return Frequencies(counts, self._total, self._limit, bound)
 
-    def _fold_pending(self) -> tuple[_CountedValues, int]:
+    def _add_pending(self) -> tuple[_CountedValues, int]:
         """The counts after the pending calls, of at most `limit` distinct keys, and the bound."""
         if not self._pending:
-            return self._kept, self._bound
-        if len(self._pending) == 1 and self._differ and self._pending_keys <= self._limit:
+            return self._counted, self._bound
+        if len(self._pending) == 1 and self._has_distinct_keys and self._pending_keys <= self._limit:
             return self._pending[0], self._bound
-        parts = [self._kept, *self._pending]
-        single = _find_single(parts)
+        parts = [self._counted, *self._pending]
+        is_single = _find_values_counted_once(parts)
         # If there are more values with count 1 than the limit, all of these are dropped: the cut is at least 1 then
-        singles_go = int(np.count_nonzero(single)) > self._limit
-        if singles_go:
+        drops_singles = int(np.count_nonzero(is_single)) > self._limit
+        if drops_singles:
             ends = np.cumsum([len(part.counts) for part in parts])[:-1]
-            parts = [part.select(~flags) for part, flags in zip(parts, np.split(single, ends), strict=True)]
-        folded = _CountedValues.joined(parts).add_equal()
+            parts = [part.select(~flags) for part, flags in zip(parts, np.split(is_single, ends), strict=True)]
+        folded = _CountedValues.concat(parts).add_equal_values()
         if len(folded.counts) > self._limit:
             cut = int(np.partition(folded.counts, -self._limit - 1)[-self._limit - 1])  # the (limit + 1)-th largest
         else:
-            cut = int(singles_go)
+            cut = int(drops_singles)
         folded.counts -= cut
         return folded.select(folded.counts > 0) if cut else folded, self._bound + cut
 
@@ -210,7 +210,7 @@ class _CountedValues:
     hashes: Hashes | None
 
     @classmethod
-    def joined(cls, parts: Sequence[_CountedValues]) -> _CountedValues:
+    def concat(cls, parts: Sequence[_CountedValues]) -> _CountedValues:
         hashes = [part.hashes for part in parts if part.hashes is not None]
         return cls(
             pa.concat_arrays([part.keys for part in parts]),
@@ -218,63 +218,64 @@ class _CountedValues:
             np.concatenate(hashes) if len(hashes) == len(parts) else None,
         )
 
-    def add_equal(self) -> _CountedValues:
+    def add_equal_values(self) -> _CountedValues:
         """The distinct values, each with the sum of its counts."""
         texts = self.keys.dictionary_encode()
         codes = texts.indices.to_numpy()
-        different = len(texts.dictionary)
+        distinct_count = len(texts.dictionary)
         # bincount adds doubles, which are exact up to 2^53
-        counts = np.bincount(codes, self.counts, minlength=different).astype(np.int64)
+        counts = np.bincount(codes, self.counts, minlength=distinct_count).astype(np.int64)
         hashes = None
         if self.hashes is not None:
-            hashes = np.empty(different, np.uint64)
+            hashes = np.empty(distinct_count, np.uint64)
             hashes[codes] = self.hashes
         return _CountedValues(texts.dictionary, counts, hashes)
 
-    def select(self, chosen: Flags) -> _CountedValues:
+    def select(self, is_chosen: Flags) -> _CountedValues:
         """The chosen values."""
         hashes = None
         if self.hashes is not None:
-            hashes = self.hashes[chosen]
-        if 8 * np.count_nonzero(chosen) < len(chosen):
-            return _CountedValues(self.keys.take(pa.array(np.flatnonzero(chosen))), self.counts[chosen], hashes)
-        return _CountedValues(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)
+            hashes = self.hashes[is_chosen]
+        if 8 * np.count_nonzero(is_chosen) < len(is_chosen):
+            return _CountedValues(self.keys.take(pa.array(np.flatnonzero(is_chosen))), self.counts[is_chosen], hashes)
+        return _CountedValues(self.keys.filter(pa.array(is_chosen)), self.counts[is_chosen], hashes)
 
 
-def _find_single(parts: Sequence[_CountedValues]) -> Flags:
+def _find_values_counted_once(parts: Sequence[_CountedValues]) -> Flags:
     """Flags of the values that certainly occurred once: no repeated value has a hash in the same slot."""
     counts = np.concatenate([part.counts for part in parts])
     hashes_by_part = [part.hashes for part in parts if part.hashes is not None]
-    if len(hashes_by_part) < len(parts) or len(counts) < SLOTS // 8:  # few values are counted quickly without this
+    # A few values are counted quickly without this
+    if len(hashes_by_part) < len(parts) or len(counts) < HASH_SLOTS // 8:
         return np.zeros(len(counts), dtype=bool)
     hashes = np.concatenate(hashes_by_part)
-    single: Flags = counts == 1
+    is_single: Flags = counts == 1
     ordered = np.sort(hashes)
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    if len(repeated):
-        has_repeated = np.zeros(SLOTS, dtype=bool)
-        has_repeated[_select_slots(repeated)] = True
-        single &= ~has_repeated[_select_slots(hashes)]
-    return single
+    repeated_hashes = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated_hashes):
+        has_repeated_hash = np.zeros(HASH_SLOTS, dtype=bool)
+        has_repeated_hash[_compute_slots(repeated_hashes)] = True
+        is_single &= ~has_repeated_hash[_compute_slots(hashes)]
+    return is_single
 
 
-def _select_slots(hashes: Hashes) -> Integers:
+def _compute_slots(hashes: Hashes) -> Integers:
     return (hashes & _SLOT_BITS).view(np.int64)
 
 
-def _shorten(texts: pa.Array) -> pa.Array:
+def _shorten_texts(texts: pa.Array) -> pa.Array:
     """The texts; a text that is too long is replaced by its beginning and a hash of the whole text."""
     if texts.type != pa.string():
         texts = texts.cast(pa.string())
     longest = pc.max(pc.binary_length(texts)).as_py()
-    if longest is None or longest <= _LONGEST_KEY:
+    if longest is None or longest <= _MAX_KEY_BYTES:
         return texts
-    return pa.array([_cut_text(text) for text in texts.to_pylist()], pa.string())
+    return pa.array([_shorten_text(text) for text in texts.to_pylist()], pa.string())
 
 
-def _cut_text(text: str) -> str:
+def _shorten_text(text: str) -> str:
     encoded = text.encode()
-    if len(encoded) <= _LONGEST_KEY:
+    if len(encoded) <= _MAX_KEY_BYTES:
         return text
     beginning = encoded[:KEY_BYTES].decode(errors="ignore")  # a truncated character is dropped
     return beginning + _CUT_MARK + hashlib.blake2b(encoded, digest_size=_HASH_BYTES).hexdigest()

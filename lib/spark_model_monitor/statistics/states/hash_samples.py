@@ -41,7 +41,7 @@ MAX_HASHES = 2048  # maximum number of distinct hashes that are kept
 BITS = 53  # bits of a hash that are used; counts are also below 2^53
 LEVEL_OF_NONE = BITS + 1  # the level at which no hash is kept
 
-R = TypeVar("R", bound="Repeats")
+RepeatsType = TypeVar("RepeatsType", bound="Repeats")
 
 
 @register_state
@@ -55,13 +55,13 @@ class Repeats(State):
 
     KIND = "repeats"
     MAX_REPEATED = 0.5  # a builder gives up if a larger share of the distinct hashes is repeated
-    BUFFERED = MAX_HASHES  # number of hashes that a builder buffers before it adds them
+    BUFFER_SIZE = MAX_HASHES  # number of hashes that a builder buffers before it adds them
 
     level: int = 0
     hashes: Integers = field(default_factory=lambda: np.empty(0, np.int64))
     counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def add_values(self: R, hashes: Hashes, counts: Integers | None = None) -> R:
+    def add_values(self: RepeatsType, hashes: Hashes, counts: Integers | None = None) -> RepeatsType:
         """The state with the hashes of more values. counts: how often each hash occurs; None: once."""
         if self.level == LEVEL_OF_NONE:
             return self
@@ -79,7 +79,7 @@ class Repeats(State):
             counts = np.diff(ends, prepend=-1)
         return self._merge_counts((hashes >> np.uint64(64 - BITS)).astype(np.int64), counts)
 
-    def __add__(self: R, addend: R) -> R:
+    def __add__(self: RepeatsType, addend: RepeatsType) -> RepeatsType:
         low, high = sorted((self, addend), key=lambda state: state.level)
         is_accepted = low.hashes < first_rejected_hash(high.level)
         if high.level < LEVEL_OF_NONE:
@@ -96,7 +96,7 @@ class Repeats(State):
         """The number of hashes kept that occur more than once."""
         return int((self.counts > 1).sum())
 
-    def _merge_counts(self: R, hashes: Integers, counts: Integers) -> R:
+    def _merge_counts(self: RepeatsType, hashes: Integers, counts: Integers) -> RepeatsType:
         distinct, sums = sum_counts(np.concatenate((self.hashes, hashes)), np.concatenate((self.counts, counts)))
         level = self.level
         while len(distinct) > MAX_HASHES:  # hashes are ascending, so the accepted ones come first
@@ -107,9 +107,9 @@ class Repeats(State):
     def is_consistent(self) -> bool:
         is_ascending = self.hashes[1:] > self.hashes[:-1]
         # At LEVEL_OF_NONE every hash is rejected
-        is_of_level = self.level <= LEVEL_OF_NONE and self.hashes < first_rejected_hash(self.level)
+        is_accepted = self.level <= LEVEL_OF_NONE and self.hashes < first_rejected_hash(self.level)
         is_sample = len(self.hashes) <= MAX_HASHES
-        return is_sample and bool(is_ascending.all() and np.all(is_of_level) and (self.counts > 0).all())
+        return is_sample and bool(is_ascending.all() and np.all(is_accepted) and (self.counts > 0).all())
 
 
 @register_state
@@ -120,7 +120,7 @@ class RowRepeats(Repeats):
     KIND = "row_repeats"
     # Rows of a few columns often repeat, and all do if a file comes twice, so the builder never gives up
     MAX_REPEATED = 1.0
-    BUFFERED = 8 * MAX_HASHES
+    BUFFER_SIZE = 8 * MAX_HASHES
 
 
 @register_state
@@ -137,15 +137,15 @@ class Words(Repeats):
         the window of words that don't occur here, and all occurrences in the window. The share of words that occur once
         estimates the share of new words (Good-Turing). Source: Good 1953, "The population frequencies of species".
         """
-        limit = first_rejected_hash(max(self.level, window.level))
-        words = self.hashes[self.hashes < limit]
-        occurrences = self.counts[self.hashes < limit]
-        is_accepted = window.hashes < limit
+        first_rejected = first_rejected_hash(max(self.level, window.level))
+        words = self.hashes[self.hashes < first_rejected]
+        occurrences = self.counts[self.hashes < first_rejected]
+        is_accepted = window.hashes < first_rejected
         is_new = ~np.isin(window.hashes[is_accepted], words)
         window_occurrences = window.counts[is_accepted]
         new_occurrences = int(window_occurrences[is_new].sum())
-        once_here = int(occurrences[occurrences <= rare].sum()), int(occurrences.sum())
-        return once_here, (new_occurrences, int(window_occurrences.sum()))
+        rare_counts = int(occurrences[occurrences <= rare].sum()), int(occurrences.sum())
+        return rare_counts, (new_occurrences, int(window_occurrences.sum()))
 
 
 class RepeatsBuilder:
@@ -154,37 +154,37 @@ class RepeatsBuilder:
     def __init__(self, state_type: type[Repeats] = Repeats) -> None:
         self._state_type = state_type
         self._state = state_type()
-        self._waiting: list[tuple[Hashes, Integers | None]] = []
-        self._waits = 0
+        self._buffer: list[tuple[Hashes, Integers | None]] = []
+        self._buffered_hashes = 0
 
     def give_up(self) -> None:
         """Drop all hashes and keep none from now on."""
-        self._waiting = []
+        self._buffer = []
         self._state = self._state_type(LEVEL_OF_NONE)
 
     def update(self, hashes: Hashes, counts: Integers | None = None) -> None:
         """Take values. counts: as in `Repeats.add_values`."""
         if self._state.level == LEVEL_OF_NONE:
             return
-        self._waiting.append((hashes, counts))
-        self._waits += len(hashes)
-        if self._waits >= self._state_type.BUFFERED:
-            self._add_waiting()
+        self._buffer.append((hashes, counts))
+        self._buffered_hashes += len(hashes)
+        if self._buffered_hashes >= self._state_type.BUFFER_SIZE:
+            self._add_buffered()
 
     def state(self) -> Repeats:
         """The repeats of all values so far."""
-        self._add_waiting()
+        self._add_buffered()
         return self._state
 
-    def _add_waiting(self) -> None:
-        single = [hashes for hashes, counts in self._waiting if counts is None]
-        if single:
-            self._state = self._state.add_values(np.concatenate(single))
-        for hashes, counts in self._waiting:
+    def _add_buffered(self) -> None:
+        single_hashes = [hashes for hashes, counts in self._buffer if counts is None]
+        if single_hashes:
+            self._state = self._state.add_values(np.concatenate(single_hashes))
+        for hashes, counts in self._buffer:
             if counts is not None:
                 self._state = self._state.add_values(hashes, counts)
-        self._waiting = []
-        self._waits = 0
+        self._buffer = []
+        self._buffered_hashes = 0
         if self._state.repeated > self._state_type.MAX_REPEATED * self._state.different:
             self.give_up()
 

@@ -24,8 +24,8 @@ PRIME_3 = np.uint64(0x165667B19E3779F9)
 PRIME_4 = np.uint64(0x85EBCA77C2B2AE63)
 PRIME_5 = np.uint64(0x27D4EB2F165667C5)
 
-_1, _2, _3, _4, _5 = map(int, (PRIME_1, PRIME_2, PRIME_3, PRIME_4, PRIME_5))
-_SEEDED = np.array([SEED], np.uint64)
+_PRIME_1, _PRIME_2, _PRIME_3, _PRIME_4, _PRIME_5 = map(int, (PRIME_1, PRIME_2, PRIME_3, PRIME_4, PRIME_5))
+_SEEDS = np.array([SEED], np.uint64)
 _PRIME_AND_WORD = np.uint64(int(PRIME_5) + 8)
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -85,17 +85,17 @@ def _extract_numbers(values: pa.Array) -> NDArray[Any]:
         present = values.drop_null()
     else:
         present = values
-    kind = present.type
-    if pa.types.is_date32(kind):
+    data_type = present.type
+    if pa.types.is_date32(data_type):
         return np.asarray(present.view(pa.int32()))
-    if pa.types.is_timestamp(kind):
-        ticks = np.asarray(present.view(pa.int64()))
-        if kind.unit == "ns":
-            return ticks // 1_000
-        return ticks * _MICROSECONDS[kind.unit]
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    if pa.types.is_timestamp(data_type):
+        times = np.asarray(present.view(pa.int64()))
+        if data_type.unit == "ns":
+            return times // 1_000
+        return times * _MICROSECONDS[data_type.unit]
+    if pa.types.is_boolean(data_type) or pa.types.is_integer(data_type) or pa.types.is_floating(data_type):
         return np.asarray(present.to_numpy(zero_copy_only=False))
-    raise TypeError(f"values of type {kind} have no hash here; hash them with Spark's xxhash64")
+    raise TypeError(f"values of type {data_type} have no hash here; hash them with Spark's xxhash64")
 
 
 def _normalize(numbers: NDArray[Any]) -> NDArray[Any]:
@@ -107,7 +107,7 @@ def _normalize(numbers: NDArray[Any]) -> NDArray[Any]:
     return canonical
 
 
-def _hash_longs(bits: Hashes, seeds: Hashes = _SEEDED) -> Hashes:
+def _hash_longs(bits: Hashes, seeds: Hashes = _SEEDS) -> Hashes:
     """The hash of 64-bit values. Source: XXH64.hashLong of Spark 3.5."""
     hashes = bits * PRIME_2
     hashes = rotate_bits(hashes, 31)
@@ -162,7 +162,7 @@ _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF_WORD_BITS = np.uint64(8 * HALF_WORD_BYTES)
 _LOW_BYTE = np.uint64(0xFF)
 _BYTE_BITS = np.uint64(8)
-_NOTHING = np.uint64(0)
+_ZERO = np.uint64(0)
 _64_BITS = 2**64 - 1
 
 
@@ -187,17 +187,17 @@ def _hash_texts(texts: pa.StringArray, seed: int) -> Hashes:
     starts, lengths, content = _copy_contents(texts)
     hashes: Hashes = np.full(len(texts), (seed + int(PRIME_5)) % 2**64, dtype=np.uint64)
     stripes = lengths >> 5
-    long = np.flatnonzero(stripes)
-    if len(long) == len(texts):
+    long_texts = np.flatnonzero(stripes)
+    if len(long_texts) == len(texts):
         hashes = _hash_stripes(content, starts, stripes, seed)
-    elif len(long):
-        hashes[long] = _hash_stripes(content, starts[long], stripes[long], seed)
+    elif len(long_texts):
+        hashes[long_texts] = _hash_stripes(content, starts[long_texts], stripes[long_texts], seed)
     hashes += lengths.view(np.uint64)
     words = _read_stripes(content, starts + (stripes << 5))
-    counts = (lengths & 31) >> 3
-    for step in range(int(counts.max(initial=0))):  # at most three
-        _add_words(hashes, counts > step, _update_lane(None, words[:, step]), 27, PRIME_1, PRIME_4)
-    _add_remainders(hashes, words.ravel()[np.arange(0, words.size, len(_LANE_SEEDS)) + counts], lengths & 7)
+    word_counts = (lengths & 31) >> 3
+    for step in range(int(word_counts.max(initial=0))):  # at most three
+        _add_words(hashes, word_counts > step, _update_lane(None, words[:, step]), 27, PRIME_1, PRIME_4)
+    _add_remainders(hashes, words.ravel()[np.arange(0, words.size, len(_LANE_SEEDS)) + word_counts], lengths & 7)
     return mix_bits(hashes)
 
 
@@ -214,16 +214,16 @@ def read_buffers(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
 
 def _hash_short_text(text: bytes, seed: int) -> int:
     """The hash of a text shorter than a stripe, in Python's integers: for few texts, numpy's steps take longer."""
-    text_hash = seed + _5 + len(text)
+    text_hash = seed + _PRIME_5 + len(text)
     remainder = text[len(text) & ~7 :]
     words = struct.iter_unpack("<Q", text[: len(text) & ~7])
-    steps = [(_rotate_integer(word * _2, 31) * _1, 27, _1, _4) for (word,) in words]
+    steps = [(_rotate_integer(word * _PRIME_2, 31) * _PRIME_1, 27, _PRIME_1, _PRIME_4) for (word,) in words]
     if len(remainder) >= HALF_WORD_BYTES:
-        steps.append((int.from_bytes(remainder[:HALF_WORD_BYTES], "little") * _1, 23, _2, _3))
-    steps += [(byte * _5, 11, _1, 0) for byte in remainder[len(remainder) & HALF_WORD_BYTES :]]
+        steps.append((int.from_bytes(remainder[:HALF_WORD_BYTES], "little") * _PRIME_1, 23, _PRIME_2, _PRIME_3))
+    steps += [(byte * _PRIME_5, 11, _PRIME_1, 0) for byte in remainder[len(remainder) & HALF_WORD_BYTES :]]
     for step_word, bits, prime, constant in steps:
         text_hash = _rotate_integer(text_hash ^ step_word, bits) * prime + constant
-    for bits, prime in ((33, _2), (29, _3), (32, 1)):
+    for bits, prime in ((33, _PRIME_2), (29, _PRIME_3), (32, 1)):
         text_hash = (text_hash ^ (text_hash & _64_BITS) >> bits) * prime & _64_BITS
     return text_hash
 
@@ -266,7 +266,7 @@ def _add_remainders(hashes: Hashes, remainders: Hashes, lengths: Integers) -> No
 
 def _add_words(
     hashes: Hashes,
-    chosen: Flags,
+    is_chosen: Flags,
     words: Hashes,
     bits: int,
     prime: np.uint64,
@@ -274,9 +274,9 @@ def _add_words(
 ) -> None:
     """Mix one word into the hash of each chosen text. For few texts the hashes are selected; else all are computed and only
     the chosen ones are stored, which is faster."""
-    count = np.count_nonzero(chosen)
-    if 4 * count < len(chosen):
-        selected: slice | Integers = np.flatnonzero(chosen)
+    count = np.count_nonzero(is_chosen)
+    if 4 * count < len(is_chosen):
+        selected: slice | Integers = np.flatnonzero(is_chosen)
         words = words[selected]
     else:
         selected = slice(None)
@@ -285,8 +285,8 @@ def _add_words(
     words *= prime
     if constant is not None:
         words += constant
-    if isinstance(selected, slice) and count < len(chosen):
-        np.putmask(hashes, chosen, words)
+    if isinstance(selected, slice) and count < len(is_chosen):
+        np.putmask(hashes, is_chosen, words)
     else:
         hashes[selected] = words
 
@@ -294,21 +294,21 @@ def _add_words(
 def _hash_stripes(content: Bytes, starts: Integers, counts: Integers, seed: int) -> Hashes:
     """The hashes after `counts` stripes of each text."""
     lanes = [np.full(len(starts), (seed + lane_seed) % 2**64, np.uint64) for lane_seed in _LANE_SEEDS]
-    step = 0
-    active = np.arange(len(starts))
-    while len(active) > FEW_TEXTS:
-        selected: slice | Integers = slice(None) if len(active) == len(starts) else active
-        words = _read_stripes(content, starts[selected] + STRIPE_BYTES * step)
+    stripe = 0
+    active_texts = np.arange(len(starts))
+    while len(active_texts) > FEW_TEXTS:
+        selected: slice | Integers = slice(None) if len(active_texts) == len(starts) else active_texts
+        words = _read_stripes(content, starts[selected] + STRIPE_BYTES * stripe)
         for lane, word in zip(lanes, words.T, strict=True):
             lane[selected] = _update_lane(lane[selected], word)
-        step += 1
-        active = active[counts[active] > step]
+        stripe += 1
+        active_texts = active_texts[counts[active_texts] > stripe]
     # The few longest texts are finished one by one
-    for text in active.tolist():
-        begin = int(starts[text]) + STRIPE_BYTES * step
+    for text in active_texts.tolist():
+        start = int(starts[text]) + STRIPE_BYTES * stripe
         end = int(starts[text] + STRIPE_BYTES * counts[text])
-        after = _update_lanes_of_text(content[begin:end], [int(lane[text]) for lane in lanes])
-        for lane, number in zip(lanes, after, strict=True):
+        updated_lanes = _update_lanes_of_text(content[start:end], [int(lane[text]) for lane in lanes])
+        for lane, number in zip(lanes, updated_lanes, strict=True):
             lane[text] = number
     # Combine the four lanes into one hash
     hashes = np.zeros(len(starts), dtype=np.uint64)
@@ -324,12 +324,12 @@ def _hash_stripes(content: Bytes, starts: Integers, counts: Integers, seed: int)
 
 def _update_lane(lane: Hashes | None, word: Hashes) -> Hashes:
     """A lane after its next word. Source: a round of XXH64 in Spark 3.5."""
-    after = word * PRIME_2
+    updated = word * PRIME_2
     if lane is not None:
-        after += lane
-    after = rotate_bits(after, 31)
-    after *= PRIME_1
-    return after
+        updated += lane
+    updated = rotate_bits(updated, 31)
+    updated *= PRIME_1
+    return updated
 
 
 def _update_lanes_of_text(stripes: Bytes, lanes: list[int]) -> list[int]:
@@ -337,6 +337,6 @@ def _update_lanes_of_text(stripes: Bytes, lanes: list[int]) -> list[int]:
     for lane in range(4):
         value = lanes[lane]
         for word in np.frombuffer(stripes.tobytes(), "<u8")[lane::4].tolist():
-            value = _rotate_integer(value + word * _2, 31) * _1 & _64_BITS
+            value = _rotate_integer(value + word * _PRIME_2, 31) * _PRIME_1 & _64_BITS
         lanes[lane] = value
     return lanes

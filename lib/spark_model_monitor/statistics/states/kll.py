@@ -27,8 +27,8 @@ from spark_model_monitor.statistics.states.encoding import (
     LARGEST_COUNT,
     Parameters,
     State,
+    get_number_size,
     is_count,
-    measure_number,
     pack_numbers,
     register_state,
     require_equal,
@@ -40,13 +40,13 @@ Values: TypeAlias = Doubles  # shape (values,), finite
 
 SKETCH_SIZE = 2048  # the default k of the service's documents (G5)
 SHRINKING_FACTOR = 0.64  # the default c of the service's documents (G5)
-LARGEST_SKETCH = 2**16  # maximum k of sketches that are read: each level allocates this many items in advance
+MAX_SKETCH_SIZE = 2**16  # maximum k of sketches that are read: each level allocates this many items in advance
 MAX_LEVELS = 54  # an item of the highest level stands for more values than can exist
 BUCKETS = 10  # number of buckets of every distribution in statistics.json (C4.1)
 
 _NEGATIVE_ZERO_BITS = np.int64(-(2**63))
 
-_LEVEL = struct.Struct("<QQB")  # length, compactions, offset
+_LEVEL_HEADER = struct.Struct("<QQB")  # length, compactions, offset
 
 
 @value_class
@@ -145,13 +145,13 @@ class KllSketch(State):
         if not len(cdf[0]):
             return []
         bounds = _compute_bounds(minimum, maximum)
-        below = count_ranks(cdf, bounds, "left")
+        ranks = count_ranks(cdf, bounds, "left")
         if as_deequ:
-            end = bounds[-1]
+            maximum_bound = bounds[-1]
         else:
-            end = max(bounds[-1], maximum)
-        below[-1] = count_ranks(cdf, [end], "right")[0]  # the last bucket is closed
-        counts = np.diff(below)
+            maximum_bound = max(bounds[-1], maximum)
+        ranks[-1] = count_ranks(cdf, [maximum_bound], "right")[0]  # the last bucket is closed
+        counts = np.diff(ranks)
         return [HistogramBin(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
     def __add__(self, addend: KllSketch) -> KllSketch:
@@ -175,23 +175,24 @@ class KllSketch(State):
     def payload(self) -> tuple[Parameters, bytes]:
         """For each level its length, compactions and offset; then all items (see `pack_numbers`)."""
         level_sizes = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
-        heads = itertools.starmap(_LEVEL.pack, level_sizes)
+        headers = itertools.starmap(_LEVEL_HEADER.pack, level_sizes)
         parameters, items = pack_numbers(np.concatenate(self.levels))
-        return {"k": self.k, "c": self.c, **parameters}, b"".join((bytes([len(self.levels)]), *heads, items))
+        return {"k": self.k, "c": self.c, **parameters}, b"".join((bytes([len(self.levels)]), *headers, items))
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
         k = parameters["k"]
         c = parameters["c"]
         # Check before memory is allocated
-        if not is_count(k, LARGEST_SKETCH) or not k or not isinstance(c, float) or not 0 < c <= 1:
+        if not is_count(k, MAX_SKETCH_SIZE) or not k or not isinstance(c, float) or not 0 < c <= 1:
             raise BadState(
-                f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {LARGEST_SKETCH} and a factor from 0 to 1"
+                f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {MAX_SKETCH_SIZE} and a factor from 0 to 1"
             )
-        items_at = 1 + payload[0] * _LEVEL.size  # the items follow the number of levels and a header for each level
-        lengths, compactions, offsets = zip(*_LEVEL.iter_unpack(payload[1:items_at]), strict=True)
-        cls.require_size(payload, items_at + measure_number(parameters) * sum(lengths))
-        items = unpack_numbers(parameters, payload[items_at:])
+        # The items follow the number of levels and a header for each level
+        items_start = 1 + payload[0] * _LEVEL_HEADER.size
+        lengths, compactions, offsets = zip(*_LEVEL_HEADER.iter_unpack(payload[1:items_start]), strict=True)
+        cls.require_size(payload, items_start + get_number_size(parameters) * sum(lengths))
+        items = unpack_numbers(parameters, payload[items_start:])
         ends = itertools.accumulate(lengths, initial=0)
         return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
 
@@ -210,19 +211,19 @@ class KllBuilder:
         self._levels: list[_Level] = []
         self._size = self._limit = 0  # the number of items in all levels, and its limit
         self._negative_zeros = False
-        self._grow_to(1)
+        self._add_levels(1)
 
     def update(self, values: Values) -> None:
         """Take finite values in arrival order."""
-        self._look_for_negative_zeros(values)
-        taken = 0
+        self._find_negative_zeros(values)
+        position = 0
         total = len(values)
-        while taken < total:
+        while position < total:
             # Deequ compacts after the value that exceeds the limit, so values are appended only up to this value
-            step = min(self._limit - self._size + 1, total - taken)
-            self._levels[0].append(values[taken : taken + step])
-            self._size += step
-            taken += step
+            block_size = min(self._limit - self._size + 1, total - position)
+            self._levels[0].append(values[position : position + block_size])
+            self._size += block_size
+            position += block_size
             if self._size > self._limit:
                 self._compact_lowest()
 
@@ -236,8 +237,8 @@ class KllBuilder:
         if not sketch.count:
             return
         was_empty = not self._size
-        self._grow_to(len(sketch.levels))
-        self._look_for_negative_zeros(np.concatenate(sketch.levels))
+        self._add_levels(len(sketch.levels))
+        self._find_negative_zeros(np.concatenate(sketch.levels))
         for level, items in zip(self._levels, sketch.levels, strict=False):
             level.append(items)
             self._size += len(items)
@@ -261,11 +262,11 @@ class KllBuilder:
         """Compact the lowest full level and no other level."""
         for height, level in enumerate(self._levels):
             if level.length >= level.capacity:
-                self._grow_to(height + 2)
-                self._size -= level.compact_into(self._levels[height + 1], self._select_sort(height))
+                self._add_levels(height + 2)
+                self._size -= level.compact_into(self._levels[height + 1], self._choose_sort(height))
                 return
 
-    def _select_sort(self, height: int) -> Callable[[Values], None]:
+    def _choose_sort(self, height: int) -> Callable[[Values], None]:
         """The in-place sort of a level. Items from the level below arrive in sorted runs, which numpy's stable sort
         merges quickly.
         """
@@ -274,14 +275,14 @@ class KllBuilder:
             return functools.partial(sort, kind="stable")
         return sort
 
-    def _look_for_negative_zeros(self, values: Values) -> None:
+    def _find_negative_zeros(self, values: Values) -> None:
         """Note whether there are negative zeros. Most features have none, and then the faster sort can be used."""
         if not self._negative_zeros:
             self._negative_zeros = _count_negative_zeros(np.ascontiguousarray(values)) > 0
 
-    def _grow_to(self, height: int) -> None:
+    def _add_levels(self, height: int) -> None:
         for new in range(len(self._levels), height):
-            self._levels.append(_Level(_capacity(new, self._k, self._c)))
+            self._levels.append(_Level(_compute_capacity(new, self._k, self._c)))
             self._limit += self._levels[new].capacity
 
 
@@ -307,23 +308,23 @@ class _Level:
         self.buffer[self.length : end] = items
         self.length = end
 
-    def compact_into(self, above: _Level, sort: Callable[[Values], None]) -> int:
+    def compact_into(self, next_level: _Level, sort: Callable[[Values], None]) -> int:
         """Sort the items, move every second item to the level above and keep an odd last item. Returns the decrease in the
         number of items.
 
         The odd item is the last that *arrived*, not the largest. Every second compaction starts at the other offset.
         """
-        even = self.length - self.length % 2  # an odd last item stays in this level
+        even_length = self.length - self.length % 2  # an odd last item stays in this level
         if self.compactions % 2 == 1:
             self.offset = 1 - self.offset
-        items = self.buffer[:even]
+        items = self.buffer[:even_length]
         sort(items)
-        above.append(items[self.offset :: 2])
-        if even < self.length:
-            self.buffer[0] = self.buffer[even]  # the odd item moves to the front
-        self.length -= even
+        next_level.append(items[self.offset :: 2])
+        if even_length < self.length:
+            self.buffer[0] = self.buffer[even_length]  # the odd item moves to the front
+        self.length -= even_length
         self.compactions += 1
-        return even // 2  # one item of each pair moved up
+        return even_length // 2  # one item of each pair moved up
 
 
 def find_last_equals(items: Values) -> Integers:
@@ -352,7 +353,7 @@ def _count_negative_zeros(items: Values) -> int:
 
 
 @functools.cache
-def _capacity(height: int, k: int, c: float) -> int:
+def _compute_capacity(height: int, k: int, c: float) -> int:
     """The number of items at which a level is full: 2 (⌈k c^height / 2⌉ + 1). Source: QuantileNonSample.capacity of Deequ."""
     return 2 * (math.ceil(k * math.pow(c, height) / 2) + 1)
 

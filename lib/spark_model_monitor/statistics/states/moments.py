@@ -21,7 +21,7 @@ from spark_model_monitor.value_class import value_class
 Values: TypeAlias = Doubles  # shape (values,)
 
 BLOCK_VALUES = 4096  # P1
-SMALL = 1e140  # the sum of squares of a block of smaller numbers doesn't overflow
+MAX_SQUARABLE = 1e140  # the sum of squares of a block of smaller numbers doesn't overflow
 ROUNDING = float(np.finfo(np.float32).eps)
 """Two means whose relative difference is at most this may be equal: numbers may have been stored with 24 bits, and a sum of
 doubles depends on the number of rows and on how they are split."""
@@ -105,23 +105,23 @@ class ValueBlocks:
 
     def split_values(self, values: Values) -> Iterator[Values]:
         """Yield every block that these values complete. A block may be overwritten when the next one is requested."""
-        taken = 0
+        position = 0
         total = len(values)
-        while taken < total:
-            if not self._size and total - taken >= BLOCK_VALUES:
-                yield values[taken : taken + BLOCK_VALUES]
-                taken += BLOCK_VALUES
+        while position < total:
+            if not self._size and total - position >= BLOCK_VALUES:
+                yield values[position : position + BLOCK_VALUES]
+                position += BLOCK_VALUES
                 continue
-            step = min(BLOCK_VALUES - self._size, total - taken)
-            end = self._size + step
-            self._pending[self._size : end] = values[taken : taken + step]
-            self._size = end % BLOCK_VALUES
-            taken += step
-            if end == BLOCK_VALUES:
+            added = min(BLOCK_VALUES - self._size, total - position)
+            filled = self._size + added
+            self._pending[self._size : filled] = values[position : position + added]
+            self._size = filled % BLOCK_VALUES
+            position += added
+            if filled == BLOCK_VALUES:
                 yield self._pending
 
     @property
-    def rest(self) -> Values:
+    def remainder(self) -> Values:
         """The values after the last complete block."""
         return self._pending[: self._size]
 
@@ -151,7 +151,7 @@ class MomentsBuilder:
         low = float(values.min())
         high = float(values.max())
         if not (math.isfinite(low) and math.isfinite(high)):  # numpy's minimum is NaN if any value is NaN
-            values = self._count_not_finite(values)
+            values = self._drop_not_finite(values)
             if not len(values):
                 return values
             low = float(values.min())
@@ -165,7 +165,7 @@ class MomentsBuilder:
     def _allow_overflow(self) -> AbstractContextManager[None]:
         """A context in which sums of huge values become infinite without a warning, as in the JVM."""
         low, high = self._range
-        if low > -SMALL and high < SMALL:
+        if low > -MAX_SQUARABLE and high < MAX_SQUARABLE:
             return nullcontext()
         return np.errstate(over="ignore", invalid="ignore")
 
@@ -177,11 +177,11 @@ class MomentsBuilder:
     def state(self) -> Moments:
         """The moments of all values so far."""
         with self._allow_overflow():
-            count, total, mean, m2 = self._add_block(self._totals, self._blocks.rest)
+            count, total, mean, m2 = self._add_block(self._totals, self._blocks.remainder)
         counts = (count, self._missing, self._nan, self._positive_infinite, self._negative_infinite)
         return Moments(*counts, total, mean, m2, *self._range)
 
-    def _count_not_finite(self, values: Values) -> Values:
+    def _drop_not_finite(self, values: Values) -> Values:
         is_finite = np.isfinite(values)
         not_finite = values[~is_finite]
         nan = int(np.isnan(not_finite).sum())
@@ -207,8 +207,8 @@ def _add_block(totals: _Totals, block: Values) -> _Totals:
         mean = float((block / count).sum())
     deviations = block - mean
     deviations *= deviations  # in place, to avoid another array
-    total_count, _, middle, m2 = _merge_totals(totals, (count, 0.0, mean, float(deviations.sum())))
-    return total_count, _sum_in_order(totals[1], block), middle, m2
+    total_count, _, merged_mean, m2 = _merge_totals(totals, (count, 0.0, mean, float(deviations.sum())))
+    return total_count, _sum_in_order(totals[1], block), merged_mean, m2
 
 
 def _add_each_value(totals: _Totals, block: Values) -> _Totals:
@@ -238,30 +238,30 @@ def _sum_in_order(total: float, block: Values) -> float:
     return 0.0 - float(np.subtract.reduce(block, initial=-total))
 
 
-def _merge_totals(left: _Totals, right: _Totals) -> _Totals:
+def _merge_totals(first: _Totals, second: _Totals) -> _Totals:
     """The totals of the values of both sides: m2 = m2_left + m2_right + d² n m / (n + m), with d the difference of the means.
 
     Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
     """
-    n, total, mean, m2 = left
-    m, more, other_mean, other_m2 = right
+    n, total, mean, m2 = first
+    m, other_total, other_mean, other_m2 = second
     if not n or not m:
-        return right if m else left
+        return second if m else first
     count = n + m
     mean_difference = other_mean - mean
-    between = mean_difference * mean_difference * (n * m / count)
+    between_groups = mean_difference * mean_difference * (n * m / count)
     return (
         count,
-        total + more,
+        total + other_total,
         mean + mean_difference * (m / count),
-        m2 + other_m2 + between,
+        m2 + other_m2 + between_groups,
     )
 
 
-def _join_ranges(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
+def _join_ranges(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:
     """The smallest range that covers both. A range of NaN is empty, and -0.0 becomes 0.0."""
-    if math.isnan(left[0]):
-        left = right
-    elif math.isnan(right[0]):
-        right = left
-    return min(left[0], right[0]) + 0.0, max(left[1], right[1]) + 0.0
+    if math.isnan(first[0]):
+        first = second
+    elif math.isnan(second[0]):
+        second = first
+    return min(first[0], second[0]) + 0.0, max(first[1], second[1]) + 0.0

@@ -59,7 +59,7 @@ class OutcomeBuilder:
         self._residuals = KllBuilder()
         self._class_scores = ClassScoresBuilder(plan.score_limit)
         self._pending: list[_Rows] = []
-        self._pending_rows = self._rows = self._named = 0
+        self._pending_rows = self._rows = self._rows_in_groups = 0
 
     def update(
         self,
@@ -87,33 +87,33 @@ class OutcomeBuilder:
             keys = np.arange(self._first_key + self._rows, self._first_key + self._rows + rows, dtype=np.uint64)
         if groups is not None:
             keys = replace_keys_by_group(keys.copy(), groups)
-            self._named += (rows - groups.null_count) * (self._plan.group_column is not None)
+            self._rows_in_groups += (rows - groups.null_count) * (self._plan.group_column is not None)
         self._rows += rows
         batch = _Rows(labels, predictions, scores, assign_blocks(keys), values, of_classes)
         start = 0
         while start < rows:
-            taken = min(rows - start, _CHUNK_ROWS - self._pending_rows)
-            self._pending.append(batch.part(start, start + taken))
-            self._pending_rows += taken
-            start += taken
+            chunk_size = min(rows - start, _CHUNK_ROWS - self._pending_rows)
+            self._pending.append(batch.select_rows(start, start + chunk_size))
+            self._pending_rows += chunk_size
+            start += chunk_size
             if self._pending_rows == _CHUNK_ROWS:
-                self._fold()
+                self._add_pending()
 
     def state(self) -> Outcomes:
         """The outcomes of all rows so far."""
-        self._fold()
+        self._add_pending()
         return replace(
             self._state,
             scores=self._scores.state(),
             residuals=self._residuals.state(),
             class_scores=self._class_scores.state(),
-            named=self._named,
+            named=self._rows_in_groups,
         )
 
-    def _fold(self) -> None:
+    def _add_pending(self) -> None:
         if not self._pending:
             return
-        chunk = _Rows.joined(self._pending)
+        chunk = _Rows.concat(self._pending)
         self._pending = []
         self._pending_rows = 0
         outcomes = replace(Outcomes.zero(self._plan), item_count=len(chunk.labels))
@@ -127,29 +127,31 @@ class OutcomeBuilder:
             predictions = self._select_predictions(chunk)
             outcomes = replace(outcomes, confusion=ConfusionCounts.of(chunk.labels, predictions))
             if self._plan.group_column is None:
-                in_blocks = []
+                block_flags = []
             else:
-                in_blocks = [chunk.blocks == block for block in range(BLOCKS)]
+                block_flags = [chunk.blocks == block for block in range(BLOCKS)]
             confusions = []
-            for rows in in_blocks:
+            for rows in block_flags:
                 is_in_block = pa.array(rows)
                 confusions.append(ConfusionCounts.of(chunk.labels.filter(is_in_block), predictions.filter(is_in_block)))
             outcomes = replace(outcomes, confusions=tuple(confusions))
             # The scores, compared with whether the event happened
             if self._plan.with_scores:
-                happened = self._find_events(chunk.labels, predictions)
+                is_event = self._find_events(chunk.labels, predictions)
                 outcomes = replace(
-                    outcomes, probabilities=add_probabilities(_as_doubles(chunk.scores), happened, chunk.blocks)
+                    outcomes, probabilities=add_probabilities(_as_doubles(chunk.scores), is_event, chunk.blocks)
                 )
                 if self._plan.is_binary:
-                    self._scores.update(_as_doubles(chunk.scores), happened)
+                    self._scores.update(_as_doubles(chunk.scores), is_event)
                     coarse = coarsen_scores(_as_doubles(chunk.scores))
-                    by_block = (ScoreCounts.of(coarse[rows], happened[rows]) for rows in in_blocks)
+                    by_block = (ScoreCounts.of(coarse[rows], is_event[rows]) for rows in block_flags)
                     outcomes = replace(outcomes, coarse_scores=tuple(by_block))
                 elif chunk.of_classes is not None:
                     self._class_scores.update(chunk.of_classes, chunk.labels)
         if self._plan.values:
-            outcomes = replace(outcomes, values=_add_values(self._plan.values, _as_doubles(chunk.values), chunk.blocks))
+            outcomes = replace(
+                outcomes, values=_add_metric_values(self._plan.values, _as_doubles(chunk.values), chunk.blocks)
+            )
         self._state += outcomes
 
     def _select_predictions(self, chunk: _Rows) -> Texts:
@@ -169,9 +171,9 @@ class OutcomeBuilder:
         # Spellings of the same class get the same number
         predicted = predictions.dictionary_encode()
         predicted_texts = predicted.dictionary.to_pylist()
-        class_indexes = {key: index for index, key in enumerate(dict.fromkeys(map(class_key, texts + predicted_texts)))}
-        classes = np.array([class_indexes[class_key(text)] for text in texts])
-        predicted_classes = np.array([class_indexes[class_key(text)] for text in predicted_texts])
+        class_indices = {key: index for index, key in enumerate(dict.fromkeys(map(class_key, texts + predicted_texts)))}
+        classes = np.array([class_indices[class_key(text)] for text in texts])
+        predicted_classes = np.array([class_indices[class_key(text)] for text in predicted_texts])
         return np.asarray(classes[codes] == predicted_classes[predicted.indices.to_numpy()])
 
 
@@ -185,23 +187,23 @@ class ClassScoresBuilder:
 
     def update(self, of_classes: pa.ListArray, labels: Texts) -> None:
         """Take rows: the probability of each class by name, and the label of each row."""
-        pairs = of_classes.flatten()
-        if self._overflowed or not len(pairs):
+        probabilities = of_classes.flatten()
+        if self._overflowed or not len(probabilities):
             return
-        names = pairs.field(0).dictionary_encode()
-        scores = _as_doubles(pairs.field(1))
+        names = probabilities.field(0).dictionary_encode()
+        scores = _as_doubles(probabilities.field(1))
         rows = pc.list_parent_indices(of_classes).to_numpy()
         codes = names.indices.to_numpy()
         encoded = labels.dictionary_encode()
         keys = [class_key(text) for text in encoded.dictionary.to_pylist()]
-        label_indexes = encoded.indices.to_numpy()
+        label_indices = encoded.indices.to_numpy()
         # One class against all others: its probability in each row, and whether the row's label is this class
         for code, name in enumerate(names.dictionary.to_pylist()):
             is_class = codes == code
             key = class_key(name)
             is_same_class = np.array([label_key == key for label_key in keys], dtype=bool)
             builder = self._of_class.setdefault(name, ScoreCountsBuilder(self._limit))
-            builder.update(scores[is_class], is_same_class[label_indexes[rows[is_class]]])
+            builder.update(scores[is_class], is_same_class[label_indices[rows[is_class]]])
         if len(self._of_class) > MAX_SCORED:
             self._overflowed = True
             self._of_class = {}
@@ -222,13 +224,13 @@ class _Rows(NamedTuple):
     values: Any
     of_classes: Any
 
-    def part(self, start: int, end: int) -> _Rows:
+    def select_rows(self, start: int, end: int) -> _Rows:
         """The rows from `start` to before `end`."""
         members: Any = (None if member is None else member[start:end] for member in self)
         return _Rows(*members)
 
     @classmethod
-    def joined(cls, parts: list[_Rows]) -> _Rows:
+    def concat(cls, parts: list[_Rows]) -> _Rows:
         """The rows of all parts, in order."""
         return cls(*map(_join_members, zip(*parts, strict=True)))
 
@@ -245,7 +247,7 @@ def _as_doubles(values: Any) -> Numbers:
     return np.asarray(values, dtype=np.float64)
 
 
-def _add_values(names: tuple[str, ...], values: Numbers, blocks: Blocks) -> BlockSums:
+def _add_metric_values(names: tuple[str, ...], values: Numbers, blocks: Blocks) -> BlockSums:
     sums = []
     for column in values.reshape(-1, len(names)).T:
         present = ~np.isnan(column)

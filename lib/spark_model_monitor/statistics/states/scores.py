@@ -71,7 +71,7 @@ class ConfusionCounts(State):
             (texts[cell // width], prediction_texts[cell % width]): count
             for cell, count in zip(cells.tolist(), occurrences.tolist(), strict=True)
         }
-        return cls._limited(counts, len(codes), limit)
+        return cls._apply_limit(counts, len(codes), limit)
 
     @property
     def labels(self) -> frozenset[str]:
@@ -89,7 +89,7 @@ class ConfusionCounts(State):
         if self.overflowed or addend.overflowed:
             return ConfusionCounts({}, self.total + addend.total, self.limit, overflowed=True)
         counts = self.sum_of_counts(self.counts, addend.counts)
-        return self._limited(counts, self.total + addend.total, self.limit)
+        return self._apply_limit(counts, self.total + addend.total, self.limit)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
@@ -110,7 +110,7 @@ class ConfusionCounts(State):
         return sum(self.counts.values()) == self.total and 0 not in self.counts.values()
 
     @classmethod
-    def _limited(cls, counts: Mapping[tuple[str, str], int], total: int, limit: int) -> ConfusionCounts:
+    def _apply_limit(cls, counts: Mapping[tuple[str, str], int], total: int, limit: int) -> ConfusionCounts:
         if len({text for cell in counts for text in cell}) > limit:
             return cls({}, total, limit, overflowed=True)
         return cls(counts, total, limit)
@@ -152,7 +152,7 @@ class ScoreCounts(State):
         negatives, positives = (
             _count_by_index(inverse, is_in_class, len(distinct)) for is_in_class in (~positive, positive)
         )
-        return cls(distinct, negatives, positives, limit)._limited()
+        return cls(distinct, negatives, positives, limit)._apply_limit()
 
     def __add__(self, addend: ScoreCounts) -> ScoreCounts:
         """Independent of order and grouping: if there are more distinct scores than `limit`, rows end up in the same bins.
@@ -166,13 +166,13 @@ class ScoreCounts(State):
         else:
             left = self
             right = addend
-        return _add_counts(left, right)._limited()
+        return _add_counts(left, right)._apply_limit()
 
     def is_consistent(self) -> bool:
         are_scores = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
         return bool(are_scores and (self.negatives + self.positives > 0).all())
 
-    def _limited(self) -> ScoreCounts:
+    def _apply_limit(self) -> ScoreCounts:
         if self.limit == UNLIMITED or self.binned or len(self.scores) <= self.limit:
             return self
         return self._move_into_bins()
@@ -202,11 +202,11 @@ class ScoreCountsBuilder:
         self._pending.append((scores, positive))
         self._pending_rows += len(scores)
         if self._pending_rows >= max(_CHUNK_ROWS, len(self._state.scores)):
-            self._fold()
+            self._add_pending()
 
     def state(self) -> ScoreCounts:
         """The counts of all rows so far."""
-        self._fold()
+        self._add_pending()
         if self._by_code is None:
             return self._state
         by_class = self._by_code.reshape(-1, 2)
@@ -214,7 +214,7 @@ class ScoreCountsBuilder:
         negatives, positives = by_class[codes].T
         return self._state + ScoreCounts(_compute_edges(codes), negatives, positives, self._state.limit, binned=True)
 
-    def _fold(self) -> None:
+    def _add_pending(self) -> None:
         if not self._pending:
             return
         # A few distinct scores are sorted; binned scores are only counted

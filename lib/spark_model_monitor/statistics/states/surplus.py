@@ -18,7 +18,7 @@ from spark_model_monitor.value_class import value_class
 
 Counts: TypeAlias = Doubles | Integers  # shape (kinds,), whole numbers
 
-OF_DRIFT = 4.0
+DRIFT_FACTOR = 4.0
 """Converts a squared gap of cumulative distributions into half the mean squared change of a density: a shift by s standard
 deviations gives a gap of .4 s and a change of s² (8 would be .64 / .08)."""
 
@@ -99,18 +99,18 @@ def estimate_surplus_rows(
     error = math.sqrt(variance) / (2 * rows_now)
 
     # Pairs within the baseline that don't occur between baseline and window: natural copies, such as retries
-    natural = float(weights @ (pairs_before - before * now / ratio))
+    natural_pairs_before = float(weights @ (pairs_before - before * now / ratio))
     natural_variance = 2 * pairs_before + now * before**2 / ratio**2
     natural_error = math.sqrt(float(weights**2 @ natural_variance)) / (2 * rows_before)
-    natural_fraction = max(0.0, natural / (2 * rows_before))
+    natural_fraction = max(0.0, natural_pairs_before / (2 * rows_before))
     fraction_before = max(0.0, natural_fraction - MARGIN * natural_error)
     most_by_nature = max(natural_fraction + 2 * natural_error, LARGEST_RATIO * natural_fraction)
 
     # Pairs that are due to drift, where rows repeat naturally
-    twins = max(float(weights @ cross_pairs), float(weights @ expected_pairs)) / rows_now
-    by_drift = OF_DRIFT * twins * drift
+    natural_pairs = max(float(weights @ cross_pairs), float(weights @ expected_pairs)) / rows_now
+    drift_fraction = DRIFT_FACTOR * natural_pairs * drift
     fraction_now = float(weights @ pairs) / (2 * rows_now)
-    fraction_now -= ratio * fraction_before + by_drift
+    fraction_now -= ratio * fraction_before + drift_fraction
 
     # A row that occurs three times makes three pairs, but only two of its rows are copies
     return SurplusRows(
@@ -131,8 +131,8 @@ def _align_counts(baseline: RowRepeats, current: RowRepeats) -> tuple[Counts, Co
     """The counts of each hash in the baseline and in the window, for the hashes that both samples would have kept."""
     limit = first_rejected_hash(max(baseline.level, current.level))
     states = [(state.hashes[state.hashes < limit], state.counts[state.hashes < limit]) for state in (baseline, current)]
-    kinds = np.union1d(states[0][0], states[1][0])
-    counts = np.zeros((2, len(kinds)))
+    all_hashes = np.union1d(states[0][0], states[1][0])
+    counts = np.zeros((2, len(all_hashes)))
     for row, (hashes, occurrences) in zip(counts, states, strict=True):
-        row[kinds.searchsorted(hashes)] = occurrences
+        row[all_hashes.searchsorted(hashes)] = occurrences
     return counts[0], counts[1]

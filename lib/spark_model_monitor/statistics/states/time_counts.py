@@ -21,9 +21,8 @@ WIDTHS = (1, HOURS_OF_DAY, 64 * HOURS_OF_DAY)
 doesn't matter.
 """
 
-BEFORE_1970 = (
-    (date(1970, 1, 1) - date.min).days * HOURS_OF_DAY * SECONDS_OF_HOUR
-)  # seconds from the year 1, which began on a Monday, to 1970
+# Seconds from the year 1, which began on a Monday, to 1970
+BEFORE_1970 = (date(1970, 1, 1) - date.min).days * HOURS_OF_DAY * SECONDS_OF_HOUR
 MAX_BINS = 2**14  # nearly two years of hours
 MAX_COUNTED = 2**20  # hours between the first and the last time, up to which bins are counted without sorting
 ROUND_TIMES = (HOURS_OF_DAY * SECONDS_OF_HOUR, SECONDS_OF_HOUR, 60, 1)

@@ -183,20 +183,20 @@ class VectorMomentsBuilder:
             rows = np.concatenate(self._waiting)
             num_taken = len(rows) // BLOCK * BLOCK
             for start in range(0, num_taken, BLOCK):
-                self._take(rows[start : start + BLOCK])
+                self._add_block(rows[start : start + BLOCK])
             self._waiting = [rows[num_taken:].copy()]
 
     def state(self) -> VectorMoments:
         """The moments of all vectors so far."""
         if self._waiting and len(remaining := np.concatenate(self._waiting)):
-            self._take(remaining)
+            self._add_block(remaining)
         self._waiting = []
         is_empty = 0 < self._moments.width <= MAX_COMPONENTS and not self._moments.count
         if is_empty:
             return VectorMoments(unfit=self._moments.unfit)
         return self._moments
 
-    def _take(self, rows: Doubles) -> None:
+    def _add_block(self, rows: Doubles) -> None:
         projections = rows @ directions(rows.shape[1])
         quantities = np.concatenate([rows, np.abs(rows), np.abs(projections), projections], axis=1)
         moments = _compute_moments(quantities)
