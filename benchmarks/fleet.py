@@ -47,12 +47,12 @@ from spark_model_monitor.reports.history_page.fleet_page import (
 from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus
 from spark_model_monitor.running.scheduling.fleet import read_fleet
+from spark_model_monitor.running.scheduling.parallel_jobs import count_cores
 from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS, Record
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
-from spark_model_monitor.running.scheduling.schedule_runs import JOBS_OF_A_PROCESS, LOADED
-from spark_model_monitor.running.scheduling.schedule_runs import _run as run_forked
-from spark_model_monitor.running.scheduling.side_by_side import cores
+from spark_model_monitor.running.scheduling.schedule_runs import JOBS_OF_A_PROCESS, PRELOADED_MODULES
+from spark_model_monitor.running.scheduling.schedule_runs import _run_and_exit as run_forked
 from spark_model_monitor.storage import LocalStorage
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # for the fleet of the tests
@@ -145,7 +145,7 @@ def fifty_beside_one(top: Path, engine: str, rounds: int) -> float:
 
 
 def _conditions() -> str:
-    return f"{cores()} cores, load {os.getloadavg()[0]:.0f}"
+    return f"{count_cores()} cores, load {os.getloadavg()[0]:.0f}"
 
 
 def watch(hours: int) -> None:
@@ -227,7 +227,7 @@ def costs(top: Path) -> None:
     folder = top / "costs"
     write_fleet(folder, models=JOBS_OF_A_PROCESS)
     plans = [entry.plan for entry in read_fleet([folder / FLEET]).entries]
-    loading = f"import importlib; [importlib.import_module(name) for name in {LOADED}]"
+    loading = f"import importlib; [importlib.import_module(name) for name in {PRELOADED_MODULES}]"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
     used = [0.0]
     for _ in range(ROUNDS):
@@ -235,7 +235,7 @@ def costs(top: Path) -> None:
         spent = resource.getrusage(resource.RUSAGE_CHILDREN)
         used.append(spent.ru_utime + spent.ru_stime)
     start = min(np.diff(used))  # of the command; what jobs are forked off is loaded beside it
-    for module in LOADED:
+    for module in PRELOADED_MODULES:
         importlib.import_module(module)
     jobs = [plan.command(plan.entry.jobs[0], HOUR) for plan in plans if plan]
     seconds = []
@@ -250,13 +250,15 @@ def costs(top: Path) -> None:
     began = time.process_time()
     listed = len(list(storage.list_files(str(folder / "listed"))))
     listing = (time.process_time() - began) / listed
-    speed_up = (start + MODELS * window / cores()) / (start + window)
+    speed_up = (start + MODELS * window / count_cores()) / (start + window)
     print(
         f"start {2 * start:.1f} s of a processor, a window of 200 captures {window:.2f} s, a file listed {1e6 * listing:.0f} µs"
     )
-    print(f"{MODELS} models on {cores()} idle cores: {speed_up:.2f} times one, at most {AT_MOST:g} wanted (computed)")
     print(
-        f"{LARGE:,} models x 24 hours: {LARGE * 24 * window / cores() / 60:.0f} minutes on {cores()} cores (computed)"
+        f"{MODELS} models on {count_cores()} idle cores: {speed_up:.2f} times one, at most {AT_MOST:g} wanted (computed)"
+    )
+    print(
+        f"{LARGE:,} models x 24 hours: {LARGE * 24 * window / count_cores() / 60:.0f} minutes on {count_cores()} cores (computed)"
     )
     print(
         "| models | rows an hour x columns | core hours an hour | states, GiB | core hours to add them | core hours a month |"

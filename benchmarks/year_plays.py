@@ -30,8 +30,8 @@ import pandas as pd
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.running.scheduling import schedule_runs
+from spark_model_monitor.running.scheduling.parallel_jobs import default_job_count
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
-from spark_model_monitor.running.scheduling.side_by_side import default_at_once
 from spark_model_monitor.storage import LocalStorage
 
 START = datetime(2025, 1, 1, tzinfo=timezone.utc)
@@ -201,7 +201,7 @@ def write_fleet(folder: Path, models: int) -> None:
 
 def watch_hour(folder: Path, hour: int) -> None:
     """A pass five minutes after an hour."""
-    request = Request((folder / FLEET,), folder / "state", at_once=default_at_once(), page=folder / "index.html")
+    request = Request((folder / FLEET,), folder / "state", at_once=default_job_count(), page=folder / "index.html")
     run_due(request, StringIO(), now=lambda: START + (hour + 1) * HOUR + timedelta(minutes=5))
 
 
@@ -240,7 +240,7 @@ def play_hours(folder: Path, play: Play) -> None:
         write_fleet(folder, play.models)
     (folder / "state").mkdir(exist_ok=True)
     # Jobs are forked off a process that has loaded this module too, and so counts their requests
-    schedule_runs.LOADED = (*schedule_runs.LOADED, "year_plays")
+    schedule_runs.PRELOADED_MODULES = (*schedule_runs.PRELOADED_MODULES, "year_plays")
     for hour in range(len(read_hours(folder)), play.hours):
         for model in range(play.models):
             write_captures(folder, model, hour)

@@ -9,7 +9,7 @@ import sys
 from functools import partial
 
 from spark_model_monitor.running.inputs.data_sets import learn_errors
-from spark_model_monitor.running.inputs.run_inputs import load_check_plan, run_context
+from spark_model_monitor.running.inputs.run_inputs import create_run_context, load_check_plan
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.runs.rule_suggestions import suggest_expectations, write_expectations
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
                 checks=checks,
                 max_quarantined_share=job.config.max_quarantined_share,
                 output_path=job.config.output_path,
-                context=run_context(job.config),
+                context=create_run_context(job.config),
             )
             suggested = job.config.suggest_expectations
             rules = None

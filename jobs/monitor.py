@@ -10,15 +10,15 @@ import sys
 from spark_model_monitor.monitors.protocol import Monitor
 from spark_model_monitor.running.inputs.run_inputs import (
     ReadBaseline,
-    decisions_for,
+    add_past_metrics_to_rules,
+    create_run_context,
+    drop_excluded_features,
+    find_baseline_reference,
     load_check_plan,
     read_baseline,
-    reference_to_baseline,
-    run_context,
+    read_run_decisions,
     violated_since,
     with_history,
-    with_past_metrics,
-    without_excluded_features,
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import read_expectations, run_monitoring
@@ -28,7 +28,7 @@ from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
     describe_run,
     notify,
-    put_in_place,
+    publish_findings,
     remember,
     require_sinks,
     run_postprocessor,
@@ -47,15 +47,15 @@ def main(argv: list[str], read_named: ReadBaseline | None = None) -> int:
         if job.config.each_commit:
             each_commit(job, monitor)
         else:
-            one_window(job, monitor, read_named)
+            monitor_window(job, monitor, read_named)
     return job.exit_status
 
 
-def one_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> None:
+def monitor_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> None:
     engine = job.engine
     config = job.config
     rules = read_expectations(config.expectations, skip_unsupported=config.skip_unsupported)
-    rules = with_past_metrics(rules, config)
+    rules = add_past_metrics_to_rules(rules, config)
     baseline = read_baseline(config, monitor, read_named)
     baseline = with_history(baseline, config, monitor)
     output_path = config.output_path
@@ -64,18 +64,18 @@ def one_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> N
         findings = run_monitoring(
             data,
             monitor,
-            without_excluded_features(baseline, config),
+            drop_excluded_features(baseline, config),
             checks=checks,
             max_quarantined_share=config.max_quarantined_share,
             output_path=output_path,
-            context=run_context(config),
-            decisions=decisions_for(config),
+            context=create_run_context(config),
+            decisions=read_run_decisions(config),
             since=violated_since(config),
             expectations=rules,
         )
     job.lift_time_limit()
-    reference = reference_to_baseline(config, monitor)
-    run = put_in_place(findings, config, reference)
+    reference = find_baseline_reference(config, monitor)
+    run = publish_findings(findings, config, reference)
     # Nothing else may keep the alert from people
     further_outputs = FurtherOutputs()
     further_outputs.write(ALERTS, lambda: notify(findings, run, config))

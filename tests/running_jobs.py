@@ -21,7 +21,7 @@ from tests import both_engines
 from tests.programs import run_on_one_stream
 
 from spark_model_monitor.data.reading.data import get_running_session
-from spark_model_monitor.running.runtime.logs import LOGGER_OF_RUNS, PACKAGE_LOGGERS, SUMMARY_LOGGER, VARIABLE
+from spark_model_monitor.running.runtime.logs import PACKAGE_LOGGERS, RUNS_LOGGER, SUMMARY_LOGGER, VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 240
@@ -94,7 +94,7 @@ class JobProcesses:
 @contextmanager
 def restoring_log() -> Iterator[None]:
     """What starts the log of this process while this is open leaves nothing to other tests."""
-    names = ("", *PACKAGE_LOGGERS, LOGGER_OF_RUNS, SUMMARY_LOGGER, "py4j")
+    names = ("", *PACKAGE_LOGGERS, RUNS_LOGGER, SUMMARY_LOGGER, "py4j")
     loggers = [logging.getLogger(name) for name in names]
     before = [(logger.level, logger.handlers[:]) for logger in loggers]
     style = os.environ.get(VARIABLE)

@@ -63,9 +63,9 @@ if TYPE_CHECKING:
     from spark_model_monitor.reports.history.decisions import accept
     from spark_model_monitor.reports.history_page.report_command import report
     from spark_model_monitor.running.runs.challenge import Trial, TrialResult, challenge
-    from spark_model_monitor.running.runs.merging import merge_runs, read_state
     from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
     from spark_model_monitor.running.runs.results import Baseline, Findings
+    from spark_model_monitor.running.runs.state_merge import merge_runs, read_state
     from spark_model_monitor.spark.spark_session import local_session
     from spark_model_monitor.statistics.states import decode as decode_state
     from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
@@ -91,7 +91,7 @@ else:
         "reports.history.decisions": "accept",
         "reports.history_page.report_command": "report",
         "running.runs.challenge": "Trial, TrialResult, challenge",
-        "running.runs.merging": "merge_runs, read_state",
+        "running.runs.state_merge": "merge_runs, read_state",
         "monitors.model_quality.monitor": "ModelQualityMonitor",
         "monitors.model_quality.estimated.monitor": "EstimatedQualityMonitor",
         "monitors.model_quality.estimated.loss": "loss_by_feature, retraining",

@@ -21,10 +21,10 @@ from tests.fuzz.windows import captured, half, make_document_lines
 from tests.unit.merging.lines import counts_in, joined
 
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, Refusal
-from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures, Outputs, RequestDecoder
+from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures, RequestDecoder, TransformDecoder
 from spark_model_monitor.running.merging.labels import GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.merge_rows import SCHEMA, Counts
-from spark_model_monitor.running.merging.sources import FileLocations, LineKind, Parts, list_hours
+from spark_model_monitor.running.merging.sources import FileLocations, FileNumbers, LineKind, list_hours
 
 HOUR = "2022/04/18/00"
 IDS = 40
@@ -201,7 +201,7 @@ def hold_merge(seed: int, tally: Tally, folder: Path) -> None:
 def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expected, where: str) -> Counts:
     """The counts of a merge, whose merged lines are what they should be."""
     branches = list_hours(InOrder(), str(source.folder), None).branches
-    lines, counts = joined(rows, Parts(branches, 1))
+    lines, counts = joined(rows, FileNumbers(branches, 1))
     merged_counts: Counter[Any] = Counter()
     for text in (text for (kind, _), texts in lines.items() if kind is LineKind.MERGED for text in texts):
         record, _, truth = text.rpartition(TRUTH)
@@ -211,8 +211,8 @@ def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expecte
     assert differing is None, (
         f"{where}: {differing} is merged {merged_counts[differing]} times, not {expected.merged[differing]}"
     )
-    refused = sum(counts.of(REFUSED_CAPTURES).values())
-    waiting, labelled = (sum(counts.of(name).values()) for name in ("waiting", "labelled"))
+    refused = sum(counts.select(REFUSED_CAPTURES).values())
+    waiting, labelled = (sum(counts.select(name).values()) for name in ("waiting", "labelled"))
     assert refused == expected.refused, f"{where}: {refused} captures refused, not {expected.refused}"
     assert waiting + labelled == len(expected.captures), (
         f"{where}: {waiting + labelled} kept, not {len(expected.captures)}"
@@ -221,7 +221,7 @@ def require_merged(rows: list[pa.RecordBatch], source: Source, expected: Expecte
 
 
 def note_counts(tally: Tally, seed: int, counts: Counts, records: int, accepted_count: int, more: Any) -> None:
-    refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_CAPTURES).items()}
+    refused = {Refusal(reason): count for (reason,), count in counts.select(REFUSED_CAPTURES).items()}
     refusal_counts = Counter({reason.text: count for reason, count in refused.items() if reason not in NOT_QUARANTINED})
     refusal_counts.update({reason.text: count for reason, count in more.items()})
     tally.records += records
@@ -238,7 +238,7 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
     else:
         make = partial(make_document_lines, output)
     source = make_source(f"outputs-{encoding}", seed, make, folder)
-    decoder = Outputs(encoding)
+    decoder = TransformDecoder(encoding)
     expected_outputs = []
     refused = 0
     for line in source.lines:
@@ -249,7 +249,7 @@ def hold_outputs(seed: int, tally: Tally, folder: Path, encoding: str) -> None:
             if records.reasons[0]:
                 answer = REFUSED
             else:
-                answer = [(records.keys[0].as_py(), read_output_data(records.opened[0].as_py()))]
+                answer = [(records.keys[0].as_py(), read_output_data(records.texts[0].as_py()))]
         if isinstance(answer, str):
             refused += 1
         else:

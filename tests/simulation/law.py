@@ -35,7 +35,7 @@ from spark_model_monitor.documents.schedule import Executions
 from spark_model_monitor.errors import MESSAGE, NO_DATA
 from spark_model_monitor.reports.history.maintenance import prune
 from spark_model_monitor.reports.outputs.run_files import CURRENT, PAGE, UNFINISHED
-from spark_model_monitor.running.scheduling.record import EARLIER
+from spark_model_monitor.running.scheduling.record import EARLIER_FILE
 from spark_model_monitor.storage import LocalStorage, holding
 from spark_model_monitor.storage.file_system import is_draft
 from spark_model_monitor.storage.lease import LIFE_SECONDS, PREFIX
@@ -189,7 +189,7 @@ def _ended(world: World) -> Ended:
         elif name.startswith("reports/") and name.endswith(f"/{CURRENT}"):
             contents[name] = _without_page(contents[name])
     # When runs move to the file of earlier ones depends on the faults; that none is lost is seen above
-    contents = {name: content for name, content in contents.items() if not name.endswith(f".{EARLIER}")}
+    contents = {name: content for name, content in contents.items() if not name.endswith(f".{EARLIER_FILE}")}
     return Ended(contents, Counter(world.told), tuple(world.struck))
 
 
@@ -201,7 +201,7 @@ def _without_page(content: bytes) -> bytes:
 
 
 def _name_earlier(record: str) -> str:
-    return f"{record.removesuffix(Executions.FILE_NAME)}{EARLIER}"
+    return f"{record.removesuffix(Executions.FILE_NAME)}{EARLIER_FILE}"
 
 
 def _without_tries(content: bytes, earlier: bytes | None) -> bytes:

@@ -16,7 +16,7 @@ from tests.simulation.world import World
 
 from spark_model_monitor.reports.history.maintenance import rebuild_history
 from spark_model_monitor.reports.outputs.run_files import CURRENT
-from spark_model_monitor.running.runs.merging import merge_runs
+from spark_model_monitor.running.runs.state_merge import merge_runs
 from spark_model_monitor.statistics.states.encoding import pack
 
 FIRST = frozenset({"data_types", "distinct", "frequencies", "kll", "moments", "vectors"})

@@ -297,7 +297,7 @@ STANDS_FOR = {
     "running.runs.challenge.challenge": SimpleNamespace(
         verdict="keep", write=lambda path: None, without_values=SimpleNamespace(verdict="keep", document=None)
     ),
-    "running.runs.merging.merge_runs": None,
+    "running.runs.state_merge.merge_runs": None,
     "running.scheduling.schedule_command.main": 0,
     "running.scheduling.schedule_command.watch_tables": 0,
 }

@@ -190,14 +190,14 @@ KINDS = {
 }
 
 
-def monitor_of_state(path: str, state: State) -> Monitor:
+def create_monitor_for_state(path: str, state: State) -> Monitor:
     """The monitor that makes documents from a sum of states. path: the output of the first of its runs."""
     # The exact class, because one kind's state may inherit from another's
     kind = next(kind for kind in KINDS.values() if kind.type.STATE is type(state))
     return kind.create_for_state(kind.type, path, state)
 
 
-def monitor_types() -> Iterator[Any]:
+def list_monitor_classes() -> Iterator[Any]:
     """The classes of all monitors, each loaded on demand."""
     return (kind.type for kind in KINDS.values())
 

@@ -9,8 +9,8 @@ import pytest
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.merging import merge_runs
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
+from spark_model_monitor.running.runs.state_merge import merge_runs
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import (
     adopt_baseline_options,
     build_config,
+    choose_default_output,
+    choose_detected_format,
     read_sources,
-    with_default_output,
-    with_recognised_format,
 )
 
 
@@ -24,7 +24,7 @@ def orders(tmp_path, monkeypatch):
 
 
 def found_out(job, words, variables=None):
-    return with_recognised_format(job, with_default_output(job, read_sources(words, variables or {})))
+    return choose_detected_format(job, choose_default_output(job, read_sources(words, variables or {})))
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def monitored(orders):
         table = pa.table({"country": ["DE", "FR"], "items": [3, 4]})
         run_baseline(table, DataQualityMonitor(), context=RunContext(read_by=read_by)).write("made")
         configuration = read_sources([orders, "--baseline", "made", *words], {})
-        sources = with_default_output("monitor", configuration)
-        sources = with_recognised_format("monitor", adopt_baseline_options("monitor", sources))
+        sources = choose_default_output("monitor", configuration)
+        sources = choose_detected_format("monitor", adopt_baseline_options("monitor", sources))
         return sources, build_config("monitor", sources, in_container=False)
 
     return read_monitor

@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet, to_parquet
 from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, RUNS, STATISTICS, publish
-from spark_model_monitor.running.runs.merging import merge_runs
+from spark_model_monitor.running.runs.state_merge import merge_runs
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,

@@ -15,9 +15,9 @@ from spark_model_monitor.running.merging.labels import ARRAY_FILES, GroundTruth
 from spark_model_monitor.running.merging.merge_rows import Counts
 from spark_model_monitor.running.merging.sources import (
     FileLocations,
+    FileNumbers,
     HourFolder,
     LineKind,
-    Parts,
     format_uri,
     list_hours,
 )
@@ -51,7 +51,7 @@ def truth_rows(root: Path, **options) -> list[pa.RecordBatch]:
     """Rows of the labels below a folder, files that are arrays as a whole."""
     task = GroundTruth(list_locations(root), **options)
     batches = list(task(read_batches(root)))
-    arrays = [rank for (rank,) in counts_in(batches).of(ARRAY_FILES)]
+    arrays = [rank for (rank,) in counts_in(batches).select(ARRAY_FILES)]
     if not arrays:
         return batches
     batches = list(GroundTruth(task.locations, array_files=arrays, **options)(read_batches(root)))
@@ -76,7 +76,7 @@ def capture_rows(root: Path, **options) -> list[pa.RecordBatch]:
 
 
 def joined(
-    rows: list[pa.RecordBatch], parts: Parts, **options
+    rows: list[pa.RecordBatch], parts: FileNumbers, **options
 ) -> tuple[dict[tuple[LineKind, HourFolder], list[str]], Counts]:
     """The lines that a bucket makes of rows, by their kind and hour, and what it counted."""
     table = pa.Table.from_batches(rows).sort_by("role")

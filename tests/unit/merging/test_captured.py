@@ -38,7 +38,7 @@ def read(tmp_path):
         path.write_bytes(b"".join(line + b"\n" for line in lines))
         rows = capture_rows(tmp_path, hours=hours)
         captures = [row for batch in rows for row in batch.to_pylist() if row["role"] == Role.CAPTURE]
-        return captures, [reason for (reason,) in counts_in(rows).of(REFUSED_CAPTURES)]
+        return captures, [reason for (reason,) in counts_in(rows).select(REFUSED_CAPTURES)]
 
     return reading
 

@@ -15,10 +15,10 @@ from spark_model_monitor.running.merging import joining
 from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import Counts, Role, format_json_texts, make_rows
-from spark_model_monitor.running.merging.sources import HourFolder, LineKind, Parts
+from spark_model_monitor.running.merging.sources import FileNumbers, HourFolder, LineKind
 from spark_model_monitor.statistics.states.hashing import hash_texts
 
-PARTS = Parts(("churn/A", "spam/A"), slices=2)
+PARTS = FileNumbers(("churn/A", "spam/A"), slices=2)
 FIRST = 474001
 LAST = 474006
 NAMES = ("key", "branch", "hour", "time", "event", "text", "score", "label", "absent", "rank", "block", "record")

@@ -21,9 +21,9 @@ from spark_model_monitor.running.merging.labels import (
     parse_label_line,
     parse_plain_labels,
 )
-from spark_model_monitor.running.merging.sources import HourFolder, LineKind, Parts
+from spark_model_monitor.running.merging.sources import FileNumbers, HourFolder, LineKind
 
-PARTS = Parts((BRANCH,), 1)
+PARTS = FileNumbers((BRANCH,), 1)
 HOUR = HourFolder(BRANCH, FIRST)
 
 

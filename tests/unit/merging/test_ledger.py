@@ -22,7 +22,9 @@ def ledger(hours, *, labels=None, refused=None, **more):
         {HourFolder("e/v", FIRST + hour): counts for hour, counts in hours.items()},
         counts=Counts({(REFUSED_CAPTURES, int(reason)): count for reason, count in (refused or {}).items()}),
     )
-    return MergeLedger(staged, labels or LabelAccount(), **{"matched": 0, "earlier": 0, "as_of": FIRST + 1, **more})
+    return MergeLedger(
+        staged, labels or LabelAccount(), **{"matched": 0, "matched_earlier": 0, "as_of": FIRST + 1, **more}
+    )
 
 
 def content(ledger):
@@ -49,7 +51,7 @@ def test_every_label_is_accounted_for():
     account = LabelAccount(
         read=20, ids=10, repeated=3, contradicted=2, outside_window=4, refused={Refusal.NOT_GROUND_TRUTH: 1}
     )
-    labels = content(ledger({}, labels=account, matched=6, earlier=1))["labels"]
+    labels = content(ledger({}, labels=account, matched=6, matched_earlier=1))["labels"]
 
     assert labels["without_capture"] == 3
     parts = ("matched", "matched_in_earlier_hours", "without_capture", "outside_window")

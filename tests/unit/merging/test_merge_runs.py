@@ -31,7 +31,7 @@ from spark_model_monitor.data.reading.ledger import Coverage
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadInput, NoData
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_run_file
-from spark_model_monitor.running.merging.choosing import ToLabel
+from spark_model_monitor.running.merging.labelling_sample import LabellingRequest
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge as run_merge
 from spark_model_monitor.running.merging.sources import Score
@@ -255,7 +255,7 @@ def test_every_tenth_of_the_scores_gives_as_many_captures_to_label(merge, tmp_pa
     write_captures(tmp_path, 0, [make_capture(number, output=f"{score}\n") for number, score in enumerate(scores)])
     write_labels(tmp_path, 0, [make_label("event-0")])
     for name, seed in (("first", 1), ("repeated", 1), ("another", 2)):
-        merge(0, output=name, to_label=ToLabel(30, Score("0"), seed=seed))
+        merge(0, output=name, to_label=LabellingRequest(30, Score("0"), seed=seed))
     first, repeated, another = (read_chosen(tmp_path / name) for name in ("first", "repeated", "another"))
 
     assert [record["stratum"] for record in first] == [stratum for stratum in range(1, 11) for _ in range(3)]
@@ -268,7 +268,7 @@ def test_every_tenth_of_the_scores_gives_as_many_captures_to_label(merge, tmp_pa
 def test_captures_to_label_by_a_score_that_none_has_are_drawn_with_a_warning(merge, tmp_path, caplog):
     write_captures(tmp_path, 0, [make_capture(number, output="0.5") for number in range(20)])
     write_labels(tmp_path, 0, [make_label("event-0")])
-    merge(0, to_label=ToLabel(5, Score("9")))
+    merge(0, to_label=LabellingRequest(5, Score("9")))
 
     assert len(read_chosen(tmp_path / "merged")) == 5
     assert "no capture has a score where --score-attribute says" in caplog.text

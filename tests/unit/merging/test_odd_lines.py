@@ -13,7 +13,7 @@ from tests.unit.merging.lines import list_locations
 from tests.unit.records.odd_lines import odd_lines, with_odd_lines
 
 from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal
-from spark_model_monitor.running.merging.captured import Outputs, RequestDecoder
+from spark_model_monitor.running.merging.captured import RequestDecoder, TransformDecoder
 from spark_model_monitor.running.merging.labels import GroundTruth
 from spark_model_monitor.running.merging.sources import Score
 
@@ -33,20 +33,20 @@ def test_captures(decoder, lines):
 
     assert len(records.reasons) == len(lines)
     assert np.isin(records.reasons, FORESEEN).all()
-    for column in (records.keys, records.events, records.opened, records.scores):
+    for column in (records.keys, records.events, records.texts, records.scores):
         column.filter(pa.array(records.reasons == 0)).validate(full=True)
 
 
 @with_odd_lines
 @given(st.sampled_from(["CSV", "JSON"]), odd_lines())
 def test_outputs_of_transforms(encoding, lines):
-    records = Outputs(encoding, Score("a"))(make_array(lines))
+    records = TransformDecoder(encoding, Score("a"))(make_array(lines))
 
     assert len(records.reasons) == len(lines)
     assert np.isin(records.reasons, FORESEEN).all()
-    for column in (records.keys, records.opened, records.scores):
+    for column in (records.keys, records.texts, records.scores):
         column.filter(pa.array(records.reasons == 0)).validate(full=True)
-    for text, reason in zip(records.opened.to_pylist(), records.reasons.tolist(), strict=True):
+    for text, reason in zip(records.texts.to_pylist(), records.reasons.tolist(), strict=True):
         assert reason or json.loads(text + "}")
 
 

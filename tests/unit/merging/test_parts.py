@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 
-from spark_model_monitor.running.merging.sources import HourFolder, LineKind, Parts
+from spark_model_monitor.running.merging.sources import FileNumbers, HourFolder, LineKind
 
-PARTS = Parts(("churn/A", "churn/B", "spam/A"), slices=4)
+PARTS = FileNumbers(("churn/A", "churn/B", "spam/A"), slices=4)
 HOURS = (0, 474000, 500001)
 
 

@@ -10,7 +10,7 @@ import pytest
 from spark_model_monitor.data.records import JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import (
-    Outputs,
+    TransformDecoder,
     TransformOutput,
     parse_csv_output,
     parse_transform_output,
@@ -58,7 +58,7 @@ def test_an_object_is_taken_apart_exactly_when_json_reads_it(text):
 
 def test_an_output_without_an_id_is_refused_for_that_whatever_its_time_is():
     lines = ['{"SageMakerInferenceTime": "\\ud800"}', '{"SageMakerInferenceId": "i"}']
-    records = Outputs(JSON)(pa.array(lines))
+    records = TransformDecoder(JSON)(pa.array(lines))
 
     assert records.reasons.tolist() == [Refusal.NO_ID, 0]
 
@@ -66,11 +66,11 @@ def test_an_output_without_an_id_is_refused_for_that_whatever_its_time_is():
 def test_an_output_that_is_no_text_is_refused_beside_a_good_one():
     lines = pa.array([b'{"SageMakerInferenceId":"i","x":"\t"}'.replace(b"\t", b"\\t"), b"\xff", b"[]"], pa.binary())
 
-    records = Outputs(JSON)(lines.view(pa.string()))
+    records = TransformDecoder(JSON)(lines.view(pa.string()))
 
     assert records.reasons.tolist() == [0, Refusal.NOT_UTF_8, Refusal.NOT_A_JSON_OBJECT]
-    opened = json.loads(records.opened[0].as_py() + "}")
-    assert opened["captureData"]["batchTransformOutput"] == {"data": '{"x":"\\t"}', "encoding": "JSON"}
+    texts = json.loads(records.texts[0].as_py() + "}")
+    assert texts["captureData"]["batchTransformOutput"] == {"data": '{"x":"\\t"}', "encoding": "JSON"}
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_an_id_with_half_a_pair_of_surrogates_is_refused_and_data_with_one_stays
     good = {"SageMakerInferenceId": "i", "score": half}
     lines = [json.dumps(record).encode() for record in ({"SageMakerInferenceId": f"i{half}", "score": 1}, good)]
 
-    records = Outputs(JSON, Score("score"))(pa.array(lines, pa.binary()).view(pa.string()))
+    records = TransformDecoder(JSON, Score("score"))(pa.array(lines, pa.binary()).view(pa.string()))
 
     assert records.reasons.tolist() == [Refusal.NOT_UTF_8, 0]
     assert records.keys.to_pylist() == [None, "i"]
     assert records.scores.to_pylist()[1] is None
-    opened = json.loads(records.opened[1].as_py() + "}")
-    assert json.loads(opened["captureData"]["batchTransformOutput"]["data"]) == {"score": half}
+    texts = json.loads(records.texts[1].as_py() + "}")
+    assert json.loads(texts["captureData"]["batchTransformOutput"]["data"]) == {"score": half}

@@ -63,7 +63,7 @@ def of_outcomes(lines, _):
 
 def decode_joinable(lines, _):
     records = Captures()(make_column(lines))
-    return [records.reasons[0], records.keys[0].as_py(), records.opened[0].as_py()]
+    return [records.reasons[0], records.keys[0].as_py(), records.texts[0].as_py()]
 
 
 def decode_label(lines, folder):

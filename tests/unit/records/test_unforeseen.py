@@ -28,8 +28,8 @@ from spark_model_monitor.data.records.outcome_records import (
 )
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal, decode_in_halves
-from spark_model_monitor.running.merging.captured import Outputs
 from spark_model_monitor.running.merging.captured import RequestDecoder as Captures
+from spark_model_monitor.running.merging.captured import TransformDecoder
 from spark_model_monitor.running.merging.labels import GroundTruth
 
 BAD = {3, 4, 11}
@@ -157,7 +157,9 @@ BROKEN = OutcomeReading("y", DEFECT, None, records=Reading(("endpointOutput",)))
         pytest.param(lambda: CsvLines((DEFECT,) * 3, header=True).rows(make_batch(*[b"1,2,3"] * 6)).reasons, id="CSV"),
         pytest.param(lambda: Captures(DEFECT)(LINES.column(0)).reasons, id="a merge's captures"),
         pytest.param(
-            lambda: Outputs("JSON", DEFECT)(make_batch(*[b'{"SageMakerInferenceId": "a"}'] * 6).column(0)).reasons,
+            lambda: (
+                TransformDecoder("JSON", DEFECT)(make_batch(*[b'{"SageMakerInferenceId": "a"}'] * 6).column(0)).reasons
+            ),
             id="outputs of a transform",
         ),
     ],

@@ -36,7 +36,7 @@ from spark_model_monitor.reports.notices import (
 )
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.running.product_layout import Layout
-from spark_model_monitor.running.runs.pages import name_folders
+from spark_model_monitor.running.runs.pages import insert_folders
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 
@@ -270,7 +270,7 @@ def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do
     ],
 )
 def test_a_published_page_says_where_its_commands_run(violated, folder, sentence):
-    html = name_folders(violated.report().html, folder, None)
+    html = insert_folders(violated.report().html, folder, None)
 
     assert sentence in html
     assert f"spark-model-monitor explain charge --run {folder}" in html

@@ -14,8 +14,8 @@ from spark_model_monitor.data.reading.captures import list_captures, read_captur
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.runs.merging import merge_runs
 from spark_model_monitor.running.runs.monitoring_run import run_monitoring
+from spark_model_monitor.running.runs.state_merge import merge_runs
 
 START = datetime(2024, 3, 4, 12, tzinfo=timezone.utc)
 

@@ -21,7 +21,7 @@ from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import violated_since
-from spark_model_monitor.running.runtime.publishing import make_report, monitored_window, notify, require_sinks
+from spark_model_monitor.running.runtime.publishing import describe_window, make_report, notify, require_sinks
 from spark_model_monitor.storage.lease import PREFIX, Holder
 
 
@@ -283,7 +283,7 @@ def test_a_scheduled_time_is_the_window_that_is_reported(tmp_path):
     now = datetime(2026, 2, 1, tzinfo=timezone.utc)
     run = publish({"checks.json": b""}, str(tmp_path))
 
-    assert monitored_window(findings(0), run, job_config, now).window == "2026-01-31T22:00:00Z/2026-01-31T23:00:00Z"
+    assert describe_window(findings(0), run, job_config, now).window == "2026-01-31T22:00:00Z/2026-01-31T23:00:00Z"
     report = make_report(findings(0), run, job_config, now, AlertReport(AlertStatus.OK))
     assert (report.run.start, report.run.end) == (
         datetime(2026, 1, 31, 22, tzinfo=timezone.utc),

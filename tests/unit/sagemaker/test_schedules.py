@@ -13,7 +13,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.integrations.imports.descriptions import read_definition
 from spark_model_monitor.integrations.imports.jobs import build_jobs
 from spark_model_monitor.running.scheduling.record import Record, schedule_lock
-from spark_model_monitor.running.scheduling.schedule_runs import due_runs
+from spark_model_monitor.running.scheduling.schedule_runs import find_due_runs
 from spark_model_monitor.running.scheduling.schedules import Recurrence
 from spark_model_monitor.sagemaker import (
     BatchTransformInput,
@@ -240,10 +240,10 @@ def test_a_schedule_of_one_run_is_due_once():
     plan = build_plan(SCHEDULES.read(name))
     record = Record.read(folder, name)
 
-    [time] = due_runs(plan, record.executions, local_jobs.now()).times
+    [time] = find_due_runs(plan, record.executions, local_jobs.now()).times
     record.put(record.begin(time, plan.window(time)), status=ExecutionStatus.FAILED)
 
-    assert due_runs(plan, record.executions, local_jobs.now()).times == ()
+    assert find_due_runs(plan, record.executions, local_jobs.now()).times == ()
 
 
 def test_one_monitor_has_one_schedule_and_a_name_is_taken_once():

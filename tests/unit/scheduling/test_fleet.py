@@ -22,11 +22,11 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.alerts import write_alerts
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.reports.sinks import Environment
-from spark_model_monitor.running.scheduling import side_by_side
+from spark_model_monitor.running.scheduling import parallel_jobs
 from spark_model_monitor.running.scheduling import target_models as target_models_module
 from spark_model_monitor.running.scheduling.fleet import read_fleet
+from spark_model_monitor.running.scheduling.parallel_jobs import Turns
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
-from spark_model_monitor.running.scheduling.side_by_side import Turns
 from spark_model_monitor.storage.file_system import make_draft_name
 
 VARIABLES = {"dataset_format": "capture", "dataset_source": "captures/{name}", "output_path": "reports/{name}"}
@@ -524,10 +524,10 @@ def test_a_slow_job_gives_its_turn_back_and_memory_bounds_how_many_do():
     second = turns.take_turn()
     slow.__enter__()
     assert not turns._has_room()
-    now[0] += side_by_side.TURN_SECONDS
+    now[0] += parallel_jobs.TURN_SECONDS
     assert turns._has_room()
     second.__enter__()
-    now[0] += side_by_side.TURN_SECONDS
+    now[0] += parallel_jobs.TURN_SECONDS
     assert not turns._has_room()  # two are at it, and there is memory for two
     slow.__exit__(None, None, None)
     assert turns._has_room()

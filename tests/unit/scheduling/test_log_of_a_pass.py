@@ -7,7 +7,7 @@ import pytest
 from tests.running_jobs import restoring_log
 from tests.unit.scheduling.conftest import make_time
 
-from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY_LOGGER, VARIABLE, Detail, LogStyle
+from spark_model_monitor.running.runtime.logs import JSON_MEMBERS, SUMMARY_LOGGER, VARIABLE, Detail, LogStyle
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def say():
     logging.getLogger("spark_model_monitor.running.runtime.job").info("scanned")
     logging.getLogger("spark_model_monitor.running.runs.monitoring_run").warning("refused 1 of 20 records")
     logging.getLogger("spark_model_monitor.running.runtime.publishing").warning("webhook: can't be reached\nat all")
-    logging.getLogger(SUMMARY_LOGGER).info("churn: the run is Completed", extra={FACTS: {"status": "Completed"}})
+    logging.getLogger(SUMMARY_LOGGER).info("churn: the run is Completed", extra={JSON_MEMBERS: {"status": "Completed"}})
 
 
 @pytest.mark.parametrize(("detail", "num_lines"), [(Detail.STEPS, 5), (Detail.SUMMARY, 3), (Detail.QUIET, 2)])
@@ -83,4 +83,4 @@ def test_the_line_is_about_the_run_that_failed(schedule, caplog):
     [record] = [record for record in caplog.records if record.name == SUMMARY_LOGGER and record.levelname == "WARNING"]
 
     assert record.getMessage().startswith("churn-hourly: 3 runs; that of 2024-03-04T22:00:00Z is Failed: ")
-    assert getattr(record, FACTS)["scheduled_time"] == "2024-03-04T22:00:00Z"
+    assert getattr(record, JSON_MEMBERS)["scheduled_time"] == "2024-03-04T22:00:00Z"

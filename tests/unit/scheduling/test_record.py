@@ -9,7 +9,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from spark_model_monitor.errors import BadDocument
-from spark_model_monitor.running.scheduling.record import EARLIER, RECENT, Record
+from spark_model_monitor.running.scheduling.record import EARLIER_FILE, MAX_RECENT_RUNS, Record
 
 WINDOW = dict.fromkeys(("start_time", "end_time", "creation_time", "last_modified_time"), "2024-03-04T00:00:00Z")
 
@@ -42,9 +42,9 @@ def read_all_times(folder):
 
 
 def test_a_record_stays_small_and_no_run_is_lost(tmp_path):
-    times = run_hours(tmp_path, 5 * RECENT + 3)
+    times = run_hours(tmp_path, 5 * MAX_RECENT_RUNS + 3)
 
-    assert RECENT <= len(read_times(tmp_path)) <= 2 * RECENT
+    assert MAX_RECENT_RUNS <= len(read_times(tmp_path)) <= 2 * MAX_RECENT_RUNS
     assert read_all_times(tmp_path) == times
     assert [run.scheduled_time for run in Record.read(tmp_path, "churn").read_latest(100)] == times[:-101:-1]
 
@@ -60,35 +60,35 @@ def test_the_latest_thousand_runs_are_kept(tmp_path):
 
 
 def test_all_runs_since_the_last_whole_one_stay_in_the_record(tmp_path):
-    completed = run_hours(tmp_path, RECENT)
-    failed = run_hours(tmp_path, 3 * RECENT, ExecutionStatus.FAILED, first=RECENT)
+    completed = run_hours(tmp_path, MAX_RECENT_RUNS)
+    failed = run_hours(tmp_path, 3 * MAX_RECENT_RUNS, ExecutionStatus.FAILED, first=MAX_RECENT_RUNS)
 
     assert read_times(tmp_path) == [completed[-1], *failed]
     assert read_all_times(tmp_path) == [*completed, *failed]
 
 
 def test_a_run_that_stands_in_both_files_after_a_kill_is_one_run_and_that_of_the_record(tmp_path):
-    times = run_hours(tmp_path, 2 * RECENT)
+    times = run_hours(tmp_path, 2 * MAX_RECENT_RUNS)
     path = tmp_path / f"churn.{Executions.FILE_NAME}"
     before = path.read_bytes().replace(b'"Completed"', b'"CompletedWithViolations"')
-    times += run_hours(tmp_path, 1, first=2 * RECENT)
-    assert (tmp_path / f"churn.{EARLIER}").exists()
+    times += run_hours(tmp_path, 1, first=2 * MAX_RECENT_RUNS)
+    assert (tmp_path / f"churn.{EARLIER_FILE}").exists()
     path.write_bytes(before)
 
     assert read_all_times(tmp_path) == times[:-1]
     statuses = {run.status for run in Record.read(tmp_path, "churn").read_all()}
     assert statuses == {ExecutionStatus.COMPLETED_WITH_VIOLATIONS}
-    run_hours(tmp_path, 1, first=2 * RECENT)
+    run_hours(tmp_path, 1, first=2 * MAX_RECENT_RUNS)
     assert read_all_times(tmp_path) == times
 
 
 def test_earlier_runs_that_cannot_be_read_are_put_aside_and_later_ones_are_recorded(tmp_path):
-    times = run_hours(tmp_path, 2 * RECENT + 1)
-    earlier = tmp_path / f"churn.{EARLIER}"
+    times = run_hours(tmp_path, 2 * MAX_RECENT_RUNS + 1)
+    earlier = tmp_path / f"churn.{EARLIER_FILE}"
     earlier.write_bytes(b"{")
     with pytest.raises(BadDocument, match=r"churn\.earlier-executions\.json"):
         read_all_times(tmp_path)
-    more = run_hours(tmp_path, 2 * RECENT, first=2 * RECENT + 1)
+    more = run_hours(tmp_path, 2 * MAX_RECENT_RUNS, first=2 * MAX_RECENT_RUNS + 1)
 
-    assert (tmp_path / f"churn.{EARLIER}.damaged").read_bytes() == b"{"
-    assert read_all_times(tmp_path) == [*times[RECENT + 1 :], *more]
+    assert (tmp_path / f"churn.{EARLIER_FILE}.damaged").read_bytes() == b"{"
+    assert read_all_times(tmp_path) == [*times[MAX_RECENT_RUNS + 1 :], *more]

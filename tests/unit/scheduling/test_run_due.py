@@ -29,9 +29,9 @@ from spark_model_monitor.reports.outputs.sql_tables import NEW, PendingRun
 from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
 from spark_model_monitor.running.scheduling import schedule_runs
 from spark_model_monitor.running.scheduling.record import schedule_lock
-from spark_model_monitor.running.scheduling.schedule_command import Doing, Request, run_due
+from spark_model_monitor.running.scheduling.schedule_command import Action, Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
-from spark_model_monitor.running.scheduling.schedule_runs import KILLED, end_idle_processes, start_process
+from spark_model_monitor.running.scheduling.schedule_runs import KILLED_STATUS, end_idle_processes, run_in_own_process
 from spark_model_monitor.storage import LocalStorage
 
 SHAP = json.dumps(
@@ -123,7 +123,7 @@ def test_a_stopped_schedule_runs_nothing(schedule):
         pytest.param(4, "CompletedWithViolations", 0, id="violations"),
         pytest.param(3, "Failed", 3, id="no data"),
         pytest.param(143, "Pending", 143, id="stopped from outside"),
-        pytest.param(KILLED, "Pending", 137, id="killed"),
+        pytest.param(KILLED_STATUS, "Pending", 137, id="killed"),
         pytest.param(255, "Failed", 255, id="a failure"),
     ],
 )
@@ -135,7 +135,7 @@ def test_an_execution_has_the_services_status(schedule, ended, status, exit_stat
     assert schedule.executions == {"2024-03-04T21:00:00Z": "Completed", "2024-03-04T22:00:00Z": status}
 
 
-@pytest.mark.parametrize("status", [143, KILLED])
+@pytest.mark.parametrize("status", [143, KILLED_STATUS])
 @pytest.mark.parametrize(
     ("retries_failed", "hours"),
     [
@@ -295,7 +295,7 @@ def test_who_only_lists_leaves_a_record_that_is_none_where_it_is(schedule):
     record = schedule.record
     record.write_text("{")
 
-    assert schedule.run(make_time(4, 22, 8), does=Doing.LIST)[0] == 255
+    assert schedule.run(make_time(4, 22, 8), action=Action.LIST)[0] == 255
     assert record.read_text() == "{"
 
 
@@ -353,7 +353,7 @@ def test_run_due_that_is_stopped_notes_so(schedule):
         schedule.run(make_time(4, 22, 7))
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Pending"}
-    _, listed = schedule.run(make_time(4, 22, 8), does=Doing.LIST)
+    _, listed = schedule.run(make_time(4, 22, 8), action=Action.LIST)
     assert "Error: run-due was stopped from outside" in listed
 
 
@@ -380,7 +380,7 @@ def test_runs_are_listed_latest_first_as_the_services_api_does(schedule):
     schedule.run(make_time(4, 21, 5))
     schedule.run(make_time(4, 22, 5))
 
-    status, printed = schedule.run(make_time(4, 22, 6), does=Doing.LIST, as_json=True)
+    status, printed = schedule.run(make_time(4, 22, 6), action=Action.LIST, as_json=True)
     [latest, first] = json.loads(printed)["MonitoringExecutionSummaries"]
     assert status == 0
     assert (latest["ScheduledTime"], latest["MonitoringExecutionStatus"]) == ("2024-03-04T22:00:00Z", "Failed")
@@ -402,7 +402,7 @@ def test_a_listing_shows_the_beginning_of_a_long_message(schedule, length):
 def test_a_listing_has_at_most_as_many_runs_as_asked_for(schedule):
     schedule.write(starts="2024-03-04T00:00:00Z")
     schedule.run(make_time(4, 12, 5))
-    printed = schedule.run(make_time(4, 12, 6), does=Doing.LIST, most=3)[1]
+    printed = schedule.run(make_time(4, 12, 6), action=Action.LIST, max_results=3)[1]
 
     assert [line[11:13] for line in printed.splitlines()[3:]] == ["12", "11", "10"]
 
@@ -461,9 +461,9 @@ def test_a_dead_cron_is_seen_by_a_check_that_runs_nothing(schedule):
     schedule.run(make_time(4, 10, 5))
     with http_server(200) as server:
         schedule.write(sinks=f"webhook:{server.url}")
-        assert schedule.run(make_time(4, 12, 0), does=Doing.CHECK)[0] == 0
-        assert schedule.run(make_time(4, 12, 1), does=Doing.CHECK)[0] == 1
-        assert schedule.run(make_time(4, 13, 1), does=Doing.CHECK)[0] == 1
+        assert schedule.run(make_time(4, 12, 0), action=Action.CHECK)[0] == 0
+        assert schedule.run(make_time(4, 12, 1), action=Action.CHECK)[0] == 1
+        assert schedule.run(make_time(4, 13, 1), action=Action.CHECK)[0] == 1
 
     assert len(server.requests) == 1
     assert len(schedule.jobs.commands) == 1
@@ -474,7 +474,7 @@ def test_what_could_not_be_distinguished_is_reported_by_the_next_call(schedule):
     with http_server(404, 200) as server:
         schedule.write(sinks=f"webhook:{server.url}")
         for minute in (1, 2, 3):
-            schedule.run(make_time(4, 13, minute), does=Doing.CHECK)
+            schedule.run(make_time(4, 13, minute), action=Action.CHECK)
 
     assert len(server.requests) == 2
 
@@ -502,7 +502,7 @@ def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch, sl
     words = sleeping(tmp_path, monkeypatch)
     command = JobCommand(words, {}, tmp_path, "out", longest_seconds=2.0)
 
-    assert start_process(command, lambda **members: notes.append(members)) == KILLED
+    assert run_in_own_process(command, lambda **members: notes.append(members)) == KILLED_STATUS
     process_id = int((tmp_path / "pid").read_text())
     assert ProcessIdentity.read(notes[0]["process"]).number == process_id
     assert notes[1]["status"].value == "Stopping"
@@ -520,7 +520,7 @@ def test_the_driver_of_a_jvm_that_is_stopped_is_told_so_and_awaited(tmp_path, mo
         wait_for((tmp_path / "pid").exists, "the driver")
         os.kill(read_number(members), signal.SIGTERM)
 
-    assert start_process(command, stop_jvm) == -signal.SIGTERM
+    assert run_in_own_process(command, stop_jvm) == -signal.SIGTERM
     assert (tmp_path / "message").read_text() == "stopped"
 
 
@@ -530,9 +530,9 @@ def test_a_job_forked_off_has_the_status_folder_and_variables_of_its_own(tmp_pat
     command = JobCommand(words, {"output_path": "made"}, tmp_path, "made")
     missing = JobCommand(("monitor", "--dataset-source", "none.csv", "--baseline", "made"), {}, tmp_path, "out")
 
-    assert start_process(command, lambda **members: None) == 0
+    assert run_in_own_process(command, lambda **members: None) == 0
     assert (tmp_path / "made/constraints.json").is_file()
-    assert start_process(missing, lambda **members: None) == ExitStatus.BAD_CONFIGURATION
+    assert run_in_own_process(missing, lambda **members: None) == ExitStatus.BAD_CONFIGURATION
 
 
 def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_others(tmp_path):
@@ -547,7 +547,7 @@ def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_oth
     statuses = []
     end_idle_processes()  # those that other tests left
     for command in (made, elsewhere, missing, made, script, made):
-        statuses.append(start_process(command, lambda **members: numbers.append(read_number(members))))
+        statuses.append(run_in_own_process(command, lambda **members: numbers.append(read_number(members))))
 
     assert statuses == [0, 0, ExitStatus.BAD_CONFIGURATION, 0, 0, 0]
     assert (tmp_path / "data-baseline").is_dir()
@@ -586,7 +586,7 @@ def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
     numbers = []
     end_idle_processes()  # those that other tests left
     for _ in range(2):
-        assert start_process(command, lambda **members: numbers.append(read_number(members))) == 0
+        assert run_in_own_process(command, lambda **members: numbers.append(read_number(members))) == 0
         os.kill(numbers[-1], signal.SIGKILL)
         wait_for_end(numbers[-1])
 
@@ -604,7 +604,7 @@ def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        start_process(command, killed)
+        run_in_own_process(command, killed)
     gc.collect()  # a process that is killed has nothing open
     wait_for_end(numbers[0])
 
@@ -670,7 +670,7 @@ def test_a_clock_that_was_ahead_keeps_no_later_run_back_and_none_from_being_over
 
     assert schedule.executions["2024-03-04T23:00:00Z"] == "Completed"
     assert "2024-03-14T22:00:00Z" in schedule.executions
-    status, _ = schedule.run(make_time(5, 2, 7), does=Doing.CHECK)
+    status, _ = schedule.run(make_time(5, 2, 7), action=Action.CHECK)
     assert status == 1
 
 

@@ -32,7 +32,7 @@ def merge_states(options: Namespace) -> int:
     # There is no default: the documents of one of the runs would be overwritten
     if not options.output:
         raise BadConfiguration("--output is missing; write the folder where the merged documents go")
-    from spark_model_monitor.running.runs.merging import merge_runs
+    from spark_model_monitor.running.runs.state_merge import merge_runs
 
     with open_paths([*options.runs, options.output]):
         merge_runs(options.runs, options.output)
@@ -68,7 +68,7 @@ def prune(options: Namespace) -> int:
     from spark_model_monitor.reports.history.maintenance import Trees, count_totals, find_prunable, prune
     from spark_model_monitor.reports.outputs.printable import printable
     from spark_model_monitor.running.configuration.offsets import read_offset
-    from spark_model_monitor.running.scheduling.record import YEARS
+    from spark_model_monitor.running.scheduling.record import VALID_YEARS
 
     # A duration of ISO 8601 may also be negative
     age = read_offset(options.older_than, "--older-than")
@@ -81,7 +81,7 @@ def prune(options: Namespace) -> int:
     if options.now is not None:
         now = parse_time(options.now)
     # Only years from which an age can be subtracted are valid
-    if now is None or (options.now is not None and now.year not in YEARS):
+    if now is None or (options.now is not None and now.year not in VALID_YEARS):
         raise BadConfiguration(f"--now is {options.now!r}; it has to be a time, such as 2026-03-04T00:00:00Z")
     if options.keep_windows is not None and options.keep_windows < 0:
         raise BadConfiguration(f"--keep-windows is {options.keep_windows}; it has to be 0 or more")

@@ -99,7 +99,7 @@ def compare_files(options: Namespace) -> int:
     from pathlib import Path
 
     from spark_model_monitor.data.reading.listing import following_links
-    from spark_model_monitor.running.runs.two_files import compare_files
+    from spark_model_monitor.running.runs.file_comparison import compare_files
     from spark_model_monitor.running.runtime.ending import describe_result
 
     # By default the page is written to the current folder

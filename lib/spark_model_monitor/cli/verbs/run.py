@@ -116,13 +116,13 @@ def run_due(options: Namespace) -> int:
 
     # The parser lets only one of the flags through
     if options.list:
-        does = schedule_command.Doing.LIST
+        action = schedule_command.Action.LIST
     elif options.check:
-        does = schedule_command.Doing.CHECK
+        action = schedule_command.Action.CHECK
     else:
-        does = schedule_command.Doing.RUN
-    listing = {"as_json": options.json, "most": options.max_results}
-    return _run_schedules(options.schedule, options, does=does, **listing)
+        action = schedule_command.Action.RUN
+    listing = {"as_json": options.json, "max_results": options.max_results}
+    return _run_schedules(options.schedule, options, action=action, **listing)
 
 
 def _add_watch_flags(add: FlagAdder) -> None:
@@ -141,10 +141,10 @@ def watch(options: Namespace) -> int:
     """Run the due jobs of many models side by side, and write one page about all models, worst first."""
     from pathlib import Path
 
-    from spark_model_monitor.running.scheduling.side_by_side import default_at_once
+    from spark_model_monitor.running.scheduling.parallel_jobs import default_job_count
 
     # Decided here and not in the parser, whose help then works without counting cores
-    at_once = default_at_once() if options.at_once is None else options.at_once
+    at_once = default_job_count() if options.at_once is None else options.at_once
     return _run_schedules(options.fleet, options, at_once=at_once, page=Path(options.page))
 
 
@@ -173,6 +173,6 @@ def watch_tables(options: Namespace) -> int:
         sys.stdout,
         sinks=options.sink or "",
         at_once=options.at_once,
-        of_spark=options.catalog is not None,
+        uses_spark_catalog=options.catalog is not None,
         follow_links=options.follow_links,
     )

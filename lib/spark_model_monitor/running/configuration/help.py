@@ -17,7 +17,7 @@ from spark_model_monitor.running.configuration.option_types import JOBS, Option,
 
 WIDTH = 110
 
-HEADER = """\
+HEADER_TEMPLATE = """\
 usage: ./spark-submit.sh jobs/{job}.py [OPTIONS OF SPARK] FLAGS
        spark-model-monitor submit {job} [OPTIONS OF SPARK] FLAGS
 
@@ -34,15 +34,15 @@ empty value means "not set".
       Set any flag or setting; repeatable.
 """
 
-OF_SETTINGS = """
+SETTINGS_HEADING = """
 Settings have no flag. Write --set NAME=VALUE, the key in the project file, or the variable:
 """
 
-UNUSED = "Accepted, because the container's contract has them, but without effect on this job:"
+UNUSED_HEADING = "Accepted, because the container's contract has them, but without effect on this job:"
 
-SCREEN = 80  # columns of --help
+SCREEN_WIDTH = 80  # columns of --help
 
-SHORT = """\
+SHORT_HELP_TEMPLATE = """\
 usage: spark-model-monitor {job} PATH{needed} [FLAGS]
 
 {first}
@@ -111,7 +111,7 @@ def short_help(job: str, analysis: AnalysisType) -> str:
     ungrouped_names = [name for name in further_names if not any(name in names for names in GROUPS.values())]
     heading = "labels" if job == "merge" else "analysis"
     groups = {**grouped, heading: ungrouped_names}
-    return SHORT.format(
+    return SHORT_HELP_TEMPLATE.format(
         job=job,
         needed=" --baseline DIRECTORY" if job == "monitor" else "",
         first="\n".join(
@@ -158,7 +158,7 @@ def _first_sentence(name: str) -> str:
 def _wrap_text(text: str, indent: int) -> str:
     """Lines of a screen's width, with continuation lines indented."""
     return "\n".join(
-        "\n".join(textwrap.wrap(line, SCREEN, subsequent_indent=" " * indent, break_on_hyphens=False))
+        "\n".join(textwrap.wrap(line, SCREEN_WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False))
         for line in text.splitlines()
     )
 
@@ -176,9 +176,9 @@ def help_text(job: str) -> str:
     ]
     with_flags = [_format_option(name, option, job) for name, option in used_options.items() if option.has_flag]
     settings = [_format_option(name, option, job) for name, option in used_options.items() if not option.has_flag]
-    blocks = [HEADER.format(job=job), *with_flags, OF_SETTINGS, *settings]
+    blocks = [HEADER_TEMPLATE.format(job=job), *with_flags, SETTINGS_HEADING, *settings]
     if unused_flags:
-        blocks.append("\n".join(["", UNUSED, *textwrap.wrap(", ".join(unused_flags), WIDTH - 2)]))
+        blocks.append("\n".join(["", UNUSED_HEADING, *textwrap.wrap(", ".join(unused_flags), WIDTH - 2)]))
     return "\n".join(blocks) + "\n"
 
 
@@ -224,14 +224,14 @@ def _format_default(name: str, option: Option, job: str) -> str:
     return f"default: {('no', 'yes')[value] if isinstance(value, bool) else value}"
 
 
-OF_FISH = """\
+FISH_TEMPLATE = """\
 complete -c spark-model-monitor -n __fish_use_subcommand -f -a "{commands}"
 {flags}
 """
 
-OF_ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
+ZSH_PREFIX = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
 
-OF_BASH = """\
+BASH_TEMPLATE = """\
 _spark_model_monitor() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} command=${{COMP_WORDS[1]}} words=
     [[ $command == submit ]] && command=${{COMP_WORDS[2]}}
@@ -254,11 +254,11 @@ def completion_script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
     if shell == "fish":
         return _write_fish_completion({**commands, **flags})
     values = {flag_name(name): choices for name in OPTIONS if (choices := _option_values(name))}
-    bash = OF_BASH.format(
+    bash = BASH_TEMPLATE.format(
         commands=" ".join(commands), values=_format_cases(values), flags=_format_cases({**commands, **flags})
     )
     # zsh runs bash's completions if this line precedes them
-    return (OF_ZSH if shell == "zsh" else "") + bash
+    return (ZSH_PREFIX if shell == "zsh" else "") + bash
 
 
 def _write_fish_completion(flags_by_command: Mapping[str, Sequence[str]]) -> str:
@@ -271,7 +271,7 @@ def _write_fish_completion(flags_by_command: Mapping[str, Sequence[str]]) -> str
             lines.append(
                 f"complete -c spark-model-monitor -n '__fish_seen_subcommand_from {command}' -l {flag[2:]}{choices}"
             )
-    return OF_FISH.format(commands=" ".join(flags_by_command), flags="\n".join(lines))
+    return FISH_TEMPLATE.format(commands=" ".join(flags_by_command), flags="\n".join(lines))
 
 
 def _format_cases(words: Mapping[str, Sequence[str]]) -> str:

@@ -16,7 +16,7 @@ def full_hour(time: datetime) -> datetime:
     return time.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
 
 
-LONGEST_OFFSET = timedelta(days=36_525)  # a run's time plus or minus this stays within the range of datetime
+MAX_OFFSET = timedelta(days=36_525)  # a run's time plus or minus this stays within the range of datetime
 
 
 def read_offset(text: str, where: str) -> timedelta:
@@ -30,6 +30,6 @@ def read_offset(text: str, where: str) -> timedelta:
         raise BadConfiguration(
             f"{where} is {text!r}; it has to be an ISO 8601 duration, such as PT10M, -PT1H or -P1D"
         ) from None
-    if abs(offset) > LONGEST_OFFSET:
-        raise BadConfiguration(f"{where} is {text!r}; it has to be at most {LONGEST_OFFSET.days:,} days, such as -P8D")
+    if abs(offset) > MAX_OFFSET:
+        raise BadConfiguration(f"{where} is {text!r}; it has to be at most {MAX_OFFSET.days:,} days, such as -P8D")
     return offset

@@ -358,7 +358,7 @@ FOLDER_SUFFIXES = {"baseline": "baseline", "monitor": "report", "merge": "merged
 """By job: what the default name of its output folder ends with, such as orders-baseline for orders.csv."""
 
 
-def with_default_output(job: str, sources: Sources) -> Sources:
+def choose_default_output(job: str, sources: Sources) -> Sources:
     """The sources with an output path, chosen if none is set and the data is on this machine.
 
     If the chosen path already has a baseline, the sources get an error, so that it isn't overwritten.
@@ -375,7 +375,7 @@ def with_default_output(job: str, sources: Sources) -> Sources:
     return _choose_value(sources, "output_path", output, f"output: {output}")
 
 
-def with_recognised_format(job: str, sources: Sources) -> Sources:
+def choose_detected_format(job: str, sources: Sources) -> Sources:
     """The sources with the format of the data, detected if it is not set and the data is on this machine.
 
     Raises BadInput or NoData for files whose format can't be recognised; BadConfiguration for a database without a query, or
@@ -395,11 +395,11 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
 
 def _recognise_format(job: str, sources: Sources) -> Sources:
     path = _find_local_data(job, sources)
-    implied = implied_options(sources.values, job, with_default=False)
+    implied = find_implied_options(sources.values, job, with_default=False)
     if path is None or job == "merge" or "dataset_format" in {*sources.values, *implied}:
         return sources
     # An analysis that expects records also accepts CSV, which can't be confused with them
-    default = implied_options(sources.values, job).get("dataset_format")
+    default = find_implied_options(sources.values, job).get("dataset_format")
     window = _find_window(job, sources)
     try:
         detected = detect_format(LocalEngine(), str(path), window)
@@ -453,7 +453,7 @@ def _is_detailed_form(text: str, detected: str) -> bool:
 def _find_local_data(job: str, sources: Sources) -> Path | None:
     """The path of the data; None if it is not set, or not on this machine."""
     # An analysis configuration may name the data instead of a flag
-    path = implied_options(sources.values, job).get("dataset_source", sources.text("dataset_source"))
+    path = find_implied_options(sources.values, job).get("dataset_source", sources.text("dataset_source"))
     if path is None or not is_local(path) or not local_path(path).exists():
         return None
     return local_path(path)
@@ -466,7 +466,7 @@ def _choose_value(sources: Sources, name: str, text: str, sentence: str) -> Sour
     return replace(sources, values=values, chosen=(*sources.chosen, sentence))
 
 
-def implied_options(values: Layer, job: str, *, with_default: bool = True) -> dict[str, str]:
+def find_implied_options(values: Layer, job: str, *, with_default: bool = True) -> dict[str, str]:
     """Options that an analysis configuration implies if they are not set: the location and the format of its data.
 
     Its `dataset_uri` overrides everything but a flag. A monitor's configuration doesn't name the format of its data: that is
@@ -496,7 +496,7 @@ def implied_options(values: Layer, job: str, *, with_default: bool = True) -> di
 def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     """The sources with the options that a monitor's baseline was read with, for those that they don't set themselves.
 
-    Nothing is adopted if the service is replayed. `with_recognised_format` adopts the baseline's format.
+    Nothing is adopted if the service is replayed. `choose_detected_format` adopts the baseline's format.
     """
     if job != "monitor":
         return sources
@@ -534,7 +534,7 @@ def _read_by_baseline(sources: Sources) -> Texts:
     return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
 
 
-def without_consequences(error: BadConfiguration) -> BadConfiguration:
+def drop_consequences(error: BadConfiguration) -> BadConfiguration:
     """The same error; if no data is named, without the lines on the format and the output path, which follow from the data."""
     lines = str(error).splitlines()
     # One missing option would otherwise look like three
@@ -552,7 +552,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     errors = list(sources.errors)
     reported = set(sources.errors.values())
     texts = {name: value_of_option.text for name, value_of_option in sources.values.items()}
-    texts |= implied_options(sources.values, job)
+    texts |= find_implied_options(sources.values, job)
     # Presets of a job have the lowest priority. Metrics are on in a container only: outside it nothing reads them
     presets = {name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}
     texts = {"publish_cloudwatch_metrics": str(in_container), **presets, **texts}
@@ -563,7 +563,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     except ValidationError as error:
         messages = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
         errors += [_format_error(name, text, sources.values) for name, text in messages.items() if name not in reported]
-    if "dataset_source" not in reported | set(texts) and not _names_its_data(texts.get("dataset_format", "")):
+    if "dataset_source" not in reported | set(texts) and not _includes_data_source(texts.get("dataset_format", "")):
         errors.append(_format_missing("dataset_source"))
     errors += [
         _format_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts
@@ -686,7 +686,7 @@ def _format_missing(name: str) -> str:
     return f"{name} is missing; write {flag_name(name)} {option.placeholder}, or set the variable {name}"
 
 
-def _names_its_data(text: str) -> bool:
+def _includes_data_source(text: str) -> bool:
     """Whether this `dataset_format` names the data itself, so that no path is needed; False if it can't be parsed."""
     try:
         return isinstance(parse_dataset_format(text), (TableFormat, SparkFormat))

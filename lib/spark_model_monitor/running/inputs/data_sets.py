@@ -38,6 +38,7 @@ from spark_model_monitor.monitors.predictors.error_model import NO_ERROR_MODEL, 
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import read_analysis_config
+from spark_model_monitor.running.inputs.data_set_join import join_data_sets
 from spark_model_monitor.running.inputs.features import drop_features, read_columns, read_options
 from spark_model_monitor.running.inputs.job_measures import (
     features_path,
@@ -47,7 +48,6 @@ from spark_model_monitor.running.inputs.job_measures import (
     probability_threshold,
     reads_label,
 )
-from spark_model_monitor.running.inputs.joined import join_data_sets
 from spark_model_monitor.running.inputs.run_inputs import load_metrics
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
@@ -210,7 +210,7 @@ def _addresses(config: JobConfig) -> dict[str, Any]:
     return {name: address for name, address in address_by_name.items() if address is not None}
 
 
-WHOLE_OUTPUT = "0"  # without attributes the output is one numeric score (C7.2a)
+WHOLE_OUTPUT_ADDRESS = "0"  # without attributes the output is one numeric score (C7.2a)
 
 
 def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -232,7 +232,7 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
 
 
 def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
-    """The CSV files, joined with the data sets of the facets and of the predictions, if these are given (`joined.py`)."""
+    """The CSV files, joined with the data sets of the facets and of the predictions, if these are given (`data_set_join.py`)."""
     dataset = read_headed_csv(engine, config, csv_format, analysis)
 
     def read_second_data_set(uri: str | None, headers: tuple[str, ...] | None) -> Dataset | None:
@@ -331,7 +331,7 @@ def _reading_of_analysis(config: JobConfig, analysis: AnalysisConfig, records: R
     probability = config.probability_attribute
     # If no attribute describes the reply, it is a single number: the probability
     if prediction is None and probability is None and not is_json:
-        probability = WHOLE_OUTPUT
+        probability = WHOLE_OUTPUT_ADDRESS
     label = config.ground_truth_attribute
     is_merged_json = isinstance(config.dataset_format, MergedFormat) and features_path(config, analysis) is not None
     if label is None and (is_json or is_merged_json) and analysis.label is not None:

@@ -40,7 +40,7 @@ LAST_POSITION = -1
 SECOND_LAST_POSITION = -2
 
 
-def requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
+def find_requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     """The model. Raises BadConfiguration if none is named, or its kind or its requests can't be determined."""
     # The service's configuration names a model of its own registry, which nobody can load from here
     if config.model is None:
@@ -154,7 +154,7 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         with_flip_test=config.flip_test,
         flip_rows=config.flip_test_rows or FLIP_TEST_ROWS,
         where=where,
-        model=requested_model(config, analysis) if asks_model and methods.post_training is not None else None,
+        model=find_requested_model(config, analysis) if asks_model and methods.post_training is not None else None,
         threshold=probability_threshold(config, analysis),
         as_service=config.replays_service,
         segments=() if config.replays_service else config.segments,
@@ -251,8 +251,8 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
         )
     return AttributionMeasures(
         analysis.model_copy(update={"features": features_path(config, analysis)}),
-        requested_model(config, analysis),
-        _other_columns(config, analysis),
+        find_requested_model(config, analysis),
+        _list_other_columns(config, analysis),
         baseline=config.output_path if config.baseline == PREVIOUS else config.baseline,
         sampled_rows=config.shap_sampled_rows or SAMPLED_ROWS,
         algorithm=Algorithm.KERNEL if config.replays_service else config.shap_algorithm,
@@ -266,7 +266,7 @@ def reads_label(config: JobConfig, analysis: AnalysisConfig) -> bool:
     return isinstance(config.dataset_format, JsonFormat) and analysis.label is not None
 
 
-def _other_columns(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...]:
+def _list_other_columns(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...]:
     """The columns that are not features: for records only the label, after the features."""
     if has_records(config, analysis):
         if reads_label(config, analysis):

@@ -129,7 +129,7 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
     return None
 
 
-def run_context(config: JobConfig) -> RunContext:
+def create_run_context(config: JobConfig) -> RunContext:
     """The window, the model and the schedule of a run."""
     window = config.find_window()
     start = None
@@ -193,7 +193,7 @@ def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
     return functions
 
 
-def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
+def explain_use_of_spark(config: JobConfig, host: SparkSession | None) -> str | None:
     """Why a job runs on Spark; None if it doesn't need Spark. host: the Spark session that the job shares."""
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
@@ -222,7 +222,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     return find_reason_for_spark(host, data_paths or None, config.dataset_format, window=window)
 
 
-def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
+def drop_excluded_features(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
     """The baseline without the features that `exclude_features_attribute` excludes from the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
@@ -290,7 +290,7 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
 
         if not isinstance(baseline, ModelBaseline):
             return baseline
-        reference = reference_to_baseline(config, monitor)
+        reference = find_baseline_reference(config, monitor)
         states = baselines.read_earlier_states(config.output_path, monitor, reference, WINDOWS_JUDGED - 1)
         return baseline.with_earlier(states)
     window_identity = identify_window(config)
@@ -299,7 +299,7 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     time = format_moment(window_identity[1])
     # Only windows before this one, so that a rerun comes to the same verdict
     history = read_history(config.output_path).select_before(time)
-    identity = baseline_id(reference_to_baseline(config, monitor))
+    identity = baseline_id(find_baseline_reference(config, monitor))
     # Captured columns that the baseline lacks get their baseline from their first windows
     new_columns = baseline.roles.list_new_columns(baseline.names) if baseline.roles is not None else {}
     if new_columns and isinstance(monitor, DataQualityMonitor):
@@ -310,7 +310,7 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     return references.with_volume(window_identity[1], history.rows(), start, history.rows(NEWEST_ROW))
 
 
-def with_past_metrics(rules: Expectations | RuleSet | None, config: JobConfig) -> Expectations | RuleSet | None:
+def add_past_metrics_to_rules(rules: Expectations | RuleSet | None, config: JobConfig) -> Expectations | RuleSet | None:
     """The rules; rules of DQDL that compare with earlier windows get the metrics of these windows."""
     window = identify_window(config)
     if rules is None or window is None or config.replays_service:
@@ -324,7 +324,7 @@ def with_past_metrics(rules: Expectations | RuleSet | None, config: JobConfig) -
     return add_past_metrics(rules, read_history(config.output_path).select_before(format_moment(window[1])))
 
 
-def decisions_for(config: JobConfig) -> list[Decision]:
+def read_run_decisions(config: JobConfig) -> list[Decision]:
     """People's decisions on earlier alarms; empty if the service is replayed."""
     if config.replays_service:
         return []
@@ -374,7 +374,7 @@ def _with_thresholds(baseline: QualityBaseline, config: JobConfig) -> QualityBas
     return baseline.with_limits(constraints)
 
 
-def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineReference | None:
+def find_baseline_reference(config: JobConfig, monitor: Monitor) -> BaselineReference | None:
     """The location of the baseline of `read_baseline`; None without a baseline. Call it before the run is published, which may
     replace the previous run.
     """

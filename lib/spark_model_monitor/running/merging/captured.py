@@ -36,7 +36,7 @@ from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.running.merging import merge_rows
-from spark_model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
+from spark_model_monitor.running.merging.sources import SECONDS_PER_HOUR, FileLocations, HourlySource, Score
 from spark_model_monitor.value_class import value_class
 
 MICROSECONDS = 1_000_000
@@ -44,11 +44,11 @@ BLANKS = " \t\r"
 
 REFUSED_CAPTURES = "refused captures"  # the name under which `Counts` has them by `Refusal`
 
-REFUSED = pa.schema([(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.string())])
+REFUSED_SCHEMA = pa.schema([(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.string())])
 
-HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
-EVENT = pa.struct([("eventId", pa.string()), ("inferenceId", pa.string()), ("inferenceTime", pa.string())])
-MEMBERS = pa.schema([("captureData", pa.struct([("endpointOutput", HALF)])), ("eventMetadata", EVENT)])
+HALF_TYPE = pa.struct([("data", pa.string()), ("encoding", pa.string())])
+EVENT_TYPE = pa.struct([("eventId", pa.string()), ("inferenceId", pa.string()), ("inferenceTime", pa.string())])
+CAPTURE_SCHEMA = pa.schema([("captureData", pa.struct([("endpointOutput", HALF_TYPE)])), ("eventMetadata", EVENT_TYPE)])
 
 
 @value_class
@@ -61,7 +61,7 @@ class Records:
     keys: The ids by which captures and labels are joined.
     events: The records' own ids.
     times: Microseconds since 1970; null if unknown.
-    opened: JSON without the closing brace.
+    texts: JSON without the closing brace.
     scores: Null unless requested.
     """
 
@@ -69,7 +69,7 @@ class Records:
     keys: pa.StringArray
     events: pa.StringArray
     times: pa.Int64Array
-    opened: pa.StringArray
+    texts: pa.StringArray
     scores: pa.StringArray
 
     @classmethod
@@ -79,7 +79,7 @@ class Records:
         return cls(np.array([reason], np.int32), nothing, nothing, pa.nulls(1, pa.int64()), nothing, nothing)
 
     @classmethod
-    def by_parts(cls, lines: pa.StringArray, decode: Decoder) -> Records:
+    def decode_lines(cls, lines: pa.StringArray, decode: Decoder) -> Records:
         """The result of `decode` for the lines; a line for which it raises is refused."""
         return decode_by_parts(
             [(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason)
@@ -112,10 +112,10 @@ class Captures:
             counts.count_rows(REFUSED_CAPTURES, reasons[reasons > 0])
             yield from counts.rows()
             # A capture without a time gets the start of its hour, in microseconds since 1970
-            hour_start = pc.multiply(hours, SECONDS * MICROSECONDS)
+            hour_start = pc.multiply(hours, SECONDS_PER_HOUR * MICROSECONDS)
             columns = {
                 merge_rows.KEY: records.keys,
-                merge_rows.TEXT: records.opened,
+                merge_rows.TEXT: records.texts,
                 "branch": self.locations.branches.take(ranks),
                 "hour": hours,
                 "time": pc.coalesce(records.times, hour_start),
@@ -125,11 +125,11 @@ class Captures:
             yield merge_rows.make_rows(merge_rows.Role.CAPTURE, columns, reasons == 0)
 
     def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
-        """The refused lines alone, as rows of `REFUSED`."""
+        """The refused lines alone, as rows of `REFUSED_SCHEMA`."""
         for lines, ranks, records in self._read(batches):
             _, reasons = self._assign_hours(records, ranks)
             columns = [pa.array(reasons), self.locations.uris.take(ranks), lines]
-            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(pa.array(reasons > 0))
+            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED_SCHEMA).filter(pa.array(reasons > 0))
 
     def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
         for batch in batches:
@@ -149,7 +149,7 @@ class Captures:
         hours_by_folder = self.locations.hours.take(ranks)
         times = records.times.fill_null(0).to_numpy()
         # Hours are counted since 1970, like times
-        hours_by_time = pa.array(times // (SECONDS * MICROSECONDS), mask=np.asarray(records.times.is_null()))
+        hours_by_time = pa.array(times // (SECONDS_PER_HOUR * MICROSECONDS), mask=np.asarray(records.times.is_null()))
         time_reasons = np.zeros(len(times), np.int32)
         if self.hours is not None:
             time_reasons[~np.isin(hours_by_time.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
@@ -168,10 +168,10 @@ class RequestDecoder:
     score: Score | None = None
 
     def __call__(self, lines: pa.StringArray) -> Records:
-        return Records.by_parts(lines, self._records)
+        return Records.decode_lines(lines, self._records)
 
     def _records(self, lines: pa.StringArray) -> Records:
-        table = parse_table(lines, MEMBERS)
+        table = parse_table(lines, CAPTURE_SCHEMA)
         output = pc.struct_field(get_column(table, "captureData"), ["endpointOutput"])
         event_ids, inference_ids, times = (pc.struct_field(get_column(table, "eventMetadata"), [i]) for i in range(3))
         # Nearly all lines have the plain form, which is parsed a batch at a time
@@ -199,9 +199,9 @@ class RequestDecoder:
             for name in ("key", "event", "time", "data", "encoding")
         )
         reasons = np.array([record.reason for record in captured_records], np.int32)
-        opened = pc.if_else(pa.array(reasons > 0), None, remove_closing_brace(lines))
+        texts = pc.if_else(pa.array(reasons > 0), None, remove_closing_brace(lines))
         return Records(
-            reasons, keys, events, parse_microseconds(times), opened, extract_scores(self.score, data, encodings)
+            reasons, keys, events, parse_microseconds(times), texts, extract_scores(self.score, data, encodings)
         )
 
 
@@ -308,14 +308,14 @@ class TransformOutput:
 
 
 @value_class
-class Outputs:
+class TransformDecoder:
     """The decoder of a transform's outputs. encoding: CSV or JSON. score: the location of the score; None if not requested."""
 
     encoding: str
     score: Score | None = None
 
     def __call__(self, lines: pa.StringArray) -> Records:
-        return Records.by_parts(lines, self._records)
+        return Records.decode_lines(lines, self._records)
 
     def _records(self, lines: pa.StringArray) -> Records:
         parse: Callable[[str], TransformOutput] = parse_csv_output if self.encoding == CSV else parse_transform_output
@@ -327,9 +327,9 @@ class Outputs:
         ids = pa.array([output.inference_id for output in outputs], pa.string())
         times = parse_microseconds(pa.array([output.time for output in outputs], pa.string()))
         scores = extract_scores(self.score, data, pa.repeat(self.encoding, len(data)))
-        return Records(reasons, ids, ids, times, self._format_opened(data, ids), scores)
+        return Records(reasons, ids, ids, times, self._format_texts(data, ids), scores)
 
-    def _format_opened(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
+    def _format_texts(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
         """Each output as a captured record, without the closing brace."""
         prefix = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
         middle = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
@@ -359,7 +359,9 @@ def parse_transform_output(text: str) -> TransformOutput:
     appended_values = {name: value for name, value, _ in members if name in (INFERENCE_ID, INFERENCE_TIME)}
     other_members = ",".join(span for name, _, span in members if name not in appended_values)
     return TransformOutput(
-        _text(appended_values.get(INFERENCE_ID)), _text(appended_values.get(INFERENCE_TIME)), f"{{{other_members}}}"
+        _format_optional(appended_values.get(INFERENCE_ID)),
+        _format_optional(appended_values.get(INFERENCE_TIME)),
+        f"{{{other_members}}}",
     )
 
 
@@ -389,7 +391,7 @@ def _skip_mark(mark: str, text: str, offset: int) -> int:
     return match.end()
 
 
-def _text(value: JsonValue) -> str | None:
+def _format_optional(value: JsonValue) -> str | None:
     if value is None:
         return None
     return str(value) or None

@@ -20,12 +20,12 @@ from spark_model_monitor.data.records.arrays import compute_text_starts, get_col
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
-from spark_model_monitor.running.merging.sources import PART, SECONDS, LineKind, Parts
+from spark_model_monitor.running.merging.sources import PART_COLUMN, SECONDS_PER_HOUR, FileNumbers, LineKind
 from spark_model_monitor.statistics import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.value_class import value_class
 
-Hashed: TypeAlias = Callable[[pa.StringArray], Hashes]
+HashFunction: TypeAlias = Callable[[pa.StringArray], Hashes]
 
 
 @value_class
@@ -42,15 +42,15 @@ class AbsentLabel:
         return json.dumps({"data": self.label, "encoding": "CSV"}, separators=(",", ":"), ensure_ascii=False)
 
 
-LINES = pa.schema([(PART, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])
-"""The output rows: a line of text, the number of its file (`Parts`), and the columns to sort it by."""
+LINE_SCHEMA = pa.schema([(PART_COLUMN, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])
+"""The output rows: a line of text, the number of its file (`FileNumbers`), and the columns to sort it by."""
 
 CHUNK_BYTES = 8 * 2**20  # size of the captures that are joined at once
 
 
 @value_class
 class Join:
-    """The task that turns a bucket into `LINES`.
+    """The task that turns a bucket into `LINE_SCHEMA`.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Join:
     since: The first hour with labels that no earlier merge has seen.
     """
 
-    parts: Parts
+    parts: FileNumbers
     period: Period | None = None
     absent: AbsentLabel | None = None
     since: int = 0
@@ -73,9 +73,8 @@ class Join:
             # Rows are sorted by role, captures last: once the first capture arrives, all labels are known
             if bucket is None and batch.column(ROLE)[batch.num_rows - 1].as_py() == Role.CAPTURE:
                 is_capture = pc.equal(batch.column(ROLE), int(Role.CAPTURE))
-                bucket = JoinBucket(
-                    self, pa.Table.from_batches([*buffered, batch.filter(pc.invert(is_capture))], SCHEMA)
-                )
+                buffered.append(batch.filter(pc.invert(is_capture)))
+                bucket = JoinBucket(self, pa.Table.from_batches(buffered, SCHEMA))
                 buffered = []
                 batch = batch.filter(is_capture)
                 size = 0
@@ -109,7 +108,7 @@ class JoinBucket:
         self._join = join
         self.counts = Counts()
         rows = self._without_counts(rows)
-        rows_by_role = {role: _filter_rows(rows, _column(rows, ROLE) == role) for role in Role}
+        rows_by_role = {role: _filter_rows(rows, _get_numbers(rows, ROLE) == role) for role in Role}
         self._labels = Labels(rows_by_role[Role.LABEL], join.period)
         self._remembered_captures = RememberedCaptures(rows_by_role[Role.BEFORE])
         self._without_label: list[pa.Array] = []
@@ -124,13 +123,14 @@ class JoinBucket:
 
         # The label of each capture: its index in self._labels, -1 if it has no label
         ids = get_column(captures, KEY)
-        branches = _column(captures, "branch")
-        hours = _column(captures, "hour")
+        branches = _get_numbers(captures, "branch")
+        hours = _get_numbers(captures, "hour")
         numbers = self._labels.look_up_ids(ids)
         labels = self._labels.match_labels(numbers, hours)
 
         # For the counts at the end: which labels have a capture, and which ids have no label
-        self._matched[numbers[labels >= 0]] = self._captured[numbers[numbers >= 0]] = True
+        self._matched[numbers[labels >= 0]] = True
+        self._captured[numbers[numbers >= 0]] = True
         self._without_label.append(ids.filter(pa.array(numbers < 0)))
         self._remembered_captures.mark_seen(captures)
 
@@ -141,18 +141,18 @@ class JoinBucket:
             self.counts.count_rows(name, branches[flags], hours[flags])
 
         # A capture is written once for each kind of file that it belongs to
-        seconds = _column(captures, "time") // MICROSECONDS - hours * SECONDS
+        seconds = _get_numbers(captures, "time") // MICROSECONDS - hours * SECONDS_PER_HOUR
         kinds = [(LineKind.MERGED, ~is_waiting), (LineKind.ABSENT, is_absent), (LineKind.WAITING, is_waiting)]
         if join.period is not None:
             kinds.append((LineKind.LABELLED, labels >= 0))
         for kind, flags in kinds:
-            if flags.any():
-                part = pa.array(join.parts.numbers(kind, branches[flags], hours[flags], seconds[flags]))
-                if kind is LineKind.MERGED:
-                    format_lines = self._format_merged
-                else:
-                    format_lines = partial(self._format_remembered, kind is LineKind.ABSENT)
-                yield from format_lines(captures, labels, flags, part)
+            if not flags.any():
+                continue
+            part = pa.array(join.parts.numbers(kind, branches[flags], hours[flags], seconds[flags]))
+            if kind is LineKind.MERGED:
+                yield from self._format_merged(captures, labels, flags, part)
+            else:
+                yield from self._format_remembered(captures, labels, flags, part, are_absent=kind is LineKind.ABSENT)
 
     def _format_merged(
         self, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array
@@ -163,20 +163,20 @@ class JoinBucket:
             truths = pc.if_else(pa.array(flags), pc.fill_null(truths, self._join.absent.truth), None)
         # The captured text lacks its closing brace, so that joining texts adds the member
         texts = pc.binary_join_element_wise(captures.column(TEXT), ',"groundTruthData":', truths, "}", "")
-        present_texts = pa.chunked_array(map(_drop_nulls, texts.chunks), pa.string())
+        merged_texts = pa.chunked_array(map(_drop_nulls, texts.chunks), pa.string())
         # Lines are sorted by time and event, so that reruns write the same bytes
         sort_columns = captures.select(["time", "event"]).filter(pa.array(flags))
-        yield from pa.table([part, *sort_columns.columns, present_texts], LINES).to_batches()
+        yield from pa.table([part, *sort_columns.columns, merged_texts], LINE_SCHEMA).to_batches()
 
     def _format_remembered(
-        self, are_absent: bool, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array
+        self, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array, *, are_absent: bool
     ) -> Iterator[pa.RecordBatch]:
         """Lines with what later merges need to know about captures (`merge_rows.ID_SCHEMA`), in sort order."""
-        absent = pa.scalar("true" if are_absent else None, pa.string())
+        absent_text = pa.scalar("true" if are_absent else None, pa.string())
         ids, scores = (get_column(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {
             ',"label":': self._labels.take_hashes(labels[flags]).cast(pa.string()),
-            ',"absent":': pa.repeat(absent, len(ids)),
+            ',"absent":': pa.repeat(absent_text, len(ids)),
             ',"score":': format_json_texts(scores),
         }
         # A member with the value null is left out
@@ -185,12 +185,12 @@ class JoinBucket:
         ]
         texts = pc.binary_join_element_wise('{"id":', format_json_texts(ids), *member_texts, "}", "")
         # Without time and event, lines are ordered by their text, and so by id
-        null_columns = [pa.nulls(len(ids), LINES.field(name).type) for name in ("time", "event")]
-        yield from pa.table([part, *null_columns, texts], LINES).to_batches()
+        null_columns = [pa.nulls(len(ids), LINE_SCHEMA.field(name).type) for name in ("time", "event")]
+        yield from pa.table([part, *null_columns, texts], LINE_SCHEMA).to_batches()
 
     def _without_counts(self, rows: pa.Table) -> pa.Table:
         """The rows without rows of counts, which are added to this bucket's counts."""
-        are_counts = _column(rows, ROLE) == Role.COUNTS
+        are_counts = _get_numbers(rows, ROLE) == Role.COUNTS
         for text in _filter_rows(rows, are_counts).column(TEXT).to_pylist():
             self.counts.update(Counts.parse_text(text))
         return _filter_rows(rows, ~are_counts)
@@ -199,48 +199,47 @@ class JoinBucket:
         """One line with all counts, after the last capture."""
         self.counts.update({(f"labels {name}",): int(labels.sum()) for name, labels in self._labels.account.items()})
         # Repeated captures of an id, such as those of a retried request
-        captures = sum(self.counts[key] for key in self.counts if key[0] in ("labelled", "absent", "waiting"))
-        distinct_without_label = _number_texts(pa.chunked_array(self._without_label, pa.string()).combine_chunks())[1]
-        self.counts[("with the id of another",)] += captures - int(self._captured.sum()) - len(distinct_without_label)
+        captures = sum(count for key, count in self.counts.items() if key[0] in ("labelled", "absent", "waiting"))
+        ids_without_label = pa.chunked_array(self._without_label, pa.string()).combine_chunks()
+        _, distinct_hashes, _, _ = _number_texts(ids_without_label)
+        self.counts[("with the id of another",)] += captures - int(self._captured.sum()) - len(distinct_hashes)
         # Labels outside the run's hours belong to captures of other hours, and are not counted
         is_in_window = self._labels.account["ids"] > 0
         self.counts[("labels matched",)] += int((is_in_window & self._matched).sum())
         self.counts[("labels matched earlier",)] += int((is_in_window & ~self._matched & self._remembered).sum())
         self._count_changes()
         if +self.counts:
-            line = [pa.array([self._join.parts.counts_number]), pa.nulls(1, pa.int64()), pa.nulls(1, pa.string())]
-            yield pa.RecordBatch.from_arrays([*line, pa.array([self.counts.text])], schema=LINES)
+            line = {PART_COLUMN: self._join.parts.counts_number, TEXT: self.counts.text}
+            yield pa.RecordBatch.from_pylist([line], LINE_SCHEMA)
 
     def _count_news(self, rows: pa.Table) -> None:
         """Count the remembered captures of other hours whose label has changed."""
         ids = get_column(rows, KEY)
-        hours = _column(rows, "hour")
+        hours = _get_numbers(rows, "hour")
         numbers = self._labels.look_up_ids(ids)
         self._remembered[numbers[numbers >= 0]] = True
-        previous_hashes = _column(rows, "label")
+        previous_hashes = _get_numbers(rows, "label")
         # A label has changed if the absent label is due, or if a label came or is another one
         had_no_label = _is_null(rows, "label")
         differs = had_no_label & _is_null(rows, "absent") & self._join.is_due(hours)
         for indices, labels in self._labels.iterate_labels(numbers):
             # Labels from before the window were known at the last merge
-            differs[indices] |= self._labels.is_since(labels, self._join.since) & (
+            differs[indices] |= self._labels.is_not_before(labels, self._join.since) & (
                 had_no_label[indices] | (self._labels.hashes[labels] != previous_hashes[indices])
             )
-        self.counts.count_rows("news", _column(rows, "branch")[differs], hours[differs])
+        self.counts.count_rows("news", _get_numbers(rows, "branch")[differs], hours[differs])
 
     def _count_changes(self) -> None:
         """Count the changes to remembered captures in the hours that were merged again."""
         remembered = self._remembered_captures
 
         # All remembered captures, then only those of ids that have captures again
-        self.counts.add(
-            "remembered",
-            _column(remembered.rows, "captures"),
-            *(_column(remembered.rows, name) for name in ("branch", "hour")),
-        )
+        branches = _get_numbers(remembered.rows, "branch")
+        capture_counts = _get_numbers(remembered.rows, "captures")
+        self.counts.add("remembered", capture_counts, branches, _get_numbers(remembered.rows, "hour"))
         rows = remembered.rows.filter(pa.array(remembered.seen))
-        hours = _column(rows, "hour")
-        numbers_of_hour = (_column(rows, "branch"), hours)
+        hours = _get_numbers(rows, "hour")
+        numbers_of_hour = (_get_numbers(rows, "branch"), hours)
 
         # Their labels now, and whether they had a label before
         labels = self._labels.match_labels(self._labels.look_up_ids(get_column(rows, KEY)), hours)
@@ -249,13 +248,15 @@ class JoinBucket:
 
         # What changed: an id got a label, a different label, or the absent label
         is_added = had_no_label & (labels >= 0)
-        is_changed = ~had_no_label & (labels >= 0) & (_column(rows, "label") != current_hashes.fill_null(0).to_numpy())
+        is_changed = (
+            ~had_no_label & (labels >= 0) & (_get_numbers(rows, "label") != current_hashes.fill_null(0).to_numpy())
+        )
         is_absent = had_no_label & _is_null(rows, "absent") & (labels < 0) & self._join.is_due(hours)
         for name, flags in (("added", is_added), ("changed", is_changed), ("came absent", is_absent)):
             self.counts.count_rows(name, *(numbers[flags] for numbers in numbers_of_hour))
 
         # Their counts when they were merged before; an id may have several captures
-        times = _column(rows, "captures")
+        times = _get_numbers(rows, "captures")
         self.counts.add("captures before", times, *numbers_of_hour)
         self.counts.add("labelled before", times * ~had_no_label, *numbers_of_hour)
 
@@ -278,18 +279,18 @@ class Labels:
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
         self._ids = get_column(rows, KEY)
         self._texts = get_column(rows, TEXT)
-        self._hashed, self._id_hashes, self._examples, numbers = _number_texts(self._ids)
+        self._hash_ids, self._id_hashes, self._example_indices, numbers = _number_texts(self._ids)
         # Sorted by id, then by position in the source, so that the last label doesn't depend on partitions
-        order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
+        positions = [_get_numbers(rows, name) for name in ("record", "block", "rank")]
+        order = np.lexsort([*positions, numbers])
         numbers = numbers[order]
         hashes = hash_texts(self._texts).view(np.int64)[order]
-        hours = _column(rows, "hour", -1)[order]
+        hours = _get_numbers(rows, "hour", -1)[order]
         has_no_hour = _is_null(rows, "hour")[order]
         self._period = period
         # A label that is in no hour folder may belong to captures of any hour
-        if period is None:
-            is_inside = np.ones(len(order), np.bool_)
-        else:
+        is_inside = np.ones(len(order), np.bool_)
+        if period is not None:
             is_inside = period.holds(hours) | has_no_hour
         self.account = _account_labels(hashes, is_inside, numbers, len(self))
         # The candidates: the last label of each id, or of each id and hour
@@ -311,27 +312,29 @@ class Labels:
         """The numbers of ids; -1 for an id without a label."""
         if not len(self):
             return np.full(len(ids), -1)
-        hashes = self._hashed(ids)
+        hashes = self._hash_ids(ids)
         by_hash = np.argsort(hashes)  # binary searches for sorted hashes use the processor's cache
         numbers: Integers = np.empty(len(ids), np.int64)
         numbers[by_hash] = np.searchsorted(self._id_hashes, hashes[by_hash]).clip(max=len(self) - 1)
         # An id without a label may have the hash of another one, so the texts are compared
-        numbers[~np.asarray(pc.equal(ids, self._ids.take(pa.array(self._examples[numbers]))))] = -1
+        labelled_ids = self._ids.take(pa.array(self._example_indices[numbers]))
+        numbers[~np.asarray(pc.equal(ids, labelled_ids))] = -1
         return numbers
 
     def take_truths(self, labels: Integers) -> pa.StringArray:
         """The truths of labels, null for -1."""
-        return self._texts.take(pa.array(np.append(self._positions, 0)[labels], mask=labels < 0))
+        # The 0 that is appended is the position for -1, which the mask hides
+        positions = np.append(self._positions, 0)[labels]
+        return self._texts.take(pa.array(positions, mask=labels < 0))
 
     def match_labels(self, numbers: Integers, hours: Integers) -> Integers:
         """The label of each capture, by its id's number and its hour: the last label near enough, -1 if there is none."""
         matches: Integers = np.full(len(numbers), -1)
         for indices, labels in self.iterate_labels(numbers):
-            is_near = self._has_no_hour[labels]
-            if self._period is None:
-                is_near = np.ones(len(labels), np.bool_)
-            else:
-                is_near = is_near | (np.abs(self._hours[labels] - hours[indices]) <= self._period.hours)
+            is_near = np.ones(len(labels), np.bool_)
+            if self._period is not None:
+                is_near = np.abs(self._hours[labels] - hours[indices]) <= self._period.hours
+                is_near |= self._has_no_hour[labels]
             # Labels come from the last one to the first, so the first near one that is found is the last near one
             is_first = is_near & (matches[indices] < 0)
             matches[indices[is_first]] = labels[is_first]
@@ -352,7 +355,7 @@ class Labels:
             indices = indices[has_more]
             labels = labels[has_more]
 
-    def is_since(self, labels: Integers, hour: int) -> Flags:
+    def is_not_before(self, labels: Integers, hour: int) -> Flags:
         """Whether labels are from this hour or a later one."""
         flags: Flags = self._has_no_hour[labels] | (self._hours[labels] >= hour)
         return flags
@@ -380,28 +383,28 @@ class RememberedCaptures:
             self.seen |= np.asarray(pc.is_in(self._keys, _compose_keys(captures)))
 
 
-def _number_texts(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Integers, Integers]:
+def _number_texts(
+    texts: pa.StringArray, hash_function: HashFunction = hash_texts
+) -> tuple[HashFunction, Hashes, Integers, Integers]:
     """Numbers for texts, which are the ranks of their hashes.
 
     Returns a hash function without collisions among the texts, the distinct hashes in order, the index of one text for each
     hash, and the number of each text.
     """
-    hashed = hashed or hash_texts
-    hashes = hashed(texts)
+    hashes = hash_function(texts)
     by_hash = np.argsort(hashes)
     hashes = hashes[by_hash]
     # Sorted by hash, equal neighbours are either the same text or a collision
     is_another = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
     repeat_indices = np.flatnonzero(~is_another)
-    texts_of_hash, previous_texts = (
-        texts.take(pa.array(by_hash[indices])) for indices in (repeat_indices, repeat_indices - 1)
-    )
+    repeated_texts = texts.take(pa.array(by_hash[repeat_indices]))
+    previous_texts = texts.take(pa.array(by_hash[repeat_indices - 1]))
     # After a collision, the texts are hashed again with a random key: nobody can choose ids that collide under it
-    if not np.asarray(pc.equal(texts_of_hash, previous_texts)).all():
+    if not np.asarray(pc.equal(repeated_texts, previous_texts)).all():
         return _number_texts(texts, partial(_hash_with_key, os.urandom(16)))
     numbers = np.empty(len(hashes), np.int64)
     numbers[by_hash] = np.cumsum(is_another) - 1
-    return hashed, hashes[is_another], by_hash[is_another], numbers
+    return hash_function, hashes[is_another], by_hash[is_another], numbers
 
 
 def _hash_with_key(key: bytes, texts: pa.StringArray) -> Hashes:
@@ -439,7 +442,7 @@ def _filter_rows(rows: pa.Table, flags: Flags) -> pa.Table:
     return rows.filter(pa.array(flags))
 
 
-def _column(rows: pa.Table, name: str, default: int = 0) -> Integers:
+def _get_numbers(rows: pa.Table, name: str, default: int = 0) -> Integers:
     numbers: Integers = get_column(rows, name).fill_null(default).to_numpy(zero_copy_only=False)
     return numbers
 

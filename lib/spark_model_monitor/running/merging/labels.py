@@ -31,7 +31,7 @@ from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import NumberedText, Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
-from spark_model_monitor.running.merging.captured import HALF, REFUSED
+from spark_model_monitor.running.merging.captured import HALF_TYPE, REFUSED_SCHEMA
 from spark_model_monitor.running.merging.sources import FileLocations
 from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.value_class import value_class
@@ -231,14 +231,14 @@ REPAIRED_LABELS = "repaired labels"
 ARRAY_FILES = "array files"
 """Names of `Counts` by `Refusal`, by `Repair`, and by the rank of the file."""
 
-ELEMENTS = pa.schema([*REFUSED, (NUMBER, pa.int64()), (BLOCK_START, pa.int64())])
+ELEMENT_SCHEMA = pa.schema([*REFUSED_SCHEMA, (NUMBER, pa.int64()), (BLOCK_START, pa.int64())])
 """Refused elements of a file's array: their own texts, and their positions in it, from 1."""
 
 ACCOUNTED = ("ids", "repeated", "contradicted", "outside_window")
 
 ARRAY_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 
-MEMBERS = pa.schema([("groundTruthData", HALF), ("eventMetadata", pa.struct([("eventId", pa.string())]))])
+LABEL_SCHEMA = pa.schema([("groundTruthData", HALF_TYPE), ("eventMetadata", pa.struct([("eventId", pa.string())]))])
 
 
 @value_class
@@ -267,8 +267,8 @@ class LabelAccount:
     @classmethod
     def of(cls, counts: merge_rows.Counts) -> LabelAccount:
         """The account in the sum of the buckets' counts."""
-        refused_counts = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
-        repaired = {Repair(repair): count for (repair,), count in counts.of(REPAIRED_LABELS).items()}
+        refused_counts = {Refusal(reason): count for (reason,), count in counts.select(REFUSED_LABELS).items()}
+        repaired = {Repair(repair): count for (repair,), count in counts.select(REPAIRED_LABELS).items()}
         # Each label that was read is in exactly one of these counts, or refused
         ids, repeated, contradicted, outside = (counts[f"labels {name}",] for name in ACCOUNTED)
         read = ids + repeated + contradicted + outside + sum(refused_counts.values())
@@ -385,17 +385,17 @@ class GroundTruth:
             yield merge_rows.make_rows(merge_rows.Role.LABEL, columns, rows.reasons == 0)
 
     def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
-        """The refused lines alone, as rows of `REFUSED`."""
+        """The refused lines alone, as rows of `REFUSED_SCHEMA`."""
         for rows, uris in self._refused(batches):
             columns = [pa.array(rows.reasons), uris, rows.lines.view(pa.string())]
-            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(rows.contents.is_null())
+            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED_SCHEMA).filter(rows.contents.is_null())
 
     def refused_elements(self, batches: Batches) -> Iterator[pa.RecordBatch]:
-        """The refused elements of multi-line arrays, as rows of `ELEMENTS`."""
+        """The refused elements of multi-line arrays, as rows of `ELEMENT_SCHEMA`."""
         for rows, uris in self._refused(batches):
             first = np.zeros(len(uris), np.int64)
             columns = [pa.array(rows.reasons), uris, rows.contents, pa.array(rows.positions + 1), pa.array(first)]
-            yield pa.RecordBatch.from_arrays(columns, schema=ELEMENTS).filter(rows.contents.is_valid())
+            yield pa.RecordBatch.from_arrays(columns, schema=ELEMENT_SCHEMA).filter(rows.contents.is_valid())
 
     def _refused(self, batches: Batches) -> Iterator[tuple[LabelRows, pa.StringArray]]:
         for lines, ranks, _ in self._read(batches):
@@ -443,7 +443,7 @@ class GroundTruth:
 
 def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
     """For each line, whether it is a single record with an id and a label in a known encoding; its id; and its truth."""
-    table = parse_table(lines, MEMBERS)
+    table = parse_table(lines, LABEL_SCHEMA)
     data, encodings = (pc.struct_field(get_column(table, "groundTruthData"), [i]) for i in range(2))
     ids = pc.struct_field(get_column(table, "eventMetadata"), [0])
     # A label without an encoding is CSV

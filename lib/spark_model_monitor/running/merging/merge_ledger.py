@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
@@ -13,17 +13,17 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.ledger import Coverage, LongLine, find_rejected_lines, write_quarantine
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.refusals import NOT_IN_LOG, NOT_QUARANTINED, Refusal
-from spark_model_monitor.running.merging.captured import REFUSED
-from spark_model_monitor.running.merging.labels import ELEMENTS, GroundTruth, LabelAccount
-from spark_model_monitor.running.merging.merge_rows import Counts, Remembered
+from spark_model_monitor.running.merging.captured import REFUSED_SCHEMA
+from spark_model_monitor.running.merging.labels import ELEMENT_SCHEMA, GroundTruth, LabelAccount
+from spark_model_monitor.running.merging.merge_rows import Counts, RememberedIds
 from spark_model_monitor.running.merging.sources import HourFolder, HourlySource, format_hour
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours
 from spark_model_monitor.storage import StoredFile
 from spark_model_monitor.value_class import value_class
 
-AGES = ((1, "up to PT1H"), (6, "up to PT6H"), (24, "up to P1D"), (168, "up to P7D"))
+AGE_LIMITS = ((1, "up to PT1H"), (6, "up to PT6H"), (24, "up to P1D"), (168, "up to P7D"))
 """Hours from a capture's hour to the hour that the run is for, and their names in the ledger."""
-OLDER = "over P7D"
+OLDEST_AGE = "over P7D"
 
 
 @value_class
@@ -35,7 +35,7 @@ class MergeLedger:
     captures: The merged hours.
     labels: The labels, before they were matched.
     matched: Labels that matched captures of the window.
-    earlier: Labels whose captures are in hours before the window.
+    matched_earlier: Labels whose captures are in hours before the window.
     as_of: The hour up to which ages are counted.
     files, label_files: The files of captures and labels.
     first, last: The hours of the window; None for all.
@@ -44,7 +44,7 @@ class MergeLedger:
     captures: StagedHours
     labels: LabelAccount
     matched: int
-    earlier: int
+    matched_earlier: int
     as_of: int
     files: Sequence[StoredFile] = ()
     label_files: Sequence[StoredFile] = ()
@@ -75,26 +75,28 @@ class MergeLedger:
     @property
     def labels_without_capture(self) -> int:
         """The number of ids with a label whose capture is neither in the window nor in an earlier hour."""
-        return self.labels.ids - self.matched - self.earlier
+        return self.labels.ids - self.matched - self.matched_earlier
 
     @property
     def without_label(self) -> dict[str, int]:
         """Captures without a label, by the age of their hour."""
-        ages = dict.fromkeys([name for _, name in AGES] + [OLDER], 0)
+        count_by_age = dict.fromkeys([name for _, name in AGE_LIMITS] + [OLDEST_AGE], 0)
         # The age in hours up to as_of has the name of the first limit that it doesn't exceed
-        for hour, counts in self.captures.hours.items():
+        for hour, coverage in self.captures.hours.items():
             hours = self.as_of - hour.hour
-            ages[next((name for limit, name in AGES if hours <= limit), OLDER)] += counts.waiting
-        return ages
+            age = next((name for limit, name in AGE_LIMITS if hours <= limit), OLDEST_AGE)
+            count_by_age[age] += coverage.waiting
+        return count_by_age
 
     def to_json(self) -> bytes:
         """The bytes of `ledger.json`."""
         counts = self.counts
+        window = None
+        if self.first is not None and self.last is not None:
+            window = _format_window(self.first, self.last)
         document: dict[str, Any] = {
             "version": 1,
-            "window": None
-            if self.first is None or self.last is None
-            else {"start": format_hour(self.first), "end": format_hour(self.last + 1)},
+            "window": window,
             "coverage": counts.share,
             "captures": {
                 "read": self.captures_read,
@@ -110,7 +112,7 @@ class MergeLedger:
             "labels": {
                 "read": self.labels.read,
                 "matched": self.matched,
-                "matched_in_earlier_hours": self.earlier,
+                "matched_in_earlier_hours": self.matched_earlier,
                 "without_capture": self.labels_without_capture,
                 "duplicates": {"same_label": self.labels.repeated, "another_label": self.labels.contradicted},
                 "outside_window": self.labels.outside_window,
@@ -129,6 +131,10 @@ class MergeLedger:
             "files": {"captures": list(map(asdict, self.files)), "labels": list(map(asdict, self.label_files))},
         }
         return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _format_window(first: int, last: int) -> dict[str, str]:
+    return {"start": format_hour(first), "end": format_hour(last + 1)}
 
 
 def _count_by_text(refused: Mapping[Refusal, int]) -> dict[str, int]:
@@ -153,31 +159,31 @@ class RestatedHour:
     after: float
 
 
-def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourFolder, Coverage]) -> list[RestatedHour]:
+def list_restated_hours(
+    counts: Counts, branches: Sequence[str], hours: Mapping[HourFolder, Coverage]
+) -> list[RestatedHour]:
     """The hours with ids whose labels have changed. counts: the sum of the buckets' counts. hours: each with its coverage."""
-    added, changed, absent = (counts.of(name) for name in ("added", "changed", "came absent"))
-    captures = counts.of("captures before")
-    labelled = counts.of("labelled before")
-    return [
-        RestatedHour(
-            hour,
-            added.get(key, 0),
-            changed.get(key, 0),
-            absent.get(key, 0),
-            # The share of labelled captures, before and now
-            labelled.get(key, 0) / captures[key],
-            hours[hour].share,
-        )
-        for key in {*added, *changed, *absent}
-        if (hour := HourFolder(branches[key[0]], key[1])) in hours
-    ]
+    added = counts.select("added")
+    changed = counts.select("changed")
+    absent = counts.select("came absent")
+    captures = counts.select("captures before")
+    labelled = counts.select("labelled before")
+    restated_hours = []
+    for branch, hour_number in {*added, *changed, *absent}:
+        key = (branch, hour_number)
+        hour = HourFolder(branches[branch], hour_number)
+        if hour in hours:
+            label_counts = (added.get(key, 0), changed.get(key, 0), absent.get(key, 0))
+            coverage_before = labelled.get(key, 0) / captures[key]
+            restated_hours.append(RestatedHour(hour, *label_counts, coverage_before, hours[hour].share))
+    return restated_hours
 
 
-def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> bytes:
+def format_restatement(hours: Sequence[RestatedHour], first: int, last: int) -> bytes:
     """The bytes of `restatement.json`. first, last: the hours of the run's window."""
     document = {
         "version": 1,
-        "window": {"start": format_hour(first), "end": format_hour(last + 1)},
+        "window": _format_window(first, last),
         "hours": [
             {
                 "folder": hour.hour.path,
@@ -194,13 +200,13 @@ def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> by
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def is_of_window(content: bytes, first: int, last: int) -> bool:
+def is_for_window(content: bytes, first: int, last: int) -> bool:
     """Whether a `restatement.json` is from a run for the same window."""
     try:
         window = json.loads(content)["window"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
-    return bool(window == {"start": format_hour(first), "end": format_hour(last + 1)})
+    return bool(window == _format_window(first, last))
 
 
 def quarantine_records(
@@ -215,23 +221,25 @@ def quarantine_records(
 
     Raises OutputFailed if they can't be written.
     """
-    # Remembered ids are in files of our own, in which nothing is refused
-    tasks = [(join_input, join_input.task) for join_input in join_inputs if not isinstance(join_input.task, Remembered)]
-    truth = [(join_input, task) for join_input, task in tasks if isinstance(task, GroundTruth)]
-    lines = [join_input.mapped(task.refused, REFUSED) for join_input, task in tasks]
-    elements = [join_input.mapped(task.refused_elements, ELEMENTS) for join_input, task in truth]
-    dataset = Dataset(
-        reduce(_concat, lines),
-        (),
-        Listing(captures.path, (), (*captures.read_paths, *labels.read_paths), request_log=captures.request_log),
-        refusable=True,
-        long_lines=tuple(sorted(long_lines)),
-    )
-    refused_elements = reduce(_concat, elements) if elements else None  # there may be no ground truth yet
-    return write_quarantine(
-        dataset, output_path, partial(engine.implementation(find_rejected_lines), also=refused_elements)
-    )
+    refused_lines: Partitions | None = None
+    refused_elements: Partitions | None = None  # None if there is no ground truth yet
+    for join_input in join_inputs:
+        task = join_input.task
+        # Remembered ids are in files of our own, in which nothing is refused
+        if not isinstance(task, RememberedIds):
+            refused_lines = _concat(refused_lines, join_input.mapped(task.refused, REFUSED_SCHEMA))
+        if isinstance(task, GroundTruth):
+            elements = join_input.mapped(task.refused_elements, ELEMENT_SCHEMA)
+            refused_elements = _concat(refused_elements, elements)
+    assert refused_lines is not None  # the caller has counted refused records
+    paths = (*captures.read_paths, *labels.read_paths)
+    listing = Listing(captures.path, (), paths, request_log=captures.request_log)
+    dataset = Dataset(refused_lines, (), listing, refusable=True, long_lines=tuple(sorted(long_lines)))
+    find_lines = partial(engine.implementation(find_rejected_lines), also=refused_elements)
+    return write_quarantine(dataset, output_path, find_lines)
 
 
-def _concat(first: Partitions, second: Partitions) -> Partitions:
-    return first.concat(second)
+def _concat(partitions: Partitions | None, further_partitions: Partitions) -> Partitions:
+    if partitions is None:
+        return further_partitions
+    return partitions.concat(further_partitions)

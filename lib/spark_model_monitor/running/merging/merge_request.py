@@ -13,8 +13,8 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.offsets import full_hour
-from spark_model_monitor.running.merging.choosing import ToLabel
 from spark_model_monitor.running.merging.joining import AbsentLabel
+from spark_model_monitor.running.merging.labelling_sample import LabellingRequest
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_ledger import MergeLedger
 from spark_model_monitor.running.merging.sources import HourFolder, Score, containing_hour, count_hours, hour_start
@@ -51,7 +51,7 @@ class MergeRequest:
     late_hours: int | None = None
     absent_label: str | None = None
     after_hours: int = 0
-    to_label: ToLabel | None = None
+    to_label: LabellingRequest | None = None
     repairing: bool = True
     max_quarantined_share: float = MAX_QUARANTINED_SHARE
     manifest_root: str | None = None
@@ -131,7 +131,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
     # How many captures to list for people to label
     to_label = None
     if config.to_label:
-        to_label = ToLabel(config.to_label, Score(config.score_attribute), config.to_label_seed)
+        to_label = LabellingRequest(config.to_label, Score(config.score_attribute), config.to_label_seed)
     return MergeRequest(
         config.dataset_source,
         config.ground_truth_source or "",

@@ -47,9 +47,9 @@ SCHEMA = pa.schema(
 )
 
 
-ESCAPED = b'"\\' + bytes(range(32))  # characters that JSON texts escape
+ESCAPED_CHARACTERS = b'"\\' + bytes(range(32))  # characters that JSON texts escape
 
-PENDING = "pending"  # the folder of remembered hours, below the output
+PENDING_FOLDER = "pending"  # the folder of remembered hours, below the output
 
 ID_SCHEMA = pa.schema([("id", pa.string()), ("label", pa.int64()), ("absent", pa.bool_()), ("score", pa.string())])
 """What is stored of a capture: its join key; the hash of its label, null if it has no label; true if that is the absent label;
@@ -72,7 +72,7 @@ class Role(IntEnum):
 class Counts(Counter[tuple[Any, ...]]):
     """Counts by name and numbers, such as `("merged", branch, hour)`; the counts of several buckets can be added."""
 
-    def of(self, name: str) -> Mapping[tuple[int, ...], int]:
+    def select(self, name: str) -> Mapping[tuple[int, ...], int]:
         """The counts of one name, by their numbers."""
         return {key[1:]: count for key, count in self.items() if key[0] == name}
 
@@ -129,7 +129,7 @@ def format_json_texts(texts: pa.StringArray) -> pa.StringArray:
     """Texts in JSON notation, with quotes; null stays null."""
     quoted_texts = pc.binary_join_element_wise('"', texts, '"', "")
     # Few texts have characters to escape; only these are formatted by Python
-    is_escaped = has_letters(texts, ESCAPED)
+    is_escaped = has_letters(texts, ESCAPED_CHARACTERS)
     if not is_escaped.any():
         return quoted_texts
     escaped_texts = [json.dumps(text, ensure_ascii=False) for text in texts.filter(pa.array(is_escaped)).to_pylist()]
@@ -142,12 +142,12 @@ def has_text(texts: pa.StringArray) -> Flags:
     return flags
 
 
-class Pending:
+class PendingHours:
     """The remembered hours of a merge's output: the ids of their captures, stored until no more labels are expected."""
 
     def __init__(self, engine: Engine, output_path: str) -> None:
         self._storage = engine.storage(output_path)
-        self.folder = join(output_path, PENDING)
+        self.folder = join(output_path, PENDING_FOLDER)
 
     @property
     def hours(self) -> Collection[HourFolder]:
@@ -179,12 +179,12 @@ class Pending:
         top = self._storage.resolved(self.folder)
         files = self._storage.list_files(self.folder)
         # Files with other names are not ours
-        hour_files = [(HourFolder.parse_state_path(file.path.removeprefix(top).lstrip("/")), file) for file in files]
+        hour_files = [(HourFolder.parse_id_path(file.path.removeprefix(top).lstrip("/")), file) for file in files]
         return {hour: file for hour, file in hour_files if hour is not None}
 
 
 @value_class
-class Remembered:
+class RememberedIds:
     """The task that turns lines of remembered hours into rows of `merge_rows.SCHEMA`. role: EARLIER or BEFORE."""
 
     locations: FileLocations

@@ -37,13 +37,13 @@ from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinishe
 from spark_model_monitor.running.merging.captured import (
     REFUSED_CAPTURES,
     Captures,
-    Outputs,
     RequestDecoder,
+    TransformDecoder,
     detect_format,
     parse_captured_record,
 )
-from spark_model_monitor.running.merging.choosing import TO_LABEL, choose_ids, format_to_label
 from spark_model_monitor.running.merging.joining import Join
+from spark_model_monitor.running.merging.labelling_sample import TO_LABEL, choose_ids, format_to_label
 from spark_model_monitor.running.merging.labels import (
     ARRAY_FILES,
     REFUSED_LABELS,
@@ -55,13 +55,13 @@ from spark_model_monitor.running.merging.merge_ledger import (
     RESTATEMENT,
     MergeLedger,
     RestatedHour,
-    is_of_window,
+    format_restatement,
+    is_for_window,
+    list_restated_hours,
     quarantine_records,
-    restated_hours,
-    restatement_json,
 )
 from spark_model_monitor.running.merging.merge_request import MergeRequest
-from spark_model_monitor.running.merging.merge_rows import Pending, Remembered, Role
+from spark_model_monitor.running.merging.merge_rows import PendingHours, RememberedIds, Role
 from spark_model_monitor.running.merging.sources import (
     LABEL_BYTES,
     FileLocations,
@@ -84,7 +84,7 @@ STAGING = "_staging"  # the folder below the output for the files of a run in pr
 
 
 @value_class
-class Merged:
+class MergeResult:
     """The result of a run: the account of its window, and the hours it restated."""
 
     ledger: MergeLedger
@@ -96,7 +96,7 @@ def merge(
     request: MergeRequest,
     *,
     before_publishing: Callable[[], None] = lambda: None,
-) -> Merged:
+) -> MergeResult:
     """Join the captures of the window with their labels and publish the merged hours, all or none.
 
     before_publishing: called before the first file is published.
@@ -109,17 +109,19 @@ def merge(
         request = request.with_hours(captures.hours)
         pending = None
         if request.late_hours is not None:
-            pending = Pending(engine, request.output_path)
+            pending = PendingHours(engine, request.output_path)
         # Late labels alone are enough for a run, if earlier hours still wait for them
         if not captures.files and not (pending and pending.hours):
             raise NoData(
-                f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
+                f"{NO_DATA}: {request.captures} has no file{_format_window(request)} that is neither hidden nor empty"
             )
         with _staging(storage, request.output_path, lease.run) as folder:
             # Merge the window's hours into a working folder; it is an error if too few records could be joined
-            window = _Hours(engine, request, captures, request.hours, pending)
+            window = _HourMerge(engine, request, captures, request.hours, pending)
             staged = window.stage_hours(
-                join(folder, "window"), before=window.remembered_hours, earlier=_list_earlier_hours(request, pending)
+                join(folder, "window"),
+                remerged_hours=window.remembered_hours,
+                earlier_hours=_list_earlier_hours(request, pending),
             )
             ledger = _make_ledger(request, window, staged)
             _require_enough(request, ledger, window)
@@ -127,7 +129,7 @@ def merge(
             # Merge earlier hours again if their labels came or changed since they were merged
             remerged = _merge_changed_hours(engine, request, staged, pending, join(folder, "earlier"))
             restated = _list_restated_hours(pending, remerged, staged)
-            _log(ledger, restated)
+            _log_merge(ledger, restated)
 
             # From here on, files at the output change
             before_publishing()
@@ -139,7 +141,7 @@ def merge(
                 # A clock that is ahead gives a window without captures; ids must not be forgotten because of it
                 if captures.files:
                     pending.forget([hour for hour in pending.hours if request.is_over(hour)])
-    return Merged(ledger, tuple(restated))
+    return MergeResult(ledger, tuple(restated))
 
 
 def _list_captures(engine: Engine, request: MergeRequest, hours: Collection[int] | None) -> HourlySource:
@@ -149,7 +151,7 @@ def _list_captures(engine: Engine, request: MergeRequest, hours: Collection[int]
     return select_manifest_outputs(engine, list_hours(engine, request.captures, hours), request.manifest_root)
 
 
-class _Hours:
+class _HourMerge:
     """The captures of some hours, the labels that may belong to them, and how to join them."""
 
     def __init__(
@@ -158,7 +160,7 @@ class _Hours:
         request: MergeRequest,
         captures: HourlySource,
         hours: Collection[int] | None,
-        pending: Pending | None,
+        pending: PendingHours | None,
     ) -> None:
         self.engine = engine
         self.request = request
@@ -195,35 +197,37 @@ class _Hours:
         return join_inputs
 
     def stage_hours(
-        self, folder: str, *, before: Collection[HourFolder], earlier: Collection[HourFolder] = ()
+        self, folder: str, *, remerged_hours: Collection[HourFolder], earlier_hours: Collection[HourFolder] = ()
     ) -> StagedHours:
-        """The hours, merged into a working folder. before: remembered hours that are merged again. earlier: remembered hours
-        whose labels may have changed.
+        """The hours, merged into a working folder. remerged_hours: remembered hours that are merged again.
+        earlier_hours: remembered hours whose labels may have changed.
 
         One scan of the lines, and another one if a file of labels begins with an array.
         """
         request = self.request
         join_task = Join(self._parts, request.period, request.absent, request.first or 0)
         remembered = [
-            *self._create_remembered_input(before, Role.BEFORE),
-            *self._create_remembered_input(earlier, Role.EARLIER),
+            *self._create_remembered_input(remerged_hours, Role.BEFORE),
+            *self._create_remembered_input(earlier_hours, Role.EARLIER),
         ]
         if self._pending:
-            pending_sources = [self._pending.source([*before, *earlier])]
+            pending_sources = [self._pending.source([*remerged_hours, *earlier_hours])]
         else:
             pending_sources = []
-        fewest = count_partitions(self.labels, *pending_sources, size_bytes=LABEL_BYTES)
+        min_partitions = count_partitions(self.labels, *pending_sources, size_bytes=LABEL_BYTES)
         files = (*self.captures.stored_files, *self.labels.stored_files)
         # Spark holds several lines of a partition at once, so its partitions are smaller if lines are long
         self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._measure_longest_line())
         listings = self.captures.listing, self.labels.listing
         with naming_faulty_files(self.engine, *listings):
-            staged = stage(self.engine, [*self.join_inputs, *remembered], join_task, folder, self.partitions, fewest)
+            staged = stage(
+                self.engine, [*self.join_inputs, *remembered], join_task, folder, self.partitions, min_partitions
+            )
             # Only the scan shows which label files are arrays
-            self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
+            self._arrays = [rank for (rank,) in staged.counts.select(ARRAY_FILES)]
             if self._arrays:
                 staged = stage(
-                    self.engine, [*self.join_inputs, *remembered], join_task, folder, self.partitions, fewest
+                    self.engine, [*self.join_inputs, *remembered], join_task, folder, self.partitions, min_partitions
                 )
             # Readers skip lines that are too long, so they are counted here
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
@@ -256,7 +260,9 @@ class _Hours:
         source = list_hours(self.engine, request.labels, request.label_hours(self._hours))
         if source.files or request.late_hours is not None:
             return source
-        raise NoData(f"{NO_DATA}: {request.labels} has no file{_in_window(request)} that is neither hidden nor empty")
+        raise NoData(
+            f"{NO_DATA}: {request.labels} has no file{_format_window(request)} that is neither hidden nor empty"
+        )
 
     def _create_capture_input(self) -> JoinInput:
         """The captured lines, and the decoder for their format."""
@@ -265,7 +271,9 @@ class _Hours:
         if self.request.to_label:
             score = self.request.to_label.score
         encoding = CSV if isinstance(captured_format, CsvFormat) else JSON
-        decoder = RequestDecoder(score) if isinstance(captured_format, CaptureFormat) else Outputs(encoding, score)
+        decoder = (
+            RequestDecoder(score) if isinstance(captured_format, CaptureFormat) else TransformDecoder(encoding, score)
+        )
         locations = FileLocations.of(self.captures.files, self._parts.branches)
         # The first file's header; the same line is dropped in all files
         header = None
@@ -292,7 +300,9 @@ class _Hours:
         if source is None or not source.files:
             return []
         return [
-            JoinInput(source.lines(self.engine), Remembered(FileLocations.of(source.files, self._parts.branches), role))
+            JoinInput(
+                source.lines(self.engine), RememberedIds(FileLocations.of(source.files, self._parts.branches), role)
+            )
         ]
 
 
@@ -312,7 +322,7 @@ def _staging(storage: Storage, output_path: str, run: str) -> Iterator[str]:
         storage.delete(staging_folder)
 
 
-def _make_ledger(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:
+def _make_ledger(request: MergeRequest, window: _HourMerge, staged: StagedHours) -> MergeLedger:
     last = request.last
     if last is None:
         last = max((hour.hour for hour in staged.hours), default=0)
@@ -329,7 +339,7 @@ def _make_ledger(request: MergeRequest, window: _Hours, staged: StagedHours) -> 
     )
 
 
-def _list_earlier_hours(request: MergeRequest, pending: Pending | None) -> list[HourFolder]:
+def _list_earlier_hours(request: MergeRequest, pending: PendingHours | None) -> list[HourFolder]:
     """The hours outside the window to which labels of the window may belong."""
     if pending is None or request.first is None or request.last is None:
         return []
@@ -340,15 +350,15 @@ def _list_earlier_hours(request: MergeRequest, pending: Pending | None) -> list[
 
 
 def _merge_changed_hours(
-    engine: Engine, request: MergeRequest, staged: StagedHours, pending: Pending | None, folder: str
+    engine: Engine, request: MergeRequest, staged: StagedHours, pending: PendingHours | None, folder: str
 ) -> StagedHours:
     """The changed hours, merged from their captures and all labels that may belong to them."""
     changed_hours = staged.counts_by_hour("news").keys()
     if pending is None or not changed_hours:
         return StagedHours(folder)
     hours = {hour.hour for hour in changed_hours}
-    remerged = _Hours(engine, request, _list_captures(engine, request, hours), hours, pending).stage_hours(
-        folder, before=changed_hours
+    remerged = _HourMerge(engine, request, _list_captures(engine, request, hours), hours, pending).stage_hours(
+        folder, remerged_hours=changed_hours
     )
     # Captures are often deleted after some days; an hour must not lose records because of that
     remembered_captures = remerged.counts_by_hour("remembered")
@@ -362,17 +372,17 @@ def _merge_changed_hours(
     return remerged.select_hours(changed_hours - incomplete_hours)
 
 
-def _list_restated_hours(pending: Pending | None, *merged: StagedHours) -> list[RestatedHour]:
+def _list_restated_hours(pending: PendingHours | None, *merged: StagedHours) -> list[RestatedHour]:
     """The changes since these hours were last merged."""
     if pending is None:
         return []
     restated: list[RestatedHour] = []
     for hours in merged:
-        restated += restated_hours(hours.counts, hours.parts.branches, hours.hours)
+        restated += list_restated_hours(hours.counts, hours.parts.branches, hours.hours)
     return sorted(restated, key=lambda changed: changed.hour)
 
 
-def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) -> None:
+def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMerge) -> None:
     quarantine = None
     # Refused records are written first, so that errors can say where they are
     if ledger.quarantined or ledger.labels.refused:
@@ -411,15 +421,15 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
     if request.late_hours is not None:
         return
     if not ledger.counts.captures:
-        raise NoData(f"{NO_DATA}: no capture is left of {ledger.captures_read:,}{_in_window(request)}")
+        raise NoData(f"{NO_DATA}: no capture is left of {ledger.captures_read:,}{_format_window(request)}")
     if not ledger.counts.labelled and not ledger.counts.absent:
         raise BadInput(
             f"none of {ledger.labels.ids:,} labels has the id of one of {ledger.counts.captures:,} captures"
-            f"{_in_window(request)}; {_compare_spellings(window)}"
+            f"{_format_window(request)}; {_compare_spellings(window)}"
         )
 
 
-def _compare_spellings(window: _Hours) -> str:
+def _compare_spellings(window: _HourMerge) -> str:
     """Why no label has the id of a capture, judged by the ids of the first files, and what to write."""
     label_lines = read_first_lines(window.engine, window.labels.stored_files[0])
     labels = [label.event_id for line in label_lines for label in parse_label_line(line)]
@@ -435,7 +445,7 @@ def _compare_spellings(window: _Hours) -> str:
 
 
 def _publish(
-    window: _Hours,
+    window: _HourMerge,
     request: MergeRequest,
     ledger: MergeLedger,
     restated: list[RestatedHour],
@@ -469,18 +479,18 @@ def _format_restatement(
     path = join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):
         content = storage.read(path)
-        if is_of_window(content, first, last):
+        if is_for_window(content, first, last):
             return content
-    return restatement_json(restated, first, last)
+    return format_restatement(restated, first, last)
 
 
-def _in_window(request: MergeRequest) -> str:
+def _format_window(request: MergeRequest) -> str:
     if not request.hours:
         return ""
     return f" for {format_hour(min(request.hours))} to {format_hour(max(request.hours) + 1)}"
 
 
-def _log(ledger: MergeLedger, restated: list[RestatedHour]) -> None:
+def _log_merge(ledger: MergeLedger, restated: list[RestatedHour]) -> None:
     counts = ledger.counts
     labels = ledger.labels
     log.info(

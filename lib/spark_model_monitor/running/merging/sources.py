@@ -34,9 +34,9 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from spark_model_monitor.data.request_logs.capture_folder import CaptureFolder
 
-SECONDS = 3600  # of an hour
+SECONDS_PER_HOUR = 3600  # of an hour
 
-PARTS = UUID("6f2d2b0e-6f2c-5a3e-9c56-3f0f7a1f2f4b")  # namespace of the uuids in the names of merged files
+PART_NAMESPACE = UUID("6f2d2b0e-6f2c-5a3e-9c56-3f0f7a1f2f4b")  # namespace of the uuids in the names of merged files
 
 HOUR_PATH = re.compile(r"(?!.*\n)(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?", re.ASCII)
 """A folder named for an hour, and the path above it."""
@@ -60,7 +60,7 @@ class HourFolder:
     @property
     def part(self) -> str:
         """The name of the hour's merged file: the same in every run, so that a run replaces the file of an earlier one."""
-        return f"part-00000-{uuid5(PARTS, self.path)}.c000.jsonl"
+        return f"part-00000-{uuid5(PART_NAMESPACE, self.path)}.c000.jsonl"
 
     @property
     def state(self) -> str:
@@ -71,7 +71,7 @@ class HourFolder:
         return hour
 
     @classmethod
-    def parse_state_path(cls, path: str) -> HourFolder | None:
+    def parse_id_path(cls, path: str) -> HourFolder | None:
         """The hour with this `state` path; None if there is no such hour."""
         branch, _, name = path.rpartition("/")
         try:
@@ -86,17 +86,17 @@ class HourFolder:
 
 def containing_hour(time: datetime) -> int:
     """The hour that contains a time."""
-    return int(time.timestamp()) // SECONDS
+    return int(time.timestamp()) // SECONDS_PER_HOUR
 
 
 def count_hours(period: timedelta) -> int:
     """The number of whole hours that cover a period."""
-    return -(-int(period.total_seconds()) // SECONDS)
+    return -(-int(period.total_seconds()) // SECONDS_PER_HOUR)
 
 
 def hour_start(hour: int) -> datetime:
     """The start of an hour."""
-    return datetime.fromtimestamp(hour * SECONDS, timezone.utc)
+    return datetime.fromtimestamp(hour * SECONDS_PER_HOUR, timezone.utc)
 
 
 def format_hour(hour: int) -> str:
@@ -124,7 +124,7 @@ def _parse_hour(match: re.Match[str]) -> int | None:
         return None
 
 
-STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+PATH_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
 @value_class
@@ -156,7 +156,7 @@ class Score:
             return None
         # A bare index is the position in an array, as for the job's other attributes
         path = f"[{self.attribute}]" if self.attribute.isdecimal() else self.attribute
-        for name, index in STEP.findall(path):
+        for name, index in PATH_STEP.findall(path):
             value = _step_into(value, int(index) if index else name)
         if value is None or isinstance(value, str):
             return value
@@ -173,7 +173,7 @@ def _step_into(value: JsonValue, step: int | str) -> JsonValue:
     return None
 
 
-PART = "part"  # prefix of folder names, `part=45504003`
+PART_COLUMN = "part"  # prefix of folder names, `part=45504003`
 
 
 class LineKind(IntEnum):
@@ -190,7 +190,7 @@ ID_KINDS = (LineKind.LABELLED, LineKind.ABSENT, LineKind.WAITING)
 
 
 @value_class
-class Parts:
+class FileNumbers:
     """The numbers of staged files: each is for the lines of one kind, branch, hour, and slice of the hour.
 
     branches: a branch's number is its index. slices: the number of slices of time in an hour.
@@ -202,7 +202,7 @@ class Parts:
     def numbers(self, kind: LineKind, branches: NDArray[np.integer], hours: Integers, seconds: Integers) -> Integers:
         """The file numbers of lines of a kind, shape (lines,). seconds: times within the hour; others are in the first or the
         last slice."""
-        slices = np.clip(seconds, 0, SECONDS - 1) * self.slices // SECONDS
+        slices = np.clip(seconds, 0, SECONDS_PER_HOUR - 1) * self.slices // SECONDS_PER_HOUR
         numbers: Integers = ((hours * len(self.branches) + branches) * len(LineKind) + kind) * self.slices + slices
         return numbers
 
@@ -214,10 +214,10 @@ class Parts:
     def read(self, number: int) -> tuple[LineKind, HourFolder, int]:
         """Kind, hour and slice of a number."""
         # The reverse of `numbers`: slice, kind and branch from the lowest digit up
-        remainder, slice_ = divmod(number, self.slices)
+        remainder, slice_number = divmod(number, self.slices)
         remainder, kind = divmod(remainder, len(LineKind))
         hour, branch = divmod(remainder, len(self.branches))
-        return LineKind(kind), HourFolder(self.branches[branch], hour), slice_
+        return LineKind(kind), HourFolder(self.branches[branch], hour), slice_number
 
 
 PARTITION_BYTES = 64 * 2**20  # text of a partition

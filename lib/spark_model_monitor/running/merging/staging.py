@@ -15,10 +15,17 @@ from spark_model_monitor.data.engine.engine_protocol import Engine, Lines, Parti
 from spark_model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures
-from spark_model_monitor.running.merging.joining import LINES, Join
+from spark_model_monitor.running.merging.joining import LINE_SCHEMA, Join
 from spark_model_monitor.running.merging.labels import GroundTruth
-from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
-from spark_model_monitor.running.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, LineKind, Parts
+from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, RememberedIds
+from spark_model_monitor.running.merging.sources import (
+    ID_KINDS,
+    PART_COLUMN,
+    FileNumbers,
+    HourFolder,
+    HourlySource,
+    LineKind,
+)
 from spark_model_monitor.storage import Storage, join
 from spark_model_monitor.value_class import value_class
 
@@ -26,7 +33,7 @@ from spark_model_monitor.value_class import value_class
 SLICE_BYTES = 128 * 2**20
 MAX_SLICES = 60
 
-NO_PARTS = Parts(("",), 1)
+NO_FILE_NUMBERS = FileNumbers(("",), 1)
 
 
 @value_class
@@ -34,7 +41,7 @@ class JoinInput:
     """Lines, and the task that turns them into rows of `merge_rows.SCHEMA`."""
 
     lines: Lines
-    task: Captures | GroundTruth | Remembered
+    task: Captures | GroundTruth | RememberedIds
 
     def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
         """The lines mapped by a task."""
@@ -53,26 +60,17 @@ class StagedHours:
     hours: Mapping[HourFolder, Coverage] = field(default_factory=dict)
     files: Mapping[tuple[LineKind, HourFolder], list[str]] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
-    parts: Parts = NO_PARTS
+    parts: FileNumbers = NO_FILE_NUMBERS
 
     @property
     def total(self) -> Coverage:
         """The counts of all hours."""
-        total = Coverage()
-        for coverage in self.hours.values():
-            total += coverage
-        return total
+        return sum(self.hours.values(), Coverage())
 
     @property
     def refused(self) -> Mapping[Refusal, int]:
         """Refused captures by reason, including those outside the window."""
-        return {Refusal(reason): count for (reason,), count in self.counts.of(REFUSED_CAPTURES).items()}
-
-    @property
-    def merged(self) -> Mapping[HourFolder, list[str]]:
-        """The files of merged records, by hour."""
-        files = {hour: self.files.get((LineKind.MERGED, hour), []) for hour in self.hours}
-        return {hour: paths for hour, paths in files.items() if paths}
+        return {Refusal(reason): count for (reason,), count in self.counts.select(REFUSED_CAPTURES).items()}
 
     @property
     def ids(self) -> Mapping[HourFolder, list[str]]:
@@ -98,25 +96,25 @@ class StagedHours:
 
     def counts_by_hour(self, name: str) -> dict[HourFolder, int]:
         """The counts of a name, by hour."""
-        counts = self.counts.of(name).items()
+        counts = self.counts.select(name).items()
         return {HourFolder(self.parts.branches[branch], hour): count for (branch, hour), count in counts}
 
 
-def plan_parts(captures: HourlySource, remembered: Collection[HourFolder]) -> Parts:
+def plan_parts(captures: HourlySource, remembered: Collection[HourFolder]) -> FileNumbers:
     """The numbering of the lines of these captures, and of remembered hours."""
     branches = {*captures.branches}
     branches.update(hour.branch for hour in remembered)
     # Rounded up; an hour without bytes is one slice, too
     num_slices = max(1, math.ceil(captures.largest_hour_bytes / SLICE_BYTES))
-    return Parts(tuple(sorted(branches)) or ("",), min(MAX_SLICES, num_slices))
+    return FileNumbers(tuple(sorted(branches)) or ("",), min(MAX_SLICES, num_slices))
 
 
 def stage(
-    engine: Engine, join_inputs: Sequence[JoinInput], join: Join, folder: str, partitions: int, fewest: int = 1
+    engine: Engine, join_inputs: Sequence[JoinInput], join: Join, folder: str, partitions: int, min_partitions: int = 1
 ) -> StagedHours:
     """Join the rows that the tasks make from the lines, and write the result to `folder`. One scan of the lines.
 
-    partitions: the number of buckets for the join, by id. fewest: the number of buckets that the labels need.
+    partitions: the number of buckets for the join, by id. min_partitions: the number of buckets that the labels need.
     """
     if not join_inputs:
         return StagedHours(folder, parts=join.parts)
@@ -126,12 +124,14 @@ def stage(
     for join_input in captures_last[1:]:
         rows = rows.concat(join_input.mapped(join_input.task, SCHEMA))
     # The first shuffle groups labels and captures by id, the second one groups lines by hour
-    lines = rows.repartition_by(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
-    lines.repartition_by(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
+    lines = rows.repartition_by(KEY, [ROLE], partitions, min_partitions).mapped(join, LINE_SCHEMA)
+    lines.repartition_by(PART_COLUMN, [PART_COLUMN, "time", "event", TEXT], partitions).write_texts(
+        folder, PART_COLUMN, TEXT
+    )
     return _read_staged(engine.storage(folder), folder, join.parts)
 
 
-def _read_staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
+def _read_staged(storage: Storage, folder: str, parts: FileNumbers) -> StagedHours:
     """The files that were written, by kind and hour, in the order of the slices."""
     # Each file is a slice of one kind of one hour, or has counts, which are read right here
     slices: dict[tuple[LineKind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
@@ -175,7 +175,7 @@ def publish_hours(staged: StagedHours, output_path: str, storage: Storage) -> No
 
 def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, storage: Storage) -> None:
     folder = join(output_path, hour.path)
-    files = staged.merged.get(hour)
+    files = staged.files.get((LineKind.MERGED, hour))
     # The slices of an hour become one file; an unchanged file is not written again
     if files:
         storage.assemble(files, join(folder, hour.part))

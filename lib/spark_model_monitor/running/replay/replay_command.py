@@ -27,14 +27,14 @@ from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.configuration.reading import (
     build_config,
+    choose_default_output,
+    choose_detected_format,
     read_sources,
-    with_default_output,
-    with_recognised_format,
 )
 from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, read_named_baseline
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
-from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, parse_published_without, read_message
+from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, parse_partial_success, read_message
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders, list_windows, run_windows
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
@@ -169,7 +169,7 @@ def parse_recurrence(expression: str) -> Recurrence:
     return recurrence
 
 
-OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
+STATUSES_OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
 """Statuses that end a backfill if the first window has them, because every window would. In a later window they are due to its
 data."""
 
@@ -193,7 +193,7 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
     options, flags = _make_backfill_parser().parse_known_args(list(arguments))
     # Errors are reported now, and not once per window
     require_places(flags)
-    sources = with_recognised_format("monitor", with_default_output("backfill", read_sources(flags, os.environ)))
+    sources = choose_detected_format("monitor", choose_default_output("backfill", read_sources(flags, os.environ)))
     config = build_config("monitor", sources, in_container=False)
     if config.time_column is None and not isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         raise BadConfiguration(
@@ -270,10 +270,10 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
         for window, status in run_windows(windows, run):
             statuses.append(status)
             message = read_message(join(output(window), MESSAGE), status)
-            failed_outputs, _ = parse_published_without(message)
+            failed_outputs, _ = parse_partial_success(message)
             has_runs |= bool(failed_outputs) or status in SUCCESSFUL
             print(f"{format_moment(window.start)}/{format_moment(window.end)}  {message}", file=out, flush=True)
-            if statuses[0] in OF_ALL_WINDOWS and len(statuses) == 1 and stored_baseline is None:
+            if statuses[0] in STATUSES_OF_ALL_WINDOWS and len(statuses) == 1 and stored_baseline is None:
                 break
     finally:
         logging.disable(logging.NOTSET)

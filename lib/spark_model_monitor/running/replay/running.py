@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, CURRENT, STATISTICS, VIOLATIONS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import Compatibility
-from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, read_baseline, without_excluded_features
+from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, drop_excluded_features, read_baseline
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
 from spark_model_monitor.running.runs.monitoring_run import run_monitoring
@@ -38,7 +38,7 @@ FOLDER = "journal"
 
 ReadIfThere = Callable[[str], bytes | None]
 
-_NOT_OF_THE_VERDICT = {
+_OPTIONS_WITHOUT_INFLUENCE = {
     "job",
     "output_path",
     "start_time",
@@ -93,12 +93,12 @@ class Journal:
         return join(self.folder, f"{window.start:%Y%m%dT%H%MZ}.json")
 
 
-def hash_question(config: JobConfig, read: ReadIfThere) -> str:
+def hash_settings(config: JobConfig, read: ReadIfThere) -> str:
     """A hash of everything that the verdicts of a replay depend on, except the captures, as 16 hexadecimal digits.
 
     read: returns the content of a path, None if there is no such file.
     """
-    options = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
+    options = sorted((name, repr(value)) for name, value in config if name not in _OPTIONS_WITHOUT_INFLUENCE)
     # Another release may judge differently, so its replay begins anew
     digest = hashlib.sha256(f"{__version__}\0{options}".encode())
     for path in _list_files(config):
@@ -175,7 +175,7 @@ def _open_journal(config: JobConfig) -> Journal:
             return storage.read(path)
         return None
 
-    folder = join(config.output_path, FOLDER, hash_question(config, read))
+    folder = join(config.output_path, FOLDER, hash_settings(config, read))
     return Journal(storage_of(folder), folder)
 
 
@@ -222,7 +222,7 @@ def _compute_verdict(
     """The verdict of one monitoring run, and its tables; if the run fails, a verdict with the text of its error."""
     try:
         with read_source(engine, config, baseline) as data:
-            monitored_baseline = without_excluded_features(baseline, config)
+            monitored_baseline = drop_excluded_features(baseline, config)
             # An old window may have more refused records than allowed: that error is its verdict, and the others go on
             max_quarantined_share = config.max_quarantined_share
             findings = run_monitoring(

@@ -75,7 +75,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MIN_SHARED_IDS = 0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
+MIN_SHARED_ID_FRACTION = (
+    0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
+)
 SPLIT_ALPHA = 0.001  # significance level of the test whether the traffic was split as planned
 CAPTURE_FORMATS = ("capture", "merged")
 
@@ -483,7 +485,7 @@ def _match_rows(both_sides: list[_SideRows], trial: Trial) -> tuple[TrialDesign,
     common_ids = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
     num_smaller = min(len(side_rows.frame) for side_rows in both_sides)
     # With some ids in common, but not most of them, either design would be a guess
-    if trial.design is None and 0 < len(common_ids) < MIN_SHARED_IDS * num_smaller:
+    if trial.design is None and 0 < len(common_ids) < MIN_SHARED_ID_FRACTION * num_smaller:
         raise BadInput(
             f"{len(common_ids):,} of {num_smaller:,} ids are on both sides: too many for split traffic, too few for models that "
             "answered the same rows; write --design shadow or --design split"

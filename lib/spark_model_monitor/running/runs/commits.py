@@ -45,7 +45,7 @@ from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.further_outputs import ALERTS, HISTORY, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job
-from spark_model_monitor.running.runtime.publishing import notify, put_in_place, remember, write_verdict
+from spark_model_monitor.running.runtime.publishing import notify, publish_findings, remember, write_verdict
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows
@@ -71,9 +71,11 @@ MIN_GAPS = 8
 LATE_GAP_MULTIPLE = 2
 MAX_LISTED_COMMITS = 5  # commits, or features of a commit, that an exit message names
 MIN_DISTINCT_VALUES = 3  # over all commits, in a column that identifies commits because each has a single value
-NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
+NO_TABLE_ERROR = (
+    "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
+)
 EXCLUDED_OPTION = "exclude_features_attribute"
-LEARNT_BASELINE = "_baseline"  # folder below the output of a table, for the baseline of its first commits
+LEARNT_BASELINE_FOLDER = "_baseline"  # folder below the output of a table, for the baseline of its first commits
 
 
 @value_class
@@ -95,7 +97,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     config = job.config
     name = _table_name(config)
     if not isinstance(monitor, DataQualityMonitor):
-        raise BadConfiguration(NO_TABLE)
+        raise BadConfiguration(NO_TABLE_ERROR)
     engine = job.engine
     commits = list_commits(engine, name)[-MAX_WINDOWS:]
     if not commits:
@@ -149,7 +151,7 @@ def _table_name(config: JobConfig) -> str:
     if config.dataset_format == DELTA:
         return f"delta.`{resolve_path(config.dataset_source)}`"
     if not isinstance(config.dataset_format, TableFormat):
-        raise BadConfiguration(NO_TABLE)
+        raise BadConfiguration(NO_TABLE_ERROR)
     return config.dataset_format.name
 
 
@@ -161,7 +163,7 @@ def _count_enough_commits(commits: Sequence[Commit]) -> int:
 
 
 def _baseline_path(config: JobConfig) -> str:
-    return config.baseline or join(config.output_path, LEARNT_BASELINE)
+    return config.baseline or join(config.output_path, LEARNT_BASELINE_FOLDER)
 
 
 def _read_learnt_baseline(config: JobConfig) -> RunDescription | None:
@@ -198,7 +200,7 @@ def _scan_commits(
         try:
             with read_source(engine, commit_config) as data:
                 share = commit_config.max_quarantined_share
-                context = run_inputs.run_context(commit_config)
+                context = run_inputs.create_run_context(commit_config)
                 rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
         # Deletions and compactions add no rows to judge
         except (NoData, NotRecorded) as reason:
@@ -212,13 +214,13 @@ def _judge_commit(
 ) -> Findings:
     """The verdict on a commit, published and added to the history. further_outputs: gets the failures of this commit."""
     config = window.config
-    decisions = run_inputs.decisions_for(config)
+    decisions = run_inputs.read_run_decisions(config)
     since = run_inputs.violated_since(config)
     findings = run_monitoring(
-        window.rows, monitor, baseline, context=run_inputs.run_context(config), decisions=decisions, since=since
+        window.rows, monitor, baseline, context=run_inputs.create_run_context(config), decisions=decisions, since=since
     )
-    reference = run_inputs.reference_to_baseline(config, monitor)
-    run = put_in_place(findings, config, reference)
+    reference = run_inputs.find_baseline_reference(config, monitor)
+    run = publish_findings(findings, config, reference)
     commit_outputs = FurtherOutputs()
     commit_outputs.write(ALERTS, lambda: notify(findings, run, config))
     commit_outputs.write(HISTORY, lambda: remember(findings, run, config, reference))

@@ -182,7 +182,7 @@ def _add_context_to_section(
     return replace(section, blocks=tuple(blocks))
 
 
-def name_folders(html: str, folder: str, baseline: BaselineReference | None, *, has_window: bool = True) -> str:
+def insert_folders(html: str, folder: str, baseline: BaselineReference | None, *, has_window: bool = True) -> str:
     """A page with the folders of the run and of the baseline in its commands, instead of FOLDER and BASELINE."""
     # A single run can't be accepted, since no other run would know of the decision
     if not has_window and HOUR_FOLDERS.match(folder) is None:
@@ -215,7 +215,7 @@ def _shorten_path(path: str) -> str:
 
 
 def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
-    """What to do about violations. FOLDER and BASELINE are replaced when the page is published (`name_folders`)."""
+    """What to do about violations. FOLDER and BASELINE are replaced when the page is published (`insert_folders`)."""
     changes = RunChanges(results)
     violations = [*changes.bad, *(check_result for check_result in results if check_result.is_violation)]
     if violations:

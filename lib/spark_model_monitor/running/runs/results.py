@@ -42,7 +42,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.reports.history import archive
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, LEDGER, PAGE, Run, publish
-from spark_model_monitor.running.runs.pages import AsTables, create_run_page, name_folders, render_page
+from spark_model_monitor.running.runs.pages import AsTables, create_run_page, insert_folders, render_page
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import is_opened_here, opened_by, opening_session
 
@@ -593,7 +593,7 @@ class Findings(AsTables):
                     shown_pages = render_page(self._create_page(description, neighbours, baseline), files)
                 # The folder, which the commands on the page name, isn't part of the digest either
                 html = shown_pages.get(PAGE, files[PAGE]).decode()
-                shown_pages[PAGE] = name_folders(
+                shown_pages[PAGE] = insert_folders(
                     html, path, baseline, has_window=description.window is not None
                 ).encode()
             # Only in hour folders the files of a window stay at one path, which the history can name

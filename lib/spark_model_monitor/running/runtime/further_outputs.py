@@ -21,7 +21,7 @@ from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.run_files import add_to_description
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
-from spark_model_monitor.running.runtime.status import ExitStatus, failed, published_without
+from spark_model_monitor.running.runtime.status import ExitStatus, failed, format_partial_success
 from spark_model_monitor.stopping import require_going_on
 from spark_model_monitor.value_class import value_class
 
@@ -75,4 +75,4 @@ class FurtherOutputs:
         unstored = [self.failures[name] for name in (ALERTS, HISTORY) if name in self.failures]
         if unstored:
             return failed("; ".join([*unstored, "the documents of the run are in place"])), ExitStatus.FAILED
-        return published_without(list(self.failures), message), ExitStatus.FAILED
+        return format_partial_success(list(self.failures), message), ExitStatus.FAILED

@@ -47,7 +47,7 @@ from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
 from spark_model_monitor.running.configuration.help import help_text, short_help
 from spark_model_monitor.running.configuration.option_types import read_switch
-from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
+from spark_model_monitor.running.inputs.run_inputs import explain_use_of_spark
 from spark_model_monitor.running.runtime import status
 from spark_model_monitor.running.runtime.failures import Failure, describe_failure, format_trace, is_interruption
 from spark_model_monitor.running.runtime.logs import VERDICT_LOGGER, LogStyle, start_logging
@@ -135,11 +135,11 @@ class Job:
         Raises BadConfiguration with all its errors.
         """
         # The baseline's options come first, because they may say what files don't show
-        sources = reading.with_recognised_format(self.name, reading.adopt_baseline_options(self.name, self._sources))
+        sources = reading.choose_detected_format(self.name, reading.adopt_baseline_options(self.name, self._sources))
         try:
             config = reading.build_config(self.name, sources, in_container=status.is_container(self._container_root))
         except BadConfiguration as error:
-            raise reading.without_consequences(error) from error
+            raise reading.drop_consequences(error) from error
         # A process that ran users' code isn't used for another job
         if not config.leaves_no_trace:
             _jobs_with_traces.append(self.name)
@@ -185,7 +185,7 @@ class Job:
     def _choose_local_engine(self) -> LocalEngine | None:
         """The local engine, or None if Spark is used; the log says which engine is used, and why."""
         engine = self.config.engine
-        reason = why_spark_runs(self.config, self._host)
+        reason = explain_use_of_spark(self.config, self._host)
         if engine is EngineName.SPARK or (engine is EngineName.AUTO and reason):
             log.info("engine: Spark, %s", reason if engine is EngineName.AUTO else "as requested")
             return None
@@ -261,7 +261,7 @@ class Job:
 
     @cached_property
     def _sources(self) -> reading.Sources:
-        return reading.with_default_output(self.name, reading.read_sources(self._arguments, self._environment))
+        return reading.choose_default_output(self.name, reading.read_sources(self._arguments, self._environment))
 
     @property
     def _message_path(self) -> str | None:

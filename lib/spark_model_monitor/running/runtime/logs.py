@@ -14,13 +14,13 @@ from enum import Enum
 from spark_model_monitor.reports.outputs.printable import printable_lines
 from spark_model_monitor.value_class import value_class
 
-FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LINE_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 PACKAGE_LOGGERS = ("spark_model_monitor", "__main__")
 SUMMARY_LOGGER = "spark_model_monitor.summary"  # the logger of lines about a model, or about a pass over all models
 VERDICT_LOGGER = "spark_model_monitor.verdict"  # the logger of a job's last line
-LOGGER_OF_RUNS = "spark_model_monitor.running.runs"  # its warnings are also in a run's files and on its page
-FACTS = "facts"  # the attribute of a log record with further members of its JSON
+RUNS_LOGGER = "spark_model_monitor.running.runs"  # its warnings are also in a run's files and on its page
+JSON_MEMBERS = "facts"  # the attribute of a log record with further members of its JSON
 VARIABLE = "SPARK_MODEL_MONITOR_LOG"  # tells jobs the log style of the command that starts them
 
 
@@ -64,9 +64,11 @@ class LogStyle:
         if self.as_json:
             formatter: logging.Formatter = JsonFormatter(self.schedule)
         elif self.schedule and not self.names_every_step:
-            formatter = PrintableFormatter(FORMAT.replace("%(message)s", f"{self.schedule}: %(message)s"), TIME_FORMAT)
+            formatter = PrintableFormatter(
+                LINE_FORMAT.replace("%(message)s", f"{self.schedule}: %(message)s"), TIME_FORMAT
+            )
         else:
-            formatter = PrintableFormatter(FORMAT, TIME_FORMAT)
+            formatter = PrintableFormatter(LINE_FORMAT, TIME_FORMAT)
         formatter.converter = time.gmtime
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(formatter)
@@ -79,7 +81,7 @@ class LogStyle:
             level_of_runs = logging.ERROR
         for name in PACKAGE_LOGGERS:
             logging.getLogger(name).setLevel(level)
-        logging.getLogger(LOGGER_OF_RUNS).setLevel(level_of_runs)
+        logging.getLogger(RUNS_LOGGER).setLevel(level_of_runs)
         logging.getLogger(SUMMARY_LOGGER).setLevel(logging.WARNING if self.detail is Detail.QUIET else logging.INFO)
         logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller logs, too
         warnings.simplefilter("ignore")  # warnings such as deprecations are for developers of libraries
@@ -126,4 +128,4 @@ class JsonFormatter(logging.Formatter):
         if self._schedule:
             members["schedule"] = self._schedule
         members["message"] = super().format(record)
-        return json.dumps(members | getattr(record, FACTS, {}), ensure_ascii=True)
+        return json.dumps(members | getattr(record, JSON_MEMBERS, {}), ensure_ascii=True)

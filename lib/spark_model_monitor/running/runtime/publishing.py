@@ -136,7 +136,7 @@ def _make_context(config: JobConfig, time: datetime | None = None) -> MetricCont
     return MetricContext(time or config.metric_time or start, *names)
 
 
-def put_in_place(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
+def publish_findings(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
     """Publish the files of a window. reference: the location of its baseline.
 
     Raises OutputFailed if they can't be written.
@@ -161,7 +161,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     window = config.find_window()
     newest = findings.current.ledger.newest
     age = None
-    if not (window is None or newest is None):
+    if window is not None and newest is not None:
         age = window.end - newest
     unsure = {feature.name for feature in findings.unsure}
     possibly_changed = {feature.name for feature in findings.unsure if feature.possible_change}
@@ -250,7 +250,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
         is_writable = lease is not None and stored_alerts is not None
 
         # The history with this window
-        window = monitored_window(findings, run, config, now)
+        window = describe_window(findings, run, config, now)
         alerts = record_window(earlier_alerts, window, rule)
         if findings.new_roles is not None:
             alerts = alerts.model_copy(update={"roles": findings.new_roles})
@@ -272,12 +272,12 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
         if due_sinks:
             # A drop in traffic is reported once, and so is its end
             has_changed = any(has_traffic_changed(sink, alerts, traffic) for sink in due_sinks)
-            notices = (
-                *((_make_traffic_notice(window, expected_records, traffic),) if has_changed else ()),
-                *_make_missed_notices(alerts, due_sinks, window),
-                *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
-            )
-            report = make_report(findings, run, config, now, _make_alert(earlier_alerts, alerts, rule), notices)
+            notices = _make_missed_notices(alerts, due_sinks, window)
+            notices += [Notice(DATA_HINT, hint.description) for hint in findings.hints]
+            if has_changed:
+                notices.insert(0, _make_traffic_notice(window, expected_records, traffic))
+            alert = _make_alert(earlier_alerts, alerts, rule)
+            report = make_report(findings, run, config, now, alert, tuple(notices))
             delivery = deliver(report, due_sinks, environment or Environment())
             if config.sink_required:
                 failures += delivery.failures
@@ -313,17 +313,20 @@ def find_page(run: Run, config: JobConfig) -> str | None:
     return join(config.output_path, PAGE)
 
 
-def _make_missed_notices(alerts: Alerts, due: Sequence[SinkDestination], window: MonitoredWindow) -> list[Notice]:
+def _make_missed_notices(alerts: Alerts, due_sinks: Sequence[SinkDestination], window: MonitoredWindow) -> list[Notice]:
     """Changes in earlier windows that could not be sent to one of these destinations."""
-    missed = {
-        missed_status.window: missed_status.status.value for to in due for missed_status in alerts.find_missed(to.key)
-    }
-    violation_counts = {window.window: window.violations for window in alerts.windows}
-    return [
-        Notice(MISSED, f"not notified in time: {status} after {name}, {violation_counts.get(name, 0):,} violations")
-        for name, status in missed.items()
-        if name != window.window
-    ]
+    # The latest status that any destination missed, for each window; this window's is in the report
+    status_by_window: dict[str, str] = {}
+    for destination in due_sinks:
+        for missed_status in alerts.find_missed(destination.key):
+            status_by_window[missed_status.window] = missed_status.status.value
+    status_by_window.pop(window.window, None)
+    violation_counts = {earlier_window.window: earlier_window.violations for earlier_window in alerts.windows}
+    notices = []
+    for name, status in status_by_window.items():
+        count = violation_counts.get(name, 0)
+        notices.append(Notice(MISSED, f"not notified in time: {status} after {name}, {count:,} violations"))
+    return notices
 
 
 def _make_traffic_notice(window: MonitoredWindow, expected_records: float | None, traffic: AlertStatus) -> Notice:
@@ -333,13 +336,14 @@ def _make_traffic_notice(window: MonitoredWindow, expected_records: float | None
     return Notice(TRAFFIC_IS_BACK, f"traffic is back: {counts}")
 
 
-def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
+def describe_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
     """The window in the history of alerts: named by its times, otherwise by the output's hour folder, otherwise by the run."""
     name, time = identify_window(config) or (f"run {run.run_id}", now)
     window = config.find_window()
     start = format_moment(window.start if window is not None else time)
     since = list(list_alarm_starts(findings.results, start).items())[:MAX_CARRIED_ALARMS]
     violated = [check_result for check_result in findings.results if check_result.is_violation]
+    is_recurring = bool(violated) and all(map(seasonal_drift.is_recurring, violated))
     return MonitoredWindow(
         window=name,
         time=format_moment(time),
@@ -347,7 +351,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
         run_id=run.run_id,
         records=findings.current.ledger.kept,
         since=dict(since) or None,
-        recurring=(bool(violated) and all(map(seasonal_drift.is_recurring, violated))) or None,
+        recurring=is_recurring or None,
         outcome=None if config.replays_service else findings.outcome,
         unsure=tuple(feature.name for feature in findings.unsure[:MAX_CARRIED_ALARMS]) or None,
     )

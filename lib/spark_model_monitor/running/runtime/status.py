@@ -126,12 +126,12 @@ def is_out_of_time(message: str) -> bool:
 _PUBLISHED_WITHOUT = re.compile(r"Error: published without (?P<outputs>[\w, ]+); (?P<message>Completed.*)")
 
 
-def published_without(output_names: Sequence[str], message: str) -> str:
+def format_partial_success(output_names: Sequence[str], message: str) -> str:
     """The exit message of a published run whose other outputs failed in part. message: what it would be without that."""
     return failed(f"published without {', '.join(output_names)}; {message}")
 
 
-def parse_published_without(message: str) -> tuple[tuple[str, ...], str]:
+def parse_partial_success(message: str) -> tuple[tuple[str, ...], str]:
     """The failed outputs that an exit message names, and the message that it would be without them; for any other message no
     outputs, and the message itself.
     """

@@ -22,9 +22,9 @@ from spark_model_monitor.storage import Storage, join, storage_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-EXECUTIONS = f".{Executions.FILE_NAME}"  # a record's name begins with the table's
-STATE = "state"  # below the output: the records of runs
-HIVE = ".db"  # Hive's ending for the name of a schema's folder
+RECORD_SUFFIX = f".{Executions.FILE_NAME}"  # a record's name begins with the table's
+STATE_FOLDER = "state"  # below the output: the records of runs
+HIVE_SUFFIX = ".db"  # Hive's ending for the name of a schema's folder
 
 
 def make_table_fleet(
@@ -55,7 +55,9 @@ def make_table_fleet(
 
     # A table that has a record, but doesn't exist any more, is an entry with this error
     missing_table = BadInput("the table is not there any more; restore it, or remove its record")
-    past_names = (path.name.removesuffix(EXECUTIONS) for path in sorted((output / STATE).glob(f"*{EXECUTIONS}")))
+    past_names = (
+        path.name.removesuffix(RECORD_SUFFIX) for path in sorted((output / STATE_FOLDER).glob(f"*{RECORD_SUFFIX}"))
+    )
     tables = {name: missing_table for name in past_names if fnmatchcase(name, pattern)} | listed_tables
     if not tables:
         location = warehouse or ("Spark's catalog" if spark else "the catalog")
@@ -97,7 +99,7 @@ def _list_folder_tables(warehouse: str, pattern: str) -> Iterator[tuple[str, str
     storage = storage_of(warehouse)
     for folder in storage.list_folders(warehouse):
         # Hive's schema sales lies in the folder sales.db
-        schema = folder.removesuffix(HIVE)
+        schema = folder.removesuffix(HIVE_SUFFIX)
         # Listing costs requests in an object store, so only the folders of matching schemas are listed
         if not fnmatchcase(schema, pattern.partition(".")[0]):
             continue

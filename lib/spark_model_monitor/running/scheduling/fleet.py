@@ -27,15 +27,15 @@ from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.option_types import YES
 from spark_model_monitor.running.scheduling import target_models
-from spark_model_monitor.running.scheduling.record import State, list_recorded
-from spark_model_monitor.running.scheduling.schedule_plan import ENTRIES, MODEL, Plan, make_plan, read_plan
+from spark_model_monitor.running.scheduling.record import State, list_recorded_schedules
+from spark_model_monitor.running.scheduling.schedule_plan import ENTRY_PATTERN, MODEL, Plan, make_plan, read_plan
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from spark_model_monitor.value_class import value_class
 
-USUAL_VARIANT = "AllTraffic"
+DEFAULT_VARIANT = "AllTraffic"
 
-MEMBERS = ("defaults", "entries", "sinks", "alarms_per_month", "keep")
+FLEET_MEMBERS = ("defaults", "entries", "sinks", "alarms_per_month", "keep")
 
 _YEAR = re.compile(r"\d{4}")
 
@@ -82,7 +82,7 @@ class Fleet:
         """The share of each healthy run that may alarm: equal for all, and never more than a single schedule has."""
         if self.alarms_per_month is None:
             return None
-        runs = sum(fleet_entry.plan.runs_in_a_month for fleet_entry in self.entries if fleet_entry.plan is not None)
+        runs = sum(fleet_entry.plan.monthly_run_count for fleet_entry in self.entries if fleet_entry.plan is not None)
         # Alarms a month divided by runs a month: the chance of a false alarm in one run
         return min(BUDGET, self.alarms_per_month / max(runs, 1))
 
@@ -112,14 +112,14 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     for path in paths:
         if not path.exists():
             fault = BadInput(f"{path}: there is no such file or directory{suggest_path(str(path))}")
-            fleet_entries.append(Entry(path.name.removesuffix(ENTRIES[1:]), fault=fault))
+            fleet_entries.append(Entry(path.name.removesuffix(ENTRY_PATTERN[1:]), fault=fault))
         elif path.is_dir():
-            files = sorted(path.glob(ENTRIES))
+            files = sorted(path.glob(ENTRY_PATTERN))
             if not files:
-                raise BadInput(f"{path}: has no schedule entries; they are called {ENTRIES}")
+                raise BadInput(f"{path}: has no schedule entries; they are called {ENTRY_PATTERN}")
             fleet_entries += _add_explaining_plans([_read_entry(file) for file in files])
-        elif says_entries(path):
-            past = target_models.PastEntries.of(list_recorded(state or path.parent))
+        elif is_fleet_file(path):
+            past = target_models.PastEntries.of(list_recorded_schedules(state or path.parent))
             file_entries, file_sinks, alarm_limit = _read_entries_file(path, past)
             fleet_entries += _add_explaining_plans(file_entries)
             sinks += file_sinks
@@ -132,7 +132,7 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     user_entries = [fleet_entry for fleet_entry in fleet_entries if not fleet_entry.is_discovered]
     discovered_entries = [fleet_entry for fleet_entry in fleet_entries if fleet_entry.is_discovered]
     runnable_entries = list(_reject_conflicts(_reject_repeated_names(user_entries)))
-    runnable_entries += _leave_out_taken(discovered_entries, runnable_entries)
+    runnable_entries += _select_without_conflicts(discovered_entries, runnable_entries)
 
     # All entries share one limit of false alarms
     # If several files have a limit, the strictest counts
@@ -154,7 +154,7 @@ def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def says_entries(path: Path) -> bool:
+def is_fleet_file(path: Path) -> bool:
     """Whether a file has the entries of a fleet, by its name."""
     return path.suffix in (".yaml", ".yml") or path.name.endswith("fleet.json")
 
@@ -163,7 +163,7 @@ def _read_entry(file: Path) -> Entry:
     try:
         plan = read_plan(file)
     except MonitorError as fault:
-        return Entry(file.name.removesuffix(ENTRIES[1:]), fault=fault)
+        return Entry(file.name.removesuffix(ENTRY_PATTERN[1:]), fault=fault)
     return Entry(plan.name, plan)
 
 
@@ -191,9 +191,9 @@ def _read_entries_file(
             f"{path}: defaults is no object; write members of all entries, as docs/reference/schedules.md#a-fleet shows"
         )
     # A misspelt member would silently have no effect
-    unknown = sorted(set(document) - set(MEMBERS))
+    unknown = sorted(set(document) - set(FLEET_MEMBERS))
     if unknown:
-        raise BadDocument(f"{path}: {describe_unknown_name(unknown[0], MEMBERS)}")
+        raise BadDocument(f"{path}: {describe_unknown_name(unknown[0], FLEET_MEMBERS)}")
     try:
         sinks = read_destinations(document.get("sinks") or "")
     except ValueError as fault:
@@ -205,7 +205,7 @@ def _read_entries_file(
         raise BadConfiguration(f"{path}: sinks has {description}; write it as defaults.variables.sink")
     alarm_limit = document.get("alarms_per_month")
     if alarm_limit is not None:
-        require_alarms(alarm_limit, f"{path}: alarms_per_month")
+        require_alarm_limit(alarm_limit, f"{path}: alarms_per_month")
 
     shared_members = {"keep": document.get("keep"), **defaults}
 
@@ -216,7 +216,7 @@ def _read_entries_file(
     return file_entries, sinks, alarm_limit
 
 
-def require_alarms(count: object, where: str) -> None:
+def require_alarm_limit(count: object, where: str) -> None:
     """Raises BadConfiguration if the count is not a valid number of false alarms."""
     if isinstance(count, bool) or not isinstance(count, (int, float)) or not 0 < count < float("inf"):
         raise BadConfiguration(f"{where} is {count!r}; write how many false alarms a month may bring, such as 1 or 0.5")
@@ -262,7 +262,7 @@ def _expand_entry(
 
     # The default variant keeps the entry's name, so that its history goes on when variants are added
     for variant in variants or [""]:
-        if variant in ("", USUAL_VARIANT):
+        if variant in ("", DEFAULT_VARIANT):
             variant_name = name
         else:
             variant_name = f"{name}-{variant}"
@@ -292,7 +292,7 @@ def _split_variant(
     variant: str, name: str, variables: Mapping[str, str], folder: Path, past: target_models.PastEntries
 ) -> target_models.ModelSplit:
     """How the records of a variant are split by model. name: the name of its entry. Raises like `require_within`."""
-    captures = _top_of_captures(variables, folder)
+    captures = _find_captures_folder(variables, folder)
     # The job takes the variant's folder for a path that the user gave, so links are checked here
     if captures is not None and variant:
         with following_links(variables.get("follow_links") in YES):
@@ -322,14 +322,14 @@ def _variant_variables(variables: Mapping[str, str], variant: str, entry_name: s
     """The variables of a variant's job, whose captures and results are in folders of its own; the default variant's
     results are the endpoint's, even if others are added. entry_name: the name of its entry, `{entry}`.
     """
-    variant_name = variant or USUAL_VARIANT
+    variant_name = variant or DEFAULT_VARIANT
     texts = {
         key: text.replace("{entry}", entry_name).replace("{variant}", variant_name) for key, text in variables.items()
     }
     if variant:
         texts["dataset_source"] = join(texts["dataset_source"], variant)
     # Folders of results: variant, then model
-    if variant not in ("", USUAL_VARIANT):
+    if variant not in ("", DEFAULT_VARIANT):
         texts["output_path"] = join(texts["output_path"], variant)
     if model:
         texts["output_path"] = join(texts["output_path"], target_models.escape_model_name(model))
@@ -338,7 +338,7 @@ def _variant_variables(variables: Mapping[str, str], variant: str, entry_name: s
 
 def _list_variants(variables: Mapping[str, str], folder: Path) -> list[str]:
     """The variants with captures below an entry's source; empty if the source has one variant, or no captures."""
-    top = _top_of_captures(variables, folder)
+    top = _find_captures_folder(variables, folder)
     if top is None:
         return []
     try:
@@ -349,7 +349,7 @@ def _list_variants(variables: Mapping[str, str], folder: Path) -> list[str]:
     return [name for name in names if not _YEAR.fullmatch(name) and is_ours(name, NameKind.WORD)]
 
 
-def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:
+def _find_captures_folder(variables: Mapping[str, str], folder: Path) -> str | None:
     """The folder of captures, possibly of several variants; None if an entry has no captures, or if Spark has to list them."""
     source = variables.get("dataset_source", "")
     if "://" in source:
@@ -360,7 +360,7 @@ def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:
     return top if is_split else None
 
 
-def _leave_out_taken(discovered_entries: Sequence[Entry], user_entries: Sequence[Entry]) -> list[Entry]:
+def _select_without_conflicts(discovered_entries: Sequence[Entry], user_entries: Sequence[Entry]) -> list[Entry]:
     """The discovered entries whose names and outputs no other entry has: no record takes them from an entry of the user."""
     taken_names: set[str] = set()
     taken_paths: set[str] = set()

@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 
 MAX_EXECUTIONS = 1_000  # the latest runs that are stored
 # The runs that stay in the record when earlier runs move to their own file, which happens when it has more than twice as many
-RECENT = 25
-EARLIER = f"earlier-{Executions.FILE_NAME}"
+MAX_RECENT_RUNS = 25
+EARLIER_FILE = f"earlier-{Executions.FILE_NAME}"
 MAX_ATTEMPTS = 3  # a run that was stopped this often is given up: it may be the run that crashes the machine
 RUNNING_STATUSES = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
-YEARS = range(2000, 3000)  # the valid years in a record: hourly runs since the year 1 would be checked one by one
+VALID_YEARS = range(2000, 3000)  # the valid years in a record: hourly runs since the year 1 would be checked one by one
 
 GIVEN_UP = f"stopped {MAX_ATTEMPTS} times from outside, with its job, its caller or its machine; run it again by --retry-failed"
 
-SHARED_WAIT = timedelta(seconds=5)  # if several processes come at once, one of them gets the lease within this time
+LEASE_WAIT = timedelta(seconds=5)  # if several processes come at once, one of them gets the lease within this time
 
 State = Path | str  # the folder of records, on this machine or on S3
 
@@ -106,14 +106,13 @@ class Record:
             executions = Executions.from_json(storage.read(path), path)
         except BadDocument as fault:
             raise DamagedRecord(str(fault)) from fault
-        optional_times = filter(None, (executions.without_data,))
+        times = [executions.since, *(execution.scheduled_time for execution in executions.executions)]
+        if executions.without_data:
+            times.append(executions.without_data)
         # A text that isn't a time would make every later comparison meaningless
-        for time in (
-            executions.since,
-            *optional_times,
-            *(execution.scheduled_time for execution in executions.executions),
-        ):
-            if (moment := parse_recorded_time(time)) is None or not YEARS.start <= moment.year < YEARS.stop:
+        for time in times:
+            moment = parse_recorded_time(time)
+            if moment is None or moment.year not in VALID_YEARS:
                 raise DamagedRecord(
                     f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
                     "from a copy"
@@ -129,16 +128,16 @@ class Record:
         try:
             record = cls.read(folder, name, now)
         except BadDocument:
-            cls.begin_anew(folder, name, now)
+            cls.replace_by_empty(folder, name, now)
             raise
         record.settle()
         return record
 
     @classmethod
-    def begin_anew(cls, folder: State, name: str, now: Clock = utc_now) -> None:
+    def replace_by_empty(cls, folder: State, name: str, now: Clock = utc_now) -> None:
         """Copy a record that can't be parsed to a file ending in `.damaged`, and replace it by an empty one."""
         path = cls._file(folder, name)
-        copy_name = _put_aside(path)
+        copy_name = _copy_damaged_file(path)
         cls(path, Executions(since=format_moment(now())), now).write()
         log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, copy_name)
 
@@ -185,28 +184,30 @@ class Record:
     def begin(self, scheduled: datetime, window: Window, **members: object) -> Execution:
         """Record a run that is about to begin, for the first time or again. members: further members of the run's record."""
         time = format_moment(scheduled)
+        creation_time = format_moment(self._now())
+        attempts = 1
         # A repeated run keeps its time of creation, and counts its attempts
-        earlier_run = next(
-            (execution for execution in self.executions.executions if execution.scheduled_time == time), None
-        )
-        begun = Execution(
+        for earlier_run in self.executions.executions:
+            if earlier_run.scheduled_time == time:
+                creation_time = earlier_run.creation_time
+                attempts = earlier_run.attempts + 1
+        started_run = Execution(
             scheduled_time=time,
             start_time=format_moment(window.start),
             end_time=format_moment(window.end),
-            creation_time=earlier_run.creation_time if earlier_run else format_moment(self._now()),
+            creation_time=creation_time,
             last_modified_time=format_moment(self._now()),
-            attempts=earlier_run.attempts + 1 if earlier_run else 1,
+            attempts=attempts,
         )
-        return self.put(begun, **{"status": ExecutionStatus.IN_PROGRESS, **members})
+        return self.put(started_run, **{"status": ExecutionStatus.IN_PROGRESS, **members})
 
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Replace the record of a run by its present state, and write the file."""
         changed_run = execution.model_copy(update={**changes, "last_modified_time": format_moment(self._now())})
         # ISO times sort as texts; of very many runs only the latest are kept
-        sorted_runs = sorted([*self._other_runs(execution), changed_run], key=lambda run: run.scheduled_time)[
-            -MAX_EXECUTIONS:
-        ]
-        if len(sorted_runs) > 2 * RECENT:
+        runs = sorted([*self._other_runs(execution), changed_run], key=lambda run: run.scheduled_time)
+        sorted_runs = runs[-MAX_EXECUTIONS:]
+        if len(sorted_runs) > 2 * MAX_RECENT_RUNS:
             sorted_runs = self._move_earlier(sorted_runs)
         self._change(executions=tuple(sorted_runs))
         return changed_run
@@ -215,14 +216,14 @@ class Record:
         """Move earlier runs to their own file; returns the runs that stay in the record."""
         # The record has to show since when runs fail, so all runs since the last whole one stay
         last_whole = max((index for index, run in enumerate(ordered) if run.status.is_of_a_whole_run), default=0)
-        count = min(last_whole, len(ordered) - RECENT)
-        moved_runs = [run for run in ordered[:count] if not run.status.is_under_way]
+        moved_count = min(last_whole, len(ordered) - MAX_RECENT_RUNS)
+        moved_runs = [run for run in ordered[:moved_count] if not run.status.is_under_way]
         if not moved_runs:
             return list(ordered)
         try:
             earlier_runs = self._read_earlier()
         except BadDocument as error:
-            log.warning("%s; it is %s now", error, _put_aside(self._earlier_path))
+            log.warning("%s; it is %s now", error, _copy_damaged_file(self._earlier_path))
             earlier_runs = ()
         # This file is written first: after a kill, a run may be in both files, and the record counts
         merged = _merge_runs(earlier_runs, moved_runs)[-MAX_EXECUTIONS:]
@@ -234,7 +235,7 @@ class Record:
 
     @property
     def _earlier_path(self) -> str:
-        return f"{self._path.removesuffix(Executions.FILE_NAME)}{EARLIER}"
+        return f"{self._path.removesuffix(Executions.FILE_NAME)}{EARLIER_FILE}"
 
     def _read_earlier(self) -> tuple[Execution, ...]:
         storage = storage_of(self._earlier_path)
@@ -281,7 +282,7 @@ class Record:
         self.write()
 
 
-def _put_aside(path: str) -> str:
+def _copy_damaged_file(path: str) -> str:
     """Copy a file that can't be parsed to a file whose name ends in `.damaged`; returns the name of the copy."""
     storage = storage_of(path)
     copy_path = f"{path}.damaged"
@@ -296,7 +297,7 @@ def _merge_runs(earlier: Sequence[Execution], later: Sequence[Execution]) -> lis
     return [runs[time] for time in sorted(runs)]
 
 
-def list_recorded(folder: State) -> list[str]:
+def list_recorded_schedules(folder: State) -> list[str]:
     """The names of the schedules that have records in a folder."""
     if is_local(str(folder)):
         ending = f".{Executions.FILE_NAME}"
@@ -330,7 +331,7 @@ def _shared_lock(folder: str) -> Iterator[Clock | None]:
     lease = Lease(storage_of(folder), folder)
     with run_at_exit(lease.release):
         try:
-            lease.take(SHARED_WAIT)
+            lease.take(LEASE_WAIT)
         except OutputHeld as other:
             lease.release()
             log.info("%s", other)
@@ -361,7 +362,7 @@ def _system_lock(folder: Path, name: str, now: Clock) -> Iterator[Clock | None]:
             return
         storage = LocalStorage()
         if os.fstat(lock.fileno()).st_size:  # the last holder was killed, and may have left partial files
-            for record in (Executions.FILE_NAME, EARLIER):
+            for record in (Executions.FILE_NAME, EARLIER_FILE):
                 for file in storage.list_beginning(str(folder), f".{name}.{record}."):
                     storage.delete(file.path)
         # A clean end empties the file, so its content shows the next holder that this process was killed
@@ -379,20 +380,21 @@ def _is_alive(execution: Execution) -> bool:
         return False
 
 
-LISTED = 10
-MAX_LISTED = 100  # runs in one listing: by default, and at most. Source: C10d.
+DEFAULT_LISTED_RUNS = 10
+MAX_LISTED_RUNS = 100  # runs in one listing: by default, and at most. Source: C10d.
 
-LONGEST_MESSAGE = 60
+MAX_MESSAGE_LENGTH = 60
 
 
-def as_table(name: str, latest_first: Sequence[Execution], without_data: str | None = None) -> str:
+def format_runs(name: str, latest_first: Sequence[Execution], without_data: str | None = None) -> str:
     """The runs as a table for people, the latest first. without_data: the time until which there was no data."""
     if not latest_first:
-        return f"{name}: no run yet{f', since there was no data until {without_data}' if without_data else ''}\n"
+        reason = f", since there was no data until {without_data}" if without_data else ""
+        return f"{name}: no run yet{reason}\n"
     rows = []
     for run in latest_first:
         window = f"{run.start_time[:16]}/{run.end_time[:16]}"
-        message = truncate_text(" ".join((run.exit_message or "").split()), LONGEST_MESSAGE)
+        message = truncate_text(" ".join((run.exit_message or "").split()), MAX_MESSAGE_LENGTH)
         rows.append([run.scheduled_time, run.status.value, window, message])
     return f"{name}\n{format_table(['scheduled', 'status', 'window', 'message'], rows, width=10_000)}"
 

@@ -25,17 +25,17 @@ from spark_model_monitor.reports.notices import GIVEN_UP, ON_TIME, OVERDUE, Aler
 from spark_model_monitor.reports.outputs.sql_tables import compact
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
-from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY, SUMMARY_LOGGER, Detail, LogStyle
+from spark_model_monitor.running.runtime.logs import JSON_MEMBERS, SUMMARY, SUMMARY_LOGGER, Detail, LogStyle
 from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
 from spark_model_monitor.running.scheduling import record as records
 from spark_model_monitor.running.scheduling import schedule_runs
-from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
-from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
+from spark_model_monitor.running.scheduling.catalog import STATE_FOLDER, make_table_fleet
+from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarm_limit
+from spark_model_monitor.running.scheduling.parallel_jobs import Turns, default_job_count, map_in_threads
 from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, has_window
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan, find_model
 from spark_model_monitor.running.scheduling.schedules import run_windows
-from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, map_in_threads
 from spark_model_monitor.stopping import require_going_on, shell_status
 from spark_model_monitor.value_class import value_class
 
@@ -45,7 +45,7 @@ MAX_WINDOWS = 720  # on the page of a schedule's runs: a month of hours
 OVERDUE_STATUS = 1  # the exit status of `--check` if runs are overdue
 
 
-class Doing(Enum):
+class Action(Enum):
     """What a call does: run what is due, list past runs, or check whether runs are overdue."""
 
     RUN = "run"
@@ -61,11 +61,11 @@ class Request:
     ----------
     files: Schedule entries, folders of them, and fleets.
     state: Folder of the records, also on S3; None for the folder of each entry.
-    does: What the call does.
+    action: What the call does.
     retry_failed: Whether failed or stopped runs are repeated.
     history: Whether the page of a schedule's runs is written after a run.
     as_json: Whether runs are listed as JSON, for programs.
-    most: How many runs of each schedule are listed.
+    max_results: How many runs of each schedule are listed.
     at_once: Number of parallel jobs.
     page: The path of the page of all schedules; None: no page, and no messages of the fleet.
     alarms_per_month: Expected number of false alarms of all schedules together.
@@ -74,30 +74,32 @@ class Request:
 
     files: tuple[Path, ...]
     state: State | None = None
-    does: Doing = Doing.RUN
+    action: Action = Action.RUN
     retry_failed: bool = False
     history: bool = False
     as_json: bool = False
-    most: int = records.LISTED
+    max_results: int = records.DEFAULT_LISTED_RUNS
     at_once: int = 1
     page: Path | None = None
     alarms_per_month: float | None = None
     log_style: LogStyle = SUMMARY
 
     def __post_init__(self) -> None:
-        if not 1 <= self.most <= records.MAX_LISTED:
-            raise BadConfiguration(f"--max-results is {self.most}; it has to be from 1 to {records.MAX_LISTED}")
+        if not 1 <= self.max_results <= records.MAX_LISTED_RUNS:
+            raise BadConfiguration(
+                f"--max-results is {self.max_results}; it has to be from 1 to {records.MAX_LISTED_RUNS}"
+            )
         if self.at_once < 1:
             raise BadConfiguration(f"--at-once is {self.at_once}; write how many jobs go on side by side, from 1 on")
         if self.alarms_per_month is not None:
-            require_alarms(self.alarms_per_month, "--alarms-per-month")
+            require_alarm_limit(self.alarms_per_month, "--alarms-per-month")
 
 
 def run_due(
     request: Request,
     out: TextIO,
     *,
-    launch: schedule_runs.Launch = schedule_runs.start_process,
+    launch: schedule_runs.Launch = schedule_runs.run_in_own_process,
     now: Clock = utc_now,
     environment: Environment | None = None,
     fleet: Fleet | None = None,
@@ -111,7 +113,7 @@ def run_due(
     environment = environment or Environment()
     fleet = fleet or read_fleet(request.files, request.alarms_per_month, request.state)
     # At most at_once jobs run side by side, however many schedules there are
-    calls = _Calls(request, launch, Turns(request.at_once), now, environment)
+    calls = _CallSettings(request, launch, Turns(request.at_once), now, environment)
     step = partial(_run_entry, calls=calls)
     try:
         entry_results = map_in_threads(step, fleet.entries, request.at_once)
@@ -127,12 +129,12 @@ def run_due(
             if entry_result.is_listed and entry_result.entry.plan and entry_result.record
         ]
         if not is_quiet or request.as_json:
-            _list(plans_and_records, request, out)
+            _list_runs(plans_and_records, request, out)
     else:
-        from spark_model_monitor.running.scheduling.watching import describe_entry, notify_and_write_page
+        from spark_model_monitor.running.scheduling.fleet_report import describe_monitor, notify_and_write_page
 
         watched = [
-            describe_entry(entry_result.entry, entry_result.record, now(), request.page.parent)
+            describe_monitor(entry_result.entry, entry_result.record, now(), request.page.parent)
             for entry_result in entry_results
         ]
         text, status = notify_and_write_page(watched, request.page, fleet, now(), environment)
@@ -151,30 +153,30 @@ def watch_tables(
     *,
     sinks: str = "",
     at_once: int | None = None,
-    of_spark: bool = False,
+    uses_spark_catalog: bool = False,
     follow_links: bool = False,
     now: Clock = utc_now,
 ) -> int:
     """Monitor new rows of every matching table, and write the page of all tables. Raises like `make_table_fleet`."""
-    if warehouse and of_spark:
+    if warehouse and uses_spark_catalog:
         raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")
     _start_logging(SUMMARY)
     page = output / "index.html"
-    with plugin("spark").open_session() if of_spark else nullcontext() as spark:
+    with plugin("spark").open_session() if uses_spark_catalog else nullcontext() as spark:
         try:
             destinations = read_destinations(sinks)
             fleet = make_table_fleet(pattern, warehouse, output, now(), destinations, spark, follow_links=follow_links)
         except ValueError as error:
             raise BadConfiguration(f"--sink {error}") from error
         # One session reads all tables, one after the other
-        launch = schedule_runs.run_beside_session if of_spark else schedule_runs.start_process
-        jobs = 1 if of_spark else at_once or default_at_once()
-        request = Request((), output / STATE, history=True, at_once=jobs, page=page)
+        launch = schedule_runs.run_in_session if uses_spark_catalog else schedule_runs.run_in_own_process
+        jobs = 1 if uses_spark_catalog else at_once or default_job_count()
+        request = Request((), output / STATE_FOLDER, history=True, at_once=jobs, page=page)
         return run_due(request, out, launch=launch, now=now, fleet=fleet)
 
 
 @value_class
-class _Calls:
+class _CallSettings:
     """The arguments that all schedules of a call share."""
 
     request: Request
@@ -194,33 +196,33 @@ class _EntryResult:
     is_listed: bool = False
 
 
-def _run_entry(entry: Entry, calls: _Calls) -> _EntryResult:
+def _run_entry(fleet_entry: Entry, calls: _CallSettings) -> _EntryResult:
     """The result of an entry: whatever its failure, the other entries of a fleet still run."""
     try:
-        plan = entry.require_ready(calls.environment)
+        plan = fleet_entry.require_ready(calls.environment)
         folder = calls.request.state or plan.folder
-        is_run = calls.request.does is Doing.RUN
+        is_run = calls.request.action is Action.RUN
         # A model that is seen for the first time is only recorded: its runs are due from the next call on
-        if is_run and entry.is_discovered and not Record.exists(folder, entry.name):
-            new_model = _announce(entry, folder, calls.now)
+        if is_run and fleet_entry.is_discovered and not Record.exists(folder, fleet_entry.name):
+            new_model = _announce_model(fleet_entry, folder, calls.now)
             return _EntryResult(new_model, ExitStatus.COMPLETED)
-        if entry.notice:
-            log.warning("%s: %s", entry.name, entry.notice)
-        return _EntryResult(entry, *_run_schedule(plan, folder, calls))
+        if fleet_entry.notice:
+            log.warning("%s: %s", fleet_entry.name, fleet_entry.notice)
+        return _run_schedule(fleet_entry, plan, folder, calls)
     except MonitorError as error:
         log.error("%s", error)
-        return _EntryResult(replace(entry, fault=error), error.exit_status)
+        return _EntryResult(replace(fleet_entry, fault=error), error.exit_status)
     except Exception as error:
         require_going_on()
         # Without a page that shows it, the error ends the call
         if calls.request.page is None:
             raise
         failure = describe_failure(error)
-        log.error("%s: %s\n%s", entry.name, failure.reason, format_trace(error))
-        return _EntryResult(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
+        log.error("%s: %s\n%s", fleet_entry.name, failure.reason, format_trace(error))
+        return _EntryResult(replace(fleet_entry, fault=BadInput(failure.reason)), failure.exit_status)
 
 
-def _announce(new_model: Entry, folder: State, now: Clock) -> Entry:
+def _announce_model(new_model: Entry, folder: State, now: Clock) -> Entry:
     """Begin the record of a model that captures name for the first time, so that the next call runs it; reports it."""
     with schedule_lock(folder, new_model.name, now) as clock:
         # Another process that holds the lock writes the same record
@@ -245,35 +247,48 @@ def _start_logging(style: LogStyle) -> None:
     style.start()
 
 
-def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record | None, bool]:
-    """The exit status of one schedule, its record, and whether to list its runs."""
+def _run_schedule(fleet_entry: Entry, plan: Plan, folder: State, calls: _CallSettings) -> _EntryResult:
+    """The result of an entry with a plan that can be run."""
     request = calls.request
-    environment = calls.environment
-    if request.does is not Doing.RUN:
-        return *_show_schedule(plan, folder, request, calls.now, environment), True
+    if request.action is not Action.RUN:
+        return _show_schedule(fleet_entry, plan, folder, calls)
     with schedule_lock(folder, plan.name, calls.now) as now:
         if now is None:
             log.info("%s: another run-due is working on it", plan.name)
-            return ExitStatus.COMPLETED, Record.read(folder, plan.name, calls.now), request.as_json
+            record = Record.read(folder, plan.name, calls.now)
+            return _EntryResult(fleet_entry, ExitStatus.COMPLETED, record, request.as_json)
         record = Record.open(folder, plan.name, now)
-        scheduled_times = schedule_runs.due_times(plan, record, now, retry_failed=request.retry_failed)
-        launch = calls.launch
-        if plan.result_folders:
-            launch = partial(_launch_in_pass, launch)
-        run = calls.turns.run_in_turn(partial(schedule_runs.run_jobs, plan, record, launch=launch))
-        runs = list(run_windows(scheduled_times, run))
-        statuses = [status for _, (_, status) in runs]
-        _log_summary(plan, [execution for _, (execution, _) in runs])
-        # Ages are counted from the newest window, so only a new window makes another one too old
-        if any(has_window(execution) for _, (execution, _) in runs):
-            _delete_expired(plan, record, now())
-        if statuses and request.history and record.has_whole_run:
-            statuses.append(_write_history(plan))
-        watch(plan, record, now(), environment)
+        statuses = _run_due_windows(plan, record, now, calls)
+        watch(plan, record, now(), calls.environment)
     failure_status = next(filter(None, statuses), ExitStatus.COMPLETED)
     is_listed = bool(statuses) or request.as_json
     # A record that nothing shows isn't returned: a thousand records take 150 MB
-    return shell_status(failure_status), record if is_listed or request.page else None, is_listed
+    shown_record = record if is_listed or request.page else None
+    return _EntryResult(fleet_entry, shell_status(failure_status), shown_record, is_listed)
+
+
+def _run_due_windows(plan: Plan, record: Record, now: Clock, calls: _CallSettings) -> list[int]:
+    """Run what is due, then delete what is too old, and write the page of runs; returns a status for each run and the page."""
+    request = calls.request
+    launch = calls.launch
+    if plan.result_folders:
+        launch = partial(_launch_in_pass, launch)
+
+    def run_in_turn(time: datetime) -> tuple[Execution, int]:
+        with calls.turns.take_turn():
+            return schedule_runs.run_jobs(plan, record, time, launch)
+
+    due_times = schedule_runs.due_times(plan, record, now, retry_failed=request.retry_failed)
+    runs = [run for _, run in run_windows(due_times, run_in_turn)]
+    executions = [execution for execution, _ in runs]
+    statuses = [status for _, status in runs]
+    _log_summary(plan, executions)
+    # Ages are counted from the newest window, so only a new window makes another one too old
+    if any(map(has_window, executions)):
+        _delete_expired(plan, record, now())
+    if runs and request.history and record.has_whole_run:
+        statuses.append(_write_history(plan))
+    return statuses
 
 
 def _launch_in_pass(launch: schedule_runs.Launch, command: JobCommand, note: schedule_runs.Note) -> int:
@@ -307,17 +322,17 @@ def _compact_tables(fleet: Fleet) -> int:
 
 def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
     """One line about the runs of a schedule in this pass; no line without runs, or if the only run was withdrawn."""
-    executions = [run for run in executions if not run.status.is_under_way]
-    if not executions:
+    ended_runs = [run for run in executions if not run.status.is_under_way]
+    if not ended_runs:
         return
     # The run to report: one that did not complete, otherwise the last one
-    reported_run = next((run for run in executions if run.outputs or not run.status.is_of_a_whole_run), executions[-1])
-    is_healthy = all(run.status is ExecutionStatus.COMPLETED and not run.outputs for run in executions)
-    runs = "the run" if len(executions) == 1 else f"{len(executions)} runs; that"
+    reported_run = next((run for run in ended_runs if run.outputs or not run.status.is_of_a_whole_run), ended_runs[-1])
+    is_healthy = all(run.status is ExecutionStatus.COMPLETED and not run.outputs for run in ended_runs)
+    runs = "the run" if len(ended_runs) == 1 else f"{len(ended_runs)} runs; that"
     message = " ".join((reported_run.exit_message or "").split()).removeprefix(f"{reported_run.status.value}: ")
-    facts = {
+    json_members = {
         "schedule": plan.name,
-        "runs": len(executions),
+        "runs": len(ended_runs),
         "scheduled_time": reported_run.scheduled_time,
         "status": reported_run.status.value,
         "exit_message": reported_run.exit_message,
@@ -325,27 +340,26 @@ def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
     }
     level = logging.INFO if is_healthy else logging.WARNING
     text = f"{plan.name}: {runs} of {reported_run.scheduled_time} is {reported_run.status.value}: {message}"
-    logging.getLogger(SUMMARY_LOGGER).log(level, "%s", text, extra={FACTS: facts})
+    logging.getLogger(SUMMARY_LOGGER).log(level, "%s", text, extra={JSON_MEMBERS: json_members})
 
 
-def _show_schedule(
-    plan: Plan, folder: State, request: Request, now: Clock, environment: Environment
-) -> tuple[int, Record]:
-    record = Record.read(folder, plan.name, now)
-    if request.does is Doing.LIST:
-        return ExitStatus.COMPLETED, record
-    with schedule_lock(folder, plan.name, now) as clock:
-        is_overdue = schedule_runs.overdue_since(plan, record.executions, now()) is not None
-        if clock is not None:
-            watch(plan, record, clock(), environment)
-    return (OVERDUE_STATUS if is_overdue else ExitStatus.COMPLETED), record
+def _show_schedule(fleet_entry: Entry, plan: Plan, folder: State, calls: _CallSettings) -> _EntryResult:
+    record = Record.read(folder, plan.name, calls.now)
+    status: int = ExitStatus.COMPLETED
+    if calls.request.action is Action.CHECK:
+        with schedule_lock(folder, plan.name, calls.now) as clock:
+            if schedule_runs.find_overdue_start(plan, record.executions, calls.now()) is not None:
+                status = OVERDUE_STATUS
+            if clock is not None:
+                watch(plan, record, clock(), calls.environment)
+    return _EntryResult(fleet_entry, status, record, is_listed=True)
 
 
 def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
     """Delete the windows, pages and states that are too old. An error is only a warning: a later call tries again."""
     try:
         if plan.retention != KEEP_ALL:
-            plan.retention.delete_expired(plan.folder_of_runs(), record, now)
+            plan.retention.delete_expired(plan.find_runs_folder(), record, now)
     except MonitorError as error:
         log.warning("%s: what is to be kept: %s", plan.name, error)
 
@@ -355,7 +369,7 @@ def _write_history(plan: Plan) -> int:
     from spark_model_monitor.reports.history_page import report_command as reports
 
     try:
-        reports.main(reports.HistoryRequest([plan.folder_of_runs()], last=MAX_WINDOWS), None, StringIO())
+        reports.main(reports.HistoryRequest([plan.find_runs_folder()], last=MAX_WINDOWS), None, StringIO())
     except Exception as error:
         require_going_on()
         log.warning("%s: the history of runs: %s", plan.name, describe_failure(error).reason)
@@ -363,21 +377,23 @@ def _write_history(plan: Plan) -> int:
     return ExitStatus.COMPLETED
 
 
-def _list(plans_and_records: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
+def _list_runs(plans_and_records: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
     if request.as_json:
         summaries = [
             records.summarize_run(plan.name, plan.entry.monitoring_type, run)
             for plan, record in plans_and_records
-            for run in record.read_latest(request.most)
+            for run in record.read_latest(request.max_results)
         ]
         out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
         return
     for plan, record in plans_and_records:
-        out.write(records.as_table(plan.name, record.read_latest(request.most), record.executions.without_data))
+        out.write(
+            records.format_runs(plan.name, record.read_latest(request.max_results), record.executions.without_data)
+        )
 
 
-def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
-    """Whether runs are overdue. The sinks for messages are notified when that changes, and of each run that was given up.
+def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> None:
+    """Notify the sinks for messages when runs become overdue or come again, and of each run that was given up.
 
     An unreachable sink is a warning, and the next call notifies all sinks again.
     """
@@ -386,35 +402,33 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
     for notice in notices:
         log.warning("%s: %s", plan.name, notice.text)
     notice = Notice(ON_TIME, "runs come again")
-    since = schedule_runs.overdue_since(plan, record.executions, now)
-    is_overdue = since is not None
-    if since is not None:
+    overdue_start = schedule_runs.find_overdue_start(plan, record.executions, now)
+    is_overdue = overdue_start is not None
+    if overdue_start is not None:
         ago = f"which is more than {schedule_runs.PERIODS_UNTIL_OVERDUE} periods ago"
-        notice = Notice(OVERDUE, f"no run has completed since that of {format_moment(since)}, {ago}")
+        notice = Notice(OVERDUE, f"no run has completed since that of {format_moment(overdue_start)}, {ago}")
         log.warning("%s: %s", plan.name, notice.text)
     # Only a change is reported, and not to sinks that take the numbers of each run
     if is_overdue is not record.executions.overdue:
         notices.append(notice)
     if notices:
         recipients = [destination for destination in plan.destinations if not destination.every_run]
-        delivery = deliver(_report(plan, record, notices, now), recipients, environment)
+        delivery = deliver(_create_report(plan, record, notices, now), recipients, environment)
         for failure in delivery.failures:
             log.warning("%s", failure)
         if not delivery.failures:
             record.note_notified(overdue=is_overdue)
-    return is_overdue
 
 
-def _report(plan: Plan, record: Record, notices: Sequence[Notice], now: datetime) -> Report:
-    latest = next(iter(record.latest_first), None)
-    if latest:
-        latest_run = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"}
-    else:
-        latest_run = {}
+def _create_report(plan: Plan, record: Record, notices: Sequence[Notice], now: datetime) -> Report:
+    paths = {"schedule": str(plan.file)}
+    if record.latest_first:
+        latest = record.latest_first[0]
+        paths = {"latest run": f"{latest.scheduled_time}, {latest.status.value}", **paths}
     return Report(
         ReportedRun(plan.analysis_type, endpoint=find_model(plan), schedule=plan.name),
         now,
         AlertReport(AlertStatus.OK),
-        paths={**latest_run, "schedule": str(plan.file)},
+        paths=paths,
         notices=tuple(notices),
     )

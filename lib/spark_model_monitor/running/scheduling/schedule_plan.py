@@ -34,9 +34,9 @@ from spark_model_monitor.value_class import value_class
 MIDNIGHT = CrontabTimes("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 
 DEFAULT_PERIOD = timedelta(hours=1)
-YEARS_OF_RUNS = range(1970, 3000)  # offsets from times in these years are valid times
+VALID_RUN_YEARS = range(1970, 3000)  # offsets from times in these years are valid times
 
-MONTH_START = datetime(2026, 1, 1, tzinfo=timezone.utc)  # any start, for counting the runs of 30 days
+SAMPLE_MONTH_START = datetime(2026, 1, 1, tzinfo=timezone.utc)  # any start, for counting the runs of 30 days
 RUN_BUDGET = "run_budget"
 
 SECRET_OPTIONS = ("sink",)  # passed by the environment, because everybody on the machine sees a program's arguments
@@ -46,7 +46,7 @@ MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics n
 ANALYSIS_TYPE = "analysis_type"
 ATTRIBUTIONS = "attributions"
 
-ENTRIES = "*.schedule.json"
+ENTRY_PATTERN = "*.schedule.json"
 
 GRACE_SECONDS = (
     300  # after the longest run time, until a job is killed: it may hang before its own time limit, or while it ends
@@ -98,7 +98,7 @@ class Plan:
     reads_one_model: Whether it reads only the records of one model of an endpoint, or those without a model.
     counts_every_run: Whether a first run without data counts as a run, and a run that was stopped from outside is not due
         again, as in the service.
-    read: Cache of the contents of its jobs' entries and env files, by the path of the env file and the entry's variables.
+    sources_cache: The contents of its jobs' entries and env files, by the path of the env file and the entry's variables.
     """
 
     entry: Schedule
@@ -113,7 +113,7 @@ class Plan:
     budget: float | None = None
     reads_one_model: bool = False
     counts_every_run: bool = False
-    read: dict[tuple[Path | None, tuple[tuple[str, str], ...]], Sources] = field(
+    sources_cache: dict[tuple[Path | None, tuple[tuple[str, str], ...]], Sources] = field(
         default_factory=dict, compare=False, repr=False
     )
 
@@ -151,7 +151,7 @@ class Plan:
         return Window(full_hour(previous_time), hour)
 
     @property
-    def looks_at_commits(self) -> bool:
+    def monitors_commits(self) -> bool:
         """Whether its windows are the commits of a table."""
         return any("each_commit" in (job.variables or {}) for job in self.entry.jobs)
 
@@ -167,14 +167,14 @@ class Plan:
         variables = job.variables or {}
         # Cached, because due runs and the page need the same files
         key = (path, tuple(variables.items()))
-        if key not in self.read:
+        if key not in self.sources_cache:
             arguments = [] if path is None else ["--env-file", str(path)]
             environment = {
                 variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text
                 for name, text in variables.items()
             }
-            self.read[key] = read_sources(arguments, environment, project=None)
-        return self.read[key]
+            self.sources_cache[key] = read_sources(arguments, environment, project=None)
+        return self.sources_cache[key]
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
         """The command of a job in the run of this time, with flags for everything in its env file, and for its window.
@@ -189,43 +189,43 @@ class Plan:
         max_seconds = self.entry.max_runtime_seconds
         flags = {
             **options,
-            **_schedule_options(self, job, options),
+            **_make_schedule_options(self, job, options),
             **self._run_budget(job, options),
             "scheduled_time": format_moment(scheduled),
             # Jobs get offsets, as from the service, so that both find the same window
             "start_time_offset": format_duration(window.start - hour),
             "end_time_offset": format_duration(window.end - hour),
             "fail_on_violations": "true",  # so that the exit status shows violations
-            **({} if max_seconds is None else {"max_runtime": f"PT{max_seconds}S"}),
         }
+        if max_seconds is not None:
+            flags["max_runtime"] = f"PT{max_seconds}S"
         # Defaults of a fleet are for all kinds of monitors, so an option that this kind doesn't use is only a warning
         used_flags = {
             name: text
             for name, text in flags.items()
-            if _is_used(name, flags, job.job, AnalysisType(self.analysis_type))
+            if _is_used_by_job(name, flags, job.job, AnalysisType(self.analysis_type))
         }
         unused_names = [name for name in options if name not in used_flags]
         if unused_names:
             log.warning("without effect on the %s of %s: %s", job.job, self.name, ", ".join(unused_names))
         # Secrets are passed by the environment, because other users of the machine see command lines
-        words = [write_flag(name, text) for name, text in used_flags.items() if name not in SECRET_OPTIONS]
-        return JobCommand(
-            (*self.entry.spark_options, job.job, *words),
-            {variable_name(name, OPTIONS[name]): options[name] for name in SECRET_OPTIONS if name in options},
-            self.folder,
-            options["output_path"],
-            # The job ends itself at the limit; some seconds later it is killed
-            None if max_seconds is None else max_seconds + GRACE_SECONDS,
-        )
+        flag_words = [write_flag(name, text) for name, text in used_flags.items() if name not in SECRET_OPTIONS]
+        variables = {variable_name(name, OPTIONS[name]): options[name] for name in SECRET_OPTIONS if name in options}
+        words = (*self.entry.spark_options, job.job, *flag_words)
+        # The job ends itself at the limit; some seconds later it is killed
+        longest_seconds = None
+        if max_seconds is not None:
+            longest_seconds = max_seconds + GRACE_SECONDS
+        return JobCommand(words, variables, self.folder, options["output_path"], longest_seconds)
 
     @property
-    def runs_in_a_month(self) -> int:
+    def monthly_run_count(self) -> int:
         """The number of runs due in 30 days."""
         if not self.is_running:
             return 0
         if self.clock is None:
             return 1
-        return _times_in_a_month(self.clock)
+        return _count_monthly_times(self.clock)
 
     def _run_budget(self, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
         """The budget of a run, unless the user gave one; a repeated run keeps its earlier budget."""
@@ -234,12 +234,13 @@ class Plan:
         path = self.path(options["output_path"])
         # A new entry changes the shares of all schedules, but a rerun must come to the same verdict
         previous_run = run_before(path) if opens_here(path) else None
-        description = None
-        if previous_run is not None:
-            description = read_document(previous_run, RunDescription)
-        return {RUN_BUDGET: repr((description and description.settings.false_alarm_budget) or self.budget)}
+        description = None if previous_run is None else read_document(previous_run, RunDescription)
+        budget = self.budget
+        if description is not None and description.settings.false_alarm_budget:
+            budget = description.settings.false_alarm_budget
+        return {RUN_BUDGET: repr(budget)}
 
-    def folder_of_runs(self) -> str:
+    def find_runs_folder(self) -> str:
         """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
         return self.path(self._read_options(self.entry.jobs[-1])["output_path"])
 
@@ -283,8 +284,8 @@ class Plan:
 
 
 @cache
-def _times_in_a_month(clock: CrontabTimes) -> int:
-    return sum(1 for _ in clock.times(MONTH_START, MONTH_START + timedelta(days=30)))
+def _count_monthly_times(clock: CrontabTimes) -> int:
+    return sum(1 for _ in clock.times(SAMPLE_MONTH_START, SAMPLE_MONTH_START + timedelta(days=30)))
 
 
 def read_plan(path: Path) -> Plan:
@@ -358,9 +359,11 @@ def _read_offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timed
 
 
 def _read_time(text: str | None, where: str) -> datetime | None:
-    time = None if text is None else parse_time(text)
-    if text is not None and (time is None or time.year not in YEARS_OF_RUNS):
-        years = f"from {YEARS_OF_RUNS.start} to {YEARS_OF_RUNS[-1]}"
+    if text is None:
+        return None
+    time = parse_time(text)
+    if time is None or time.year not in VALID_RUN_YEARS:
+        years = f"from {VALID_RUN_YEARS.start} to {VALID_RUN_YEARS[-1]}"
         raise BadConfiguration(f"{where} is {text!r}; it has to be a time {years}, such as 2026-01-31T22:00:00Z")
     return time
 
@@ -429,26 +432,28 @@ def find_attributions(plan: Plan) -> str | None:
     if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
         return None
     same_model_plans = (other_plan for other_plan in _find_explaining_plans(plan) if find_model(other_plan) == model)
-    baselines = {path: other_plan.name for other_plan in same_model_plans for path in other_plan.list_texts("baseline")}
-    visible_baselines = {path: name for path, name in baselines.items() if _is_visible(path, plan)}
+    name_by_baseline: dict[str, str] = {}
+    for other_plan in same_model_plans:
+        for path in other_plan.list_texts("baseline"):
+            if _is_visible(path, plan):
+                name_by_baseline[path] = other_plan.name
     # With two explanations, the user has to choose one
-    if len(visible_baselines) > 1:
-        log.info(
-            "%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(visible_baselines.values()), model
-        )
+    if len(name_by_baseline) > 1:
+        names = " and ".join(name_by_baseline.values())
+        log.info("%s: %s explain %s; write attributions=PATH", plan.name, names, model)
         return None
-    for path, name in visible_baselines.items():
+    for path, name in name_by_baseline.items():
         log.info("%s: what moves %s more stands first, by %s, the baseline of %s", plan.name, model, path, name)
-    return next(iter(visible_baselines), None)
+    return next(iter(name_by_baseline), None)
 
 
-def _is_used(name: str, flags: Mapping[str, str], job: str, analysis: AnalysisType) -> bool:
+def _is_used_by_job(name: str, flags: Mapping[str, str], job: str, analysis: AnalysisType) -> bool:
     """Whether a job of this kind takes the option with these flags; all jobs take the options of the container's contract."""
     option = OPTIONS[name]
     return (not option.ours or option.is_used_by(job, analysis)) and not is_without_input(name, flags)
 
 
-def _schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
+def _make_schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
     """The options that a schedule adds for jobs that take them, unless their env file sets them: name, kind, attributions."""
     names = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
     missing_names = {name for name in names if job.job in OPTIONS[name].jobs and not options.get(name)}
@@ -465,7 +470,7 @@ def _find_explaining_plans(plan: Plan) -> Iterator[Plan]:
     if plan.fleet_explainers is not None:
         yield from plan.fleet_explainers
         return
-    for file in sorted(plan.folder.glob(ENTRIES)):
+    for file in sorted(plan.folder.glob(ENTRY_PATTERN)):
         try:
             plan_of_file = read_plan(file)
         except MonitorError:

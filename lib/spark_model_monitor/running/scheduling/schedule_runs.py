@@ -41,14 +41,14 @@ from spark_model_monitor.running.runtime.status import (
     ExitStatus,
     failed,
     is_out_of_time,
-    parse_published_without,
+    parse_partial_success,
     read_message,
     write_message,
 )
+from spark_model_monitor.running.scheduling.parallel_jobs import JOB_BYTES
 from spark_model_monitor.running.scheduling.record import RUNNING_STATUSES, Clock, Record, read_time, scheduled_times
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
-from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
 from spark_model_monitor.stopping import BY_SIGNAL, GRACE_SECONDS, STEP_SECONDS, run_to_its_end
 from spark_model_monitor.storage import is_there, join, opens_here, storage_of
 from spark_model_monitor.value_class import value_class
@@ -66,7 +66,7 @@ class Due:
     given_up: int = 0
 
 
-def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
+def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
     """Every time since the schedule began whose run has not started, up to `now` minus the plan's delay.
 
     A schedule begins at `starts`, otherwise with the time before its first check, whose window was complete by then; runs
@@ -81,7 +81,7 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
         statuses |= {ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
     repeated_times = scheduled_times([execution for execution in past.executions if execution.status in statuses])
     # After a long pause only the latest runs are caught up: old alarms help nobody
-    missed_times = list(_list_not_begun(plan, past, now))
+    missed_times = list(_list_missed_times(plan, past, now))
     if plan.entry.catch_up:
         caught_up_times = missed_times[-plan.entry.catch_up :]
     else:
@@ -105,7 +105,7 @@ def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = Fa
     past = record.executions
     if retry_failed:
         past = past.model_copy(update={"executions": tuple(record.read_all())})
-    due = due_runs(plan, past, now(), retry_failed=retry_failed)
+    due = find_due_runs(plan, past, now(), retry_failed=retry_failed)
     if due.given_up:
         log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
     is_repeated = {ExecutionStatus.PENDING, *((ExecutionStatus.STOPPED,) if retry_failed else ())}
@@ -120,10 +120,10 @@ def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = Fa
                     format_moment(time),
                 )
                 return
-        due = due_runs(plan, record.executions, now())
+        due = find_due_runs(plan, record.executions, now())
 
 
-def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | None:
+def find_overdue_start(plan: Plan, past: Executions, now: datetime) -> datetime | None:
     """The last time a run completed, or the schedule's start, if that is more than two periods ago; otherwise None.
 
     A run counts from its scheduled time. A run in the future, from a clock that was ahead, doesn't count. A schedule that is
@@ -132,12 +132,12 @@ def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | Non
     if plan.clock is None or not plan.is_running:
         return None
     times = scheduled_times([execution for execution in past.executions if execution.status.is_of_a_whole_run])
-    last_time = max(_up_to(now, times), default=_first_time(plan, plan.clock, past, now))
+    last_time = max(_select_past_times(now, times), default=_find_first_time(plan, plan.clock, past, now))
     allowed_delay = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
     return last_time if now - last_time > allowed_delay else None
 
 
-def _list_not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
+def _list_missed_times(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
     latest = now - plan.delay
     begun_times = scheduled_times(past.executions) + [read_time(time) for time in (past.without_data,) if time]
     if plan.clock is None:
@@ -146,22 +146,22 @@ def _list_not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[dat
             yield single_time
         return
     # A run recorded by a clock that was ahead must not suppress the runs until its time
-    after = max(_up_to(now, begun_times), default=_first_time(plan, plan.clock, past, now) - A_MOMENT)
+    after = max(_select_past_times(now, begun_times), default=_find_first_time(plan, plan.clock, past, now) - A_MOMENT)
     yield from (time for time in plan.clock.times(after, latest) if time not in begun_times)
 
 
-def _up_to(now: datetime, times: Sequence[datetime]) -> list[datetime]:
+def _select_past_times(now: datetime, times: Sequence[datetime]) -> list[datetime]:
     return [time for time in times if time <= now]
 
 
-def _first_time(plan: Plan, clock: CrontabTimes, past: Executions, now: datetime) -> datetime:
+def _find_first_time(plan: Plan, clock: CrontabTimes, past: Executions, now: datetime) -> datetime:
     return plan.starts or clock.latest(min(read_time(past.since), now) - plan.delay)
 
 
-KILLED = -9
+KILLED_STATUS = -9
 JOBS_OF_A_PROCESS = 16  # then a new process is forked: each job leaves 2 MB in memory
 
-LOADED = (
+PRELOADED_MODULES = (
     "pandas",
     "spark_model_monitor.cli",
     "spark_model_monitor.running.runtime.job",
@@ -175,12 +175,12 @@ LOADED = (
     "spark_model_monitor.spark.launch.submission",
     "pyarrow.acero",
     "pyarrow.dataset",
-    "spark_model_monitor.running.scheduling.prepared",
+    "spark_model_monitor.running.scheduling.preloading",
     "spark_model_monitor.reports.history_page.over_time",
 )
 """Modules that the forking process loads once for all jobs. A job loads further modules itself."""
 
-LOADED_FOR_SPARK = (
+PRELOADED_SPARK_MODULES = (
     "pyspark.sql.pandas.functions",
     "spark_model_monitor.spark.spark_session",
     "spark_model_monitor.spark.engine.spark",
@@ -205,7 +205,7 @@ Note = Callable[..., object]  # records what happens to a run in progress: membe
 Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and returns its exit status
 
 
-def start_process(command: JobCommand, note: Note) -> int:
+def run_in_own_process(command: JobCommand, note: Note) -> int:
     """Run a job in a process without other jobs, which ends with this process.
 
     The job runs as if the command had started it: with options of Spark by spark-submit, otherwise without Spark if possible.
@@ -222,8 +222,8 @@ def start_process(command: JobCommand, note: Note) -> int:
         # The job hung, and could not say so itself
         reason = OUT_OF_TIME.format(limit=timedelta(seconds=late.timeout))
         with suppress(MonitorError):
-            write_message(failed(reason), _message_path(command), None)
-        return KILLED
+            write_message(failed(reason), _find_message_path(command), None)
+        return KILLED_STATUS
 
 
 def run_in_process(command: JobCommand, variables: Mapping[str, str]) -> int:
@@ -245,15 +245,15 @@ def run_in_process(command: JobCommand, variables: Mapping[str, str]) -> int:
     return status
 
 
-def run_beside_session(command: JobCommand, note: Note) -> int:
+def run_in_session(command: JobCommand, note: Note) -> int:
     """Run a job in the Spark session of this process."""
     return run_in_process(command, {})
 
 
 def end_idle_processes() -> None:
     """End the processes that wait for further jobs."""
-    while _IDLE:
-        _IDLE.pop().pipe.close()
+    while _IDLE_WORKERS:
+        _IDLE_WORKERS.pop().pipe.close()
 
 
 class _Submitted(subprocess.Popen[bytes]):
@@ -262,7 +262,7 @@ class _Submitted(subprocess.Popen[bytes]):
     def __init__(self, command: JobCommand) -> None:
         super().__init__(
             [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", *command.words],
-            env={**os.environ, **_variables(command)},
+            env={**os.environ, **_make_variables(command)},
             cwd=command.folder,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -295,20 +295,20 @@ class _Application:
         with self._starting:
             if self._host is None or not self._host.is_alive():
                 server = multiprocessing.get_context("forkserver")
-                self._ours, theirs = server.Pipe()  # the process ends when our end closes
-                self._host = server.Process(target=plugin("spark").shared_application, args=(theirs,), daemon=True)
-                with _ASKING:
+                self._pipe, worker_pipe = server.Pipe()  # the process ends when our end closes
+                self._host = server.Process(target=plugin("spark").shared_application, args=(worker_pipe,), daemon=True)
+                with _PROCESS_LOCK:
                     self._host.start()
-                theirs.close()
+                worker_pipe.close()
                 with suppress(EOFError):
-                    self._settings = self._ours.recv()
+                    self._settings = self._pipe.recv()
         if isinstance(self._settings, MonitorError):
             raise self._settings
         return self._settings
 
 
-_SPARK = _Application()
-_ASKING = threading.Lock()  # starting a process polls all others; of two polls at once, one gets no answer
+_SHARED_SPARK = _Application()
+_PROCESS_LOCK = threading.Lock()  # starting a process polls all others; of two polls at once, one gets no answer
 
 
 class _Worker:
@@ -316,14 +316,14 @@ class _Worker:
 
     def __init__(self) -> None:
         server = multiprocessing.get_context("forkserver")
-        self.pipe, theirs = server.Pipe()  # the process ends when our end closes
-        self.process = server.Process(target=_serve, args=(theirs,))
-        with _ASKING:
+        self.pipe, worker_pipe = server.Pipe()  # the process ends when our end closes
+        self.process = server.Process(target=_serve_jobs, args=(worker_pipe,))
+        with _PROCESS_LOCK:
             self.process.start()
-        theirs.close()
+        worker_pipe.close()
 
 
-_IDLE: deque[_Worker] = deque()
+_IDLE_WORKERS: deque[_Worker] = deque()
 atexit.register(end_idle_processes)
 
 
@@ -332,10 +332,10 @@ class _Forked:
 
     def __init__(self, command: JobCommand) -> None:
         is_on_spark = f"{flag_name('engine')}={EngineName.SPARK.value}" in command.words
-        loaded = [*LOADED, *(LOADED_FOR_SPARK if is_on_spark else ())]
+        loaded = [*PRELOADED_MODULES, *(PRELOADED_SPARK_MODULES if is_on_spark else ())]
         multiprocessing.get_context("forkserver").set_forkserver_preload(loaded)  # before Spark's process is forked off
         if is_on_spark:
-            command = replace(command, variables={**command.variables, **_SPARK.variables()})
+            command = replace(command, variables={**command.variables, **_SHARED_SPARK.variables()})
         self._command = command
         self._status: int | None = None
         idle = None if is_on_spark else _idle_worker()
@@ -353,12 +353,12 @@ class _Forked:
             self._worker.pipe.send(self._command)
 
     def poll(self) -> int | None:
-        with _ASKING:
+        with _PROCESS_LOCK:
             if self._status is None and self._worker.pipe.poll():
                 with suppress(EOFError, OSError):
                     self._status = self._worker.pipe.recv()
                     if not self._is_ending:
-                        _IDLE.append(self._worker)
+                        _IDLE_WORKERS.append(self._worker)
             # If the worker sent no status: its exit code if it died, None while it runs
             if self._status is None:
                 self._status = self._worker.process.exitcode
@@ -378,13 +378,13 @@ class _Forked:
 
 def _idle_worker() -> _Worker | None:
     with suppress(IndexError):
-        while worker := _IDLE.pop():
+        while worker := _IDLE_WORKERS.pop():
             if not worker.pipe.poll():  # the worker is still alive
                 return worker
     return None
 
 
-def _serve(commands: connection.Connection) -> None:
+def _serve_jobs(commands: connection.Connection) -> None:
     """Run jobs until a job fails, leaves traces or takes much memory, or no job follows; exit with the last status."""
     # The folder and the variables, which a job may change, are restored for the next job
     home = os.getcwd()
@@ -395,7 +395,7 @@ def _serve(commands: connection.Connection) -> None:
         except (EOFError, KeyboardInterrupt):  # the run-due that sends jobs has ended, or was killed
             return
         try:
-            _run(command)
+            _run_and_exit(command)
         except SystemExit as ended:
             from spark_model_monitor.running.runtime.job import has_no_trace  # the forking process doesn't need it
 
@@ -410,9 +410,9 @@ def _serve(commands: connection.Connection) -> None:
             commands.send(status)
 
 
-def _run(command: JobCommand) -> None:
+def _run_and_exit(command: JobCommand) -> None:
     """Run a job in this process. Raises SystemExit with the job's status."""
-    os.environ.update(_variables(command))
+    os.environ.update(_make_variables(command))
     os.chdir(command.folder)
     try:
         require_places(command.words[1:])
@@ -426,7 +426,7 @@ def _run(command: JobCommand) -> None:
     runpy.run_module("spark_model_monitor", run_name="__main__")
 
 
-def _variables(command: JobCommand) -> dict[str, str]:
+def _make_variables(command: JobCommand) -> dict[str, str]:
     return {"PYTHONPATH": Layout.here().python_path(os.environ), **command.variables}
 
 
@@ -454,10 +454,10 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             job_members = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
             execution = record.put(execution, **job_members)
             # The message of an earlier run would be taken for this run's
-            message_path = _forget_message(command)
+            message_path = _delete_message(command)
             status = launch(command, partial(record.put, execution))
             message = read_message(message_path, status)
-            failed_outputs, _ = parse_published_without(message)
+            failed_outputs, _ = parse_partial_success(message)
             execution = record.put(execution, exit_message=message, outputs=(*execution.outputs, *failed_outputs))
             outcome = _find_outcome(plan, message, status)
             has_violations |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
@@ -500,7 +500,7 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
 def _find_outcome(plan: Plan, message: str, status: int) -> ExecutionStatus:
     """The outcome of a run, by the exit status and the message of its job; Pending if the job was stopped from outside."""
     # If the run was published, its window is done, although other outputs failed
-    failed_outputs, completed_message = parse_published_without(message)
+    failed_outputs, completed_message = parse_partial_success(message)
     if failed_outputs and completed_message.startswith(_VIOLATED):
         return ExecutionStatus.COMPLETED_WITH_VIOLATIONS
     if failed_outputs:
@@ -527,7 +527,7 @@ def _record_empty_window(plan: Plan, record: Record, scheduled: datetime) -> Exe
         sources = plan.sources(job)
         path = sources.text("dataset_source")
         command = plan.command(job, scheduled)
-        message_path = _message_path(command)
+        message_path = _find_message_path(command)
         if path is None or sources.text("dataset_format") != "capture" or not opens_here(message_path):
             return None
         location = plan.path(path)
@@ -551,15 +551,15 @@ def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
     return False
 
 
-def _forget_message(command: JobCommand) -> str:
+def _delete_message(command: JobCommand) -> str:
     """Delete the message of an earlier run, and return its path. Raises OutputFailed if it can't be removed."""
-    path = _message_path(command)
+    path = _find_message_path(command)
     if opens_here(path) and is_there(path):
         storage_of(path).delete(path)
     return path
 
 
-def _message_path(command: JobCommand) -> str:
+def _find_message_path(command: JobCommand) -> str:
     if urlparse(command.output_path).scheme:
         return join(command.output_path, MESSAGE)
     return str(command.folder / command.output_path / MESSAGE)

@@ -71,7 +71,7 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     return called_models
 
 
-def _add_records(called: CalledModels, content: bytes, read_names: set[frozenset[bytes]]) -> None:
+def _add_records(called_models: CalledModels, content: bytes, read_names: set[frozenset[bytes]]) -> None:
     """Adds the models in the beginning of a file. read_names: the names in earlier lines, as written; lines with the same names
     are skipped.
     """
@@ -91,11 +91,11 @@ def _add_records(called: CalledModels, content: bytes, read_names: set[frozenset
             read_names.add(written_names)
         name = normalize_model_name(metadata.get("targetModel"))
         if name != WITHOUT_MODEL:
-            called.names.add(name)
+            called_models.names.add(name)
             continue
         # A record with an invalid name counts as unnamed: the name must not become a folder
-        called.has_unnamed_records = True
-        called.invalid_names += metadata.get("targetModel") is not None
+        called_models.has_unnamed_records = True
+        called_models.invalid_names += metadata.get("targetModel") is not None
 
 
 def escape_model_name(name: str) -> str:
@@ -119,23 +119,23 @@ def model_entry_name(endpoint: str, model: str) -> str:
 
 @value_class
 class PastEntries:
-    """The entries that were run before. names: the names of their records. split: the entries that may have had models."""
+    """The entries that were run before. names: of their records. split_entries: names of entries that may have had models."""
 
     names: frozenset[str] = frozenset()
-    split: frozenset[str] = frozenset()
+    split_entries: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, names: Iterable[str]) -> PastEntries:
         """The past entries with these names of records."""
         past_names = frozenset(names)
-        split = set[str]()
+        split_entries = set[str]()
         for name in past_names:
             # Endpoints and models both have hyphens: every cut with a valid model behind it counts
             for hyphen in re.finditer("-", name):
                 model = name[hyphen.end() :]
                 if _ARCHIVE.fullmatch(model) or _ESCAPED.fullmatch(model):
-                    split.add(name[: hyphen.start()])
-        return cls(past_names, frozenset(split))
+                    split_entries.add(name[: hyphen.start()])
+        return cls(past_names, frozenset(split_entries))
 
 
 @value_class
@@ -152,13 +152,13 @@ class ModelSplit:
         return self.models != ("",)
 
 
-def split_by_model(endpoint: str, captures: str, past: PastEntries) -> ModelSplit:
+def split_by_model(endpoint: str, captures: str, past_entries: PastEntries) -> ModelSplit:
     """How the captures of an entry are split. endpoint: the name of the entry.
 
     At most `MAX_MODELS` models get an entry. Models that had an entry before come first, so that no new name displaces them.
     """
-    called_models = read_called_models(captures, was_split=endpoint in past.split)
-    is_new = {name: model_entry_name(endpoint, name) not in past.names for name in called_models.names}
+    called_models = read_called_models(captures, was_split=endpoint in past_entries.split_entries)
+    is_new = {name: model_entry_name(endpoint, name) not in past_entries.names for name in called_models.names}
     # False sorts before True: models with an entry come before new ones
     models = sorted(sorted(called_models.names, key=lambda name: (is_new[name], name))[:MAX_MODELS])
     notices = []

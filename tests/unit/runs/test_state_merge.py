@@ -14,8 +14,8 @@ from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.baselines import read_baseline
 from spark_model_monitor.reports.outputs.run_files import publish
-from spark_model_monitor.running.runs.merging import merge_runs
 from spark_model_monitor.running.runs.results import Baseline
+from spark_model_monitor.running.runs.state_merge import merge_runs
 from spark_model_monitor.statistics.states import FeatureProfile
 
 

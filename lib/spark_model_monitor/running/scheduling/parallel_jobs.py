@@ -21,25 +21,25 @@ R = TypeVar("R")
 MAX_THREADS = 64  # schedules handled at a time; most wait for a turn
 TURN_SECONDS = 60.0  # a job that takes longer loses its turn: the next job starts while it goes on
 JOB_BYTES = 512 * 2**20  # memory that a job of a small model may take
-JOBS_A_CORE = 2  # a job of a small model waits for the disk and for its process as long as it computes
+JOBS_PER_CORE = 2  # a job of a small model waits for the disk and for its process as long as it computes
 STEP_SECONDS = 0.5  # between two checks whether this process was told to end
 
 _MEMORY_FILE = Path("/proc/meminfo")
 
 
-def cores() -> int:
+def count_cores() -> int:
     """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def default_at_once() -> int:
+def default_job_count() -> int:
     """The default number of jobs with a turn at once."""
-    return min(JOBS_A_CORE * cores(), limit_at_once(cores()))
+    return min(JOBS_PER_CORE * count_cores(), count_possible_jobs(count_cores()))
 
 
-def limit_at_once(at_once: int) -> int:
+def count_possible_jobs(at_once: int) -> int:
     """The number of jobs, including slow ones, that free memory has room for; at least `at_once`."""
     try:
         free = next(line for line in _MEMORY_FILE.read_text().splitlines() if line.startswith("MemAvailable:"))
@@ -55,7 +55,7 @@ class Turns:
     def __init__(self, at_once: int, limit: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._at_once = at_once
         self._clock = clock
-        self._limit = limit_at_once(at_once) if limit is None else limit
+        self._limit = count_possible_jobs(at_once) if limit is None else limit
         self._start_by_turn: dict[object, float] = {}
         self._changed = threading.Condition()
 
@@ -75,15 +75,6 @@ class Turns:
             with self._changed:
                 del self._start_by_turn[turn]
                 self._changed.notify()
-
-    def run_in_turn(self, run: Callable[[T], R]) -> Callable[[T], R]:
-        """The same function, which waits for a turn before it starts."""
-
-        def run_when_due(window: T) -> R:
-            with self.take_turn():
-                return run(window)
-
-        return run_when_due
 
     def _has_room(self) -> bool:
         now = self._clock()

@@ -12,14 +12,14 @@ from spark_model_monitor.documents.page import Page
 from spark_model_monitor.reports.page.page_files import render_html
 
 
-def _kinds(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for kind in model.__subclasses__():
-        yield kind
-        yield from _kinds(kind)
+def _iterate_subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for subclass in model.__subclasses__():
+        yield subclass
+        yield from _iterate_subclasses(subclass)
 
 
-for _kind in _kinds(BaseModel):
-    if _kind.__module__.startswith("spark_model_monitor."):
-        _kind.model_rebuild()
+for _model in _iterate_subclasses(BaseModel):
+    if _model.__module__.startswith("spark_model_monitor."):
+        _model.model_rebuild()
 
 render_html(Page("nothing", "nothing", (), ()))

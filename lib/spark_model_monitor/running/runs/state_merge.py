@@ -23,7 +23,7 @@ from spark_model_monitor.reports.history import archive
 from spark_model_monitor.reports.history.baselines import find_edited_file
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
 from spark_model_monitor.reports.outputs.run_files import publish, read_current_run, read_document, read_run_file
-from spark_model_monitor.running.kinds import monitor_of_state, monitor_types
+from spark_model_monitor.running.kinds import create_monitor_for_state, list_monitor_classes
 from spark_model_monitor.statistics.states import Profile, State
 from spark_model_monitor.storage import join, read_file, resolve_path, write_file
 
@@ -72,7 +72,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
         if resolved_paths.count(resolve_path(path)) > 1:
             raise BadConfiguration(f"{path} is named twice, and its rows would count twice; name each run once")
     state: State = _add_states(paths)
-    monitor = monitor_of_state(paths[0], state)
+    monitor = create_monitor_for_state(paths[0], state)
     # Types are inferred from the sum, because a column may be integral in one run and fractional in another
     state = monitor.interpret_state(state)
     metrics = monitor.metrics(state)
@@ -125,49 +125,46 @@ def read_state(path: str) -> State:
     if run is None:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
     # The name of the file shows which kind of monitor made the state
-    name = next(
-        (
-            archive.name_state_file(monitor_type.STATE)
-            for monitor_type in monitor_types()
-            if archive.name_state_file(monitor_type.STATE) in run.digests
-        ),
-        None,
-    )
-    if name is None:
-        raise BadInput(f"{path}: run {run.run_id} has nothing in {archive.FOLDER}/ that adds; run the job again")
-    return archive.from_parquet(read_run_file(run, name), join(run.folder, name))
+    for monitor_class in list_monitor_classes():
+        name = archive.name_state_file(monitor_class.STATE)
+        if name in run.digests:
+            return archive.from_parquet(read_run_file(run, name), join(run.folder, name))
+    raise BadInput(f"{path}: run {run.run_id} has nothing in {archive.FOLDER}/ that adds; run the job again")
 
 
 def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
     """run.json of a merge. Values that some runs lack, or that differ between runs, are unknown for the sum."""
-    descriptions = [run_description for run_description in map(_read_description, paths) if run_description is not None]
-    windows = [run_description.window for run_description in descriptions if run_description.window is not None]
-    rows = [run_description.rows for run_description in descriptions if run_description.rows is not None]
-    names = [(run_description.model, run_description.schedule) for run_description in descriptions]
+    descriptions = [description for description in map(_read_description, paths) if description is not None]
+    windows = [description.window for description in descriptions if description.window is not None]
+    row_counts = [description.rows for description in descriptions if description.rows is not None]
     models: set[str | None] = set()
     schedules: set[str | None] = set()
     # If a run has no description, its model is unknown
     if len(descriptions) == len(paths):
-        models = {model for model, _ in names}
-        schedules = {schedule for _, schedule in names}
+        models = {description.model for description in descriptions}
+        schedules = {description.schedule for description in descriptions}
     # From the start of the first window to the end of the last one
     window = None
-    if windows:
-        window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows))
-    read_by = [run_description.read_by for run_description in descriptions]
+    if len(windows) == len(paths):
+        start = min(run_window.start for run_window in windows)
+        window = RunWindow(start=start, end=max(run_window.end for run_window in windows))
+    # The options that the data was read with, if all runs have the same
+    read_by = None
+    if descriptions and all(description.read_by == descriptions[0].read_by for description in descriptions):
+        read_by = descriptions[0].read_by
     settings = (getattr(document, "monitoring_config", None) for document in documents)
     return RunDescription(
         job="merge-states",
         analysis_type=monitor.ANALYSIS_TYPE.value,
-        window=window if len(windows) == len(paths) else None,
+        window=window,
         model=next(iter(models)) if len(models) == 1 else None,
         schedule=next(iter(schedules)) if len(schedules) == 1 else None,
         baseline_run_id=None,
         product=__version__,
         settings=next(filter(None, settings), MonitoringConfig()),
-        rows=sum(rows) if len(rows) == len(paths) else None,
+        rows=sum(row_counts) if len(row_counts) == len(paths) else None,
         violations=None,
-        read_by=read_by[0] if read_by and all(run_description == read_by[0] for run_description in read_by) else None,
+        read_by=read_by,
     )
 
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import partial
-from itertools import groupby, islice
-from typing import TypedDict
+from operator import itemgetter
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -29,11 +29,11 @@ TO_LABEL = "to_label.jsonl"
 
 STRATA = 10  # ranges of scores with equal numbers of captures, as far as equal scores allow
 NO_SCORE = 0  # the stratum of captures whose reply has no number at the score's location
-DIGITS = ".3e"  # scores are sorted by four of their digits, which limits the number of distinct scores
+SCORE_FORMAT = ".3e"  # scores are sorted by four of their digits, which limits the number of distinct scores
 
 
 @value_class
-class ToLabel:
+class LabellingRequest:
     """How many captures are requested, the location of their score, and the seed of the choice."""
 
     count: int
@@ -41,9 +41,11 @@ class ToLabel:
     seed: int = 0
 
 
-SCORED = pa.schema([("id", pa.string()), ("score", pa.float64()), ("bin", pa.float64())])
-COUNTED = pa.schema([("bin", pa.float64()), ("captures", pa.int64())])
-CANDIDATES = pa.schema([("stratum", pa.int64()), ("draw", pa.int64()), ("id", pa.string()), ("score", pa.float64())])
+SCORED_SCHEMA = pa.schema([("id", pa.string()), ("score", pa.float64()), ("bin", pa.float64())])
+BIN_COUNT_SCHEMA = pa.schema([("bin", pa.float64()), ("captures", pa.int64())])
+CANDIDATE_SCHEMA = pa.schema(
+    [("stratum", pa.int64()), ("draw", pa.int64()), ("id", pa.string()), ("score", pa.float64())]
+)
 
 
 class ChosenId(TypedDict):
@@ -54,7 +56,7 @@ class ChosenId(TypedDict):
     score: float | None
 
 
-def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitions: int) -> list[ChosenId]:
+def choose_ids(engine: Engine, files: Sequence[str], to_label: LabellingRequest, partitions: int) -> list[ChosenId]:
     """The ids to label, by stratum. Scans the ids twice, in this number of partitions.
 
     files: the waiting captures, as `joining` writes them; each id counts once.
@@ -62,26 +64,29 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitio
     if not files:
         return []
     waiting_ids = engine.lines(files).partitions(LINE).mapped(parse_id_lines, ID_SCHEMA)
-    scored = waiting_ids.repartition_by("id", ["id"], partitions).mapped(_score_ids, SCORED)
+    scored = waiting_ids.repartition_by("id", ["id"], partitions).mapped(_score_ids, SCORED_SCHEMA)
     # First scan: how many captures have each rounded score, from which the strata follow
     counts: Counter[float | None] = Counter()  # bounded by the number of digits
-    for batch in scored.mapped(_count_bins, COUNTED).batches():
-        counts.update(dict(zip(*batch.to_pydict().values(), strict=True)))
+    for batch in scored.mapped(_count_bins, BIN_COUNT_SCHEMA).batches():
+        for row in batch.to_pylist():
+            counts[row["bin"]] += row["captures"]
     if set(counts) == {None}:
         log.warning("no capture has a score where --score-attribute says, so any are drawn; name the output's score")
     # Second scan: each partition gives at most `count` per stratum, so the driver's memory is bounded
-    candidates = scored.mapped(partial(_select_candidates, _number_strata(counts), to_label), CANDIDATES).batches()
-    choices: list[tuple[int, int, ChosenId]] = []
-    rows = sorted(
-        (row for batch in candidates for row in batch.to_pylist()),
-        key=lambda row: (row["stratum"], row["draw"], row["id"].encode()),
-    )
+    select_candidates = partial(_select_candidates, _number_strata(counts), to_label)
+    candidates: list[dict[str, Any]] = []
+    for batch in scored.mapped(select_candidates, CANDIDATE_SCHEMA).batches():
+        candidates += batch.to_pylist()
     # Within a stratum the order is drawn from the seed: the same seed chooses the same ids
-    for stratum, stratum_rows in groupby(rows, key=lambda row: row["stratum"]):
-        for number, row in enumerate(islice(stratum_rows, to_label.count)):
-            choices.append((number, stratum, {"id": row["id"], "stratum": stratum, "score": row["score"]}))
-    choices = sorted(choices, key=lambda choice: choice[:2])[: to_label.count]  # one capture per stratum in turn
-    return [row for _, _, row in sorted(choices, key=lambda choice: (choice[1], choice[0]))]
+    candidates.sort(key=lambda row: (row["stratum"], row["draw"], row["id"].encode()))
+    ranks: Counter[int] = Counter()  # by stratum: how many of its candidates precede
+    for row in candidates:
+        row["rank"] = ranks[row["stratum"]]
+        ranks[row["stratum"]] += 1
+    # The strata take turns: the first capture of each, then the second of each
+    candidates.sort(key=itemgetter("rank", "stratum"))
+    chosen_rows = sorted(candidates[: to_label.count], key=itemgetter("stratum", "rank"))
+    return [{"id": row["id"], "stratum": row["stratum"], "score": row["score"]} for row in chosen_rows]
 
 
 def _score_ids(batches: Batches) -> Iterator[pa.RecordBatch]:
@@ -93,35 +98,34 @@ def _score_ids(batches: Batches) -> Iterator[pa.RecordBatch]:
     # Rounded once for each distinct score, not for each row
     encoded = scores.dictionary_encode()
     bins = pa.array(map(_round_score, encoded.dictionary.to_pylist()), pa.float64()).take(encoded.indices)
-    yield pa.RecordBatch.from_arrays([rows.column("id").combine_chunks(), scores, bins], schema=SCORED)
+    yield pa.RecordBatch.from_arrays([rows.column("id").combine_chunks(), scores, bins], schema=SCORED_SCHEMA)
 
 
 def _round_score(score: float) -> float:
-    """The score rounded to the digits of `DIGITS`, halves away from zero, like Java's formatter."""
+    """The score rounded to the digits of `SCORE_FORMAT`, halves away from zero, like Java's formatter."""
     with localcontext(Context(rounding=ROUND_HALF_UP)):
-        return float(f"{Decimal(repr(score)):{DIGITS}}") + 0.0  # also turns -0.0 into 0.0
+        return float(f"{Decimal(repr(score)):{SCORE_FORMAT}}") + 0.0  # also turns -0.0 into 0.0
 
 
 def _count_bins(batches: Batches) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         bin_counts = batch.column("bin").value_counts()
-        yield pa.RecordBatch.from_arrays([bin_counts.field(0), bin_counts.field(1)], schema=COUNTED)
+        yield pa.RecordBatch.from_arrays([bin_counts.field(0), bin_counts.field(1)], schema=BIN_COUNT_SCHEMA)
 
 
 def _select_candidates(
-    strata: Mapping[float | None, int], to_label: ToLabel, batches: Batches
+    strata: Mapping[float | None, int], to_label: LabellingRequest, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """The first captures of each stratum, in an order drawn from the seed."""
     # The hash depends on the width of the seed's integer: another width would draw other ids
-    fits_int32 = to_label.seed.bit_length() < 32
-    seed = int(xxhash64(np.array([to_label.seed], np.int32 if fits_int32 else np.int64))[0])
+    seed_type = np.int32 if to_label.seed.bit_length() < 32 else np.int64
+    seed = int(xxhash64(np.array([to_label.seed], seed_type))[0])
     for batch in batches:
         bins = batch.column("bin").dictionary_encode(null_encoding="encode")
-        row_strata = np.array([strata[score_bin] for score_bin in bins.dictionary.to_pylist()], np.int64)[
-            bins.indices.to_numpy()
-        ]
+        bin_strata = np.array([strata[score_bin] for score_bin in bins.dictionary.to_pylist()], np.int64)
+        row_strata = bin_strata[bins.indices.to_numpy()]
         draws = hash_texts(batch.column("id"), seed).view(np.int64)
-        rows = pa.table([row_strata, draws, batch.column("id"), batch.column("score")], CANDIDATES)
+        rows = pa.table([row_strata, draws, batch.column("id"), batch.column("score")], CANDIDATE_SCHEMA)
         # Ties of the hash fall back on the id, so that partitions don't matter
         rows = rows.sort_by([(name, "ascending") for name in ("stratum", "draw", "id")])
         sorted_strata = rows.column("stratum").to_numpy()

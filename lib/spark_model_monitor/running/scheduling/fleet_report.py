@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -38,7 +39,7 @@ from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
 from spark_model_monitor.running.scheduling.record import Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import Plan, find_model
-from spark_model_monitor.running.scheduling.schedule_runs import overdue_since
+from spark_model_monitor.running.scheduling.schedule_runs import find_overdue_start
 from spark_model_monitor.stopping import require_going_on
 from spark_model_monitor.storage import join, write_text
 from spark_model_monitor.storage.file_system import is_draft
@@ -48,12 +49,12 @@ log = logging.getLogger(__name__)
 NOTIFIED = "notified.json"  # next to the page: what the sinks were notified of
 
 
-def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> FleetMonitor:
+def describe_monitor(fleet_entry: Entry, record: Record | None, now: datetime, folder: Path) -> FleetMonitor:
     """The state of an entry after its runs. folder: the folder of the page of all schedules, for relative links."""
-    plan = entry.plan
-    fault = _in_a_line(str(entry.fault or ""))
+    plan = fleet_entry.plan
+    fault = _join_lines(str(fleet_entry.fault or ""))
     if plan is None:
-        return FleetMonitor(entry.name, MonitorState.FAILED, fault=fault)
+        return FleetMonitor(fleet_entry.name, MonitorState.FAILED, fault=fault)
     monitor = FleetMonitor(
         plan.name,
         MonitorState.FAILED,
@@ -68,7 +69,7 @@ def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: P
         state = MonitorState.WAITING
         if fault:
             state = MonitorState.FAILED
-        return replace(monitor, state=state, fault=fault, note=entry.notice)
+        return replace(monitor, state=state, fault=fault, note=fleet_entry.notice)
 
     # The outcomes of its recent windows, and whether its runs fail
     alerts, fault = _read_alerts(plan)
@@ -97,18 +98,18 @@ def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: P
     # What its line on the page shows
     page = _find_page(plan, last, folder)
     fault = fault or failure
-    note = entry.notice
-    if last and (plan.looks_at_commits or last.outputs) and not fault:
-        note = _in_a_line(last.exit_message or "")
+    note = fleet_entry.notice
+    if last and (plan.monitors_commits or last.outputs) and not fault:
+        note = _join_lines(last.exit_message or "")
     return replace(monitor, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
 
 
 def _read_alerts(plan: Plan) -> tuple[Alerts, str]:
     """The monitored windows; and the reason if they can't be read."""
     try:
-        return read_alerts(join(plan.folder_of_runs(), "2000/01/01/00")), ""
+        return read_alerts(join(plan.find_runs_folder(), "2000/01/01/00")), ""
     except MonitorError as error:
-        return Alerts(), _in_a_line(str(error))
+        return Alerts(), _join_lines(str(error))
 
 
 def _find_alert_start(alerts: Alerts) -> str:
@@ -131,13 +132,14 @@ def _find_failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
     if runs and (last := runs[0].scheduled_time) > format_moment(now):
         return f"its last run is of {last}, which is later than it is here; compare the hosts' clocks", ""
     if failed_runs:
-        return _in_a_line(ended_runs[0].exit_message or f"the run is {ended_runs[0].status.value}"), ended_runs[
-            failed_runs - 1
-        ].scheduled_time
-    overdue_start = overdue_since(plan, record.executions, now)
+        latest_failure = ended_runs[0]
+        reason = latest_failure.exit_message or f"the run is {latest_failure.status.value}"
+        return _join_lines(reason), ended_runs[failed_runs - 1].scheduled_time
+    overdue_start = find_overdue_start(plan, record.executions, now)
     if overdue_start is None:
-        return ("", "")
-    return (f"no run has completed since that of {format_moment(overdue_start)}", format_moment(overdue_start))
+        return "", ""
+    time = format_moment(overdue_start)
+    return f"no run has completed since that of {time}", time
 
 
 def _find_page(plan: Plan, last: Execution | None, folder: Path) -> str:
@@ -149,7 +151,7 @@ def _find_page(plan: Plan, last: Execution | None, folder: Path) -> str:
     return next((os.path.relpath(path, folder.absolute()) for path in paths if os.path.exists(path)), "")
 
 
-def _in_a_line(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(re.sub(r"^(Error|Completed\w*): ", "", text).split())
 
 
@@ -166,9 +168,9 @@ def notify_and_write_page(
         with suppress(OutputFailed):
             if not lock.enter_context(schedule_lock(page.parent, page.name)):
                 return "", status
-        failures = _notify_changes(watched, page, fleet, now, environment) if fleet.sinks else []
-        for failure in failures:
-            log.warning("%s", failure)
+        if fleet.sinks:
+            for failure in _notify_changes(watched, page, fleet, now, environment):
+                log.warning("%s", failure)
         # The page, which people may look at later
         try:
             _write_page(watched, page, fleet)
@@ -177,18 +179,27 @@ def notify_and_write_page(
             page_failure = describe_failure(error)
             log.warning("the page of all: %s", page_failure.reason)
             status = page_failure.exit_status
-    # A state's value begins with a sign and a blank, which terminals don't need
-    lines = [
-        f"{monitor.state.value[2:]}: {monitor.name}: {monitor.sentence}" for monitor in watched if monitor.sentence
-    ]
-    unhealthy_states = (state for state in MonitorState if state is not MonitorState.OK)
-    counts = ", ".join(
-        f"{sum(monitor.state is state for monitor in watched):,} {state.value[2:]}" for state in unhealthy_states
-    )
-    text = "".join(
-        f"{printable(line)}\n" for line in (*lines[:WINDOWS], f"{page}: {len(watched):,} monitors, {counts}")
-    )
-    return text, status
+    return _summarize_monitors(watched, page), status
+
+
+def _summarize_monitors(monitors: Sequence[FleetMonitor], page: Path) -> str:
+    """Lines for a terminal: the first monitors with something to report, and the number of monitors by state."""
+    lines = []
+    count_by_state: Counter[MonitorState] = Counter()
+    for monitor in monitors:
+        count_by_state[monitor.state] += 1
+        if monitor.sentence:
+            lines.append(f"{_name_state(monitor.state)}: {monitor.name}: {monitor.sentence}")
+    # The page has all monitors; a terminal shows the first ones
+    unhealthy_states = [state for state in MonitorState if state is not MonitorState.OK]
+    counts = ", ".join(f"{count_by_state[state]:,} {_name_state(state)}" for state in unhealthy_states)
+    lines = [*lines[:WINDOWS], f"{page}: {len(monitors):,} monitors, {counts}"]
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _name_state(state: MonitorState) -> str:
+    # The value begins with a sign and a blank, which terminals don't need
+    return state.value[2:]
 
 
 def _write_page(watched: Sequence[FleetMonitor], page: Path, fleet: Fleet) -> None:
@@ -229,21 +240,14 @@ def _notify_changes(
     # A notice for each cause of the news, and one for all resolved monitors
     notices = []
     for cause in group_by_cause(news):
-        is_unsure = cause.monitors[0].state is MonitorState.UNSURE
-        if is_unsure:
+        status = AlertStatus.IN_ALERT
+        if cause.monitors[0].state is MonitorState.UNSURE:
             status = AlertStatus.CANNOT_TELL
-        else:
-            status = AlertStatus.IN_ALERT
         notices.append((_join_kinds(cause.monitors), status, Notice(ALERTS, cause.sentence)))
     if resolved_names:
-        healthy_monitors = [monitor for monitor in watched if monitor.name in resolved_names]
-        notices.append(
-            (
-                _join_kinds(healthy_monitors),
-                AlertStatus.OK,
-                Notice(ALERTS_RESOLVED, f"no longer: {', '.join(resolved_names)}"),
-            )
-        )
+        kinds = _join_kinds([monitor for monitor in watched if monitor.name in resolved_names])
+        notice = Notice(ALERTS_RESOLVED, f"no longer: {', '.join(resolved_names)}")
+        notices.append((kinds, AlertStatus.OK, notice))
 
     # The next call repeats notices that could not be delivered
     failures: tuple[str, ...] = ()
