@@ -155,7 +155,7 @@ def test_two_samples_are_pooled_over_the_values_of_both():
     assert pooled.values.tolist() == [-math.inf, 2, 3, 4]
     assert pooled.before.tolist() == [1, 3, 3, 4]
     assert pooled.after.tolist() == [0, 2, 5, 5]
-    assert pooled.gap == pytest.approx(3 / 4 - 2 / 5)  # at 2
+    assert pooled.largest_gap == pytest.approx(3 / 4 - 2 / 5)  # at 2
 
 
 def test_two_samples_are_pooled_once_and_each_pair_on_its_own():
@@ -163,7 +163,7 @@ def test_two_samples_are_pooled_once_and_each_pair_on_its_own():
     baselines = [StepCdf(np.array([1.0]), np.array([1])), StepCdf(np.array([2.0]), np.array([1]))]
 
     assert window.pool_with(baselines[0]) is window.pool_with(baselines[0])
-    assert [window.pool_with(baseline).gap for baseline in baselines] == [0, 1]
+    assert [window.pool_with(baseline).largest_gap for baseline in baselines] == [0, 1]
 
 
 def test_infinities_stand_at_the_ends_of_a_step_cdf_and_finite_takes_them_away():

@@ -157,24 +157,24 @@ class FeatureComparison:
         if self.baseline_feature.new_value_counts:
             return GROWS
         unfit = self.comparison.baseline.get_variation().unfit
-        before = self.baseline_distribution
-        now = self.current_distribution
-        if unfit.get(self.name) != LOOKS_SORTED or before.is_numeric != now.is_numeric or not before.num_values:
+        baseline = self.baseline_distribution
+        window = self.current_distribution
+        if unfit.get(self.name) != LOOKS_SORTED or baseline.is_numeric != window.is_numeric or not baseline.num_values:
             return None
         # A version number stays for at least half a window; a number of a sorted measurement doesn't
-        rows_per_value = before.present / before.num_values
-        if now.is_numeric and 2 * rows_per_value < now.present:
+        rows_per_value = baseline.present / baseline.num_values
+        if window.is_numeric and 2 * rows_per_value < window.present:
             return None
         # Later values: new ones, and a value that had only begun at the baseline's end
-        values = now.list_values()
-        is_later = before.count_values(values) < rows_per_value / 2
-        later_rows = now.count_values(values)[is_later].sum()
-        if not later_rows or 2 * len(values) >= before.num_values:
+        values = window.list_values()
+        is_later = baseline.count_values(values) < rows_per_value / 2
+        later_rows = window.count_values(values)[is_later].sum()
+        if not later_rows or 2 * len(values) >= baseline.num_values:
             return None
         # Later values may continue the baseline's sequence even if the value that they replace still occurs
-        if _continue_sequence(before.list_values(), values):
+        if _continue_sequence(baseline.list_values(), values):
             return GO_ON
-        if now.is_numeric or 2 * later_rows <= now.present:
+        if window.is_numeric or 2 * later_rows <= window.present:
             return None
         return FOLLOW
 
@@ -395,8 +395,10 @@ class WindowComparison:
     @property
     def missing_names(self) -> tuple[str, ...]:
         """The columns of constraints.json that the current data lacks, and columns of the first window that no record has now."""
-        missing = (_count_names(self.constraints.features) - _count_names(self.current_profile.features)).elements()
-        return (*missing, *self._find_lost_columns())
+        missing_counts = (
+            _count_names(self.constraints.features) - _count_names(self.current_profile.features)
+        ).elements()
+        return (*missing_counts, *self._find_lost_columns())
 
     @property
     def extra_names(self) -> tuple[str, ...]:
@@ -405,12 +407,14 @@ class WindowComparison:
         If a name is repeated, all columns except the first are extra. A column without a name and without values isn't extra:
         spreadsheets end each line with commas.
         """
-        extra = (_count_names(self.current_profile.features) - _count_names(self.constraints.features)).elements()
+        extra_counts = (
+            _count_names(self.current_profile.features) - _count_names(self.constraints.features)
+        ).elements()
         left_out = {*self.new_columns}
         if have_names(self.baseline.names) and not self.exact_classes:
             without_value = {feature.name for feature in self.current_profile.features if not feature.num_present}
             left_out |= {name for name in without_value if not have_names([name])}
-        return tuple(name for name in extra if name not in left_out)
+        return tuple(name for name in extra_counts if name not in left_out)
 
     @cached_property
     def new_columns(self) -> Mapping[str, float]:
@@ -478,7 +482,7 @@ class WindowComparison:
             now = baseline_feature.leave_out_allowed_values(now)
             yield FeatureComparison(self, baseline_feature, distribution, profile, now, unmatched)
 
-    def _explain_unmatched(self, name: str, is_there: bool) -> str | None:
+    def _explain_unmatched(self, name: str, is_in_window: bool) -> str | None:
         roles = self.baseline.roles
         if roles is not None and name == roles.label:
             return "captures have the model's answer in its place, with other values"
@@ -488,7 +492,7 @@ class WindowComparison:
                 f"the current data has {self.num_current_columns} columns and "
                 f"constraints.json {self.num_baseline_columns}, so no feature was compared"
             )
-        if is_there:
+        if is_in_window:
             return None
         return "the current data has no column of this name; its columns have to be named as in constraints.json"
 

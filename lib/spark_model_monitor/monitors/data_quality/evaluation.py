@@ -73,10 +73,10 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     # The data set first: a change that all rows show is not reported again for a feature
     window_results = (*_check_volume(comparison), *_check_repeated_rows(comparison))
     violated_checks = {check_result.check for check_result in window_results if check_result.is_violated}
-    by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
+    sorted_checks = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
     feature_results: list[CheckResult] = []
     for feature in comparison.features:
-        feature_results += _check_feature(feature, violated_checks, by_name)
+        feature_results += _check_feature(feature, violated_checks, sorted_checks)
     return (
         *_check_data_set(comparison),
         *window_results,
@@ -210,31 +210,31 @@ def _compare_row_count(rows: float, expected: ExpectedRowCount) -> Finding:
 
 def _compare_newest_row(rows: float, gap: float | None, freshness: ExpectedFreshness) -> Finding:
     """The finding on the newest row, worded as an alarm. gap: the minutes from the newest row to the window's end."""
-    expected = freshness.minutes
+    expected_minutes = freshness.minutes
     if gap is None:
-        return Finding.not_judged(expected, "no row has a time")
+        return Finding.not_judged(expected_minutes, "no row has a time")
     return Finding(
         CheckStatus.VIOLATED,
-        threshold=expected,
+        threshold=expected_minutes,
         observed=gap,
         n=len(freshness.gaps),
         formula="minutes compared with those of n windows",
         p=freshness.p_value(gap, rows),
-        effect=gap - expected,
+        effect=gap - expected_minutes,
         least_effect=freshness.least_delay,
-        description=messages.stale(gap, expected),
+        description=messages.stale(gap, expected_minutes),
     )
 
 
 def _check_feature(
     feature: FeatureComparison,
-    violated_overall: set[str],
+    violated_window_checks: set[str],
     checks_of_features: Sequence[RegistryEntry[FeatureCheck]],
 ) -> Iterator[CheckResult]:
     """All results of one feature: comparators, checks, other references, facts, segments.
 
     One change is one violation: what an earlier step reports, a later one leaves to it.
-    violated_overall: violated checks of the whole data set.
+    violated_window_checks: violated checks of the whole data set.
     """
     yield from _check_comparators(feature)
     # The feature's checks; changes that the hour or another check explains are excused
@@ -262,7 +262,9 @@ def _check_feature(
     if feature.calibration is None:
         return
     fact_results = list(
-        _judge_facts(feature, feature.calibration, violated_checks | violated_overall, is_usual_hour=is_usual_hour)
+        _judge_facts(
+            feature, feature.calibration, violated_checks | violated_window_checks, is_usual_hour=is_usual_hour
+        )
     )
     yield from fact_results
     if feature.segments:

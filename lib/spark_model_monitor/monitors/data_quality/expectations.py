@@ -134,14 +134,14 @@ def plan_rules(
     types = read_column_types(dataset)
     # All errors are reported together
     faults: list[str] = []
-    requested: list[RequestedRule] = []
-    lacking: dict[str, Severity] = {}
+    requested_rules: list[RequestedRule] = []
+    missing_columns: dict[str, Severity] = {}
 
-    def is_there(name: str, where: str, level: Severity) -> bool:
+    def has_column(name: str, where: str, level: Severity) -> bool:
         if name in table.positions:
             return True
         if name in baseline_names:
-            lacking.setdefault(name, level)
+            missing_columns.setdefault(name, level)
         else:
             columns = f"the columns are {', '.join(dataset.names[:20])}"
             if where.startswith("row_rules"):
@@ -153,38 +153,40 @@ def plan_rules(
     # Rules about columns, then about rows
     for name, rules_of_feature in expectations.features.items():
         for rules in rules_of_feature:
-            if is_there(name, f"features.{name}", rules.level):
+            if has_column(name, f"features.{name}", rules.level):
                 rules_of_entry = list(_plan_column(name, rules, end, table, faults))
                 faults += _find_unfit_rules(name, types.get(name), rules_of_entry)
-                requested += rules_of_entry
+                requested_rules += rules_of_entry
     # A rule about rows needs all of its columns
     for index, row_rule in enumerate(expectations.row_rules):
         tree = parse_rule(row_rule.rule)
         names = tuple(dict.fromkeys(list_columns(tree)))
-        if all(is_there(name, f"row_rules[{index}]", row_rule.level) for name in names):
+        if all(has_column(name, f"row_rules[{index}]", row_rule.level) for name in names):
             allowed = _compute_allowed_share(row_rule.share)
-            words = (row_rule.rule, ROW_RULE, "that break it")
+            rule_texts = (row_rule.rule, ROW_RULE, "that break it")
             condition = table.count_rows(tree)
-            requested_rule = RequestedRule(*words, allowed, row_rule.level, condition, columns=names)
+            requested_rule = RequestedRule(*rule_texts, allowed, row_rule.level, condition, columns=names)
             # The rule has to fit the type of its first column whose cells are not texts
             column_kind = next((types[name] for name in names if name in types), None)
             faults += _find_unfit_rules(row_rule.rule, column_kind, [requested_rule])
-            requested.append(requested_rule)
+            requested_rules.append(requested_rule)
     if faults:
         raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
     # If columns are closed, every column without a rule is extra
-    extra: tuple[str, ...] = ()
+    extra_columns: tuple[str, ...] = ()
     if expectations.columns is Columns.CLOSED:
         with_rules = {*expectations.features}
-        for requested_rule in requested:
+        for requested_rule in requested_rules:
             with_rules.update(requested_rule.columns)
-        extra = tuple(name for name in dataset.names if name not in with_rules)
+        extra_columns = tuple(name for name in dataset.names if name not in with_rules)
     # Rules in DQDL; `now()` is the end of the window
-    bound: Mapping[str, BoundRule] = {}
+    bound_rules: Mapping[str, BoundRule] = {}
     if rule_set is not None:
-        bound = bind_rules(rule_set, table, types, end or datetime.now(timezone.utc))
-    lacking_columns = tuple(lacking.items())
-    return ExpectationPlan(expectations, tuple(requested), lacking_columns, extra, rule_set, bound, table)
+        bound_rules = bind_rules(rule_set, table, types, end or datetime.now(timezone.utc))
+    lacking_columns = tuple(missing_columns.items())
+    return ExpectationPlan(
+        expectations, tuple(requested_rules), lacking_columns, extra_columns, rule_set, bound_rules, table
+    )
 
 
 def read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
@@ -302,8 +304,8 @@ def _list_values(column: Tree, values: Sequence[str | bool | float]) -> Tree:
     for value in values:
         # Booleans are written in three ways
         if isinstance(value, bool):
-            word = str(value)
-            texts += [word.lower(), word, word.upper()]
+            spelled_boolean = str(value)
+            texts += [spelled_boolean.lower(), spelled_boolean, spelled_boolean.upper()]
     parsed_numbers = parse_numbers(pa.array(texts, pa.string())).tolist()
     numbers = [float(value) for value in values if not isinstance(value, str | bool)]
     numbers += [number for number in parsed_numbers if not math.isnan(number)]

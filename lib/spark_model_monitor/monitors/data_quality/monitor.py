@@ -141,9 +141,9 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     @cached_property
     def results(self) -> tuple[CheckResult, ...]:
         """The result of every check, then of the user's own rules and Deequ checks."""
-        own_results, _ = self._own_rules
+        rule_results, _ = self._user_rules
         if self.baseline is None or self.comparison is None:
-            return (*own_results,)
+            return (*rule_results,)
         check_results = check_all(self.comparison)
         if self.monitor.as_service:
             check_results = use_words_of_service(check_results, self.baseline.constraints)
@@ -154,26 +154,25 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         unmet_requests = list_unmet_requests(
             self.comparison, wants_relations=bool(self.monitor.pairs), time_column=time_column
         )
-        return (*add_impact(check_results, self.baseline.attributions), *unmet_requests, *own_results)
+        return (*add_impact(check_results, self.baseline.attributions), *unmet_requests, *rule_results)
 
     @cached_property
-    def _own_rules(self) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
+    def _user_rules(self) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
         """The results and hints of the user's own rules and Deequ checks."""
-        rules = self.sample.rules
-        checks = self.sample.checks
+        check_results: list[CheckResult] = []
+        rule_hints: list[Hint] = []
         if self.monitor.as_service:
-            return (), ()
-        rule_results: tuple[CheckResult, ...] = ()
-        rule_hints: tuple[Hint, ...] = ()
-        if rules is not None:
-            rule_results = rules.results
-            rule_hints = rules.hints
-        if checks is None:
-            return rule_results, rule_hints
-        from spark_model_monitor.monitors.user_checks.suite import convert_to_results
+            return check_results, rule_hints
+        if self.sample.rules is not None:
+            check_results += self.sample.rules.results
+            rule_hints += self.sample.rules.hints
+        if self.sample.checks is not None:
+            from spark_model_monitor.monitors.user_checks.suite import convert_to_results
 
-        deequ_results, deequ_hints = convert_to_results(checks)
-        return (*rule_results, *deequ_results), (*rule_hints, *deequ_hints)
+            deequ_results, deequ_hints = convert_to_results(self.sample.checks)
+            check_results += deequ_results
+            rule_hints += deequ_hints
+        return check_results, rule_hints
 
     @property
     def budget(self) -> BudgetLedger | None:
@@ -190,27 +189,29 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         profile = self.monitor.interpret_state(self.sample.state)
         if self.comparison is not None:
             profile = self.comparison.current_profile
-        _, own_hints = self._own_rules
+        _, all_hints = self._user_rules
         # A column that has changed can't show which rows belong together
-        changed = {check_result.feature for check_result in self.results if check_result.is_violation}
+        changed_features = {check_result.feature for check_result in self.results if check_result.is_violation}
         for hint in collect_hints(ObservedData(profile, layout, self.comparison)):
-            if hint.hint != "group_column" or not changed.intersection(hint.features):
-                own_hints = [*own_hints, hint]
-        return tuple(own_hints)
+            if hint.hint != "group_column" or not changed_features.intersection(hint.features):
+                all_hints = [*all_hints, hint]
+        return tuple(all_hints)
 
     def write_sentences(
         self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
     ) -> tuple[CheckResult, ...]:
         if self.baseline is None:
             return results
-        size = self.monitor.max_domain_size
-        hide = hide_values or self.monitor.hide_values
+        max_domain_size = self.monitor.max_domain_size
+        hides_values = hide_values or self.monitor.hide_values
         # Most windows have no violation, and don't need to import the sentences
         if not any(check_result.is_violated for check_result in results):
-            return super().write_sentences(results, hide_values=hide)
+            return super().write_sentences(results, hide_values=hides_values)
         from spark_model_monitor.monitors.data_quality.report.sentences import add_sentences
 
-        return add_sentences(results, self.sample.state, self.baseline, max_domain_size=size, hide_values=hide)
+        return add_sentences(
+            results, self.sample.state, self.baseline, max_domain_size=max_domain_size, hide_values=hides_values
+        )
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
@@ -229,9 +230,9 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         if output_path is not None:
             examples = Examples(output_path, monitor.keep_examples, monitor.id_column, self.row_ids)
         profile = self.sample.state
-        time = monitor.time_column
-        hide = monitor.hide_values
-        return find_causes(results, profile, self.baseline, dataset, examples, time, hide_values=hide)
+        time_column = monitor.time_column
+        hides_values = monitor.hide_values
+        return find_causes(results, profile, self.baseline, dataset, examples, time_column, hide_values=hides_values)
 
     def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         return create_page(
@@ -250,13 +251,13 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
 
     def summary(self, *, hide_values: bool = False) -> Summary:
         # No value is listed where values are hidden
-        size = self.monitor.max_domain_size
+        max_domain_size = self.monitor.max_domain_size
         if hide_values or self.monitor.hide_values:
-            size = 0
+            max_domain_size = 0
         distributions = None
         if self.baseline is not None:
             distributions = self.baseline.distributions
-        return summarize_features(self.sample.state, distributions, size)
+        return summarize_features(self.sample.state, distributions, max_domain_size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
     infinite = num_numbers - kll.count
     squares = kll.count * (numbers.std_dev or 0.0) ** 2
     moments = Moments(
-        *(kll.count, missing, 0, infinite, 0), numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max
+        kll.count, missing, 0, infinite, 0, numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max
     )
     return FeatureProfile.of(feature.name, kind, [types, moments, kll])
 

@@ -109,11 +109,11 @@ class Examples:
     ids: dict[str, list[str]] = field(default_factory=dict, compare=False)
 
     def write(
-        self, looked_at: Mapping[str, BinnedColumn], changes: Mapping[str, BinnedChange], dataset: Dataset
+        self, examined_columns: Mapping[str, BinnedColumn], changes: Mapping[str, BinnedChange], dataset: Dataset
     ) -> None:
         """Write examples.parquet below the output path. One pass over the data."""
         # Ids of rows in the bins that grew
-        names = list(looked_at)
+        names = list(examined_columns)
         id_column = self.id_column
         rows = []
         if id_column is not None and id_column not in dataset.names:
@@ -123,7 +123,7 @@ class Examples:
             position = None
             if id_column is not None:
                 position = dataset.names.index(id_column)
-            rows = find_row_ids(dataset, list(looked_at.values()), bins, self.most, position)
+            rows = find_row_ids(dataset, list(examined_columns.values()), bins, self.most, position)
         examples = [(names[index], text, file) for index, text, file in rows if text is not None]
         if len(examples) < len(rows):
             without = len(rows) - len(examples)
@@ -162,14 +162,14 @@ def find_causes(
             alarms[violations[0].feature or ""] = violations
     members_by_feature: dict[str, CauseMembers] = {}
     changes: dict[str, BinnedChange] = {}
-    began = monotonic()
+    start_time = monotonic()
     try:
         # Only a few features, since each is searched in every key
         all_bins = {name: _choose_bins(profile, baseline, name) for name in alarms}
         with_bins = ((name, bins) for name, bins in all_bins.items() if bins is not None)
-        looked_at = dict(itertools.islice(with_bins, MAX_FEATURES))
-        if looked_at:
-            changes, column_changes, origins = _read_changes(looked_at, alarms, profile, baseline, dataset, time)
+        examined_columns = dict(itertools.islice(with_bins, MAX_FEATURES))
+        if examined_columns:
+            changes, column_changes, origins = _read_changes(examined_columns, alarms, profile, baseline, dataset, time)
             level = baseline.monitoring.false_alarm_budget
             tests = len(changes) * (len(column_changes) + len(origins))
             # A change that follows from another column's shares is in no segment of its own
@@ -181,9 +181,9 @@ def find_causes(
                 members_by_feature[name] = members
                 if root is not None:
                     members["guess"] = f"for each value of {root!r} it is as before: does it follow from {root!r}?"
-            log.info("searched for the origin of the changed rows, %.1f s", monotonic() - began)
+            log.info("searched for the origin of the changed rows, %.1f s", monotonic() - start_time)
         if examples is not None and examples.most:
-            examples.write(looked_at, changes, dataset)
+            examples.write(examined_columns, changes, dataset)
     except (MonitorError, OSError, pa.ArrowException) as fault:
         log.warning(
             "the origin of the changed rows is unknown: the data can't be read again (%s)", type(fault).__name__
@@ -202,7 +202,7 @@ def find_causes(
 
 
 def _read_changes(
-    looked_at: Mapping[str, BinnedColumn],
+    examined_columns: Mapping[str, BinnedColumn],
     alarms: Mapping[str, Sequence[CheckResult]],
     profile: Profile,
     baseline: QualityBaseline,
@@ -212,37 +212,43 @@ def _read_changes(
     """The changes of the violated features in a sample of rows, and the keys of these rows: columns, and origins."""
     numbers = {name: None for name in alarms if baseline.distributions[name].is_numeric}
     candidates = list(itertools.islice(list_candidates(profile, baseline.distributions, numbers), MAX_CANDIDATES))
-    columns = [*looked_at.values(), *(candidate.binned for candidate in candidates)]
+    columns = [*examined_columns.values(), *(candidate.binned for candidate in candidates)]
     position = None
     if time in dataset.names:
         position = dataset.names.index(time)
-    now = draw_row_sample(dataset, columns, profile.item_count, position)
-    if not len(now.bins):  # the rows no longer exist
+    current_sample = draw_row_sample(dataset, columns, profile.item_count, position)
+    if not len(current_sample.bins):  # the rows no longer exist
         return {}, [], []
     # The baseline's rows, unless they have changed since its states were made
-    before = _sample_baseline(baseline, [dataset.names[column.position] for column in columns], columns)
+    baseline_sample = _sample_baseline(baseline, [dataset.names[column.position] for column in columns], columns)
     changes = {}
-    for index, (name, binned) in enumerate(looked_at.items()):
-        was = _compute_baseline_shares(baseline.distributions[name], binned)
-        if before is not None and np.abs(compute_shares(before.bins[:, index], binned.bins) - was).sum() > OTHER_ROWS:
-            before = None  # the baseline's rows have changed since
+    for index, (name, binned_column) in enumerate(examined_columns.items()):
+        shares_before = _compute_baseline_shares(baseline.distributions[name], binned_column)
+        if (
+            baseline_sample is not None
+            and np.abs(compute_shares(baseline_sample.bins[:, index], binned_column.bins) - shares_before).sum()
+            > OTHER_ROWS
+        ):
+            baseline_sample = None  # the baseline's rows have changed since
         missing = any(alarm.check == COMPLETENESS for alarm in alarms[name])
-        tests = _create_tests(binned, missing=missing)
+        tests = _create_tests(binned_column, missing=missing)
         # Violations of a domain are about all new values together; each alone may have few rows
-        is_new = was == 0
+        is_new = shares_before == 0
         is_new[MISSING] = False
         if any(alarm.check == NEW_VALUES for alarm in alarms[name]) and is_new.any():
             tests = is_new[:, np.newaxis]
-        changes[name] = BinnedChange(now.bins[:, index], was, tests, are_categories=not binned.cuts)
-    if before is None:
-        return changes, [], list(create_origin_keys(now))
+        changes[name] = BinnedChange(
+            current_sample.bins[:, index], shares_before, tests, are_categories=not binned_column.cuts
+        )
+    if baseline_sample is None:
+        return changes, [], list(create_origin_keys(current_sample))
     for index, (name, change) in enumerate(changes.items()):
-        bins = before.bins[:, index]
+        bins = baseline_sample.bins[:, index]
         changes[name] = replace(change, shares_before=compute_shares(bins, len(change.shares_before)), bins_before=bins)
     # The first columns of bins are the violated features, the others the candidates
-    size = len(looked_at)
-    column_keys = list(create_column_keys(candidates, now.bins[:, size:], before.bins[:, size:]))
-    return changes, column_keys, list(create_origin_keys(now))
+    size = len(examined_columns)
+    column_keys = list(create_column_keys(candidates, current_sample.bins[:, size:], baseline_sample.bins[:, size:]))
+    return changes, column_keys, list(create_origin_keys(current_sample))
 
 
 def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> BinnedColumn | None:

@@ -68,6 +68,7 @@ FIRST_SECOND = 3e8  # seconds since 1970, in 1979; smaller numbers are not taken
 HOURS = (3600.0, 3.6e6, 3.6e9)  # an hour in seconds, milliseconds and microseconds
 END_TOLERANCE = 0.2  # of an hour: how far the ends of two samples may differ from their common shift
 MAX_HOURS = 14  # the largest shift between two time zones
+HOURS_OF_DAY: Values = np.arange(24, dtype=np.float64)
 FEW_HOURS = 6  # numbers up to 23 are taken for hours of the day only with more distinct values than this
 
 CHANCE_GAP = 1.63  # 99 % of Kolmogorov-Smirnov gaps without a change are smaller, in units of sqrt(1/n + 1/m)
@@ -153,19 +154,24 @@ def list_suspects(
     before, now: the distributions of the baseline and of the window.
     """
     pairs = {name: (before[name], now[name]) for name in names if name in before and name in now}
-    for name, (was, current) in pairs.items():
+    for name, (before_distribution, now_distribution) in pairs.items():
         frequencies = names[name].frequencies
         other_features = {other_name: pair for other_name, pair in pairs.items() if other_name != name}
         ages = None
         if name in baseline_states:
             ages = select_times(baseline_states[name], names[name], Ages)
         yield Suspect(
-            name, was, current, frequencies.counts if frequencies is not None else {}, other_features, ages=ages
+            name,
+            before_distribution,
+            now_distribution,
+            frequencies.counts if frequencies is not None else {},
+            other_features,
+            ages=ages,
         )
 
 
 @register_guess("frozen")
-def frozen(suspect: Suspect) -> str | None:
+def guess_frozen_value(suspect: Suspect) -> str | None:
     """All values are the same, where there were several values."""
     numbers = suspect.numbers
     counts = suspect.categories
@@ -175,13 +181,13 @@ def frozen(suspect: Suspect) -> str | None:
             value = format_number(float(numbers[1].values[0]))
         return f"all values are {value}: is it frozen?"
     # A single new value is a new version rather than an old value that no longer changes
-    if counts and len(counts[1]) == 1 < len(counts[0]) and not _select_new(*counts):
+    if counts and len(counts[1]) == 1 < len(counts[0]) and not _select_new_values(*counts):
         return "all values are the same: is it frozen?"
     return None
 
 
 @register_guess("decimal_comma")
-def decimal_comma(suspect: Suspect) -> str | None:
+def guess_written_form(suspect: Suspect) -> str | None:
     """Values are numbers with a decimal comma, a unit, a currency or signs of thousands, where there were plain ones."""
     if not suspect.before.is_numeric or not suspect.text_counts:
         return None
@@ -199,7 +205,7 @@ def decimal_comma(suspect: Suspect) -> str | None:
 
 
 @register_guess("time_form")
-def time_form(suspect: Suspect) -> str | None:
+def guess_time_form(suspect: Suspect) -> str | None:
     """Times are counted since 1970 where they were dates, or the other way."""
     features = (suspect.before, suspect.now)
     are_counts = [feature.numbers is not None and feature.list_values()[0] >= FIRST_SECOND for feature in features]
@@ -215,29 +221,31 @@ def time_form(suspect: Suspect) -> str | None:
 
 
 @register_guess("swapped")
-def swapped(suspect: Suspect) -> str | None:
+def guess_swapped_features(suspect: Suspect) -> str | None:
     """Another violated feature looks like this feature did, and this feature looks like that one did."""
-    for other_name, (was, current) in suspect.other_features.items():
-        crossed = _get_numbers(was, suspect.now), _get_numbers(suspect.before, current)
-        own_numbers = suspect.numbers, _get_numbers(was, current)
-        pairs = [[cdf for cdf in pair if cdf is not None] for pair in (crossed, own_numbers)]
+    for other_name, (other_before, other_now) in suspect.other_features.items():
+        crossed_numbers = _get_numbers(other_before, suspect.now), _get_numbers(suspect.before, other_now)
+        straight_numbers = suspect.numbers, _get_numbers(other_before, other_now)
+        pairs = [[cdf for cdf in pair if cdf is not None] for pair in (crossed_numbers, straight_numbers)]
         if all(len(pair) == 2 for pair in pairs):
-            across, own_sum = (sum(_measure_gap(cdf[0].values, cdf) for cdf in pair) for pair in pairs)
-            if across < MAX_UNEXPLAINED_SWAP * own_sum and all(_looks_like(cdf[0].values, cdf) for cdf in pairs[0]):
+            crossed_gap, straight_gap = (sum(_measure_gap(cdf[0].values, cdf) for cdf in pair) for pair in pairs)
+            if crossed_gap < MAX_UNEXPLAINED_SWAP * straight_gap and all(
+                _looks_like(cdf[0].values, cdf) for cdf in pairs[0]
+            ):
                 return f"it looks like {other_name!r} did, and that like this: have they changed places?"
-        elif was.categories and suspect.now.categories and suspect.before.categories and current.categories:
-            own_gap = _total_variation(suspect.before.categories, suspect.now.categories)
-            gaps = (
-                _total_variation(was.categories, suspect.now.categories),
-                _total_variation(suspect.before.categories, current.categories),
+        elif other_before.categories and suspect.now.categories and suspect.before.categories and other_now.categories:
+            straight_distance = _measure_total_variation(suspect.before.categories, suspect.now.categories)
+            crossed_distances = (
+                _measure_total_variation(other_before.categories, suspect.now.categories),
+                _measure_total_variation(suspect.before.categories, other_now.categories),
             )
-            if own_gap > 0.5 and max(gaps) < MAX_UNEXPLAINED_SHARE * own_gap:
+            if straight_distance > 0.5 and max(crossed_distances) < MAX_UNEXPLAINED_SHARE * straight_distance:
                 return f"it looks like {other_name!r} did, and that like this: have they changed places?"
     return None
 
 
 @register_guess("rounded", takes="numbers")
-def rounded(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_rounding(suspect: Suspect, cdfs: Sides) -> str | None:
     """Numbers are rounded, to whole numbers or to some digits, and were not before."""
     for step in STEPS:
         scaled = [cdf.values / step for cdf in cdfs]
@@ -253,7 +261,7 @@ def rounded(suspect: Suspect, cdfs: Sides) -> str | None:
 
 
 @register_guess("filled")
-def filled(suspect: Suspect) -> str | None:
+def guess_filler(suspect: Suspect) -> str | None:
     """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
     texts = [text for text in suspect.text_counts if FILLING_TEXT.fullmatch(text.strip())]
     categories = suspect.before.categories or {}
@@ -265,59 +273,80 @@ def filled(suspect: Suspect) -> str | None:
         return None
     share_filled = suspect.now.completeness - suspect.before.completeness
     for value in FILLERS:
-        was, share_now = (_compute_value_share(number, value) for number in numbers)
+        share_before, share_now = (_compute_value_share(number, value) for number in numbers)
         is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
         is_new &= _compute_value_share(numbers[0], -value) < share_now / 2  # else its sign may have changed
-        if share_now - was < MIN_EFFECT or not (share_filled > 0.5 * (share_now - was) or (is_new and not was)):
+        if share_now - share_before < MIN_EFFECT or not (
+            share_filled > 0.5 * (share_now - share_before) or (is_new and not share_before)
+        ):
             continue
         if not suspect.shows_values:
             return "a value that is written for missing ones?"
-        shares = f"{format_percent(share_now)} of the values, {format_percent(was)} before"
+        shares = f"{format_percent(share_now)} of the values, {format_percent(share_before)} before"
         return f"{format_number(value)} is in {shares}: written for missing ones?"
     return None
 
 
 @register_guess("clock")
-def clock(suspect: Suspect) -> str | None:
+def guess_shifted_clock(suspect: Suspect) -> str | None:
     """Times, or hours of the day, are shifted by some whole hours against the baseline."""
-    if suspect.ages is not None and (older := _find_hours_older(*suspect.ages)):
-        direction = "older" if older > 0 else "younger"
-        return f"all of them are about {format_noun_count(abs(older), 'hour')} {direction}: another time zone?"
+    direction = "older"
+    opposite = "younger"
+    hours = None
+    if suspect.ages is not None:
+        hours = _find_hours_older(*suspect.ages)
     numbers = suspect.numbers
-    if numbers is None:
+    if hours is None and numbers is not None:
+        # Whole numbers up to 23 are hours of the day, others may be times
+        are_hours = [np.isin(cdf.values, HOURS_OF_DAY).all() for cdf in numbers]
+        if len(numbers[0].values) > FEW_HOURS and all(are_hours):
+            return _describe_shifted_hours_of_day(*numbers)
+        direction = "later"
+        opposite = "earlier"
+        hours = _find_hours_later(numbers)
+    if hours is None:
         return None
-    # Hours of the day: the best of all circular shifts
+    if hours < 0:
+        direction = opposite
+    return f"all of them are about {format_noun_count(abs(hours), 'hour')} {direction}: another time zone?"
+
+
+def _describe_shifted_hours_of_day(before: StepCdf, now: StepCdf) -> str | None:
+    """The sentence on the best of all circular shifts, if it leaves a third of the difference at most."""
+    shares_before, shares_now = (np.diff(cdf.shares_at(HOURS_OF_DAY), prepend=0.0) for cdf in (before, now))
+    differences = [abs(np.roll(shares_before, shift) - shares_now).sum() for shift in range(24)]
+    best_shift = int(np.argmin(differences))
+    direction = f"{best_shift} later"
+    if best_shift > 12:
+        direction = f"{24 - best_shift} earlier"
+    if differences[best_shift] < differences[0] / 3:
+        return f"the hours of the day are those of the baseline, {direction}: a shifted clock?"
+    return None
+
+
+def _find_hours_later(numbers: Sides) -> int | None:
+    """By how many whole hours the window's times are later than the baseline's, if that explains them."""
     before, now = numbers
-    hours: Values = np.arange(24, dtype=np.float64)
-    if len(before.values) > FEW_HOURS and all(np.isin(number.values, hours).all() for number in numbers):
-        was, shares_now = (np.diff(number.shares_at(hours), prepend=0.0) for number in numbers)
-        differences = [abs(np.roll(was, shift) - shares_now).sum() for shift in range(24)]
-        best = int(np.argmin(differences))
-        direction = f"{best} later"
-        if best > 12:
-            direction = f"{24 - best} earlier"
-        if differences[best] < differences[0] / 3:
-            return f"the hours of the day are those of the baseline, {direction}: a shifted clock?"
-        return None
-    # Times: the shift that leaves the smallest gap, or the shift that both ends of the range have
     moves = [count * unit for unit in HOURS for count in range(-MAX_HOURS, MAX_HOURS + 1) if count]
-    _, move = min((_measure_gap(before.values + move, numbers), move) for move in moves)
-    at_ends = np.array([now.values[end] - before.values[end] for end in (0, -1)])
-    by_ends = [unit * round(float(at_ends.mean()) / unit) for unit in HOURS if np.ptp(at_ends) < END_TOLERANCE * unit]
-    ends_moved = [
-        by_end for by_end in by_ends if by_end in moves and np.abs(at_ends - by_end).max() < END_TOLERANCE * 3600
+    # The shift that both ends of the range have, or the shift that leaves the smallest gap
+    end_moves = now.values[[0, -1]] - before.values[[0, -1]]
+    units = [unit for unit in HOURS if np.ptp(end_moves) < END_TOLERANCE * unit]
+    rounded_end_moves = [unit * round(float(end_moves.mean()) / unit) for unit in units]
+    matching_end_moves = [
+        move for move in rounded_end_moves if move in moves and np.abs(end_moves - move).max() < END_TOLERANCE * 3600
     ]
-    if ends_moved and _looks_like(before.values + ends_moved[0], numbers):
-        move = ends_moved[0]
-    elif not _explains(before.values + move, numbers):
-        return None
+    if matching_end_moves and _looks_like(before.values + matching_end_moves[0], numbers):
+        move = matching_end_moves[0]
+    else:
+        _, move = min((_measure_gap(before.values + move, numbers), move) for move in moves)
+        if not _is_explained_by(before.values + move, numbers):
+            return None
     # Half hours must not fit as well
     unit = next(unit for unit in reversed(HOURS) if abs(move) >= unit)
-    if not ends_moved and any(_looks_like(before.values + move + half, numbers) for half in (-unit / 2, unit / 2)):
+    half_hours = (-unit / 2, unit / 2)
+    if not matching_end_moves and any(_looks_like(before.values + move + half, numbers) for half in half_hours):
         return None  # whole hours can't be told from others
-    count = round(move / unit)
-    direction = "later" if count > 0 else "earlier"
-    return f"all of them are about {format_noun_count(abs(count), 'hour')} {direction}: another time zone?"
+    return round(move / unit)
 
 
 def _find_hours_older(before: Ages, now: Ages) -> int | None:
@@ -331,18 +360,18 @@ def _find_hours_older(before: Ages, now: Ages) -> int | None:
 
 
 @register_guess("sign", takes="numbers")
-def sign(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_sign_change(suspect: Suspect, cdfs: Sides) -> str | None:
     """All numbers have the opposite sign, or those below zero lost it."""
     before, now = cdfs
-    if _explains(-before.values, cdfs, MAX_UNEXPLAINED_SWAP):
+    if _is_explained_by(-before.values, cdfs, MAX_UNEXPLAINED_SWAP):
         return "all of them have the other sign?"
-    if before.values[0] < 0 <= now.values[0] and _explains(np.abs(before.values), cdfs):
+    if before.values[0] < 0 <= now.values[0] and _is_explained_by(np.abs(before.values), cdfs):
         return "none is below zero any more, as if they lost their sign?"
     return None
 
 
 @register_guess("factor", takes="numbers")
-def factor(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_unit_factor(suspect: Suspect, cdfs: Sides) -> str | None:
     """All numbers are multiplied by one factor, as in another unit."""
     unit = find_unit_factor(*cdfs)
     if unit is None:
@@ -350,7 +379,7 @@ def factor(suspect: Suspect, cdfs: Sides) -> str | None:
     factors = [unit]
     if unit in THOUSANDS:
         # A broad distribution fits a factor of 1000 and one of 1024
-        factors = [factor for factor in THOUSANDS if _explains(factor * cdfs[0].values, cdfs)]
+        factors = [factor for factor in THOUSANDS if _is_explained_by(factor * cdfs[0].values, cdfs)]
     if unit > 1:
         multiple = " or ".join(format_number(factor, 4) for factor in factors) + " times"
     else:
@@ -359,7 +388,7 @@ def factor(suspect: Suspect, cdfs: Sides) -> str | None:
 
 
 @register_guess("converted", takes="numbers")
-def converted(suspect: Suspect, numbers: Sides) -> str | None:
+def guess_conversion(suspect: Suspect, numbers: Sides) -> str | None:
     """Numbers are on another scale of temperature, or some of them are in another unit and the others as before."""
     before, now = numbers
     if len(before.values) < FEW_HOURS:  # a few numbers fit any conversion
@@ -393,13 +422,13 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
     if conversion.gap > min(noise, MAX_SHARE_UNEXPLAINED_BY_PART * largest):
         return None
     factor, offset = CONVERSIONS[conversion.name]
-    if _explains(factor * before.values + offset, numbers):
+    if _is_explained_by(factor * before.values + offset, numbers):
         return f"all of them are {conversion.name}: another unit?"
     return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
 
 
 @register_guess("converted_in_few_rows", takes="numbers")
-def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
+def guess_conversion_of_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
     """The numbers outside the baseline's range are on another scale of temperature."""
     before, now = numbers
     low, high = before.values[[0, -1]].tolist()
@@ -449,34 +478,34 @@ def _find_conversion(
             fits.append(Conversion(*fit(*CONVERSIONS[name]), name))
     if not fits:
         return None
-    closest = min(fits)
-    factor, offset = CONVERSIONS[closest.name]
+    best_conversion = min(fits)
+    factor, offset = CONVERSIONS[best_conversion.name]
     if offset and mean:
         # A factor, or a shift, that moves the mean about as far must not explain more
         shift = (factor - 1) * mean + offset
         alternatives = [(1 + shift / mean, 0.0), (1.0, 0.9 * shift), (1.0, 1.1 * shift)]
-        if any(fit(*alternative)[0] < closest.gap for alternative in alternatives):
+        if any(fit(*alternative)[0] < best_conversion.gap for alternative in alternatives):
             return None
-    return closest
+    return best_conversion
 
 
 @register_guess("clipped", takes="numbers")
-def clipped(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_clipping(suspect: Suspect, cdfs: Sides) -> str | None:
     """No number exceeds a bound any more, and as many numbers as exceeded it lie at the bound."""
     before, now = cdfs
     if len(now.values) <= 2:
         return None
     low = float(now.values[0])
     high = float(now.values[-1])
-    at_ends = [_compute_value_share(now, end) - _compute_value_share(before, end) for end in (low, high)]
-    inside = [low > before.values[0], high < before.values[-1]]
-    if not any(share >= MIN_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
+    share_gains = [_compute_value_share(now, end) - _compute_value_share(before, end) for end in (low, high)]
+    are_inside = [low > before.values[0], high < before.values[-1]]
+    if not any(share >= MIN_EFFECT / 2 and is_in for share, is_in in zip(share_gains, are_inside, strict=True)):
         return None
-    cuts = [share >= MIN_EFFECT / 2 for share in at_ends]
+    are_cut = [share >= MIN_EFFECT / 2 for share in share_gains]
     clipped_values = before.values
-    if cuts[0]:
+    if are_cut[0]:
         clipped_values = np.maximum(clipped_values, low)
-    if cuts[1]:
+    if are_cut[1]:
         clipped_values = np.minimum(clipped_values, high)
     if _looks_like(clipped_values, cdfs):
         return "numbers beyond an end lie at the end: clipped?"
@@ -484,27 +513,28 @@ def clipped(suspect: Suspect, cdfs: Sides) -> str | None:
 
 
 @register_guess("held", takes="numbers")
-def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
+def guess_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     """One value among others has many more rows than before: a sensor that stopped, or yesterday's values."""
     if not cdfs[0].total > len(cdfs[1].values) > 2:
         return None
     index = int(cdfs[1].counts.argmax())
     value = float(cdfs[1].values[index])
-    was, share_now = (_compute_value_share(cdf, value) for cdf in cdfs)
+    share_before, share_now = (_compute_value_share(cdf, value) for cdf in cdfs)
     largest_before = float(cdfs[0].counts.max() / cdfs[0].total)  # the most frequent value's share
     if share_now < MIN_HELD_SHARE + HELD_RATIO * largest_before or index in (0, len(cdfs[1].values) - 1):
         return None
     value_in_words = "one value"
     if suspect.shows_values:
         value_in_words = format_number(value, VALUE_DIGITS)
-    return f"{value_in_words} is in {format_percent(share_now)} of the values, {format_percent(was)} before: held, or repeated?"
+    shares = f"{format_percent(share_now)} of the values, {format_percent(share_before)} before"
+    return f"{value_in_words} is in {shares}: held, or repeated?"
 
 
 @register_guess("spelling", takes="categories")
-def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
+def guess_spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Categories differ from the baseline's only in case, white space or Unicode form."""
     before, now = counts
-    new_counts = _select_new(before, now)
+    new_counts = _select_new_values(before, now)
     folded_texts = {fold_spelling(text) for text in before}
     num_matching = sum(count for text, count in new_counts.items() if fold_spelling(text) in folded_texts)
     if not new_counts or num_matching <= 0.9 * new_counts.total():
@@ -520,29 +550,29 @@ def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str
 
 
 @register_guess("truncated", takes="categories")
-def truncated(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
+def guess_truncation(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Texts are beginnings of the baseline's texts, cut at the same length."""
     before, now = counts
-    longest = max(map(len, now))
-    if longest >= max(map(len, before)) or not longest:
+    max_length = max(map(len, now))
+    if max_length >= max(map(len, before)) or not max_length:
         return None
     cut_counts: Counter[str] = Counter()
     for text, count in before.items():
-        cut_counts[text[:longest]] += count
+        cut_counts[text[:max_length]] += count
     # If a column has many distinct values, most are new by chance, cut or not
     num_known = sum(count for text, count in now.items() if text in cut_counts)
     if num_known <= now.total() / 2:
         return None
-    fits = _total_variation(cut_counts, now) <= _estimate_noise(before.total(), now.total()) * math.sqrt(
+    is_cut = _measure_total_variation(cut_counts, now) <= _estimate_noise(before.total(), now.total()) * math.sqrt(
         len(cut_counts)
-    ) and _select_new(before, now)
-    if fits:
-        return f"texts end after {longest} characters: cut off?"
+    ) and _select_new_values(before, now)
+    if is_cut:
+        return f"texts end after {max_length} characters: cut off?"
     return None
 
 
 @register_guess("renamed", takes="categories")
-def renamed(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
+def guess_renamed_value(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Each new value is as frequent as one value that disappeared; later dates are new by nature."""
     if suspect.before.times:
         return None
@@ -551,14 +581,14 @@ def renamed(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str 
     m = now.total()
     # The rows of values that are gone, and of new values
     gone_counts = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
-    new_counts = _select_new(before, now)
+    new_counts = _select_new_values(before, now)
     pairs = list(zip(gone_counts.most_common(), new_counts.most_common(), strict=False))
     if not pairs or len(gone_counts) != len(new_counts):
         return None
     # Each pair is as frequent, within three standard errors
-    for (_, was), (_, count_now) in pairs:
-        share = (was + count_now) / (n + m)
-        if abs(was / n - count_now / m) > 3 * math.sqrt(share * (1 - share) * (1 / n + 1 / m)):
+    for (_, count_before), (_, count_now) in pairs:
+        share = (count_before + count_now) / (n + m)
+        if abs(count_before / n - count_now / m) > 3 * math.sqrt(share * (1 - share) * (1 / n + 1 / m)):
             return None
     if len(pairs) > 1:
         return f"{len(pairs)} values that are gone were as frequent as new ones are: another name?"
@@ -573,8 +603,8 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
 
     Around zero a wider spread looks like a small factor, and isn't one, unless the same values recur, times the factor.
     """
-    cdfs = before.drop_infinite(), now.drop_infinite()
-    if not all(cdf.total and np.abs(cdf.values[[0, -1]]).max() < MAX_MAGNITUDE for cdf in cdfs):
+    cdfs = _drop_infinite(before, now)
+    if cdfs is None:
         return None
     mean, deviation = cdfs[0].compute_mean_and_deviation()
     is_centred = abs(mean) < 0.5 * deviation
@@ -585,7 +615,7 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
         if not is_centred or not 0.2 < unit < 5 or _has_known_values(cdfs[0].values * unit, cdfs[1].values)
     ]
     _, unit = min((_measure_gap(cdfs[0].values * unit, cdfs), unit) for unit in units)
-    if _explains(cdfs[0].values * unit, cdfs):
+    if _is_explained_by(cdfs[0].values * unit, cdfs):
         return unit
     return None
 
@@ -593,13 +623,15 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
 def _get_numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
     if before.numbers is None or now.numbers is None:
         return None
-    cdfs = before.numbers.cdf.drop_infinite(), now.numbers.cdf.drop_infinite()
-    are_usable = (
-        min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < MAX_MAGNITUDE
-    )
-    if not are_usable:
-        return None
-    return cdfs
+    return _drop_infinite(before.numbers.cdf, now.numbers.cdf)
+
+
+def _drop_infinite(before: StepCdf, now: StepCdf) -> Sides | None:
+    """The finite numbers of both sides; None if a side has none, or has numbers too large to be multiplied."""
+    cdfs = before.drop_infinite(), now.drop_infinite()
+    if all(cdf.total and np.abs(cdf.values[[0, -1]]).max() < MAX_MAGNITUDE for cdf in cdfs):
+        return cdfs
+    return None
 
 
 def _measure_gap(values: Values, cdfs: Sides) -> float:
@@ -623,9 +655,11 @@ def _looks_like(values: Values, cdfs: Sides) -> bool:
     return _measure_gap(values, cdfs) <= _estimate_noise(cdfs[0].total, cdfs[1].total) + MIN_EFFECT / 2
 
 
-def _explains(values: Values, cdfs: Sides, largest_left: float = MAX_UNEXPLAINED_SHARE) -> bool:
+def _is_explained_by(values: Values, cdfs: Sides, max_unexplained_share: float = MAX_UNEXPLAINED_SHARE) -> bool:
     """Whether the window looks like the baseline with these values, and far more so than like the baseline itself."""
-    return _looks_like(values, cdfs) and _measure_gap(values, cdfs) <= largest_left * _measure_gap(cdfs[0].values, cdfs)
+    return _looks_like(values, cdfs) and _measure_gap(values, cdfs) <= max_unexplained_share * _measure_gap(
+        cdfs[0].values, cdfs
+    )
 
 
 def _has_known_values(values: Values, now: Values) -> bool:
@@ -638,7 +672,7 @@ def _compute_value_share(cdf: StepCdf, value: float) -> float:
     return float(cdf.counts_at(np.array([value]))[0] / cdf.total)
 
 
-def _total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float:
+def _measure_total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float:
     """The total variation distance: half the sum of the absolute differences between shares."""
     n = sum(before.values())
     m = sum(now.values())
@@ -646,5 +680,5 @@ def _total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float
     return sum(abs(before.get(name, 0) / n - now.get(name, 0) / m) for name in names) / 2
 
 
-def _select_new(before: Mapping[str, int], now: Mapping[str, int]) -> Counter[str]:
+def _select_new_values(before: Mapping[str, int], now: Mapping[str, int]) -> Counter[str]:
     return Counter({text: count for text, count in now.items() if text not in before})

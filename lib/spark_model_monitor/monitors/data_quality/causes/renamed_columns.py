@@ -75,12 +75,9 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
         is_one_form = dates_before is not None and dates_now is not None and dates_before.form == dates_now.form
         return 0.0 if is_one_form else 1.0
     if before.numbers is not None and now.numbers is not None:
-        cdf_before = before.numbers.cdf
-        return l_infinity_numeric(cdf_before, now.numbers.cdf)
-    if before.categories and now.categories:
-        most_texts = MAX_DIFFERENT * before.present
-        if len(before.categories) <= most_texts:
-            return l_infinity_categorical(*category_cells(before.categories, now.categories))
+        return l_infinity_numeric(before.numbers.cdf, now.numbers.cdf)
+    if before.categories and now.categories and len(before.categories) <= MAX_DIFFERENT * before.present:
+        return l_infinity_categorical(*category_cells(before.categories, now.categories))
     # Keys and free texts
     old_lengths = old.state(TextLengths)
     new_lengths = new.state(TextLengths)

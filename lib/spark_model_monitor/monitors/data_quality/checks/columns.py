@@ -10,7 +10,6 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Window
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS
 from spark_model_monitor.monitors.protocol import Finding
 
-FORMULA = "columns of the current data, against those of constraints.json"
 GONE = Finding(CheckStatus.VIOLATED, change="is not in the data any more")
 NEW = Finding(CheckStatus.VIOLATED, change="is in the data but not in the baseline")
 
@@ -58,8 +57,8 @@ def _judge_columns(
     """A violation for each of the names, or one with the title if columns can't be identified and their numbers are unequal."""
     baseline = comparison.num_baseline_columns
     current = comparison.num_current_columns
-    numbers = {"threshold": float(baseline), "observed": float(current)}
-    violation = violation.but(**numbers, decided_by=PRESENCE, formula=FORMULA)
+    formula = "columns of the current data, against those of constraints.json"
+    violation = violation.but(threshold=float(baseline), observed=float(current), decided_by=PRESENCE, formula=formula)
     if not comparison.is_matched:
         violation = violation.but(
             change=f"leave {current:,} columns where the baseline has {baseline:,}, so no feature was compared"

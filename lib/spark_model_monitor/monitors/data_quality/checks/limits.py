@@ -24,8 +24,6 @@ from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile
 from spark_model_monitor.statistics.verdicts.between_window_variance import STRICT_LEVEL
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 
-FORMULA = "values in the domain / present values"
-
 
 def required_share(feature: FeatureComparison) -> float | None:
     """`domain_content_threshold`; None for a feature without a domain."""
@@ -68,7 +66,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         threshold=threshold,
         observed=lowest_share,
         m=present,
-        formula=FORMULA,
+        formula="values in the domain / present values",
         decided_by=LOWER_LIMIT,
         limit=threshold,
     )
@@ -188,7 +186,6 @@ def explain_user_limit(finding: Finding, limit: str, *, has_moved: bool) -> Find
     return finding.but(reason=reason.format(limit=limit))
 
 
-DATE = "date or time"
 FRACTIONAL = (
     "the others are fractional numbers; pandas makes them of all integers of a column in which one is missing (81.0), "
     "unless its type is Int64"
@@ -224,7 +221,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     if not exact and feature.date_columns is not None:
         baseline_dates, window_dates = feature.date_columns
         if baseline_dates.is_typed:
-            name = DATE
+            name = "date or time"
             count = round(window_dates.share_of_dates * types.present)
     finding = judge_share(
         count,

@@ -50,11 +50,12 @@ def explain_always_new(feature: FeatureProfile) -> str | None:
         return None
     # Texts that mostly occur once; if not all values were counted, their number is estimated
     counts = feature.exact_domain
-    if counts is None:
-        if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present:
-            return MOSTLY_SINGLE_VALUES
-        return None
-    if 2 * count_singletons(counts) > feature.num_present:
+    num_single: float = 0
+    if counts is not None:
+        num_single = count_singletons(counts)
+    elif feature.distinct is not None:
+        num_single = feature.distinct.estimate()
+    if 2 * num_single > feature.num_present:
         return MOSTLY_SINGLE_VALUES
     return None
 

@@ -391,22 +391,27 @@ def _compute_name_shares(baseline: FeatureProfile) -> NameShares | None:
     return None
 
 
-def _count_group_names(before: FeatureProfile, now: FeatureProfile) -> float | None:
+def _count_group_names(baseline_feature: FeatureProfile, current_feature: FeatureProfile) -> float | None:
     """The number of the feature's values in the window, if these are names of groups; None if the window shares as many
     with the baseline as independent rows would.
     """
-    shares = _compute_name_shares(before)
-    if shares is None or before.distinct is None or now.distinct is None or before.is_numeric != now.is_numeric:
+    shares = _compute_name_shares(baseline_feature)
+    if (
+        shares is None
+        or baseline_feature.distinct is None
+        or current_feature.distinct is None
+        or baseline_feature.is_numeric != current_feature.is_numeric
+    ):
         return None
     # The baseline's names are texts or whole numbers, so the window's have to be, too
-    if now.is_numeric and not has_whole_numbers(now):
+    if current_feature.is_numeric and not has_whole_numbers(current_feature):
         return None
-    names = float(now.distinct.estimate())
+    names = float(current_feature.distinct.estimate())
     num_shared = names
-    if before.column_type is now.column_type:  # else equal values have other hashes
-        union = float((before.distinct + now.distinct).estimate())
-        num_shared = min(names, max(0.0, before.distinct.estimate() + names - union))
-    if shares.has_too_few(num_shared, now.num_present):
+    if baseline_feature.column_type is current_feature.column_type:  # else equal values have other hashes
+        union = float((baseline_feature.distinct + current_feature.distinct).estimate())
+        num_shared = min(names, max(0.0, baseline_feature.distinct.estimate() + names - union))
+    if shares.has_too_few(num_shared, current_feature.num_present):
         return names
     return None
 

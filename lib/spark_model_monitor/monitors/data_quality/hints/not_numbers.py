@@ -121,38 +121,12 @@ NO_BREAK_SPACE = "a no-break space around"
 OTHER_DIGITS = "digits of another script"
 OTHER_FORMS = ((NO_BREAK_SPACE, "12.5 without it"), (OTHER_DIGITS, "12.5 with the digits of the keyboard"))
 
-TOTALS = frozenset(
-    {
-        "total",
-        "all",
-        "overall",
-        "∑",
-        "Σ",
-        "σ",
-        "somme",
-        "suma",
-        "totale",
-        "insgesamt",
-        "totals",
-        "grand total",
-        "subtotal",
-        "sum",
-        "summe",
-        "gesamt",
-        "gesamtsumme",
-        "total general",
-        "total général",
-        "totaal",
-        "razem",
-        "toplam",
-        "итого",
-        "合計",
-        "合计",
-        "总计",
-        "mean",
-        "average",
-    }
+TOTALS = re.compile(
+    "total|all|overall|∑|Σ|σ|somme|suma|totale|insgesamt|totals|grand total|subtotal|sum|summe|"
+    "gesamt|gesamtsumme|total general|total général|totaal|razem|toplam|итого|合計|合计|总计|mean|average"
 )
+"""Words for totals, in lower case."""
+
 SUM_ERROR = 1e-9  # relative rounding error of a sum of doubles
 MAX_SUM_DEVIATION = 0.02  # relative deviation of a total that somebody rounded, or that includes other lines
 MIN_FAR_RATIO = 5
@@ -237,7 +211,8 @@ def _find_words_for_totals(data: ObservedData, feature: FeatureProfile) -> list[
         return []
     before = data.baseline_features.get(feature.name, FeatureProfile("")).frequencies or Frequencies()
     single_texts = [text for text, count in feature.frequencies.counts.items() if count == 1]
-    return [text for text in single_texts if text.strip().strip(":").lower() in TOTALS and text not in before.counts]
+    texts = [text for text in single_texts if TOTALS.fullmatch(text.strip().strip(":").lower())]
+    return [text for text in texts if text not in before.counts]
 
 
 def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:

@@ -69,14 +69,14 @@ def create_page(
     # A person's own rules need no baseline
     if baseline is None:
         baseline = QualityBaseline.from_documents(Constraints(features=()), None, None)
-    by_name: dict[str, list[CheckResult]] = {}
+    results_by_name: dict[str, list[CheckResult]] = {}
     for result in results:
-        by_name.setdefault(result.feature or "", []).append(result)
+        results_by_name.setdefault(result.feature or "", []).append(result)
     # Changes of the whole data set get a card like its columns
     changed_names = [result.feature or "" for result in results if result.is_violation or result.is_unsure]
     page_features = []
     for name in dict.fromkeys((*baseline.names, *now, *changed_names)):
-        feature = PageFeature(name, by_name.get(name, ()), is_output=name in baseline.outputs)
+        feature = PageFeature(name, results_by_name.get(name, ()), is_output=name in baseline.outputs)
         before = baseline.distributions.get(name)
         current = now.get(name)
         # The picture shows what was compared; for a violation that may be a segment, or another reference
@@ -85,12 +85,12 @@ def create_page(
         if feature.violations:
             from spark_model_monitor.monitors.data_quality.report.sentences import select_sides
 
-            first = feature.violations[0]
-            picture = _draw_sides(*select_sides(first, features.get(name), baseline), most_named)
+            first_violation = feature.violations[0]
+            picture = _draw_sides(*select_sides(first_violation, features.get(name), baseline), most_named)
             lacks_values = current is not None and current.present < current.rows
             hints = [
-                *_write_hints(first, lacks_values and before is None),
-                *_write_row_hints(first, row_ids.get(name, ()), hide_values=hide_values),
+                *_write_hints(first_violation, lacks_values and before is None),
+                *_write_row_hints(first_violation, row_ids.get(name, ()), hide_values=hide_values),
             ]
         elif before and current:
             picture = draw_overlay(before, current, most_named)
@@ -114,7 +114,9 @@ def _create_page(
     sections: Sequence[PageSection], headline: Headline | None = None, facts: tuple[tuple[str, str], ...] = ()
 ) -> Page:
     return Page(
-        *("report", "Data quality", facts),
+        "report",
+        "Data quality",
+        facts,
         (*sections, create_reading(READING)),
         headline,
         html_only=True,
@@ -134,17 +136,21 @@ def _draw_sides(before: FeatureDistribution | None, now: FeatureDistribution | N
     return replace(overlay, baseline=(0.0,) * len(overlay.baseline), current=overlay.baseline)
 
 
-def _write_hints(first: CheckResult, is_new_and_lacks_values: bool) -> Iterator[str]:
+def _write_hints(violation: CheckResult, is_new_and_lacks_values: bool) -> Iterator[str]:
     """Sentences that may explain a change, or the picture."""
-    if not first.guess and first.check == "categorical_values_check" and OUTSIDE_LIST not in (first.change or ""):
+    if (
+        not violation.guess
+        and violation.check == "categorical_values_check"
+        and OUTSIDE_LIST not in (violation.change or "")
+    ):
         yield "a new category, or another spelling of one?"
-    if first.check == COMPLETENESS or is_new_and_lacks_values:
+    if violation.check == COMPLETENESS or is_new_and_lacks_values:
         yield "the picture leaves out missing values"
 
 
-def _write_row_hints(first: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
+def _write_row_hints(violation: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
     """The ids of some rows of a violated feature, and the command that prints all that were kept."""
-    ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MAX_IDS]
+    ids = [*dict.fromkeys(kept_ids or violation.ids or ())][:MAX_IDS]
     if ids and not hide_values:
         short_ids = [shorten_name(row_id, MAX_ID_LENGTH) for row_id in ids]
         noun = "rows"
@@ -152,7 +158,7 @@ def _write_row_hints(first: CheckResult, kept_ids: Sequence[str], *, hide_values
             noun = "row"
         yield f"{noun}: {', '.join(short_ids)}"
     if kept_ids:
-        yield f"to print such rows: spark-model-monitor rows FOLDER {quote(first.feature or '')} --source DATA"
+        yield f"to print such rows: spark-model-monitor rows FOLDER {quote(violation.feature or '')} --source DATA"
 
 
 def _describe_findable_change(

@@ -61,10 +61,10 @@ ANOTHER_DISTRIBUTION = ValueChange("has another distribution")
 def describe_missing(before: FeatureDistribution, now: FeatureDistribution) -> ValueChange:
     """The sentence on how the share of missing values changed."""
     missing_before = format_percent(1 - before.completeness)
-    earlier = f"{missing_before} before"
+    text_before = f"{missing_before} before"
     if missing_before == "0 %":
-        earlier = "where none was"
-    return ValueChange(f"is missing in {format_percent(1 - now.completeness)} of the records, {earlier}")
+        text_before = "where none was"
+    return ValueChange(f"is missing in {format_percent(1 - now.completeness)} of the records, {text_before}")
 
 
 def describe_moved_value(
@@ -119,9 +119,9 @@ def _describe_moved_categories(
     values = []
     if num_categories <= max_domain_size:
         values = [names[index]]
-    was = float(shares_before[index])
-    is_now = float(shares_now[index])
-    return _describe_value(was, is_now, values, name_denominator(before, now))
+    share_before = float(shares_before[index])
+    share_now = float(shares_now[index])
+    return _describe_value(share_before, share_now, values, name_denominator(before, now))
 
 
 def find_clearest_value(before: Counts, now: Counts) -> int:
@@ -157,16 +157,18 @@ def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool)
     return ValueChange(f"has {share} {NEW_VALUES}", most_frequent)
 
 
-def _describe_value(was: float, now: float, values: Sequence[str], denominator: str) -> ValueChange:
+def _describe_value(share_before: float, share_now: float, values: Sequence[str], denominator: str) -> ValueChange:
     """The sentence on how the share of one value changed."""
-    if not now:
+    if not share_now:
         return ValueChange(
-            f"no longer has {ONE_VALUE}, which was in {format_percent(was)} of the {denominator}", values
+            f"no longer has {ONE_VALUE}, which was in {format_percent(share_before)} of the {denominator}", values
         )
-    before = "none"
-    if was:
-        before = format_percent(was)
-    return ValueChange(f"has {ONE_VALUE} in {format_percent(now)} of the {denominator}, in {before} before", values)
+    text_before = "none"
+    if share_before:
+        text_before = format_percent(share_before)
+    return ValueChange(
+        f"has {ONE_VALUE} in {format_percent(share_now)} of the {denominator}, in {text_before} before", values
+    )
 
 
 def _describe_moved_numbers(
@@ -227,9 +229,9 @@ def describe_new_kind(
         return None
     is_listed = len(now.categories) <= max_domain_size
     # If codes come and go, every window has new ones: then only their form is worth a sentence
-    if len(counts) > 1 and not is_listed:
-        return None
     if len(counts) > 1:
+        if not is_listed:
+            return None
         return _describe_new_values(shares, [*counts], is_listed)
     values = []
     if is_listed:
@@ -276,25 +278,25 @@ def _describe_tail(
         return None
     index = int(scores.argmax())
     is_high = shares[index] > 0.5
-    was = float(shares_before[index])
-    is_now = float(shares_now[index])
+    share_before = float(shares_before[index])
+    share_now = float(shares_now[index])
     bound = float(pooled.values[index + 1])
     if is_high:
-        was = 1 - was
-        is_now = 1 - is_now
+        share_before = 1 - share_before
+        share_now = 1 - share_now
         bound = float(pooled.values[index])
     # The tail may be new; else it grew or shrank
-    if not was and current is not None:
+    if not share_before and current is not None:
         return describe_unusual(before, current)
     more = "fewer"
-    if is_now > was:
+    if share_now > share_before:
         more = "more"
     tail = "low"
     ends = f" below {format_number(bound, VALUE_DIGITS)}"
     if is_high:
         tail = "high"
         ends = f" above {format_number(bound, VALUE_DIGITS)}"
-    shares_in_words = f"{format_percent(is_now)} of the {denominator}{ends}, {format_percent(was)} before"
+    shares_in_words = f"{format_percent(share_now)} of the {denominator}{ends}, {format_percent(share_before)} before"
     return ValueChange(f"has {more} {tail} values: {shares_in_words}", (), ends)
 
 
@@ -321,9 +323,9 @@ def _describe_moments(
         moments = {"median": (median_before, median_now), **moments}
     # Moments whose change a reader can see in four digits
     changes = []
-    for name, (was, is_now) in moments.items():
-        if was is not None and is_now is not None and f"{was:,.4g}" != f"{is_now:,.4g}":
-            changes.append((abs(is_now - was), name, was, is_now))
+    for name, (value_before, value_now) in moments.items():
+        if value_before is not None and value_now is not None and f"{value_before:,.4g}" != f"{value_now:,.4g}":
+            changes.append((abs(value_now - value_before), name, value_before, value_now))
     if not changes:
         return ANOTHER_DISTRIBUTION
     # The largest change, unless the change of location is at least comparable
@@ -331,16 +333,16 @@ def _describe_moments(
     locations = ["median"]
     if drift.component == "location":
         locations.append("mean")
-    named = [change for change in changes if change[1] in locations]
-    _, name, was, is_now = largest
-    if named and named[0][0] >= MIN_COMPARABLE_SHARE * largest[0]:
-        _, name, was, is_now = named[0]
+    location_changes = [change for change in changes if change[1] in locations]
+    _, name, value_before, value_now = largest
+    if location_changes and location_changes[0][0] >= MIN_COMPARABLE_SHARE * largest[0]:
+        _, name, value_before, value_now = location_changes[0]
     # The size of a change is given in standard deviations, except that of a changed standard deviation
-    numbers = f"{name} {format_number(was)} → {format_number(is_now)}"
+    numbers = f"{name} {format_number(value_before)} → {format_number(value_now)}"
     if name == "standard deviation":
-        size = describe_move(was, is_now).removeprefix("is ")
+        size = describe_move(value_before, value_now).removeprefix("is ")
         return ValueChange(f"has another spread: {size} ({numbers})")
-    return ValueChange(f"{describe_move(was, is_now, deviation)} ({numbers})")
+    return ValueChange(f"{describe_move(value_before, value_now, deviation)} ({numbers})")
 
 
 def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ValueChange | None:
@@ -355,10 +357,10 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
     num_infinite = moments.present - moments.count
     clauses = []
     if num_infinite * numbers.total > infinite_before * moments.present:
-        were = ""
+        text_before = ""
         if infinite_before:
-            were = f" ({format_percent(infinite_before / numbers.total)} were)"
-        clauses.append((f"{num_infinite:,}", f"that are infinite{were}"))
+            text_before = f" ({format_percent(infinite_before / numbers.total)} were)"
+        clauses.append((f"{num_infinite:,}", f"that are infinite{text_before}"))
 
     # The states count numbers outside exactly, unless there are many in a large window
     ranges = {"above": (-math.inf, numbers.maximum), "below": (numbers.minimum, math.inf)}

@@ -226,28 +226,28 @@ def _describe_quantity(violation: CheckResult) -> str:
     format_quantity: Callable[[float], str] = format_number
     if violation.formula.startswith("share"):
         format_quantity = format_percent
-    was = format_quantity(violation.threshold)
-    is_now = format_quantity(violation.observed)
-    before = f"{was} before"
+    text_before = format_quantity(violation.threshold)
+    text_now = format_quantity(violation.observed)
+    clause_before = f"{text_before} before"
     if not violation.threshold:
-        before = "none before"
+        clause_before = "none before"
     if violation.check == "date_form_check":
         expected_form, _, form = violation.formula.removeprefix(OTHER_FORMS).partition(" but as ")
         as_form = ""
         if form:
             as_form = f" as {form}"
-        return f"has dates written another way: {is_now}{as_form}, {before}, instead of {expected_form}"
+        return f"has dates written another way: {text_now}{as_form}, {clause_before}, instead of {expected_form}"
     if violation.check == "date_sentinel_check":
-        return f"has {is_now} of {violation.formula.removeprefix('share of ')}, {before}"
+        return f"has {text_now} of {violation.formula.removeprefix('share of ')}, {clause_before}"
     if violation.formula.startswith(SHARES_OF_ROWS):
-        return f"has {is_now} {violation.formula.removeprefix('share ')}, {before}"
-    return f"has another {violation.formula} {was} → {is_now}"
+        return f"has {text_now} {violation.formula.removeprefix('share ')}, {clause_before}"
+    return f"has another {violation.formula} {text_before} → {text_now}"
 
 
 def _describe_completeness(
     violation: CheckResult, before: FeatureDistribution, now: FeatureDistribution, baseline: QualityBaseline
 ) -> ValueChange:
-    limit = _name_own_limit(violation, baseline)
+    limit = _describe_user_limit(violation, baseline)
     if not limit:
         return describe_missing(before, now)
     return ValueChange(f"is missing in {_format_outside(violation)} of the records{limit}")
@@ -255,17 +255,17 @@ def _describe_completeness(
 
 def _describe_type(violation: CheckResult, before: FeatureDistribution, baseline: QualityBaseline) -> ValueChange:
     share = _format_outside(violation)
-    own_type = baseline.constraints.feature(violation.feature or "").inferred_type
+    constrained_type = baseline.constraints.feature(violation.feature or "").inferred_type
     if before.times:
         change = f"changed its type: {share} are no dates or times any more"
-    elif own_type is not before.inferred_type:
+    elif constrained_type is not before.inferred_type:
         # A person wrote the type, so the baseline may have had no value of it
-        change = f"has another type: {share} are not {own_type.value}, the type of your constraints"
+        change = f"has another type: {share} are not {constrained_type.value}, the type of your constraints"
     else:
         change = f"changed its type: {share} are not {before.inferred_type.value} any more"
     # A limit of all values needs no words
     if (violation.threshold or 0.0) < 1:
-        change += _name_own_limit(violation, baseline)
+        change += _describe_user_limit(violation, baseline)
     return ValueChange(change)
 
 
@@ -284,7 +284,7 @@ def _describe_domain(
     outside_values = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
     limit = ""
     if (violation.threshold or 0.0) < 1:
-        limit = _name_own_limit(violation, baseline)
+        limit = _describe_user_limit(violation, baseline)
     listed_values = unify_flags(dict.fromkeys(listed, 1)).keys()
     if listed_values != (before.categories or {}).keys() and baseline.suggested_limits.get(name) is not None:
         # A person wrote the list, so the baseline may have had these values
@@ -302,11 +302,11 @@ def _format_outside(violation: CheckResult) -> str:
     return format_percent(1 - (violation.observed or 0.0))
 
 
-def _name_own_limit(violation: CheckResult, baseline: QualityBaseline) -> str:
+def _describe_user_limit(violation: CheckResult, baseline: QualityBaseline) -> str:
     """The limit in words, if a person wrote it. Empty if the baseline suggested it, or if that is unknown."""
     suggested_limits = baseline.suggested_limits.get(violation.feature or "")
-    is_own = suggested_limits is not None and SHARES[violation.check] not in suggested_limits
-    if is_own and violation.threshold is not None:
+    is_user_limit = suggested_limits is not None and SHARES[violation.check] not in suggested_limits
+    if is_user_limit and violation.threshold is not None:
         return f"; your limit is {format_percent(1 - violation.threshold)}"
     return ""
 
@@ -323,26 +323,26 @@ def _format_minutes(minutes: float) -> str:
 def _describe_surplus(surplus: CheckResult) -> str:
     """The sentence on the share of surplus rows, now and before; with `about` for an estimate."""
     observed = surplus.observed or 0.0
-    share = format_percent(observed)
+    share_now = format_percent(observed)
     if surplus.formula != SURPLUS:
-        share = f"about {format_percent(float(f'{observed:.2g}'))}"
-    were = "none"
+        share_now = f"about {format_percent(float(f'{observed:.2g}'))}"
+    share_before = "none"
     if surplus.threshold:
-        were = format_percent(float(f"{surplus.threshold:.2g}"))
-    return f"are {share} of the rows, surplus copies of other rows; {were} were"
+        share_before = format_percent(float(f"{surplus.threshold:.2g}"))
+    return f"are {share_now} of the rows, surplus copies of other rows; {share_before} were"
 
 
 def _describe_relation(violation: CheckResult) -> str:
     """The sentence on a changed relation between columns. For an exact relation, `violation.change` says what it was."""
-    was = violation.threshold or 0.0
-    now = violation.observed or 0.0
+    threshold = violation.threshold or 0.0
+    observed = violation.observed or 0.0
     if violation.change is None:
-        return f"how strongly they go together went from {was:.2f} to {now:.2f}"
+        return f"how strongly they go together went from {threshold:.2f} to {observed:.2f}"
     # A rule, which is broken in these shares of the rows
     held_in = "all rows"
-    if was:
-        held_in = format_percent(1 - was)
-    return f"broke a rule: {violation.change} in {held_in}, now in {format_percent(1 - now)}"
+    if threshold:
+        held_in = format_percent(1 - threshold)
+    return f"broke a rule: {violation.change} in {held_in}, now in {format_percent(1 - observed)}"
 
 
 def remove_described_values(check_result: CheckResult) -> CheckResult:

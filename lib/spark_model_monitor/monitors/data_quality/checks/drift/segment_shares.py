@@ -44,25 +44,25 @@ Measure = Callable[[FeatureProfile], tuple[float, float]]
 
 
 def compute_contributions(
-    before: FeatureProfile | None, now: FeatureProfile, *, missing: bool = False
+    baseline_profile: FeatureProfile | None, current_profile: FeatureProfile, *, missing: bool = False
 ) -> tuple[SegmentPart, ...]:
     """The contribution of each segment to the largest gap between two distributions, or to the change of the missing values.
 
     `within` is the change inside the segment, `mix` that of its share of the rows; for each cut they add up to the gap.
     """
-    if before is None:
+    if baseline_profile is None:
         return ()
     measure: Measure | None = _count_missing
     if not missing:
-        measure = _find_largest_gap(before, now)
+        measure = _find_largest_gap(baseline_profile, current_profile)
     if measure is None:
         return ()
     # The change of all rows, with the sign that makes it positive
-    overall_before = _compute_share(measure(before))
-    overall_now = _compute_share(measure(now))
+    overall_before = _compute_share(measure(baseline_profile))
+    overall_now = _compute_share(measure(current_profile))
     sign = 1.0 if overall_now >= overall_before else -1.0
     parts: list[SegmentPart] = []
-    for cut, segments in match_segments(before, now).items():
+    for cut, segments in match_segments(baseline_profile, current_profile).items():
         # Shape (segments, 2 sides, 2): counted values and total
         counted = np.array([[measure(old), measure(new)] for old, new in segments.values()])
         totals = counted[:, :, 1].sum(axis=0)
@@ -141,22 +141,22 @@ def _get_cuts(feature: FeatureProfile | None) -> Mapping[str, Mapping[str, Featu
     return {}
 
 
-def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
+def _find_largest_gap(baseline_profile: FeatureProfile, current_profile: FeatureProfile) -> Measure | None:
     """What to count: the values up to, or at, the point where two distributions are furthest apart; None without such a point."""
-    if not before.num_present or not now.num_present:
+    if not baseline_profile.num_present or not current_profile.num_present:
         return None
     # Numbers: count those up to the value where the cumulative distributions are furthest apart
-    numbers = from_feature_profile(before).numbers
-    numbers_now = from_feature_profile(now).numbers
+    numbers = from_feature_profile(baseline_profile).numbers
+    numbers_now = from_feature_profile(current_profile).numbers
     if numbers is not None and numbers_now is not None:
         pooled = numbers_now.cdf.pool_with(numbers.cdf)
         gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
         value = float(pooled.values[int(gaps.argmax())])
         return partial(_count_up_to, value)
     # Texts: count the text whose share changed most
-    counts_before = before.exact_domain
-    counts_now = now.exact_domain
-    if before.is_numeric or now.is_numeric or counts_before is None or counts_now is None:
+    counts_before = baseline_profile.exact_domain
+    counts_now = current_profile.exact_domain
+    if baseline_profile.is_numeric or current_profile.is_numeric or counts_before is None or counts_now is None:
         return None
     cells, cells_now = category_cells(counts_before, counts_now)
     changes = np.abs(cells / cells.sum() - cells_now / cells_now.sum())
@@ -210,8 +210,8 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
     results = {}
     for cut, segments in feature.segments.items():
         for label in segments:
-            part = feature.restrict_to_segment(cut, label)
-            finding = baseline_drift(part, select_threshold(part) or 0.0)
+            segment_comparison = feature.restrict_to_segment(cut, label)
+            finding = baseline_drift(segment_comparison, select_threshold(segment_comparison) or 0.0)
             # Without tests, segments aren't judged, only all rows together
             if finding.is_violated and finding.adjusted_p is None:
                 finding = finding.unjudged(NO_HISTORY)

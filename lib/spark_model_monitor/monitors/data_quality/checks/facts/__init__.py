@@ -192,7 +192,12 @@ def compare_shares(
     if least_effect is None:
         least_effect = min(MIN_EFFECT, MIN_RATIO * (b + 0.5) / n - b / n)
     return FactEvidence(
-        *(quantity, w / m, b / n, n, m, tail(w)),
+        quantity,
+        w / m,
+        b / n,
+        n,
+        m,
+        tail(w),
         effect=w / m - b / n,
         least_effect=least_effect,
         tail=tail,
@@ -252,7 +257,12 @@ def compare_means(quantity: str, baseline: Mean, current: Mean, design_effect: f
     if difference and groups >= MIN_MEAN_VALUES:
         p = min(1.0, 2 * compute_skewed_tail(score, groups))
     return FactEvidence(
-        *(quantity, current.mean, baseline.mean, baseline.count, current.count, p),
+        quantity,
+        current.mean,
+        baseline.mean,
+        baseline.count,
+        current.count,
+        p,
         effect=difference,
         least_effect=MIN_SHIFT * math.sqrt((baseline.variance + current.variance) / 2),
         test=NORMAL,

@@ -157,7 +157,12 @@ def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     if share > MIN_RATIO * share_before:
         p = standstill_tail(now, m, longest, rows)
     return FactEvidence(
-        *("rows for which one number stands still", float(stretch.length), usual_length, n, m, p),
+        "rows for which one number stands still",
+        float(stretch.length),
+        usual_length,
+        n,
+        m,
+        p,
         effect=stretch.length / m,
         least_effect=MIN_EFFECT,
         test=GEOMETRIC,
@@ -198,7 +203,12 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
         p = max(p, -math.expm1(-math.exp(-gumbel_score)))
     expected = float(largest.mean())
     return FactEvidence(
-        *("share of one text", share, expected, feature.baseline_distribution.present, new.total, p),
+        "share of one text",
+        share,
+        expected,
+        feature.baseline_distribution.present,
+        new.total,
+        p,
         effect=share - expected,
         least_effect=MIN_EFFECT,
         test=STUDENT,
@@ -363,50 +373,65 @@ def new_values_check(feature: FeatureComparison, baseline_profile: FeatureProfil
         return None
     if recognise_dates(baseline_profile):
         return None
-    # New values so far: in parts of the baseline's second half, and in earlier windows
-    new = growth[0]
-    rows = np.full(len(new), baseline_profile.num_present / 2 / len(new))
-    new_value_counts = feature.comparison.baseline.get_variation(PREVIOUS).count_new_values(feature.name)
-    if new_value_counts is not None:
-        new_in_windows, rows_of_windows = new_value_counts
-        new = np.concatenate((new, new_in_windows))
-        rows = np.concatenate((rows, rows_of_windows))
+    past_counts, past_rows = _count_past_new_values(feature, growth[0], baseline_profile.num_present)
     # New values now; windows before the last eight may have had them already
     earlier = feature.baseline_feature.references.get(PREVIOUS)
     new_values = find_new_values(feature.current_distribution, feature.baseline_distribution, earlier)
-    values_now = len(counts.counts)
-    counts_before = get_exact_counts(baseline_profile)
-    values_before = 0
-    if counts_before is not None:
-        values_before = len(counts_before.counts)
-    elif baseline_profile.distinct is not None:
-        values_before = baseline_profile.distinct.estimate()
-    new_rows = sum(counts.counts[value] for value in new_values)
-    are_most_new = 2 * new_rows > counts.total and 2 * values_now > values_before
     num_new = len(new_values)
+    num_values = len(counts.counts)
+    counts_before = get_exact_counts(baseline_profile)
+    num_values_before = 0
+    if counts_before is not None:
+        num_values_before = len(counts_before.counts)
+    elif baseline_profile.distinct is not None:
+        num_values_before = baseline_profile.distinct.estimate()
     # Unseen rows since the baseline: taken to be as many as the baseline's, unless earlier windows were seen, or most rows now
     # have new values, as they do if values come and go
-    rows_since = baseline_profile.num_present
+    new_rows = sum(counts.counts[value] for value in new_values)
+    are_most_new = 2 * new_rows > counts.total and 2 * num_values > num_values_before
+    unseen_rows = baseline_profile.num_present
     if earlier is not None or are_most_new:
-        rows_since = 0
-    # The overdispersion of these numbers, chi-square over its degrees of freedom, if it is beyond chance
-    expected = rows * (new.sum() / rows.sum())
-    squares = 0.0
-    if new.any():
-        squares = float(((new - expected) ** 2 / expected).sum())
-    freedom = len(new) - 1
-    scatter = 1.0
-    if chi_square_above(squares, freedom) < NOISE_LEVEL:
-        scatter = max(1.0, squares / freedom)
-    expected_new = counts.total * float(new.sum() / rows.sum())
+        unseen_rows = 0
     # Each distinct value is new or not, so numbers of rows are converted into numbers of distinct values
-    values_per_row = max(values_now / counts.total, new.sum() / rows.sum())
-    values_in_past = rows.sum() * values_per_row
-    values_since = (counts.total + rows_since) * values_per_row
-    p = exact_tail(num_new, int(values_since), int(new.sum()), int(values_in_past), scatter)
+    rate = float(past_counts.sum() / past_rows.sum())
+    expected = counts.total * rate
+    values_per_row = max(num_values / counts.total, rate)
+    values_in_past = past_rows.sum() * values_per_row
+    values_since = (counts.total + unseen_rows) * values_per_row
+    overdispersion = _estimate_overdispersion(past_counts, past_rows)
+    p = exact_tail(num_new, int(values_since), int(past_counts.sum()), int(values_in_past), overdispersion)
     return FactEvidence(
-        *("number of new values", float(num_new), expected_new, baseline_profile.num_present, counts.total, p),
-        effect=num_new - expected_new,
-        least_effect=(MIN_RATIO - 1) * expected_new,
+        "number of new values",
+        float(num_new),
+        expected,
+        baseline_profile.num_present,
+        counts.total,
+        p,
+        effect=num_new - expected,
+        least_effect=(MIN_RATIO - 1) * expected,
         statistic=float(num_new),
     )
+
+
+def _count_past_new_values(
+    feature: FeatureComparison, counts_in_parts: Values, baseline_rows: int
+) -> tuple[Values, Values]:
+    """The counts of new values in parts of the baseline's second half and in earlier windows, and the rows of each."""
+    rows_of_parts = np.full(len(counts_in_parts), baseline_rows / 2 / len(counts_in_parts))
+    in_windows = feature.comparison.baseline.get_variation(PREVIOUS).count_new_values(feature.name)
+    if in_windows is None:
+        return counts_in_parts, rows_of_parts
+    counts_in_windows, rows_of_windows = in_windows
+    return np.concatenate((counts_in_parts, counts_in_windows)), np.concatenate((rows_of_parts, rows_of_windows))
+
+
+def _estimate_overdispersion(counts: Values, rows: Values) -> float:
+    """Chi-square of the counts over its degrees of freedom, if it is beyond chance; otherwise 1."""
+    expected = rows * (counts.sum() / rows.sum())
+    squares = 0.0
+    if counts.any():
+        squares = float(((counts - expected) ** 2 / expected).sum())
+    freedom = len(counts) - 1
+    if chi_square_above(squares, freedom) < NOISE_LEVEL:
+        return max(1.0, squares / freedom)
+    return 1.0

@@ -273,20 +273,22 @@ def time_of_day(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     changed_shares = None
     if volume is None or volume.length >= ONE_DAY:
         changed_shares = _compare_hours(hours_before, hours_now, past)
-    old = hours_before.merge_weekdays()
-    new = hours_now.merge_weekdays()
-    new_hours = _count_new_hours(baseline_profile, old, new)
+    hours_of_baseline = hours_before.merge_weekdays()
+    hours_of_window = hours_now.merge_weekdays()
+    new_hours = _count_new_hours(baseline_profile, hours_of_baseline, hours_of_window)
     # If all times moved by the same hours, the mean hour describes the change
-    turned = hours_of_day.find_turned_hours(old.counts, new.counts)
+    shifted_hours = hours_of_day.find_turned_hours(hours_of_baseline.counts, hours_of_window.counts)
     for evidence in (new_hours, changed_shares):
-        if evidence is not None and turned:
+        if evidence is not None and shifted_hours:
             evidence.quantity = MEAN_HOUR
-            evidence.expected = float(old.counts @ np.arange(HOURS_OF_DAY) / old.counts.sum()) + 0.5
-            evidence.observed = evidence.expected + turned
+            evidence.expected = (
+                float(hours_of_baseline.counts @ np.arange(HOURS_OF_DAY) / hours_of_baseline.counts.sum()) + 0.5
+            )
+            evidence.observed = evidence.expected + shifted_hours
     clearest = select_clearest(new_hours, changed_shares)
     # If all times are in a part of the day, the window may be short, or lack the other times
-    is_covered = new.covered > 0
-    covered_share = float(old.counts[is_covered].sum() / old.counts.sum())
+    is_covered = hours_of_window.covered > 0
+    covered_share = float(hours_of_baseline.counts[is_covered].sum() / hours_of_baseline.counts.sum())
     is_window_known = volume is not None and volume.start is not None
     if is_window_known or covered_share >= MIN_COVERED_SHARE:
         return clearest

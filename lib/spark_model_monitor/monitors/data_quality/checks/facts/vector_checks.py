@@ -184,7 +184,12 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
         deviation = math.sqrt(float(pooled[index]))
         tests.append(
             FactEvidence(
-                *(name, float(new_mean[index]), float(old_mean[index]), old.count, new.count, p),
+                name,
+                float(new_mean[index]),
+                float(old_mean[index]),
+                old.count,
+                new.count,
+                p,
                 effect=abs(float(shifts[index])),
                 least_effect=MIN_SHIFT * deviation,
                 test=NORMAL,
@@ -195,7 +200,12 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
     p, distance = _test_hotelling(shifts[-size:], old.together + new.together, magnitudes[-size:], n, m, freedom)
     tests.append(
         FactEvidence(
-            *(quantity, distance, 0.0, old.count, new.count, p),
+            quantity,
+            distance,
+            0.0,
+            old.count,
+            new.count,
+            p,
             effect=distance,
             least_effect=MIN_DISTANCE,
             test=HOTELLING,
