@@ -123,7 +123,7 @@ class ColumnLayout:
         """Whether it is known to which column of the baseline each column corresponds."""
         return self.matched_by is not None
 
-    def find_files(self, share: float, error: float = 0.0) -> list[str]:
+    def find_files(self, share: float, error: float) -> list[str]:
         """The files with about this share of the data each. If several of them have equal sizes, only these.
 
         error: the relative error that the share may have; it is used only for files of equal size.
@@ -434,7 +434,7 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
         unsure = self.but(status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
         return unsure.but(advice=advice, possible_change=is_change or None)
 
-    def undecided(self, reason: str, advice: str | None = None) -> Finding:
+    def undecided(self, reason: str, advice: str) -> Finding:
         """The finding as `cannot tell` because the sample is too small for any test or limit to decide, so without their
         numbers.
         """

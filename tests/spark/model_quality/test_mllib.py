@@ -48,7 +48,7 @@ def test_areas_are_those_of_mllib_to_the_last_digit(spark, tmp_path, rows, disti
     theirs = compute_by_mllib(spark, tmp_path, pd.DataFrame({"score": scores, "label": labels}))
     builder = ScoreCountsBuilder(UNLIMITED)
     builder.update(scores, labels > 0)
-    curve = Curve.of(builder.state()).thinned(BINS)
+    curve = Curve.of(builder.state()).thin(BINS)
 
     assert trapezoids(*curve.roc()) == theirs.areaUnderROC()
     assert trapezoids(*curve.precision_recall()) == theirs.areaUnderPR()

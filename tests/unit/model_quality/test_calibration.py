@@ -104,4 +104,4 @@ def test_the_error_of_the_scores_is_their_mean_distance_from_what_happened():
     calibration = check_calibration(ScoreCounts(np.array([0.2, 0.8]), np.array([60, 60]), np.array([40, 240])))
 
     assert calibration.error == pytest.approx(0.05)
-    assert calibration.left == pytest.approx(0.0)
+    assert calibration.remaining_error == pytest.approx(0.0)

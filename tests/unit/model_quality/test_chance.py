@@ -51,8 +51,8 @@ def checked(before, window, monitor=None, edited=None, with_states=True):
 
 
 def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
-    baseline = FractionEstimate.of_count(1_800, 2_000)
-    window = FractionEstimate.of_count(170, 200)
+    baseline = FractionEstimate.from_count(1_800, 2_000)
+    window = FractionEstimate.from_count(170, 200)
 
     # 30 misses of the window among 230 of both
     assert compare_estimates(baseline, window, Side.LOW).p == pytest.approx(stats.hypergeom.sf(29, 2_200, 230, 200))

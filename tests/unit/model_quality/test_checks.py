@@ -96,7 +96,7 @@ def test_below_200_rows_a_violation_has_no_deviation():
     ],
 )
 def test_numbers_in_texts_are_those_of_java(metric, expected):
-    assert quality_checks.word_violation(metric, 6e-4, 1.0, "GreaterThanThreshold", 1e7) == expected
+    assert quality_checks.format_violation_text(metric, 6e-4, 1.0, "GreaterThanThreshold", 1e7) == expected
 
 
 def test_an_undefined_metric_never_violates():

@@ -32,11 +32,11 @@ from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, measure
     ],
 )
 def test_the_interval_of_a_share_is_that_of_wilson(hits, rows, interval):
-    assert confidence_interval(FractionEstimate.of_count(hits, rows)) == pytest.approx(interval, abs=5e-5)
+    assert confidence_interval(FractionEstimate.from_count(hits, rows)) == pytest.approx(interval, abs=5e-5)
 
 
 def test_a_share_of_no_rows_has_no_interval():
-    nothing = FractionEstimate.of_count(0, 0)
+    nothing = FractionEstimate.from_count(0, 0)
 
     assert math.isnan(nothing.value)
     assert confidence_interval(nothing) is None
@@ -46,7 +46,7 @@ def test_a_share_of_no_rows_has_no_interval():
 @pytest.mark.parametrize("growth", [0.2, 1.0, 50.0])
 @pytest.mark.parametrize("hits", [3, 40, 97, 100])
 def test_the_limit_of_a_share_is_where_a_test_of_equal_shares_has_its_level(hits, growth):
-    estimate = FractionEstimate.of_count(hits, 100)
+    estimate = FractionEstimate.from_count(hits, 100)
     level = 0.01
 
     limit = estimate.limit(Side.LOW, level, growth)
@@ -58,7 +58,7 @@ def test_the_limit_of_a_share_is_where_a_test_of_equal_shares_has_its_level(hits
 
 
 def test_larger_windows_and_rarer_alarms_move_the_limit():
-    estimate = FractionEstimate.of_count(90, 100)
+    estimate = FractionEstimate.from_count(90, 100)
 
     limits = [estimate.limit(Side.LOW, 0.01, growth) for growth in (0.1, 1, 10, 1e9)]
 

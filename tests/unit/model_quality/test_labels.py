@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.model_quality.evidence import class_table, find_intended_classes, format_labels
+from spark_model_monitor.monitors.model_quality.class_labels import class_table, find_intended_classes, format_labels
 from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, make_outcomes

@@ -56,10 +56,10 @@ def test_precision_over_recall_begins_with_the_first_precision():
 def test_a_curve_is_thinned_as_mllib_thins_it(points, maximum_points):
     curve = Curve.of(counted(np.arange(points) / points, np.arange(points) % 3 == 0))
 
-    thinned = curve.thinned(1_000)
+    thinned_curve = curve.thin(1_000)
 
-    assert len(thinned.true_positives) == maximum_points
-    assert (thinned.positives, thinned.negatives) == (curve.positives, curve.negatives)
+    assert len(thinned_curve.true_positives) == maximum_points
+    assert (thinned_curve.positives, thinned_curve.negatives) == (curve.positives, curve.negatives)
 
 
 @pytest.mark.long

@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityStatistics
 from spark_model_monitor.errors import BadConfiguration, BadState
-from spark_model_monitor.monitors.model_quality.evidence import build_evidence
+from spark_model_monitor.monitors.model_quality.evidence import build_evidence, predict_most_frequent_class
 from spark_model_monitor.monitors.model_quality.measurement import build_metrics, build_statistics, measure
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
@@ -74,7 +74,7 @@ def test_the_best_constant_answers_the_more_frequent_class():
 def test_of_equally_frequent_classes_the_highest_is_the_best_constant(labels, answer):
     # C11.11
     label_list = labels.split() if " " in labels else list(labels)
-    evidence = build_evidence(make_outcomes(MULTICLASS, label_list, label_list)).constant()
+    evidence = predict_most_frequent_class(build_evidence(make_outcomes(MULTICLASS, label_list, label_list)))
 
     assert evidence.classes[int(np.argmax(evidence.matrix.sum(axis=0)))] == answer
 

@@ -282,10 +282,9 @@ def _read_segmentation(config: SegmentConfig, column: str) -> Segmentation:
     segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
     names = [join_texts(segment) for segment in config.segments]
     aliases = list(config.display_aliases or ())
+    # Without segments, each value is one, and none has a name
     if segments:
         names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [OTHER_ROWS_NAME])]
-    else:
-        names = []
     return Segmentation(config.config_name or column, column, segments, tuple(names))
 
 

@@ -104,7 +104,7 @@ def describe_rates(metric: str, group: GroupAnalysis) -> str:
     return f"the group {words} in {rates[0]} of its {DENOMINATORS[rate.total]}, the rest in {rates[1]}"
 
 
-def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_values: bool = False) -> CheckResult:
+def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_values: bool) -> CheckResult:
     """The violation; the rates are added to its sentence if it is about all rows. hide_values: don't name the group."""
     has_rates = violation.is_violation and violation.check == DRIFT_CHECK and not violation.is_of_one_segment
     if not has_rates or None in (violation.observed, violation.threshold):

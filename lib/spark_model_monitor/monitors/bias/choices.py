@@ -4,7 +4,7 @@ continuous; and reasons why a choice or a metric is missing. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from enum import Enum
 
 from spark_model_monitor.errors import BadInput
@@ -229,10 +229,17 @@ def _by_value(text: str) -> tuple[bool, float, str]:
 # of a message
 
 
-BY_BLANKS = "by blanks alone"
-BY_CASE = "by case alone"
-BY_BOTH = "by case and blanks alone"
-BY_ZEROS = "by leading zeros alone"
+def _strip_zeros(text: str) -> str:
+    return text.lstrip("0") if text.isdigit() else text
+
+
+DIFFERENCES: Mapping[str, Callable[[str], str]] = {
+    "by blanks alone": str.strip,
+    "by case alone": str.casefold,
+    "by case and blanks alone": lambda text: text.strip().casefold(),
+    "by leading zeros alone": _strip_zeros,
+}
+"""The ways in which texts may differ, the nearest first, each with a function that removes the difference."""
 
 
 def describe_unmatched(column: ValuedColumn, texts: Iterable[str], *, is_empty: bool = False) -> Iterator[str]:
@@ -253,17 +260,7 @@ def describe_unmatched(column: ValuedColumn, texts: Iterable[str], *, is_empty: 
 
 def _find_nearest_difference(value: str, texts: Iterable[str]) -> str | None:
     """How the nearest text differs from `value`; None if all texts differ by more than case, blanks and leading zeros."""
-    # All differences that occur; the first one in the order of precedence is returned
-    differences = set()
-    for text in texts:
-        if text.strip() == value.strip():
-            differences.add(BY_BLANKS)
-        elif text.casefold() == value.casefold():
-            differences.add(BY_CASE)
-        elif text.strip().casefold() == value.strip().casefold():
-            differences.add(BY_BOTH)
-        elif text.isdigit() and text.lstrip("0") == value.lstrip("0"):
-            differences.add(BY_ZEROS)
-    return next(
-        (difference for difference in (BY_BLANKS, BY_CASE, BY_BOTH, BY_ZEROS) if difference in differences), None
-    )
+    for difference, simplify in DIFFERENCES.items():
+        if simplify(value) in map(simplify, texts):
+            return difference
+    return None

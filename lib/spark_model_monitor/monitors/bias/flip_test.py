@@ -274,7 +274,7 @@ def flip_test(
     positive: RowsOfKeys,
     groups: Sequence[SensitiveGroup],
     *,
-    reason: str | None = None,
+    reason: str | None,
 ) -> Sequence[FlipTest] | str:
     """The flip test of each group, or the reason why it can't be computed. Two Spark jobs.
 

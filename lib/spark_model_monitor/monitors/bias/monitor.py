@@ -261,12 +261,10 @@ class BiasJudgement(Judgement[BiasBaseline]):
 
     @property
     def hints(self) -> tuple[Hint, ...]:
-        before = {}
-        if self.baseline is not None:
-            before = count_segment_rows(self.baseline.groups)
-        if before:
-            return tuple(write_segment_hints(before, count_segment_rows(self.sample.metrics.groups)))
-        return ()
+        if self.baseline is None:
+            return ()
+        before = count_segment_rows(self.baseline.groups)
+        return tuple(write_segment_hints(before, count_segment_rows(self.sample.metrics.groups)))
 
     def write_sentences(
         self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False

@@ -68,26 +68,30 @@ def compare_estimates(baseline: Estimate, window: Estimate, direction: Side) -> 
     without rare large errors contain no information on such errors, and a window with one shows how uncertain the mean is.
     Source: D4.12.
     """
-    uncertain = max(baseline, window, key=lambda estimate: estimate.unit_variance)
-    freedom = uncertain.freedom
+    less_certain = max(baseline, window, key=lambda estimate: estimate.unit_variance)
+    freedom = less_certain.freedom
     if isinstance(baseline, FractionEstimate) and isinstance(window, FractionEstimate):
         # For counts of rows, Fisher's exact test needs no variance
-        if baseline.is_count or not uncertain.unit_variance:
+        if baseline.is_count or not less_certain.unit_variance:
             count, rows = window.count_beyond(direction)
-            exact = chance_of_more(*baseline.count_beyond(direction), count, rows)
+            p_value = chance_of_more(*baseline.count_beyond(direction), count, rows)
             blocks = min(baseline.blocks, window.blocks)
             # With few blocks the design effect is uncertain, so the normal score is compared with Student's t
-            if math.isinf(blocks) or not 0 < exact < 0.5:
-                return TestOfChange(FISHER, float(count), exact)
-            score = -normal_quantile(exact)
-            return TestOfChange(STUDENT, score, student_above(score, blocks - 1) if blocks > 1 else 1.0)
+            if math.isinf(blocks) or not 0 < p_value < 0.5:
+                return TestOfChange(FISHER, float(count), p_value)
+            score = -normal_quantile(p_value)
+            if blocks > 1:
+                p_value = student_above(score, blocks - 1)
+            else:
+                p_value = 1.0
+            return TestOfChange(STUDENT, score, p_value)
         freedom = min(baseline.freedom, window.freedom)
     # Positive if the window's value is on the tested side
     difference = direction.value * (window.value - baseline.value)
     rounding = ROUNDING * max(abs(baseline.value), abs(window.value))
     if difference <= rounding or freedom <= 0:
         return TestOfChange(STUDENT, None, 1.0)
-    error = math.sqrt(uncertain.unit_variance * (1 / baseline.units + 1 / window.units))
+    error = math.sqrt(less_certain.unit_variance * (1 / baseline.units + 1 / window.units))
     # Without variance, every difference is certain
     if not error:
         return TestOfChange(STUDENT, None, 0.0)
@@ -136,12 +140,13 @@ class FractionEstimate:
     blocks: float = math.inf
 
     @classmethod
-    def of_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> FractionEstimate:
+    def from_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> FractionEstimate:
         """A share of rows. without_rows: the value if there are no rows."""
-        return cls(hits / rows if rows else without_rows, int(rows), rows)
+        value = hits / rows if rows else without_rows
+        return cls(value, int(rows), rows)
 
     @classmethod
-    def of_variance(
+    def from_variance(
         cls,
         value: float,
         variance: float,
@@ -158,7 +163,9 @@ class FractionEstimate:
         # The number of trials for which a share with this value has this variance
         if 0 < value < 1 and variance > 0:
             trials = min(value * (1 - value) / variance, n)
-        return cls(value, n, trials, method, bound, fallback if units is None else units)
+        if units is None:
+            units = fallback
+        return cls(value, n, trials, method, bound, units)
 
     @property
     def units_of_limit(self) -> float:
@@ -187,19 +194,20 @@ class FractionEstimate:
     def count_beyond(self, direction: Side) -> tuple[int, int]:
         """Hits and denominator, in rows or units: for HIGH of the value, for LOW of 1 - value."""
         denominator = self.n if self.is_count else int(self.units)
-        return round((self.value if direction is Side.HIGH else 1 - self.value) * denominator), denominator
+        # The rows that aren't hits are on the low side
+        share = self.value if direction is Side.HIGH else 1 - self.value
+        return round(share * denominator), denominator
 
     def reduce_to_groups(self, rows: float, blocks: float = math.inf) -> FractionEstimate:
         """The same estimate with a design effect: this many rows count as one. blocks: number of blocks from which it was
         estimated.
         """
+        reduced = replace(self, blocks=min(blocks, self.blocks))
+        if rows == 1:
+            return reduced
         n = int(self.n / rows)
         trials = float(n) if self.is_count else self.trials / rows
-        if rows == 1:
-            reduced = self
-        else:
-            reduced = replace(self, n=n, trials=trials, units=self.units / rows)
-        return replace(reduced, blocks=min(blocks, self.blocks))
+        return replace(reduced, n=n, trials=trials, units=self.units / rows)
 
     def end(self, direction: Side, level: float) -> float | None:
         """An end of Wilson's score interval. Source: Wilson 1927, "Probable inference, the law of succession, and
@@ -213,8 +221,8 @@ class FractionEstimate:
         z = -normal_quantile(level)
         spread = z * z / self.trials
         middle = (self.value + spread / 2) / (1 + spread)
-        reach = math.sqrt(max(self.value * (1 - self.value), 0.0) * spread + spread * spread / 4) / (1 + spread)
-        return min(max(middle + direction.value * reach, 0.0), 1.0)
+        half_width = math.sqrt(max(self.value * (1 - self.value), 0.0) * spread + spread * spread / 4) / (1 + spread)
+        return min(max(middle + direction.value * half_width, 0.0), 1.0)
 
     def limit(self, direction: Side, level: float, growth: float) -> float | None:
         """The value t of the other rows at which a score test of equal shares has this level.
@@ -237,7 +245,9 @@ class FractionEstimate:
         root = math.sqrt(max(linear**2 - 4 * square * constant, 0.0))
         share = min(max((linear + direction.value * root) / (2 * square), 0.0), 1.0)
         # Rounding could move it slightly to the other side of the value
-        return (min if direction is Side.LOW else max)(share, self.value)
+        if direction is Side.LOW:
+            return min(share, self.value)
+        return max(share, self.value)
 
 
 class Scale(Enum):
@@ -283,44 +293,42 @@ class JackknifeEstimate:
         return 0.0
 
     def end(self, direction: Side, level: float) -> float | None:
-        return self._reached(direction, level, self.standard_error)
+        return self._compute_end(direction, level, self.standard_error)
 
     def limit(self, direction: Side, level: float, growth: float) -> float | None:
-        return self._reached(direction, level, self.standard_error * math.sqrt(1 + 1 / growth))
+        return self._compute_end(direction, level, self.standard_error * math.sqrt(1 + 1 / growth))
 
-    def _reached(self, direction: Side, level: float, error: float) -> float | None:
+    def _compute_end(self, direction: Side, level: float, error: float) -> float | None:
         if not (math.isfinite(self.value) and math.isfinite(error)):
             return None
         if not error:
             return self.value
         # The quantile of Student's t for this level and these degrees of freedom
         distance = direction.value * -student_quantile(self.freedom, level) * error
-        # On a logarithmic scale, distances are measured from 0, or from 1 for metrics whose best value is 1
-        if self.scale is Scale.COMPLEMENT:
-            distance_from_end = 1 - self.value
-        else:
-            distance_from_end = self.value
         end = self.value + distance
-        if self.scale is not Scale.LINEAR and distance_from_end > error:
-            # On this scale, larger values have smaller logarithms
-            downward = -1 if self.scale is Scale.COMPLEMENT else 1
-            exponent = math.log(distance_from_end) + downward * (distance * (1 / distance_from_end))
-            end = math.exp(min(exponent, 700.0))  # exp() of more overflows a double
-            if self.scale is Scale.COMPLEMENT:
-                end = 1 - end
-        # For values closer to the end of the scale than their error, the linear interval is cut at this end
-        elif self.scale is Scale.LOG:
+        # A value that is closer to the end of its scale than its error has a linear interval that is cut there
+        if self.scale is Scale.LOG:
+            if self.value > error:
+                end = _move_on_log_scale(self.value, distance)
             end = max(end, 0.0)
         elif self.scale is Scale.COMPLEMENT:
+            if 1 - self.value > error:
+                end = 1 - _move_on_log_scale(1 - self.value, -distance)
             end = min(end, 1.0)
         # The result may overflow or underflow a double
         return end if math.isfinite(end) else None
 
 
+def _move_on_log_scale(value: float, distance: float) -> float:
+    """A positive value that is moved by a distance whose size is measured at this value."""
+    exponent = math.log(value) + distance * (1 / value)
+    return math.exp(min(exponent, 700.0))  # exp() of more overflows a double
+
+
 Estimate: TypeAlias = FractionEstimate | JackknifeEstimate
 
 
-SQUARES_OF_DEVIATION = 5.0
+VARIANCE_RATIO = 5.0
 """The variance of a metric as a multiple of its squared `standard_deviation`. A sample of 80 % of the rows without
 replacement has a quarter of the variance, and the mean square of five samples around their own mean is four fifths of
 that."""
@@ -334,22 +342,19 @@ def estimate_from_deviation(
     growth: the baseline's number of rows divided by the window's. The baseline's rows are assumed to vary like the window's,
         or more if the deviation, which comes from five samples of 80 % of the rows (C5.1), is larger.
     """
-    variance = SQUARES_OF_DEVIATION * standard_deviation**2
+    variance = VARIANCE_RATIO * standard_deviation**2
     n = round(window.n * growth)
     if isinstance(window, JackknifeEstimate):
         error = max(window.standard_error / math.sqrt(growth), math.sqrt(variance))
         return replace(window, value=value, n=n, standard_error=error)
     # In a plain share, each row is a trial; otherwise the number of trials grows in proportion to the rows
-    if window.is_count:
-        trials = float(n)
-    else:
-        trials = window.trials * growth
+    trials = float(n) if window.is_count else window.trials * growth
     similar_window = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
     # If the deviation is larger than that of independent rows, the ratio of the variances is a design effect
-    rows_as_one = 1.0
+    design_effect = 1.0
     if similar_window.variance:
-        rows_as_one = variance / similar_window.variance
-    return similar_window.reduce_to_groups(max(rows_as_one, 1.0))
+        design_effect = max(variance / similar_window.variance, 1.0)
+    return similar_window.reduce_to_groups(design_effect)
 
 
 def jackknife(
@@ -367,40 +372,44 @@ def jackknife(
         included = np.ones(len(rows), dtype=bool)
     blocks = np.flatnonzero(included & (rows > 0))
     groups = len(blocks)
+    total_rows = int(rows[included].sum())
     # The error comes from differences between blocks, so there must be at least two
-    left_out = groups if groups > 1 else 0
-    choices = np.tile(included, (left_out + 1, 1))  # first all blocks, then all without each block in turn
-    choices[np.arange(1, left_out + 1), blocks[:left_out]] = False
+    if groups < 2:
+        blocks = blocks[:0]
+    choices = np.tile(included, (len(blocks) + 1, 1))  # first all blocks, then all without each block in turn
+    choices[np.arange(1, len(blocks) + 1), blocks] = False
     with np.errstate(all="ignore"):  # undefined values become NaN, and sums of huge values become infinite
-        value, *parts = statistic(choices).tolist()
-        if not left_out:
-            return JackknifeEstimate(value, int(rows[included].sum()), math.nan, 0, scale)
-        squares = (np.array(parts) - np.mean(parts)) ** 2
+        value, *values_without_block = statistic(choices).tolist()
+        if groups < 2:
+            return JackknifeEstimate(value, total_rows, math.nan, 0, scale)
+        squares = (np.array(values_without_block) - np.mean(values_without_block)) ** 2
         error = float(np.sqrt((groups - 1) / groups * squares.sum()))
         kurtosis = 0.0
         if error:
             kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3
     # Satterthwaite's degrees of freedom: if a few blocks contribute most, the error itself is uncertain
     freedom = 2 / (2 / (groups - 1) + max(kurtosis, 0.0) / groups)
-    return JackknifeEstimate(value, int(rows[included].sum()), error, freedom, scale)
+    return JackknifeEstimate(value, total_rows, error, freedom, scale)
 
 
 def jackknife_quotient(
-    above: Numbers,
-    below: Numbers,
+    numerators: Numbers,
+    denominators: Numbers,
     *,
     rows: Numbers | None = None,
-    kept: IncludedBlocks | None = None,
+    included: IncludedBlocks | None = None,
     scale: Scale = Scale.LOG,
 ) -> JackknifeEstimate:
-    """The jackknife of the quotient of two sums over blocks; NaN if the divisor is 0. rows: `below` if None. kept: all
+    """The jackknife of the quotient of two sums over blocks; NaN if the divisor is 0. rows: `denominators` if None. included: all
     blocks if None.
     """
 
     def statistic(choices: IncludedBlocks) -> Numbers:
-        return sum_blocks(choices, above) / sum_blocks(choices, below)
+        return sum_blocks(choices, numerators) / sum_blocks(choices, denominators)
 
-    return jackknife(statistic, below if rows is None else rows, kept, scale)
+    if rows is None:
+        rows = denominators
+    return jackknife(statistic, rows, included, scale)
 
 
 def sum_blocks(included: IncludedBlocks, sums: Numbers) -> Numbers:

@@ -32,6 +32,7 @@ from spark_model_monitor.documents.model_quality import (
 from spark_model_monitor.documents.model_quality import Metric as DocumentMetric
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.model_quality.class_labels import sort_classes
 from spark_model_monitor.monitors.model_quality.estimates import (
     CONFIDENCE,
     Estimate,
@@ -43,11 +44,11 @@ from spark_model_monitor.monitors.model_quality.estimates import (
 )
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
+    ClassEvidence,
     Evidence,
     MulticlassEvidence,
     RegressionEvidence,
     build_evidence,
-    sort_classes,
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS, applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve
@@ -277,7 +278,7 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, design_effects: Desi
     # The service's `standard_deviation`: of the metric in five samples of 80 % of the rows
     if seed is not None and evidence.rows >= MIN_ROWS:
         random = np.random.default_rng(seed)
-        draws = [evidence.redrawn(random) for _ in range(DRAWS)]
+        draws = [evidence.resample(random) for _ in range(DRAWS)]
     for metric in applicable_metrics(evidence):
         ours = metric.facts.get("ours", False)
         estimate = metric(evidence)
@@ -363,9 +364,7 @@ def build_table(metrics: Iterable[MeasuredMetric], *columns: str) -> RowTable:
     return RowTable("metrics", "metric", tuple(rows))
 
 
-def _confusion_matrix(
-    evidence: BinaryEvidence | MulticlassEvidence, *, labels_first: bool
-) -> dict[str, dict[str, int]]:
+def _confusion_matrix(evidence: ClassEvidence, *, labels_first: bool) -> dict[str, dict[str, int]]:
     """Number of rows by label, then by prediction, with classes in sort order, including zeros.
 
     labels_first: whether classes that are only predicted come after those among the labels, as in the service's files.
@@ -389,9 +388,9 @@ def _curves(evidence: BinaryEvidence) -> dict[str, RocCurve | PrecisionRecallCur
     curve = Curve.of(evidence.scores)
     if not len(curve.true_positives):
         return {}
-    thinned = curve.thinned(CURVE_POINTS)
-    false_positive_rates, true_positive_rates = thinned.roc()
-    recalls, precisions = thinned.precision_recall()
+    thinned_curve = curve.thin(CURVE_POINTS)
+    false_positive_rates, true_positive_rates = thinned_curve.roc()
+    recalls, precisions = thinned_curve.precision_recall()
     return {
         "receiver_operating_characteristic_curve": RocCurve(
             false_positive_rates=tuple(false_positive_rates.tolist()),

@@ -69,18 +69,18 @@ class Answers:
         return _map_distinct(self.labels, lambda label: is_positive(label, self.plan.positive_label)).astype(bool)
 
     @property
-    def right(self) -> Flags:
+    def are_correct(self) -> Flags:
         """Whether each prediction is correct."""
         if self.plan.with_predictions:
             return is_same_class(self.labels, self.predictions)
         return np.asarray(self.positive == (self.scores > self.plan.threshold))
 
     @property
-    def few(self) -> int:
+    def rarer_class_rows(self) -> int:
         """The number of rows of the rarer class."""
         return int(min(self.positive.sum(), (~self.positive).sum()))
 
-    def evidences(self) -> tuple[list[Evidence], Numbers]:
+    def build_block_evidences(self) -> tuple[list[Evidence], Numbers]:
         """The evidence of all rows, then without each block of rows in turn; and the number of rows in each block, shape
         (blocks,).
 
@@ -94,30 +94,32 @@ class Answers:
         for block in np.flatnonzero(rows).tolist():
             builder = OutcomeBuilder(self.plan)
             row_indexes = np.flatnonzero(blocks == block)
-            builder.update(*(None if member is None else member.take(row_indexes) for member in members))
+            members_of_block = [None if member is None else member.take(row_indexes) for member in members]
+            builder.update(*members_of_block)
             # Residuals are left out, because only the mean error and a run's page use them
             states.append(replace(builder.state(), residuals=zero.residuals))
         # A jackknife needs at least two blocks
-        states_without_block = sum_without_each(states, zero) if len(states) > 1 else []
-        return [build_evidence(outcomes) for outcomes in (sum(states, zero), *states_without_block)], rows
+        summed_states = [sum(states, zero)]
+        if len(states) > 1:
+            summed_states += sum_without_each(states, zero)
+        return [*map(build_evidence, summed_states)], rows
 
 
 def is_same_class(left_texts: pa.Array, right_texts: pa.Array) -> Flags:
     """Whether each text is the same class as the corresponding other text."""
     codes: dict[object, int] = {}
-    left, right = (
-        _map_distinct(texts, lambda text: codes.setdefault(class_key(text), len(codes)))
-        for texts in (left_texts, right_texts)
-    )
-    return np.asarray(left == right)
+
+    def find_code(text: str) -> int:
+        return codes.setdefault(class_key(text), len(codes))
+
+    return np.asarray(_map_distinct(left_texts, find_code) == _map_distinct(right_texts, find_code))
 
 
 def _map_distinct(texts: pa.Array, function: Callable[[str], Any]) -> NDArray[Any]:
     encoded = texts.dictionary_encode()
-    values: NDArray[Any] = np.array([function(text) for text in encoded.dictionary.to_pylist()])[
-        encoded.indices.to_numpy()
-    ]
-    return values
+    values = np.array([function(text) for text in encoded.dictionary.to_pylist()])
+    mapped: NDArray[Any] = values[encoded.indices.to_numpy()]
+    return mapped
 
 
 ScoreComparison: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]
@@ -160,9 +162,12 @@ def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -
     """The accuracies. If paired, the variance is that of McNemar's test: the rows that only one model got right, divided
     by rows².
     """
-    before_right = champion.right
-    right = challenger.right
-    (n, before), (m, after) = ((len(is_right), float(is_right.mean())) for is_right in (before_right, right))
+    champion_correct = champion.are_correct
+    challenger_correct = challenger.are_correct
+    n = len(champion_correct)
+    m = len(challenger_correct)
+    before = float(champion_correct.mean())
+    after = float(challenger_correct.mean())
     # With different rows on each side, these are two independent shares
     if not paired:
         error = math.sqrt(before * (1 - before) / n + after * (1 - after) / m)
@@ -170,8 +175,8 @@ def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -
         p = None
     else:
         # Only rows that exactly one model got right show which model is better
-        gained = int((right & ~before_right).sum())
-        lost = int((before_right & ~right).sum())
+        gained = int((challenger_correct & ~champion_correct).sum())
+        lost = int((champion_correct & ~challenger_correct).sum())
         error = math.sqrt(gained + lost) / n
         method = "McNemar"
         p = mcnemar(gained, lost)
@@ -179,7 +184,7 @@ def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -
 
 
 def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> ScoreComparison:
-    rows_of_rarer_class = min(champion.few, challenger.few)
+    rows_of_rarer_class = min(champion.rarer_class_rows, challenger.rarer_class_rows)
     # A variance needs two rows of each class
     if rows_of_rarer_class < 2:
         return math.nan, math.nan, JackknifeEstimate(math.nan, 0, math.nan, 0, method="DeLong"), None
@@ -198,12 +203,9 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> S
     p = None
     if error:
         p = min(1.0, 2 * normal_above(abs(float(after - before)) / error))
-    return (
-        float(before),
-        float(after),
-        JackknifeEstimate(float(after - before), rows_of_rarer_class, error, rows_of_rarer_class - 1, method="DeLong"),
-        p,
-    )
+    difference = float(after - before)
+    estimate = JackknifeEstimate(difference, rows_of_rarer_class, error, rows_of_rarer_class - 1, method="DeLong")
+    return float(before), float(after), estimate, p
 
 
 def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> ScoreComparison:
@@ -214,11 +216,17 @@ def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bo
         estimate = jackknife(lambda _: values[1] - values[0], rows[0])
         return before, after, replace(estimate, method="paired blocks"), None
     # Each side has its own blocks, so the variances add
-    parts = jackknife(lambda _: values[0], rows[0]), jackknife(lambda _: values[1], rows[1])
-    squares = [part.standard_error**2 for part in parts]
-    squares_over_freedom = sum(square**2 / part.freedom for square, part in zip(squares, parts, strict=True) if square)
-    freedom = sum(squares) ** 2 / squares_over_freedom if squares_over_freedom else 1.0  # Welch-Satterthwaite
-    estimate = JackknifeEstimate(after - before, parts[0].n, math.sqrt(sum(squares)), freedom, method="blocks")
+    champion_estimate = jackknife(lambda _: values[0], rows[0])
+    challenger_estimate = jackknife(lambda _: values[1], rows[1])
+    variance = 0.0
+    squares_over_freedom = 0.0
+    for estimate in (champion_estimate, challenger_estimate):
+        square = estimate.standard_error**2
+        variance += square
+        if square:
+            squares_over_freedom += square**2 / estimate.freedom
+    freedom = variance**2 / squares_over_freedom if squares_over_freedom else 1.0  # Welch-Satterthwaite
+    estimate = JackknifeEstimate(after - before, champion_estimate.n, math.sqrt(variance), freedom, method="blocks")
     return before, after, estimate, None
 
 
@@ -228,12 +236,12 @@ class Comparison:
 
     rows: number of rows in the trial: of pairs, or of both sides together.
     problem: a reason why there is no verdict, whatever the numbers are.
-    wholes: the evidence of each side.
+    evidences: of champion and challenger.
     """
 
     differences: Mapping[str, MetricDifference]
     rows: int
-    wholes: tuple[Evidence, Evidence]
+    evidences: tuple[Evidence, Evidence]
     problem: str | None = None
 
 
@@ -242,8 +250,8 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
 
     Raises BadInput for invalid classes.
     """
-    first, rows = champion.evidences()
-    second, challenger_rows = challenger.evidences()
+    champion_evidences, rows = champion.build_block_evidences()
+    challenger_evidences, challenger_rows = challenger.build_block_evidences()
     fewer = min(len(champion.keys), len(challenger.keys))
     regression = champion.plan.is_regression
     if paired:
@@ -252,28 +260,30 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
         trial_rows = len(champion.keys) + len(challenger.keys)
     differences: dict[str, MetricDifference] = {}
     families = {""}  # only one of several equivalent class metrics: recall, without the false negative rate
-    second_names = {metric.name for metric in applicable_metrics(second[0])}
-    for metric in applicable_metrics(first[0]):
+    challenger_names = {metric.name for metric in applicable_metrics(challenger_evidences[0])}
+    for metric in applicable_metrics(champion_evidences[0]):
         family = metric.facts.get("family", "")
-        if family in families or metric.name not in second_names:
+        if family in families or metric.name not in challenger_names:
             continue
         if not regression:
             families.add(family)
         # These two metrics have variances by formula; all others come from the jackknife
-        if metric.name in ("accuracy", "auc"):
-            metric_difference = {"accuracy": _compare_accuracy, "auc": _compare_areas}[metric.name](
-                champion, challenger, paired=paired
-            )
+        if metric.name == "accuracy":
+            comparison = _compare_accuracy(champion, challenger, paired=paired)
+        elif metric.name == "auc":
+            comparison = _compare_areas(champion, challenger, paired=paired)
         else:
-            values = [np.array([metric(evidence).value for evidence in evidences]) for evidences in (first, second)]
-            metric_difference = _compare_by_blocks(values, [rows, challenger_rows], paired=paired)
+            champion_values = np.array([metric(evidence).value for evidence in champion_evidences])
+            challenger_values = np.array([metric(evidence).value for evidence in challenger_evidences])
+            values = [champion_values, challenger_values]
+            comparison = _compare_by_blocks(values, [rows, challenger_rows], paired=paired)
         higher = metric.facts["operator"] is ComparisonOperator.LESS_THAN
         differences[metric.name] = _describe_difference(
-            metric.name, metric_difference, trial_rows, planned_rows, higher_is_better=higher
+            metric.name, comparison, trial_rows, planned_rows, higher_is_better=higher
         )
     # With many classes, no class is the rarer one
     if champion.plan.is_binary:
-        rows_of_rarer_class = min(champion.few, challenger.few)
+        rows_of_rarer_class = min(champion.rarer_class_rows, challenger.rarer_class_rows)
     else:
         rows_of_rarer_class = MIN_OF_A_CLASS
     problem = None
@@ -287,13 +297,13 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
             )
         else:
             problem = ONE_CLASS
-    return Comparison(differences, trial_rows, (first[0], second[0]), problem)
+    return Comparison(differences, trial_rows, (champion_evidences[0], challenger_evidences[0]), problem)
 
 
 def _describe_difference(
-    name: str, metric_difference: ScoreComparison, rows: int, planned: int, *, higher_is_better: bool
+    name: str, comparison: ScoreComparison, rows: int, planned: int, *, higher_is_better: bool
 ) -> MetricDifference:
-    champion, challenger, estimate, p = metric_difference
+    champion, challenger, estimate, p = comparison
     members: dict[str, Any] = {}
     if math.isfinite(estimate.value) and math.isfinite(estimate.standard_error) and estimate.freedom > 0:
         # Half the width of an interval that is valid at every interim analysis, not only at the planned end
@@ -353,13 +363,12 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
                     p = 2 * normal_above(abs(inside / n - (total - inside) / other_rows) / error)
             candidates.append((p, str(name), str(value), n, float(inside / n)))
     # Bonferroni correction for all values that were examined
-    clearest = sorted(candidate for candidate in candidates if candidate[0] * len(candidates) <= SEGMENT_LEVEL)[
-        :MAX_SEGMENTS
-    ]
-    return tuple(
-        Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(candidates))
-        for p, name, value, n, mean in clearest
-    )
+    segments = []
+    for p, name, value, n, mean in sorted(candidates)[:MAX_SEGMENTS]:
+        adjusted_p = p * len(candidates)
+        if adjusted_p <= SEGMENT_LEVEL:
+            segments.append(Segment(feature=name, value=value, rows=n, disagreement=mean, p=adjusted_p))
+    return tuple(segments)
 
 
 def decide_verdict(
@@ -373,7 +382,7 @@ def decide_verdict(
     """
     names = tuple(comparison.differences)
     # The area under the curve is preferred, because it doesn't depend on a threshold
-    name = metric or next(name_or_rows for name_or_rows in ("auc", "accuracy", "mae") if name_or_rows in names)
+    name = metric or next(preferred for preferred in ("auc", "accuracy", "mae") if preferred in names)
     if name not in names:
         raise BadConfiguration(f"metric is {name!r}, which these answers don't give; write one of {', '.join(names)}")
     difference = comparison.differences[name]
@@ -394,11 +403,13 @@ def decide_verdict(
         return name, TrialVerdict.KEEP, f"the challenger gains less than {least_gain:g} of {name}", None
     # Undecided: estimate how many rows would decide it if the gain stays the same
     gain = (low + high) / 2
-    gains = (abs(gain), least_gain - gain if least_gain else 0.0)
-    needed = [
-        estimate_rows_to_significance(name_or_rows, difference.standard_error, comparison.rows, planned_rows)
-        for name_or_rows in gains
-        if name_or_rows > 0
-    ]
-    fewest_rows = min((name_or_rows for name_or_rows in needed if name_or_rows is not None), default=None)
+    distances = [abs(gain)]
+    if least_gain:
+        distances.append(least_gain - gain)
+    needed_rows = []
+    for distance in distances:
+        rows = estimate_rows_to_significance(distance, difference.standard_error, comparison.rows, planned_rows)
+        if rows is not None:
+            needed_rows.append(rows)
+    fewest_rows = min(needed_rows, default=None)
     return name, TrialVerdict.CANNOT_TELL, f"the difference of {name} may be chance", fewest_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,12 +21,12 @@ from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.model_quality import mean_error, quality_checks
+from spark_model_monitor.monitors.model_quality.class_labels import find_intended_classes
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     RegressionEvidence,
     build_evidence,
-    find_intended_classes,
 )
 from spark_model_monitor.monitors.model_quality.measurement import (
     BARE,
@@ -43,6 +44,7 @@ from spark_model_monitor.monitors.model_quality.measurement import (
 )
 from spark_model_monitor.monitors.model_quality.metric_monitor import MetricJudgement, MetricMonitor
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
+from spark_model_monitor.monitors.model_quality.metrics.error_metrics import rmse
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.quality_page import create_page
 from spark_model_monitor.monitors.model_quality.score_direction import (
@@ -65,18 +67,10 @@ from spark_model_monitor.value_class import value_class
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
 # The subject of causes: the rows behind all metrics are read again once, because all metrics use the same answers
-LOSS = "loss"
-ERROR_LIMITS = (
-    0.1,
-    0.25,
-    0.5,
-    0.75,
-    1.0,
-    1.5,
-    2.0,
-    3.0,
-)  # multiples of the baseline's RMSE by which errors are divided into bins
-OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
+LOSS_SUBJECT = "loss"
+# Multiples of the baseline's RMSE by which errors are divided into bins
+RMSE_MULTIPLES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+UNIQUE_NAMES_HINT = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
 
 
 @value_class(slots=False)
@@ -98,22 +92,29 @@ class QualityJudgement(MetricJudgement):
         if baseline.misses_names(self.sample.state):
             measurement = apply_design_effects(measurement, baseline.design_effects)
         ledger = self.window_ledger
-        min_samples = monitor.min_samples
-        hide = monitor.hide_values
-        as_service = monitor.as_service
-        results = quality_checks.check_all(
-            measurement, baseline, ledger, min_samples=min_samples, as_service=as_service, hide_values=hide
+        overall_results = quality_checks.check_all(
+            measurement,
+            baseline,
+            ledger,
+            min_samples=monitor.min_samples,
+            as_service=monitor.as_service,
+            hide_values=monitor.hide_values,
         )
-        checks = quality_checks.check_segments(
-            measurement, baseline, results, ledger, min_samples=min_samples, hide_values=hide
+        check_results = quality_checks.check_segments(
+            measurement,
+            baseline,
+            overall_results,
+            ledger,
+            min_samples=monitor.min_samples,
+            hide_values=monitor.hide_values,
         )
-        results = quality_checks.add_violation(checks, self._judge_windows_together(baseline))
-        if not self.has_further_test:
+        results = quality_checks.add_violation(check_results, self._judge_windows_together(baseline))
+        if not self.has_other_test:
             return results
-        return (*results, self._judge_further(baseline, quality_checks.level_per_test(ledger)))
+        return (*results, self._judge_other_test(baseline, quality_checks.level_per_test(ledger)))
 
     @cached_property
-    def has_further_test(self) -> bool:
+    def has_other_test(self) -> bool:
         """Whether there is a test in addition to those of the metrics: for numbers of the mean error, for classes of the
         meaning of scores.
         """
@@ -123,18 +124,19 @@ class QualityJudgement(MetricJudgement):
         is_scored = concept_drift.can_be_judged(self.baseline.evidence, evidence)
         return is_scored or mean_error.is_mean_error_judged(self.baseline, evidence)
 
-    def _judge_further(self, baseline: ModelBaseline, level: float) -> CheckResult:
+    def _judge_other_test(self, baseline: ModelBaseline, level: float) -> CheckResult:
         before = baseline.evidence
         now = self.sample.metrics.evidence
         if isinstance(before, RegressionEvidence):
-            assert isinstance(now, RegressionEvidence)  # ensured by `has_further_test`
+            assert isinstance(now, RegressionEvidence)  # ensured by `has_other_test`
             return mean_error.judge_mean_error(before, now, level, baseline.groups)
-        assert isinstance(before, concept_drift.Scored)  # ensured by `has_further_test`
+        assert isinstance(before, concept_drift.Scored)  # ensured by `has_other_test`
         assert isinstance(now, concept_drift.Scored)
         groups = baseline.groups
         if baseline.group_column is not None:
-            sides_with_labels = [now, *[before] * baseline.misses_names(self.sample.state)]
-            groups = max(map(concept_drift.design_effect_of_groups, sides_with_labels))
+            groups = concept_drift.design_effect_of_groups(now)
+            if baseline.misses_names(self.sample.state):
+                groups = max(groups, concept_drift.design_effect_of_groups(before))
         return concept_drift.judge_concept_drift(before, now, level, groups)
 
     def _judge_windows_together(self, baseline: ModelBaseline) -> CheckResult | None:
@@ -178,47 +180,46 @@ class QualityJudgement(MetricJudgement):
         if self.baseline is None:
             return None
         problem_type = self.monitor.plan.problem_type
-        return quality_checks.plan_budget(self.baseline, problem_type, self.window_budget, int(self.has_further_test))
+        return quality_checks.plan_budget(self.baseline, problem_type, self.window_budget, int(self.has_other_test))
 
     @property
     def hints(self) -> tuple[Hint, ...]:
-        outcomes = self.sample.state
         baseline = self.baseline
         hints: list[Hint] = []
-        before = None
-        sentence = None
-        if baseline is None:
-            name = outcomes.plan.group_column
-            if name is not None and estimate_rows_per_name(outcomes.rows_by_block) <= MAX_DISPERSED:
-                sentence = OWN_NAMES.format(name=name, how="as one")
-        else:
-            # Differences from the baseline's segments, limits and groups
-            before = {
+        rows_before = None
+        if baseline is not None:
+            rows_before = {
                 cut: {label: segment.rows for label, segment in segments.items()}
                 for cut, segments in baseline.segments.items()
             }
             if not self.monitor.as_service:
-                hints += Hint.from_unread_members(baseline.constraints)
-                if not baseline.reported and not baseline.estimates:
-                    description = (
-                        "constraints.json is there without statistics.json, so nothing says which limits are the baseline's own "
-                        "values: each is judged as written, without room for chance; put both files in one folder"
-                    )
-                    hints.append(Hint(hint="limits_as_written", features=(), description=description))
-            if baseline.has_fewer_names(outcomes):
-                sentence = (
-                    f"{baseline.group_column!r} names the group of {format_percent(outcomes.share_named)} of the rows, in the "
-                    f"baseline of {format_percent(baseline.names_of_groups.share)}: rows count as there, or as fewer"
-                )
-            elif baseline.misses_names(outcomes):
-                sentence = OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")
-        rows_by_segment = {
+                hints += _write_limit_hints(baseline)
+        rows_now = {
             cut: {label: segment.item_count for label, segment in segments.items()}
-            for cut, segments in outcomes.segments.items()
+            for cut, segments in self.sample.state.segments.items()
         }
+        sentence = self._describe_group_names()
         if sentence is not None:
             hints.append(Hint(hint="group_column", features=(), description=sentence))
-        return (*write_segment_hints(before, rows_by_segment), *hints)
+        return (*write_segment_hints(rows_before, rows_now), *hints)
+
+    def _describe_group_names(self) -> str | None:
+        """What is wrong with the names of groups; None if nothing is, or if no column names groups."""
+        outcomes = self.sample.state
+        baseline = self.baseline
+        if baseline is None:
+            name = outcomes.plan.group_column
+            if name is not None and estimate_rows_per_name(outcomes.rows_by_block) <= MAX_DISPERSED:
+                return UNIQUE_NAMES_HINT.format(name=name, how="as one")
+            return None
+        if baseline.has_fewer_names(outcomes):
+            return (
+                f"{baseline.group_column!r} names the group of {format_percent(outcomes.share_named)} of the rows, in the "
+                f"baseline of {format_percent(baseline.names_of_groups.share)}: rows count as there, or as fewer"
+            )
+        if baseline.misses_names(outcomes):
+            return UNIQUE_NAMES_HINT.format(name=baseline.group_column, how="as in the baseline, where it did")
+        return None
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
@@ -227,43 +228,40 @@ class QualityJudgement(MetricJudgement):
         large errors. Source: D4.19."""
         baseline = self.baseline
         monitor = self.monitor
-        cuts: tuple[float, ...] = ()
-        is_requested = (
-            monitor.find_causes
-            and not monitor.as_service
-            and any(check_result.is_violation for check_result in results)
-        )
-        if not is_requested or baseline is None or baseline.source is None or baseline.evidence is None:
+        if not monitor.find_causes or monitor.as_service or not any(violation.is_violation for violation in results):
             return results
-        # For numbers, errors are divided into bins at multiples of the baseline's root mean square error
+        if baseline is None or baseline.source is None or baseline.evidence is None:
+            return results
         source = baseline.source
-        evidence = baseline.evidence
-        if isinstance(evidence, RegressionEvidence):
-            rmse = METRICS[monitor.plan.problem_type].get("rmse")(evidence).value or 1.0
-            cuts = tuple(part * rmse for part in ERROR_LIMITS)
+        # For numbers, errors are divided into bins at multiples of the baseline's root mean square error
+        cuts: tuple[float, ...] = ()
+        if isinstance(baseline.evidence, RegressionEvidence):
+            scale = rmse(baseline.evidence).value or 1.0
+            cuts = tuple(multiple * scale for multiple in RMSE_MULTIPLES)
 
-        def marked(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
+        def mark_rows(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
             # Outcomes that the caller prepared have no data set that could be read again
-            if (where := outcome_data.source) is None:
+            source_rows = outcome_data.source
+            if source_rows is None:
                 raise BadInput("prepared outcomes are not read again")
-            mark = OutcomeMark(outcome_data.decoder, monitor.plan, where.columns, outcome_data.raw.schema, cuts)
-            names = where.dataset.names
-            return MarkedRows(
-                where.dataset, mark, rows, frozenset(names[index] for index, _ in (where.columns or {}).values())
-            )
+            mark = OutcomeMark(outcome_data.decoder, monitor.plan, source_rows.columns, outcome_data.raw.schema, cuts)
+            names = source_rows.dataset.names
+            outcome_columns = {names[index] for index, _ in (source_rows.columns or {}).values()}
+            return MarkedRows(source_rows.dataset, mark, rows, frozenset(outcome_columns))
 
         # The baseline's outcomes are read with the same columns as the window's
-        def opened(resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
+        def open_both_sides(resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
             now = monitor.read_outcomes(dataset)
             before = resources.enter_context(source())
             addresses: Any = now.source.addresses if now.source is not None else {}
-            return marked(now, self.sample.state.item_count), marked(
-                monitor.read_outcomes(before, **addresses), baseline.rows or 0
-            )
+            outcomes_before = monitor.read_outcomes(before, **addresses)
+            return mark_rows(now, self.sample.state.item_count), mark_rows(outcomes_before, baseline.rows or 0)
 
         # The rows of both sides are read again, once for all metrics
         level = monitor.false_alarm_budget
-        return with_causes(results, {LOSS: opened}, lambda _: (LOSS,), level, hide_values=monitor.hide_values)
+        return with_causes(
+            results, {LOSS_SUBJECT: open_both_sides}, lambda _: (LOSS_SUBJECT,), level, hide_values=monitor.hide_values
+        )
 
     def page(self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         return create_page(self.sample.metrics, check_results, hide_values=hide_values or self.monitor.hide_values)
@@ -409,31 +407,41 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
         """The design effect estimated from neighbouring rows of the sample; 1 if groups of rows have names."""
         if not sample.runs:
             return baseline.groups
-        values, sizes = read_values([run for row_runs in sample.runs for run in row_runs.runs], numeric=True)
+        runs = [run for row_runs in sample.runs for run in row_runs.runs]
+        values, sizes = read_values(runs, numeric=True)
         if self.as_service or baseline.group_column or not len(values):
             return 1.0
         if self.plan.is_regression:
-            outcomes_in_order = ScoredColumn.from_numbers
+            column = ScoredColumn.from_numbers(values)
         else:
-            outcomes_in_order = ScoredColumn.from_texts
-        return estimate_neighbour_design_effect([outcomes_in_order(values)], sizes)
+            column = ScoredColumn.from_texts(values)
+        return estimate_neighbour_design_effect([column], sizes)
 
     def table(self, documents: Documents) -> RowTable:
         return build_table(documents[2].metrics, "value", "standard_deviation", "interval", "n")
+
+
+def _write_limit_hints(baseline: ModelBaseline) -> Iterator[Hint]:
+    """Hints that members of constraints.json aren't read, or that nothing says which of its limits a person wrote."""
+    yield from Hint.from_unread_members(baseline.constraints)
+    if not baseline.reported and not baseline.estimates:
+        description = (
+            "constraints.json is there without statistics.json, so nothing says which limits are the baseline's own "
+            "values: each is judged as written, without room for chance; put both files in one folder"
+        )
+        yield Hint(hint="limits_as_written", features=(), description=description)
 
 
 def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> ModelQualityStatistics:
     """statistics.json with the times that the service's file has."""
     if statistics.dataset is None:
         return statistics
-    times = {}
-    if context.start is not None:
-        times["start_time"] = format_moment(context.start)
-    if context.end is not None:
-        times["end_time"] = format_moment(context.end)
     # By default, the evaluation is dated by the end of the window
-    evaluated = context.evaluation_time or context.end
-    if evaluated is not None:
-        times["evaluation_time"] = format_moment(evaluated)
+    moments = {
+        "start_time": context.start,
+        "end_time": context.end,
+        "evaluation_time": context.evaluation_time or context.end,
+    }
+    times = {name: format_moment(moment) for name, moment in moments.items() if moment is not None}
     dataset = statistics.dataset.model_copy(update=times)
     return statistics.model_copy(update={"dataset": dataset})

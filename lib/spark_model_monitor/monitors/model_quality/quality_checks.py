@@ -21,6 +21,7 @@ from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.errors import did_you_mean
+from spark_model_monitor.monitors.model_quality.class_labels import format_labels
 from spark_model_monitor.monitors.model_quality.estimates import (
     Estimate,
     JackknifeEstimate,
@@ -30,7 +31,7 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     confidence_interval,
     smallest_change,
 )
-from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, format_labels
+from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
@@ -80,7 +81,9 @@ NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 """Metrics that are absent from the service's published reports, although four reports should have them."""
 
 
-def word_violation(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
+def format_violation_text(
+    metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float
+) -> str:
     """The text about a metric on the wrong side of its threshold."""
     deviation = ""
     if standard_deviation is not None:
@@ -164,8 +167,8 @@ def check_segments(
     overall_results: Sequence[CheckResult],
     ledger: BudgetLedger | None,
     *,
-    min_samples: int = 0,
-    hide_values: bool = False,
+    min_samples: int,
+    hide_values: bool,
 ) -> Iterator[CheckResult]:
     """First the results of all rows, with the clearest segment in each violation, if there is one. Then every metric with a
     suggested threshold in every segment of the baseline, with a threshold that is suggested from the segment's own rows.
@@ -339,7 +342,9 @@ class _Judge:
             if self.baseline.groups > 1:
                 reason += IN_GROUPS.format(rows=self.baseline.groups)
             return self._check_power(finding.but(reason=reason), name, measured, operator)
-        text = word_violation(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
+        text = format_violation_text(
+            name, measured.value, measured.standard_deviation, operator.value, constraint.threshold
+        )
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
     def _check_power(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:

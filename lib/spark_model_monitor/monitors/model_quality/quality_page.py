@@ -40,6 +40,7 @@ from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, cre
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
+    ClassEvidence,
     Evidence,
     MulticlassEvidence,
     RegressionEvidence,
@@ -198,9 +199,7 @@ def _create_evidence_blocks(measurement: Measurement, *, hide_values: bool) -> I
             yield _draw_calibration(evidence.probabilities, _format_value(measurement.metrics.get("calibration_error")))
 
 
-def create_confusion_tables(
-    evidence: BinaryEvidence | MulticlassEvidence, title: str, *, hide_values: bool
-) -> Iterator[PageTable]:
+def create_confusion_tables(evidence: ClassEvidence, title: str, *, hide_values: bool) -> Iterator[PageTable]:
     """Yield the confusion matrix as a table, unless there are too many classes."""
     if len(evidence.classes) > MAX_CLASSES:
         return
@@ -215,7 +214,7 @@ def create_confusion_tables(
     yield replace(table, shades=shades)
 
 
-def _list_class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_values: bool) -> Sequence[str]:
+def _list_class_names(evidence: ClassEvidence, *, hide_values: bool) -> Sequence[str]:
     if hide_values:
         return [f"class {number}" for number in range(1, len(evidence.classes) + 1)]
     return evidence.classes
@@ -286,8 +285,8 @@ def write_trial_verdict(document: Challenge) -> str:
     return f"{unfair}{document.verdict.value}: {document.reason}, {rows}.{rows_needed}"
 
 
-def create_trial_page(document: Challenge, wholes: tuple[Evidence, Evidence], *, hide_values: bool = False) -> Page:
-    """The page of a trial. wholes: the evidence of champion and challenger. hide_values: as in `create_page`."""
+def create_trial_page(document: Challenge, evidences: tuple[Evidence, Evidence], *, hide_values: bool) -> Page:
+    """The page of a trial. evidences: the evidence of champion and challenger. hide_values: as in `create_page`."""
     deciding_metric = document.metrics[0]
     sentence = write_trial_verdict(document).replace(TrialVerdict.CANNOT_TELL.value, "not decided yet")
     values = (
@@ -302,7 +301,7 @@ def create_trial_page(document: Challenge, wholes: tuple[Evidence, Evidence], *,
     table = build_table(titles, lines, numbers=NUMBERS_OF_TRIAL, names=("metric",))
     sections += [
         PageSection("Side by side", (*_draw_difference(deciding_metric), table), note=f"{document.metric} decides"),
-        PageSection("What both answered", tuple(_create_answer_blocks(document, wholes, hide_values=hide_values))),
+        PageSection("What both answered", tuple(_create_answer_blocks(document, evidences, hide_values=hide_values))),
         create_reading(READING_OF_TRIAL),
     ]
     facts = (("champion", document.champion.path), ("challenger", document.challenger.path))
@@ -345,9 +344,9 @@ def _create_trial_line(metric: MetricDifference) -> TableLine:
 
 
 def _create_answer_blocks(
-    document: Challenge, wholes: tuple[Evidence, Evidence], *, hide_values: bool
+    document: Challenge, evidences: tuple[Evidence, Evidence], *, hide_values: bool
 ) -> Iterator[Block]:
-    is_regression = isinstance(wholes[0], RegressionEvidence)
+    is_regression = isinstance(evidences[0], RegressionEvidence)
     titles = ("rows", "refused", "without a pair", "repeated")
     models = (("champion", document.champion), ("challenger", document.challenger))
     rows = [
@@ -371,6 +370,6 @@ def _create_answer_blocks(
         numbers_of_segment = ("pairs", "apart", "p")
         titles_of_segment = ("feature", "value", *numbers_of_segment)
         yield build_table(titles_of_segment, segment_rows, numbers=numbers_of_segment, names=("feature",))
-    for name, evidence in zip(("Champion", "Challenger"), wholes, strict=True):
+    for name, evidence in zip(("Champion", "Challenger"), evidences, strict=True):
         if not isinstance(evidence, RegressionEvidence):
             yield from create_confusion_tables(evidence, name, hide_values=hide_values)

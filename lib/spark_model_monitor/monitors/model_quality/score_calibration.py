@@ -6,6 +6,7 @@ The event is the positive class in binary problems, and a correct prediction in 
 from __future__ import annotations
 
 from dataclasses import field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,7 @@ than 1 %.
 MIN_ROWS = 100  # minimum number of rows in a baseline to calibrate its scores
 TENTHS = 10  # number of groups of rows in which scores are compared with their calibration
 MIN_MEAN_DISTANCE = (
-    # Scores that the test rejects count as no probabilities only if their mean distance from the calibration is larger
-    0.02
+    0.02  # scores that the test rejects count as no probabilities only if they are farther off on average
 )
 LEVEL = 0.001
 
@@ -52,10 +52,10 @@ class Calibration:
         """
         if not len(counts.scores):
             return cls(np.zeros(1), np.zeros(1))  # a class that never occurred
-        blocks = np.array([*_pool_adjacent_violators(counts)], dtype=np.int64).reshape(-1, 4)
-        ends = np.stack([blocks[:, 0], blocks[:, 1] - 1], axis=1)
+        starts, stops, hits, rows = np.array(_pool_adjacent_violators(counts), dtype=np.int64).T
+        ends = np.stack([starts, stops - 1], axis=1)
         # Both ends of a block get its probability, so that it is constant between them
-        shares = (blocks[:, 2] + prior) / (blocks[:, 3] + 2 * prior)
+        shares = (hits + prior) / (rows + 2 * prior)
         return cls(counts.scores[ends].ravel(), np.repeat(shares, 2))
 
     def __call__(self, scores: Numbers) -> Numbers:
@@ -63,45 +63,48 @@ class Calibration:
         return np.interp(scores, self.scores, self.probabilities)
 
 
-def _pool_adjacent_violators(counts: ScoreCounts) -> list[tuple[int, int, int, int]]:
-    """For each block of equal probability: the index of its first score, the index after its last one, rows with the
-    event, all rows.
-    """
-    stack: list[tuple[int, int, int, int]] = []
-    rows = (counts.negatives + counts.positives).tolist()
-    for position, (hits, rows_in_block) in enumerate(zip(counts.positives.tolist(), rows, strict=True)):
-        first = position
-        last = position + 1
+class _IsotonicBlock(NamedTuple):
+    """Neighbouring scores of one probability: the index of the first, the index after the last; rows with the event, all rows."""
+
+    start: int
+    stop: int
+    hits: int
+    rows: int
+
+
+def _pool_adjacent_violators(counts: ScoreCounts) -> list[_IsotonicBlock]:
+    """The blocks of the isotonic regression, in the order of the scores."""
+    blocks: list[_IsotonicBlock] = []
+    rows_by_score = (counts.negatives + counts.positives).tolist()
+    for index, (hits, rows) in enumerate(zip(counts.positives.tolist(), rows_by_score, strict=True)):
+        block = _IsotonicBlock(index, index + 1, hits, rows)
         # Shares are compared by products of whole numbers, which aren't rounded
-        while stack and stack[-1][2] * rows_in_block >= hits * stack[-1][3]:
-            first, _, block_hits, block_rows = stack.pop()
-            hits = hits + block_hits
-            rows_in_block = rows_in_block + block_rows
-        stack.append((first, last, hits, rows_in_block))
-    return stack
+        while blocks and blocks[-1].hits * block.rows >= block.hits * blocks[-1].rows:
+            before = blocks.pop()
+            block = _IsotonicBlock(before.start, block.stop, before.hits + block.hits, before.rows + block.rows)
+        blocks.append(block)
+    return blocks
 
 
 def merge_neighbouring_scores(counts: ScoreCounts, groups: int = GROUPS) -> ScoreCounts:
     """The rows at fewer scores but with the same isotonic regression: both ends of each block are kept, and scores
     between are merged.
     """
-    rows_per_group = max(1, int((counts.negatives + counts.positives).sum()) // groups)
-    rows = np.cumsum(counts.negatives + counts.positives)
-    starts: list[int] = []
-    for first, last, *_ in _pool_adjacent_violators(counts):
-        starts.append(first)
-        # Scores within a block have the same probability; they are grouped by about equal numbers of rows
-        if last - first > 2:
-            inner = np.arange(first + 1, last - 1)
-            number = (rows[inner] - rows[first]) // rows_per_group
-            starts += inner[np.flatnonzero(np.diff(number, prepend=-1))].tolist()
-        if last - first > 1:
-            starts.append(last - 1)
-    if not starts:
+    if not len(counts.scores):
         return counts
-    negatives, positives = (
-        np.add.reduceat(counts_of_class, starts) for counts_of_class in (counts.negatives, counts.positives)
-    )
+    rows = np.cumsum(counts.negatives + counts.positives)
+    rows_per_group = max(1, int(rows[-1]) // groups)
+    starts: list[int] = []
+    for block in _pool_adjacent_violators(counts):
+        starts.append(block.start)
+        # Scores within a block have the same probability; they are grouped by about equal numbers of rows
+        inner = np.arange(block.start + 1, block.stop - 1)
+        group = (rows[inner] - rows[block.start]) // rows_per_group
+        starts += inner[np.flatnonzero(np.diff(group, prepend=-1))].tolist()
+        if block.stop - block.start > 1:
+            starts.append(block.stop - 1)
+    negatives = np.add.reduceat(counts.negatives, starts)
+    positives = np.add.reduceat(counts.positives, starts)
     return replace(counts, scores=counts.scores[starts], negatives=negatives, positives=positives, limit=0)
 
 
@@ -112,7 +115,7 @@ class CalibrationCheck:
     rows, scores, shares, expected: for each tenth the number of rows, the mean score, the share with the event, and the
         calibrated probability.
     error: the mean absolute difference between score and share.
-    left: the mean absolute difference between calibrated probability and share.
+    remaining_error: the mean absolute difference between calibrated probability and share.
     problem: the reason why these scores allow no estimates; None if they do.
     """
 
@@ -127,7 +130,7 @@ class CalibrationCheck:
         return self._mean_distance_from(self.scores)
 
     @property
-    def left(self) -> float:
+    def remaining_error(self) -> float:
         return self._mean_distance_from(self.expected)
 
     def _mean_distance_from(self, promised: Numbers) -> float:
@@ -158,23 +161,23 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     tenth = np.minimum((middles / total * TENTHS).astype(np.int64), TENTHS - 1)
     _, group_of_score = np.unique(tenth, return_inverse=True)
     probability = Calibration.of(counts)(counts.scores)
-    sums = [np.bincount(group_of_score, rows * each).astype(np.float64) for each in (1.0, counts.scores, probability)]
+    # For each group: its rows, the mean score, the share of events, and the probability by the isotonic regression
+    group_rows = np.bincount(group_of_score, rows).astype(np.float64)
+    events = np.bincount(group_of_score, counts.positives.astype(np.float64))
+    expected_events = np.bincount(group_of_score, rows * probability)
     variance = np.bincount(group_of_score, rows * probability * (1 - probability))
-    # For each group: the mean score, the share of events, and the probability by the isotonic regression
-    happened = np.bincount(group_of_score, counts.positives.astype(np.float64))
-    scores = sums[1] / sums[0]
-    expected = sums[2] / sums[0]
-    calibration_check = CalibrationCheck(sums[0], scores, happened / sums[0], expected)
+    scores = np.bincount(group_of_score, rows * counts.scores) / group_rows
+    calibration_check = CalibrationCheck(group_rows, scores, events / group_rows, expected_events / group_rows)
     if hits in (0.0, total):
         return replace(calibration_check, problem=ONE_CLASS)
     # Pearson's statistic Σ (observed - expected)² / variance, over groups with a positive variance
-    squared_deviations = (happened - sums[2]) ** 2
+    squared_deviations = (events - expected_events) ** 2
     statistic = float((squared_deviations[variance > 0] / variance[variance > 0]).sum())
     p = chi_square_above(statistic, len(scores))
-    if p < LEVEL and calibration_check.left > MIN_MEAN_DISTANCE:
+    if p < LEVEL and calibration_check.remaining_error > MIN_MEAN_DISTANCE:
         problem = (
             "the scores are no probabilities: the share of positive labels does not rise with them (it is "
-            f"{calibration_check.left:.3f} from the best rising curve on average, p {p:.1g})"
+            f"{calibration_check.remaining_error:.3f} from the best rising curve on average, p {p:.1g})"
         )
         return replace(calibration_check, problem=problem)
     return calibration_check
@@ -186,7 +189,9 @@ def check_classes(counts: ClassScores) -> CalibrationCheck:
     """
     counts_by_class = tuple(counts.of_class.values())
     rows = sum(int(class_counts.positives.sum()) for class_counts in counts_by_class)
-    pooled = sum(counts_by_class[1:], counts_by_class[0]) if counts_by_class else ScoreCounts()
+    pooled = ScoreCounts()
+    if counts_by_class:
+        pooled = sum(counts_by_class[1:], counts_by_class[0])
     checked = check_calibration(pooled)
     if counts.overflowed:
         problem = (
@@ -198,7 +203,8 @@ def check_classes(counts: ClassScores) -> CalibrationCheck:
     # Comparing a class with all others needs rows of both
     if counts_by_class and sum(class_counts.positives.any() for class_counts in counts_by_class) < 2:
         return replace(checked, problem=ONE_CLASS)
-    problems = (
-        check_calibration(class_counts).problem for class_counts in counts_by_class if class_counts.positives.any()
-    )
-    return replace(checked, problem=next((problem for problem in (checked.problem, *problems) if problem), None))
+    # The first problem of any class counts for all
+    for class_counts in counts_by_class:
+        if checked.problem is None and class_counts.positives.any():
+            checked = replace(checked, problem=check_calibration(class_counts).problem)
+    return checked

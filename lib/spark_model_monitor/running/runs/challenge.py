@@ -186,7 +186,7 @@ class TrialResult:
 
     def report(self) -> Report:
         """A page that compares both models."""
-        return Report(create_trial_page(self.document, self.comparison.wholes, hide_values=not self.names_values))
+        return Report(create_trial_page(self.document, self.comparison.evidences, hide_values=not self.names_values))
 
     def write(self, output_path: str) -> None:
         """Write challenge.json and challenge.html.

@@ -21,10 +21,10 @@ from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     SEED,
     Cells,
     Numbers,
-    believe_classes,
-    believe_two_classes,
     compute_expected_evidence,
     compute_metric_values,
+    make_multiclass_builder,
+    make_two_class_builder,
     redraw_counts,
     simulate_differences,
 )
@@ -117,19 +117,19 @@ def measure_drift(
     if freedom < MIN_UNCERTAIN:
         return None
     random = np.random.default_rng(SEED)
-    compacted = merge_neighbouring_scores(reference)
-    calibration = Calibration.of(compacted)
+    merged_reference = merge_neighbouring_scores(reference)
+    calibration = Calibration.of(merged_reference)
     # Half a row of each label is added before drawing, because a score that was never wrong may be wrong later
-    drawing_calibration = Calibration.of(compacted, prior=0.5)
+    drawing_calibration = Calibration.of(merged_reference, prior=0.5)
     # Scores are pooled before drawing, which is faster and gives the same variance
     cells = Cells.of(window)
-    pooled_cells = cells.pooled()
+    pooled_cells = cells.pool_neighbours()
     rows = pooled_cells.rows.sum(axis=0)
     probabilities = drawing_calibration(pooled_cells.scores)
     # Both sums if scores kept their meaning, with another random baseline in each draw
     drawn_sums = np.empty((DRAWS, 2))
     for draw in range(DRAWS):
-        redrawn_calibration = Calibration.of(redraw_counts(random, compacted, drawing_calibration))
+        redrawn_calibration = Calibration.of(redraw_counts(random, merged_reference, drawing_calibration))
         labels = random.binomial(rows, probabilities)
         drawn_sums[draw] = _sum_excesses(labels, rows, redrawn_calibration(pooled_cells.scores))
     # Hotelling's T² of the observed sums, as F with 2 and `freedom` degrees of freedom
@@ -167,9 +167,7 @@ def _sum_excesses(hits: NDArray[np.number], rows: NDArray[np.number], promise: N
     return np.array([excesses.sum(), (excesses * (1 - 2 * promise)).sum()])
 
 
-def find_worst_drift(
-    pairs: list[tuple[ScoreCounts, ScoreCounts]], level: float, groups: float = 1.0
-) -> ConceptDrift | None:
+def find_worst_drift(pairs: list[tuple[ScoreCounts, ScoreCounts]], level: float, groups: float) -> ConceptDrift | None:
     """The least likely drift of all classes. p is adjusted for the number of classes (Bonferroni); smallest is the
     largest of all.
     """
@@ -186,7 +184,7 @@ def find_worst_drift(
     return replace(worst, p=adjusted_p, smallest=max(drift.smallest for drift in drifts))
 
 
-def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float = 1.0) -> CheckResult:
+def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float) -> CheckResult:
     """The check of a window with labels; its reason says which kind of change it is. groups: the design effect, how many rows
     count as one."""
     return _judge_drift(before, now, level, groups).result(CONCEPT_DRIFT, metric=METRIC)
@@ -276,16 +274,16 @@ def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, f
     if isinstance(now, BinaryEvidence):
         metric, binary = _choose_headline_metric(now)
         cells = [binary]
-        believed = believe_two_classes()
+        build_evidence = make_two_class_builder()
     else:
         cells = [Cells.of(window_counts) for _, window_counts in pair_scores(before, now)]
         metric = "macro_auc"
-        believed = believe_classes((), np.zeros(len(cells), np.int64))
+        build_evidence = make_multiclass_builder((), np.zeros(len(cells), np.int64))
     # The metric that the scores promise, and the metric of the labels
-    expected = compute_expected_evidence(cells, reference, believed)
+    expected = compute_expected_evidence(cells, reference, build_evidence)
     estimated_value, real = (compute_metric_values(evidence)[metric] for evidence in (expected, now))
     # The distribution of the difference between both metrics by chance
-    differences = simulate_differences(cells, reference, believed, {metric: estimated_value})[metric]
+    differences = simulate_differences(cells, reference, build_evidence, {metric: estimated_value})[metric]
     differences = differences[np.isfinite(differences)]
     midpoint = real - estimated_value - float(differences.mean())
     margin = NORMAL_95 * float(differences.std())

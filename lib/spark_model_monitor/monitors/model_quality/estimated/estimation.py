@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, FractionEstimate, JackknifeEstimate, Scale
-from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
+from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, ClassEvidence, MulticlassEvidence
 from spark_model_monitor.monitors.model_quality.metrics import METRICS, applicable_metrics
 from spark_model_monitor.monitors.model_quality.score_calibration import GROUPS, Calibration, merge_neighbouring_scores
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums
@@ -28,7 +28,7 @@ REPEATS = 200  # number of draws of labels and baseline; the error is then accur
 SEED = 20
 BUSINESS_VALUE = "business_value"
 METHOD = "simulation"
-OF_ALL_ALIKE = ("macro_auc", "weighted_auc", "macro_f1", "macro_precision", "macro_recall")
+CLASS_MEAN_METRICS = ("macro_auc", "weighted_auc", "macro_f1", "macro_precision", "macro_recall")
 EDGES = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
 
 
@@ -46,7 +46,7 @@ class Cells:
         """The cells of counts in which the prediction takes the place of the label."""
         return cls(counts.scores, np.stack([counts.negatives, counts.positives]))
 
-    def pooled(self) -> Cells:
+    def pool_neighbours(self) -> Cells:
         """Fewer cells: neighbouring scores are merged, at their mean score. Used only to estimate the error."""
         total = self.rows.sum(axis=0)
         if not len(total):
@@ -68,15 +68,13 @@ class Cells:
 def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSums:
     """The sums of `add_probabilities`, all in one block."""
     # A score of exactly 0 or 1 could make the loss infinite
-    sure = np.clip(scores, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
-    losses = [
-        -(hits * np.log(sure) + (rows - hits) * np.log(1 - sure)),
-        hits * (1 - scores) ** 2 + (rows - hits) * scores**2,
-    ]
+    clipped_scores = np.clip(scores, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
+    log_losses = -(hits * np.log(clipped_scores) + (rows - hits) * np.log(1 - clipped_scores))
+    squared_errors = hits * (1 - scores) ** 2 + (rows - hits) * scores**2
     bins = np.searchsorted(EDGES, scores, side="left")
     by_bin = [np.bincount(bins, weights, minlength=CALIBRATION_BINS) for weights in (rows, hits, rows * scores)]
     sums = np.zeros((len(NAMES), BLOCKS))
-    sums[:, 0] = np.concatenate([[loss.sum() for loss in losses], *by_bin])
+    sums[:, 0] = np.concatenate([[log_losses.sum(), squared_errors.sum()], *by_bin])
     return BlockSums(NAMES, sums)
 
 
@@ -84,11 +82,11 @@ def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSum
 class Estimation:
     """The result of an estimation. evidence: the expected evidence. estimates: the estimate of each metric, by name."""
 
-    evidence: BinaryEvidence | MulticlassEvidence
+    evidence: ClassEvidence
     estimates: Mapping[str, Estimate]
 
 
-Believed = Callable[[Sequence[Cells], Sequence[NDArray[Any]]], BinaryEvidence | MulticlassEvidence]
+EvidenceBuilder = Callable[[Sequence[Cells], Sequence[NDArray[Any]]], ClassEvidence]
 """Returns the evidence if this many rows of each cell are positive. Cells and positives are given for each class against
 all others.
 """
@@ -110,7 +108,7 @@ def estimate_two_classes(
         error comes from repeated draws: of the baseline's labels, with a new calibration each time, and of the window's
         labels.
     """
-    return _build_estimation([Cells.of(predictions)], [reference], believe_two_classes(classes), costs)
+    return _build_estimation([Cells.of(predictions)], [reference], make_two_class_builder(classes), costs)
 
 
 def estimate_classes(
@@ -126,147 +124,139 @@ def estimate_classes(
     classes is c/(c - 1) times as large.
     """
     dependence_factor = math.sqrt(len(classes) / max(1, len(classes) - 1))
-    return _build_estimation(
-        [*map(Cells.of, predictions)], reference, believe_classes(classes, rows), None, dependence_factor
-    )
+    cells = [*map(Cells.of, predictions)]
+    return _build_estimation(cells, reference, make_multiclass_builder(classes, rows), None, dependence_factor)
 
 
-def believe_two_classes(classes: tuple[str, ...] = ("0", "1")) -> Believed:
+def make_two_class_builder(classes: tuple[str, ...] = ("0", "1")) -> EvidenceBuilder:
     return lambda cells, positives: cells[0].evidence(positives[0], classes)
 
 
-def believe_classes(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believed:
+def make_multiclass_builder(classes: tuple[str, ...], rows: NDArray[np.int64]) -> EvidenceBuilder:
     """The evidence of many classes, each drawn by itself; labels are scaled to add up to the number of rows."""
 
-    def believed(cells: Sequence[Cells], positives: Sequence[NDArray[Any]]) -> MulticlassEvidence:
-        labels, hits = (
-            np.array([float(part.sum()) for part in parts]) for parts in (positives, [p[1] for p in positives])
-        )
-        scores = tuple(
-            ScoreCounts(class_cells.scores, class_cells.rows.sum(axis=0) - part.sum(axis=0), part.sum(axis=0))
-            for class_cells, part in zip(cells, positives, strict=True)
-        )
+    def build_evidence(cells: Sequence[Cells], positives: Sequence[NDArray[Any]]) -> MulticlassEvidence:
+        # The number of rows with the label, of correct predictions, and of rows at each score
+        labels = np.array([float(class_positives.sum()) for class_positives in positives])
+        hits = np.array([float(class_positives[1].sum()) for class_positives in positives])
+        scores = []
+        for class_cells, class_positives in zip(cells, positives, strict=True):
+            positives_by_score = class_positives.sum(axis=0)
+            negatives_by_score = class_cells.rows.sum(axis=0) - positives_by_score
+            scores.append(ScoreCounts(class_cells.scores, negatives_by_score, positives_by_score))
         # Each class is drawn by itself, so the sum of labels may differ from the number of rows
         labels *= rows.sum() / (labels.sum() or 1.0)
-        return MulticlassEvidence(np.diag(rows), classes, scores=scores, estimated=np.stack([hits, labels, rows]))
+        counts = np.stack([hits, labels, rows])
+        return MulticlassEvidence(np.diag(rows), classes, scores=tuple(scores), estimated=counts)
 
-    return believed
+    return build_evidence
 
 
 def _build_estimation(
     cells: Sequence[Cells],
     reference: Sequence[ScoreCounts],
-    believed: Believed,
+    build_evidence: EvidenceBuilder,
     costs: Mapping[str, float] | None,
     dependence_factor: float = 1.0,
 ) -> Estimation:
     """The expected metrics with their errors. dependence_factor: multiplies the errors of metrics that are means over
     classes.
     """
-    expected = compute_expected_evidence(cells, reference, believed)
+    expected = compute_expected_evidence(cells, reference, build_evidence)
     values = compute_metric_values(expected, costs)
-    deviations = simulate_differences(cells, reference, believed, values, costs)
-    names = [name for name, value in values.items() if math.isfinite(value)]
-    wider = {name: dependence_factor if name in OF_ALL_ALIKE else 1.0 for name in names}
-    estimates = {name: _build_estimate(name, values[name], wider[name] * deviations[name], expected) for name in names}
+    deviations = simulate_differences(cells, reference, build_evidence, values, costs)
+    # An undefined metric has no estimate
+    estimates = {}
+    for name, value in values.items():
+        error_factor = dependence_factor if name in CLASS_MEAN_METRICS else 1.0
+        if math.isfinite(value):
+            estimates[name] = _build_estimate(name, value, error_factor * deviations[name], expected)
     return Estimation(expected, estimates)
 
 
 def compute_expected_evidence(
-    cells: Sequence[Cells], reference: Sequence[ScoreCounts], believed: Believed
-) -> BinaryEvidence | MulticlassEvidence:
+    cells: Sequence[Cells], reference: Sequence[ScoreCounts], build_evidence: EvidenceBuilder
+) -> ClassEvidence:
     """The expected evidence of the cells, if scores mean the same as in the reference."""
-    return believed(
-        cells,
-        [
-            class_cells.rows * Calibration.of(class_counts)(class_cells.scores)
-            for class_cells, class_counts in zip(cells, reference, strict=True)
-        ],
-    )
+    # Rows of each cell times the probability of its score
+    expected_positives = []
+    for class_cells, class_counts in zip(cells, reference, strict=True):
+        calibration = Calibration.of(class_counts)
+        expected_positives.append(class_cells.rows * calibration(class_cells.scores))
+    return build_evidence(cells, expected_positives)
 
 
 def simulate_differences(
     cells: Sequence[Cells],
     reference: Sequence[ScoreCounts],
-    believed: Believed,
+    build_evidence: EvidenceBuilder,
     names: Mapping[str, float],
     costs: Mapping[str, float] | None = None,
 ) -> dict[str, Numbers]:
     """The real minus the estimated value of each metric in each draw, if they differ only by noise; NaN if undefined."""
     random = np.random.default_rng(SEED)
     # Scores are pooled before drawing, which is faster and gives the same variance
-    pooled_cells = [cell.pooled() for cell in cells]
-    compacted = [*map(merge_neighbouring_scores, reference)]
-    truths = [*map(Calibration.of, compacted)]
+    pooled_cells = [cell.pool_neighbours() for cell in cells]
+    merged_counts = [*map(merge_neighbouring_scores, reference)]
+    calibrations = [*map(Calibration.of, merged_counts)]
     deviations: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(REPEATS):
         # Draw another baseline that might have been, and labels that the window might get
-        redrawn_counts = [redraw_counts(random, counts, truth) for counts, truth in zip(compacted, truths, strict=True)]
-        drawn = [
-            random.binomial(class_cells.rows, truth(class_cells.scores))
-            for class_cells, truth in zip(pooled_cells, truths, strict=True)
-        ]
+        redrawn_counts = []
+        for counts, calibration in zip(merged_counts, calibrations, strict=True):
+            redrawn_counts.append(redraw_counts(random, counts, calibration))
+        drawn_positives = []
+        for class_cells, calibration in zip(pooled_cells, calibrations, strict=True):
+            drawn_positives.append(random.binomial(class_cells.rows, calibration(class_cells.scores)))
         # The metrics that these labels would give, and their estimates
-        realised = compute_metric_values(believed(pooled_cells, drawn), costs)
-        estimated_values = compute_metric_values(
-            compute_expected_evidence(pooled_cells, redrawn_counts, believed), costs
-        )
+        realised = build_evidence(pooled_cells, drawn_positives)
+        realised_values = compute_metric_values(realised, costs)
+        expected = compute_expected_evidence(pooled_cells, redrawn_counts, build_evidence)
+        estimated_values = compute_metric_values(expected, costs)
         for name, values in deviations.items():
-            values.append(realised.get(name, math.nan) - estimated_values.get(name, math.nan))
+            values.append(realised_values.get(name, math.nan) - estimated_values.get(name, math.nan))
     return {name: np.array(values) for name, values in deviations.items()}
 
 
-def redraw_counts(random: np.random.Generator, counts: ScoreCounts, truth: Calibration) -> ScoreCounts:
+def redraw_counts(random: np.random.Generator, counts: ScoreCounts, calibration: Calibration) -> ScoreCounts:
     """The rows of each score with new labels, drawn with the probability of the score."""
     rows = counts.negatives + counts.positives
-    hits = random.binomial(rows, truth(counts.scores))
+    hits = random.binomial(rows, calibration(counts.scores))
     return replace(counts, negatives=rows - hits, positives=hits)
 
 
-def compute_metric_values(
-    evidence: BinaryEvidence | MulticlassEvidence, costs: Mapping[str, float] | None = None
-) -> dict[str, float]:
+def compute_metric_values(evidence: ClassEvidence, costs: Mapping[str, float] | None = None) -> dict[str, float]:
     """Every metric of the evidence, except metrics of a constant classifier, which say nothing about the model."""
     with np.errstate(all="ignore"):
         model_metrics = (metric for metric in applicable_metrics(evidence) if "operator" in metric.facts)
         values = {metric.name: float(metric(evidence).value) for metric in model_metrics}
     if costs and isinstance(evidence, BinaryEvidence):
-        parts = {"tp": evidence.true_positives, "fp": evidence.false_positives}
-        parts |= {"tn": evidence.true_negatives, "fn": evidence.false_negatives}
-        values[BUSINESS_VALUE] = (
-            sum(worth * parts[name] for name, worth in costs.items()) / evidence.matrix.sum().item()
-        )
+        counts = {"tp": evidence.true_positives, "fp": evidence.false_positives}
+        counts |= {"tn": evidence.true_negatives, "fn": evidence.false_negatives}
+        total = sum(cost * counts[name] for name, cost in costs.items())
+        values[BUSINESS_VALUE] = total / evidence.matrix.sum().item()
     return values
 
 
-def _build_estimate(
-    name: str, value: float, deviations: Numbers, expected: BinaryEvidence | MulticlassEvidence
-) -> Estimate:
-    drawn = deviations[np.isfinite(deviations)]
+def _build_estimate(name: str, value: float, deviations: Numbers, expected: ClassEvidence) -> Estimate:
+    defined_deviations = deviations[np.isfinite(deviations)]
     # A metric that is undefined in most draws has no useful error
-    if len(drawn) > REPEATS / 2:
-        error = float(np.sqrt(np.mean(drawn * drawn)))
-    else:
-        error = math.nan
+    error = math.nan
+    if len(defined_deviations) > REPEATS / 2:
+        error = float(np.sqrt(np.mean(defined_deviations**2)))
     plain_estimate = None
     if name != BUSINESS_VALUE:
         plain_estimate = METRICS[expected.PROBLEM_TYPE].get(name)(expected)
     # A share is treated as binomial, with the number of trials that gives this error, so that its interval stays within 0
     # and 1
     if isinstance(plain_estimate, FractionEstimate):
-        certain = not error or not 0 < value < 1
-        if certain:
-            trials = plain_estimate.trials
-        else:
+        trials = plain_estimate.trials
+        if error and 0 < value < 1:
             trials = value * (1 - value) / error**2
-        return FractionEstimate(
-            value,
-            round(plain_estimate.n),
-            trials,
-            METHOD,
-            plain_estimate.bound,
-            plain_estimate.units or plain_estimate.n,
-        )
-    scale = Scale.LINEAR if plain_estimate is None else plain_estimate.scale
+        units = plain_estimate.units or plain_estimate.n
+        return FractionEstimate(value, plain_estimate.n, trials, METHOD, plain_estimate.bound, units)
+    scale = Scale.LINEAR
+    if plain_estimate is not None:
+        scale = plain_estimate.scale
     rows = round(expected.matrix.sum().item())
     return JackknifeEstimate(value, rows, error, REPEATS - 1, scale, METHOD)

@@ -99,6 +99,8 @@ def loss_by_feature(
     >>> round(loss_by_feature(known, later, "wrong").by_feature["plan"], 2)
     0.12
     """
+    import pandas as pd
+
     # Both sides need the same features and enough rows
     if loss not in known.columns:
         raise BadConfiguration(f"loss is {loss!r}, which is no column of the known rows")
@@ -108,7 +110,7 @@ def loss_by_feature(
         raise BadConfiguration(
             f"the later rows have no {', '.join(map(repr, absent))}; give both sides the same features"
         )
-    losses: Numbers = np.asarray(_convert_to_numbers(known[loss]), dtype=np.float64)
+    losses: Numbers = np.asarray(pd.to_numeric(known[loss], errors="coerce"), dtype=np.float64)
     if not np.isfinite(losses).all():
         raise BadInput(f"{int((~np.isfinite(losses)).sum()):,} losses are no numbers; leave these rows out")
     for name_of_side, rows in (("known", len(known)), ("later", len(later))):
@@ -127,29 +129,21 @@ def loss_by_feature(
     return LossByFeature(before, total_after, dict(ordered), total_after - explained, float(1 / np.sum(weights**2)))
 
 
-def _convert_to_numbers(column: Any) -> Any:
-    import pandas as pd
-
-    return pd.to_numeric(column, errors="coerce")
-
-
 def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
     """The bin of each row: numbers by quantiles of the known rows, texts by value. Missing cells have a bin of their own."""
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(known_column) and not pd.api.types.is_bool_dtype(known_column):
-        columns = [np.asarray(_convert_to_numbers(column), dtype=np.float64) for column in (known_column, later)]
-        present = columns[0][np.isfinite(columns[0])]
-        if len(present):
-            # The edges are the distinct quantiles of the known rows, without infinite and missing cells
-            edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
-        else:
-            edges = np.zeros(0)
-        bins = [
-            np.where(np.isnan(column), len(edges) + 1, np.searchsorted(edges, column, side="left"))
-            for column in columns
+        columns = [
+            np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64) for column in (known_column, later)
         ]
-        return bins[0].astype(np.int64), bins[1].astype(np.int64)
+        finite = columns[0][np.isfinite(columns[0])]
+        edges = np.zeros(0)
+        if len(finite):
+            # The edges are the distinct quantiles of the known rows, without infinite and missing cells
+            edges = np.unique(np.quantile(finite, np.linspace(0, 1, BINS + 1)[1:-1]))
+        bins = [np.where(np.isnan(column), len(edges) + 1, edges.searchsorted(column)) for column in columns]
+        return bins[0], bins[1]
     # Rare texts share a bin, and missing cells have the last bin
     frequent = known_column.astype("string").value_counts().index[:MAX_TEXTS]
     bins = []
@@ -157,7 +151,7 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
         texts = column.astype("string")
         bin_of_text = frequent.get_indexer(texts)
         bins.append(np.where(texts.isna(), MAX_TEXTS + 1, np.where(bin_of_text < 0, MAX_TEXTS, bin_of_text)))
-    return bins[0].astype(np.int64), bins[1].astype(np.int64)
+    return bins[0], bins[1]
 
 
 def _later_shares(known_bins: BinIndexes, later_bins: BinIndexes) -> Numbers:

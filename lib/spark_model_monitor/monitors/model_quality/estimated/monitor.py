@@ -21,6 +21,7 @@ from spark_model_monitor.documents.page import CurveChart, Page, PageSection, cr
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.model_quality.class_labels import class_table
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     BUSINESS_VALUE,
     Estimation,
@@ -33,7 +34,6 @@ from spark_model_monitor.monitors.model_quality.evidence import (
     Evidence,
     MulticlassEvidence,
     RegressionEvidence,
-    class_table,
     scores_by_class,
 )
 from spark_model_monitor.monitors.model_quality.measurement import Measured, Measurement, build_metrics, build_table
@@ -71,12 +71,12 @@ from spark_model_monitor.value_class import value_class
 PREFIX = "estimated_"
 """Prefix of the names of estimates, so that they differ from metrics that need labels."""
 
-IN_WORDS = {
+PROBLEM_NAMES = {
     ProblemType.BINARY_CLASSIFICATION: "binary problem",
     ProblemType.MULTICLASS_CLASSIFICATION: "problem of many classes",
     ProblemType.REGRESSION: "problem of numbers",
 }
-OF_ERRORS = frozenset({"mae", "mse", "rmse"})
+ERROR_METRICS = frozenset({"mae", "mse", "rmse"})
 
 READING = (
     "An estimate counts every row as positive by what its score was worth in the baseline. Its interval is where the metric will "
@@ -115,22 +115,22 @@ class EstimateJudgement(MetricJudgement):
         estimated_metrics = self.sample.metrics
         if estimated_metrics.calibration.problem is not None:
             reason = f"nothing is estimated: {estimated_metrics.calibration.problem}"
-            return tuple(
-                Finding.not_judged(entry.threshold, None)
-                .unsure(reason, "make the baseline again, with enough scores that are probabilities")
-                .result(entry.comparison_operator.value, metric=PREFIX + name)
-                for name, entry in self.baseline.limits(monitor.plan.problem_type).items()
-            )
+            advice = "make the baseline again, with enough scores that are probabilities"
+            results = []
+            for name, constraint in self.baseline.limits(monitor.plan.problem_type).items():
+                finding = Finding.not_judged(constraint.threshold, None).unsure(reason, advice)
+                results.append(finding.result(constraint.comparison_operator.value, metric=PREFIX + name))
+            return tuple(results)
         # Judged under the names of the baseline's metrics, and renamed afterwards
-        plain = {name.removeprefix(PREFIX): measured for name, measured in self.measurement.metrics.items()}
-        results = check_all(
-            replace(self.measurement, metrics=plain),
+        metrics = {name.removeprefix(PREFIX): measured for name, measured in self.measurement.metrics.items()}
+        check_results = check_all(
+            replace(self.measurement, metrics=metrics),
             self.baseline,
             self.budget,
             min_samples=monitor.min_samples,
             hide_values=monitor.hide_values,
         )
-        return tuple(_rename_as_estimate(result) for result in results)
+        return tuple(map(_rename_as_estimate, check_results))
 
     @property
     def measurement(self) -> Measurement:
@@ -151,16 +151,16 @@ class EstimateJudgement(MetricJudgement):
             sections.insert(0, PageSection("No estimate", (f"Nothing is estimated: {check.problem}.",)))
         if len(check.rows):
             points = tuple(zip(check.scores.tolist(), check.shares.tolist(), strict=True))
-            words = (
+            caption = (
                 f"positive labels of the baseline by tenths of its rows, on average {check.error:.3f} from the diagonal and "
-                f"{check.left:.3f} from the calibration that the estimate rests on"
+                f"{check.remaining_error:.3f} from the calibration that the estimate rests on"
             )
-            chart = CurveChart(
-                "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
-            )
+            axes = ("score", "share of positive labels")
+            chart = CurveChart("Calibration of the baseline", points, axes, caption, diagonal=True)
             sections.append(PageSection("What a score is worth", (chart,)))
-        reading = create_reading(READING_NUMBERS if self.monitor.plan.is_regression else READING)
-        return replace(page, title="Estimated model quality", sections=(*sections, reading))
+        reading = READING_NUMBERS if self.monitor.plan.is_regression else READING
+        sections.append(create_reading(reading))
+        return replace(page, title="Estimated model quality", sections=tuple(sections))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +243,16 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             evidence = request.baseline.evidence
         if evidence is None or evidence.PROBLEM_TYPE is not self.plan.problem_type:
             raise BadConfiguration(
-                f"the baseline has no states of a {IN_WORDS[self.plan.problem_type]} with labels; name the output path of a "
+                f"the baseline has no states of a {PROBLEM_NAMES[self.plan.problem_type]} with labels; name the output path of a "
                 "baselining job of MODEL_QUALITY"
             )
         if not isinstance(evidence, RegressionEvidence) and evidence.scores is None:
+            if evidence.probabilities is None or self.plan.is_binary:
+                raise BadConfiguration(
+                    "the baseline has no scores; make it anew with --probability-attribute, as the estimate rests on them"
+                )
             raise BadConfiguration(
-                "the baseline has no scores; make it anew with --probability-attribute, as the estimate rests on them"
-                if evidence.probabilities is None or self.plan.is_binary
-                else f"the baseline has no probabilities of all classes, or more than {MAX_SCORED} classes; make it anew where "
+                f"the baseline has no probabilities of all classes, or more than {MAX_SCORED} classes; make it anew where "
                 "predictions and probabilities are arrays of all classes, or the probabilities an object by class"
             )
         return evidence
@@ -271,19 +273,16 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             return ScanResult(EstimatedOutcomes(scanned.outcomes, of_errors=data.errors.worth), scanned.rows)
         assert evidence.scores is not None  # ensured by `plan_scan`
         if isinstance(evidence, BinaryEvidence):
-            return ScanResult(
-                EstimatedOutcomes(scanned.outcomes, merge_neighbouring_scores(evidence.scores)), scanned.rows
-            )
+            reference = merge_neighbouring_scores(evidence.scores)
+            return ScanResult(EstimatedOutcomes(scanned.outcomes, reference), scanned.rows)
         if scanned.outcomes.item_count and not scanned.outcomes.class_scores.of_class:
             raise BadInput(
                 f"the window has the probability of one class a row, or of more than {MAX_SCORED} classes; an estimate takes "
                 "those of all: give arrays of labels and of probabilities, or an object by class"
             )
-        scores = {
-            name: merge_neighbouring_scores(counts)
-            for name, counts in zip(evidence.classes, evidence.scores, strict=True)
-        }
-        return ScanResult(EstimatedOutcomes(scanned.outcomes, of_classes=ClassScores(scores)), scanned.rows)
+        scores = map(merge_neighbouring_scores, evidence.scores)
+        class_scores = ClassScores(dict(zip(evidence.classes, scores, strict=True)))
+        return ScanResult(EstimatedOutcomes(scanned.outcomes, of_classes=class_scores), scanned.rows)
 
     def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
         predictions = state.predictions
@@ -291,16 +290,16 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             return _estimate_errors(state)
         classes = class_table(predictions.confusion, predictions.plan).classes
         if self.plan.is_binary:
-            checked = check_calibration(state.reference)
+            check = check_calibration(state.reference)
             rows = int((state.reference.negatives + state.reference.positives).sum())
         else:
-            checked = check_classes(state.of_classes)
+            check = check_classes(state.of_classes)
             rows = sum(int(estimate.positives.sum()) for estimate in state.of_classes.of_class.values())
         # Without probabilities or without rows there is only the reason, but no estimate
         estimates_by_name: dict[str, Measured] = {}
-        nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
-        evidence: Evidence = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
-        if checked.problem is None and predictions.item_count:
+        evidence_type: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
+        evidence: Evidence = evidence_type(np.zeros((len(classes), len(classes)), np.int64), classes)
+        if check.problem is None and predictions.item_count:
             if self.plan.is_binary:
                 estimation = estimate_two_classes(predictions.scores, state.reference, classes, self.costs)
             else:
@@ -311,18 +310,18 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
                 ours = name == BUSINESS_VALUE or bool(registry.get(name).facts.get("ours", False))
                 estimates_by_name[PREFIX + name] = Measured(PREFIX + name, estimate, ours=ours)
         measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, estimates_by_name)
-        return EstimatedMeasurement(measurement, checked, rows)
+        return EstimatedMeasurement(measurement, check, rows)
 
     def documents(
         self, state: EstimatedOutcomes, measured: EstimatedMeasurement, context: RunContext = NO_CONTEXT
     ) -> tuple[Document, ...]:
         check = measured.calibration
-        matrix = measured.measurement.evidence
+        evidence = measured.measurement.evidence
         tenths = np.stack([check.rows, check.scores, check.shares, check.expected], axis=1).tolist()
         note = CalibrationNote(
             rows=measured.reference_rows,
-            error=check.error if not self.plan.is_regression else _mean_distance(state.of_errors),
-            left=check.left,
+            error=_mean_distance(state.of_errors) if self.plan.is_regression else check.error,
+            left=check.remaining_error,
             tenths=tuple(map(tuple, tenths)),
             problem=check.problem,
         )
@@ -331,12 +330,13 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         names = (metric.model_copy(update={"name": metric.name.removeprefix(PREFIX)}) for metric in members.metrics)
         by_label = {}
         by_class = {}
-        if isinstance(matrix, MulticlassEvidence) and matrix.estimated is not None:
-            parts = zip(matrix.classes, matrix.estimated.T.tolist(), strict=True)
-            by_class = {name: dict(zip(PARTS_OF_A_CLASS, class_sums, strict=True)) for name, class_sums in parts}
-        elif isinstance(matrix, BinaryEvidence) and measured.measurement.metrics:
-            cells = zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
-            by_label = {label: dict(zip(matrix.classes, row, strict=True)) for label, row in cells}
+        if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
+            for name, class_counts in zip(evidence.classes, evidence.estimated.T.tolist(), strict=True):
+                by_class[name] = dict(zip(PARTS_OF_A_CLASS, class_counts, strict=True))
+        elif isinstance(evidence, BinaryEvidence) and measured.measurement.metrics:
+            rows = np.asarray(evidence.matrix, np.float64).tolist()
+            for label, row in zip(evidence.classes, rows, strict=True):
+                by_label[label] = dict(zip(evidence.classes, row, strict=True))
         # Numbers by class are expectations, so they aren't whole numbers
         document = EstimatedQuality(
             problem_type=members.problem_type,
@@ -356,7 +356,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             baseline = replace(baseline, segments={})  # there are estimates only for all rows
         if baseline is not None and self.plan.is_regression:
             # Metrics other than errors have no estimate
-            baseline = baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
+            baseline = baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - ERROR_METRICS)
         return EstimateJudgement(self, sample, baseline)
 
     def table(self, documents: tuple[EstimatedQuality]) -> RowTable:
@@ -367,8 +367,8 @@ def _rename_as_estimate(result: CheckResult) -> CheckResult:
     """The result under the name of the estimate."""
     name = result.metric or ""
     description = (result.description or "").replace(f"Metric {name}", f"Metric {PREFIX}{name}", 1)
-    twin = result.same_as and PREFIX + result.same_as
-    members = {"metric": PREFIX + name, "description": description or None, "same_as": twin}
+    equivalent_metric = result.same_as and PREFIX + result.same_as
+    members = {"metric": PREFIX + name, "description": description or None, "same_as": equivalent_metric}
     # An estimate needs no labels, so the advice mentions predictions
     if result.advice:
         members["advice"] = "take longer windows, with more predictions"
@@ -380,48 +380,53 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     rows that test the model of errors. Squared errors exceed the squares of expected errors by the same factor as in those
     rows.
     """
-    worth = state.of_errors
+    test_sums = state.of_errors
     window = state.predictions.regression
     tested_rows = 0.0
-    if worth.names:
-        tested_rows = float(worth.of(ROWS).sum())
+    if test_sums.names:
+        tested_rows = float(test_sums.of(ROWS).sum())
     rows = float(window.rows.sum())
     regression_evidence = RegressionEvidence(window)
-    checked = CalibrationCheck()
+    check = CalibrationCheck()
     estimates_by_name: dict[str, Measured] = {}
     if tested_rows < MIN_ROWS:
-        checked = replace(
-            checked,
+        check = replace(
+            check,
             problem=f"the model of errors has learnt from {int(tested_rows):,} rows; an estimate takes {MIN_ROWS:,}",
         )
     elif rows:
-        once_more = math.sqrt(1 + tested_rows / rows)  # includes the uncertainty of the tested rows and of the window
-        error = math.sqrt(float(worth.of(APART_2).sum())) / tested_rows
+        widening_factor = math.sqrt(
+            1 + tested_rows / rows
+        )  # includes the uncertainty of the tested rows and of the window
+        mae_error = math.sqrt(float(test_sums.of(APART_2).sum())) / tested_rows
         # The window has sums of expected errors; squares exceed them by the factor found in the tested rows
         mae = float(window.absolute.sum()) / rows
-        ratio = jackknife_quotient(worth.of(ERRORS_2), worth.of(EXPECTED_2), rows=worth.of(ROWS))
+        ratio = jackknife_quotient(test_sums.of(ERRORS_2), test_sums.of(EXPECTED_2), rows=test_sums.of(ROWS))
         squares = float(window.squared.sum()) / rows
         mse = ratio.value * squares
-        error_2 = ratio.standard_error * squares
+        mse_error = ratio.standard_error * squares
         rmse = math.sqrt(mse)
+        rmse_error = mse_error / (2 * rmse) if rmse else 0.0
         # The three metrics with their standard errors, on a logarithmic scale
-        for name, value, off, freedom in (
-            ("mae", mae, error, tested_rows - 1),
-            ("mse", mse, error_2, ratio.freedom),
-            ("rmse", rmse, error_2 / (2 * rmse) if rmse else 0.0, ratio.freedom),
+        for name, value, standard_error, freedom in (
+            ("mae", mae, mae_error, tested_rows - 1),
+            ("mse", mse, mse_error, ratio.freedom),
+            ("rmse", rmse, rmse_error, ratio.freedom),
         ):
-            estimate = JackknifeEstimate(value, int(rows), off * once_more, freedom, Scale.LOG, "model of errors")
+            estimate = JackknifeEstimate(
+                value, int(rows), standard_error * widening_factor, freedom, Scale.LOG, "model of errors"
+            )
             estimates_by_name[PREFIX + name] = Measured(PREFIX + name, estimate)
     measurement = Measurement(
         ProblemType.REGRESSION, regression_evidence, state.predictions.item_count, estimates_by_name
     )
-    return EstimatedMeasurement(measurement, checked, int(tested_rows))
+    return EstimatedMeasurement(measurement, check, int(tested_rows))
 
 
-def _mean_distance(worth: BlockSums) -> float:
+def _mean_distance(test_sums: BlockSums) -> float:
     """The mean absolute difference between errors and their expected values."""
-    if worth.names:
-        return float(worth.of(APART).sum() / max(worth.of(ROWS).sum(), 1.0))
+    if test_sums.names:
+        return float(test_sums.of(APART).sum() / max(test_sums.of(ROWS).sum(), 1.0))
     return 0.0
 
 
@@ -433,8 +438,7 @@ def _estimate_classes(state: EstimatedOutcomes) -> Estimation:
     keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
     classes = tuple(keys.values())
     predicted = {class_key(name): rows for name, rows in zip(table.classes, table.matrix.sum(axis=0), strict=True)}
-    window_scores, reference_scores = (
-        scores_by_class(class_scores, classes) for class_scores in (predictions.class_scores, state.of_classes)
-    )
+    window_scores = scores_by_class(predictions.class_scores, classes)
+    reference_scores = scores_by_class(state.of_classes, classes)
     rows = np.array([predicted.get(key, 0) for key in keys], np.int64)
     return estimate_classes(window_scores or (), reference_scores or (), classes, rows)

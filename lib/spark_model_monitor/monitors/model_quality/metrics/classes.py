@@ -15,34 +15,39 @@ import numpy as np
 
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, FractionEstimate
-from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
+from spark_model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    ClassEvidence,
+    MulticlassEvidence,
+    predict_most_frequent_class,
+)
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, Metric, register_metric
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.blocks import Numbers
 from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 
 LOWER_IS_WORSE = ComparisonOperator.LESS_THAN
-GREATER = ComparisonOperator.GREATER_THAN
+HIGHER_IS_WORSE = ComparisonOperator.GREATER_THAN
 
 
 @register_metric(BINARY, "recall", operator=LOWER_IS_WORSE)
 def recall(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the positive rows predicted positive."""
     hits = evidence.true_positives
-    return FractionEstimate.of_count(hits, hits + evidence.false_negatives)
+    return FractionEstimate.from_count(hits, hits + evidence.false_negatives)
 
 
 @register_metric(BINARY, "precision", operator=LOWER_IS_WORSE)
 def precision(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the rows predicted positive that are positive; 0 without such rows."""
     hits = evidence.true_positives
-    return FractionEstimate.of_count(hits, hits + evidence.false_positives, without_rows=0.0)
+    return FractionEstimate.from_count(hits, hits + evidence.false_positives, without_rows=0.0)
 
 
 @register_metric(BINARY, "accuracy", operator=LOWER_IS_WORSE)
 def accuracy(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of rows predicted correctly."""
-    return FractionEstimate.of_count(evidence.true_positives + evidence.true_negatives, evidence.rows)
+    return FractionEstimate.from_count(evidence.true_positives + evidence.true_negatives, evidence.rows)
 
 
 @register_metric(BINARY, "true_positive_rate", operator=LOWER_IS_WORSE, family="recall")
@@ -57,14 +62,14 @@ def true_negative_rate(evidence: BinaryEvidence) -> Estimate:
     return complement(false_positive_rate(evidence))
 
 
-@register_metric(BINARY, "false_positive_rate", operator=GREATER, family="true_negative_rate")
+@register_metric(BINARY, "false_positive_rate", operator=HIGHER_IS_WORSE, family="true_negative_rate")
 def false_positive_rate(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the negative rows predicted positive."""
     misses = evidence.false_positives
-    return FractionEstimate.of_count(misses, misses + evidence.true_negatives)
+    return FractionEstimate.from_count(misses, misses + evidence.true_negatives)
 
 
-@register_metric(BINARY, "false_negative_rate", operator=GREATER, family="recall")
+@register_metric(BINARY, "false_negative_rate", operator=HIGHER_IS_WORSE, family="recall")
 def false_negative_rate(evidence: BinaryEvidence) -> Estimate:
     """1 - recall, computed so."""
     return complement(recall(evidence))
@@ -81,26 +86,26 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
     F = (1 + β²)·TP / D with D = (1 + β²)·TP + β²·FN + FP. Its derivatives are (1 + β²)(1 - F)/D, -β²·F/D and -F/D.
     """
     hits = evidence.true_positives
-    found_falsely = evidence.false_positives
-    missed = evidence.false_negatives
-    rows = hits + found_falsely + missed
-    square = beta * beta
-    share = recall(evidence).value
-    exactness = precision(evidence).value
-    weighted = square * exactness + share
+    false_positives = evidence.false_positives
+    false_negatives = evidence.false_negatives
+    rows = hits + false_positives + false_negatives
+    beta_squared = beta * beta
+    recall_value = recall(evidence).value
+    precision_value = precision(evidence).value
+    weighted = beta_squared * precision_value + recall_value
     value = 0.0
     if weighted != 0:
-        value = (1 + square) * exactness * share / weighted
+        value = (1 + beta_squared) * precision_value * recall_value / weighted
     # The derivatives by the three counts, and the variance that follows from them
-    denominator = (1 + square) * hits + square * missed + found_falsely
+    denominator = (1 + beta_squared) * hits + beta_squared * false_negatives + false_positives
     if not denominator:
         return FractionEstimate(value, 0, 0, "delta method")
-    slopes = ((1 + square) * (1 - value), -square * value, -value)
-    counts = (hits, missed, found_falsely)
+    slopes = ((1 + beta_squared) * (1 - value), -beta_squared * value, -value)
+    counts = (hits, false_negatives, false_positives)
     variance = sum(count * slope * slope for count, slope in zip(counts, slopes, strict=True)) / denominator**2
     # The number of trials behind the error: the hits, plus the number of the rarer kind of error
-    units = hits + min(found_falsely, missed)
-    return FractionEstimate.of_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
+    units = hits + min(false_positives, false_negatives)
+    return FractionEstimate.from_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
 
 
 def register_f_score(name: str, beta: float, summary: str) -> None:
@@ -127,8 +132,8 @@ def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
     """Share of rows predicted correctly."""
     # An estimate without labels has expected hits by class, but no full matrix
     if evidence.estimated is not None:
-        return FractionEstimate.of_count(float(evidence.estimated[0].sum()), evidence.rows)
-    return FractionEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
+        return FractionEstimate.from_count(float(evidence.estimated[0].sum()), evidence.rows)
+    return FractionEstimate.from_count(int(np.trace(evidence.matrix)), evidence.rows)
 
 
 @register_metric(MULTICLASS, "weighted_recall", operator=LOWER_IS_WORSE, family="accuracy")
@@ -170,7 +175,7 @@ def register_mean_of_classes(
         # The influence function: the change of the mean by one more row of each pair
         influence = at_label[left] + at_prediction[right] + np.where(left == right, at_hit[left], 0.0)
         spread = np.sum(shares * influence**2) - np.sum(shares * influence) ** 2
-        return FractionEstimate.of_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
+        return FractionEstimate.from_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
 
     compute_mean_of_classes.__doc__ = summary
     register_metric(MULTICLASS, name, operator=LOWER_IS_WORSE, ours=not by_labels)(compute_mean_of_classes)
@@ -206,12 +211,12 @@ def register_best_constant(registry: Registry[Metric], name: str) -> None:
     metric = registry.get(name)
 
     @registry.register(f"{name}_best_constant_classifier")
-    def best_constant(evidence: BinaryEvidence | MulticlassEvidence) -> Estimate:
+    def best_constant(evidence: ClassEvidence) -> Estimate:
         """The same metric for a classifier that always predicts the most frequent class.
 
         Source: C11.11.
         """
-        estimate: Estimate = metric(evidence.constant())
+        estimate: Estimate = metric(predict_most_frequent_class(evidence))
         return estimate
 
 

@@ -18,25 +18,30 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     jackknife_quotient,
     sum_blocks,
 )
-from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
+from spark_model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    ClassEvidence,
+    MulticlassEvidence,
+    RegressionEvidence,
+)
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, REGRESSION, register_metric
-from spark_model_monitor.monitors.model_quality.metrics.classes import GREATER, LOWER_IS_WORSE
+from spark_model_monitor.monitors.model_quality.metrics.classes import HIGHER_IS_WORSE, LOWER_IS_WORSE
 from spark_model_monitor.statistics.states.blocks import BlockSums, Numbers
 from spark_model_monitor.statistics.states.scores import LOG_LOSS, SQUARED_ERROR, calibration
 
 
-def has_probabilities(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
+def has_probabilities(evidence: ClassEvidence) -> bool:
     """Whether the rows have probabilities."""
     return evidence.probabilities is not None
 
 
-@register_metric(BINARY, "log_loss", operator=GREATER, ours=True, requires=has_probabilities)
+@register_metric(BINARY, "log_loss", operator=HIGHER_IS_WORSE, ours=True, requires=has_probabilities)
 def log_loss(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Mean of -ln(probability of the label), in nats; 0 counts as 2.2e-16, as in scikit-learn."""
     return _mean(_sums(evidence), LOG_LOSS)
 
 
-@register_metric(BINARY, "brier_score", operator=GREATER, ours=True, requires=has_probabilities)
+@register_metric(BINARY, "brier_score", operator=HIGHER_IS_WORSE, ours=True, requires=has_probabilities)
 def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Mean squared difference of probability and label (1 or 0).
 
@@ -45,7 +50,7 @@ def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
     return _mean(_sums(evidence), SQUARED_ERROR)
 
 
-@register_metric(BINARY, "normalized_entropy", operator=GREATER, ours=True, requires=has_probabilities)
+@register_metric(BINARY, "normalized_entropy", operator=HIGHER_IS_WORSE, ours=True, requires=has_probabilities)
 def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Log loss divided by that of always predicting the share of positives.
 
@@ -66,7 +71,7 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     return jackknife(statistic, rows, scale=Scale.LOG)
 
 
-@register_metric(BINARY, "calibration_error", operator=GREATER, ours=True, requires=has_probabilities)
+@register_metric(BINARY, "calibration_error", operator=HIGHER_IS_WORSE, ours=True, requires=has_probabilities)
 def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Expected calibration error: mean gap of probability and share of positives over ten bins, weighted by rows.
 
@@ -75,7 +80,7 @@ def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
     return _expected_calibration_error(evidence)
 
 
-@register_metric(MULTICLASS, "calibration_error", operator=GREATER, ours=True, requires=has_probabilities)
+@register_metric(MULTICLASS, "calibration_error", operator=HIGHER_IS_WORSE, ours=True, requires=has_probabilities)
 def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstimate:
     """Expected calibration error of the predicted class: mean gap of its probability and the share of correct predictions.
 
@@ -84,7 +89,7 @@ def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstim
     return _expected_calibration_error(evidence)
 
 
-def _expected_calibration_error(evidence: BinaryEvidence | MulticlassEvidence) -> JackknifeEstimate:
+def _expected_calibration_error(evidence: ClassEvidence) -> JackknifeEstimate:
     rows, hits, scores = calibration(_sums(evidence))
     by_block = rows.sum(axis=0)
 
@@ -102,7 +107,7 @@ def _mean(sums: BlockSums, name: str) -> JackknifeEstimate:
     return jackknife_quotient(sums.of(name), rows.sum(axis=0))
 
 
-def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
+def _sums(evidence: ClassEvidence) -> BlockSums:
     assert evidence.probabilities is not None  # ensured by `requires`
     return evidence.probabilities
 
@@ -110,19 +115,19 @@ def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
 # Metrics of numbers
 
 
-@register_metric(REGRESSION, "mae", operator=GREATER)
+@register_metric(REGRESSION, "mae", operator=HIGHER_IS_WORSE)
 def mae(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of |label - prediction|."""
-    return jackknife_quotient(evidence.sums.absolute, evidence.sums.rows, kept=evidence.kept)
+    return jackknife_quotient(evidence.sums.absolute, evidence.sums.rows, included=evidence.included)
 
 
-@register_metric(REGRESSION, "mse", operator=GREATER)
+@register_metric(REGRESSION, "mse", operator=HIGHER_IS_WORSE)
 def mse(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of (label - prediction)²."""
-    return jackknife_quotient(evidence.sums.squared, evidence.sums.rows, kept=evidence.kept)
+    return jackknife_quotient(evidence.sums.squared, evidence.sums.rows, included=evidence.included)
 
 
-@register_metric(REGRESSION, "rmse", operator=GREATER, family="mse")
+@register_metric(REGRESSION, "rmse", operator=HIGHER_IS_WORSE, family="mse")
 def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Square root of the mean squared error."""
     sums = evidence.sums
@@ -130,7 +135,7 @@ def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
     def statistic(included: IncludedBlocks) -> Numbers:
         return np.sqrt(sum_blocks(included, sums.squared) / sum_blocks(included, sums.rows))
 
-    return jackknife(statistic, sums.rows, evidence.kept, Scale.LOG)
+    return jackknife(statistic, sums.rows, evidence.included, Scale.LOG)
 
 
 @register_metric(REGRESSION, "r2", operator=LOWER_IS_WORSE)
@@ -145,20 +150,20 @@ def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
         spread = sum_blocks(included, sums.label_m2) + np.where(included, squared_distances, 0.0).sum(axis=-1)
         return np.where(spread > 0, 1 - sum_blocks(included, sums.squared) / spread, np.nan)
 
-    return jackknife(statistic, sums.rows, evidence.kept, Scale.COMPLEMENT)
+    return jackknife(statistic, sums.rows, evidence.included, Scale.COMPLEMENT)
 
 
-@register_metric(REGRESSION, "mape", operator=GREATER, ours=True)
+@register_metric(REGRESSION, "mape", operator=HIGHER_IS_WORSE, ours=True)
 def mape(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of |label - prediction| / |label| over labels other than 0; 0.05 is 5 %."""
-    return jackknife_quotient(evidence.sums.relative, evidence.sums.nonzero, kept=evidence.kept)
+    return jackknife_quotient(evidence.sums.relative, evidence.sums.nonzero, included=evidence.included)
 
 
-@register_metric(REGRESSION, "wape", operator=GREATER, ours=True)
+@register_metric(REGRESSION, "wape", operator=HIGHER_IS_WORSE, ours=True)
 def wape(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Sum of |label - prediction| / sum of |label|; 0.05 is 5 %; undefined if all labels are 0."""
     return jackknife_quotient(
-        evidence.sums.absolute, evidence.sums.absolute_label, rows=evidence.sums.rows, kept=evidence.kept
+        evidence.sums.absolute, evidence.sums.absolute_label, rows=evidence.sums.rows, included=evidence.included
     )
 
 
@@ -167,7 +172,7 @@ def has_residuals(evidence: RegressionEvidence) -> bool:
     return evidence.residuals is not None and evidence.residuals.count > 0
 
 
-@register_metric(REGRESSION, "mean_error", operator=GREATER, ours=True, requires=has_residuals)
+@register_metric(REGRESSION, "mean_error", operator=HIGHER_IS_WORSE, ours=True, requires=has_residuals)
 def mean_error(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of prediction - label; judged to both sides of 0."""
     assert evidence.residuals is not None  # ensured by `requires`

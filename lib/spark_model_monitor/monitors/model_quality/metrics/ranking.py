@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.model_quality.estimates import FractionEstimate
-from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
+from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, ClassEvidence, MulticlassEvidence
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, register_metric
 from spark_model_monitor.monitors.model_quality.metrics.classes import LOWER_IS_WORSE
 from spark_model_monitor.statistics.states.blocks import Numbers
@@ -48,7 +48,7 @@ class Curve:
             return float(self.false_positives[-1])
         return 0.0
 
-    def thinned(self, points: int) -> Curve:
+    def thin(self, points: int) -> Curve:
         """The curve reduced to about this many points, as Spark's MLlib does: the last point of each group of equal size is
         kept.
 
@@ -185,7 +185,7 @@ def bound_of_precision_recall(scores: ScoreCounts) -> float | None:
 # The registered metrics
 
 
-def has_scores(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
+def has_scores(evidence: ClassEvidence) -> bool:
     """Whether the rows have probabilities; with many classes, those of all classes."""
     return evidence.scores is not None
 
@@ -200,11 +200,11 @@ def auc(evidence: BinaryEvidence) -> FractionEstimate:
     scores = _scores(evidence)
     value = area_under_roc(scores)
     if evidence.as_service:
-        curve = Curve.of(scores).thinned(SERVICE_BINS)
+        curve = Curve.of(scores).thin(SERVICE_BINS)
         value = trapezoids(*curve.roc())
     positives = int(scores.positives.sum())
     negatives = int(scores.negatives.sum())
-    return FractionEstimate.of_variance(
+    return FractionEstimate.from_variance(
         value,
         variance_of_roc(scores),
         positives + negatives,
@@ -225,7 +225,7 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     scores = _scores(evidence)
     value = area_under_precision_recall(scores)
     if evidence.as_service:
-        curve = Curve.of(scores).thinned(SERVICE_BINS)
+        curve = Curve.of(scores).thin(SERVICE_BINS)
         value = trapezoids(*curve.precision_recall())
     rows = int(scores.positives.sum() + scores.negatives.sum())
     # Recall changes in steps of one positive row, so positive rows are the trials
@@ -266,19 +266,20 @@ def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEsti
         weights = labels / labels.sum()
     else:
         weights = np.full(len(judged_classes), 1 / len(judged_classes))
-    areas, variances = (
-        np.array([compute(class_scores) for class_scores in judged_classes])
-        for compute in (area_under_roc, variance_of_roc)
-    )
-    bounds = [bound_of_roc(class_scores) for class_scores in judged_classes]
-    return FractionEstimate.of_variance(
+    areas = [*map(area_under_roc, judged_classes)]
+    # The areas are computed from the same rows, so standard errors are added as if they were fully correlated
+    errors = np.sqrt([*map(variance_of_roc, judged_classes)])
+    bounds = [*map(bound_of_roc, judged_classes)]
+    bound = None
+    if any(bounds):
+        bound = sum(weight * (area_bound or 0.0) for weight, area_bound in zip(weights.tolist(), bounds, strict=True))
+    return FractionEstimate.from_variance(
         float(weights @ areas),
-        # The areas are computed from the same rows, so standard errors are added as if they were fully correlated
-        float(weights @ np.sqrt(variances)) ** 2,
+        float(weights @ errors) ** 2,
         evidence.rows,
         method="DeLong",
         fallback=float(labels.min()),
-        bound=sum(w * (b or 0.0) for w, b in zip(weights.tolist(), bounds, strict=True)) if any(bounds) else None,
+        bound=bound,
     )
 
 
