@@ -40,7 +40,7 @@ from spark_model_monitor.data.profiling.scan import RowSource, build_plans, choo
 from spark_model_monitor.data.profiling.scan_plan import ScanPlan
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.engine.spark import SparkStates
-from spark_model_monitor.spark.launch.spark_command import SHELL_ARGUMENTS, VARIABLE, shell_variables
+from spark_model_monitor.spark.launch.spark_command import JVM_OPTIONS_VARIABLE, SHELL_ARGUMENTS, shell_variables
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
 
 MASTER = "local-cluster[1,2,1024]"
@@ -87,7 +87,7 @@ def run_driver(partitions: int, tasks_for_all: int) -> None:
     states = make_states()
     # The driver's JVM has the options of a job that is submitted to a cluster
     submitted = {**os.environ, SHELL_ARGUMENTS: f"--master {MASTER}"}
-    os.environ[VARIABLE] = shell_variables(Layout.here(), submitted)[VARIABLE]
+    os.environ[JVM_OPTIONS_VARIABLE] = shell_variables(Layout.here(), submitted)[JVM_OPTIONS_VARIABLE]
     with benchmark_session(DRIVER_MEMORY, MASTER) as spark:
         partials = replicate_states(spark, states, partitions, tasks_for_all)
         sums = add_states_by_key(partials.rows(choose_folds(COLUMNS, partitions)))

@@ -41,7 +41,7 @@ def benchmark_session(
     """
     on_class_path = ",".join(map(str, [provide_jar(os.environ), *jars]))
     options = ["--master", master, "--driver-memory", driver_memory, "--jars", on_class_path]
-    os.environ.setdefault(spark_command.VARIABLE, spark_command.COLLECTOR)
+    os.environ.setdefault(spark_command.JVM_OPTIONS_VARIABLE, spark_command.COLLECTOR_OPTION)
     session_options = ("spark.ui.enabled=false", "spark.ui.showConsoleProgress=false", f"{OPEN_COST}={OPEN_COST_BYTES}")
     for setting in (*session_options, *settings):
         options += ["--conf", setting]

@@ -86,7 +86,7 @@ def ours_without_archive(table: Path) -> Starter:
     return Starter(
         "ours without Spark's classes",
         make_submission(table),
-        {"SPARK_SUBMIT_OPTS": f"{class_archive.OPTION}={default_archive}"},
+        {"SPARK_SUBMIT_OPTS": f"{class_archive.ARCHIVE_OPTION}={default_archive}"},
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from spark_model_monitor.running.product_layout import cache_directory
-from spark_model_monitor.spark.launch.deequ_jar import Artifact, provide
+from spark_model_monitor.spark.launch.deequ_jar import Artifact, provide_artifact
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
 ARTIFACTS = (
@@ -45,7 +45,7 @@ def hadoop_jvm(folder: Path) -> Iterator[JavaGateway]:
     """`with hadoop_jvm(folder) as gateway: …`: a JVM with Hadoop's servers, whose files and log are in `folder`."""
     spark_home = find_spark_home({})
     jars = cache_directory(os.environ) / "jars"
-    jar_paths = [str(provide(artifact, jars, os.environ, f"put it into {jars}")) for artifact in ARTIFACTS]
+    jar_paths = [str(provide_artifact(artifact, jars, os.environ, f"put it into {jars}")) for artifact in ARTIFACTS]
     with (folder / "hadoop.log").open("w") as log:
         port, process = launch_gateway(
             classpath=os.pathsep.join([*jar_paths, f"{spark_home}/jars/*"]),

@@ -22,13 +22,13 @@ PROGRAM = """
 import json, os
 import pandas
 from spark_model_monitor import local_session
-from spark_model_monitor.spark.deequ.jvm import fitting_deequ
+from spark_model_monitor.spark.deequ.jvm import find_fitting_deequ
 
 before = dict(os.environ)
 spark = local_session()
 changed = sorted(set(os.environ.items()) ^ set(before.items()))
 import pydeequ.checks
-deequ = fitting_deequ(spark)
+deequ = find_fitting_deequ(spark)
 management = spark._jvm.java.lang.management.ManagementFactory
 print(json.dumps({
     "midnight": spark.sql("SELECT CAST(TIMESTAMP'2026-01-01T00:00:00Z' AS STRING)").first()[0],

@@ -42,4 +42,7 @@ def provide(*artifacts: deequ_jar.Artifact) -> list[Path]:
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return [deequ_jar.provide(artifact, directory, os.environ, f"copy it to {directory}") for artifact in artifacts]
+        return [
+            deequ_jar.provide_artifact(artifact, directory, os.environ, f"copy it to {directory}")
+            for artifact in artifacts
+        ]

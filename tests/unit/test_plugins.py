@@ -8,7 +8,7 @@ from tests.programs import printed_by
 
 from spark_model_monitor import spark
 from spark_model_monitor.plugins import PLUGINS
-from spark_model_monitor.spark import PLACES
+from spark_model_monitor.spark import NAMES_BY_MODULE
 
 ASKED = re.compile(r"(?:plugin\(\"spark\"\)|\bedge)\.(\w+)")
 """As it is asked: at once, or by the name `edge`."""
@@ -20,13 +20,13 @@ def test_every_plugin_is_a_module():
 
 def test_what_is_asked_of_spark_is_what_plugs_in():
     groups = {name for path in modules().values() for name in ASKED.findall(path.read_text(encoding="utf-8"))}
-    offered = {name for names in PLACES.values() for name in names}
+    offered = {name for names in NAMES_BY_MODULE.values() for name in names}
 
     assert groups == offered
 
 
 def test_spark_offers_names_that_its_modules_have():
-    assert [name for names in PLACES.values() for name in names if not hasattr(spark, name)] == []
+    assert [name for names in NAMES_BY_MODULE.values() for name in names if not hasattr(spark, name)] == []
 
 
 WITHOUT = """

@@ -15,7 +15,7 @@ from typing import Any
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.plugins import load_lazily
 
-PLACES = {
+NAMES_BY_MODULE = {
     "spark_model_monitor.spark.engine.arrow_slices": ["frame_of_table"],
     "spark_model_monitor.spark.engine.spark_tables": ["list_catalog_tables"],
     "spark_model_monitor.spark.engine.rows": ["fetch_log_rows"],
@@ -48,11 +48,11 @@ def drop_spark_archives(path: list[str], environment: Mapping[str, str]) -> None
 # Called at import, because this package is always imported before PySpark
 drop_spark_archives(sys.path, os.environ)
 
-_get_name, __dir__ = load_lazily(__name__, PLACES)
+_get_name, __dir__ = load_lazily(__name__, NAMES_BY_MODULE)
 
 
 def __getattr__(name: str) -> Any:
-    """The object with a name in `PLACES`. Raises MissingDependency if PySpark is not installed."""
+    """The object with a name in `NAMES_BY_MODULE`. Raises MissingDependency if PySpark is not installed."""
     try:
         return _get_name(name)
     except ModuleNotFoundError as fault:

@@ -37,7 +37,7 @@ OUTPUT = "opt/ml/processing/output"
 
 CGROUP_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 # Share of the memory for the JVM's heap; Python workers need the rest, because each holds Arrow batches
-HEAP_SHARE = 0.5
+HEAP_FRACTION = 0.5
 
 MIN_HEAP_MIB = 1024
 
@@ -64,11 +64,11 @@ def derive_variables(sources: Sources, root: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     # Only the configuration shows which of Clarify's containers this is
-    if _explains(_read(path), path):
+    if _requests_attributions(_read_json(path), path):
         analysis = AnalysisType.MODEL_EXPLAINABILITY
     else:
         analysis = AnalysisType.MODEL_BIAS
-    implied = {
+    implied_variables = {
         "analysis_type": analysis.value,
         "MODEL_MONITOR_ANALYSIS_CONFIG": str(path),
         "dataset_source": str(root / ANALYSED_DATA),
@@ -76,7 +76,7 @@ def derive_variables(sources: Sources, root: Path) -> dict[str, str]:
     }
     # Variables that the user set have priority; the path of the configuration always follows from the layout
     set_names = {"analysis_type", "dataset_source", "output_path"} & set(sources.values)
-    return {name: value for name, value in implied.items() if name not in set_names}
+    return {name: value for name, value in implied_variables.items() if name not in set_names}
 
 
 def is_idle(root: Path) -> bool:
@@ -84,21 +84,21 @@ def is_idle(root: Path) -> bool:
 
     Raises BadConfiguration if each host has a share of the data, because the first would see only its own share.
     """
-    resources = _read(root / RESOURCES)
+    resources = _read_json(root / RESOURCES)
     # Sorted, so that all hosts choose the same first host without communication
     hosts = sorted(map(str, _get_member(resources, "hosts", list, root / RESOURCES)))
     if len(hosts) < 2:
         return False
-    sharded = [name for name, how in _read_distributions(root) if how == "ShardedByS3Key"]
-    if sharded:
+    sharded_inputs = [name for name, distribution in _read_distributions(root) if distribution == "ShardedByS3Key"]
+    if sharded_inputs:
         raise BadConfiguration(
-            f"input {sharded[0]} is split among {len(hosts)} hosts (ShardedByS3Key) and one of them does the work; "
+            f"input {sharded_inputs[0]} is split among {len(hosts)} hosts (ShardedByS3Key) and one of them does the work; "
             "write FullyReplicated, or an instance count of 1"
         )
     return bool(resources.get("current_host") != hosts[0])
 
 
-def heap_mebibytes(root: Path = Path("/")) -> int:
+def choose_heap_mebibytes(root: Path = Path("/")) -> int:
     """The heap for the job's Spark in MiB: a share of the memory that the container may use."""
     # The machine's memory in bytes; the container's cgroup may allow less
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
@@ -107,7 +107,7 @@ def heap_mebibytes(root: Path = Path("/")) -> int:
             limits.append(int((root / relative).read_text()))
         except (OSError, ValueError):  # the file is absent or says "max": there is no limit
             continue
-    return max(MIN_HEAP_MIB, int(min(limits) * HEAP_SHARE / 2**20))
+    return max(MIN_HEAP_MIB, int(min(limits) * HEAP_FRACTION / 2**20))
 
 
 def main(environment: Mapping[str, str] | None = None) -> int:
@@ -128,7 +128,7 @@ def main(environment: Mapping[str, str] | None = None) -> int:
     log.info("this container runs the %s job", job)
     os.environ.update(variables)
     # In local mode, the driver's heap is also that of the executors, which run in the same JVM
-    return submission.main(["--driver-memory", f"{heap_mebibytes()}m", job], program="container")
+    return submission.main(["--driver-memory", f"{choose_heap_mebibytes()}m", job], program="container")
 
 
 def _report_refusal(error: MonitorError, root: Path) -> int:
@@ -140,7 +140,7 @@ def _report_refusal(error: MonitorError, root: Path) -> int:
     return error.exit_status
 
 
-def _explains(analysis_config: Mapping[str, Json], path: Path) -> bool:
+def _requests_attributions(analysis_config: Mapping[str, Json], path: Path) -> bool:
     """Whether a configuration of Clarify requests feature attributions and no bias metrics."""
     methods = _get_member(analysis_config, "methods", dict, path)
     return "shap" in methods and not any(name.endswith("_bias") for name in methods)
@@ -152,7 +152,7 @@ def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
     # There are two paths, because the service's guide names another path than its containers have
     for relative in PROCESSING_JOB_FILES:
         path = root / relative
-        for source in _get_member(_read(path), "ProcessingInputs", list, path):
+        for source in _get_member(_read_json(path), "ProcessingInputs", list, path):
             if not isinstance(source, dict):
                 raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; correct or remove it")
             s3_input = _get_member(source, "S3Input", dict, path)
@@ -160,7 +160,7 @@ def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
     return distributions
 
 
-def _read(path: Path) -> dict[str, Json]:
+def _read_json(path: Path) -> dict[str, Json]:
     """The JSON object in a file of the container; empty if the file is absent."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, ClusterGone, MonitorError
 from spark_model_monitor.running.product_layout import Layout
-from spark_model_monitor.spark.deequ.jvm import name_line_to_pydeequ
+from spark_model_monitor.spark.deequ.jvm import set_pydeequ_version
 from spark_model_monitor.spark.engine.application import (
     Application,
     connect,
@@ -33,8 +33,8 @@ from spark_model_monitor.spark.engine.application import (
     worker_settings,
 )
 from spark_model_monitor.spark.launch.request import read_properties
-from spark_model_monitor.spark.launch.spark_command import SHELL, shell_variables
-from spark_model_monitor.spark.launch.submission import SHARED
+from spark_model_monitor.spark.launch.spark_command import SHELL_NAME, shell_variables
+from spark_model_monitor.spark.launch.submission import SHARED_SPARK
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -45,39 +45,39 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SCHEME = "spark://"
+MASTER_SCHEME = "spark://"
 DEFAULT_PORT = 7077  # Spark 3.5, standalone mode
 
 CONNECT_SECONDS = 3
-PATIENCE_SECONDS = 10  # seconds that a master may be unreachable when a job starts, for example while it restarts
+START_WAIT_SECONDS = 10  # seconds that a master may be unreachable when a job starts, for example while it restarts
 
-LOOK_SECONDS = 15  # seconds between two checks whether the master answers
-GONE_SECONDS = 60  # seconds without a master after which a job ends
+CHECK_SECONDS = 15  # seconds between two checks whether the master answers
+MAX_SECONDS_WITHOUT_MASTER = 60  # seconds without a master after which a job ends
 """How often a running job checks, and after how long without a master and without executors it gives up."""
 
 
-def require_master(master: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+def require_master(master: str, wait_seconds: float = START_WAIT_SECONDS) -> None:
     """Check that one of the masters in `spark://HOST:PORT,…` answers. Other kinds of masters are not checked.
 
     Raises ClusterGone if no master answers.
     """
-    if master.startswith(SCHEME) and not answers_soon(master, patience_seconds):
+    if master.startswith(MASTER_SCHEME) and not wait_until_reachable(master, wait_seconds):
         raise ClusterGone(f"--master is {master!r}, where no master answers; check the address, or start the cluster")
 
 
-def answers_soon(address: str, patience_seconds: float = PATIENCE_SECONDS) -> bool:
+def wait_until_reachable(address: str, wait_seconds: float = START_WAIT_SECONDS) -> bool:
     """Whether the address accepts a connection within this time."""
-    until = time.monotonic() + patience_seconds
-    while not answers(address):
-        if time.monotonic() > until:
+    deadline = time.monotonic() + wait_seconds
+    while not is_reachable(address):
+        if time.monotonic() > deadline:
             return False
-        time.sleep(min(1.0, patience_seconds))
+        time.sleep(min(1.0, wait_seconds))
     return True
 
 
-def answers(master: str) -> bool:
+def is_reachable(master: str) -> bool:
     """Whether one of the masters in `spark://HOST:PORT,HOST:PORT` accepts connections."""
-    for address in master.removeprefix(SCHEME).split(","):
+    for address in master.removeprefix(MASTER_SCHEME).split(","):
         host, _, port = address.rpartition(":")
         # An address without a port, which may be an IPv6 address in brackets, has the master's usual port
         if not host or not port.isdigit():
@@ -99,27 +99,31 @@ class MasterWatch:
     """
 
     def __init__(
-        self, spark: SparkSession, *, look_seconds: float = LOOK_SECONDS, gone_seconds: float = GONE_SECONDS
+        self,
+        spark: SparkSession,
+        *,
+        check_seconds: float = CHECK_SECONDS,
+        max_seconds_without_master: float = MAX_SECONDS_WITHOUT_MASTER,
     ) -> None:
         self._application = Application(spark)
-        self._look_seconds = look_seconds
-        self._gone_seconds = gone_seconds
-        self._over = threading.Event()
-        if self._application.master.startswith(SCHEME):
+        self._check_seconds = check_seconds
+        self._max_seconds_without_master = max_seconds_without_master
+        self._stopped = threading.Event()
+        if self._application.master.startswith(MASTER_SCHEME):
             threading.Thread(target=self._watch, daemon=True, name="watch of the master").start()
 
     def end(self) -> None:
         """Stop watching: after this call, no session is stopped."""
-        self._over.set()
+        self._stopped.set()
 
     def _watch(self) -> None:
         last_contact = time.monotonic()
-        while not self._over.wait(self._look_seconds):
+        while not self._stopped.wait(self._check_seconds):
             master = self._application.master
             # While the master is being replaced, executors show that the cluster is alive
-            if answers(master) or self._application.has_executors():
+            if is_reachable(master) or self._application.has_executors():
                 last_contact = time.monotonic()
-            elif time.monotonic() - last_contact >= self._gone_seconds:
+            elif time.monotonic() - last_contact >= self._max_seconds_without_master:
                 log.error("no master at %s and no executor for %.0f s", master, time.monotonic() - last_contact)
                 # Stopped in the JVM, because the thread that waits for a job can't be interrupted from here
                 self._application.abandon()
@@ -145,18 +149,18 @@ SETTINGS = {
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
 }
 
-WITH_ARROW = {"spark.sql.execution.arrow.pyspark.enabled": "true"}
+ARROW_SETTINGS = {"spark.sql.execution.arrow.pyspark.enabled": "true"}
 """Settings of notebook sessions: Arrow converts pandas frames, so that missing texts stay missing."""
 
-IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
+PRELOADED_MODULES = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
 """Imports of a job after Spark has started, including pandas, which PySpark itself imports (benchmarks/start_up.py)."""
 
 CONNECT_PORT = 15002  # Spark 4.0, spark.connect.grpc.binding.port
 
-GATEWAY = "PYSPARK_GATEWAY_PORT"
-SECRET = "PYSPARK_GATEWAY_SECRET"
+GATEWAY_PORT = "PYSPARK_GATEWAY_PORT"
+GATEWAY_SECRET = "PYSPARK_GATEWAY_SECRET"
 """The variable is set if a JVM was already started for this Python, by spark-submit or by `shared_application`. The latter puts
-the workers' Python into SHARED."""
+the workers' Python into SHARED_SPARK."""
 
 
 def start_session(job: str, *, progress: bool | None = None, settings: Mapping[str, str] | None = None) -> SparkSession:
@@ -166,22 +170,22 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     settings: the settings that the job requests, in addition to SETTINGS.
     Raises ClusterGone if the master of a standalone cluster doesn't answer.
     """
-    name_line_to_pydeequ()
+    set_pydeequ_version()
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
     from spark_model_monitor.spark.engine.spark import set_file_systems
 
     # Python imports modules while the JVM starts, because the JVM takes most of the 2 to 4 seconds
-    threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
+    threading.Thread(target=_preload_modules, args=(PRELOADED_MODULES,), name="imports", daemon=True).start()
     connect_to_jvm()
     # The JVM belongs to another process, so neither the master nor start settings can be chosen here
-    if SHARED in os.environ:
-        return _attach(settings or {})
+    if SHARED_SPARK in os.environ:
+        return _attach_to_shared(settings or {})
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder
     # A name from spark-submit isn't changed, because people find their job by this name in Spark's UI
-    if not _is_named(SparkConf()):
+    if not _has_user_name(SparkConf()):
         builder = builder.appName(f"spark-model-monitor {job}")
     # Later settings override earlier ones, so the job's settings override those of the package
     for key, value in {**SETTINGS, **worker_settings(SparkConf(), os.environ), **(settings or {})}.items():
@@ -201,12 +205,12 @@ def remote_session(url: str) -> SparkSession:
     host = urlsplit(url).hostname
     port = urlsplit(url).port or CONNECT_PORT
     # Checked first, because Connect itself would try for minutes before it reports an error
-    if not answers_soon(f"{host}:{port}"):
+    if not wait_until_reachable(f"{host}:{port}"):
         raise ClusterGone(
             f"--remote is {url.partition(';')[0]!r}, where no server answers; check the address, or start it"
         )
     spark = connect(url)
-    _set_as_jobs(spark)
+    _apply_job_settings(spark)
     return spark
 
 
@@ -225,12 +229,12 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
     spark = new_job_session(host)
     set_file_systems(spark)
     # The job's session becomes the active session, because expressions are parsed with that session's settings
-    before = SparkSession.getActiveSession()
+    former_session = SparkSession.getActiveSession()
     get_application(spark).activate()
     try:
         yield spark
     finally:
-        get_application(before or host).activate()
+        get_application(former_session or host).activate()
 
 
 def _require_started_with(spark: SparkSession, settings: Mapping[str, str]) -> None:
@@ -252,7 +256,11 @@ def shared_application(connection: Connection) -> None:
     context: Any = spark.sparkContext
     gateway_parameters = context._gateway.gateway_parameters
     connection.send(
-        {GATEWAY: str(gateway_parameters.port), SECRET: gateway_parameters.auth_token, SHARED: context.pythonExec}
+        {
+            GATEWAY_PORT: str(gateway_parameters.port),
+            GATEWAY_SECRET: gateway_parameters.auth_token,
+            SHARED_SPARK: context.pythonExec,
+        }
     )
     # The other end never sends anything; the pipe closes when that process has ended in any way
     with suppress(EOFError):
@@ -260,7 +268,7 @@ def shared_application(connection: Connection) -> None:
     stop_session(spark)
 
 
-def _attach(settings: Mapping[str, str]) -> SparkSession:
+def _attach_to_shared(settings: Mapping[str, str]) -> SparkSession:
     """A session in the Spark that `shared_application` has started, over a new connection of this process."""
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
@@ -270,7 +278,7 @@ def _attach(settings: Mapping[str, str]) -> SparkSession:
     java_context = jvm.JavaSparkContext.fromSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
     context: Any = SparkContext(jsc=java_context, conf=SparkConf(_jconf=java_context.sc().conf()))
     # Workers use the Python that Spark was started with, which may differ from the Python of this process
-    context.pythonExec = os.environ[SHARED]
+    context.pythonExec = os.environ[SHARED_SPARK]
     host = SparkSession(context)
     _require_started_with(host, settings)
     spark = new_job_session(host)
@@ -278,12 +286,12 @@ def _attach(settings: Mapping[str, str]) -> SparkSession:
     return spark
 
 
-def _is_named(conf: SparkConf) -> bool:
+def _has_user_name(conf: SparkConf) -> bool:
     """Whether the user chose the application's name; otherwise spark-submit uses the name of the file."""
-    return conf.get("spark.app.name", SHELL) not in (SHELL, Path(sys.argv[0]).name)
+    return conf.get("spark.app.name", SHELL_NAME) not in (SHELL_NAME, Path(sys.argv[0]).name)
 
 
-def _import_all(modules: Sequence[str]) -> None:
+def _preload_modules(modules: Sequence[str]) -> None:
     """Import modules that will be needed soon. An absent module raises only when it is used."""
     for module in modules:
         with suppress(ImportError):
@@ -317,10 +325,10 @@ def local_session() -> SparkSession:
     """
     running = running_session()
     if running is not None:
-        name_line_to_pydeequ()
+        set_pydeequ_version()
         return running
     with as_submitted():
-        return start_session("session", progress=False, settings=WITH_ARROW)
+        return start_session("session", progress=False, settings=ARROW_SETTINGS)
 
 
 @contextmanager
@@ -338,36 +346,36 @@ def open_session() -> Iterator[SparkSession]:
 @contextmanager
 def as_submitted() -> Iterator[None]:
     """A context in which PySpark starts its JVM with the settings that spark-submit would give it."""
-    with _changed(os.environ, {} if GATEWAY in os.environ else shell_variables(Layout.here(), os.environ)):
+    with _set_variables(os.environ, {} if GATEWAY_PORT in os.environ else shell_variables(Layout.here(), os.environ)):
         yield
 
 
 def new_job_session(spark: SparkSession) -> SparkSession:
     """A session in the same Spark with a job's settings. The settings of `spark` itself aren't changed."""
     session = new_session(spark)
-    _set_as_jobs(session)
+    _apply_job_settings(session)
     return session
 
 
-def _set_as_jobs(spark: SparkSession) -> None:
+def _apply_job_settings(spark: SparkSession) -> None:
     """Apply a job's settings to a new session, except settings that the user changed when Spark was started."""
-    started_with = get_application(spark).setting
+    get_setting = get_application(spark).setting
     defaults = read_properties(Layout.here().conf / "spark-defaults.conf").items()
     # Only settings of spark.sql can be set for a session; other settings apply to the whole Spark
-    of_sessions = {key: started_with(key) or value for key, value in defaults if key.startswith("spark.sql.")}
-    for key, value in {**SETTINGS, **of_sessions}.items():
+    session_settings = {key: get_setting(key) or value for key, value in defaults if key.startswith("spark.sql.")}
+    for key, value in {**SETTINGS, **session_settings}.items():
         spark.conf.set(key, value)
 
 
 @contextmanager
-def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]) -> Iterator[None]:
+def _set_variables(environment: MutableMapping[str, str], variables: Mapping[str, str]) -> Iterator[None]:
     """A context in which these variables of the environment are set; at the end they are restored."""
-    before = {name: environment.get(name) for name in variables}
+    former_values = {name: environment.get(name) for name in variables}
     environment.update(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
+        for name, value in former_values.items():
             # Deleted, because an empty variable would count as set
             if value is None:
                 del environment[name]
@@ -377,7 +385,7 @@ def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]
 
 def stop_session(spark: SparkSession, tag: str | None = None) -> None:
     """Stop Spark or, in a shared Spark, only the jobs with the tag. Afterwards no thread of Spark keeps the process alive."""
-    if SHARED not in os.environ:
+    if SHARED_SPARK not in os.environ:
         get_application(spark).stop()
     elif tag is not None:
         end_jobs(spark, tag)

@@ -10,7 +10,7 @@ from tests.dqdl_examples import DIFFERENCES, SAME_AS_DEEQU, SAME_OUTCOME, make_t
 from spark_model_monitor import DataQualityMonitor, run_monitoring
 from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 from spark_model_monitor.running.product_layout import cache_directory
-from spark_model_monitor.spark.launch.deequ_jar import Artifact, provide
+from spark_model_monitor.spark.launch.deequ_jar import Artifact, provide_artifact
 
 pytestmark = pytest.mark.deequ
 
@@ -40,7 +40,7 @@ SCHEMA = (
 @pytest.fixture(scope="module")
 def outcomes_of_deequ(spark):
     """Deequ's outcome and metrics of all rules, by one call."""
-    jar = provide(GRAMMAR, cache_directory(os.environ) / "jars", os.environ, "copy it there")
+    jar = provide_artifact(GRAMMAR, cache_directory(os.environ) / "jars", os.environ, "copy it there")
     jvm = spark._jvm
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())

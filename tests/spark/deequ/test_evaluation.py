@@ -188,7 +188,9 @@ def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
     analyzer = deequ["analyzers.KLLSketch"]("x", deequ.none)
     provider = deequ["analyzers.InMemoryStateProvider"]()
     runner = deequ["analyzers.runners.KLLRunner"]
-    runner.computeKLLSketchesInExtraPass(frame._jdf, deequ.sequence([analyzer]), deequ.none, deequ.option(provider))
+    runner.computeKLLSketchesInExtraPass(
+        frame._jdf, deequ.make_sequence([analyzer]), deequ.none, deequ.make_option(provider)
+    )
 
     profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=1)).profile
     moments = profile.feature("x").moments
@@ -213,7 +215,7 @@ def test_quantiles_of_a_sketch_that_kept_everything_are_exact(spark):
 
     analyzer = deequ["analyzers.ApproxQuantile"]
     metrics = [
-        analyzer("x", share, 0.01, deequ.none).computeMetricFrom(deequ.option(state)) for share in (0.0, 0.5, 1.0)
+        analyzer("x", share, 0.01, deequ.none).computeMetricFrom(deequ.make_option(state)) for share in (0.0, 0.5, 1.0)
     ]
     assert [metric.value().get() for metric in metrics] == [-math.inf, 51.0, math.inf]
 

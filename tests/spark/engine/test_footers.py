@@ -12,7 +12,7 @@ from spark_model_monitor.spark.engine.table_files import FOOTER_BYTES, read_file
 
 @pytest.mark.parametrize("large_bytes", [0, 2**20])
 def test_each_file_has_its_schema(spark, tmp_path, monkeypatch, large_bytes):
-    monkeypatch.setattr(table_files, "LARGE_BYTES", large_bytes)
+    monkeypatch.setattr(table_files, "MAX_TASK_FILE_BYTES", large_bytes)
     wide = {f"c{number}": [0.5] for number in range(500)}
     (tmp_path / "inner").mkdir()
     (tmp_path / "empty.parquet").write_bytes(b"")

@@ -20,7 +20,7 @@ import pytest
 from tests.at_hand import defer_to_night
 from tests.spark_lines import on_a_jvm, on_spark_3
 
-from spark_model_monitor.spark.engine.application import VARIABLE
+from spark_model_monitor.spark.engine.application import NUMPY_VARIABLE
 from spark_model_monitor.spark.launch.deequ_jar import provide_jar
 
 LIB = Path(__file__).resolve().parents[3] / "lib"
@@ -33,7 +33,7 @@ OPENING = """
     from spark_model_monitor.spark.engine.spark import SparkEngine, before_many_files
     from spark_model_monitor.spark.spark_session import start_session, stop_session
 
-    application.features_to_leave_out = lambda: "AVX512F"
+    application.find_excluded_features = lambda: "AVX512F"
     folder = pathlib.Path(sys.argv[1])
     found = {}
     spark = start_session("test", settings={"spark.ui.enabled": "false"})
@@ -133,7 +133,7 @@ OTHERS = {
     "spark.sql.files.minPartitionNum": "50",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1",
     "spark.sql.inMemoryColumnarStorage.compressed": "true",
-    f"spark.executorEnv.{VARIABLE}": "AVX2",
+    f"spark.executorEnv.{NUMPY_VARIABLE}": "AVX2",
     "spark.executorEnv.MALLOC_TRIM_THRESHOLD_": "1000",
     "spark.python.daemon.module": "pyspark.daemon",
 }
@@ -150,7 +150,11 @@ def printed_by(folder: Path, *programs: str, options: str = "", **variables: str
         (folder / "many" / f"hour={number}").mkdir(parents=True)
         (folder / "many" / f"hour={number}" / "lines.txt").write_text("line\n")
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK_GATEWAY", VARIABLE))},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYSPARK_GATEWAY", NUMPY_VARIABLE))
+        },
         "PYSPARK_SUBMIT_ARGS": f"{options} pyspark-shell",
         "PYTHONPATH": str(LIB),
         "PYSPARK_PYTHON": sys.executable,

@@ -16,7 +16,7 @@ from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfi
 from spark_model_monitor.running.configuration.option_types import Compatibility, flag_name, variable_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for
-from spark_model_monitor.spark.launch.request import WITH_VALUE, WITHOUT_VALUE
+from spark_model_monitor.spark.launch.request import OPTIONS_WITH_VALUE, OPTIONS_WITHOUT_VALUE
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
 
@@ -499,7 +499,7 @@ def test_no_flag_is_taken_by_spark_submit():
         flag_name(name_variant) for name, option in OPTIONS.items() for name_variant in (name, option.opposite or name)
     }
 
-    assert flags & (WITH_VALUE | WITHOUT_VALUE | {"--help", "--dry-run"}) == set()
+    assert flags & (OPTIONS_WITH_VALUE | OPTIONS_WITHOUT_VALUE | {"--help", "--dry-run"}) == set()
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "conf").glob("*.env")), ids=lambda path: path.name)

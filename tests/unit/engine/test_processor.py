@@ -9,7 +9,11 @@ import sys
 import numpy as np
 import pytest
 
-from spark_model_monitor.spark.engine.application import VARIABLE, features_to_leave_out, slow_features
+from spark_model_monitor.spark.engine.application import (
+    NUMPY_VARIABLE,
+    choose_excluded_features,
+    find_excluded_features,
+)
 
 FOUND = ("SSE42", "AVX2", "AVX512F", "AVX512_SKX")
 FOUND_BY_LEVELS = ("X86_V3", "X86_V4", "AVX512_ICL")
@@ -25,11 +29,11 @@ def processors(vendor: str = "AuthenticAMD", family: int = 25, flags: str = "fpu
 
 
 def test_zen_4_sorts_without_avx_512():
-    assert slow_features(processors(), 2, FOUND) == "AVX512F"
+    assert choose_excluded_features(processors(), 2, FOUND) == "AVX512F"
 
 
 def test_numpy_that_names_levels_of_processors_is_reported_the_level():
-    assert slow_features(processors(), 2, FOUND_BY_LEVELS) == "X86_V4"
+    assert choose_excluded_features(processors(), 2, FOUND_BY_LEVELS) == "X86_V4"
 
 
 @pytest.mark.parametrize(
@@ -43,24 +47,24 @@ def test_numpy_that_names_levels_of_processors_is_reported_the_level():
     ],
 )
 def test_other_processors_keep_all_they_have(processor: str):
-    assert slow_features(processor, 2, FOUND) == ""
+    assert choose_excluded_features(processor, 2, FOUND) == ""
 
 
 def test_numpy_1_keeps_its_only_vectorised_sort():
-    assert slow_features(processors(), 1, FOUND) == ""
+    assert choose_excluded_features(processors(), 1, FOUND) == ""
 
 
 def test_numpy_that_was_built_to_need_avx_512_keeps_it():
-    assert slow_features(processors(), 2, ("AVX512_SPR",)) == ""
+    assert choose_excluded_features(processors(), 2, ("AVX512_SPR",)) == ""
 
 
 def test_numpy_here_leaves_out_what_it_is_reported():
-    features = features_to_leave_out() or "AVX2"
+    features = find_excluded_features() or "AVX2"
     program = "import numpy; print(*numpy.show_config(mode='dicts')['SIMD Extensions'].get('found', []))"
 
     process = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, VARIABLE: features},
+        env={**os.environ, NUMPY_VARIABLE: features},
         check=True,
         capture_output=True,
         text=True,

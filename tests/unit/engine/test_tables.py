@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.spark.engine.arrow_slices import SLICE_BYTES, _pack, split_table
+from spark_model_monitor.spark.engine.arrow_slices import SLICE_BYTES, _pack_slice, split_table
 from spark_model_monitor.spark.engine.worker import unpack
 
 
@@ -24,6 +24,6 @@ def test_a_table_is_cut_by_its_size_alone(rows, pieces):
 
 def test_what_is_packed_is_unpacked():
     rows = pa.table({"x": [1, None], "y": ["a", "é"]})
-    column = pa.record_batch({"slice": [bytes(_pack(rows)), bytes(_pack(rows.slice(1)))]})
+    column = pa.record_batch({"slice": [bytes(_pack_slice(rows)), bytes(_pack_slice(rows.slice(1)))]})
 
     assert pa.Table.from_batches(unpack([column])).to_pylist() == [*rows.to_pylist(), {"x": None, "y": "é"}]

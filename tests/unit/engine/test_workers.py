@@ -47,12 +47,12 @@ def test_a_python_path_of_the_users_keeps_pysparks_own_daemon():
 
 
 def test_a_variable_of_the_users_stays(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(workers, "features_to_leave_out", lambda: "AVX512F")
-    numpys = f"spark.executorEnv.{workers.VARIABLE}"
+    monkeypatch.setattr(workers, "find_excluded_features", lambda: "AVX512F")
+    numpys = f"spark.executorEnv.{workers.NUMPY_VARIABLE}"
 
     settings = worker_settings(SparkSettings({"spark.master": "yarn"}), {})
     with_own = worker_settings(
-        SparkSettings({"spark.master": "yarn"}), {workers.VARIABLE: "", "MALLOC_TRIM_THRESHOLD_": "1"}
+        SparkSettings({"spark.master": "yarn"}), {workers.NUMPY_VARIABLE: "", "MALLOC_TRIM_THRESHOLD_": "1"}
     )
 
     assert settings[numpys] == "AVX512F"

@@ -21,7 +21,7 @@ def repository(folder: Path, content: bytes) -> dict[str, str]:
     version_folder = folder / "mirror" / "com/amazon/deequ/deequ/2.1.0-spark-3.5"  # Maven, "Repository Layout - Final"
     version_folder.mkdir(parents=True)
     (version_folder / deequ_jar.ARTIFACT.file_name).write_bytes(content)
-    return {"MODEL_MONITOR_CACHE": str(folder / "cache"), deequ_jar.MIRROR: (folder / "mirror").as_uri() + "/"}
+    return {"MODEL_MONITOR_CACHE": str(folder / "cache"), deequ_jar.MIRROR_VARIABLE: (folder / "mirror").as_uri() + "/"}
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ class SilentHandler(BaseHTTPRequestHandler):
 
 def test_a_mirror_without_the_file_is_reported_with_what_it_answered(tmp_path, empty_mirror):
     with pytest.raises(MissingDependency) as caught:
-        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR: empty_mirror})
+        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR_VARIABLE: empty_mirror})
 
     assert "MODEL_MONITOR_MAVEN_MIRROR answers 404 Not Found for com/amazon/deequ/deequ/2.1.0" in str(caught.value)
 
@@ -102,7 +102,7 @@ def test_a_mirror_without_the_file_is_reported_with_what_it_answered(tmp_path, e
 )
 def test_a_mirror_that_can_not_be_read_is_reported(tmp_path, mirror, sentence):
     with pytest.raises(MissingDependency, match=sentence) as caught:
-        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR: mirror})
+        deequ_jar.provide_jar({"MODEL_MONITOR_CACHE": str(tmp_path), deequ_jar.MIRROR_VARIABLE: mirror})
     if "can't be read" in sentence:
         assert f"could not be fetched: {sentence}" in str(caught.value)
         assert "set MODEL_MONITOR_DEEQU_JAR to its path" in str(caught.value)

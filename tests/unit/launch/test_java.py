@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.spark.launch.java import find_java, major_version
+from spark_model_monitor.spark.launch.java import find_java, read_major_version
 
 
 def java_home(folder: Path, version: str, *, release: bool = True) -> Path:
@@ -26,11 +26,11 @@ def java_home(folder: Path, version: str, *, release: bool = True) -> Path:
 )
 @pytest.mark.parametrize("release", [True, False], ids=["release file", "asked"])
 def test_major_version_of_every_way_to_write_it(tmp_path, version, major, release):
-    assert major_version(java_home(tmp_path / "a jdk", version, release=release)) == major
+    assert read_major_version(java_home(tmp_path / "a jdk", version, release=release)) == major
 
 
 def test_a_folder_without_java_has_no_version(tmp_path):
-    assert major_version(tmp_path) is None
+    assert read_major_version(tmp_path) is None
 
 
 def test_java_home_wins_over_path(tmp_path):

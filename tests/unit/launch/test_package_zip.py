@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spark_model_monitor import __version__
 from spark_model_monitor.running.configuration.command_line import SETTINGS
-from spark_model_monitor.spark.launch.package_zip import main, provide_zip, zip_path
+from spark_model_monitor.spark.launch.package_zip import main, make_zip_path, provide_zip
 
 
 def package(folder: Path, **files: str) -> Path:
@@ -48,7 +48,7 @@ def test_a_changed_file_makes_another_zip_and_an_unchanged_package_none(tmp_path
 
     assert provide_zip(top, tmp_path).stat().st_mtime_ns == modified_at
     (top / "inner" / "a.py").write_text("x = 2\n")
-    assert zip_path(top, tmp_path) != first
+    assert make_zip_path(top, tmp_path) != first
 
 
 def test_the_zip_for_a_spark_submit_of_ones_own_has_the_packages_name_and_version(tmp_path):

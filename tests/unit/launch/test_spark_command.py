@@ -14,7 +14,7 @@ from spark_model_monitor.spark import drop_spark_archives
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 from spark_model_monitor.spark.launch.request import read_properties, read_request, spark_settings, split_options
-from spark_model_monitor.spark.launch.spark_command import Submission, build, shell_variables
+from spark_model_monitor.spark.launch.spark_command import Submission, build_submission, shell_variables
 
 ROOT = Path(__file__).resolve().parents[3]
 DISTUTILS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}
@@ -72,7 +72,7 @@ def tree(root: Path, *, package: str, jobs: str, conf: str) -> Layout:
 def command(layout: Layout, environment: dict[str, str], *arguments: str, cwd: Path | None = None) -> Submission:
     request = read_request(arguments)
     assert request is not None
-    return build(request, layout, environment, cwd or layout.root)
+    return build_submission(request, layout, environment, cwd or layout.root)
 
 
 def after(submission: Submission, option: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import read_sources
-from spark_model_monitor.spark.container import choose_job, derive_variables, heap_mebibytes, is_idle, main
+from spark_model_monitor.spark.container import choose_heap_mebibytes, choose_job, derive_variables, is_idle, main
 
 
 def put(root, relative, document):
@@ -136,13 +136,13 @@ def test_a_file_of_the_platform_that_is_no_object_is_named(tmp_path, text):
 
 def test_the_heap_is_half_of_what_the_container_may_use(tmp_path):
     put(tmp_path, "sys/fs/cgroup/memory.max", str(8 * 2**30))
-    assert heap_mebibytes(tmp_path) == 4096
+    assert choose_heap_mebibytes(tmp_path) == 4096
 
     put(tmp_path, "sys/fs/cgroup/memory.max", str(2**20))
-    assert heap_mebibytes(tmp_path) == 1024, "too little for Spark is refused by Spark, not made smaller"
+    assert choose_heap_mebibytes(tmp_path) == 1024, "too little for Spark is refused by Spark, not made smaller"
 
 
 def test_without_a_limit_the_heap_is_half_of_the_machines_memory(tmp_path):
     put(tmp_path, "sys/fs/cgroup/memory.max", "max\n")
 
-    assert heap_mebibytes(tmp_path) == heap_mebibytes(tmp_path / "nothing here") > 1024
+    assert choose_heap_mebibytes(tmp_path) == choose_heap_mebibytes(tmp_path / "nothing here") > 1024

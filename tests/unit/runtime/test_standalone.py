@@ -10,7 +10,7 @@ import pytest
 from tests.ports import reserved_port
 
 from spark_model_monitor.errors import ClusterGone
-from spark_model_monitor.spark.spark_session import MasterWatch, answers, require_master
+from spark_model_monitor.spark.spark_session import MasterWatch, is_reachable, require_master
 
 
 @pytest.fixture
@@ -51,11 +51,11 @@ class Context:
 
 
 def watch(context: Context) -> MasterWatch:
-    return MasterWatch(context, look_seconds=0.01, gone_seconds=0.05)
+    return MasterWatch(context, check_seconds=0.01, max_seconds_without_master=0.05)
 
 
 def test_one_master_of_several_is_enough(listening, silent):
-    assert answers(f"spark://127.0.0.1:{silent},127.0.0.1:{listening}")
+    assert is_reachable(f"spark://127.0.0.1:{silent},127.0.0.1:{listening}")
     require_master(f"spark://127.0.0.1:{silent},127.0.0.1:{listening}")
 
 
@@ -63,16 +63,16 @@ def test_a_master_that_does_not_answer_is_reported_with_its_address(silent):
     with pytest.raises(
         ClusterGone, match=rf"--master is 'spark://127\.0\.0\.1:{silent}', where no master answers; check"
     ):
-        require_master(f"spark://127.0.0.1:{silent}", patience_seconds=0.05)
+        require_master(f"spark://127.0.0.1:{silent}", wait_seconds=0.05)
 
 
 def test_a_host_that_is_unknown_is_no_answer():
-    assert not answers("spark://no-such-host.invalid:7077")
+    assert not is_reachable("spark://no-such-host.invalid:7077")
 
 
 @pytest.mark.parametrize("master", ["local[2]", "yarn", "k8s://https://nowhere.invalid:443"])
 def test_other_kinds_of_master_are_not_requested(master):
-    require_master(master, patience_seconds=0)
+    require_master(master, wait_seconds=0)
 
 
 def test_a_job_without_master_and_executors_is_stopped(silent):

@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.user_checks.check_loading import FORMS, JsonCh
 from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan
 from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judge_constraint
 from spark_model_monitor.registry import load_function
-from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, list_items
+from spark_model_monitor.spark.deequ.jvm import Deequ, find_fitting_deequ, list_items
 from spark_model_monitor.spark.deequ.states import CheckMetrics, DeequStates
 from spark_model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 from spark_model_monitor.value_class import value_class
@@ -69,21 +69,21 @@ def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> JavaObject:
     """Deequ's Java object for an analyzer of the JSON form."""
     make = deequ[f"analyzers.{analyzer.name}"]
     # Java callers don't get Scala's default values, so every parameter is passed
-    where = deequ.option(analyzer.where)
+    where = deequ.make_option(analyzer.where)
     none = deequ.none
     match analyzer.name:
         case "Size":
             return make(where)
         case "Compliance":
-            return make(analyzer.instance, analyzer.expression, where, deequ.sequence([]), none)
+            return make(analyzer.instance, analyzer.expression, where, deequ.make_sequence([]), none)
         case "Correlation":
             return make(*analyzer.columns, where)
         case "CountDistinct":
-            return make(deequ.sequence(analyzer.columns))
+            return make(deequ.make_sequence(analyzer.columns))
         case "Distinctness" | "MutualInformation":
-            return make(deequ.sequence(analyzer.columns), where)
+            return make(deequ.make_sequence(analyzer.columns), where)
         case "Uniqueness" | "UniqueValueRatio":
-            return make(deequ.sequence(analyzer.columns), where, none)
+            return make(deequ.make_sequence(analyzer.columns), where, none)
     # All other analyzers have exactly one column; that was checked when the JSON was read
     [column] = analyzer.columns
     match analyzer.name:
@@ -92,7 +92,7 @@ def make_java_analyzer(deequ: Deequ, analyzer: Analyzer) -> JavaObject:
         case "ApproxQuantile":
             return make(column, analyzer.quantile, analyzer.relative_error, where)
         case "PatternMatch":
-            return make(column, deequ.java("scala.util.matching.Regex")(analyzer.pattern, None), where, none)
+            return make(column, deequ.find_class("scala.util.matching.Regex")(analyzer.pattern, None), where, none)
         # The default of the last parameter is a Scala object, which only a generated method returns
         case "Histogram":
             return make(column, none, HISTOGRAM_BINS, where, False, getattr(make, "apply$default$6")())
@@ -114,7 +114,7 @@ def describe_analyzer(java: JavaObject) -> Analyzer:
         case "KLLSketch":
             # A sketch of another size can't be made from our sketch and needs a second scan
             special = None
-            if not _is_as_ours(java.kllParameters()):
+            if not _has_our_size(java.kllParameters()):
                 special = java.toString()
             return Analyzer(name, (plain_name(java.column()),), special=special)
     # A class of the user's, or an analyzer for which a scan has no state
@@ -129,16 +129,18 @@ def describe_analyzer(java: JavaObject) -> Analyzer:
         case "PatternMatch":
             return Analyzer(name, column, pattern=java.pattern().toString(), where=_get_where(java))
         case "ApproxQuantile":
-            error = java.relativeError()
-            return Analyzer(name, column, quantile=java.quantile(), relative_error=error, where=_get_where(java))
+            relative_error = java.relativeError()
+            return Analyzer(
+                name, column, quantile=java.quantile(), relative_error=relative_error, where=_get_where(java)
+            )
         case "Histogram":
             # Counts by value can't be turned into bins that a user's function makes
-            own_bins = java.binningUdf().isDefined() or java.aggregateFunction().toString() != "Count"
-            return Analyzer(name, column, where=_get_where(java), special=java.toString() if own_bins else None)
+            has_user_bins = java.binningUdf().isDefined() or java.aggregateFunction().toString() != "Count"
+            return Analyzer(name, column, where=_get_where(java), special=java.toString() if has_user_bins else None)
     return Analyzer(name, column, where=_get_where(java))
 
 
-def _is_as_ours(kll_parameters: JavaObject) -> bool:
+def _has_our_size(kll_parameters: JavaObject) -> bool:
     """Whether Deequ's sketch with these parameters has the size of a scan's sketches."""
     if not kll_parameters.isDefined():
         return True
@@ -186,7 +188,7 @@ def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
     require_conditions(frame, planned.predicates)
     # Without Deequ, the second scan would fail only after the first scan
     if planned.second_scan:
-        if isinstance(fault := fitting_deequ(frame.sparkSession), MissingDependency):
+        if isinstance(fault := find_fitting_deequ(frame.sparkSession), MissingDependency):
             raise MissingDependency(f"--checks: {planned.second_scan[0]} takes a scan of Deequ: {fault}")
         log.warning("checks that need a second scan: %s", ", ".join(map(str, planned.second_scan)))
 
@@ -225,10 +227,12 @@ def _require_checks(returned: JavaObject, reference: str) -> None:
     if isinstance(returned, (list, tuple)) and returned and all(isinstance(check, Check) for check in returned):
         return
     # The error names the returned type, because the usual mistake is a Check that isn't in a list
-    kind = f"a {type(returned).__name__}"
+    returned_type = f"a {type(returned).__name__}"
     if isinstance(returned, (list, tuple)):
-        kind += f" of {', '.join(sorted({type(check).__name__ for check in returned})) or 'nothing'}"
-    raise BadConfiguration(f"--checks: {reference} returned {kind}; it has to return a list of pydeequ.checks.Check")
+        returned_type += f" of {', '.join(sorted({type(check).__name__ for check in returned})) or 'nothing'}"
+    raise BadConfiguration(
+        f"--checks: {reference} returned {returned_type}; it has to return a list of pydeequ.checks.Check"
+    )
 
 
 def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mapping[str, int]) -> SuiteResults:
@@ -280,21 +284,21 @@ def _judge_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Cons
                 constraint=constraint.toString(),
                 constraint_status=constraint_result.status().toString(),
                 constraint_message=message.get() if message.isDefined() else "",
-                metric=_read_number(metric.get()) if metric.isDefined() else None,
+                metric=_read_metric_number(metric.get()) if metric.isDefined() else None,
                 served_by=metrics.describe_source(_unwrap_analyzer(constraint)),
             )
 
 
 def _judge_by_metric(check: JsonCheck, java: JavaObject, metrics: CheckMetrics) -> ConstraintResult:
     metric = metrics.of(java)
-    number = _read_number(metric, check.data_type)
+    number = _read_metric_number(metric, check.data_type)
     fault = ""
     if number is None:
         fault = str(metric.value().failed().get().getMessage())
     return judge_constraint(check, number, fault, metrics.describe_source(java))
 
 
-def _read_number(metric: JavaObject, data_type: str | None = None) -> float | None:
+def _read_metric_number(metric: JavaObject, data_type: str | None = None) -> float | None:
     """A metric's number: its value, a histogram's number of bins, or a data type's share; None if the metric failed or isn't a
     number.
     """

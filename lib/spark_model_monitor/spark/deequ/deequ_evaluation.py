@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ
+from spark_model_monitor.spark.deequ.jvm import Deequ, find_fitting_deequ
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SOURCE = """
+_JAVA_SOURCE = """
 package spark_model_monitor;
 
 import com.amazon.deequ.analyzers.*;
@@ -94,40 +94,42 @@ def persist_states(deequ: Deequ, profile: Profile, states: JavaObject) -> JavaOb
     states: the InMemoryStateProvider that receives the states. Deequ gets features named by position: c0, c1, ….
     """
     content = b"".join(
-        entry for position, feature in enumerate(profile.features) for entry in _encode_entries(position, feature)
+        state_bytes
+        for position, feature in enumerate(profile.features)
+        for state_bytes in _encode_states(position, feature)
     )
-    return deequ.compiled("spark_model_monitor.StatesInBulk", _SOURCE).persist(content, states)
+    return deequ.get_compiled("spark_model_monitor.StatesInBulk", _JAVA_SOURCE).persist(content, states)
 
 
-def _encode_entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
+def _encode_states(position: int, feature: FeatureProfile) -> Iterator[bytes]:
     """The entries of `persist`'s input for a feature, one for each state.
 
     Numbers that aren't finite are left out, because Deequ's JSON can't express them.
     """
 
-    def entry(kind: bytes, form: str, *numbers: float) -> bytes:
+    def encode_state(kind: bytes, struct_format: str, *numbers: float) -> bytes:
         # Big-endian, because Java's DataInputStream reads it: the kind's letter, the position, the numbers
-        return struct.pack(f">ci{form}", kind, position, *numbers)
+        return struct.pack(f">ci{struct_format}", kind, position, *numbers)
 
     # Deequ has no completeness without rows: its division by 0 would give NaN
     rows = feature.num_present + feature.num_missing
     if rows:
-        yield entry(b"C", "qq", feature.num_present, rows)
+        yield encode_state(b"C", "qq", feature.num_present, rows)
     if feature.distinct is not None:
         words = feature.distinct.words()
-        yield entry(b"A", f"i{len(words)}q", len(words), *words)
+        yield encode_state(b"A", f"i{len(words)}q", len(words), *words)
     moments = feature.moments
     # Texts that look like numbers have moments, too, but Deequ doesn't compute moments of texts
     if moments is None or not feature.is_numeric or not moments.count:
         return
     if math.isfinite(moments.sum):
-        yield entry(b"M", "dq", moments.sum, moments.count)
-        yield entry(b"S", "d", moments.sum)
+        yield encode_state(b"M", "dq", moments.sum, moments.count)
+        yield encode_state(b"S", "d", moments.sum)
     # m2, the sum of squared deviations, may overflow even if the sum doesn't
     if math.isfinite(moments.mean) and math.isfinite(moments.m2):
-        yield entry(b"D", "ddd", moments.count, moments.mean, moments.m2)
-    yield entry(b"<", "d", moments.minimum)
-    yield entry(b">", "d", moments.maximum)
+        yield encode_state(b"D", "ddd", moments.count, moments.mean, moments.m2)
+    yield encode_state(b"<", "d", moments.minimum)
+    yield encode_state(b">", "d", moments.maximum)
 
 
 METRIC_FIELDS = {
@@ -161,11 +163,11 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
     states = deequ["analyzers.InMemoryStateProvider"]()
     # One call into the JVM passes all states; with a call for each state, wide data would need thousands of calls
     analyzers = persist_states(deequ, profile, states)
-    context = deequ.aggregated(_build_schema(profile), analyzers, states)
-    metrics = _metrics_by_position(deequ, context)
+    context = deequ.aggregate_states(_build_schema(profile), analyzers, states)
+    metrics = _read_metrics_by_position(deequ, context)
     log.info(
         "Deequ %s evaluated %d metrics of %d features from our states and sketches, which equal its own, %.1f s",
-        fitting_deequ(spark),
+        find_fitting_deequ(spark),
         len(analyzers),
         len(profile.features),
         time.monotonic() - start_time,
@@ -187,16 +189,16 @@ def _build_schema(profile: Profile) -> StructType:
     )
 
 
-def _metrics_by_position(deequ: Deequ, context: JavaObject) -> dict[int, dict[str, Json]]:
+def _read_metrics_by_position(deequ: Deequ, context: JavaObject) -> dict[int, dict[str, Json]]:
     """By position of a feature: the fields of its FeatureMetrics."""
     # All metrics are read as one JSON text, because reading each metric would need several calls into the JVM
-    text = deequ["analyzers.runners.AnalyzerContext"].successMetricsAsJson(context, deequ.sequence([]))
+    text = deequ["analyzers.runners.AnalyzerContext"].successMetricsAsJson(context, deequ.make_sequence([]))
     metrics: dict[int, dict[str, Json]] = {}
-    for entry in json.loads(text):
-        name = METRIC_FIELDS[entry["name"]]
-        value = entry["value"]
+    for metric in json.loads(text):
+        name = METRIC_FIELDS[metric["name"]]
+        value = metric["value"]
         # The member `instance` is the letter c and the feature's position
-        metrics.setdefault(int(entry["instance"][1:]), {})[name] = (
+        metrics.setdefault(int(metric["instance"][1:]), {})[name] = (
             int(value) if name == "approx_count_distinct" else value
         )
     return metrics

@@ -23,20 +23,27 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
-PARAMETERS = {"Completeness": 3, "Minimum": 3, "Maximum": 3, "NumMatchesAndCount": 3, "MinState": 2, "MaxState": 2}
+PARAMETER_COUNTS = {
+    "Completeness": 3,
+    "Minimum": 3,
+    "Maximum": 3,
+    "NumMatchesAndCount": 3,
+    "MinState": 2,
+    "MaxState": 2,
+}
 """By analyzer or state whose constructor got more parameters in later releases: the number of arguments that we pass."""
 
 _PROPERTIES = "META-INF/maven/com.amazon.deequ/deequ/pom.properties"
 
-_REMEDY = (
+_REMEDY_TEMPLATE = (
     "start the job by ./spark-submit.sh or `spark-model-monitor submit`, which add it, "
     "or give the session {jar} before it starts"
 )
 
-_COMPILED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+_OBJECTS_BY_GATEWAY: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 """By py4j's gateway into a JVM: the objects of classes that were compiled there, by name of the class."""
 
-_FITTING: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+_VERSIONS_BY_GATEWAY: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """By py4j's gateway into a JVM whose Deequ fits its Spark: the version of that Deequ."""
 
 
@@ -54,58 +61,58 @@ class Deequ:
         self.version = _find_fitting_version(self._gateway, spark.version)
         _import_pydeequ()
         # Stored, because most calls need it and each lookup is a call into the JVM
-        self.none = self.java("scala.Option").apply(None)
+        self.none = self.find_class("scala.Option").apply(None)
 
     def __getitem__(self, name: str) -> JavaClass:
         """The Java class `com.amazon.deequ.<name>`."""
-        return self.java(f"com.amazon.deequ.{name}")
+        return self.find_class(f"com.amazon.deequ.{name}")
 
-    def java(self, name: str) -> JavaClass:
+    def find_class(self, name: str) -> JavaClass:
         """The Java class with this full name."""
         return java_class(self._gateway, name)
 
-    def option(self, value: JavaObject | float | str | None) -> JavaObject:
+    def make_option(self, value: JavaObject | float | str | None) -> JavaObject:
         """The value as a Scala `Option`; Scala's None if it is None."""
         if value is None:
             return self.none
-        return self.java("scala.Option").apply(value)
+        return self.find_class("scala.Option").apply(value)
 
-    def sequence(self, items: Iterable[JavaObject | str]) -> JavaObject:
+    def make_sequence(self, items: Iterable[JavaObject | str]) -> JavaObject:
         """A Scala `Seq` of Java objects or texts. A Java list is converted in one call."""
         from py4j.java_collections import JavaList
         from pydeequ.scala_utils import to_scala_seq
 
         return to_scala_seq(self._jvm, items if isinstance(items, JavaList) else list(items))
 
-    def compiled(self, name: str, source: str) -> JavaObject:
+    def get_compiled(self, name: str, source: str) -> JavaObject:
         """An object of the Java class with this name, which the compiler in Spark compiles from its source.
 
         The class is compiled once for each JVM: it takes 30 ms, and py4j caches the methods of a class by the class's name.
         """
-        objects = _COMPILED.setdefault(self._gateway, {})
+        objects = _OBJECTS_BY_GATEWAY.setdefault(self._gateway, {})
         if name not in objects:
-            objects[name] = self._compiled(name, source)
+            objects[name] = self._compile(name, source)
         return objects[name]
 
-    def _compiled(self, name: str, source: str) -> JavaObject:
+    def _compile(self, name: str, source: str) -> JavaObject:
         # Spark includes the compiler Janino and compiles its queries with it, so no JDK is needed
         compiler = self._jvm.org.codehaus.janino.SimpleCompiler()
         # Without this class loader, the compiled class couldn't use Deequ's classes
-        compiler.setParentClassLoader(self._jvm.java.lang.Thread.currentThread().getContextClassLoader())
+        compiler.setParentClassLoader(self._jvm.find_class.lang.Thread.currentThread().getContextClassLoader())
         compiler.cook(source)
         # py4j can't convert an empty Python list into an empty Java array
-        no_types = self._gateway.new_array(self._jvm.java.lang.Class, 0)
-        no_arguments = self._gateway.new_array(self._jvm.java.lang.Object, 0)
+        no_types = self._gateway.new_array(self._jvm.find_class.lang.Class, 0)
+        no_arguments = self._gateway.new_array(self._jvm.find_class.lang.Object, 0)
         loaded_class = compiler.getClassLoader().loadClass(name)
         return loaded_class.getDeclaredConstructor(no_types).newInstance(no_arguments)
 
-    def longs(self, values: Sequence[int]) -> JavaObject:
+    def make_longs(self, values: Sequence[int]) -> JavaObject:
         """A Java long[], made in one call; setting the elements one by one would need a call for each."""
         array = self._gateway.new_array(self._jvm.long, len(values))
-        self.java("java.nio.ByteBuffer").wrap(struct.pack(f">{len(values)}q", *values)).asLongBuffer().get(array)
+        self.find_class("java.nio.ByteBuffer").wrap(struct.pack(f">{len(values)}q", *values)).asLongBuffer().get(array)
         return array
 
-    def aggregated(self, schema: StructType, analyzers: Sequence[JavaObject], states: JavaObject) -> JavaObject:
+    def aggregate_states(self, schema: StructType, analyzers: Sequence[JavaObject], states: JavaObject) -> JavaObject:
         """Deequ's AnalyzerContext for `analyzers`, computed from `states` without a scan.
 
         states: an InMemoryStateProvider with the states. Grouping analyzers start a small Spark job over their frequencies.
@@ -114,8 +121,8 @@ class Deequ:
         java_schema = self._spark._jsparkSession.parseDataType(schema.json())
         # A default value of Scala, which Java callers get only from a generated method
         storage_level = getattr(runner, "runOnAggregatedStates$default$5")()
-        analysis = self["analyzers.Analysis"](self.sequence(analyzers))
-        providers = self.sequence([states])
+        analysis = self["analyzers.Analysis"](self.make_sequence(analyzers))
+        providers = self.make_sequence([states])
         return runner.runOnAggregatedStates(
             java_schema, analysis, providers, self.none, storage_level, self.none, self.none
         )
@@ -126,7 +133,7 @@ def list_items(sequence: JavaObject) -> list[JavaObject]:
     return [sequence.apply(index) for index in range(sequence.size())]
 
 
-def fitting_deequ(spark: SparkSession) -> str | MissingDependency:
+def find_fitting_deequ(spark: SparkSession) -> str | MissingDependency:
     """The version of Deequ in a session's JVM if it fits the session's Spark; otherwise the error."""
     try:
         return Deequ(spark).version
@@ -134,7 +141,7 @@ def fitting_deequ(spark: SparkSession) -> str | MissingDependency:
         return fault
 
 
-def name_line_to_pydeequ() -> None:
+def set_pydeequ_version() -> None:
     """Set the variable SPARK_VERSION, unless it is set. Without it, the import of pydeequ raises."""
     import pyspark
 
@@ -143,7 +150,7 @@ def name_line_to_pydeequ() -> None:
 
 def _import_pydeequ() -> None:
     """Raises MissingDependency if pydeequ is not installed or refuses the SPARK_VERSION that was set."""
-    name_line_to_pydeequ()
+    set_pydeequ_version()
     try:
         import pydeequ  # noqa: F401
     except ImportError as error:
@@ -156,11 +163,11 @@ def _import_pydeequ() -> None:
         ) from error
 
 
-def _remedy(spark_version: str) -> str:
+def _describe_remedy(spark_version: str) -> str:
     coordinate = find_line(spark_version).coordinate
     if coordinate is None:
         return f"it has no release for Spark {spark_version}"
-    return _REMEDY.format(jar=f"spark.jars=<path of the JAR of {coordinate}>")
+    return _REMEDY_TEMPLATE.format(jar=f"spark.jars=<path of the JAR of {coordinate}>")
 
 
 def find_version_fault(deequ_version: str | None, spark_version: str) -> str | None:
@@ -173,10 +180,10 @@ def find_version_fault(deequ_version: str | None, spark_version: str) -> str | N
     if match is None:
         return (
             f"the Deequ on the driver's class path has the version {deequ_version!r}, which is unknown here; "
-            f"{_remedy(spark_version)}"
+            f"{_describe_remedy(spark_version)}"
         )
     if not spark_version.startswith(match[1] + "."):
-        remedy = _remedy(spark_version)
+        remedy = _describe_remedy(spark_version)
         return f"Deequ {deequ_version} is built for Spark {match[1]}, and this session runs Spark {spark_version}; {remedy}"
     return None
 
@@ -196,44 +203,46 @@ def _find_fitting_version(gateway: JavaGateway, spark_version: str) -> str:
 
     Raises MissingDependency if there is no fitting Deequ.
     """
-    if gateway in _FITTING:
-        return _FITTING[gateway]
+    if gateway in _VERSIONS_BY_GATEWAY:
+        return _VERSIONS_BY_GATEWAY[gateway]
     # If the JAR is absent, py4j returns a package instead of the class
     if is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size")):
-        raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_remedy(spark_version)}")
+        raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_describe_remedy(spark_version)}")
     version = _read_version(gateway.jvm)
     fault = find_version_fault(version, spark_version)
     if fault:
         raise MissingDependency(fault)
     # Checked now, because a job would fail halfway at another constructor, with a message from inside py4j
-    lacking = [
-        name for name, parameter_count in PARAMETERS.items() if _count_parameters(gateway.jvm, name) != parameter_count
+    misfits = [
+        name
+        for name, parameter_count in PARAMETER_COUNTS.items()
+        if _count_parameters(gateway.jvm, name) != parameter_count
     ]
-    if lacking:
+    if misfits:
         raise MissingDependency(
-            f"Deequ {version} has another {', '.join(lacking)} than jobs are written for; {_remedy(spark_version)}"
+            f"Deequ {version} has another {', '.join(misfits)} than jobs are written for; {_describe_remedy(spark_version)}"
         )
-    _FITTING[gateway] = str(version)
-    return _FITTING[gateway]
+    _VERSIONS_BY_GATEWAY[gateway] = str(version)
+    return _VERSIONS_BY_GATEWAY[gateway]
 
 
 def _count_parameters(jvm: JVMView, name: str) -> int:
     """The number of parameters of the Deequ class's constructor that has the most."""
     # The thread's class loader knows JARs that --packages added; the system's class loader doesn't
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    loader = jvm.find_class.lang.Thread.currentThread().getContextClassLoader()
     analyzer_class = loader.loadClass(f"com.amazon.deequ.analyzers.{name}")
     return max(int(constructor.getParameterCount()) for constructor in analyzer_class.getConstructors())
 
 
 def _read_version(jvm: JVMView) -> str | None:
     """The version that Deequ's JAR was built as, read from its Maven properties."""
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    loader = jvm.find_class.lang.Thread.currentThread().getContextClassLoader()
     # Maven writes this file into every JAR that it builds
     stream = loader.getResourceAsStream(_PROPERTIES)
     if stream is None:
         return None
     try:
-        properties = jvm.java.util.Properties()
+        properties = jvm.find_class.util.Properties()
         properties.load(stream)
         version: str | None = properties.getProperty("version")
     finally:

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 COMPRESS_THRESHOLD = 10_000
 """QuantileSummaries.defaultCompressThreshold of Spark 3.5; stored in a digest, used only when values are added."""
 
-_DIGEST = "org.apache.spark.sql.catalyst.expressions.aggregate.ApproximatePercentile"
+_DIGEST_CLASS = "org.apache.spark.sql.catalyst.expressions.aggregate.ApproximatePercentile"
 
 
 def make_kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> JavaObject:
@@ -65,7 +65,7 @@ def encode_kll_state(sketch: KllSketch, minimum: float, maximum: float) -> bytes
     parts = [
         struct.pack(">dd", minimum, maximum),
         # The sketch's size and shrinking factor, then the counts that the reader needs before the levels
-        struct.pack(">idiii", sketch.k, sketch.c, len(sketch.levels), items, _get_capacity(sketch)),
+        struct.pack(">idiii", sketch.k, sketch.c, len(sketch.levels), items, _compute_capacity(sketch)),
         struct.pack(">i", len(sketch.levels)),
     ]
     for level, compactions, offset in zip(sketch.levels, sketch.compactions, sketch.offsets, strict=True):
@@ -81,7 +81,9 @@ def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relat
     """
     # Minimum and maximum are exact, so that the quantiles 0 and 1 are exact, too
     values, cumulative = with_extremes(sketch, moments)
-    digest = deequ.java(_DIGEST).serializer().deserialize(_encode_digest(values, cumulative, relative_error))
+    digest = (
+        deequ.find_class(_DIGEST_CLASS).serializer().deserialize(_encode_digest(values, cumulative, relative_error))
+    )
     return deequ["analyzers.ApproxQuantileState"](digest)
 
 
@@ -98,7 +100,7 @@ def _encode_digest(values: NDArray[np.float64], weights: NDArray[np.int64], rela
     return head + samples.tobytes()
 
 
-def _get_capacity(sketch: KllSketch) -> int:
+def _compute_capacity(sketch: KllSketch) -> int:
     """The number of items in a sketch with this many levels before it compacts. Source: QuantileNonSample.capacity of Deequ."""
     return sum(2 * (int(np.ceil(sketch.k * sketch.c**height / 2)) + 1) for height in range(len(sketch.levels)))
 
@@ -136,7 +138,7 @@ class DeequStates:
                 return deequ["analyzers.NumMatches"](evidence.matching)
             return deequ["analyzers.NumMatchesAndCount"](evidence.matching, evidence.rows, deequ.none)
         if isinstance(evidence, DistinctRegisters):
-            return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(evidence.words()))
+            return deequ["analyzers.ApproxCountDistinctState"](deequ.make_longs(evidence.words()))
         if isinstance(evidence, DataTypeCounts):
             return deequ["analyzers.DataTypeHistogram"](*list_type_counts(evidence))
         # Analyzers of numbers
@@ -146,10 +148,10 @@ class DeequStates:
                 return make_kll_state(deequ, evidence.sketch, moments.minimum, moments.maximum)
             return make_quantile_state(deequ, evidence.sketch, moments, analyzer.relative_error or 0.0)
         if isinstance(evidence, Moments):
-            return self._numeric_state(analyzer, evidence)
-        return self._frequencies(evidence, column)
+            return self._make_numeric_state(analyzer, evidence)
+        return self._make_frequencies(evidence, column)
 
-    def _numeric_state(self, analyzer: Analyzer, numbers: Moments) -> JavaObject:
+    def _make_numeric_state(self, analyzer: Analyzer, numbers: Moments) -> JavaObject:
         deequ = self.deequ
         match analyzer.name:
             case "Mean":
@@ -164,7 +166,7 @@ class DeequStates:
                 return deequ["analyzers.MaxState"](numbers.maximum, deequ.none)
         raise ValueError(f"no state answers {analyzer.name}")
 
-    def _frequencies(self, counts: Mapping[str, int], column: str) -> JavaObject:
+    def _make_frequencies(self, counts: Mapping[str, int], column: str) -> JavaObject:
         """The counts by value as Deequ's FrequenciesAndNumRows, over a small frame that is made on the driver."""
         from pyspark.sql.types import LongType, StringType, StructField, StructType
 
@@ -195,14 +197,14 @@ class CheckMetrics:
         job over its counts by value; a second scan starts Deequ's own jobs.
         """
         states = self._deequ["analyzers.InMemoryStateProvider"]()
-        answered = []
-        rescanned = []
+        answered_analyzers = []
+        rescanned_analyzers = []
         for analyzer, java in required:
             source = choose_source(analyzer)
             self._sources[java.toString()] = source
             # The plan knows some analyzers that need a second scan; others turn out only when their state is made
             if source is Source.SECOND_SCAN:
-                rescanned.append(java)
+                rescanned_analyzers.append(java)
                 continue
             try:
                 state = self._states.make_state(analyzer, self._name_in_deequ(analyzer))
@@ -210,21 +212,22 @@ class CheckMetrics:
                 self._sources[java.toString()] = Source.SECOND_SCAN
                 # If a second scan is refused, only this analyzer fails, and its constraint says why
                 if self._plan.second_scan_allowed:
-                    rescanned.append(java)
+                    rescanned_analyzers.append(java)
                 else:
-                    self._fail(java, explain_refused_second_scan(reason))
+                    self._add_failure(java, explain_refused_second_scan(reason))
                 continue
-            answered.append(java)
+            answered_analyzers.append(java)
             if state is not None:
                 states.persist(java, state)
         # One call passes all states, without a scan of the data
-        self._merge(self._deequ.aggregated(_build_schema(self._states.profile, self._aliases), answered, states))
-        for java in answered:
+        schema = _build_schema(self._states.profile, self._aliases)
+        self._merge_context(self._deequ.aggregate_states(schema, answered_analyzers, states))
+        for java in answered_analyzers:
             if self.context.metric(java).isEmpty():  # it had no state, which Deequ's own scan calls an empty state
-                self._add(java, java.computeMetricFrom(self._deequ.none))
+                self._add_metric(java, java.computeMetricFrom(self._deequ.none))
         # All these analyzers share one scan, because each scan by Deequ reads all data
-        if rescanned:
-            self._scan_again(rescanned, frame)
+        if rescanned_analyzers:
+            self._scan_again(rescanned_analyzers, frame)
 
     def of(self, java: JavaObject) -> JavaObject:
         """Deequ's metric of an analyzer. Metric and analyzer are Java objects."""
@@ -253,22 +256,22 @@ class CheckMetrics:
             )
         runner = self._deequ["analyzers.runners.AnalysisRunner"].onData(frame._jdf)
         try:
-            self._merge(runner.addAnalyzers(self._deequ.sequence(analyzers)).run())
+            self._merge_context(runner.addAnalyzers(self._deequ.make_sequence(analyzers)).run())
         except PySparkException as error:
             for java in analyzers:
-                self._fail(java, str(error).strip().splitlines()[0])
+                self._add_failure(java, str(error).strip().splitlines()[0])
 
-    def _fail(self, java: JavaObject, reason: str) -> None:
+    def _add_failure(self, java: JavaObject, reason: str) -> None:
         failure = self._deequ["analyzers.runners.MetricCalculationPreconditionException"](reason)
-        self._add(java, java.toFailureMetric(failure))
+        self._add_metric(java, java.toFailureMetric(failure))
 
-    def _add(self, java: JavaObject, metric: JavaObject) -> None:
-        pairs = self._deequ.java("java.util.HashMap")()
+    def _add_metric(self, java: JavaObject, metric: JavaObject) -> None:
+        pairs = self._deequ.find_class("java.util.HashMap")()
         pairs.put(java, metric)
-        scala_map = self._deequ.java("org.apache.spark.api.python.PythonUtils").toScalaMap(pairs)
-        self._merge(self._deequ["analyzers.runners.AnalyzerContext"](scala_map))
+        scala_map = self._deequ.find_class("org.apache.spark.api.python.PythonUtils").toScalaMap(pairs)
+        self._merge_context(self._deequ["analyzers.runners.AnalyzerContext"](scala_map))
 
-    def _merge(self, context: JavaObject) -> None:
+    def _merge_context(self, context: JavaObject) -> None:
         self.context = getattr(self.context, "$plus$plus")(context)
 
 
@@ -278,14 +281,14 @@ def _build_schema(profile: Profile, aliases: dict[str, str]) -> StructType:
 
     return StructType(
         [
-            StructField(name, _spark_type(feature))
+            StructField(name, _map_to_spark_type(feature))
             for feature in profile.features
             for name in filter(None, [feature.name, aliases.get(feature.name)])
         ]
     )
 
 
-def _spark_type(feature: FeatureProfile) -> DataType:
+def _map_to_spark_type(feature: FeatureProfile) -> DataType:
     from pyspark.sql import types as T
 
     numeric = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)

@@ -32,14 +32,16 @@ if TYPE_CHECKING:
 
 CASE_SENSITIVE = "spark.sql.caseSensitive"
 
-LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.4'`"
+CONNECT_REMEDY = "`pip install 'pyspark[connect]>=4.0,<4.4'`"
 
-RETRIES = 9
-RETRY_MS = 10_000
+MAX_RETRIES = 9
+MAX_RETRY_MS = 10_000
 """How often a job retries if a server is unreachable, and the longest wait before a retry: about a minute in total. PySpark's
 own policy takes ten minutes."""
 
-_WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions of Connect and Spark contexts whose workers have this package
+_SESSIONS_WITH_PACKAGE: WeakSet[Any] = (
+    WeakSet()
+)  # sessions of Connect and Spark contexts whose workers have this package
 
 
 class ConnectApplication:
@@ -80,15 +82,17 @@ def connect(url: str) -> SparkSession:
     import pyspark.sql
 
     if pyspark.__version__.startswith("3."):
-        raise MissingDependency(f"Spark Connect needs PySpark 4, and this is {pyspark.__version__}; {LIBRARIES}")
+        raise MissingDependency(f"Spark Connect needs PySpark 4, and this is {pyspark.__version__}; {CONNECT_REMEDY}")
     try:
         builder: Any = pyspark.sql.SparkSession.builder.remote(url)  # now pyspark.sql.functions makes Connect's columns
         session = builder.create()
     except ImportError as fault:
-        raise MissingDependency(f"Spark Connect's libraries are absent ({fault.name or fault}); {LIBRARIES}") from fault
+        raise MissingDependency(
+            f"Spark Connect's libraries are absent ({fault.name or fault}); {CONNECT_REMEDY}"
+        ) from fault
     # By default, Connect tries again for about ten minutes, during which a user sees nothing
     default_policy, *_ = session.client.get_retry_policies()
-    session.client.set_retry_policies([type(default_policy)(max_retries=RETRIES, max_backoff=RETRY_MS)])
+    session.client.set_retry_policies([type(default_policy)(max_retries=MAX_RETRIES, max_backoff=MAX_RETRY_MS)])
     return cast("SparkSession", session)
 
 
@@ -99,9 +103,9 @@ def new_session(spark: SparkSession) -> SparkSession:
         return spark.newSession()
     from pyspark.sql.connect.session import SparkSession as ConnectSession
 
-    connected: Any = spark
-    session: Any = ConnectSession(connection=connected.client._builder)
-    session.conf.set(CASE_SENSITIVE, connected.conf.get(CASE_SENSITIVE))
+    connect_session: Any = spark
+    session: Any = ConnectSession(connection=connect_session.client._builder)
+    session.conf.set(CASE_SENSITIVE, connect_session.conf.get(CASE_SENSITIVE))
     return cast("SparkSession", session)
 
 
@@ -114,17 +118,17 @@ def require_workers(spark: SparkSession) -> None:
     """
     context: Any = spark.sparkContext
     application = Application(spark)
-    if context in _WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's workers have it
+    if context in _SESSIONS_WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's workers have it
         return
     user_python = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
     # On a cluster, the path of the driver's Python may not exist
     if is_local(application.master) and not user_python:
         context.pythonExec = sys.executable
-    _try_workers(spark)
-    _WITH_PACKAGE.add(context)
+    _require_working_workers(spark)
+    _SESSIONS_WITH_PACKAGE.add(context)
 
 
-def _try_workers(spark: SparkSession) -> None:
+def _require_working_workers(spark: SparkSession) -> None:
     try:
         # A task of one row fails within seconds, before a scan is planned
         spark.range(0, 1, 1, 1).mapInArrow(with_libraries, "id long").collect()
@@ -143,7 +147,7 @@ def send_package(spark: SparkSession) -> None:
     """
     if not is_connect(spark):
         require_workers(spark)
-    elif spark not in _WITH_PACKAGE:
+    elif spark not in _SESSIONS_WITH_PACKAGE:
         from pyspark.errors.exceptions.connect import UnsupportedOperationException
 
         package = provide_zip(Layout.here().package, cache_directory(os.environ))
@@ -151,8 +155,8 @@ def send_package(spark: SparkSession) -> None:
             spark.addArtifacts(str(package), pyfile=True)
         except UnsupportedOperationException:  # raised by servers such as Sail
             _require_installed(spark)
-        _try_workers(spark)
-        _WITH_PACKAGE.add(spark)
+        _require_working_workers(spark)
+        _SESSIONS_WITH_PACKAGE.add(spark)
 
 
 def _require_installed(spark: SparkSession) -> None:
@@ -192,15 +196,17 @@ class Application:
         self.master = str(self._context.master)
 
     @property
-    def _in_jvm(self) -> JavaObject:
+    def _java_context(self) -> JavaObject:
         return self._context._jsc.sc()
 
     def has_executors(self) -> bool:
-        return len(self._in_jvm.statusTracker().getExecutorInfos()) > 1  # the driver is one of them
+        return len(self._java_context.statusTracker().getExecutorInfos()) > 1  # the driver is one of them
 
     def setting(self, key: str) -> str | None:
         """A setting from the application's start; None if it isn't set."""
-        value: str | None = self._in_jvm.getConf().get(key, None)  # PySpark's method would copy all settings one by one
+        value: str | None = self._java_context.getConf().get(
+            key, None
+        )  # PySpark's method would copy all settings one by one
         return value
 
     def tag_jobs(self, tag: str) -> None:
@@ -216,10 +222,10 @@ class Application:
 
     def activate(self) -> None:
         """Make this session active in this thread, because Spark makes expressions with the active session's settings."""
-        anyone: Any = self._spark
+        session: Any = self._spark
         # PySpark and the JVM each store an active session, and both have to change
-        type(self._spark)._activeSession = anyone
-        self._context._jvm.SparkSession.setActiveSession(anyone._jsparkSession)
+        type(self._spark)._activeSession = session
+        self._context._jvm.SparkSession.setActiveSession(session._jsparkSession)
 
     def reconnect(self) -> None:
         """Give this thread a new connection to the JVM, because the old one still waits for the answer to an interrupted call."""
@@ -229,7 +235,7 @@ class Application:
 
     def abandon(self) -> None:
         """Stop Spark in its JVM while a thread waits for a job; that thread then gets an error."""
-        self._in_jvm.stop()
+        self._java_context.stop()
 
     def stop(self) -> None:
         """Stop Spark, and py4j's callback server if its threads would keep the process alive.
@@ -265,48 +271,52 @@ def running_session() -> SparkSession | None:
     return SparkSession.builder.getOrCreate()
 
 
-VARIABLE = "NPY_DISABLE_CPU_FEATURES"
+NUMPY_VARIABLE = "NPY_DISABLE_CPU_FEATURES"
 """The variable with processor features that numpy must not use. It has to be set before numpy is imported."""
 
 _AVX_512 = ("X86_V4", "AVX512F")  # numpy's names of the feature: the first since 2.4, the second before
-_SORTS_BY_AVX2_FROM = 2  # major version of numpy; earlier versions have only a plain sort besides the sort for AVX-512
-_ZEN_3_AND_4 = "25"  # the number of the processor family; Zen 3, in the same family, has no AVX-512
-_PROCESSORS = Path("/proc/cpuinfo")
+_FIRST_NUMPY_WITH_AVX2_SORT = (
+    2  # major version of numpy; earlier versions have only a plain sort besides the sort for AVX-512
+)
+_ZEN_3_AND_4_FAMILY = "25"  # the number of the processor family; Zen 3, in the same family, has no AVX-512
+_CPU_INFO = Path("/proc/cpuinfo")
 
 
-def features_to_leave_out() -> str:
-    """The value of `VARIABLE` for this machine and its numpy; empty if no feature is to be left out."""
+def find_excluded_features() -> str:
+    """The value of `NUMPY_VARIABLE` for this machine and its numpy; empty if no feature is to be left out."""
     processors = ""
     with suppress(OSError):  # only Linux has this file
-        processors = _PROCESSORS.read_text(encoding="utf-8", errors="replace")
-    chosen_at_run_time = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
-    return slow_features(processors, int(np.__version__.partition(".")[0]), chosen_at_run_time)
+        processors = _CPU_INFO.read_text(encoding="utf-8", errors="replace")
+    detected_features = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    return choose_excluded_features(processors, int(np.__version__.partition(".")[0]), detected_features)
 
 
-def slow_features(processors: str, numpy_major: int, chosen_at_run_time: Collection[str]) -> str:
-    """The value of `VARIABLE` for any machine.
+def choose_excluded_features(processors: str, numpy_major: int, detected_features: Collection[str]) -> str:
+    """The value of `NUMPY_VARIABLE` for any machine.
 
-    processors: the text of its /proc/cpuinfo. chosen_at_run_time: the features that its numpy detected. Features that numpy was
+    processors: the text of its /proc/cpuinfo. detected_features: the features that its numpy detected. Features that numpy was
     built to require aren't among these and can't be left out.
     """
-    if not _is_zen_4(processors) or numpy_major < _SORTS_BY_AVX2_FROM:
+    if not _is_zen_4(processors) or numpy_major < _FIRST_NUMPY_WITH_AVX2_SORT:
         return ""
-    return next((name for name in _AVX_512 if name in chosen_at_run_time), "")
+    return next((name for name in _AVX_512 if name in detected_features), "")
 
 
 def _is_zen_4(processors: str) -> bool:
-    facts = dict(re.findall(r"^(\w+(?: +\w+)*)[ \t]*: (.*)$", processors.partition("\n\n")[0], re.MULTILINE))
+    properties = dict(re.findall(r"^(\w+(?: +\w+)*)[ \t]*: (.*)$", processors.partition("\n\n")[0], re.MULTILINE))
     return (
-        facts.get("vendor_id") == "AuthenticAMD"
-        and facts.get("cpu family") == _ZEN_3_AND_4
-        and "avx512f" in facts.get("flags", "").split()
+        properties.get("vendor_id") == "AuthenticAMD"
+        and properties.get("cpu family") == _ZEN_3_AND_4_FAMILY
+        and "avx512f" in properties.get("flags", "").split()
     )
 
 
 DAEMON = "spark.python.daemon.module"
 DAEMON_MODULE = "spark_model_monitor.spark.engine.worker"
 
-IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # Python 3.12 has no distutils
+DISTUTILS_SETTINGS = (
+    {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}
+)  # Python 3.12 has no distutils
 """PySpark in each worker imports distutils for a version. Without this, setuptools would be imported to replace distutils."""
 
 
@@ -316,10 +326,10 @@ def worker_settings(conf: SparkConf, environment: Mapping[str, str]) -> dict[str
     conf: the user's settings. environment: the driver's environment; if it sets variables that numpy or glibc reads, the user
     chose them.
     """
-    features = features_to_leave_out()  # for this machine; the workers' machines are assumed to be alike
+    features = find_excluded_features()  # for this machine; the workers' machines are assumed to be alike
     # Variables in the driver's environment are the user's choice and aren't changed
-    tuning = {**MALLOC_SETTINGS, **({VARIABLE: features} if features else {})}
-    variables = {**IMPORTS, **{name: value for name, value in tuning.items() if name not in environment}}
+    tuning = {**MALLOC_SETTINGS, **({NUMPY_VARIABLE: features} if features else {})}
+    variables = {**DISTUTILS_SETTINGS, **{name: value for name, value in tuning.items() if name not in environment}}
     settings = {f"spark.executorEnv.{name}": value for name, value in variables.items()}
     if is_local(conf.get("spark.master", "local") or "") and not conf.contains(PYTHON_PATH):
         # on other clusters, workers are already running when the package arrives

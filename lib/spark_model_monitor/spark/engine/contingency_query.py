@@ -94,23 +94,25 @@ def type_column(
         return replace(numeric_column, text=value.cast("string"))
     if isinstance(data_type, T.BooleanType):
         text = F.when(value, "True").when(~value, "False")
-        return TypedColumn(_get_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
+        return TypedColumn(
+            _mask_missing_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN
+        )
     if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
         # CSV files have no types: "1" is a number there, while it is a text in a Parquet file
         if untyped_texts:
             return _type_untyped_texts(value)
         if may_be_integers:
             return _type_texts(value)
-        return _type_other(value, CellKind.TEXT)
-    return _type_other(value.cast("string"), CellKind.OTHER)
+        return _type_other_cells(value, CellKind.TEXT)
+    return _type_other_cells(value.cast("string"), CellKind.OTHER)
 
 
 def compute_key(cell: TypedColumn, column: ValuedColumn) -> Column:
     """The key by which a cell is counted: its relations to the configured values or, without configured values, its text."""
     if not column.values:
         # fractions without a threshold share one key, because there may be as many fractions as rows
-        of_fractions = cell.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL
-        if of_fractions:
+        is_fraction = cell.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL
+        if is_fraction:
             return F.lit(None).cast("string")
         return cell.text
     # Each relation is one bit, so the sum of the flags stores all relations
@@ -131,23 +133,23 @@ def find_segment(cell: TypedColumn, segmentation: Segmentation) -> Column:
     index = F.lit(len(segmentation.segments))
     # Conditions are nested from the last segment to the first, so that the first matching segment wins
     for number in reversed(range(len(segmentation.segments))):
-        within = reduce(or_, (_is_within(cell, item) for item in segmentation.segments[number]), F.lit(False))
-        index = F.when(within, number).otherwise(index)
+        is_within = reduce(or_, (_is_within(cell, member) for member in segmentation.segments[number]), F.lit(False))
+        index = F.when(is_within, number).otherwise(index)
     return index
 
 
 def _type_numbers(number: Column, kind: CellKind) -> TypedColumn:
-    return TypedColumn(_get_kind(number, F.lit(int(kind))), number, number.cast("string"), kind)
+    return TypedColumn(_mask_missing_kind(number, F.lit(int(kind))), number, number.cast("string"), kind)
 
 
-def _type_other(text: Column, kind: CellKind) -> TypedColumn:
-    return TypedColumn(_get_kind(text, F.lit(int(kind))), None, text, kind)
+def _type_other_cells(text: Column, kind: CellKind) -> TypedColumn:
+    return TypedColumn(_mask_missing_kind(text, F.lit(int(kind))), None, text, kind)
 
 
 def _type_texts(text: Column) -> TypedColumn:
     is_integer = text.rlike(INTEGER) & _is_finite(text)
     kind = F.when(is_integer, int(CellKind.INTEGER_TEXT)).otherwise(int(CellKind.TEXT))
-    return TypedColumn(_get_kind(text, kind), F.when(is_integer, _to_double(text)), text, None)
+    return TypedColumn(_mask_missing_kind(text, kind), F.when(is_integer, _to_double(text)), text, None)
 
 
 def _type_untyped_texts(text: Column) -> TypedColumn:
@@ -162,7 +164,7 @@ def _type_untyped_texts(text: Column) -> TypedColumn:
         .otherwise(int(CellKind.TEXT))
     )
     number = F.when(is_number, _to_double(present)).when(truth, 1.0).when(present.isin(*FALSEHOODS), 0.0)
-    return TypedColumn(_get_kind(present, kind), number, present, None)
+    return TypedColumn(_mask_missing_kind(present, kind), number, present, None)
 
 
 def _to_double(text: Column) -> Column:
@@ -173,7 +175,7 @@ def _is_finite(text: Column) -> Column:
     return F.abs(_to_double(text)) < F.lit(math.inf)
 
 
-def _get_kind(value: Column, kind: Column) -> Column:
+def _mask_missing_kind(value: Column, kind: Column) -> Column:
     return F.when(value.isNull(), int(CellKind.MISSING)).otherwise(kind)
 
 
@@ -190,27 +192,27 @@ def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
     return (boolean & truths) | (~boolean & numbers)
 
 
-def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
-    if isinstance(item, Interval):
+def _is_within(cell: TypedColumn, member: Scalar | Interval) -> Column:
+    if isinstance(member, Interval):
         # Texts of a text column are in no interval, even if they look like numbers
         if cell.number is None:
             return F.lit(False)
-        if item.with_low:
-            above = cell.number >= item.low
+        if member.with_low:
+            above = cell.number >= member.low
         else:
-            above = cell.number > item.low
-        if item.with_high:
-            below = cell.number <= item.high
+            above = cell.number > member.low
+        if member.with_high:
+            below = cell.number <= member.high
         else:
-            below = cell.number < item.high
+            below = cell.number < member.high
         # The comparison of a missing cell gives null, which counts as outside
         return F.coalesce(above & below, F.lit(False))
-    same = cell.text == str(item)
+    is_same = cell.text == str(member)
     # The value "1" of a segment also means the numbers 1 and 1.0, whose texts differ
-    number = parse_number(item)
+    number = parse_number(member)
     if number is not None and cell.number is not None:
-        same = same | (cell.number == number)
-    return F.coalesce(same, F.lit(False))
+        is_same = is_same | (cell.number == number)
+    return F.coalesce(is_same, F.lit(False))
 
 
 class ContingencyColumns:
@@ -222,21 +224,21 @@ class ContingencyColumns:
         self._positions = {name: position for position, name in enumerate(names)}
         self.cells = {name: self._type_column(name) for name in plan.columns}
 
-    def key(self, column: ValuedColumn) -> Column:
+    def compute_key(self, column: ValuedColumn) -> Column:
         """The key by which a row is counted in a facet, label or prediction."""
         return compute_key(self.cells[column.name], column)
 
-    def packed(self) -> list[Column]:
+    def pack_codes(self) -> list[Column]:
         """Kinds and keys of the facets, label and prediction; several of them are packed into one number."""
-        codes = [self._code(column) for column in self.plan.valued]
+        codes = [self._pack_code(column) for column in self.plan.valued]
         # Spark hashes and shuffles a few long integers much faster than dozens of small columns
-        parts = [codes[start : start + COLUMNS_PER_NUMBER] for start in range(0, len(codes), COLUMNS_PER_NUMBER)]
+        code_groups = [codes[start : start + COLUMNS_PER_NUMBER] for start in range(0, len(codes), COLUMNS_PER_NUMBER)]
         return [
             reduce(
                 lambda low, high: low + high,
-                (F.shiftleft(code, COLUMN_BITS * index) for index, code in enumerate(part)),
+                (F.shiftleft(code, COLUMN_BITS * index) for index, code in enumerate(code_group)),
             )
-            for part in parts
+            for code_group in code_groups
         ]
 
     def _type_column(self, name: str) -> TypedColumn:
@@ -251,9 +253,9 @@ class ContingencyColumns:
             may_be_integers=may_be_integers,
         )
 
-    def _code(self, column: ValuedColumn) -> Column:
+    def _pack_code(self, column: ValuedColumn) -> Column:
         kind = F.shiftleft(self.cells[column.name].kind, STANDING_BITS)
-        code = kind + self.key(column) if column.values else kind
+        code = kind + self.compute_key(column) if column.values else kind
         return code.cast("long")
 
 
@@ -298,7 +300,7 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
     if plan.group is not None:
         keys.append(mask_refused(columns.cells[plan.group].text).alias(GROUP))
     if plan.group_column is not None:
-        keys.append(mask_refused(_group_block(columns.cells[plan.group_column].text)).alias(BLOCK))
+        keys.append(mask_refused(_assign_block(columns.cells[plan.group_column].text)).alias(BLOCK))
     # Refused rows are counted here by reason and width, which saves a second pass over the rows
     keys += [refused.alias(REFUSED), (F.col(cells) if cells else F.lit(0)).alias(WIDTH)]
     numbers = [
@@ -320,11 +322,13 @@ def _select_kinds(
 ) -> list[Column]:
     """The stored columns of facets, label and prediction: their codes, and the texts of columns without configured values."""
     valued = columns.plan.valued
-    codes = [mask_refused(code).alias(CODE.format(index)) for index, code in enumerate(columns.packed())]
-    texts = {TEXT.format(index): columns.key(column) for index, column in enumerate(valued) if not column.values}
+    codes = [mask_refused(code).alias(CODE.format(index)) for index, code in enumerate(columns.pack_codes())]
+    texts = {
+        TEXT.format(index): columns.compute_key(column) for index, column in enumerate(valued) if not column.values
+    }
     return [*codes, *(mask_refused(text).alias(name) for name, text in texts.items())]
 
 
-def _group_block(name: Column) -> Column:
+def _assign_block(name: Column) -> Column:
     """The block of a row's group; null without a group. Source: B5.4."""
     return F.when(name.isNotNull(), F.pmod(F.xxhash64(name), F.lit(BLOCKS)))

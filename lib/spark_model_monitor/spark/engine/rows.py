@@ -47,11 +47,13 @@ from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 
-def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
-    """The refused records in the quarantine's form, in order of file and line number. also: more records, with their `NUMBER`."""
+def find_rejected_lines(dataset: Dataset, other_records: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
+    """The refused records in the quarantine's form, in order of file and line number. other_records: further records, with
+    their `NUMBER`.
+    """
     records = read_refused_records(dataset)
-    if also is not None:
-        records = records.unionByName(read_refused_texts(also.frame))
+    if other_records is not None:
+        records = records.unionByName(read_refused_texts(other_records.frame))
     return (row.asDict() for row in records.orderBy(FILE, NUMBER).toLocalIterator())
 
 
@@ -64,9 +66,9 @@ def read_refused_records(dataset: Dataset) -> DataFrame:
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
     files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most one row per file
     # Blank lines are read, too, so that lines get the numbers that an editor shows
-    everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
+    all_lines = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
     # Joined by file and text: each of several equal lines gets its own number
-    numbered_lines = lines.join(number_lines(everything, files, NUMBER), on=[FILE, LINE], how="left")
+    numbered_lines = lines.join(number_lines(all_lines, files, NUMBER), on=[FILE, LINE], how="left")
     numbered_lines = numbered_lines.fillna({NUMBER: 1, BLOCK_START: 0})
     is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) <= dataset.header_number)
     return read_refused_texts(numbered_lines.where(~is_header))
@@ -155,7 +157,7 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     by_tasks: whether the rows travel with the tasks; None: only if executors are on other machines.
     """
     if by_tasks is None:
-        by_tasks = _are_executors_elsewhere(engine)
+        by_tasks = _are_executors_remote(engine)
     if not by_tasks:
         return None
     # A reader returns its batches only once, but the slices need the whole table
@@ -166,12 +168,12 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
 
 def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
     """The folder for the captures of a request log: a local folder if executors are on this machine, otherwise a shared one."""
-    if _are_executors_elsewhere(engine):
+    if _are_executors_remote(engine):
         return make_shared_folder(engine, staging)
     return TemporaryFolder()
 
 
-def _are_executors_elsewhere(engine: Engine) -> bool:
+def _are_executors_remote(engine: Engine) -> bool:
     """Whether executors are on other machines. Executors on the driver's machine can open the driver's files."""
     spark: Any = engine.spark
     return is_connect(spark) or not spark.sparkContext._jsc.isLocal()
@@ -181,7 +183,7 @@ MAX_SINGLE_COLUMNS = 50
 """Up to this number of columns of one type, each is passed as a column; more go into one list (`ColumnPlan.listed`). A
 few are faster on their own: Spark interprets the code that cuts the texts of a list, at an extra 0.1 µs per cell."""
 
-LISTED = (T.StringType, T.DoubleType, T.FloatType, T.LongType, T.IntegerType)
+LISTED_TYPES = (T.StringType, T.DoubleType, T.FloatType, T.LongType, T.IntegerType)
 INTEGRAL = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
 FRACTIONAL = (T.FloatType, T.DoubleType)
 
@@ -221,7 +223,7 @@ def plan_columns(
     # Many columns of one type travel as one list, because Spark's time depends on the number of columns, not of cells
     positions_by_list: dict[str, list[int]] = {}
     for position, data_type in types.items():
-        if isinstance(data_type, LISTED):
+        if isinstance(data_type, LISTED_TYPES):
             positions_by_list.setdefault(LIST.format(data_type.typeName()), []).append(position)
     # A few columns of one type stay single, because a list would cost more than it saves
     slots: dict[int, tuple[str, int]] = {}
@@ -266,7 +268,7 @@ def select_columns(
     for listed, names in listed_columns.items():
         array = f"array({', '.join(names)})"
         if listed == LIST.format(T.StringType().typeName()):
-            array = f"transform({array}, cell -> {text_key('cell')})"
+            array = f"transform({array}, cell -> {build_key_sql('cell')})"
         selected.append(f"{array} AS {listed}")
     # Predicates are numbered, because their names may be any text
     if plan.rows.predicates:
@@ -274,25 +276,25 @@ def select_columns(
     return frame.select(*[F.expr(selection) if isinstance(selection, str) else selection for selection in selected])
 
 
-def _select_cells(value: str, data_type: T.DataType, column: ColumnPlan) -> str | Column:
-    """The cells of a column in the form that executors need. value: the column's name in SQL."""
+def _select_cells(cells_sql: str, data_type: T.DataType, column: ColumnPlan) -> str | Column:
+    """The cells of a column in the form that executors need. cells_sql: the column's name in SQL."""
     name = f"c{column.position}"
     if column.column_type is ColumnType.TEXT:
-        value = text_key(f"CAST({value} AS STRING)")
+        cells_sql = build_key_sql(f"CAST({cells_sql} AS STRING)")
     elif column.column_type is ColumnType.NESTED:
-        value = f"IF({value} IS NOT NULL, true, NULL)"
+        cells_sql = f"IF({cells_sql} IS NOT NULL, true, NULL)"
     elif isinstance(data_type, T.ArrayType):
         # If an array's elements aren't numbers, only whether each is present counts
         if not isinstance(data_type.elementType, INTEGRAL + FRACTIONAL):
-            value = f"transform({value}, cell -> IF(cell IS NULL, NULL, true))"
+            cells_sql = f"transform({cells_sql}, cell -> IF(cell IS NULL, NULL, true))"
     elif column.column_type is ColumnType.VECTOR:
         from pyspark.ml.functions import vector_to_array  # pyspark.ml takes 0.3 s to import
 
-        return vector_to_array(F.col(value)).alias(name)
-    return f"{value} AS {name}"
+        return vector_to_array(F.col(cells_sql)).alias(name)
+    return f"{cells_sql} AS {name}"
 
 
-def text_key(text: str) -> str:
+def build_key_sql(text: str) -> str:
     """An SQL expression that computes `plan.make_keys` of a text, so that huge cells never reach Arrow (P7)."""
     cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
@@ -329,8 +331,8 @@ def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
 def with_conditions(dataset: Dataset, conditions: Sequence[str]) -> tuple[Partitions, dict[str, Column]]:
     """The rows with a boolean column for each SQL condition over the features' names; and these columns, by condition."""
     names = [f"__predicate{index}" for index in range(len(conditions))]
-    named = dataset.get_named_frame()
-    assert named is not None  # conditions are for Spark's rows only
+    named_frame = dataset.get_named_frame()
+    assert named_frame is not None  # conditions are for Spark's rows only
     columns = [F.expr(sql).alias(name) for name, sql in zip(names, conditions, strict=True)]
-    frame = named.select("*", *columns).toDF(*dataset.frame.columns, *names)
+    frame = named_frame.select("*", *columns).toDF(*dataset.frame.columns, *names)
     return SparkPartitions(frame), {sql: F.col(name) for sql, name in zip(conditions, names, strict=True)}

@@ -37,11 +37,11 @@ from spark_model_monitor.data.engine.engine_protocol import (
 from spark_model_monitor.spark.engine.application import LOG_VALUES, send_package
 from spark_model_monitor.spark.engine.text_lines import (
     TextLines,
-    bounded_lines,
     escape_globs,
-    max_record_bytes,
-    require_places,
-    text_lines,
+    get_max_record_bytes,
+    limit_line_length,
+    read_text_lines,
+    require_file_column,
 )
 from spark_model_monitor.spark.engine.worker import hide_texts, run_in_worker
 from spark_model_monitor.spark.storage import is_connect
@@ -110,7 +110,7 @@ def before_many_files(engine: Engine, files: int) -> None:
         settings.unset(prefix + name)
 
 
-WAYS = {
+IMPLEMENTATIONS = {
     "engine.rows": (
         *("prepare_typed_columns", "find_rejected_lines", "with_conditions"),
         *("read_in_memory", "read_catalog_table", "read_log_table", "read_with_reader", "make_staging_folder"),
@@ -122,7 +122,7 @@ WAYS = {
 }
 """By function of a lower layer that Spark implements itself: the module here that has a function of the same name."""
 
-DEEQU_WAYS = {"evaluated": "deequ.deequ_evaluation", "checked": "deequ.deequ_checks"}
+DEEQU_IMPLEMENTATIONS = {"evaluated": "deequ.deequ_evaluation", "checked": "deequ.deequ_checks"}
 """By function that Deequ implements: the module. Without a fitting Deequ, the function itself gives the same results."""
 
 Value = TypeVar("Value")
@@ -137,11 +137,11 @@ class SparkEngine:
     spark: SparkSession
 
     def storage(self, path: str) -> Storage:
-        file_system = urlsplit(path)[:2]
+        location = urlsplit(path)[:2]
         # Opening a file system calls the JVM, which takes longer than reading a small file
-        if file_system not in self._storages:
-            self._storages[file_system] = storage_of(path, self.spark)
-        return self._storages[file_system]
+        if location not in self._storages:
+            self._storages[location] = storage_of(path, self.spark)
+        return self._storages[location]
 
     @cached_property
     def _storages(self) -> dict[tuple[str, str], Storage]:
@@ -150,9 +150,9 @@ class SparkEngine:
 
     @property
     def deequ(self) -> str | None:
-        from spark_model_monitor.spark.deequ.jvm import fitting_deequ
+        from spark_model_monitor.spark.deequ.jvm import find_fitting_deequ
 
-        fitting_version = fitting_deequ(self.spark)
+        fitting_version = find_fitting_deequ(self.spark)
         if isinstance(fitting_version, str):
             return fitting_version
         log.info("metrics are computed from the states without Deequ, and are the same: %s", fitting_version)
@@ -160,14 +160,14 @@ class SparkEngine:
 
     def implementation(self, function: Function) -> Function:
         name = function.__name__
-        module = next((module for module, names in WAYS.items() if name in names), None)
+        module = next((module for module, names in IMPLEMENTATIONS.items() if name in names), None)
         # Deequ's implementations need a fitting Deequ; without it, the function itself computes the same from the states
-        if name in DEEQU_WAYS:
-            from spark_model_monitor.spark.deequ.jvm import fitting_deequ
+        if name in DEEQU_IMPLEMENTATIONS:
+            from spark_model_monitor.spark.deequ.jvm import find_fitting_deequ
 
             module = None
-            if isinstance(fitting_deequ(self.spark), str):
-                module = DEEQU_WAYS[name]
+            if isinstance(find_fitting_deequ(self.spark), str):
+                module = DEEQU_IMPLEMENTATIONS[name]
         if module is None:
             return function
         spark_function: Function = getattr(import_module(f"spark_model_monitor.spark.{module}"), name)
@@ -176,14 +176,14 @@ class SparkEngine:
     def lines(
         self, paths: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
     ) -> SparkLines:
-        require_places(self.spark, paths)
+        require_file_column(self.spark, paths)
         return SparkLines(
-            text_lines(self.spark, paths, in_order=in_order, with_blank=with_blank, whole_files=whole_files)
+            read_text_lines(self.spark, paths, in_order=in_order, with_blank=with_blank, whole_files=whole_files)
         )
 
     @property
     def max_line_bytes(self) -> int:
-        return max_record_bytes(self.spark)
+        return get_max_record_bytes(self.spark)
 
     def table(
         self,
@@ -204,7 +204,7 @@ class SparkEngine:
         if path.endswith(".zst"):  # only an exception shows whether Hadoop has the library
             return True
         try:
-            self.spark.read.options(**bounded_lines(self.spark)).text(escape_globs(path)).count()
+            self.spark.read.options(**limit_line_length(self.spark)).text(escape_globs(path)).count()
         except Exception:
             return False
         return True
@@ -246,7 +246,7 @@ class SparkLines:
         return self.text.files_by_key()
 
 
-_LITERALS = {
+_TIME_LITERALS = {
     "timestamp": "TIMESTAMP_LTZ '{:%Y-%m-%d %H:%M:%S.%fZ}'",
     "timestamp_ntz": "TIMESTAMP_NTZ '{:%Y-%m-%d %H:%M:%S.%f}'",
     "date": "DATE '{:%Y-%m-%d}'",
@@ -284,10 +284,10 @@ class SparkPartitions:
 
     def select_between(self, name: str, start: datetime, end: datetime) -> SparkPartitions:
         # If the literal has the column's type, Spark pushes the filter down to the files
-        literal = _LITERALS[dict(self.frame.dtypes)[name]]
-        first, later = (literal.format(moment.astimezone(timezone.utc)) for moment in (start, end))
+        literal = _TIME_LITERALS[dict(self.frame.dtypes)[name]]
+        start_literal, end_literal = (literal.format(moment.astimezone(timezone.utc)) for moment in (start, end))
         # The comparison also drops nulls
-        return SparkPartitions(self.frame.where(f"`{name}` >= {first} AND `{name}` < {later}"))
+        return SparkPartitions(self.frame.where(f"`{name}` >= {start_literal} AND `{name}` < {end_literal}"))
 
     def flag_above(self, name: str, threshold: float, new_name: str) -> SparkPartitions:
         is_above = F.expr(f"try_cast(`{name}` as double)") > F.lit(threshold)
@@ -357,10 +357,10 @@ def _map_frame(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
     send_package(spark)
     # More people may read executors' logs than the data
     if spark.conf.get(LOG_VALUES, None) == "true":
-        logged = task
+        mapped_task = task
     else:
-        logged = partial(hide_texts, task)
-    return frame.mapInArrow(logged, schema)
+        mapped_task = partial(hide_texts, task)
+    return frame.mapInArrow(mapped_task, schema)
 
 
 def collect_batches(frame: DataFrame) -> list[pa.RecordBatch]:

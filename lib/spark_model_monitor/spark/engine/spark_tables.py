@@ -26,16 +26,16 @@ from spark_model_monitor.data.reading.versioned_tables import (
     is_full_overwrite,
     make_nothing_appended_error,
 )
-from spark_model_monitor.data.reading.versioned_tables import open_table as open_table_here
+from spark_model_monitor.data.reading.versioned_tables import open_table as open_path_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.errors import BadConfiguration, BadInput, InputUnavailable, MonitorError, NotRecorded
-from spark_model_monitor.spark.engine.table_files import error_sentence
-from spark_model_monitor.spark.engine.text_lines import with_places
+from spark_model_monitor.spark.engine.table_files import describe_error
+from spark_model_monitor.spark.engine.text_lines import add_file_columns
 from spark_model_monitor.value_class import value_class
 
-MODIFIED = "_metadata.file_modification_time"
-CHANGES_ARE_RECORDED = "delta.enableChangeDataFeed=true"
-WITH_VERSIONS = "it has to be a table of Delta, Iceberg or Parquet"
+MODIFICATION_TIME = "_metadata.file_modification_time"
+CHANGE_FEED_PROPERTY = "delta.enableChangeDataFeed=true"
+VERSIONED_FORMATS = "it has to be a table of Delta, Iceberg or Parquet"
 
 
 @value_class(slots=False)
@@ -92,14 +92,14 @@ class _SparkDeltaTable(_SparkTable):
 
     def read_appended(self, start: int, version: int) -> DataFrame:
         # Recorded changes distinguish new rows from rewritten rows, whatever a commit did
-        if CHANGES_ARE_RECORDED in self.properties:
+        if CHANGE_FEED_PROPERTY in self.properties:
             changes = self.read_changes(readChangeFeed=True, startingVersion=start + 1, endingVersion=version)
             return changes.where("_change_type = 'insert'").drop("_change_type", "_commit_version", "_commit_timestamp")
         if not all(self._only_appends(number) for number, _ in self.versions if start < number <= version):
             raise NotRecorded(f"since: {self.name}: what was appended can't be determined; {NOT_RECORDED}")
         # Commits that only append leave all earlier files unchanged
-        earlier_files = with_places(self.read(start)).select(FILE).distinct()
-        return with_places(self.read(version)).join(earlier_files, FILE, "left_anti").drop(FILE, BLOCK_START)
+        earlier_files = add_file_columns(self.read(start)).select(FILE).distinct()
+        return add_file_columns(self.read(version)).join(earlier_files, FILE, "left_anti").drop(FILE, BLOCK_START)
 
     def _parameters(self, version: int) -> Mapping[str, str]:
         return next(row.parameters for row in self.history if row[0] == version) or {}
@@ -133,7 +133,7 @@ class _SparkParquetTable(_SparkTable):
 
     @cached_property
     def versions(self) -> Versions:
-        times = self.spark.table(self.name).select(F.unix_millis(MODIFIED)).distinct().collect()
+        times = self.spark.table(self.name).select(F.unix_millis(MODIFICATION_TIME)).distinct().collect()
         return group_file_times(sorted(row[0] for row in times))
 
     def read_newest(self) -> tuple[DataFrame, TableVersion | None]:
@@ -147,7 +147,7 @@ class _SparkParquetTable(_SparkTable):
 
     def read_appended(self, start: int, version: int) -> DataFrame:
         # The files that were written after version `start`, up to `version`
-        modified_ms = F.unix_millis(MODIFIED)
+        modified_ms = F.unix_millis(MODIFICATION_TIME)
         is_between = (modified_ms > start) & (modified_ms <= version)
         # Spark skips files of other versions because of their times
         return self.spark.table(self.name).where(is_between)
@@ -164,20 +164,20 @@ def open_table(engine: Engine, name: str) -> VersionedTable:
     """
     # A path is read without Spark, because catalogs may refuse paths
     if parse_table_path(name):
-        return open_table_here(engine, name)
+        return open_path_table(engine, name)
     try:
         table = _open_spark_table(engine.spark, name)
     except AnalysisException as fault:
         raise make_no_table_error(name, fault) from fault
     if table is None:
-        raise BadConfiguration(f"each_commit: {name} keeps no versions; {WITH_VERSIONS}")
+        raise BadConfiguration(f"each_commit: {name} keeps no versions; {VERSIONED_FORMATS}")
     return table
 
 
 def make_no_table_error(name: str, fault: Exception) -> BadConfiguration:
     """The error for a table that the session's catalog doesn't know."""
     return BadConfiguration(
-        f"dataset_format: Spark's catalog has no table {name!r}{error_sentence(fault)}; SHOW TABLES lists what it has, and "
+        f"dataset_format: Spark's catalog has no table {name!r}{describe_error(fault)}; SHOW TABLES lists what it has, and "
         "Delta needs its JAR and settings (docs/data.md)"
     )
 
@@ -217,7 +217,7 @@ def read_table_version(
     if table is None:
         if as_of is not None or since is not None:
             option = "since" if as_of is None else "as_of"
-            raise BadConfiguration(f"{option}: {name} keeps no versions; {WITH_VERSIONS}")
+            raise BadConfiguration(f"{option}: {name} keeps no versions; {VERSIONED_FORMATS}")
         return spark.table(name), None
     if as_of is None and since is None:
         return table.read_newest()
@@ -250,28 +250,28 @@ def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str
 
     pattern: `SCHEMA.TABLE` of the session's catalog, or `CATALOG.SCHEMA.TABLE`. Raises BadConfiguration for any other pattern.
     """
-    above, _, table = pattern.rpartition(".")
-    catalog, _, schema = above.rpartition(".")
+    schema_path, _, table = pattern.rpartition(".")
+    catalog, _, schema = schema_path.rpartition(".")
     if not schema:
         raise BadConfiguration(f"{pattern!r} has no schema; write SCHEMA.TABLE, such as 'sales.*'")
     catalogs = [catalog] if catalog else []
     try:
         schemas = spark.sql(" IN ".join(["SHOW SCHEMAS", *map(quote_name, catalogs)])).collect()
     except Exception as fault:
-        raise InputUnavailable(f"Spark's catalog can't be listed{error_sentence(fault)}") from fault
+        raise InputUnavailable(f"Spark's catalog can't be listed{describe_error(fault)}") from fault
     # If one schema can't be listed, tables of other schemas are still watched
     for schema_name in fnmatch.filter([row[0] for row in schemas], schema):
-        within = [*catalogs, schema_name]
+        name_parts = [*catalogs, schema_name]
         try:
-            rows = spark.sql(f"SHOW TABLES IN {quote_name(*within)}").collect()
+            rows = spark.sql(f"SHOW TABLES IN {quote_name(*name_parts)}").collect()
         except Exception as fault:
-            yield ".".join(within), BadInput(f"its tables can't be listed{error_sentence(fault)}")
+            yield ".".join(name_parts), BadInput(f"its tables can't be listed{describe_error(fault)}")
             continue
         for row in rows:
             if not row.isTemporary and fnmatch.fnmatchcase(row.tableName, table):
-                table_or_fault = _require_watchable(spark, quote_name(*within, row.tableName))
+                table_or_fault = _require_watchable(spark, quote_name(*name_parts, row.tableName))
                 if table_or_fault is not None:
-                    yield ".".join((*within, row.tableName)), table_or_fault
+                    yield ".".join((*name_parts, row.tableName)), table_or_fault
 
 
 def quote_name(*parts: str) -> str:
@@ -285,7 +285,7 @@ def _require_watchable(spark: SparkSession, name: str) -> str | MonitorError | N
     try:
         properties = _read_properties(spark, name)
     except Exception as fault:
-        return BadInput(f"Spark can't describe it{error_sentence(fault)}")
+        return BadInput(f"Spark can't describe it{describe_error(fault)}")
     if "VIEW" in properties.get("Type", ""):
         return None
     provider = _find_provider(properties)

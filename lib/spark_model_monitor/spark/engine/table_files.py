@@ -24,7 +24,7 @@ from spark_model_monitor.data.engine.casts import find_common_type, map_to_spark
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
 from spark_model_monitor.errors import BadInput, MonitorError
 from spark_model_monitor.spark.engine.application import send_package
-from spark_model_monitor.spark.engine.text_lines import escape_globs, sort_by_file, with_places
+from spark_model_monitor.spark.engine.text_lines import add_file_columns, escape_globs, sort_by_file
 from spark_model_monitor.spark.engine.worker import read_footers
 from spark_model_monitor.spark.storage import storage_of_session
 from spark_model_monitor.storage import StoredFile
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOCAL = re.compile("^file:/(?!/)")  # Sail 0.7 takes such a path for a folder without files
+LOCAL_PATH = re.compile("^file:/(?!/)")  # Sail 0.7 takes such a path for a folder without files
 FOOTER_BYTES = 64 * 1024  # for most Parquet files, so many bytes at the end contain all column metadata
-LARGE_BYTES = 64 * 2**20  # a larger file isn't read by a task for its footer alone
-FOOTER_TASKS = 64  # most tasks that read footers
-FOOTERS = "path string, length long, modified_ms long, schema binary"  # the columns of `worker.read_footers`
+MAX_TASK_FILE_BYTES = 64 * 2**20  # a larger file isn't read by a task for its footer alone
+MAX_FOOTER_TASKS = 64  # most tasks that read footers
+FOOTER_COLUMNS = "path string, length long, modified_ms long, schema binary"  # the columns of `worker.read_footers`
 
 
 def make_reader(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
     """Spark's reader of this name with these options."""
     # without merging, Spark would read only the first file's columns, without a warning
-    ours = {}
+    our_options = {}
     if reader.lower() == "parquet":
-        ours = {"mergeSchema": "true"}
-    return spark.read.format(reader).options(**ours).options(**options)
+        our_options = {"mergeSchema": "true"}
+    return spark.read.format(reader).options(**our_options).options(**options)
 
 
 def read_table_files(
@@ -61,19 +61,19 @@ def read_table_files(
     in_order: bool,
 ) -> DataFrame:
     """The frame of the files at or below the locations, as `Engine.table` describes it."""
-    opened = make_reader(spark, reader, options)
+    table_reader = make_reader(spark, reader, options)
     # By default, Spark takes folders like `day=1` for columns, and skips nested folders
     if not by_folders:
-        opened = opened.option("recursiveFileLookup", "true")
+        table_reader = table_reader.option("recursiveFileLookup", "true")
     # Brackets and stars in a name are escaped, because Spark would read them as a pattern
-    paths = [LOCAL.sub("file:///", escape_globs(location)) for location in locations]
+    paths = [LOCAL_PATH.sub("file:///", escape_globs(location)) for location in locations]
     try:
-        frame = _load_frame(spark, opened, paths, left_out)
+        frame = _load_frame(spark, table_reader, paths, left_out)
     except Exception as fault:
         if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
             # Reading every footer is slower, so it is done only after Spark has refused the files
             if reader == "parquet" and not left_out:
-                frame = _load_widened(spark, opened, paths)
+                frame = _load_widened(spark, table_reader, paths)
                 if in_order:
                     return put_in_one_partition(frame)
                 return frame
@@ -86,10 +86,10 @@ def read_table_files(
                 f"{locations[0]}: two columns have one name, or names that differ by case only; rename one, or in the second "
                 "case start the job with --conf spark.sql.caseSensitive=true"
             ) from fault
-        if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)|a column of (\S+) needs Spark", str(fault)):
+        if refused_type := re.search(r"Illegal Parquet type: ([^.\n]+)|a column of (\S+) needs Spark", str(fault)):
             raise BadInput(
-                f"{locations[0]}: has a column of {unknown[1] or unknown[2]}, which Spark doesn't read; write it as another "
-                "type, or leave it out by --exclude-features-attribute"
+                f"{locations[0]}: has a column of {refused_type[1] or refused_type[2]}, which Spark doesn't read; write "
+                "it as another type, or leave it out by --exclude-features-attribute"
             ) from fault
         # The error is ours and already names the file
         if isinstance(fault, BadInput):
@@ -97,7 +97,7 @@ def read_table_files(
         if reader == "parquet":
             _require_no_half_floats(spark, paths, locations[0])
         raise BadInput(
-            f"{locations[0]}: can't be read as {reader}{error_sentence(fault)}; "
+            f"{locations[0]}: can't be read as {reader}{describe_error(fault)}; "
             "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
         ) from fault
     if in_order:
@@ -119,13 +119,13 @@ def _require_no_half_floats(spark: SparkSession, paths: Sequence[str], source: s
 
 
 def _load_frame(
-    spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]
+    spark: SparkSession, table_reader: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]
 ) -> DataFrame:
     """The frame that a reader makes of files. If Spark refuses a type, columns that are left out become null, and times in
     nanoseconds are read as numbers and then cut to microseconds.
     """
     try:
-        frame = opened.load([*paths])
+        frame = table_reader.load([*paths])
         frame.schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
         return frame
     except Exception as fault:
@@ -134,35 +134,35 @@ def _load_frame(
         fields = [field for schema in _read_schemas(spark, paths) for field in schema]
         names = [*dict.fromkeys(field.name for field in fields)]
         # Users leave a column out by its name or its position
-        without = {name for position, name in enumerate(names) if {name, str(position)} & {*left_out}}
-        if not without and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
+        excluded_names = {name for position, name in enumerate(names) if {name, str(position)} & {*left_out}}
+        if not excluded_names and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
             raise
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
     # Spark's times have microseconds, but it can read nanoseconds as numbers
-    nanos = {field.name for field in fields if str(field.type).startswith("timestamp[ns")} - without
-    if without:
-        kept_fields = [field for field in fields if field.name not in without]
+    nanosecond_names = {field.name for field in fields if str(field.type).startswith("timestamp[ns")} - excluded_names
+    if excluded_names:
+        included_fields = [field for field in fields if field.name not in excluded_names]
         # A column that has two types among the files appears twice, which the comparison of lengths below detects
         types = set()
-        for field in kept_fields:
-            if field.name in nanos:
+        for field in included_fields:
+            if field.name in nanosecond_names:
                 types.add((field.name, pa.int64()))
             else:
                 types.add((field.name, map_to_spark_type(field.type, field.name)))
         schema = pa.schema(sorted(types, key=lambda name_and_type: names.index(name_and_type[0])))
-        if len(schema) + len(without) > len(names):
+        if len(schema) + len(excluded_names) > len(names):
             raise BadInput("Failed to merge")  # the text of Spark's own error
-        opened = opened.schema(from_arrow_schema(schema, prefer_timestamp_ntz=True))
-    frame = opened.load([*paths])
+        table_reader = table_reader.schema(from_arrow_schema(schema, prefer_timestamp_ntz=True))
+    frame = table_reader.load([*paths])
     expressions = {name: f"`{name.replace('`', '``')}`" for name in frame.columns}
     # `div` cuts to whole microseconds, rounding toward zero
-    expressions |= {name: f"timestamp_micros({expressions[name]} div 1000)" for name in nanos}
+    expressions |= {name: f"timestamp_micros({expressions[name]} div 1000)" for name in nanosecond_names}
     # Columns that come from folders' names are in no file's schema
     names += [name for name in frame.columns if name not in names]
     return frame.select(*(F.expr(expressions.get(name, "CAST(NULL AS STRING)")).alias(name) for name in names))
 
 
-def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str]) -> DataFrame:
+def _load_widened(spark: SparkSession, table_reader: DataFrameReader, paths: Sequence[str]) -> DataFrame:
     """The frame of Parquet files whose columns have different types. Files with the same types are read together, and each column
     is cast to the type that can hold all its values, as in the local engine.
 
@@ -179,7 +179,7 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
     groups = sorted(files_by_schema.items(), key=lambda group: -max(file.size_bytes for file in group[1]))
     frames = []
     for schema, files in groups:
-        frame = opened.load([escape_globs(file.path) for file in files])
+        frame = table_reader.load([escape_globs(file.path) for file in files])
         # The columns of this group with the common types; columns that it lacks are null
         columns = []
         for field in fields:
@@ -229,10 +229,14 @@ def read_files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[t
     files = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load([*paths])
     file_columns = ["path", "length", "unix_millis(modificationTime) AS modified_ms"]
     # Because of the filter by length, Spark doesn't read larger files
-    small_files = files.where(f"length <= {LARGE_BYTES}")
+    small_files = files.where(f"length <= {MAX_TASK_FILE_BYTES}")
     ends = small_files.selectExpr(*file_columns, f"substring(content, -{FOOTER_BYTES}) AS end")
-    large_files = files.where(f"length > {LARGE_BYTES}").selectExpr(*file_columns, "CAST(NULL AS BINARY) AS end")
-    footers = ends.union(large_files).where("length > 0").coalesce(FOOTER_TASKS).mapInArrow(read_footers, FOOTERS)
+    large_files = files.where(f"length > {MAX_TASK_FILE_BYTES}").selectExpr(
+        *file_columns, "CAST(NULL AS BINARY) AS end"
+    )
+    footers = (
+        ends.union(large_files).where("length > 0").coalesce(MAX_FOOTER_TASKS).mapInArrow(read_footers, FOOTER_COLUMNS)
+    )
     files_with_schemas = []
     for row in sorted(footers.collect()):
         file = StoredFile(row.path, row.length, row.modified_ms)
@@ -256,7 +260,7 @@ def put_in_one_partition(frame: DataFrame) -> DataFrame:
     """The rows in one partition, in the order of their files. If Spark knows no files, as for a view, in the order of arrival."""
     try:
         # Analysed right away, so that a view without files fails here and not in the job
-        ordered = sort_by_file(with_places(frame)).drop(FILE, BLOCK_START)
+        ordered = sort_by_file(add_file_columns(frame)).drop(FILE, BLOCK_START)
         ordered.schema  # noqa: B018 -- a session of Spark Connect analyses nothing before
         return ordered
     except AnalysisException:
@@ -264,7 +268,7 @@ def put_in_one_partition(frame: DataFrame) -> DataFrame:
         return frame.coalesce(1)
 
 
-def error_sentence(fault: Exception) -> str:
+def describe_error(fault: Exception) -> str:
     """Spark's message in brackets; empty if the message only says that a call failed."""
     text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
     if isinstance(fault, Py4JError):

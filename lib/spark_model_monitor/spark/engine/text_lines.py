@@ -28,7 +28,7 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.value_class import value_class
 
-HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
+HADOOP_MAX_LINE_SETTING = "mapreduce.input.linerecordreader.line.maxlength"
 """The setting for the longest line that Hadoop's reader buffers; it skips longer lines without a warning."""
 
 LINE_END_BYTES = 8  # more bytes than a line's end and a byte order mark, which Hadoop counts as bytes of the line
@@ -86,7 +86,7 @@ def _select_column(name: str) -> Column:
     return F.col({LINE: "value", FILE: "_metadata.file_path"}[name])
 
 
-def text_lines(
+def read_text_lines(
     spark: SparkSession,
     path: str | Sequence[str],
     *,
@@ -95,13 +95,13 @@ def text_lines(
     whole_files: bool = False,
 ) -> TextLines:
     """The lines of the files at or below one path or several, except lines that are too long. Starts no Spark job."""
-    reader = spark.read.option("recursiveFileLookup", "true").options(**bounded_lines(spark))
+    reader = spark.read.option("recursiveFileLookup", "true").options(**limit_line_length(spark))
     paths = [path] if isinstance(path, str) else path
     text = reader.text([escape_globs(folder) for folder in paths], wholetext=whole_files)
-    return TextLines(text, in_order, with_blank, 0 if whole_files else max_record_bytes(spark))
+    return TextLines(text, in_order, with_blank, 0 if whole_files else get_max_record_bytes(spark))
 
 
-def require_places(spark: SparkSession, paths: Sequence[str]) -> None:
+def require_file_column(spark: SparkSession, paths: Sequence[str]) -> None:
     """Raises BadInput if the server doesn't know the file of a row, like Sail's server, because text can't be read without it."""
     if not is_connect(spark):
         return
@@ -116,12 +116,12 @@ def require_places(spark: SparkSession, paths: Sequence[str]) -> None:
         ) from None
 
 
-def max_record_bytes(spark: SparkSession) -> int:
+def get_max_record_bytes(spark: SparkSession) -> int:
     """The maximum number of bytes in an accepted line."""
     return int(spark.conf.get(MAX_RECORD_SIZE, None) or MAX_RECORD_BYTES)
 
 
-def bounded_lines(spark: SparkSession) -> dict[str, str]:
+def limit_line_length(spark: SparkSession) -> dict[str, str]:
     """Options of Spark's line readers that keep them from buffering a line of unbounded length.
 
     If a line extends beyond a partition and Hadoop's limit lies within that partition, Hadoop takes the rest of the line for
@@ -129,15 +129,17 @@ def bounded_lines(spark: SparkSession) -> dict[str, str]:
     own limit.
     """
     partition_bytes = parse_size(spark.conf.get("spark.sql.files.maxPartitionBytes"))
-    return {HADOOP_MAX_LINE: str(min(max(max_record_bytes(spark), partition_bytes) + LINE_END_BYTES, 2**31 - 1))}
+    return {
+        HADOOP_MAX_LINE_SETTING: str(min(max(get_max_record_bytes(spark), partition_bytes) + LINE_END_BYTES, 2**31 - 1))
+    }
 
 
 def read_lines(spark: SparkSession, path: str | Sequence[str], *, with_blank: bool = False) -> DataFrame:
     """The lines of the files at or below one path or several, with their locations. Starts no Spark job."""
-    return text_lines(spark, path, with_blank=with_blank).of(*LOCATION_COLUMNS)
+    return read_text_lines(spark, path, with_blank=with_blank).of(*LOCATION_COLUMNS)
 
 
-def with_places(frame: DataFrame) -> DataFrame:
+def add_file_columns(frame: DataFrame) -> DataFrame:
     """A frame of files with two more columns at the end: `FILE` and `BLOCK_START` of each row."""
     return frame.select(
         "*", F.col("_metadata.file_path").alias(FILE), F.col("_metadata.file_block_start").alias(BLOCK_START)
@@ -155,10 +157,10 @@ def sort_by_file(frame: DataFrame) -> DataFrame:
     return ordered.repartition(1).sortWithinPartitions(FILE, BLOCK_START, row_order).drop(row_order)
 
 
-def number_lines(lines: DataFrame, files: list[str], number: str) -> DataFrame:
-    """The lines of some files with their line number, from 1. number: the name of the new column."""
+def number_lines(lines: DataFrame, files: list[str], column_name: str) -> DataFrame:
+    """The lines of some files with their line number, from 1. column_name: the name of the new column."""
     window = Window.partitionBy(FILE).orderBy(BLOCK_START, F.monotonically_increasing_id())
-    return lines.where(F.col(FILE).isin(files)).withColumn(number, F.row_number().over(window))
+    return lines.where(F.col(FILE).isin(files)).withColumn(column_name, F.row_number().over(window))
 
 
 def is_utf_8(line: Column) -> Column:

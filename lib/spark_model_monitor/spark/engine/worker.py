@@ -22,7 +22,7 @@ import spark_model_monitor
 from spark_model_monitor.data.engine.engine_protocol import Batches, Task
 from spark_model_monitor.errors import MonitorError
 
-MAPPED = (
+TASK_MODULE = (
     "spark_model_monitor.data.profiling.partition"  # the module of most tasks; otherwise each worker would import it
 )
 
@@ -35,7 +35,7 @@ def run_in_worker(task: Task, batches: Batches) -> Iterator[pa.RecordBatch]:
     importlib.invalidate_caches). Together this takes 60 ms, half as long as profiling 100,000 rows.
     """
     yield from task(batches)
-    forget_archives()
+    remove_archive_importers()
     _freeze_libraries()
 
 
@@ -66,16 +66,16 @@ def _forget_text(error: BaseException) -> None:
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
     # The chain of contexts may lead back to an error, so visited errors are remembered to end the loop
     visited: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        current = waiting.pop()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
         if current is not None and id(current) not in visited:
             visited.add(id(current))
             yield current
-            waiting += [current.__cause__, current.__context__]
+            pending += [current.__cause__, current.__context__]
 
 
-def forget_archives() -> None:
+def remove_archive_importers() -> None:
     """Remove the importers of archives, so that their directories aren't read again: an import recreates an importer from the
     directory that zipimport has stored.
     """
@@ -97,7 +97,7 @@ def _freeze_libraries() -> None:
 
 def with_libraries(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The batches unchanged. Raises on executors that can't import the libraries of tasks."""
-    import_module(MAPPED)
+    import_module(TASK_MODULE)
     yield from batches
 
 
@@ -107,8 +107,8 @@ def _fork_workers() -> None:
     import pyarrow.compute  # noqa: F401
     from pyspark.daemon import manager
 
-    import_module(MAPPED)
-    forget_archives()
+    import_module(TASK_MODULE)
+    remove_archive_importers()
     gc.freeze()  # garbage collection of the libraries would give each worker a copy of their memory pages
     manager()  # type: ignore[no-untyped-call]
 

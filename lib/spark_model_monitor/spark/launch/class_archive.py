@@ -26,14 +26,14 @@ from spark_model_monitor.running.product_layout import appearing_whole, cache_di
 from spark_model_monitor.spark.launch.java import Java, find_java, find_line_at, find_spark_home
 from spark_model_monitor.value_class import value_class
 
-OLDEST_JAVA = 17  # archives of earlier versions weren't tested
+MIN_JAVA = 17  # archives of earlier versions weren't tested
 
-OPTION = "-XX:SharedArchiveFile"
-QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
+ARCHIVE_OPTION = "-XX:SharedArchiveFile"
+QUIET_OPTIONS = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
 """Options that silence Java's warning about an archive that doesn't fit, because a slower start isn't an error."""
 
-MADE_FOR = "made-for.json"  # a file next to the archive, with the Java and the Spark that it belongs to
-TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"  # the data of the job whose classes are recorded
+OWNER_FILE = "made-for.json"  # a file next to the archive, with the Java and the Spark that it belongs to
+SAMPLE_TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"  # the data of the job whose classes are recorded
 
 
 @value_class
@@ -58,10 +58,10 @@ class ClassArchive:
     def options(self) -> tuple[str, ...]:
         """The options that make a JVM use the archive; empty if there is no archive."""
         if self.path.is_file():
-            return (f"{OPTION}={self.path}", *QUIET)
+            return (f"{ARCHIVE_OPTION}={self.path}", *QUIET_OPTIONS)
         return ()
 
-    def make(self, environment: Mapping[str, str]) -> None:
+    def create(self, environment: Mapping[str, str]) -> None:
         """Run a small job, record its classes, and let Java write the archive. This takes half a minute, once.
 
         Raises MissingDependency with the reason if Java can't write it; jobs then run without an archive.
@@ -76,13 +76,13 @@ class ClassArchive:
             classes = scratch / "classes.txt"
             # The first run lists the classes, the second only writes the archive
             _start_job(scratch, [f"-XX:DumpLoadedClassList={classes}"], environment)
-            dumping = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{OPTION}={archive}"]
-            _start_job(scratch, dumping, environment)
+            dump_options = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{ARCHIVE_OPTION}={archive}"]
+            _start_job(scratch, dump_options, environment)
             if not archive.is_file():
                 raise MissingDependency("Java wrote no archive of Spark's classes")
             # This file is read later to find out whether this Java and this Spark still exist
-            made_for = {"java": str(self.java), "spark_home": str(self.spark_home)}
-            (self.folder / MADE_FOR).write_text(json.dumps(made_for), encoding="utf-8")
+            owner = {"java": str(self.java), "spark_home": str(self.spark_home)}
+            (self.folder / OWNER_FILE).write_text(json.dumps(owner), encoding="utf-8")
 
     def remove_outdated(self) -> None:
         """Remove the archives whose Java or Spark was replaced or removed. An archive has 130 MB."""
@@ -95,17 +95,17 @@ class ClassArchive:
 def _start_job(scratch: Path, options: list[str], environment: Mapping[str, str]) -> None:
     """Submit a baselining job of the little table to a JVM with these options, as a user would."""
     table = scratch / "table.csv"
-    table.write_text(TABLE, encoding="utf-8")
+    table.write_text(SAMPLE_TABLE, encoding="utf-8")
     flags = {"--dataset-source": table, "--dataset-format": "csv", "--output-path": scratch / "baseline"}
     words = [str(word) for flag in flags.items() for word in flag]
     # One core is enough, because the loaded classes don't depend on the number of cores
     job = ["baseline", "--master", "local[1]", *words]
     submission = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", *job]
-    variables = {**environment, "SPARK_SUBMIT_OPTS": shlex.join([*options, *QUIET])}
+    variables = {**environment, "SPARK_SUBMIT_OPTS": shlex.join([*options, *QUIET_OPTIONS])}
     process = subprocess.run(submission, env=variables, text=True, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     if process.returncode:
-        last = (process.stdout.strip().splitlines() or ["it said nothing"])[-1]
-        raise MissingDependency(f"a job with {options[0]} ended with exit status {process.returncode}: {last}")
+        last_line = (process.stdout.strip().splitlines() or ["it said nothing"])[-1]
+        raise MissingDependency(f"a job with {options[0]} ended with exit status {process.returncode}: {last_line}")
 
 
 def _compute_key(java_home: Path, spark_home: Path) -> str:
@@ -125,10 +125,10 @@ def _compute_key(java_home: Path, spark_home: Path) -> str:
 def _read_key(folder: Path) -> str | None:
     """The key that the folder's archive would get now; None if the archive is still being made."""
     try:
-        made_for = json.loads((folder / MADE_FOR).read_text(encoding="utf-8"))
+        owner = json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return _compute_key(Path(made_for["java"]), Path(made_for["spark_home"]))
+    return _compute_key(Path(owner["java"]), Path(owner["spark_home"]))
 
 
 def main() -> int:
@@ -140,13 +140,13 @@ def main() -> int:
         java = find_java(os.environ, find_line_at(spark_home))
         archive = ClassArchive.of(java, spark_home, os.environ)
         # Making an archive that the JVM can't use would only waste half a minute
-        if java.major < OLDEST_JAVA:
+        if java.major < MIN_JAVA:
             raise MissingDependency(
-                f"Java {java.major} makes no archive that Spark's classes go into, Java {OLDEST_JAVA} does"
+                f"Java {java.major} makes no archive that Spark's classes go into, Java {MIN_JAVA} does"
             )
         if not archive.path.is_file():
             sys.stderr.write("noting Spark's classes, so that jobs start some seconds faster (half a minute, once)\n")
-            archive.make(os.environ)
+            archive.create(os.environ)
             archive.remove_outdated()
     except (MissingDependency, OSError) as error:
         sys.stderr.write(f"jobs start without an archive of Spark's classes: {error}\n")

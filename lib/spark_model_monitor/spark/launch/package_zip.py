@@ -14,17 +14,19 @@ from spark_model_monitor.running.product_layout import Layout, appearing_whole
 
 PYTHON = "./environment/bin/python"  # the path in the unpacked archive
 
-KINDS = (".tar.gz", ".tgz", ".tar", ".zip")
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 """Archives that Spark unpacks. Source: Spark 3.5, configuration page, spark.archives."""
 
 
-def check_archive(environment: str) -> str:
+def build_archive_option(environment: str) -> str:
     """The value of spark-submit's --archives. environment: a file on this machine, or a URI that the cluster reads.
 
     Raises BadConfiguration if the file doesn't exist or Spark can't unpack it.
     """
-    if not environment.endswith(KINDS):
-        raise BadConfiguration(f"--environment is {environment!r}; it has to be an archive: {', '.join(KINDS)}")
+    if not environment.endswith(ARCHIVE_SUFFIXES):
+        raise BadConfiguration(
+            f"--environment is {environment!r}; it has to be an archive: {', '.join(ARCHIVE_SUFFIXES)}"
+        )
     # The file of a URI can't be checked from here, because the cluster reads it
     if "://" not in environment and not Path(environment).is_file():
         raise BadConfiguration(
@@ -51,29 +53,29 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the time stamp of every entry: the earliest tha
 
 def provide_zip(package: Path, cache: Path) -> Path:
     """`<cache>/packages/<name>-<hash of the contents>.zip` of the folder `package`, created if it doesn't exist."""
-    path = zip_path(package, cache)
+    path = make_zip_path(package, cache)
     if not path.is_file():
         with appearing_whole(path) as directory:
-            _write(package, directory / path.name)
+            _write_zip(package, directory / path.name)
     return path
 
 
-def zip_path(package: Path, cache: Path) -> Path:
+def make_zip_path(package: Path, cache: Path) -> Path:
     """The path of the zip of `package`, which may not exist yet."""
     digest = hashlib.sha256()
     for file in _list_files(package):
         content = file.read_bytes()
         # Name and length delimit the content, so that different folders never give the same text
-        digest.update(f"{_name(file, package)}\0{len(content)}\0".encode())
+        digest.update(f"{_make_entry_name(file, package)}\0{len(content)}\0".encode())
         digest.update(content)
     return cache / "packages" / f"{package.name}-{digest.hexdigest()[:16]}.zip"
 
 
-def _write(package: Path, path: Path) -> None:
+def _write_zip(package: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in _list_files(package):
             # With a fixed time and mode, equal contents give equal zips, which clusters cache by their hash
-            entry = zipfile.ZipInfo(_name(file, package), date_time=EPOCH)
+            entry = zipfile.ZipInfo(_make_entry_name(file, package), date_time=EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, file.read_bytes())
@@ -90,7 +92,7 @@ def _list_files(package: Path) -> list[Path]:
     )
 
 
-def _name(file: Path, package: Path) -> str:
+def _make_entry_name(file: Path, package: Path) -> str:
     return f"{package.name}/{file.relative_to(package).as_posix()}"
 
 
@@ -98,8 +100,8 @@ def main(directory: str) -> int:
     """Write the zip of this package to `directory`, named by its version."""
     package = Layout.here().package
     path = Path(directory) / f"{package.name}-{__version__}.zip"
-    with appearing_whole(path) as making:
-        _write(package, making / path.name)
+    with appearing_whole(path) as draft:
+        _write_zip(package, draft / path.name)
     return 0
 
 

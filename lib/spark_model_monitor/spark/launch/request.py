@@ -24,18 +24,18 @@ class ServiceKind(str, Enum):
     SERVERLESS = "emr-serverless"
 
 
-NEEDED = {
+REQUIRED_OPTIONS = {
     ServiceKind.EMR: ("--cluster-id", "--package-location"),
     ServiceKind.SERVERLESS: ("--application-id", "--execution-role", "--package-location"),
 }
-EXAMPLES = {
+EXAMPLE_VALUES = {
     "--cluster-id": "j-2AXXXXXXGAPLF",
     "--application-id": "00f1r3l2ab0cd901",
     "--execution-role": "arn:aws:iam::123456789012:role/monitoring",
     "--package-location": "s3://bucket/spark-model-monitor",
 }
 
-TARGET_OPTIONS = ("--target", *EXAMPLES, "--environment")
+TARGET_OPTIONS = ("--target", *EXAMPLE_VALUES, "--environment")
 """Our options for a target, each with a value; they come before the job's name."""
 
 
@@ -107,11 +107,13 @@ class Target:
             raise BadConfiguration(f"--target is {options['--target']!r}; write {kinds}") from None
         # All faults are collected, so that nobody has to start again for each of them
         faults = [
-            f"{name} is missing; --target {kind.value} needs it, such as {name} {EXAMPLES[name]}"
-            for name in NEEDED[kind]
+            f"{name} is missing; --target {kind.value} needs it, such as {name} {EXAMPLE_VALUES[name]}"
+            for name in REQUIRED_OPTIONS[kind]
             if not options.get(name)
         ]
-        foreign_options = {name for needed in NEEDED.values() for name in needed} - set(NEEDED[kind])
+        foreign_options = {name for needed in REQUIRED_OPTIONS.values() for name in needed} - set(
+            REQUIRED_OPTIONS[kind]
+        )
         faults += [
             f"{name} is nothing of --target {kind.value}; drop it" for name in sorted(foreign_options & set(options))
         ]
@@ -119,7 +121,7 @@ class Target:
             raise BadConfiguration.gathered(faults)
         return cls(
             kind,
-            options[NEEDED[kind][0]],
+            options[REQUIRED_OPTIONS[kind][0]],
             S3Location.of(options["--package-location"], "--package-location"),
             options.get("--execution-role", ""),
             options.get("--environment"),
@@ -127,7 +129,7 @@ class Target:
         )
 
 
-WITH_VALUE = frozenset(
+OPTIONS_WITH_VALUE = frozenset(
     [
         "--archives",
         "--class",
@@ -158,13 +160,13 @@ WITH_VALUE = frozenset(
         "-c",
     ]
 )
-WITHOUT_VALUE = frozenset({"--supervise", "--verbose", "-v"})
+OPTIONS_WITHOUT_VALUE = frozenset({"--supervise", "--verbose", "-v"})
 """Options of Spark 3.5, except --kill, --status and --remote, which start no job. Source: Spark's own --help."""
 
-LISTS = ("--jars", "--py-files", "--files", "--archives")
+LIST_OPTIONS = ("--jars", "--py-files", "--files", "--archives")
 """Options whose values are comma-separated lists. spark-submit uses only the last of a repeated option; we join the lists."""
 
-SETTING_OF = {
+SETTING_BY_OPTION = {
     "--master": "spark.master",
     "--deploy-mode": "spark.submit.deployMode",
     "--name": "spark.app.name",
@@ -193,8 +195,8 @@ class SparkOption:
         if self.name in ("--conf", "-c"):
             key, _, value = (self.value or "").partition("=")
             return key.strip(), value
-        if self.name in SETTING_OF:
-            return (SETTING_OF[self.name], self.value or "")
+        if self.name in SETTING_BY_OPTION:
+            return (SETTING_BY_OPTION[self.name], self.value or "")
         return None
 
     def words(self) -> list[str]:
@@ -218,10 +220,10 @@ def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str
         name, equals, value = word.partition("=")
         if word == "--":
             other_words += words
-        elif word in WITHOUT_VALUE:
+        elif word in OPTIONS_WITHOUT_VALUE:
             options.append(SparkOption(word))
         # An unknown word is a job's flag, or names the job
-        elif name not in WITH_VALUE:
+        elif name not in OPTIONS_WITH_VALUE:
             other_words.append(word)
         elif equals:
             options.append(SparkOption(name, value))
@@ -233,22 +235,24 @@ def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str
     return options, other_words
 
 
-def option_values(options: Sequence[SparkOption], name: str) -> list[str]:
+def list_option_values(options: Sequence[SparkOption], name: str) -> list[str]:
     """The values given to an option, in their order."""
     return [option.value for option in options if option.name == name and option.value is not None]
 
 
 def option_words(
-    options: Sequence[SparkOption], ours: Mapping[str, Sequence[str]], left_out: Collection[str]
+    options: Sequence[SparkOption], our_words: Mapping[str, Sequence[str]], left_out: Collection[str]
 ) -> list[str]:
-    """The options as words, except the options in `left_out`. ours: by name in `LISTS`, our words, which precede the user's."""
+    """The options as words, except the options in `left_out`. our_words: by name in `LIST_OPTIONS`, our words, which
+    precede the user's.
+    """
     words = []
     # Lists are joined, because spark-submit uses only the last of a repeated option
-    for name in LISTS:
-        listed = [*ours.get(name, ()), *option_values(options, name)]
+    for name in LIST_OPTIONS:
+        listed = [*our_words.get(name, ()), *list_option_values(options, name)]
         if listed:
             words += [name, ",".join(listed)]
-    passed_options = (option for option in options if option.name not in (*LISTS, *left_out))
+    passed_options = (option for option in options if option.name not in (*LIST_OPTIONS, *left_out))
     return [*words, *(word for option in passed_options for word in option.words())]
 
 
@@ -267,13 +271,13 @@ def spark_settings(options: Sequence[SparkOption], cluster_defaults: Path | None
 
     Raises BadConfiguration for a --conf without `=` or a missing properties file.
     """
-    files = option_values(options, "--properties-file")
+    files = list_option_values(options, "--properties-file")
     if files and not Path(files[-1]).is_file():
         raise BadConfiguration(f"--properties-file is {files[-1]!r}, where there is no file")
     defaults = Path(files[-1]) if files else cluster_defaults
     settings = read_properties(defaults) if defaults else {}
     # Options are collected separately, because `--master` overrides `--conf spark.master` in any order
-    by_option = {}
+    option_settings = {}
     for option in options:
         if option.setting is None:
             continue
@@ -283,8 +287,8 @@ def spark_settings(options: Sequence[SparkOption], cluster_defaults: Path | None
                 raise BadConfiguration(f"{option.name} is {option.value!r}; write KEY=VALUE")
             settings[key] = value
         else:
-            by_option[key] = value
-    return {**settings, **by_option}
+            option_settings[key] = value
+    return {**settings, **option_settings}
 
 
 PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
@@ -351,19 +355,21 @@ def read_request(arguments: Sequence[str]) -> SubmitRequest | None:
             if "--dry-run" in job_arguments:
                 job_arguments.remove("--dry-run")
                 dry_run = True
-            _require_own_before(job_arguments)
-            named = Target.of(target, waits=waits)
-            return SubmitRequest(word, job_arguments, options, dry_run, columns, named, target.get("--environment"))
+            _require_our_options_before_job(job_arguments)
+            named_target = Target.of(target, waits=waits)
+            return SubmitRequest(
+                word, job_arguments, options, dry_run, columns, named_target, target.get("--environment")
+            )
     return None
 
 
-def _require_own_before(job_arguments: Sequence[str]) -> None:
+def _require_our_options_before_job(job_arguments: Sequence[str]) -> None:
     """Raises BadConfiguration if one of our options follows the job's name."""
-    ours = {"--no-wait", *TARGET_OPTIONS}
-    late = next((word for word in job_arguments if word.partition("=")[0] in ours), None)
-    if late is not None:
+    our_words = {"--no-wait", *TARGET_OPTIONS}
+    late_option = next((word for word in job_arguments if word.partition("=")[0] in our_words), None)
+    if late_option is not None:
         raise BadConfiguration(
-            f"{late} stands behind the job; write it before: spark-model-monitor submit {late} … JOB FLAGS"
+            f"{late_option} stands behind the job; write it before: spark-model-monitor submit {late_option} … JOB FLAGS"
         )
 
 

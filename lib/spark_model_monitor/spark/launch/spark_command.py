@@ -29,14 +29,14 @@ from spark_model_monitor.spark.launch.request import (
 )
 from spark_model_monitor.value_class import value_class
 
-VARIABLE = "SPARK_SUBMIT_OPTS"
+JVM_OPTIONS_VARIABLE = "SPARK_SUBMIT_OPTS"
 LOG_SETTINGS = "-Dlog4j2.configurationFile"
 
-COLLECTOR = "-XX:+UseParallelGC"
+COLLECTOR_OPTION = "-XX:+UseParallelGC"
 """The garbage collector of a local run, whose heap has only short-lived batches of rows. Java's default, Garbage-First, touches
 more new memory, which takes time in short runs."""
 
-COMPILATION = (
+LOCAL_COMPILATION = (
     "-XX:Tier4InvocationThreshold=200000",
     "-XX:Tier4MinInvocationThreshold=24000",
     "-XX:Tier4CompileThreshold=600000",
@@ -45,13 +45,13 @@ COMPILATION = (
 """Options of a local run: Java's second compiler waits 40 times as long as by default, because a run ends before that compiler
 saves time; benchmarks/submission.py prints the JVM's time."""
 
-DRIVERS_COMPILATION = ("-XX:TieredStopAtLevel=1",)
+DRIVER_COMPILATION = ("-XX:TieredStopAtLevel=1",)
 """Options of a driver whose executors are on other machines: it plans and adds states, for which the first compiler's code is
 fast enough; benchmarks/driver.py prints its time."""
 
-_ANY_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
-_PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions")
-_VARIABLES_OF_JAVA = (VARIABLE, "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+COLLECTOR_PATTERN = re.compile(r"-XX:\+Use\w+GC\b")
+COLLECTOR_SETTINGS = ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions")
+JAVA_VARIABLES = (JVM_OPTIONS_VARIABLE, "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 
 
 def build_jvm_options(
@@ -63,29 +63,29 @@ def build_jvm_options(
     settings: Spark's effective settings.
     local: whether executors are in the same JVM.
     """
-    user_options = environment.get(VARIABLE, "")
+    user_options = environment.get(JVM_OPTIONS_VARIABLE, "")
     our_options = []
     # An installed package may not have the file; Spark then uses its own logging settings
     if LOG_SETTINGS not in user_options and logging.is_file():
         our_options.append(f"{LOG_SETTINGS}={logging.as_uri()}")
-    if class_archive.OPTION not in user_options:
+    if class_archive.ARCHIVE_OPTION not in user_options:
         our_options += archive.options
     # On a cluster, the cluster's settings decide about the executors' JVMs
     if local:
-        our_options += COMPILATION
+        our_options += LOCAL_COMPILATION
     else:
-        our_options += DRIVERS_COMPILATION
-    if local and not _names_a_collector(settings, environment):
-        our_options.append(COLLECTOR)
+        our_options += DRIVER_COMPILATION
+    if local and not _has_collector(settings, environment):
+        our_options.append(COLLECTOR_OPTION)
     # The user's options come last, because Java uses the last of a repeated option
     return f"{shlex.join(our_options)} {user_options}".strip()
 
 
-def _names_a_collector(settings: Mapping[str, str], environment: Mapping[str, str]) -> bool:
+def _has_collector(settings: Mapping[str, str], environment: Mapping[str, str]) -> bool:
     """Whether the user chose a garbage collector. Java refuses to start with two."""
-    words = [settings.get(name, "") for name in _PLACES_OF_A_COLLECTOR]
-    words += [environment.get(name, "") for name in _VARIABLES_OF_JAVA]
-    return any(map(_ANY_COLLECTOR.search, words))
+    words = [settings.get(name, "") for name in COLLECTOR_SETTINGS]
+    words += [environment.get(name, "") for name in JAVA_VARIABLES]
+    return any(map(COLLECTOR_PATTERN.search, words))
 
 
 LOCAL_DRIVER_MEMORY = "2g"  # heap of a local run, in which one JVM is driver and executors; Spark's default is 1g
@@ -94,7 +94,7 @@ WORKER_BASE_MIB = 140
 WORKER_MIB_PER_COLUMN = 0.2
 """Memory of a Python worker: 340 MB at 1,000 columns of doubles (benchmarks/profile_memory.py)."""
 
-SHELL = "pyspark-shell"  # the name with which a running Python asks spark-submit for a JVM
+SHELL_NAME = "pyspark-shell"  # the name with which a running Python asks spark-submit for a JVM
 SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # the variable from which PySpark takes that JVM's options, followed by SHELL
 DISTUTILS = "SETUPTOOLS_USE_DISTUTILS"
 
@@ -115,7 +115,7 @@ class Submission:
         return " ".join(["env", *assignments, *map(shlex.quote, self.command)])
 
 
-def build(
+def build_submission(
     request: SubmitRequest, layout: Layout, environment: Mapping[str, str], working_directory: Path
 ) -> Submission:
     """The spark-submit command of a request. Creates the package's zip, and downloads the JAR except in a dry run.
@@ -125,7 +125,7 @@ def build(
     job = layout.job_file(request.job, working_directory)
     words = [str(job), *request.job_arguments]
     with_deequ = layout.needs_deequ(job)
-    return _build_submission(
+    return _assemble_submission(
         request, f"spark-model-monitor {job.stem}", words, layout, environment, with_deequ=with_deequ
     )
 
@@ -135,7 +135,7 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
 
     Options in the variable SHELL_ARGUMENTS count like options on a command line.
 
-    Raises the errors of `build`.
+    Raises the errors of `build_submission`.
     """
     try:
         words = shlex.split(environment.get(SHELL_ARGUMENTS, ""))
@@ -144,14 +144,14 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
             f"{SHELL_ARGUMENTS} can't be taken apart into words: {error}; write it as for a shell"
         ) from None
     options, _ = split_options(words)
-    request = SubmitRequest(SHELL, [], options, dry_run=False, columns=COLUMNS)
-    submission = _build_submission(request, "spark-model-monitor", [SHELL], layout, environment)
+    request = SubmitRequest(SHELL_NAME, [], options, dry_run=False, columns=COLUMNS)
+    submission = _assemble_submission(request, "spark-model-monitor", [SHELL_NAME], layout, environment)
     variables = {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
     variables.pop(DISTUTILS, None)  # only a starting Python reads it; later, setuptools warns about it
     return variables
 
 
-def _build_submission(
+def _assemble_submission(
     request: SubmitRequest,
     name: str,
     job: list[str],
@@ -165,7 +165,7 @@ def _build_submission(
     conf = Path(environment.get("SPARK_CONF_DIR") or spark_home / "conf")
     settings = spark_settings(request.options, conf / "spark-defaults.conf")
     master = settings.setdefault("spark.master", "local[*]")
-    _refuse_what_no_cluster_does(request, settings)
+    _require_supported_mode(request, settings)
     remarks: list[str] = []
 
     command = [str(spark_home / "bin" / "spark-submit"), "--master", master]
@@ -175,27 +175,27 @@ def _build_submission(
         command += ["--driver-memory", LOCAL_DRIVER_MEMORY]
     # Settings and files that we add
     our_settings = own_settings(layout, request.columns, master, settings, remarks)
-    ours: dict[str, list[str]] = {"--py-files": [], "--jars": []}
+    our_words: dict[str, list[str]] = {"--py-files": [], "--jars": []}
     # Only other machines need the zip: Python compiles a zip's modules at every start, and here it finds the folder
     if not is_local(master) or PYTHON_PATH in settings:
-        ours["--py-files"] = [str(provide_zip(layout.package, cache_directory(environment)))]
+        our_words["--py-files"] = [str(provide_zip(layout.package, cache_directory(environment)))]
     if request.environment:
         mode = settings.get("spark.submit.deployMode", "client")
         our_settings |= package_zip.python_settings(mode, environment)
-        ours["--archives"] = [package_zip.check_archive(request.environment)]
+        our_words["--archives"] = [package_zip.build_archive_option(request.environment)]
     for key, value in our_settings.items():
         command += ["--conf", f"{key}={value}"]
 
     # Deequ's JAR, unless the user names one
-    is_given = "deequ" in settings.get("spark.jars", "") + settings.get("spark.jars.packages", "")
-    if with_deequ and not is_given and deequ_jar.is_had(environment, find_line_at(spark_home)):
-        ours["--jars"] = [str(_provide_jar(request, environment, remarks))]
-    command += option_words(request.options, ours, left_out=["--master"])
+    has_user_jar = "deequ" in settings.get("spark.jars", "") + settings.get("spark.jars.packages", "")
+    if with_deequ and not has_user_jar and deequ_jar.is_had(environment, find_line_at(spark_home)):
+        our_words["--jars"] = [str(_provide_jar(request, environment, remarks))]
+    command += option_words(request.options, our_words, left_out=["--master"])
     variables = _build_variables(layout, spark_home, settings, environment)
     return Submission([*command, *job], variables, remarks)
 
 
-def _refuse_what_no_cluster_does(request: SubmitRequest, settings: Mapping[str, str]) -> None:
+def _require_supported_mode(request: SubmitRequest, settings: Mapping[str, str]) -> None:
     master = settings["spark.master"]
     mode = settings.get("spark.submit.deployMode", "client")
     # Checked now, because Spark refuses this only after its start
@@ -253,7 +253,7 @@ def _build_variables(
     log_settings = (layout.conf / "log4j2.properties").absolute()
     options = build_jvm_options(archive, log_settings, settings, environment, local=is_local(settings["spark.master"]))
     if options:
-        variables[VARIABLE] = options
+        variables[JVM_OPTIONS_VARIABLE] = options
     if sys.version_info < (3, 12):
         # PySpark imports distutils. By default, setuptools replaces it, which loads all of setuptools each time.
         variables[DISTUTILS] = environment.get(DISTUTILS, "stdlib")
@@ -264,12 +264,14 @@ def _build_variables(
         if not environment.get("SPARK_LOCAL_IP"):
             variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # Spark doesn't start if the host name can't be resolved
     # Only the driver is on this machine; workers use the Python of their nodes
-    elif _drives_here(settings) and not (environment.get("PYSPARK_DRIVER_PYTHON") or environment.get("PYSPARK_PYTHON")):
+    elif _is_client_in_venv(settings) and not (
+        environment.get("PYSPARK_DRIVER_PYTHON") or environment.get("PYSPARK_PYTHON")
+    ):
         variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
     return variables
 
 
-def _drives_here(settings: Mapping[str, str]) -> bool:
+def _is_client_in_venv(settings: Mapping[str, str]) -> bool:
     """Whether the driver runs in this Python's virtual environment while the executors are on other machines."""
     return sys.prefix != sys.base_prefix and settings.get("spark.submit.deployMode", "client") == "client"
 

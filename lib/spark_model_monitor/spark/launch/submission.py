@@ -22,11 +22,11 @@ from spark_model_monitor.running.configuration.command_line import read_stored_h
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.launch.request import SparkOption, SubmitRequest, read_request
 
-SHARED = "SHARED_SPARK"  # the variable is set if a job uses a running Spark that other jobs use, too
+SHARED_SPARK = "SHARED_SPARK"  # the variable is set if a job uses a running Spark that other jobs use, too
 
 VERBOSE = SparkOption("--verbose")
 
-LOCALLY = ("baseline", "monitor", "merge", "replay")  # jobs that may run without Spark
+LOCAL_JOBS = ("baseline", "monitor", "merge", "replay")  # jobs that may run without Spark
 
 HELP = """\
 usage: {program} [--dry-run] JOB [OPTIONS OF SPARK] [FLAGS OF THE JOB]
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
         if is_verb and VERBOSE in request.options:
             request.options.remove(VERBOSE)
             request.job_arguments.append(VERBOSE.name)
-        remote = flag_or_variable("remote", request.job_arguments, os.environ)
+        remote = read_flag_or_variable("remote", request.job_arguments, os.environ)
         # Paths are checked before Spark starts, because Spark would take seconds to report the same
         if is_verb and not (request.asks_for_help or request.options or request.target or remote):
             require_places(request.job_arguments)
@@ -77,20 +77,20 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
             sys.stdout.write(text)
             return 0
         # Help and local runs need no JVM, so Python runs the job's file in this process
-        if request.asks_for_help or _starts_python(request, is_verb=is_verb):
+        if request.asks_for_help or _is_run_by_python(request, is_verb=is_verb):
             words = [str(layout.job_file(request.job, Path.cwd())), *request.job_arguments]
             if request.dry_run:
                 sys.stdout.write(f"{shlex.join([sys.executable, *words])}\n")
                 return 0
-            return _run_here(words, layout)
+            return _run_in_process(words, layout)
         # Imported late, because only this branch needs boto3
         if request.target:
             from spark_model_monitor.plugins import plugin
 
             return int(plugin("emr").run(request, request.target, layout, os.environ, Path.cwd()))
-        from spark_model_monitor.spark.launch.spark_command import build
+        from spark_model_monitor.spark.launch.spark_command import build_submission
 
-        submission = build(request, layout, os.environ, Path.cwd())
+        submission = build_submission(request, layout, os.environ, Path.cwd())
     except MonitorError as error:
         sys.stderr.write(format_error(error))
         if is_verb and "--json" in arguments:
@@ -103,22 +103,22 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
         sys.stdout.write(f"{submission}\n")
         return 0
     # The command replaces this process, so that the job gets signals and gives the exit status
-    return _become(submission.command, submission.variables)
+    return _replace_process(submission.command, submission.variables)
 
 
-def _starts_python(request: SubmitRequest, *, is_verb: bool) -> bool:
+def _is_run_by_python(request: SubmitRequest, *, is_verb: bool) -> bool:
     """Whether Python starts the job, which then starts a Spark only if it needs one."""
-    if SHARED in os.environ or flag_or_variable("remote", request.job_arguments, os.environ):
+    if SHARED_SPARK in os.environ or read_flag_or_variable("remote", request.job_arguments, os.environ):
         return True
-    engine = flag_or_variable("engine", request.job_arguments, os.environ).lower()
+    engine = read_flag_or_variable("engine", request.job_arguments, os.environ).lower()
     # ./spark-submit.sh starts Spark by default; the command `spark-model-monitor` leaves the decision to the job
     if engine == "local" or not is_verb:
         return engine == "local"
     is_for_spark = engine == "spark" or request.options or request.target or request.environment
-    return request.job in LOCALLY and not is_for_spark
+    return request.job in LOCAL_JOBS and not is_for_spark
 
 
-def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+def read_flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """The value of a flag in a job's arguments, otherwise of its environment variable; empty if neither is set."""
     words = iter(job_arguments)
     flag_value = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
@@ -130,7 +130,7 @@ def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mappi
     return flag_value
 
 
-def _run_here(words: list[str], layout: Layout) -> NoReturn:
+def _run_in_process(words: list[str], layout: Layout) -> NoReturn:
     """Run a driver's file as the program of this process, in an environment whose child processes find the package."""
     os.environ["PYTHONPATH"] = layout.python_path(os.environ)
     # Only for the package's own drivers, because a user's driver may rely on garbage collection
@@ -141,7 +141,7 @@ def _run_here(words: list[str], layout: Layout) -> NoReturn:
     sys.exit(0)
 
 
-def _become(command: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
+def _replace_process(command: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execvpe(command[0], list(command), {**os.environ, **variables})
