@@ -13,10 +13,10 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 from moto.emrserverless.models import emrserverless_backends
 from tests.airflow.conftest import BUCKET, hour_time
-from tests.airflow.places import DONE
+from tests.airflow.fake_location import DONE
 
 from spark_model_monitor.airflow import EmrCluster, EmrServerless, MonitorOperator
-from spark_model_monitor.airflow.places import JobCall
+from spark_model_monitor.airflow.job_locations import JobCall
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.spark.launch.deequ_jar import ARTIFACT
 
@@ -83,22 +83,22 @@ def test_a_job_run_of_an_application_has_the_role_and_the_same_words(aws, applic
     submission = run["jobDriver"]["sparkSubmit"]
     assert (run["name"], run["executionRole"]) == (CALL.name, ROLE)
     assert submission["entryPoint"].startswith(f"{PACKAGES}/")
-    assert submission["entryPointArguments"] == CALL.words
+    assert submission["entryPointArguments"] == CALL.arguments
     assert "--py-files" in shlex.split(submission["sparkSubmitParameters"])
 
 
 def test_a_retry_finds_the_step_that_still_runs_and_starts_no_second_one(aws, cluster):
     emr_cluster = EmrCluster(cluster_id=cluster, package_location=PACKAGES)
-    assert emr_cluster.find(CALL) is None
+    assert emr_cluster.find_run(CALL) is None
     started = emr_cluster.begin(CALL)
     get_steps(cluster)[0].state = "RUNNING"
 
-    running_step = emr_cluster.find(CALL)
+    running_step = emr_cluster.find_run(CALL)
 
     assert running_step.run == started.run
-    assert emr_cluster.find(JobCall("baseline", "churn/baseline/scheduled__2025", CALL.flags)) is None
+    assert emr_cluster.find_run(JobCall("baseline", "churn/baseline/scheduled__2025", CALL.flags)) is None
     get_steps(cluster)[0].state = "FAILED"
-    assert emr_cluster.find(CALL) is None, "one that has ended is over"
+    assert emr_cluster.find_run(CALL) is None, "one that has ended is over"
 
 
 def test_a_retry_finds_the_job_run_that_still_runs_and_it_is_cancelled_with_its_task(aws, application):
@@ -107,10 +107,10 @@ def test_a_retry_finds_the_job_run_that_still_runs_and_it_is_cancelled_with_its_
     [job_run] = emrserverless_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].job_runs[application]
     job_run.state = "RUNNING"
 
-    assert serverless.find(CALL).run == started.run
+    assert serverless.find_run(CALL).run == started.run
     started.stop()
     assert job_run.state == "CANCELLED"
-    assert serverless.find(CALL) is None
+    assert serverless.find_run(CALL) is None
 
 
 def test_a_step_that_has_ended_is_left_alone(aws, cluster):
@@ -137,7 +137,7 @@ def test_a_step_that_runs_is_cancelled_with_its_task():
         cancelled = {"ClusterId": "j-1", "StepIds": ["s-1"], "StepCancellationOption": "TERMINATE_PROCESS"}
         api.add_response("cancel_steps", {}, cancelled)
 
-        Stubbed(cluster_id="j-1", package_location=PACKAGES).find(CALL).stop()
+        Stubbed(cluster_id="j-1", package_location=PACKAGES).find_run(CALL).stop()
 
         api.assert_no_pending_responses()
 

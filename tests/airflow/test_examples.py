@@ -10,8 +10,8 @@ import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, hour_time
 from tests.programs import run_program
 
-from spark_model_monitor.airflow.places import flag_words, format_flags
-from spark_model_monitor.airflow.workflows import LET_THROUGH
+from spark_model_monitor.airflow.job_options import format_arguments, format_flags
+from spark_model_monitor.airflow.workflows import LAST_TIME_KEY
 from spark_model_monitor.integrations.demo.traffic import FAULT
 
 GROUP = "hourly_monitoring"
@@ -123,7 +123,7 @@ def test_a_day_of_parquet_is_what_emr_serverless_would_be_asked_for(example):
     """The command line of the same run, looked at by the jobs' own Python: a day of rows, all paths on S3."""
     (monitor,) = example("orders_daily").tasks
     times = dict.fromkeys(("data_interval_start", "data_interval_end"), hour_time(0).replace(minute=30))
-    words = flag_words(format_flags({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
+    words = format_arguments(format_flags({**monitor.own_flags(monitor.get_window(times)), **monitor.flags}))
     where = [*("--target", "emr-serverless", "--application-id", "00f"), "--execution-role", ROLE]
     submit = [PRODUCT_PYTHON, "-m", "spark_model_monitor.spark.launch.submission", "--dry-run", *where]
     shown = run_program(
@@ -152,7 +152,7 @@ def test_two_hours_of_violations_of_three_retrain_and_promote(example, run, chur
     assert {first.states[task] for task in behind} == {"skipped"}
     assert second.result("monitor")["alert"] == "InAlert"
     assert second.states == dict.fromkeys(("monitor", "alert", *behind), "success")
-    assert second.xcoms["alert", LET_THROUGH] == "2024-03-04T20:00:00Z", "from here on it cools down"
+    assert second.xcoms["alert", LAST_TIME_KEY] == "2024-03-04T20:00:00Z", "from here on it cools down"
     assert second.result("gate")["violations"] == 0
     promoted = json.loads((churn / "baselines" / "data_quality" / "_current.json").read_text())
     assert promoted["run_id"] == second.result("baseline")["run_id"], "what monitors follow from now on"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spark_model_monitor.airflow import BaselineOperator, MergeOperator, MonitorOperator
-from spark_model_monitor.airflow.places import flag_words, format_flags, require_free, split_secrets
+from spark_model_monitor.airflow.job_options import format_arguments, format_flags, require_valid_flags, split_secrets
 from spark_model_monitor.errors import BadConfiguration
 
 
@@ -38,7 +38,7 @@ def test_values_of_python_become_the_texts_that_jobs_read():
 
 
 def test_a_flag_and_its_text_are_one_word_so_that_a_text_may_begin_with_a_dash():
-    assert flag_words({"start_time_offset": "-PT1H"}) == ["--set=start_time_offset=-PT1H"]
+    assert format_arguments({"start_time_offset": "-PT1H"}) == ["--set=start_time_offset=-PT1H"]
 
 
 def test_who_is_reported_goes_by_the_environment_since_an_address_may_be_a_secret():
@@ -50,7 +50,7 @@ def test_who_is_reported_goes_by_the_environment_since_an_address_may_be_a_secre
 
 def test_flags_that_the_task_says_itself_are_reported_all_at_once():
     with pytest.raises(BadConfiguration) as raised:
-        require_free(
+        require_valid_flags(
             {"start_time": "x", "--sample": 1, "datapoints_to_alrt": 2, "lenient_window": True, "zzz": 1},
             {"start_time": "lag= and length="},
         )
@@ -65,4 +65,4 @@ def test_flags_that_the_task_says_itself_are_reported_all_at_once():
 
 @pytest.mark.parametrize("operator", [BaselineOperator, MergeOperator, MonitorOperator])
 def test_each_argument_that_is_a_flag_may_be_a_template(operator):
-    assert set(operator.SAYS) <= set(operator.template_fields)
+    assert set(operator.ARGUMENT_OPTIONS) <= set(operator.template_fields)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from airflow.sdk import DAG
 from tests.airflow.conftest import hour_time
-from tests.airflow.places import DONE, Stage, leaving
+from tests.airflow.fake_location import DONE, Stage, leaving
 
 from spark_model_monitor.airflow import MonitorTask, bias, data_quality, hourly_monitoring, model_quality
 from spark_model_monitor.errors import BadConfiguration

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT
-from tests.airflow.places import DONE, Stage, leaving
+from tests.airflow.fake_location import DONE, Stage, leaving
 
 answers = importlib.util.module_from_spec(
     spec := importlib.util.spec_from_file_location("answers", ROOT / "tests" / "unit" / "imports" / "answers.py")

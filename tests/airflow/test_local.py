@@ -9,7 +9,7 @@ import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON
 
 from spark_model_monitor.airflow import LocalSpark
-from spark_model_monitor.airflow.places import JobCall, LocalProcess
+from spark_model_monitor.airflow.job_locations import JobCall, LocalProcess
 from spark_model_monitor.errors import MissingDependency
 
 CALL = JobCall(
@@ -39,7 +39,7 @@ def test_a_job_is_started_as_from_a_shell_and_a_secret_goes_by_the_environment(p
         environment={"EXTRA": "x"},
         spark_options=("--driver-memory", "4g"),
     )
-    with caplog.at_level(logging.INFO, "spark_model_monitor.airflow.places"):
+    with caplog.at_level(logging.INFO, "spark_model_monitor.airflow.job_locations"):
         running = local_spark.begin(CALL)
         status = running.wait()
 

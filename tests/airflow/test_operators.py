@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, BaseNotifier, CronDataIntervalTimetable, CronTriggerTimetable
 from tests.airflow.conftest import hour_time
-from tests.airflow.places import DONE, FOUND, UNSURE, UNSURE_AGE, VIOLATIONS, Played, Stage, leave, leaving
+from tests.airflow.fake_location import DONE, FOUND, UNSURE, UNSURE_AGE, VIOLATIONS, Played, Stage, leave, leaving
 
 from spark_model_monitor.airflow import BaselineOperator, MergeOperator, MonitorOperator
 from spark_model_monitor.airflow.operators import get_run_name
@@ -296,7 +296,7 @@ def test_a_job_of_an_earlier_attempt_that_still_runs_is_followed_and_none_is_sta
     leave(folder, FOUND)
 
     class Outliving(Stage):
-        def find(self, call):
+        def find_run(self, call):
             return Played(lambda: None)
 
     stage = Outliving(plays=leaving(DONE))

@@ -7,8 +7,8 @@ import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON
 
 from spark_model_monitor.airflow import SparkConnection
-from spark_model_monitor.airflow.job_results import open_stored_files, read_outcome
-from spark_model_monitor.airflow.places import JobCall
+from spark_model_monitor.airflow.job_locations import JobCall
+from spark_model_monitor.airflow.job_results import open_stored_files, read_job_end
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 from spark_model_monitor.running.configuration.command_line import write_flag
 
@@ -75,7 +75,7 @@ def test_a_job_on_a_connection_leaves_what_any_other_leaves(tmp_path, monkeypatc
     connection.begin(call(tmp_path)).wait()
 
     folder = str(tmp_path / "baseline")
-    outcome = read_outcome(open_stored_files(folder, None), folder, None, window=None, compares=False)
+    outcome = read_job_end(open_stored_files(folder, None), folder, None, window=None, compares=False)
     assert outcome.status == "Completed"
     constraints = json.loads(Path(outcome.paths["constraints.json"]).read_text())
     assert [feature["name"] for feature in constraints["features"]] == ["amount", "country"]

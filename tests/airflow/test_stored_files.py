@@ -4,10 +4,10 @@ import json
 
 import pytest
 from tests.airflow.conftest import BUCKET
-from tests.airflow.places import DONE, FOUND, VIOLATIONS
+from tests.airflow.fake_location import DONE, FOUND, VIOLATIONS
 
-from spark_model_monitor.airflow.job_results import MAX_LISTED, RunFailure, open_stored_files, read_outcome
-from spark_model_monitor.airflow.operators import browser_address
+from spark_model_monitor.airflow.job_results import MAX_LISTED, RunFailure, open_stored_files, read_job_end
+from spark_model_monitor.airflow.operators import create_browser_url
 from spark_model_monitor.errors import BadConfiguration
 
 
@@ -59,7 +59,7 @@ def test_an_outcome_is_read(stored):
     put("_alerts.json", json.dumps({"version": 0.0, "status": "InAlert"}).encode())
     path = f"{folder}/2024/03/04/21"
 
-    outcome = read_outcome(open_stored_files(path, "aws_default"), path, None, window=None, compares=True)
+    outcome = read_job_end(open_stored_files(path, "aws_default"), path, None, window=None, compares=True)
 
     assert (outcome.status, outcome.violations, outcome.run_id) == ("CompletedWithViolations", 2, "ab")
     assert [violation["feature_name"] for violation in outcome.violated] == ["age", "plan"]
@@ -71,7 +71,7 @@ def test_a_message_of_a_failure_is_one(tmp_path):
     (tmp_path / "message").write_text("Error: Job inputs had no data: nothing lies in /captures\n")
     files = open_stored_files(str(tmp_path), None)
 
-    failure = read_outcome(files, str(tmp_path), None, window=None, compares=True)
+    failure = read_job_end(files, str(tmp_path), None, window=None, compares=True)
 
     assert failure == RunFailure("Job inputs had no data: nothing lies in /captures", 3)  # C11.19
 
@@ -81,7 +81,7 @@ def test_the_xcom_lists_so_many_violations_and_counts_all(tmp_path):
     (tmp_path / "message").write_text(FOUND.replace(" 2 ", " 250 "))
     (tmp_path / "constraint_violations.json").write_text(json.dumps({"violations": violations}))
 
-    outcome = read_outcome(open_stored_files(str(tmp_path), None), str(tmp_path), 0, window=None, compares=True)
+    outcome = read_job_end(open_stored_files(str(tmp_path), None), str(tmp_path), 0, window=None, compares=True)
 
     assert (outcome.violations, len(outcome.violated)) == (250, MAX_LISTED)
 
@@ -89,7 +89,7 @@ def test_the_xcom_lists_so_many_violations_and_counts_all(tmp_path):
 def test_a_run_without_documents_of_ours_is_an_outcome(tmp_path):
     (tmp_path / "message").write_text(f"{DONE}\n")
 
-    outcome = read_outcome(open_stored_files(str(tmp_path), None), str(tmp_path), 0, window=None, compares=False)
+    outcome = read_job_end(open_stored_files(str(tmp_path), None), str(tmp_path), 0, window=None, compares=False)
 
     assert outcome.paths == {"output": str(tmp_path)}
     assert outcome.run_id is None
@@ -117,4 +117,4 @@ def test_a_relative_path_is_refused_since_the_job_would_take_it_from_another_fol
 def test_where_a_browser_finds_a_document(path, served_at, address):
     top = path[: path.index("/out") + len("/out")]
 
-    assert browser_address(path, top, served_at) == address
+    assert create_browser_url(path, top, served_at) == address

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pendulum
 import pytest
 
-from spark_model_monitor.airflow.places import get_run_window, get_scheduled_time
+from spark_model_monitor.airflow.run_windows import get_run_window, get_scheduled_time
 from spark_model_monitor.errors import BadConfiguration
 
 

@@ -3,9 +3,9 @@
     with DAG("churn", schedule=CronTriggerTimetable("10 * * * *", timezone="UTC"), max_active_runs=1):
         hourly_monitoring(where=LocalSpark(), captures=…, output_path=…, monitors=[data_quality(baseline=…)])
 
-places.py: a job's options, the window of a DAG run, and where a job runs; emr.py has further locations. job_results.py: the
-result of a job, read from its files, and what happens to a task whose job found violations. operators.py has the tasks and
-their links, workflows.py an hour of all tasks, and the tasks after an alert.
+run_windows.py: the window of a DAG run. job_options.py: a job's options. job_locations.py: where a job runs; emr.py has further
+locations. job_results.py: the result of a job, read from its files, and what happens to a task whose job found violations.
+operators.py has the tasks and their links, workflows.py an hour of all tasks, and the tasks after an alert.
 
 The package runs in Airflow's processes. So it imports neither pyspark nor modules of ours that import it, but the standard
 library, Airflow, and providers where they are used. The jobs have a Python of their own.
@@ -24,9 +24,9 @@ except ModuleNotFoundError as error:
     ) from None
 
 from spark_model_monitor.airflow.emr import EmrCluster, EmrServerless
+from spark_model_monitor.airflow.job_locations import LocalSpark, SparkConnection
 from spark_model_monitor.airflow.job_results import OnViolations
 from spark_model_monitor.airflow.operators import BaselineOperator, MergeOperator, MonitorOperator
-from spark_model_monitor.airflow.places import LocalSpark, SparkConnection
 from spark_model_monitor.airflow.workflows import (
     AlertGateOperator,
     ChallengeOperator,

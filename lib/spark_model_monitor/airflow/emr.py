@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.airflow.places import JobCall, Location, flag_words, open_aws_client
+from spark_model_monitor.airflow.job_locations import JobCall, Location, open_aws_client
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.integrations.emr.emr_runs import (
     ServiceRun,
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OnEmr(Location):
+class _EmrLocation(Location):
     package_location: str
     environment: str | None = None
     columns: int = 1000
@@ -55,7 +55,7 @@ class _OnEmr(Location):
     def _client(self) -> BaseClient:
         return open_aws_client(self.target.kind.value, self.aws_conn_id)
 
-    def find(self, call: JobCall) -> RemoteRun | None:
+    def find_run(self, call: JobCall) -> RemoteRun | None:
         with self._error_sentences():
             client = self._client()
             # The name is the same in every attempt of a task's run, and in no other run
@@ -70,10 +70,10 @@ class _OnEmr(Location):
         # A local path would lie on a node of the cluster, where nobody finds the results
         S3Location.of(call.output_path, "output_path")
         # EMR shows the words of a job to everyone, so secrets are refused before anything is uploaded
-        options, other_words = split_options(self.spark_options)
-        if other_words:
-            raise BadConfiguration(f"spark_options has {other_words[0]!r}, which is no option of spark-submit")
-        refuse_secrets([*flag_words(call.flags), *self.spark_options])
+        options, other_arguments = split_options(self.spark_options)
+        if other_arguments:
+            raise BadConfiguration(f"spark_options has {other_arguments[0]!r}, which is no option of spark-submit")
+        refuse_secrets([*call.arguments, *self.spark_options])
         # Memory of the executors, and the files that the job needs
         remarks: list[str] = []
         settings = own_settings(layout, self.columns, "yarn", spark_settings(options), remarks)
@@ -92,7 +92,7 @@ class _OnEmr(Location):
                 log.info("put %s to %s", file.path.name, file.uri)
             # On EMR Serverless the token makes a repeated request start one run only
             token = str(uuid.uuid4())
-            request = build_request(target, upload_set, settings, options, call.words, name=call.name, token=token)
+            request = build_request(target, upload_set, settings, options, call.arguments, name=call.name, token=token)
             run = ServiceRun.started(target.kind, client, request)
         log.info("started %s %s of %s", target.kind.value, run.identifier, run.target_id)
         return RemoteRun(run, client)
@@ -107,7 +107,7 @@ class _OnEmr(Location):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmrCluster(_OnEmr):
+class EmrCluster(_EmrLocation):
     """Steps of a running cluster.
 
     package_location: the S3 location of the files that jobs need. environment: an archive of Python's environment, here or
@@ -127,7 +127,7 @@ class EmrCluster(_OnEmr):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmrServerless(_OnEmr):
+class EmrServerless(_EmrLocation):
     """Job runs of an application. execution_role: the ARN of the role that they run as. Other members: as in `EmrCluster`.
 
     Examples
@@ -167,10 +167,13 @@ class RemoteRun:
 
 def _get_encryption(call: JobCall) -> dict[str, str]:
     """The arguments that encrypt the package like the results. Raises BadConfiguration for an unknown kind of encryption."""
-    encryption = call.flags.get("s3_encryption")
-    kinds = {kind.value.lower(): kind for kind in S3Encryption}
-    # The job itself also reads the kind without regard to case
-    if encryption is not None and encryption.lower() not in kinds:
-        names = ", ".join(kind.value for kind in S3Encryption)
-        raise BadConfiguration(f"flags has s3_encryption={encryption!r}; it is one of: {names}")
-    return upload_arguments(kinds[encryption.lower()] if encryption else None, call.flags.get("s3_kms_key"))
+    name = call.flags.get("s3_encryption")
+    encryption = None
+    if name is not None:
+        # The job itself also reads the name without regard to case
+        encryption_by_name = {encryption.value.lower(): encryption for encryption in S3Encryption}
+        encryption = encryption_by_name.get(name.lower())
+        if encryption is None:
+            names = ", ".join(encryption.value for encryption in S3Encryption)
+            raise BadConfiguration(f"flags has s3_encryption={name!r}; it is one of: {names}")
+    return upload_arguments(encryption, call.flags.get("s3_kms_key"))

@@ -6,12 +6,13 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
-from spark_model_monitor.airflow.places import format_moment, open_aws_client
+from spark_model_monitor.airflow.job_locations import open_aws_client
+from spark_model_monitor.airflow.run_windows import format_moment
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.documents.check_results import CheckResults
@@ -69,13 +70,12 @@ class S3Files:
         from botocore.exceptions import ClientError
 
         try:
-            content: bytes = self._client().get_object(**split_path(path))["Body"].read()
+            return bytes(self._client().get_object(**split_path(path))["Body"].read())
         except ClientError as error:
             # Other errors, such as a missing permission, are raised
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return None
             raise
-        return content
 
     def delete(self, path: str) -> None:
         self._client().delete_object(**split_path(path))
@@ -177,7 +177,7 @@ class OnViolations(str, Enum):
 MAX_LISTED = 100  # violations, or features that may have changed, in an XCom, which is a column of Airflow's database
 
 _HOUR_LEVELS = 4  # levels of folders in yyyy/mm/dd/hh
-_COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (\d+) violations\.")
+_VIOLATION_COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (\d+) violations\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +220,13 @@ class JobEnd:
 
 @dataclass(frozen=True, slots=True)
 class RunFailure:
-    """A run that did not complete. reason: one sentence. exit_status: the job's exit status, if it is known."""
+    """A run that did not complete. reason: one sentence. exit_status: of the job."""
 
     reason: str
-    exit_status: int = field(default=ExitStatus.FAILED)
+    exit_status: int
 
 
-def read_outcome(
+def read_job_end(
     files: StoredFiles, output_path: str, exit_status: int | None, *, window: Window | None, compares: bool
 ) -> JobEnd | RunFailure:
     """The result of the run that has just ended, from the message and the documents below `output_path`.
@@ -239,48 +239,63 @@ def read_outcome(
         reason = "the job left no message, so it never started or was killed; see its log"
         return RunFailure(reason, exit_status or ExitStatus.FAILED)
     message = content.decode("utf-8", "replace").strip()
-    violation_count = _COUNT.fullmatch(message)
+    count_match = _VIOLATION_COUNT.fullmatch(message)
     # Any other message is an error's own sentence
-    if violation_count is None and not is_completed(message):
+    if count_match is None and not is_completed(message):
         return RunFailure(message.removeprefix("Error: "), exit_status or parse_exit_status(message))
+
     # The files of a baseline or a monitor are in the folder of a run; a merge has no run
-    run = _read_published_run(files, output_path)
     folder = output_path
-    documents: list[str] = []
-    if run:
+    run_id = None
+    paths = {"output": output_path}
+    run = _read_published_run(files, output_path)
+    if run is not None:
         folder = join(output_path, run.folder)
-        documents = sorted(name for name in run.digests if "/" not in name)
-    outcome: str | None = None
-    unsure: DocumentItems = ()
-    # Only monitoring runs have an outcome
+        run_id = run.run_id
+        paths |= {name: join(folder, name) for name in sorted(run.digests) if "/" not in name}
+
+    violation_count = 0
+    violations: DocumentItems = ()
+    if count_match is not None:
+        violation_count = int(count_match[1])
+        violations = _list_violations(files, folder)
+
+    # Only monitoring runs have an outcome and an alert
+    outcome = alert = None
+    undecided: DocumentItems = ()
     if compares:
-        outcome, unsure = _read_verdict(files, folder)
+        outcome, undecided = _read_outcome(files, folder)
+        alert = _read_alert(files, output_path)
+
+    window_times = None
+    if window is not None:
+        window_times = {"start": format_moment(window.start), "end": format_moment(window.end)}
     return JobEnd(
         status=message.partition(":")[0],
         message=message,
-        violations=int(violation_count[1]) if violation_count else 0,
-        violated=_list_violations(files, folder) if violation_count else (),
-        paths={"output": output_path, **{name: join(folder, name) for name in documents}},
-        run_id=run.run_id if run else None,
-        window=None if window is None else {"start": format_moment(window.start), "end": format_moment(window.end)},
-        alert=_read_alert(files, output_path) if compares else None,
+        violations=violation_count,
+        violated=violations,
+        paths=paths,
+        run_id=run_id,
+        window=window_times,
+        alert=alert,
         outcome=outcome,
-        unsure=unsure,
+        unsure=undecided,
     )
 
 
-def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, DocumentItems]:
+def _read_outcome(files: StoredFiles, folder: str) -> tuple[str | None, DocumentItems]:
     """The outcome of a monitoring run, and the features or metrics that may have changed, from checks.json."""
     path = join(folder, CheckResults.FILE_NAME)
     content = files.read(path)
     if content is None:
         return None, ()
     checks = CheckResults.from_json(content, path)
-    unsure = [feature.plain() for feature in checks.outcomes or () if feature.outcome is Outcome.CANNOT_TELL]
+    undecided = [feature.plain() for feature in checks.outcomes or () if feature.outcome is Outcome.CANNOT_TELL]
     outcome = None
     if checks.outcome is not None:
         outcome = checks.outcome.value
-    return outcome, tuple(unsure[:MAX_LISTED])
+    return outcome, tuple(undecided[:MAX_LISTED])
 
 
 def _read_published_run(files: StoredFiles, output_path: str) -> Run | None:
@@ -304,11 +319,11 @@ def _list_violations(files: StoredFiles, folder: str) -> DocumentItems:
 
 def _read_alert(files: StoredFiles, output_path: str) -> str | None:
     """The alert of this run's series; it is stored above the hour folders (docs/reference/alerts.md)."""
-    top = output_path.rstrip("/")
+    series_folder = output_path.rstrip("/")
     # The output path of a run in an hour folder ends with the hour
-    if parse_hour_of_path(join(top, MESSAGE)) is not None:
-        top = top.rsplit("/", _HOUR_LEVELS)[0]
-    path = join(top, Alerts.FILE_NAME)
+    if parse_hour_of_path(join(series_folder, MESSAGE)) is not None:
+        series_folder = series_folder.rsplit("/", _HOUR_LEVELS)[0]
+    path = join(series_folder, Alerts.FILE_NAME)
     content = files.read(path)
     if content is None:
         return None

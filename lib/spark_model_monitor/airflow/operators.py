@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from spark_model_monitor.airflow import places
+from spark_model_monitor.airflow.job_locations import JobCall, JobRun, Location
+from spark_model_monitor.airflow.job_options import Flags, FlagValue, format_flags, require_valid_flags
 from spark_model_monitor.airflow.job_results import (
     Callback,
     JobEnd,
@@ -22,8 +23,9 @@ from spark_model_monitor.airflow.job_results import (
     RunFailure,
     StoredFiles,
     open_stored_files,
-    read_outcome,
+    read_job_end,
 )
+from spark_model_monitor.airflow.run_windows import ONE_HOUR, get_run_window, get_scheduled_time
 from spark_model_monitor.data.records.windows import FOLDER_BY_TIME, HOUR_NAME, Window
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
@@ -54,13 +56,11 @@ class DocumentLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The link. Airflow calls this in the task's process when the task has ended, and stores the result."""
-        path = None
-        # A failed task has no outcome, and so no link
-        if operator.outcome:
-            path = operator.outcome.paths.get(self._file)
-        if path is None:
+        # A failed task has no documents, and so no link
+        if operator.job_end is None or self._file not in operator.job_end.paths:
             return ""
-        return browser_address(path, operator.output_path, operator.documents_url)
+        path = operator.job_end.paths[self._file]
+        return create_browser_url(path, operator.output_path, operator.documents_url)
 
 
 VIOLATIONS = DocumentLink("Violations", "constraint_violations.json")
@@ -70,20 +70,20 @@ CONSTRAINTS = DocumentLink("Constraints", "constraints.json")
 REPORT = DocumentLink("Report", "report.html")
 
 
-def browser_address(path: str, output_path: str, served_at: str | None = None) -> str:
+def create_browser_url(path: str, output_path: str, documents_url: str | None = None) -> str:
     """The address of a file for a browser.
 
-    output_path: files below it are served at the address `served_at`, if there is one. Otherwise, objects are in S3's
+    output_path: files below it are served at the address `documents_url`, if there is one. Otherwise, objects are in S3's
     console, and a local file has its path.
     """
     # A web server shows a page, while S3's console only downloads it
-    if served_at is not None:
-        return f"{served_at.rstrip('/')}/{quote(path.removeprefix(output_path).lstrip('/'))}"
-    parts = urlsplit(path)
-    if parts.scheme in S3_SCHEMES:
-        query = urlencode({"prefix": parts.path.lstrip("/")})
-        return f"https://s3.console.aws.amazon.com/s3/object/{parts.netloc}?{query}"
-    if parts.scheme == "":
+    if documents_url is not None:
+        return f"{documents_url.rstrip('/')}/{quote(path.removeprefix(output_path).lstrip('/'))}"
+    url = urlsplit(path)
+    if url.scheme in S3_SCHEMES:
+        query = urlencode({"prefix": url.path.lstrip("/")})
+        return f"https://s3.console.aws.amazon.com/s3/object/{url.netloc}?{query}"
+    if url.scheme == "":
         return Path(path).absolute().as_uri()
     return path
 
@@ -120,10 +120,10 @@ class JobOperator(BaseOperator, SkipMixin):
     def __init__(
         self,
         *,
-        where: places.Location,
+        where: Location,
         dataset_source: str | None,
         output_path: str,
-        flags: places.Flags | None = None,
+        flags: Flags | None = None,
         documents_url: str | None = None,
         skip_without_data: bool = False,
         **kwargs: Any,
@@ -132,48 +132,47 @@ class JobOperator(BaseOperator, SkipMixin):
         self.where = where
         self.dataset_source = dataset_source
         self.output_path = output_path
-        self.flags = {} if flags is None else flags
+        self.flags = flags or {}
         self.documents_url = documents_url
         self.skip_without_data = skip_without_data
-        self.outcome: JobEnd | None = None
-        self._running: places.Running | None = None
+        self.job_end: JobEnd | None = None
+        self._job_run: JobRun | None = None
         # Flags may be the output of another task, which is known only when this one runs
         if isinstance(flags, Mapping):
-            places.require_free(flags, self._list_taken_options())
+            require_valid_flags(flags, self._list_reserved_options())
 
     def execute(self, context: Context) -> dict[str, Json] | None:
-        """The outcome's members.
+        """The members of the job's result.
 
         Raises AirflowFailException for errors that a retry can't fix, AirflowSkipException for a window without records
         if requested, AirflowException for any other failure.
         """
         try:
             # Checked again: the flags may be the output of another task
-            places.require_free(self.flags, self._list_taken_options())
-            window = self.window(context)
-            call = places.JobCall(
-                self.JOB, get_run_name(context), places.format_flags({**self.own_flags(window), **self.flags})
-            )
+            require_valid_flags(self.flags, self._list_reserved_options())
+            window = self.get_window(context)
+            flags = format_flags({**self.own_flags(window), **self.flags})
+            call = JobCall(self.JOB, get_run_name(context), flags)
             location = self.where.fill_templates(lambda text: self.render_template(text, context))
             files = open_stored_files(call.output_path, location.aws_conn_id)
-            status = self._run(location, call, files)
-            outcome = read_outcome(files, call.output_path, status, window=window, compares=self.COMPARES)
+            status = self._run_job(location, call, files)
+            job_end = read_job_end(files, call.output_path, status, window=window, compares=self.COMPARES)
         # A retry would fail again with the same configuration, while other errors may be temporary
         except BadConfiguration as error:
             raise AirflowFailException(f"Error: {error}") from error
         except MonitorError as error:
             raise AirflowException(f"Error: {error}") from error
-        if isinstance(outcome, RunFailure):
-            raise self._create_exception(outcome)
-        self.outcome = outcome
-        log.info("%s", outcome.message)
-        return self.settle(outcome, context)
+        if isinstance(job_end, RunFailure):
+            self._raise_failure(job_end)
+        self.job_end = job_end
+        log.info("%s", job_end.message)
+        return self.settle(job_end, context)
 
-    def window(self, context: Context) -> Window | None:
+    def get_window(self, context: Context) -> Window | None:
         """The window of the run; None if the job reads all data."""
         return None
 
-    def own_flags(self, window: Window | None) -> dict[str, places.FlagValue]:
+    def own_flags(self, window: Window | None) -> dict[str, FlagValue]:
         """The flags that the task sets itself."""
         return {name: getattr(self, name) for name in self.ARGUMENT_OPTIONS}
 
@@ -183,34 +182,33 @@ class JobOperator(BaseOperator, SkipMixin):
 
     def on_kill(self) -> None:
         """End the job with the task."""
-        if self._running is not None:
-            self._running.stop()
+        if self._job_run is not None:
+            self._job_run.stop()
 
-    def _list_taken_options(self) -> dict[str, str]:
+    def _list_reserved_options(self) -> dict[str, str]:
         return {**{name: f"{name}=" for name in self.ARGUMENT_OPTIONS}, **self.REPLACED_OPTIONS}
 
-    def _run(self, location: places.Location, call: places.JobCall, files: StoredFiles) -> int | None:
-        self._running = location.find(call)
-        if self._running is None:
+    def _run_job(self, location: Location, call: JobCall, files: StoredFiles) -> int | None:
+        self._job_run = location.find_run(call)
+        if self._job_run is None:
             files.delete(join(call.output_path, MESSAGE))  # an earlier run's, which must not be taken for this run's
-            self._running = location.begin(call)
+            self._job_run = location.begin(call)
         else:
             log.info("%s runs already, started by an attempt before this one", call.name)
         try:
-            return self._running.wait()
+            return self._job_run.wait()
         except BaseException:  # a task that is cleared, or takes longer than its execution_timeout
-            self._running.stop()
+            self._job_run.stop()
             raise
 
-    def _create_exception(self, failure: RunFailure) -> Exception:
+    def _raise_failure(self, failure: RunFailure) -> NoReturn:
+        sentence = f"the job {self.JOB} failed: {failure.reason} (exit status {failure.exit_status})"
         # Some endpoints have hours without traffic, which are no failure
         if failure.exit_status == ExitStatus.NO_DATA and self.skip_without_data:
-            kind: type[Exception] = AirflowSkipException
-        elif failure.exit_status in PERMANENT_FAILURES:
-            kind = AirflowFailException
-        else:
-            kind = AirflowException
-        return kind(f"the job {self.JOB} failed: {failure.reason} (exit status {failure.exit_status})")
+            raise AirflowSkipException(sentence)
+        if failure.exit_status in PERMANENT_FAILURES:
+            raise AirflowFailException(sentence)
+        raise AirflowException(sentence)
 
 
 class BaselineOperator(JobOperator):
@@ -229,7 +227,7 @@ class BaselineOperator(JobOperator):
     template_fields = (*JobOperator.template_fields, "dataset_format", "analysis_type")
     operator_extra_links = (STATISTICS, CONSTRAINTS, REPORT)
 
-    def __init__(self, *, dataset_format: places.FlagValue, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
+    def __init__(self, *, dataset_format: FlagValue, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset_format = dataset_format
         self.analysis_type = analysis_type
@@ -249,25 +247,22 @@ class WindowedOperator(JobOperator):
         ),
     }
 
-    def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = places.AN_HOUR, **kwargs: Any) -> None:
+    def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = ONE_HOUR, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # Checked when the DAG is read, so that Airflow lists it as broken
-        for name, duration in (("lag", lag), ("length", length)):
-            if not isinstance(duration, timedelta) or (name == "length" and duration <= timedelta(0)):
-                above = " above 0" if name == "length" else ""
-                raise BadConfiguration(f"{name} is {duration!r}; write a timedelta{above}, such as timedelta(hours=1)")
+        if not isinstance(lag, timedelta):
+            raise BadConfiguration(f"lag is {lag!r}; write a timedelta, such as timedelta(hours=1)")
+        if not isinstance(length, timedelta) or length <= timedelta(0):
+            raise BadConfiguration(f"length is {length!r}; write a timedelta above 0, such as timedelta(hours=1)")
         self.lag = lag
         self.length = length
 
-    def window(self, context: Context) -> Window:
-        return places.get_run_window(context, length=self.length, lag=self.lag)
+    def get_window(self, context: Context) -> Window:
+        return get_run_window(context, length=self.length, lag=self.lag)
 
-    def own_flags(self, window: Window | None) -> dict[str, places.FlagValue]:
-        if window is None:
-            times = {}
-        else:
-            times = {"start_time": window.start, "end_time": window.end}
-        return {**super().own_flags(window), **times}
+    def own_flags(self, window: Window | None) -> dict[str, FlagValue]:
+        assert window is not None
+        return {**super().own_flags(window), "start_time": window.start, "end_time": window.end}
 
 
 class MergeOperator(WindowedOperator):
@@ -321,7 +316,7 @@ class MonitorOperator(WindowedOperator):
         self,
         *,
         baseline: str | None,
-        dataset_format: places.FlagValue = "capture",
+        dataset_format: FlagValue = "capture",
         analysis_type: str = "DATA_QUALITY",
         output_folder: str | None = HOUR_NAME,
         on_violations: str = OnViolations.SUCCEED.value,
@@ -338,9 +333,9 @@ class MonitorOperator(WindowedOperator):
         self.on_violations = OnViolations.of(on_violations, callback)
         self.callback = callback
 
-    def own_flags(self, window: Window | None) -> dict[str, places.FlagValue]:
+    def own_flags(self, window: Window | None) -> dict[str, FlagValue]:
         flags = super().own_flags(window)
-        flags["output_path"] = self._output_path(window)
+        flags["output_path"] = self._get_output_path(window)
         if self.on_violations is OnViolations.FAIL:
             flags["fail_on_violations"] = True
         if self.on_violations is OnViolations.FAIL_IF_UNSURE:
@@ -348,30 +343,30 @@ class MonitorOperator(WindowedOperator):
         return flags
 
     def settle(self, outcome: JobEnd, context: Context) -> dict[str, Json] | None:
-        is_unsure = outcome.outcome == Outcome.CANNOT_TELL.value
+        xcom = outcome.as_xcom()
         # Pushed here, because Airflow drops the return value of a failed task
-        if is_unsure and self.on_violations is OnViolations.FAIL_IF_UNSURE:
-            context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
+        if self.on_violations is OnViolations.FAIL_IF_UNSURE and outcome.outcome == Outcome.CANNOT_TELL.value:
+            context["ti"].xcom_push(key="return_value", value=xcom)
             raise AirflowFailException(outcome.message)
-        if outcome.violations == 0:
-            return outcome.as_xcom()
+        if outcome.violations == 0 or self.on_violations is OnViolations.SUCCEED:
+            return xcom
         # After the callback the task succeeds, unless the callback raises an exception
-        if self.on_violations is OnViolations.CALLBACK and self.callback is not None:
+        if self.callback is not None:
             self.callback({**context, "monitoring": outcome})
-        elif self.on_violations is not OnViolations.SUCCEED:
-            # Pushed here, because the exceptions that follow discard the return value
-            context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
-            if self.on_violations in (OnViolations.FAIL, OnViolations.FAIL_IF_UNSURE):
-                raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
-            # SKIP_DOWNSTREAM
+            return xcom
+        # Pushed here, because the exceptions that follow discard the return value
+        context["ti"].xcom_push(key="return_value", value=xcom)
+        if self.on_violations is OnViolations.SKIP_DOWNSTREAM:
             skip_downstream(self, context)
             return None
-        return outcome.as_xcom()
+        # FAIL and FAIL_IF_UNSURE
+        raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
 
-    def _output_path(self, window: Window | None) -> str:
-        if self.output_folder is None or window is None:
+    def _get_output_path(self, window: Window | None) -> str:
+        assert window is not None
+        if self.output_folder is None:
             return self.output_path
-        return join(self.output_path, places.get_scheduled_time(window, self.lag).strftime(self.output_folder))
+        return join(self.output_path, get_scheduled_time(window, self.lag).strftime(self.output_folder))
 
 
 def skip_downstream(operator: SkipMixin, context: Context) -> None:
@@ -383,8 +378,10 @@ def skip_downstream(operator: SkipMixin, context: Context) -> None:
 def get_run_name(context: Context) -> str:
     """The name of a task's run at the job's location: the same in every attempt, and in no other run."""
     ti = context["ti"]
+    ids = [ti.dag_id, ti.task_id, ti.run_id]
     # A task that is not mapped has the map index -1
-    ids = [ti.dag_id, ti.task_id, ti.run_id, *([] if ti.map_index in (None, -1) else [str(ti.map_index)])]
+    if ti.map_index not in (None, -1):
+        ids.append(str(ti.map_index))
     # Not every location allows other characters in names
     name = re.sub(r"[^A-Za-z0-9._/#-]", "-", "/".join(ids))
     if len(name) <= MAX_NAME_LENGTH:

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from spark_model_monitor.airflow.job_locations import LocalProcess, Location
+from spark_model_monitor.airflow.job_options import Flags, FlagValue
 from spark_model_monitor.airflow.operators import MergeOperator, MonitorOperator, skip_downstream
-from spark_model_monitor.airflow.places import Flags, FlagValue, LocalProcess, Location, format_moment, get_run_window
+from spark_model_monitor.airflow.run_windows import format_moment, get_run_window
 from spark_model_monitor.data.records.windows import format_duration, parse_time
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
@@ -148,7 +151,7 @@ def hourly_monitoring(
     ['hourly_monitoring.data_quality']
     """
     monitor_tasks = tuple(monitors)
-    _require_sound(monitor_tasks, ground_truth)
+    _require_valid_monitors(monitor_tasks, ground_truth)
     merged_folder = join(output_path, "merged")
     with TaskGroup(group_id) as group:
         # Without a monitor of merged records no merge is needed, even if labels are named
@@ -166,14 +169,16 @@ def hourly_monitoring(
             )
         for monitor in monitor_tasks:
             task_options = {**options, **monitor.options}
+            source = captures
             # Monitors of captures don't wait for labels
             if monitor.reads_merged:
-                task_options = {"lag": lag, **task_options}
+                source = merged_folder
+                task_options.setdefault("lag", lag)
             task = MonitorOperator(
                 task_id=monitor.task_id,
                 where=where,
                 analysis_type=monitor.analysis_type,
-                dataset_source=merged_folder if monitor.reads_merged else captures,
+                dataset_source=source,
                 dataset_format=monitor.dataset_format,
                 baseline=monitor.baseline,
                 output_path=join(output_path, monitor.task_id),
@@ -185,12 +190,13 @@ def hourly_monitoring(
     return group
 
 
-def _require_sound(monitors: tuple[MonitorTask, ...], ground_truth: str | None) -> None:
+def _require_valid_monitors(monitors: tuple[MonitorTask, ...], ground_truth: str | None) -> None:
     # A task's id is also the folder of its reports
-    names = [monitor.task_id for monitor in monitors]
+    task_counts = Counter(monitor.task_id for monitor in monitors)
     errors = [
-        f"monitors has two tasks called {name!r}; give one of them another task_id"
-        for name in sorted({name for name in names if names.count(name) > 1})
+        f"monitors has two tasks called {task_id!r}; give one of them another task_id"
+        for task_id, count in sorted(task_counts.items())
+        if count > 1
     ]
     errors += [
         f"monitors has {monitor.task_id!r}, which looks at merged records, and ground_truth is not given; name the labels"
@@ -204,7 +210,7 @@ def _require_sound(monitors: tuple[MonitorTask, ...], ground_truth: str | None) 
 
 
 IN_ALERT = "InAlert"
-LET_THROUGH = "let_through"
+LAST_TIME_KEY = "let_through"
 """Key of the XCom with the time at which this task let its downstream tasks run; later runs read it."""
 
 CHALLENGE_MEMBERS = (
@@ -217,7 +223,7 @@ CHALLENGE_MEMBERS = (
     "unfair",
 )  # members of challenge.json that the XCom has
 
-_PROMOTED = re.compile(r": version (?P<version>\S+) counts, run (?P<run_id>\S+)$")
+_PROMOTION = re.compile(r": version (?P<version>\S+) counts, run (?P<run_id>\S+)$")
 
 
 class AlertGateOperator(BaseOperator, SkipMixin):
@@ -250,24 +256,26 @@ class AlertGateOperator(BaseOperator, SkipMixin):
     def execute(self, context: Context) -> bool | None:
         now = get_run_window(context).end
         # From earlier DAG runs, too: the last time may be days ago
-        last_time = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
-        reason = find_reason_to_stop(self.alert, now, last_time, self.cool_down)
+        last_time = context["ti"].xcom_pull(task_ids=self.task_id, key=LAST_TIME_KEY, include_prior_dates=True)
+        reason = find_reason_to_skip(self.alert, now, last_time, self.cool_down)
         if reason is None:
-            context["ti"].xcom_push(key=LET_THROUGH, value=format_moment(now))
+            context["ti"].xcom_push(key=LAST_TIME_KEY, value=format_moment(now))
             return True
         log.info("nothing is let through: %s", reason)
         skip_downstream(self, context)
         return False
 
 
-def find_reason_to_stop(alert: str, now: datetime, before: str | None, cool_down: timedelta) -> str | None:
-    """Why the downstream tasks are skipped; None if they run. before: the time at which they ran last, or None."""
+def find_reason_to_skip(alert: str, now: datetime, last_time: str | None, cool_down: timedelta) -> str | None:
+    """Why the downstream tasks are skipped; None if they run. last_time: when they ran last, or None."""
     if alert != IN_ALERT:
         return f"the alert is {alert}"
+    if last_time is None:
+        return None
     # Counted in the time of the data, so that a rerun of old hours decides the same
-    last = None if before is None else parse_time(before)
-    if last is not None and now - last < cool_down:
-        return f"the last time was {before}, and the cool-down is {format_duration(cool_down)}"
+    time = parse_time(last_time)
+    if time is not None and now - time < cool_down:
+        return f"the last time was {last_time}, and the cool-down is {format_duration(cool_down)}"
     return None
 
 
@@ -283,16 +291,16 @@ class CommandOperator(BaseOperator):
         super().__init__(**kwargs)
         self.python = python
         self.environment = environment or {}
-        self._running: LocalProcess | None = None
+        self._job_run: LocalProcess | None = None
 
     def run_command(self, words: Sequence[str]) -> tuple[int, list[str]]:
         """The command's exit status and its lines. Raises AirflowFailException for errors that a retry can't fix."""
         try:
-            self._running = LocalProcess([self.python, "-m", "spark_model_monitor", *words], self.environment)
+            self._job_run = LocalProcess([self.python, "-m", "spark_model_monitor", *words], self.environment)
         except BadConfiguration as error:
             raise AirflowFailException(f"Error: {error}") from error
-        status = self._running.wait()
-        lines = self._running.lines or ["it said nothing"]
+        status = self._job_run.wait()
+        lines = self._job_run.lines or ["it said nothing"]
         # The last line of a failed command is the error's sentence
         if status == ExitStatus.BAD_CONFIGURATION:
             raise AirflowFailException(lines[-1])
@@ -300,8 +308,8 @@ class CommandOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """End the command with the task."""
-        if self._running is not None:
-            self._running.stop()
+        if self._job_run is not None:
+            self._job_run.stop()
 
 
 class ChallengeOperator(CommandOperator, SkipMixin):
@@ -337,14 +345,15 @@ class ChallengeOperator(CommandOperator, SkipMixin):
         if status:
             raise AirflowException(f"the comparison failed: {lines[-1]} (exit status {status})")
         # The log precedes the JSON document, which begins with a line of its own
-        document = json.loads("\n".join(lines[lines.index("{") :]))
-        outcome = {name: document[name] for name in CHALLENGE_MEMBERS}
-        if outcome["verdict"] != "promote":
-            log.info("nothing is promoted: %s, %s", outcome["verdict"], outcome["reason"])
+        first_line = lines.index("{")
+        document = json.loads("\n".join(lines[first_line:]))
+        xcom = {name: document[name] for name in CHALLENGE_MEMBERS}
+        if xcom["verdict"] != "promote":
+            log.info("nothing is promoted: %s, %s", xcom["verdict"], xcom["reason"])
             # Pushed here, because a skip is an exception, which discards the return value
-            context["ti"].xcom_push(key="return_value", value=outcome)
+            context["ti"].xcom_push(key="return_value", value=xcom)
             skip_downstream(self, context)
-        return outcome
+        return xcom
 
 
 class PromoteOperator(CommandOperator):
@@ -373,9 +382,11 @@ class PromoteOperator(CommandOperator):
 
     def execute(self, context: Context) -> dict[str, str]:
         words = ["promote", self.run, "--model-version", self.model_version, "--to", self.baselines]
-        status, lines = self.run_command([*words, *(["--replace"] if self.replace else [])])
+        if self.replace:
+            words.append("--replace")
+        status, lines = self.run_command(words)
         # The command's last line names the version and the run
-        promotion = _PROMOTED.search(lines[-1])
+        promotion = _PROMOTION.search(lines[-1])
         if status or promotion is None:
             raise AirflowException(f"the promotion failed: {lines[-1]} (exit status {status})")
         return {"model_version": promotion["version"], "run_id": promotion["run_id"], "baselines": self.baselines}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from spark_model_monitor.documents.change_description import describe_evidence, describe_finding, name_change
@@ -41,13 +42,16 @@ class Alarm:
         same_causes = [name for name in dict.fromkeys(map(cause, further)) if name != cause(first)]
         if same_causes:
             sentence += f"; the same of {list_names(same_causes)}"
-        values_by_check: dict[str, str] = {}
+        # By check, its name followed by the values that it found
+        check_names: dict[str, str] = {}
         for violation in further:
-            values = ", ".join(map(repr, violation.values or ()))
-            values_by_check[name_check(violation)] = f" ({values})" if values else ""
-        values_by_check.pop(name_check(first), None)
-        if values_by_check:
-            sentence += f"; also {list_names([name + values for name, values in values_by_check.items()])}"
+            name = name_check(violation)
+            check_names[name] = name
+            if violation.values:
+                check_names[name] += f" ({', '.join(map(repr, violation.values))})"
+        check_names.pop(name_check(first), None)
+        if check_names:
+            sentence += f"; also {list_names([*check_names.values()])}"
         # The time comes last, so that sentences of one alarm begin with the same words in every window
         if self.since:
             sentence += f"; since {self.since}"
@@ -61,25 +65,11 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
     since: the beginning of each cause's alarm, from the previous window.
     """
     check_results = tuple(check_results)
-    # All violations with one cause form one alarm
-    causes = group_by((violation for violation in check_results if violation.is_violation), cause)
-    alarms: dict[Hashable, list[CheckResult]] = {}
-    for name, violations in causes.items():
-        key: Hashable = name
-        lacking = next((violation for violation in violations if violation.check == COMPLETENESS), None)
-        # If several features have the same number of missing values, probably the same rows lack all of them
-        if lacking is not None:
-            key = (lacking.check, lacking.observed, lacking.m)
-        alarms.setdefault(key, []).extend(violations)
-
-    def rank(violations: list[CheckResult]) -> float:
-        # A metric that repeats another in other units, such as a norm, doesn't count for the size
-        of_own_units = [violation for violation in violations if violation.same_as is None] or violations
-        return -max(map(compute_severity, of_own_units))
-
     # The number of an alarm is its rank: alarm 1 has the largest severity
-    ordered = sorted(alarms.values(), key=rank)
-    numbers = {id(violation): number for number, violations in enumerate(ordered, start=1) for violation in violations}
+    alarms = sorted(_group_violations(check_results), key=_compute_alarm_severity, reverse=True)
+    alarm_number_by_id: dict[int, int] = {}
+    for number, violations in enumerate(alarms, start=1):
+        alarm_number_by_id |= dict.fromkeys(map(id, violations), number)
 
     # Store the alarm's number, words and beginning in each violation
     results_with_alarms = []
@@ -88,19 +78,41 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
             # The earlier of both times: if a window is run again, the beginning must not move
             start_times = [time for time in (since.get(cause(violation)), violation.since) if time]
             members: dict[str, Any] = {"since": min(start_times, default=None)}
-            if id(violation) in numbers:
-                members |= {"alarm": numbers[id(violation)], "words": violation.words or name_change(violation)}
+            alarm_number = alarm_number_by_id.get(id(violation))
+            if alarm_number is not None:
+                members |= {"alarm": alarm_number, "words": violation.words or name_change(violation)}
             violation = violation.model_copy(update=members)
         results_with_alarms.append(violation)
     return tuple(results_with_alarms)
 
 
-def list_alarm_starts(check_results: Iterable[CheckResult], began: str) -> dict[str, str]:
-    """The beginning of each cause's alarm, the largest alarm first; stored for the next window. began: this window's start."""
+def _group_violations(check_results: Iterable[CheckResult]) -> list[list[CheckResult]]:
+    """The violations of each alarm: all violations with one cause are one alarm."""
+    causes = group_by((violation for violation in check_results if violation.is_violation), cause)
+    alarms: dict[Hashable, list[CheckResult]] = {}
+    for name, violations in causes.items():
+        key: Hashable = name
+        for violation in violations:
+            # If several features have the same number of missing values, probably the same rows lack all of them
+            if violation.check == COMPLETENESS:
+                key = (violation.observed, violation.m)
+                break
+        alarms.setdefault(key, []).extend(violations)
+    return list(alarms.values())
+
+
+def _compute_alarm_severity(violations: Sequence[CheckResult]) -> float:
+    # A metric that repeats another in other units, such as a norm, doesn't count for the size
+    originals = [violation for violation in violations if violation.same_as is None]
+    return max(map(compute_severity, originals or violations))
+
+
+def list_alarm_starts(check_results: Iterable[CheckResult], window_start: str) -> dict[str, str]:
+    """The beginning of each cause's alarm, the largest alarm first; stored for the next window."""
     violations = [check_result for check_result in check_results if check_result.is_violated]
     # Results of checks in BESIDE have no number and come last
-    largest_first = sorted(violations, key=lambda violation: violation.alarm or float("inf"))
-    return {cause(violation): violation.since or began for violation in largest_first}
+    violations.sort(key=lambda violation: violation.alarm or math.inf)
+    return {cause(violation): violation.since or window_start for violation in violations}
 
 
 def collect_alarms(check_results: Iterable[CheckResult]) -> list[Alarm]:
@@ -112,7 +124,7 @@ def collect_alarms(check_results: Iterable[CheckResult]) -> list[Alarm]:
 
 def _sort_alarm(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
     """The alarm's results: a common cause of several features comes first, then the largest."""
-    ordered = sorted(alarm, key=rank_severity)
+    sorted_alarm = sorted(alarm, key=rank_severity)
     if len(set(map(cause, alarm))) > 1:
-        ordered.sort(key=lambda violation: violation.check != COMPLETENESS)
-    return tuple(ordered)
+        sorted_alarm.sort(key=lambda violation: violation.check != COMPLETENESS)
+    return tuple(sorted_alarm)

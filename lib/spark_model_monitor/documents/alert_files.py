@@ -93,11 +93,17 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
 
     def find_last_status(self, sink: str) -> AlertStatus:
         """The status of which `sink` was last notified; OK if it never was."""
-        return next((notified.status for notified in self.notifications if notified.sink == sink), AlertStatus.OK)
+        for notification in self.notifications:
+            if notification.sink == sink:
+                return notification.status
+        return AlertStatus.OK
 
     def find_missed(self, sink: str) -> tuple[Transition, ...]:
         """The changes since the last notification of which `sink` could not be notified, the oldest first."""
-        return next((notified.missed or () for notified in self.notifications if notified.sink == sink), ())
+        for notification in self.notifications:
+            if notification.sink == sink:
+                return notification.missed or ()
+        return ()
 
 
 TWO_SIDED_95 = 1.96
@@ -107,9 +113,11 @@ MAX_GROWTH = 0.25
 accepted.
 """
 
-OF_VALUES = "values"
 TESTS_OF_VALUES = frozenset({"location", "spread", "sixteenth", "tail", "value", "even", "round", "largest"})
 """Components of the drift test that all show a change of the values' distribution."""
+
+ANY_TEST_OF_VALUES = "values"
+"""Stands for any of these components."""
 
 NEW_VALUES = "unseen"
 RANGE = "range_check"
@@ -151,11 +159,12 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
 
         window_results: all results of the violation's window about the same subject.
         """
-        return any(
-            _is_repeated(violation, accepted, window_results, self.accepted_results)
-            for accepted in self.accepted_results
-            if self._was_accepted(accepted)
-        )
+        for accepted in self.accepted_results:
+            if self._was_accepted(accepted) and _is_repeated(
+                violation, accepted, window_results, self.accepted_results
+            ):
+                return True
+        return False
 
     def _was_accepted(self, check_result: CheckResult) -> bool:
         """Whether a result belongs to the accepted change: it is a violation, or it wasn't judged because of another
@@ -165,11 +174,11 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         if not check_result.is_judged:
             p_value = check_result.decisive_p_value
             return p_value is not None and check_result.level is not None and p_value <= check_result.level
+        if check_result.check != DRIFT:
+            return False
         # It is chance whether new values or the drift that they cause become the alarm
-        subject = identify_subject(check_result)
-        return check_result.check == DRIFT and any(
-            identify_subject(alarm) == subject and alarm.check in CHECKS_OF_NEW_VALUES for alarm in self.alarms
-        )
+        new_value_alarms = [alarm for alarm in self.alarms if alarm.check in CHECKS_OF_NEW_VALUES]
+        return identify_subject(check_result) in map(identify_subject, new_value_alarms)
 
 
 def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
@@ -179,10 +188,11 @@ def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[De
     decided_results = []
     for check_result in window_results:
         if check_result.status is CheckStatus.VIOLATED:
-            of_subject = results_by_subject[identify_subject(check_result)]
-            decision = next((decision for decision in decisions if decision.covers(check_result, of_subject)), None)
-            if decision is not None:
-                check_result = _mark_accepted(check_result, decision)
+            subject_results = results_by_subject[identify_subject(check_result)]
+            for decision in decisions:
+                if decision.covers(check_result, subject_results):
+                    check_result = _mark_accepted(check_result, decision)
+                    break
         decided_results.append(check_result)
     return tuple(decided_results)
 
@@ -223,26 +233,35 @@ def _is_repeated(
     if violation.check == DRIFT:
         shares_now = _count_new_values(violation, window_results)
         shares_then = _count_new_values(accepted, accepted_results)
-        for check in shares_now.keys() & shares_then.keys():
-            # The new values are more than before, beyond chance, if the two Wilson intervals don't overlap
-            lower_end = _compute_wilson_end(*shares_now[check], sign=-1)
-            if lower_end > _compute_wilson_end(*shares_then[check], sign=1):
-                return False
-        # Two tests of values may have found the same change, unless one of them is about new values and their number is
-        # unknown
-        is_known = bool(shares_then) or NEW_VALUES not in (violation.component, accepted.component)
-        # If most rows changed in both windows, the component doesn't matter
-        smaller_distance = min(violation.distance or 0.0, accepted.distance or 0.0)
-        if violation.component != accepted.component and not (is_known or smaller_distance > MOST_ROWS):
+        if _has_more_new_values(shares_now, shares_then):
             return False
-    return _is_at_most(violation, accepted)
+        if violation.component != accepted.component:
+            # Two tests of values may have found the same change, unless one of them is about new values and their number
+            # is unknown
+            is_number_unknown = not shares_then and NEW_VALUES in (violation.component, accepted.component)
+            # If most rows changed in both windows, the component doesn't matter
+            smaller_distance = min(violation.distance or 0.0, accepted.distance or 0.0)
+            if is_number_unknown and smaller_distance <= MOST_ROWS:
+                return False
+    return _is_within_accepted_change(violation, accepted)
+
+
+def _has_more_new_values(
+    shares_now: Mapping[str, tuple[float, int]], shares_then: Mapping[str, tuple[float, int]]
+) -> bool:
+    """Whether the new values of any check are more than before, beyond chance: the two Wilson intervals don't overlap."""
+    for check in shares_now.keys() & shares_then.keys():
+        lower_end = _compute_wilson_end(*shares_now[check], sign=-1)
+        if lower_end > _compute_wilson_end(*shares_then[check], sign=1):
+            return True
+    return False
 
 
 def _identify_alarm(violation: CheckResult) -> tuple[str | None, ...]:
     """The parts that identify an alarm. All tests of values count as one: it is chance which one detects a change first."""
     component = violation.component
     if violation.check == DRIFT and component in TESTS_OF_VALUES | {NEW_VALUES}:
-        component = OF_VALUES
+        component = ANY_TEST_OF_VALUES
     segment = None
     if violation.check == SEGMENT_DRIFT:
         segment = violation.segment
@@ -284,11 +303,11 @@ def _compute_wilson_end(share: float, rows: int, *, sign: int) -> float:
     z²/4n²)) / (1 + z²/n). Source: Wilson 1927."""
     square = TWO_SIDED_95**2 / rows
     variance = share * (1 - share) / rows + square / (4 * rows)
-    reach = TWO_SIDED_95 * math.sqrt(variance)
-    return (share + square / 2 + sign * reach) / (1 + square)
+    half_width = TWO_SIDED_95 * math.sqrt(variance)
+    return (share + square / 2 + sign * half_width) / (1 + square)
 
 
-def _is_at_most(violation: CheckResult, accepted: CheckResult) -> bool:
+def _is_within_accepted_change(violation: CheckResult, accepted: CheckResult) -> bool:
     """Whether a number is on the same side of its limit as the accepted one, and isn't farther from the limit, within
     chance.
     """
@@ -300,18 +319,14 @@ def _is_at_most(violation: CheckResult, accepted: CheckResult) -> bool:
     if now is None or then is None or limit is None:
         return now == then
     # It may be farther from the limit than the accepted number by chance in both windows
-    is_above = then >= limit
-    sign = 1 if is_above else -1
-    reach_then = _estimate_own_reach(accepted, then, sign)
+    sign = 1 if then >= limit else -1
+    margin_then = _estimate_margin_of_error(accepted, then, sign)
     # Without an interval or a share, a relative tolerance is used, because later windows have other numbers of rows
-    if reach_then is None:
-        reach_then = MAX_GROWTH * abs(then - limit)
-    reach_now = _estimate_own_reach(violation, now, -sign) or 0.0
-    reach = math.hypot(reach_then, reach_now)
-    farthest = then + sign * reach
-    if is_above:
-        return limit <= now <= farthest
-    return farthest <= now <= limit
+    if margin_then is None:
+        margin_then = MAX_GROWTH * abs(then - limit)
+    margin_now = _estimate_margin_of_error(violation, now, -sign) or 0.0
+    farthest = then + sign * math.hypot(margin_then, margin_now)
+    return min(limit, farthest) <= now <= max(limit, farthest)
 
 
 def _select_size(violation: CheckResult) -> float | None:
@@ -320,8 +335,8 @@ def _select_size(violation: CheckResult) -> float | None:
     return violation.distance
 
 
-def _estimate_own_reach(check_result: CheckResult, size: float, sign: int) -> float | None:
-    """How far a size may be off by chance, above (sign 1) or below (sign -1). The reach comes from the interval of the
+def _estimate_margin_of_error(check_result: CheckResult, size: float, sign: int) -> float | None:
+    """How far a size may be off by chance, above (sign 1) or below (sign -1). The margin comes from the interval of the
     distance, the interval of the number, or the normal approximation of a share; None if there is none of these.
     """
     # Use the interval of the distance, or else of the number itself
@@ -366,25 +381,29 @@ class Promotions(Document, file="_promotions.json", meant="_promotions.json of `
 
 
 def report_ended_alarms(
-    check_results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None
+    check_results: Iterable[CheckResult], since: Mapping[str, str], window_start: str | None = None
 ) -> tuple[Hint, ...]:
     """Hints about alarms of the previous window that have ended in this one. Each is reported once, in the first window
     without it.
 
-    since: the beginning of each cause's alarm, from the previous window. began: when this window began.
+    since: the beginning of each cause's alarm, from the previous window.
     """
     # An alarm has ended if some checks of its cause were judged and none is violated
-    is_over_by_cause: dict[str, bool] = {}
+    judged_causes = set()
+    open_causes = set()
     for check_result in check_results:
         # An accepted change still exists
-        is_settled = check_result.is_judged or check_result.accepted
-        if is_settled and since:
-            is_over = not check_result.is_violated and not check_result.accepted
-            is_over_by_cause[cause(check_result)] = is_over_by_cause.get(cause(check_result), True) and is_over
-    back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
+        if check_result.is_violated or check_result.accepted:
+            open_causes.add(cause(check_result))
+        elif check_result.is_judged:
+            judged_causes.add(cause(check_result))
+    period = "in this window"
+    if window_start:
+        period = f"since {window_start}"
+    hints = []
     # If no check of a cause was judged in this window, its alarm may still exist
-    ended_alarms = ((name, start) for name, start in since.items() if is_over_by_cause.get(name, False))
-    return tuple(
-        Hint(hint="alarm_ended", features=(name,), description=f"{name}: {back} {start}")
-        for name, start in ended_alarms
-    )
+    for name, start in since.items():
+        if name in judged_causes - open_causes:
+            description = f"{name}: back {period}, it was an alarm since {start}"
+            hints.append(Hint(hint="alarm_ended", features=(name,), description=description))
+    return tuple(hints)

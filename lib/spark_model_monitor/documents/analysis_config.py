@@ -59,10 +59,10 @@ class NamedColumns:
 
     def _suggest_names(self, name: str) -> str:
         # Wide data sets have thousands of columns, so an error lists only the first
-        ellipsis = " …" if len(self._names) > MAX_LISTED_COLUMNS else ""
-        return did_you_mean(
-            name, self._names, f"the columns are {', '.join(self._names[:MAX_LISTED_COLUMNS])}{ellipsis}", max_names=3
-        )
+        columns = ", ".join(self._names[:MAX_LISTED_COLUMNS])
+        if len(self._names) > MAX_LISTED_COLUMNS:
+            columns += " …"
+        return did_you_mean(name, self._names, f"the columns are {columns}", max_names=3)
 
 
 BEYOND_A_DOUBLE = 2**1024

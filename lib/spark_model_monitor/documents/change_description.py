@@ -57,14 +57,15 @@ def describe_segment(check_result: CheckResult, *, is_short: bool = False) -> st
         if amount and not is_short:
             location += f": {amount}"
     # The same holds for the value that the changed rows have in common
-    first = check_result.cause[0] if check_result.cause else None
-    cause_words = "" if first is None else first.words
-    if first is not None and first.value is not None:
-        cause_words = cause_words.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {first.value}")
-    clauses = [*filter(None, (location, cause_words))]
+    cause = ""
+    if check_result.cause:
+        first = check_result.cause[0]
+        cause = first.words
+        if first.value is not None:
+            cause = cause.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {first.value}")
     if is_short:
-        return "".join(clauses[:1]).replace("all of it comes ", "all ")
-    return "; ".join(clauses)
+        return (location or cause).replace("all of it comes ", "all ")
+    return "; ".join(filter(None, (location, cause)))
 
 
 def describe_finding(check_result: CheckResult) -> str:
@@ -86,14 +87,15 @@ def name_change(check_result: CheckResult) -> str:
 def _complete(change: str, check_result: CheckResult) -> str:
     """A description in which placeholders are replaced by the values, followed by the origin of the change."""
     if check_result.values:
-        # A blank text would be invisible, and a line break would look like a new line
-        shown_values = [
-            value if value.strip() and value.isprintable() else repr(value) for value in check_result.values
-        ]
-        change = change.replace(ONE_VALUE, f"the value {shown_values[0]}")
-        names = ", ".join(shown_values[:MAX_LISTED_NAMES])
+        values = []
+        for value in check_result.values[:MAX_LISTED_NAMES]:
+            # A blank text would be invisible, and a line break would look like a new line
+            if not value.strip() or not value.isprintable():
+                value = repr(value)
+            values.append(value)
+        change = change.replace(ONE_VALUE, f"the value {values[0]}")
         for ending in (NEW_VALUES, OUTSIDE_LIST):
-            change = change.replace(ending, f"{ending}, such as {names}")
+            change = change.replace(ending, f"{ending}, such as {', '.join(values)}")
     return ", ".join(filter(None, (change, describe_segment(check_result))))
 
 
@@ -139,10 +141,10 @@ def format_window(window: RunWindow | None) -> str:
         return ""
     start = parse_moment(window.start)
     end = parse_moment(window.end)
-    until = f"{end:%H:%M}"
+    end_time = f"{end:%H:%M}"
     if end.date() != start.date():
-        until = f"{format_day(end)}, {until}"
-    return f"{format_day(start)}, {start:%H:%M} to {until} UTC"
+        end_time = f"{format_day(end)}, {end_time}"
+    return f"{format_day(start)}, {start:%H:%M} to {end_time} UTC"
 
 
 def describe_move(before: float, now: float, deviation: float | None = None) -> str:
@@ -165,10 +167,9 @@ def describe_move(before: float, now: float, deviation: float | None = None) -> 
     # Changes by a factor of 2 or more are given as a factor or a fraction, smaller ones in percent
     ratio = now / before
     if ratio >= 2:
-        rounded = f"{ratio:.2g}"
         if ratio >= 10:
-            rounded = f"{ratio:,.0f}"
-        return f"is about {rounded} times what it was"
+            return f"is about {ratio:,.0f} times what it was"
+        return f"is about {ratio:.2g} times what it was"
     if ratio <= 0.5:
         return f"is {_format_fraction(ratio)} of what it was"
     direction = "higher" if ratio > 1 else "lower"
@@ -181,21 +182,21 @@ def describe_move(before: float, now: float, deviation: float | None = None) -> 
 def describe_evidence(check_result: CheckResult) -> str:
     """Why a change is not noise, in one line."""
     clauses = []
-    by_distance = not check_result.observes_p_value and check_result.method is not None
+    observed = check_result.observed
+    threshold = check_result.threshold
+    observes_distance = not check_result.observes_p_value and check_result.method is not None
     # What decided: a metric, a distance, a test, or a limit for another number
     if check_result.metric is not None:
         if check_result.m is not None:
             clauses.append(format_noun_count(check_result.m, "row"))
         if check_result.interval is not None:
             clauses.append(f"95 % interval {format_interval(check_result.interval)}")
-    elif by_distance and (check_result.observed or 0) > (check_result.threshold or 0):
-        clauses.append(
-            f"distance {format_number(check_result.observed, 2)}, limit {format_number(check_result.threshold, 2)}"
-        )
+    elif observes_distance and (observed or 0) > (threshold or 0):
+        clauses.append(f"distance {format_number(observed, 2)}, limit {format_number(threshold, 2)}")
     elif check_result.distance is not None:
         clauses.append(f"largest difference {format_percent(check_result.distance)} of the records")
-    elif check_result.observed is not None and check_result.threshold is not None:
-        clauses.append(_describe_limit(check_result, check_result.observed, check_result.threshold))
+    elif observed is not None and threshold is not None:
+        clauses.append(_describe_limit(check_result, observed, threshold))
     if check_result.decisive_p_value is not None:
         clauses.append(f"by chance alone: {format_chance(check_result.decisive_p_value)}")
     return " · ".join(clauses)
@@ -206,9 +207,9 @@ def _describe_limit(check_result: CheckResult, observed: float, threshold: float
     value = format_number(observed, 3)
     limit = format_number(threshold, 3)
     if check_result.check in BESIDE:
-        return (
-            f"the change is {format_interval(check_result.interval) if check_result.interval else value}, limit {limit}"
-        )
+        if check_result.interval:
+            value = format_interval(check_result.interval)
+        return f"the change is {value}, limit {limit}"
     subject = EVIDENCE_SUBJECTS.get(check_result.check, "value")
     # A number equal to its limit is on no wrong side
     if observed == threshold:

@@ -317,7 +317,7 @@ class CheckResult(  # type: ignore[misc]
         return join_name(*identify_subject(self))
 
 
-UNREAD_NAMED = 5  # maximum number of members that a hint names; further ones are counted
+MAX_LISTED_MEMBERS = 5  # maximum number of members that a hint names; further ones are counted
 
 
 class Hint(Section):
@@ -335,11 +335,11 @@ class Hint(Section):
         unknown_members = [*constraints.unknown_members()]
         if not unknown_members:
             return ()
-        named = unknown_members[:UNREAD_NAMED]
-        if len(unknown_members) > UNREAD_NAMED:
-            named.append(f"and {len(unknown_members) - UNREAD_NAMED} more")
+        listed_members = unknown_members[:MAX_LISTED_MEMBERS]
+        if len(unknown_members) > MAX_LISTED_MEMBERS:
+            listed_members.append(f"and {len(unknown_members) - MAX_LISTED_MEMBERS} more")
         # Otherwise nobody would notice a misspelt setting, which changes nothing
-        description = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(named)}"
+        description = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(listed_members)}"
         return (cls(hint="unknown_members", features=(), description=description),)
 
 
@@ -546,9 +546,9 @@ def cause(result: CheckResult) -> str:
 
 def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
     """The violations by cause, the largest violation first."""
-    violated = [violation for violation in results if violation.status is CheckStatus.VIOLATED]
-    violated.sort(key=lambda violation: (violation.alarm or float("inf"), *rank_severity(violation)))
-    return list(group_by(violated, cause).values())
+    violations = [check_result for check_result in results if check_result.is_violated]
+    violations.sort(key=lambda violation: (violation.alarm or float("inf"), *rank_severity(violation)))
+    return list(group_by(violations, cause).values())
 
 
 def compute_severity(result: CheckResult) -> float:
@@ -595,6 +595,6 @@ def count_rules(check_results: Iterable[CheckResult]) -> str:
     skipped = sum(rule.is_skipped_rule for rule in rules)
     if not skipped:
         return ""
-    hold = "rule holds" if passed == 1 else "rules hold"
-    were = "was" if skipped == 1 else "were"
-    return f"{passed:,} {hold}, {skipped:,} {were} not checked"
+    holding = "rule holds" if passed == 1 else "rules hold"
+    verb = "was" if skipped == 1 else "were"
+    return f"{passed:,} {holding}, {skipped:,} {verb} not checked"

@@ -63,8 +63,8 @@ class BiasMetric(Section, nullable=("value",)):
 
     def plain(self) -> dict[str, Json]:
         # Infinities are written as the words that were read, because clients know them
-        texts = {number: text for text, number in INFINITIES.items()}
-        return {name: texts.get(member, member) for name, member in super().plain().items()}
+        text_by_number = {number: text for text, number in INFINITIES.items()}
+        return {name: text_by_number.get(member, member) for name, member in super().plain().items()}
 
 
 class SegmentMetrics(Section):
@@ -103,7 +103,7 @@ class BiasReport(ClarifyDocument, file="analysis.json", meant="bias job's analys
     @property
     def parts(self) -> tuple[BiasPart, ...]:
         """The parts that exist, in the file's order."""
-        return tuple(part for part in (self.post_training_bias_metrics, self.pre_training_bias_metrics) if part)
+        return tuple(filter(None, (self.post_training_bias_metrics, self.pre_training_bias_metrics)))
 
 
 class BiasViolation(Section):

@@ -21,7 +21,9 @@ class ColumnRoles(Section):
     @property
     def absent_label(self) -> str | None:
         """The label, unless an answer takes its place."""
-        return None if self.label in self.answers else self.label
+        if self.label in self.answers:
+            return None
+        return self.label
 
     def list_new_columns(self, baseline: Sequence[str]) -> dict[str, float]:
         """The columns that are missing in a baseline with these columns, with their shares; answers first."""
@@ -31,9 +33,9 @@ class ColumnRoles(Section):
 
     def list_columns(self, baseline: Sequence[str]) -> tuple[str, ...]:
         """The columns of a record: the baseline's columns, then the new ones."""
-        return (*(name for name in baseline if name != self.absent_label), *self.list_new_columns(baseline))
+        baseline_columns = [name for name in baseline if name != self.absent_label]
+        return (*baseline_columns, *self.list_new_columns(baseline))
 
     def list_captured(self, baseline: Sequence[str]) -> tuple[str, ...]:
         """The columns of a record in the order of records without names: answers first."""
-        columns = self.list_columns(baseline)
-        return (*self.answers, *(name for name in columns if name not in self.answers))
+        return tuple(dict.fromkeys((*self.answers, *self.list_columns(baseline))))

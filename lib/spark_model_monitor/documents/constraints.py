@@ -84,11 +84,13 @@ class FeatureConstraints(Section):
             return {}
         # In ascending order of priority
         sections = (("string_constraints.", self.string_constraints), ("", self))
-        spellings = ("monitoringConfigOverrides", "monitoring_config_overrides")
-        config_by_path = {
-            f"{prefix}{name}": getattr(section, name, None) for prefix, section in sections for name in spellings
-        }
-        return {prefix: config for prefix, config in config_by_path.items() if config is not None}
+        config_by_path = {}
+        for prefix, section in sections:
+            for spelling in ("monitoringConfigOverrides", "monitoring_config_overrides"):
+                config = getattr(section, spelling, None)
+                if config is not None:
+                    config_by_path[f"{prefix}{spelling}"] = config
+        return config_by_path
 
     @property
     def configs(self) -> list[MonitoringConfig]:
@@ -134,11 +136,10 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
     def is_of_2019(self) -> bool:
         """Whether the file has the November 2019 layout (C4.2a)."""
         config = self.monitoring_config
-        drift = None
+        if config is None or config.distribution_constraints is None:
+            return False
         # Only this layout has the member that switches comparisons on
-        if config:
-            drift = config.distribution_constraints
-        return drift is not None and drift.enable_comparisons is not None
+        return config.distribution_constraints.enable_comparisons is not None
 
     @property
     def monitoring(self) -> MonitoringSettings:
@@ -157,13 +158,14 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
 
     def settings_by_feature(self) -> dict[str, MonitoringSettings]:
         """`settings_for` every feature, without a search for each."""
-        monitoring = self.monitoring
         # If several features have the same name, the first one counts
-        configs = {feature.name: feature.configs for feature in reversed(self.features)}
-        return {
-            name: resolve_settings([self.monitoring_config, *overrides]) if overrides else monitoring
-            for name, overrides in configs.items()
-        }
+        configs_by_name = {feature.name: feature.configs for feature in reversed(self.features)}
+        # Most features have no settings of their own
+        settings = dict.fromkeys(configs_by_name, self.monitoring)
+        for name, configs in configs_by_name.items():
+            if configs:
+                settings[name] = resolve_settings([self.monitoring_config, *configs])
+        return settings
 
     def contradictions(self) -> Iterator[str]:
         """Overrides that have no effect, because they only set one of our distances for another type of feature."""

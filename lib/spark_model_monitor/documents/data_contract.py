@@ -63,7 +63,7 @@ def is_contract(path: str) -> bool:
     return path.lower().endswith(ENDINGS)
 
 
-def parse_contract(content: bytes | str, where: str, table: str = "", *, skip_unsupported: bool = False) -> RuleSet:
+def parse_contract(content: bytes, where: str, table: str = "", *, skip_unsupported: bool = False) -> RuleSet:
     """The rules of a table in a contract. where: the contract's path. table: the table's name, if there are several.
 
     Raises BadDocument if the content is no contract and, unless `skip_unsupported`, for rules that can't be evaluated;
@@ -79,12 +79,10 @@ def parse_contract(content: bytes | str, where: str, table: str = "", *, skip_un
         raise BadDocument(f"{where}: has no rule that can be evaluated")
     # A run is identified by the contract's bytes, not by the translation
     rule_set = parse_rule_set(format_rules(rules), where)
-    if isinstance(content, str):
-        content = content.encode()
     return replace(rule_set, skipped=tuple(skipped), digest=hashlib.sha256(content).hexdigest())
 
 
-def _read_contract(content: bytes | str, where: str) -> OpenDataContractStandard:
+def _read_contract(content: bytes, where: str) -> OpenDataContractStandard:
     with needing(INSTALL):
         from open_data_contract_standard.model import OpenDataContractStandard
     # Our own reader refuses repeated members and endless aliases
@@ -105,8 +103,8 @@ def _choose_table(contract: OpenDataContractStandard, where: str, name: str) -> 
     # If there is only one table, it needs no name
     if not name and len(tables) == 1:
         return next(iter(tables.values()))
-    listed = ", ".join(tables) or "none"
-    advice = did_you_mean(name, tables, f"its tables are {listed}; name one: {where}#TABLE")
+    table_names = ", ".join(tables) or "none"
+    advice = did_you_mean(name, tables, f"its tables are {table_names}; name one: {where}#TABLE")
     raise BadDocument(f"{where}: which table of the contract is meant is not known; {advice}")
 
 
@@ -190,14 +188,14 @@ def _translate_column(column: SchemaProperty) -> Iterator[tuple[str, str | NotTr
     if column.logicalType in _TYPES:
         yield "logicalType", f'ColumnDataType {name} = "{_TYPES[column.logicalType]}" {present}'
     elif column.logicalType not in (None, "string"):
-        reason = NotTranslated(f"{column.logicalType} is not evaluated; {', '.join(_TYPES)} are")
-        yield "logicalType", reason
+        yield "logicalType", NotTranslated(f"{column.logicalType} is not evaluated; {', '.join(_TYPES)} are")
     # Limits of the type's values
     options = column.logicalTypeOptions or {}
     for option, value in options.items():
         yield f"logicalTypeOptions.{option}", _try(_translate_option, options, option, value, name, present)
     if column.enum:
-        yield "enum", f"ColumnValues {name} in {_list_values([value.value for value in column.enum])} {present}"
+        values = [member.value for member in column.enum]
+        yield "enum", f"ColumnValues {name} in {_list_values(values)} {present}"
     # Members that aren't about single values of this table
     if column.properties or column.items or column.map:
         yield "nested properties", NotTranslated("columns of objects and lists have no single values")
@@ -218,7 +216,10 @@ def _translate_option(options: Mapping[str, Json], option: str, value: Json, nam
         if not value or bound is None:
             return f"ColumnExists {name}"
         value = bound
-    limit = quote_text(value) if isinstance(value, str) else _format_number(value)
+    if isinstance(value, str):
+        limit = quote_text(value)
+    else:
+        limit = _format_number(value)
     return f"ColumnValues {name} {_BOUNDS[option]} {limit} {present}"
 
 
@@ -277,16 +278,15 @@ def _translate_metric(metric: str, quality: DataQuality, columns: Sequence[str],
     if metric == "rowCount" and not is_percent:
         return f"RowCount {operator} {_format_number(number)}"
     good_rows, bad_rows = _describe_rows(metric, quality, columns)
-    allows_none = (operator in ("=", "<=") and number == 0) or (operator == "<" and number == 1)
     if is_percent and metric not in _DUPLICATES:
         share = _format_number(round(1 - number / 100, 12))
         return f"{good_rows} with threshold {_MIRRORED[operator]} {share}"
-    if allows_none and not is_percent:
+    # No bad row is allowed
+    if not is_percent and (operator, number) in (("=", 0), ("<=", 0), ("<", 1)):
         return good_rows
     if is_percent or not bad_rows:
         raise NotTranslated(f"this number of {metric} is not counted; write mustBe: 0")
-    limit = _format_number(number)
-    return f"RowCount {operator} {limit} where {quote_text(bad_rows)}"
+    return f"RowCount {operator} {_format_number(number)} where {quote_text(bad_rows)}"
 
 
 def _describe_rows(metric: str, quality: DataQuality, columns: Sequence[str]) -> tuple[str, str]:
@@ -344,7 +344,7 @@ def write_contract(rules: Expectations, table: str) -> str:
     """
     with needing(INSTALL):
         from open_data_contract_standard.model import OpenDataContractStandard
-    columns = [_describe_column(name, listed) for name, listed in rules.features.items()]
+    columns = [_describe_column(name, expectations) for name, expectations in rules.features.items()]
     # Members that the standard requires
     members: dict[str, Json] = {"kind": "DataContract", "apiVersion": "v3.1.0", "version": "1.0.0"}
     members |= {"id": table, "status": "draft"}
@@ -355,16 +355,16 @@ def write_contract(rules: Expectations, table: str) -> str:
     return "".join([*comments, contract.to_yaml()])
 
 
-def _describe_column(name: str, listed: Sequence[FeatureExpectations]) -> dict[str, Json]:
+def _describe_column(name: str, expectations: Sequence[FeatureExpectations]) -> dict[str, Json]:
     column: dict[str, Json] = {"name": name}
     # Use members of the schema if it has them, else a quality rule
-    for expected in listed:
+    for expected in expectations:
         if expected.type is ValueType.INTEGRAL:
             column["logicalType"] = "integer"
         bounds = {"minimum": expected.min, "maximum": expected.max}
         options: dict[str, Json] = {option: bound for option, bound in bounds.items() if bound is not None}
         if options:
-            column["logicalType"] = column.get("logicalType", "number")
+            column.setdefault("logicalType", "number")
             column["logicalTypeOptions"] = options
         if expected.not_null is not None:
             column["required"] = expected.not_null == 1

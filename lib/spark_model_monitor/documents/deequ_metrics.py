@@ -114,8 +114,10 @@ class AnalysisResult(DeequSection):
 
     def collect_numbers(self) -> dict[str, float]:
         """All metrics that are numbers, sorted by name, because Deequ's order is that of a hash table."""
-        metrics = self.analyzer_context.metric_map
-        return dict(sorted(named_number for metric in metrics for named_number in metric.list_numbers()))
+        number_by_name: dict[str, float] = {}
+        for metric in self.analyzer_context.metric_map:
+            number_by_name.update(metric.list_numbers())
+        return dict(sorted(number_by_name.items()))
 
 
 _RESULTS = TypeAdapter(tuple[AnalysisResult, ...])

@@ -51,11 +51,11 @@ class Expected:
         return cls(f"one of {', '.join(map(json.dumps, names))}", choices=tuple(names))
 
 
-_PLAIN = (float, int)  # most numbers have one of these types; isinstance with Real is slower
+_NUMBER_TYPES = (float, int)  # most numbers have one of these types; isinstance with Real is slower
 
 
 def _parse_number(value: Json) -> float:
-    if type(value) not in _PLAIN and (isinstance(value, bool) or not isinstance(value, Real)):
+    if type(value) not in _NUMBER_TYPES and (isinstance(value, bool) or not isinstance(value, Real)):
         raise ValueError("not a number")
     try:
         number = float(value)
@@ -204,21 +204,23 @@ class Section(BaseModel):
             # A default that the file doesn't state is not written; what a copy changed is in model_fields_set.
             stated = (name for name in members if name not in type(self).model_fields or name in self.model_fields_set)
             members = {name: members.get(name) for name in dict.fromkeys((*as_read.order, *stated))}
-            members |= {name: stood for name, stood in as_read.nulls.items() if members[name] is None}
-            members |= {name: stood for name, stood in as_read.integers.items() if members[name] == stood}
-        written = (
-            (name, member) for name, member in members.items() if member is not None or self._is_null(name, as_read)
-        )
-        return {name: _to_plain(value) for name, value in written}
+            members |= {name: original for name, original in as_read.nulls.items() if members[name] is None}
+            members |= {name: original for name, original in as_read.integers.items() if members[name] == original}
+        return {
+            name: _to_plain(member)
+            for name, member in members.items()
+            if member is not None or self._is_written_as_null(name)
+        }
 
     def _members(self) -> dict[str, Any]:
         members = self.__dict__ | (self.model_extra or {})
         members.pop(_AS_READ, None)
         return members
 
-    def _is_null(self, name: str, as_read: _AsRead | None) -> bool:
-        stood = as_read is not None and name in as_read.nulls
-        return stood or (name in self.NULLABLE and name in self.model_fields_set)
+    def _is_written_as_null(self, name: str) -> bool:
+        if self._as_read is not None and name in self._as_read.nulls:
+            return True
+        return name in self.NULLABLE and name in self.model_fields_set
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Section) and self.plain() == other.plain()
@@ -328,14 +330,14 @@ class Document(Section):
 def _find_unknown_members(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, Section):
         yield from (describe_unknown_name(name, type(value).model_fields, path) for name in value.model_extra or ())
-        within = [(f"{path}.{name}" if path else name, member) for name, member in value.__dict__.items()]
+        members = [(f"{path}.{name}".removeprefix("."), member) for name, member in value.__dict__.items()]
     elif isinstance(value, Mapping):
-        within = [(f"{path}.{name}", member) for name, member in value.items()]
+        members = [(f"{path}.{name}", member) for name, member in value.items()]
     elif type(value) is tuple:
-        within = [(f"{path}[{index}]", member) for index, member in enumerate(value)]
+        members = [(f"{path}[{index}]", member) for index, member in enumerate(value)]
     else:
-        within = []
-    for member_path, member in within:
+        return
+    for member_path, member in members:
         # Scalars contain nothing, and a wide document has hundreds of thousands of them
         if type(member) not in _SCALARS:
             yield from _find_unknown_members(member, member_path)
@@ -402,18 +404,21 @@ def _to_plain(value: Any) -> Any:
 
 
 def _find_repeated_names(features: Json) -> Iterator[str]:
-    first: dict[str, int] = {}
-    for index, feature in enumerate(features if isinstance(features, list) else []):
-        name = None
-        if isinstance(feature, dict):
-            name = feature.get("name")
-        # Other faults of this entry are reported elsewhere
-        if not isinstance(name, str):
+    # Other faults of the list and its entries are reported elsewhere
+    if not isinstance(features, list):
+        return
+    first_index: dict[str, int] = {}
+    for index, feature in enumerate(features):
+        if not isinstance(feature, dict) or not isinstance(feature.get("name"), str):
             continue
-        if name in first:
-            twice = f"features[{index}].name is {_describe_value(name, shown=True)}, as is features[{first[name]}].name"
-            yield f"{twice}; it has to be another name, or one of the two entries has to go"
-        first.setdefault(name, index)
+        name = feature["name"]
+        if name in first_index:
+            fault = f"features[{index}].name is {_describe_value(name, shown=True)}"
+            yield (
+                f"{fault}, as is features[{first_index[name]}].name; it has to be another name, or one of the two entries "
+                "has to go"
+            )
+        first_index.setdefault(name, index)
 
 
 def is_suggested(
@@ -450,11 +455,13 @@ def _describe_fault(document: type[Document], location: tuple[int | str, ...], v
     path, hint = _follow_location(document, location)
     expected = _find_expected(hint)
     advice = f"it has to be {expected.text}"
-    if isinstance(value, str) and (near := did_you_mean(value, expected.choices, "", shown=json.dumps)):
-        advice += f"; {near}"
-    return (
-        f"{path} is {'missing' if kind == 'missing' else _describe_value(value, shown=not expected.of_data)}; {advice}"
-    )
+    if kind == "missing":
+        return f"{path} is missing; {advice}"
+    if isinstance(value, str):
+        nearest = did_you_mean(value, expected.choices, "", shown=json.dumps)
+        if nearest:
+            advice += f"; {nearest}"
+    return f"{path} is {_describe_value(value, shown=not expected.of_data)}; {advice}"
 
 
 def describe_unknown_name(name: str, names: Collection[str], path: str = "") -> str:

@@ -149,7 +149,10 @@ class RuleSet:
     @property
     def data_rules(self) -> list[DataRule]:
         """All rules and analyzers, including parts of composite rules."""
-        return [rule for top_rule in (*self.rules, *self.analyzers) for rule in list_parts(top_rule)]
+        data_rules: list[DataRule] = []
+        for rule in (*self.rules, *self.analyzers):
+            data_rules += list_parts(rule)
+        return data_rules
 
     @property
     def past_runs(self) -> int:
@@ -161,7 +164,11 @@ def list_parts(rule: AnyRule) -> list[DataRule]:
     """The simple rules that a rule consists of."""
     if isinstance(rule, DataRule):
         return [rule]
-    return [part for direct_part in rule.parts for part in list_parts(direct_part)]
+    # A part may consist of parts itself
+    simple_rules: list[DataRule] = []
+    for part in rule.parts:
+        simple_rules += list_parts(part)
+    return simple_rules
 
 
 def quote_text(text: str) -> str:

@@ -50,7 +50,7 @@ _SIZES = ("B", "KB", "MB", "GB", "TB")
 _KEYWORDS = {"null": OperandKind.NULL, "empty": OperandKind.EMPTY, "whitespaces_only": OperandKind.WHITESPACE}
 _AFTER_PARAMETERS = frozenset({"between", "not", "in", "matches", "where", "labels", "with", "and", "or", "AND", "OR"})
 _OPERATORS = frozenset({">=", "<=", "!=", ">", "<", "="})
-_AN_OPERAND = "a number, a text in double quotes, NULL, EMPTY, WHITESPACES_ONLY, now() or a $variable"
+_OPERAND_FORMS = "a number, a text in double quotes, NULL, EMPTY, WHITESPACES_ONLY, now() or a $variable"
 
 
 @value_class
@@ -94,19 +94,7 @@ def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool =
             supported.append(top_rule)
     if skip_unsupported:
         rule_set = replace(rule_set, rules=tuple(supported), skipped=tuple(unsupported))
-    # Report all faults together. Rules are compared by identity, because a rule and an analyzer may be equal
-    faults = []
-    analyzer_ids = {id(analyzer) for analyzer in rule_set.analyzers}
-    for rule in rule_set.data_rules:
-        rule_faults = list(find_faults(rule))
-        # Both sections have the same grammar, but rules need a condition and analyzers must not have one
-        takes_condition = rule.type in RULE_TYPES and bool(RULE_TYPES[rule.type].operands)
-        if id(rule) in analyzer_ids:
-            if rule.condition is not None:
-                rule_faults.append(f"{rule.type} has a condition among the analyzers; move it to Rules")
-        elif takes_condition and rule.condition is None:
-            rule_faults.append(f"{rule.type} has no condition; write one, such as > 0")
-        faults += [f"{where}: line {rule.line}: {fault}" for fault in rule_faults]
+    faults = _find_rule_set_faults(rule_set, where)
     if faults and unsupported and not skip_unsupported:
         faults = [reject_unsupported(faults)]
     if faults:
@@ -114,6 +102,23 @@ def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool =
     # AllStatistics is dropped, because statistics.json has everything that it measures
     analyzers = tuple(rule for rule in rule_set.analyzers if rule.type != "AllStatistics")
     return replace(rule_set, analyzers=analyzers, digest=hashlib.sha256(content.encode()).hexdigest())
+
+
+def _find_rule_set_faults(rule_set: RuleSet, where: str) -> list[str]:
+    """All faults of the rules, each with its line."""
+    faults = []
+    # Compared by identity, because a rule and an analyzer may be equal
+    analyzer_ids = set(map(id, rule_set.analyzers))
+    for rule in rule_set.data_rules:
+        rule_faults = list(find_faults(rule))
+        # Both sections have the same grammar, but rules need a condition and analyzers must not have one
+        if id(rule) in analyzer_ids:
+            if rule.condition is not None:
+                rule_faults.append(f"{rule.type} has a condition among the analyzers; move it to Rules")
+        elif rule.condition is None and rule.type in RULE_TYPES and RULE_TYPES[rule.type].operands:
+            rule_faults.append(f"{rule.type} has no condition; write one, such as > 0")
+        faults += [f"{where}: line {rule.line}: {fault}" for fault in rule_faults]
+    return faults
 
 
 class _Parser:
@@ -170,9 +175,10 @@ class _Parser:
 
     def _skip(self, *texts: str) -> bool:
         """Step over the next token if it is one of these."""
-        is_there = self._is_next(*texts)
-        self._index += is_there
-        return is_there
+        if not self._is_next(*texts):
+            return False
+        self._index += 1
+        return True
 
     def _require(self, sign: str, purpose: str) -> None:
         if not self._skip(sign):
@@ -262,7 +268,7 @@ class _Parser:
 
         return dict(self._take_list(parse_label, "before the labels"))
 
-    def _parse_own_labels(self) -> dict[str, str]:
+    def _parse_rule_labels(self) -> dict[str, str]:
         """The labels at the end of a rule; empty if there are none."""
         if not self._skip("labels"):
             return {}
@@ -290,7 +296,7 @@ class _Parser:
         rule = self._parse_rule()
         self._require(")", "after the rule, or and, or between rules in parentheses")
         # Labels after parentheses override the default labels
-        return replace(rule, labels={**rule.labels, **self._parse_own_labels()})
+        return replace(rule, labels={**rule.labels, **self._parse_rule_labels()})
 
     def _parse_data_rule(self) -> DataRule:
         first = self._index
@@ -310,7 +316,7 @@ class _Parser:
                 where = parse_sql_condition(where_text)
             except BadRule as fault:
                 raise self._fail_at(token.start, f"found {where_text!r}: {fault}") from None
-        labels = {**self._default_labels, **self._parse_own_labels()}
+        labels = {**self._default_labels, **self._parse_rule_labels()}
         threshold = None
         while self._skip("with"):
             # Only `threshold` changes the verdict; other tags become labels
@@ -330,14 +336,16 @@ class _Parser:
 
     def _parse_parameter(self) -> str | None:
         """The next parameter of a rule, after an optional `of` or `and`; None if there is no further parameter."""
-        follows_word = self._is_next("of", "OF", "and", "AND")
-        token = self._tokens[self._index + follows_word]
+        index = self._index
+        if self._is_next("of", "OF", "and", "AND"):
+            index += 1
+        token = self._tokens[index]
         # A column name may be unquoted unless it is a word of the grammar
         is_word = any(token.text in words for words in (_AFTER_PARAMETERS, RULE_TYPES, REJECTED_TYPES))
         is_name = token.kind == "name" and not is_word
         if token.kind != "text" and token.text != "$" and not is_name:
             return None
-        self._index += follows_word
+        self._index = index
         if is_name:
             return self._take("name", "a column").text
         # A variable may contain the name of a column
@@ -354,7 +362,9 @@ class _Parser:
         if self._skip(*_OPERATORS):
             return Condition(operator, (self._parse_operand(),))
         # `not` is allowed only before between, in and matches
-        negation = "not " if self._skip("not") else ""
+        negation = ""
+        if self._skip("not"):
+            negation = "not "
         if self._skip("between"):
             low = self._parse_operand()
             if not self._skip("and", "AND"):
@@ -399,8 +409,9 @@ class _Parser:
             self._index += 1
             return Operand(keyword)
         # `now()` may be in parentheses
-        position = self._index + 1 if token.text == "(" else self._index
-        if self._tokens[position].text == "now":
+        if token.text == "(":
+            token = self._tokens[self._index + 1]
+        if token.text == "now":
             return self._parse_moment()
         # A number followed by a unit is a duration or a size
         number = self._parse_sum()
@@ -456,7 +467,7 @@ class _Parser:
         if token.kind == "number":
             return ("number", float(self._take("number", "a number").text))
         if token.kind != "name" or self._tokens[self._index + 1].text != "(":
-            raise self._fail(_AN_OPERAND)
+            raise self._fail(_OPERAND_FORMS)
         # A function over earlier runs
         name = self._take("name", "a function").text
         arguments = tuple(self._take_list(self._parse_sum, "after a function", "()"))

@@ -76,6 +76,7 @@ FUNCTIONS = {**dict.fromkeys(("avg", "min", "max", "sum", "std", "median", "abs"
 """The functions over earlier runs except `last`, with their number of arguments."""
 
 _ORDERED = frozenset({">=", "<=", ">", "<", "between", "not between"})
+DATE_LENGTH = 10  # characters of 2026-01-31
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 
 
@@ -88,8 +89,7 @@ def find_unsupported(rule: AnyRule) -> str:
     """The reason why a run of one data set can't evaluate a rule; empty if it can."""
     for part in list_parts(rule):
         # Either no run evaluates this type, or the rule uses a column of another data set
-        references = [name for name in part.parameters if "(reference." in name]
-        is_comparison = part.type == "AggregateMatch" and bool(references)
+        is_comparison = part.type == "AggregateMatch" and any("(reference." in name for name in part.parameters)
         if part.type in REJECTED_TYPES or is_comparison:
             return next(find_faults(part))
     return ""
@@ -108,10 +108,8 @@ def find_faults(rule: DataRule) -> Iterator[str]:
     else:
         # A maximum of None allows any number of parameters
         count = len(rule.parameters)
-        maximum = rule_type.maximum
-        if maximum is None:
-            maximum = count
-        if not rule_type.minimum <= count <= maximum:
+        is_above = rule_type.maximum is not None and count > rule_type.maximum
+        if count < rule_type.minimum or is_above:
             # Further checks would read parameters that don't exist
             yield f"{rule.type} has {count} parameters; write {rule_type.minimum}, in double quotes"
             return
@@ -131,8 +129,9 @@ def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: Rule
     if not rule_type.operands:
         yield f"{rule.type} takes no condition; leave out {condition.operator}"
     elif not kinds <= rule_type.operands:
-        wrong = " and ".join(sorted(kind.value for kind in kinds - rule_type.operands))
-        yield f"{rule.type} is compared with {wrong}; write {' or '.join(sorted(k.value for k in rule_type.operands))}"
+        wrong_kinds = " and ".join(sorted(kind.value for kind in kinds - rule_type.operands))
+        right_kinds = " or ".join(sorted(kind.value for kind in rule_type.operands))
+        yield f"{rule.type} is compared with {wrong_kinds}; write {right_kinds}"
     elif rule.type == "ColumnDataType":
         if condition.operator != "=" or first.text.lower() not in DATA_TYPES:
             yield f"ColumnDataType has {condition.operator} {first.text!r}; write = and one of {', '.join(DATA_TYPES)}"
@@ -142,11 +141,15 @@ def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: Rule
         for operand in condition.operands:
             is_amount = operand.kind in (OperandKind.NUMBER, OperandKind.MOMENT, OperandKind.DURATION)
             if not is_amount and not _DATE.fullmatch(operand.text):
-                shown = repr(operand.text) if operand.text else operand.kind.value
-                yield f"{condition.operator} compares with {shown}; write a number or a date such as 2026-01-31, or = or in"
+                operand_words = repr(operand.text) if operand.text else operand.kind.value
+                yield (
+                    f"{condition.operator} compares with {operand_words}; write a number or a date such as 2026-01-31, or = "
+                    "or in"
+                )
         # Ends are compared only without formulas over earlier runs and without times of day, which may have zones
         is_constant = [
-            operand.number[:1] in ((), ("number",)) and not operand.text[10:] for operand in condition.operands
+            operand.number[:1] in ((), ("number",)) and len(operand.text) <= DATE_LENGTH
+            for operand in condition.operands
         ]
         ends = [(operand.number, operand.seconds, operand.text) for operand in condition.operands]
         if len(ends) == 2 and all(is_constant) and len(kinds) == 1 and ends[0] >= ends[1]:

@@ -77,15 +77,15 @@ def write_headline(
     changes = RunChanges(results, hints, are_violations_alone)
     # Alarms about the window as a whole, such as about its number of rows
     alarms = collect_alarms(results) or [Alarm((violation,)) for violation in results if violation.is_violation]
-    of_window = [f"{_make_capital(alarm.sentence())}." for alarm in alarms if is_about_window(alarm.results[0])]
+    window_sentences = [_make_sentence(alarm.sentence()) for alarm in alarms if is_about_window(alarm.results[0])]
     if changes.bad:
-        headline = _write_changed_headline(changes, of_window, window, outputs)
-    elif of_window:
-        detail = [*of_window[1:], *_explain_unsure(changes.unsure)]
-        text = f"The window changed: {of_window[0][0].lower()}{of_window[0][1:]}"
-        headline = Headline(
-            text, " ".join(detail), Highlight.BAD, "check whether all rows and columns arrived, and each once"
-        )
+        headline = _write_changed_headline(changes, window_sentences, window, outputs)
+    elif window_sentences:
+        first, *further_sentences = window_sentences
+        text = f"The window changed: {first[0].lower()}{first[1:]}"
+        detail = " ".join([*further_sentences, *_explain_unsure(changes.unsure)])
+        next_step = "check whether all rows and columns arrived, and each once"
+        headline = Headline(text, detail, Highlight.BAD, next_step)
     elif are_violations_alone:
         headline = Headline("No violation is reported; how much was checked, no file says.")
     else:
@@ -93,25 +93,25 @@ def write_headline(
     if not changes.accepted:
         return headline
     # An accepted change is still a change, so the headline has to name it
-    named = changes.accepted[:MAX_REASONS]
-    sentences = [f"{format_subject(change)} changed, {change.reason}." for change in named]
+    sentences = [f"{format_subject(change)} changed, {change.reason}." for change in changes.accepted[:MAX_REASONS]]
     # The further ones are only counted
-    num_further = len(changes.accepted) - len(named)
-    if num_further:
+    num_further = len(changes.accepted) - MAX_REASONS
+    if num_further > 0:
         sentences.append(f"{num_further:,} more accepted changes are in checks.json.")
+    detail = " ".join(filter(None, (headline.detail, *sentences)))
     mark = headline.mark
     if mark is Highlight.GOOD:
         mark = Highlight.NONE
-    return replace(headline, detail=" ".join(filter(None, (headline.detail, *sentences))), mark=mark)
+    return replace(headline, detail=detail, mark=mark)
 
 
 def _write_changed_headline(
     changes: RunChanges,
-    of_window: Sequence[str],
+    window_sentences: Sequence[str],
     window: RunWindow | None,
     model_outputs: Collection[str],
 ) -> Headline:
-    """The headline of a run with changes: what changed, and in how many features, metrics or outputs. of_window: sentences
+    """The headline of a run with changes: what changed, and in how many features, metrics or outputs. window_sentences:
     about the window as a whole."""
     violations = changes.bad
     # If all columns are missing or new, this is another table, not a change
@@ -128,19 +128,20 @@ def _write_changed_headline(
         if hint.hint == SHIFTED_COLUMNS:
             finding, _, step = hint.description.partition("; ")
             shift, _, example = finding.partition(": ")
-            detail = " ".join([*of_window, f"{_make_capital(example)}."])
+            detail = " ".join([*window_sentences, _make_sentence(example)])
             return Headline(f"{count}: {shift}.", detail, Highlight.BAD, step)
     # The change that began first is probably the cause of the others
     since = format_start(first.since, window)
-    if since:
-        began_together = all(violation.since == first.since for violation in violations)
-        count += f", since {since}" if began_together else f", the first since {since}"
+    if since and all(violation.since == first.since for violation in violations):
+        count += f", since {since}"
+    elif since:
+        count += f", the first since {since}"
     further_names = [format_subject(violation) for violation in violations if violation is not first]
     # Select the form by the sentence without values, so that page and log have the same form and differ only in values
     without_values = _list_change_sentences(remove_values(first), further_names, count)
     index = without_values.index(_select_short(without_values))
     text = _list_change_sentences(first, further_names, count)[index]
-    details = list(of_window)
+    details = list(window_sentences)
     change = f"{format_subject(first)} {describe_change(first)}."
     if change not in text:
         details.append(change)
@@ -149,10 +150,11 @@ def _write_changed_headline(
 
     # Features without a change, and features that weren't compared
     num_moved = len({*changes.moved_names}.difference(map(identify_change, violations)))
-    num_unchanged = changes.num_compared - len(changes.bad_features) - len(changes.fewer_missing) - num_moved
+    num_unchanged = changes.num_compared - len(changes.changed_features) - len(changes.fewer_missing) - num_moved
     if changes.unit != "attribution":
         num_unchanged -= len(changes.unsure)
-    details += [*_write_calm(num_unchanged, changes.unit), *_list_exceptions(changes)]
+    details += _describe_unchanged(num_unchanged, changes.unit)
+    details += _list_exceptions(changes)
     has_violations = any(check_result.is_violation for check_result in changes.results)
     mark = Highlight.BAD if has_violations else Highlight.NONE
     return Headline(text, " ".join(details), mark, write_next_step(first, changes.unit))
@@ -161,7 +163,7 @@ def _write_changed_headline(
 def _count_changes(changes: RunChanges) -> str:
     """The changes in words: `2 of 6 features changed, and 1 rule is broken`."""
     counts = []
-    num_features = len(changes.bad_features)
+    num_features = len(changes.changed_features)
     if num_features and changes.are_violations_alone:
         counts.append(f"{format_noun_count(num_features, changes.unit)} changed")
     elif num_features:
@@ -220,32 +222,35 @@ def _list_change_sentences(first: CheckResult, further_names: Sequence[str], cou
     return [*sentences, f"{count}, most of all {name}."]
 
 
-def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_outputs: Collection[str]) -> list[str]:
+def _write_consequences(
+    violations: Sequence[CheckResult], first: CheckResult, model_outputs: Collection[str]
+) -> list[str]:
     """Sentences with the guess about the first change, the model outputs that followed it, and what else changed."""
     name = format_subject(first)
     sentences = []
     if first.guess:
         end = "" if first.guess.endswith("?") else "."
         sentences.append(f"{name}: {first.guess}{end}")
-    followed = []
-    unrelated = []
-    for violation in bad:
+    # What else changed: outputs that followed, and features without a known connection
+    output_changes = []
+    other_names = []
+    for violation in violations:
         subject = format_subject(violation)
         if violation is first:
             continue
         # An output can follow an input but not another output
         if subject in model_outputs and name not in model_outputs:
-            followed.append(f"{subject} {describe_change(violation)}")
+            output_changes.append(f"{subject} {describe_change(violation)}")
         else:
-            unrelated.append(subject)
-    if followed:
-        sentences.append(f"The model's outputs followed: {'; '.join(followed[:2])}.")
-    if unrelated:
-        sentences.append(f"Also: {list_short_names(unrelated)}.")
+            other_names.append(subject)
+    if output_changes:
+        sentences.append(f"The model's outputs followed: {'; '.join(output_changes[:2])}.")
+    if other_names:
+        sentences.append(f"Also: {list_short_names(other_names)}.")
     return sentences
 
 
-def _write_calm(num_unchanged: int, unit: str) -> list[str]:
+def _describe_unchanged(num_unchanged: int, unit: str) -> list[str]:
     """The sentence about features without a change: `No change seen in the other 3 features.`"""
     if num_unchanged <= 0:
         return []
@@ -257,13 +262,14 @@ def _write_calm(num_unchanged: int, unit: str) -> list[str]:
 
 def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
     """Whether every column is either only in the data or only in the baseline."""
-    judged = [
-        check_result
-        for check_result in check_results
-        if check_result.is_judged and format_subject(check_result) not in WINDOW_SUBJECTS
-    ]
-    violated = {check_result.check for check_result in judged if check_result.is_violation}
-    return {check_result.check for check_result in judged} == violated == COLUMN_CHECKS
+    judged_checks = set()
+    violated_checks = set()
+    for check_result in check_results:
+        if check_result.is_judged and format_subject(check_result) not in WINDOW_SUBJECTS:
+            judged_checks.add(check_result.check)
+            if check_result.is_violation:
+                violated_checks.add(check_result.check)
+    return judged_checks == violated_checks == COLUMN_CHECKS
 
 
 def _write_unchanged_headline(changes: RunChanges) -> Headline:
@@ -279,14 +285,16 @@ def _write_unchanged_headline(changes: RunChanges) -> Headline:
     # If no check was judged, `no change` would be wrong
     if not changes.judged:
         reasons = {check_result.reason for check_result in changes.results}
-        why = reasons.pop() if len(reasons) == 1 else None
-        nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
-        return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
+        if len(reasons) == 1 and None not in reasons:
+            return Headline(f"Nothing was checked; {reasons.pop()}.")
+        return Headline(
+            "Nothing was checked: there is no baseline to compare with, or nothing in it that could be compared."
+        )
     # A feature that moved within a person's limit doesn't count as unchanged
     count = format_noun_count(changes.num_compared - len(changes.moved_names), changes.unit)
     # The wording depends on what the monitor compares
     if changes.unit == "feature":
-        return _write_calm_features(changes, count)
+        return _write_unchanged_features(changes, count)
     if changes.unit == "metric":
         text = f"{count} checked: none is beyond its threshold by more than chance."
         return Headline(text, _write_closest(changes.judged), Highlight.GOOD)
@@ -297,35 +305,40 @@ def _write_unchanged_headline(changes: RunChanges) -> Headline:
     return Headline(f"No change seen in {count}.", detail, Highlight.GOOD)
 
 
-def _write_calm_features(changes: RunChanges, count: str) -> Headline:
+def _write_unchanged_features(changes: RunChanges, count: str) -> Headline:
     """The headline for features without a change. count: their number in words."""
     detail = " ".join(_list_exceptions(changes))
-    hold = ""
-    rules = sum(check_result.check == EXPECTATION for check_result in changes.judged)
-    if rules:
-        hold = "1 rule holds" if rules == 1 else f"{rules:,} rules hold"
+    rules = ""
+    rule_count = sum(check_result.check == EXPECTATION for check_result in changes.judged)
+    if rule_count:
+        rules = "1 rule holds" if rule_count == 1 else f"{rule_count:,} rules hold"
     if not changes.num_compared:
-        return Headline(f"{hold or 'No limit is broken'}; nothing else was compared.", detail)
+        return Headline(f"{rules or 'No limit is broken'}; nothing else was compared.", detail)
     # Say "other" if some features changed
-    adjective = ""
+    text = f"No change seen in {count}"
     if changes.fewer_missing or changes.accepted:
-        adjective = "other "
-    text = "; ".join(filter(None, (f"No {adjective}change seen in {count}", hold)))
+        text = f"No other change seen in {count}"
+    if rules:
+        text += f"; {rules}"
     if changes.moved_names:
         text += f"; moved, within your limit: {list_short_names(changes.moved_names)}"
-    # Aspects that weren't compared: they need several columns, or an option of the baseline
+    # The aspects that weren't compared: they need several columns, or an option of the baseline
     aspects = {find_aspect(check_result.check) for check_result in changes.judged}
-    further = [aspect for aspect in ("relations", "segments") if changes.num_compared > 1 and aspect not in aspects]
+    uncompared = [aspect for aspect in ("relations", "segments") if changes.num_compared > 1 and aspect not in aspects]
     if "segments" in aspects and not _has_segments_by_hour(changes.results):
-        further.append("segments by hour")
-    further += _list_uncompared_times(changes.results)
-    # List the columns by name, or only their number if the sentence gets too long
+        uncompared.append("segments by hour")
+    uncompared += _list_uncompared_times(changes.results)
     names = [format_subject(check_result) for check_result in changes.not_compared]
-    sentences = []
-    for columns in (list_short_names(names), format_noun_count(len(names), "column")):
-        left_out = ", ".join([columns, *further] if names else further)
-        sentences.append(f"{text}; not compared: {left_out}." if left_out else f"{text}.")
-    return Headline(_select_short(sentences), detail, Highlight.GOOD)
+    # List the columns by name, or only their number if the sentence gets too long
+    if names:
+        columns = (list_short_names(names), format_noun_count(len(names), "column"))
+        sentences = [f"{text}; not compared: {', '.join([words, *uncompared])}." for words in columns]
+        text = _select_short(sentences)
+    elif uncompared:
+        text += f"; not compared: {', '.join(uncompared)}."
+    else:
+        text += "."
+    return Headline(text, detail, Highlight.GOOD)
 
 
 def _has_segments_by_hour(check_results: Sequence[CheckResult]) -> bool:
@@ -390,11 +403,11 @@ def _write_closest(judged: Sequence[CheckResult]) -> str:
     numbers = f"{format_number(closest.observed)}, {format_limit(closest)} is asked for{chance}"
     closest_sentence = f"The closest is {closest.metric}: {numbers}."
     # Otherwise a reader who compares the numbers would think that a violation was missed
-    beyond = [str(metric.metric) for metric in judged if is_beyond_threshold(metric)]
-    if not beyond:
+    names = [str(metric.metric) for metric in judged if is_beyond_threshold(metric)]
+    if not names:
         return closest_sentence
-    are = "is" if len(beyond) == 1 else "are"
-    return f"{list_short_names(beyond)} {are} beyond, by no more than chance explains. {closest_sentence}"
+    verb = "is" if len(names) == 1 else "are"
+    return f"{list_short_names(names)} {verb} beyond, by no more than chance explains. {closest_sentence}"
 
 
 def _write_unsure_headline(changes: RunChanges) -> Headline:
@@ -410,7 +423,7 @@ def _write_unsure_headline(changes: RunChanges) -> Headline:
         text = "Cannot tell whether what was asked for changed"
     detail = _explain_unsure(unsure)
     if changes.unit != "attribution":
-        detail += _write_calm(num_compared - num_unsure, changes.unit)
+        detail += _describe_unchanged(num_compared - num_unsure, changes.unit)
     # Give one reason and its next step: that of most features, or of the first feature if it has a possible change
     first = unsure[0]
     if not first.possible_change:
@@ -457,9 +470,9 @@ def _find_closest_to_violation(check_results: Sequence[CheckResult]) -> CheckRes
         if None not in (check_result.observed, check_result.threshold) and not check_result.where
     ]
     # If the run allows for chance, this is the metric with the smallest p-value; else the one closest to its threshold
-    tested = [(metric.p, index) for index, metric in enumerate(metrics) if metric.p is not None]
-    if tested:
-        return metrics[min(tested)[1]]
+    tested_metrics = [metric for metric in metrics if metric.p is not None]
+    if tested_metrics:
+        return min(tested_metrics, key=lambda metric: metric.p or 0.0)
     return min(metrics, key=lambda metric: abs((metric.observed or 0.0) - (metric.threshold or 0.0)), default=None)
 
 
@@ -469,11 +482,11 @@ def _list_exceptions(changes: RunChanges) -> list[str]:
     if changes.fewer_missing:
         sentences.append(f"Fewer values are missing in {list_short_names(changes.fewer_missing)}.")
     if changes.not_compared:
-        are = "is" if len(changes.not_compared) == 1 else "are"
+        verb = "is" if len(changes.not_compared) == 1 else "are"
         names = list_short_names(map(format_subject, changes.not_compared))
-        sentences.append(f"{names} {are} not compared.")
+        sentences.append(f"{names} {verb} not compared.")
     return sentences
 
 
-def _make_capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _make_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -136,8 +136,8 @@ def load(text: str | bytes, where: str) -> Json:
         members_by_name = dict(pairs)
         if len(members_by_name) < len(pairs):
             names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise BadDocument(f"{where}: the member {dump(twice)} stands twice in one object; keep one of them")
+            repeated_name = next(name for name in names if names.count(name) > 1)
+            raise BadDocument(f"{where}: the member {dump(repeated_name)} stands twice in one object; keep one of them")
         return members_by_name
 
     try:
@@ -180,10 +180,10 @@ def _write(value: Json, newline: str, write: Callable[[str], None]) -> None:
 
 
 def _format_scalar(value: Json) -> str:
-    text = next((_TEXTS[kind] for kind in type(value).__mro__ if kind in _TEXTS), None)
-    if text is None:
-        raise TypeError(f"a {type(value).__name__} is no JSON value")
-    return text(value)
+    for scalar_type in type(value).__mro__:
+        if scalar_type in _FORMATTERS:
+            return _FORMATTERS[scalar_type](value)
+    raise TypeError(f"a {type(value).__name__} is no JSON value")
 
 
 def _format_double(value: float) -> str:
@@ -201,7 +201,7 @@ def _quote(text: str) -> str:
     return _LONE_SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04X}", quoted)
 
 
-_TEXTS: Mapping[type, Callable[[Any], str]] = {
+_FORMATTERS: Mapping[type, Callable[[Any], str]] = {
     str: _quote,
     float: _format_double,
     bool: lambda value: "true" if value else "false",

@@ -60,15 +60,13 @@ class ModelQualityConstraints(
             self.multiclass_classification_constraints,
         )
         # A file has only the section of its problem type; reading all sections works for every type
-        metrics: list[str] = []
+        metric_names: list[str] = []
         for section in sections:
-            metrics += section or {}
-        requested_limits = self.requested_limits or ()
-        for index, name in enumerate(requested_limits):
-            if name not in metrics:
-                path = f"requested_limits[{index}]"
-                choices = ", ".join(metrics)
-                yield f"{path} is {json.dumps(name)}, which has no limit here; it may name {choices}"
+            metric_names += section or {}
+        for index, name in enumerate(self.requested_limits or ()):
+            if name not in metric_names:
+                choices = ", ".join(metric_names)
+                yield f"requested_limits[{index}] is {json.dumps(name)}, which has no limit here; it may name {choices}"
 
 
 ConfusionMatrix = Mapping[str, Mapping[str, Count]]

@@ -56,10 +56,6 @@ class Switch(Enum):
     def is_on(self) -> bool:
         return self is Switch.ENABLED
 
-    @classmethod
-    def of(cls, on: bool) -> Switch:
-        return cls.ENABLED if on else cls.DISABLED
-
 
 class Verdicts(Enum):
     """Whether verdicts allow for chance: CALIBRATED or NONE."""
@@ -318,12 +314,12 @@ class MonitoringSettings:
         suggested limit.
         """
         kind = _NUMBERS if of_numbers else _TEXTS
+        if self.comparators is not None or getattr(self, kind.method) != kind.suggested_method:
+            return True
         # A limit that equals the suggested one counts as requested only if the file says so
         suggested_limit = kind.methods.get(kind.suggested_method).facts["threshold"]
-        is_of_suggested_method = getattr(self, kind.method) == kind.suggested_method
         limit = getattr(self, kind.threshold)
-        is_limit_suggested = is_suggested(kind.threshold, limit, [suggested_limit], self.requested_limits)
-        return self.comparators is not None or not is_of_suggested_method or not is_limit_suggested
+        return not is_suggested(kind.threshold, limit, [suggested_limit], self.requested_limits)
 
     def __post_init__(self) -> None:
         # Convert words of the file into members of their enumerations
@@ -353,17 +349,15 @@ class MonitoringSettings:
 
     def _set_drift(self, kind: _Kind) -> None:
         """Complete and check the method and the threshold for one kind of features."""
-        written = getattr(self, kind.method)
+        name = getattr(self, kind.method)
         threshold = getattr(self, kind.threshold)
-        if written is None:
+        if name is None:
+            name = kind.suggested_method
             # If a limit is given without a method, the distance itself is meant, without a margin for noise
-            is_limit_alone = threshold is not None and self.is_calibrated
-            if is_limit_alone:
-                written = PLAIN_DISTANCE
-            else:
-                written = kind.suggested_method
+            if threshold is not None and self.is_calibrated:
+                name = PLAIN_DISTANCE
         # Without a threshold, the method's own is used, because each method has its own scale
-        method = kind.methods.get(OTHER_NAMES.get(written, written))
+        method = kind.methods.get(OTHER_NAMES.get(name, name))
         self._set(kind.method, method.name)
         if threshold is None:
             threshold = method.facts["threshold"]
@@ -380,20 +374,22 @@ class MonitoringSettings:
         only if they are used.
         """
         # Members that the service doesn't have are written only if they have an effect
-        absent: set[str] = set()
+        unused: set[str] = set()
         if not self.non_negative_check:
-            absent |= {"non_negative_check"}
+            unused.add("non_negative_check")
         if not self.is_calibrated:
-            absent |= {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}
+            unused |= {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}
         if not self.segments:
-            absent |= {"segments"}
-        present = ((name, value) for name, value in vars(self).items() if name not in absent)
-        written: dict[str, Json] = {
-            name: Switch.of(value) if isinstance(value, bool) else value for name, value in present
-        }
-        drift = {name: written[name] for name in _DRIFT_MEMBERS}
-        config_members = {name: written[name] for name in _CONFIG_MEMBERS if name in written}
-        return MonitoringConfig(distribution_constraints=DistributionConstraints(**drift), **config_members)
+            unused.add("segments")
+        members: dict[str, Json] = {}
+        for name, value in vars(self).items():
+            if isinstance(value, bool):
+                value = Switch.ENABLED if value else Switch.DISABLED
+            if name not in unused:
+                members[name] = value
+        drift_members = {name: members[name] for name in _DRIFT_MEMBERS}
+        config_members = {name: members[name] for name in _CONFIG_MEMBERS if name in members}
+        return MonitoringConfig(distribution_constraints=DistributionConstraints(**drift_members), **config_members)
 
 
 _SETTINGS = MonitoringSettings.__dataclass_fields__.keys()
@@ -414,11 +410,11 @@ def find_unused_overrides(inferred_type: InferredType, drift: DistributionConstr
         feature_kind = _TEXTS
         other_kind = _NUMBERS
     # The methods that the file sets, if any
-    named = _read_methods(drift)
+    methods = _read_methods(drift)
     # Only methods that the service doesn't have are restricted to one kind; the service's may be used for both
-    if other_kind in named and feature_kind not in named and other_kind.is_ours(named[other_kind]):
+    if other_kind in methods and feature_kind not in methods and other_kind.is_ours(methods[other_kind]):
         yield (
-            f"{other_kind.method} is {json.dumps(named[other_kind])}, which compares {other_kind.features}, and the feature is "
+            f"{other_kind.method} is {json.dumps(methods[other_kind])}, which compares {other_kind.features}, and the feature is "
             f"{inferred_type.value}; write {feature_kind.method}, one of {', '.join(map(json.dumps, feature_kind.methods))}"
         )
 
@@ -467,20 +463,17 @@ def _merge_settings(earlier: Mapping[str, Json], later: Mapping[str, Json]) -> d
 
 
 def _select_method(kind: _Kind, settings: Mapping[str, Json]) -> str:
-    method: str = settings.get(kind.method, kind.suggested_method)
-    return method
+    return str(settings.get(kind.method, kind.suggested_method))
 
 
 def _read_methods(drift: DistributionConstraints) -> dict[_Kind, str]:
     """The methods that a file sets; a member's current name has priority over its old name."""
-    of_numbers = drift.comparison_method or drift.comparion_method
-    if of_numbers is None and drift.compare_simple_distance is not None:
+    numeric_method = drift.comparison_method or drift.comparion_method
+    if numeric_method is None and drift.compare_simple_distance is not None:
         # This member of 2019 chooses between the distance without and with a margin for noise
-        of_numbers = "Robust"
-        if drift.compare_simple_distance:
-            of_numbers = PLAIN_DISTANCE
-    written = {_NUMBERS: of_numbers, _TEXTS: drift.categorical_drift_method}
-    return {kind: OTHER_NAMES.get(method, method) for kind, method in written.items() if method is not None}
+        numeric_method = PLAIN_DISTANCE if drift.compare_simple_distance else "Robust"
+    methods = {_NUMBERS: numeric_method, _TEXTS: drift.categorical_drift_method}
+    return {kind: OTHER_NAMES.get(method, method) for kind, method in methods.items() if method is not None}
 
 
 def _read_settings(config: MonitoringConfig) -> dict[str, Json]:
@@ -497,8 +490,13 @@ def _read_settings(config: MonitoringConfig) -> dict[str, Json]:
     settings |= _select_present(config, _CONFIG_MEMBERS)
     settings |= {kind.method: method for kind, method in _read_methods(drift).items()}
     # None means that the file doesn't set it, so that the earlier setting stays
-    present = {name: value for name, value in settings.items() if value is not None}
-    return {name: value.is_on if isinstance(value, Switch) else value for name, value in present.items()}
+    present_settings: dict[str, Json] = {}
+    for name, value in settings.items():
+        if isinstance(value, Switch):
+            value = value.is_on
+        if value is not None:
+            present_settings[name] = value
+    return present_settings
 
 
 def _select_present(section: Section, names: Iterable[str]) -> dict[str, Json]:

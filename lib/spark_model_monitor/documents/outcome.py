@@ -109,15 +109,14 @@ def find_aspect(check: str) -> str:
 def judge_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The outcome of every feature or metric that was judged, in the order of the results."""
     # A result that isn't judged, or is about a single segment, says nothing about a whole feature
-    counted = (check_result for check_result in check_results if check_result.counts_for_outcome)
-    results_by_name = group_by(counted, lambda check_result: check_result.full_name)
-    return tuple(_judge_feature(name, own_results) for name, own_results in results_by_name.items())
+    counted_results = (check_result for check_result in check_results if check_result.counts_for_outcome)
+    results_by_name = group_by(counted_results, lambda check_result: check_result.full_name)
+    return tuple(_judge_feature(name, feature_results) for name, feature_results in results_by_name.items())
 
 
 def judge_run(check_results: Iterable[CheckResult]) -> Outcome | None:
     """The worst outcome of a run's features; None if nothing was judged."""
-    outcomes = {feature.outcome for feature in judge_features(check_results)}
-    return find_worst_outcome(outcomes)
+    return find_worst_outcome(feature.outcome for feature in judge_features(check_results))
 
 
 def find_worst_outcome(outcomes: Iterable[Outcome | None]) -> Outcome | None:
@@ -128,9 +127,9 @@ def find_worst_outcome(outcomes: Iterable[Outcome | None]) -> Outcome | None:
 
 def find_unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The features or metrics whose outcome is `cannot tell`; those with a possible change come first."""
-    unsure = [feature for feature in judge_features(check_results) if feature.outcome is Outcome.CANNOT_TELL]
+    features = [feature for feature in judge_features(check_results) if feature.outcome is Outcome.CANNOT_TELL]
     # The sort is stable, so the order of the results is kept within each group
-    return tuple(sorted(unsure, key=lambda feature: not feature.possible_change))
+    return tuple(sorted(features, key=lambda feature: not feature.possible_change))
 
 
 def _judge_feature(name: str, check_results: list[CheckResult]) -> FeatureOutcome:
@@ -147,9 +146,7 @@ def _judge_feature(name: str, check_results: list[CheckResult]) -> FeatureOutcom
     if not unsure_results:
         return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED, aspects=aspects)
     # Prefer the reason of a result with a possible change
-    clearest = next(
-        (check_result for check_result in unsure_results if check_result.possible_change), unsure_results[0]
-    )
+    clearest = max(unsure_results, key=lambda check_result: bool(check_result.possible_change))
     return FeatureOutcome(
         name=name,
         outcome=Outcome.CANNOT_TELL,

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from enum import Enum
+from itertools import compress
 from typing import Any, TypeAlias
 
 from spark_model_monitor.value_class import value_class
@@ -51,7 +52,9 @@ class Headline:
         """The next step as a sentence; empty if there is none."""
         if not self.next_step:
             return ""
-        return f"Next: {self.next_step}{'' if self.next_step.endswith('?') else '.'}"
+        if self.next_step.endswith("?"):
+            return f"Next: {self.next_step}"
+        return f"Next: {self.next_step}."
 
 
 @value_class
@@ -153,10 +156,15 @@ class PageTable:
             return self
         # A dash stands for a missing value. Columns such as the owner or the share of missing values are often empty on a
         # whole page
-        indices = range(len(self.columns))
-        filled = [index for index in indices if any(line.cells[index] not in ("", "–") for line in self.lines)]
-        lines = tuple(replace(line, cells=tuple(line.cells[index] for index in filled)) for line in self.lines)
-        return replace(self, columns=tuple(self.columns[index] for index in filled), lines=lines)
+        # Whether any line has a value, by column
+        is_filled = [False] * len(self.columns)
+        for line in self.lines:
+            for index, cell in enumerate(line.cells):
+                if cell not in ("", "–"):
+                    is_filled[index] = True
+        columns = tuple(compress(self.columns, is_filled))
+        lines = tuple(replace(line, cells=tuple(compress(line.cells, is_filled))) for line in self.lines)
+        return replace(self, columns=columns, lines=lines)
 
 
 @value_class
@@ -231,14 +239,12 @@ class CurveChart:
         from the axes.
         """
         # The curve is drawn in a unit square; the names of the axes say what the sides stand for
-        axes = (_format_range(names[0], x), _format_range(names[1], y))
-        return cls(
-            title,
-            tuple(zip(_scale_to_unit(x), _scale_to_unit(y), strict=True)),
-            axes,
-            words or f"{axes[1]} over {axes[0]}",
-            has_ends=True,
-        )
+        x_name, y_name = names
+        axes = (_format_range(x_name, x), _format_range(y_name, y))
+        points = tuple(zip(_scale_to_unit(x), _scale_to_unit(y), strict=True))
+        if not words:
+            words = f"{axes[1]} over {axes[0]}"
+        return cls(title, points, axes, words, has_ends=True)
 
     def __str__(self) -> str:
         return f"{self.title}: {self.words}"
@@ -339,7 +345,10 @@ class Cards:
     @property
     def chart(self) -> PointChart | None:
         """The point chart of one card, for the legend."""
-        return next((card.picture for card in self.cards if isinstance(card.picture, PointChart)), None)
+        for card in self.cards:
+            if isinstance(card.picture, PointChart):
+                return card.picture
+        return None
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.cards))
@@ -391,20 +400,25 @@ class Page:
     @property
     def tab_title(self) -> str:
         """The title of the browser tab: `churn: Data quality, 4 March 2024, 20:00 to 21:00 UTC`."""
-        name, *further_parts = self.trail or (self.title,)
-        title = self.title
+        name, *further_words = self.trail or (self.title,)
+        title = self.title.lower()
         # The title may be the model's name, which would then appear twice
-        if name.lower() != title.lower():
-            title = f"{name}: {title}"
-        return ", ".join((title, *(part for part in further_parts if part.lower() != self.title.lower())))
+        words = [words for words in further_words if words.lower() != title]
+        if name.lower() == title:
+            return ", ".join([self.title, *words])
+        return ", ".join([f"{name}: {self.title}", *words])
 
     @property
     def has_script(self) -> bool:
         """Whether the page has blocks that a script draws or searches."""
-        blocks = [block for section in self.sections for block in section.blocks]
         # A page without such blocks has no script, so it opens anywhere
-        long = (block.is_searchable or len(block.lines) > MAX_LINES for block in blocks if isinstance(block, PageTable))
-        return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
+        for section in self.sections:
+            for block in section.blocks:
+                if isinstance(block, FeatureMap):
+                    return True
+                if isinstance(block, PageTable) and (block.is_searchable or len(block.lines) > MAX_LINES):
+                    return True
+        return False
 
 
 MAX_LISTED_NAMES = 3
@@ -423,7 +437,7 @@ def format_number(value: float | None, digits: int = 4) -> str:
     if value is None:
         return "–"
     # The format would give `inf`
-    if value in (float("inf"), float("-inf")):
+    if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     text = f"{value:,.{digits}g}"
     # Large numbers with few digits would be formatted as powers of ten, which are hard to read
@@ -500,9 +514,11 @@ def create_reading(paragraphs: Iterable[str]) -> PageSection:
 def _scale_to_unit(numbers: Sequence[float]) -> list[float]:
     """The numbers rescaled to 0 (minimum) to 1 (maximum); 0.5 if all are equal."""
     low = min(numbers)
-    width = max(numbers) - min(numbers)
+    width = max(numbers) - low
     # A flat curve is drawn in the middle, not on an axis
-    return [(number - low) / width if width else 0.5 for number in numbers]
+    if width == 0:
+        return [0.5] * len(numbers)
+    return [(number - low) / width for number in numbers]
 
 
 def _format_range(name: str, numbers: Sequence[float]) -> str:

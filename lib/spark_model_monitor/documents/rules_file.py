@@ -258,7 +258,7 @@ def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterat
     if low is not None and high is not None and low > high:
         yield f"{where}: min is {low:g} and max is {high:g}; no number is both, change one of them"
     # Without a list of values, only the bounds can be checked
-    domains = [set(map(_as_compared, rule.domain)) for rule in rules if rule.domain is not None]
+    domains = [set(map(_normalize_value, rule.domain)) for rule in rules if rule.domain is not None]
     if not domains:
         return
     # The values that all lists allow; some of them must meet the other rules
@@ -277,7 +277,7 @@ def _find_contradictions(where: str, rules: list[FeatureExpectations]) -> Iterat
         yield f"{where}: no value of `in` meets the other rules of the column; change one of them"
 
 
-def _as_compared(value: str | bool | float) -> str | float:
+def _normalize_value(value: str | bool | float) -> str | float:
     """The form in which a value of `in` is compared: a number for a numeric text."""
     # CSV files have `true`, not `True`
     if isinstance(value, bool):
@@ -301,6 +301,13 @@ def parse_expectations(content: bytes | str, where: str) -> Expectations:
 MAX_YAML_CHARACTERS = 2**24
 
 
+def _format_yaml_value(value: date | bytes | set[str]) -> str:
+    """The text of a value that JSON doesn't have."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return repr(value)
+
+
 def _measure_expanded(node: Node, sizes: dict[int, float]) -> float:
     """The characters of a YAML node with its aliases replaced; infinite for one that contains itself.
 
@@ -320,37 +327,37 @@ def _measure_expanded(node: Node, sizes: dict[int, float]) -> float:
 
 def convert_yaml(content: bytes | str, where: str) -> str:
     """The content as JSON. Raises BadDocument for a repeated member or invalid YAML, MissingDependency without PyYAML."""
-    how = "pip install 'spark-model-monitor[yaml]', or write it as JSON"
-    with needing(f"{where}: to read YAML PyYAML is needed; {how}"):
+    advice = "pip install 'spark-model-monitor[yaml]', or write it as JSON"
+    with needing(f"{where}: to read YAML PyYAML is needed; {advice}"):
         import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Refuses repeated names, which YAML's own loader accepts."""
 
-    def members(loader: Any, node: Any) -> dict[str, Any]:
-        by_name: dict[str, Any] = {}
+    def construct_members(loader: Any, node: Any) -> dict[str, Any]:
+        members: dict[str, Any] = {}
         for name_node, value_node in node.value:
             name = str(loader.construct_object(name_node, deep=True))
-            if name in by_name:
+            if name in members:
                 raise BadDocument(f"{where}: the member {json.dumps(name)} stands twice; keep one of them")
-            by_name[name] = loader.construct_object(value_node, deep=True)
-        return by_name
+            members[name] = loader.construct_object(value_node, deep=True)
+        return members
 
     # The size is checked on the loader's nodes first, because aliases may expand to more than fits in memory. A repeated
     # name is nearly always a mistake, and YAML's own loader would silently take the last one
-    Loader.add_constructor("tag:yaml.org,2002:map", members)
+    Loader.add_constructor("tag:yaml.org,2002:map", construct_members)
     try:
         loader = Loader(content)
         node = loader.get_single_node()
-        if node is not None and _measure_expanded(node, {}) > MAX_YAML_CHARACTERS:
+        # An empty file has no node
+        if node is None:
+            return "null"
+        if _measure_expanded(node, {}) > MAX_YAML_CHARACTERS:
             raise BadDocument(
                 f"{where}: has more than {MAX_YAML_CHARACTERS:,} characters once its aliases are replaced; write what they "
                 "stand for fewer times"
             )
-        return json.dumps(
-            None if node is None else loader.construct_document(node),
-            default=lambda value: value.isoformat() if isinstance(value, date) else repr(value),
-        )
+        return json.dumps(loader.construct_document(node), default=_format_yaml_value)
     except (
         yaml.YAMLError,
         RecursionError,

@@ -89,26 +89,27 @@ class RunChanges:
             changes.sort(key=lambda change: -abs(change.observed or 0.0))
         if not changes:
             # Results of checks in BESIDE may have the status `violated` without counting as violations
-            violations = (violation for same_cause in group_by_cause(self.results) for violation in same_cause)
-            changes = [violation for violation in violations if violation.is_violation]
+            for violations in group_by_cause(self.results):
+                changes += [violation for violation in violations if violation.is_violation]
         return _select_first_by_key(change for change in changes if not is_about_window(change))
 
     @cached_property
-    def bad_features(self) -> list[CheckResult]:
+    def changed_features(self) -> list[CheckResult]:
         """The changes of features or metrics, without rules about rows."""
         return [change for change in self.bad if not change.is_rule_of_rows]
 
     @cached_property
     def judged(self) -> list[CheckResult]:
         """The results that count as checked; for attributions only those of features."""
-        judged = [
+        judged_results = [
             check_result
             for check_result in self.results
             if check_result.is_judged and not is_about_window(check_result)
         ]
-        return [
-            check_result for check_result in judged if self.unit != "attribution" or not check_result.metric
-        ] or judged
+        if self.unit != "attribution":
+            return judged_results
+        # An attribution also has metrics of the model, which count only if nothing else was judged
+        return [check_result for check_result in judged_results if not check_result.metric] or judged_results
 
     @cached_property
     def accepted(self) -> list[CheckResult]:
@@ -122,23 +123,23 @@ class RunChanges:
     def num_compared(self) -> int:
         """The number of features or metrics that were compared, each counted once."""
         # A rule that holds and a relation of columns don't count
-        compared = {identify_change(change) for change in self.bad_features if change.check not in BETWEEN_COLUMNS}
+        names = {identify_change(change) for change in self.changed_features if change.check not in BETWEEN_COLUMNS}
         for check_result in self.judged:
             if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
-                compared.add(identify_change(check_result))
+                names.add(identify_change(check_result))
         # A feature whose values weren't compared, or whose change was accepted, must not count as unchanged
-        compared -= set(map(identify_change, self.not_compared))
-        compared -= set(map(identify_change, self.accepted)).difference(map(identify_change, self.bad))
-        return len(compared)
+        names -= set(map(identify_change, self.not_compared))
+        names -= set(map(identify_change, self.accepted)).difference(map(identify_change, self.bad))
+        return len(names)
 
     @cached_property
     def unsure(self) -> list[FeatureOutcome]:
         """The features whose outcome is `cannot tell`; metrics that are the same in other units count once."""
-        unsure = find_unsure_features(self.results)
-        names = {feature.name for feature in unsure}
+        features = find_unsure_features(self.results)
+        names = {feature.name for feature in features}
         # A metric is left out only if the metric that it repeats is in the list
-        repeated = {check_result.full_name for check_result in self.results if check_result.same_as in names}
-        return [feature for feature in unsure if feature.name not in repeated]
+        repeated_names = {check_result.full_name for check_result in self.results if check_result.same_as in names}
+        return [feature for feature in features if feature.name not in repeated_names]
 
     @cached_property
     def moved_names(self) -> list[str]:
@@ -150,12 +151,13 @@ class RunChanges:
     @cached_property
     def fewer_missing(self) -> list[str]:
         """Features that no check found changed but that have fewer missing values."""
-        hints = (hint for hint in self.hints if hint.hint == FEWER_MISSING)
-        named = dict.fromkeys(shorten_name(name) for hint in hints for name in hint.features)
-        judged = set(map(identify_change, self.judged)).difference(
-            map(identify_change, (*self.bad, *self.not_compared))
-        )
-        return [name for name in named if name in judged]
+        unchanged_names = set(map(identify_change, self.judged))
+        unchanged_names -= set(map(identify_change, (*self.bad, *self.not_compared)))
+        names: dict[str, None] = {}
+        for hint in self.hints:
+            if hint.hint == FEWER_MISSING:
+                names |= dict.fromkeys(map(shorten_name, hint.features))
+        return [name for name in names if name in unchanged_names]
 
 
 def is_beyond_threshold(metric: CheckResult) -> bool:
@@ -167,17 +169,17 @@ def is_beyond_threshold(metric: CheckResult) -> bool:
     return metric.check == "GreaterThanThreshold" and metric.observed > metric.threshold
 
 
-def find_not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
+def find_not_compared(check_results: Iterable[CheckResult], changes: Sequence[CheckResult] = ()) -> list[CheckResult]:
     """One drift result for each feature whose values weren't compared with any reference, such as keys. Changed features are
     left out, and columns of dates, which have checks of their own."""
-    unjudged: dict[str, CheckResult] = {}
-    compared = {identify_change(change) for change in bad if change.check not in BETWEEN_COLUMNS}
-    for check_result in results:
+    unjudged_by_name: dict[str, CheckResult] = {}
+    compared_names = {identify_change(change) for change in changes if change.check not in BETWEEN_COLUMNS}
+    for check_result in check_results:
         if check_result.check in (DATE_VALUE, DRIFT) and check_result.is_judged:
-            compared.add(identify_change(check_result))
+            compared_names.add(identify_change(check_result))
         elif check_result.check == DRIFT and not check_result.accepted:
-            unjudged.setdefault(identify_change(check_result), check_result)
-    return [check_result for name, check_result in unjudged.items() if name not in compared]
+            unjudged_by_name.setdefault(identify_change(check_result), check_result)
+    return [check_result for name, check_result in unjudged_by_name.items() if name not in compared_names]
 
 
 def find_accepted(check_results: Iterable[CheckResult]) -> list[CheckResult]:
@@ -216,6 +218,7 @@ def identify_change(result: CheckResult) -> str:
 
 def format_subject(result: CheckResult) -> str:
     name, part = identify_subject(result)
-    return shorten_name(
-        f"{name or OF_THE_WINDOW} of {part}" if part and result.metric else name or part or OF_THE_WINDOW
-    )
+    subject = name or part or OF_THE_WINDOW
+    if part and result.metric:
+        subject = f"{name} of {part}"
+    return shorten_name(subject)

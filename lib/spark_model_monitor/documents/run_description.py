@@ -112,8 +112,7 @@ def name_of_place(path: str) -> str | None:
     if "_runs" in parts:
         parts = parts[: parts.index("_runs")]
     # The last part that names data, so that the innermost folder with a real name is taken
-    candidates = []
-    for part in parts:
+    for part in reversed(parts):
         # A name may have two endings: of the format and of the compression
         pieces = part.split(".")
         while len(pieces) > 1 and pieces[-1].lower() in _ENDINGS:
@@ -125,10 +124,10 @@ def name_of_place(path: str) -> str | None:
         sign = _PATTERN_SIGN.search(name)
         if sign is not None:
             name = name[: sign.start()].rstrip("-_.")
-        candidates.append(name)
-    if not candidates or not candidates[-1].strip("."):
-        return None
-    return candidates[-1]
+        if not name.strip("."):
+            return None
+        return name
+    return None
 
 
 class RunWindow(Section):
@@ -138,16 +137,13 @@ class RunWindow(Section):
     end: Moment
 
 
-# Written as null, so that readers of the file find every member
-OF_EVERY_RUN = frozenset({"window", "model", "schedule", "baseline_run_id", "rows", "violations", "deequ"})
-
-
 class RunDescription(
     Document,
     file="run.json",
     meant="run.json of a run",
     foreign={"features": "a statistics.json or constraints.json"},
-    nullable=OF_EVERY_RUN,
+    # Written as null, so that readers of the file find every member
+    nullable=("window", "model", "schedule", "baseline_run_id", "rows", "violations", "deequ"),
 ):
     """run.json: which run it is, what it was compared with, and how it ended.
 

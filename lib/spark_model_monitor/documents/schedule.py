@@ -60,7 +60,8 @@ class ScheduledJob(StrictSection):
 
 
 def _parse_windows(value: Json) -> Json:
-    if isinstance(value, bool) or not isinstance(value, (int, str)) or value in (0, "") or str(value).startswith("-"):
+    is_number_or_text = isinstance(value, int | str) and not isinstance(value, bool)
+    if not is_number_or_text or value in (0, "") or str(value).startswith("-"):
         raise ValueError("neither a number of runs nor an age")
     return value
 

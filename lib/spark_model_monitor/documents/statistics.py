@@ -208,12 +208,9 @@ class FeatureStatistics(Section):
         if self.numerical_statistics:
             return self.numerical_statistics.approximate_num_distinct_values
         # For texts it is a double under another name
-        distinct = None
-        if self.string_statistics:
-            distinct = self.string_statistics.distinct_count
-        if distinct is None:
-            return None
-        return round(distinct)
+        if self.string_statistics and self.string_statistics.distinct_count is not None:
+            return round(self.string_statistics.distinct_count)
+        return None
 
 
 class Statistics(Document, file="statistics.json", meant="statistics.json of a data-quality baseline"):
@@ -233,9 +230,9 @@ NamedItem = TypeVar("NamedItem", bound=Any)  # anything with a `name`
 
 def find_feature(file: str, features: Sequence[NamedItem], name: str) -> NamedItem:
     """The feature called `name` in a file. Raises BadDocument with the nearest names if there is none."""
-    feature_named = next((feature for feature in features if feature.name == name), None)
-    if feature_named is not None:
-        return feature_named
+    for feature in features:
+        if feature.name == name:
+            return feature
     # A data set may have thousands of features, so the error names only the nearest
     hint = did_you_mean(name, (feature.name for feature in features), "name one that it has", max_names=3)
     raise BadDocument(f"{file} has no feature {name!r} among its {len(features)}; {hint}")
@@ -296,22 +293,23 @@ def as_rows(statistics: Statistics) -> list[dict[str, Json]]:
     """
     rows = []
     for feature in statistics.features:
-        common = feature.common
-        # None for texts, so that `numbers and …` gives None for each number
-        numbers = feature.numerical_statistics
+        # Texts have no statistics of numbers, and unknown features none at all, so their members are None
+        counts = dict(feature.common or {})
+        numbers = dict(feature.numerical_statistics or {})
+        quartiles = _compute_quartiles(feature.distribution)
         rows.append(
             {
                 "feature": feature.name,
                 "inferred_type": feature.inferred_type.value,
-                "num_present": common and common.num_present,
-                "num_missing": common and common.num_missing,
+                "num_present": counts.get("num_present"),
+                "num_missing": counts.get("num_missing"),
                 "completeness": feature.completeness,
                 "distinct": feature.num_distinct,
-                "mean": numbers and numbers.mean,
-                "std_dev": numbers and numbers.std_dev,
-                "min": numbers and numbers.min,
-                **dict(zip(QUARTILES, _compute_quartiles(feature.distribution), strict=True)),
-                "max": numbers and numbers.max,
+                "mean": numbers.get("mean"),
+                "std_dev": numbers.get("std_dev"),
+                "min": numbers.get("min"),
+                **dict(zip(QUARTILES, quartiles, strict=True)),
+                "max": numbers.get("max"),
             }
         )
     return rows

@@ -18,7 +18,7 @@ def make_contract(column=None, quality=(), tables=("orders",)):
     """A contract for tables with the column `a`."""
     schema = {"logicalType": "object", "properties": [{"name": "a", **(column or {})}], "quality": list(quality)}
     head = {"kind": "DataContract", "apiVersion": "v3.1.0", "id": "x", "version": "1", "status": "active"}
-    return yaml.safe_dump({**head, "schema": [{"name": name, **schema} for name in tables]})
+    return yaml.safe_dump({**head, "schema": [{"name": name, **schema} for name in tables]}).encode()
 
 
 def translate(*arguments, **options):
@@ -127,7 +127,7 @@ def test_one_of_several_tables_is_named():
     assert parse_contract(content, "x.odcs.yaml", "items").rules
 
 
-@pytest.mark.parametrize("content", ["[1]", "kind: [", "schema: {a: 1}", "unknown: 1"])
+@pytest.mark.parametrize("content", [b"[1]", b"kind: [", b"schema: {a: 1}", b"unknown: 1"])
 def test_what_is_no_contract_is_reported_with_its_file(content):
     with pytest.raises(BadDocument, match=r"x\.odcs\.yaml: "):
         parse_contract(content, "x.odcs.yaml")
@@ -135,7 +135,7 @@ def test_what_is_no_contract_is_reported_with_its_file(content):
 
 SQL_RULE = {"type": "sql", "name": "total", "query": "SELECT 1", "mustBe": 1}
 RULE_FILES = {
-    "rules.odcs.yaml": make_contract({"logicalTypeOptions": {"maximum": 120}, "required": True}, [SQL_RULE]),
+    "rules.odcs.yaml": make_contract({"logicalTypeOptions": {"maximum": 120}, "required": True}, [SQL_RULE]).decode(),
     "rules.dqdl": 'Rules = [ IsComplete "a", ColumnValues "a" <= 120, ColumnExists "a", CustomSql "SELECT 1" = 1 ]',
 }
 

@@ -1,25 +1,20 @@
-"""A job's options, a DAG run's window, and where a job runs: on the worker, or by a Spark connection."""
+"""Where a job runs: on the worker, or by a Spark connection."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta, timezone
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from spark_model_monitor.data.records.windows import Window, format_duration
-from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean, needing
-from spark_model_monitor.running.configuration.command_line import option_names, write_flag
+from spark_model_monitor.airflow.job_options import TextByName, format_arguments, split_secrets
+from spark_model_monitor.errors import BadConfiguration, MissingDependency, needing
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from spark_model_monitor.spark.launch.java import PINNED, find_line_at
@@ -29,53 +24,9 @@ from spark_model_monitor.stopping import shell_status
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
-    from airflow.sdk import Context
     from botocore.client import BaseClient
 
 log = logging.getLogger(__name__)
-
-AN_HOUR = timedelta(hours=1)
-
-
-def get_run_window(context: Context, *, length: timedelta = AN_HOUR, lag: timedelta = timedelta(0)) -> Window:
-    """The window of a DAG run, UTC.
-
-    context: Airflow's context of the task. length: the length of the window if the run's interval is empty; that window ends
-    at the full hour. lag: how far the window precedes the interval, for labels that come late.
-
-    Raises BadConfiguration if the run has no time at all.
-    """
-    start = context.get("data_interval_start")
-    end = context.get("data_interval_end")
-    # A run that was started by hand or by an asset has an empty interval, or no interval
-    if start is None or end is None or not start < end:
-        # Rounded down to the hour, because captures are in folders by the hour
-        end = _to_utc(end or _get_run_time(context)).replace(minute=0, second=0, microsecond=0)
-        start = end - length
-    return Window(_to_utc(start) - lag, _to_utc(end) - lag)
-
-
-def get_scheduled_time(window: Window, lag: timedelta = timedelta(0)) -> datetime:
-    """The scheduled time of a window's run, by which folders are named: the end of its interval.
-
-    Source: C1.5, where the folder of a report is the hour at which its run was scheduled.
-    """
-    return window.end + lag
-
-
-def _get_run_time(context: Context) -> datetime:
-    run = context.get("dag_run")
-    # In Airflow 3 a run without a logical date has `run_after`
-    time = context.get("logical_date") or getattr(run, "run_after", None)
-    if time is None:
-        raise BadConfiguration("the DAG run has neither a data interval nor a time; trigger it with a logical date")
-    moment: datetime = time
-    return moment
-
-
-def _to_utc(time: datetime) -> datetime:
-    """A plain datetime in UTC. Airflow's times are pendulum's, which compute differently around changes of daylight saving."""
-    return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
 
 
 def open_aws_client(service: str, aws_conn_id: str | None) -> BaseClient:
@@ -83,77 +34,6 @@ def open_aws_client(service: str, aws_conn_id: str | None) -> BaseClient:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
     return AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service).conn
-
-
-Texts: TypeAlias = Mapping[str, str]  # of options or variables, by name
-SECRETS = {"sink": "MODEL_MONITOR_SINK"}
-"""Options whose text may be a secret, with their variables. If the job's environment can be set, they are passed by it, because
-everybody on a machine sees the arguments of its programs."""
-
-FlagValue: TypeAlias = "str | float | PurePath | datetime | timedelta | Mapping[str, Json] | Iterable[FlagValue] | None"
-Flags: TypeAlias = Mapping[str, FlagValue]  # by the option's name
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-def format_flags(flags: Flags) -> dict[str, str]:
-    """The text of each option: numbers and paths unchanged, True as true, lists with commas, times and durations in ISO 8601,
-    mappings as JSON. None and blank texts are left out: the option is not set.
-    """
-    texts = {name: _format_value(value) for name, value in flags.items() if value is not None}
-    return {name: text for name, text in texts.items() if text.strip()}
-
-
-def flag_words(texts: Texts) -> list[str]:
-    """The flags of a command line: `--dataset-source=…`."""
-    return [write_flag(name, text) for name, text in texts.items()]
-
-
-def split_secrets(texts: Texts) -> tuple[dict[str, str], dict[str, str]]:
-    """The flags that may be in a command line, and the variables for the others."""
-    plain = {name: text for name, text in texts.items() if name not in SECRETS}
-    return plain, {variable: texts[name] for name, variable in SECRETS.items() if name in texts}
-
-
-def require_free(flags: Flags, taken: Texts) -> None:
-    """Check that `flags` are options of the jobs which the task doesn't set itself.
-
-    taken: option -> the operator's argument that sets it. Raises BadConfiguration with a line for each invalid flag.
-    """
-    errors = []
-    for name in flags:
-        # The usual mistakes are `--start-time` and `start-time`
-        if _NAME.fullmatch(str(name)) is None:
-            likely = str(name).lstrip("-").replace("-", "_")
-            errors.append(f"flags has {name!r}; write the option as docs/jobs.md has it, with underscores: {likely!r}")
-        # An option that is set twice is an error: one of the two would be ignored silently
-        elif name in taken:
-            errors.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
-        elif name not in option_names():
-            hint = did_you_mean(name, option_names(), "docs/jobs.md lists them")
-            errors.append(f"flags has {name!r}, which is no option of the jobs; {hint}")
-    if errors:
-        raise BadConfiguration.gathered(errors)
-
-
-def _format_value(value: FlagValue) -> str:
-    # str() would write True
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return format_moment(value)
-    if isinstance(value, timedelta):
-        return format_duration(value)
-    if isinstance(value, Mapping):
-        return json.dumps(value)
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return ",".join(map(_format_value, value))
-    return str(value)
-
-
-def format_moment(time: datetime) -> str:
-    """A time in the format of jobs, `2026-01-31T22:00:00Z`."""
-    return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +45,7 @@ class JobCall:
 
     job: str
     name: str
-    flags: Texts
+    flags: TextByName
 
     @property
     def output_path(self) -> str:
@@ -173,12 +53,12 @@ class JobCall:
         return self.flags["output_path"]
 
     @property
-    def words(self) -> list[str]:
-        """The job's flags as words of a command line."""
-        return flag_words(self.flags)
+    def arguments(self) -> list[str]:
+        """The job's flags as arguments of a command line."""
+        return format_arguments(self.flags)
 
 
-class Running(Protocol):
+class JobRun(Protocol):
     """A job that was started."""
 
     def wait(self) -> int | None:
@@ -202,14 +82,14 @@ class Location(ABC):
         """The location with its templates filled in."""
         return replace(self, **{field.name: render(getattr(self, field.name)) for field in fields(self) if field.init})
 
-    def find(self, call: JobCall) -> Running | None:
+    def find_run(self, call: JobCall) -> JobRun | None:
         """The unfinished run of this call that an earlier attempt started; None if there is no such run, or if runs end
         with the attempt.
         """
         return None
 
     @abstractmethod
-    def begin(self, call: JobCall) -> Running:
+    def begin(self, call: JobCall) -> JobRun:
         """Start the job.
 
         Raises BadConfiguration for an invalid configuration, another MonitorError if the location refuses it.
@@ -236,20 +116,21 @@ class LocalSpark(Location):
     python: str = sys.executable
     master: str = "local[*]"
     folder: str | None = None
-    environment: Texts = field(default_factory=dict, repr=False)
+    environment: TextByName = field(default_factory=dict, repr=False)
 
     def begin(self, call: JobCall) -> LocalProcess:
         # Secrets are passed by the environment: all users of the machine see the arguments of a process
-        plain, secret = split_secrets(call.flags)
-        words = ["--master", self.master, "--name", call.name, *self.spark_options, call.job, *flag_words(plain)]
-        command = [self.python, "-m", "spark_model_monitor.spark.launch.submission", *words]
-        return LocalProcess(command, {**self.environment, **secret}, self.folder)
+        visible_flags, secret_variables = split_secrets(call.flags)
+        options = ["--master", self.master, "--name", call.name, *self.spark_options]
+        command = [self.python, "-m", "spark_model_monitor.spark.launch.submission", *options, call.job]
+        command += format_arguments(visible_flags)
+        return LocalProcess(command, {**self.environment, **secret_variables}, self.folder)
 
 
 class LocalProcess:
     """A process whose lines go to the log; its child processes end with it."""
 
-    def __init__(self, command: Sequence[str], variables: Texts, folder: str | None = None) -> None:
+    def __init__(self, command: Sequence[str], variables: TextByName, folder: str | None = None) -> None:
         """Start it. Raises MissingDependency if there is no such program."""
         try:
             self._process = subprocess.Popen(
@@ -314,7 +195,7 @@ class SparkConnection(Location):
     spark_home: str | None = None
     python: str | None = None
     columns: int = 1000
-    conf: Texts = field(default_factory=dict)
+    conf: TextByName = field(default_factory=dict)
     hook: Mapping[str, Any] = field(default_factory=dict)
 
     def begin(self, call: JobCall) -> ConnectionRun:
@@ -327,34 +208,42 @@ class SparkConnection(Location):
                 f"spark_options is {self.spark_options!r}; a connection's run takes conf= and hook={{'executor_memory': '4g'}} "
                 "instead"
             )
-        layout = Layout.here()
+        # The Spark and the Python of the run
+        spark_line = PINNED
+        spark_submit = None
         if self.spark_home:
-            line = find_line_at(Path(self.spark_home))
-        else:
-            line = PINNED
-        driver = layout.job_file(call.job, layout.root)
-        plain, secret = split_secrets(call.flags)
-        remarks: list[str] = []
-        settings = {**own_settings(layout, self.columns, SIZING_MASTER, self.conf, remarks), **self.conf}
+            spark_line = find_line_at(Path(self.spark_home))
+            spark_submit = str(Path(self.spark_home) / "bin" / "spark-submit")
+        variables = {}
         if self.python:
-            python = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python}
-        else:
-            python = {}
-        has_jar = layout.needs_deequ(driver) and is_had(os.environ, line)
-        arguments = {
-            "conn_id": self.conn_id,
-            "name": call.name,
-            "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
-            "jars": str(provide_jar(os.environ)) if has_jar else None,
-            "application_args": flag_words(plain),
-            "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
-        }
+            variables = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python}
+
+        # The job's files
+        layout = Layout.here()
+        driver = layout.job_file(call.job, layout.root)
+        package = provide_zip(layout.package, cache_directory(os.environ))
+        jar = None
+        if layout.needs_deequ(driver) and is_had(os.environ, spark_line):
+            jar = str(provide_jar(os.environ))
+
+        # The job's options, and the settings of Spark
+        visible_flags, secret_variables = split_secrets(call.flags)
+        remarks: list[str] = []
+        settings = own_settings(layout, self.columns, SIZING_MASTER, self.conf, remarks)
         for remark in remarks:
             log.info("%s", remark)
-        # Settings and variables of `hook` are added to ours, its other arguments replace ours
-        conf = {**settings, **self.hook.get("conf", {})}
-        variables = {**python, **secret, **self.hook.get("env_vars", {})}
-        hook_arguments = {**arguments, **self.hook, "conf": conf, "env_vars": variables}
+        hook_arguments = {
+            "conn_id": self.conn_id,
+            "name": call.name,
+            "py_files": str(package),
+            "jars": jar,
+            "application_args": format_arguments(visible_flags),
+            "spark_binary": spark_submit,
+            # Settings and variables of `hook` are added to ours, its other arguments replace ours
+            **self.hook,
+            "conf": {**settings, **self.conf, **self.hook.get("conf", {})},
+            "env_vars": {**variables, **secret_variables, **self.hook.get("env_vars", {})},
+        }
         return ConnectionRun(SparkSubmitHook(**hook_arguments), str(driver))
 
 

@@ -1,4 +1,4 @@
-"""A place that runs nothing: jobs end at once, and leave what the test says."""
+"""A location that runs nothing: jobs end at once, and leave what the test says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spark_model_monitor.airflow.places import JobCall, Location
+from spark_model_monitor.airflow.job_locations import JobCall, Location
 
 DONE = "Completed: Job completed successfully with no violations."
 UNSURE = f"{DONE} Cannot tell whether age changed."
@@ -58,7 +58,7 @@ def leave(folder: Path, message: str | None, violations: list[dict[str, str]] = 
 class Stage(Location):
     """Calls `plays` in place of each job; it gives the exit status.
 
-    calls: what was begun. cluster: a template, as places have; seen: what it was rendered as.
+    calls: what was started. cluster: a template, as locations have; seen: what it was rendered as.
     """
 
     plays: Callable[[JobCall], int | None]
