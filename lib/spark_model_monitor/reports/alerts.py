@@ -113,29 +113,36 @@ def deliver(report: Report, destinations: Iterable[SinkDestination], environment
     reached = []
     failures = []
     for destination in destinations:
-        try:
-            send = partial(destination.sink, report, destination.target, environment)
-            run_within(environment.whole_seconds, send)
-        # A sink that hangs must not hold up the other sinks or the run
-        except TimeoutError:
-            late = f"its server had not answered after {environment.whole_seconds:g} s"
-            failures.append(f"the sink {destination.name} was not notified: {late}")
-        except MonitorError as error:
-            failures.append(f"the sink {destination.name} was not notified: {error}")
-        # The text of an unexpected error may repeat the target, which may be a secret
-        except Exception as error:
-            failures.append(f"the sink {destination.name} was not notified: unexpected {type(error).__name__}")
-        else:
+        # None, if the report arrived
+        failure = _notify_destination(report, destination, environment)
+        if failure is None:
             reached.append(destination)
             log.info("notified the sink %s", destination.name)
+        else:
+            failures.append(f"the sink {destination.name} was not notified: {failure}")
     return Delivery(tuple(reached), tuple(failures))
+
+
+def _notify_destination(report: Report, destination: SinkDestination, environment: Environment) -> str | None:
+    """Send the report to one destination; returns the reason of a failure, None if it arrived."""
+    send = partial(destination.sink, report, destination.target, environment)
+    try:
+        run_within(environment.whole_seconds, send)
+    # A sink that hangs must not hold up the other sinks or the run
+    except TimeoutError:
+        return f"its server had not answered after {environment.whole_seconds:g} s"
+    except MonitorError as error:
+        return str(error)
+    # The text of an unexpected error may repeat the target, which may be a secret
+    except Exception as error:
+        return f"unexpected {type(error).__name__}"
+    return None
 
 
 MAX_WINDOWS = 100  # most windows in the history: the largest EvaluationPeriod. Source: C10e
 MAX_TRANSITIONS = 100  # most changes of the alert's status in the history
 MAX_MISSED_CHANGES = 24  # most changes that are stored for a failed sink, which gets them when it is reachable again
 MIN_WINDOWS = 3  # earlier windows with a number of records that an expected number of records needs
-_HOUR = slice(11, 13)  # the position of the hour in 2026-01-31T22:00:00Z
 
 
 @value_class
@@ -157,7 +164,7 @@ class AlertRule:
             are_violated.append(window.violations > 0 and (continues or not window.recurring))
         return sum(are_violated[-self.evaluation_period :])
 
-    def status(self, windows: Sequence[MonitoredWindow]) -> AlertStatus:
+    def compute_status(self, windows: Sequence[MonitoredWindow]) -> AlertStatus:
         """The alert's status. There may be fewer windows than the evaluation period has."""
         if self.violated(windows) >= self.datapoints_to_alert:
             return AlertStatus.IN_ALERT
@@ -168,14 +175,16 @@ class AlertRule:
 
 def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
     """The alerts after a window was monitored, for the first time or again."""
-    # If the same run is repeated, a sink that has the run's numbers already must not get them twice
-    before = next((window for window in alerts.windows if window.window == monitored.window), None)
-    if before is not None and before.run_id == monitored.run_id:
-        monitored = monitored.model_copy(update={"notified": before.notified})
-    other_windows = [window for window in alerts.windows if window.window != monitored.window]
+    other_windows = []
+    for window in alerts.windows:
+        if window.window != monitored.window:
+            other_windows.append(window)
+        # If the same run is repeated, a sink that has the run's numbers already must not get them twice
+        elif window.run_id == monitored.run_id:
+            monitored = monitored.model_copy(update={"notified": window.notified})
     # Sorted by the windows' time, because a catch-up runs old windows after new ones
     windows = tuple(sorted([*other_windows, monitored], key=lambda window: window.time)[-MAX_WINDOWS:])
-    status = rule.status(windows)
+    status = rule.compute_status(windows)
     transitions = alerts.transitions
     if status is not alerts.status:
         latest = windows[-1]
@@ -185,7 +194,9 @@ def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -
     )
 
 
-def is_due(to: SinkDestination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
+def is_due(
+    destination: SinkDestination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool
+) -> bool:
     """Whether a destination gets a report of the window. alerts: contains the window already. every: the option `every`.
 
     A destination for series of numbers is due in every run; if it adds numbers up, it is due only once for the same run. A
@@ -193,17 +204,19 @@ def is_due(to: SinkDestination, alerts: Alerts, window: MonitoredWindow, traffic
     message, that status is OK). A message is also due if one has failed since: an alert that began and ended meanwhile is
     reported, too.
     """
-    if to.every_run:
-        return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
+    key = destination.key
+    if destination.every_run:
+        return not (destination.adds_up and _has_numbers(alerts, window.window, key))
     # Missed changes are reported with the newest window, not with an old window of a catch-up
     is_newest = window.time == max(window.time for window in alerts.windows)
-    is_news = alerts.find_last_status(to.key) is not alerts.status or (is_newest and bool(alerts.find_missed(to.key)))
-    return every or is_news or has_traffic_changed(to, alerts, traffic)
+    has_missed = is_newest and bool(alerts.find_missed(key))
+    is_news = has_missed or alerts.find_last_status(key) is not alerts.status
+    return every or is_news or has_traffic_changed(destination, alerts, traffic)
 
 
-def has_traffic_changed(to: SinkDestination, alerts: Alerts, traffic: AlertStatus) -> bool:
+def has_traffic_changed(destination: SinkDestination, alerts: Alerts, traffic: AlertStatus) -> bool:
     """Whether the destination takes messages and its last message had a different status of the traffic."""
-    return not to.every_run and alerts.find_last_status(f"{to.key}:traffic") is not traffic
+    return not destination.every_run and alerts.find_last_status(f"{destination.key}:traffic") is not traffic
 
 
 def record_delivery(
@@ -214,18 +227,18 @@ def record_delivery(
     missed: Sequence[SinkDestination] = (),
 ) -> Alerts:
     """The alerts after `reached` got the report of the window, and `missed` did not."""
-    updates = [Notified(sink=to.key, status=alerts.status) for to in reached if not to.every_run]
-    traffic_sinks = [f"{to.key}:traffic" for to in reached if has_traffic_changed(to, alerts, traffic)]
-    updates += [Notified(sink=sink, status=traffic) for sink in traffic_sinks]
-    updates += [_record_missed(alerts, window, to.key) for to in missed if not to.every_run]
-    names = {notified.sink for notified in updates}
-    other_sinks = [notified for notified in alerts.notifications if notified.sink not in names]
+    updates = [Notified(sink=sink.key, status=alerts.status) for sink in reached if not sink.every_run]
+    traffic_sinks = [f"{sink.key}:traffic" for sink in reached if has_traffic_changed(sink, alerts, traffic)]
+    updates += [Notified(sink=name, status=traffic) for name in traffic_sinks]
+    updates += [_record_missed(alerts, window, sink.key) for sink in missed if not sink.every_run]
+    updated_sinks = {notified.sink for notified in updates}
+    other_sinks = [notified for notified in alerts.notifications if notified.sink not in updated_sinks]
     # The window records which sinks have its numbers, so that a repeated run doesn't send them again
-    with_numbers = [to.key for to in reached if to.adds_up]
+    keys_with_numbers = [sink.key for sink in reached if sink.adds_up]
     windows = []
     for recorded in alerts.windows:
         if recorded.window == window.window:
-            notified_sinks = dict.fromkeys((*recorded.notified, *with_numbers))
+            notified_sinks = dict.fromkeys((*recorded.notified, *keys_with_numbers))
             recorded = recorded.model_copy(update={"notified": tuple(notified_sinks)})
         windows.append(recorded)
     return alerts.model_copy(update={"notifications": (*other_sinks, *updates), "windows": tuple(windows)})
@@ -251,8 +264,7 @@ def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextMana
 
     Raises the errors of `lease.holding`.
     """
-    folder = resolve_alerts_path(output_path).removesuffix(Alerts.FILE_NAME)
-    return hold(folder, wait)
+    return hold(join(find_series_folder(output_path), ""), wait)
 
 
 def read_alerts(output_path: str) -> Alerts:
@@ -275,14 +287,19 @@ def write_alerts(alerts: Alerts, output_path: str) -> None:
 
     Raises OutputFailed if they can't be written.
     """
-    path = resolve_alerts_path(output_path)
-    write_file(path, alerts.to_json().encode())
+    write_file(resolve_alerts_path(output_path), alerts.to_json().encode())
 
 
 def resolve_alerts_path(output_path: str) -> str:
     """The path of the alerts of the runs below `output_path`."""
+    return join(find_series_folder(output_path), Alerts.FILE_NAME)
+
+
+def find_series_folder(output_path: str) -> str:
+    """The folder of files about all runs of a series: the folder above their hour folders, otherwise the output path."""
     hours = HOUR_FOLDERS.match(output_path)
-    return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
+    folder = hours["top"] if hours else output_path
+    return folder.rstrip("/") or "/"
 
 
 def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:
@@ -290,12 +307,19 @@ def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> flo
 
     If fewer than `MIN_WINDOWS` windows ended at that hour: the median of all earlier windows; None if they are too few, too.
     """
-    counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
-    at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
+    record_counts = []
+    counts_at_hour = []
+    for window in earlier:
+        if window.records is not None:
+            record_counts.append(window.records)
+            # The hour in 2026-01-31T22:00:00Z
+            if window.time[11:13] == time[11:13]:
+                counts_at_hour.append(window.records)
     # Traffic depends on the hour of the day
-    for record_counts in (at_that_hour, [records for _, records in counted]):
-        if len(record_counts) >= MIN_WINDOWS:
-            return float(median(record_counts))
+    if len(counts_at_hour) >= MIN_WINDOWS:
+        return float(median(counts_at_hour))
+    if len(record_counts) >= MIN_WINDOWS:
+        return float(median(record_counts))
     return None
 
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, field, replace
 from itertools import pairwise
-from operator import attrgetter
 
 import numpy as np
 
@@ -49,8 +48,15 @@ MAX_CATEGORIES = 20
 MAX_LISTED_NAMES = 20  # most names of features or metrics in an error, because a data set may have thousands
 
 
+NO_VALUES = "a side has no values"
+
+
+class Underivable(Exception):
+    """Why a number can't be recomputed."""
+
+
 @value_class
-class Row:
+class TableRow:
     """One row of a table.
 
     Attributes
@@ -75,7 +81,7 @@ class Row:
 
 
 @value_class
-class Table:
+class DistributionTable:
     """Two distributions, row by row.
 
     Attributes
@@ -87,36 +93,40 @@ class Table:
     """
 
     kind: str
-    rows: tuple[Row, ...]
-    largest: Row
+    rows: tuple[TableRow, ...]
+    largest: TableRow
     n: int
     m: int
 
     @property
-    def with_numbered_categories(self) -> Table:
+    def with_numbered_categories(self) -> DistributionTable:
         """The table with numbers in place of the names of categories; the row of all other categories is unchanged."""
-        rows = tuple(
-            replace(row, label=f"category {number}") if number <= MAX_CATEGORIES else row
-            for number, row in enumerate(self.rows, 1)
-        )
-        return replace(self, rows=rows, largest=rows[self.rows.index(self.largest)])
+        rows = []
+        # The row after these categories sums all others
+        for number, row in enumerate(self.rows, 1):
+            if number <= MAX_CATEGORIES:
+                row = replace(row, label=f"category {number}")
+            rows.append(row)
+        largest = rows[self.rows.index(self.largest)]
+        return replace(self, rows=tuple(rows), largest=largest)
 
 
-def compare_numbers(
-    baseline: NumericDistribution, current: NumericDistribution, *, ties_lost: bool = False
-) -> Table | None:
-    """The cumulative shares at the deciles of the baseline, at the largest gap, and at the end; None if a side has no values.
+def build_number_table(
+    baseline: NumericDistribution, current: NumericDistribution, *, ties: Ties = Ties.SUMMED
+) -> DistributionTable:
+    """The cumulative shares at the deciles of the baseline, at the largest gap, and at the end. Raises Underivable if a side
+    has no values.
 
-    ties_lost: count each distinct value once, as `--compat service` does.
+    ties: how equal values are counted; `--compat service` loses them.
     """
-    if ties_lost:
+    if ties is Ties.LOST:
         before = build_tie_losing_cdf(baseline.levels)
         after = build_tie_losing_cdf(current.levels)
     else:
         before = baseline.cdf
         after = current.cdf
     if not (before.total and after.total):
-        return None
+        raise Underivable(NO_VALUES)
     # The two step functions change only at values of one of the samples, so the largest gap is at such a value
     values = np.union1d(before.values, after.values)
     gaps = np.abs(before.shares_at(values) - after.shares_at(values))
@@ -128,20 +138,20 @@ def compare_numbers(
     # The number of values in each range, and the cumulative share at its end
     counts = [np.diff(sample.ranks_at(edges), prepend=0).tolist() for sample in (before, after)]
     shares = [sample.shares_at(edges).tolist() for sample in (before, after)]
-    rows = tuple(map(Row, labels, ends, *counts, *shares))
+    rows = tuple(map(TableRow, labels, ends, *counts, *shares))
     index = int(np.searchsorted(edges, value_of_largest_gap))
-    return Table("numbers", rows, rows[index], before.total, after.total)
+    return DistributionTable("numbers", rows, rows[index], before.total, after.total)
 
 
-def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -> Table | None:
-    """The shares of the categories, largest difference first; None if a side has no values."""
+def build_category_table(baseline: CategoryCounts, current: CategoryCounts) -> DistributionTable:
+    """The shares of the categories, largest difference first. Raises Underivable if a side has no values."""
     n = sum(baseline.values())
     m = sum(current.values())
     if not (n and m):
-        return None
+        raise Underivable(NO_VALUES)
 
-    def create_row(label: str, before: int, after: int) -> Row:
-        return Row(label, None, before, after, before / n, after / m)
+    def create_row(label: str, before: int, after: int) -> TableRow:
+        return TableRow(label, None, before, after, before / n, after / m)
 
     names = sorted(baseline.keys() | current.keys())
     rows = [create_row(name, baseline.get(name, 0), current.get(name, 0)) for name in names]
@@ -150,13 +160,10 @@ def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -
     first_rows = rows[:MAX_CATEGORIES]
     further_rows = rows[MAX_CATEGORIES:]
     if further_rows:
-        before, after = (sum(map(attrgetter(sample), further_rows)) for sample in ("baseline", "current"))
+        before = sum(row.baseline for row in further_rows)
+        after = sum(row.current for row in further_rows)
         first_rows.append(create_row(f"({len(further_rows):,} others)", before, after))
-    return Table("categories", tuple(first_rows), rows[0], n, m)
-
-
-class Underivable(Exception):
-    """Why a number can't be recomputed."""
+    return DistributionTable("categories", tuple(first_rows), rows[0], n, m)
 
 
 @value_class
@@ -168,17 +175,29 @@ class Derivation:
     table: The two distributions.
     method: The name of the distance, as in constraints.json; None if the check compared nothing.
     computed: The distance, recomputed from the two distributions; None without a method.
-    correction: What the method subtracts from the largest gap for noise; None if the distance is not a gap.
     quantiles: For a numeric feature: by sample, its quantiles at `QUANTILES`.
     """
 
-    table: Table
+    table: DistributionTable
     method: str | None = None
     computed: float | None = None
-    correction: float | None = None
     quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
-    def to_plain(self) -> dict[str, Json]:
+    @property
+    def correction(self) -> float | None:
+        """What the method subtracts from the largest gap for noise in samples of these sizes; None if the distance is not a gap.
+
+        Source: D3.1.
+        """
+        n = self.table.n
+        m = self.table.m
+        if self.method in ("Robust", "LInfinity"):
+            return CRITICAL_VALUE * math.sqrt((n + m) / (n * m))
+        if self.method == "Simple":
+            return 0.0
+        return None
+
+    def plain(self) -> dict[str, Json]:
         """The derivation as a JSON object."""
         table = self.table
         names = [str(quantile) for quantile in QUANTILES]
@@ -258,56 +277,53 @@ class Explanation:
             "checks": [result.plain() for result in self.results],
             "types": dict(self.types),
             "lacking": list(self.lacking),
-            "derivation": self.derivation and {**self.derivation.to_plain(), "reproduced": self.is_reproduced},
+            "derivation": self.derivation and {**self.derivation.plain(), "reproduced": self.is_reproduced},
             "no_derivation": self.no_derivation,
         }
 
 
-def describe_derivation(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
+def describe_derivation(
+    check_result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution
+) -> Derivation:
     """How the drift check computed its number. Raises Underivable."""
     # If a distribution has no values, its reason becomes the text of the error
     for sample, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
             raise Underivable(f"{sample}: {distribution.reason}")
-    method = result.method
-    distance = None
-    quantiles: dict[str, Sequence[float]] = {}
     if baseline.numbers and current.numbers:
-        # The service counts repeated values once, which changes the gap
-        ties = Ties.SUMMED
-        if result.ties == Ties.LOST.value:
-            ties = Ties.LOST
-        table = compare_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
-        if method and table:
-            distance = compare_numeric(baseline.numbers, current.numbers, method=method, ties=ties).distance
-        # Categories have no order, so no quantiles
-        if table:
-            quantiles = {
-                "baseline": baseline.numbers.cdf.quantiles(QUANTILES),
-                "current": current.numbers.cdf.quantiles(QUANTILES),
-            }
+        return _compute_number_derivation(check_result, baseline.numbers, current.numbers)
+    if baseline.categories and current.categories:
+        return _compute_category_derivation(check_result.method, baseline.categories, current.categories)
+    raise Underivable("the two sides have no values of the same kind to compare")
+
+
+def _compute_number_derivation(
+    check_result: CheckResult, baseline: NumericDistribution, current: NumericDistribution
+) -> Derivation:
+    # The service counts repeated values once, which changes the gap
+    ties = Ties.SUMMED
+    if check_result.ties == Ties.LOST.value:
+        ties = Ties.LOST
+    table = build_number_table(baseline, current, ties=ties)
     # Without a method there is a table, but no distance
-    elif baseline.categories and current.categories:
-        table = compare_category_counts(baseline.categories, current.categories)
-        if method and table:
-            distance = compare_categorical(baseline.categories, current.categories, method=method).distance
-    else:
-        raise Underivable("the two sides have no values of the same kind to compare")
-    if table is None:
-        raise Underivable("a side has no values")
-    return Derivation(table, method, distance, _compute_correction(method, table), quantiles)
+    method = check_result.method
+    distance = None
+    if method:
+        distance = compare_numeric(baseline, current, method=method, ties=ties).distance
+    quantiles = {"baseline": baseline.cdf.quantiles(QUANTILES), "current": current.cdf.quantiles(QUANTILES)}
+    return Derivation(table, method, distance, quantiles)
 
 
-def _compute_correction(method: str | None, table: Table) -> float | None:
-    """What the method subtracts for noise in samples of these sizes. Source: D3.1."""
-    if method in ("Robust", "LInfinity"):
-        return CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))
-    if method == "Simple":
-        return 0.0
-    return None
+def _compute_category_derivation(method: str | None, baseline: CategoryCounts, current: CategoryCounts) -> Derivation:
+    table = build_category_table(baseline, current)
+    # Categories have no order, so no quantiles
+    distance = None
+    if method:
+        distance = compare_categorical(baseline, current, method=method).distance
+    return Derivation(table, method, distance)
 
 
-def _convert_row(row: Row) -> dict[str, Json]:
+def _convert_row(row: TableRow) -> dict[str, Json]:
     """The row as a JSON object. JSON can't express an infinite end of a range: it is null, and the label shows it."""
     # Rows of categories have no `up_to`
     members = {name: value for name, value in asdict(row).items() if value is not None}
@@ -382,7 +398,7 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
         yield f"checks.json says {result.observed!r}: the baseline has been changed since, or another one was named"
 
 
-def _format_remarks(row: Row, table: Table) -> str:
+def _format_remarks(row: TableRow, table: DistributionTable) -> str:
     remarks = []
     if row == table.largest:
         remarks.append("largest gap")
@@ -402,15 +418,15 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     run, checks = read_published(run_path, CheckResults)
     results = tuple(check for check in checks.checks if name in (check.feature, check.metric))
     if not results:
-        subjects = (check.feature or check.metric for check in checks.checks)
-        names = [*filter(None, dict.fromkeys(subjects))]
-        hint = did_you_mean(name, names, f"it has {', '.join(names[:MAX_LISTED_NAMES]) or 'none'}", max_names=3)
+        names = [*dict.fromkeys(filter(None, (check.feature or check.metric for check in checks.checks)))]
+        listed_names = ", ".join(names[:MAX_LISTED_NAMES]) or "none"
+        hint = did_you_mean(name, names, f"it has {listed_names}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks.checks)}; {hint}")
     # A metric has no states of features, and states may be pruned; the checks are explained without them
     profile = _read_profile(name, run)
     # The statistics.json of a run is about features only if the run has states of features
-    if profile is not None and _has_numbers(name, read_document(run, Statistics)):
+    if profile is not None and _is_numeric(name, read_document(run, Statistics)):
         profile = profile.read_as_numbers()
     lacking = tuple(sorted(profile.lacking)) if profile else ()
     explanation = Explanation(name, run.folder, results, types=_count_types(profile), lacking=lacking)
@@ -428,7 +444,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
         return replace(explanation, no_derivation=str(reason))
 
 
-def _has_numbers(name: str, statistics: Statistics | None) -> bool:
+def _is_numeric(name: str, statistics: Statistics | None) -> bool:
     """Whether the run treated a column as numeric, even if some of its cells are no numbers."""
     return statistics is not None and any(
         feature.name == name and feature.inferred_type.is_numeric for feature in statistics.features

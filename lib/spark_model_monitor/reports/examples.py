@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from spark_model_monitor.data.profiling.row_sample import read_rows_with_ids
 from spark_model_monitor.data.reading.data import read_again
 from spark_model_monitor.documents.constraints import Constraints
-from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.history.archive import read_archived_table
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
+from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document, read_recorded_options
 from spark_model_monitor.storage import join, opening_session, read_if_there
 
 EXAMPLES = "examples.parquet"
@@ -27,46 +26,62 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
     can't be read.
     """
     path = join(run_path, EXAMPLES)
-    content = read_if_there(path)
-    # The error distinguishes a wrong path from a run that had no examples to store
-    if content is None:
-        if read_current_run(run_path) is None:
-            raise BadInput(f"{run_path}: no run was published here; name the output path of a monitoring job")
-        raise BadInput(f"{path} is not there: nothing was violated, or the run was made without --keep-examples 20")
-    table = read_archived_table(content, path)
-    # The rows of this feature, and every feature that each row is an example of
-    example_rows = table.filter(pc.equal(table["feature"], feature)).to_pylist()
-    if not example_rows:
-        feature_names = ", ".join(sorted(set(table["feature"].to_pylist()))) or "none"
+    table = _read_examples(run_path, path)
+    examples = table.to_pylist()
+    # A row has an entry for each violated feature that it is an example of
+    feature_examples = [example for example in examples if example["feature"] == feature]
+    if not feature_examples:
+        feature_names = ", ".join(sorted({example["feature"] for example in examples})) or "none"
         raise BadInput(f"{path}: has no row of {feature!r}; it has rows of: {feature_names}")
     # Ids alone need no access to the data, which may be gone or elsewhere
     if source is None:
-        yield from ("\t".join(map(printable, filter(None, (row["id"], row["file"])))) for row in example_rows)
+        for example in feature_examples:
+            texts = filter(None, (example["id"], example["file"]))
+            yield "\t".join(map(printable, texts))
         return
+    id_column = (table.schema.metadata or {}).get(b"id_column", b"").decode()
+    row_ids = {example["id"] for example in feature_examples}
+    names, rows = _read_source_rows(source, run_path, id_column, row_ids)
+    if not rows:
+        count = len(feature_examples)
+        raise BadInput(f"{source}: has none of the {count} rows; name the data that this run has read")
+    # Every feature that each row is an example of
+    features_by_id: dict[str, set[str]] = {}
+    for example in examples:
+        features_by_id.setdefault(example["id"], set()).add(example["feature"])
+    for row_id, cells in rows:
+        fields = []
+        for name, cell in zip(names, cells, strict=True):
+            text = "" if cell is None else cell
+            fields.append(f"{name}=>{text}<" if name in features_by_id[row_id] else f"{name}={text}")
+        yield f"{printable(row_id)}\t{printable(', '.join(fields))}"
+
+
+def _read_examples(run_path: str, path: str) -> pa.Table:
+    content = read_if_there(path)
+    if content is not None:
+        return read_archived_table(content, path)
+    # The error distinguishes a wrong path from a run that had no examples to store
+    if read_current_run(run_path) is None:
+        raise BadInput(f"{run_path}: no run was published here; name the output path of a monitoring job")
+    raise BadInput(f"{path} is not there: nothing was violated, or the run was made without --keep-examples 20")
+
+
+def _read_source_rows(
+    source: str, run_path: str, id_column: str, row_ids: Collection[str]
+) -> tuple[Sequence[str], list[tuple[str, tuple[str | None, ...]]]]:
+    """The names of the columns, and the ids and cells of the rows with these ids."""
     # The source is read as the run has read it: with the same format, names of columns and ids
-    examples: dict[str, set[str]] = {}
-    for row in table.to_pylist():
-        examples.setdefault(row["id"], set()).add(row["feature"])
     run = read_current_run(run_path)
-    described, constraints = (read_document(run, kind) if run else None for kind in (RunDescription, Constraints))
+    constraints = read_document(run, Constraints) if run else None
     names = None
-    if isinstance(constraints, Constraints):
+    if constraints is not None:
         names = tuple(feature.name for feature in constraints.features)
-    read_by = (described.read_by if isinstance(described, RunDescription) else None) or {}
-    id_column = (table.schema.metadata or {}).get(b"id_column", b"").decode() or None
     # One pass over the data finds all rows by their ids
-    with read_again(source, read_by, names, opening_session()) as dataset:
-        if id_column is not None and id_column not in dataset.names:
-            raise BadInput(f"{source}: has no column {id_column!r}, which has the ids; name the data of this run")
+    with read_again(source, read_recorded_options(run), names, opening_session()) as dataset:
         position = None
-        if id_column is not None:
+        if id_column and id_column not in dataset.names:
+            raise BadInput(f"{source}: has no column {id_column!r}, which has the ids; name the data of this run")
+        if id_column:
             position = dataset.names.index(id_column)
-        rows = read_rows_with_ids(dataset, {row["id"] for row in example_rows}, position)
-        if not rows:
-            raise BadInput(f"{source}: has none of the {len(example_rows)} rows; name the data that this run has read")
-        for row_id, cells in rows:
-            named_cells = zip(dataset.names, ("" if cell is None else cell for cell in cells), strict=True)
-            marked = (
-                f"{name}=>{cell}<" if name in examples[row_id] else f"{name}={cell}" for name, cell in named_cells
-            )
-            yield f"{printable(row_id)}\t{printable(', '.join(marked))}"
+        return dataset.names, read_rows_with_ids(dataset, row_ids, position)

@@ -166,13 +166,12 @@ class Report:
         """The same id for every attempt to send the same report, so that a receiver can drop duplicates."""
         run = self.run
         window = f"{run.start}/{run.end}" if run.start else ""
-        parts = (
-            *(run.analysis_type, run.endpoint, run.schedule, window, run.run_id, self.alert.status.value),
-            *(notice.kind for notice in self.notices),
-            # Without a run, two notices of the same kind differ only in their time
-            *(() if self.is_of_a_run else (self.time.isoformat(),)),
-        )
-        return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
+        members = [run.analysis_type, run.endpoint, run.schedule, window, run.run_id, self.alert.status.value]
+        members += [notice.kind for notice in self.notices]
+        # Without a run, two notices of the same kind differ only in their time
+        if not self.is_of_a_run:
+            members.append(self.time.isoformat())
+        return sha256("\0".join(map(str, members)).encode()).hexdigest()[:32]
 
 
 def select_worst(
@@ -244,10 +243,11 @@ def write_text(report: Report) -> str:
         f"The alert is {alert.status.value}, {change}: {alert.violated} of the last {alert.evaluation_period} windows had "
         f"violations, {alert.datapoints_to_alert} make an alert.",
         "",
-        # The headline of the page, so that mail and page say the same
-        *([printable(str(verdict.headline)), ""] if verdict.headline is not None else []),
-        *(f"- {printable(alarm)}" for alarm in verdict.alarms),
     ]
+    # The headline of the page, so that mail and page say the same
+    if verdict.headline is not None:
+        lines += [printable(str(verdict.headline)), ""]
+    lines += [f"- {printable(alarm)}" for alarm in verdict.alarms]
     if verdict.alarm_count > len(verdict.alarms):
         lines.append(f"and {verdict.alarm_count - len(verdict.alarms):,} more")
     # The reasons stand below what happened
@@ -267,11 +267,13 @@ def create_document(report: Report) -> dict[str, Json]:
         {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
         for feature in verdict.unsure[:MAX_VIOLATIONS]
     ]
+    # Chat servers show this member only, so it has to make sense alone
+    text = write_headline(report)
+    if verdict.largest and not verdict.headline:
+        text += f"; the largest: {printable(verdict.largest)}"
     return {
         "version": VERSION,
-        # Chat servers show this member only, so it has to make sense alone
-        "text": write_headline(report)
-        + (f"; the largest: {printable(verdict.largest)}" if verdict.largest and not verdict.headline else ""),
+        "text": text,
         "headline": sentence.text or None,
         "next_step": sentence.next_step or None,
         "analysis_type": run.analysis_type,

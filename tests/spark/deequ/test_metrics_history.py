@@ -3,7 +3,7 @@
 import pytest
 from tests.spark_lines import IS_REMOTE
 
-from spark_model_monitor.reports.history_page.history import read_history
+from spark_model_monitor.reports.history_page.history import read_run_history
 
 MIDNIGHT = 1_767_225_600_000  # 2026-01-01
 DAY = 86_400_000
@@ -37,14 +37,14 @@ def test_the_file_of_deequs_metrics_repository_is_history(spark, tmp_path):
         key = ResultKey(spark, MIDNIGHT + day * DAY, {"table": "orders"})
         runner.useRepository(repository).saveOrAppendResult(key).run()
 
-    history = read_history([path])
+    history = read_run_history([path])
 
     # The metrics that are numbers
     (series,) = history.series
     first, last = series.runs[0], series.runs[1]
     assert history.labels == ("2026-01-01 00:00", "2026-01-02 00:00")
     assert (series.model, first.identity.rows, last.identity.rows) == ("table=orders", 2, 4)
-    assert {name: first.number("value", name) for name in first.names} == {
+    assert {name: first.get_number("value", name) for name in first.names} == {
         "Size": 2,
         "code (Completeness)": 0.5,
         "amount (Mean where code = 'a')": 1.0,
@@ -53,5 +53,5 @@ def test_the_file_of_deequs_metrics_repository_is_history(spark, tmp_path):
         "amount (ApproxQuantiles 0.5)": 1.0,
         "code (PatternMatch [ac])": 0.5,
     }
-    assert last.number("value", "code (Completeness)") == 0.75
-    assert last.number("value", "amount (Maximum)") is None  # Deequ's is NaN
+    assert last.get_number("value", "code (Completeness)") == 0.75
+    assert last.get_number("value", "amount (Maximum)") is None  # Deequ's is NaN

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spark_model_monitor.reports.derivation import compare_category_counts, compare_numbers
-from spark_model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.reports.derivation import Underivable, build_category_table, build_number_table
+from spark_model_monitor.statistics.drift import NumericDistribution, Ties
 
 
 def exactly(values):
@@ -16,7 +16,7 @@ def exactly(values):
 
 
 def test_the_largest_gap_of_a_small_case_is_the_one_by_hand():
-    table = compare_numbers(exactly([1, 2, 3, 4]), exactly([3, 4, 5, 6]))
+    table = build_number_table(exactly([1, 2, 3, 4]), exactly([3, 4, 5, 6]))
 
     # by hand: F of the baseline is 1/4, 2/4, 3/4, 1 at 1, 2, 3, 4; F of the current data 0, 0, 1/4, 2/4
     assert (table.n, table.m) == (4, 4)
@@ -31,7 +31,7 @@ def test_the_largest_gap_is_the_kolmogorov_smirnov_statistic():
         before = rng.normal(size=200).round(1)
         after = rng.normal(0.5, 1.5, size=90).round(1)
         expected = stats.ks_2samp(before, after)
-        table = compare_numbers(exactly(before), exactly(after))
+        table = build_number_table(exactly(before), exactly(after))
 
         assert table.largest.gap == pytest.approx(expected.statistic)
         assert table.largest in table.rows
@@ -39,7 +39,7 @@ def test_the_largest_gap_is_the_kolmogorov_smirnov_statistic():
 
 def test_the_ranges_hold_every_value_once():
     rng = np.random.default_rng(7)
-    table = compare_numbers(exactly(rng.normal(size=300)), exactly(rng.normal(3.0, size=77)))
+    table = build_number_table(exactly(rng.normal(size=300)), exactly(rng.normal(3.0, size=77)))
 
     assert sum(row.baseline for row in table.rows) == 300
     assert sum(row.current for row in table.rows) == 77
@@ -48,7 +48,7 @@ def test_the_ranges_hold_every_value_once():
 
 
 def test_infinities_stand_at_the_ends():
-    table = compare_numbers(exactly([1, 2]), NumericDistribution(((1.0,),), positive_infinite=3))
+    table = build_number_table(exactly([1, 2]), NumericDistribution(((1.0,),), positive_infinite=3))
 
     assert [(row.label, row.baseline, row.current) for row in table.rows] == [
         ("up to 1", 1, 1),
@@ -60,19 +60,19 @@ def test_infinities_stand_at_the_ends():
 
 
 def test_a_constant_that_moved_is_as_far_apart_as_can_be():
-    assert compare_numbers(exactly([5] * 9), exactly([7] * 4)).largest.gap == 1.0
+    assert build_number_table(exactly([5] * 9), exactly([7] * 4)).largest.gap == 1.0
 
 
 def test_a_flag_whose_ties_are_lost_has_not_moved():
     before = exactly([0] * 90 + [1] * 10)
     after = exactly([0] * 10 + [1] * 90)
 
-    assert compare_numbers(before, after).largest.gap == pytest.approx(0.8)
-    assert compare_numbers(before, after, ties_lost=True).largest.gap == 0.0  # G16
+    assert build_number_table(before, after).largest.gap == pytest.approx(0.8)
+    assert build_number_table(before, after, ties=Ties.LOST).largest.gap == 0.0  # G16
 
 
 def test_categories_come_in_the_order_of_their_gaps():
-    table = compare_category_counts({"DE": 6, "FR": 3, "PL": 1}, {"DE": 2, "ES": 3})
+    table = build_category_table({"DE": 6, "FR": 3, "PL": 1}, {"DE": 2, "ES": 3})
 
     # by hand: shares 0.6, 0.3, 0.1, 0 against 0.4, 0, 0, 0.6
     assert [(row.label, row.gap) for row in table.rows] == [
@@ -85,7 +85,7 @@ def test_categories_come_in_the_order_of_their_gaps():
 
 
 def test_of_many_categories_the_others_are_added_up():
-    table = compare_category_counts(
+    table = build_category_table(
         {f"c{index:03}": 1 for index in range(50)}, {f"c{index:03}": 1 + (index < 3) for index in range(50)}
     )
 
@@ -97,5 +97,7 @@ def test_of_many_categories_the_others_are_added_up():
 
 @pytest.mark.parametrize(("before", "after"), [([], [1]), ([1], []), ([], [])])
 def test_a_side_without_values_has_no_table(before, after):
-    assert compare_numbers(exactly(before), exactly(after)) is None
-    assert compare_category_counts(dict.fromkeys(map(str, before), 1), dict.fromkeys(map(str, after), 1)) is None
+    with pytest.raises(Underivable, match="a side has no values"):
+        build_number_table(exactly(before), exactly(after))
+    with pytest.raises(Underivable, match="a side has no values"):
+        build_category_table(dict.fromkeys(map(str, before), 1), dict.fromkeys(map(str, after), 1))

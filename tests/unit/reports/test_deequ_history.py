@@ -11,7 +11,7 @@ import pytest
 from spark_model_monitor import report
 from spark_model_monitor.cli import main as cli
 from spark_model_monitor.errors import BadDocument
-from spark_model_monitor.reports.history_page.history import read_history
+from spark_model_monitor.reports.history_page.history import read_run_history
 
 MIDNIGHT = 1_767_225_600_000  # 2026-01-01
 DAY = 86_400_000
@@ -96,12 +96,12 @@ def test_a_tag_names_the_data_set_but_one_of_each_result_does_not(tmp_path):
     alone.mkdir()
     same_time = write_file(alone, create_data_set(0, region="EU"), create_data_set(0, region="NA"))
 
-    assert [(series.model, series.ran) for series in read_history([path]).series] == [
+    assert [(series.model, series.run_indices) for series in read_run_history([path]).series] == [
         ("region=EU", [0, 1]),
         ("region=NA", [0, 1]),
     ]
-    assert [series.model for series in read_history([same_time]).series] == ["region=EU", "region=NA"]
-    assert read_history([same_time]).windows[0][0] == datetime(2026, 1, 1, tzinfo=timezone.utc)
+    assert [series.model for series in read_run_history([same_time]).series] == ["region=EU", "region=NA"]
+    assert read_run_history([same_time]).windows[0][0] == datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def test_a_file_stands_beside_runs_of_ours(tmp_path):
@@ -132,9 +132,9 @@ def test_metrics_of_one_column_are_told_apart_and_distributions_left_out(tmp_pat
     data_set = create_data_set(0, mean, mean_of_some, median, size_of_some, quantiles, failed, distribution)
     path = write_file(tmp_path, data_set)
 
-    run = read_history([path]).series[0].runs[0]
+    run = read_run_history([path]).series[0].runs[0]
 
-    assert {name: run.number("value", name) for name in run.names} == {
+    assert {name: run.get_number("value", name) for name in run.names} == {
         "Size where fee > 1": 4.0,
         "age (ApproxQuantiles 0.25)": 5.0,
         "age (ApproxQuantiles 0.5)": 6.0,
@@ -167,4 +167,4 @@ def test_a_bad_file_is_refused_with_the_place_and_the_reason(tmp_path, capsys, c
 
     assert f"{path}: is no file of Deequ's metrics repository: {problem}" in capsys.readouterr().err
     with pytest.raises(BadDocument):
-        read_history([str(path)])
+        read_run_history([str(path)])

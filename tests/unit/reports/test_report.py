@@ -25,7 +25,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckResult
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.reports.history_page.history import find_trailing_start, read_history
+from spark_model_monitor.reports.history_page.history import find_trailing_start, read_run_history
 from spark_model_monitor.reports.history_page.past_run import read_run
 from spark_model_monitor.reports.history_page.report_command import HistoryRequest, create_report, main
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
@@ -149,10 +149,10 @@ def test_the_page_begins_with_what_is_wrong_since_when_and_by_how_much(day):
 
 
 def test_an_hour_without_a_run_is_an_empty_column(day):
-    history = read_history([str(day)])
+    history = read_run_history([str(day)])
 
     assert history.labels[2] == "2026-03-04 02:00"
-    assert history.run_violations() == [1, 0, None, 1, 1]
+    assert history.count_violations() == [1, 0, None, 1, 1]
     assert "2026-03-04 02:00 – – no run" in words(create_report(HistoryRequest([str(day)])).html)
 
 
@@ -225,7 +225,7 @@ def test_daily_runs_of_an_hour_are_a_column_a_day_and_a_day_without_one_is_empty
     for day_of_run in (0, 1, 3):
         put(tmp_path, 24 * day_of_run, {"age": 0.05})
 
-    history = read_history([str(tmp_path)], None, None, None)
+    history = read_run_history([str(tmp_path)], None, None, None)
 
     assert [start for start, _ in history.windows] == [MIDNIGHT + timedelta(days=day_of_run) for day_of_run in range(4)]
     assert {end - start for start, end in history.windows} == {HOUR}
@@ -257,7 +257,7 @@ def test_only_the_windows_and_features_that_are_asked_for(day):
 
     assert "windows with violations 1 of 2" in page_text
     assert " age " not in page_text
-    assert read_history([str(day)], last=2).labels == ("2026-03-04 03:00", "2026-03-04 04:00")
+    assert read_run_history([str(day)], last=2).labels == ("2026-03-04 03:00", "2026-03-04 04:00")
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_a_statistics_json_of_anything_is_named(tmp_path):
         (folder / "statistics.json").write_text(text)
 
     with pytest.raises(BadInput, match=r"no run here; 4 can't be read.*is no statistics.json"):
-        read_history([str(tmp_path)])
+        read_run_history([str(tmp_path)])
 
 
 def test_nothing_but_the_packaged_script_may_run_and_names_stay_text(day):
@@ -381,7 +381,7 @@ def test_runs_that_name_no_window_are_called_by_their_folders(tmp_path):
         for file in (tmp_path / name).rglob("_current.json"):
             file.write_text(file.read_text().replace(str(run), str(tmp_path / name)))
 
-    assert read_history([str(tmp_path / "first"), str(tmp_path / "second")]).labels == ("first", "second")
+    assert read_run_history([str(tmp_path / "first"), str(tmp_path / "second")]).labels == ("first", "second")
 
 
 def test_the_same_runs_give_the_same_bytes(day):
@@ -448,9 +448,9 @@ def test_what_clarify_and_a_model_quality_run_left_are_pages_and_sides_to_compar
     ]
 
     assert [run.identity.analysis_type for run in runs] == ["MODEL_EXPLAINABILITY", "MODEL_BIAS", "MODEL_QUALITY"]
-    assert runs[0].number("value", "vehicle_claim (label0)") == 0.002683572276857348
+    assert runs[0].get_number("value", "vehicle_claim (label0)") == 0.002683572276857348
     assert any(name.startswith("DPL (") for name in runs[1].names)
-    assert (runs[2].names, runs[2].number("value", "recall"), runs[2].identity.rows) == (("recall",), 0.5, 9)
+    assert (runs[2].names, runs[2].get_number("value", "recall"), runs[2].identity.rows) == (("recall",), 0.5, 9)
     for folder in map(str, (tmp_path / name for name in ("clarify-explainability", "quality"))):
         assert cli(["report", folder, "--output", str(tmp_path / "page.html")]) == 0
         assert cli(["compare", folder, folder]) == 0
@@ -492,7 +492,7 @@ def test_reports_of_the_service_lie_where_their_folders_say_and_one_left_out_is_
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "statistics.json").write_text(content)
 
-    history = read_history([str(tmp_path)])
+    history = read_run_history([str(tmp_path)])
     page_text = words(create_report(HistoryRequest([str(tmp_path)])).html)
 
     # The first is of the three hours that its statistics name, as they end where its folder does

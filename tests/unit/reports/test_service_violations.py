@@ -79,7 +79,7 @@ def test_a_folder_of_the_service_counts_all_features_and_is_named_by_the_end_of_
     run = read_run(str(folder))
 
     assert (run.identity.start.hour, run.identity.end.hour) == (9, 10)
-    statuses = {check_result.feature: check_result.status.value for check_result in run.results()}
+    statuses = {check_result.feature: check_result.status.value for check_result in run.create_check_results()}
     assert statuses == {"fare": "violated", "tip": "passed", "toll": "passed"}
 
 
@@ -96,5 +96,5 @@ def test_a_model_quality_run_of_the_service_says_its_window_itself(tmp_path):
     run = read_run(str(folder))
 
     assert (run.identity.end - run.identity.start).days == 1
-    assert run.number("threshold", "mae") == 3.5
-    assert [check_result.metric for check_result in run.results()] == ["mae", "rmse"]
+    assert run.get_number("threshold", "mae") == 3.5
+    assert [check_result.metric for check_result in run.create_check_results()] == ["mae", "rmse"]

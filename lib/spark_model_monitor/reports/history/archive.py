@@ -72,10 +72,11 @@ def to_parquet(state: State) -> bytes:
             for feature_state in feature.states.values()
         ]
         header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
-        # The member is left out if nothing is lacking, which is the usual case
-        if lacking := {
+        lacking = {
             str(index): sorted(feature.lacking) for index, feature in enumerate(state.features) if feature.lacking
-        }:
+        }
+        # The member is left out if nothing is lacking, which is the usual case
+        if lacking:
             header[LACKING] = lacking
     else:
         rows = [{"kind": state.KIND, "state": state.to_bytes()}]
@@ -142,7 +143,9 @@ def _name_file_in_errors(where: str) -> Iterator[None]:
     try:
         yield
     except BadState as error:
-        raise error if str(error).startswith(where) else BadState(f"{where}: {error}") from error
+        if str(error).startswith(where):
+            raise
+        raise BadState(f"{where}: {error}") from error
     except MALFORMED as error:
         raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(error).__name__})") from error
 
@@ -358,13 +361,11 @@ def add_requests(paths: Sequence[str]) -> Requests:
 
     paths: output paths on this machine.
     """
-    return sum((_read_requests(path) for path in paths), Requests())
-
-
-def _read_requests(path: str) -> Requests:
-    run = read_current_run(path)
-    state = read_run_state(run, name_state_file(Requests)) if run else None
-    if state is None:
-        return Requests()
-    assert isinstance(state, Requests)  # guaranteed by the file's name
-    return state
+    total = Requests()
+    for path in paths:
+        run = read_current_run(path)
+        state = read_run_state(run, name_state_file(Requests)) if run else None
+        if state is not None:
+            assert isinstance(state, Requests)  # guaranteed by the file's name
+            total += state
+    return total

@@ -14,7 +14,7 @@ from spark_model_monitor.documents.alert_files import Decision, Promotion, Promo
 from spark_model_monitor.documents.check_results import CheckResults, identify_subject
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, did_you_mean
-from spark_model_monitor.reports.alerts import open_alerts, read_alerts, resolve_alerts_path
+from spark_model_monitor.reports.alerts import find_series_folder, open_alerts, read_alerts
 from spark_model_monitor.reports.history.variation import read_history, write_history
 from spark_model_monitor.reports.outputs.run_files import (
     ANALYSIS,
@@ -177,7 +177,7 @@ def read_decisions(output_path: str) -> list[Decision]:
 
 
 def _name_folder(output_path: str) -> str:
-    return join(resolve_alerts_path(output_path).rpartition("/")[0] or ".", FOLDER)
+    return join(find_series_folder(output_path), FOLDER)
 
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)

@@ -196,22 +196,21 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
     Raises BadInput for an absent folder, BadConfiguration if a folder of captures or merged records has runs, or if a schedule
     would lose all its runs.
     """
-    candidates = [
-        *(candidate for path in trees.captures for candidate in _find_hours(PrunableKind.CAPTURES, path)),
-        *(candidate for path in trees.merged for candidate in _find_merge_files(path)),
-        *(quarantine for path in trees.reports for quarantine in _find_quarantines(path)),
-    ]
+    candidates: list[Prunable] = []
+    for path in trees.captures:
+        candidates += _find_hours(PrunableKind.CAPTURES, path)
+    for path in trees.merged:
+        candidates += _find_merge_files(path)
+    for path in trees.reports:
+        candidates += _find_quarantines(path)
     # Runs are only looked for on request: listing years of hours takes long in an object store
     if trees.pages or trees.keep_windows is not None:
-        candidates += [candidate for path in trees.reports for candidate in _find_runs(trees, path, before)]
-    old_items = [candidate for candidate in candidates if candidate.time <= before]
+        for path in trees.reports:
+            candidates += _find_runs(trees, path, before)
+    prunables = [candidate for candidate in candidates if candidate.time <= before]
     # Items inside a window that is pruned as a whole are not listed separately
-    window_folders = tuple(
-        join(candidate.path, "") for candidate in old_items if candidate.kind is PrunableKind.WINDOWS
-    )
-    if window_folders:
-        return [candidate for candidate in old_items if not candidate.path.startswith(window_folders)]
-    return old_items
+    window_folders = tuple(join(prunable.path, "") for prunable in prunables if prunable.kind is PrunableKind.WINDOWS)
+    return [prunable for prunable in prunables if not prunable.path.startswith(window_folders)]
 
 
 def prune(prunables: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
@@ -287,11 +286,10 @@ DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day
 
 def count_totals(prunables: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, int]]:
     """By kind: the number of files and their bytes."""
-    totals = {}
-    for kind in PrunableKind:
-        prunables_of_kind = [prunable for prunable in prunables if prunable.kind is kind]
-        files = sum(prunable.files for prunable in prunables_of_kind)
-        totals[kind] = files, sum(prunable.size_bytes for prunable in prunables_of_kind)
+    totals = dict.fromkeys(PrunableKind, (0, 0))
+    for prunable in prunables:
+        files, size_bytes = totals[prunable.kind]
+        totals[prunable.kind] = files + prunable.files, size_bytes + prunable.size_bytes
     return totals
 
 

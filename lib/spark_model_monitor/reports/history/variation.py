@@ -33,7 +33,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     StatisticsByFeature,
 )
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
-from spark_model_monitor.reports.alerts import resolve_alerts_path
+from spark_model_monitor.reports.alerts import find_series_folder
 from spark_model_monitor.reports.history.archive import (
     PROFILE,
     STATISTICS_COLUMNS,
@@ -130,14 +130,13 @@ class WindowHistory:
     @cached_property
     def entries(self) -> list[WindowEntry]:
         """All windows, in order of time."""
+        if not self.table.num_rows:
+            return []
         # A window has a row for each feature and reference; it had an alarm if one of these rows had one
         names = list(WindowEntry.__dataclass_fields__)
-        if self.table.num_rows:
-            table = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")])
-        else:
-            table = self.table
+        table = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")])
         table = table.rename_columns([name.removesuffix("_max") for name in table.column_names])
-        return sorted(WindowEntry(**{name: row[name] for name in names}) for row in table.select(names).to_pylist())
+        return sorted(WindowEntry(**row) for row in table.select(names).to_pylist())
 
     def select_before(self, time: str) -> WindowHistory:
         """The windows that ended before a time."""
@@ -369,12 +368,11 @@ class WindowHistory:
         used_minutes: set[int] = set()
         for by_reference in minutes_back.values():
             used_minutes.update(*by_reference.values())
-        profiles_by_minutes = {back: self._read_profile(windows[back]) for back in used_minutes.intersection(windows)}
-        profiles = {
-            back: profile.features(minutes_back, OF_DISTRIBUTIONS)
-            for back, profile in profiles_by_minutes.items()
-            if profile
-        }
+        profiles = {}
+        for back in used_minutes.intersection(windows):
+            stored_profile = self._read_profile(windows[back])
+            if stored_profile is not None:
+                profiles[back] = stored_profile.features(minutes_back, OF_DISTRIBUTIONS)
         sums: dict[str, list[FeatureProfile]] = {}
         for name, by_reference in minutes_back.items():
             for reference, minutes in by_reference.items():
@@ -415,38 +413,36 @@ class WindowHistory:
         # References of several windows leave alarms out; the reference `previous` is the last window even if it had an alarm
         alarmed_rows = self.table.filter(self.is_alarmed).select(["window", "feature"]).to_pylist()
         alarmed = {(row["window"], row["feature"]) for row in alarmed_rows if ":" in reference}
-        # By feature: the profiles to add, at most as many as the reference asks for
-        profiles_by_feature: dict[str, list[StoredProfile]] = {}
-        rows = 0
-        names: tuple[str, ...] = ()
-        for entry in windows:
-            window_states = self._read_profile(entry)
+        # By feature: the indices of the windows to add, at most as many as the reference asks for
+        indices_by_feature: dict[str, list[int]] = {}
+        profiles: list[StoredProfile] = []
+        for index, entry in enumerate(windows):
+            profile = self._read_profile(entry)
             # A sum without one of its windows would look like a change of volume
-            if window_states is None:
+            if profile is None:
                 return None
-            rows += window_states.item_count
-            names = names or window_states.names
-            for name in [name for name in window_states.names if name in features]:
-                profiles = profiles_by_feature.setdefault(name, [])
-                if len(profiles) < count and (entry.window, name) not in alarmed:
-                    profiles.append(window_states)
+            profiles.append(profile)
+            for name in [name for name in profile.names if name in features]:
+                indices = indices_by_feature.setdefault(name, [])
+                if len(indices) < count and (entry.window, name) not in alarmed:
+                    indices.append(index)
             # Once all features have enough windows, older windows needn't be read
-            if all(len(profiles) == count for profiles in profiles_by_feature.values()):
+            if all(len(indices) == count for indices in indices_by_feature.values()):
                 break
         # `previous:8` needs all eight windows; a season may have fewer windows at first
         min_windows = count if reference.startswith("previous") else 1
         complete = {
-            name: profiles
-            for name, profiles in profiles_by_feature.items()
-            if len(profiles) >= min_windows and name in names
+            name: indices
+            for name, indices in indices_by_feature.items()
+            if len(indices) >= min_windows and name in profiles[0].names
         }
         # Sketches of numbers are added first: they show which features are texts, and only these need the larger counts of values
-        sums = _add_states(complete, OF_NUMBERS, reference)
-        texts = {name: profiles for name, profiles in complete.items() if name in sums and not sums[name].is_numeric}
-        sums |= _add_states(texts, OF_DISTRIBUTIONS, reference)
-        if sums:
-            return Profile(rows, tuple(sums.values()))
-        return None
+        sums = _add_states(profiles, complete, OF_NUMBERS, reference)
+        texts = {name: indices for name, indices in complete.items() if name in sums and not sums[name].is_numeric}
+        sums |= _add_states(profiles, texts, OF_DISTRIBUTIONS, reference)
+        if not sums:
+            return None
+        return Profile(sum(profile.item_count for profile in profiles), tuple(sums.values()))
 
     def _read_profile(self, entry: WindowEntry) -> StoredProfile | None:
         """The states of a window; None if their file is gone."""
@@ -526,8 +522,7 @@ def create_history(folder: str) -> WindowHistory:
 
 def read_history(output_path: str) -> WindowHistory:
     """The history of the runs that `output_path` belongs to; it is empty if the file is absent or, with a warning, damaged."""
-    # The history lies beside the alerts
-    folder = resolve_alerts_path(output_path).rpartition("/")[0] or "."
+    folder = find_series_folder(output_path)
     path = join(folder, HISTORY)
     content = read_if_there(path)
     if content is not None:
@@ -557,8 +552,7 @@ def write_history(history: WindowHistory) -> None:
 
     Raises OutputFailed if it can't be written.
     """
-    path = join(history.folder, HISTORY)
-    write_file(path, encode_parts_table(history.table))
+    write_file(join(history.folder, HISTORY), encode_parts_table(history.table))
 
 
 def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None) -> dict[str, tuple[int, ...]]:
@@ -601,20 +595,21 @@ def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tu
 
 
 def _add_states(
-    profiles_by_feature: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
+    profiles: Sequence[StoredProfile],
+    indices_by_feature: Mapping[str, Sequence[int]],
+    kinds: Collection[str],
+    reference: str,
 ) -> dict[str, FeatureProfile]:
-    """By feature: the sum of its states of these kinds over its windows."""
-    # Each file is decoded once, for all features that need it. The key is the object's id, because a profile isn't hashable
-    decoded_profiles: dict[int, StoredProfile] = {}
-    names_by_profile: dict[int, set[str]] = {}
-    for name, profiles in profiles_by_feature.items():
-        for profile in profiles:
-            decoded_profiles[id(profile)] = profile
-            names_by_profile.setdefault(id(profile), set()).add(name)
-    decoded = {key: profile.features(names_by_profile[key], kinds) for key, profile in decoded_profiles.items()}
+    """By feature: the sum of its states of these kinds over its windows, whose indices among the profiles are given."""
+    # Each file is decoded once, for all features that need it
+    names_by_index: dict[int, set[str]] = {}
+    for name, indices in indices_by_feature.items():
+        for index in indices:
+            names_by_index.setdefault(index, set()).add(name)
+    decoded = {index: profiles[index].features(names, kinds) for index, names in names_by_index.items()}
     sums = {}
-    for name, profiles in profiles_by_feature.items():
-        total = _add_profiles([decoded[id(profile)][name] for profile in profiles], reference)
+    for name, indices in indices_by_feature.items():
+        total = _add_profiles([decoded[index][name] for index in indices], reference)
         if total is not None:
             sums[name] = total
     return sums

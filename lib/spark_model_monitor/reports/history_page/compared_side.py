@@ -183,7 +183,7 @@ def _create_side_with_metrics(path: str, run: PastRun) -> ComparedSide:
             f"{path}: there is neither a run nor a statistics.json to compare; for files of data write "
             "spark-model-monitor compare-files BEFORE AFTER"
         )
-    rows = {name: {"value": run.number("value", name)} for name in run.names}
+    rows = {name: {"value": run.get_number("value", name)} for name in run.names}
     # The groups of a bias analysis always have names
     segment_names: frozenset[str] = frozenset()
     if run.identity.analysis_type == AnalysisType.MODEL_QUALITY.value:

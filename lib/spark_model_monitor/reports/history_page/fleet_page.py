@@ -151,7 +151,7 @@ def group_by_cause(monitors: Iterable[FleetMonitor]) -> list[CommonCause]:
             for key in _list_cause_keys(monitor):
                 monitors_by_key.setdefault(key, []).append(monitor)
         # The cause of most monitors. If causes have equally many, the first one counts, so that the page is the same each time
-        key = max(monitors_by_key, key=lambda key: (len(monitors_by_key[key]), -list(monitors_by_key).index(key)))
+        key = max(monitors_by_key, key=lambda key: len(monitors_by_key[key]))
         group = monitors_by_key[key]
         causes.append(CommonCause(_describe_cause(key, group), tuple(group)))
         remaining = [monitor for monitor in remaining if monitor not in group]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -40,6 +40,7 @@ BINS = 22  # bins of a distribution on the page
 NO_VALUE = 255  # the byte of a missing distance
 
 Window = tuple[datetime, datetime]
+WindowKey = tuple[datetime, datetime, str, str | None]  # start, end, kind of monitor, model
 
 
 @value_class
@@ -50,7 +51,7 @@ class UnreadRun:
     problem: str
 
     @property
-    def place(self) -> str:
+    def path_end(self) -> str:
         return show_end_of_path(self.folder)
 
 
@@ -69,8 +70,11 @@ class Series:
         return tuple(dict.fromkeys(name for run in sorted(self.runs) for name in self.runs[run].names))
 
     @cached_property
-    def _columns(self) -> dict[str, Doubles]:
-        """By column, which is a name in COLUMNS or "status": an array of shape (names, windows)."""
+    def columns(self) -> dict[str, Doubles]:
+        """By column, which is a name in COLUMNS or "status": its values, shape (names, windows).
+
+        A missing number is NaN; the status without a run is NONE + 1.
+        """
         shape = (len(self.names), len(self.windows))
         rows = {name: row for row, name in enumerate(self.names)}
         columns: dict[str, Doubles] = {name: np.full(shape, np.nan) for name in COLUMNS}
@@ -83,21 +87,20 @@ class Series:
             columns["status"][rows_of_run, column] = run.statuses
         return columns
 
-    def get_column(self, column: str) -> Doubles:
-        """A column of the runs, shape (names, windows). A missing number is NaN; the "status" without a run is NONE + 1."""
-        return self._columns[column]
-
     @cached_property
     def is_violated(self) -> Flags:
         """Which names are violated in which windows, shape (names, windows)."""
-        is_violated: Flags = self.get_column("status") == VIOLATED
+        is_violated: Flags = self.columns["status"] == VIOLATED
         return is_violated
 
     @property
-    def last(self) -> tuple[int, PastRun]:
-        """The latest run and the index of its window."""
-        index = max(self.runs)
-        return index, self.runs[index]
+    def last_index(self) -> int:
+        """The index of the latest window with a run."""
+        return max(self.runs)
+
+    @property
+    def last_run(self) -> PastRun:
+        return self.runs[self.last_index]
 
     @cached_property
     def is_metric(self) -> Flags:
@@ -107,18 +110,18 @@ class Series:
         return np.array([name in metrics for name in self.names], bool)
 
     @property
-    def violations(self) -> list[int | None]:
+    def violation_counts(self) -> list[int | None]:
         """By window: the number of violations; None if no run judged anything there."""
         runs = [self.runs.get(index) for index in range(len(self.windows))]
         return [None if run is None or run.outcome is None else run.violations for run in runs]
 
-    def since(self, row: int) -> int | None:
+    def find_violation_start(self, row: int) -> int | None:
         """The first of the consecutive windows up to the last run that have a violation of a name; None if the last has none."""
-        return find_trailing_start(self.is_violated[row, self.ran].tolist(), self.ran)
+        return find_trailing_start(self.is_violated[row, self.run_indices].tolist(), self.run_indices)
 
     def list_values(self, column: str, row: int) -> tuple[float | None, ...]:
         """By window: the number of a name in a column; None if it has no number."""
-        return tuple(None if math.isnan(number) else number for number in self.get_column(column)[row].tolist())
+        return tuple(None if math.isnan(number) else number for number in self.columns[column][row].tolist())
 
     def find_last_limit(self, row: int) -> float | None:
         """The threshold of a name in the latest window that has a threshold for it; None if no window has one."""
@@ -126,7 +129,7 @@ class Series:
         return next(limits, None)
 
     @cached_property
-    def ran(self) -> list[int]:
+    def run_indices(self) -> list[int]:
         """The indices of the windows with a run."""
         return sorted(self.runs)
 
@@ -163,26 +166,29 @@ class History:
         """Whether all windows are on one day. Cached, because it is read for each window."""
         return len({label.rpartition(" ")[0] for label in self.labels}) == 1
 
-    def run_violations(self) -> list[int | None]:
+    def count_violations(self) -> list[int | None]:
         """By window: the number of violations of all monitors together; None without a run."""
-        columns = [series.violations for series in self.series]
+        columns = [series.violation_counts for series in self.series]
         return [
             # The count is None only if no monitor ran; otherwise a monitor without a run counts as 0
             None if all(count is None for count in counts) else sum(count or 0 for count in counts)
             for counts in zip(*columns, strict=True)
         ]
 
-    def run_outcomes(self) -> list[Outcome | None]:
+    def list_outcomes(self) -> list[Outcome | None]:
         """By window: the worst outcome of all monitors together; None without a run, or if nothing was judged."""
         outcomes: list[Outcome | None] = []
-        for position in range(len(self.windows)):
-            runs = [series.runs[position] for series in self.series if position in series.runs]
-            outcomes.append(find_worst_outcome(run.outcome for run in runs))
+        for index in range(len(self.windows)):
+            outcomes.append(find_worst_outcome(run.outcome for run in self.list_window_runs(index)))
         return outcomes
+
+    def list_window_runs(self, index: int) -> list[PastRun]:
+        """The runs of all monitors in a window."""
+        return [series.runs[index] for series in self.series if index in series.runs]
 
     def find_alert_start(self) -> int | None:
         """The index of the first of the consecutive windows with violations up to the last window; None if the last has none."""
-        counts = [(index, count) for index, count in enumerate(self.run_violations()) if count is not None]
+        counts = [(index, count) for index, count in enumerate(self.count_violations()) if count is not None]
         return find_trailing_start([bool(count) for _, count in counts], [index for index, _ in counts])
 
 
@@ -196,7 +202,7 @@ def find_trailing_start(flags: Sequence[bool], indices: Sequence[int]) -> int | 
     return start
 
 
-def read_history(
+def read_run_history(
     folders: Sequence[str], since: datetime | None = None, until: datetime | None = None, last: int | None = None
 ) -> History:
     """The runs at and below the folders, and the data sets in files of Deequ's metrics repository.
@@ -205,20 +211,9 @@ def read_history(
 
     Raises BadInput if there are no runs, BadDocument for a file that isn't a metrics repository.
     """
+    all_runs, unread = _read_runs(folders)
     runs = []
-    unread = []
-    # A file is a metrics repository of Deequ; a folder has runs at or below it
-    files = [path for path in folders if is_file(path)]
-    tops = [top for top in folders if top not in files]
-    folders_of_runs = dict.fromkeys(run_folder for top in tops for run_folder in list_run_folders(top))
-    read_runs = [run for path in files for run in read_metrics_repository(path)]
-    # A damaged run is listed on the page of the other runs
-    for folder in show_progress(folders_of_runs, len(folders_of_runs), "runs"):
-        try:
-            read_runs.append(read_run(folder))
-        except MonitorError as fault:
-            unread.append(UnreadRun(folder, str(fault).splitlines()[0]))
-    for run in read_runs:
+    for run in all_runs:
         # A run without a window is within any limits
         start = run.identity.start
         if start is None or ((since is None or start >= since) and (until is None or start < until)):
@@ -226,47 +221,73 @@ def read_history(
     # The error says whether there are no runs, no runs in these times, or only damaged runs
     if not runs:
         problem = "no run here"
-        if read_runs:
-            problem = f"none of the {len(read_runs)} runs here is of a window in these times"
+        if all_runs:
+            problem = f"none of the {len(all_runs)} runs here is of a window in these times"
         if unread:
             problem += f"; {len(unread)} can't be read, the first: {unread[0].problem}"
         raise BadInput(f"{', '.join(folders)}: {problem}")
-    # A window counts once for each monitor, even if several folders have it
-    window_runs: dict[tuple[datetime, datetime, str, str | None], PastRun] = {}
-    without_window = []
-    for run in runs:
-        identity = run.identity
-        if identity.start and identity.end:
-            key = (identity.start, identity.end, identity.analysis_type, identity.model)
-            if key in window_runs:
-                path_end = show_end_of_path(identity.folder)
-                unread.append(
-                    UnreadRun(window_runs[key].identity.folder, f"is left out: {path_end} is of the same window")
-                )
-            window_runs[key] = run
-        else:
-            without_window.append(UnreadRun(identity.folder, "is left out: the run has no window"))
+    runs_by_key, left_out = _group_by_window(runs)
+    labels = {}
+    if runs_by_key:
+        unread += left_out
     # If no run has a window, the runs get invented hours in order of their folders; the folders become the labels
-    labels = None
-    if not window_runs:
-        labels = {}
+    else:
         for index, run in enumerate(runs):
             start = EPOCH + index * HOUR
             labels[start, start + HOUR] = run.identity.folder.rpartition("/")[2]
-            window_runs[start, start + HOUR, run.identity.analysis_type, run.identity.model] = run
-    else:
-        unread += without_window
+            runs_by_key[start, start + HOUR, run.identity.analysis_type, run.identity.model] = run
     # Missing windows count, too, so that --last 24 is a day of hours even after an outage
-    windows = _fill_gaps(sorted({(start, end) for start, end, *_ in window_runs}))[-(last or 0) :]
+    windows = _fill_gaps(sorted({(start, end) for start, end, *_ in runs_by_key}))
+    if last is not None:
+        windows = windows[-last:]
     indices = {window: index for index, window in enumerate(windows)}
     # One series for each monitor of each model, over the same windows
-    kinds: dict[tuple[str, str | None], dict[int, PastRun]] = {}
-    for (start, end, kind, model), run in window_runs.items():
+    runs_by_monitor: dict[tuple[str, str | None], dict[int, PastRun]] = {}
+    for (start, end, kind, model), run in runs_by_key.items():
         if (start, end) in indices:
-            kinds.setdefault((kind, model), {})[indices[start, end]] = run
-    series = [Series(kind, tuple(windows), runs_by_index, model) for (kind, model), runs_by_index in kinds.items()]
-    window_labels = tuple(labels[window] if labels else f"{window[0]:%Y-%m-%d %H:%M}" for window in windows)
+            runs_by_monitor.setdefault((kind, model), {})[indices[start, end]] = run
+    series = [Series(kind, tuple(windows), runs, model) for (kind, model), runs in runs_by_monitor.items()]
+    window_labels = tuple(labels.get(window, f"{window[0]:%Y-%m-%d %H:%M}") for window in windows)
     return History(tuple(windows), window_labels, tuple(series), tuple(unread))
+
+
+def _read_runs(paths: Sequence[str]) -> tuple[list[PastRun], list[UnreadRun]]:
+    """The runs at and below some paths, and the runs that can't be read."""
+    runs = []
+    unread = []
+    run_folders: dict[str, None] = {}
+    for path in paths:
+        # A file is a metrics repository of Deequ; a folder has runs at or below it
+        if is_file(path):
+            runs += read_metrics_repository(path)
+        else:
+            run_folders |= dict.fromkeys(list_run_folders(path))
+    for folder in show_progress(run_folders, len(run_folders), "runs"):
+        try:
+            runs.append(read_run(folder))
+        # A damaged run is listed on the page of the other runs
+        except MonitorError as fault:
+            unread.append(UnreadRun(folder, str(fault).splitlines()[0]))
+    return runs, unread
+
+
+def _group_by_window(runs: Iterable[PastRun]) -> tuple[dict[WindowKey, PastRun], list[UnreadRun]]:
+    """The last run of each monitor in each window, and the runs that are left out."""
+    runs_by_key: dict[WindowKey, PastRun] = {}
+    duplicates = []
+    without_window = []
+    for run in runs:
+        identity = run.identity
+        if not (identity.start and identity.end):
+            without_window.append(UnreadRun(identity.folder, "is left out: the run has no window"))
+            continue
+        key = (identity.start, identity.end, identity.analysis_type, identity.model)
+        # A window counts once for each monitor, even if several folders have it
+        if key in runs_by_key:
+            reason = f"is left out: {run.path_end} is of the same window"
+            duplicates.append(UnreadRun(runs_by_key[key].identity.folder, reason))
+        runs_by_key[key] = run
+    return runs_by_key, duplicates + without_window
 
 
 def is_file(path: str) -> bool:
@@ -320,7 +341,7 @@ def create_feature_map(
     # If there are too many features, the most important ones are shown
     order = _sort_rows(series)
     rows = order[:MAX_ROWS]
-    map_distances = np.where(series.is_metric[:, None], np.nan, series.get_column("distance"))[rows]
+    map_distances = np.where(series.is_metric[:, None], np.nan, series.columns["distance"])[rows]
     # A distance from 0 to 1 is a byte from 0 to 250; 251 to 254 are unused
     quantised = np.rint(np.clip(np.nan_to_num(map_distances), 0, 1) * 250)
     distances = np.where(np.isnan(map_distances), NO_VALUE, quantised).astype(np.uint8)
@@ -331,11 +352,11 @@ def create_feature_map(
     mask = np.zeros((len(rows), len(times)), np.uint8)
     for line, window in detailed:
         mask[line, window] = 1
-    _, last = series.last
-    baseline = baselines.get(last.identity.baseline_run_id or "")
+    last_run = series.last_run
+    baseline = baselines.get(last_run.identity.baseline_run_id or "")
     baseline_shares = np.zeros((len(rows), BINS), np.uint8)
     for line, row in enumerate(rows):
-        if baseline and (known_shares := baseline.bin_shares(series.names[row])):
+        if baseline and (known_shares := baseline.get_bin_shares(series.names[row])):
             scaled = _scale_to_255(np.array(known_shares[:BINS], np.float32))
             baseline_shares[line, : len(scaled)] = scaled
     # The numbers are packed as bytes in base64, because JSON of the same numbers would be ten times as large
@@ -343,13 +364,13 @@ def create_feature_map(
         "names": [series.names[row] for row in rows],
         "times": list(times),
         "distances": _pack_numbers(distances),
-        "statuses": _pack_numbers(series.get_column("status")[rows].astype(np.uint8)),
+        "statuses": _pack_numbers(series.columns["status"][rows].astype(np.uint8)),
         "cells": _pack_numbers(mask),
         "shares": _pack_numbers(shares),
         "numbers": _pack_numbers(cell_numbers),
         "baseline": _pack_numbers(baseline_shares),
-        "bins": [_format_ends(last.bins.get(series.names[row])) for row in rows],
-        "folders": [run.place if (run := series.runs.get(index)) else "" for index in range(len(times))],
+        "bins": [_format_ends(last_run.bins.get(series.names[row])) for row in rows],
+        "folders": [run.path_end if (run := series.runs.get(index)) else "" for index in range(len(times))],
     }
     # The notes say what is left out, and how to get it
     notes = []
@@ -365,9 +386,9 @@ def create_feature_map(
 
 def _sort_rows(series: Series) -> Integers:
     """The rows of features: first features violated now, then by number of violated windows, then by largest distance."""
-    column, _ = series.last
+    column = series.last_index
     with np.errstate(all="ignore"):
-        distances = series.get_column("distance")
+        distances = series.columns["distance"]
         largest = np.nan_to_num(np.where(np.isnan(distances), 0, distances).max(axis=1))
     features = np.flatnonzero(~series.is_metric)
     # lexsort sorts by the last key first
@@ -399,12 +420,12 @@ def _collect_cells(
     # If a feature has fewer bins than BINS, the remaining shares stay 0
     shares = np.zeros((len(cells), BINS), np.uint8)
     numbers = np.full((len(cells), 3), np.nan, np.float32)
-    rows_by_window = {window: run.places for window, run in series.runs.items()}
+    rows_by_window = {window: run.index_by_name for window, run in series.runs.items()}
     shares_by_window = {
         window: _scale_to_255(run.shares) for window, run in series.runs.items() if run.shares is not None
     }
     # Looked up outside the loop, because each column is an array of all names and windows
-    present, missing, mean, median = (series.get_column(name) for name in ("present", "missing", "mean", "median"))
+    present, missing, mean, median = (series.columns[name] for name in ("present", "missing", "mean", "median"))
     for cell, (line, window) in enumerate(cells):
         row = int(rows[line])
         run_row = rows_by_window[window].get(series.names[row])

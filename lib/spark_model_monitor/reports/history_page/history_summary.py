@@ -110,7 +110,7 @@ def create_history_page(
     if changed:
         # The name and the path are quoted for a shell
         name = quote(min(changed, key=attrgetter("rank")).name)
-        folder = quote(_find_latest_run(history).place.removeprefix("…/"))
+        folder = quote(_find_latest_run(history).path_end.removeprefix("…/"))
         explain_hint = (
             f"In the folder that has {folder}, spark-model-monitor explain {name} --run {folder} derives its numbers."
         )
@@ -126,7 +126,7 @@ def create_history_page(
     )
     sections.append(PageSection("All windows", (_create_window_table(history, times),), folded=True))
     if history.unread:
-        rows = [(unread.place, unread.problem.replace(unread.folder, unread.place)) for unread in history.unread]
+        rows = [(unread.path_end, unread.problem.replace(unread.folder, unread.path_end)) for unread in history.unread]
         sections.append(
             PageSection("Runs that aren't shown", (build_table(("folder", "problem"), rows, names=("folder",)),))
         )
@@ -141,7 +141,11 @@ def create_history_page(
         span = " to ".join(dict.fromkeys((times[0], times[-1])))
     link = context.links.get(_find_latest_run(history).identity.folder)
     return Page(
-        *("history", title, _list_facts(history), tuple(sections), _write_headline(history, judged, context.outputs)),
+        "history",
+        title,
+        _list_facts(history),
+        tuple(sections),
+        _write_headline(history, judged, context.outputs),
         trail=(title, span, ", ".join(kinds)),
         links=(("the last run", link),) if link else (),
         html_only=True,
@@ -153,8 +157,8 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
     headlines = []
     for series, results in zip(history.series, judged, strict=True):
         # The headline of this monitor's last run
-        index, run = series.last
-        start, end = history.windows[index]
+        run = series.last_run
+        start, end = history.windows[series.last_index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
         headline = write_headline(
             results.checks, window, outputs, results.hints or (), are_violations_alone=run.are_violations_alone
@@ -166,7 +170,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
     first, *further_headlines = sorted(headlines, key=lambda headline: order.index(headline.mark))
     details = [first.detail, *(headline.text for headline in further_headlines)]
-    counts = [count for count in history.run_violations() if count is not None]
+    counts = [count for count in history.count_violations() if count is not None]
     num_bad = sum(map(bool, counts))
     if len(counts) > 1:
         bad_text = f"{num_bad:,}" if num_bad else "None"
@@ -190,18 +194,18 @@ def _name_kind(series: Series) -> str:
 
 
 def _find_latest_run(history: History) -> PastRun:
-    return max((series.last for series in history.series), key=lambda indexed_run: indexed_run[0])[1]
+    return max(history.series, key=attrgetter("last_index")).last_run
 
 
 def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
-    counts = [count for count in history.run_violations() if count is not None]
+    counts = [count for count in history.count_violations() if count is not None]
     facts = []
     if counts:
         facts.append(("windows with violations", f"{sum(map(bool, counts)):,} of {len(counts):,}"))
     if history.unread:
         num_runs = sum(len(series.runs) for series in history.series)
         facts.append(("runs shown", f"{num_runs:,} of {num_runs + len(history.unread):,}"))
-    unsure = history.run_outcomes().count(Outcome.CANNOT_TELL)
+    unsure = history.list_outcomes().count(Outcome.CANNOT_TELL)
     if unsure:
         facts.append(("windows that may have changed", f"{unsure:,}"))
     records = count_records(history)
@@ -223,22 +227,20 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
 def _create_feature(
     history: History, series: Series, row: int, results: Sequence[CheckResult], context: PageContext
 ) -> PageFeature:
-    _, run = series.last
+    run = series.last_run
     name = series.names[row]
     baseline = context.baselines.get(run.identity.baseline_run_id or "")
     # Since when the feature is violated, and how often it was
-    since = series.since(row)
+    since = series.find_violation_start(row)
     num_violated = int(series.is_violated[row].sum())
     when = ""
     if since is not None:
-        when = (
-            f"since {_format_time(history, since)}, {num_violated:,} of {format_noun_count(len(series.ran), 'window')}"
-        )
+        when = f"since {_format_time(history, since)}, {num_violated:,} of {format_noun_count(len(series.run_indices), 'window')}"
     # The number of a metric is its value, the number of a feature is its mean
     column = "value" if series.is_metric[row] else "mean"
     before = None
     if baseline is not None:
-        before = baseline.number(column, name)
+        before = baseline.get_number(column, name)
     picture: Picture | None = draw_run_overlay(run, name, baseline)
     if picture is None and since is not None:
         picture = _draw_point(series, row, baseline)
@@ -248,13 +250,13 @@ def _create_feature(
         hours = create_hours(series, row, [_format_time(history, index) for index in range(len(history.labels))])
     # A note replaces numbers that would look like a result
     note = ""
-    if name not in run.places:
+    if name not in run.index_by_name:
         note = "not in the last window"
     elif results and all(not check_result.is_judged for check_result in results):
         note = results[0].reason or "not judged"
     line = FeatureLine(
         before=format_number(before),
-        now=format_number(run.number(column, name)),
+        now=format_number(run.get_number(column, name)),
         # If both shares are the same, one number is shown
         missing=" → ".join(dict.fromkeys(_format_missing(of_run, name) for of_run in (baseline or run, run))),
         trend=create_hours(series, row, (), MAX_TICKS),
@@ -275,22 +277,22 @@ def _create_feature(
 
 def _draw_point(series: Series, row: int, baseline: PastRun | None) -> PointChart | None:
     """The chart of a metric or a distance, with its interval and the value or limit that it is compared with."""
-    _, run = series.last
+    run = series.last_run
     name = series.names[row]
-    value = run.number("value" if series.is_metric[row] else "distance", name)
+    value = run.get_number("value" if series.is_metric[row] else "distance", name)
     if value is None:
         return None
     # The reference is the baseline's value or the limit
     reference = None
     label = "baseline"
     if baseline is not None and series.is_metric[row]:
-        reference = baseline.number("value", name)
+        reference = baseline.get_number("value", name)
     if reference is None:
-        reference = run.number("threshold", name)
+        reference = run.get_number("threshold", name)
         label = "limit"
     interval = None
-    low = run.number("low", name)
-    high = run.number("high", name)
+    low = run.get_number("low", name)
+    high = run.get_number("high", name)
     if low is not None and high is not None and not is_of_changes(series):
         interval = (low, high)
     now = Point("now", value, reference, interval, Highlight.BAD)
@@ -311,8 +313,8 @@ def _format_time(history: History, index: int) -> str:
 
 
 def _format_missing(run: PastRun, name: str) -> str:
-    present = run.number("present", name)
-    missing = run.number("missing", name)
+    present = run.get_number("present", name)
+    missing = run.get_number("missing", name)
     if present is None or missing is None or not present + missing:
         return "–"
     return format_percent(missing / (present + missing))
@@ -320,11 +322,11 @@ def _format_missing(run: PastRun, name: str) -> str:
 
 def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | None:
     """A feature's distribution in a run, drawn over the distribution in its baseline; None if it is unknown."""
-    now = run.bin_shares(name)
+    now = run.get_bin_shares(name)
     if now is None:
         return None
     bins = run.bins.get(name) or ()
-    before = (baseline.bin_shares(name) if baseline else None) or [0.0] * len(now)
+    before = (baseline.get_bin_shares(name) if baseline else None) or [0.0] * len(now)
     words = f"{format_percent(now[-1])} beyond the last bin"
     # The bins of numbers are given as the two ends of an axis; those of categories as their names, then `others` and `new`
     if len(bins) == 2 and not isinstance(bins[0], str):
@@ -338,10 +340,10 @@ def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overl
 def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
     # A window without a run has a line, too
     records = count_records(history) or [None] * len(times)
-    outcomes = history.run_outcomes()
+    outcomes = history.list_outcomes()
     lines = []
     for index in reversed(range(len(times))):
-        runs = [series.runs[index] for series in history.series if index in series.runs]
+        runs = history.list_window_runs(index)
         if not runs:
             lines.append(TableLine((times[index], "–", "–", "no run")))
             continue

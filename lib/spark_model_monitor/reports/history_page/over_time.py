@@ -42,7 +42,7 @@ def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int 
     name = series.names[row]
     limit = None
     column = "value" if is_metric else "distance"
-    values = series.get_column(column)[row]
+    values = series.columns[column][row]
     # The values of a metric that aren't violated have to be on the other side of its limit; distances needn't be
     unviolated = values[~is_violated & is_metric]
     # The limits of bias and attributions don't apply to the numbers that the bars show
@@ -51,7 +51,7 @@ def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int 
     # A limit that bars cross without being violated would confuse readers
     if limit is not None and not _separates(limit, values[is_violated], unviolated):
         limit = None
-    words = f"{name} by window: violated in {int(is_violated.sum()):,} of {len(series.ran):,}"
+    words = f"{name} by window: violated in {int(is_violated.sum()):,} of {len(series.run_indices):,}"
     hours = Hours(series.list_values(column, row), tuple(is_violated.tolist()), words, limit, tuple(times))
     return reduce_bars(hours, most_bars)
 
@@ -95,8 +95,8 @@ def count_records(history: History) -> list[float | None]:
 
 def create_tracks(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
     """The tracks of violations, of records, and of the metrics violated most often. Tables and cards show all other metrics."""
-    counts = history.run_violations()
-    marks = tuple(mark_window(count, outcome) for count, outcome in zip(counts, history.run_outcomes(), strict=False))
+    counts = history.count_violations()
+    marks = tuple(mark_window(count, outcome) for count, outcome in zip(counts, history.list_outcomes(), strict=False))
     # Windows without a run have no count
     num_violated = sum(bool(count) for count in counts)
     num_windows = sum(count is not None for count in counts)
@@ -119,9 +119,9 @@ def create_tracks(history: History, times: Sequence[str], links: Mapping[str, st
 def _find_page(history: History, index: int, links: Mapping[str, str]) -> str:
     """The link to the page of one of a window's runs; empty if no run of the window has a page."""
     # The first monitor whose run has a page counts
-    for series in history.series:
-        if index in series.runs and series.runs[index].identity.folder in links:
-            return links[series.runs[index].identity.folder]
+    for run in history.list_window_runs(index):
+        if run.identity.folder in links:
+            return links[run.identity.folder]
     return ""
 
 
@@ -130,7 +130,7 @@ def _find_new_baselines(history: History, num_windows: int) -> Iterator[int]:
     # Windows without a run, or whose run names no baseline, are skipped
     previous_id = None
     for index in range(num_windows):
-        runs = [series.runs[index] for series in history.series if index in series.runs]
+        runs = history.list_window_runs(index)
         # The first monitor that ran in the window counts
         if not runs or not runs[0].identity.baseline_run_id:
             continue
@@ -154,7 +154,7 @@ def _list_metric_tracks(series: Series) -> list[Track]:
     """The tracks of the metrics with a threshold that were violated most often; estimates have their own tracks."""
     if series.analysis_type == "ESTIMATED_QUALITY":
         return []
-    has_threshold = ~np.isnan(series.get_column("threshold")).all(axis=1)
+    has_threshold = ~np.isnan(series.columns["threshold"]).all(axis=1)
     rows = np.flatnonzero(series.is_metric & series.is_violated.any(axis=1) & has_threshold)
     most_violated_first = sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))
     return [_create_metric_track(series, row) for row in most_violated_first[:MAX_FIRST]]
@@ -165,7 +165,7 @@ def _create_metric_track(series: Series, row: int) -> Track:
     name = series.names[row]
     if is_of_changes(series):
         return Track(name, "attribution", series.list_values("value", row))
-    metric_values = series.get_column("value")[row]
+    metric_values = series.columns["value"][row]
     threshold = series.find_last_limit(row)
     is_violated = series.is_violated[row]
     # A threshold that is just the baseline's value is named so

@@ -118,46 +118,46 @@ class PastRun:
     @property
     def unsure(self) -> tuple[str, ...]:
         """The names of features or metrics that may have changed."""
-        return tuple(name for name, index in self.places.items() if self.statuses[index] == UNSURE)
+        return tuple(name for name, index in self.index_by_name.items() if self.statuses[index] == UNSURE)
 
     @property
-    def place(self) -> str:
+    def path_end(self) -> str:
         """The end of its folder's path. It shows the window, but nothing about the machine."""
         return show_end_of_path(self.identity.folder)
 
     @cached_property
-    def places(self) -> dict[str, int]:
+    def index_by_name(self) -> dict[str, int]:
         """The index of each name in the columns."""
         return {name: index for index, name in enumerate(self.names)}
 
-    def number(self, column: str, name: str) -> float | None:
+    def get_number(self, column: str, name: str) -> float | None:
         """The number of a name in a column of COLUMNS; None if it is unknown."""
-        index = self.places.get(name)
+        index = self.index_by_name.get(name)
         if index is None or np.isnan(self.numbers[column][index]):
             return None
         return float(self.numbers[column][index])
 
-    def bin_shares(self, name: str) -> list[float] | None:
+    def get_bin_shares(self, name: str) -> list[float] | None:
         """The shares of a feature's values in the baseline's bins; None if they are unknown."""
-        index = self.places.get(name)
+        index = self.index_by_name.get(name)
         # NaN in one bin means that the feature had no bins in this run
         if self.shares is None or index is None or np.isnan(self.shares[index]).any():
             return None
         shares: list[float] = self.shares[index].tolist()
         return shares
 
-    def results(self) -> list[CheckResult]:
+    def create_check_results(self) -> list[CheckResult]:
         """The results of a run without checks.json: the service's violations, and the worst status of each other name."""
         check_results = list(self.violation_results)
         described = {violation.full_name for violation in self.violation_results}
-        for name, index in self.places.items():
+        for name, index in self.index_by_name.items():
             if self.statuses[index] < NONE and name not in described:
                 subject, number = ("metric", "value") if self.is_metric[index] else ("feature", "distance")
                 # A summary names violated checks only
                 [check, *_] = self.violated.get(name, ("check",))
                 status = WORST_FIRST[self.statuses[index]]
-                observed = self.number(number, name)
-                threshold = self.number("threshold", name)
+                observed = self.get_number(number, name)
+                threshold = self.get_number("threshold", name)
                 named: dict[str, Any] = {subject: name}
                 check_results.append(
                     CheckResult(**named, check=check, status=status, observed=observed, threshold=threshold)

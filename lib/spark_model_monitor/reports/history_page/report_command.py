@@ -24,7 +24,7 @@ from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.run_description import RunDescription, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.reports.history_page.history import History, Series, is_file, read_history
+from spark_model_monitor.reports.history_page.history import History, Series, is_file, read_run_history
 from spark_model_monitor.reports.history_page.history_summary import PageContext, create_history_page
 from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, PastRun, read_run
 from spark_model_monitor.reports.outputs.run_files import PAGE, find_output_path, read_current_run, read_document
@@ -157,7 +157,7 @@ def _read_requested_history(request: HistoryRequest) -> History:
         raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
     times = (_parse_time(request.since, "--since"), _parse_time(request.until, "--until"))
     # A slash at the end is removed, because it would make the last component empty
-    history = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
+    history = read_run_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
     if not request.features:
         return history
     matching_series = []
@@ -198,14 +198,14 @@ def _find_links(history: History, page: str) -> dict[str, str]:
 
 def _select_checks(series: Series, patterns: Sequence[str]) -> CheckResults:
     """The check results of the last run: from checks.json or, as for the service's runs, from its texts."""
-    _, run = series.last
+    run = series.last_run
     check_results = _read_published(run.identity.folder, CheckResults) or CheckResults(checks=())
     named = [
         check
         for check in check_results.checks
         if any(fnmatch.fnmatchcase(identify_subject(check)[0], name) for name in patterns or ("*",))
     ]
-    return check_results.model_copy(update={"checks": tuple(named or run.results())})
+    return check_results.model_copy(update={"checks": tuple(named or run.create_check_results())})
 
 
 def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
@@ -266,7 +266,7 @@ def _find_outputs(history: History) -> frozenset[str]:
     output_names: set[str] = set()
     for series in history.series:
         # The baseline of the last run, because the roles of features rarely change
-        path = _find_baseline(series.last[1])
+        path = _find_baseline(series.last_run)
         if path and series.analysis_type == "DATA_QUALITY":
             constraints = _read_published(path, Constraints)
             features = constraints.features if constraints else ()

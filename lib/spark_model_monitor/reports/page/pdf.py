@@ -89,10 +89,11 @@ def _create_styles() -> dict[str, ParagraphStyle]:
             pdfmetrics.registerFont(TTFont(name, str(fonts / f"{name}.ttf")))
     pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
     text = ParagraphStyle("text", fontName=FONT, fontSize=8.5, leading=12, spaceAfter=4, splitLongWords=1)
+    cell = ParagraphStyle("cell", text, fontSize=7, leading=9, spaceAfter=0)
     return {
         "text": text,
-        "cell": ParagraphStyle("cell", text, fontSize=7, leading=9, spaceAfter=0),
-        "number": ParagraphStyle("number", text, fontSize=7, leading=9, spaceAfter=0, alignment=2),
+        "cell": cell,
+        "number": ParagraphStyle("number", cell, alignment=2),
         "title": ParagraphStyle("title", text, fontName=BOLD, fontSize=16, leading=20, spaceAfter=8),
         "h2": ParagraphStyle("h2", text, fontName=BOLD, fontSize=12, leading=15, spaceBefore=12),
         "h3": ParagraphStyle("h3", text, fontName=BOLD, fontSize=10, leading=13, spaceBefore=8),

@@ -74,8 +74,9 @@ def _make_event(report: Report, namespace: str) -> RunEvent:
     for violation in report.verdict.worst:
         column = printable(str(violation["feature_name"]))
         assertions.append(facet.Assertion(str(violation["constraint_check_type"]), False, column))
-    facets: dict[str, InputDatasetFacet] = {}
-    facets["dataQualityAssertions"] = facet.DataQualityAssertionsDatasetFacet(assertions)
+    facets: dict[str, InputDatasetFacet] = {
+        "dataQualityAssertions": facet.DataQualityAssertionsDatasetFacet(assertions),
+    }
     # The data set has the name of its model, if there is a model
     name = report.run.model or report.run.schedule or report.run.analysis_type
     return RunEvent(
