@@ -230,7 +230,9 @@ def _by_value(text: str) -> tuple[bool, float, str]:
 
 
 def _strip_zeros(text: str) -> str:
-    return text.lstrip("0") if text.isdigit() else text
+    if not text.isdigit():
+        return text
+    return text.lstrip("0") or "0"
 
 
 DIFFERENCES: Mapping[str, Callable[[str], str]] = {
