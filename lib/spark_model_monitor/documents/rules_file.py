@@ -334,6 +334,12 @@ def convert_yaml(content: bytes | str, where: str) -> str:
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Refuses repeated names, which YAML's own loader accepts."""
 
+        # As in YAML 1.2 only `true` and `false` are flags: NO is a country, and `on` a column or a value
+        yaml_implicit_resolvers = {
+            letter: [(tag, form) for tag, form in forms if letter in "tTfF" or not tag.endswith(":bool")]
+            for letter, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
     def construct_members(loader: Any, node: Any) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for name_node, value_node in node.value:

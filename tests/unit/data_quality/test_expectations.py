@@ -13,7 +13,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.documents.alert_files import apply_decisions
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.rules_file import Expectations
+from spark_model_monitor.documents.rules_file import Expectations, parse_expectations
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import suggest_candidates
 
@@ -396,6 +396,16 @@ def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):
 
     with pytest.raises(MissingDependency, match=r"pip install 'spark-model-monitor\[yaml\]', or write it as JSON"):
         run_monitoring(people(), DataQualityMonitor(), None, expectations=str(tmp_path / "rules.yaml"))
+
+
+@pytest.mark.parametrize("text", ["NO", "on", "off", "Yes", "y"])
+def test_of_yaml_only_true_and_false_are_flags(text):
+    rules = parse_expectations(f"features: {{country: {{in: [{text}, DE], unique: true}}, {text}: {{min: 0}}}}", "rules.yaml")
+
+    [country] = rules.features["country"]
+    assert country.domain == (text, "DE")
+    assert country.unique is True
+    assert [*rules.features] == ["country", text]
 
 
 def test_whole_numbers_beyond_the_exact_doubles_are_judged_and_end_no_run():
