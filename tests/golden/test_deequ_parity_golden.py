@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.at_hand import defer_to_night
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
@@ -27,7 +28,7 @@ def by_deequ(spark, frame, names):
     return {(metric["instance"], METRIC_FIELDS[metric["name"]]): metric["value"] for metric in metrics}
 
 
-@pytest.mark.parametrize("case", ["dq-housing-full", "dq-churn"])
+@pytest.mark.parametrize("case", [defer_to_night("dq-housing-full"), "dq-churn"])
 def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
     """Deequ counts distinct cells as the file has them, and computes with the numbers that Spark makes of them."""
     path = str(golden / case / "input.csv")

@@ -262,8 +262,17 @@ def require_no_value(finished, output, name):
     assert find_files_with_values(output, name) == []
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_what_a_run_says_has_no_value_of_a_record(folder, tmp_path, capfd, name):
+ON_SPARK_BY_DAY = {"baseline of few bad records", "monitor of captures", "script that raises", "bias", "merge"}
+ENGINES = [
+    pytest.param(name, engine, id=f"{name}, {engine}", marks=marks)
+    for name in RUNS
+    for engine, marks in (("local", ()), ("spark", () if name in ON_SPARK_BY_DAY else pytest.mark.nightly))
+    if engine == "spark" or name not in ON_SPARK_BY_DAY
+]
+
+
+@pytest.mark.parametrize(("name", "engine"), ENGINES)
+def test_what_a_run_says_has_no_value_of_a_record(folder, tmp_path, capfd, name, engine):
     job, *flags = RUNS[name]
     with http_server(200) as server:
         if job == "monitor":
@@ -272,7 +281,8 @@ def test_what_a_run_says_has_no_value_of_a_record(folder, tmp_path, capfd, name)
             sink = ()
         sink += ("--set=hide_values=yes",) if job == "monitor" and "MODEL_BIAS" not in flags else ()
         where = ("--output-path", tmp_path / "out")
-        finished = JobsHere(folder)(job, *flags, *where, *sink, publish_cloudwatch_metrics="Enabled")
+        jobs = JobsHere(folder, engine)
+        finished = jobs(job, *flags, *where, *sink, publish_cloudwatch_metrics="Enabled")
     written = capfd.readouterr()
 
     require_no_value(finished, tmp_path / "out", name)

@@ -400,7 +400,9 @@ def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", ["NO", "on", "off", "Yes", "y"])
 def test_of_yaml_only_true_and_false_are_flags(text):
-    rules = parse_expectations(f"features: {{country: {{in: [{text}, DE], unique: true}}, {text}: {{min: 0}}}}", "rules.yaml")
+    rules = parse_expectations(
+        f"features: {{country: {{in: [{text}, DE], unique: true}}, {text}: {{min: 0}}}}", "rules.yaml"
+    )
 
     [country] = rules.features["country"]
     assert country.domain == (text, "DE")
