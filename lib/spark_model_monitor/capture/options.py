@@ -109,8 +109,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_content_type(value: object) -> bool:
-    return isinstance(value, str) and _CONTENT_TYPE.fullmatch(value) is not None
+def _is_content_type(text: str) -> bool:
+    return isinstance(text, str) and _CONTENT_TYPE.fullmatch(text) is not None
 
 
 def _is_above_0(value: object) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.data.records.decoded_rows import Decoding
-from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, FilesByKey
 from spark_model_monitor.data.records.outcome_records import (
     LabelledRecords,
@@ -35,11 +35,11 @@ FILES = FilesByKey.of([PATH])
 SCORES = OutcomeReading(
     *(None, None, "0"),
     keeps_missing=True,
-    records=Reading(HALVES, window=WINDOW),
+    records=Reading(HALVES, selection=RecordSelection(WINDOW)),
     features=FeatureReading(columns=2),
 )
 LABELS = replace(SCORES, prediction="1", records=Reading(HALVES))
-SAMPLED = replace(SCORES, records=Reading(HALVES, sample=0.5))
+SAMPLED = replace(SCORES, records=Reading(HALVES, selection=RecordSelection(sample=0.5)))
 CAPTURES = replace(SCORES, with_label=False)
 READINGS = (SCORES, LABELS, SAMPLED, CAPTURES, replace(SCORES, probability=None))
 

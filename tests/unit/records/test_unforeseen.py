@@ -16,7 +16,7 @@ from spark_model_monitor.data.reading.lines import CsvLines
 from spark_model_monitor.data.records.arrays import split_into_chunks
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
-from spark_model_monitor.data.records.decoding import Reading, decode, open_record
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode, open_record
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import (
     ColumnDecoder,
@@ -132,6 +132,7 @@ def test_rows_of_parts_are_in_the_order_of_their_lines(numbers):
 
 
 HALVES = ("endpointInput", "endpointOutput")
+NO_FRACTION = RecordSelection(sample={})
 DEFECT = 5
 """A number where the decoders want a text or nothing: what they do then nobody foresaw."""
 
@@ -147,7 +148,9 @@ BROKEN = OutcomeReading("y", DEFECT, None, records=Reading(("endpointOutput",)))
 @pytest.mark.parametrize(
     "reasons",
     [
-        pytest.param(lambda: CapturedLines(Reading(HALVES, columns=3, sample={})).rows(LINES).reasons, id="captures"),
+        pytest.param(
+            lambda: CapturedLines(Reading(HALVES, columns=3, selection=NO_FRACTION)).rows(LINES).reasons, id="captures"
+        ),
         pytest.param(
             lambda: LabelledRecords(replace(BROKEN, label="0", features=FeatureReading(columns=2))).rows(LINES).reasons,
             id="labelled",
@@ -182,8 +185,8 @@ def test_the_driver_looks_at_lines_as_executors_do():
     line = encode_line(captured())
     record = encode_line(merged())
 
-    assert decode(line, Reading(HALVES, sample={})).reason is Refusal.UNREADABLE_TYPE_ERROR
-    assert open_record(line, Reading(HALVES, sample={})) is Refusal.UNREADABLE_TYPE_ERROR
+    assert decode(line, Reading(HALVES, selection=NO_FRACTION)).reason is Refusal.UNREADABLE_TYPE_ERROR
+    assert open_record(line, Reading(HALVES, selection=NO_FRACTION)) is Refusal.UNREADABLE_TYPE_ERROR
     assert decode_merged_record(record, "", replace(BROKEN, label="0")).reason is Refusal.UNREADABLE_ATTRIBUTE_ERROR
     assert decode_document(b'{"y": 1}', BROKEN).reason in UNFORESEEN.values()
 

@@ -20,7 +20,7 @@ from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import CSV, INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.captured_payloads import Path, number_elements, open_members
 from spark_model_monitor.data.records.decoded_rows import have_names
-from spark_model_monitor.data.records.decoding import Reading, list_cells, read_rows
+from spark_model_monitor.data.records.decoding import Reading, RowLayout, list_cells, read_rows
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.page import list_names
@@ -60,18 +60,20 @@ def sample_lines(engine: Engine, source: Listing) -> list[tuple[bytes, str]]:
 def sample_rows(first_lines: Sequence[tuple[bytes, str]], reading: Reading) -> SampledRows:
     """The rows of the records in these lines: those in the window, or all of them if none is in the window."""
     samples: list[dict[str, list[JsonObject]]] = []
-    for window in (reading.window, None):
-        selection = replace(reading, window=window, sample=None)
+    for window in (reading.selection.window, None):
+        selection = replace(reading.selection, window=window, sample=None)
+        window_reading = replace(reading, selection=selection)
         if not samples:
-            samples = [*filter(None, (read_rows(line, selection, path) for line, path in first_lines))]
+            rows_of_lines = [read_rows(line, window_reading, path) for line, path in first_lines]
+            samples = [rows_by_half for rows_by_half in rows_of_lines if rows_by_half]
     return samples
 
 
-def find_row_layout(samples: SampledRows, reading: Reading, names: Collection[str]) -> Reading:
-    """The reading, completed with where records of no known protocol have their rows. names: the baseline's own columns."""
-    members = {INPUT: _find_request_arrays(samples, names)}
-    members |= dict.fromkeys(OUTPUT_INDEXES, _find_answer_arrays(samples, members[INPUT]))
-    return replace(reading, members_with_rows=members, are_numbered=_are_numbered(samples, names))
+def find_row_layout(samples: SampledRows, names: Collection[str]) -> RowLayout:
+    """Where records of no known protocol have their rows. names: the baseline's own columns."""
+    row_paths = {INPUT: _find_request_arrays(samples, names)}
+    row_paths |= dict.fromkeys(OUTPUT_INDEXES, _find_answer_arrays(samples, row_paths[INPUT]))
+    return RowLayout(row_paths, _are_numbered(samples, names))
 
 
 def _find_request_arrays(samples: SampledRows, names: Collection[str]) -> tuple[Path, ...]:
@@ -160,7 +162,7 @@ def _are_numbered(samples: SampledRows, names: Collection[str]) -> bool:
     return bool(widths) and widths <= {2, len(names), len(names) + 1}
 
 
-def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozenset[str]:
+def find_flattened_arrays(samples: SampledRows, names: Collection[str]) -> frozenset[str]:
     """The paths of the arrays within rows whose elements become columns.
 
     These are the arrays whose elements are columns of the baseline (`outer.0`), and arrays that the baseline lacks if they

@@ -431,7 +431,7 @@ class Dataset:
         if self.folder is not None:
             self.folder.delete()
         if self.listing.request_log is not None:
-            self.listing.request_log.owner.delete()
+            self.listing.request_log.temporary_folder.delete()
 
 
 def require_columns(names: Sequence[str]) -> None:

@@ -176,25 +176,29 @@ class Ledger:
 
     def to_json_dict(self) -> dict[str, Json]:
         """The content of `ledger.json`."""
-        return {
-            "version": 1,
-            "files": list(map(asdict, self.files)),
-            **({} if self.table is None else {"table": self.table.to_json_dict()}),
-            "records": {
-                "read": self.read,
-                "kept": self.kept,
-                "dropped_by_script": self.dropped_by_script,
-                "outside_window": self.outside_window,
-                "sampled_out": self.sampled_out,
-                "without_data": self.without_data,
-                **({"not_in_log": dict(self.not_in_log)} if self.not_in_log else {}),
-                "quarantined": dict(sorted(self.refused.items())),
-            },
-            "rows": self.kept_rows,
-            **({} if self.newest is None else {"newest": self.newest.isoformat().replace("+00:00", "Z")}),
-            **({} if self.matched_by is None else {"columns_matched_by": self.matched_by.value}),
-            **({} if self.coverage is None else {"ground_truth": self.coverage.to_json_dict()}),
+        records: dict[str, Json] = {
+            "read": self.read,
+            "kept": self.kept,
+            "dropped_by_script": self.dropped_by_script,
+            "outside_window": self.outside_window,
+            "sampled_out": self.sampled_out,
+            "without_data": self.without_data,
         }
+        if self.not_in_log:
+            records["not_in_log"] = dict(self.not_in_log)
+        records["quarantined"] = dict(sorted(self.refused.items()))
+        # Members that don't apply are left out
+        document: dict[str, Json] = {"version": 1, "files": list(map(asdict, self.files))}
+        if self.table is not None:
+            document["table"] = self.table.to_json_dict()
+        document |= {"records": records, "rows": self.kept_rows}
+        if self.newest is not None:
+            document["newest"] = self.newest.isoformat().replace("+00:00", "Z")
+        if self.matched_by is not None:
+            document["columns_matched_by"] = self.matched_by.value
+        if self.coverage is not None:
+            document["ground_truth"] = self.coverage.to_json_dict()
+        return document
 
 
 @value_class
@@ -364,15 +368,15 @@ def clear_quarantine(engine: Engine, output_path: str) -> None:
     engine.storage(output_path).delete(join(output_path, QUARANTINE))
 
 
-def _merge_records(read_records: Iterable[Record], passed_over: Sequence[LongLine]) -> Iterator[Record]:
+def _merge_records(read_records: Iterable[Record], skipped_lines: Sequence[LongLine]) -> Iterator[Record]:
     """The quarantine's records, of refused lines and of lines that were skipped unread, sorted by file and line number."""
-    long_lines = [_format_long_line(line) for line in passed_over]
+    long_lines = [_format_long_line(line) for line in skipped_lines]
     # The reader didn't count skipped lines, so the numbers of the lines after them are too low
-    numbers = defaultdict(list)
+    skipped_numbers = defaultdict(list)
     for line in long_lines:
-        numbers[line["file"]].append(line["line_number"])
+        skipped_numbers[line["file"]].append(line["line_number"])
     numbered_records = (
-        {**record, "line_number": _add_skipped_lines(numbers[record["file"]], record["line_number"])}
+        {**record, "line_number": _add_skipped_lines(skipped_numbers[record["file"]], record["line_number"])}
         for record in read_records
     )
     # Both sequences are in order, and there may be too many records to sort
@@ -383,9 +387,9 @@ def _get_location(record: Record) -> tuple[str, int]:
     return record["file"], record["line_number"]
 
 
-def _add_skipped_lines(passed_over: Sequence[int], number: int) -> int:
-    """A line's number in its file. number: its number if skipped lines aren't counted. passed_over: their line numbers."""
-    for skipped_number in passed_over:
+def _add_skipped_lines(skipped_numbers: Sequence[int], number: int) -> int:
+    """A line's number in its file. number: its number if skipped lines aren't counted. skipped_numbers: of these lines."""
+    for skipped_number in skipped_numbers:
         if skipped_number > number:
             break
         number += 1

@@ -94,8 +94,7 @@ class CsvLines:
         is_text = find_utf_8(lines)
         if is_text is not None:
             lines = pc.if_else(pa.array(is_text), lines, "")
-        marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
-        cells = parse_rows(lines, len(self.names), **marks)
+        cells = parse_rows(lines, len(self.names), escape=self.escape, separator=self.separator, decimal=self.decimal)
         reasons = self._find_reasons(lines, is_text, cells)
         columns = tuple(replace_missing_values(column, self.missing_values) for column in cells.columns)
         return DecodedRows(columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))

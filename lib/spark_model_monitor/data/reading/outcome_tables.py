@@ -100,7 +100,7 @@ def read_labelled(
     )
     # The paths of files are only needed for a window: their folders may contain the hour
     files = NO_FILES
-    if reading.records.window is not None:
+    if reading.records.selection.window is not None:
         files = lines.files_by_key()
     decoded_lines = DecodedLines.of(lines, LabelledRecords(full_reading, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)

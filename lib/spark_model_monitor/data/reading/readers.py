@@ -148,10 +148,16 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
     if escape == RFC_4180_ESCAPE and has_escapes_by_backslash(head, dataset_format.separator):
         instead = format_csv_option(replace(dataset_format, escape=SPARK_ESCAPE))
         raise BadInput(f"{first.path}: quotes within quotes follow a backslash; write --dataset-format '{instead}'")
-    marks = dataset_format.separator, dataset_format.decimal
     match = match_separator_line(head.decode("utf-8", "replace"))
-    separator_line = match and match[0]
-    decoder = CsvLines(names, dataset_format.header, escape, *marks, separator_line, options.missing_values)
+    decoder = CsvLines(
+        names,
+        dataset_format.header,
+        escape,
+        dataset_format.separator,
+        dataset_format.decimal,
+        None if match is None else match[0],
+        options.missing_values,
+    )
     lines = engine.lines(listing.places, in_order=options.as_service)
     dataset = Dataset(DecodedLines.of(lines, decoder), names, refusable=True)
     if not dataset_format.header:

@@ -23,11 +23,11 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.records.arrays import is_writable
-from spark_model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
 from spark_model_monitor.data.records.decoded_rows import Decoded
 from spark_model_monitor.data.records.decoding import Reading, decode, open_record
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.data.records.script_records import InferenceRecord, has_known_types
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
 from spark_model_monitor.stopping import exits_refused, require_going_on
 from spark_model_monitor.value_class import value_class

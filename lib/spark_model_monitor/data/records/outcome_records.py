@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.records import GROUND_TRUTH, INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, is_writable, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Payloads, parse_documents
-from spark_model_monitor.data.records.captured_lines import split_halves
+from spark_model_monitor.data.records.captured_lines import decode_one_by_one, split_halves
 from spark_model_monitor.data.records.captured_payloads import read_half
 from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_rows
 from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
@@ -80,10 +80,10 @@ def decode_document(line: bytes, reading: OutcomeReading) -> Decoded:
 
 
 def _decode_parsed_document(document: JsonValue, reading: OutcomeReading) -> Decoded:
-    features = None
-    if reading.features is not None:
-        features = decode_document_features(document, reading.features)
-    return _build_rows(decode_document_outcomes(document, reading, _count_rows(features)), features)
+    if reading.features is None:
+        return Decoded(rows=decode_document_outcomes(document, reading))
+    features = decode_document_features(document, reading.features)
+    return _join_features(decode_document_outcomes(document, reading, len(features)), features)
 
 
 def decode_merged_record(line: bytes, path: str, reading: OutcomeReading) -> Decoded:
@@ -93,41 +93,38 @@ def decode_merged_record(line: bytes, path: str, reading: OutcomeReading) -> Dec
 
 def _decode_parsed_record(document: JsonMembers, reading: OutcomeReading) -> Decoded:
     # A half that was not captured is None
-    half_named = partial(read_half, opens_base64=reading.records.opens_base64)
-    halves = {name: half_named(document["captureData"], name) for name in reading.records.halves}
+    read_named_half = partial(read_half, opens_base64=reading.records.opens_base64)
+    halves = {name: read_named_half(document["captureData"], name) for name in reading.records.halves}
     output = next((halves[name] for name in OUTPUT_INDEXES if halves.get(name) is not None), None)
+    # Features come first: if they can't be read, that is the reason for refusing the record
     features = None
+    rows = None
     if reading.features is not None:
         features = decode_features(halves.get(INPUT), output, reading.features, reading.records.escape)
+        rows = len(features)
     truth = None
     if reading.with_label:
-        truth = half_named(document, GROUND_TRUTH)
-    return _build_rows(decode_outcomes(truth, output, reading, _count_rows(features)), features)
-
-
-def _build_rows(outcomes: list[Outcome], features: list[Row] | None) -> Decoded:
-    """Label, prediction and probability, then the features."""
+        truth = read_named_half(document, GROUND_TRUTH)
+    outcomes = decode_outcomes(truth, output, reading, rows)
     if features is None:
         return Decoded(rows=outcomes)
+    return _join_features(outcomes, features)
+
+
+def _join_features(outcomes: list[Outcome], features: list[Row]) -> Decoded:
+    """Label, prediction and probability, then the features."""
     return Decoded(rows=[(*outcome, *row) for outcome, row in zip(outcomes, features, strict=True)])
-
-
-def _count_rows(features: list[Row] | None) -> int | None:
-    """The number of rows of the features; None if features aren't requested."""
-    if features is None:
-        return None
-    return len(features)
 
 
 def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
     """The rows of the lines, in their order. Plain lines are decoded by columns, the others one by one."""
     # Plain lines fit a template and have plain CSV in each requested half
     documents = parse_documents(lines, reading.records, with_truth=reading.with_label)
-    is_plain, left_out = documents.judge_by_events(reading.records)
+    is_plain, left_out = documents.select(reading.records.selection)
     requested_payloads = [documents.truth] * reading.with_label
     if reading.with_prediction:
         requested_payloads.append(
-            Payloads.first_of([documents.halves[name] for name in OUTPUT_INDEXES if name in documents.halves])
+            Payloads.coalesce([documents.halves[name] for name in OUTPUT_INDEXES if name in documents.halves])
         )
     if reading.features is not None:
         requested_payloads.append(documents.halves[INPUT])
@@ -153,7 +150,9 @@ def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading
     if fits.all():
         return plain_rows
     # Decode the other lines one by one
-    parts = [select_rows(plain_rows, fits[plain_rows.lines]), _decode_line_by_line(~fits, lines, files, reading)]
+    decode_line = partial(decode_merged_record, reading=reading)
+    other_rows = decode_one_by_one(lines, files, np.flatnonzero(~fits), decode_line, OUTCOMES + reading.columns)
+    parts = [select_rows(plain_rows, fits[plain_rows.lines]), other_rows]
     return DecodedRows.in_order(parts, OUTCOMES + reading.columns)
 
 
@@ -184,14 +183,6 @@ def _decode_plain_rows(
     )
     no_counts = np.zeros(len(sources), np.int32)
     return DecodedRows((label, prediction, probability, *features), sources, reasons, no_counts), fit
-
-
-def _decode_line_by_line(is_chosen: Flags, lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
-    line_numbers = pa.array(np.flatnonzero(is_chosen))
-    texts = lines.cast(pa.binary()).take(line_numbers).to_pylist()
-    paths = files.take(line_numbers).to_pylist()
-    decoded = [decode_merged_record(line, path, reading) for line, path in zip(texts, paths, strict=True)]
-    return build_decoded_rows(decoded, line_numbers.to_numpy(), reading)
 
 
 def build_decoded_rows(decoded: Sequence[Decoded], sources: Indices, reading: OutcomeReading) -> DecodedRows:
