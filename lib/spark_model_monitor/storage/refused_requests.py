@@ -59,8 +59,8 @@ def find_sentence(text: str, sentence_by_pattern: Mapping[str, str], **default_g
     sentence_by_pattern: the first regular expression that matches counts. A sentence may name groups of its
     expression; the first match with a group fills it. default_groups: values for groups that no match fills.
     """
-    for pattern, sentence in sentence_by_pattern.items():
-        matches = list(re.finditer(pattern, text))
+    for error_pattern, sentence in sentence_by_pattern.items():
+        matches = list(re.finditer(error_pattern, text))
         if not matches:
             continue
         # If an expression matches several times, each group is filled by the first match that has it

@@ -32,7 +32,7 @@ def decoded(lines, reading, **options):
     columns = [pa.array(lines, pa.binary()).view(pa.string()), pa.array([KEY] * len(lines), pa.int64())]
     rows = CapturedLines(reading, FILES, **options).rows(pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY]))
     cells = zip(*(column.to_pylist() for column in rows.columns), strict=True)
-    return list(zip(rows.lines.tolist(), rows.reasons.tolist(), rows.cells.tolist(), cells, strict=True))
+    return list(zip(rows.lines.tolist(), rows.reasons.tolist(), rows.record_widths.tolist(), cells, strict=True))
 
 
 def one_by_one(lines, reading):
@@ -40,7 +40,7 @@ def one_by_one(lines, reading):
     for number, line in enumerate(lines):
         record = decode(line, reading, PATH)
         for row_number, cells in enumerate(record.rows or ((None,) * 3,)):
-            rows.append((number, int(record.reason or 0), 0 if row_number else record.cells, cells))
+            rows.append((number, int(record.reason or 0), 0 if row_number else record.width, cells))
     return rows
 
 

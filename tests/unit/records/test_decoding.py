@@ -140,7 +140,7 @@ def test_a_record_of_other_names_is_not_taken_by_position(data, output, cells):
     line = captured(data, output, encoding="JSON")
     as_service = replace(JSON_READING, exact_keys=True)
 
-    assert (decode_record(line, JSON_READING).reason, decode_record(line, JSON_READING).cells) == (
+    assert (decode_record(line, JSON_READING).reason, decode_record(line, JSON_READING).width) == (
         Refusal.WRONG_NUMBER_OF_CELLS,
         cells,
     )
@@ -346,7 +346,7 @@ def test_a_line_of_ten_megabytes_is_a_record(size):
     text = "x" * size
 
     assert decode_record(captured(f"1,{text}", "5")).rows == (("5", "1", text),)
-    assert decode_record(captured(f'1,"{text}', "5")).cells in (2, 3)
+    assert decode_record(captured(f'1,"{text}', "5")).width in (2, 3)
     assert decode(encode_line(captured(f"1,{text}"))[:-9], READING).reason is Refusal.NOT_A_JSON_OBJECT
 
 

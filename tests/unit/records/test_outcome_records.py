@@ -20,7 +20,7 @@ from spark_model_monitor.data.records.outcome_records import (
     decode_merged_lines,
     decode_merged_record,
 )
-from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judge_outcomes
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, validate_outcomes
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window
 
@@ -205,7 +205,7 @@ def test_rows_by_columns_are_those_of_one_record_after_the_other(records, keeps_
     files = pa.array([PATH] * len(records))
     by_columns = decode_merged_lines(lines, files, reading)
     alone = [decode_merged_record(line.as_py(), PATH, reading) for line in lines.cast(pa.binary())]
-    one_by_one = judge_outcomes(build_decoded_rows(alone, np.arange(len(records)), reading), reading)
+    one_by_one = validate_outcomes(build_decoded_rows(alone, np.arange(len(records)), reading), reading)
 
     assert by_columns.reasons.tolist() == one_by_one.reasons.tolist()
     assert by_columns.kept[:2].all()

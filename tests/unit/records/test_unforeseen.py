@@ -108,7 +108,7 @@ def test_lines_of_a_chunk_are_refused_alone():
         count = len(numbers)
         return DecodedRows((some,), np.arange(count), np.zeros(count, np.int32), np.ones(count, np.int32))
 
-    rows = DecodedRows.by_parts(split_into_chunks(lines, 40), decoding, 1)
+    rows = DecodedRows.decode_ranges(split_into_chunks(lines, 40), decoding, 1)
 
     assert rows.lines.tolist() == list(range(12))
     assert rows.columns[0].to_pylist() == [None if number in BAD else f"line {number}" for number in range(12)]
@@ -125,7 +125,7 @@ def test_rows_of_parts_are_in_the_order_of_their_lines(numbers):
         parts.append(part)
     expected = sorted(chain.from_iterable(numbers))
 
-    rows = DecodedRows.in_order(parts, 1)
+    rows = DecodedRows.merge_in_order(parts, 1)
 
     assert rows.lines.tolist() == expected
     assert rows.columns[0].to_pylist() == [str(line) for line in expected]

@@ -41,7 +41,7 @@ from spark_model_monitor.data.records import CSV, ENDPOINT_INDEXES, INPUT, JSON
 from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, choose_matching, have_names
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord, Matching, choose_matching, have_names
 from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
@@ -187,14 +187,14 @@ def read_captures(
     if first_record is None:
         log.warning("none of the first %d files begins with records that can be read", FORMAT_SAMPLE_FILES)
         # The scan will refuse all records and count them by reason
-        first_record = FirstRecord(encodings[0], Decoded(cells=1))
+        first_record = FirstRecord(encodings[0], DecodedRecord(width=1))
     reading = replace(reading, encoding=first_record.encoding, names=reading.names or first_record.content.keys)
     # Whether columns are matched with the baseline by name or by position
     matched_by = None
     if names:
         matched_by = _choose_matching(reading.names, reading.encoding)
     captures = _Captures(engine, source, reading, as_service, matched_by)
-    dataset = captures.build_dataset(len(reading.names) or first_record.content.cells)
+    dataset = captures.build_dataset(len(reading.names) or first_record.content.width)
     # Columns in the baseline's order, and the metadata of requests that the scan counts
     if roles is not None and names:
         dataset = dataset.select_features(roles.list_columns(names))
@@ -271,7 +271,7 @@ class _Captures:
 
     def build_dataset(self, columns: int) -> Dataset:
         """The captures, read as records with this number of columns."""
-        lines = self.engine.lines(self.source.places, in_order=self.as_service)
+        lines = self.engine.lines(self.source.paths_to_read, in_order=self.as_service)
         files = NO_FILES
         if self.reading.selection.window is not None:
             files = lines.files_by_key()
@@ -310,7 +310,7 @@ class _Captures:
         for file in self.source.files[:FORMAT_SAMPLE_FILES]:
             for line in islice(read_first_lines(self.engine, file), FORMAT_SAMPLE_RECORDS):
                 decoded = decode(line, reading)
-                if decoded.reason is None and decoded.cells == columns:
+                if decoded.reason is None and decoded.width == columns:
                     records += 1
                     counts.update(key for key in decoded.keys if key not in reading.names)
         return [key for key, count in counts.items() if 2 * count >= records]
@@ -319,7 +319,7 @@ class _Captures:
 def _read_with_script(
     engine: Engine, source: Listing, reading: Reading, script: Script, *, as_service: bool
 ) -> Dataset:
-    lines = engine.lines(source.places, in_order=as_service)
+    lines = engine.lines(source.paths_to_read, in_order=as_service)
     script_rows = process_lines(lines, source, script, first_error_fails=as_service, reading=reading)
     rows, names = _order_as_baseline(reading.names, script_rows.table, script_rows.names, as_service=as_service)
     matched_by = None
@@ -360,7 +360,7 @@ class FirstRecord:
     """
 
     encoding: str | None
-    content: Decoded
+    content: DecodedRecord
 
 
 def _find_first_record(
@@ -381,11 +381,11 @@ def _find_first_record(
             for encoding in encodings:
                 decoded = decode(line, replace(reading, encoding=encoding))
                 if decoded.reason is None:
-                    layout = encoding, decoded.cells
+                    layout = encoding, decoded.width
                     first_by_layout.setdefault(layout, FirstRecord(encoding, decoded))
                     counts[layout] += 1
                 if with_faulty_rows is None and decoded.reason in ROW_FAULTS:
-                    with_faulty_rows = FirstRecord(encoding, Decoded(cells=max(1, decoded.cells)))
+                    with_faulty_rows = FirstRecord(encoding, DecodedRecord(width=max(1, decoded.width)))
             if counts.total() >= FORMAT_SAMPLE_RECORDS:
                 break
     if counts:
@@ -401,7 +401,7 @@ def find_input_columns(engine: Engine, source: Listing, reading: Reading) -> tup
     first_record = _find_first_record(engine, source, replace(reading, halves=(INPUT,)))
     if first_record is None:
         return ()
-    return name_columns(first_record.content.keys, first_record.content.cells)
+    return name_columns(first_record.content.keys, first_record.content.width)
 
 
 def _choose_metadata(engine: Engine, source: Listing, *, as_service: bool) -> LineMetadata | None:

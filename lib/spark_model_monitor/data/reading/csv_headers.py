@@ -202,7 +202,7 @@ def has_escapes_by_backslash(head: bytes, separator: str) -> bool:
     # Read the first lines in both ways
     by_quotes = parse_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator)
     by_backslashes = parse_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator)
-    are_odd = any('\\"' in lines[index] for index in by_quotes.odd.tolist())
+    are_odd = any('\\"' in lines[index] for index in by_quotes.irregular_rows.tolist())
     return are_odd and bool((by_backslashes.widths == columns).all())
 
 

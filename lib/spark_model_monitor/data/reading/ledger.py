@@ -225,7 +225,9 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
         reasons = refused.setdefault((fault[FILE], fault[LINE]), [])
         if fault[REASON] not in reasons:
             reasons.append(fault[REASON])
-    lines = dataset.engine.lines(dataset.listing.places, in_order=True, with_blank=True).partitions(*LOCATION_COLUMNS)
+    lines = dataset.engine.lines(dataset.listing.paths_to_read, in_order=True, with_blank=True).partitions(
+        *LOCATION_COLUMNS
+    )
     # Line numbers need a second pass, which counts the lines of the affected files
     rejected_lines = list(_iterate_rows(lines.mapped(partial(_number_lines, refused), LINE_SCHEMA).batches()))
     # A document over several lines equals no single line of its file, so it stands for the whole file

@@ -88,7 +88,9 @@ class CsvLines:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """One row for each line."""
         lines = batch.column(LINE)
-        return DecodedRows.by_parts([(0, len(lines))], lambda chunk: self._decode_chunk(lines[chunk]), self.features)
+        return DecodedRows.decode_ranges(
+            [(0, len(lines))], lambda chunk: self._decode_chunk(lines[chunk]), self.features
+        )
 
     def _decode_chunk(self, lines: pa.StringArray) -> DecodedRows:
         is_text = find_utf_8(lines)
@@ -103,7 +105,8 @@ class CsvLines:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
             # A quote that doesn't end in its line belongs to a cell with a line break, of which the line has only a part
-            for row, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
+            irregular_lines = lines.take(pa.array(cells.irregular_rows)).to_pylist()
+            for row, line in zip(cells.irregular_rows.tolist(), irregular_lines, strict=True):
                 if line.count('"') % 2:
                     reasons[row] = Refusal.UNFINISHED_QUOTE
         if is_text is not None:

@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FOR
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records.decoded_rows import Decoded
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS, NO_FILES
 from spark_model_monitor.data.records.outcome_payloads import parse_index
@@ -96,7 +96,7 @@ def read_labelled(
     )
     full_reading = replace(reading, features=feature_reading)
     lines = engine.lines(
-        source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
+        source.paths_to_read, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
     )
     # The paths of files are only needed for a window: their folders may contain the hour
     files = NO_FILES
@@ -160,7 +160,7 @@ def _count_features(
 
 def _decode_first_records(
     engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
-) -> Iterator[Decoded]:
+) -> Iterator[DecodedRecord]:
     """The first records of the first files, one after the other: a file is opened when its first record is needed."""
     unlimited_reading = replace(reading, records=reading.records.drop_limits())
     storage = engine.storage(source.path)
@@ -491,7 +491,7 @@ def read_line_outcomes(
 
     Raises BadConfiguration if a column to cut by is absent.
     """
-    lines = engine.lines(source.places, in_order=as_service)
+    lines = engine.lines(source.paths_to_read, in_order=as_service)
     if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
         decoder = replace(decoder, files=lines.files_by_key())
     placed = lines.partitions(*dict.fromkeys((*decoder.columns, *LOCATION_COLUMNS)))

@@ -23,7 +23,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.records.arrays import is_writable
-from spark_model_monitor.data.records.decoded_rows import Decoded
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord
 from spark_model_monitor.data.records.decoding import Reading, decode, open_record
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
@@ -266,7 +266,7 @@ def run_on_captured_line(
 
 def _decode_unchanged(line: bytes, reading: Reading) -> list[ScriptResult]:
     """The record read as without a script, for a script that returns the record itself."""
-    decoded = Decoded(Refusal.NO_PAYLOAD)
+    decoded = DecodedRecord(Refusal.NO_PAYLOAD)
     # Try CSV, then JSON; the first encoding that the payloads have decides
     for encoding in (CSV, JSON):
         decoded = decode(line, replace(reading.drop_limits(), encoding=encoding))
@@ -278,12 +278,12 @@ def _decode_unchanged(line: bytes, reading: Reading) -> list[ScriptResult]:
     return [ScriptResult(dict(zip(names, row, strict=True)), ACCEPTED_RECORD) for row in decoded.rows]
 
 
-def _choose_names(decoded: Decoded, reading: Reading) -> tuple[str, ...]:
-    if len(reading.names) == decoded.cells:
+def _choose_names(decoded: DecodedRecord, reading: Reading) -> tuple[str, ...]:
+    if len(reading.names) == decoded.width:
         return reading.names
-    if len(decoded.keys) == decoded.cells:
+    if len(decoded.keys) == decoded.width:
         return decoded.keys
-    return tuple(f"_c{position:05d}" for position in range(decoded.cells))
+    return tuple(f"_c{position:05d}" for position in range(decoded.width))
 
 
 def read_script(path: str, engine: Engine) -> Script:

@@ -15,7 +15,7 @@ from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, has_letters, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Documents, parse_documents
 from spark_model_monitor.data.records.csv_rows import BEGINNINGS_OF_LISTS, NUMBER_CELL, parse_rows
-from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord, DecodedRows
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.missing_values import replace_missing_values
@@ -58,12 +58,12 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
             cells = parse_rows(joined_rows, columns, escape=reading.escape)
         reasons = np.where(cells.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         parts.append(DecodedRows(cells.columns, records, reasons, widths))
-    rows = DecodedRows.in_order(parts, columns)
+    rows = DecodedRows.merge_in_order(parts, columns)
     # A record is counted by its first row. If one of several rows is bad, the record is left to the line-by-line decoder
     is_first = np.diff(rows.lines, prepend=-1) > 0
     is_single = is_first & (np.diff(rows.lines, append=len(are_csv)) > 0)
     unclear_records = rows.lines[(rows.reasons > 0) & ~is_single]
-    rows = replace(rows, cells=np.where(is_first, rows.cells, np.int32(0)))
+    rows = replace(rows, record_widths=np.where(is_first, rows.record_widths, np.int32(0)))
     if not len(unclear_records):
         return rows
     return select_rows(rows, ~np.isin(rows.lines, unclear_records))
@@ -150,7 +150,7 @@ class CapturedLines:
         lines = batch.column(LINE)
         paths = self.files.get_paths(batch)
         chunks = split_into_chunks(lines, self.chunk_bytes)
-        rows = DecodedRows.by_parts(
+        rows = DecodedRows.decode_ranges(
             chunks, lambda chunk: _decode_lines(lines[chunk], paths[chunk], self.reading), self.features
         )
         if not self.reading.missing_values:
@@ -165,24 +165,24 @@ def _decode_lines(lines: pa.StringArray, paths: pa.StringArray, reading: Reading
     are_known, left_out = documents.select(reading.selection)
     is_taken = left_out > 0
     features = reading.columns or 0
-    parts = [DecodedRows.refused(np.flatnonzero(is_taken), left_out[is_taken], features)]
+    parts = [DecodedRows.refuse_lines(np.flatnonzero(is_taken), left_out[is_taken], features)]
     are_csv = documents.have_encoding(CSV) & (reading.encoding != JSON)  # with JSON, CSV records are refused
     parts.append(decode_csv_documents(documents, are_known & ~is_taken & are_csv, reading))
     is_taken[parts[-1].lines] = True
     decode_line = partial(decode, reading=reading)
     parts.append(decode_one_by_one(lines, paths, np.flatnonzero(~is_taken), decode_line, features))
-    return DecodedRows.in_order(parts, features)
+    return DecodedRows.merge_in_order(parts, features)
 
 
 def decode_one_by_one(
     lines: pa.StringArray,
     paths: pa.StringArray,
     line_numbers: NDArray[np.int64],
-    decode_line: Callable[..., Decoded],
+    decode_line: Callable[..., DecodedRecord],
     columns: int,
 ) -> DecodedRows:
     """The rows of some of the lines. paths: of the lines' files. decode_line: gets a line and its `path`."""
     numbers = pa.array(line_numbers)
     texts = lines.cast(pa.binary()).take(numbers).to_pylist()
     decoded = [decode_line(line, path=path) for line, path in zip(texts, paths.take(numbers).to_pylist(), strict=True)]
-    return DecodedRows.one_by_one(decoded, line_numbers, columns)
+    return DecodedRows.from_records(decoded, line_numbers, columns)

@@ -41,7 +41,7 @@ from spark_model_monitor.data.records.csv_rows import (
     split_csv_rows,
     split_row,
 )
-from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
+from spark_model_monitor.data.records.decoded_rows import GENERATED, DecodedRecord
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonObject, JsonValue
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
@@ -146,39 +146,41 @@ class Reading:
         return tuple(half for half in COLUMN_ORDER if half in self.halves)
 
 
-def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
+def decode(line: bytes, reading: Reading, path: str = "") -> DecodedRecord:
     """The features of a captured line, its halves side by side. path: the path of the line's file, whose folder may contain
     the hour of a record without a time."""
     return decode_record(line, reading, path, partial(_decode_features, reading=reading))
 
 
-def decode_record(line: bytes, reading: Reading, path: str, read_content: Callable[[JsonMembers], Decoded]) -> Decoded:
+def decode_record(
+    line: bytes, reading: Reading, path: str, read_content: Callable[[JsonMembers], DecodedRecord]
+) -> DecodedRecord:
     """The result of `read_content` for the record of a line, or the reason for refusing it."""
     # A line without a record is refused, whatever content is requested
     record = open_record(line, reading, path)
     if isinstance(record, Refusal):
-        return Decoded(record)
+        return DecodedRecord(record)
     return decode_value(record, line, read_content)
 
 
-def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonValue], Decoded]) -> Decoded:
+def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonValue], DecodedRecord]) -> DecodedRecord:
     """The result of `read_content` for a JSON value, or the reason for refusing it. line: the line that contains it."""
     try:
         decoded = read_content(record)
     except RecordRefused as refused:
         # A damaged line is refused for the damage; its number of cells means nothing
         if not is_utf_8(line):
-            return Decoded(Refusal.NOT_UTF_8)
-        return Decoded(refused.reason, cells=refused.cells)
+            return DecodedRecord(Refusal.NOT_UTF_8)
+        return DecodedRecord(refused.reason, width=refused.width)
     except Exception as error:
-        return Decoded(Refusal.of(error))
+        return DecodedRecord(Refusal.of(error))
     # Non-ASCII characters may be damaged: bytes that aren't UTF-8, or half a surrogate pair
     if line.isascii() and b"\\u" not in line:
         return decoded
     texts = [text for row in (*decoded.rows, decoded.keys) for text in row if text is not None]
     is_damaged = any(REPLACED in text for text in texts) and not is_utf_8(line)
     if is_damaged or not all(map(is_writable, texts)):
-        return Decoded(Refusal.NOT_UTF_8)
+        return DecodedRecord(Refusal.NOT_UTF_8)
     return decoded
 
 
@@ -362,7 +364,7 @@ def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None
         raise RecordRefused(Refusal.ANOTHER_ENCODING)
 
 
-def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
+def _decode_features(document: JsonMembers, reading: Reading) -> DecodedRecord:
     """The features of a record, row by row; all halves need the same number of rows."""
     # The output comes before the input, as its columns do
     halves = read_halves(document, reading.ordered_halves, opens_base64=reading.opens_base64)
@@ -373,7 +375,7 @@ def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
     return _decode_json(halves, reading)
 
 
-def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
+def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> DecodedRecord:
     rows_by_half = [_read_csv_rows(half, reading) for half in halves.values()]
     if not reading.exact_keys:
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: row.split(","))
@@ -383,7 +385,7 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     # The service fills short rows with missing values at the end
     if reading.exact_keys and 0 < max(widths, default=0) <= columns:
         rows = [(*row, *[None] * (columns - len(row))) for row in rows]
-        return Decoded(None, tuple(rows), widths[0])
+        return DecodedRecord(None, tuple(rows), widths[0])
     return _build_decoded(rows, widths, reading)
 
 
@@ -440,7 +442,7 @@ def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) ->
     return [*rows_by_half[:-1], [JsonObject(("", value) for row in request_rows for _, value in row)]]
 
 
-def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
+def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> DecodedRecord:
     is_lenient = not reading.exact_keys
     objects = [_parse_rows(name, half, reading) for name, half in halves.items()]
     # Arrays within rows can't be cells, unless they are flattened
@@ -539,7 +541,9 @@ def _merge_equal_cells(cells: Iterable[tuple[str, str | None]]) -> NamedCells:
     return list(merged_cells.values())
 
 
-def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
+def _build_decoded(
+    rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()
+) -> DecodedRecord:
     # Rows of different widths are refused, even if any width is allowed
     width = widths[0] if len(set(widths)) == 1 else 0
     if width == 0 or reading.columns not in (None, width):
@@ -547,4 +551,4 @@ def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading,
     # Keys that aren't features count for the width, but have no cell
     if len(rows[0]) < width:
         rows = [(*row, *[None] * (width - len(row))) for row in rows]
-    return Decoded(None, tuple(rows), width, keys)
+    return DecodedRecord(None, tuple(rows), width, keys)

@@ -18,7 +18,7 @@ from spark_model_monitor.data.records.capture_documents import Payloads, parse_d
 from spark_model_monitor.data.records.captured_lines import decode_one_by_one, split_halves
 from spark_model_monitor.data.records.captured_payloads import read_half
 from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_rows
-from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord, DecodedRows
 from spark_model_monitor.data.records.decoding import decode_record, decode_value
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
@@ -38,7 +38,7 @@ from spark_model_monitor.data.records.outcome_values import (
     OutcomeReading,
     OutcomeRows,
     Reasons,
-    judge_outcomes,
+    validate_outcomes,
 )
 from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_by_parts
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
@@ -54,44 +54,44 @@ IDENTITY = "id"  # an optional column that identifies rows
 
 def decode_merged_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of merged records. lines: each is one record. files: the path of each line's file."""
-    return judge_outcomes(_decode_by_columns(lines, files, reading), reading)
+    return validate_outcomes(_decode_by_columns(lines, files, reading), reading)
 
 
 def decode_documents(lines: pa.Array, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of JSON documents with labels and predictions. lines: each is one document."""
     decoded = [decode_document(line, reading) for line in lines.cast(pa.binary()).to_pylist()]
-    return judge_outcomes(build_decoded_rows(decoded, np.arange(len(lines), dtype=np.int64), reading), reading)
+    return validate_outcomes(build_decoded_rows(decoded, np.arange(len(lines), dtype=np.int64), reading), reading)
 
 
-def decode_document(line: bytes, reading: OutcomeReading) -> Decoded:
+def decode_document(line: bytes, reading: OutcomeReading) -> DecodedRecord:
     """The requested content of one JSON document, before validation, or the reason for refusing it."""
     if has_many_names(line):
-        return Decoded(Refusal.TOO_MANY_NAMES)
+        return DecodedRecord(Refusal.TOO_MANY_NAMES)
     try:
         # The first line of a file may begin with a byte order mark
         document = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return Decoded(Refusal.NOT_UTF_8)
+        return DecodedRecord(Refusal.NOT_UTF_8)
     except (ValueError, RecursionError):
-        return Decoded(Refusal.NOT_A_JSON_OBJECT)
+        return DecodedRecord(Refusal.NOT_A_JSON_OBJECT)
     if not isinstance(document, dict) and reading.features is None:
-        return Decoded(Refusal.NOT_A_JSON_OBJECT)
+        return DecodedRecord(Refusal.NOT_A_JSON_OBJECT)
     return decode_value(document, line, partial(_decode_parsed_document, reading=reading))
 
 
-def _decode_parsed_document(document: JsonValue, reading: OutcomeReading) -> Decoded:
+def _decode_parsed_document(document: JsonValue, reading: OutcomeReading) -> DecodedRecord:
     if reading.features is None:
-        return Decoded(rows=decode_document_outcomes(document, reading))
+        return DecodedRecord(rows=decode_document_outcomes(document, reading))
     features = decode_document_features(document, reading.features)
     return _join_features(decode_document_outcomes(document, reading, len(features)), features)
 
 
-def decode_merged_record(line: bytes, path: str, reading: OutcomeReading) -> Decoded:
+def decode_merged_record(line: bytes, path: str, reading: OutcomeReading) -> DecodedRecord:
     """The requested content of one record, before validation, or the reason for refusing it."""
     return decode_record(line, reading.records, path, partial(_decode_parsed_record, reading=reading))
 
 
-def _decode_parsed_record(document: JsonMembers, reading: OutcomeReading) -> Decoded:
+def _decode_parsed_record(document: JsonMembers, reading: OutcomeReading) -> DecodedRecord:
     # A half that was not captured is None
     read_named_half = partial(read_half, opens_base64=reading.records.opens_base64)
     halves = {name: read_named_half(document["captureData"], name) for name in reading.records.halves}
@@ -107,13 +107,13 @@ def _decode_parsed_record(document: JsonMembers, reading: OutcomeReading) -> Dec
         truth = read_named_half(document, GROUND_TRUTH)
     outcomes = decode_outcomes(truth, output, reading, rows)
     if features is None:
-        return Decoded(rows=outcomes)
+        return DecodedRecord(rows=outcomes)
     return _join_features(outcomes, features)
 
 
-def _join_features(outcomes: list[Outcome], features: list[Row]) -> Decoded:
+def _join_features(outcomes: list[Outcome], features: list[Row]) -> DecodedRecord:
     """Label, prediction and probability, then the features."""
-    return Decoded(rows=[(*outcome, *row) for outcome, row in zip(outcomes, features, strict=True)])
+    return DecodedRecord(rows=[(*outcome, *row) for outcome, row in zip(outcomes, features, strict=True)])
 
 
 def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
@@ -146,14 +146,14 @@ def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading
     # A record with a row of another width is decoded again line by line, which determines the reason for refusing it
     for records in misfits:
         fits[records] = False
-    plain_rows = DecodedRows.in_order(plain_outcomes, OUTCOMES + reading.columns)
+    plain_rows = DecodedRows.merge_in_order(plain_outcomes, OUTCOMES + reading.columns)
     if fits.all():
         return plain_rows
     # Decode the other lines one by one
     decode_line = partial(decode_merged_record, reading=reading)
     other_rows = decode_one_by_one(lines, files, np.flatnonzero(~fits), decode_line, OUTCOMES + reading.columns)
     parts = [select_rows(plain_rows, fits[plain_rows.lines]), other_rows]
-    return DecodedRows.in_order(parts, OUTCOMES + reading.columns)
+    return DecodedRows.merge_in_order(parts, OUTCOMES + reading.columns)
 
 
 def _decode_plain_rows(
@@ -185,9 +185,9 @@ def _decode_plain_rows(
     return DecodedRows((label, prediction, probability, *features), sources, reasons, no_counts), fit
 
 
-def build_decoded_rows(decoded: Sequence[Decoded], sources: Indices, reading: OutcomeReading) -> DecodedRows:
+def build_decoded_rows(decoded: Sequence[DecodedRecord], sources: Indices, reading: OutcomeReading) -> DecodedRows:
     """The rows of decoded records. sources: the index of each record."""
-    return DecodedRows.one_by_one(decoded, sources, OUTCOMES + reading.columns)
+    return DecodedRows.from_records(decoded, sources, OUTCOMES + reading.columns)
 
 
 def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:
@@ -212,7 +212,7 @@ def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outc
     if reading.numeric:
         labels, predictions = map(_replace_lists, (labels, predictions))
     columns = (labels, predictions, _replace_lists(probabilities))
-    return judge_outcomes(DecodedRows(columns, rows, reasons, np.zeros_like(reasons)), reading)
+    return validate_outcomes(DecodedRows(columns, rows, reasons, np.zeros_like(reasons)), reading)
 
 
 def _replace_lists(column: pa.Array) -> pa.Array:
@@ -306,7 +306,7 @@ def _decode_by_parts(
     """The outcomes of the records in these ranges; a record on which `decode` raises is refused."""
 
     def refused(number: int, reason: Refusal) -> OutcomeRows:
-        return judge_outcomes(build_decoded_rows([Decoded(reason)], np.array([number]), reading), reading)
+        return validate_outcomes(build_decoded_rows([DecodedRecord(reason)], np.array([number]), reading), reading)
 
     return decode_by_parts(ranges, decode, refused, "sources")
 
@@ -338,15 +338,18 @@ def decode_blocks(
     """The executor's task that turns raw batches into rows of outcomes, with their reasons and locations."""
     for batch in batches:
         rows = decoder(batch)
-        texts = (None if column is None else column.cast(pa.string()) for column in (rows.labels, rows.predictions))
-        columns = [pa.nulls(len(rows.sources), pa.string()) if column is None else column for column in texts]
-        if rows.scores is None:
-            scores = pa.nulls(len(rows.sources), pa.float64())
-        else:
+        # Outcomes that weren't requested are null
+        labels = predictions = pa.nulls(len(rows.sources), pa.string())
+        scores = pa.nulls(len(rows.sources), pa.float64())
+        if rows.labels is not None:
+            labels = rows.labels.cast(pa.string())
+        if rows.predictions is not None:
+            predictions = rows.predictions.cast(pa.string())
+        if rows.scores is not None:
             scores = pa.array(rows.scores)
         # A record is counted by its first row
         counts = pa.array((rows.kept & rows.is_first).astype("int32"))
-        columns += [scores, pa.array(rows.reasons), counts]
+        columns = [labels, predictions, scores, pa.array(rows.reasons), counts]
         columns += [batch.column(name).take(pa.array(rows.sources)) for name in locations]
         yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *locations])
 

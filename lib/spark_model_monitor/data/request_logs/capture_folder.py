@@ -189,7 +189,7 @@ class _Log:
     def _choose_paths(self, paths: Sequence[str]) -> Sequence[str]:
         """The paths to read for some of the files: the folders, if they contain no other files."""
         if len(paths) == len(self.listing.files):
-            return self.listing.places
+            return self.listing.paths_to_read
         return paths
 
 
