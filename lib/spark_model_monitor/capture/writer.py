@@ -138,8 +138,12 @@ class CaptureWriter:
             )
         elif threads:
             counts = self.counts
-            recorded = f"{counts.recorded:,}"
-            log.info("captured %s of %s requests, dropped %s", recorded, f"{counts.begun:,}", f"{counts.dropped:,}")
+            log.info(
+                "captured %s of %s requests, dropped %s",
+                f"{counts.recorded:,}",
+                f"{counts.begun:,}",
+                f"{counts.dropped:,}",
+            )
 
     @property
     def counts(self) -> CaptureCounts:

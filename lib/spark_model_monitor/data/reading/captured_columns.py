@@ -228,54 +228,61 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     # The names of each half; a half may have none
     inputs = _describe_half(samples, reading, (INPUT,))
     answers = _describe_half(samples, reading, OUTPUT_INDEXES)
-    names = {*inputs.shares, *answers.shares}
-    if not names and not inputs.cells:
-        return None
-    if names and not have_names(baseline):
-        return None
-    if inputs.shares and names.isdisjoint(baseline):
+    if not _can_match(inputs, {*inputs.shares, *answers.shares}, baseline):
         return None
     # The baseline's columns that requests lack. In CSV, answers stand in the first column
     absent_names = _find_absent_columns(inputs, len(answers.cells), baseline, values)
     if absent_names is None:
         return None
     lacks_one = bool(inputs.cells) and len(absent_names) == 1
-    is_first = lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent_names[0] == baseline[0]
+    is_in_first_column = (
+        lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent_names[0] == baseline[0]
+    )
     # The label is the absent column that no answer fits. Nameless answers are the other absent columns, if their values fit
     label = None
     answer_columns = absent_names
     if answers.cells and len(absent_names) == len(answers.cells) + 1:
         label = _find_absent_column(absent_names, answers.cells, values, prefers_first=False)
         answer_columns = [name for name in absent_names if name != label]
-    are_answered = 0 < len(answers.cells) == len(answer_columns) and all(
-        values.match_answers(name, cells, are_in_place=is_first)
+    answers_fit = 0 < len(answers.cells) == len(answer_columns) and all(
+        values.match_answers(name, cells, are_in_place=is_in_first_column)
         for name, cells in zip(answer_columns, answers.cells, strict=True)
     )
     new_inputs = {name: share for name, share in inputs.shares.items() if name not in baseline}
-    if are_answered:
+    if answers_fit:
         if label is None:
             # In CSV, the first column holds the answer, so it is probably not the label
-            report = log.info if is_first else log.warning
+            report = log.info if is_in_first_column else log.warning
             report(
                 "answers without names are compared with %s, which no input has; if one is the label, write --label and its "
                 "name",
                 list_names([*map(repr, absent_names)]),
             )
-        are_placed = label is not None or lacks_one
+        is_certain = label is not None or lacks_one
         return ColumnRoles(
-            label=label, answers=dict.fromkeys(answer_columns if are_placed else (), 1.0), inputs=new_inputs
+            label=label, answers=dict.fromkeys(answer_columns if is_certain else (), 1.0), inputs=new_inputs
         )
     if label is not None and not inputs.shares:
         return None
-    if is_first:
+    if is_in_first_column:
         log.warning(
             "answers stand in the place of %r and have other values: not compared; if it is the label, write --label %s",
-            *(absent_names[0], absent_names[0]),
+            absent_names[0],
+            absent_names[0],
         )
         return ColumnRoles(label=absent_names[0], answers={absent_names[0]: 1.0})
     shares = answers.shares or dict.fromkeys(_name_answers(len(answers.cells), baseline), 1.0)
     new_answers = {name: share for name, share in shares.items() if name not in (*baseline, *inputs.shares)}
     return ColumnRoles(label=absent_names[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
+
+
+def _can_match(inputs: _SampledColumns, names: Collection[str], baseline: Sequence[str]) -> bool:
+    """Whether names, or the number of inputs without names, may tell which columns of the baseline the records have."""
+    if not names:
+        return bool(inputs.cells)
+    if inputs.shares and set(names).isdisjoint(baseline):
+        return False
+    return have_names(baseline)
 
 
 def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]) -> _SampledColumns:

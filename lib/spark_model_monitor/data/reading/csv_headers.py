@@ -138,8 +138,7 @@ def find_header_line_number(head: bytes) -> int:
     header = find_first_line(_skip_separator_line(text))
     if header is None:
         return 1
-    numbered_lines = enumerate(split_lines(text), start=1)
-    return next(number for number, line in numbered_lines if line == header)
+    return list(split_lines(text)).index(header) + 1
 
 
 def detect_csv_format(head: bytes, separator: str) -> CsvFormat | None:

@@ -299,7 +299,9 @@ class Dataset:
         ]
         log.warning(
             "%d of %d columns are not called as in the baseline and are matched by position; the first is %r for %r",
-            *(len(name_pairs), len(names), *name_pairs[0]),
+            len(name_pairs),
+            len(names),
+            *name_pairs[0],
         )
         return replace(self, names=tuple(names))
 

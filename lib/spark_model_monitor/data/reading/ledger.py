@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial, reduce
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -235,7 +236,7 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
     rejected_lines += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole_files]
     if also is not None:
         rejected_lines += [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(also.batches())]
-    for row in sorted(rejected_lines, key=lambda row: (row[FILE], row[NUMBER])):
+    for row in sorted(rejected_lines, key=itemgetter(FILE, NUMBER)):
         # The header line of a file is not a refused record
         for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
             if reason != Refusal.REPEATED_HEADER or row[NUMBER] > dataset.header_number:
@@ -382,11 +383,8 @@ def _merge_records(read_records: Iterable[Record], skipped_lines: Sequence[LongL
         for record in read_records
     )
     # Both sequences are in order, and there may be too many records to sort
-    return heapq.merge(sorted(long_lines, key=_get_location), numbered_records, key=_get_location)
-
-
-def _get_location(record: Record) -> tuple[str, int]:
-    return record["file"], record["line_number"]
+    get_location = itemgetter("file", "line_number")
+    return heapq.merge(sorted(long_lines, key=get_location), numbered_records, key=get_location)
 
 
 def _add_skipped_lines(skipped_numbers: Sequence[int], number: int) -> int:

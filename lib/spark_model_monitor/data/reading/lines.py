@@ -115,7 +115,7 @@ class CsvLines:
         if self.header:
             for row in self._find_rows_of_names(cells):
                 if not reasons[row]:
-                    reasons[row] = self._judge_row_of_names([column[row].as_py() or "" for column in cells.columns])
+                    reasons[row] = self._find_reason_for_names([column[row].as_py() or "" for column in cells.columns])
         if self.separator_line is not None:
             is_separator_line = np.asarray(pc.equal(lines, self.separator_line))
             reasons[is_separator_line] = Refusal.SEPARATOR_LINE
@@ -133,7 +133,7 @@ class CsvLines:
                 break
         return candidates.tolist()
 
-    def _judge_row_of_names(self, written: list[str]) -> int:
+    def _find_reason_for_names(self, written: list[str]) -> int:
         expected = self._get_written_names()
         if written == expected:
             return Refusal.REPEATED_HEADER

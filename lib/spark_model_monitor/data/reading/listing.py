@@ -314,7 +314,9 @@ def require_unchanged(engine: Engine, *listings: Listing, may_grow: bool = True)
     files = len(list(_iterate_files(listings)))
     log.warning(
         "%d of %d files grew while they were read, such as %s; run again for what was added",
-        *(len(changes), files, changes[0][0].path),
+        len(changes),
+        files,
+        changes[0][0].path,
     )
 
 

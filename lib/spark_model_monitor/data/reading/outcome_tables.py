@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,8 +59,11 @@ if TYPE_CHECKING:
 PREDICTION_COLUMN = "predicted_label"  # the column's name if no header names it
 
 FIELDS = (
-    *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
-    *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
+    pa.field("c0", pa.string()),
+    pa.field("c1", pa.string()),
+    pa.field("c2", pa.float64()),
+    pa.field(REASON, pa.int32()),
+    pa.field(CELLS, pa.int32()),
 )
 """The columns of outcomes row by row: label, prediction and probability, then the columns for counting records."""
 
@@ -227,7 +231,6 @@ class OutcomeMark:
                 answers = accepted_outcomes.predictions
             else:
                 answers = fill_predictions(accepted_outcomes, self.plan.threshold)
-            assert accepted_outcomes.labels is not None
             assert answers is not None
             bin_numbers = np.asarray(
                 pc.not_equal(accepted_outcomes.labels.cast(pa.string()), answers.cast(pa.string()))
@@ -360,10 +363,9 @@ def outcomes(
         if pa.types.is_nested(dataset.table.schema.field(f"c{position}").type):
             raise BadConfiguration(NO_GROUPS)
         columns[group] = (position, False)
-    for cut_column in (cut_column for cut in cuts for cut_column in cut.columns):
-        if pa.types.is_nested(kind := dataset.table.schema.field(f"c{cut_column.position}").type) or pa.types.is_binary(
-            kind
-        ):
+    for cut_column in chain.from_iterable(cut.columns for cut in cuts):
+        cut_type = dataset.table.schema.field(f"c{cut_column.position}").type
+        if pa.types.is_nested(cut_type) or pa.types.is_binary(cut_type):
             raise BadConfiguration(CUT_NO_ROWS.format(name=cut_column.name))
         columns[f"{VALUE}{cut_column.position}"] = (cut_column.position, False)
 
