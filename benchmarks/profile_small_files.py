@@ -47,7 +47,7 @@ def in_files(source: Path, files: int) -> Path:
 
 def listed(spark: SparkSession, source: Path) -> None:
     """What a run lists: once for the ledger, once by Spark."""
-    read_lines(spark, list_captures(SparkEngine(spark), str(source)).places)
+    read_lines(spark, list_captures(SparkEngine(spark), str(source)).paths_to_read)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, R
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.outcome_tables import build_reading, read_labelled, read_line_outcomes
 from spark_model_monitor.data.reading.readers import read_dataset
-from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection
 from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.windows import Window as Times
@@ -213,7 +213,9 @@ OUTPUTS = ("endpointOutput", "batchTransformOutput")
 
 
 def _outcomes(engine: Any, path: str, *, times: Times | None = None, sample: float | None = None) -> Any:
-    decoder = LineDecoder(build_reading(PLAN, None, "0", "1", Reading(OUTPUTS, window=times, sample=sample)))
+    decoder = LineDecoder(
+        build_reading(PLAN, None, "0", "1", Reading(OUTPUTS, selection=RecordSelection(times, sample)))
+    )
     return read_line_outcomes(engine, list_captures(engine, path, times), decoder)
 
 

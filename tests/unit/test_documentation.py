@@ -22,9 +22,9 @@ import spark_model_monitor
 import spark_model_monitor.reports.alerts
 from spark_model_monitor import __version__, cli
 from spark_model_monitor.data.records import ENDPOINT_INDEXES
-from spark_model_monitor.data.records.captured_lines import InferenceRecord
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.script_records import InferenceRecord
 from spark_model_monitor.documents.alert_files import Decision, Promotion
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.documents.monitoring_settings import DistributionConstraints

@@ -16,7 +16,7 @@ GIVEN = {
     "date_pattern": [*DATE_PATTERNS],
     "kind.value": [kind.value for kind in NameKind],
     "form": [pattern.pattern for pattern in (*PERCENTAGES, *NUMBERS)],
-    "sign": [*SENTENCES_BY_PATTERN, *REFUSALS],
+    "error_pattern": [*SENTENCES_BY_PATTERN, *REFUSALS],
     "f'\\\\b{name}\\\\.(\\\\w+)'": [r"\bclient\.(\w+)"],
     "f'\\\\b{re.escape(monitor.name)}\\\\b'": [r"\bmodel\-1\b"],
 }

@@ -61,11 +61,12 @@ class CaptureOptions:
 
     def __post_init__(self) -> None:
         # Report all faults at once
-        if faults := [*_check_names(self), *_check_sampling(self), *_check_content(self)]:
+        faults = [*_check_names(self), *_check_sampling(self), *_check_content(self)]
+        if faults:
             raise ValueError("\n".join(faults))
         # Content types are case-insensitive
-        encodings = {kind.lower(): "JSON" for kind in self.json_content_types}
-        encodings |= {kind.lower(): "CSV" for kind in self.csv_content_types}
+        encodings = {content_type.lower(): "JSON" for content_type in self.json_content_types}
+        encodings |= {content_type.lower(): "CSV" for content_type in self.csv_content_types}
         object.__setattr__(self, "encodings", encodings)
 
 
@@ -96,13 +97,20 @@ class CaptureLimits:
     retry_seconds: float = 1.0
 
     def __post_init__(self) -> None:
-        limits = ((limit.name, getattr(self, limit.name)) for limit in fields(self))
-        if faults := [f"{name} is {value!r}; it has to be above 0" for name, value in limits if not _is_above_0(value)]:
+        limits = {limit.name: getattr(self, limit.name) for limit in fields(self)}
+        faults = [
+            f"{name} is {value!r}; it has to be above 0" for name, value in limits.items() if not _is_above_0(value)
+        ]
+        if faults:
             raise ValueError("\n".join(faults))
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_content_type(text: str) -> bool:
+    return isinstance(text, str) and _CONTENT_TYPE.fullmatch(text) is not None
 
 
 def _is_above_0(value: object) -> bool:
@@ -138,23 +146,22 @@ def _check_sampling(options: CaptureOptions) -> list[str]:
 def _check_content(options: CaptureOptions) -> list[str]:
     faults = []
     # A text would be taken for a list of its characters
-    chosen_halves = options.capture_options
-    if isinstance(chosen_halves, str) or not chosen_halves or not set(chosen_halves) <= {REQUEST, RESPONSE}:
-        faults.append(
-            f"capture_options is {chosen_halves!r}; write ['REQUEST'], ['RESPONSE'] or ['REQUEST', 'RESPONSE']"
-        )
+    halves = options.capture_options
+    if isinstance(halves, str) or not halves or not set(halves) <= {REQUEST, RESPONSE}:
+        faults.append(f"capture_options is {halves!r}; write ['REQUEST'], ['RESPONSE'] or ['REQUEST', 'RESPONSE']")
     lists = {"csv_content_types": options.csv_content_types, "json_content_types": options.json_content_types}
-    for name, kinds in lists.items():
-        if isinstance(kinds, str) or not all(isinstance(kind, str) and _CONTENT_TYPE.fullmatch(kind) for kind in kinds):
+    for name, content_types in lists.items():
+        if isinstance(content_types, str) or not all(map(_is_content_type, content_types)):
             faults.append(
-                f"{name} is {kinds!r}; write a list of content types without parameters, such as ['text/csv']"
+                f"{name} is {content_types!r}; write a list of content types without parameters, such as ['text/csv']"
             )
     # The lists can be compared only if they are correct
     if not faults:
-        csv, json = ({kind.lower() for kind in kinds} for kinds in lists.values())
+        csv_types = set(map(str.lower, options.csv_content_types))
+        json_types = set(map(str.lower, options.json_content_types))
         faults += [
-            f"{kind!r} is in csv_content_types and in json_content_types; leave it in one"
-            for kind in sorted(csv & json)
+            f"{content_type!r} is in csv_content_types and in json_content_types; leave it in one"
+            for content_type in sorted(csv_types & json_types)
         ]
     if not isinstance(options.max_payload_bytes, int) or not _is_above_0(options.max_payload_bytes):
         faults.append(f"max_payload_bytes is {options.max_payload_bytes!r}; it has to be a whole number above 0")

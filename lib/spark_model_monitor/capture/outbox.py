@@ -67,7 +67,7 @@ class LocalFolder:
         file.rename(target)
 
 
-def _private_folder() -> Path:
+def _make_private_folder() -> Path:
     """The folder of all spools, which only this user can read or write.
 
     If another user has made a folder of this name, a new folder is made, which is not found after a restart.
@@ -85,7 +85,8 @@ def _private_folder() -> Path:
     log.warning(
         "%s is not a folder that this user alone can write to; captures wait in %s, which is not found after a restart: name a "
         "spool",
-        *(folder, new_folder),
+        folder,
+        new_folder,
     )
     return new_folder
 
@@ -117,7 +118,7 @@ class S3Folder:
         self.prefix = address.path.strip("/")
         # Each destination has its own spool, so that writers don't see each other's files
         name = quote(f"{self.bucket}/{self.prefix}", safe="")
-        self.spool = Path(spool) if spool else _private_folder() / name
+        self.spool = Path(spool) if spool else _make_private_folder() / name
         self._client = client
         self._put_arguments = put_arguments
 
@@ -180,7 +181,7 @@ class Outbox:
         # Try the files that are left, until one fails
         while self._files and self._deliver_first():
             pass
-        self._leave()
+        self._leave_files()
 
     def forget(self) -> None:
         """Close all files in a forked process; the parent process delivers them."""
@@ -209,11 +210,12 @@ class Outbox:
             self._tally.add("delivered", draft.lines)
             self._tally.add("delivered_files")
 
-    def _leave(self) -> None:
+    def _leave_files(self) -> None:
         if self._files:
             log.warning(
                 "%d files of captured records are left in %s; the next writer there delivers them",
-                *(len(self._files), self._destination.spool),
+                len(self._files),
+                self._destination.spool,
             )
         for draft in self._files:
             draft.release()

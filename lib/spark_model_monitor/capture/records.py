@@ -27,10 +27,8 @@ CLIENT_CLOSED_REQUEST = 499  # the status, as proxies log it, if the client did 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 BASE64 = "BASE64"
 EVENT_VERSION = "0"
-INPUT = ("endpointInput", "INPUT")
-
-OUTPUT = ("endpointOutput", "OUTPUT")
-"""For each half: its member of captureData, and its mode."""
+INPUT = "endpointInput"  # the member of captureData with the request
+OUTPUT = "endpointOutput"  # the member of captureData with the answer
 
 REQUEST_METADATA = "requestMetadata"  # our own member, for latency and status; the service's readers skip it
 FIRST_STATUS_OF_FAILURES = 400  # from this HTTP status on, there is no answer of the model
@@ -53,10 +51,9 @@ class Payload:
     def __post_init__(self) -> None:
         # Convert texts and mutable buffers to bytes, which can't change later
         if isinstance(self.body, str):
-            text = self.body.encode("utf-8", "backslashreplace")
-        else:
-            text = self.body
-        object.__setattr__(self, "body", bytes(text) if isinstance(text, (bytearray, memoryview)) else text)
+            object.__setattr__(self, "body", self.body.encode("utf-8", "backslashreplace"))
+        elif isinstance(self.body, (bytearray, memoryview)):
+            object.__setattr__(self, "body", bytes(self.body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +127,11 @@ class Conversation:
         # The writer ignores None, so the exchange is captured only once
         exchange = self._exchange
         self._exchange = None
-        self._writer.end(
-            exchange,
-            Payload(self.request.content, self._request_type),
-            Payload(self.response.content, self.response_type),
-            status=self.status if status is None else status,
-        )
+        if status is None:
+            status = self.status
+        request = Payload(self.request.content, self._request_type)
+        response = Payload(self.response.content, self.response_type)
+        self._writer.end(exchange, request, response, status=status)
 
 
 def build_halves(
@@ -145,9 +141,9 @@ def build_halves(
     # A half that is not captured has no member
     halves = {}
     if request is not None and REQUEST in options.capture_options:
-        halves[INPUT[0]] = _build_half(request, INPUT[1], options.encodings)
+        halves[INPUT] = _build_half(request, "INPUT", options.encodings)
     if response is not None and RESPONSE in options.capture_options:
-        halves[OUTPUT[0]] = _build_half(response, OUTPUT[1], options.encodings)
+        halves[OUTPUT] = _build_half(response, "OUTPUT", options.encodings)
     return halves
 
 
@@ -168,7 +164,7 @@ def format_record(exchange: Exchange, halves: Mapping[str, Any], metadata: Mappi
     return _JSON.encode(record).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def request_metadata(latency_seconds: float, status: int, sampling_percentage: float) -> dict[str, float]:
+def build_request_metadata(latency_seconds: float, status: int, sampling_percentage: float) -> dict[str, float]:
     """A request's metadata: latency in milliseconds, HTTP status, sampling percentage."""
     return {"latencyMs": round(latency_seconds * 1000, 3), "status": status, "samplingPercentage": sampling_percentage}
 
@@ -185,8 +181,8 @@ def encode_body(payload: Payload, encodings: Mapping[str, str]) -> tuple[str, st
     can't be decoded in its charset (by default UTF-8), for example because it is compressed; so nothing is lost.
     """
     # The header has the form `text/csv; charset=latin-1`
-    kind, _, parameters = (payload.content_type or "").partition(";")
-    encoding = encodings.get(kind.strip().lower())
+    media_type, _, parameters = (payload.content_type or "").partition(";")
+    encoding = encodings.get(media_type.strip().lower())
     if encoding is not None:
         try:
             return payload.body.decode(_parse_charset(parameters)), encoding

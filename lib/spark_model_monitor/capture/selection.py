@@ -32,8 +32,10 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
 
 def parse_paths(paths: Collection[str] | None) -> frozenset[str] | None:
     """The paths that a middleware captures; None for all. Raises ValueError for a text, or for a path without a leading slash."""
-    unique_paths = None if paths is None else frozenset(paths)  # copied, as an iterator can be read only once
-    if isinstance(paths, str) or not all(path.startswith("/") for path in unique_paths or ()):
+    if paths is None:
+        return None
+    unique_paths = frozenset(paths)  # copied, as an iterator can be read only once
+    if isinstance(paths, str) or not all(path.startswith("/") for path in unique_paths):
         raise ValueError(f"paths is {paths!r}; write a list of paths with a slash in front, such as ['/invocations']")
     return unique_paths
 

@@ -98,10 +98,12 @@ class Draft:
     """A file of whole lines that nobody reads yet; locked as long as this object holds it.
 
     key: the path of the finished file, relative to the destination. lines: the number of lines that this process appended.
+    created_seconds: when this process created the file, by its monotonic clock.
     """
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, created_seconds: float = 0.0) -> None:
         self.path = path
+        self.created_seconds = created_seconds
         self.key = unquote(path.name)
         self.size_bytes = os.fstat(descriptor).st_size
         self.lines = 0
@@ -157,15 +159,15 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def create(self, key: str) -> Draft:
-        """A new draft of this process. Raises OSError if it can't be created."""
+    def create(self, key: str, created_seconds: float = 0.0) -> Draft:
+        """A new draft of this process. created_seconds: as in `Draft`. Raises OSError if it can't be created."""
         # The file's name is its key, so that any process can deliver the file
         path = self.folder / quote(key, safe="")
         with self._locked():
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             descriptor = os.open(path, flags, READABLE_BY_GROUP)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return Draft(path, descriptor)
+        return Draft(path, descriptor, created_seconds)
 
     def claim_orphans(self) -> list[Draft]:
         """The drafts of ended processes, which this process locks and cuts to whole lines. Raises OSError."""
@@ -235,20 +237,19 @@ class Drafts:
         self._limits = limits
         self._seconds = clock.seconds
         self._faults = ErrorLog(log, clock.seconds)
-        self._by_hour: dict[int, tuple[Draft, float]] = {}  # drafts with their creation times, by the monotonic clock
+        self._draft_by_hour: dict[int, Draft] = {}
 
     def append(self, lines: Sequence[Line]) -> list[Line]:
         """Write lines to the drafts of their hours. Returns the lines that could not be written."""
         # Group the lines by hour, so that each file is written once
-        by_hour: dict[int, list[Line]] = {}
+        lines_by_hour: dict[int, list[Line]] = {}
         for line in lines:
-            by_hour.setdefault(_count_hours(line.time), []).append(line)
+            lines_by_hour.setdefault(_count_hours(line.time), []).append(line)
         unwritten: list[Line] = []
-        for hour, lines_of_hour in by_hour.items():
+        for hour, lines_of_hour in lines_by_hour.items():
             try:
-                self._get_draft(hour, lines_of_hour[0].time).append(
-                    b"".join([line.content for line in lines_of_hour]), len(lines_of_hour)
-                )
+                draft = self._get_draft(hour, lines_of_hour[0].time)
+                draft.append(b"".join([line.content for line in lines_of_hour]), len(lines_of_hour))
             except OSError as error:
                 self._faults.warn("captured records can't be written to %s (%s)", self._spool.folder, error)
                 unwritten += lines_of_hour
@@ -256,24 +257,22 @@ class Drafts:
 
     def take_finished(self) -> list[Draft]:
         """The drafts that are old or large enough; new ones replace them."""
-        # Drafts are finished when they are old or large
-        due_hours = [hour for hour, growing in self._by_hour.items() if self._is_due(*growing)]
-        return [self._by_hour.pop(hour)[0] for hour in due_hours]
+        due_hours = [hour for hour, draft in self._draft_by_hour.items() if self._is_due(draft)]
+        return [self._draft_by_hour.pop(hour) for hour in due_hours]
 
     def take_all(self) -> list[Draft]:
         """All drafts."""
-        drafts = [draft for draft, _ in self._by_hour.values()]
-        self._by_hour = {}
+        drafts = list(self._draft_by_hour.values())
+        self._draft_by_hour = {}
         return drafts
 
     def _get_draft(self, hour: int, time: datetime) -> Draft:
-        if hour not in self._by_hour:
+        if hour not in self._draft_by_hour:
             self._require_room()
             # The service names its files MM-SS-mmm-<uuid>.jsonl, in the folder of the hour (C3.1)
             name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
-            draft = self._spool.create(f"{self._folder}/{name}")
-            self._by_hour[hour] = draft, self._seconds()
-        return self._by_hour[hour][0]
+            self._draft_by_hour[hour] = self._spool.create(f"{self._folder}/{name}", self._seconds())
+        return self._draft_by_hour[hour]
 
     def _require_room(self) -> None:
         """Raises OSError if the files that wait for delivery have reached `spool_bytes`."""
@@ -282,8 +281,8 @@ class Drafts:
             allowed = f"spool_bytes allows {self._limits.spool_bytes:,}"
             raise OSError(f"{size_bytes:,} bytes wait there for delivery; {allowed}")
 
-    def _is_due(self, draft: Draft, made_seconds: float) -> bool:
-        age_seconds = self._seconds() - made_seconds
+    def _is_due(self, draft: Draft) -> bool:
+        age_seconds = self._seconds() - draft.created_seconds
         return age_seconds >= self._limits.rotate_seconds or draft.size_bytes >= self._limits.rotate_bytes
 
 

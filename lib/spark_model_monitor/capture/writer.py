@@ -23,8 +23,8 @@ from spark_model_monitor.capture.records import (
     Exchange,
     Payload,
     build_halves,
+    build_request_metadata,
     format_record,
-    request_metadata,
 )
 from spark_model_monitor.capture.selection import CaptureSwitch, is_sampled
 from spark_model_monitor.capture.spool import Buffer, Drafts, Line, Spool
@@ -133,13 +133,16 @@ class CaptureWriter:
         if any(thread.is_alive() for thread in threads):
             log.warning(
                 "after %.0f s captured records were still not delivered; they are in %s for the next writer there",
-                *(timeout_seconds, self._destination.spool),
+                timeout_seconds,
+                self._destination.spool,
             )
         elif threads:
             counts = self.counts
             log.info(
                 "captured %s of %s requests, dropped %s",
-                *(f"{number:,}" for number in (counts.recorded, counts.begun, counts.dropped)),
+                f"{counts.recorded:,}",
+                f"{counts.begun:,}",
+                f"{counts.dropped:,}",
             )
 
     @property
@@ -200,7 +203,7 @@ class CaptureWriter:
         metadata = None
         if options.with_metadata:
             latency_seconds = self._clock.seconds() - exchange.started_seconds
-            metadata = request_metadata(latency_seconds, status, options.sampling_percentage)
+            metadata = build_request_metadata(latency_seconds, status, options.sampling_percentage)
         halves = {}
         if has_data:
             halves = build_halves(request, response, options)

@@ -334,12 +334,6 @@ def convert_yaml(content: bytes | str, where: str) -> str:
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Refuses repeated names, which YAML's own loader accepts."""
 
-        # As in YAML 1.2 only `true` and `false` are flags: NO is a country, and `on` a column or a value
-        yaml_implicit_resolvers = {
-            letter: [(tag, form) for tag, form in forms if letter in "tTfF" or not tag.endswith(":bool")]
-            for letter, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
     def construct_members(loader: Any, node: Any) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for name_node, value_node in node.value:
@@ -352,6 +346,11 @@ def convert_yaml(content: bytes | str, where: str) -> str:
     # The size is checked on the loader's nodes first, because aliases may expand to more than fits in memory. A repeated
     # name is nearly always a mistake, and YAML's own loader would silently take the last one
     Loader.add_constructor("tag:yaml.org,2002:map", construct_members)
+    # As in YAML 1.2 only `true` and `false` are flags: NO is a country, and `on` a column or a value
+    Loader.yaml_implicit_resolvers = {
+        letter: [(tag, form) for tag, form in forms if letter in "tTfF" or not tag.endswith(":bool")]
+        for letter, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     try:
         loader = Loader(content)
         node = loader.get_single_node()

@@ -53,18 +53,17 @@ REFUSALS: Mapping[str, str] = {
 """Explanations by regular expression; the first expression that matches an exception's text counts."""
 
 
-def find_sentence(text: str, sentence_by_pattern: Mapping[str, str], **default_groups: str) -> str | None:
+def find_sentence(text: str, sentence_by_pattern: Mapping[str, str], **groups: str) -> str | None:
     """The sentence for a failure whose text matches one of the expressions; None if none matches.
 
     sentence_by_pattern: the first regular expression that matches counts. A sentence may name groups of its
-    expression; the first match with a group fills it. default_groups: values for groups that no match fills.
+    expression; the first match with a group fills it. groups: values for groups that no match fills.
     """
-    for pattern, sentence in sentence_by_pattern.items():
-        matches = list(re.finditer(pattern, text))
+    for error_pattern, sentence in sentence_by_pattern.items():
+        matches = list(re.finditer(error_pattern, text))
         if not matches:
             continue
         # If an expression matches several times, each group is filled by the first match that has it
-        groups = dict(default_groups)
         for match in reversed(matches):
             groups.update((name, value) for name, value in match.groupdict().items() if value)
         return sentence.format_map(groups)

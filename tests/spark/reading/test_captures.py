@@ -14,7 +14,7 @@ from tests.unit.records.captured_lines import captured, encode_line, some_json_l
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK
-from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode
 from spark_model_monitor.data.records.refusals import CELLS, REASON
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadInput
@@ -63,7 +63,9 @@ def test_sparks_account_is_the_pure_decoders(read, seed):
     as_service = (
         is_json and seed % 2 == 0
     )  # not for CSV: the service's escape character leaves doubled quotes as they are
-    reading = Reading(BOTH, NAMES, 3, encoding=encoding, window=window, sample=sample, exact_keys=as_service)
+    reading = Reading(
+        BOTH, NAMES, 3, encoding=encoding, selection=RecordSelection(window, sample), exact_keys=as_service
+    )
     # The mark at the beginning of a file is none of its first record
     without_mark = [lines[0].removeprefix(BYTE_ORDER_MARK), *lines[1:]]
     decoded = [decode(line, reading) for line in without_mark]

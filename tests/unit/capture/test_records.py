@@ -7,7 +7,13 @@ from base64 import b64decode
 import pytest
 
 from spark_model_monitor.capture import Payload
-from spark_model_monitor.capture.records import Exchange, build_halves, encode_body, format_record, request_metadata
+from spark_model_monitor.capture.records import (
+    Exchange,
+    build_halves,
+    build_request_metadata,
+    encode_body,
+    format_record,
+)
 from spark_model_monitor.data.records import ENDPOINT_INDEXES
 from spark_model_monitor.data.records.decoding import Reading, decode
 
@@ -86,7 +92,7 @@ def test_only_the_halves_that_are_asked_for_are_captured(directions, halves):
 
 
 def test_metadata_stand_under_a_member_of_their_own():
-    line = format_line(None, None, metadata=request_metadata(0.0123456, 503, 20))
+    line = format_line(None, None, metadata=build_request_metadata(0.0123456, 503, 20))
 
     assert json.loads(line)["requestMetadata"] == {"latencyMs": 12.346, "status": 503, "samplingPercentage": 20}
 

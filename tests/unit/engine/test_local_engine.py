@@ -98,7 +98,7 @@ def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_p
             "data.reading.captures", "data.reading.scripts", "data.records.json_features", "documents.analysis_config",
             "documents.clarify_files", "monitors.data_quality.checks.drift.comparators",
             "reports.mails", "data.profiling.vector_scan", "data.profiling.row_groups",
-            "data.reading.row_files")
+            "data.reading.parquet_files")
         unread = [f"spark_model_monitor.{name}" for name in rooms]
         heavy = [*unread, "scipy", "numpy.f2py", "jsonschema", "pyarrow.dataset", "smtplib", "tarfile"]
         loaded = lambda: [each for each in heavy if each in sys.modules]

@@ -13,10 +13,10 @@ import pyarrow.dataset
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.data.reading import row_files
+from spark_model_monitor.data.reading import parquet_files
 from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.data.reading.frames import _cast_columns, convert_to_spark_types, stream_rows
-from spark_model_monitor.data.reading.row_files import (
+from spark_model_monitor.data.reading.parquet_files import (
     _estimate_min_file_bytes,
     _has_distinct_values,
     choose_column_groups,
@@ -234,10 +234,10 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
         "spark_model_monitor.data.reading.frames.FILE_BYTES_OF_A_GROUP", 100
     )  # so that its bytes are looked at
     monkeypatch.setattr(
-        "spark_model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14
+        "spark_model_monitor.data.reading.parquet_files.ROW_GROUP_BYTES", 2**14
     )  # so that the file has several groups
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
-    monkeypatch.setattr("spark_model_monitor.data.reading.row_files.choose_column_groups", lambda _: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.parquet_files.choose_column_groups", lambda _: None)
 
     assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
 
@@ -253,9 +253,9 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
 def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch, rows, least_rows, possible):
     random = np.random.default_rng(1)
     frame = pd.DataFrame({f"c{number}": random.normal(size=rows).round(number % 3 + 1) for number in range(12)})
-    for room in ("reading.frames", "reading.row_files", "engine.partitions"):
+    for room in ("reading.frames", "reading.parquet_files", "engine.partitions"):
         monkeypatch.setattr(f"spark_model_monitor.data.{room}.FILE_BYTES_OF_A_GROUP", 2**13)
-    monkeypatch.setattr("spark_model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14)
+    monkeypatch.setattr("spark_model_monitor.data.reading.parquet_files.ROW_GROUP_BYTES", 2**14)
     for room in ("engine.partitions", "profiling.scan_plan"):
         monkeypatch.setattr(f"spark_model_monitor.data.{room}.MAX_COLUMNS_PER_PASS", 4)
     monkeypatch.setattr("spark_model_monitor.data.profiling.partition.MIN_BLOCK_ROWS", least_rows)
@@ -263,12 +263,12 @@ def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch
         "spark_model_monitor.data.profiling.partition.BLOCK_BYTES", 96 * least_rows
     )  # of 12 numbers a row
     group_choices = []
-    original = row_files.choose_column_groups
+    original = parquet_files.choose_column_groups
     monkeypatch.setattr(
-        row_files, "choose_column_groups", lambda table: group_choices.append(original(table)) or group_choices[-1]
+        parquet_files, "choose_column_groups", lambda table: group_choices.append(original(table)) or group_choices[-1]
     )
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
-    monkeypatch.setattr(row_files, "choose_column_groups", lambda _: None)
+    monkeypatch.setattr(parquet_files, "choose_column_groups", lambda _: None)
 
     assert group_choices == [possible]
     assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
@@ -304,12 +304,12 @@ def test_a_file_is_no_larger_than_what_is_taken_for_it(tmp_path, values):
 def test_a_file_of_different_numbers_is_no_smaller_than_one_without_dictionaries(
     tmp_path, monkeypatch, values, group_bytes
 ):
-    monkeypatch.setattr(row_files, "ROW_GROUP_BYTES", group_bytes)
+    monkeypatch.setattr(parquet_files, "ROW_GROUP_BYTES", group_bytes)
     table = pa.table({"x": pa.array(values), "same": pa.array([7.0] * len(values))})
     write(table, tmp_path / "rows.parquet")
     size = (tmp_path / "rows.parquet").stat().st_size
-    rows = row_files._choose_group_rows(table)
-    small = row_files._measure_written_bytes(
+    rows = parquet_files._choose_group_rows(table)
+    small = parquet_files._measure_written_bytes(
         table.select(["x"]), 2**40, rows, use_dictionary=False, write_statistics=False
     )
 

@@ -13,13 +13,14 @@ from tests.unit.records.captured_lines import MAKERS, captured, encode_line, som
 
 from spark_model_monitor.data.records.capture_documents import parse_documents
 from spark_model_monitor.data.records.captured_lines import CapturedLines
-from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window
 
 BOTH = ("endpointInput", "endpointOutput")
 READING = Reading(BOTH, ("p", "a", "b"), 3)
+SAMPLED = {"selection": RecordSelection(sample=0.5)}
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 PATH = "file:/x/2022/04/18/00/a.jsonl"
 FILES = FilesByKey.of([PATH])
@@ -31,7 +32,7 @@ def decoded(lines, reading, **options):
     columns = [pa.array(lines, pa.binary()).view(pa.string()), pa.array([KEY] * len(lines), pa.int64())]
     rows = CapturedLines(reading, FILES, **options).rows(pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY]))
     cells = zip(*(column.to_pylist() for column in rows.columns), strict=True)
-    return list(zip(rows.lines.tolist(), rows.reasons.tolist(), rows.cells.tolist(), cells, strict=True))
+    return list(zip(rows.lines.tolist(), rows.reasons.tolist(), rows.record_widths.tolist(), cells, strict=True))
 
 
 def one_by_one(lines, reading):
@@ -39,7 +40,7 @@ def one_by_one(lines, reading):
     for number, line in enumerate(lines):
         record = decode(line, reading, PATH)
         for row_number, cells in enumerate(record.rows or ((None,) * 3,)):
-            rows.append((number, int(record.reason or 0), 0 if row_number else record.cells, cells))
+            rows.append((number, int(record.reason or 0), 0 if row_number else record.width, cells))
     return rows
 
 
@@ -56,9 +57,11 @@ def test_lines_of_all_kinds_are_decoded_as_one_by_one(seed):
         ("p", "a", "b"),
         3,
         encoding=None if seed % 8 == 7 else "JSON" if is_json else "CSV",
-        window=WINDOW if seed % 4 else None,
-        sample=0.4 if seed % 5 == 4 else None,
-        target_model=models.get(seed % 7),
+        selection=RecordSelection(
+            window=WINDOW if seed % 4 else None,
+            sample=0.4 if seed % 5 == 4 else None,
+            target_model=models.get(seed % 7),
+        ),
     )
 
     assert decoded(lines, reading) == one_by_one(lines, reading)
@@ -144,8 +147,8 @@ HALVES_OF_A_PAIR = ["\ud800", "\udc00", "\udc00\ud800"]
             {"encoding": "JSON", "flatten_json": True},
             id="in a list of it",
         ),
-        pytest.param(lambda half: captured(eventId=f"event {half}"), {"sample": 0.5}, id="in an id that is sampled by"),
-        pytest.param(lambda half: captured(eventId=[half]), {"sample": 0.5}, id="in an id that is no text"),
+        pytest.param(lambda half: captured(eventId=f"event {half}"), SAMPLED, id="in an id that is sampled by"),
+        pytest.param(lambda half: captured(eventId=[half]), SAMPLED, id="in an id that is no text"),
     ],
 )
 def test_half_a_pair_of_surrogates_in_a_text_that_counts_is_not_utf_8(write, options, half, before):

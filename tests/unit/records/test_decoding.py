@@ -15,7 +15,7 @@ from tests.unit.records.captured_lines import MAKERS, captured, encode_line, som
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.captured_payloads import describe_mismatch
 from spark_model_monitor.data.records.csv_rows import split_csv_rows, split_row
-from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.refusals import NOT_IN_LOG, NOT_QUARANTINED, UNFORESEEN, Refusal
 from spark_model_monitor.data.records.windows import Window
@@ -140,7 +140,7 @@ def test_a_record_of_other_names_is_not_taken_by_position(data, output, cells):
     line = captured(data, output, encoding="JSON")
     as_service = replace(JSON_READING, exact_keys=True)
 
-    assert (decode_record(line, JSON_READING).reason, decode_record(line, JSON_READING).cells) == (
+    assert (decode_record(line, JSON_READING).reason, decode_record(line, JSON_READING).width) == (
         Refusal.WRONG_NUMBER_OF_CELLS,
         cells,
     )
@@ -326,7 +326,7 @@ def test_the_sentence_on_encodings_opens_base64_where_both_halves_have_it():
     ],
 )
 def test_a_record_is_judged_by_its_own_time(time, path, reason):
-    reading = Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW)
+    reading = Reading(BOTH, ("p", "a", "b"), 3, selection=RecordSelection(WINDOW))
 
     assert decode_record(captured(time=time), reading, path).reason is reason
 
@@ -346,7 +346,7 @@ def test_a_line_of_ten_megabytes_is_a_record(size):
     text = "x" * size
 
     assert decode_record(captured(f"1,{text}", "5")).rows == (("5", "1", text),)
-    assert decode_record(captured(f'1,"{text}', "5")).cells in (2, 3)
+    assert decode_record(captured(f'1,"{text}', "5")).width in (2, 3)
     assert decode(encode_line(captured(f"1,{text}"))[:-9], READING).reason is Refusal.NOT_A_JSON_OBJECT
 
 
@@ -380,7 +380,7 @@ def stages(lines, reading):
 @pytest.mark.parametrize(("window", "sample"), [(None, None), (WINDOW, None), (WINDOW, 0.3)])
 def test_the_ledgers_law_over_generated_lines(window, sample, encoding):
     lines = [*some_lines(20260101, 8_000), *some_json_lines(20260102, 2_000)]
-    reading = Reading(BOTH, ("p", "a", "b"), 3, encoding=encoding, window=window, sample=sample)
+    reading = Reading(BOTH, ("p", "a", "b"), 3, encoding=encoding, selection=RecordSelection(window, sample))
     ends = stages(lines, reading)
     left_out = sum(ends[reason.text] for reason in NOT_QUARANTINED)
     quarantined = sum(ends[reason.text] for reason in Refusal if reason.is_fault)
@@ -403,7 +403,8 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     }
     for payload in (without_values, {"binData": "AAAA"}):
         lines.append(encode_line(captured(json.dumps(payload), '{"p": 1}', encoding="JSON")))
-    reasons = {decode(line, Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW, sample=0.5)).reason for line in lines}
+    reading = Reading(BOTH, ("p", "a", "b"), 3, selection=RecordSelection(WINDOW, 0.5))
+    reasons = {decode(line, reading).reason for line in lines}
     reasons |= {decode(line, JSON_READING).reason for line in lines}
     of_files = {
         Refusal.REPEATED_HEADER,

@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.unit.records.captured_lines import captured
 
-from spark_model_monitor.data.records.captured_lines import InferenceRecord
+from spark_model_monitor.data.records.script_records import InferenceRecord
 
 
 def test_every_attribute_of_the_contract():

@@ -236,7 +236,7 @@ def test_a_name_of_a_single_record_among_few_is_reported(records):
         layouts = list(infer_members(False, [batch]))
         features = choose_features(layouts, "data", flatten=True)
         assert features.rare == rare
-        assert features.left_out == ()
+        assert features.excluded_members == ()
 
 
 def test_names_of_odd_records_are_no_features_as_long_as_there_is_room_to_tell(monkeypatch):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.data.records.decoded_rows import Decoding
-from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, FilesByKey
 from spark_model_monitor.data.records.outcome_records import (
     LabelledRecords,
@@ -22,7 +22,7 @@ from spark_model_monitor.data.records.outcome_records import (
     decode_merged_record,
     fill_predictions,
 )
-from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judge_outcomes
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, validate_outcomes
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
@@ -35,11 +35,11 @@ FILES = FilesByKey.of([PATH])
 SCORES = OutcomeReading(
     *(None, None, "0"),
     keeps_missing=True,
-    records=Reading(HALVES, window=WINDOW),
+    records=Reading(HALVES, selection=RecordSelection(WINDOW)),
     features=FeatureReading(columns=2),
 )
 LABELS = replace(SCORES, prediction="1", records=Reading(HALVES))
-SAMPLED = replace(SCORES, records=Reading(HALVES, sample=0.5))
+SAMPLED = replace(SCORES, records=Reading(HALVES, selection=RecordSelection(sample=0.5)))
 CAPTURES = replace(SCORES, with_label=False)
 READINGS = (SCORES, LABELS, SAMPLED, CAPTURES, replace(SCORES, probability=None))
 
@@ -54,7 +54,7 @@ def read_outcomes(lines, reading, **options):
     rows = LabelledRecords(reading, FILES, **options).rows(make_batch(lines))
     cells = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
     outcomes = {}
-    columns = (rows.lines, rows.reasons, rows.cells)
+    columns = (rows.lines, rows.reasons, rows.record_widths)
     numbers = zip(*(column.tolist() for column in columns), strict=True)
     for (line, reason, counted), row in zip(numbers, cells, strict=True):
         assert counted == (reason == 0 and line not in outcomes), "a kept record's first row, and no other"
@@ -65,7 +65,7 @@ def read_outcomes(lines, reading, **options):
 
 def alone(line, reading):
     """The same of one line, without the way that plain ones take."""
-    rows = judge_outcomes(
+    rows = validate_outcomes(
         build_decoded_rows([decode_merged_record(line.encode(), PATH, reading)], np.arange(1), reading), reading
     )
     if rows.reasons[0]:

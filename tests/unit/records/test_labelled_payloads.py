@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
 from spark_model_monitor.data.records.outcome_records import LabelledRecords, decode_document, decode_merged_record
 from spark_model_monitor.data.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
@@ -37,7 +37,7 @@ def record(features="41,F", output="1,0.9", truth="0", **halves):
 
 
 def reading(label=None, prediction="0", probability=None, *, features=None, window=None, **members):
-    records = Reading(("endpointInput", "endpointOutput", "batchTransformOutput"), window=window)
+    records = Reading(("endpointInput", "endpointOutput", "batchTransformOutput"), selection=RecordSelection(window))
     where = FeatureReading(features)
     return OutcomeReading(
         label, prediction, probability, keeps_missing=True, records=records, features=where, **members

@@ -24,7 +24,7 @@ def read_rows(*records):
     lines = [encode_line(record) for record in records]
     rows = CapturedLines(READING).rows(pa.record_batch([pa.array(lines, pa.string())], names=[LINE]))
     cells = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
-    return cells, rows.lines.tolist(), rows.reasons.tolist(), rows.cells.tolist()
+    return cells, rows.lines.tolist(), rows.reasons.tolist(), rows.record_widths.tolist()
 
 
 @pytest.mark.parametrize("count", [2, 6, 7, 8, 13, 14, 15, 100])

@@ -16,7 +16,7 @@ from spark_model_monitor.data.reading.lines import CsvLines
 from spark_model_monitor.data.records.capture_documents import read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
 from spark_model_monitor.data.records.outcome_records import (
     LABEL,
@@ -56,9 +56,9 @@ CAPTURES = Reading(HALVES, ("p", "a", "b"), 3)
 
 CAPTURE_READINGS = [
     CAPTURES,
-    replace(CAPTURES, window=WINDOW, sample=0.5, escape=SPARK_ESCAPE),
+    replace(CAPTURES, selection=RecordSelection(WINDOW, 0.5), escape=SPARK_ESCAPE),
     replace(CAPTURES, encoding="JSON", flatten_json=True),
-    replace(CAPTURES, encoding=None, exact_keys=True, sample=0.5),
+    replace(CAPTURES, encoding=None, exact_keys=True, selection=RecordSelection(sample=0.5)),
 ]
 
 
@@ -77,7 +77,7 @@ READINGS = [
     OUTCOMES,
     replace(OUTCOMES, label="y", prediction="a", probability="p", binary=True),
     replace(OUTCOMES, prediction=None, probability="b[0]", positive_label="1"),
-    replace(OUTCOMES, numeric=True, probability=None, records=Reading(ALL_HALVES, window=WINDOW)),
+    replace(OUTCOMES, numeric=True, probability=None, records=Reading(ALL_HALVES, selection=RecordSelection(WINDOW))),
 ]
 
 

@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.records.merged_lines import encode_line, merged
 
-from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection
 from spark_model_monitor.data.records.outcome_records import (
     build_decoded_rows,
     decode_documents,
     decode_merged_lines,
     decode_merged_record,
 )
-from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judge_outcomes
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, validate_outcomes
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
-SCORES = OutcomeReading(None, None, "0", records=Reading(("endpointOutput",), window=WINDOW))
+SCORES = OutcomeReading(None, None, "0", records=Reading(("endpointOutput",), selection=RecordSelection(WINDOW)))
 BOTH = replace(SCORES, prediction="1")
 PATH = "file:/data/2022/04/18/00/part-0.jsonl"
 
@@ -141,7 +141,7 @@ def test_the_output_of_a_transform_is_taken_where_the_endpoints_is_absent():
 
 
 def test_a_sample_is_the_same_share_of_the_events_every_time():
-    reading = replace(SCORES, records=Reading(("endpointOutput",), sample=0.25))
+    reading = replace(SCORES, records=Reading(("endpointOutput",), selection=RecordSelection(sample=0.25)))
     lines = [encode_line(merged("1", "0.5", eventMetadata={"eventId": f"event-{number}"})) for number in range(2000)]
     taken = [source for source, outcome in read_outcomes(lines, reading) if outcome is not Refusal.SAMPLED_OUT]
 
@@ -205,7 +205,7 @@ def test_rows_by_columns_are_those_of_one_record_after_the_other(records, keeps_
     files = pa.array([PATH] * len(records))
     by_columns = decode_merged_lines(lines, files, reading)
     alone = [decode_merged_record(line.as_py(), PATH, reading) for line in lines.cast(pa.binary())]
-    one_by_one = judge_outcomes(build_decoded_rows(alone, np.arange(len(records)), reading), reading)
+    one_by_one = validate_outcomes(build_decoded_rows(alone, np.arange(len(records)), reading), reading)
 
     assert by_columns.reasons.tolist() == one_by_one.reasons.tolist()
     assert by_columns.kept[:2].all()

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
-from spark_model_monitor.data.records.outcome_values import OutcomeReading, judge_outcomes
+from spark_model_monitor.data.records.outcome_values import OutcomeReading, validate_outcomes
 from spark_model_monitor.data.records.refusals import Refusal
 
 CLASSES = OutcomeReading("y", "p", "s")
@@ -52,7 +52,7 @@ def cells(labels, predictions=None, probabilities=None, sources=None, reasons=No
     ],
 )
 def test_a_classification_is_refused_for_its_first_fault(label, prediction, probability, refusal):
-    rows = judge_outcomes(
+    rows = validate_outcomes(
         cells(*(pa.array([value], pa.string()) for value in (label, prediction, probability))), CLASSES
     )
 
@@ -60,7 +60,7 @@ def test_a_classification_is_refused_for_its_first_fault(label, prediction, prob
 
 
 def test_texts_lose_the_blanks_around_them():
-    rows = judge_outcomes(cells([" yes", "no\t"], ["yes ", " no"], ["0.25", "1"]), CLASSES)
+    rows = validate_outcomes(cells([" yes", "no\t"], ["yes ", " no"], ["0.25", "1"]), CLASSES)
 
     assert rows.labels.to_pylist() == ["yes", "no"]
     assert rows.predictions.to_pylist() == ["yes", "no"]
@@ -79,13 +79,13 @@ def test_texts_lose_the_blanks_around_them():
     ],
 )
 def test_a_regression_needs_two_numbers(label, prediction, refusal):
-    rows = judge_outcomes(cells([label], pa.array([prediction], pa.string())), NUMBERS)
+    rows = validate_outcomes(cells([label], pa.array([prediction], pa.string())), NUMBERS)
 
     assert rows.reasons.tolist() == [refusal or 0]
 
 
 def test_columns_of_numbers_are_taken_as_they_are():
-    rows = judge_outcomes(cells([1.5, None, float("nan")], [0.5, 1.0, 2.0]), NUMBERS)
+    rows = validate_outcomes(cells([1.5, None, float("nan")], [0.5, 1.0, 2.0]), NUMBERS)
 
     assert rows.reasons.tolist() == [0, Refusal.NO_LABEL, Refusal.NO_LABEL]
     assert rows.labels.to_pylist()[0] == 1.5
@@ -98,7 +98,7 @@ def test_one_bad_row_refuses_its_whole_record_once():
         ["0.5", "0.5", "2", "0.5", "0.5"],
         sources=[0, 0, 1, 1, 2],
     )
-    rows = judge_outcomes(outcome_cells, CLASSES)
+    rows = validate_outcomes(outcome_cells, CLASSES)
 
     assert rows.sources.tolist() == [0, 0, 1, 2]
     assert rows.reasons.tolist() == [0, 0, Refusal.PROBABILITY_OUT_OF_RANGE, 0]
@@ -106,6 +106,6 @@ def test_one_bad_row_refuses_its_whole_record_once():
 
 
 def test_a_record_that_is_refused_already_keeps_its_reason():
-    rows = judge_outcomes(cells([""], [""], [""], reasons=[Refusal.NOT_UTF_8]), CLASSES)
+    rows = validate_outcomes(cells([""], [""], [""], reasons=[Refusal.NOT_UTF_8]), CLASSES)
 
     assert rows.reasons.tolist() == [Refusal.NOT_UTF_8]

@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.unit.records.captured_lines import captured, encode_line
 
-from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.decoding import Reading, RowLayout, decode
 from spark_model_monitor.data.records.refusals import REMEDIES, Refusal
 from spark_model_monitor.data.records.serving_protocols import read_binary_tensors
 
@@ -161,7 +161,7 @@ def test_arrays_within_a_row_are_columns_or_texts(opened, keys, cells, depth):
     brackets = "[" * depth
     cells = tuple(cell and cell.replace("[1.5,null]", f"{brackets}[1.5,null]" + "]" * depth) for cell in cells)
     paths = frozenset(path + ".0" * level for path in opened for level in range(depth + 1))
-    record = decode_request(payload, flatten_json=True, opened_arrays=paths)
+    record = decode_request(payload, flatten_json=True, layout=RowLayout(flattened_arrays=paths))
 
     assert decode_request(payload).reason is Refusal.NESTED_JSON
     assert record.keys == keys

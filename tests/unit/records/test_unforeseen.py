@@ -16,7 +16,7 @@ from spark_model_monitor.data.reading.lines import CsvLines
 from spark_model_monitor.data.records.arrays import split_into_chunks
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
-from spark_model_monitor.data.records.decoding import Reading, decode, open_record
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode, open_record
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import (
     ColumnDecoder,
@@ -108,7 +108,7 @@ def test_lines_of_a_chunk_are_refused_alone():
         count = len(numbers)
         return DecodedRows((some,), np.arange(count), np.zeros(count, np.int32), np.ones(count, np.int32))
 
-    rows = DecodedRows.by_parts(split_into_chunks(lines, 40), decoding, 1)
+    rows = DecodedRows.decode_ranges(split_into_chunks(lines, 40), decoding, 1)
 
     assert rows.lines.tolist() == list(range(12))
     assert rows.columns[0].to_pylist() == [None if number in BAD else f"line {number}" for number in range(12)]
@@ -125,13 +125,14 @@ def test_rows_of_parts_are_in_the_order_of_their_lines(numbers):
         parts.append(part)
     expected = sorted(chain.from_iterable(numbers))
 
-    rows = DecodedRows.in_order(parts, 1)
+    rows = DecodedRows.merge_in_order(parts, 1)
 
     assert rows.lines.tolist() == expected
     assert rows.columns[0].to_pylist() == [str(line) for line in expected]
 
 
 HALVES = ("endpointInput", "endpointOutput")
+NO_FRACTION = RecordSelection(sample={})
 DEFECT = 5
 """A number where the decoders want a text or nothing: what they do then nobody foresaw."""
 
@@ -147,7 +148,9 @@ BROKEN = OutcomeReading("y", DEFECT, None, records=Reading(("endpointOutput",)))
 @pytest.mark.parametrize(
     "reasons",
     [
-        pytest.param(lambda: CapturedLines(Reading(HALVES, columns=3, sample={})).rows(LINES).reasons, id="captures"),
+        pytest.param(
+            lambda: CapturedLines(Reading(HALVES, columns=3, selection=NO_FRACTION)).rows(LINES).reasons, id="captures"
+        ),
         pytest.param(
             lambda: LabelledRecords(replace(BROKEN, label="0", features=FeatureReading(columns=2))).rows(LINES).reasons,
             id="labelled",
@@ -184,8 +187,8 @@ def test_the_driver_looks_at_lines_as_executors_do():
     line = encode_line(captured())
     record = encode_line(merged())
 
-    assert decode(line, Reading(HALVES, sample={})).reason is Refusal.UNREADABLE_TYPE_ERROR
-    assert open_record(line, Reading(HALVES, sample={})) is Refusal.UNREADABLE_TYPE_ERROR
+    assert decode(line, Reading(HALVES, selection=NO_FRACTION)).reason is Refusal.UNREADABLE_TYPE_ERROR
+    assert open_record(line, Reading(HALVES, selection=NO_FRACTION)) is Refusal.UNREADABLE_TYPE_ERROR
     assert decode_merged_record(record, "", replace(BROKEN, label="0")).reason is Refusal.UNREADABLE_ATTRIBUTE_ERROR
     assert decode_document(b'{"y": 1}', BROKEN).reason in UNFORESEEN.values()
 

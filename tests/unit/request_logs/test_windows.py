@@ -155,7 +155,7 @@ def test_captures_of_a_log_are_deleted_with_the_data_set(tmp_path):
     log = find_log("kserve-source").write(tmp_path)
 
     data = read_data(str(log), "kserve", engine="local")
-    folder = data.listing.request_log.owner.path
+    folder = data.listing.request_log.temporary_folder.path
     assert folder.exists()
     with data:
         pass

@@ -20,7 +20,7 @@ from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import CSV, INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.captured_payloads import Path, number_elements, open_members
 from spark_model_monitor.data.records.decoded_rows import have_names
-from spark_model_monitor.data.records.decoding import Reading, list_cells, read_rows
+from spark_model_monitor.data.records.decoding import Reading, RowLayout, list_cells, read_rows
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.page import list_names
@@ -60,18 +60,20 @@ def sample_lines(engine: Engine, source: Listing) -> list[tuple[bytes, str]]:
 def sample_rows(first_lines: Sequence[tuple[bytes, str]], reading: Reading) -> SampledRows:
     """The rows of the records in these lines: those in the window, or all of them if none is in the window."""
     samples: list[dict[str, list[JsonObject]]] = []
-    for window in (reading.window, None):
-        selection = replace(reading, window=window, sample=None)
+    for window in (reading.selection.window, None):
+        selection = replace(reading.selection, window=window, sample=None)
+        window_reading = replace(reading, selection=selection)
         if not samples:
-            samples = [*filter(None, (read_rows(line, selection, path) for line, path in first_lines))]
+            rows_of_lines = [read_rows(line, window_reading, path) for line, path in first_lines]
+            samples = [rows_by_half for rows_by_half in rows_of_lines if rows_by_half]
     return samples
 
 
-def find_row_layout(samples: SampledRows, reading: Reading, names: Collection[str]) -> Reading:
-    """The reading, completed with where records of no known protocol have their rows. names: the baseline's own columns."""
-    members = {INPUT: _find_request_arrays(samples, names)}
-    members |= dict.fromkeys(OUTPUT_INDEXES, _find_answer_arrays(samples, members[INPUT]))
-    return replace(reading, members_with_rows=members, are_numbered=_are_numbered(samples, names))
+def find_row_layout(samples: SampledRows, names: Collection[str]) -> RowLayout:
+    """Where records of no known protocol have their rows. names: the baseline's own columns."""
+    row_paths = {INPUT: _find_request_arrays(samples, names)}
+    row_paths |= dict.fromkeys(OUTPUT_INDEXES, _find_answer_arrays(samples, row_paths[INPUT]))
+    return RowLayout(row_paths, _are_numbered(samples, names))
 
 
 def _find_request_arrays(samples: SampledRows, names: Collection[str]) -> tuple[Path, ...]:
@@ -160,7 +162,7 @@ def _are_numbered(samples: SampledRows, names: Collection[str]) -> bool:
     return bool(widths) and widths <= {2, len(names), len(names) + 1}
 
 
-def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozenset[str]:
+def find_flattened_arrays(samples: SampledRows, names: Collection[str]) -> frozenset[str]:
     """The paths of the arrays within rows whose elements become columns.
 
     These are the arrays whose elements are columns of the baseline (`outer.0`), and arrays that the baseline lacks if they
@@ -226,54 +228,61 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     # The names of each half; a half may have none
     inputs = _describe_half(samples, reading, (INPUT,))
     answers = _describe_half(samples, reading, OUTPUT_INDEXES)
-    names = {*inputs.shares, *answers.shares}
-    if not names and not inputs.cells:
-        return None
-    if names and not have_names(baseline):
-        return None
-    if inputs.shares and names.isdisjoint(baseline):
+    if not _can_match(inputs, {*inputs.shares, *answers.shares}, baseline):
         return None
     # The baseline's columns that requests lack. In CSV, answers stand in the first column
     absent_names = _find_absent_columns(inputs, len(answers.cells), baseline, values)
     if absent_names is None:
         return None
     lacks_one = bool(inputs.cells) and len(absent_names) == 1
-    is_first = lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent_names[0] == baseline[0]
+    is_in_first_column = (
+        lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent_names[0] == baseline[0]
+    )
     # The label is the absent column that no answer fits. Nameless answers are the other absent columns, if their values fit
     label = None
     answer_columns = absent_names
     if answers.cells and len(absent_names) == len(answers.cells) + 1:
         label = _find_absent_column(absent_names, answers.cells, values, prefers_first=False)
         answer_columns = [name for name in absent_names if name != label]
-    are_answered = 0 < len(answers.cells) == len(answer_columns) and all(
-        values.match_answers(name, cells, are_in_place=is_first)
+    answers_fit = 0 < len(answers.cells) == len(answer_columns) and all(
+        values.match_answers(name, cells, are_in_place=is_in_first_column)
         for name, cells in zip(answer_columns, answers.cells, strict=True)
     )
     new_inputs = {name: share for name, share in inputs.shares.items() if name not in baseline}
-    if are_answered:
+    if answers_fit:
         if label is None:
             # In CSV, the first column holds the answer, so it is probably not the label
-            report = log.info if is_first else log.warning
+            report = log.info if is_in_first_column else log.warning
             report(
                 "answers without names are compared with %s, which no input has; if one is the label, write --label and its "
                 "name",
                 list_names([*map(repr, absent_names)]),
             )
-        are_placed = label is not None or lacks_one
+        is_certain = label is not None or lacks_one
         return ColumnRoles(
-            label=label, answers=dict.fromkeys(answer_columns if are_placed else (), 1.0), inputs=new_inputs
+            label=label, answers=dict.fromkeys(answer_columns if is_certain else (), 1.0), inputs=new_inputs
         )
     if label is not None and not inputs.shares:
         return None
-    if is_first:
+    if is_in_first_column:
         log.warning(
             "answers stand in the place of %r and have other values: not compared; if it is the label, write --label %s",
-            *(absent_names[0], absent_names[0]),
+            absent_names[0],
+            absent_names[0],
         )
         return ColumnRoles(label=absent_names[0], answers={absent_names[0]: 1.0})
     shares = answers.shares or dict.fromkeys(_name_answers(len(answers.cells), baseline), 1.0)
     new_answers = {name: share for name, share in shares.items() if name not in (*baseline, *inputs.shares)}
     return ColumnRoles(label=absent_names[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
+
+
+def _can_match(inputs: _SampledColumns, names: Collection[str], baseline: Sequence[str]) -> bool:
+    """Whether names, or the number of inputs without names, may tell which columns of the baseline the records have."""
+    if not names:
+        return bool(inputs.cells)
+    if inputs.shares and set(names).isdisjoint(baseline):
+        return False
+    return have_names(baseline)
 
 
 def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]) -> _SampledColumns:

@@ -15,8 +15,8 @@ from itertools import islice
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.profiling.scan_plan import LineMetadata
 from spark_model_monitor.data.reading.captured_columns import (
+    find_flattened_arrays,
     find_nested_texts,
-    find_opened_arrays,
     find_roles,
     find_row_layout,
     list_sampled_names,
@@ -41,8 +41,8 @@ from spark_model_monitor.data.records import CSV, ENDPOINT_INDEXES, INPUT, JSON
 from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, choose_matching, have_names
-from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord, Matching, choose_matching, have_names
+from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
@@ -140,11 +140,10 @@ def _drop_later_folders(folders: Sequence[str], path: str, window: Window | None
 
 def select_records(halves: tuple[str, ...], options: ReadOptions) -> Reading:
     """How to read captured or merged records. halves: the members of `captureData`."""
+    window = None if options.lenient_window else options.window
     return Reading(
         halves,
-        window=None if options.lenient_window else options.window,
-        sample=options.sample,
-        target_model=options.target_model,
+        selection=RecordSelection(window, options.sample, options.target_model),
         exact_keys=options.as_service,
         escape=SPARK_ESCAPE if options.as_service else RFC_4180_ESCAPE,
         opens_base64=not options.as_service,
@@ -188,28 +187,23 @@ def read_captures(
     if first_record is None:
         log.warning("none of the first %d files begins with records that can be read", FORMAT_SAMPLE_FILES)
         # The scan will refuse all records and count them by reason
-        first_record = FirstRecord(encodings[0], Decoded(cells=1))
+        first_record = FirstRecord(encodings[0], DecodedRecord(width=1))
     reading = replace(reading, encoding=first_record.encoding, names=reading.names or first_record.content.keys)
     # Whether columns are matched with the baseline by name or by position
     matched_by = None
     if names:
         matched_by = _choose_matching(reading.names, reading.encoding)
     captures = _Captures(engine, source, reading, as_service, matched_by)
-    dataset = captures.build_dataset(len(reading.names) or first_record.content.cells)
+    dataset = captures.build_dataset(len(reading.names) or first_record.content.width)
     # Columns in the baseline's order, and the metadata of requests that the scan counts
     if roles is not None and names:
         dataset = dataset.select_features(roles.list_columns(names))
-    metadata = None
-    if _has_metadata(engine, source):
-        metadata = LineMetadata(LINE, read_request_metadata)
-    elif not as_service:
-        metadata = LineMetadata(LINE, None)
     return replace(
         dataset,
         roles=roles,
         partitions_at_most=at_most,
-        metadata=metadata,
-        tells_times=reading.window is not None and not as_service,
+        metadata=_choose_metadata(engine, source, as_service=as_service),
+        tells_times=reading.selection.window is not None and not as_service,
         long_lines=find_listed_long_lines(engine, source),
     )
 
@@ -219,7 +213,10 @@ def _find_columns(
 ) -> tuple[Reading, ColumnRoles | None]:
     """The reading, completed by what the first records show of their columns, and the roles of the columns."""
     # Where the rows are, and which arrays in them are columns
-    encoding = _find_encoding(engine, source, reading, may_be_mixed=options.allow_mixed_encodings)
+    encoding = None
+    first_record = _find_first_record(engine, source, reading)
+    if first_record is not None and not options.allow_mixed_encodings:
+        encoding = first_record.encoding
     first_lines = sample_lines(engine, source)
     roles = options.roles
     all_names = reading.names
@@ -229,34 +226,26 @@ def _find_columns(
         # Roles from an earlier window may have added columns that the training data lacks
         training_names = tuple(name for name in reading.names if name not in {**roles.answers, **roles.inputs})
     samples = sample_rows(first_lines, replace(reading, encoding=encoding))
-    reading = find_row_layout(samples, reading, training_names)
-    if reading.are_numbered or any(reading.members_with_rows.values()):
-        samples = sample_rows(first_lines, replace(reading, encoding=encoding))
-    reading = replace(reading, opened_arrays=find_opened_arrays(samples, all_names))
+    layout = find_row_layout(samples, training_names)
+    if layout.has_row_numbers or any(layout.row_paths.values()):
+        samples = sample_rows(first_lines, replace(reading, encoding=encoding, layout=layout))
+    layout = replace(layout, flattened_arrays=find_flattened_arrays(samples, all_names))
     texts = find_nested_texts(samples, training_names)
     if texts:
         log.warning("%s: in the baseline as text, so it stays one and is not made into columns", ", ".join(texts))
     # The names of the columns, matched with the baseline's
-    sampled_names = list_sampled_names(samples, reading)
+    sampled_names = list_sampled_names(samples, replace(reading, layout=layout))
     paths = match_paths(sampled_names, training_names)
     spellings = match_spellings(sampled_names, all_names)
     if spellings:
         report_spellings(spellings)
-    reading = replace(reading, spellings={**paths, **spellings})
+    reading = replace(reading, layout=replace(layout, baseline_names={**paths, **spellings}))
     # The columns that the baseline lacks
     if roles is None and options.script is None:
         roles = find_roles(samples, replace(reading, encoding=encoding), options.values)
     if roles is not None:
-        reading = replace(reading, names=roles.list_captured(reading.names), answers=tuple(roles.answers))
+        reading = replace(reading, names=roles.list_captured(reading.names), output_names=tuple(roles.answers))
     return reading, roles
-
-
-def _find_encoding(engine: Engine, source: Listing, reading: Reading, *, may_be_mixed: bool) -> str | None:
-    """The encoding of most of the first records; None if encodings may be mixed, or if no record can be read."""
-    first_record = _find_first_record(engine, source, reading)
-    if first_record is None or may_be_mixed:
-        return None
-    return first_record.encoding
 
 
 def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:
@@ -282,9 +271,9 @@ class _Captures:
 
     def build_dataset(self, columns: int) -> Dataset:
         """The captures, read as records with this number of columns."""
-        lines = self.engine.lines(self.source.places, in_order=self.as_service)
+        lines = self.engine.lines(self.source.paths_to_read, in_order=self.as_service)
         files = NO_FILES
-        if self.reading.window is not None:
+        if self.reading.selection.window is not None:
             files = lines.files_by_key()
         names = self.reading.names
         return Dataset(
@@ -321,7 +310,7 @@ class _Captures:
         for file in self.source.files[:FORMAT_SAMPLE_FILES]:
             for line in islice(read_first_lines(self.engine, file), FORMAT_SAMPLE_RECORDS):
                 decoded = decode(line, reading)
-                if decoded.reason is None and decoded.cells == columns:
+                if decoded.reason is None and decoded.width == columns:
                     records += 1
                     counts.update(key for key in decoded.keys if key not in reading.names)
         return [key for key, count in counts.items() if 2 * count >= records]
@@ -330,7 +319,7 @@ class _Captures:
 def _read_with_script(
     engine: Engine, source: Listing, reading: Reading, script: Script, *, as_service: bool
 ) -> Dataset:
-    lines = engine.lines(source.places, in_order=as_service)
+    lines = engine.lines(source.paths_to_read, in_order=as_service)
     script_rows = process_lines(lines, source, script, first_error_fails=as_service, reading=reading)
     rows, names = _order_as_baseline(reading.names, script_rows.table, script_rows.names, as_service=as_service)
     matched_by = None
@@ -371,7 +360,7 @@ class FirstRecord:
     """
 
     encoding: str | None
-    content: Decoded
+    content: DecodedRecord
 
 
 def _find_first_record(
@@ -392,11 +381,11 @@ def _find_first_record(
             for encoding in encodings:
                 decoded = decode(line, replace(reading, encoding=encoding))
                 if decoded.reason is None:
-                    layout = encoding, decoded.cells
+                    layout = encoding, decoded.width
                     first_by_layout.setdefault(layout, FirstRecord(encoding, decoded))
                     counts[layout] += 1
                 if with_faulty_rows is None and decoded.reason in ROW_FAULTS:
-                    with_faulty_rows = FirstRecord(encoding, Decoded(cells=max(1, decoded.cells)))
+                    with_faulty_rows = FirstRecord(encoding, DecodedRecord(width=max(1, decoded.width)))
             if counts.total() >= FORMAT_SAMPLE_RECORDS:
                 break
     if counts:
@@ -412,10 +401,14 @@ def find_input_columns(engine: Engine, source: Listing, reading: Reading) -> tup
     first_record = _find_first_record(engine, source, replace(reading, halves=(INPUT,)))
     if first_record is None:
         return ()
-    return name_columns(first_record.content.keys, first_record.content.cells)
+    return name_columns(first_record.content.keys, first_record.content.width)
 
 
-def _has_metadata(engine: Engine, source: Listing) -> bool:
-    """Whether a record at the beginning of the first or last file has request metadata (status, latency)."""
-    first_lines = [read_first_lines(engine, file) for file in {source.files[0], source.files[-1]}]
-    return any(has_request_metadata(line) for lines in first_lines for line in islice(lines, FORMAT_SAMPLE_RECORDS))
+def _choose_metadata(engine: Engine, source: Listing, *, as_service: bool) -> LineMetadata | None:
+    """How a scan reads requests' status and latency. The first records of the first and last file show if there are any."""
+    for file in {source.files[0], source.files[-1]}:
+        if any(map(has_request_metadata, islice(read_first_lines(engine, file), FORMAT_SAMPLE_RECORDS))):
+            return LineMetadata(LINE, read_request_metadata)
+    if as_service:
+        return None
+    return LineMetadata(LINE, None)

@@ -138,8 +138,7 @@ def find_header_line_number(head: bytes) -> int:
     header = find_first_line(_skip_separator_line(text))
     if header is None:
         return 1
-    numbered_lines = enumerate(split_lines(text), start=1)
-    return next(number for number, line in numbered_lines if line == header)
+    return list(split_lines(text)).index(header) + 1
 
 
 def detect_csv_format(head: bytes, separator: str) -> CsvFormat | None:
@@ -202,7 +201,7 @@ def has_escapes_by_backslash(head: bytes, separator: str) -> bool:
     # Read the first lines in both ways
     by_quotes = parse_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator)
     by_backslashes = parse_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator)
-    are_odd = any('\\"' in lines[index] for index in by_quotes.odd.tolist())
+    are_odd = any('\\"' in lines[index] for index in by_quotes.irregular_rows.tolist())
     return are_odd and bool((by_backslashes.widths == columns).all())
 
 

@@ -293,16 +293,19 @@ def choose_engine(
     spark: the caller's session. path, dataset_format, size_bytes, window: describe the data; the size of a path is looked up.
     """
     requested_engine = parse_engine_name(name)
-    is_requested = requested_engine is EngineName.SPARK
-    reason = "as requested" if is_requested else find_reason_for_spark(spark, path, dataset_format, size_bytes, window)
-    if requested_engine is EngineName.LOCAL or (requested_engine is EngineName.AUTO and reason is None):
-        log.info(
-            "engine: local, %s", "as requested" if requested_engine is EngineName.LOCAL else "the data is read here"
-        )
+    reason: str | None = "as requested"
+    if requested_engine is not EngineName.SPARK:
+        reason = find_reason_for_spark(spark, path, dataset_format, size_bytes, window)
+    if requested_engine is EngineName.LOCAL:
+        log.info("engine: local, as requested")
+        return LocalEngine()
+    if reason is None:
+        log.info("engine: local, the data is read here")
         return LocalEngine()
     log.info("engine: Spark, %s", reason)
-    edge = plugin("spark")
-    spark_engine: Engine = edge.SparkEngine(edge.new_job_session(spark or edge.local_session()))
+    spark_plugin = plugin("spark")
+    session = spark_plugin.new_job_session(spark or spark_plugin.local_session())
+    spark_engine: Engine = spark_plugin.SparkEngine(session)
     return spark_engine
 
 
@@ -322,26 +325,27 @@ def find_reason_for_spark(
         return "a session is at hand"
     if isinstance(dataset_format, QueryFormat):
         return None
-    is_table_here = _is_versioned_table(dataset_format)
-    if not is_table_here:
+    is_versioned_table = _is_versioned_table(dataset_format)
+    if not is_versioned_table:
         require_own_library(dataset_format)
     if isinstance(dataset_format, TableFormat):
-        if is_table_here:
+        if is_versioned_table:
             return None
         return "tables are Spark's"
-    if is_table_here:
+    if is_versioned_table:
         dataset_format = None  # the library reads the table, so the format of its files doesn't matter
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
         return f"the reader {dataset_format.reader!r} is Spark's"
     # Spark reads files that this process can't open; other files are read here unless they are large
     if path is not None:
-        if elsewhere := [file_path for file_path in list_paths(path) if not opens_here(file_path)]:
-            require_opener(elsewhere[0])
-            return f"{elsewhere[0]} is opened by it"
-        by_hours = None
+        for file_path in list_paths(path):
+            if not opens_here(file_path):
+                require_opener(file_path)
+                return f"{file_path} is opened by it"
+        listed_window = None
         if isinstance(dataset_format, (CaptureFormat, MergedFormat, NoneType)):
-            by_hours = window
-        listing = _list_files(path, by_hours)
+            listed_window = window
+        listing = _list_files(path, listed_window)
         if listing is None:
             return None
         if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_LISTED_NAMES = 10  # column names listed in a message; the rest are counted
-NO_FILES = Listing("", ())  # for data sets that don't come from files
+NO_LISTING = Listing("", ())  # for data sets that don't come from files
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Dataset:
 
     rows: DecodedLines | Partitions
     names: tuple[str, ...]
-    listing: Listing = NO_FILES
+    listing: Listing = NO_LISTING
     refusable: bool = False
     partitions_at_most: int | None = None
     header_lines: int = 0
@@ -299,7 +299,9 @@ class Dataset:
         ]
         log.warning(
             "%d of %d columns are not called as in the baseline and are matched by position; the first is %r for %r",
-            *(len(name_pairs), len(names), *name_pairs[0]),
+            len(name_pairs),
+            len(names),
+            *name_pairs[0],
         )
         return replace(self, names=tuple(names))
 
@@ -431,7 +433,7 @@ class Dataset:
         if self.folder is not None:
             self.folder.delete()
         if self.listing.request_log is not None:
-            self.listing.request_log.owner.delete()
+            self.listing.request_log.temporary_folder.delete()
 
 
 def require_columns(names: Sequence[str]) -> None:
@@ -528,7 +530,7 @@ class DecodedLines:
 
     @property
     def _schema(self) -> pa.Schema:
-        features = [pa.field(f"c{position}", pa.string()) for position in range(len(self.decoding.kept))]
+        features = [pa.field(f"c{position}", pa.string()) for position in range(len(self.decoding.feature_indices))]
         row_columns = [REASON]
         if self.decoding.decoder.counts_cells:
             row_columns.append(CELLS)
@@ -536,7 +538,7 @@ class DecodedLines:
 
     def select_features(self, positions: Sequence[int]) -> DecodedLines:
         """The same lines with some of the features."""
-        selected = tuple(self.decoding.kept[position] for position in positions)
+        selected = tuple(self.decoding.feature_indices[position] for position in positions)
         return DecodedLines(self.lines, Decoding(self.decoding.decoder, selected))
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.engine.casts import UNREADABLE, WIDER, format_uuids, is_uuid
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
-from spark_model_monitor.data.reading.dataset import NO_FILES, Dataset, require_columns
+from spark_model_monitor.data.reading.dataset import NO_LISTING, Dataset, require_columns
 from spark_model_monitor.data.reading.formats import ParquetFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.errors import BadInput
@@ -64,7 +64,9 @@ def stream_rows(data: Any) -> Rows | None:
         return data
     if isinstance(data, pa.RecordBatch):
         return pa.Table.from_batches([data])
-    library = type(data).__module__.partition(".")[0]
+    library = (
+        type(data).__module__.partition(".")[0].lstrip("_")
+    )  # some releases of DuckDB have their classes in `_duckdb`
     for name, method, open_stream in STREAMS:
         if name == library and hasattr(data, method):
             return open_stream(data)
@@ -87,8 +89,8 @@ def _stream_lazy_frame(frame: LazyFrame) -> pa.RecordBatchReader:
 STREAMS: tuple[tuple[str, str, Callable[[Any], pa.RecordBatchReader]], ...] = (
     ("polars", "collect_batches", _stream_lazy_frame),
     # DuckDB's own Arrow stream would compute all rows first. Releases after 1.4 have the first method, 1.4 the second.
-    *((name, "to_arrow_reader", lambda data: data.to_arrow_reader(ROWS)) for name in ("duckdb", "_duckdb")),
-    *((name, "fetch_arrow_reader", lambda data: data.fetch_arrow_reader(ROWS)) for name in ("duckdb", "_duckdb")),
+    ("duckdb", "to_arrow_reader", lambda data: data.to_arrow_reader(ROWS)),
+    ("duckdb", "fetch_arrow_reader", lambda data: data.fetch_arrow_reader(ROWS)),
     ("pyarrow", "scanner", lambda data: data.scanner(batch_size=ROWS).to_reader()),
     # Hugging Face data sets, in memory or streamed; their selections and filters are applied.
     ("datasets", "with_format", lambda data: _make_reader(data.with_format("arrow").iter(ROWS))),
@@ -211,15 +213,15 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
         memory_rows, max_partitions, groups = in_memory
         return Dataset(memory_rows, names, partitions_at_most=max_partitions, column_groups=groups)
     # Larger tables and streams go to a temporary Parquet file, which is read like a user's file
+    from spark_model_monitor.data.reading.parquet_files import write
     from spark_model_monitor.data.reading.readers import read_dataset, set_for_width
-    from spark_model_monitor.data.reading.row_files import write
 
     folder = TemporaryFolder()
     write(stored_rows, folder.path / "rows.parquet")
     listing = list_dataset(engine, folder.path.as_uri())
     partition_bytes = engine.partition_by_size(listing.size_bytes)
     dataset = set_for_width(engine, read_dataset(engine, listing, ParquetFormat(), partition_bytes=partition_bytes))
-    return replace(dataset, names=names, listing=NO_FILES, folder=folder)
+    return replace(dataset, names=names, listing=NO_LISTING, folder=folder)
 
 
 def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
@@ -230,7 +232,7 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         return None
     groups: int | None = 1
     if table.nbytes > FILE_BYTES_OF_A_GROUP:
-        from spark_model_monitor.data.reading.row_files import choose_column_groups
+        from spark_model_monitor.data.reading.parquet_files import choose_column_groups
 
         groups = choose_column_groups(table)
     if groups is None:

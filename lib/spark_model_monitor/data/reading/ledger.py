@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial, reduce
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -176,25 +177,29 @@ class Ledger:
 
     def to_json_dict(self) -> dict[str, Json]:
         """The content of `ledger.json`."""
-        return {
-            "version": 1,
-            "files": list(map(asdict, self.files)),
-            **({} if self.table is None else {"table": self.table.to_json_dict()}),
-            "records": {
-                "read": self.read,
-                "kept": self.kept,
-                "dropped_by_script": self.dropped_by_script,
-                "outside_window": self.outside_window,
-                "sampled_out": self.sampled_out,
-                "without_data": self.without_data,
-                **({"not_in_log": dict(self.not_in_log)} if self.not_in_log else {}),
-                "quarantined": dict(sorted(self.refused.items())),
-            },
-            "rows": self.kept_rows,
-            **({} if self.newest is None else {"newest": self.newest.isoformat().replace("+00:00", "Z")}),
-            **({} if self.matched_by is None else {"columns_matched_by": self.matched_by.value}),
-            **({} if self.coverage is None else {"ground_truth": self.coverage.to_json_dict()}),
+        records: dict[str, Json] = {
+            "read": self.read,
+            "kept": self.kept,
+            "dropped_by_script": self.dropped_by_script,
+            "outside_window": self.outside_window,
+            "sampled_out": self.sampled_out,
+            "without_data": self.without_data,
         }
+        if self.not_in_log:
+            records["not_in_log"] = dict(self.not_in_log)
+        records["quarantined"] = dict(sorted(self.refused.items()))
+        # Members that don't apply are left out
+        document: dict[str, Json] = {"version": 1, "files": list(map(asdict, self.files))}
+        if self.table is not None:
+            document["table"] = self.table.to_json_dict()
+        document |= {"records": records, "rows": self.kept_rows}
+        if self.newest is not None:
+            document["newest"] = self.newest.isoformat().replace("+00:00", "Z")
+        if self.matched_by is not None:
+            document["columns_matched_by"] = self.matched_by.value
+        if self.coverage is not None:
+            document["ground_truth"] = self.coverage.to_json_dict()
+        return document
 
 
 @value_class
@@ -221,7 +226,9 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
         reasons = refused.setdefault((fault[FILE], fault[LINE]), [])
         if fault[REASON] not in reasons:
             reasons.append(fault[REASON])
-    lines = dataset.engine.lines(dataset.listing.places, in_order=True, with_blank=True).partitions(*LOCATION_COLUMNS)
+    lines = dataset.engine.lines(dataset.listing.paths_to_read, in_order=True, with_blank=True).partitions(
+        *LOCATION_COLUMNS
+    )
     # Line numbers need a second pass, which counts the lines of the affected files
     rejected_lines = list(_iterate_rows(lines.mapped(partial(_number_lines, refused), LINE_SCHEMA).batches()))
     # A document over several lines equals no single line of its file, so it stands for the whole file
@@ -229,7 +236,7 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
     rejected_lines += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole_files]
     if also is not None:
         rejected_lines += [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(also.batches())]
-    for row in sorted(rejected_lines, key=lambda row: (row[FILE], row[NUMBER])):
+    for row in sorted(rejected_lines, key=itemgetter(FILE, NUMBER)):
         # The header line of a file is not a refused record
         for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
             if reason != Refusal.REPEATED_HEADER or row[NUMBER] > dataset.header_number:
@@ -364,28 +371,25 @@ def clear_quarantine(engine: Engine, output_path: str) -> None:
     engine.storage(output_path).delete(join(output_path, QUARANTINE))
 
 
-def _merge_records(read_records: Iterable[Record], passed_over: Sequence[LongLine]) -> Iterator[Record]:
+def _merge_records(read_records: Iterable[Record], skipped_lines: Sequence[LongLine]) -> Iterator[Record]:
     """The quarantine's records, of refused lines and of lines that were skipped unread, sorted by file and line number."""
-    long_lines = [_format_long_line(line) for line in passed_over]
+    long_lines = [_format_long_line(line) for line in skipped_lines]
     # The reader didn't count skipped lines, so the numbers of the lines after them are too low
-    numbers = defaultdict(list)
+    skipped_numbers = defaultdict(list)
     for line in long_lines:
-        numbers[line["file"]].append(line["line_number"])
+        skipped_numbers[line["file"]].append(line["line_number"])
     numbered_records = (
-        {**record, "line_number": _add_skipped_lines(numbers[record["file"]], record["line_number"])}
+        {**record, "line_number": _add_skipped_lines(skipped_numbers[record["file"]], record["line_number"])}
         for record in read_records
     )
     # Both sequences are in order, and there may be too many records to sort
-    return heapq.merge(sorted(long_lines, key=_get_location), numbered_records, key=_get_location)
+    get_location = itemgetter("file", "line_number")
+    return heapq.merge(sorted(long_lines, key=get_location), numbered_records, key=get_location)
 
 
-def _get_location(record: Record) -> tuple[str, int]:
-    return record["file"], record["line_number"]
-
-
-def _add_skipped_lines(passed_over: Sequence[int], number: int) -> int:
-    """A line's number in its file. number: its number if skipped lines aren't counted. passed_over: their line numbers."""
-    for skipped_number in passed_over:
+def _add_skipped_lines(skipped_numbers: Sequence[int], number: int) -> int:
+    """A line's number in its file. number: its number if skipped lines aren't counted. skipped_numbers: of these lines."""
+    for skipped_number in skipped_numbers:
         if skipped_number > number:
             break
         number += 1

@@ -88,14 +88,15 @@ class CsvLines:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """One row for each line."""
         lines = batch.column(LINE)
-        return DecodedRows.by_parts([(0, len(lines))], lambda chunk: self._decode_chunk(lines[chunk]), self.features)
+        return DecodedRows.decode_ranges(
+            [(0, len(lines))], lambda chunk: self._decode_chunk(lines[chunk]), self.features
+        )
 
     def _decode_chunk(self, lines: pa.StringArray) -> DecodedRows:
         is_text = find_utf_8(lines)
         if is_text is not None:
             lines = pc.if_else(pa.array(is_text), lines, "")
-        marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
-        cells = parse_rows(lines, len(self.names), **marks)
+        cells = parse_rows(lines, len(self.names), escape=self.escape, separator=self.separator, decimal=self.decimal)
         reasons = self._find_reasons(lines, is_text, cells)
         columns = tuple(replace_missing_values(column, self.missing_values) for column in cells.columns)
         return DecodedRows(columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
@@ -104,7 +105,8 @@ class CsvLines:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
             # A quote that doesn't end in its line belongs to a cell with a line break, of which the line has only a part
-            for row, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
+            irregular_lines = lines.take(pa.array(cells.irregular_rows)).to_pylist()
+            for row, line in zip(cells.irregular_rows.tolist(), irregular_lines, strict=True):
                 if line.count('"') % 2:
                     reasons[row] = Refusal.UNFINISHED_QUOTE
         if is_text is not None:
@@ -113,7 +115,7 @@ class CsvLines:
         if self.header:
             for row in self._find_rows_of_names(cells):
                 if not reasons[row]:
-                    reasons[row] = self._judge_row_of_names([column[row].as_py() or "" for column in cells.columns])
+                    reasons[row] = self._find_reason_for_names([column[row].as_py() or "" for column in cells.columns])
         if self.separator_line is not None:
             is_separator_line = np.asarray(pc.equal(lines, self.separator_line))
             reasons[is_separator_line] = Refusal.SEPARATOR_LINE
@@ -131,7 +133,7 @@ class CsvLines:
                 break
         return candidates.tolist()
 
-    def _judge_row_of_names(self, written: list[str]) -> int:
+    def _find_reason_for_names(self, written: list[str]) -> int:
         expected = self._get_written_names()
         if written == expected:
             return Refusal.REPEATED_HEADER

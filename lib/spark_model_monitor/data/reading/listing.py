@@ -127,7 +127,7 @@ def list_hour_folders(storage: Storage, path: str, hours: Iterable[datetime]) ->
 
 
 @contextmanager
-def _awaiting_data() -> Iterator[None]:
+def _expect_late_data() -> Iterator[None]:
     """Turns BadInput into InputUnavailable: a missing path may appear later, since an hour's records may be late."""
     try:
         yield
@@ -136,7 +136,7 @@ def _awaiting_data() -> Iterator[None]:
 
 
 def _list_folders(storage: Storage, path: str) -> list[str]:
-    with _awaiting_data():
+    with _expect_late_data():
         return storage.list_folders(path)
 
 
@@ -205,7 +205,7 @@ class Listing:
         return self.request_log.long_lines
 
     @property
-    def places(self) -> tuple[str, ...]:
+    def paths_to_read(self) -> tuple[str, ...]:
         """The paths to read: the folders, or the whole path."""
         return self.folders or (self.path,)
 
@@ -248,7 +248,7 @@ def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
     for given_path in list_paths(path):
         matching_paths = _expand_glob(given_path)
         # Empty files hold no record
-        with _awaiting_data():
+        with _expect_late_data():
             stored_files = [file for location in matching_paths for file in storage.list_files(location)]
         nonempty_files = tuple(file for file in stored_files if file.size_bytes)
         require_within(given_path, (file.path for file in nonempty_files))
@@ -314,7 +314,9 @@ def require_unchanged(engine: Engine, *listings: Listing, may_grow: bool = True)
     files = len(list(_iterate_files(listings)))
     log.warning(
         "%d of %d files grew while they were read, such as %s; run again for what was added",
-        *(len(changes), files, changes[0][0].path),
+        len(changes),
+        files,
+        changes[0][0].path,
     )
 
 
@@ -328,7 +330,9 @@ def _find_changes(engine: Engine, listings: Iterable[Listing]) -> list[Change]:
     for listing in listings:
         if listing.files:
             storage = engine.storage(listing.path)
-            sizes = {file.path: file.size_bytes for path in listing.places for file in _list_existing(storage, path)}
+            sizes = {
+                file.path: file.size_bytes for path in listing.paths_to_read for file in _list_existing(storage, path)
+            }
             changes += (
                 (file, sizes.get(file.path)) for file in listing.files if sizes.get(file.path) != file.size_bytes
             )

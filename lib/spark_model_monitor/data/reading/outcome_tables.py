@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FOR
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records.decoded_rows import Decoded
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS, NO_FILES
 from spark_model_monitor.data.records.outcome_payloads import parse_index
@@ -58,8 +59,11 @@ if TYPE_CHECKING:
 PREDICTION_COLUMN = "predicted_label"  # the column's name if no header names it
 
 FIELDS = (
-    *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
-    *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
+    pa.field("c0", pa.string()),
+    pa.field("c1", pa.string()),
+    pa.field("c2", pa.float64()),
+    pa.field(REASON, pa.int32()),
+    pa.field(CELLS, pa.int32()),
 )
 """The columns of outcomes row by row: label, prediction and probability, then the columns for counting records."""
 
@@ -96,11 +100,11 @@ def read_labelled(
     )
     full_reading = replace(reading, features=feature_reading)
     lines = engine.lines(
-        source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
+        source.paths_to_read, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
     )
     # The paths of files are only needed for a window: their folders may contain the hour
     files = NO_FILES
-    if reading.records.window is not None:
+    if reading.records.selection.window is not None:
         files = lines.files_by_key()
     decoded_lines = DecodedLines.of(lines, LabelledRecords(full_reading, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
@@ -160,7 +164,7 @@ def _count_features(
 
 def _decode_first_records(
     engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
-) -> Iterator[Decoded]:
+) -> Iterator[DecodedRecord]:
     """The first records of the first files, one after the other: a file is opened when its first record is needed."""
     unlimited_reading = replace(reading, records=reading.records.drop_limits())
     storage = engine.storage(source.path)
@@ -227,7 +231,6 @@ class OutcomeMark:
                 answers = accepted_outcomes.predictions
             else:
                 answers = fill_predictions(accepted_outcomes, self.plan.threshold)
-            assert accepted_outcomes.labels is not None
             assert answers is not None
             bin_numbers = np.asarray(
                 pc.not_equal(accepted_outcomes.labels.cast(pa.string()), answers.cast(pa.string()))
@@ -360,10 +363,9 @@ def outcomes(
         if pa.types.is_nested(dataset.table.schema.field(f"c{position}").type):
             raise BadConfiguration(NO_GROUPS)
         columns[group] = (position, False)
-    for cut_column in (cut_column for cut in cuts for cut_column in cut.columns):
-        if pa.types.is_nested(kind := dataset.table.schema.field(f"c{cut_column.position}").type) or pa.types.is_binary(
-            kind
-        ):
+    for cut_column in chain.from_iterable(cut.columns for cut in cuts):
+        cut_type = dataset.table.schema.field(f"c{cut_column.position}").type
+        if pa.types.is_nested(cut_type) or pa.types.is_binary(cut_type):
             raise BadConfiguration(CUT_NO_ROWS.format(name=cut_column.name))
         columns[f"{VALUE}{cut_column.position}"] = (cut_column.position, False)
 
@@ -491,7 +493,7 @@ def read_line_outcomes(
 
     Raises BadConfiguration if a column to cut by is absent.
     """
-    lines = engine.lines(source.places, in_order=as_service)
+    lines = engine.lines(source.paths_to_read, in_order=as_service)
     if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
         decoder = replace(decoder, files=lines.files_by_key())
     placed = lines.partitions(*dict.fromkeys((*decoder.columns, *LOCATION_COLUMNS)))

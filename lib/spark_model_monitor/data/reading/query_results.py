@@ -57,8 +57,7 @@ def _list_secrets(uri: str) -> list[str]:
     # The host follows the last @. libpq and ODBC also take texts such as `host=… password=…`
     user, _, _ = parts.netloc.rpartition("@")
     secrets.append(user.partition(":")[2])
-    pieces = uri.split("=")
-    for before, after in pairwise(pieces):
+    for before, after in pairwise(uri.split("=")):
         name = re.split(r"[\s;&]", before.strip())[-1]
         if _SECRETS.search(name):
             secrets.append(re.split(r"[\s;&]", after.strip())[0])

@@ -148,11 +148,17 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
     if escape == RFC_4180_ESCAPE and has_escapes_by_backslash(head, dataset_format.separator):
         instead = format_csv_option(replace(dataset_format, escape=SPARK_ESCAPE))
         raise BadInput(f"{first.path}: quotes within quotes follow a backslash; write --dataset-format '{instead}'")
-    marks = dataset_format.separator, dataset_format.decimal
     match = match_separator_line(head.decode("utf-8", "replace"))
-    separator_line = match and match[0]
-    decoder = CsvLines(names, dataset_format.header, escape, *marks, separator_line, options.missing_values)
-    lines = engine.lines(listing.places, in_order=options.as_service)
+    decoder = CsvLines(
+        names,
+        dataset_format.header,
+        escape,
+        dataset_format.separator,
+        dataset_format.decimal,
+        None if match is None else match[0],
+        options.missing_values,
+    )
+    lines = engine.lines(listing.paths_to_read, in_order=options.as_service)
     dataset = Dataset(DecodedLines.of(lines, decoder), names, refusable=True)
     if not dataset_format.header:
         return dataset
@@ -182,11 +188,13 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     from spark_model_monitor.data.records.json_features import INFERRED, choose_features, decode_records, infer_members
 
     # The first pass infers the features with their types and nesting; the next one reads the rows
-    lines = engine.lines(listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files)
+    lines = engine.lines(
+        listing.paths_to_read, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files
+    )
     source = lines.partitions(*LOCATION_COLUMNS, *([FILE_KEY] if whole_files else []))
     inferred_batches = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
     features = choose_features(
-        inferred_batches, listing.places[0], flatten=options.flattens_json, opened=options.opened
+        inferred_batches, listing.paths_to_read[0], flatten=options.flattens_json, opened=options.opened
     )
     location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else LOCATION_FIELDS
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
@@ -198,7 +206,7 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
 def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, options: ReadOptions) -> Dataset:
     """Parquet files, or files of another format for which the engine has a reader that the user names."""
     names, table = engine.table(
-        listing.places,
+        listing.paths_to_read,
         dataset_format.reader,
         dataset_format.options,
         by_folders=listing.has_partition_folders,
@@ -233,7 +241,7 @@ def _read_with_script(
     from spark_model_monitor.data.reading.scripts import process_lines
 
     return process_lines(
-        engine.lines(listing.places, in_order=as_service), listing, script, first_error_fails=as_service
+        engine.lines(listing.paths_to_read, in_order=as_service), listing, script, first_error_fails=as_service
     )
 
 

@@ -23,11 +23,11 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.records.arrays import is_writable
-from spark_model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
-from spark_model_monitor.data.records.decoded_rows import Decoded
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord
 from spark_model_monitor.data.records.decoding import Reading, decode, open_record
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.data.records.script_records import InferenceRecord, has_known_types
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
 from spark_model_monitor.stopping import exits_refused, require_going_on
 from spark_model_monitor.value_class import value_class
@@ -37,7 +37,7 @@ HANDLER = "preprocess_handler"
 # Values of the column `outcome`; its other values are `Refusal`s
 ACCEPTED_RECORD = 0
 DROPPED = -1
-WITHOUT_ROW = {
+REASONS_WITHOUT_ROW = {
     DROPPED: "dropped by the preprocessor script",
     ACCEPTED_RECORD: "an empty row of the preprocessor script",
 }
@@ -58,7 +58,7 @@ log = logging.getLogger(__name__)
 Handler: TypeAlias = Callable[[str | InferenceRecord], object]  # a script's function, which may return anything
 
 PROBLEMS = 3  # number of a script's failures that are reported, without values of the data
-ACCOUNT = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
+COUNT_FIELDS = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
 
 TALLY_SCHEMA = pa.schema(
     [
@@ -82,11 +82,11 @@ class Script:
 class ScriptResult:
     """One row that a handler returned for a record.
 
-    row: None if there is no row. kind: a value of the column `outcome`. problem: why the handler failed, without any value.
+    row: None if there is no row. outcome: a value of the column `outcome`. problem: why the handler failed, without any value.
     """
 
     row: Mapping[str, str | None] | None
-    kind: int
+    outcome: int
     problem: str | None = None
 
 
@@ -222,18 +222,20 @@ def run_handler(script: Script, reading: Reading | None, batches: Iterable[pa.Re
         yield build_batch([lines, files, starts], outcomes)
 
 
-def build_batch(locations: Sequence[pa.Array], outcomes: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
+def build_batch(locations: Sequence[pa.Array], results_of_lines: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
     """One row for each result, with the line that it came from and the line's location."""
     # The index of the line that each result came from
-    source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
-    all_outcomes = [outcome for rows in outcomes for outcome in rows]
-    rows = [outcome.row and list(outcome.row.items()) for outcome in all_outcomes]
+    source = pa.array(
+        [index for index, script_results in enumerate(results_of_lines) for _ in script_results], pa.int64()
+    )
+    script_results = list(chain.from_iterable(results_of_lines))
+    rows = [None if script_result.row is None else list(script_result.row.items()) for script_result in script_results]
     return pa.RecordBatch.from_arrays(
         [
             pa.array(rows, pa.map_(pa.string(), pa.string())),
-            pa.array([int(outcome.kind) for outcome in all_outcomes], pa.int32()),
-            pa.array([part for rows in outcomes for part in range(len(rows))], pa.int32()),
-            pa.array([outcome.problem for outcome in all_outcomes], pa.string()),
+            pa.array([int(script_result.outcome) for script_result in script_results], pa.int32()),
+            pa.array([part for line_results in results_of_lines for part in range(len(line_results))], pa.int32()),
+            pa.array([script_result.problem for script_result in script_results], pa.string()),
             *[column.take(source) for column in locations],
         ],
         schema=OUTCOME_SCHEMA,
@@ -266,7 +268,7 @@ def run_on_captured_line(
 
 def _decode_unchanged(line: bytes, reading: Reading) -> list[ScriptResult]:
     """The record read as without a script, for a script that returns the record itself."""
-    decoded = Decoded(Refusal.NO_PAYLOAD)
+    decoded = DecodedRecord(Refusal.NO_PAYLOAD)
     # Try CSV, then JSON; the first encoding that the payloads have decides
     for encoding in (CSV, JSON):
         decoded = decode(line, replace(reading.drop_limits(), encoding=encoding))
@@ -278,12 +280,12 @@ def _decode_unchanged(line: bytes, reading: Reading) -> list[ScriptResult]:
     return [ScriptResult(dict(zip(names, row, strict=True)), ACCEPTED_RECORD) for row in decoded.rows]
 
 
-def _choose_names(decoded: Decoded, reading: Reading) -> tuple[str, ...]:
-    if len(reading.names) == decoded.cells:
+def _choose_names(decoded: DecodedRecord, reading: Reading) -> tuple[str, ...]:
+    if len(reading.names) == decoded.width:
         return reading.names
-    if len(decoded.keys) == decoded.cells:
+    if len(decoded.keys) == decoded.width:
         return decoded.keys
-    return tuple(f"_c{position:05d}" for position in range(decoded.cells))
+    return tuple(f"_c{position:05d}" for position in range(decoded.width))
 
 
 def read_script(path: str, engine: Engine) -> Script:
@@ -343,12 +345,9 @@ def process_lines(
     names = tuple(sorted(rows_by_name))
     if not names:
         rows.release()
-        # Records were dropped by the script, or refused before it
-        texts = {**{int(refusal): refusal.text for refusal in Refusal}, **WITHOUT_ROW}
-        reasons = ", ".join(f"{texts[outcome]}: {count:,}" for outcome, count in sorted(records.items()))
-        raise NoData(f"{NO_DATA}: no row is left of {records.total():,} records ({reasons})")
+        raise _make_no_rows_error(records)
     cells = [pa.field(f"c{position}", pa.string()) for position in range(len(names))]
-    schema = pa.schema([*cells, *ACCOUNT, *LOCATION_FIELDS])
+    schema = pa.schema([*cells, *COUNT_FIELDS, *LOCATION_FIELDS])
     return Dataset(
         rows.mapped(partial(_build_columns, names), schema),
         names,
@@ -359,6 +358,13 @@ def process_lines(
         record_cells=len(names),
         counts_of_few={name: count for name, count in rows_by_name.items() if 2 * count < records[ACCEPTED_RECORD]},
     )
+
+
+def _make_no_rows_error(records: Counter[int]) -> NoData:
+    """The error for records that were all dropped by the script, or refused before it. records: their number by outcome."""
+    texts = {int(refusal): refusal.text for refusal in Refusal} | REASONS_WITHOUT_ROW
+    reasons = ", ".join(f"{texts[outcome]}: {count:,}" for outcome, count in sorted(records.items()))
+    return NoData(f"{NO_DATA}: no row is left of {records.total():,} records ({reasons})")
 
 
 def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -26,7 +26,13 @@ from spark_model_monitor.data.records.arrays import (
     has_letters,
 )
 from spark_model_monitor.data.records.captured_payloads import EncodedText, open_base64
-from spark_model_monitor.data.records.decoding import WITHOUT_MODEL, Reading, normalize_model_name
+from spark_model_monitor.data.records.decoding import (
+    ALL_RECORDS,
+    WITHOUT_MODEL,
+    Reading,
+    RecordSelection,
+    normalize_model_name,
+)
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import parse_json
 from spark_model_monitor.data.records.line_templates import parse_table
@@ -72,10 +78,10 @@ def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Column
     request_lines = request_lines.filter(pc.match_substring(request_lines, QUOTED_METADATA_KEY))
     members = get_column(parse_table(request_lines.view(pa.string()), SCHEMA), REQUEST_METADATA)
     # Lines that fit no template are parsed one by one
-    are_unlike = members.is_null()
-    unlike_members = [_read_member(line) for line in request_lines.filter(are_unlike).to_pylist()]
+    is_unparsed = members.is_null()
+    other_members = [_read_member(line) for line in request_lines.filter(is_unparsed).to_pylist()]
     statuses, latencies, percentages = (
-        pc.replace_with_mask(column, are_unlike, pa.array([numbers[index] for numbers in unlike_members], pa.float64()))
+        pc.replace_with_mask(column, is_unparsed, pa.array([numbers[index] for numbers in other_members], pa.float64()))
         for index, column in enumerate(members.flatten())
     )
     # A status that doesn't fit into a 64-bit integer is null
@@ -110,7 +116,7 @@ class Payloads:
     encoding: pa.StringArray
 
     @classmethod
-    def first_of(cls, halves: Sequence[Payloads]) -> Payloads:
+    def coalesce(cls, halves: Sequence[Payloads]) -> Payloads:
         """For each line, the first of these halves that was captured."""
         if len(halves) == 1:
             return halves[0]
@@ -161,7 +167,7 @@ class Documents:
             is_body &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
         return is_captured & is_body
 
-    def judge_by_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
+    def select(self, selection: RecordSelection) -> tuple[Flags, NDArray[np.int32]]:
         """Flags of known lines, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` for lines that are left out on purpose, else 0.
 
         A line without a readable time or id is not known: the line-by-line decoder then uses its file or the line itself.
@@ -169,20 +175,20 @@ class Documents:
         are_known = self.are_known
         left_out = np.zeros(len(are_known), dtype=np.int32)
         # Compare the line's own time; lines without a time are left to the line-by-line decoder
-        if reading.window is not None:
-            is_within, is_readable = compare_with_window(self.times, reading.window)
+        if selection.window is not None:
+            is_within, is_readable = compare_with_window(self.times, selection.window)
             are_known = are_known & is_readable
             left_out[are_known & ~is_within] = Refusal.OUTSIDE_WINDOW
-        if reading.sample is not None:
+        if selection.sample is not None:
             # The sample depends on ids only, so every run takes the same events
             ids = self.event_ids.cast(pa.binary()).to_pylist()
             are_known = are_known & self.event_ids.is_valid().to_numpy(zero_copy_only=False)
             is_in_sample = np.array(
-                [event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_
+                [event_id is None or is_sampled(event_id, selection.sample) for event_id in ids], np.bool_
             )
             left_out[are_known & ~is_in_sample & (left_out == 0)] = Refusal.SAMPLED_OUT
-        if reading.target_model is not None:
-            left_out[are_known & ~self._are_of_model(reading.target_model)] = Refusal.SAMPLED_OUT
+        if selection.target_model is not None:
+            left_out[are_known & ~self._are_of_model(selection.target_model)] = Refusal.SAMPLED_OUT
         return are_known, left_out * are_known
 
     def _are_of_model(self, model: str) -> Flags:
@@ -202,16 +208,17 @@ def parse_documents(lines: pa.StringArray, reading: Reading, *, with_truth: bool
     table = parse_table(lines, _build_schema(reading, with_truth=with_truth))
     capture_data = get_column(table, "captureData")
     nulls = pa.nulls(len(lines), pa.string())
+    selection = reading.selection
     event = None
-    if _select_event_members(reading):
+    if selection != ALL_RECORDS:
         event = get_column(table, "eventMetadata")
     return Documents(
         capture_data.is_valid().to_numpy(zero_copy_only=False).copy(),
         {half: _read_payloads(pc.struct_field(capture_data, [half]), reading) for half in reading.ordered_halves},
         _read_payloads(get_column(table, GROUND_TRUTH), reading) if with_truth else Payloads(nulls, nulls),
-        nulls if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
-        nulls if reading.sample is None else pc.struct_field(event, ["eventId"]),
-        nulls if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
+        nulls if selection.window is None else pc.struct_field(event, ["inferenceTime"]),
+        nulls if selection.sample is None else pc.struct_field(event, ["eventId"]),
+        nulls if selection.target_model is None else pc.struct_field(event, ["targetModel"]),
     )
 
 
@@ -219,17 +226,17 @@ def _read_payloads(half: pa.StructArray, reading: Reading) -> Payloads:
     data = pc.struct_field(half, ["data"])
     encoding = pc.struct_field(half, ["encoding"])
     # Few captures have BASE64 data; it is decoded if the content type is known
-    are_closed = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
-    if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
+    is_base64 = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
+    if not reading.opens_base64 or not pc.any(is_base64, min_count=0).as_py():
         return Payloads(data, encoding)
-    closed_halves = half.filter(are_closed).to_pylist()
-    opened_halves = [
-        open_base64(EncodedText(half["data"], BASE64), half["observedContentType"]) for half in closed_halves
+    decoded_halves = [
+        open_base64(EncodedText(base64_half["data"], BASE64), base64_half["observedContentType"])
+        for base64_half in half.filter(is_base64).to_pylist()
     ]
-    texts = pa.array([half.data for half in opened_halves], pa.string())
-    encodings = pa.array([half.encoding for half in opened_halves], pa.string())
-    data = pc.replace_with_mask(data, are_closed, texts)
-    return Payloads(data, pc.replace_with_mask(encoding, are_closed, encodings))
+    texts = pa.array([decoded_half.data for decoded_half in decoded_halves], pa.string())
+    encodings = pa.array([decoded_half.encoding for decoded_half in decoded_halves], pa.string())
+    data = pc.replace_with_mask(data, is_base64, texts)
+    return Payloads(data, pc.replace_with_mask(encoding, is_base64, encodings))
 
 
 def compare_with_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
@@ -246,12 +253,12 @@ def _build_schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
     members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
     if with_truth:
         members.append((GROUND_TRUTH, _HALF))
-    if event_members := _select_event_members(reading):
+    if event_members := _list_event_members(reading.selection):
         members.append(("eventMetadata", pa.struct([(name, pa.string()) for name in event_members])))
     return pa.schema(members)
 
 
-def _select_event_members(reading: Reading) -> list[str]:
-    """The members of a record's event that the reading requests."""
-    settings = {"inferenceTime": reading.window, "eventId": reading.sample, "targetModel": reading.target_model}
-    return [name for name, setting in settings.items() if setting is not None]
+def _list_event_members(selection: RecordSelection) -> list[str]:
+    """The members of a record's event by which records are selected."""
+    conditions = {"inferenceTime": selection.window, "eventId": selection.sample, "targetModel": selection.target_model}
+    return [name for name, condition in conditions.items() if condition is not None]

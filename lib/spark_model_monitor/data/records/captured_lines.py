@@ -1,24 +1,22 @@
-"""Decodes captured records to rows of texts, CSV payloads in bulk; defines the objects for scripts. Pure; runs on executors."""
+"""Decodes captured records to rows of texts, CSV payloads in bulk. Pure; runs on executors."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records import CSV, INDEX_NAMES, JSON
+from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, has_letters, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Documents, parse_documents
 from spark_model_monitor.data.records.csv_rows import BEGINNINGS_OF_LISTS, NUMBER_CELL, parse_rows
-from spark_model_monitor.data.records.decoded_rows import DecodedRows
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord, DecodedRows
 from spark_model_monitor.data.records.decoding import Reading, decode
-from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
@@ -60,12 +58,12 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
             cells = parse_rows(joined_rows, columns, escape=reading.escape)
         reasons = np.where(cells.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         parts.append(DecodedRows(cells.columns, records, reasons, widths))
-    rows = DecodedRows.in_order(parts, columns)
+    rows = DecodedRows.merge_in_order(parts, columns)
     # A record is counted by its first row. If one of several rows is bad, the record is left to the line-by-line decoder
     is_first = np.diff(rows.lines, prepend=-1) > 0
     is_single = is_first & (np.diff(rows.lines, append=len(are_csv)) > 0)
     unclear_records = rows.lines[(rows.reasons > 0) & ~is_single]
-    rows = replace(rows, cells=np.where(is_first, rows.cells, np.int32(0)))
+    rows = replace(rows, record_widths=np.where(is_first, rows.record_widths, np.int32(0)))
     if not len(unclear_records):
         return rows
     return select_rows(rows, ~np.isin(rows.lines, unclear_records))
@@ -152,7 +150,7 @@ class CapturedLines:
         lines = batch.column(LINE)
         paths = self.files.get_paths(batch)
         chunks = split_into_chunks(lines, self.chunk_bytes)
-        rows = DecodedRows.by_parts(
+        rows = DecodedRows.decode_ranges(
             chunks, lambda chunk: _decode_lines(lines[chunk], paths[chunk], self.reading), self.features
         )
         if not self.reading.missing_values:
@@ -164,97 +162,27 @@ class CapturedLines:
 def _decode_lines(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:
     # Plain lines are decoded together by columns, the other lines one by one
     documents = parse_documents(lines, reading)
-    are_known, left_out = documents.judge_by_events(reading)
+    are_known, left_out = documents.select(reading.selection)
     is_taken = left_out > 0
     features = reading.columns or 0
-    parts = [DecodedRows.refused(np.flatnonzero(is_taken), left_out[is_taken], features)]
+    parts = [DecodedRows.refuse_lines(np.flatnonzero(is_taken), left_out[is_taken], features)]
     are_csv = documents.have_encoding(CSV) & (reading.encoding != JSON)  # with JSON, CSV records are refused
     parts.append(decode_csv_documents(documents, are_known & ~is_taken & are_csv, reading))
     is_taken[parts[-1].lines] = True
-    parts.append(_decode_one_by_one(lines, paths, np.flatnonzero(~is_taken), reading))
-    return DecodedRows.in_order(parts, features)
+    decode_line = partial(decode, reading=reading)
+    parts.append(decode_one_by_one(lines, paths, np.flatnonzero(~is_taken), decode_line, features))
+    return DecodedRows.merge_in_order(parts, features)
 
 
-def _decode_one_by_one(
-    lines: pa.StringArray, paths: pa.StringArray, numbers: NDArray[np.int64], reading: Reading
+def decode_one_by_one(
+    lines: pa.StringArray,
+    paths: pa.StringArray,
+    line_numbers: NDArray[np.int64],
+    decode_line: Callable[..., DecodedRecord],
+    columns: int,
 ) -> DecodedRows:
-    line_numbers = pa.array(numbers)
-    texts = zip(
-        lines.cast(pa.binary()).take(line_numbers).to_pylist(), paths.take(line_numbers).to_pylist(), strict=True
-    )
-    decoded = [decode(line, reading, path) for line, path in texts]
-    return DecodedRows.one_by_one(decoded, numbers, reading.columns or 0)
-
-
-class _RecordPart:
-    """A JSON object of a record."""
-
-    def __init__(self, document: Mapping[str, JsonValue]) -> None:
-        self._document = dict(document)
-
-    def as_dict(self) -> dict[str, JsonValue]:
-        """A copy of the object's members."""
-        return dict(self._document)
-
-    def __str__(self) -> str:
-        return json.dumps(self._document, ensure_ascii=False)
-
-
-class CapturedPart(_RecordPart):
-    """One half of the record: request, reply, transform output or ground truth."""
-
-    def __init__(self, document: Mapping[str, JsonValue]) -> None:
-        super().__init__(document)
-        self.encoding: str | None = document.get("encoding")
-        self.data: str | None = document.get("data")
-        self.observedContentType: str | None = document.get("observedContentType")
-        self.mode: str | None = document.get("mode")
-
-
-class EventMetadata(_RecordPart):
-    """Metadata of the request.
-
-    event_time: the text of `inferenceTime`. custom_attribute: the list `customAttributes`; None if it is empty, since
-    published scripts check `is not None` before they take the first element.
-    """
-
-    def __init__(self, document: Mapping[str, JsonValue]) -> None:
-        super().__init__(document)
-        self.event_id: str | None = document.get("eventId")
-        self.event_time: str | None = document.get("inferenceTime")
-        self.inference_id: str | None = document.get("inferenceId")
-        self.custom_attribute: list[str] | None = list(document.get("customAttributes") or ()) or None
-
-
-class InferenceRecord(_RecordPart):
-    """The whole record. Halves that were not captured are None.
-
-    event_data: the halves by their names in the file; scripts written in 2019 and 2020 use it.
-    """
-
-    def __init__(self, document: Mapping[str, JsonValue]) -> None:
-        captured = document.get("captureData") or {}
-        halves = {name: _build_part(captured.get(name)) for name in INDEX_NAMES}
-        super().__init__(document)
-        self.event_dict = self._document
-        self.event_version: str | None = document.get("eventVersion")
-        self.event_metadata = EventMetadata(document.get("eventMetadata") or {})
-        self.event_data = SimpleNamespace(**halves)
-        self.endpoint_input = halves["endpointInput"]
-        self.endpoint_output = halves["endpointOutput"]
-        self.batch_transform_output = halves["batchTransformOutput"]
-        self.ground_truth = _build_part(document.get("groundTruthData"))
-
-
-def has_known_types(document: Mapping[str, JsonValue]) -> bool:
-    """Whether a record's metadata has the types that scripts expect: an object, in which attributes are an array."""
-    event = document.get("eventMetadata")
-    if event is None:
-        return True
-    return isinstance(event, Mapping) and isinstance(event.get("customAttributes"), (list, type(None)))
-
-
-def _build_part(document: JsonValue) -> CapturedPart | None:
-    if isinstance(document, Mapping):
-        return CapturedPart(document)
-    return None
+    """The rows of some of the lines. paths: of the lines' files. decode_line: gets a line and its `path`."""
+    numbers = pa.array(line_numbers)
+    texts = lines.cast(pa.binary()).take(numbers).to_pylist()
+    decoded = [decode_line(line, path=path) for line, path in zip(texts, paths.take(numbers).to_pylist(), strict=True)]
+    return DecodedRows.from_records(decoded, line_numbers, columns)

@@ -56,12 +56,12 @@ class CsvCells:
 
     columns: the cells of each column; null if missing, or if the row has another number of cells.
     widths: the number of cells of each row, shape (rows,).
-    odd: the indices of the rows whose quotes don't follow RFC 4180.
+    irregular_rows: the indices of the rows whose quotes don't follow RFC 4180.
     """
 
     columns: tuple[pa.StringArray, ...]
     widths: NDArray[np.int64]
-    odd: NDArray[np.int64]
+    irregular_rows: NDArray[np.int64]
 
 
 def parse_rows(
@@ -73,22 +73,24 @@ def parse_rows(
     """
     lines = pc.binary_join_element_wise(rows, "", "\n")
     del rows  # so that a long row is not held twice
-    odd = _find_odd_rows(lines, escape, separator)
-    if not len(odd):
+    irregular_rows = _find_irregular_rows(lines, escape, separator)
+    if not len(irregular_rows):
         cells, widths = _parse_by_arrow(lines, columns, separator)
     else:
         is_plain = np.ones(len(lines), dtype=np.bool_)
-        is_plain[odd] = False
+        is_plain[irregular_rows] = False
         plain_cells, plain_widths = _parse_by_arrow(lines.filter(pa.array(is_plain)), columns, separator)
-        odd_cells, odd_widths = _parse_one_by_one(lines.take(pa.array(odd)), columns, escape, separator)
-        # Put plain and odd rows back in their order: `order` has each row's index in the plain rows followed by the odd rows
-        order = np.argsort(np.concatenate([np.flatnonzero(is_plain), odd]))
-        both_cells = zip(plain_cells, odd_cells, strict=True)
+        irregular_cells, irregular_widths = _parse_one_by_one(
+            lines.take(pa.array(irregular_rows)), columns, escape, separator
+        )
+        # Put both back in the order of the rows: `order` has each row's index in the plain rows followed by the irregular ones
+        order = np.argsort(np.concatenate([np.flatnonzero(is_plain), irregular_rows]))
+        both_cells = zip(plain_cells, irregular_cells, strict=True)
         cells = tuple(pa.concat_arrays(parts).take(pa.array(order)) for parts in both_cells)
-        widths = np.concatenate([plain_widths, odd_widths])[order]
+        widths = np.concatenate([plain_widths, irregular_widths])[order]
     if decimal == ",":
         cells = tuple(_replace_decimal_commas(column) for column in cells)
-    return CsvCells(cells, widths, odd)
+    return CsvCells(cells, widths, irregular_rows)
 
 
 def _replace_decimal_commas(cells: pa.StringArray) -> pa.StringArray:
@@ -229,7 +231,7 @@ def _parse_one_by_one(
     return tuple(pa.array(column, pa.string()) for column in zip(*full_rows, strict=True)), widths
 
 
-def _find_odd_rows(lines: pa.StringArray, escape: str, separator: str) -> NDArray[np.int64]:
+def _find_irregular_rows(lines: pa.StringArray, escape: str, separator: str) -> NDArray[np.int64]:
     """Indices of the rows for which Arrow's parser can't be used. lines: rows with their line ends."""
     content = view_text_bytes(lines)
     quotes = find_letters(lines, b'"')
@@ -240,7 +242,7 @@ def _find_odd_rows(lines: pa.StringArray, escape: str, separator: str) -> NDArra
     num_quotes = np.diff(quotes_before)
     if escape != RFC_4180_ESCAPE:
         return np.flatnonzero(num_quotes)
-    is_odd = (num_quotes & 1) == 1  # the lowest bit, which is faster than a remainder
+    is_irregular = (num_quotes & 1) == 1  # the lowest bit, which is faster than a remainder
     # Every second quote of a row closes a cell; positions count from the row's first quote unless all rows have even numbers
     positions = np.arange(len(quotes))
     if (quotes_before & 1).any():
@@ -251,8 +253,8 @@ def _find_odd_rows(lines: pa.StringArray, escape: str, separator: str) -> NDArra
     is_regular = (neighbours == QUOTE) | (neighbours == ord(separator)) | (neighbours == LINE_END)
     if not is_regular.all():
         row_of_quote = np.repeat(np.arange(len(lines)), num_quotes)
-        is_odd[row_of_quote[~is_regular]] = True
-    return np.flatnonzero(is_odd)
+        is_irregular[row_of_quote[~is_regular]] = True
+    return np.flatnonzero(is_irregular)
 
 
 def split_csv_rows(data: str) -> list[str]:

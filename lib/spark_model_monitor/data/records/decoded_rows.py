@@ -66,52 +66,54 @@ class DecodedRows:
     columns: the cells of each requested column, null if missing.
     lines: the number of each row's line, shape (rows,).
     reasons: 0 or the `Refusal` of each row, shape (rows,).
-    cells: on the first row of a record its number of cells, by which records are counted; 0 on its other rows, and on all
-    rows if cells aren't counted. Shape (rows,).
+    record_widths: on the first row of a record its number of cells, by which records are counted; 0 on its other rows, and on
+    all rows if cells aren't counted. Shape (rows,).
     """
 
     columns: tuple[pa.Array, ...]
     lines: NDArray[np.int64]
     reasons: NDArray[np.int32]
-    cells: NDArray[np.int32]
+    record_widths: NDArray[np.int32]
 
     @classmethod
-    def refused(cls, lines: NDArray[np.int64], reasons: NDArray[np.int32], features: int) -> DecodedRows:
+    def refuse_lines(cls, lines: NDArray[np.int64], reasons: NDArray[np.int32], features: int) -> DecodedRows:
         """Refused lines, whose cells were not counted."""
         nothing = pa.nulls(len(lines), pa.string())
         return cls((nothing,) * features, lines, reasons, np.zeros(len(lines), np.int32))
 
     @classmethod
-    def one_by_one(cls, decoded_lines: Sequence[Decoded], lines: NDArray[np.int64], columns: int) -> DecodedRows:
+    def from_records(
+        cls, decoded_lines: Sequence[DecodedRecord], lines: NDArray[np.int64], columns: int
+    ) -> DecodedRows:
         """The rows of lines that were decoded one by one. lines: their numbers."""
         nothing = ((None,) * columns,)
         # A refused line becomes one row of nulls
         rows = [row for decoded in decoded_lines for row in decoded.rows or nothing]
         sizes = [max(1, len(decoded.rows)) for decoded in decoded_lines]
         # The cells of a line are counted with its first row
-        cells = []
+        record_widths = []
         for decoded, size in zip(decoded_lines, sizes, strict=True):
-            cells += [decoded.cells, *[0] * (size - 1)]
+            record_widths += [decoded.width, *[0] * (size - 1)]
         return cls(
             tuple(pa.array([row[index] for row in rows], pa.string()) for index in range(columns)),
             np.repeat(lines, sizes),
             np.repeat(np.array([decoded.reason or 0 for decoded in decoded_lines], np.int32), sizes),
-            np.array(cells, np.int32),
+            np.array(record_widths, np.int32),
         )
 
     @classmethod
-    def by_parts(
+    def decode_ranges(
         cls, ranges: Iterable[tuple[int, int]], decode: Callable[[slice], DecodedRows], features: int
     ) -> DecodedRows:
         """The rows of the lines in these ranges; a line on which `decode` raises is refused."""
 
         def refused(number: int, reason: Refusal) -> DecodedRows:
-            return cls.refused(np.array([number]), np.array([reason], np.int32), features)
+            return cls.refuse_lines(np.array([number]), np.array([reason], np.int32), features)
 
         return decode_by_parts(ranges, decode, refused, "lines")
 
     @classmethod
-    def in_order(cls, parts: list[DecodedRows], features: int) -> DecodedRows:
+    def merge_in_order(cls, parts: list[DecodedRows], features: int) -> DecodedRows:
         """The rows of all parts, sorted by line number; empties the list of parts.
 
         The rows of one line must be in one part, in order.
@@ -119,7 +121,7 @@ class DecodedRows:
         # Parts without rows may have the wrong columns
         parts[:] = [part for part in parts if len(part.lines)]
         if not parts:
-            return cls.refused(np.zeros(0, np.int64), np.zeros(0, np.int32), features)
+            return cls.refuse_lines(np.zeros(0, np.int64), np.zeros(0, np.int32), features)
         rows = concat_rows(parts)
         is_in_order = not (rows.lines[1:] < rows.lines[:-1]).any()  # parts of chunks are in order
         if is_in_order:
@@ -186,12 +188,12 @@ class Decoding:
     """A decoder, and a selection of its features. `decoding(batch)` gives a scan the rows of a batch of lines: the
     features c0, c1, …, REASON, CELLS if the decoder counts them, and FILE_KEY and BLOCK_START if the lines have both.
 
-    kept: the positions of the selected features among the decoder's.
+    feature_indices: the positions of the selected features among the decoder's.
     keeps_lines: whether all rows include their line, regardless of the decoder.
     """
 
     decoder: Decoder
-    kept: tuple[int, ...]
+    feature_indices: tuple[int, ...]
     keeps_lines: bool = False
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -227,24 +229,24 @@ class Decoding:
         return [batch.column(name).take(line_numbers if name == LINE else numbers) for name in LOCATION_COLUMNS]
 
     def _build_batch(self, rows: DecodedRows) -> pa.RecordBatch:
-        columns = {f"c{position}": rows.columns[feature] for position, feature in enumerate(self.kept)}
+        columns = {f"c{position}": rows.columns[feature] for position, feature in enumerate(self.feature_indices)}
         columns[REASON] = pa.array(rows.reasons, pa.int32())
         if self.decoder.counts_cells:
-            columns[CELLS] = pa.array(rows.cells, pa.int32())
+            columns[CELLS] = pa.array(rows.record_widths, pa.int32())
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
 @value_class
-class Decoded:
+class DecodedRecord:
     """A decoded line.
 
     reason: why the line is refused; None if it is accepted.
     rows: the cells of each row; empty if the line is refused.
-    cells: the number of cells of each row, also if the line is refused for this number; 0 if not counted, or if rows differ.
+    width: the number of cells of each row, also if the line is refused for this number; 0 if not counted, or if rows differ.
     keys: the keys of JSON objects.
     """
 
     reason: Refusal | None = None
     rows: Sequence[Sequence[str | None]] = ()
-    cells: int = 0
+    width: int = 0
     keys: tuple[str, ...] = ()

@@ -41,7 +41,7 @@ from spark_model_monitor.data.records.csv_rows import (
     split_csv_rows,
     split_row,
 )
-from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
+from spark_model_monitor.data.records.decoded_rows import GENERATED, DecodedRecord
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonObject, JsonValue
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
@@ -64,6 +64,42 @@ HEADER_ROWS = 2  # number of first rows that show whether the first one is a hea
 
 
 @value_class
+class RecordSelection:
+    """Which captured records are read; the others are left out on purpose.
+
+    window: the times of the records; None for all times.
+    sample: the fraction of the records; None for all records.
+    target_model: the model of a multi-model endpoint, or `WITHOUT_MODEL`; None for all models.
+    """
+
+    window: Window | None = None
+    sample: float | None = None
+    target_model: str | None = None
+
+
+@value_class
+class RowLayout:
+    """Where the rows and columns of JSON payloads are, as the first records show it.
+
+    row_paths: for each half, the paths of the arrays that are its rows, or the columns of its rows; other members are about
+    the request.
+    has_row_numbers: whether the first cell of each row is the row's number.
+    flattened_arrays: with `flatten_json`, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …;
+    other arrays are texts.
+    baseline_names: the baseline's names of columns, by the names in the records, which are misspelt or paths.
+    """
+
+    row_paths: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    has_row_numbers: bool = False
+    flattened_arrays: frozenset[str] = frozenset()
+    baseline_names: Mapping[str, str] = field(default_factory=dict)
+
+
+ALL_RECORDS = RecordSelection()
+KNOWN_LAYOUT = RowLayout()  # of records whose rows are where a known protocol has them
+
+
+@value_class
 class Reading:
     """How captured records are read.
 
@@ -71,52 +107,38 @@ class Reading:
     names: the names of the features.
     columns: the number of cells that a row must have; None for any number.
     encoding: the encoding that all payloads must have; None allows CSV and JSON.
-    window: the times of the records to read; None for all times.
-    sample: the fraction of the records to read; None for all records.
     flatten_json: whether the members of objects within a row are columns.
     exact_keys: whether to read as the service does: a JSON object that lacks a feature has fewer cells instead of a missing
     value, a short row of CSV has missing values, JSON arrays are not rows, and a row of scores is not one score per row.
     escape: the character before a quote within quotes in CSV.
     opens_base64: whether to decode BASE64 whose content type is CSV or JSON.
-    target_model: the model of a multi-model endpoint, or `WITHOUT_MODEL`, whose records are read; None for all records.
     missing_values: the texts that stand for a missing value.
-    opened_arrays: with flatten_json, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …; other
-    arrays are texts.
-    answers: names for the output's columns, if the output has no names.
-    spellings: the baseline's names, by the misspelt names of the records.
-    members_with_rows: for each half, the paths of the arrays that are its rows, or the columns of its rows; other members
-    are about the request.
-    are_numbered: whether the first cell of each row is the row's number.
+    output_names: names for the output's columns, if the output has no names.
     """
 
     halves: tuple[str, ...]
     names: tuple[str, ...] = ()
     columns: int | None = None
     encoding: str | None = CSV
-    window: Window | None = None
-    sample: float | None = None
     flatten_json: bool = False
     exact_keys: bool = False
     escape: str = RFC_4180_ESCAPE
     opens_base64: bool = True
-    target_model: str | None = None
     missing_values: tuple[str, ...] = ()
-    opened_arrays: frozenset[str] = frozenset()
-    answers: tuple[str, ...] = ()
-    spellings: Mapping[str, str] = field(default_factory=dict)
-    members_with_rows: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
-    are_numbered: bool = False
+    output_names: tuple[str, ...] = ()
+    selection: RecordSelection = ALL_RECORDS
+    layout: RowLayout = KNOWN_LAYOUT
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """The columns of lines that decoding needs; with a window also the file, since its folder may contain the hour."""
-        if self.window is None:
+        if self.selection.window is None:
             return (LINE,)
         return (LINE, FILE_KEY)
 
     def drop_limits(self) -> Reading:
         """The same reading without limits: no record is refused for its time, its width, or because the sample lacks it."""
-        return replace(self, window=None, sample=None, columns=None)
+        return replace(self, selection=replace(self.selection, window=None, sample=None), columns=None)
 
     @property
     def ordered_halves(self) -> tuple[str, ...]:
@@ -124,39 +146,41 @@ class Reading:
         return tuple(half for half in COLUMN_ORDER if half in self.halves)
 
 
-def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
+def decode(line: bytes, reading: Reading, path: str = "") -> DecodedRecord:
     """The features of a captured line, its halves side by side. path: the path of the line's file, whose folder may contain
     the hour of a record without a time."""
     return decode_record(line, reading, path, partial(_decode_features, reading=reading))
 
 
-def decode_record(line: bytes, reading: Reading, path: str, read_content: Callable[[JsonMembers], Decoded]) -> Decoded:
+def decode_record(
+    line: bytes, reading: Reading, path: str, read_content: Callable[[JsonMembers], DecodedRecord]
+) -> DecodedRecord:
     """The result of `read_content` for the record of a line, or the reason for refusing it."""
     # A line without a record is refused, whatever content is requested
     record = open_record(line, reading, path)
     if isinstance(record, Refusal):
-        return Decoded(record)
+        return DecodedRecord(record)
     return decode_value(record, line, read_content)
 
 
-def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonValue], Decoded]) -> Decoded:
+def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonValue], DecodedRecord]) -> DecodedRecord:
     """The result of `read_content` for a JSON value, or the reason for refusing it. line: the line that contains it."""
     try:
         decoded = read_content(record)
     except RecordRefused as refused:
         # A damaged line is refused for the damage; its number of cells means nothing
         if not is_utf_8(line):
-            return Decoded(Refusal.NOT_UTF_8)
-        return Decoded(refused.reason, cells=refused.cells)
+            return DecodedRecord(Refusal.NOT_UTF_8)
+        return DecodedRecord(refused.reason, width=refused.width)
     except Exception as error:
-        return Decoded(Refusal.of(error))
+        return DecodedRecord(Refusal.of(error))
     # Non-ASCII characters may be damaged: bytes that aren't UTF-8, or half a surrogate pair
     if line.isascii() and b"\\u" not in line:
         return decoded
     texts = [text for row in (*decoded.rows, decoded.keys) for text in row if text is not None]
     is_damaged = any(REPLACED in text for text in texts) and not is_utf_8(line)
     if is_damaged or not all(map(is_writable, texts)):
-        return Decoded(Refusal.NOT_UTF_8)
+        return DecodedRecord(Refusal.NOT_UTF_8)
     return decoded
 
 
@@ -190,10 +214,10 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObje
         return [JsonObject([("", json.loads(half.data))])]
     rows = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
     # Members next to the rows, and the numbers of rows, don't become columns
-    paths = reading.members_with_rows.get(name)
+    paths = reading.layout.row_paths.get(name)
     if paths:
         rows = [inner_row for row in rows for inner_row in open_members(row, paths)]
-    if reading.are_numbered:
+    if reading.layout.has_row_numbers:
         return [row for numbered_row in rows for row in open_rows(_drop_number(numbered_row))]
     return rows
 
@@ -215,7 +239,7 @@ def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | 
         if log_reason is None:
             read_halves(document, ())
         if log_reason is None or "eventMetadata" in document:
-            _require_time_and_sample(document, reading, path, line)
+            _require_selected(document, reading.selection, path, line)
         if log_reason is not None:
             return log_reason
         if isinstance(document.get(REQUEST_METADATA), dict):
@@ -240,7 +264,7 @@ def flatten_object(row: JsonObject, reading: Reading, outer: str = "") -> Iterat
     for key, value in row:
         path = outer + key
         inner = value
-        if path in reading.opened_arrays:
+        if path in reading.layout.flattened_arrays:
             inner = number_elements(value)
         if isinstance(inner, JsonObject) and path not in reading.names:
             yield from flatten_object(inner, reading, f"{path}.")
@@ -253,9 +277,8 @@ def list_cells(row: JsonObject, reading: Reading, half: str) -> NamedCells:
 
     The cells of a request with a single tensor, `input-0.0`, `input-0.1`, …, get empty names, unless the baseline has them.
     """
-    cells = list(flatten_object(row, reading))
-    if reading.spellings:
-        cells = [(reading.spellings.get(name, name), value) for name, value in cells]
+    baseline_names = reading.layout.baseline_names
+    cells = [(baseline_names.get(name, name), value) for name, value in flatten_object(row, reading)]
     if half == INPUT and reading.names and cells and cells[0][0] not in reading.names:
         return drop_tensor_name(cells)
     return cells
@@ -278,14 +301,16 @@ def _convert_to_dicts(value: JsonValue) -> JsonValue:
     return value
 
 
-def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, line: bytes) -> None:
-    if reading.window is None and reading.sample is None and reading.target_model is None:
+def _require_selected(document: JsonValue, selection: RecordSelection, path: str, line: bytes) -> None:
+    """Refuses a record that the selection leaves out."""
+    if selection == ALL_RECORDS:
         return
     # The first condition that a record doesn't meet is the reason for leaving it out
     metadata = get_object(document, "eventMetadata") or {}
-    if reading.target_model is not None and normalize_model_name(metadata.get("targetModel")) != reading.target_model:
+    model = selection.target_model
+    if model is not None and normalize_model_name(metadata.get("targetModel")) != model:
         raise RecordRefused(Refusal.SAMPLED_OUT)
-    if reading.window is not None:
+    if selection.window is not None:
         text = metadata.get("inferenceTime")
         if text is None:
             time = parse_hour_of_path(path)
@@ -293,14 +318,14 @@ def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, l
             time = parse_time(format_json_value(text))
         if time is None:
             raise RecordRefused(Refusal.UNREADABLE_TIME)
-        if time not in reading.window:
+        if time not in selection.window:
             raise RecordRefused(Refusal.OUTSIDE_WINDOW)
-    if reading.sample is not None:
+    if selection.sample is not None:
         event_id = format_optional_value(metadata.get("eventId"))
         # Half a surrogate pair can't be encoded, so it can't be hashed
         if event_id is not None and not is_writable(event_id):
             raise RecordRefused(Refusal.NOT_UTF_8)
-        if not is_sampled(line if event_id is None else event_id.encode(), reading.sample):
+        if not is_sampled(line if event_id is None else event_id.encode(), selection.sample):
             raise RecordRefused(Refusal.SAMPLED_OUT)
 
 
@@ -339,7 +364,7 @@ def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None
         raise RecordRefused(Refusal.ANOTHER_ENCODING)
 
 
-def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
+def _decode_features(document: JsonMembers, reading: Reading) -> DecodedRecord:
     """The features of a record, row by row; all halves need the same number of rows."""
     # The output comes before the input, as its columns do
     halves = read_halves(document, reading.ordered_halves, opens_base64=reading.opens_base64)
@@ -350,7 +375,7 @@ def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
     return _decode_json(halves, reading)
 
 
-def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
+def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> DecodedRecord:
     rows_by_half = [_read_csv_rows(half, reading) for half in halves.values()]
     if not reading.exact_keys:
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: row.split(","))
@@ -360,7 +385,7 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     # The service fills short rows with missing values at the end
     if reading.exact_keys and 0 < max(widths, default=0) <= columns:
         rows = [(*row, *[None] * (columns - len(row))) for row in rows]
-        return Decoded(None, tuple(rows), widths[0])
+        return DecodedRecord(None, tuple(rows), widths[0])
     return _build_decoded(rows, widths, reading)
 
 
@@ -417,7 +442,7 @@ def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) ->
     return [*rows_by_half[:-1], [JsonObject(("", value) for row in request_rows for _, value in row)]]
 
 
-def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
+def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> DecodedRecord:
     is_lenient = not reading.exact_keys
     objects = [_parse_rows(name, half, reading) for name, half in halves.items()]
     # Arrays within rows can't be cells, unless they are flattened
@@ -433,8 +458,8 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
         rows_by_half = _split_answers(halves, rows_by_half, _split_nameless_cells)
         rows_by_half = _join_request(halves, rows_by_half)
     for index, name in enumerate(halves):
-        if name != INPUT and reading.answers:
-            rows_by_half[index] = [_name_answers(row, reading.answers) for row in rows_by_half[index]]
+        if name != INPUT and reading.output_names:
+            rows_by_half[index] = [_name_outputs(row, reading.output_names) for row in rows_by_half[index]]
     # The halves of each row, in the order of the features
     rows: list[Row] = []
     widths: list[int] = []
@@ -450,7 +475,7 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
     return _build_decoded(rows, widths, reading, keys)
 
 
-def _name_answers(row: NamedCells, names: Sequence[str]) -> NamedCells:
+def _name_outputs(row: NamedCells, names: Sequence[str]) -> NamedCells:
     """The cells of an output, with these names if the cells have none and the numbers agree."""
     if len(row) != len(names) or any(key for key, _ in row):
         return row
@@ -516,7 +541,9 @@ def _merge_equal_cells(cells: Iterable[tuple[str, str | None]]) -> NamedCells:
     return list(merged_cells.values())
 
 
-def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
+def _build_decoded(
+    rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()
+) -> DecodedRecord:
     # Rows of different widths are refused, even if any width is allowed
     width = widths[0] if len(set(widths)) == 1 else 0
     if width == 0 or reading.columns not in (None, width):
@@ -524,4 +551,4 @@ def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading,
     # Keys that aren't features count for the width, but have no cell
     if len(rows[0]) < width:
         rows = [(*row, *[None] * (width - len(row))) for row in rows]
-    return Decoded(None, tuple(rows), width, keys)
+    return DecodedRecord(None, tuple(rows), width, keys)

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -92,19 +93,19 @@ class MemberValues:
         """The number of records that have the member."""
         return self.plain + self.arrays + self.objects
 
-    def take(self, value: JsonValue) -> None:
+    def add_value(self, value: JsonValue) -> None:
         """Count a value, and what it contains."""
         if isinstance(value, dict):
             self.objects += 1
             for name, member in value.items():
                 if name not in self.members:
                     self.members[name] = MemberValues()
-                self.members[name].take(member)
+                self.members[name].add_value(member)
         elif isinstance(value, list):
             self.arrays += 1
             self.inner = self.inner or MemberValues()
             for inner in value:
-                self.inner.take(inner)
+                self.inner.add_value(inner)
         elif (kind := _find_kind(value)) is not NOTHING:
             self.plain += 1
             self.kind = _merge_kinds(self.kind, kind)
@@ -165,7 +166,7 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
                 layout = _find_layout(value)
                 if layout not in layouts and len(layouts) >= MAX_LAYOUTS:
                     layout = ()
-                layouts.setdefault(layout, MemberValues()).take(value)
+                layouts.setdefault(layout, MemberValues()).add_value(value)
             layouts = _limit_layouts(layouts)
             # Remember what is wrong with the first line, in case no line is an object
             if not layouts and not whole_files and without_objects is None and batch.num_rows:
@@ -221,13 +222,13 @@ class Features:
     """The features of a data set of JSON objects.
 
     columns: the features by path, with kinds, in the order of Spark's columns.
-    left_out: members that aren't features; records that have them are refused.
+    excluded_members: members that aren't features; records that have them are refused.
     rare: the names of features that few records have.
     counts_of_few: the features that fewer than half of the records have, with the number of these records.
     """
 
     columns: tuple[tuple[Path, Kind], ...]
-    left_out: tuple[str, ...]
+    excluded_members: tuple[str, ...]
     rare: tuple[str, ...] = ()
     counts_of_few: Mapping[str, int] = field(default_factory=dict)
 
@@ -249,18 +250,7 @@ def choose_features(
 
     Raises BadInput if there is no object, or if most records have an object as a feature without flattening (C11.18).
     """
-    layouts: dict[Layout, MemberValues] = {}
-    faults = []
-    for batch in batches:
-        for inferred in batch.to_pylist():
-            # Errors of executors arrive as texts, since Spark would wrap exceptions
-            if inferred["fault"] is not None:
-                raise BadInput(inferred["fault"])
-            if inferred["without_objects"]:
-                faults.append(inferred["without_objects"])
-            for layout, values in pickle.loads(inferred["layouts"]).items():
-                layouts[layout] = layouts.get(layout, MemberValues()) + values
-    layouts = _limit_layouts(layouts)
+    layouts, faults = _read_layouts(batches)
     root = reduce(MemberValues.__add__, layouts.values(), MemberValues())
     # If most records have an object there, refusing them would refuse the data, so the user has to choose flattening
     for name, values in sorted(root.members.items()):
@@ -285,15 +275,45 @@ def choose_features(
     if len(rare) > MAX_RARE_MEMBERS:
         members = {name: values for name, values in members.items() if name not in rare}
     features = {name: kind for name, kind in choose_kinds(members).items() if kind not in ({}, ({},))}
-    if not features and len(rare) > MAX_RARE_MEMBERS:
-        raise BadInput(f"{where}: each of {len(rare):,} members is in few records; {NAMES_AS_VALUES}")
-    if not features and faults:
-        raise BadInput(f"{where}: no line is a JSON object; in the first, {faults[0]}")
     if not features:
-        raise BadInput(
-            f"{where}: no JSON object was found; --dataset-format jsonl wants one object a line, "
-            'like {"age": 31, "plan": "basic"}, and json one object or array a file'
-        )
+        raise _make_no_features_error(where, len(rare), faults)
+    columns = _name_columns(features, where)
+    # With few records, 1 % is less than one record; a feature of a single record is rare nevertheless
+    rare_count = max(rare_count, int(root.objects > MAX_RARE_RECORDS))
+    counts = {name: find_member(members, path).count for name, (path, _) in columns.items()}
+    rare_names = tuple(name for name, count in counts.items() if count <= rare_count)
+    counts_of_few = {name: count for name, count in counts.items() if 2 * count < root.objects}
+    return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names, counts_of_few)
+
+
+def _read_layouts(batches: Sequence[pa.RecordBatch]) -> tuple[dict[Layout, MemberValues], list[str]]:
+    """The members by layout of all partitions, and the faults of the first lines of partitions without objects."""
+    layouts: dict[Layout, MemberValues] = {}
+    faults = []
+    for inferred in chain.from_iterable(batch.to_pylist() for batch in batches):
+        # Errors of executors arrive as texts, since Spark would wrap exceptions
+        if inferred["fault"] is not None:
+            raise BadInput(inferred["fault"])
+        if inferred["without_objects"]:
+            faults.append(inferred["without_objects"])
+        for layout, values in pickle.loads(inferred["layouts"]).items():
+            layouts[layout] = layouts.get(layout, MemberValues()) + values
+    return _limit_layouts(layouts), faults
+
+
+def _make_no_features_error(where: str, rare_members: int, faults: Sequence[str]) -> BadInput:
+    if rare_members > MAX_RARE_MEMBERS:
+        return BadInput(f"{where}: each of {rare_members:,} members is in few records; {NAMES_AS_VALUES}")
+    if faults:
+        return BadInput(f"{where}: no line is a JSON object; in the first, {faults[0]}")
+    return BadInput(
+        f"{where}: no JSON object was found; --dataset-format jsonl wants one object a line, "
+        'like {"age": 31, "plan": "basic"}, and json one object or array a file'
+    )
+
+
+def _name_columns(features: Mapping[str, Kind], where: str) -> dict[str, tuple[Path, Kind]]:
+    """The path and kind of each column by its name. Raises BadInput if two columns would have one name."""
     columns: dict[str, tuple[Path, Kind]] = {}
     for path, kind in _iterate_leaves(features):
         name = ".".join(path)
@@ -303,12 +323,7 @@ def choose_features(
                 "--no-flatten-json"
             )
         columns[name] = (path, kind)
-    # With few records, 1 % is less than one record; a feature of a single record is rare nevertheless
-    rare_count = max(rare_count, int(root.objects > MAX_RARE_RECORDS))
-    counts = {name: find_member(members, path).count for name, (path, _) in columns.items()}
-    rare_names = tuple(name for name, count in counts.items() if count <= rare_count)
-    counts_of_few = {name: count for name, count in counts.items() if 2 * count < root.objects}
-    return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names, counts_of_few)
+    return columns
 
 
 def _select_fitting(layouts: Mapping[Layout, MemberValues], kinds: Mapping[str, Kind]) -> Iterator[MemberValues]:
@@ -380,12 +395,13 @@ def decode_records(
             column, misfits = _build_column(values, kind, member.type)
             cells.append(replace_missing_values(column, missing_values))
             reasons[[*misshaped_rows, *misfits]] = Refusal.ANOTHER_SHAPE
-        # Records with left-out members are refused, too
-        left_out = frozenset(features.left_out)
-        for row, record in enumerate(objects if left_out else ()):
-            excess_names = left_out.intersection(record)  # not `&`: it looks up each left-out name
-            if any(record[name] is not None for name in excess_names):
-                reasons[row] = Refusal.ANOTHER_SHAPE
+        # Records with excluded members are refused, too
+        excluded_names = frozenset(features.excluded_members)
+        if excluded_names:
+            for row, record in enumerate(objects):
+                excess_names = excluded_names.intersection(record)  # not `&`: it looks up each excluded name
+                if any(record[name] is not None for name in excess_names):
+                    reasons[row] = Refusal.ANOTHER_SHAPE
         locations = batch.columns
         if whole_files:
             locations = [pa.repeat(batch.column(FILE_KEY)[0], len(records))]

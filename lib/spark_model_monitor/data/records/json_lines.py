@@ -316,10 +316,10 @@ def _find_end(text: str, start: int) -> int:
 
 def read_records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[JsonMembers, int]]:
     """Each record of a batch with 0, or an empty record with the reason for refusing it."""
-    if not whole_files:
-        yield from (_read_line(line) for line in batch.column(0).view(pa.binary()).to_pylist())
-        return
     contents = batch.column(0).view(pa.binary()).to_pylist()
+    if not whole_files:
+        yield from map(_read_line, contents)
+        return
     for content, file in zip(contents, batch.column(1).to_pylist(), strict=True):
         if content.strip():
             yield from _read_document(content, file)

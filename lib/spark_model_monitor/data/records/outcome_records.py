@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.records import GROUND_TRUTH, INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, is_writable, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Payloads, parse_documents
-from spark_model_monitor.data.records.captured_lines import split_halves
+from spark_model_monitor.data.records.captured_lines import decode_one_by_one, split_halves
 from spark_model_monitor.data.records.captured_payloads import read_half
 from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_rows
-from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
+from spark_model_monitor.data.records.decoded_rows import DecodedRecord, DecodedRows
 from spark_model_monitor.data.records.decoding import decode_record, decode_value
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
@@ -38,7 +38,7 @@ from spark_model_monitor.data.records.outcome_values import (
     OutcomeReading,
     OutcomeRows,
     Reasons,
-    judge_outcomes,
+    validate_outcomes,
 )
 from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_by_parts
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
@@ -54,80 +54,77 @@ IDENTITY = "id"  # an optional column that identifies rows
 
 def decode_merged_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of merged records. lines: each is one record. files: the path of each line's file."""
-    return judge_outcomes(_decode_by_columns(lines, files, reading), reading)
+    return validate_outcomes(_decode_by_columns(lines, files, reading), reading)
 
 
 def decode_documents(lines: pa.Array, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of JSON documents with labels and predictions. lines: each is one document."""
     decoded = [decode_document(line, reading) for line in lines.cast(pa.binary()).to_pylist()]
-    return judge_outcomes(build_decoded_rows(decoded, np.arange(len(lines), dtype=np.int64), reading), reading)
+    return validate_outcomes(build_decoded_rows(decoded, np.arange(len(lines), dtype=np.int64), reading), reading)
 
 
-def decode_document(line: bytes, reading: OutcomeReading) -> Decoded:
+def decode_document(line: bytes, reading: OutcomeReading) -> DecodedRecord:
     """The requested content of one JSON document, before validation, or the reason for refusing it."""
     if has_many_names(line):
-        return Decoded(Refusal.TOO_MANY_NAMES)
+        return DecodedRecord(Refusal.TOO_MANY_NAMES)
     try:
         # The first line of a file may begin with a byte order mark
         document = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return Decoded(Refusal.NOT_UTF_8)
+        return DecodedRecord(Refusal.NOT_UTF_8)
     except (ValueError, RecursionError):
-        return Decoded(Refusal.NOT_A_JSON_OBJECT)
+        return DecodedRecord(Refusal.NOT_A_JSON_OBJECT)
     if not isinstance(document, dict) and reading.features is None:
-        return Decoded(Refusal.NOT_A_JSON_OBJECT)
+        return DecodedRecord(Refusal.NOT_A_JSON_OBJECT)
     return decode_value(document, line, partial(_decode_parsed_document, reading=reading))
 
 
-def _decode_parsed_document(document: JsonValue, reading: OutcomeReading) -> Decoded:
-    features = None
-    if reading.features is not None:
-        features = decode_document_features(document, reading.features)
-    return _build_rows(decode_document_outcomes(document, reading, _count_rows(features)), features)
+def _decode_parsed_document(document: JsonValue, reading: OutcomeReading) -> DecodedRecord:
+    if reading.features is None:
+        return DecodedRecord(rows=decode_document_outcomes(document, reading))
+    features = decode_document_features(document, reading.features)
+    return _join_features(decode_document_outcomes(document, reading, len(features)), features)
 
 
-def decode_merged_record(line: bytes, path: str, reading: OutcomeReading) -> Decoded:
+def decode_merged_record(line: bytes, path: str, reading: OutcomeReading) -> DecodedRecord:
     """The requested content of one record, before validation, or the reason for refusing it."""
     return decode_record(line, reading.records, path, partial(_decode_parsed_record, reading=reading))
 
 
-def _decode_parsed_record(document: JsonMembers, reading: OutcomeReading) -> Decoded:
+def _decode_parsed_record(document: JsonMembers, reading: OutcomeReading) -> DecodedRecord:
     # A half that was not captured is None
-    half_named = partial(read_half, opens_base64=reading.records.opens_base64)
-    halves = {name: half_named(document["captureData"], name) for name in reading.records.halves}
+    read_named_half = partial(read_half, opens_base64=reading.records.opens_base64)
+    halves = {name: read_named_half(document["captureData"], name) for name in reading.records.halves}
     output = next((halves[name] for name in OUTPUT_INDEXES if halves.get(name) is not None), None)
+    # Features come first: if they can't be read, that is the reason for refusing the record
     features = None
+    rows = None
     if reading.features is not None:
         features = decode_features(halves.get(INPUT), output, reading.features, reading.records.escape)
+        rows = len(features)
     truth = None
     if reading.with_label:
-        truth = half_named(document, GROUND_TRUTH)
-    return _build_rows(decode_outcomes(truth, output, reading, _count_rows(features)), features)
+        truth = read_named_half(document, GROUND_TRUTH)
+    outcomes = decode_outcomes(truth, output, reading, rows)
+    if features is None:
+        return DecodedRecord(rows=outcomes)
+    return _join_features(outcomes, features)
 
 
-def _build_rows(outcomes: list[Outcome], features: list[Row] | None) -> Decoded:
+def _join_features(outcomes: list[Outcome], features: list[Row]) -> DecodedRecord:
     """Label, prediction and probability, then the features."""
-    if features is None:
-        return Decoded(rows=outcomes)
-    return Decoded(rows=[(*outcome, *row) for outcome, row in zip(outcomes, features, strict=True)])
-
-
-def _count_rows(features: list[Row] | None) -> int | None:
-    """The number of rows of the features; None if features aren't requested."""
-    if features is None:
-        return None
-    return len(features)
+    return DecodedRecord(rows=[(*outcome, *row) for outcome, row in zip(outcomes, features, strict=True)])
 
 
 def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
     """The rows of the lines, in their order. Plain lines are decoded by columns, the others one by one."""
     # Plain lines fit a template and have plain CSV in each requested half
     documents = parse_documents(lines, reading.records, with_truth=reading.with_label)
-    is_plain, left_out = documents.judge_by_events(reading.records)
+    is_plain, left_out = documents.select(reading.records.selection)
     requested_payloads = [documents.truth] * reading.with_label
     if reading.with_prediction:
         requested_payloads.append(
-            Payloads.first_of([documents.halves[name] for name in OUTPUT_INDEXES if name in documents.halves])
+            Payloads.coalesce([documents.halves[name] for name in OUTPUT_INDEXES if name in documents.halves])
         )
     if reading.features is not None:
         requested_payloads.append(documents.halves[INPUT])
@@ -149,12 +146,14 @@ def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading
     # A record with a row of another width is decoded again line by line, which determines the reason for refusing it
     for records in misfits:
         fits[records] = False
-    plain_rows = DecodedRows.in_order(plain_outcomes, OUTCOMES + reading.columns)
+    plain_rows = DecodedRows.merge_in_order(plain_outcomes, OUTCOMES + reading.columns)
     if fits.all():
         return plain_rows
     # Decode the other lines one by one
-    parts = [select_rows(plain_rows, fits[plain_rows.lines]), _decode_line_by_line(~fits, lines, files, reading)]
-    return DecodedRows.in_order(parts, OUTCOMES + reading.columns)
+    decode_line = partial(decode_merged_record, reading=reading)
+    other_rows = decode_one_by_one(lines, files, np.flatnonzero(~fits), decode_line, OUTCOMES + reading.columns)
+    parts = [select_rows(plain_rows, fits[plain_rows.lines]), other_rows]
+    return DecodedRows.merge_in_order(parts, OUTCOMES + reading.columns)
 
 
 def _decode_plain_rows(
@@ -186,17 +185,9 @@ def _decode_plain_rows(
     return DecodedRows((label, prediction, probability, *features), sources, reasons, no_counts), fit
 
 
-def _decode_line_by_line(is_chosen: Flags, lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
-    line_numbers = pa.array(np.flatnonzero(is_chosen))
-    texts = lines.cast(pa.binary()).take(line_numbers).to_pylist()
-    paths = files.take(line_numbers).to_pylist()
-    decoded = [decode_merged_record(line, path, reading) for line, path in zip(texts, paths, strict=True)]
-    return build_decoded_rows(decoded, line_numbers.to_numpy(), reading)
-
-
-def build_decoded_rows(decoded: Sequence[Decoded], sources: Indices, reading: OutcomeReading) -> DecodedRows:
+def build_decoded_rows(decoded: Sequence[DecodedRecord], sources: Indices, reading: OutcomeReading) -> DecodedRows:
     """The rows of decoded records. sources: the index of each record."""
-    return DecodedRows.one_by_one(decoded, sources, OUTCOMES + reading.columns)
+    return DecodedRows.from_records(decoded, sources, OUTCOMES + reading.columns)
 
 
 def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:
@@ -221,7 +212,7 @@ def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outc
     if reading.numeric:
         labels, predictions = map(_replace_lists, (labels, predictions))
     columns = (labels, predictions, _replace_lists(probabilities))
-    return judge_outcomes(DecodedRows(columns, rows, reasons, np.zeros_like(reasons)), reading)
+    return validate_outcomes(DecodedRows(columns, rows, reasons, np.zeros_like(reasons)), reading)
 
 
 def _replace_lists(column: pa.Array) -> pa.Array:
@@ -315,7 +306,7 @@ def _decode_by_parts(
     """The outcomes of the records in these ranges; a record on which `decode` raises is refused."""
 
     def refused(number: int, reason: Refusal) -> OutcomeRows:
-        return judge_outcomes(build_decoded_rows([Decoded(reason)], np.array([number]), reading), reading)
+        return validate_outcomes(build_decoded_rows([DecodedRecord(reason)], np.array([number]), reading), reading)
 
     return decode_by_parts(ranges, decode, refused, "sources")
 
@@ -347,15 +338,18 @@ def decode_blocks(
     """The executor's task that turns raw batches into rows of outcomes, with their reasons and locations."""
     for batch in batches:
         rows = decoder(batch)
-        texts = (None if column is None else column.cast(pa.string()) for column in (rows.labels, rows.predictions))
-        columns = [pa.nulls(len(rows.sources), pa.string()) if column is None else column for column in texts]
-        if rows.scores is None:
-            scores = pa.nulls(len(rows.sources), pa.float64())
-        else:
+        # Outcomes that weren't requested are null
+        labels = predictions = pa.nulls(len(rows.sources), pa.string())
+        scores = pa.nulls(len(rows.sources), pa.float64())
+        if rows.labels is not None:
+            labels = rows.labels.cast(pa.string())
+        if rows.predictions is not None:
+            predictions = rows.predictions.cast(pa.string())
+        if rows.scores is not None:
             scores = pa.array(rows.scores)
         # A record is counted by its first row
         counts = pa.array((rows.kept & rows.is_first).astype("int32"))
-        columns += [scores, pa.array(rows.reasons), counts]
+        columns = [labels, predictions, scores, pa.array(rows.reasons), counts]
         columns += [batch.column(name).take(pa.array(rows.sources)) for name in locations]
         yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *locations])
 

@@ -133,7 +133,7 @@ class OutcomeRows:
         return select_rows(self, mask)
 
 
-def judge_outcomes(decoded: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
+def validate_outcomes(decoded: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of decoded rows. A row with an error refuses its whole record, for the first error of the first such row.
 
     decoded: one row for each outcome and one for each refused record, with label, prediction, probability and features:
@@ -145,14 +145,14 @@ def judge_outcomes(decoded: DecodedRows, reading: OutcomeReading) -> OutcomeRows
         chunk = slice(start, start + ROWS_AT_ONCE)
         label, prediction, probability = (column[chunk] for column in decoded.columns[:OUTCOMES])
         chunks.append(
-            _judge_rows(label, prediction, probability, decoded.lines[chunk], decoded.reasons[chunk], reading)
+            _validate_rows(label, prediction, probability, decoded.lines[chunk], decoded.reasons[chunk], reading)
         )
     rows = concat_rows(chunks)
     rows = replace(rows, reasons=_spread_over_records(rows.reasons, rows.sources), features=decoded.columns[OUTCOMES:])
     return rows.where(rows.kept | rows.is_first)
 
 
-def _judge_rows(
+def _validate_rows(
     labels: pa.Array,
     predictions: pa.Array,
     probabilities: pa.Array,
@@ -164,20 +164,22 @@ def _judge_rows(
     scores = of_classes = None
     # Labels and predictions are numbers or class names; a row keeps its first fault as the reason
     if reading.numeric:
-        numbers, faults = _judge_numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
+        numbers, faults = _validate_numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
         labels = pa.array(numbers)
         if reading.with_label:
             reasons = _add_faults(reasons, faults)
         if reading.prediction is not None:
-            numbers, faults = _judge_numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
+            numbers, faults = _validate_numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
             predictions = pa.array(numbers)
             reasons = _add_faults(reasons, faults)
     else:
         may_lack_label = reading.keeps_missing or not reading.with_label
-        labels, faults = _judge_texts(labels, Refusal.NO_LABEL, keeps_missing=may_lack_label)
+        labels, faults = _validate_texts(labels, Refusal.NO_LABEL, keeps_missing=may_lack_label)
         reasons = _add_faults(reasons, faults)
         if reading.prediction is not None:
-            predictions, faults = _judge_texts(predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
+            predictions, faults = _validate_texts(
+                predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing
+            )
             reasons = _add_faults(reasons, faults)
         # A third class would change the problem from binary to multiclass
         if reading.classes is not None:
@@ -189,7 +191,7 @@ def _judge_rows(
         # With many classes, the score is the probability of the predicted class
         if not reading.numeric and not reading.binary:
             probabilities, of_classes = _select_class_probability(probabilities, predictions)
-        scores, faults = _judge_numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
+        scores, faults = _validate_numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
         if reading.keeps_missing:
             is_missing = faults == Refusal.NO_PROBABILITY
             scores = np.where(is_missing, np.nan, scores)
@@ -253,7 +255,7 @@ def _spread_over_records(reasons: Reasons, sources: Indices) -> Reasons:
     return reason_by_record[sources]
 
 
-def _judge_texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
+def _validate_texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
     """The texts without surrounding blanks, and their faults. Missing texts become "", or null if they may be missing."""
     texts = pc.utf8_trim_whitespace(column)
     is_absent = pc.or_(pc.is_null(texts), pc.is_in(texts, pa.array(MISSING_TEXTS)))
@@ -269,7 +271,7 @@ def _find_other_classes(texts: pa.Array, classes: frozenset[ClassKey]) -> Reason
     return np.where(is_other, np.int32(Refusal.THIRD_CLASS), np.int32(0))
 
 
-def _judge_numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:
+def _validate_numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:
     """The values as finite numbers, 0 for other values, and their faults."""
     if pa.types.is_floating(column.type):
         is_absent = pc.or_kleene(pc.is_null(column), pc.is_nan(column))

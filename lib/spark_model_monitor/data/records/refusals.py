@@ -125,12 +125,12 @@ class Refusal(NumberedText):
 
 
 class RecordRefused(Exception):
-    """Raised to refuse a record for `reason`. cells: the number of cells of its rows, if counted."""
+    """Raised to refuse a record for `reason`. width: the number of cells of its rows, if counted."""
 
-    def __init__(self, reason: Refusal, cells: int = 0) -> None:
+    def __init__(self, reason: Refusal, width: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.cells = cells
+        self.width = width
 
 
 NOT_IN_LOG = (Refusal.WAITING, Refusal.PAYLOAD_ELSEWHERE, Refusal.PAYLOAD_TOO_LARGE)

@@ -23,8 +23,8 @@ from spark_model_monitor.data.request_logs.logged_events import (
 )
 def make_azure_ml_reader() -> LogReader:
     """Azure ML's data collector."""
-    limits = "the data collector may be told to sample: numbers of records say nothing of the traffic then"
-    return LogReader(read_collected_event, limits, comes_apart=True)
+    limitation = "the data collector may be told to sample: numbers of records say nothing of the traffic then"
+    return LogReader(read_collected_event, limitation, has_separate_halves=True)
 
 
 def read_collected_event(event: Document) -> LoggedEvent:

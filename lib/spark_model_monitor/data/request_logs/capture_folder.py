@@ -7,10 +7,10 @@ captured lines by hour and time. Both engines write the same files, byte for byt
 from __future__ import annotations
 
 import logging
+import math
 import weakref
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from functools import reduce
 from pathlib import Path
 from uuid import uuid4
 
@@ -78,13 +78,13 @@ class CaptureFolder:
 
     files: the files of the log.
     long_lines: the lines of the log that readers skip because they are too long.
-    owner: deletes the folder when it is garbage-collected.
+    temporary_folder: deletes the folder when it is garbage-collected.
     """
 
     path: str
     files: tuple[StoredFile, ...]
     long_lines: tuple[LongLine, ...]
-    owner: TemporaryFolder | SharedFolder
+    temporary_folder: TemporaryFolder | SharedFolder
 
 
 class SharedFolder:
@@ -117,44 +117,109 @@ def convert_log(
     Raises BadInput for a log that can't be read; BadConfiguration as `find_log_reader`, or if a cluster needs `staging`.
     """
     reader = find_log_reader(request_log)
-    # This reference keeps the table, and the temporary file that many rows lie in, until all rows are converted
-    log_table = None
-    storage = engine.storage(path)
-    if is_named_table(storage, path, reader):
-        source = Listing(path, ())
-        read_rows = engine.implementation(read_log_table)
-        log_table = read_rows(engine, path, reader, hours)
-    else:
-        source = _list_log(engine, path, hours)
-    log.warning("%s, a log of %s: %s", path, request_log, reader.limits)
-    owner = engine.implementation(make_staging_folder)(engine, staging)
-    staging_path = owner.path
-    if isinstance(staging_path, Path):
-        staging_path = staging_path.as_uri()
-    # Captured lines are first written to `written`, and then moved to the hours' folders in `captures`
-    written_path = join(staging_path, "converted")
-    captures_path = join(staging_path, "captures")
+    source = _open_log(engine, path, reader, hours)
+    log.warning("%s, a log of %s: %s", path, request_log, reader.limitation)
     if len(halves) == 1:
         reader = reader.select_half(ROLE_OF_HALF[halves[0]])
-    with naming_faulty_files(engine, source):
-        events = _read_events(engine, source, reader, hours, log_table)
-        _write_captures(events, reader, source, written_path)
-        # If no request has an answer, the log may consist of only one half
-        only_half = None
-        if reader.comes_apart and not _has_captures(engine.storage(staging_path), written_path):
-            only_half = _find_only_half(events)
-        if only_half is not None:
-            name = only_half.name.lower()
-            log.warning("%s: each record is a half of its own, the %s; no other is waited for", path, name)
-            written_path = join(staging_path, "converted-half")
-            reader = reader.select_half(only_half)
-            events = _read_events(engine, source, reader, hours, log_table)
-            _write_captures(events, reader, source, written_path)
-    require_unchanged(engine, source)
-    _place_hours(engine.storage(staging_path), written_path, captures_path)
-    texts = [file for file in source.files if not file.path.endswith(PARQUET_SUFFIX)]
-    long_lines = find_long_lines(engine, texts)
-    return CaptureFolder(captures_path, source.files, long_lines, owner)
+    temporary_folder = engine.implementation(make_staging_folder)(engine, staging)
+    staging_path = temporary_folder.path
+    if isinstance(staging_path, Path):
+        staging_path = staging_path.as_uri()
+    # Captured lines are written by hour and time first, and then moved to the hours' folders
+    with naming_faulty_files(engine, source.listing):
+        written_path = _convert_events(source, reader, path, staging_path)
+    require_unchanged(engine, source.listing)
+    captures_path = join(staging_path, "captures")
+    _assemble_hours(engine.storage(staging_path), written_path, captures_path)
+    files = source.listing.files
+    return CaptureFolder(captures_path, files, find_long_lines(engine, _select_texts(files)), temporary_folder)
+
+
+@value_class(eq=False)
+class _Log:
+    """A log that is converted.
+
+    hours: the hours of the run, since 1970; None for all hours.
+    table: the rows of a table that a catalog knows by name; None if the log is files. The temporary file in which many rows
+    lie exists as long as this object.
+    """
+
+    engine: Engine
+    listing: Listing
+    hours: Collection[int] | None
+    table: Dataset | None
+
+    def read_events(self, reader: LogReader) -> list[Partitions]:
+        """The events of all files: one element for tables, one for whole documents, one for lines."""
+        engine = self.engine
+        files = self.listing.files
+        file_times = {}
+        if reader.uses_file_times:
+            file_times = {format_uri(file.path): file.modified_ms for file in files}
+        task = ConvertedLog(reader, self.listing.path, hours=self.hours, file_times=file_times)
+        storage = engine.storage(self.listing.path)
+        texts = _select_texts(files)
+        record_bytes = measure_longest_line(storage, texts[0]) if texts else USUAL_RECORD_BYTES
+        engine.read_lines_by_size(self.listing.size_bytes, record_bytes)
+        table = self.table
+        if table is None and storage.exists(join(self.listing.path, DELTA_LOG)):
+            table = read_table(engine, TableFormat(f"delta.`{self.listing.path}`"))
+        if table is not None:
+            return [_select_events(table.names, table.table, task)]
+        # Parquet tables are read by columns, other Parquet files and JSON documents as a whole, other files by lines
+        text_paths = [file.path for file in texts]
+        parquet_paths = [file.path for file in files if file.path.endswith(PARQUET_SUFFIX)]
+        documents = []
+        events = []
+        if parquet_paths and reader.columns:
+            names, rows = engine.table(parquet_paths, "parquet", {})
+            events.append(_select_events(names, rows, task))
+        else:
+            documents += parquet_paths
+        if texts and _are_documents(storage, texts):
+            documents += text_paths
+        elif texts:
+            lines = engine.lines(self._choose_paths(text_paths))
+            events.append(lines.partitions(LINE, FILE).mapped(task, task.schema))
+        if documents:
+            lines = engine.lines(self._choose_paths(documents), whole_files=True)
+            events.append(lines.partitions(LINE, FILE).mapped(task, task.schema))
+        return events
+
+    def _choose_paths(self, paths: Sequence[str]) -> Sequence[str]:
+        """The paths to read for some of the files: the folders, if they contain no other files."""
+        if len(paths) == len(self.listing.files):
+            return self.listing.paths_to_read
+        return paths
+
+
+def _open_log(engine: Engine, path: str, reader: LogReader, hours: Collection[int] | None) -> _Log:
+    if is_named_table(engine.storage(path), path, reader):
+        read_rows = engine.implementation(read_log_table)
+        return _Log(engine, Listing(path, ()), hours, read_rows(engine, path, reader, hours))
+    return _Log(engine, _list_log(engine, path, hours), hours, None)
+
+
+def _convert_events(source: _Log, reader: LogReader, path: str, staging_path: str) -> str:
+    """Write the captured lines of a log below a staging folder. Returns the folder with the lines."""
+    folder = join(staging_path, "converted")
+    events = source.read_events(reader)
+    _write_captures(events, reader, source.listing, folder)
+    if not reader.has_separate_halves or _has_captures(source.engine.storage(staging_path), folder):
+        return folder
+    # If no request has an answer, the log may consist of only one half
+    only_half = _find_only_half(events)
+    if only_half is None:
+        return folder
+    log.warning("%s: each record is a half of its own, the %s; no other is waited for", path, only_half.name.lower())
+    folder = join(staging_path, "converted-half")
+    reader = reader.select_half(only_half)
+    _write_captures(source.read_events(reader), reader, source.listing, folder)
+    return folder
+
+
+def _select_texts(files: Sequence[StoredFile]) -> list[StoredFile]:
+    return [file for file in files if not file.path.endswith(PARQUET_SUFFIX)]
 
 
 def is_named_table(storage: Storage, path: str, reader: LogReader) -> bool:
@@ -202,60 +267,11 @@ def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listi
     return Listing(storage.resolved(path), tuple(sorted(files)), tuple(map(storage.resolved, folders)))
 
 
-def _read_events(
-    engine: Engine, source: Listing, reader: LogReader, hours: Collection[int] | None, log_table: Dataset | None
-) -> list[Partitions]:
-    """The events of all files: one element for tables, one for whole documents, one for lines. log_table: replaces files."""
-    file_times = {}
-    if reader.uses_file_times:
-        file_times = {format_uri(file.path): file.modified_ms for file in source.files}
-    task = ConvertedLog(reader, source.path, hours=hours, file_times=file_times)
-    storage = engine.storage(source.path)
-    engine.read_lines_by_size(source.size_bytes, _measure_record_bytes(storage, source.files))
-    if log_table is not None:
-        return [_select_events(log_table.names, log_table.table, task)]
-    if storage.exists(join(source.path, DELTA_LOG)):
-        dataset = read_table(engine, TableFormat(f"delta.`{source.path}`"))
-        return [_select_events(dataset.names, dataset.table, task)]
-    # Parquet tables are read by columns, other Parquet files and JSON documents as a whole, other files by lines
-    tables = [file.path for file in source.files if file.path.endswith(PARQUET_SUFFIX)]
-    texts = [file for file in source.files if not file.path.endswith(PARQUET_SUFFIX)]
-    events = []
-    if tables and reader.columns:
-        names, rows = engine.table(tables, "parquet", {})
-        events.append(_select_events(names, rows, task))
-    documents = [] if reader.columns else tables
-    if texts and _are_documents(storage, texts):
-        documents = [*documents, *(file.path for file in texts)]
-    elif texts:
-        paths = _choose_paths(source, [file.path for file in texts])
-        events.append(engine.lines(paths).partitions(LINE, FILE).mapped(task, task.schema))
-    if documents:
-        paths = _choose_paths(source, documents)
-        events.append(engine.lines(paths, whole_files=True).partitions(LINE, FILE).mapped(task, task.schema))
-    return events
-
-
-def _choose_paths(source: Listing, paths: Sequence[str]) -> Sequence[str]:
-    """The paths to read for some of the files: the folders, if they contain no other files."""
-    if len(paths) == len(source.files):
-        return source.places
-    return paths
-
-
-def _measure_record_bytes(storage: Storage, files: Sequence[StoredFile]) -> int:
-    """The bytes of a long record, by which the engine chooses how many records a batch has."""
-    texts = [file for file in files if not file.path.endswith(PARQUET_SUFFIX)]
-    if not texts:
-        return USUAL_RECORD_BYTES
-    return measure_longest_line(storage, texts[0])
-
-
 def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collection[int] | None) -> Dataset:
     """The rows of a log that a Spark session's catalog knows by name, fetched to this machine."""
-    edge = plugin("spark")
-    with edge.open_session() as spark:
-        rows = edge.fetch_log_rows(spark, name, reader.columns, reader.time_columns, hours)
+    spark_plugin = plugin("spark")
+    with spark_plugin.open_session() as spark:
+        rows = spark_plugin.fetch_log_rows(spark, name, reader.columns, reader.time_columns, hours)
     return read_arrow(engine, rows)
 
 
@@ -282,10 +298,12 @@ def _write_captures(events: Sequence[Partitions], reader: LogReader, source: Lis
     """Write captured lines below a folder, by hour and time."""
     if not events:
         return
-    rows = reduce(lambda joined, further: joined.concat(further), events)
+    rows = events[0]
+    for further_rows in events[1:]:
+        rows = rows.concat(further_rows)
     text_bytes = sum(map(_estimate_text_bytes, source.files))
-    partitions = max(1, -(-text_bytes // PARTITION_BYTES))
-    if reader.comes_apart:
+    partitions = max(1, math.ceil(text_bytes / PARTITION_BYTES))
+    if reader.has_separate_halves:
         rows = rows.repartition_by(KEY, [KEY, ROLE, *EVENTS.names[2:]], partitions).mapped(join_halves, CAPTURES)
     rows.repartition_by(HOUR, [HOUR, TIME, TEXT], partitions).write_texts(folder, HOUR, TEXT)
 
@@ -318,14 +336,14 @@ def _estimate_text_bytes(file: StoredFile) -> int:
     return file.size_bytes
 
 
-def _place_hours(storage: Storage, written: str, captures: str) -> None:
-    """Concatenate the written files of each hour to one file in the hour's folder below `captures`."""
-    if not storage.exists(written):
+def _assemble_hours(storage: Storage, written_path: str, captures_path: str) -> None:
+    """Concatenate the written files of each hour to one file in the hour's folder below `captures_path`."""
+    if not storage.exists(written_path):
         return
-    for name in storage.list_folders(written):
+    for name in storage.list_folders(written_path):
         hour = int(name.partition("=")[2])
-        files = [file.path for file in storage.list_files(join(written, name))]
+        files = [file.path for file in storage.list_files(join(written_path, name))]
         folder = ""
         if hour != NO_HOUR:
             folder = f"{convert_microseconds(hour * MICROSECONDS_OF_AN_HOUR):%Y/%m/%d/%H}/"
-        storage.assemble(files, join(captures, f"{folder}captures.jsonl"))
+        storage.assemble(files, join(captures_path, f"{folder}captures.jsonl"))

@@ -114,16 +114,16 @@ class ConvertedLog:
     @property
     def schema(self) -> pa.Schema:
         """The schema of the task's results."""
-        return EVENTS if self.reader.comes_apart else CAPTURES
+        return EVENTS if self.reader.has_separate_halves else CAPTURES
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             rows = self._convert_table(batch) if self.names else self._convert_lines(batch)
             if self.reader.only_half is not None:
-                rows = filter(self._is_of_half, rows)
+                rows = filter(self._has_requested_half, rows)
             if self.hours is not None:
-                rows = filter(self._is_requested, rows)
-            if self.reader.comes_apart:
+                rows = filter(self._is_of_requested_hour, rows)
+            if self.reader.has_separate_halves:
                 yield make_batch(EVENTS, list(rows))
             else:
                 yield make_batch(CAPTURES, [(row.hour, row.time, row.line) for row in rows])
@@ -138,14 +138,14 @@ class ConvertedLog:
             for record in split_records(content):
                 yield self._convert(record, file)
 
-    def _is_of_half(self, row: EventRow) -> bool:
+    def _has_requested_half(self, row: EventRow) -> bool:
         return row.role in (self.reader.only_half, EventRole.EXCHANGE)
 
-    def _is_requested(self, row: EventRow) -> bool:
+    def _is_of_requested_hour(self, row: EventRow) -> bool:
         assert self.hours is not None
         if row.hour in self.hours:
             return True
-        is_half = row.role != EventRole.EXCHANGE and self.reader.comes_apart
+        is_half = row.role != EventRole.EXCHANGE and self.reader.has_separate_halves
         return is_half and (row.hour - 1 in self.hours or row.hour + 1 in self.hours)
 
     def _convert(self, record: bytes, file: str) -> EventRow:
@@ -170,7 +170,7 @@ class ConvertedLog:
         if not isinstance(document, dict):
             raise RecordRefused(Refusal.NOT_A_JSON_OBJECT)
         event = self.reader.read_event(document)
-        if event.key is None and self.reader.comes_apart and event.role is not EventRole.EXCHANGE:
+        if event.key is None and self.reader.has_separate_halves and event.role is not EventRole.EXCHANGE:
             raise RecordRefused(Refusal.NO_ID)
         if event.key is not None and not is_writable(event.key):
             raise RecordRefused(Refusal.NOT_UTF_8)
@@ -185,12 +185,12 @@ class ConvertedLog:
         ending = self._format_ending(event, time, file)
         row = EventRow(event.key, event.role, time, self._find_hour(time, file), _format_halves(event), log, ending)
         # Failed requests have no answer of the model, so they don't become captures
-        left_out = event.left_out
-        if left_out is None and event.status not in (None, GOOD_STATUS):
-            left_out = Refusal.WITHOUT_DATA
-        if left_out is None:
+        skip_reason = event.skip_reason
+        if skip_reason is None and event.status not in (None, GOOD_STATUS):
+            skip_reason = Refusal.WITHOUT_DATA
+        if skip_reason is None:
             return row
-        return row.drop_payloads(left_out)
+        return row.drop_payloads(skip_reason)
 
     def _find_hour(self, time: int | None, file: str) -> int:
         """The hour of a record's time; without a time, the hour of its file's folder, or else the first hour of the run."""
@@ -283,25 +283,28 @@ def format_rows(batch: pa.RecordBatch) -> Iterator[bytes]:
     columns = []
     for column in batch.columns:
         # Convert times to UTC first, then to texts
-        for choose in (_set_zone, _choose_readable_type):
-            column = column.cast(_replace_leaves(column.type, choose))
+        for replace_type in (_set_zone, _choose_readable_type):
+            column = column.cast(_replace_leaf_types(column.type, replace_type))
         columns.append(column)
     for row in pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist():
         yield json.dumps(row, default=_format_value).encode()
 
 
-def _replace_leaves(data_type: pa.DataType, choose: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
-    """A type in which `choose` has replaced the types of all values, also within lists and structs."""
+def _replace_leaf_types(data_type: pa.DataType, replace_type: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """A type in which `replace_type` has replaced the types of all values, also within lists and structs."""
     types = pa.types
     if types.is_dictionary(data_type):
-        return _replace_leaves(data_type.value_type, choose)
+        return _replace_leaf_types(data_type.value_type, replace_type)
     if types.is_map(data_type):
-        return pa.map_(_replace_leaves(data_type.key_type, choose), _replace_leaves(data_type.item_type, choose))
+        return pa.map_(
+            _replace_leaf_types(data_type.key_type, replace_type),
+            _replace_leaf_types(data_type.item_type, replace_type),
+        )
     if types.is_struct(data_type):
-        return pa.struct([field.with_type(_replace_leaves(field.type, choose)) for field in data_type])
+        return pa.struct([field.with_type(_replace_leaf_types(field.type, replace_type)) for field in data_type])
     if types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type):
-        return pa.list_(_replace_leaves(data_type.value_type, choose))
-    return choose(data_type)
+        return pa.list_(_replace_leaf_types(data_type.value_type, replace_type))
+    return replace_type(data_type)
 
 
 def _set_zone(data_type: pa.DataType) -> pa.DataType:
@@ -371,6 +374,5 @@ def _join_events(events: Sequence[EventRow]) -> Iterator[tuple[int, int | None, 
 
 def make_batch(schema: pa.Schema, rows: Sequence[tuple[str | int | None, ...]]) -> pa.RecordBatch:
     """Rows as a batch."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(values, column.type) for values, column in zip(columns, schema, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    columns = [pa.array([row[index] for row in rows], column.type) for index, column in enumerate(schema)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -30,9 +30,11 @@ LEGACY_COLUMNS = ("timestamp_ms", "execution_time_ms")
 @register_reader("databricks", signatures=({"databricks_request_id", "request", "response"},), event_type="")
 def make_databricks_reader() -> LogReader:
     """Databricks' inference tables."""
-    limits = "an inference table that is sampled has a part of the requests: numbers of rows say nothing of the traffic"
+    limitation = (
+        "an inference table that is sampled has a part of the requests: numbers of rows say nothing of the traffic"
+    )
     columns = (*COLUMNS, *CURRENT_COLUMNS, *LEGACY_COLUMNS)
-    return LogReader(read_databricks_row, limits, columns=columns, time_columns=("request_time", "timestamp_ms"))
+    return LogReader(read_databricks_row, limitation, columns=columns, time_columns=("request_time", "timestamp_ms"))
 
 
 def read_databricks_row(row: Document) -> LoggedEvent:

@@ -33,8 +33,8 @@ COLUMN_NAMES = ("id", "req_type", "bytes", "content_type")  # the same members' 
 )
 def make_kserve_reader() -> LogReader:
     """KServe's inference logger."""
-    limits = "events have their time; objects of KServe's blob store have none: that of their last change is taken"
-    return LogReader(read_kserve_event, limits, comes_apart=True, uses_file_times=True)
+    limitation = "events have their time; objects of KServe's blob store have none: that of their last change is taken"
+    return LogReader(read_kserve_event, limitation, has_separate_halves=True, uses_file_times=True)
 
 
 def read_kserve_event(document: Document) -> LoggedEvent:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -31,6 +32,7 @@ TICK_MICROSECONDS = {10**11: 1_000_000, 10**14: 1_000, 10**17: 1}
 microseconds. Larger numbers are nanoseconds. Seconds reach 10**11 in the year 5138, milliseconds reached it in 1973."""
 
 NANOSECONDS_IN_A_MICROSECOND = 1_000
+_FRACTION = re.compile(r"(.{19})\.([0-9]{1,9})Z", re.DOTALL)  # a time with a fraction of a second, in UTC
 MICROSECONDS_OF_A_SECOND = 1_000_000
 
 READERS: Registry[MakeReader] = Registry("server with a request log")
@@ -58,7 +60,7 @@ class LoggedEvent(NamedTuple):
     key: the id that a request and its answer share.
     time: in microseconds since 1970.
     client_key: the id that the client sent; if there is one, labels are joined by it instead of `key`.
-    left_out: why a correct record without payloads doesn't become a capture.
+    skip_reason: why a correct record without payloads doesn't become a capture.
     """
 
     role: EventRole
@@ -70,7 +72,7 @@ class LoggedEvent(NamedTuple):
     status: int | None = None
     latency_ms: float | None = None
     sampling_percentage: float | None = None
-    left_out: Refusal | None = None
+    skip_reason: Refusal | None = None
 
 
 @value_class
@@ -78,8 +80,8 @@ class LogReader:
     """How to read a log.
 
     read_event: turns a record into an event. Pure; raises KeyError, TypeError or ValueError for a record of another kind.
-    limits: a sentence for the user on what can't be concluded from the log.
-    comes_apart: whether a request and its answer are separate records, and both are requested.
+    limitation: a sentence for the user on what can't be concluded from the log.
+    has_separate_halves: whether a request and its answer are separate records, and both are requested.
     columns: the columns of a table that are read.
     time_columns: the columns that may have a record's time, as a timestamp or in milliseconds since 1970.
     uses_file_times: whether a record without a time gets the time of its file.
@@ -87,8 +89,8 @@ class LogReader:
     """
 
     read_event: Callable[[Document], LoggedEvent]
-    limits: str
-    comes_apart: bool = False
+    limitation: str
+    has_separate_halves: bool = False
     columns: tuple[str, ...] = ()
     time_columns: tuple[str, ...] = ()
     uses_file_times: bool = False
@@ -96,9 +98,9 @@ class LogReader:
 
     def select_half(self, role: EventRole) -> LogReader:
         """A reader for one half, which doesn't wait for the other half."""
-        if not self.comes_apart:
+        if not self.has_separate_halves:
             return self
-        return replace(self, comes_apart=False, only_half=role)
+        return replace(self, has_separate_halves=False, only_half=role)
 
 
 MakeReader = Callable[[], LogReader]
@@ -139,27 +141,23 @@ def read_payload(value: LogValue, content_type: LogValue = None) -> LoggedPayloa
 
 def parse_moment(value: LogValue) -> int | None:
     """The microseconds since 1970 of a logged time, which is a text or a number; None if the value isn't a time."""
-    if isinstance(value, str):
-        text = value.strip().upper().replace(" UTC", "Z").removesuffix("+0000")
-        seconds = text[:19]
-        fraction = text[20:-1]
-        if (
-            text[19:20] == "."
-            and text.endswith("Z")
-            and fraction.isdecimal()
-            and fraction.isascii()
-            and len(fraction) <= 9
-        ):
-            # Most times differ in the fraction, so only the whole second is cached
-            start = _parse_second(f"{seconds}Z")
-            if start is not None:
-                return start + int(fraction[:6].ljust(6, "0"))
-        parsed = _parse_second(text)
-        if parsed is not None:
-            return parsed
-        if not text.isdecimal() or len(text) > len(str(2**63)):
-            return None
-        value = int(text)
+    if not isinstance(value, str):
+        return _convert_ticks(value)
+    text = value.strip().upper().replace(" UTC", "Z").removesuffix("+0000")
+    match = _FRACTION.fullmatch(text)
+    if match is not None:
+        # Most times differ in the fraction, so only the whole second is cached
+        second = _parse_second(f"{match[1]}Z")
+        if second is not None:
+            return second + int(match[2][:6].ljust(6, "0"))
+    moment = _parse_second(text)
+    if moment is None and text.isdecimal() and len(text) <= len(str(2**63)):
+        return _convert_ticks(int(text))
+    return moment
+
+
+def _convert_ticks(value: LogValue) -> int | None:
+    """The microseconds since 1970 of a number of seconds, milliseconds, microseconds or nanoseconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 2**63:
         return None
     for bound, microseconds in TICK_MICROSECONDS.items():
@@ -218,7 +216,7 @@ def read_role(event_type: LogValue) -> EventRole:
     raise ValueError("the type of an event is neither a request's nor an answer's")
 
 
-def read_cloud_event(event: Document, key: str | None, left_out: Refusal | None = None) -> LoggedEvent:
+def read_cloud_event(event: Document, key: str | None, skip_reason: Refusal | None = None) -> LoggedEvent:
     """The event of a structured CloudEvent, which is one half of an exchange. key: the id that both halves share.
 
     Source: CloudEvents 1.0, "JSON Event Format".
@@ -227,15 +225,19 @@ def read_cloud_event(event: Document, key: str | None, left_out: Refusal | None 
     data = event.get("data")
     if isinstance(event.get("data_base64"), str):
         data = base64.b64decode(str(event["data_base64"]))
-    payload = None if left_out is not None else read_payload(data, event.get("datacontenttype"))
-    return make_half_event(role, key, parse_moment(event.get("time")), payload, left_out)
+    payload = None if skip_reason is not None else read_payload(data, event.get("datacontenttype"))
+    return make_half_event(role, key, parse_moment(event.get("time")), payload, skip_reason)
 
 
 def make_half_event(
-    role: EventRole, key: str | None, time: int | None, payload: LoggedPayload | None, left_out: Refusal | None = None
+    role: EventRole,
+    key: str | None,
+    time: int | None,
+    payload: LoggedPayload | None,
+    skip_reason: Refusal | None = None,
 ) -> LoggedEvent:
     """The event of a request, or of an answer."""
-    event = LoggedEvent(role, key, time, left_out=left_out)
+    event = LoggedEvent(role, key, time, skip_reason=skip_reason)
     if role is EventRole.REQUEST:
         return event._replace(request=payload)
     return event._replace(answer=payload)

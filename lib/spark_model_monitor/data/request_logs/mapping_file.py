@@ -64,8 +64,8 @@ def read_mapping(path: str) -> LogReader:
         raise BadConfiguration(f"{path}: has no id; write where a record has it, as JMESPath")
     if mapping.keys().isdisjoint(PAYLOADS):
         raise BadConfiguration(f"{path}: has neither request nor response; write where a record has one, as JMESPath")
-    limits = "a mapping file's log is read as it is: whether it is sampled, or lacks what failed, isn't known"
-    reader = LogReader(partial(read_mapped_record, mapping), limits, comes_apart=True)
+    limitation = "a mapping file's log is read as it is: whether it is sampled, or lacks what failed, isn't known"
+    reader = LogReader(partial(read_mapped_record, mapping), limitation, has_separate_halves=True)
     if "response" not in mapping:
         return reader.select_half(EventRole.REQUEST)
     if "request" not in mapping:
@@ -76,9 +76,9 @@ def read_mapping(path: str) -> LogReader:
 def read_mapped_record(mapping: LogMapping, record: Document) -> LoggedEvent:
     """A record of the log. Raises ValueError if it has neither a request nor an answer."""
     # A record has both payloads, one of them, or only the status of a failed request
-    request = read_payload(_find(mapping, "request", record))
-    answer = read_payload(_find(mapping, "response", record))
-    status = read_status(_find(mapping, "status", record))
+    request = read_payload(_find_value(mapping, "request", record))
+    answer = read_payload(_find_value(mapping, "response", record))
+    status = read_status(_find_value(mapping, "status", record))
     if request is None and answer is None and status is None:
         raise ValueError("a record has neither a request nor an answer")
     role = EventRole.EXCHANGE
@@ -88,17 +88,17 @@ def read_mapped_record(mapping: LogMapping, record: Document) -> LoggedEvent:
         role = EventRole.REQUEST
     return LoggedEvent(
         role,
-        read_text(_find(mapping, "id", record)),
-        parse_moment(_find(mapping, "time", record)),
-        _add_names(request, _find(mapping, "names", record)),
+        read_text(_find_value(mapping, "id", record)),
+        parse_moment(_find_value(mapping, "time", record)),
+        _add_names(request, _find_value(mapping, "names", record)),
         answer,
-        read_text(_find(mapping, "client_id", record)),
+        read_text(_find_value(mapping, "client_id", record)),
         status,
-        read_number(_find(mapping, "latency_ms", record)),
+        read_number(_find_value(mapping, "latency_ms", record)),
     )
 
 
-def _find(mapping: LogMapping, name: str, record: Document) -> LogValue:
+def _find_value(mapping: LogMapping, name: str, record: Document) -> LogValue:
     """The record's value at the path of a member of the mapping; None without such a member."""
     address = mapping.get(name)
     if not isinstance(address, str):
@@ -120,8 +120,9 @@ def _add_names(request: LoggedPayload | None, names: LogValue) -> LoggedPayload 
         rows = parse_json_rows(request.text, with_arrays=True, opens_members=True)
     except RecordRefused:  # reading the capture will refuse it, too
         return request
-    # The cells of each row; the positions in a single tensor don't count as names
-    cells = [drop_tensor_name(list(row)) for row in rows if row]
-    if any(name for row in cells for name, _ in row):
+    # The positions in a single tensor don't count as names
+    cells_of_rows = [drop_tensor_name(list(row)) for row in rows if row]
+    if any(name for cells in cells_of_rows for name, _ in cells):
         return request
-    return read_payload({"names": names, "ndarray": [[value for _, value in row] for row in cells]})
+    values_of_rows = [[value for _, value in cells] for cells in cells_of_rows]
+    return read_payload({"names": names, "ndarray": values_of_rows})

@@ -30,9 +30,9 @@ WRAPPERS = ({"element"}, {"item"}, {"v"})  # an element of a repeated column, as
 @register_reader("vertex", signatures=({"logging_time", "request_payload", "response_payload"},), event_type="")
 def make_vertex_reader() -> LogReader:
     """Vertex AI's request log."""
-    limits = "Vertex samples what it logs: numbers of rows say nothing of the traffic"
+    limitation = "Vertex samples what it logs: numbers of rows say nothing of the traffic"
     columns = ("logging_time", "request_id", "request_payload", "response_payload")
-    return LogReader(read_vertex_row, limits, columns=columns, time_columns=columns[:1])
+    return LogReader(read_vertex_row, limitation, columns=columns, time_columns=columns[:1])
 
 
 def read_vertex_row(row: Document) -> LoggedEvent:

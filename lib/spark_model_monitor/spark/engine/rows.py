@@ -66,7 +66,7 @@ def read_refused_records(dataset: Dataset) -> DataFrame:
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
     files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most one row per file
     # Blank lines are read, too, so that lines get the numbers that an editor shows
-    all_lines = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
+    all_lines = read_lines(dataset.engine.spark, dataset.listing.paths_to_read, with_blank=True)
     # Joined by file and text: each of several equal lines gets its own number
     numbered_lines = lines.join(number_lines(all_lines, files, NUMBER), on=[FILE, LINE], how="left")
     numbered_lines = numbered_lines.fillna({NUMBER: 1, BLOCK_START: 0})
