@@ -3,7 +3,7 @@ import json
 import pytest
 
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, NumConstraints, StringConstraints
-from spark_model_monitor.documents.monitoring_settings import MonitoringConfig, MonitoringSettings, Switch
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig, MonitoringSettings
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration, BadDocument
 
