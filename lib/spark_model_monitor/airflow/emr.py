@@ -93,7 +93,7 @@ class _EmrLocation(Location):
             # On EMR Serverless the token makes a repeated request start one run only
             token = str(uuid.uuid4())
             request = build_request(target, upload_set, settings, options, call.arguments, name=call.name, token=token)
-            run = ServiceRun.started(target.kind, client, request)
+            run = ServiceRun.start(target.kind, client, request)
         log.info("started %s %s of %s", target.kind.value, run.identifier, run.target_id)
         return RemoteRun(run, client)
 
