@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.emr import endings
+from spark_model_monitor.integrations.emr import emr_outcomes
 from spark_model_monitor.integrations.emr.emr_runs import ServiceRun, UploadSet, build_request, get_jar, get_spark_line
 from spark_model_monitor.running.configuration.command_line import PATH_FLAGS, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -86,7 +86,7 @@ def run(
         return ExitStatus.COMPLETED
     # From here on AWS is called
     encryption = upload_arguments(config.s3_encryption, config.s3_kms_key)
-    with endings.error_sentences(target):
+    with emr_outcomes.error_sentences(target):
         return _start_and_follow(target, upload_set, service_request, output, encryption, pause)
 
 
@@ -97,7 +97,7 @@ def _provide_jar(
     if request.dry_run:
         remarks.append(f"taken as a release with Spark {PINNED.name}; the start looks it up")
         return jar_path(environment)
-    with endings.error_sentences(target):
+    with emr_outcomes.error_sentences(target):
         import boto3
 
         # The cluster's release has a version of Spark, which decides on the JAR
@@ -130,12 +130,12 @@ def _start_and_follow(
     if not target.waits:
         return ExitStatus.COMPLETED
     state = service_run.wait(service, pause=pause)
-    message = endings.read_message(s3, output, since)
+    message = emr_outcomes.read_message(s3, output, since)
     # A job that was killed, or never started, left no message; only the service gives a reason
     if message is None:
-        raise endings.make_no_message_error(state, service_run)
+        raise emr_outcomes.make_no_message_error(state, service_run)
     log.info("%s", message)
-    return endings.derive_exit_status(message, state, service_run)
+    return emr_outcomes.derive_exit_status(message, state, service_run)
 
 
 def _check_config(request: SubmitRequest) -> JobConfig:
@@ -144,7 +144,7 @@ def _check_config(request: SubmitRequest) -> JobConfig:
     arguments = list(request.job_arguments)
     for option in request.options:
         arguments += option.words()
-    endings.refuse_secrets(arguments)
+    emr_outcomes.refuse_secrets(arguments)
     # Without this machine's variables and project file, which the cluster will not have
     sources = read_sources(request.job_arguments, {}, project=None)
     config = build_config(Path(request.job).stem, sources, in_container=False)
