@@ -126,7 +126,7 @@ def explain_trees(folder: Path, baselines: int, rows: int) -> Callable[[], None]
     leaves = load_model(model.model).sum.parts  # type: ignore[attr-defined]
 
     def explain() -> None:
-        leaves.relative_to(data[:baselines])(data[baselines : baselines + rows])
+        leaves.build_attribution(data[:baselines])(data[baselines : baselines + rows])
 
     explain()
     return explain

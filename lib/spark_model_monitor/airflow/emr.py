@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.airflow.job_locations import JobCall, Location, open_aws_client
 from spark_model_monitor.errors import BadConfiguration, needing
+from spark_model_monitor.integrations.emr.emr_outcomes import error_sentences, refuse_secrets
 from spark_model_monitor.integrations.emr.emr_runs import (
     ServiceRun,
     UploadSet,
@@ -25,7 +26,6 @@ from spark_model_monitor.integrations.emr.emr_runs import (
     get_jar,
     get_spark_line,
 )
-from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.package_zip import provide_zip
@@ -93,7 +93,7 @@ class _EmrLocation(Location):
             # On EMR Serverless the token makes a repeated request start one run only
             token = str(uuid.uuid4())
             request = build_request(target, upload_set, settings, options, call.arguments, name=call.name, token=token)
-            run = ServiceRun.started(target.kind, client, request)
+            run = ServiceRun.start(target.kind, client, request)
         log.info("started %s %s of %s", target.kind.value, run.identifier, run.target_id)
         return RemoteRun(run, client)
 

@@ -349,7 +349,7 @@ def collect_methods(explainability: Explained | Sequence[Explained]) -> ApiMembe
     return methods
 
 
-def model_variables(config: ApiAnswer) -> dict[str, str]:
+def build_model_variables(config: ApiAnswer) -> dict[str, str]:
     """By name: the variable of a configuration's model, if our jobs can load a model with this name; otherwise empty."""
     predictor = config.get("predictor") or {}
     # Either member may name a model that our jobs load: a file, `module:function`, or an HTTP address

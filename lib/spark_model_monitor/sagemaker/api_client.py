@@ -82,9 +82,8 @@ class Client:
         if SCHEDULES.exists(name):
             raise BadConfiguration(f"there is a schedule {name!r} already; delete it, or name another one")
         definition, kind = _get_definition(name, MonitoringScheduleConfig)
-        return _store_schedule(
-            describe_schedule(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind
-        )
+        schedule = describe_schedule(name, local_jobs.now(), kind, MonitoringScheduleConfig)
+        return _store_schedule(schedule, definition, kind)
 
     def update_monitoring_schedule(
         self, MonitoringScheduleName: str, MonitoringScheduleConfig: ApiAnswer
@@ -287,7 +286,7 @@ def _store_schedule(schedule: ApiAnswer, definition: ApiAnswer, kind: str) -> Ap
     # The API has no member for the path of captures
     prefix = capture_prefix(definition[f"{kind}AppSpecification"].get("Environment", {}), None)
     record = {"Schedule": schedule, "Definition": definition, "CapturePrefix": prefix}
-    executions.keep(schedule["MonitoringScheduleName"], record)
+    executions.store_schedule(schedule["MonitoringScheduleName"], record)
     return {"MonitoringScheduleArn": schedule["MonitoringScheduleArn"]}
 
 
@@ -351,15 +350,17 @@ def _make_page(kind: str, summaries: list[ApiMembers], request: ApiAnswer) -> Ap
     first = int(filters.pop("NextToken", 0))
     # All other members are filters, such as StatusEquals and CreationTimeAfter
     for name, value in filters.items():
-        if (match := _FILTER.fullmatch(name)) is None:
+        match = _FILTER.fullmatch(name)
+        if match is None:
             raise BadConfiguration(f"{name} is nothing that {kind} are listed by here")
         member = names.get(match[1], match[1])
         matches = _MATCHES[match[2]]
         summaries = [summary for summary in summaries if member in summary and matches(summary[member], value)]
     # A page's token is the index of its first summary
-    ordered = sorted(summaries, key=lambda summary: summary[names.get(sort_by, sort_by)], reverse=not is_ascending)
-    page: ApiMembers = {kind: ordered[first : first + page_size]}
-    if len(ordered) > first + page_size:
+    sort_member = names.get(sort_by, sort_by)
+    summaries.sort(key=lambda summary: summary[sort_member], reverse=not is_ascending)
+    page: ApiMembers = {kind: summaries[first : first + page_size]}
+    if len(summaries) > first + page_size:
         page["NextToken"] = str(first + page_size)
     return page
 

@@ -26,8 +26,8 @@ from spark_model_monitor.sagemaker.analyses import (
     PredictorSettings,
     SegmentationConfig,
     SHAPConfig,
+    build_model_variables,
     collect_methods,
-    model_variables,
 )
 from spark_model_monitor.sagemaker.monitoring_files import (
     Constraints,
@@ -225,36 +225,35 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         if not wait:
             log.info("wait=False is without effect: analysis.json is made of two jobs")
         name = job_name or make_job_name("Clarify-Bias-And-Explainability")
-        bias_inputs = (data_config, bias_config, model_config, model_predicted_label_config)
         config = build_analysis_config(
-            *bias_inputs, pre_training_methods=pre_training_methods, post_training_methods=post_training_methods
+            data_config,
+            bias_config,
+            model_config,
+            model_predicted_label_config,
+            pre_training_methods=pre_training_methods,
+            post_training_methods=post_training_methods,
         )
         # A copy, because otherwise the caller's object would get the folder `bias` of this run
         bias_data_config = copy.copy(data_config)
         bias_data_config.s3_output_path = join(data_config.s3_output_path, "bias")
-        bias = self._analyse(bias_data_config, config, f"{name}-bias", True, logs)
+        bias_job = self._analyse(bias_data_config, config, f"{name}-bias", True, logs)
         config = build_explanation_config(
             data_config, model_config, explainability_config, model_predicted_label_config
         )
         # The second job is waited for, too, because its file is rewritten below
-        explained = self._analyse(data_config, config, name, True, logs)
-        analyses = [json.loads(read_text(job.file(ANALYSIS), self.sagemaker_session)) for job in (bias, explained)]
+        job = self._analyse(data_config, config, name, True, logs)
+        analysis = json.loads(read_text(bias_job.file(ANALYSIS), self.sagemaker_session))
         # If both analyses have a member, such as `version`, the explanation's member counts
-        text = json.dumps({**analyses[0], **analyses[1]}, indent=4)
-        write_text(explained.file(ANALYSIS), text, self.sagemaker_session)
-        return explained
+        analysis |= json.loads(read_text(job.file(ANALYSIS), self.sagemaker_session))
+        write_text(job.file(ANALYSIS), json.dumps(analysis, indent=4), self.sagemaker_session)
+        return job
 
     def _analyse(self, data_config: DataConfig, config: ApiAnswer, name: str, wait: bool, logs: bool) -> ProcessingJob:
         # The name is made before the variables, because their default folder for the configuration has the job's name
         if self.job_name_prefix:
             name = f"{self.job_name_prefix}-{name}"
-        self.latest_job = self._baseline(
-            name,
-            data_config.s3_output_path,
-            analysis_variables(config, data_config, name, self.sagemaker_session),
-            wait=wait,
-            logs=logs,
-        )
+        variables = build_analysis_variables(config, data_config, name, self.sagemaker_session)
+        self.latest_job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
         return self.latest_job
 
 
@@ -315,18 +314,20 @@ def _add_answer(config: ApiMembers, predicted: Predicted) -> None:
         config["predictor"]["label"] = predicted
 
 
-def analysis_variables(
+def build_analysis_variables(
     config: ApiAnswer, data_config: DataConfig, name: str, session: SdkSession
 ) -> dict[str, str | None]:
     """The variables of a job. Writes the configuration to the path in the data configuration, otherwise below the home folder."""
     folder = data_config.s3_analysis_config_output_path or join(default_prefix(session), "analysis-configs", name)
     # The type of the job is an explanation if one of the explaining methods is requested, otherwise bias
-    explains = {"shap", "pdp"} & set(config["methods"])
+    analysis_type = AnalysisType.MODEL_BIAS
+    if {"shap", "pdp"} & set(config["methods"]):
+        analysis_type = AnalysisType.MODEL_EXPLAINABILITY
     return {
-        "analysis_type": (AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS).value,
+        "analysis_type": analysis_type.value,
         "MODEL_MONITOR_ANALYSIS_CONFIG": absolute(write_config(config, folder, session)),
         "dataset_source": absolute(data_config.s3_data_input_path),
-        **model_variables(config),
+        **build_model_variables(config),
     }
 
 

@@ -60,7 +60,8 @@ def locate_variables(environment: Mapping[str, str], mounts: Mounts) -> dict[str
         path = PurePosixPath(variables.get(name, ""))
         if path.is_relative_to(CONTAINER):
             variables[name] = _locate(name, path, mounts)
-    if absent_names := [name for name in ("dataset_source", "output_path") if not variables.get(name)]:
+    absent_names = [name for name in ("dataset_source", "output_path") if not variables.get(name)]
+    if absent_names:
         raise BadConfiguration(
             f"the job's Environment has no {' and no '.join(absent_names)}; the analyzer's image reads them from there, and for "
             "Clarify's there is SageMakerClarifyProcessor"
@@ -81,16 +82,16 @@ def _locate(name: str, path: PurePosixPath, mounts: Mounts) -> str:
             return mounts[folder]
         return join(mounts[folder], str(below))
     # Public notebooks name a folder above the mounted hour
-    inside = [folder for folder in mounts if folder.is_relative_to(path)]
-    if len(inside) == 1:
-        return mounts[inside[0]]
-    if inside:
+    inner_folders = [folder for folder in mounts if folder.is_relative_to(path)]
+    if len(inner_folders) == 1:
+        return mounts[inner_folders[0]]
+    if inner_folders:
         raise BadConfiguration(
-            f"{name} is {path}, below which {len(inside)} inputs are mounted; start a job for each, or mount the folder "
-            "above them"
+            f"{name} is {path}, below which {len(inner_folders)} inputs are mounted; start a job for each, or mount the "
+            "folder above them"
         )
-    mounted = ", ".join(map(str, mounts)) or "nothing"
-    raise BadConfiguration(f"{name} is {path}, where nothing is mounted; inputs and outputs have {mounted}")
+    folders = ", ".join(map(str, mounts)) or "nothing"
+    raise BadConfiguration(f"{name} is {path}, where nothing is mounted; inputs and outputs have {folders}")
 
 
 @dataclass(eq=False, repr=False)

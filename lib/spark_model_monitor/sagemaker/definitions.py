@@ -71,7 +71,7 @@ RESOURCES = (
 """Parameters in the SDK's order."""
 
 
-def make_signed(method: Callable[..., None], owner: type, defaults: ApiAnswer) -> Callable[..., None]:
+def add_signature(method: Callable[..., None], owner: type, defaults: ApiAnswer) -> Callable[..., None]:
     """The method with its own signature: the parameters in `defaults`, each of which may be given by position or name.
 
     A call with other arguments raises TypeError.
@@ -167,7 +167,7 @@ def build_baseline_config(**files: ModelMonitoringFile | str | None) -> ApiMembe
     return {name: {"S3Uri": absolute(uri)} for name, uri in uris.items() if uri is not None}
 
 
-def schedule_config(expression: str | None, start: str | None, end: str | None) -> dict[str, str]:
+def build_schedule_config(expression: str | None, start: str | None, end: str | None) -> dict[str, str]:
     """The member `ScheduleConfig`; empty without an expression, which the API takes as a daily schedule.
 
     Raises ValueError, in the SDK's words, for NOW without both the start and the end of its window.

@@ -53,7 +53,7 @@ _JOB_NAMES = {
     "ModelBias": "model-bias-monitoring",
     "ModelExplainability": "model-explainability-monitoring",
 }
-_MERGE_JOB = "groundtruth-merge"  # prefix of the names of processing jobs (C1.5)
+"""By type of monitoring: the prefix of the names of processing jobs (C1.5)."""
 
 _STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: ExitStatus.TERMINATED}
 """By a processing job's status: the exit status; any other status is a failure."""
@@ -83,10 +83,9 @@ class LocalPlan(Plan):
         window = self.window(scheduled)
         times = {"start_time": format_moment(window.start), "end_time": format_moment(window.end)}
         # Names begin like those in the service, so that scripts which filter by prefix still work
+        prefix = _JOB_NAMES[self.entry.monitoring_type]
         if job.job == "merge":
-            prefix = _MERGE_JOB
-        else:
-            prefix = _JOB_NAMES[self.entry.monitoring_type]
+            prefix = "groundtruth-merge"
         name = f"{prefix}-{scheduled:%Y%m%d%H%M}-{self.token}"
         return JobCommand((job.job,), {**variables, **times}, self.folder, locate(variables["output_path"]), name=name)
 
@@ -120,7 +119,7 @@ def build_plan(record: ApiAnswer) -> LocalPlan:
     )
 
 
-def keep(name: str, record: ApiAnswer) -> None:
+def store_schedule(name: str, record: ApiAnswer) -> None:
     """Store a schedule's record. Raises BadConfiguration for an expression or offset that the service does not have."""
     build_plan(record)
     SCHEDULES.write(name, record)
@@ -146,20 +145,23 @@ def run_due(name: str) -> list[ApiMembers]:
             # Early runs come first, because their windows are older. The loop only exhausts the iterator
             for _ in run_windows(chain(_find_early_runs(plan, record), due_times(plan, record, local_jobs.now)), run):
                 pass
-            _run_first(plan, record, run)
+            _run_first_window(plan, record, run)
     return list_summaries(schedule_record["Schedule"])
 
 
 def _find_early_runs(plan: LocalPlan, record: Record) -> Iterator[datetime]:
     """The scheduled times of runs before the end of their window, if it has ended since, so that further records have arrived."""
     now = local_jobs.now()
-    for execution in record.executions.executions if plan.is_running else ():
-        # Only `_run_first` runs a window before its scheduled time
-        if parse_moment(execution.last_modified_time) < parse_moment(execution.scheduled_time) <= now:
-            yield parse_moment(execution.scheduled_time)
+    if not plan.is_running:
+        return
+    for execution in record.executions.executions:
+        scheduled_time = parse_moment(execution.scheduled_time)
+        # Only `_run_first_window` runs a window before its scheduled time
+        if parse_moment(execution.last_modified_time) < scheduled_time <= now:
+            yield scheduled_time
 
 
-def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[Execution, int]]) -> None:
+def _run_first_window(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[Execution, int]]) -> None:
     """Run the first window of a new schedule at once, on the records so far: the window that contains the schedule's start or, if
     that window has no data, the window before it.
 
@@ -227,7 +229,9 @@ def _run_job(command: JobCommand, note: Note) -> int:
     if status is None:
         return JOBS.read(name).get("ExitStatus") or ExitStatus.FAILED
     # A job with violations also ends with 0, but the record of runs needs the exit status for violations
-    return ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status
+    if status is ExitStatus.COMPLETED and _has_violations(description):
+        return ExitStatus.VIOLATIONS
+    return status
 
 
 def _has_violations(description: ApiAnswer) -> bool:
@@ -243,8 +247,6 @@ def get_results_folder(record: ApiAnswer) -> str:
 
 DATAPOINTS = variable_name("datapoints_to_alert", OPTIONS["datapoints_to_alert"])
 PERIOD = variable_name("evaluation_period", OPTIONS["evaluation_period"])
-
-ASCENDING = "Ascending"
 
 
 @dataclass
@@ -283,7 +285,7 @@ class MonitoringAlertHistorySummary:
     alert_status: str
 
 
-def rule_variables(datapoints: int | None, period: int | None) -> dict[str, str]:
+def build_alert_variables(datapoints: int | None, period: int | None) -> dict[str, str]:
     """The variables for the parts of an alert's rule that are given.
 
     Raises ValueError, in the SDK's words, if no part is given.
@@ -330,7 +332,9 @@ def list_alert_changes(
         and (after is None or change.creation_time > read_time(after))
     ]
     # The changes are in order of time already
-    return matching_changes if ascending else matching_changes[::-1]
+    if not ascending:
+        matching_changes.reverse()
+    return matching_changes
 
 
 def _read_alerts(output_path: str) -> Alerts:

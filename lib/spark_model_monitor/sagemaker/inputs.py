@@ -11,7 +11,7 @@ from spark_model_monitor.capture import CaptureOptions
 from spark_model_monitor.documents.monitoring_settings import CATEGORICAL_DRIFT_METHODS
 from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES, ApiAnswer, ApiMembers
 from spark_model_monitor.running.scheduling.schedules import HOURLY, NOW
-from spark_model_monitor.sagemaker.monitoring_files import SdkSession, capture_prefix, captured_to, home
+from spark_model_monitor.sagemaker.monitoring_files import SdkSession, capture_prefix, home, last_capture_destinations
 from spark_model_monitor.sagemaker.sdk import make_getattr
 
 
@@ -107,7 +107,7 @@ _ATTRIBUTES = {
     "s3_data_distribution_type": "S3DataDistributionType",
     "start_time_offset": "StartTimeOffset",
     "end_time_offset": "EndTimeOffset",
-    **{ours: theirs for theirs, ours in ATTRIBUTES.items()},
+    **{name: api_name for api_name, name in ATTRIBUTES.items()},
 }
 
 
@@ -295,7 +295,7 @@ class MonitoringOutput:
 
 
 def _convert_attributes(members: ApiAnswer) -> ApiMembers:
-    attributes = {theirs: members[ours] for ours, theirs in _ATTRIBUTES.items() if members[ours] is not None}
+    attributes = {api_name: members[name] for name, api_name in _ATTRIBUTES.items() if members[name] is not None}
     if "ProbabilityAttribute" in attributes:
         attributes["ProbabilityAttribute"] = str(attributes["ProbabilityAttribute"])  # the SDK accepts an index, too
     # The API has a number here, while notebooks often pass a text
@@ -333,7 +333,7 @@ class DataCaptureConfig:
         self.sampling_percentage = sampling_percentage
         # Remembered, so that a schedule created later finds the captures without being told
         if destination_s3_uri is not None:
-            captured_to[home()] = destination_s3_uri.rstrip("/")
+            last_capture_destinations[home()] = destination_s3_uri.rstrip("/")
         self.destination_s3_uri = destination_s3_uri or capture_prefix({}, sagemaker_session)
         self.kms_key_id = kms_key_id
         self.capture_options = capture_options or ["REQUEST", "RESPONSE"]
@@ -343,22 +343,18 @@ class DataCaptureConfig:
     def _to_request_dict(self) -> ApiMembers:
         """What the SDK's own `Model.deploy` tells the API; its name is the SDK's."""
         types = {"CsvContentTypes": self.csv_content_types, "JsonContentTypes": self.json_content_types}
-        # The API refuses null for a key, so the member is left out
-        if self.kms_key_id is None:
-            key = {}
-        else:
-            key = {"KmsKeyId": self.kms_key_id}
-        return {
+        modes = [self.API_MAPPING.get(option.upper(), option) for option in self.capture_options]
+        request = {
             "EnableCapture": self.enable_capture,
             "InitialSamplingPercentage": self.sampling_percentage,
             "DestinationS3Uri": self.destination_s3_uri,
-            "CaptureOptions": [
-                {"CaptureMode": self.API_MAPPING.get(capture_option.upper(), capture_option)}
-                for capture_option in self.capture_options
-            ],
+            "CaptureOptions": [{"CaptureMode": mode} for mode in modes],
             "CaptureContentTypeHeader": types,
-            **key,
         }
+        # The API refuses null for a key, so the member is left out
+        if self.kms_key_id is not None:
+            request["KmsKeyId"] = self.kms_key_id
+        return request
 
     def options(self, endpoint: str, variant: str = "AllTraffic") -> CaptureOptions:
         """Ours: what a `spark_model_monitor.capture.CaptureWriter` is made with, `enable_capture` among it.

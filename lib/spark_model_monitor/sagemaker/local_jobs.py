@@ -41,7 +41,10 @@ PATHS = (
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # the API doesn't allow '_' and '.', and at most 63 characters
 _TIME_SUFFIX = "Time"  # the end of names of the API's members that are times,
-_NO_TIMES = ("DataAnalysisStartTime", "DataAnalysisEndTime")  # except these, which may be a duration before the run
+_DURATION_MEMBERS = (
+    "DataAnalysisStartTime",
+    "DataAnalysisEndTime",
+)  # except these, which may be a duration before the run
 
 
 def now() -> datetime:
@@ -86,8 +89,7 @@ class ApiRecords:
                 f"there is none called {name!r} among the {self.kind} of {home()}; there are: {existing_names}"
             )
         text = self.find_path(name).read_text(encoding="utf-8")
-        content: ApiMembers = json.loads(text, object_hook=_with_times)
-        return content
+        return dict(json.loads(text, object_hook=_parse_times))
 
     def write(self, name: str, content: ApiAnswer) -> None:
         """Store a record.
@@ -107,10 +109,11 @@ JOBS = ApiRecords("jobs")
 EXECUTIONS = ApiRecords("executions")
 
 
-def _with_times(members: ApiMembers) -> ApiMembers:
-    times = {name for name in members if name.endswith(_TIME_SUFFIX) and name not in _NO_TIMES}
-    texts = {name: datetime.fromisoformat(members[name]) for name in times if isinstance(members[name], str)}
-    return {**members, **texts}
+def _parse_times(members: ApiMembers) -> ApiMembers:
+    for name, value in members.items():
+        if name.endswith(_TIME_SUFFIX) and name not in _DURATION_MEMBERS and isinstance(value, str):
+            members[name] = datetime.fromisoformat(value)
+    return members
 
 
 ARN = "arn:aws:sagemaker:local:000000000000"  # the beginning of the ARNs of schedules and jobs, before their names
@@ -121,7 +124,7 @@ COMPLETED = "Completed"
 FAILED = "Failed"
 STOPPED = "Stopped"
 
-_PASSED = tuple(map(int, SUCCESSFUL))  # with --fail-on, a completed job may end with 4 or 5
+_SUCCESS_STATUSES = tuple(map(int, SUCCESSFUL))  # with --fail-on, a completed job may end with 4 or 5
 
 _TERMINATED = (143, -15)
 _POLL_SECONDS = 0.2
@@ -187,12 +190,12 @@ def start(
     # The first job of a home folder creates the subfolder
     log.parent.mkdir(parents=True, exist_ok=True)
     # Variables that are paths are translated, because an s3:// URI may stand for a local folder
-    opened = {name: locate(text) if name in PATHS else text for name, text in variables.items()}
+    job_variables = {name: locate(text) if name in PATHS else text for name, text in variables.items()}
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
             [sys.executable, "-m", "spark_model_monitor", job],
             # The job's variables have priority over the notebook's environment
-            env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **opened},
+            env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **job_variables},
             stdin=subprocess.DEVNULL,
             stdout=lines,
             stderr=subprocess.STDOUT,
@@ -215,14 +218,14 @@ def describe(name: str) -> ApiMembers:
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["Process"]):
         return description
     # The first call after the job's end records the outcome, and the time of this call as the end
-    ended = {**description, **_read_outcome(name, record["OutputPath"]), "ProcessingEndTime": now()}
+    description = {**description, **_read_outcome(name, record["OutputPath"]), "ProcessingEndTime": now()}
     status = None
     # Only the parent process knows the exit status; other processes know the message
     if name in _running:
         status = _running[name].returncode
-    JOBS.write(name, {**record, "Description": ended, "ExitStatus": status})
+    JOBS.write(name, {**record, "Description": description, "ExitStatus": status})
     _running.pop(name, None)
-    return ended
+    return description
 
 
 def wait(name: str, out: TextIO | None = None) -> ApiMembers:
@@ -285,14 +288,13 @@ def _read_outcome(name: str, output_path: str) -> ApiMembers:
     status = None
     if name in _running:
         status = _running[name].returncode
+    has_completed = status in _SUCCESS_STATUSES
     if status is None:
         # The message was written by this job, because the message of an earlier run was deleted at the start
-        passed = message.startswith(COMPLETED)
-    else:
-        passed = status in _PASSED
+        has_completed = message.startswith(COMPLETED)
     # The API's limit for ExitMessage, in characters
     message = message[:_MAX_MESSAGE_LENGTH]
-    if passed:
+    if has_completed:
         return {"ProcessingJobStatus": COMPLETED, "ExitMessage": message}
     reason = f"AlgorithmError: {message}"[:_MAX_MESSAGE_LENGTH]  # the service's words (C1.6)
     end_status = STOPPED if status in _TERMINATED else FAILED

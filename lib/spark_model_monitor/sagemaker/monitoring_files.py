@@ -33,11 +33,8 @@ CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
 
 DEFAULT_HOME = "model-monitor-home"
 
-captured_to: dict[Path, str] = {}
+last_capture_destinations: dict[Path, str] = {}
 """By home folder: the location in this process's last `DataCaptureConfig`; nothing else says where an endpoint's captures are."""
-
-_S3 = "s3"
-_MODEL_MONITOR = "model-monitor"
 
 
 def home() -> Path:
@@ -60,14 +57,18 @@ def default_prefix(session: SdkSession) -> str:
     prefix = getattr(session, "default_bucket_prefix", None)
     if prefix and isinstance(prefix, str):
         top = join(top, prefix)
-    return join(top, _MODEL_MONITOR)
+    return join(top, "model-monitor")
 
 
 def capture_prefix(environment: Mapping[str, str], session: SdkSession) -> str:
     """The prefix of endpoints' captures: from the monitor's `env` or this process's environment, otherwise from the last
     `DataCaptureConfig` of this process, otherwise the SDK's default.
     """
-    candidates = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), captured_to.get(home()))
+    candidates = (
+        environment.get(CAPTURES_VARIABLE),
+        os.environ.get(CAPTURES_VARIABLE),
+        last_capture_destinations.get(home()),
+    )
     for prefix in candidates:
         if prefix:
             return prefix
@@ -95,11 +96,10 @@ def read_bytes(uri: str, session: SdkSession) -> bytes:
     """The content of a file. Raises BadInput if it can't be read."""
     location = locate(uri)
     # If a folder stands in for S3, `locate` has turned s3:// URIs into paths
-    if urlparse(location).scheme != _S3:
+    if urlparse(location).scheme != "s3":
         return LocalStorage().read(location)
     try:
-        content: bytes = _get_client(session).get_object(**split_path(location))["Body"].read()
-        return content
+        return bytes(_get_client(session).get_object(**split_path(location))["Body"].read())
     except Exception as error:  # any class, because botocore's exceptions are unavailable without botocore
         raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
 
@@ -115,7 +115,7 @@ def write_bytes(uri: str, content: bytes, session: SdkSession, kms_key: str | No
     Raises OutputFailed or botocore's error if it can't be written.
     """
     location = locate(uri)
-    if urlparse(location).scheme != _S3:
+    if urlparse(location).scheme != "s3":
         LocalStorage().write(location, content)
         return uri
     # Without a key, no header is sent, so that the bucket's default encryption applies

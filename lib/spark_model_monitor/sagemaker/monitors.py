@@ -12,14 +12,20 @@ from typing import Any, ClassVar, Protocol
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES, ApiAnswer, ApiMembers
-from spark_model_monitor.sagemaker.analyses import Explained, ModelConfig, Predicted, collect_methods, model_variables
+from spark_model_monitor.sagemaker.analyses import (
+    Explained,
+    ModelConfig,
+    Predicted,
+    build_model_variables,
+    collect_methods,
+)
 from spark_model_monitor.sagemaker.clarify import (
     BiasConfig,
     ClarifyBaseliningJob,
     DataConfig,
     ModelPredictedLabelConfig,
-    analysis_variables,
     build_analysis_config,
+    build_analysis_variables,
     build_explanation_config,
     write_config,
 )
@@ -237,7 +243,7 @@ class ClarifyMonitor(ScheduledMonitor):
         schedule_config, attributes: what a schedule takes where it is not given its own.
         """
         name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
-        variables = analysis_variables(config, data_config, name, self.sagemaker_session)
+        variables = build_analysis_variables(config, data_config, name, self.sagemaker_session)
         # `_baseline` adds a plain job to the list; it is replaced below by a job with Clarify's results
         job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
         self.latest_baselining_job = ClarifyBaseliningJob(
@@ -263,17 +269,18 @@ class ClarifyMonitor(ScheduledMonitor):
         if not config and "monitor_schedule_name" in arguments:
             config = self._latest_config()
         if config is None:
-            return self._changed_application(env, arguments["enable_cloudwatch_metrics"])
+            return self._build_application(env, arguments["enable_cloudwatch_metrics"])
         # A text is the location of a configuration file, which isn't copied
         location = config
         if not isinstance(config, str):
             # Our jobs take the model that they load from the environment, not from the configuration
-            model = model_variables(config.analysis_config)
+            model = build_model_variables(config.analysis_config)
             if model:
-                env = {**((self.env if env is None else env) or {}), **model}
+                env = self.env if env is None else env
+                env = {**(env or {}), **model}
             folder = join(default_prefix(self.sagemaker_session), "analysis-configs", str(uuid.uuid4()))
             location = write_config(config.analysis_config, folder, self.sagemaker_session)
-        application = self._changed_application(env, arguments["enable_cloudwatch_metrics"])
+        application = self._build_application(env, arguments["enable_cloudwatch_metrics"])
         return {**application, "ConfigUri": absolute(location)}
 
     def _add_attributes(self, input_request: ApiMembers) -> ApiMembers:
@@ -420,20 +427,11 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
             label_headers = model_scores.label_headers
         if score_column is not None:
             score_column = str(score_column)
-        return self._start_analysis(
-            data_config,
-            build_explanation_config(data_config, model_config, explainability_config, model_scores),
-            ExplainabilityAnalysisConfig(
-                explainability_config,
-                model_config,
-                _list_features(data_config),
-                label_headers,
-            ),
-            drop_missing(FeaturesAttribute=data_config.features, InferenceAttribute=score_column),
-            job_name,
-            wait=wait,
-            logs=logs,
-        )
+        config = build_explanation_config(data_config, model_config, explainability_config, model_scores)
+        features = _list_features(data_config)
+        schedule_config = ExplainabilityAnalysisConfig(explainability_config, model_config, features, label_headers)
+        attributes = drop_missing(FeaturesAttribute=data_config.features, InferenceAttribute=score_column)
+        return self._start_analysis(data_config, config, schedule_config, attributes, job_name, wait=wait, logs=logs)
 
 
 def _list_features(data_config: DataConfig) -> list[str] | None:
@@ -449,5 +447,5 @@ def _list_features(data_config: DataConfig) -> list[str] | None:
     if label in headers or data_config.features is None:
         return [name for name in headers if name != label]
     # In JSON data, label and prediction are paths, and their headers come last
-    num_others = sum(column is not None for column in (label, data_config.predicted_label))
-    return headers[: len(headers) - num_others]
+    outcome_columns = [column for column in (label, data_config.predicted_label) if column is not None]
+    return headers[: len(headers) - len(outcome_columns)]

@@ -6,7 +6,7 @@ import logging
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from spark_model_monitor.documents.alert_files import Decision
@@ -99,9 +99,8 @@ class ProcessingJob:
 
         Raises BadInput if there is none.
         """
-        return cls(
-            sagemaker_session, processing_job_name, *read_inputs_and_outputs(local_jobs.describe(processing_job_name))
-        )
+        inputs, job_outputs = read_inputs_and_outputs(local_jobs.describe(processing_job_name))
+        return cls(sagemaker_session, processing_job_name, inputs, job_outputs)
 
     @classmethod
     def from_processing_arn(cls: type[J], sagemaker_session: SdkSession, processing_job_arn: str) -> J:
@@ -122,7 +121,8 @@ class BaseliningJob(ProcessingJob):
     @classmethod
     def from_processing_job(cls, processing_job: ProcessingJob) -> BaseliningJob:
         """The same job."""
-        return cls(*(getattr(processing_job, member.name) for member in fields(ProcessingJob)))
+        job = processing_job
+        return cls(job.sagemaker_session, job.job_name, job.inputs, job.outputs, job.output_kms_key)
 
     def baseline_statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
         """statistics.json of the baseline. Raises BadInput if it doesn't exist, as before the job has completed."""
@@ -238,10 +238,11 @@ class BaselinedMonitor:
         if self.output_kms_key and ENCRYPTION not in (self.env or {}):
             encryption = {ENCRYPTION: "SSE-KMS", "MODEL_MONITOR_S3_KMS_KEY": self.output_kms_key}
             self.env = {**(self.env or {}), **encryption}
-        ignored = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
+        arguments = {name: getattr(self, name) for name in WITHOUT_EFFECT}
+        ignored_arguments = [f"{name}={value!r}" for name, value in arguments.items() if value is not None]
         # These arguments are logged once and not refused, because every notebook has an instance type, which has no effect here
-        if ignored:
-            log.info("without effect on jobs of ours: %s", ", ".join(ignored))
+        if ignored_arguments:
+            log.info("without effect on jobs of ours: %s", ", ".join(ignored_arguments))
 
     def baseline_statistics(self, file_name: str = STATISTICS) -> Statistics:
         """statistics.json of the latest baselining job. Raises BadConfiguration if there was none."""
@@ -265,15 +266,15 @@ class BaselinedMonitor:
             raise BadConfiguration(f"job_name is {name!r}, which there is already; name another one, or none")
         destination = output or join(default_prefix(self.sagemaker_session), "baselining", name, "results")
         # Later members replace earlier ones, so the monitor's environment can't change what this job reads or where it writes
-        given_all = {
+        job_variables = {
             **(self.env or {}),
             **{key: text for key, text in variables.items() if text},
             PUBLISH: "Disabled",  # as in the SDK, baselines publish no metrics
             "output_path": absolute(destination),
         }
         # Input and output have the SDK's names, because notebooks look them up by these names
-        inputs = local_jobs.list_inputs("baseline_dataset_input", given_all)
-        local_jobs.start("baseline", name, given_all, inputs)
+        inputs = local_jobs.list_inputs("baseline_dataset_input", job_variables)
+        local_jobs.start("baseline", name, job_variables, inputs)
         processing_output = ProcessingOutput(str(CONTAINER / "output"), destination, "monitoring_output")
         job = BaseliningJob(self.sagemaker_session, name, inputs, [processing_output], self.output_kms_key)
         self.latest_baselining_job_name = name

@@ -128,8 +128,8 @@ def _list_objects(uri: str) -> list[tuple[str, str]]:
     if not is_local(folder):
         return sorted((path, path) for path in paths if path.startswith(uri))
     root = Path(locate(f"{top}/"))
-    objects = [(f"{top}/{local_path(path).relative_to(root).as_posix()}", path) for path in paths]
-    return sorted(uri_and_path for uri_and_path in objects if uri_and_path[0].startswith(uri))
+    path_by_uri = {f"{top}/{local_path(path).relative_to(root).as_posix()}": path for path in paths}
+    return sorted((object_uri, path) for object_uri, path in path_by_uri.items() if object_uri.startswith(uri))
 
 
 __getattr__ = make_getattr("s3")

@@ -21,16 +21,16 @@ from spark_model_monitor.sagemaker.definitions import (
     PUBLISH,
     RESOURCES,
     ScheduleArguments,
+    add_signature,
     build_app_specification,
     build_baseline_config,
     build_ground_truth,
     build_job_input,
     build_job_output,
+    build_schedule_config,
     drop_missing,
-    make_signed,
-    schedule_config,
 )
-from spark_model_monitor.sagemaker.executions import get_results_folder, keep, run_due
+from spark_model_monitor.sagemaker.executions import get_results_folder, run_due, store_schedule
 from spark_model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from spark_model_monitor.sagemaker.local_jobs import EXECUTIONS, JOBS, SCHEDULES
 from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, SdkSession, Statistics
@@ -43,7 +43,6 @@ log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound="ScheduledMonitor")
 
-SCHEDULE = "monitoring-schedule"
 SOURCES = {"EndpointInput", "BatchTransformInput"}  # a job input has exactly one of these members
 
 SCHEDULED = "Scheduled"
@@ -71,24 +70,26 @@ class ScheduledMonitor(BaselinedMonitor):
         """Give the two methods the SDK's signatures for this kind of monitor."""
         first = ("endpoint_input", *cls.PARAMETERS, "output_s3_uri")
         time = "schedule_cron_expression"
-        of_new, of_changed = cls.AFTER_OUTPUT
+        create_files, update_files = cls.AFTER_OUTPUT
         metrics = ("enable_cloudwatch_metrics", "role")
         if cls.ROLE_LAST:
             resources = (*RESOURCES, *metrics)
         else:
             resources = (*metrics, *RESOURCES)
         # The order matters, because notebooks pass some of these by position
-        create_names = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST_PARAMETERS)
+        create_names = (*first, *create_files, "monitor_schedule_name", time, metrics[0], *LAST_PARAMETERS)
         # CloudWatch metrics are on by default for a new schedule; by default, an update doesn't change them
         create_parameters = {**dict.fromkeys(create_names), metrics[0]: True}
-        update_parameters = dict.fromkeys((*first, *of_changed, time, *resources, *LAST_PARAMETERS))
+        update_parameters = dict.fromkeys((*first, *update_files, time, *resources, *LAST_PARAMETERS))
+        # Intermediate base classes have no type of monitoring, so they don't get these methods
+        if "MONITORING_TYPE" not in vars(cls):
+            return
         methods = {
             ScheduledMonitor.create_monitoring_schedule: create_parameters,
             ScheduledMonitor.update_monitoring_schedule: update_parameters,
         }
-        # Intermediate base classes have no type of monitoring, so they don't get these methods
-        for method, parameters in methods.items() if "MONITORING_TYPE" in vars(cls) else ():
-            setattr(cls, method.__name__, make_signed(method, cls, parameters))
+        for method, parameters in methods.items():
+            setattr(cls, method.__name__, add_signature(method, cls, parameters))
 
     @classmethod
     def monitoring_type(cls) -> str:
@@ -146,7 +147,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "CapturePrefix": captures,
         }
         # The monitor gets its name after the record is written, so that a failed call can be repeated with the same object
-        keep(name, record)
+        store_schedule(name, record)
         self.monitoring_schedule_name = self.job_definition_name = name
 
     def update_monitoring_schedule(self, *_: Any, **arguments: Unpack[ScheduleArguments]) -> None:
@@ -183,7 +184,7 @@ class ScheduledMonitor(BaselinedMonitor):
         if changed := _get_times(arguments):
             record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
         record["Schedule"]["LastModifiedTime"] = local_jobs.now()
-        keep(name, record)
+        store_schedule(name, record)
 
     def start_monitoring_schedule(self) -> None:
         """Make its runs due again."""
@@ -201,9 +202,12 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def describe_schedule(self) -> ApiMembers:
         """Run what is due; returns DescribeMonitoringSchedule's answer. Raises BadConfiguration without a schedule."""
-        ran = run_due(self._schedule_name())[-1:]
-        record = SCHEDULES.read(self._schedule_name())
-        return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
+        runs = run_due(self._schedule_name())
+        # As in the API, the last run is a member of the schedule
+        schedule: ApiMembers = SCHEDULES.read(self._schedule_name())["Schedule"]
+        if runs:
+            schedule["LastMonitoringExecutionSummary"] = runs[-1]
+        return schedule
 
     @classmethod
     def attach(cls: type[S], monitor_schedule_name: str, sagemaker_session: SdkSession = None) -> S:
@@ -253,7 +257,9 @@ class ScheduledMonitor(BaselinedMonitor):
     def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
         """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
         latest = self._latest_completed()
-        return latest.statistics(file_name) if latest else None
+        if latest is None:
+            return None
+        return latest.statistics(file_name)
 
     def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
         """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due.
@@ -261,7 +267,9 @@ class ScheduledMonitor(BaselinedMonitor):
         Raises BadInput after an analysis without violations under `MODEL_MONITOR_COMPAT=service`, which leaves no such file.
         """
         latest = self._latest_completed()
-        return latest.constraint_violations(file_name) if latest else None
+        if latest is None:
+            return None
+        return latest.constraint_violations(file_name)
 
     # Its alert.
 
@@ -276,7 +284,7 @@ class ScheduledMonitor(BaselinedMonitor):
             raise BadConfiguration(
                 f"there is no alert {monitoring_alert_name!r}; it is called {self._schedule_name()!r}"
             )
-        variables = executions.rule_variables(data_points_to_alert, evaluation_period)
+        variables = executions.build_alert_variables(data_points_to_alert, evaluation_period)
         record = SCHEDULES.read(self._schedule_name())
         self._application(record).setdefault("Environment", {}).update(variables)
         record["Schedule"]["LastModifiedTime"] = local_jobs.now()
@@ -291,9 +299,8 @@ class ScheduledMonitor(BaselinedMonitor):
             return [], None
         record = SCHEDULES.read(self.monitoring_schedule_name)
         environment = self._application(record).get("Environment", {})
-        return [executions.summarize_alert(record["Schedule"], environment, get_results_folder(record))][
-            :max_results
-        ], None
+        alert = executions.summarize_alert(record["Schedule"], environment, get_results_folder(record))
+        return [alert][:max_results], None
 
     def list_monitoring_alert_history(
         self,
@@ -315,7 +322,7 @@ class ScheduledMonitor(BaselinedMonitor):
         changes = executions.list_alert_changes(
             self.monitoring_schedule_name,
             get_results_folder(record),
-            ascending=sort_order == executions.ASCENDING,
+            ascending=sort_order == "Ascending",
             status=status_equals,
             before=creation_time_before,
             after=creation_time_after,
@@ -335,13 +342,13 @@ class ScheduledMonitor(BaselinedMonitor):
         executions = self.list_executions()
         if not executions:
             return None
-        described = executions[-1].describe()
+        description = executions[-1].describe()
         # As in the SDK, an earlier run isn't used instead, because its files belong to another window
-        if described["ProcessingJobStatus"] != local_jobs.COMPLETED:
+        if description["ProcessingJobStatus"] != local_jobs.COMPLETED:
             log.warning(
                 "the latest run has no files: it is in status %s (%s)",
-                described["ProcessingJobStatus"],
-                described.get("ExitMessage", "it is running"),
+                description["ProcessingJobStatus"],
+                description.get("ExitMessage", "it is running"),
             )
             return None
         return executions[-1]
@@ -353,7 +360,7 @@ class ScheduledMonitor(BaselinedMonitor):
                 "It seems that this object was already used to create a Model Monitoring Schedule. To create another, "
                 "first delete the existing one using my_monitor.delete_monitoring_schedule()."
             )
-        name = requested_name or make_job_name(SCHEDULE)
+        name = requested_name or make_job_name("monitoring-schedule")
         if SCHEDULES.exists(name):
             raise BadConfiguration(
                 f"there is a schedule {name!r} already; attach to it, delete it, or name another one"
@@ -366,13 +373,17 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def _specify_application(self, arguments: ApiAnswer) -> ApiMembers:
         """The application of a new schedule, or an update's changes to it."""
-        scripts = (arguments.get(name) for name in ("record_preprocessor_script", "post_analytics_processor_script"))
-        changed = self._changed_application(arguments.get("env"), arguments.get("enable_cloudwatch_metrics"), *scripts)
-        return {**changed, **drop_missing(ProblemType=arguments.get("problem_type"))}
+        # Only some monitors have scripts
+        scripts = [arguments.get(name) for name in ("record_preprocessor_script", "post_analytics_processor_script")]
+        application = self._build_application(
+            arguments.get("env"), arguments.get("enable_cloudwatch_metrics"), *scripts
+        )
+        return {**application, **drop_missing(ProblemType=arguments.get("problem_type"))}
 
-    def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> ApiMembers:
+    def _build_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> ApiMembers:
         """The part of the application that an update changes. env: the monitor's new environment."""
-        self.env = self.env if env is None else env
+        if env is not None:
+            self.env = env
         # If metrics are switched on or off, the environment is written, too, because one member of the definition has both
         environment = env if publishes is None else self.env
         return build_app_specification(*scripts, publishes=publishes, environment=environment)
@@ -421,4 +432,4 @@ def _get_sources(arguments: ScheduleArguments) -> tuple[str | EndpointInput | No
 def _get_times(arguments: ScheduleArguments) -> dict[str, str]:
     start = arguments.get("data_analysis_start_time")
     end = arguments.get("data_analysis_end_time")
-    return schedule_config(arguments.get("schedule_cron_expression"), start, end)
+    return build_schedule_config(arguments.get("schedule_cron_expression"), start, end)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sagemaker.session_settings import SessionSettings
 
 BUCKET = "model-monitor"
-REGION = "us-east-1"
 
 
 def get_execution_role(sagemaker_session: SdkSession = None, use_default: bool = False) -> str:
@@ -60,7 +59,7 @@ class LocalSession:
         default_bucket_prefix: str | None = None,
     ) -> None:
         self._clients = {"boto_session": boto_session, "sagemaker_runtime_client": sagemaker_runtime_client}
-        self.boto_region_name = getattr(boto_session, "region_name", None) or REGION
+        self.boto_region_name = getattr(boto_session, "region_name", None) or "us-east-1"
         self.sagemaker_client = sagemaker_client or Client()
         self.default_bucket_prefix = default_bucket_prefix
         self._bucket = default_bucket or BUCKET

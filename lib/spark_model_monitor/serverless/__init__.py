@@ -109,14 +109,13 @@ def handle(
     """
     start_logging()
     trigger = read_trigger(event)
-    whole_fleet = read_fleet((Path(fleet),), state=state)
-    schedules = select_entries(whole_fleet.entries, trigger)
+    schedules = select_entries(read_fleet((Path(fleet),), state=state).entries, trigger)
     runs: list[dict[str, str]] = []
     faults: list[MonitorError] = []
     for schedule in schedules:
         # An error of one schedule must not keep the other schedules from running
         try:
-            for execution in _run_entry(schedule, state, _TimeLeft(context), launch or run_here, now):
+            for execution in _run_entry(schedule, state, _TimeLimit(context), launch or run_without_spark, now):
                 runs.append(_describe_run(schedule, execution))
                 if execution.outputs or not execution.status.is_of_a_whole_run:
                     faults.append(RunFailed(f"{schedule.name}: {runs[-1]['exit_message']}"))
@@ -130,7 +129,7 @@ def handle(
     return {"runs": runs}
 
 
-def run_here(command: JobCommand, note: Note) -> int:
+def run_without_spark(command: JobCommand, note: Note) -> int:
     """Run a job in this process, without Spark, and return its exit status."""
     if command.words[0].startswith("-"):
         raise BadConfiguration(
@@ -141,7 +140,7 @@ def run_here(command: JobCommand, note: Note) -> int:
     return run_in_process(command, variables)
 
 
-class _TimeLeft:
+class _TimeLimit:
     """Limits the windows of a call to the time that the call has left."""
 
     def __init__(self, context: Context | None) -> None:
@@ -155,18 +154,17 @@ class _TimeLeft:
             if self._context is not None:
                 milliseconds = self._context.get_remaining_time_in_millis()
                 if timedelta(milliseconds=milliseconds) <= TIME_MARGIN * self._longest:
-                    scheduled_text = scheduled.isoformat()
                     log.warning(
-                        "%s: the run of %s is left to the next call, for lack of time", plan.name, scheduled_text
+                        "%s: the run of %s is left to the next call, for lack of time", plan.name, scheduled.isoformat()
                     )
                     return
-            began_seconds = time.monotonic()
+            start_seconds = time.monotonic()
             yield scheduled
-            duration = timedelta(seconds=time.monotonic() - began_seconds)
+            duration = timedelta(seconds=time.monotonic() - start_seconds)
             self._longest = max(self._longest, duration)
 
 
-def _run_entry(schedule: Entry, state: State, time_left: _TimeLeft, launch: Launch, now: Clock) -> Iterator[Execution]:
+def _run_entry(schedule: Entry, state: State, time_left: _TimeLimit, launch: Launch, now: Clock) -> Iterator[Execution]:
     """The runs of a schedule that are due, oldest first."""
     environment = Environment()
     plan = schedule.require_ready(environment)

@@ -118,9 +118,9 @@ def _read_text(description: Json, member: str, name: str) -> str:
     """A text of an object's member, such as `bucket.name`."""
     text: Json = None
     if isinstance(description, Mapping):
-        part = description.get(member)
-        if isinstance(part, Mapping):
-            text = part.get(name)
+        section = description.get(member)
+        if isinstance(section, Mapping):
+            text = section.get(name)
     if not isinstance(text, str):
         raise BadInput(f"the event has no bucket.name and object.key of an object of S3; {SHAPE}")
     return text

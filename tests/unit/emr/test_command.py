@@ -12,8 +12,8 @@ from tests.unit.emr.conftest import FLAGS
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.emr.emr_command import run
+from spark_model_monitor.integrations.emr.emr_outcomes import AwsRefused
 from spark_model_monitor.integrations.emr.emr_runs import ServiceRunFailed
-from spark_model_monitor.integrations.emr.endings import AwsRefused
 from spark_model_monitor.spark.launch.request import read_request
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"

@@ -3,7 +3,7 @@
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
+from spark_model_monitor.integrations.emr.emr_outcomes import error_sentences, refuse_secrets
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target, read_request
 
 EMR = {"--target": "emr", "--cluster-id": "j-1", "--package-location": "s3://team/packages"}

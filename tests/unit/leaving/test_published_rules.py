@@ -13,9 +13,9 @@ from scipy.spatial.distance import jensenshannon
 
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.integrations.leaving.published_rules import (
-    Drifted,
+    DriftedColumns,
     chi_square_p_value,
-    find_drifted,
+    find_drifted_columns,
     has_drifted,
     have_counts_drifted,
     have_numbers_drifted,
@@ -139,8 +139,8 @@ def test_shares_are_judged_by_chi_square_and_by_z():
 def test_each_rule_counts_drifted_columns(drifted, alarms):
     """One of 20 columns is 5 %, which is not more than that; 6 of 20 would be 30 %."""
     columns = ("x",) * drifted
-    assert list(Drifted(columns, 20).alarms().values()) == alarms
-    without_columns = Drifted((), 0)
+    assert list(DriftedColumns(columns, 20).alarms().values()) == alarms
+    without_columns = DriftedColumns((), 0)
     assert not any(without_columns.alarms().values())
 
 
@@ -193,6 +193,6 @@ def test_columns_that_a_window_lacks_or_whose_values_are_not_kept_are_not_compar
         make_text_feature("few", a=99, b=1),
     )
 
-    drifted = find_drifted(baseline, window)
+    drifted = find_drifted_columns(baseline, window)
 
-    assert drifted == Drifted(("moved", "few"), 3)
+    assert drifted == DriftedColumns(("moved", "few"), 3)

@@ -9,7 +9,7 @@ from tests.ports import reserved_port
 from tests.servers import http_server, send_reply
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.predictors.http import TRIES, Endpoint
+from spark_model_monitor.monitors.predictors.http import MAX_ATTEMPTS, Endpoint
 
 FRAME = pd.DataFrame({"a": np.arange(2500.0), "b": 0.5})
 
@@ -21,7 +21,7 @@ def scoring(handler):
 
 
 def endpoint(server, **members):
-    return Endpoint(f"{server.url}/invocations?token=secret", members, waits=0)
+    return Endpoint(f"{server.url}/invocations?token=secret", members, first_wait_seconds=0)
 
 
 def test_rows_are_sent_by_the_thousand_and_scored_in_their_order():
@@ -52,7 +52,7 @@ def test_who_does_not_answer_in_time_is_asked_again():
         handler.rfile.read(1)
 
     with http_server(wait_until_the_client_leaves, scoring) as server:
-        scores = Endpoint(f"{server.url}/invocations", {}, waits=0, reads=0.5).predict(FRAME[:2])
+        scores = Endpoint(f"{server.url}/invocations", {}, first_wait_seconds=0, read_seconds=0.5).predict(FRAME[:2])
 
     assert scores.tolist() == [[0.5], [1.5]]
 
@@ -69,13 +69,13 @@ def test_what_does_not_pass_ends_after_five_tries_and_says_so_without_the_query(
     ):
         endpoint(server).predict(FRAME[:2])
 
-    assert len(server.requests) == TRIES
+    assert len(server.requests) == MAX_ATTEMPTS
     assert "secret" not in str(raised.value)
 
 
 def test_nobody_there_is_one_sentence():
     with reserved_port() as port, pytest.raises(BadInput, match="did not answer in 5 tries"):
-        Endpoint(f"http://127.0.0.1:{port}/invocations", {}, waits=0).predict(FRAME[:1])
+        Endpoint(f"http://127.0.0.1:{port}/invocations", {}, first_wait_seconds=0).predict(FRAME[:1])
 
 
 @pytest.mark.parametrize("rows", [1, 2, 1000])

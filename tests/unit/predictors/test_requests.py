@@ -88,7 +88,7 @@ def test_a_template_of_one_record_sends_one():
         {"content_type": "application/json", "content_template": '{"row":$record}', "record_template": "$features"}
     )
 
-    assert request.one_at_a_time
+    assert request.has_single_record
     assert request.write_body(NAMES, ROWS[:1]) == b'{"row":[41,"Bonn"]}'
 
 
@@ -121,7 +121,7 @@ def test_fractions_and_large_numbers_lose_nothing():
     ],
 )
 def test_scores_are_found_as_the_configuration_says(members, answer, scores):
-    assert RequestFormat(members).scores(answer.encode()) == scores
+    assert RequestFormat(members).read_scores(answer.encode()) == scores
 
 
 JSON_LINES = {"accept_type": "application/jsonlines"}
@@ -158,7 +158,7 @@ ANIMALS = {"labels": ["cat", "dog", "fish"], "probabilities": [0.35, 0.25, 0.4]}
     ],
 )
 def test_labels_are_found_as_the_configuration_says(members, answer, labels):
-    assert RequestFormat(members).labels(answer.encode()) == labels
+    assert RequestFormat(members).read_labels(answer.encode()) == labels
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_labels_are_found_as_the_configuration_says(members, answer, labels):
 )
 def test_labels_without_a_score_each_and_labels_that_are_not_there_are_an_error_of_their_reader(members, answer):
     with pytest.raises((ValueError, IndexError)):
-        RequestFormat(members).labels(answer.encode())
+        RequestFormat(members).read_labels(answer.encode())
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_labels_without_a_score_each_and_labels_that_are_not_there_are_an_error_
 )
 def test_an_answer_without_scores_is_an_error_of_its_reader(members, answer):
     with pytest.raises((ValueError, IndexError)):
-        RequestFormat(members).scores(answer.encode("latin-1"))
+        RequestFormat(members).read_scores(answer.encode("latin-1"))
 
 
 FAULTS = [

@@ -167,7 +167,7 @@ def test_trees_have_the_values_of_all_coalitions_to_the_ninth_digit(baselines, b
     rows = LACKING[:5]
     baseline = LACKING[5 : 5 + baselines]
 
-    attributions = Leaves.of(trees).relative_to(baseline)(rows)
+    attributions = Leaves.of(trees).build_attribution(baseline)(rows)
 
     kernel = Kernel(lambda cells: walked(trees, cells), baseline, EVERYTHING)
     expected = kernel.explained(rows)
@@ -224,7 +224,7 @@ def test_a_leaf_that_takes_two_columns_is_shared_by_them():
     leaves = Leaves.of([tree])
 
     cells = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5], [np.inf, 1.0], [np.inf, -np.inf]])
-    leaf_values = leaves.relative_to(np.zeros((1, 2)))(cells)
+    leaf_values = leaves.build_attribution(np.zeros((1, 2)))(cells)
 
     assert leaf_values[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2], [2, 2], [0, 0]]
 
@@ -244,7 +244,7 @@ def test_a_leaf_behind_many_columns_is_shared_by_all_of_them(columns):
     values[-1] = 1.0
     tree = Tree([*left, -1], [*right, -1], [*split, 0], [0.5] * nodes, [True] * nodes, values)
 
-    leaf_values = Leaves.of([tree]).relative_to(np.zeros((1, columns)))(np.ones((1, columns)))
+    leaf_values = Leaves.of([tree]).build_attribution(np.zeros((1, columns)))(np.ones((1, columns)))
 
     np.testing.assert_allclose(leaf_values[0, 0], 1 / columns, rtol=1e-12)
 
@@ -253,7 +253,7 @@ def test_a_single_leaf_gives_nobody_anything():
     leaves = Leaves.of([Tree([-1], [-1], [0], [0], [False], np.array([[3.0]]))])
 
     assert Leaves.of([]) is None
-    assert (leaves.relative_to(ROWS[3:5])(ROWS[:3]) == 0).all()
+    assert (leaves.build_attribution(ROWS[3:5])(ROWS[:3]) == 0).all()
 
 
 def test_trees_of_too_many_leaves_have_none(monkeypatch):

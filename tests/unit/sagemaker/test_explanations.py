@@ -16,7 +16,7 @@ from spark_model_monitor.sagemaker import (
     SegmentationConfig,
     SHAPConfig,
 )
-from spark_model_monitor.sagemaker.analyses import MODEL, collect_methods, model_variables
+from spark_model_monitor.sagemaker.analyses import MODEL, build_model_variables, collect_methods
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -169,4 +169,4 @@ def test_baseline_and_clusters_together_are_the_sdks_error():
     ],
 )
 def test_a_model_that_our_jobs_load_is_meant_by_its_name(predictor, variables):
-    assert model_variables({"predictor": predictor}) == variables
+    assert build_model_variables({"predictor": predictor}) == variables

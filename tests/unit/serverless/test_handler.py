@@ -13,7 +13,7 @@ from tests.unit.scheduling.conftest import Schedule, make_time
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.errors import BadConfiguration, BadInput, OutputHeld
 from spark_model_monitor.running.scheduling.record import schedule_lock
-from spark_model_monitor.serverless import RunFailed, handle, handler, run_here
+from spark_model_monitor.serverless import RunFailed, handle, handler, run_without_spark
 from spark_model_monitor.serverless.triggers import Trigger, read_trigger
 
 HOUR_7 = make_time(4, 22, 7)
@@ -268,4 +268,4 @@ def test_options_of_spark_are_refused(schedule):
     schedule.write(spark_options=["--master", "yarn"])
     command = schedule.plan.command(schedule.plan.entry.jobs[0], make_time(4, 22))
     with pytest.raises(BadConfiguration, match="spark_options has --master; a function has no Spark"):
-        run_here(command, lambda **members: None)
+        run_without_spark(command, lambda **members: None)

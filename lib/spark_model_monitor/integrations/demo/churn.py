@@ -158,7 +158,7 @@ def draw_customers(rows: int, rng: np.random.Generator, *, missing_share: float)
     fees = np.array([PLAN_FEES_EUR[name] for name in plan], dtype=np.float64)
     usage = 0.05 * day_minutes + 0.4 * np.minimum(data_gigabytes, 20.0)
     # The columns stand in the order in which their numbers are drawn
-    columns = {"customer_ref": _references(rows, rng), "plan": plan.astype(object)}
+    columns = {"customer_ref": _draw_references(rows, rng), "plan": plan.astype(object)}
     payment_methods = rng.choice(list(PAYMENT_METHODS), size=rows, p=list(PAYMENT_METHODS.values()))
     columns["payment_method"] = payment_methods.astype(object)
     columns["has_roaming"] = (rng.random(rows) < 0.28).astype(np.int64)
@@ -210,7 +210,7 @@ def _standardize(values: pd.Series, centre: float, spread: float) -> Numbers:
     return limited
 
 
-def _references(rows: int, rng: np.random.Generator) -> NDArray[np.object_]:
+def _draw_references(rows: int, rng: np.random.Generator) -> NDArray[np.object_]:
     """Texts such as `KT-480213`: hardly any text is repeated, so this is a feature of high cardinality."""
     letters = rng.choice(_REFERENCE_LETTERS, size=(rows, 2))
     numbers = rng.integers(0, 1_000_000, rows)

@@ -64,8 +64,8 @@ MAX_LISTED_FEATURES = 3
 def describe_attributions(baseline: AttributionReport, current: AttributionReport) -> str:
     """The sentence on the features that move the model's first output most in the window, without a line end."""
     # The demo's model has one output, the probability
-    (_, current_values), *_ = current.values.items()
-    (_, baseline_values), *_ = baseline.values.items()
+    current_values = next(iter(current.values.values()))
+    baseline_values = next(iter(baseline.values.values()))
     names = sorted(current_values, key=lambda name: -current_values[name])[:MAX_LISTED_FEATURES]
     changes = ", ".join(
         f"{name} by {current_values[name]:.3f} (in the baseline by {baseline_values.get(name, 0.0):.3f})"
@@ -137,7 +137,7 @@ def estimate_hour(output: Path, window: Window) -> None:
         "--baseline": quality_path,
         "--output-path": str(output / ESTIMATED),
     }
-    sources = read_sources(_as_words(flags), {}, project=None)
+    sources = read_sources(_format_flags(flags), {}, project=None)
     config = build_config("monitor", sources, in_container=False)
     monitor = monitor_for(config)
     context = RunContext(window.start, window.end, model=DAY_MODEL)
@@ -166,7 +166,7 @@ REPORT = "monitoring"
 MODEL = "spark_model_monitor.integrations.demo.churn:score"
 OUTPUTS = ("churned", "churn_probability")  # columns of model outputs
 MONITORED_HOUR = 20  # the reported hour of the traffic, counted from 0; the fault began two hours before it
-SHOWN = {  # heading -> the key of `as_rows`
+KEY_BY_HEADING = {  # heading -> the key of `as_rows`
     "feature": "feature",
     "type": "inferred_type",
     "completeness": "completeness",
@@ -242,7 +242,7 @@ def run_demo(
     # A job that fails ends the demo with its status
     jobs = (("2/5", "baseline", data), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
     for step, job, flags in jobs:
-        words = _as_words(flags)
+        words = _format_flags(flags)
         _print_step(out, f"{step} running the job: spark-model-monitor {job} {shlex.join(words)}")
         started = time.monotonic()
         status = start_job(job, words)
@@ -261,19 +261,23 @@ def run_demo(
     outcomes = _read(output / REPORT, CheckResults)
     window = RunContext(start, end).window
     headline = write_headline(outcomes.checks, window, OUTPUTS, outcomes.hints or ())
-    folders = (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}")
-    moving = describe_attributions(*(_read(output / folder, AttributionReport) for folder in folders))
+    baseline_attributions = _read(output / ATTRIBUTIONS, AttributionReport)
+    attributions = _read(output / f"{EXPLAINED}/{start:%Y/%m/%d/%H}", AttributionReport)
+    explanation = describe_attributions(baseline_attributions, attributions)
     estimated_quality = _read(output / ESTIMATED, EstimatedQuality)
     estimate = describe_expected_accuracy(estimated_quality, _read(output / QUALITY, Metrics))
     day_page = f"See the day: {day.resolve().as_uri()}"
     out.write(
-        f"\n{_statistics_table(statistics)}\n{_list_files(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n"
+        f"\n{_format_statistics(statistics)}\n{_list_files(output)}\n{day_page}\n{estimate}\n{headline}\n{explanation}\n"
     )
     return 0
 
 
-def _as_words(flags: Mapping[str, str]) -> list[str]:
-    return [word for pair in flags.items() for word in pair]
+def _format_flags(flags: Mapping[str, str]) -> list[str]:
+    words: list[str] = []
+    for flag_and_value in flags.items():
+        words += flag_and_value
+    return words
 
 
 def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
@@ -282,10 +286,11 @@ def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
     return document.from_json(file.read_text(encoding="utf-8"), str(file))
 
 
-def _statistics_table(statistics: Statistics) -> str:
+def _format_statistics(statistics: Statistics) -> str:
     """The table of all features."""
-    rows = [[row[key] for key in SHOWN.values()] for row in as_rows(statistics)]
-    return f"{statistics.dataset.item_count:,} rows, {len(rows)} features\n\n{format_table(list(SHOWN), rows)}"
+    rows = [[row[key] for key in KEY_BY_HEADING.values()] for row in as_rows(statistics)]
+    table = format_table(list(KEY_BY_HEADING), rows)
+    return f"{statistics.dataset.item_count:,} rows, {len(rows)} features\n\n{table}"
 
 
 def _list_files(output: Path) -> str:

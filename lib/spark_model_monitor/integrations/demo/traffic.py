@@ -150,20 +150,21 @@ def ground_truth(traffic: Traffic) -> dict[str, str]:
     lines: defaultdict[datetime, list[str]] = defaultdict(list)
     for hour in _generate_requests(traffic):
         shuffled = np.random.default_rng([traffic.seed, 2, hour.number]).permutation(traffic.per_hour)
-        never, late, twice, _ = map(set, np.split(shuffled, np.cumsum(_irregular(traffic.per_hour))))
+        never, late, twice, _ = map(set, np.split(shuffled, np.cumsum(_count_irregular_labels(traffic.per_hour))))
         for row in range(traffic.per_hour):
             if row in never:
                 continue
             line = _format_label_line(hour, row)
-            lines[hour.start + timedelta(hours=LATE_HOURS if row in late else 0)].append(line)
+            delay_hours = LATE_HOURS if row in late else 0
+            lines[hour.start + timedelta(hours=delay_hours)].append(line)
             if row in twice:
                 lines[hour.start + timedelta(hours=1)].append(line)
-    return {f"{came_in:%Y/%m/%d/%H}/labels.jsonl": "".join(lines[came_in]) for came_in in sorted(lines)}
+    return {f"{arrival:%Y/%m/%d/%H}/labels.jsonl": "".join(lines[arrival]) for arrival in sorted(lines)}
 
 
 def label_counts(traffic: Traffic) -> LabelCounts:
     """The numbers of labels that are late, never arrive, or arrive twice in `ground_truth(traffic)`."""
-    never, late, twice = (traffic.hours * count for count in _irregular(traffic.per_hour))
+    never, late, twice = (traffic.hours * count for count in _count_irregular_labels(traffic.per_hour))
     return LabelCounts(lines=traffic.hours * traffic.per_hour - never + twice, late=late, never=never, twice=twice)
 
 
@@ -172,32 +173,27 @@ def describe_fault(traffic: Traffic) -> dict[str, Json]:
 
     `fault` is null if the traffic has no fault, or ends before the fault begins.
     """
-    fault = None
-    if traffic.sound_hours < traffic.hours:
-        fault = traffic.fault
-    return {
-        "traffic": {
-            "start": format_moment(traffic.start),
-            "end": format_moment(traffic.start + timedelta(hours=traffic.hours)),
-            "captures": traffic.hours * traffic.per_hour,
-        },
-        "fault": None
-        if fault is None
-        else {
-            "sentence": fault.sentence,
-            "feature": fault.feature,
-            "client": fault.client,
-            "factor": fault.factor,
+    fault: dict[str, Json] | None = None
+    if traffic.fault is not None and traffic.sound_hours < traffic.hours:
+        faulty_requests = 0
+        for hour in _generate_requests(traffic):
+            if hour.number >= traffic.sound_hours:
+                faulty_requests += int((hour.clients == traffic.fault.client).sum())
+        fault = {
+            "sentence": traffic.fault.sentence,
+            "feature": traffic.fault.feature,
+            "client": traffic.fault.client,
+            "factor": traffic.fault.factor,
             "start": format_moment(traffic.start + timedelta(hours=traffic.sound_hours)),
-            "captures": sum(
-                int((hour.clients == fault.client).sum())
-                for hour in _generate_requests(traffic)
-                if hour.number >= traffic.sound_hours
-            ),
-            "follow_up": list(fault.follow_up),
-        },
-        "labels": asdict(label_counts(traffic)),
+            "captures": faulty_requests,
+            "follow_up": list(traffic.fault.follow_up),
+        }
+    requests = {
+        "start": format_moment(traffic.start),
+        "end": format_moment(traffic.start + timedelta(hours=traffic.hours)),
+        "captures": traffic.hours * traffic.per_hour,
     }
+    return {"traffic": requests, "fault": fault, "labels": asdict(label_counts(traffic))}
 
 
 _HOUR_MILLISECONDS = 3_600_000
@@ -230,7 +226,7 @@ def _generate_requests(traffic: Traffic) -> Iterator[_Hour]:
         clients = choice(list(CLIENTS), size=traffic.per_hour, p=list(CLIENTS.values()))
         sent = customers
         if traffic.fault is not None and number >= traffic.fault.first_hour:
-            sent = _with_fault(customers, clients == traffic.fault.client, traffic.fault)
+            sent = _add_fault(customers, clients == traffic.fault.client, traffic.fault)
         # The model gets the faulty inputs, while labels depend on the true ones
         scores = churn.score(sent)
         yield _Hour(
@@ -247,7 +243,7 @@ def _generate_requests(traffic: Traffic) -> Iterator[_Hour]:
         )
 
 
-def _with_fault(customers: pd.DataFrame, is_hit: Flags, fault: WrongScale) -> pd.DataFrame:
+def _add_fault(customers: pd.DataFrame, is_hit: Flags, fault: WrongScale) -> pd.DataFrame:
     # Rounded, because a product of decimals has digits (32.84 * 100 = 3284.0000000000005) that no caller would send
     faulty = (customers[fault.feature] * fault.factor).round(2)
     sent: pd.DataFrame = customers.assign(**{fault.feature: faulty.where(is_hit, customers[fault.feature])})
@@ -269,8 +265,8 @@ def _format_capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str
     return _format_json_line(
         {
             "captureData": {
-                "endpointInput": _half("INPUT", "text/csv", sent),
-                "endpointOutput": _half("OUTPUT", "text/csv; charset=utf-8", answered),
+                "endpointInput": _describe_payload("INPUT", "text/csv", sent),
+                "endpointOutput": _describe_payload("OUTPUT", "text/csv; charset=utf-8", answered),
             },
             "eventMetadata": {
                 "eventId": str(hour.event_ids[row]),
@@ -283,7 +279,7 @@ def _format_capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str
     )
 
 
-def _half(mode: str, content_type: str, data: str) -> dict[str, str]:
+def _describe_payload(mode: str, content_type: str, data: str) -> dict[str, str]:
     return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": "CSV"}
 
 
@@ -297,7 +293,7 @@ def _format_label_line(hour: _Hour, row: int) -> str:
     )
 
 
-def _irregular(per_hour: int) -> tuple[int, int, int]:
+def _count_irregular_labels(per_hour: int) -> tuple[int, int, int]:
     """Numbers of one hour's labels that never arrive, arrive late, arrive twice."""
     never, late, twice = (int(share * per_hour) for share in (NEVER_LABELLED_SHARE, LATE_SHARE, LABELLED_TWICE_SHARE))
     return never, late, twice

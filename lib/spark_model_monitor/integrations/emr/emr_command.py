@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.emr import endings
+from spark_model_monitor.integrations.emr import emr_outcomes
 from spark_model_monitor.integrations.emr.emr_runs import ServiceRun, UploadSet, build_request, get_jar, get_spark_line
 from spark_model_monitor.running.configuration.command_line import PATH_FLAGS, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -62,7 +62,10 @@ def run(
     driver = layout.job_file(request.job, working_directory)
     # The files that the job needs on S3: package, JAR and driver
     package = provide_zip(layout.package, cache_directory(environment))
-    remarks = [*_list_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
+    # Likely mistakes, which are no errors
+    remarks = list(_list_remarks(config))
+    if not target.environment:
+        remarks.append(NO_ENVIRONMENT)
     jar = None
     if layout.needs_deequ(driver):
         jar = _provide_jar(request, target, environment, remarks)
@@ -82,15 +85,9 @@ def run(
         sys.stdout.write(json.dumps({"uploads": uploads, "request": service_request}, indent=2) + "\n")
         return ExitStatus.COMPLETED
     # From here on AWS is called
-    with endings.error_sentences(target):
-        return _run(
-            target,
-            upload_set,
-            service_request,
-            output,
-            upload_arguments(config.s3_encryption, config.s3_kms_key),
-            pause,
-        )
+    encryption = upload_arguments(config.s3_encryption, config.s3_kms_key)
+    with emr_outcomes.error_sentences(target):
+        return _start_and_follow(target, upload_set, service_request, output, encryption, pause)
 
 
 def _provide_jar(
@@ -100,7 +97,7 @@ def _provide_jar(
     if request.dry_run:
         remarks.append(f"taken as a release with Spark {PINNED.name}; the start looks it up")
         return jar_path(environment)
-    with endings.error_sentences(target):
+    with emr_outcomes.error_sentences(target):
         import boto3
 
         # The cluster's release has a version of Spark, which decides on the JAR
@@ -111,7 +108,7 @@ def _provide_jar(
     return jar
 
 
-def _run(
+def _start_and_follow(
     target: Target,
     upload_set: UploadSet,
     service_request: Mapping[str, Json],
@@ -127,24 +124,27 @@ def _run(
         log.info("put %s to %s, %s bytes", file.path.name, file.uri, f"{file.path.stat().st_size:,}")
     # Earlier messages at the output path are of other runs; S3's clock may differ from this one
     since = datetime.now(timezone.utc) - CLOCKS_APART
-    service_run = ServiceRun.started(target.kind, service, service_request)
+    service_run = ServiceRun.start(target.kind, service, service_request)
     log.info("started %s %s of %s", target.kind.value, service_run.identifier, service_run.target_id)
     # With --no-wait this command doesn't learn how the job ends
     if not target.waits:
         return ExitStatus.COMPLETED
     state = service_run.wait(service, pause=pause)
-    message = endings.read_message(s3, output, since)
+    message = emr_outcomes.read_message(s3, output, since)
     # A job that was killed, or never started, left no message; only the service gives a reason
     if message is None:
-        raise endings.make_no_message_error(state, service_run)
+        raise emr_outcomes.make_no_message_error(state, service_run)
     log.info("%s", message)
-    return endings.derive_exit_status(message, state, service_run)
+    return emr_outcomes.derive_exit_status(message, state, service_run)
 
 
 def _check_config(request: SubmitRequest) -> JobConfig:
     """The configuration of the job's flags, checked here, before a request to a cluster."""
     # Secrets are refused first, so that no later sentence repeats one
-    endings.refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
+    arguments = list(request.job_arguments)
+    for option in request.options:
+        arguments += option.words()
+    emr_outcomes.refuse_secrets(arguments)
     # Without this machine's variables and project file, which the cluster will not have
     sources = read_sources(request.job_arguments, {}, project=None)
     config = build_config(Path(request.job).stem, sources, in_container=False)
@@ -163,7 +163,8 @@ def _list_remarks(config: JobConfig) -> Iterator[str]:
         # A remark and no error: a path may exist on every node of a cluster
         if path != PREVIOUS and urlsplit(path).scheme in ("", "file"):
             yield f"{flag} is {path!r}, which is looked for on the cluster, not on this machine; write s3://…, or put it there"
-    if window_remark := describe_unused_window(config):
+    window_remark = describe_unused_window(config)
+    if window_remark:
         yield window_remark
 
 

@@ -80,8 +80,10 @@ class UploadSet:
         # A URI is on S3 already
         if target.environment and "://" not in target.environment:
             environment = UploadFile.of(Path(target.environment), bucket)
-        deequ = None if jar is None else UploadFile.of(jar, bucket)
-        return cls(bucket, UploadFile.of(driver, bucket), UploadFile.of(package, bucket), deequ, environment)
+        jar_file = None
+        if jar is not None:
+            jar_file = UploadFile.of(jar, bucket)
+        return cls(bucket, UploadFile.of(driver, bucket), UploadFile.of(package, bucket), jar_file, environment)
 
     @property
     def environment_uri(self) -> str | None:
@@ -100,13 +102,13 @@ class UploadSet:
 
     def upload(self, s3: BaseClient, arguments: Mapping[str, str] | None = None) -> list[UploadFile]:
         """Upload the files that are not on S3 yet; returns these files. arguments: how S3 encrypts them."""
-        new_files = [file for file in self.files() if not _is_there(s3, self.bucket.name, file.key)]
+        new_files = [file for file in self.files() if not _is_uploaded(s3, self.bucket.name, file.key)]
         for file in new_files:
             s3.upload_file(str(file.path), self.bucket.name, file.key, ExtraArgs=dict(arguments or {}))
         return new_files
 
 
-def _is_there(s3: BaseClient, bucket: str, key: str) -> bool:
+def _is_uploaded(s3: BaseClient, bucket: str, key: str) -> bool:
     from botocore.exceptions import ClientError
 
     try:
@@ -177,7 +179,7 @@ def build_request(
     settings: settings of Spark, which `options` override. arguments: the job's arguments. name: the name of the step or run.
     token: makes a repeated request start one run only (serverless only).
     """
-    spark = _build_spark_words(target, upload_set, settings, options)
+    spark = _build_spark_arguments(target, upload_set, settings, options)
     if target.kind is ServiceKind.EMR:
         # In cluster mode, because in client mode all drivers would run on the primary node
         words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, upload_set.driver.uri, *arguments]
@@ -201,19 +203,20 @@ def build_request(
     }
 
 
-def _build_spark_words(
+def _build_spark_arguments(
     target: Target, upload_set: UploadSet, settings: Mapping[str, str], options: Sequence[SparkOption]
 ) -> list[str]:
-    words = []
+    arguments = []
     # Our settings come before the user's options, because the last --conf of a key counts
     for key, value in {**settings, **_get_python_settings(target.kind, upload_set, options)}.items():
-        words += ["--conf", f"{key}={value}"]
-    ours = {
-        "--py-files": [upload_set.package.uri],
-        "--jars": [upload_set.jar.uri] if upload_set.jar else [],
-        "--archives": [f"{upload_set.environment_uri}#environment"] if upload_set.environment_uri else [],
-    }
-    return words + option_words(options, ours, OMITTED_OPTIONS)
+        arguments += ["--conf", f"{key}={value}"]
+    # Files of a kind that the job doesn't need are empty lists
+    files: dict[str, list[str]] = {"--py-files": [upload_set.package.uri], "--jars": [], "--archives": []}
+    if upload_set.jar:
+        files["--jars"] = [upload_set.jar.uri]
+    if upload_set.environment_uri:
+        files["--archives"] = [f"{upload_set.environment_uri}#environment"]
+    return arguments + option_words(options, files, OMITTED_OPTIONS)
 
 
 def _get_python_settings(kind: ServiceKind, upload_set: UploadSet, options: Sequence[SparkOption]) -> dict[str, str]:
@@ -256,7 +259,7 @@ class ServiceRun:
     identifier: str
 
     @classmethod
-    def started(cls, kind: ServiceKind, client: BaseClient, request: Mapping[str, Json]) -> ServiceRun:
+    def start(cls, kind: ServiceKind, client: BaseClient, request: Mapping[str, Json]) -> ServiceRun:
         """The run that a request of `build_request` starts."""
         if kind is ServiceKind.EMR:
             [identifier] = client.add_job_flow_steps(**request)["StepIds"]
@@ -278,23 +281,22 @@ class ServiceRun:
     def wait(self, client: BaseClient, *, pause: Callable[[float], None] = time.sleep) -> ServiceRunState:
         """The state of the run when it has ended; each change until then is logged."""
         last_name = ""
-        began = time.monotonic()
+        start_seconds = time.monotonic()
 
         def read_state() -> ServiceRunState:
             nonlocal last_name
             state = self.state(client)
             # One line for each change of the state
             if state.name != last_name:
-                log.info("%s %s is %s, %.0f s", self.kind.value, self.identifier, state.name, time.monotonic() - began)
+                seconds = time.monotonic() - start_seconds
+                log.info("%s %s is %s, %.0f s", self.kind.value, self.identifier, state.name, seconds)
                 last_name = state.name
             return state
 
         # Without a time limit, because the job has --max-runtime
         retry_while_running = retry_if_result(lambda state: not self._has_ended(state))
-        end_state: ServiceRunState = Retrying(retry=retry_while_running, wait=wait_fixed(POLL_SECONDS), sleep=pause)(
-            read_state
-        )
-        return end_state
+        retrying = Retrying(retry=retry_while_running, wait=wait_fixed(POLL_SECONDS), sleep=pause)
+        return retrying(read_state)
 
     def cancel(self, client: BaseClient) -> None:
         """End the run, unless it has ended."""

@@ -204,16 +204,14 @@ def convert_inline_definition(name: str, kind: str, inline: ApiAnswer) -> ApiMem
 
 def read_time(value: datetime | float | str) -> datetime:
     """A time from boto3, the command line of AWS or a user; without a time zone it is UTC."""
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, timezone.utc)
     if isinstance(value, str):
         # Python below 3.11 doesn't read the Z of ISO 8601
-        time = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    elif isinstance(value, datetime):
-        time = value
-    else:
-        time = datetime.fromtimestamp(value, timezone.utc)
-    if time.tzinfo:
-        return time
-    return time.replace(tzinfo=timezone.utc)
+        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    if value.tzinfo:
+        return value
+    return value.replace(tzinfo=timezone.utc)
 
 
 SETTINGS = {  # members of an application -> our options
@@ -294,8 +292,9 @@ def check_answer(content: object, where: str) -> CheckedAnswer:
     # Members that the installed botocore doesn't know, because the service is newer, are left out with a remark
     unknown: list[str] = []
     members = _drop_unknown_members(content, shape, unknown)
-    if errors := _find_faults(members, shape):
-        raise BadDocument("\n".join(f"{where}: {error}" for error in errors))
+    faults = _find_faults(members, shape)
+    if faults:
+        raise BadDocument("\n".join(f"{where}: {fault}" for fault in faults))
     return CheckedAnswer(operation, members, tuple(sorted(unknown)))
 
 

@@ -48,8 +48,7 @@ _ANALYSES = {
 }
 MODEL = variable_name("model", OPTIONS["model"])
 _WITH_GROUND_TRUTH = ("ModelQuality", "ModelBias")
-_HALVES = {"ModelQuality": ["endpointOutput"], "ModelBias": ["endpointInput", "endpointOutput"]}
-_TRANSFORM_OUTPUT = "batchTransformOutput"
+_CAPTURE_NAMES = {"ModelQuality": ["endpointOutput"], "ModelBias": ["endpointInput", "endpointOutput"]}
 
 
 @value_class
@@ -87,16 +86,14 @@ def build_jobs(
     """
     # Variables that a merge and a monitoring job share
     source = definition.source
+    common: dict[str, str] = {}
     if definition.kms_key:
         common = {"s3_encryption": "SSE-KMS", "s3_kms_key": definition.kms_key}
-    else:
-        common = {}
     if window is not None:
         common |= {"start_time_offset": window.start_offset, "end_time_offset": window.end_offset}
+    results_folder = schedule
     if source.endpoint:
         results_folder = f"{source.endpoint}/{schedule}"
-    else:
-        results_folder = schedule
     # The data: results of a batch transform, or captures of an endpoint
     missing: dict[str, str] = {}
     if source.transform_prefix:
@@ -134,27 +131,27 @@ def build_jobs(
     merged_folder = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
     if merged_folder in merge_folders:
         merged_folder = f"{definition.output_uri}/merge/{schedule}"
+    capture_names = _CAPTURE_NAMES[definition.monitoring_type]
     if source.transform_prefix:
-        halves = [_TRANSFORM_OUTPUT]
-    else:
-        halves = _HALVES[definition.monitoring_type]
-    labels = definition.ground_truth or ""
+        capture_names = ["batchTransformOutput"]
     merge_variables = {
         "dataset_source": data_path,
-        "ground_truth_source": labels,
+        "ground_truth_source": definition.ground_truth or "",
         "output_path": merged_folder,
         **common,
     }
     monitoring_variables |= {
         "dataset_source": merged_folder,
-        "dataset_format": json.dumps({"sagemakerMergeJson": {"captureIndexNames": halves}}),
+        "dataset_format": json.dumps({"sagemakerMergeJson": {"captureIndexNames": capture_names}}),
     }
     # The merge reads the captures, so their missing location is reported for the merge
-    missing_of_merge = {name: missing.pop(name) for name in ("dataset_source",) if name in missing}
+    merge_missing = {}
+    if "dataset_source" in missing:
+        merge_missing["dataset_source"] = missing.pop("dataset_source")
     if not definition.ground_truth:
-        missing_of_merge["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
+        merge_missing["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
     return (
-        JobVariables("merge", _name_variables(merge_variables), missing_of_merge),
+        JobVariables("merge", _name_variables(merge_variables), merge_missing),
         _build_job(monitoring_variables, missing, definition),
     )
 
@@ -179,24 +176,28 @@ def _build_job(texts: Texts, missing: Texts, definition: Definition) -> JobVaria
 
 def _name_variables(texts: Texts) -> dict[str, str]:
     """The variables with a text, by the names that our jobs use."""
-    return {
-        variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in texts.items() if text
-    }
+    variables: dict[str, str] = {}
+    for name, text in texts.items():
+        if name in OPTIONS:
+            name = variable_name(name, OPTIONS[name])
+        if text:
+            variables[name] = text
+    return variables
 
 
 def _get_baseline_variables(definition: Definition, missing: dict[str, str]) -> dict[str, str]:
     if definition.constraints is None:
-        job = definition.baselining_job
-        missing["baseline_constraints"] = (
-            f"the results of the baselining job {job}: constraints.json at the output path that it was given"
-            if job
-            else "the description names no baseline; make one with jobs/baseline.py"
-        )
+        advice = "the description names no baseline; make one with jobs/baseline.py"
+        if definition.baselining_job:
+            advice = (
+                f"the results of the baselining job {definition.baselining_job}: constraints.json at the output path that it "
+                "was given"
+            )
+        missing["baseline_constraints"] = advice
         return {}
     return {"baseline_constraints": definition.constraints, "baseline_statistics": definition.statistics or ""}
 
 
-AT_ITS_END = "PT0S"
 _ANY_HOUR = Recurrence(0, DAY_HOURS)
 """The recurrence of a schedule without an expression, which the service runs daily at an hour of its choice (C10a)."""
 
@@ -209,6 +210,9 @@ def build_entry(
     Raises BadConfiguration for an expression or an offset that the service does not have.
     """
     recurrence = get_recurrence(schedule)
+    scheduled_jobs = [
+        ScheduledJob(job=job.job, env_file=env_files[job.job], output_folder=job.output_folder) for job in jobs
+    ]
     return Schedule(
         name=schedule.name,
         monitoring_type=definition.monitoring_type,
@@ -217,7 +221,7 @@ def build_entry(
         cron=recurrence.cron if recurrence else None,
         window=get_window(schedule, definition),
         max_runtime_seconds=definition.max_runtime_seconds,
-        jobs=tuple(ScheduledJob(job=j.job, env_file=env_files[j.job], output_folder=j.output_folder) for j in jobs),
+        jobs=tuple(scheduled_jobs),
     )
 
 
@@ -231,7 +235,7 @@ def get_window(schedule: ScheduleDescription, definition: Definition) -> Schedul
     # Without offsets the service monitors the period since the last run; for a single run, the last hour
     usual_start = f"-PT{recurrence.every_hours if recurrence else 1}H"
     start = schedule.analysis_start or definition.source.start_offset or usual_start
-    end = schedule.analysis_end or definition.source.end_offset or AT_ITS_END
+    end = schedule.analysis_end or definition.source.end_offset or "PT0S"
     # Read only to check them, so that a wrong offset fails now and not at the first run
     read_offset(start, f"the start offset of {schedule.name}")
     read_offset(end, f"the end offset of {schedule.name}")

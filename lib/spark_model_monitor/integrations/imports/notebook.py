@@ -37,16 +37,6 @@ DOTTED_NAME = re.compile(r"[A-Za-z_][\w.]*")
 ARGUMENT = re.compile(r"[(,=]\s*([A-Za-z_][\w.]*)(?=\s*[,)])")
 MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
-_NOT_HERE = "of the SDK alone: {names}; keep the line where it is installed, or leave out the cells that use them"
-_WITH_PROCESSORS = (
-    "with the SDK's own processors: {names}; for images of the service take Processor and these from " + OURS
-)
-_ASKS_AN_ENDPOINT = (
-    "asks an account's endpoint; keep the line with credentials, or ask a model server of your own, which writes the same "
-    "captures (docs/capture.md)"
-)
-_ASKS_AN_ACCOUNT = "{name} asks an account for {others}"
-
 
 @value_class
 class ImportChange:
@@ -99,7 +89,7 @@ def find_changes(notebook: Notebook, offered: frozenset[str], is_answered: IsAns
         functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
         scopes = {node: [ast.unparse(function)] for function in functions for node in ast.walk(function)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Import | ast.ImportFrom) and _is_of_the_sdk(node):
+            if isinstance(node, ast.Import | ast.ImportFrom) and _is_sdk_import(node):
                 change = _change_import(node, offered)
             elif isinstance(node, ast.Assign) and (service := _get_service(node)):
                 # A local name of a function is used only in that function
@@ -168,7 +158,7 @@ def _parse_cell(text: str) -> ast.Module:
     return _parse_lines(MAGIC.sub("pass", text).splitlines())
 
 
-def _is_of_the_sdk(node: ast.Import | ast.ImportFrom) -> bool:
+def _is_sdk_import(node: ast.Import | ast.ImportFrom) -> bool:
     if isinstance(node, ast.Import):
         modules = [alias.name for alias in node.names]
     else:
@@ -197,14 +187,19 @@ def _change_import(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -
     if str(node.module).endswith(".processing"):
         names = {alias.name for alias in node.names}
         if "Processor" not in names or not names <= PROCESSING_NAMES:
-            ours = ", ".join(sorted(names & PROCESSING_NAMES))
-            return None, _WITH_PROCESSORS.format(names=ours or "none of these")
+            listed = ", ".join(sorted(names & PROCESSING_NAMES)) or "none of these"
+            return None, (
+                f"with the SDK's own processors: {listed}; for images of the service take Processor and these from {OURS}"
+            )
     # One import may be split: names that are here, and the rest, which stays the SDK's
     offered_aliases = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
     other_aliases = [alias for alias in node.names if alias not in offered_aliases]
     reason = ""
     if other_aliases:
-        reason = _NOT_HERE.format(names=", ".join(alias.name for alias in other_aliases))
+        listed = ", ".join(alias.name for alias in other_aliases)
+        reason = (
+            f"of the SDK alone: {listed}; keep the line where it is installed, or leave out the cells that use them"
+        )
     if not offered_aliases:
         return None, reason
     lines = [_import_names(OURS, offered_aliases)]
@@ -221,16 +216,21 @@ def _get_service(node: ast.Assign) -> str | None:
     if not isinstance(call, ast.Call) or not is_client or not isinstance(node.targets[0], ast.Name | ast.Attribute):
         return None
     # The service is the first argument, or named
-    values = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "service_name")]
-    names = [value.value for value in values if isinstance(value, ast.Constant)]
-    return next((str(name) for name in names if name in (CLIENT, *RUNTIMES)), None)
+    values = call.args[:1] + [keyword.value for keyword in call.keywords if keyword.arg == "service_name"]
+    for value in values:
+        if isinstance(value, ast.Constant) and value.value in (CLIENT, *RUNTIMES):
+            return str(value.value)
+    return None
 
 
 def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered: IsAnswered) -> tuple[str | None, str]:
     """The replacement of a client whose calls this package answers, and the calls that only an account answers."""
     name = ast.unparse(node.targets[0])
     if service != CLIENT:
-        return None, f"{name} {_ASKS_AN_ENDPOINT}"
+        return None, (
+            f"{name} asks an account's endpoint; keep the line with credentials, or ask a model server of your own, which "
+            "writes the same captures (docs/capture.md)"
+        )
     # The methods that are called in any cell
     beginning = f"{name}."
     uses = [
@@ -241,12 +241,14 @@ def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered
     other_methods = sorted(methods.difference(answered_methods))
     if answered_methods and not other_methods:
         return f"import {OURS}\n{name} = {OURS}.client()", ""
-    reason = _ASKS_AN_ACCOUNT.format(name=name, others=", ".join(other_methods) or "what it is given to")
+    reason = f"{name} asks an account for {', '.join(other_methods) or 'what it is given to'}"
     # The SDK's session starts jobs of other images by the client that it is given
     is_argument = any(name in ARGUMENT.findall(text) for text in texts)
     if is_argument or not answered_methods:
-        answered = f"; {', '.join(answered_methods)}: {OURS}.client({name}) has them" if answered_methods else ""
-        return None, f"{reason}; keep the line with credentials{answered}"
+        reason += "; keep the line with credentials"
+        if answered_methods:
+            reason += f"; {', '.join(answered_methods)}: {OURS}.client({name}) has them"
+        return None, reason
     # Calls that only an account answers are passed on to its client
     return f"import {OURS}\n{name} = {OURS}.client({ast.unparse(node.value)})", reason
 

@@ -18,9 +18,7 @@ from spark_model_monitor.storage import storage_of, write_text
 from spark_model_monitor.storage.stand_in import resolve_stand_in
 from spark_model_monitor.value_class import value_class
 
-DAYS = 30  # days that count as a month
-HOURS = 24 * DAYS
-WITHOUT_CAPTURE = "-without-capture"
+HOURS = 24 * 30  # hours that count as a month
 
 
 class Prices(Document, file="prices.json", meant="prices of instance hours, as examples/leaving/prices.json"):
@@ -76,9 +74,8 @@ def measure_usage(schedule: MonitoredSchedule) -> Usage:
     recurrence = None
     with suppress(BadConfiguration):  # an expression that isn't the service's
         recurrence = get_recurrence(schedule.description)
-    if recurrence is None or schedule.description.status == STOPPED:
-        runs = 0
-    else:
+    runs = 0
+    if recurrence is not None and schedule.description.status != STOPPED:
         runs = HOURS // recurrence.every_hours
     return Usage(
         schedule.cluster.get("InstanceType", "unknown"),
@@ -179,7 +176,7 @@ def _list_capture_calls(
         call = f"aws sagemaker describe-endpoint-config --endpoint-config-name {name}"
         return [StopCall(f"{cost}: add its configuration to the descriptions", call, "changes nothing")]
     # The API accepts at most 63 characters, and no hyphen at the beginning
-    new_name = f"{config_name}{WITHOUT_CAPTURE}"[-63:].lstrip("-")
+    new_name = f"{config_name}-without-capture"[-63:].lstrip("-")
     path = folder / f"{new_name}.json"
     request = make_config_without_capture(config, new_name)
     write_text(path, json.dumps(request, indent=2, default=str) + "\n")

@@ -167,7 +167,7 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
     Raises BadConfiguration if no schedule is among them.
     """
     remarks = list(remarks)
-    by_operation: dict[str, list[Answer]] = defaultdict(list)
+    answers_by_operation: dict[str, list[Answer]] = defaultdict(list)
     other_answers: list[ApiAnswer] = []
     unknown_files: list[str] = []
     for where, content in answers:
@@ -180,7 +180,7 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
             continue
         try:
             answer = check_answer(content, where)
-            by_operation[answer.operation].append((where, answer.content))
+            answers_by_operation[answer.operation].append((where, answer.content))
         except BadDocument as error:
             remarks.append(str(error).splitlines()[0])
     # One line, however many files there are
@@ -189,7 +189,9 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
             f"no descriptions, left out: {format_noun_count(len(unknown_files), 'file')} such as {unknown_files[0]}"
         )
     # Each schedule with its definition, endpoint and executions
-    schedules = tuple(_join_schedule(*answer, by_operation) for answer in by_operation["DescribeMonitoringSchedule"])
+    schedules = tuple(
+        _join_schedule(*answer, answers_by_operation) for answer in answers_by_operation["DescribeMonitoringSchedule"]
+    )
     if not schedules:
         raise BadConfiguration(
             "there is no schedule among the descriptions; add the output of aws sagemaker describe-monitoring-schedule for each "
@@ -197,7 +199,7 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
         )
 
     # Schedules that a listing names, but no answer describes, would be forgotten
-    pages = [page for _, page in by_operation["ListMonitoringSchedules"]]
+    pages = [page for _, page in answers_by_operation["ListMonitoringSchedules"]]
     summaries = [summary for page in pages for summary in page["MonitoringScheduleSummaries"]]
     listed_names = {summary["MonitoringScheduleName"] for summary in summaries}
     missing_names = listed_names - {schedule.name for schedule in schedules}
@@ -205,12 +207,14 @@ def build_inventory(answers: Iterable[Answer], remarks: Iterable[str]) -> Invent
         f"list-monitoring-schedules names {name}, whose description is missing" for name in sorted(missing_names)
     ]
     # Answers that don't belong to a schedule
-    configs = {config["EndpointConfigName"]: config for _, config in by_operation["DescribeEndpointConfig"]}
+    configs = {config["EndpointConfigName"]: config for _, config in answers_by_operation["DescribeEndpointConfig"]}
     definitions = [schedule.definition for schedule in schedules if schedule.definition]
     return Inventory(schedules, configs, tuple(list_other_resources(other_answers, definitions)), tuple(remarks))
 
 
-def _join_schedule(where: str, content: ApiAnswer, by_operation: Mapping[str, Sequence[Answer]]) -> MonitoredSchedule:
+def _join_schedule(
+    where: str, content: ApiAnswer, answers_by_operation: Mapping[str, Sequence[Answer]]
+) -> MonitoredSchedule:
     """A schedule with its job definition, its endpoint and its executions, as far as they are there."""
     description = read_schedule(content)
     answers = [(where, content)]
@@ -218,19 +222,21 @@ def _join_schedule(where: str, content: ApiAnswer, by_operation: Mapping[str, Se
     # The job definition is inside the schedule, or described by an answer of its own
     definition = description.inline
     resources = content["MonitoringScheduleConfig"].get("MonitoringJobDefinition", {})
-    kinds = [operation for operation in by_operation if operation.endswith("JobDefinition")]
-    definitions = chain.from_iterable(by_operation[operation] for operation in kinds)
-    if described := _find_answer(definitions, "JobDefinitionName", description.definition_name):
-        answers.append(described)
-        resources = described[1]
+    kinds = [operation for operation in answers_by_operation if operation.endswith("JobDefinition")]
+    definitions = chain.from_iterable(answers_by_operation[operation] for operation in kinds)
+    answer = _find_answer(definitions, "JobDefinitionName", description.definition_name)
+    if answer is not None:
+        answers.append(answer)
+        _, resources = answer
         definition = read_definition(resources)
 
     # A batch transform has no endpoint
     endpoint = None
     name = definition.source.endpoint if definition else None
-    if described := _find_answer(by_operation.get("DescribeEndpoint", ()), "EndpointName", name):
-        answers.append(described)
-        endpoint = described[1]
+    answer = _find_answer(answers_by_operation.get("DescribeEndpoint", ()), "EndpointName", name)
+    if answer is not None:
+        answers.append(answer)
+        _, endpoint = answer
 
     # Members of a definition are named by its kind; in a schedule they have the same names for all kinds
     nothing: ApiAnswer = {}
@@ -238,7 +244,7 @@ def _join_schedule(where: str, content: ApiAnswer, by_operation: Mapping[str, Se
     application = next((part for member, part in resources.items() if member.endswith("AppSpecification")), nothing)
 
     # The schedule's runs, from pages that may list the runs of all schedules
-    pages = by_operation.get("ListMonitoringExecutions", ())
+    pages = answers_by_operation.get("ListMonitoringExecutions", ())
     summaries = [summary for _, page in pages for summary in page["MonitoringExecutionSummaries"]]
     # Runs by their times, because a page may be there twice
     executions = {
@@ -259,4 +265,7 @@ def _join_schedule(where: str, content: ApiAnswer, by_operation: Mapping[str, Se
 
 
 def _find_answer(answers: Iterable[Answer], member: str, name: str | None) -> Answer | None:
-    return next((answer for answer in answers if answer[1][member] == name), None)
+    for where, content in answers:
+        if content[member] == name:
+            return where, content
+    return None

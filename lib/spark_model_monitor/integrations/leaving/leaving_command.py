@@ -25,8 +25,6 @@ from spark_model_monitor.value_class import value_class
 ACCOUNT = "account"
 """The source that is the account itself."""
 
-EXPORTED = "exported"
-"""The folder of the report with an account's descriptions, which deleted schedules leave nowhere else."""
 
 NOTEBOOKS = (".ipynb", ".py")
 
@@ -58,7 +56,7 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
     prices = None
     if request.prices is not None:
         prices = Prices.from_json(LocalStorage().read(request.prices), request.prices)
-    inventory = _take_inventory(request, folder)
+    inventory = _find_inventory(request, folder)
 
     # Each schedule as it runs here, with its cost at the service
     trials = Trials(folder, request.captures, request.days, request.run_scripts)
@@ -135,9 +133,10 @@ def _make_scheduler_request(name: str, schedule_file: str) -> ApiMembers:
     }
 
 
-def _take_inventory(request: LeaveRequest, folder: Path) -> Inventory:
+def _find_inventory(request: LeaveRequest, folder: Path) -> Inventory:
+    # An account's descriptions are kept, because deleted schedules leave them nowhere else
     if request.source == ACCOUNT:
-        return fetch_inventory(make_aws_client(request.region), folder / EXPORTED)
+        return fetch_inventory(make_aws_client(request.region), folder / "exported")
     if not Path(request.source).is_dir():
         advice = f"name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"
         raise BadConfiguration(f"{request.source} is no folder{suggest_path(request.source, advice, os.path.isdir)}")

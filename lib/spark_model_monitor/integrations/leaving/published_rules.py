@@ -38,7 +38,7 @@ RULES = {"any column": 0.0, "more than 5 % of columns": 0.05, "more than 30 % of
 
 
 @value_class
-class Drifted:
+class DriftedColumns:
     """The columns that drifted, of those that could be compared."""
 
     columns: tuple[str, ...]
@@ -49,18 +49,23 @@ class Drifted:
         return {name: len(self.columns) > limit * self.compared for name, limit in RULES.items()}
 
 
-def find_drifted(baseline: Statistics, window: Statistics) -> Drifted:
+def find_drifted_columns(baseline: Statistics, window: Statistics) -> DriftedColumns:
     """The columns of a window whose values drifted."""
     after = from_statistics(window)
     # Evidently takes tests for a small reference and distances for a large one
     is_small = baseline.dataset.item_count <= SMALL_BASELINE
-    verdicts = {
-        name: has_drifted(before, after[name], is_small)
-        for name, before in from_statistics(baseline).items()
-        if name in after
-    }
-    drifted = tuple(name for name, verdict in verdicts.items() if verdict)
-    return Drifted(drifted, sum(verdict is not None for verdict in verdicts.values()))
+    drifted_columns = []
+    compared = 0
+    for name, before in from_statistics(baseline).items():
+        # A column that the window lacks can't be compared
+        if name not in after:
+            continue
+        verdict = has_drifted(before, after[name], is_small)
+        if verdict is not None:
+            compared += 1
+        if verdict:
+            drifted_columns.append(name)
+    return DriftedColumns(tuple(drifted_columns), compared)
 
 
 def has_drifted(before: FeatureDistribution, after: FeatureDistribution, is_small: bool) -> bool | None:

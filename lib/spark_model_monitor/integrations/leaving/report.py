@@ -27,7 +27,7 @@ from spark_model_monitor.value_class import value_class
 
 VERSION = 1
 NAME = "leaving"
-_WORDS = {True: "alarm", False: "–", None: "no verdict"}
+_VERDICT_WORDS = {True: "alarm", False: "–", None: "no verdict"}
 _NOT_MADE = (
     "None of these calls was made. Make them once your own runs have been beside the service's for as long as you want."
 )
@@ -210,10 +210,12 @@ class LeavingReport:
             monitored = schedule.monitored
             usage = schedule.usage
             money = usage.money(self.prices)
-            priced = "–" if money is None or self.prices is None else f"{money:,.2f} {self.prices.currency}"
+            price = "–"
+            if money is not None and self.prices is not None:
+                price = f"{money:,.2f} {self.prices.currency}"
             monitoring_type = monitored.definition.monitoring_type if monitored.definition else "unknown"
             instances = f"{usage.instance_count} × {usage.instance_type}"
-            numbers = (str(usage.runs_a_month), format_number(usage.instance_hours), priced)
+            numbers = (str(usage.runs_a_month), format_number(usage.instance_hours), price)
             rows.append((monitored.name, monitoring_type, monitored.description.status, instances, *numbers))
         yield build_table(titles, rows, numbers=titles[4:])
         for instance_type, hours in self.hours_by_type().items():
@@ -269,14 +271,21 @@ def _build_call_table(calls: Sequence[StopCall]) -> PageTable:
 
 
 def _list_cells(window: WindowVerdicts) -> tuple[str, ...]:
-    alarms = (window.service, window.ours, *(window.published.get(rule) for rule in RULES))
-    without_report = "; ".join(filter(None, ("no report", window.failure)))
-    compared = {None: without_report, True: "equal", False: _format_differences(window.differences)}[window.equal]
-    return (window.start[:16], *(_WORDS[alarm] for alarm in alarms), compared)
+    verdicts = [window.service, window.ours, *map(window.published.get, RULES)]
+    # Whether --compat service gave what the service's report says
+    if window.equal is None:
+        comparison = "; ".join(filter(None, ("no report", window.failure)))
+    elif window.equal:
+        comparison = "equal"
+    else:
+        comparison = _format_differences(window.differences)
+    return (window.start[:16], *(_VERDICT_WORDS[verdict] for verdict in verdicts), comparison)
 
 
 def _format_differences(differences: Sequence[Mapping[str, str]]) -> str:
     members = ("kind", "subject", "check", "text")
     lines = [" ".join(filter(None, map(line.get, members))) for line in differences[:_MAX_DIFFERENCES]]
     further = len(differences) - len(lines)
-    return "; ".join([*lines, *([f"{further} more"] if further else [])])
+    if further:
+        lines.append(f"{further} more")
+    return "; ".join(lines)

@@ -27,7 +27,7 @@ from spark_model_monitor.integrations.imports.descriptions import Definition, re
 from spark_model_monitor.integrations.imports.import_command import import_schedules
 from spark_model_monitor.integrations.imports.jobs import JobVariables, build_jobs
 from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
-from spark_model_monitor.integrations.leaving.published_rules import find_drifted
+from spark_model_monitor.integrations.leaving.published_rules import find_drifted_columns
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import PREFIX, flag_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
@@ -363,7 +363,7 @@ def _judge_by_published_rules(windows: Iterable[WindowVerdicts], config: JobConf
             suppress(MonitorError),
             read_source(LocalEngine(processes=1), config.model_copy(update=times), baseline) as data,
         ):
-            drifted = find_drifted(statistics, run_baseline(data, monitor).statistics)
+            drifted = find_drifted_columns(statistics, run_baseline(data, monitor).statistics)
             window = replace(window, published=drifted.alarms(), drifted=drifted.columns)
         windows_with_rules.append(window)
     return windows_with_rules

@@ -77,7 +77,7 @@ ModelSource: TypeAlias = Model | Predict | str | PathLike[str]
 
 
 @dataclass
-class Summing:
+class AdditivePredictor:
     """A model's function, with the model as a sum. find_sum: returns the model as a sum, None if it isn't one."""
 
     predict: Predict

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.casts import is_number
 from spark_model_monitor.errors import BadConfiguration, BadInput, needing
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.trial import require_loadable
+from spark_model_monitor.monitors.predictors.isolated_loading import require_loadable
 from spark_model_monitor.statistics.states.blocks import BlockSums, assign_blocks
 from spark_model_monitor.statistics.states.estimated import measure_expected_errors
 from spark_model_monitor.storage import storage_here
@@ -100,10 +100,9 @@ class ErrorModel:
         columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}
         # The target of the regression: the absolute error of each prediction
         absolute_errors = np.abs(_as_numbers(pa.Array.from_pandas(rows[label])) - _as_numbers(columns[prediction]))
-        if not np.isfinite(absolute_errors).all():
-            raise BadInput(
-                f"{int((~np.isfinite(absolute_errors)).sum()):,} labels or predictions are no numbers; leave these rows out"
-            )
+        invalid_rows = np.count_nonzero(~np.isfinite(absolute_errors))
+        if invalid_rows:
+            raise BadInput(f"{invalid_rows:,} labels or predictions are no numbers; leave these rows out")
         texts = {
             name: _order_frequent_texts(column, absolute_errors)
             for name, column in columns.items()
@@ -111,26 +110,21 @@ class ErrorModel:
         }
         cells = _encode_cells(columns, tuple(columns), texts)
         # Two-fold cross-validation: the errors of each half are predicted by a model trained on the other half
-        half = np.random.default_rng(SEED).permutation(len(absolute_errors)) % 2 == 0
+        first_half = np.random.default_rng(SEED).permutation(len(absolute_errors)) % 2 == 0
         expected = np.empty(len(absolute_errors))
-        for learns in (half, ~half):
-            expected[~learns] = _fit_model(cells[learns], absolute_errors[learns]).predict(cells[~learns])
+        for is_training in (first_half, ~first_half):
+            estimator = _fit_model(cells[is_training], absolute_errors[is_training])
+            expected[~is_training] = estimator.predict(cells[~is_training])
         # Divide the rows into blocks, from which the accuracy of expected errors is estimated
         blocks = assign_blocks(np.arange(len(absolute_errors), dtype=np.uint64))
-        return cls(
-            tuple(columns),
-            texts,
-            _dump_skops(_fit_model(cells, absolute_errors)),
-            measure_expected_errors(absolute_errors, np.maximum(expected, 0.0), blocks),
-        )
+        worth = measure_expected_errors(absolute_errors, np.maximum(expected, 0.0), blocks)
+        return cls(tuple(columns), texts, _dump_skops(_fit_model(cells, absolute_errors)), worth)
 
     def write(self, path: str) -> None:
         """Write the model to a file that ends in .skops, at any location that runs can read."""
-        parts = {
-            "names": list(self.names),
-            "texts": {name: list(feature_texts) for name, feature_texts in self.texts.items()},
-        }
-        storage_here(path).write(path, _dump_skops({**parts, "model": self.content, "worth": self.worth.to_bytes()}))
+        texts = {name: list(feature_texts) for name, feature_texts in self.texts.items()}
+        members = {"names": list(self.names), "texts": texts, "model": self.content, "worth": self.worth.to_bytes()}
+        storage_here(path).write(path, _dump_skops(members))
 
     @classmethod
     def read(cls, path: str) -> ErrorModel:
@@ -147,7 +141,7 @@ class ErrorModel:
 
     def __call__(self, columns: Mapping[str, pa.Array]) -> Numbers:
         """The expected absolute error of each row. columns: by name, at least the columns in `names`."""
-        estimator = _loaded(self.content)
+        estimator = _load_estimator(self.content)
         expected: Numbers = estimator.predict(_encode_cells(columns, self.names, self.texts))
         return np.maximum(expected, 0.0)
 
@@ -167,14 +161,12 @@ def _dump_skops(
     with needing("models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"):
         from skops import io
 
-    saved: bytes = io.dumps(members)
-    return saved
+    return bytes(io.dumps(members))
 
 
 def _load_skops(name: str, content: bytes) -> Any:
-    from spark_model_monitor.monitors.predictors.sklearn import (
-        open_skops,  # importing it at the top of the module would change the order of the flavours
-    )
+    # Importing it at the top of the module would change the order of the flavours
+    from spark_model_monitor.monitors.predictors.sklearn import open_skops
 
     try:
         with needing(f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"):
@@ -188,13 +180,13 @@ def _load_skops(name: str, content: bytes) -> Any:
 
 
 def _open_with_model(path: str, content: bytes) -> None:
-    parts = _load_skops(path, content)
-    if isinstance(parts, dict) and isinstance(parts.get("model"), bytes):
-        _load_skops(path, parts["model"])
+    members = _load_skops(path, content)
+    if isinstance(members, dict) and isinstance(members.get("model"), bytes):
+        _load_skops(path, members["model"])
 
 
 @lru_cache(maxsize=1)
-def _loaded(content: bytes) -> HistGradientBoostingRegressor:
+def _load_estimator(content: bytes) -> HistGradientBoostingRegressor:
     return _load_skops("the model of errors", content)
 
 
@@ -217,8 +209,8 @@ def _as_numbers(column: pa.Array) -> Numbers:
         # Arrow would also parse words such as `inf` and `nan`, which count as texts here
         decimal = pc.fill_null(pc.match_substring_regex(texts, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False)
         column = pc.utf8_ltrim(pc.if_else(decimal, texts, None), characters="+")
-    numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.asarray(numbers, dtype=np.float64)
+    numbers = pc.cast(column, pa.float64(), safe=False)
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _order_frequent_texts(column: pa.Array, absolute_errors: Numbers) -> tuple[str, ...]:
@@ -229,8 +221,8 @@ def _order_frequent_texts(column: pa.Array, absolute_errors: Numbers) -> tuple[s
     rows = np.bincount(codes)[1:]
     sums = np.bincount(codes, absolute_errors)[1:]
     most_frequent = np.argsort(-rows, kind="stable")[:MAX_TEXTS]
-    ordered = most_frequent[np.argsort(sums[most_frequent] / rows[most_frequent], kind="stable")]
-    return tuple(encoded.dictionary.take(pa.array(ordered)).to_pylist())
+    by_mean_error = most_frequent[np.argsort(sums[most_frequent] / rows[most_frequent], kind="stable")]
+    return tuple(encoded.dictionary.take(pa.array(by_mean_error)).to_pylist())
 
 
 def _encode_cells(

@@ -50,7 +50,7 @@ def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str
 
     Raises BadConfiguration for a placeholder without a feature.
     """
-    by_name = dict(zip(names, row, strict=True))
+    value_by_name = dict(zip(names, row, strict=True))
 
     def format_value(placeholder: re.Match[str]) -> str:
         name = placeholder[2]
@@ -59,15 +59,15 @@ def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str
         if name == "feature_names":
             return _format_json(list(names))
         if name == "features_kvp":
-            return _format_json(by_name)
+            return _format_json(value_by_name)
         # `${NAME}` is replaced by the value of one feature
         feature = name[1:-1]
-        if feature not in by_name:
+        if feature not in value_by_name:
             hint = did_you_mean(feature, names, "the model gets other features", shown=str)
             raise BadConfiguration(
                 f"predictor: a template has ${{{feature}}}, which is no feature of the model's input; {hint}"
             )
-        return _format_json(by_name[feature])
+        return _format_json(value_by_name[feature])
 
     return _PLACEHOLDER.sub(format_value, template)
 
@@ -86,52 +86,49 @@ class RequestFormat:
         self._line = self._content or FEATURES_TEMPLATE
         self._label = members.get("label")
         self._probability = members.get("probability")
-        if self._probability is None:
-            self._scores = self._label
-        else:
-            self._scores = self._probability
+        self._score_location = self._probability
+        if self._score_location is None:
+            self._score_location = self._label
         errors = list(self._find_errors())
         if errors:
             raise BadConfiguration.gathered([f"predictor.{error}" for error in errors])
 
     @property
-    def one_at_a_time(self) -> bool:
+    def has_single_record(self) -> bool:
         """Whether each request contains only one record."""
         return self.content_type == JSON and "$records" not in self._content
 
     def write_body(self, names: Sequence[str], rows: Rows) -> bytes:
         """The body of the request for some rows."""
         # JSON and CSV need Python's numbers instead of NumPy's
-        plain = [[_convert_to_plain(cell) for cell in row] for row in rows]
-        # CSV has no header, and missing values are empty cells, as in the service's requests
+        plain_rows = [[_convert_to_plain(cell) for cell in row] for row in rows]
+        # CSV has no header, and the writer leaves the cells of missing values empty, as in the service's requests
         if self.content_type == CSV:
             text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows(
-                ["" if cell is None else cell for cell in row] for row in plain
-            )
+            csv.writer(text, lineterminator="\n").writerows(plain_rows)
             return text.getvalue().encode()
         if self.content_type == JSON_LINES:
-            return "\n".join(fill_record(self._line, names, row) for row in plain).encode()
-        records = [fill_record(self._record, names, row) for row in plain]
+            return "\n".join(fill_record(self._line, names, row) for row in plain_rows).encode()
+        records = [fill_record(self._record, names, row) for row in plain_rows]
         # A template with `$record` has a place for only one row, so each row is a separate request
-        if self.one_at_a_time:
+        if self.has_single_record:
             return self._content.replace("$record", records[0]).encode()
         return self._content.replace("$records", f"[{','.join(records)}]").encode()
 
-    def scores(self, body: bytes) -> list[Json]:
+    def read_scores(self, body: bytes) -> list[Json]:
         """The scores in a response, one item per row.
 
         Raises ValueError if the response can't be parsed, or has no scores at the configured location.
         """
         # Without an index, every cell of a line is a score, for example of one class each
-        if self.accept_type == CSV and not isinstance(self._scores, int):
+        if self.accept_type == CSV and not isinstance(self._score_location, int):
             return [[float(cell) for cell in row] for row in _read_csv_rows(body)]
-        row_scores = self._read_location(self._scores, body)
+        row_scores = self._read_location(self._score_location, body)
         if self.accept_type == CSV:
             return [cell if isinstance(cell, list) else float(cell) for cell in row_scores]
         return row_scores
 
-    def labels(self, body: bytes) -> list[Json]:
+    def read_labels(self, body: bytes) -> list[Json]:
         """The labels in a response, one item per row; if a row has a list of labels, the one with the highest score.
 
         Raises ValueError if the response can't be parsed, has no labels at the configured location, or lacks scores for a
@@ -140,10 +137,8 @@ class RequestFormat:
         row_labels = self._read_location(self._label, body)
         if not any(isinstance(label, list) for label in row_labels):
             return row_labels
-        return [
-            _choose_best_label(*pair)
-            for pair in zip(row_labels, self._read_location(self._probability, body), strict=True)
-        ]
+        row_scores = self._read_location(self._probability, body)
+        return [_choose_best_label(labels, scores) for labels, scores in zip(row_labels, row_scores, strict=True)]
 
     def _read_location(self, location: Json, body: bytes) -> list[Json]:
         """The part of a response at a location, one item per row."""
@@ -156,10 +151,10 @@ class RequestFormat:
         if self.accept_type == JSON_LINES:
             return [_search_document(location, json.loads(line)) for line in text.splitlines() if line.strip()]
         # One JSON document contains the list of all rows, or a single answer if rows are asked one at a time
-        rows_found = _search_document(location, json.loads(text))
-        if isinstance(rows_found, list) and not self.one_at_a_time:
-            return rows_found
-        return [rows_found]
+        match = _search_document(location, json.loads(text))
+        if isinstance(match, list) and not self.has_single_record:
+            return match
+        return [match]
 
     def _find_errors(self) -> Iterator[str]:
         known_types = (CSV, JSON_LINES, JSON)
@@ -226,24 +221,22 @@ def _format_json(value: Json) -> str:
 
 def _read_template(template: Json) -> str:
     """A template as text. In JSON, placeholders are in quotes, which are removed."""
-    if isinstance(template, str):
-        text = template
-    else:
-        text = _format_json(template)
     if template is None:
-        text = ""
-    return text.replace('"$records"', "$records").replace('"$record"', "$record")
+        return ""
+    if not isinstance(template, str):
+        template = _format_json(template)
+    return str(template).replace('"$records"', "$records").replace('"$record"', "$record")
 
 
-TRIES = 5
+MAX_ATTEMPTS = 5
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 20.0
-ROWS_AT_ONCE = 1000
+ROWS_PER_REQUEST = 1000
 MAX_BYTES = 5 * 2**20  # maximum size of a request; the service's limit is 6 MB
 
-TRY_AGAIN = frozenset({408, 429, *range(500, 600)})
+RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
 TOO_LARGE = 413
 
 
@@ -253,15 +246,15 @@ def load_http(model: Model) -> Predict:
     return Endpoint(model.name, model.request, labels=model.labels).predict
 
 
-class Unanswered(Exception):
+class AttemptFailed(Exception):
     """An attempt to call the endpoint failed."""
 
 
 class Endpoint:
     """An address with the formats of its requests and responses.
 
-    labels: whether labels are returned instead of scores. waits, reads: seconds before the second attempt, and time limit
-    of a response.
+    labels: whether labels are returned instead of scores. first_wait_seconds: before the second attempt. read_seconds: the
+    time limit of a response.
     """
 
     def __init__(
@@ -270,31 +263,35 @@ class Endpoint:
         members: Mapping[str, Json],
         *,
         labels: bool = False,
-        waits: float = FIRST_WAIT_SECONDS,
-        reads: float = READ_SECONDS,
+        first_wait_seconds: float = FIRST_WAIT_SECONDS,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         import urllib3
 
-        parts = urlsplit(address)
+        url = urlsplit(address)
         # Messages and logs show the address without user name, password and query, which may be secret
-        self._shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        port = f":{url.port}" if url.port else ""
+        self._display_address = f"{url.scheme}://{url.hostname}{port}{url.path}"
         self._address = address
         self._request = RequestFormat(members)
         # Labels may be texts, but scores have to be numbers
         if labels:
-            self._read = self._request.labels
-            self._kind = object
+            self._answer_noun = "labels"
+            self._read = self._request.read_labels
+            self._dtype = object
         else:
-            self._read = self._request.scores
-            self._kind = np.float64
-        self._waits = waits
+            self._answer_noun = "scores"
+            self._read = self._request.read_scores
+            self._dtype = np.float64
+        self._first_wait_seconds = first_wait_seconds
         # urllib3's read timeout starts again with every byte, so there is also a limit for the whole request
-        self._longest = CONNECT_SECONDS + reads
+        self._max_seconds = CONNECT_SECONDS + read_seconds
         self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
         if members.get("custom_attributes"):
             self._headers["X-Amzn-SageMaker-Custom-Attributes"] = members["custom_attributes"]
-        # `_ask` repeats attempts, because it decides by the status whether that is useful
-        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=reads))
+        # `_post_with_retries` repeats attempts, because it decides by the status whether that is useful
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout)
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.generic]:
         """The scores, or the labels, of all rows.
@@ -304,71 +301,74 @@ class Endpoint:
         # Answers are in the order of the rows
         names = list(frame.columns)
         rows = frame.to_numpy(dtype=object)
-        at_once = 1 if self._request.one_at_a_time else ROWS_AT_ONCE
-        scores: list[Json] = []
-        for start in range(0, len(rows), at_once):
-            scores += self._scores(names, rows[start : start + at_once])
-        return np.array(scores, dtype=self._kind)
+        step = 1 if self._request.has_single_record else ROWS_PER_REQUEST
+        answers: list[Json] = []
+        for start in range(0, len(rows), step):
+            answers += self._request_answers(names, rows[start : start + step])
+        return np.array(answers, dtype=self._dtype)
 
-    def _scores(self, names: Sequence[str], rows: Rows) -> list[Json]:
+    def _request_answers(self, names: Sequence[str], rows: Rows) -> list[Json]:
+        """The scores or labels of some rows, which are divided if the request is too large."""
         body = self._request.write_body(names, rows)
         answer = None
         # A body that exceeds the service's limit is divided without trying; a single row can't be divided
         if len(body) <= MAX_BYTES or len(rows) == 1:
-            answer = self._ask(body)
+            answer = self._post_with_retries(body)
+        if answer is None and len(rows) == 1:
+            raise BadInput(
+                f"the model at {self._display_address} takes no request of {len(body):,} bytes, which is one row"
+            )
         if answer is None:
-            if len(rows) == 1:
-                raise BadInput(f"the model at {self._shown} takes no request of {len(body):,} bytes, which is one row")
             half = len(rows) // 2
-            return [*self._scores(names, rows[:half]), *self._scores(names, rows[half:])]
+            return self._request_answers(names, rows[:half]) + self._request_answers(names, rows[half:])
         if self._request.accept_type == CSV and b"\n" not in answer.strip() and answer.count(b",") == len(rows) - 1:
             # The built-in XGBoost answers with one line that has a cell for each row
             answer = answer.replace(b",", b"\n")
         # Labels and numbers are parsed here, where an error can name the endpoint
         try:
             answers = self._read(answer)
-            np.array(answers, dtype=self._kind)
+            np.array(answers, dtype=self._dtype)
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise BadInput(
-                f"the model at {self._shown} answered something else than {self._read.__name__} ({type(error).__name__}); "
-                "accept_type, probability and label of predictor say what its answer is"
+                f"the model at {self._display_address} answered something else than {self._answer_noun} "
+                f"({type(error).__name__}); accept_type, probability and label of predictor say what its answer is"
             ) from None
         if len(answers) != len(rows):
-            raise BadInput(f"the model at {self._shown} gave {len(answers):,} answers for {len(rows):,} rows")
+            raise BadInput(f"the model at {self._display_address} gave {len(answers):,} answers for {len(rows):,} rows")
         return answers
 
-    def _ask(self, body: bytes) -> bytes | None:
+    def _post_with_retries(self, body: bytes) -> bytes | None:
         """The response, after at most five attempts; None if the request is too large."""
         from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
         # Waiting times are random, so that executors that were refused together don't retry together
-        tries = Retrying(
-            stop=stop_after_attempt(TRIES),
-            wait=wait_random_exponential(self._waits, MAX_WAIT_SECONDS),
-            retry=retry_if_exception_type(Unanswered),
+        retrying = Retrying(
+            stop=stop_after_attempt(MAX_ATTEMPTS),
+            wait=wait_random_exponential(self._first_wait_seconds, MAX_WAIT_SECONDS),
+            retry=retry_if_exception_type(AttemptFailed),
         )
         try:
-            answer: bytes | None = tries(self._try, body)
+            return retrying(self._post_once, body)
         except RetryError as error:
             raise BadInput(
-                f"the model at {self._shown} did not answer in {TRIES} tries ({error.last_attempt.exception()})"
+                f"the model at {self._display_address} did not answer in {MAX_ATTEMPTS} tries "
+                f"({error.last_attempt.exception()})"
             ) from None
-        return answer
 
-    def _try(self, body: bytes) -> bytes | None:
+    def _post_once(self, body: bytes) -> bytes | None:
         import urllib3
 
-        ask = partial(self._pool.request, "POST", self._address, body=body, headers=self._headers)
+        post = partial(self._pool.request, "POST", self._address, body=body, headers=self._headers)
         try:
-            answer = run_within(self._longest, ask)
+            response = run_within(self._max_seconds, post)
         except (urllib3.exceptions.HTTPError, TimeoutError) as error:
-            raise Unanswered(type(error).__name__) from None
+            raise AttemptFailed(type(error).__name__) from None
         # The request is too large, so the caller divides the rows
-        if answer.status == TOO_LARGE:
+        if response.status == TOO_LARGE:
             return None
-        if answer.status in TRY_AGAIN:
-            raise Unanswered(f"status {answer.status}")
+        if response.status in RETRIED_STATUSES:
+            raise AttemptFailed(f"status {response.status}")
         # Any other status, such as 400 or 403, would be the same in the next attempt
-        if answer.status != 200:
-            raise BadInput(f"the model at {self._shown} answered with status {answer.status}")
-        return bytes(answer.data)
+        if response.status != 200:
+            raise BadInput(f"the model at {self._display_address} answered with status {response.status}")
+        return bytes(response.data)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 import spark_model_monitor.monitors.predictors
@@ -19,14 +21,14 @@ from spark_model_monitor.data.engine.casts import is_number
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, UnansweredRows
 from spark_model_monitor.monitors.predictors import (
     PREDICTORS,
+    AdditivePredictor,
     Cells,
     Model,
     ModelSource,
     Predict,
-    Summing,
     register_predictor,
 )
-from spark_model_monitor.monitors.predictors.trial import require_loadable
+from spark_model_monitor.monitors.predictors.isolated_loading import require_loadable
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import import_all, load_function
 
@@ -36,10 +38,6 @@ if TYPE_CHECKING:
 
     from spark_model_monitor.documents.json_text import Json
     from spark_model_monitor.storage import Storage
-
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 
 @register_predictor("callable")
@@ -59,20 +57,18 @@ def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric:
 
     Raises UnansweredRows with the name of a numeric feature that has a cell that isn't a number.
     """
-    converted: list[NDArray[Any]] = []
-    for column, name, is_numeric in zip(columns, names, numeric, strict=True):
-        if is_numeric:
-            converted.append(_convert_to_doubles(column, name))
-        else:
-            # An empty text counts as missing, as in a file
-            converted.append(np.array([None if cell == "" else cell for cell in column.to_pylist()], object))
     # If all columns are numeric, one array of doubles needs much less memory than objects
     if all(numeric):
-        return np.column_stack(converted)
-    # If there are texts, missing numbers become None like missing texts, so that rows can be compared
-    cells = np.empty((len(converted[0]), len(converted)), dtype=object)
-    for index, (column, is_numeric) in enumerate(zip(converted, numeric, strict=True)):
-        cells[:, index] = np.where(np.isnan(column), np.array(None), column.astype(object)) if is_numeric else column
+        return np.column_stack([_convert_to_doubles(column, name) for column, name in zip(columns, names, strict=True)])
+    cells = np.empty((len(columns[0]), len(columns)), dtype=object)
+    for index, (column, name, is_numeric) in enumerate(zip(columns, names, numeric, strict=True)):
+        if is_numeric:
+            # Missing numbers become None like missing texts, so that rows can be compared
+            doubles = _convert_to_doubles(column, name)
+            cells[:, index] = np.where(np.isnan(doubles), np.array(None), doubles.astype(object))
+        else:
+            # An empty text counts as missing, as in a file
+            cells[:, index] = [None if cell == "" else cell for cell in column.to_pylist()]
     return cells
 
 
@@ -100,10 +96,9 @@ def flag_numbers(column: pa.Array) -> NDArray[np.bool_]:
 
 def simplify_type(column: pa.Array) -> pa.Array:
     """The column as doubles or texts."""
-    kind = column.type
-    if pa.types.is_boolean(kind) or is_number(kind):
+    if pa.types.is_boolean(column.type) or is_number(column.type):
         return pc.cast(column, pa.float64(), safe=False)
-    if pa.types.is_string(kind):
+    if pa.types.is_string(column.type):
         return column
     return pc.cast(column, pa.string())
 
@@ -111,7 +106,7 @@ def simplify_type(column: pa.Array) -> pa.Array:
 def convert_to_texts(cells: Cells) -> list[str | None]:
     """Cells as texts for a file: whole numbers without a decimal point, None for missing cells."""
 
-    def text(cell: float | str | None) -> str | None:
+    def format_cell(cell: float | str | None) -> str | None:
         if cell is None or cell != cell:
             return None
         # Below 2^53, a double represents every integer exactly
@@ -119,7 +114,7 @@ def convert_to_texts(cells: Cells) -> list[str | None]:
             return str(int(cell))
         return str(cell)
 
-    return list(map(text, cells.tolist()))
+    return list(map(format_cell, cells.tolist()))
 
 
 def _convert_to_doubles(column: pa.Array, name: str) -> NDArray[np.float64]:
@@ -133,8 +128,8 @@ def _convert_to_doubles(column: pa.Array, name: str) -> NDArray[np.float64]:
                 f"feature {name!r} has a text where its baseline rows have numbers; leave it out by excluded_columns, or give "
                 "baseline rows with its texts"
             ) from None
-    doubles: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return doubles.astype(np.float64)
+    doubles = pc.cast(column, pa.float64(), safe=False)
+    return np.asarray(doubles.to_numpy(zero_copy_only=False), np.float64)
 
 
 import_all(spark_model_monitor.monitors.predictors)
@@ -221,14 +216,12 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
     if model.flavour in ("callable", "http"):
         if model.sha256 is not None:
             raise BadConfiguration(f"model_sha256 is of a file, and {model.name} is none; leave it out")
-        address = model.name
-        how = f"imported from {getattr(model.function, '__module__', 'nowhere')}"
         if model.flavour == "http":
             # The log shows the address without user name, password and query
-            parts = urlsplit(model.name)
-            address = f"{parts.scheme}://{parts.hostname}{parts.path}"
-            how = "asked over HTTP"
-        log.info("model: %s, %s", address, how)
+            url = urlsplit(model.name)
+            log.info("model: %s, asked over HTTP", f"{url.scheme}://{url.hostname}{url.path}")
+        else:
+            log.info("model: %s, imported from %s", model.name, getattr(model.function, "__module__", "nowhere"))
         return model.content
     content = model.content or _read_file(model.name, storage(model.name))
     # The digest is compared before the content is used in any way
@@ -240,13 +233,13 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
         )
     log.info("model: %s, %s bytes, sha256 %s, loaded as %s", model.name, f"{len(content):,}", digest, model.flavour)
     # A damaged file may crash the process that loads it, so another process tries first, once for each content
-    if digest not in _tried and not model.runs_code:
+    if digest not in _tested_digests and not model.runs_code:
         require_loadable(model.name, content, partial(_load_content, replace(model, content=b"")))
-        _tried.add(digest)
+        _tested_digests.add(digest)
     return content
 
 
-_tried: set[str] = set()  # digests of the files that were loaded successfully
+_tested_digests: set[str] = set()  # digests of the files that were loaded successfully
 
 
 def _read_file(name: str, storage: Storage) -> bytes:
@@ -334,16 +327,10 @@ class Caller:
             raise
         except Exception as error:
             # A model's message may contain cells of the data, which must not be in logs
-            if self.says_why:
-                problem = describe_error(error)
-            else:
-                problem = type(error).__name__
+            problem = describe_error(error) if self.says_why else type(error).__name__
             # If an endpoint fails, single rows aren't the cause; if a function raises an exception, they may be
-            if self.model.flavour == "http":
-                kind = BadInput
-            else:
-                kind = UnansweredRows
-            raise self._make_error(f"raised {problem}, called with {len(cells):,} rows", kind) from None
+            error_type = BadInput if self.model.flavour == "http" else UnansweredRows
+            raise self._make_error(f"raised {problem}, called with {len(cells):,} rows", error_type) from None
 
     def build_exact_attribution(
         self, baseline: NDArray[Any], *, with_logit: bool
@@ -355,29 +342,28 @@ class Caller:
         Source: E3.6.
         """
         model = load_model(self.model)
-        additive_model = None
-        if isinstance(model, Summing) and baseline.dtype == np.float64:
-            additive_model = model.sum
-        if additive_model is None or additive_model.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
+        if not isinstance(model, AdditivePredictor) or baseline.dtype != np.float64:
+            return None
+        additive_model = model.sum
+        if additive_model is None or additive_model.sums_log_odds != with_logit or (with_logit and len(baseline) > 1):
             return None
         # Convert to the model's order of columns, and back to the order of the data
         names = list(self.names)
+        order = [*range(len(names))]
         if set(additive_model.names) == set(names):
             order = [names.index(name) for name in additive_model.names]
-        else:
-            order = [*range(len(names))]
-        back = np.argsort(order)
-        attributed = additive_model.parts.relative_to(baseline[:, order])
-        return lambda rows: attributed(rows[:, order])[:, :, back]
+        inverse_order = np.argsort(order)
+        attribute = additive_model.parts.build_attribution(baseline[:, order])
+        return lambda rows: attribute(rows[:, order])[:, :, inverse_order]
 
     def _build_frame(self, cells: Cells) -> pd.DataFrame:
         import pandas as pd
 
         if cells.dtype == np.float64:
             return pd.DataFrame(cells, columns=list(self.names), copy=False)
-        columns = zip(self.names, self.numeric, cells.T, strict=True)
-        typed = [column.astype(np.float64) if is_numeric else column for _, is_numeric, column in columns]
-        return pd.DataFrame(dict(enumerate(typed))).set_axis(list(self.names), axis=1)
+        # By index, because several columns may have the same name
+        types = {index: np.float64 for index, is_numeric in enumerate(self.numeric) if is_numeric}
+        return pd.DataFrame(cells).astype(types).set_axis(list(self.names), axis=1)
 
     def _require_numbers(self, answers: ArrayLike, rows: int) -> NDArray[np.float64]:
         scores = np.asarray(answers)
@@ -399,5 +385,5 @@ class Caller:
             )
         return scores
 
-    def _make_error(self, problem: str, kind: type[BadInput] = BadInput) -> BadInput:
-        return kind(f"the model {self.model.name} ({self.model.flavour}) {problem}")
+    def _make_error(self, problem: str, error_type: type[BadInput] = BadInput) -> BadInput:
+        return error_type(f"the model {self.model.name} ({self.model.flavour}) {problem}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors import PICKLES, Model, Predict, Summing, register_predictor
+from spark_model_monitor.monitors.predictors import PICKLES, AdditivePredictor, Model, Predict, register_predictor
 from spark_model_monitor.monitors.predictors.sums import Leaves, Linear, Sum, Tree
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
-SKOPS = (".skops",)
 
 TRUSTED = frozenset(
     {
@@ -41,7 +40,7 @@ FORESTS = tuple(
 
 @register_predictor(
     "sklearn",
-    endings=(*SKOPS, *PICKLES),
+    endings=(".skops", *PICKLES),
     remedy="install spark-model-monitor[sklearn], and what else the model was made with",
 )
 def load_sklearn(model: Model) -> Predict:
@@ -53,85 +52,90 @@ def load_sklearn(model: Model) -> Predict:
         estimator = _load_pickle(model)
     else:
         estimator = open_skops(model)
-    for name in ("predict",) if model.labels else ("predict_proba", "decision_function", "predict"):
-        scores = getattr(estimator, name, None)
-        if scores is not None:
-            break
-    else:
+    names = ["predict"] if model.labels else ["predict_proba", "decision_function", "predict"]
+    name = next((name for name in names if hasattr(estimator, name)), None)
+    if name is None:
         raise BadConfiguration(f"{model.name}: {type(estimator).__name__} has no predict; save a fitted model")
+    compute_scores = getattr(estimator, name)
     # If a model was fitted on an array, it warns about every frame with column names
-    by_name = hasattr(estimator, "feature_names_in_")
+    takes_names = hasattr(estimator, "feature_names_in_")
 
     def predict(frame: pd.DataFrame) -> NDArray[np.generic]:
-        scores_of_classes: NDArray[np.generic] = scores(frame if by_name else frame.to_numpy())
+        scores: NDArray[np.generic] = compute_scores(frame if takes_names else frame.to_numpy())
         # Both columns add up to 1, so the second one is enough
-        if name == "predict_proba" and scores_of_classes.shape[1] == 2:
-            return scores_of_classes[:, 1]
-        return scores_of_classes
+        if name == "predict_proba" and scores.shape[1] == 2:
+            return scores[:, 1]
+        return scores
 
-    return Summing(predict, partial(_find_additive_model, estimator))
+    return AdditivePredictor(predict, partial(_find_additive_model, estimator))
 
 
 def _find_additive_model(estimator: BaseEstimator) -> Sum | None:
     """The model as a sum: the weights of a linear model, or the leaves of trees. Log-odds are a sum only for two classes."""
     if type(estimator).__module__.startswith("xgboost.") and np.isnan(estimator.missing):
-        from spark_model_monitor.monitors.predictors.xgboost import sum_of_booster
+        from spark_model_monitor.monitors.predictors.xgboost import convert_booster_to_sum
 
         booster = estimator.get_booster()
-        best = booster.attr("best_iteration")  # the last iteration that is used, if training stopped early
-        return sum_of_booster(booster if best is None else booster[: int(best) + 1])
+        best_iteration = booster.attr("best_iteration")  # the last one that is used, if training stopped early
+        if best_iteration is not None:
+            booster = booster[: int(best_iteration) + 1]
+        return convert_booster_to_sum(booster)
     if not type(estimator).__module__.startswith("sklearn."):
         return None
-    kind = type(estimator).__name__
+    class_name = type(estimator).__name__
     names = tuple(getattr(estimator, "feature_names_in_", ()))
-    classes = len(getattr(estimator, "classes_", ()))
-    if kind in LINEAR:
+    class_count = len(getattr(estimator, "classes_", ()))
+    if class_name in LINEAR:
         return Sum(Linear(np.atleast_2d(estimator.coef_)), names)
     # A multinomial fit of two classes uses a softmax, whose log-odds are twice as large
-    if kind == "LogisticRegression" and classes == 2 and getattr(estimator, "multi_class", "") != "multinomial":
-        return Sum(Linear(estimator.coef_), names, of_log_odds=True)
-    is_boosted = kind == "GradientBoostingRegressor" or (
-        kind == "GradientBoostingClassifier" and classes == 2 and estimator.loss == "log_loss"
+    is_multinomial = getattr(estimator, "multi_class", "") == "multinomial"
+    if class_name == "LogisticRegression" and class_count == 2 and not is_multinomial:
+        return Sum(Linear(estimator.coef_), names, sums_log_odds=True)
+    is_boosted = class_name == "GradientBoostingRegressor" or (
+        class_name == "GradientBoostingClassifier" and class_count == 2 and estimator.loss == "log_loss"
     )
     leaves = None
     # Other initial models aren't constant
     if is_boosted and estimator.init in (None, "zero"):
         leaves = Leaves.of(_read_tree(tree, estimator.learning_rate) for tree in estimator.estimators_.ravel())
     # A forest answers with the mean of its trees, so each tree is scaled by 1 / their number
-    if kind in FORESTS and estimator.n_outputs_ == 1:
-        grown = getattr(estimator, "estimators_", [estimator])
-        leaves = Leaves.of(_read_tree(tree, 1 / len(grown), classes) for tree in grown)
+    if class_name in FORESTS and estimator.n_outputs_ == 1:
+        trees = getattr(estimator, "estimators_", [estimator])
+        leaves = Leaves.of(_read_tree(tree, 1 / len(trees), class_count) for tree in trees)
     if leaves is None:
         return None
-    return Sum(leaves, names, of_log_odds=is_boosted and classes == 2)
+    return Sum(leaves, names, sums_log_odds=is_boosted and class_count == 2)
 
 
-def _read_tree(estimator: BaseEstimator, scale: float, classes: int = 0) -> Tree:
+def _read_tree(estimator: BaseEstimator, scale: float, class_count: int = 0) -> Tree:
     """A tree whose leaves have one value for each class, or one number. In sklearn, cells equal to the threshold go left."""
     tree = estimator.tree_
     values = tree.value[:, 0, :]
     # Before release 1.3, leaves contained counts of rows, since then shares
-    if classes:
+    if class_count:
         values = values / values.sum(axis=1, keepdims=True)
-    missing = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count)).astype(bool)
+    # Of two classes, the second one's share is enough
+    if class_count == 2:
+        values = values[:, 1:]
+    missing_left = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count)).astype(bool)
     # `<= t` is equivalent to `< the next double`, the form that `Leaves` uses
     below = np.nextafter(tree.threshold, np.inf)
-    values = scale * (values[:, 1:] if classes == 2 else values)
-    children = tree.children_left.tolist(), tree.children_right.tolist()
-    return Tree(*children, tree.feature.tolist(), below.tolist(), missing.tolist(), values)
+    left = tree.children_left.tolist()
+    right = tree.children_right.tolist()
+    return Tree(left, right, tree.feature.tolist(), below.tolist(), missing_left.tolist(), scale * values)
 
 
 def open_skops(model: Model) -> Any:
     from skops import io as skops
 
-    unknown = set(skops.get_untrusted_types(data=model.content)) - TRUSTED - set(model.trusted)
-    if unknown:
-        names = sorted(unknown)
+    trusted = TRUSTED.union(model.trusted)
+    names = sorted(set(skops.get_untrusted_types(data=model.content)) - trusted)
+    if names:
         raise BadConfiguration(
             f"{model.name} holds {', '.join(names)}, which may run code; if you trust it, write "
             f"--set trust_type={','.join(names)}"
         )
-    return skops.loads(model.content, trusted=sorted(TRUSTED | set(model.trusted)))
+    return skops.loads(model.content, trusted=sorted(trusted))
 
 
 def _load_pickle(model: Model) -> Any:

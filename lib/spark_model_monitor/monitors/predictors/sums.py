@@ -19,10 +19,10 @@ Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Indexes = NDArray[np.intp]
 # Shape (…, leaves): one bit for each condition of a leaf, set if the condition holds
-HeldConditions: TypeAlias = NDArray[np.unsignedinteger[Any]]
+ConditionBits: TypeAlias = NDArray[np.unsignedinteger[Any]]
 # Takes rows, returns their local values, shape (rows, outputs, columns)
-Attributing: TypeAlias = Callable[[Numbers], Numbers]
-Weighing: TypeAlias = Callable[[Indexes, HeldConditions], Numbers]
+AttributionFunction: TypeAlias = Callable[[Numbers], Numbers]
+WeightFunction: TypeAlias = Callable[[Indexes, ConditionBits], Numbers]
 """Takes leaves and the conditions that hold in a row, returns the Shapley weights of the conditions, shape (leaves,
 conditions).
 """
@@ -47,11 +47,12 @@ class Linear:
 
     weights: Numbers
 
-    def relative_to(self, baseline: Numbers) -> Attributing:
+    def build_attribution(self, baseline: Numbers) -> AttributionFunction:
         """The function that computes local values relative to the baseline rows."""
-        first = baseline[0]
-        mean = (baseline - first).mean(axis=0)
-        return lambda rows: ((rows - first) - mean)[:, None, :] * self.weights
+        # Relative to the first row, so that large means lose no digits
+        first_row = baseline[0]
+        mean = (baseline - first_row).mean(axis=0)
+        return lambda rows: ((rows - first_row) - mean)[:, None, :] * self.weights
 
 
 @value_class
@@ -94,9 +95,9 @@ class Leaves:
         longest = 1
         for tree in trees:
             # Depth first without recursion, because a tree may be deeper than Python's stack allows
-            waiting: list[tuple[int, dict[int, tuple[float, float, bool]]]] = [(0, {})]
-            while waiting:
-                node, path = waiting.pop()
+            pending: list[tuple[int, dict[int, tuple[float, float, bool]]]] = [(0, {})]
+            while pending:
+                node, path = pending.pop()
                 if tree.left[node] < 0:
                     paths.append(path)
                     values.append(tree.values[node])
@@ -107,50 +108,54 @@ class Leaves:
                 threshold = tree.below[node]
                 goes_left = tree.missing_left[node]
                 low, high, missing = path.get(column, (-inf, inf, True))
-                waiting.append((tree.left[node], {**path, column: (low, min(high, threshold), missing and goes_left)}))
-                waiting.append(
-                    (tree.right[node], {**path, column: (max(low, threshold), high, missing and not goes_left)})
-                )
+                left_condition = (low, min(high, threshold), missing and goes_left)
+                right_condition = (max(low, threshold), high, missing and not goes_left)
+                pending.append((tree.left[node], {**path, column: left_condition}))
+                pending.append((tree.right[node], {**path, column: right_condition}))
             # With too many conditions, the model is not treated as a sum but explained by coalitions
             if len(paths) * longest > MAX_CONDITIONS or longest > MAX_COLUMNS:
                 return None
         if not paths:
             return None
         # All paths get the same length, so that they form arrays: they are filled with a condition that always holds
-        filled = [
-            [*((column, *path[column]) for column in path), *[(0, -inf, inf, True)] * (longest - len(path))]
-            for path in paths
-        ]
-        columns, low, high, passes = np.moveaxis(np.array(filled, dtype=np.float64), 2, 0)
-        return cls(columns.astype(np.intp), low, high, passes.astype(bool), np.array(values))
+        path_conditions = []
+        for path in paths:
+            conditions = [(column, *condition) for column, condition in path.items()]
+            path_conditions.append(conditions + [(0, -inf, inf, True)] * (longest - len(path)))
+        columns, low, high, missing = np.moveaxis(np.array(path_conditions, dtype=np.float64), 2, 0)
+        return cls(columns.astype(np.intp), low, high, missing.astype(bool), np.array(values))
 
-    def relative_to(self, baseline: Numbers) -> Attributing:
+    def build_attribution(self, baseline: Numbers) -> AttributionFunction:
         """The function that computes local values relative to the baseline rows."""
         width = self.low.shape[1]
-        bins = self._bins(baseline)
-        looked_up = width <= MAX_BITS and len(self.low) << width <= MAX_ENTRIES
+        bins = self._find_bins(baseline)
+        has_table = width <= MAX_BITS and len(self.low) << width <= MAX_ENTRIES
         # Whatever depends only on the baseline rows is computed once for all calls
-        weighed_blocks = [(block, block.prepare_weighings(block.held(bins), looked_up)) for block in self._blocks]
-        adds_baseline_rows = looked_up and len(baseline) > 1
-        at_once = (
-            CONDITIONS_PER_CALL if adds_baseline_rows else 4 * CONDITIONS_PER_CALL
-        )  # with one baseline row, most leaves are unreachable
-        step = max(1, at_once // max(block.columns.size for block in self._blocks))
+        weighed_blocks = [
+            (block, block.prepare_weights(block.find_conditions(bins), has_table)) for block in self._blocks
+        ]
+        # With one baseline row, most leaves are unreachable
+        conditions_per_call = 4 * CONDITIONS_PER_CALL
+        if has_table and len(baseline) > 1:
+            conditions_per_call = CONDITIONS_PER_CALL
+        step = max(1, conditions_per_call // max(block.columns.size for block in self._blocks))
 
-        def attributed(rows: Numbers) -> Numbers:
+        def attribute(rows: Numbers) -> Numbers:
             attributions = np.zeros((len(rows), self.values.shape[1], rows.shape[1]))
             # Process rows in portions whose conditions fit in the processor's cache
             for start in range(0, len(rows), step):
-                bins = self._bins(rows[start : start + step])
-                for block, weighings in weighed_blocks:
-                    conditions = block.held(bins)
-                    for reachable, weighing in weighings:
-                        block.share(conditions, reachable, weighing, attributions[start : start + step])
+                bins = self._find_bins(rows[start : start + step])
+                for block, weight_functions in weighed_blocks:
+                    conditions = block.find_conditions(bins)
+                    for reachable, compute_weights in weight_functions:
+                        block.add_attributions(
+                            conditions, reachable, compute_weights, attributions[start : start + step]
+                        )
             return attributions / len(baseline)
 
-        return attributed
+        return attribute
 
-    def _bins(self, rows: Numbers) -> list[Indexes]:
+    def _find_bins(self, rows: Numbers) -> list[Indexes]:
         cells = rows.astype(np.float32).astype(np.float64)
         return [_assign_bins(cells[:, column], edges) for column, edges in enumerate(self._edges)]
 
@@ -169,12 +174,12 @@ class Leaves:
         width = self.low.shape[1]
         blocks = []
         # One bit for each condition of a path, in the smallest integer type with enough bits
-        kind: type[np.unsignedinteger[Any]] = np.uint64
+        dtype: type[np.unsignedinteger[Any]] = np.uint64
         if width <= 8:
-            kind = np.uint8
+            dtype = np.uint8
         elif width <= 16:
-            kind = np.uint16
-        bits = (1 << np.arange(width, dtype=np.uint64)).astype(kind)
+            dtype = np.uint16
+        bits = (1 << np.arange(width, dtype=np.uint64)).astype(dtype)
         step = min(LEAVES_TOGETHER, CONDITIONS_TOGETHER // width)
         for start in range(0, len(self.low), step):
             block_leaves = slice(start, start + step)
@@ -184,19 +189,18 @@ class Leaves:
             high = self.high[block_leaves]
             missing = self.missing[block_leaves]
             is_free = (low == -inf) & (high == inf) & missing
-            always = (is_free * bits).sum(axis=1, dtype=kind)
-            by_column = []
+            always = (is_free * bits).sum(axis=1, dtype=dtype)
+            column_tables = []
             for column in np.unique(columns[~is_free]).tolist():
                 # The bits of the conditions that hold in each bin of a column
                 column_conditions = (columns == column) & ~is_free
                 edges = _find_edges(low[column_conditions], high[column_conditions])
                 cells = np.array([-inf, *edges, nan])[:, None, None]
                 holds = ((cells >= low) & (cells < high)) | (np.isnan(cells) & missing)
-                held_by_bin = (holds * column_conditions * bits).sum(axis=2, dtype=kind)
-                by_column.append(
-                    (column, _assign_bins(np.array([-inf, *self._edges[column], nan]), edges), held_by_bin)
-                )
-            blocks.append(_Block(columns, self.values[block_leaves], always, by_column))
+                conditions_by_bin = (holds * column_conditions * bits).sum(axis=2, dtype=dtype)
+                block_bins = _assign_bins(np.array([-inf, *self._edges[column], nan]), edges)
+                column_tables.append((column, block_bins, conditions_by_bin))
+            blocks.append(_Block(columns, self.values[block_leaves], always, column_tables))
         return blocks
 
 
@@ -206,48 +210,48 @@ class _Block:
 
     columns, values: the columns of their conditions, and their values.
     always: the conditions that always hold.
-    by_column: for each column, the block's bin for each bin of all leaves, and the conditions that hold in each bin.
+    column_tables: for each column, the block's bin for each bin of all leaves, and the conditions that hold in each bin.
     """
 
     columns: Indexes
     values: Numbers
-    always: HeldConditions
-    by_column: list[tuple[int, Indexes, HeldConditions]]
+    always: ConditionBits
+    column_tables: list[tuple[int, Indexes, ConditionBits]]
 
-    def held(self, bins: list[Indexes]) -> HeldConditions:
+    def find_conditions(self, bins: list[Indexes]) -> ConditionBits:
         """The conditions that hold in rows, shape (rows, leaves)."""
         conditions = np.tile(self.always, (len(bins[0]), 1))
         column_conditions = np.empty_like(conditions)
-        for column, bin_indexes, held_by_bin in self.by_column:
-            np.take(held_by_bin, bin_indexes[bins[column]], axis=0, out=column_conditions, mode="clip")
+        for column, block_bins, conditions_by_bin in self.column_tables:
+            np.take(conditions_by_bin, block_bins[bins[column]], axis=0, out=column_conditions, mode="clip")
             np.bitwise_or(conditions, column_conditions, out=conditions)
         return conditions
 
-    def prepare_weighings(
-        self, baseline_conditions: HeldConditions, looked_up: bool
-    ) -> list[tuple[HeldConditions, Weighing]]:
-        """Pairs of the conditions that hold in baseline rows and the weighing relative to them: one for all rows by
+    def prepare_weights(
+        self, baseline_conditions: ConditionBits, has_table: bool
+    ) -> list[tuple[ConditionBits, WeightFunction]]:
+        """Pairs of the conditions that hold in baseline rows and the weights relative to them: one for all rows by
         look-up, or one per row.
         """
         width = self.columns.shape[1]
         # A table of all combinations would be too large, so each baseline row is weighed separately
-        if not looked_up:
+        if not has_table:
             return [
                 (baseline_row, partial(_compute_weights, baseline_row, width)) for baseline_row in baseline_conditions
             ]
         # The number of baseline rows that meet each combination of a leaf's conditions
         counts = np.zeros((len(self.columns), 1 << width))
         np.add.at(counts, (np.arange(len(self.columns)), baseline_conditions), 1)
-        table = (counts @ _shares_by_bits(width)).reshape(-1, width)
-        return [
-            (
-                np.bitwise_or.reduce(baseline_conditions, axis=0),
-                lambda leaf, conditions: np.take(table, (leaf << width) + conditions, axis=0),
-            )
-        ]
+        table = (counts @ _compute_weight_table(width)).reshape(-1, width)
+        reachable = np.bitwise_or.reduce(baseline_conditions, axis=0)
+        return [(reachable, lambda leaf, conditions: np.take(table, (leaf << width) + conditions, axis=0))]
 
-    def share(
-        self, conditions: HeldConditions, reachable: HeldConditions, weighing: Weighing, attributions: Numbers
+    def add_attributions(
+        self,
+        conditions: ConditionBits,
+        reachable: ConditionBits,
+        compute_weights: WeightFunction,
+        attributions: Numbers,
     ) -> None:
         """Add each leaf's value, weighted, to the columns that lead to it only in the row; subtract it from those that do
         only in the baseline.
@@ -258,33 +262,30 @@ class _Block:
         reached = np.flatnonzero((conditions | reachable) == conditions.dtype.type((1 << width) - 1))
         row = reached // len(self.columns)
         leaf = reached - row * len(self.columns)
-        weights = weighing(leaf, conditions.reshape(-1)[reached])
+        weights = compute_weights(leaf, conditions.reshape(-1)[reached])
         targets = np.take(self.columns, leaf, axis=0)
         targets += (row * columns)[:, None]
         # Several conditions may belong to one column, so their shares are added
         for output in range(outputs):
             leaf_shares = weights * np.take(self.values[:, output], leaf)[:, None]
-            attributions[:, output] += np.bincount(
-                targets.reshape(-1), leaf_shares.reshape(-1), rows * columns
-            ).reshape(rows, columns)
+            column_sums = np.bincount(targets.reshape(-1), leaf_shares.reshape(-1), rows * columns)
+            attributions[:, output] += column_sums.reshape(rows, columns)
 
 
-def _compute_weights(baseline_row: HeldConditions, width: int, leaf: Indexes, conditions: HeldConditions) -> Numbers:
-    baseline_of_leaf = baseline_row[leaf]
-    return _weigh_conditions(
-        _unpack_bits(conditions & ~baseline_of_leaf, width), _unpack_bits(baseline_of_leaf & ~conditions, width)
-    )
+def _compute_weights(baseline_row: ConditionBits, width: int, leaf: Indexes, conditions: ConditionBits) -> Numbers:
+    return _weigh_conditions(conditions, baseline_row[leaf], width)
 
 
 @cache
-def _shares_by_bits(width: int) -> Numbers:
+def _compute_weight_table(width: int) -> Numbers:
     """The weights of a leaf's conditions: by the conditions that hold in the baseline row, by those that hold in the row,
     by condition.
     """
-    other_bits, own_bits = np.divmod(np.arange(1 << 2 * width, dtype=np.uint64), np.uint64(1 << width))
-    shares = _weigh_conditions(_unpack_bits(own_bits & ~other_bits, width), _unpack_bits(other_bits & ~own_bits, width))
-    shares[(own_bits | other_bits) != (1 << width) - 1] = 0
-    return shares.reshape(1 << width, -1)
+    baseline_bits, row_bits = np.divmod(np.arange(1 << 2 * width, dtype=np.uint64), np.uint64(1 << width))
+    weights = _weigh_conditions(row_bits, baseline_bits, width)
+    # A leaf that neither row can reach gets nothing
+    weights[(row_bits | baseline_bits) != (1 << width) - 1] = 0
+    return weights.reshape(1 << width, -1)
 
 
 def _find_edges(low: Numbers, high: Numbers) -> Numbers:
@@ -307,10 +308,15 @@ def _unpack_bits(numbers: NDArray[np.unsignedinteger[Any]], width: int) -> Flags
     return bits
 
 
-def _weigh_conditions(joining: Flags, leaving: Flags) -> Numbers:
-    table = _shapley_weights(joining.shape[1])
-    sizes = joining.sum(axis=1), leaving.sum(axis=1)
-    weights: Numbers = joining * table[sizes][:, None] - leaving * table[sizes[::-1]][:, None]
+def _weigh_conditions(row_bits: ConditionBits, baseline_bits: ConditionBits, width: int) -> Numbers:
+    """The Shapley weights of a leaf's conditions, positive for those that hold only in the row."""
+    only_in_row = _unpack_bits(row_bits & ~baseline_bits, width)
+    only_in_baseline = _unpack_bits(baseline_bits & ~row_bits, width)
+    table = _shapley_weights(width)
+    row_size = only_in_row.sum(axis=1)
+    baseline_size = only_in_baseline.sum(axis=1)
+    weights: Numbers = only_in_row * table[row_size, baseline_size][:, None]
+    weights -= only_in_baseline * table[baseline_size, row_size][:, None]
     return weights
 
 
@@ -318,24 +324,19 @@ def _shapley_weights(most_columns: int) -> Numbers:
     """(s - 1)! t! / (s + t)!, shape (s, t): the Shapley weight of one of s columns that lead to a leaf only in the row,
     if t do only in the other row.
     """
-    sizes = range(most_columns + 1)
-    return np.array(
-        [
-            [
-                factorial(size - 1) * factorial(other_size) / factorial(size + other_size) if size else 0.0
-                for other_size in sizes
-            ]
-            for size in sizes
-        ]
-    )
+    weights = np.zeros((most_columns + 1, most_columns + 1))
+    for s in range(1, most_columns + 1):
+        for t in range(most_columns + 1):
+            weights[s, t] = factorial(s - 1) * factorial(t) / factorial(s + t)
+    return weights
 
 
 @value_class
 class Sum:
-    """A model as a sum. names: of its columns; empty if it uses their order. of_log_odds: whether the log-odds are the
+    """A model as a sum. names: of its columns; empty if it uses their order. sums_log_odds: whether the log-odds are the
     sum, not the answers.
     """
 
     parts: Linear | Leaves
     names: tuple[str, ...] = ()
-    of_log_odds: bool = False
+    sums_log_odds: bool = False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors import Model, Predict, Summing, register_predictor
+from spark_model_monitor.monitors.predictors import AdditivePredictor, Model, Predict, register_predictor
 from spark_model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MEMBER = "xgboost-model"  # the beginning of the model's file name in the archiv
 PICKLE = b"\x80"  # first byte of a pickle; containers before 1.3 wrote pickles
 
 
-SUMS = {"reg:squarederror": False, "binary:logistic": True}
+LOG_ODDS_BY_OBJECTIVE = {"reg:squarederror": False, "binary:logistic": True}
 """Objectives for which the sum of the trees is the answer (False) or the log-odds of the answer (True)."""
 
 
@@ -50,14 +50,16 @@ def load_xgboost(model: Model) -> Predict:
         # The format is JSON, so the content is wrong, and converting the format wouldn't help
         if content.lstrip().startswith(b"{"):
             raise
+        file_format = "neither JSON nor UBJSON"
         advice = "with xgboost 1.7 call Booster(model_file='…').save_model('model.json')"
         if content.startswith(PICKLE):
+            file_format = f"a pickle, and {file_format}"
             advice = (
                 f"pickle.load it with the version that wrote it, save_model('model.bst'), and of that file {advice}"
             )
         raise BadConfiguration(
-            f"the model {model.name} is {'a pickle, and ' * content.startswith(PICKLE)}neither JSON nor UBJSON, which xgboost "
-            f"{xgboost.__version__} reads; if an older version saved it, {advice}"
+            f"the model {model.name} is {file_format}, which xgboost {xgboost.__version__} reads; if an older version saved "
+            f"it, {advice}"
         ) from error
     # Spark already runs one task on each core
     booster.set_param({"nthread": 1})
@@ -66,37 +68,37 @@ def load_xgboost(model: Model) -> Predict:
     def predict(frame: pd.DataFrame) -> NDArray[np.float32]:
         # If the names differ, columns are used in the order of the data
         if names and set(names) == set(frame.columns):
-            ordered_columns = frame[names]
-        else:
-            ordered_columns = frame
-        return booster.inplace_predict(np.ascontiguousarray(ordered_columns.to_numpy(), dtype=np.float32))
+            frame = frame[names]
+        return booster.inplace_predict(np.ascontiguousarray(frame.to_numpy(), dtype=np.float32))
 
-    return Summing(predict, partial(sum_of_booster, booster))
+    return AdditivePredictor(predict, partial(convert_booster_to_sum, booster))
 
 
-def sum_of_booster(booster: Booster) -> Sum | None:
+def convert_booster_to_sum(booster: Booster) -> Sum | None:
     """The booster as a sum of leaves, if it predicts one number from numeric features only; else None."""
     learner = json.loads(booster.save_raw("json"))["learner"]
-    of_log_odds = SUMS.get(learner["objective"]["name"])
-    grown = learner["gradient_booster"]
-    if of_log_odds is None or grown["name"] != "gbtree" or learner["learner_model_param"]["num_target"] != "1":
+    sums_log_odds = LOG_ODDS_BY_OBJECTIVE.get(learner["objective"]["name"])
+    booster_members = learner["gradient_booster"]
+    is_tree_booster = booster_members["name"] == "gbtree"
+    if sums_log_odds is None or not is_tree_booster or learner["learner_model_param"]["num_target"] != "1":
         return None
-    trees = grown["model"]["trees"]
+    trees = booster_members["model"]["trees"]
     # A split by categories has no threshold
     if any(any(tree["split_type"]) for tree in trees):
         return None
     leaves = Leaves.of(map(_read_tree, trees))
-    if leaves:
-        return Sum(leaves, tuple(booster.feature_names or ()), of_log_odds)
-    return None
+    if leaves is None:
+        return None
+    return Sum(leaves, tuple(booster.feature_names or ()), sums_log_odds)
 
 
 def _read_tree(tree: Mapping[str, Json]) -> Tree:
     # For a leaf, this is its value
     thresholds = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)
     goes_left = [bool(left) for left in tree["default_left"]]
-    children = tree["left_children"], tree["right_children"]
-    return Tree(*children, tree["split_indices"], thresholds.tolist(), goes_left, thresholds[:, None])
+    left = tree["left_children"]
+    right = tree["right_children"]
+    return Tree(left, right, tree["split_indices"], thresholds.tolist(), goes_left, thresholds[:, None])
 
 
 def _unpack_content(model: Model) -> bytes:

@@ -82,9 +82,9 @@ def find_evidence(analyzer: Analyzer, profile: Profile, matches: Mapping[str, in
             return None
         return RowFraction(rows - feature.num_missing + _count_nan(feature), rows)
     if analyzer.name == "ApproxCountDistinct":
-        return _distinct_registers(feature)
+        return _find_distinct_registers(feature)
     if analyzer.name == "DataType":
-        return _deequ_types(feature)
+        return _count_deequ_types(feature)
     # The moments of vectors are about their elements, which Deequ's analyzers don't use
     moments = feature.moments
     if moments is None or feature.vectors is not None or not (moments.present + moments.nan):
@@ -101,14 +101,13 @@ def find_evidence(analyzer: Analyzer, profile: Profile, matches: Mapping[str, in
         if feature.kll is None or not moments.count:
             return None
         return SketchedNumbers(feature.kll, moments)
-    return _deequ_moments(moments)
+    return _compute_deequ_moments(moments)
 
 
 def _count_rows(analyzer: Analyzer, profile: Profile, matches: Mapping[str, int]) -> RowFraction | None:
     all_rows = profile.item_count
-    matching, counted, judged = (
-        all_rows if condition is None else matches[condition] for condition in list_conditions(analyzer)
-    )
+    conditions = list_conditions(analyzer)
+    matching, counted, judged = (all_rows if condition is None else matches[condition] for condition in conditions)
     # Deequ's state is empty if no row can be judged, except for Size, which is 0
     if not all_rows or (analyzer.name != "Size" and not (counted and judged)):
         return None
@@ -123,7 +122,7 @@ def _count_by_value(analyzer: Analyzer, feature: FeatureProfile, rows: int) -> d
     frequencies = feature.frequencies
     counts: dict[str, int] = {}
     if frequencies is None and feature.data_types.total:
-        raise _not_counted(feature)
+        raise _create_uncounted_error(feature)
     # Without a present cell, there are no values to count
     if frequencies is not None:
         # Above the limit of distinct values, counts are only known within a bound
@@ -143,7 +142,7 @@ def _count_by_value(analyzer: Analyzer, feature: FeatureProfile, rows: int) -> d
     return counts
 
 
-def _deequ_moments(moments: Moments) -> Moments:
+def _compute_deequ_moments(moments: Moments) -> Moments:
     """The moments of all values that aren't null, including NaN and infinities, as in Spark's aggregates.
 
     Source: Spark 3.5's sum, stddev_pop, min and max, for which NaN is larger than any other value.
@@ -151,12 +150,9 @@ def _deequ_moments(moments: Moments) -> Moments:
     if not (moments.positive_infinite or moments.negative_infinite or moments.nan):
         return moments
     # The sum of both infinities is NaN, and so is any sum with NaN
-    total = math.nan
-    if not moments.nan and not (moments.positive_infinite and moments.negative_infinite):
-        if moments.positive_infinite:
-            total = math.inf
-        else:
-            total = -math.inf
+    total = math.inf if moments.positive_infinite else -math.inf
+    if moments.nan or (moments.positive_infinite and moments.negative_infinite):
+        total = math.nan
     # The scan's minimum and maximum are those of finite values
     ends = []
     if moments.count:
@@ -187,13 +183,13 @@ def _count_nan(feature: FeatureProfile) -> int:
     return 0
 
 
-def _distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
+def _find_distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
     """The registers from which distinct values are estimated. Raises NeedsSecondScan if the values were not hashed."""
     distinct = feature.distinct
     if distinct is None:
         # A column with only nulls has no registers and needs none
         if feature.data_types.total:
-            raise _not_counted(feature)
+            raise _create_uncounted_error(feature)
         distinct = DistinctRegisters()
     if _count_nan(feature):  # the scan leaves NaN out, but Deequ counts it as a value
         nan = DistinctBuilder()
@@ -202,7 +198,7 @@ def _distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
     return distinct
 
 
-def _deequ_types(feature: FeatureProfile) -> DataTypeCounts:
+def _count_deequ_types(feature: FeatureProfile) -> DataTypeCounts:
     """The counts of Deequ's types. Deequ casts cells of other types to text, and then NaN and Infinity aren't numbers."""
     counts = feature.data_types
     moments = feature.moments
@@ -220,7 +216,7 @@ def list_type_counts(types: DataTypeCounts) -> tuple[int, ...]:
     return types.missing, types.fractional, types.integral, types.boolean, types.text
 
 
-def _not_counted(feature: FeatureProfile) -> NeedsSecondScan:
+def _create_uncounted_error(feature: FeatureProfile) -> NeedsSecondScan:
     return NeedsSecondScan(f"the values of {feature.name!r}, a {feature.column_type.value} column, are not counted")
 
 
@@ -245,8 +241,10 @@ def choose_plain_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str
     """
     names = set(taken)
     aliases: dict[str, str] = {}
-    for column in sorted({column for column in columns if re.search(r"[.`]", column)}):
+    for column in sorted(set(columns)):
         alias = re.sub(r"[.`]", "_", column)
+        if alias == column:
+            continue
         # The alias of `a.b` may be the name of another column, `a_b`
         while alias in names:
             alias += "_"

@@ -108,7 +108,7 @@ class JsonChecks:
 
 
 @value_class
-class Form:
+class EntryMembers:
     """The members of an analyzer's entry, in addition to `analyzer`, `assertion`, `level` and `hint`."""
 
     required: tuple[str, ...] = ()
@@ -119,21 +119,21 @@ class Form:
         return ("analyzer", *self.required, *self.optional, "assertion", "level", "hint")
 
 
-_OF_A_COLUMN = Form(("column",))
-_OF_COLUMNS = Form(("columns",))
+_ONE_COLUMN = EntryMembers(("column",))
+_SEVERAL_COLUMNS = EntryMembers(("columns",))
 
-FORMS: Mapping[str, Form] = {
-    "Size": Form(),
-    **dict.fromkeys(("Completeness", "Mean", "Sum", "StandardDeviation", "Minimum", "Maximum"), _OF_A_COLUMN),
-    **dict.fromkeys(("MinLength", "MaxLength", "ApproxCountDistinct"), _OF_A_COLUMN),
-    "ApproxQuantile": Form(("column", "quantile"), ("relative_error", "where")),
-    "DataType": Form(("column", "type")),
-    "Compliance": Form(("expression",), ("instance", "where")),
-    "PatternMatch": Form(("column", "pattern")),
-    **dict.fromkeys(("Uniqueness", "Distinctness", "UniqueValueRatio"), _OF_COLUMNS),
-    "CountDistinct": Form(("columns",), ()),
-    **dict.fromkeys(("Entropy", "Histogram"), _OF_A_COLUMN),
-    **dict.fromkeys(("Correlation", "MutualInformation"), _OF_COLUMNS),
+FORMS: Mapping[str, EntryMembers] = {
+    "Size": EntryMembers(),
+    **dict.fromkeys(("Completeness", "Mean", "Sum", "StandardDeviation", "Minimum", "Maximum"), _ONE_COLUMN),
+    **dict.fromkeys(("MinLength", "MaxLength", "ApproxCountDistinct"), _ONE_COLUMN),
+    "ApproxQuantile": EntryMembers(("column", "quantile"), ("relative_error", "where")),
+    "DataType": EntryMembers(("column", "type")),
+    "Compliance": EntryMembers(("expression",), ("instance", "where")),
+    "PatternMatch": EntryMembers(("column", "pattern")),
+    **dict.fromkeys(("Uniqueness", "Distinctness", "UniqueValueRatio"), _SEVERAL_COLUMNS),
+    "CountDistinct": EntryMembers(("columns",), ()),
+    **dict.fromkeys(("Entropy", "Histogram"), _ONE_COLUMN),
+    **dict.fromkeys(("Correlation", "MutualInformation"), _SEVERAL_COLUMNS),
 }
 """The analyzers of the JSON form. Source: com.amazon.deequ.analyzers of Deequ 2.1.0. `columns` may be one `column`."""
 
@@ -194,8 +194,8 @@ def _find_faults(entry: Json) -> Iterator[str]:
     for member, value in entry.items():
         if value is not None and member in _MEMBER_TESTS:
             # The test of the value, and the words for what it has to be
-            right, expected = _MEMBER_TESTS[member]
-            if not right(value):
+            is_valid, expected = _MEMBER_TESTS[member]
+            if not is_valid(value):
                 yield f".{member} is {value!r}; it has to be {expected}"
     columns = entry.get("columns")
     if name in PAIRS and isinstance(columns, list) and len(columns) != 2:
@@ -252,9 +252,12 @@ def _read_check(entry: Mapping[str, Json]) -> JsonCheck:
         quantile = float(quantile)
         relative_error = entry.get("relative_error")
         relative_error = RELATIVE_ERROR if relative_error is None else float(relative_error)
+    columns = entry.get("columns") or ()
+    if not columns and column is not None:
+        columns = [column]
     analyzer = Analyzer(
         name,
-        columns=tuple(entry.get("columns") or ([] if column is None else [column])),
+        columns=tuple(columns),
         where=entry.get("where"),
         instance=entry.get("instance") or expression,
         expression=expression,

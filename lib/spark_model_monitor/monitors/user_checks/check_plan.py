@@ -39,8 +39,11 @@ class Analyzer:
 
     def __str__(self) -> str:
         parameters = [*self.columns, self.instance, self.expression, self.pattern, self.quantile, self.special]
-        shown = ", ".join(dict.fromkeys(str(parameter) for parameter in parameters if parameter is not None))
-        return f"{self.name}({shown})" + (f" where {self.where}" if self.where else "")
+        texts = dict.fromkeys(str(parameter) for parameter in parameters if parameter is not None)
+        call = f"{self.name}({', '.join(texts)})"
+        if self.where:
+            return f"{call} where {self.where}"
+        return call
 
 
 class Checks(Protocol):
@@ -130,11 +133,12 @@ def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: 
     plan = CheckPlan(checks, second_scan_allowed)
     # If several analyzers need the same missing column, it is named only once
     faults = []
-    for analyzer, column in dict.fromkeys((a, c) for a in checks.analyzers for c in a.columns if c not in columns):
-        instead = did_you_mean(column, columns, f"it has: {', '.join(columns[:20])}")
-        fault = f"--checks: {analyzer.name} is of {column!r}, which is no column of the data; {instead}"
-        if fault not in faults:
-            faults.append(fault)
+    for analyzer in checks.analyzers:
+        for column in analyzer.columns:
+            advice = did_you_mean(column, columns, f"it has: {', '.join(columns[:20])}")
+            fault = f"--checks: {analyzer.name} is of {column!r}, which is no column of the data; {advice}"
+            if column not in columns and fault not in faults:
+                faults.append(fault)
     # A second scan costs as much as the first, so the user has to ask for it
     if not second_scan_allowed:
         faults += [
@@ -159,8 +163,9 @@ def choose_source(analyzer: Analyzer) -> Source:
         return Source.SECOND_SCAN
     if analyzer.name in FROM_STATES and analyzer.where is None:
         # The scan's sketch has an error, so it can't answer more precisely
-        too_exact = analyzer.relative_error is not None and analyzer.relative_error < MIN_RELATIVE_ERROR
-        return Source.SECOND_SCAN if too_exact else Source.STATES
+        if analyzer.relative_error is not None and analyzer.relative_error < MIN_RELATIVE_ERROR:
+            return Source.SECOND_SCAN
+        return Source.STATES
     if analyzer.name in FROM_PREDICATES:
         return Source.PREDICATES
     # Values are counted by single columns and without a condition
@@ -197,7 +202,7 @@ def counting_condition(analyzer: Analyzer) -> str | None:
     if analyzer.name == "Completeness":
         return f"{quote_column(analyzer.columns[0])} IS NOT NULL"
     if analyzer.name == "PatternMatch":
-        # Deequ counts only matches that aren't empty
+        # Deequ counts only matches that are not empty
         return f"regexp_extract({quote_column(analyzer.columns[0])}, {quote_text(analyzer.pattern or '')}, 0) != ''"
     return analyzer.expression
 

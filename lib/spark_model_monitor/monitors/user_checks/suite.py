@@ -82,40 +82,33 @@ class SuiteResults:
 
     def to_json_dict(self) -> dict[str, Json]:
         """The content of checks_deequ.json. A metric that is not finite becomes null."""
-        return {
-            "status": self.status,
-            "constraints": [
-                {
-                    **asdict(constraint),
-                    "metric": constraint.metric
-                    if constraint.metric is not None and math.isfinite(constraint.metric)
-                    else None,
-                }
-                for constraint in self.constraints
-            ],
-        }
+        constraints = [asdict(constraint) for constraint in self.constraints]
+        for members in constraints:
+            if members["metric"] is not None and not math.isfinite(members["metric"]):
+                members["metric"] = None
+        return {"status": self.status, "constraints": constraints}
 
 
 def judge_constraint(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
     """The result of one constraint. fault: the reason why there is no number."""
-    failed = number is None or not check.assertion.holds(number)
+    check_status = SUCCESS
+    constraint_status = SUCCESS
+    message = ""
     # As in Deequ, a constraint fails if its metric fails
-    if number is None:
-        message = fault
-    else:
+    if number is None or not check.assertion.holds(number):
+        check_status = ERROR if check.level is Level.ERROR else WARNING
+        constraint_status = FAILURE
         # Deequ's own text
-        message = f"Value: {format_java_double(number)} does not meet the constraint requirement!"
-    if failed:
-        status = ERROR if check.level is Level.ERROR else WARNING
-    else:
-        status = SUCCESS
+        if number is not None:
+            fault = f"Value: {format_java_double(number)} does not meet the constraint requirement!"
+        message = " ".join(filter(None, [fault, check.hint]))
     return ConstraintResult(
         check=check.hint or str(check),
         check_level=check.level.value,
-        check_status=status,
+        check_status=check_status,
         constraint=str(check),
-        constraint_status=FAILURE if failed else SUCCESS,
-        constraint_message=" ".join(filter(None, [message, check.hint])) if failed else "",
+        constraint_status=constraint_status,
+        constraint_message=message,
         metric=number,
         served_by=served_by,
     )
@@ -128,7 +121,7 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
         uses it instead.
     """
 
-    def result(check: JsonCheck) -> ConstraintResult:
+    def judge_check(check: JsonCheck) -> ConstraintResult:
         served_by = choose_source(check.analyzer).value
         try:
             return judge_constraint(check, compute_metric(check, profile, matches), "", served_by)
@@ -141,7 +134,7 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
             return judge_constraint(check, None, explain_refused_second_scan(fault), Source.SECOND_SCAN.value)
 
     assert isinstance(plan.checks, JsonChecks)  # all other checks are Deequ's own
-    return SuiteResults(tuple(map(result, plan.checks.checks)))
+    return SuiteResults(tuple(map(judge_check, plan.checks.checks)))
 
 
 def convert_to_results(suite_results: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
@@ -190,7 +183,7 @@ def compute_metric(check: JsonCheck, profile: Profile, matches: Mapping[str, int
     evidence = find_evidence(analyzer, profile, matches)
     # Without values, two metrics are 0 and all others fail
     if evidence is None or (evidence == {} and analyzer.name not in ("CountDistinct", "Histogram")):
-        raise _empty_state_error(analyzer, profile)
+        raise _create_empty_state_error(analyzer, profile)
     if isinstance(evidence, RowFraction):
         if analyzer.name == "Size":
             return float(evidence.matching)
@@ -203,8 +196,8 @@ def compute_metric(check: JsonCheck, profile: Profile, matches: Mapping[str, int
     if isinstance(evidence, SketchedNumbers):
         return _compute_quantile(analyzer, evidence)
     if isinstance(evidence, Moments):
-        return _OF_MOMENTS[analyzer.name](evidence)
-    return _OF_COUNTS[analyzer.name](np.array(list(evidence.values())))
+        return _MOMENT_METRICS[analyzer.name](evidence)
+    return _COUNT_METRICS[analyzer.name](np.array(list(evidence.values())))
 
 
 def _compute_quantile(analyzer: Analyzer, numbers: SketchedNumbers) -> float:
@@ -218,9 +211,13 @@ def _compute_quantile(analyzer: Analyzer, numbers: SketchedNumbers) -> float:
     if quantile <= error or len(values) == 1:
         return float(values[0])
     ranks = np.cumsum(weights)
-    off = int(weights.max()) // 2
-    near = np.flatnonzero(np.abs(ranks - math.ceil(quantile * int(ranks[-1]))) <= off)
-    return float(values[near[0]] if len(near) and quantile < 1 - error else values[-1])
+    # The closest possible ranks are those within half the largest weight
+    tolerance = int(weights.max()) // 2
+    rank_errors = np.abs(ranks - math.ceil(quantile * int(ranks[-1])))
+    indexes = np.flatnonzero(rank_errors <= tolerance)
+    if quantile >= 1 - error or not len(indexes):
+        return float(values[-1])
+    return float(values[indexes[0]])
 
 
 def _require_type(analyzer: Analyzer, profile: Profile) -> None:
@@ -240,14 +237,14 @@ def _require_type(analyzer: Analyzer, profile: Profile) -> None:
         raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {deequ_type} instead!")
 
 
-def _empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:
+def _create_empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:
     column = "".join(_name_in_deequ(column, profile) for column in analyzer.columns)
     # The text repeats Scala's form of the analyzer, which users compare with Deequ's
-    numbers = [format_java_double(part) for part in (analyzer.quantile, analyzer.relative_error) if part is not None]
-    identity = [
-        analyzer.instance,
-        f"List({column})" if "columns" in FORMS[analyzer.name].required else column or analyzer.expression,
-    ]
+    parameters = (analyzer.quantile, analyzer.relative_error)
+    numbers = [format_java_double(parameter) for parameter in parameters if parameter is not None]
+    subject = column or analyzer.expression
+    if "columns" in FORMS[analyzer.name].required:
+        subject = f"List({column})"
     where = "None"
     if analyzer.where:
         where = f"Some({analyzer.where})"
@@ -256,15 +253,16 @@ def _empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:
         options.append("List()")
     if analyzer.name in _WITH_OPTIONS:
         options.append("None")
-    shown = ",".join(part for part in [*identity, analyzer.pattern, *numbers, where, *options] if part is not None)
-    return NoMetric(f"Empty state for analyzer {analyzer.name}({shown}), all input values were NULL.")
+    arguments = [analyzer.instance, subject, analyzer.pattern, *numbers, where, *options]
+    text = ",".join(argument for argument in arguments if argument is not None)
+    return NoMetric(f"Empty state for analyzer {analyzer.name}({text}), all input values were NULL.")
 
 
 def _name_in_deequ(column: str, profile: Profile) -> str:
     return choose_plain_names([column], [feature.name for feature in profile.features]).get(column, column)
 
 
-_OF_MOMENTS: Mapping[str, Callable[[Moments], float]] = {
+_MOMENT_METRICS: Mapping[str, Callable[[Moments], float]] = {
     "Mean": lambda moments: moments.sum / moments.count,
     "Sum": lambda moments: moments.sum,
     "StandardDeviation": lambda moments: math.sqrt(moments.m2 / moments.count),
@@ -272,7 +270,7 @@ _OF_MOMENTS: Mapping[str, Callable[[Moments], float]] = {
     "Maximum": lambda moments: moments.maximum,
 }
 
-_OF_COUNTS: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
+_COUNT_METRICS: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
     "Uniqueness": lambda counts: float((counts == 1).sum() / counts.sum()),
     "Distinctness": lambda counts: float(len(counts) / counts.sum()),
     "UniqueValueRatio": lambda counts: float((counts == 1).mean()),

@@ -52,9 +52,9 @@ def test_a_delivery_ends_in_time(lines, target, variables):
 
 def test_a_model_server_is_asked_in_time(monkeypatch):
     monkeypatch.setattr(http, "CONNECT_SECONDS", 0.1)
-    monkeypatch.setattr(http, "TRIES", 2)
+    monkeypatch.setattr(http, "MAX_ATTEMPTS", 2)
     with dripping(*HTTP) as port:
-        model = http.Endpoint(f"http://127.0.0.1:{port}/invocations", {}, waits=0.0, reads=0.2)
+        model = http.Endpoint(f"http://127.0.0.1:{port}/invocations", {}, first_wait_seconds=0.0, read_seconds=0.2)
         with pytest.raises(BadInput, match="did not answer in 2 tries"):
             model.predict(pd.DataFrame({"age": np.array([1.0])}))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -89,10 +90,7 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
         )
     # An existing cluster or application that is terminated, or stopped without an automatic start
     if code in ("InvalidRequestException", "ValidationException", "ConflictException"):
-        if target.kind is ServiceKind.EMR:
-            flag = "--cluster-id"
-        else:
-            flag = "--application-id"
+        flag = "--cluster-id" if target.kind is ServiceKind.EMR else "--application-id"
         return AwsRefused(
             f"the {_name_target(target)} takes no job now ({message or code}); start it, or name another by {flag}"
         )
@@ -101,10 +99,8 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
 
 def _name_target(target: Target) -> str:
     if target.kind is ServiceKind.EMR:
-        kind = "EMR cluster"
-    else:
-        kind = "EMR Serverless application"
-    return f"{kind} {target.identifier}"
+        return f"EMR cluster {target.identifier}"
+    return f"EMR Serverless application {target.identifier}"
 
 
 def derive_exit_status(message: str, state: emr_runs.ServiceRunState, run: emr_runs.ServiceRun) -> int:
@@ -141,8 +137,7 @@ def read_message(s3: BaseClient, output: S3Location, since: datetime) -> str | N
         raise
     if answer["LastModified"] < since:
         return None
-    text: str = answer["Body"].read().decode(errors="replace").strip()
-    return text
+    return str(answer["Body"].read().decode(errors="replace").strip())
 
 
 def make_no_message_error(state: emr_runs.ServiceRunState, run: emr_runs.ServiceRun) -> emr_runs.ServiceRunFailed:
@@ -162,14 +157,13 @@ _WITH_SECRET_PATH = ("webhook:",)
 
 def refuse_secrets(arguments: Sequence[str]) -> None:
     """Accept arguments without secrets. Raises BadConfiguration naming the argument, never its value."""
-    for position, argument in enumerate(arguments):
+    for position, (argument, next_argument) in enumerate(zip_longest(arguments, arguments[1:], fillvalue=""), 1):
         name, _, value = argument.partition("=")
-        # `--password X` has its value in the next word, `--password=X` in its own
-        next_text = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
-        secret = _find_secret(argument, name, next_text)
+        # `--password X` has its value in the next argument, `--password=X` in its own
+        secret = _find_secret(argument, name, value or next_argument)
         if secret:
             raise BadConfiguration(
-                f"argument {position + 1} ({secret}) holds a secret, and EMR shows the arguments of a step to everyone who may "
+                f"argument {position} ({secret}) holds a secret, and EMR shows the arguments of a step to everyone who may "
                 "look at it; give the role of the job the permission instead, or set a variable on the cluster"
             )
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
-from spark_model_monitor.monitors.predictors import Model, trial
+from spark_model_monitor.monitors.predictors import Model, isolated_loading
 from spark_model_monitor.monitors.predictors.error_model import ErrorModel
+from spark_model_monitor.monitors.predictors.isolated_loading import require_loadable
 from spark_model_monitor.monitors.predictors.model_loading import read_content
-from spark_model_monitor.monitors.predictors.trial import require_loadable
 from spark_model_monitor.storage import LocalStorage
 
 
@@ -62,7 +62,7 @@ def test_what_ends_the_process_is_a_sentence_that_names_the_file_and_the_reason(
 
 
 def test_a_file_that_takes_too_long_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(trial, "MIN_SECONDS", 2.0)
+    monkeypatch.setattr(isolated_loading, "MIN_SECONDS", 2.0)
     with pytest.raises(BadConfiguration, match=r"the model m\.skops takes longer than 2 s to load"):
         require_loadable("m.skops", b"abc", wait_for_ever)
 

@@ -27,7 +27,7 @@ MEMORY_FACTOR = 20
 MIN_SECONDS = 120.0  # importing the libraries takes a few seconds, and ten on a busy machine
 BYTES_A_SECOND = 2**20
 
-PROGRAM = "from spark_model_monitor.monitors.predictors.trial import answer_trial; answer_trial()"
+PROGRAM = "from spark_model_monitor.monitors.predictors.isolated_loading import run_isolated_load; run_isolated_load()"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 """Each thread reserves address space, which counts towards the limit."""
 
@@ -83,11 +83,11 @@ def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -
         raise BadConfiguration(reason)
 
 
-def answer_trial() -> None:
+def run_isolated_load() -> None:
     """The program of the process: writes null if the content can be loaded, else a sentence that says why not, or that
     memory ran out.
     """
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    answer_file = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output that libraries print must not be mixed with the answer
     memory_bytes, load = pickle.load(sys.stdin.buffer)
     content = sys.stdin.buffer.read()
@@ -97,8 +97,8 @@ def answer_trial() -> None:
         reason = find_reason_not_to_load(content, load)
     except MemoryError:
         reason = OUT_OF_MEMORY
-    json.dump(reason, answers)
-    answers.flush()
+    json.dump(reason, answer_file)
+    answer_file.flush()
     os._exit(0)  # skip the exit handlers of libraries
 
 
