@@ -75,8 +75,8 @@ class Records:
     @classmethod
     def refused(cls, reason: int) -> Records:
         """One refused record, with nothing but the reason."""
-        nothing = pa.nulls(1, pa.string())
-        return cls(np.array([reason], np.int32), nothing, nothing, pa.nulls(1, pa.int64()), nothing, nothing)
+        nulls = pa.nulls(1, pa.string())
+        return cls(np.array([reason], np.int32), nulls, nulls, pa.nulls(1, pa.int64()), nulls, nulls)
 
     @classmethod
     def decode_lines(cls, lines: pa.StringArray, decode: Decoder) -> Records:
@@ -188,8 +188,11 @@ class RequestDecoder:
         if is_plain.all():
             return records
         # The other lines are parsed by Python; then all rows are put back in the order of the lines
-        rows = concat_rows([select_rows(records, is_plain), self._parse_lines(lines.filter(pa.array(~is_plain)))])
-        return take_rows(rows, np.argsort(np.argsort(~is_plain, kind="stable")))
+        parsed_records = self._parse_lines(lines.filter(pa.array(~is_plain)))
+        rows = concat_rows([select_rows(records, is_plain), parsed_records])
+        # The line of each row: plain lines come first. Sorting these numbers gives the row of each line
+        line_numbers = np.argsort(~is_plain, kind="stable")
+        return take_rows(rows, np.argsort(line_numbers))
 
     def _parse_lines(self, lines: pa.StringArray) -> Records:
         """The records of lines that are parsed one by one."""
@@ -236,12 +239,12 @@ def parse_captured_record(line: bytes) -> CapturedRecord:
     log_reason = get_log_reason(document)
     if log_reason is not None:
         return CapturedRecord(log_reason)
-    captured = document.get("captureData")
+    capture_data = document.get("captureData")
     event = document.get("eventMetadata")
     output = None
-    if isinstance(captured, dict):
-        output = captured.get("endpointOutput")
-    if not isinstance(captured, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
+    if isinstance(capture_data, dict):
+        output = capture_data.get("endpointOutput")
+    if not isinstance(capture_data, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
         return CapturedRecord(Refusal.NOT_A_CAPTURE)
     # A member that is null counts as absent
     event = event or {}
@@ -254,7 +257,7 @@ def parse_captured_record(line: bytes) -> CapturedRecord:
     if not is_writable(key) or not is_writable(event_id or ""):
         return CapturedRecord(Refusal.NOT_UTF_8)
     # A log may be set to record requests without their payload: nothing could be labelled
-    if not captured and document.get(REQUEST_METADATA) is not None:
+    if not capture_data and document.get(REQUEST_METADATA) is not None:
         return CapturedRecord(Refusal.WITHOUT_DATA)
     raw_texts = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
     time, data, encoding = (
@@ -332,9 +335,9 @@ class TransformDecoder:
     def _format_texts(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
         """Each output as a captured record, without the closing brace."""
         prefix = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
-        middle = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
+        infix = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
         return pc.binary_join_element_wise(
-            prefix, merge_rows.format_json_texts(data), middle, merge_rows.format_json_texts(ids), "}", ""
+            prefix, merge_rows.format_json_texts(data), infix, merge_rows.format_json_texts(ids), "}", ""
         )
 
 
@@ -435,7 +438,7 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
             return JsonFormat(lines=False)
         return CaptureFormat()
     # A transform with --generate-inference-id ends each line of CSV with an id and a time
-    *_, identifier, time = ["", "", *(cell.strip(' "') for cell in line.split(","))]
-    if identifier and parse_time(time):
+    cells = [cell.strip(' "') for cell in line.split(",")]
+    if len(cells) > 1 and cells[-2] and parse_time(cells[-1]):
         return CsvFormat()
     return CaptureFormat()

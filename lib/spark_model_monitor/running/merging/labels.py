@@ -283,7 +283,7 @@ class Period:
     first: int
     last: int
 
-    def holds(self, hours: Integers) -> Flags:
+    def contains(self, hours: Integers) -> Flags:
         """Whether the run accounts for labels of these hours."""
         flags: Flags = (hours >= self.first) & (hours <= self.last)
         return flags
@@ -435,10 +435,10 @@ class GroundTruth:
     ) -> NDArray[np.int32]:
         """The ranks of files whose first line begins with an array. last: the rank of the file before these lines."""
         is_first = (ranks != np.concatenate([[last], ranks[:-1]])) & (blocks == 0)
-        firsts = zip(
+        first_lines = zip(
             ranks[is_first].tolist(), lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist(), strict=True
         )
-        return np.array([rank for rank, line in firsts if ARRAY_BEGINNING.match(line)], np.int32)
+        return np.array([rank for rank, line in first_lines if ARRAY_BEGINNING.match(line)], np.int32)
 
 
 def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:

@@ -73,7 +73,7 @@ from spark_model_monitor.running.merging.sources import (
     list_hours_of_log,
     select_manifest_outputs,
 )
-from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_parts, publish_hours, stage
+from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_file_numbers, publish_hours, stage
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.storage import Storage, holding, join
 from spark_model_monitor.value_class import value_class
@@ -168,7 +168,7 @@ class _HourMerge:
         self._hours = hours
         self._pending = pending
         self.labels = self._list_labels()
-        self._parts = plan_parts(captures, pending.hours if pending else ())
+        self._parts = plan_file_numbers(captures, pending.hours if pending else ())
         self._arrays: Collection[int] = ()
 
     @property
@@ -210,11 +210,10 @@ class _HourMerge:
             *self._create_remembered_input(remerged_hours, Role.BEFORE),
             *self._create_remembered_input(earlier_hours, Role.EARLIER),
         ]
-        if self._pending:
-            pending_sources = [self._pending.source([*remerged_hours, *earlier_hours])]
-        else:
-            pending_sources = []
-        min_partitions = count_partitions(self.labels, *pending_sources, size_bytes=LABEL_BYTES)
+        label_sources = [self.labels]
+        if self._pending is not None:
+            label_sources.append(self._pending.source([*remerged_hours, *earlier_hours]))
+        min_partitions = count_partitions(*label_sources, size_bytes=LABEL_BYTES)
         files = (*self.captures.stored_files, *self.labels.stored_files)
         # Spark holds several lines of a partition at once, so its partitions are smaller if lines are long
         self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._measure_longest_line())
@@ -294,16 +293,13 @@ class _HourMerge:
         return find_first_line(head.decode("utf-8", "replace")) or ""
 
     def _create_remembered_input(self, hours: Collection[HourFolder], role: Role) -> list[JoinInput]:
-        source = None
-        if self._pending:
-            source = self._pending.source(hours)
-        if source is None or not source.files:
+        if self._pending is None:
             return []
-        return [
-            JoinInput(
-                source.lines(self.engine), RememberedIds(FileLocations.of(source.files, self._parts.branches), role)
-            )
-        ]
+        source = self._pending.source(hours)
+        if not source.files:
+            return []
+        locations = FileLocations.of(source.files, self._parts.branches)
+        return [JoinInput(source.lines(self.engine), RememberedIds(locations, role))]
 
 
 def _is_document(captured_format: CaptureFormat | CsvFormat | JsonFormat) -> bool:
@@ -462,12 +458,9 @@ def _publish(
     previous_run = run_before(request.output_path)
     # A rerun that changes nothing leaves the published run as it is, unless publishing it was interrupted
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
-    is_published = (
-        previous_run
-        and previous_run.digests == digests
-        and has_digest(join(request.output_path, LEDGER), digests[LEDGER])
-    )
-    if not is_published or find_unfinished(request.output_path):
+    is_published = previous_run is not None and previous_run.digests == digests
+    is_whole = is_published and has_digest(join(request.output_path, LEDGER), digests[LEDGER])
+    if not is_whole or find_unfinished(request.output_path):
         publish(files, request.output_path)
 
 

@@ -63,7 +63,7 @@ class HourFolder:
         return f"part-00000-{uuid5(PART_NAMESPACE, self.path)}.c000.jsonl"
 
     @property
-    def state(self) -> str:
+    def id_path(self) -> str:
         """The path of the file with the hour's ids, relative to the folder of all such files."""
         hour = hour_start(self.hour).strftime("%Y-%m-%dT%H.jsonl")
         if self.branch:
@@ -72,7 +72,7 @@ class HourFolder:
 
     @classmethod
     def parse_id_path(cls, path: str) -> HourFolder | None:
-        """The hour with this `state` path; None if there is no such hour."""
+        """The hour with this `id_path` path; None if there is no such hour."""
         branch, _, name = path.rpartition("/")
         try:
             folder = cls(
@@ -81,7 +81,7 @@ class HourFolder:
         except ValueError:
             return None
         # strptime also accepts 2024-1-2T3, which we don't write
-        return folder if folder.state == path else None
+        return folder if folder.id_path == path else None
 
 
 def containing_hour(time: datetime) -> int:

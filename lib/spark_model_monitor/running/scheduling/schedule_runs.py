@@ -59,14 +59,14 @@ PERIODS_UNTIL_OVERDUE = 2
 
 
 @value_class
-class Due:
+class DueRuns:
     """The times of the runs that are due, oldest first, and the number of older ones that are given up as too many."""
 
     times: tuple[datetime, ...] = ()
     given_up: int = 0
 
 
-def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
+def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> DueRuns:
     """Every time since the schedule began whose run has not started, up to `now` minus the plan's delay.
 
     A schedule begins at `starts`, otherwise with the time before its first check, whose window was complete by then; runs
@@ -75,7 +75,7 @@ def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: 
     `retry_failed`. While a job continues whose run-due was killed, later runs wait, because they need its results.
     """
     if not plan.is_running:
-        return Due()
+        return DueRuns()
     statuses = {ExecutionStatus.PENDING}
     if retry_failed:
         statuses |= {ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
@@ -93,7 +93,7 @@ def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: 
     times = [
         time for time in sorted({*repeated_times, *caught_up_times}) if not running_times or time < min(running_times)
     ]
-    return Due(tuple(times), len(missed_times) - len(caught_up_times))
+    return DueRuns(tuple(times), len(missed_times) - len(caught_up_times))
 
 
 def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = False) -> Iterator[datetime]:
@@ -108,12 +108,12 @@ def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = Fa
     due = find_due_runs(plan, past, now(), retry_failed=retry_failed)
     if due.given_up:
         log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
-    is_repeated = {ExecutionStatus.PENDING, *((ExecutionStatus.STOPPED,) if retry_failed else ())}
+    repeated_statuses = {ExecutionStatus.PENDING, *((ExecutionStatus.STOPPED,) if retry_failed else ())}
     # A failed run is retried once a call, so that this ends
     while due.times:
         for time in due.times:
             yield time
-            if record.read_status(time) in is_repeated:
+            if record.read_status(time) in repeated_statuses:
                 log.warning(
                     "%s: the run of %s was stopped; the next call repeats it, before later ones",
                     plan.name,
@@ -194,7 +194,7 @@ _OUTCOMES: Mapping[int, ExecutionStatus] = {
 """The outcome of a run by the exit status of a job; any other status is a failure, unless it was stopped."""
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-_STOPPED_STATUSES = {status for number in _SIGNALS for status in (-number, BY_SIGNAL + number)}
+_STOPPED_STATUSES = {status for signal_number in _SIGNALS for status in (-signal_number, BY_SIGNAL + signal_number)}
 """The exit statuses of a job that was ended by a signal, as the system and as shells have them."""
 
 _VIOLATED = VIOLATIONS.partition(":")[0]
@@ -294,9 +294,11 @@ class _Application:
         """The variables by which a job connects to it. Raises the error of its start."""
         with self._starting:
             if self._host is None or not self._host.is_alive():
-                server = multiprocessing.get_context("forkserver")
-                self._pipe, worker_pipe = server.Pipe()  # the process ends when our end closes
-                self._host = server.Process(target=plugin("spark").shared_application, args=(worker_pipe,), daemon=True)
+                forkserver = multiprocessing.get_context("forkserver")
+                self._pipe, worker_pipe = forkserver.Pipe()  # the process ends when our end closes
+                self._host = forkserver.Process(
+                    target=plugin("spark").shared_application, args=(worker_pipe,), daemon=True
+                )
                 with _PROCESS_LOCK:
                     self._host.start()
                 worker_pipe.close()
@@ -315,9 +317,9 @@ class _Worker:
     """A process forked off one that has loaded what jobs need. It runs many jobs: an hour costs only its records."""
 
     def __init__(self) -> None:
-        server = multiprocessing.get_context("forkserver")
-        self.pipe, worker_pipe = server.Pipe()  # the process ends when our end closes
-        self.process = server.Process(target=_serve_jobs, args=(worker_pipe,))
+        forkserver = multiprocessing.get_context("forkserver")
+        self.pipe, worker_pipe = forkserver.Pipe()  # the process ends when our end closes
+        self.process = forkserver.Process(target=_serve_jobs, args=(worker_pipe,))
         with _PROCESS_LOCK:
             self.process.start()
         worker_pipe.close()
@@ -332,8 +334,10 @@ class _Forked:
 
     def __init__(self, command: JobCommand) -> None:
         is_on_spark = f"{flag_name('engine')}={EngineName.SPARK.value}" in command.words
-        loaded = [*PRELOADED_MODULES, *(PRELOADED_SPARK_MODULES if is_on_spark else ())]
-        multiprocessing.get_context("forkserver").set_forkserver_preload(loaded)  # before Spark's process is forked off
+        preloaded = [*PRELOADED_MODULES, *(PRELOADED_SPARK_MODULES if is_on_spark else ())]
+        multiprocessing.get_context("forkserver").set_forkserver_preload(
+            preloaded
+        )  # before Spark's process is forked off
         if is_on_spark:
             command = replace(command, variables={**command.variables, **_SHARED_SPARK.variables()})
         self._command = command
@@ -366,9 +370,9 @@ class _Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         sentinel = self._worker.process.sentinel
-        ready = connection.wait([self._worker.pipe, sentinel], timeout)
+        ready_handles = connection.wait([self._worker.pipe, sentinel], timeout)
         status = self.poll()
-        if ready and status is None:  # the process is about to end
+        if ready_handles and status is None:  # the process is about to end
             connection.wait([sentinel], timeout)
             status = self.poll()
         if status is None:
