@@ -68,6 +68,8 @@ HALVES = {
 }
 """The halves of a captured record, by the value of `--halves`."""
 
+WINDOW_OPTIONS = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset")
+
 _DEFAULT_THRESHOLD = "the method's usual threshold"
 _DEFAULT_METHOD = "{}, but Simple if only a threshold is given"
 _TEXT_METHODS = ", ".join(CATEGORICAL_METHODS)
@@ -709,8 +711,7 @@ class JobConfig(BaseModel):
     @property
     def needs_no_pandas(self) -> bool:
         """Whether nothing imports pandas: neither the user's code, sinks and models, nor the learning of errors."""
-        may_import_pandas = self._uses_foreign_code or self.sink or self.model or self.learn_errors is not None
-        return not may_import_pandas
+        return not (self._uses_foreign_code or self.sink or self.model or self.learn_errors is not None)
 
     @property
     def _uses_foreign_code(self) -> bool:

@@ -36,7 +36,7 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, 
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_recorded_options
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.command_line import BASELINE_MARKERS, LOG_FLAGS, PROCESSING_JOB_FILES
-from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, is_without_input
+from spark_model_monitor.running.configuration.contract import OPTIONS, WINDOW_OPTIONS, JobConfig, is_without_input
 from spark_model_monitor.running.configuration.option_types import (
     PREFIX,
     YES,
@@ -138,8 +138,11 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
 
 
 def _merge_layers(layers: Sequence[Layer]) -> Layer:
-    # Layers are ordered by priority, and in a dictionary the last value of a name counts
-    return {name: located_text for layer in reversed(layers) for name, located_text in layer.items()}
+    # Layers are ordered by priority: a later one must not replace an option of an earlier one
+    options: Layer = {}
+    for layer in reversed(layers):
+        options.update(layer)
+    return options
 
 
 def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[str]) -> Layer:
@@ -258,8 +261,12 @@ def _list_flags() -> Mapping[str, tuple[str, str]]:
 @cache
 def _list_variables() -> Mapping[str, tuple[str, bool]]:
     """By variable: its option, and whether the variable is named after the option (True) or after its opposite (False)."""
-    spellings = [(name, option, key) for name, option in OPTIONS.items() for key in (name, option.opposite) if key]
-    return {variable_name(key, option): (name, key == name) for name, option, key in spellings}
+    variables = {}
+    for name, option in OPTIONS.items():
+        variables[variable_name(name, option)] = (name, True)
+        if option.opposite:
+            variables[variable_name(option.opposite, option)] = (name, False)
+    return variables
 
 
 def _resolve_switch(text: str, is_positive: bool) -> str:
@@ -277,8 +284,8 @@ def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefi
     """Unknown names that are probably meant for us: with our prefix or, in a file of variables, similar to one of our names."""
     known_names = _list_variables().keys()
     doubtful_names = []
-    candidates = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
-    for name in sorted(candidates - known_names - set(OTHER_VARIABLES)):
+    names = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
+    for name in sorted(names - known_names - set(OTHER_VARIABLES)):
         # A similarity of 85 % catches typos, but few variables of other programs
         nearest = difflib.get_close_matches(name, sorted(known_names), n=1, cutoff=0.85)
         if name.startswith(PREFIX) or nearest:
@@ -430,8 +437,7 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
 
 def _find_window(job: str, sources: Sources) -> Window | None:
     """The window of the data; None if there is no window, or if its options have an error, which is reported later."""
-    names = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset")
-    texts = {name: sources.values[name].text for name in names if name in sources.values}
+    texts = {name: sources.values[name].text for name in WINDOW_OPTIONS if name in sources.values}
     with suppress(ValidationError, BadConfiguration):
         config = JobConfig.model_validate({"job": job, "dataset_format": "capture", "output_path": "", **texts})
         return config.find_window()

@@ -267,10 +267,8 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     is_header = first_line_cells == list(analysis.headers) or (has_names and not config.replays_service)
     dataset = read_columns(engine, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
     # A header that lacks configured names can't be matched by position
-    missing_names: list[str] = []
-    if is_header:
-        missing_names = [name for name in analysis.headers if name not in first_line_cells]
-    if missing_names:
+    missing_names = [name for name in analysis.headers if name not in first_line_cells]
+    if is_header and missing_names:
         raise BadConfiguration(
             f"analysis_config.json: headers names {missing_names[0]!r}, which the header line of {first_file.path} lacks; write "
             "the names that the columns have there"

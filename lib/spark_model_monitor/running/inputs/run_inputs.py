@@ -34,7 +34,7 @@ from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.variation import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.command_line import format_option_name
-from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.contract import WINDOW_OPTIONS, JobConfig
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.storage import join, opens_here, read_file
 
@@ -75,7 +75,6 @@ PROBLEMS_BY_OPTION = {
 """By option: the problem types that can use it."""
 
 PREVIOUS = "previous"
-WINDOW_OPTIONS = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset", "lenient_window")
 
 
 def describe_unused_window(config: JobConfig) -> str | None:
@@ -85,7 +84,7 @@ def describe_unused_window(config: JobConfig) -> str | None:
         return None
     if isinstance(config.dataset_format, (formats.CaptureFormat, formats.MergedFormat)):
         return None
-    names = ", ".join(name for name in WINDOW_OPTIONS if name in config.model_fields_set)
+    names = ", ".join(name for name in (*WINDOW_OPTIONS, "lenient_window") if name in config.model_fields_set)
     return (
         f"{names}: the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have "
         "none"

@@ -173,7 +173,9 @@ class RequestDecoder:
     def _records(self, lines: pa.StringArray) -> Records:
         table = parse_table(lines, CAPTURE_SCHEMA)
         output = pc.struct_field(get_column(table, "captureData"), ["endpointOutput"])
-        event_ids, inference_ids, times = (pc.struct_field(get_column(table, "eventMetadata"), [i]) for i in range(3))
+        metadata = get_column(table, "eventMetadata")
+        event_ids = pc.struct_field(metadata, ["eventId"])
+        inference_ids = pc.struct_field(metadata, ["inferenceId"])
         # Nearly all lines have the plain form, which is parsed a batch at a time
         is_plain = np.asarray(output.is_valid()) & (merge_rows.has_text(event_ids) | merge_rows.has_text(inference_ids))
         events = _replace_empty_by_null(event_ids)
@@ -181,9 +183,9 @@ class RequestDecoder:
             np.zeros(len(lines), np.int32),
             pc.coalesce(_replace_empty_by_null(inference_ids), events),
             events,
-            parse_microseconds(times),
+            parse_microseconds(pc.struct_field(metadata, ["inferenceTime"])),
             remove_closing_brace(lines),
-            extract_scores(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
+            extract_scores(self.score, pc.struct_field(output, ["data"]), pc.struct_field(output, ["encoding"])),
         )
         if is_plain.all():
             return records

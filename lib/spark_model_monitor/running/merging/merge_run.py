@@ -31,7 +31,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, J
 from spark_model_monitor.data.reading.ledger import LongLine, clear_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
 from spark_model_monitor.data.records import CSV, JSON
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
 from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, has_digest, publish, run_before
 from spark_model_monitor.running.merging.captured import (
@@ -49,6 +49,7 @@ from spark_model_monitor.running.merging.labels import (
     REFUSED_LABELS,
     GroundTruth,
     LabelAccount,
+    Period,
     parse_label_line,
 )
 from spark_model_monitor.running.merging.merge_ledger import (
@@ -337,12 +338,12 @@ def _make_ledger(request: MergeRequest, window: _HourMerge, staged: StagedHours)
 
 def _list_earlier_hours(request: MergeRequest, pending: PendingHours | None) -> list[HourFolder]:
     """The hours outside the window to which labels of the window may belong."""
-    if pending is None or request.first is None or request.last is None:
+    hours = request.hours
+    if pending is None or hours is None:
         return []
-    window = range(request.first, request.last + 1)
     # A label may come before or after its capture, by as many hours as the request waits
-    label_hours = request.label_hours(window) or ()
-    return sorted(hour for hour in pending.hours if hour.hour not in window and hour.hour in label_hours)
+    label_hours = request.label_hours(hours) or ()
+    return sorted(hour for hour in pending.hours if hour.hour not in hours and hour.hour in label_hours)
 
 
 def _merge_changed_hours(
@@ -400,8 +401,6 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMer
         if count:
             log.warning("refused %s of %s %s: %s; they are in %s", f"{count:,}", f"{read:,}", name, texts, quarantine)
         if count > request.max_quarantined_share * read:
-            from spark_model_monitor.data.records.refusals import describe_remedy
-
             remedy = describe_remedy([reason.text for reason in reasons])
             if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
                 remedy += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
@@ -427,11 +426,12 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMer
 
 def _compare_spellings(window: _HourMerge) -> str:
     """Why no label has the id of a capture, judged by the ids of the first files, and what to write."""
-    label_lines = read_first_lines(window.engine, window.labels.stored_files[0])
-    labels = [label.event_id for line in label_lines for label in parse_label_line(line)]
+    label_ids: set[str | None] = set()
+    for line in read_first_lines(window.engine, window.labels.stored_files[0]):
+        label_ids.update(label.event_id for label in parse_label_line(line))
     capture_lines = read_first_lines(window.engine, window.captures.stored_files[0])
-    captures = [parse_captured_record(line).key for line in capture_lines]
-    spellings = match_spellings(set(filter(None, labels)), set(filter(None, captures)))
+    capture_ids = {parse_captured_record(line).key for line in capture_lines}
+    spellings = match_spellings(set(filter(None, label_ids)), set(filter(None, capture_ids)))
     if spellings:
         return f"ids differ in {describe_difference(spellings)} alone; write them alike"
     return (
@@ -449,8 +449,8 @@ def _publish(
 ) -> None:
     """Publish the run's documents, unless identical ones are there already."""
     files = {LEDGER: ledger.to_json()}
-    if request.late_hours is not None and request.first is not None and request.last is not None:
-        files[RESTATEMENT] = _format_restatement(window.engine, request, restated, request.first, request.last)
+    if request.period is not None:
+        files[RESTATEMENT] = _format_restatement(window.engine, request, restated, request.period)
     if request.to_label is not None:
         files[TO_LABEL] = format_to_label(
             choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
@@ -464,17 +464,15 @@ def _publish(
         publish(files, request.output_path)
 
 
-def _format_restatement(
-    engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int
-) -> bytes:
+def _format_restatement(engine: Engine, request: MergeRequest, restated: list[RestatedHour], period: Period) -> bytes:
     """restatement.json of this run; if this run found no changes, the file of an earlier run for the same window."""
     storage = engine.storage(request.output_path)
     path = join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):
         content = storage.read(path)
-        if is_for_window(content, first, last):
+        if is_for_window(content, period.first, period.last):
             return content
-    return format_restatement(restated, first, last)
+    return format_restatement(restated, period.first, period.last)
 
 
 def _format_window(request: MergeRequest) -> str:

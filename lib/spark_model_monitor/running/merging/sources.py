@@ -382,12 +382,17 @@ class FileLocations:
         number_by_branch = {branch: index for index, branch in enumerate(branches)}
         uris = [format_uri(file.file.path) for file in files]
         # Sorted by hash, so that executors find a line's file by binary search
-        spelling_ranks = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in list_spellings(uri)]
-        keys = np.array(compute_file_keys([spelling for spelling, _ in spelling_ranks]), np.int64)
+        spellings: list[str] = []
+        ranks: list[int] = []
+        for rank, uri in enumerate(uris):
+            for spelling in list_spellings(uri):
+                spellings.append(spelling)
+                ranks.append(rank)
+        keys = np.array(compute_file_keys(spellings), np.int64)
         order = np.argsort(keys, kind="stable")
         return cls(
             keys[order],
-            np.array([rank for _, rank in spelling_ranks], np.int32)[order],
+            np.array(ranks, np.int32)[order],
             pa.array(uris, pa.string()),
             pa.array([number_by_branch.get(file.branch, 0) for file in files], pa.int32()),
             pa.array([file.hour for file in files], pa.int64()),

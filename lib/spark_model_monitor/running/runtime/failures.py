@@ -83,8 +83,10 @@ _ERROR_CLASS = re.compile(
 
 def format_trace(error: BaseException) -> str:
     """The lines of the trace, the cause first as in Python, without exception texts: they may hold data."""
-    causes = list(_iterate_causes(error, with_suppressed=False))
-    return "\n".join(line for cause in reversed(causes) for line in _format_lines(cause))
+    lines: list[str] = []
+    for cause in reversed(list(_iterate_causes(error, with_suppressed=False))):
+        lines += _format_lines(cause)
+    return "\n".join(lines)
 
 
 def _format_lines(error: BaseException) -> Iterator[str]:

@@ -137,14 +137,12 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     runnable_entries = list(_reject_conflicts(_reject_repeated_names(user_entries)))
     runnable_entries += _select_without_conflicts(discovered_entries, runnable_entries)
 
-    # All entries share one limit of false alarms
-    # If several files have a limit, the strictest counts
+    # If several files have a limit of false alarms, the strictest counts for all entries
     if alarms_per_month is None:
-        alarm_limit = min(alarm_limits, default=None)
-    else:
-        alarm_limit = alarms_per_month
+        alarms_per_month = min(alarm_limits, default=None)
+    # The fleet is called like its first file or folder
     name = paths[0].absolute().name.partition(".")[0]
-    return Fleet(name, tuple(runnable_entries), tuple(dict.fromkeys(sinks)), alarm_limit).share_budget()
+    return Fleet(name, tuple(runnable_entries), tuple(dict.fromkeys(sinks)), alarms_per_month).share_budget()
 
 
 def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:
@@ -426,7 +424,7 @@ def _reject_conflicts(entries: Iterator[Entry]) -> Iterator[Entry]:
         if other_writer is not None:
             fault = f"{fleet_entry.name}: writes where {other_writer} does; give each an output_path of its own"
         elif cycle:
-            fault = f"{' prerequisites for '.join(cycle)}: each reads what the next writes; let one read something else"
+            fault = f"{' waits for '.join(cycle)}: each reads what the next writes; let one read something else"
         yield Entry(fleet_entry.name, fault=BadConfiguration(fault)) if fault else fleet_entry
 
 

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -231,18 +231,24 @@ def run_in_process(command: JobCommand, variables: Mapping[str, str]) -> int:
     name, *words = command.words
     # The job is run as a file: jobs aren't modules of the package
     driver = runpy.run_path(str(Layout.here().job_file(name, command.folder)))
-    caller_environment = dict(os.environ)
-    folder = os.getcwd()
-    os.environ.update({**variables, **command.variables})
-    os.chdir(command.folder)
-    try:
+    with _restore_process():
+        os.environ.update({**variables, **command.variables})
+        os.chdir(command.folder)
         status: int = driver["main"](words)
+    return status
+
+
+@contextmanager
+def _restore_process() -> Iterator[None]:
+    """Restore the working folder and the variables, which a job changes, so that the next job of this process starts alike."""
+    folder = os.getcwd()
+    variables = dict(os.environ)
+    try:
+        yield
     finally:
-        # The next job of this process starts from what its caller has set
         os.chdir(folder)
         os.environ.clear()
-        os.environ.update(caller_environment)
-    return status
+        os.environ.update(variables)
 
 
 def run_in_session(command: JobCommand, note: Note) -> int:
@@ -390,16 +396,14 @@ def _idle_worker() -> _Worker | None:
 
 def _serve_jobs(commands: connection.Connection) -> None:
     """Run jobs until a job fails, leaves traces or takes much memory, or no job follows; exit with the last status."""
-    # The folder and the variables, which a job may change, are restored for the next job
-    home = os.getcwd()
-    variables = dict(os.environ)
     for jobs_left in reversed(range(JOBS_OF_A_PROCESS)):
         try:
             command = commands.recv()
         except (EOFError, KeyboardInterrupt):  # the run-due that sends jobs has ended, or was killed
             return
         try:
-            _run_and_exit(command)
+            with _restore_process():
+                _run_and_exit(command)
         except SystemExit as ended:
             from spark_model_monitor.running.runtime.job import has_no_trace  # the forking process doesn't need it
 
@@ -407,9 +411,6 @@ def _serve_jobs(commands: connection.Connection) -> None:
             if not jobs_left or is_large or ended.code not in _WHOLE_RUN_STATUSES or not has_no_trace():
                 raise
             status = int(ended.code)
-        os.chdir(home)
-        os.environ.clear()
-        os.environ.update(variables)
         with suppress(OSError):  # the last step: from here on another job may be requested
             commands.send(status)
 
