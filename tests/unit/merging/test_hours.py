@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spark_model_monitor.data.reading.ledger import MERGED_PART
-from spark_model_monitor.running.merging.sources import (
+from spark_model_monitor.running.merging.hourly_sources import (
     HourFolder,
     containing_hour,
     count_hours,

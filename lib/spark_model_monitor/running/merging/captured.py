@@ -36,7 +36,8 @@ from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.running.merging import merge_rows
-from spark_model_monitor.running.merging.sources import SECONDS_PER_HOUR, FileLocations, HourlySource, Score
+from spark_model_monitor.running.merging.hourly_sources import SECONDS_PER_HOUR, FileLocations, HourlySource
+from spark_model_monitor.running.merging.labelling_sample import Score
 from spark_model_monitor.value_class import value_class
 
 MICROSECONDS = 1_000_000

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.records.arrays import compute_text_starts, get_column, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
+from spark_model_monitor.running.merging.hourly_sources import PART_COLUMN, SECONDS_PER_HOUR, FileNumbers, LineKind
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
-from spark_model_monitor.running.merging.sources import PART_COLUMN, SECONDS_PER_HOUR, FileNumbers, LineKind
 from spark_model_monitor.statistics import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.value_class import value_class

@@ -32,7 +32,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LI
 from spark_model_monitor.data.records.refusals import NumberedText, Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF_TYPE, REFUSED_SCHEMA
-from spark_model_monitor.running.merging.sources import FileLocations
+from spark_model_monitor.running.merging.hourly_sources import FileLocations
 from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.value_class import value_class
 

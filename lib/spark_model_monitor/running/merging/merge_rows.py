@@ -18,7 +18,7 @@ from spark_model_monitor.data.engine.engine_protocol import Batches, Engine
 from spark_model_monitor.data.records.arrays import has_letters
 from spark_model_monitor.data.records.json_lines import parse_json_table
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
-from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, HourlyFile, HourlySource
+from spark_model_monitor.running.merging.hourly_sources import FileLocations, HourFolder, HourlyFile, HourlySource
 from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import StoredFile, join

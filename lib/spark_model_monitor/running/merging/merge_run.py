@@ -42,6 +42,17 @@ from spark_model_monitor.running.merging.captured import (
     detect_format,
     parse_captured_record,
 )
+from spark_model_monitor.running.merging.hourly_sources import (
+    LABEL_BYTES,
+    FileLocations,
+    HourFolder,
+    HourlySource,
+    count_partitions,
+    format_hour,
+    list_hours,
+    list_hours_of_log,
+    select_manifest_outputs,
+)
 from spark_model_monitor.running.merging.joining import Join
 from spark_model_monitor.running.merging.labelling_sample import TO_LABEL, choose_ids, format_to_label
 from spark_model_monitor.running.merging.labels import (
@@ -63,17 +74,6 @@ from spark_model_monitor.running.merging.merge_ledger import (
 )
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_rows import PendingHours, RememberedIds, Role
-from spark_model_monitor.running.merging.sources import (
-    LABEL_BYTES,
-    FileLocations,
-    HourFolder,
-    HourlySource,
-    count_partitions,
-    format_hour,
-    list_hours,
-    list_hours_of_log,
-    select_manifest_outputs,
-)
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_file_numbers, publish_hours, stage
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.storage import Storage, holding, join

@@ -15,10 +15,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine, Lines, Parti
 from spark_model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures
-from spark_model_monitor.running.merging.joining import LINE_SCHEMA, Join
-from spark_model_monitor.running.merging.labels import GroundTruth
-from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, RememberedIds
-from spark_model_monitor.running.merging.sources import (
+from spark_model_monitor.running.merging.hourly_sources import (
     ID_KINDS,
     PART_COLUMN,
     FileNumbers,
@@ -26,6 +23,9 @@ from spark_model_monitor.running.merging.sources import (
     HourlySource,
     LineKind,
 )
+from spark_model_monitor.running.merging.joining import LINE_SCHEMA, Join
+from spark_model_monitor.running.merging.labels import GroundTruth
+from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, RememberedIds
 from spark_model_monitor.storage import Storage, join
 from spark_model_monitor.value_class import value_class
 

@@ -57,10 +57,10 @@ from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.running.merging.captured import RequestDecoder
+from spark_model_monitor.running.merging.hourly_sources import containing_hour
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.merging.outcome_ids import add_ids
-from spark_model_monitor.running.merging.sources import containing_hour
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.hashing import hash_texts
