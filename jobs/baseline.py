@@ -32,20 +32,20 @@ def main(argv: list[str]) -> int:
                 output_path=job.config.output_path,
                 context=create_run_context(job.config),
             )
-            suggested = job.config.suggest_expectations
+            rules_path = job.config.suggest_expectations
             rules = None
-            if suggested:
+            if rules_path:
                 rules = suggest_expectations(data, baseline)
-            errors = learn_errors(job.engine, job.config, baseline.ledger.kept)
+            error_model = learn_errors(job.engine, job.config, baseline.ledger.kept)
         job.lift_time_limit()
         run = baseline.write(job.config.output_path)
         # Published: each other output by itself
         further_outputs = FurtherOutputs()
-        if suggested is not None and rules is not None:
-            further_outputs.write("suggest_expectations", partial(write_expectations, rules, suggested))
-        learnt = job.config.learn_errors
-        if learnt is not None and errors is not None:
-            further_outputs.write("learn_errors", partial(errors.write, learnt))
+        if rules_path is not None and rules is not None:
+            further_outputs.write("suggest_expectations", partial(write_expectations, rules, rules_path))
+        error_model_path = job.config.learn_errors
+        if error_model_path is not None and error_model is not None:
+            further_outputs.write("learn_errors", partial(error_model.write, error_model_path))
         further_outputs.write("results_table", partial(write_results, baseline, run, job.config))
         further_outputs.note(job.config.output_path)
         run_postprocessor(job.config.post_analytics_processor_script)

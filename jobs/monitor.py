@@ -10,26 +10,26 @@ import sys
 from spark_model_monitor.monitors.protocol import Monitor
 from spark_model_monitor.running.inputs.run_inputs import (
     ReadBaseline,
+    add_history,
     add_past_metrics_to_rules,
     create_run_context,
     drop_excluded_features,
     find_baseline_reference,
     load_check_plan,
     read_baseline,
+    read_ongoing_violations,
     read_run_decisions,
-    violated_since,
-    with_history,
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import read_expectations, run_monitoring
-from spark_model_monitor.running.runtime.ending import describe_end, show_findings
+from spark_model_monitor.running.runtime.ending import describe_end, describe_result, show_findings
 from spark_model_monitor.running.runtime.further_outputs import ALERTS, HISTORY, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
-    describe_run,
+    add_to_history,
+    find_page,
     notify,
     publish_findings,
-    remember,
     require_sinks,
     run_postprocessor,
     write_junit,
@@ -45,7 +45,7 @@ def main(argv: list[str], read_named: ReadBaseline | None = None) -> int:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
         if job.config.each_commit:
-            each_commit(job, monitor)
+            monitor_each_commit(job, monitor)
         else:
             monitor_window(job, monitor, read_named)
     return job.exit_status
@@ -57,7 +57,7 @@ def monitor_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) 
     rules = read_expectations(config.expectations, skip_unsupported=config.skip_unsupported)
     rules = add_past_metrics_to_rules(rules, config)
     baseline = read_baseline(config, monitor, read_named)
-    baseline = with_history(baseline, config, monitor)
+    baseline = add_history(baseline, config, monitor)
     output_path = config.output_path
     with read_source(engine, config, baseline) as data:
         checks = load_check_plan(config, data)
@@ -70,7 +70,7 @@ def monitor_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) 
             output_path=output_path,
             context=create_run_context(config),
             decisions=read_run_decisions(config),
-            since=violated_since(config),
+            since=read_ongoing_violations(config),
             expectations=rules,
         )
     job.lift_time_limit()
@@ -79,7 +79,7 @@ def monitor_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) 
     # Nothing else may keep the alert from people
     further_outputs = FurtherOutputs()
     further_outputs.write(ALERTS, lambda: notify(findings, run, config))
-    further_outputs.write(HISTORY, lambda: remember(findings, run, config, reference))
+    further_outputs.write(HISTORY, lambda: add_to_history(findings, run, config, reference))
     further_outputs.write("results_table", lambda: write_results(findings, run, config))
     further_outputs.write("publish_cloudwatch_metrics", lambda: write_metrics(findings.published, config))
     further_outputs.write("junit", lambda: write_junit(findings, config))
@@ -93,11 +93,12 @@ def monitor_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) 
         verdict = write_verdict(findings, run, config)
     ending = describe_end(findings, config)
     message, status = further_outputs.end(*ending)
-    summary = describe_run(findings, run, config)
+    page = find_page(run, config)
+    summary = describe_result(findings, output_path=output_path, page=page)
     job.finish(message, status, verdict=verdict, summary=summary)
 
 
-def each_commit(job: Job, monitor: Monitor) -> None:
+def monitor_each_commit(job: Job, monitor: Monitor) -> None:
     from spark_model_monitor.running.runs.commits import monitor_commits
 
     job.finish(*monitor_commits(job, monitor))

@@ -21,7 +21,7 @@ def main(argv: list[str]) -> int:
     except MonitorError as error:
         sys.stderr.write(f"Error: {error}\n")
         return error.exit_status
-    with started("monitor", request.monitoring) as job:
+    with started("monitor", request.monitor_flags) as job:
         certificate = replay(job.engine, job.config, request.recurrence, request.reports)
         storage = storage_of(request.output_path)
         storage.write(join(request.output_path, JSON_NAME), certificate.to_json().encode())

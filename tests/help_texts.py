@@ -11,15 +11,15 @@ from pathlib import Path
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.running.configuration.command_line import help_file
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.help import help_text, short_help
+from spark_model_monitor.running.configuration.help import format_help, format_short_help
 from spark_model_monitor.running.configuration.option_types import JOBS
 
 
 def help_texts() -> Iterator[tuple[Path, str]]:
     """Every file with the text that it has to have."""
     for job in JOBS:
-        yield help_file(job, all_flags=False), short_help(job, AnalysisType.DATA_QUALITY)
-        yield help_file(job, all_flags=True), help_text(job)
+        yield help_file(job, all_flags=False), format_short_help(job, AnalysisType.DATA_QUALITY)
+        yield help_file(job, all_flags=True), format_help(job)
     names = set(OPTIONS)
     for option in OPTIONS.values():
         if option.opposite:

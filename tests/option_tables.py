@@ -6,7 +6,7 @@ import re
 
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.help import describe_option, help_text
+from spark_model_monitor.running.configuration.help import describe_option, format_help
 from spark_model_monitor.running.configuration.option_types import Option, flag_name, variable_name
 
 JOBS = ("baseline", "monitor")
@@ -48,7 +48,7 @@ def _format_flags(name: str, option: Option) -> str:
 
 
 def _read_default(name: str, option: Option, job: str) -> str:
-    text = " ".join(help_text(job).split())
+    text = " ".join(format_help(job).split())
     default = re.search(rf"Variable {variable_name(name, option)}; (.*?)\.(?= |$)", text)
     assert default, name
     return default.group(1).removeprefix("default: ")

@@ -21,7 +21,7 @@ from tests import both_engines
 from tests.programs import run_on_one_stream
 
 from spark_model_monitor.data.reading.data import get_running_session
-from spark_model_monitor.running.runtime.logs import PACKAGE_LOGGERS, RUNS_LOGGER, SUMMARY_LOGGER, VARIABLE
+from spark_model_monitor.running.runtime.logs import LOG_VARIABLE, PACKAGE_LOGGERS, RUNS_LOGGER, SUMMARY_LOGGER
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 240
@@ -97,16 +97,16 @@ def restoring_log() -> Iterator[None]:
     names = ("", *PACKAGE_LOGGERS, RUNS_LOGGER, SUMMARY_LOGGER, "py4j")
     loggers = [logging.getLogger(name) for name in names]
     before = [(logger.level, logger.handlers[:]) for logger in loggers]
-    style = os.environ.get(VARIABLE)
+    style = os.environ.get(LOG_VARIABLE)
     try:
         yield
     finally:
         for logger, (level, handlers) in zip(loggers, before, strict=True):
             logger.setLevel(level)
             logger.handlers[:] = handlers
-        os.environ.pop(VARIABLE, None)
+        os.environ.pop(LOG_VARIABLE, None)
         if style is not None:
-            os.environ[VARIABLE] = style
+            os.environ[LOG_VARIABLE] = style
 
 
 @contextmanager

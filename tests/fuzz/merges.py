@@ -22,9 +22,9 @@ from tests.unit.merging.lines import counts_in, joined
 
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures, RequestDecoder, TransformDecoder
+from spark_model_monitor.running.merging.hourly_sources import FileLocations, FileNumbers, LineKind, list_hours
 from spark_model_monitor.running.merging.labels import GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.merge_rows import SCHEMA, Counts
-from spark_model_monitor.running.merging.sources import FileLocations, FileNumbers, LineKind, list_hours
 
 HOUR = "2022/04/18/00"
 IDS = 40

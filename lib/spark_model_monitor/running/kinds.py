@@ -109,7 +109,7 @@ def _create_model_quality(config: JobConfig) -> Monitor:
     return ModelQualityMonitor(
         outcome_plan(config),
         tolerance=config.tolerance,
-        false_alarm_budget=config.budget_of_a_run,
+        false_alarm_budget=config.run_false_alarm_budget,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,
         hide_values=config.hides_values,
@@ -127,7 +127,7 @@ def _create_estimated_quality(config: JobConfig) -> Monitor:
         raise BadConfiguration("the service has no ESTIMATED_QUALITY; leave out --compat service")
     return EstimatedQualityMonitor(
         outcome_plan(config),
-        false_alarm_budget=config.budget_of_a_run,
+        false_alarm_budget=config.run_false_alarm_budget,
         min_samples=config.min_samples or 0,
         costs=config.cost_matrix,
         hide_values=config.hides_values,

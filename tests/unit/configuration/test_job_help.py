@@ -8,7 +8,7 @@ from tests.help_texts import help_texts
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.running.configuration.command_line import LOG_FLAGS, read_stored_help
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.help import describe_option, help_text, short_help
+from spark_model_monitor.running.configuration.help import describe_option, format_help, format_short_help
 from spark_model_monitor.running.configuration.option_types import JOBS, flag_name, variable_name
 
 MAX_FLAGS = 60
@@ -16,7 +16,7 @@ MAX_FLAGS = 60
 
 @pytest.mark.parametrize("job", JOBS)
 def test_help_has_every_option_of_a_job_with_its_variable(job):
-    text = help_text(job)
+    text = format_help(job)
     words = " ".join(text.split())
     options = {name: option for name, option in OPTIONS.items() if job in option.jobs}
 
@@ -29,21 +29,21 @@ def test_help_has_every_option_of_a_job_with_its_variable(job):
 
 @pytest.mark.parametrize("job", JOBS)
 def test_help_lists_few_flags(job):
-    flags = re.findall(r"^ +-", help_text(job), re.MULTILINE)
+    flags = re.findall(r"^ +-", format_help(job), re.MULTILINE)
 
     assert len(flags) <= MAX_FLAGS
 
 
 @pytest.mark.parametrize("job", JOBS)
 def test_help_names_what_has_no_effect_on_the_job(job):
-    text = help_text(job)
+    text = format_help(job)
 
     assert max(map(len, text.splitlines())) <= 120
     assert ("--ground-truth-source" in text.partition("Accepted, because")[2]) == (job != "merge")
 
 
 def test_help_tells_defaults_and_what_is_required():
-    text = " ".join(help_text("baseline").split())
+    text = " ".join(format_help("baseline").split())
 
     assert "Variable dataset_source; required." in text
     assert "Variable MODEL_MONITOR_MAX_QUARANTINED_SHARE; default: 0.01." in text
@@ -54,7 +54,7 @@ def test_help_tells_defaults_and_what_is_required():
 @pytest.mark.parametrize("analysis", AnalysisType)
 @pytest.mark.parametrize("job", JOBS)
 def test_the_short_help_fits_a_screen_and_names_no_flag_of_another_analysis(job, analysis):
-    text = short_help(job, analysis)
+    text = format_short_help(job, analysis)
     named = set(re.findall(r"--[a-z0-9-]+", text)) - {"--help", "--help-all", "--set", *LOG_FLAGS}
     options = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
     used = {flag_name(name) for name, option in options.items() if option.has_flag}
@@ -72,8 +72,8 @@ def test_the_help_that_a_command_prints_is_that_of_the_options(path, text):
 
 
 def test_help_of_another_analysis_is_said_by_the_job():
-    assert read_stored_help("monitor", ["--help"], {}) == short_help("monitor", AnalysisType.DATA_QUALITY)
-    assert read_stored_help("monitor", ["--help-all"], {}) == help_text("monitor")
+    assert read_stored_help("monitor", ["--help"], {}) == format_short_help("monitor", AnalysisType.DATA_QUALITY)
+    assert read_stored_help("monitor", ["--help-all"], {}) == format_help("monitor")
     assert read_stored_help("monitor", ["--analysis-type", "MODEL_BIAS", "--help"], {}) is None
     assert read_stored_help("monitor", ["--help"], {"MODEL_MONITOR_ANALYSIS_TYPE": "MODEL_BIAS"}) is None
     assert read_stored_help("jobs/monitor.py", ["--help"], {}) is None

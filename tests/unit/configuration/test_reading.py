@@ -491,7 +491,9 @@ def test_every_option_is_read_from_its_variable_and_from_its_flag():
 def test_a_variable_of_ours_has_a_prefix_and_one_of_the_service_has_its_name():
     named = {name: variable_name(name, option) for name, option in OPTIONS.items()}
 
-    assert named == {name: f"MODEL_MONITOR_{name.upper()}" if option.ours else name for name, option in OPTIONS.items()}
+    assert named == {
+        name: f"MODEL_MONITOR_{name.upper()}" if option.is_ours else name for name, option in OPTIONS.items()
+    }
 
 
 def test_no_flag_is_taken_by_spark_submit():

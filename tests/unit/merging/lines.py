@@ -10,10 +10,7 @@ from tests.engine_in_process import InProcess
 
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, compute_file_keys
 from spark_model_monitor.running.merging.captured import Captures, RequestDecoder
-from spark_model_monitor.running.merging.joining import Join
-from spark_model_monitor.running.merging.labels import ARRAY_FILES, GroundTruth
-from spark_model_monitor.running.merging.merge_rows import Counts
-from spark_model_monitor.running.merging.sources import (
+from spark_model_monitor.running.merging.hourly_sources import (
     FileLocations,
     FileNumbers,
     HourFolder,
@@ -21,6 +18,9 @@ from spark_model_monitor.running.merging.sources import (
     format_uri,
     list_hours,
 )
+from spark_model_monitor.running.merging.joining import Join
+from spark_model_monitor.running.merging.labels import ARRAY_FILES, GroundTruth
+from spark_model_monitor.running.merging.merge_rows import Counts
 
 ENGINE = InProcess()
 

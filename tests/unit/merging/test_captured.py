@@ -18,8 +18,8 @@ from spark_model_monitor.running.merging.captured import (
     RequestDecoder,
     parse_captured_record,
 )
+from spark_model_monitor.running.merging.labelling_sample import Score
 from spark_model_monitor.running.merging.merge_rows import Role
-from spark_model_monitor.running.merging.sources import Score
 
 
 def decoded(lines):

@@ -7,7 +7,7 @@ from tests.engine_in_process import InProcess
 
 from spark_model_monitor.data.reading.formats import CaptureFormat
 from spark_model_monitor.running.merging.captured import detect_format
-from spark_model_monitor.running.merging.sources import list_hours
+from spark_model_monitor.running.merging.hourly_sources import list_hours
 
 
 @pytest.mark.parametrize(

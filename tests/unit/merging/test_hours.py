@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from spark_model_monitor.data.reading.ledger import MERGED_PART
-from spark_model_monitor.running.merging.sources import (
+from spark_model_monitor.running.merging.hourly_sources import (
     HourFolder,
     containing_hour,
     count_hours,
@@ -53,7 +53,7 @@ def test_an_hour_has_one_folder_and_one_file_name_for_ever():
     assert HourFolder("", HOUR).path == "2024/03/04/07"
     assert MERGED_PART.fullmatch(hour.part)
     assert hour.part == HourFolder("churn/AllTraffic", HOUR).part != HourFolder("churn/B", HOUR).part
-    assert HourFolder.parse_id_path(hour.state) == hour
+    assert HourFolder.parse_id_path(hour.id_path) == hour
 
 
 @pytest.mark.parametrize("name", ["README.md", "2024-13-04T07.jsonl", "2024-3-4T7.jsonl", "2024-03-04T07.jsonl.bak"])

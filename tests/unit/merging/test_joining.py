@@ -12,10 +12,10 @@ from tests.rotation import every_combination
 from tests.unit.merging.lines import joined
 
 from spark_model_monitor.running.merging import joining
+from spark_model_monitor.running.merging.hourly_sources import FileNumbers, HourFolder, LineKind
 from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import Counts, Role, format_json_texts, make_rows
-from spark_model_monitor.running.merging.sources import FileNumbers, HourFolder, LineKind
 from spark_model_monitor.statistics.states.hashing import hash_texts
 
 PARTS = FileNumbers(("churn/A", "spam/A"), slices=2)

@@ -12,6 +12,7 @@ from tests.unit.merging.lines import capture_rows, joined, list_locations, read_
 from spark_model_monitor.data.reading.ledger import NUMBER
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.running.merging.hourly_sources import FileNumbers, HourFolder, LineKind
 from spark_model_monitor.running.merging.joining import Join
 from spark_model_monitor.running.merging.labels import (
     GroundTruth,
@@ -21,7 +22,6 @@ from spark_model_monitor.running.merging.labels import (
     parse_label_line,
     parse_plain_labels,
 )
-from spark_model_monitor.running.merging.sources import FileNumbers, HourFolder, LineKind
 
 PARTS = FileNumbers((BRANCH,), 1)
 HOUR = HourFolder(BRANCH, FIRST)

@@ -7,10 +7,10 @@ import json
 from spark_model_monitor.data.reading.ledger import Coverage
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES
+from spark_model_monitor.running.merging.hourly_sources import HourFolder
 from spark_model_monitor.running.merging.labels import LabelAccount
 from spark_model_monitor.running.merging.merge_ledger import MergeLedger
 from spark_model_monitor.running.merging.merge_rows import Counts
-from spark_model_monitor.running.merging.sources import HourFolder
 from spark_model_monitor.running.merging.staging import StagedHours
 
 FIRST = 474000

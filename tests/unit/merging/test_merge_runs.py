@@ -31,10 +31,9 @@ from spark_model_monitor.data.reading.ledger import Coverage
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadInput, NoData
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_run_file
-from spark_model_monitor.running.merging.labelling_sample import LabellingRequest
+from spark_model_monitor.running.merging.labelling_sample import LabellingRequest, Score
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge as run_merge
-from spark_model_monitor.running.merging.sources import Score
 
 
 def read_event_ids(folder):

@@ -14,8 +14,8 @@ from tests.unit.records.odd_lines import odd_lines, with_odd_lines
 
 from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal
 from spark_model_monitor.running.merging.captured import RequestDecoder, TransformDecoder
+from spark_model_monitor.running.merging.labelling_sample import Score
 from spark_model_monitor.running.merging.labels import GroundTruth
-from spark_model_monitor.running.merging.sources import Score
 
 pytestmark = pytest.mark.long
 

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from spark_model_monitor.running.merging.sources import FileNumbers, HourFolder, LineKind
+from spark_model_monitor.running.merging.hourly_sources import FileNumbers, HourFolder, LineKind
 
 PARTS = FileNumbers(("churn/A", "churn/B", "spam/A"), slices=4)
 HOURS = (0, 474000, 500001)

@@ -15,7 +15,7 @@ from spark_model_monitor.running.merging.captured import (
     parse_csv_output,
     parse_transform_output,
 )
-from spark_model_monitor.running.merging.sources import Score
+from spark_model_monitor.running.merging.labelling_sample import Score
 
 
 def test_id_and_time_are_cut_out_of_the_text():

@@ -18,7 +18,7 @@ from spark_model_monitor.data.reading.listing import following_links, list_datas
 from spark_model_monitor.data.reading.readers import read_table
 from spark_model_monitor.data.request_logs.capture_folder import _list_log
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.running.merging.sources import list_hours
+from spark_model_monitor.running.merging.hourly_sources import list_hours
 
 HOUR = "2024/01/01/00"
 SECRET = "name,password\nann,hunter2\n"

@@ -21,10 +21,10 @@ def test_captures_are_read_as_a_monitoring_job_reads_them():
     request = read_request([*TOLD, "--reports", "reports", "--sample", "0.5"], {})
 
     assert (request.reports, request.output_path, request.recurrence) == ("reports", "out", Recurrence(0, 1))
-    assert flag(request.monitoring, "--dataset-source") == "captures"
-    assert flag(request.monitoring, "--dataset-format") == "capture"
-    assert flag(request.monitoring, "--baseline") == "baseline"
-    assert flag(request.monitoring, "--sample") == "0.5"
+    assert flag(request.monitor_flags, "--dataset-source") == "captures"
+    assert flag(request.monitor_flags, "--dataset-format") == "capture"
+    assert flag(request.monitor_flags, "--baseline") == "baseline"
+    assert flag(request.monitor_flags, "--sample") == "0.5"
 
 
 def test_what_an_env_file_says_need_not_be_said_again(tmp_path):
@@ -33,9 +33,9 @@ def test_what_an_env_file_says_need_not_be_said_again(tmp_path):
 
     request = read_request(["--env-file", str(file), "--output-path", "out"], {})
 
-    assert "--dataset-format" not in request.monitoring
-    assert "--dataset-source" not in request.monitoring
-    assert flag(request.monitoring, "--output-path") == "out"
+    assert "--dataset-format" not in request.monitor_flags
+    assert "--dataset-source" not in request.monitor_flags
+    assert flag(request.monitor_flags, "--output-path") == "out"
 
 
 def test_without_an_output_path_the_journal_lies_in_the_cache(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
+from spark_model_monitor.running.merging.hourly_sources import format_hour
 from spark_model_monitor.running.merging.merge_request import MergeRequest, merge_request
-from spark_model_monitor.running.merging.sources import format_hour
 
 CONTAINER = {"dataset_source": "in", "ground_truth_source": "truth", "output_path": "out"}
 

@@ -20,7 +20,7 @@ from spark_model_monitor.reports.notices import AlertReport
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.inputs.run_inputs import violated_since
+from spark_model_monitor.running.inputs.run_inputs import read_ongoing_violations
 from spark_model_monitor.running.runtime.publishing import describe_window, make_report, notify, require_sinks
 from spark_model_monitor.storage.lease import PREFIX, Holder
 
@@ -124,11 +124,11 @@ def test_a_window_that_cannot_tell_is_a_state_of_its_own_and_never_ok(telling):
 def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
     for hour, violations in ((10, 0), (11, 1), (12, 2)):
         alarm_findings = findings(violations)
-        since = violated_since(config(telling.folder, hour=hour))
+        since = read_ongoing_violations(config(telling.folder, hour=hour))
         alarm_findings.results = group_into_alarms(alarm_findings.results, since)
         telling(alarm_findings, hour=hour)
 
-    later, earlier = (violated_since(config(telling.folder, hour=hour)) for hour in (13, 11))
+    later, earlier = (read_ongoing_violations(config(telling.folder, hour=hour)) for hour in (13, 11))
     assert later == {"feature 0": "2026-01-31T11:00:00Z", "feature 1": "2026-01-31T12:00:00Z"}  # when these began
     assert earlier == {}
 

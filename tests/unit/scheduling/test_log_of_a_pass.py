@@ -7,7 +7,7 @@ import pytest
 from tests.running_jobs import restoring_log
 from tests.unit.scheduling.conftest import make_time
 
-from spark_model_monitor.running.runtime.logs import JSON_MEMBERS, SUMMARY_LOGGER, VARIABLE, Detail, LogStyle
+from spark_model_monitor.running.runtime.logs import JSON_MEMBERS, LOG_VARIABLE, SUMMARY_LOGGER, Detail, LogStyle
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def test_the_jobs_of_a_schedule_name_it_and_log_like_their_command(log):
     variables = LogStyle(Detail.QUIET).variables("churn, hourly")
     lines = log(LogStyle.read(variables), say)
 
-    assert list(variables) == [VARIABLE]
+    assert list(variables) == [LOG_VARIABLE]
     assert lines[0].endswith("WARNING churn, hourly: webhook: can't be reached")
 
 
 @pytest.mark.parametrize("text", ["", "loud,json,churn", ","])
 def test_a_variable_of_others_changes_nothing(text):
-    assert LogStyle.read({VARIABLE: text}) == LogStyle() == LogStyle.read({})
+    assert LogStyle.read({LOG_VARIABLE: text}) == LogStyle() == LogStyle.read({})
 
 
 def test_collectors_get_an_object_a_line(log):

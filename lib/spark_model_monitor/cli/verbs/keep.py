@@ -94,13 +94,13 @@ def prune(options: Namespace) -> int:
     trees = Trees(options.captures, options.merged, options.reports, *limits)
     with open_paths([*options.captures, *options.merged, *options.reports]):
         # A dry run lists what a real run deletes
-        items = find_prunable(trees, now - age)
+        prunable_files = find_prunable(trees, now - age)
         # One path per line, for other programs; a line break in a name is escaped
-        for item in items if options.dry_run else ():
-            sys.stdout.write(f"{printable(item.path)}\n")
+        for prunable_file in prunable_files if options.dry_run else ():
+            sys.stdout.write(f"{printable(prunable_file.path)}\n")
         if not options.dry_run:
             # Outputs are named so that a prune which was killed there earlier is finished, too
-            prune(items, outputs=(*options.merged, *options.reports))
-    for kind, (files, size_bytes) in count_totals(items).items():
+            prune(prunable_files, outputs=(*options.merged, *options.reports))
+    for kind, (files, size_bytes) in count_totals(prunable_files).items():
         sys.stdout.write(f"{kind.value}: {files:,} files, {size_bytes:,} bytes\n")
     return 0

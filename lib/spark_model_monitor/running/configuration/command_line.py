@@ -32,7 +32,7 @@ SETTINGS = frozenset(_read_names("settings.txt"))
 """Options without a flag of their own: --set, the project file and variables set them."""
 
 
-def name_option(name: str) -> str:
+def format_option_name(name: str) -> str:
     """The name of an option in messages: its flag, or the name of a setting."""
     if name in SETTINGS:
         return name
@@ -43,7 +43,7 @@ def write_flag(name: str, text: str) -> str:
     """The word of a command line that gives an option this text."""
     if name in SETTINGS:
         return f"--set={name}={text}"
-    return f"{name_option(name)}={text}"
+    return f"{format_option_name(name)}={text}"
 
 
 LOG_FLAGS = ("--quiet", "--verbose", "--json")
@@ -65,26 +65,31 @@ def help_file(job: str, *, all_flags: bool) -> Path:
 def read_stored_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
     """The requested help; None if the job has to make it, for instance for another analysis than the default."""
     # Help differs by analysis. The stored one is for the default analysis, and is read without imports
-    is_for_another = any(
+    is_for_other_analysis = any(
         word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _ANALYSIS_OPTIONS
     )
-    is_for_another |= any(f"{name}=" in word for word in arguments for name in _ANALYSIS_OPTIONS)
-    is_for_another |= any(
+    is_for_other_analysis |= any(f"{name}=" in word for word in arguments for name in _ANALYSIS_OPTIONS)
+    is_for_other_analysis |= any(
         environment.get(variable) for name in _ANALYSIS_OPTIONS for variable in (name, f"MODEL_MONITOR_{name.upper()}")
     )
     file = help_file(Path(job).name, all_flags="--help-all" in arguments)
     # For a job of the user, or a configured container, the stored help may be wrong
-    if is_for_another or job != Path(job).name or not file.is_file() or any(map(os.path.exists, _CONTAINER_FILES)):
+    if (
+        is_for_other_analysis
+        or job != Path(job).name
+        or not file.is_file()
+        or any(map(os.path.exists, _CONTAINER_FILES))
+    ):
         return None
     return file.read_text(encoding="utf-8")
 
 
-DATA = "--dataset-source"
-BASELINE = "--baseline"
+DATA_FLAG = "--dataset-source"
+BASELINE_FLAG = "--baseline"
 PREVIOUS = "previous"
 PATH_FLAGS = (
-    DATA,
-    BASELINE,
+    DATA_FLAG,
+    BASELINE_FLAG,
     "--analysis-config",
     "--attributions",
     "--checks",
@@ -113,7 +118,7 @@ def require_places(arguments: Sequence[str]) -> None:
     is_table_log = any(word.rpartition("=")[2].lower() in TABLE_LOGS for word in arguments)
     errors: list[str] = []
     for flag, path in _list_named_paths(arguments):
-        if not (is_table_log and flag == DATA and is_catalog_name(path)):
+        if not (is_table_log and flag == DATA_FLAG and is_catalog_name(path)):
             errors += _find_path_errors(flag, path)
     if errors:
         raise BadConfiguration.gathered(errors)
@@ -123,18 +128,18 @@ def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The flags that name paths, with the paths. A word at the beginning or after a value is the path of the data."""
     words = iter(arguments)
     # Whether a word without dashes would be the data, instead of the value of the flag before it
-    is_free = True
+    expects_data_path = True
     for word in words:
         flag, equals, value = word.partition("=")
         if not word.startswith("-"):
-            if is_free:
-                yield DATA, word
-            is_free = True
+            if expects_data_path:
+                yield DATA_FLAG, word
+            expects_data_path = True
         elif flag in PATH_FLAGS:
             yield flag, value if equals else next(words, "")
-            is_free = True
+            expects_data_path = True
         else:
-            is_free = bool(equals)
+            expects_data_path = bool(equals)
 
 
 def _find_path_errors(flag: str, text: str) -> Iterator[str]:
@@ -143,7 +148,7 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
     if (flag == "--checks" and not text.endswith(".json")) or (flag == "--model" and ":" in text):
         return
     # Only Spark opens other file systems
-    if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
+    if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE_FLAG and text == PREVIOUS):
         return
     # Behind # stands the table of a data contract
     if flag == "--expectations":
@@ -157,16 +162,16 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
             yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"
             return
         as_table = ""
-        if flag == DATA and is_catalog_name(text):
+        if flag == DATA_FLAG and is_catalog_name(text):
             as_table = f"for a table in a catalog, write --dataset-format table:{text}"
-        hint = suggest_path(path, as_table, _is_baseline if flag == BASELINE else os.path.exists)
+        hint = suggest_path(path, as_table, _is_baseline if flag == BASELINE_FLAG else os.path.exists)
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"
-    elif flag == BASELINE and not _is_baseline(path):
+    elif flag == BASELINE_FLAG and not _is_baseline(path):
         remedy = "the output path of a baselining job"
         if _is_baseline(os.path.dirname(path)):
             remedy = f"the folder of that file, {os.path.dirname(path) or '.'}"
         yield f"{flag} is {text!r}, where there is no baseline; write {remedy}"
-    elif flag == DATA and all(os.path.isfile(os.path.join(path, name)) for name in RUN_MARKERS):
+    elif flag == DATA_FLAG and all(os.path.isfile(os.path.join(path, name)) for name in RUN_MARKERS):
         yield f"{flag} is {text!r}, which holds the documents of a run; write the path of the data alone"
 
 

@@ -50,7 +50,7 @@ from spark_model_monitor.storage.lease import WAIT
 
 _FEATURE_ANALYSES = (AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)
 _QUALITY_ANALYSES = (AnalysisType.MODEL_QUALITY, AnalysisType.ESTIMATED_QUALITY)
-ANALYSES_OF_MODELS = (*_QUALITY_ANALYSES, *_FEATURE_ANALYSES)
+MODEL_ANALYSES = (*_QUALITY_ANALYSES, *_FEATURE_ANALYSES)
 _DATA_QUALITY_ANALYSIS = (AnalysisType.DATA_QUALITY,)
 _MODEL_QUALITY_ANALYSIS = (AnalysisType.MODEL_QUALITY,)
 _BIAS_ANALYSIS = (AnalysisType.MODEL_BIAS,)
@@ -68,6 +68,8 @@ HALVES = {
 }
 """The halves of a captured record, by the value of `--halves`."""
 
+WINDOW_OPTIONS = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset")
+
 _DEFAULT_THRESHOLD = "the method's usual threshold"
 _DEFAULT_METHOD = "{}, but Simple if only a threshold is given"
 _TEXT_METHODS = ", ".join(CATEGORICAL_METHODS)
@@ -80,7 +82,7 @@ def _declare_option(placeholder: str = "", *, initial: Any = None, **members: An
     return field
 
 
-_contract_option = partial(_declare_option, ours=False)
+_contract_option = partial(_declare_option, is_ours=False)
 _monitoring_option = partial(_declare_option, jobs=_MONITOR_JOB)
 _merge_option = partial(_declare_option, jobs=_MERGE_JOB)
 _analysis_option = partial(_declare_option, jobs=_ANALYSIS_JOBS)
@@ -93,7 +95,7 @@ _bias_option = partial(_analysis_option, analyses=_BIAS_ANALYSIS)
 _window_bias_option = partial(_monitoring_option, analyses=_BIAS_ANALYSIS)
 _window_attribution_option = partial(_monitoring_option, analyses=_EXPLAINABILITY_ANALYSIS)
 _suggestion_option = partial(_declare_option, jobs=_BASELINE_JOB, analyses=_DATA_QUALITY_ANALYSIS)
-_model_option = partial(_contract_option, analyses=ANALYSES_OF_MODELS)
+_model_option = partial(_contract_option, analyses=MODEL_ANALYSES)
 _called_model_option = partial(_analysis_option, analyses=_FEATURE_ANALYSES)
 
 
@@ -110,7 +112,7 @@ class JobConfig(BaseModel):
     remembered: Mapping[str, str] = {}  # texts of the options that say how to read the data, for a baseline's run.json
 
     # empty only if the format names the data itself (a table, a Spark reader without paths)
-    dataset_source: str = _contract_option("PATH", initial="", free=True)
+    dataset_source: str = _contract_option("PATH", initial="", is_positional=True)
     """File or directory with the data (recursive); PATH works without the flag."""
 
     query: str | None = _analysis_option("SQL", analyses=_DATA_QUALITY_ANALYSIS)
@@ -300,7 +302,7 @@ class JobConfig(BaseModel):
     """Write report.html, which shows the run as a page."""
 
     sink: option_types.Destinations = _monitoring_option(
-        initial=(), default="nowhere", repeatable=True, choices=SPELLINGS
+        initial=(), default="nowhere", is_repeatable=True, choices=SPELLINGS
     )
     """Where to send alerts: {choices}. For several, separate them with commas or repeat the flag."""
 
@@ -369,7 +371,7 @@ class JobConfig(BaseModel):
     false_alarm_budget: option_types.Chance = _suggestion_option(
         initial=DEFAULT_SETTINGS.false_alarm_budget,
         default="1/720",
-        also=tuple(("monitor", analysis) for analysis in ANALYSES_OF_MODELS),
+        further_uses=tuple(("monitor", analysis) for analysis in MODEL_ANALYSES),
     )
     """Share of healthy runs that may have any violation; data quality writes it into the suggested constraints."""
 
@@ -382,14 +384,16 @@ class JobConfig(BaseModel):
     into the suggested constraints."""
 
     segments: Names = _suggestion_option(
-        "CUTS", initial=(), also=(("baseline", AnalysisType.MODEL_QUALITY), ("baseline", AnalysisType.MODEL_BIAS))
+        "CUTS",
+        initial=(),
+        further_uses=(("baseline", AnalysisType.MODEL_QUALITY), ("baseline", AnalysisType.MODEL_BIAS)),
     )
     """How to cut rows into segments: plan by value, age:30:50 by range, ordered:hour by hour of the day, plan*age:40 by both,
     comma-separated. Each segment's drift, or model metrics or bias, is judged, too; written into the suggested constraints."""
 
     group_column: str | None = _suggestion_option(
         "COLUMN",
-        also=tuple(("baseline", analysis) for analysis in (AnalysisType.MODEL_QUALITY, *_FEATURE_ANALYSES)),
+        further_uses=tuple(("baseline", analysis) for analysis in (AnalysisType.MODEL_QUALITY, *_FEATURE_ANALYSES)),
         default="estimated from neighbouring rows",
     )
     """Column that groups rows that belong together, such as the user's id; verdicts then count groups, not rows. Windows of
@@ -553,7 +557,7 @@ class JobConfig(BaseModel):
     )
     """Key for SSE-KMS: its ARN, or its id in the bucket's account."""
 
-    threshold: option_types.ThresholdsByFeature = _window_column_option(initial={}, repeatable=True)
+    threshold: option_types.ThresholdsByFeature = _window_column_option(initial={}, is_repeatable=True)
     """Drift thresholds of features, in place of the baseline's: FEATURE=NUMBER, *=NUMBER for the others; repeatable."""
 
     thresholds: str | None = _window_column_option("FILE", default="none")
@@ -609,7 +613,7 @@ class JobConfig(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _member(cls, value: Any, info: ValidationInfo) -> Any:
+    def _read_enum_member(cls, value: Any, info: ValidationInfo) -> Any:
         """A member of an enumeration by its value, without regard to case."""
         # Values are compared without case, as people write shadow, Shadow and SHADOW
         enumeration = find_enum(cls.model_fields[info.field_name or ""])
@@ -640,7 +644,7 @@ class JobConfig(BaseModel):
         return self.compat is option_types.Compatibility.SERVICE
 
     @property
-    def budget_of_a_run(self) -> float:
+    def run_false_alarm_budget(self) -> float:
         """Share of healthy runs that may have any violation, for monitors whose baseline doesn't record it."""
         return min(self.false_alarm_budget, self.run_budget or 1.0)
 
@@ -707,8 +711,7 @@ class JobConfig(BaseModel):
     @property
     def needs_no_pandas(self) -> bool:
         """Whether nothing imports pandas: neither the user's code, sinks and models, nor the learning of errors."""
-        may_import_pandas = self._uses_foreign_code or self.sink or self.model or self.learn_errors is not None
-        return not may_import_pandas
+        return not (self._uses_foreign_code or self.sink or self.model or self.learn_errors is not None)
 
     @property
     def _uses_foreign_code(self) -> bool:
@@ -727,19 +730,24 @@ def _read_declared_option(field: FieldInfo) -> Iterator[Option]:
     annotated = (field, *(alias for alias in get_args(field.annotation) if hasattr(alias, "__metadata__")))
     declared = [metadata for owner in annotated for metadata in getattr(owner, "__metadata__", field.metadata)]
     names = "|".join(str(member.value) for member in find_enum(field) or ())
-    usual_placeholder = next((metadata.text for metadata in declared if isinstance(metadata, Placeholder)), names)
+    default_placeholder = next((metadata.text for metadata in declared if isinstance(metadata, Placeholder)), names)
     for option in declared:
         if isinstance(option, Option):
             default = "none" if option.default is None and field.default in ((), {}) else option.default
-            yield replace(option, placeholder=option.placeholder or usual_placeholder, default=default)
+            yield replace(option, placeholder=option.placeholder or default_placeholder, default=default)
 
 
 def find_enum(field: FieldInfo) -> type[Enum] | None:
     """The enumeration whose members a field holds; None if it holds something else."""
-    alternatives = get_args(field.annotation)
-    held_types = (field.annotation, *(alternatives if NoneType in alternatives else ()))
+    union_types = get_args(field.annotation)
+    member_types = (field.annotation, *(union_types if NoneType in union_types else ()))
     return next(
-        (held_type for held_type in held_types if isinstance(held_type, type) and issubclass(held_type, Enum)), None
+        (
+            member_type
+            for member_type in member_types
+            if isinstance(member_type, type) and issubclass(member_type, Enum)
+        ),
+        None,
     )
 
 
@@ -755,5 +763,5 @@ def is_without_input(name: str, texts: Mapping[str, str]) -> bool:
     """Whether this option needs one of some other options, and none of them is set. texts: the texts that are set, by option."""
     needs = OPTIONS[name].needs
     on_by_default = {need: "true" for need in needs if JobConfig.model_fields[need].default is True}
-    texts_of_needs = [text for need, text in {**on_by_default, **texts}.items() if need in needs]
-    return bool(needs) and all(text.strip().lower() in (*option_types.NO, "none") for text in texts_of_needs)
+    needed_texts = [text for need, text in {**on_by_default, **texts}.items() if need in needs]
+    return bool(needs) and all(text.strip().lower() in (*option_types.NO, "none") for text in needed_texts)

@@ -102,20 +102,20 @@ GROUPS = {
 """Flags by their heading in --help; all other flags come below the heading `analysis`, or `labels` for the merge job."""
 
 
-def short_help(job: str, analysis: AnalysisType) -> str:
+def format_short_help(job: str, analysis: AnalysisType) -> str:
     """A screen of help: the flags that people need first, and the names of the analysis's other flags."""
     # Only flags that this analysis takes; settings are left to --help-all
     used_options = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
     further_names = [name for name in used_options if name not in MAIN_OPTIONS[job] and used_options[name].has_flag]
-    grouped = {heading: [name for name in further_names if name in names] for heading, names in GROUPS.items()}
+    names_by_heading = {heading: [name for name in further_names if name in names] for heading, names in GROUPS.items()}
     ungrouped_names = [name for name in further_names if not any(name in names for names in GROUPS.values())]
     heading = "labels" if job == "merge" else "analysis"
-    groups = {**grouped, heading: ungrouped_names}
+    groups = {**names_by_heading, heading: ungrouped_names}
     return SHORT_HELP_TEMPLATE.format(
         job=job,
         needed=" --baseline DIRECTORY" if job == "monitor" else "",
         first="\n".join(
-            _wrap_text(f"  {flag_name(name)} {used_options[name].placeholder}\n      {_first_sentence(name)}", 6)
+            _wrap_text(f"  {flag_name(name)} {used_options[name].placeholder}\n      {_describe_with_default(name)}", 6)
             for name in MAIN_OPTIONS[job]
         ),
         scope="" if job == "merge" else f" of {analysis.value}",
@@ -145,10 +145,10 @@ def _read_sentences() -> Mapping[str, str]:
 
 def describe_option(name: str) -> str:
     """The one or two sentences that `contract.py` has on an option."""
-    return _read_sentences()[name].replace("{choices}", OPTIONS[name].choices or ", ".join(_option_values(name)))
+    return _read_sentences()[name].replace("{choices}", OPTIONS[name].choices or ", ".join(_list_option_values(name)))
 
 
-def _first_sentence(name: str) -> str:
+def _describe_with_default(name: str) -> str:
     default = OPTIONS[name].default
     if default:
         return f"{describe_option(name)} Default: {default}."
@@ -163,16 +163,16 @@ def _wrap_text(text: str, indent: int) -> str:
     )
 
 
-def help_text(job: str) -> str:
+def format_help(job: str) -> str:
     """Every flag of a job with its meaning, variable and default."""
     # Options that the default analysis doesn't use come last
-    options = sorted(OPTIONS.items(), key=lambda named: AnalysisType.DATA_QUALITY not in named[1].analyses)
-    used_options = {name: option for name, option in options if option.list_analyses(job)}
+    names = sorted(OPTIONS, key=lambda name: AnalysisType.DATA_QUALITY not in OPTIONS[name].analyses)
+    used_options = {name: OPTIONS[name] for name in names if OPTIONS[name].list_analyses(job)}
     # The container's contract has flags for all jobs; those without effect are listed last, by name alone
     unused_flags = [
         flag_name(name)
         for name, option in OPTIONS.items()
-        if name not in used_options and option.has_flag and not option.ours
+        if name not in used_options and option.has_flag and not option.is_ours
     ]
     with_flags = [_format_option(name, option, job) for name, option in used_options.items() if option.has_flag]
     settings = [_format_option(name, option, job) for name, option in used_options.items() if not option.has_flag]
@@ -221,7 +221,9 @@ def _format_default(name: str, option: Option, job: str) -> str:
         value = field.default
     if value is None:
         return "no default"
-    return f"default: {('no', 'yes')[value] if isinstance(value, bool) else value}"
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    return f"default: {value}"
 
 
 FISH_TEMPLATE = """\
@@ -250,22 +252,24 @@ complete -o default -F _spark_model_monitor spark-model-monitor
 
 def completion_script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
     """The script that a shell's start file evaluates. commands: the flags of each command; the flags of jobs are added."""
-    flags = {job: [*map(flag_name, _option_names(job)), *LOG_FLAGS, "--set"] for job in JOBS}
+    flags = {job: [*map(flag_name, _list_flag_names(job)), *LOG_FLAGS, "--set"] for job in JOBS}
     if shell == "fish":
         return _write_fish_completion({**commands, **flags})
-    values = {flag_name(name): choices for name in OPTIONS if (choices := _option_values(name))}
+    values = {flag_name(name): choices for name in OPTIONS if (choices := _list_option_values(name))}
     bash = BASH_TEMPLATE.format(
         commands=" ".join(commands), values=_format_cases(values), flags=_format_cases({**commands, **flags})
     )
     # zsh runs bash's completions if this line precedes them
-    return (ZSH_PREFIX if shell == "zsh" else "") + bash
+    if shell == "zsh":
+        return f"{ZSH_PREFIX}{bash}"
+    return bash
 
 
 def _write_fish_completion(flags_by_command: Mapping[str, Sequence[str]]) -> str:
     lines = []
     for command, flags in flags_by_command.items():
         for flag in flags:
-            values = _option_values(flag.removeprefix("--").replace("-", "_"))
+            values = _list_option_values(flag.removeprefix("--").replace("-", "_"))
             # -x: the flag takes one of these values, not a file
             choices = f' -x -a "{" ".join(values)}"' if values else ""
             lines.append(
@@ -275,15 +279,15 @@ def _write_fish_completion(flags_by_command: Mapping[str, Sequence[str]]) -> str
 
 
 def _format_cases(words: Mapping[str, Sequence[str]]) -> str:
-    return "\n".join(f'        {name}) words="{" ".join(words_of_name)}" ;;' for name, words_of_name in words.items())
+    return "\n".join(f'        {name}) words="{" ".join(completions)}" ;;' for name, completions in words.items())
 
 
-def _option_names(job: str) -> list[str]:
+def _list_flag_names(job: str) -> list[str]:
     used_options = {name: option for name, option in OPTIONS.items() if option.list_analyses(job) and option.has_flag}
     return [*used_options, *(option.opposite for option in used_options.values() if option.opposite)]
 
 
-def _option_values(name: str) -> list[str]:
+def _list_option_values(name: str) -> list[str]:
     """The values among which an option chooses; empty for an option that takes other values."""
     if name not in JobConfig.model_fields:
         return []

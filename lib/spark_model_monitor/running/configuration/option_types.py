@@ -84,39 +84,39 @@ class Option:
     ----------
     placeholder: How --help shows its value ("DIRECTORY"); by default the placeholder of its type; empty for a switch.
     choices: The values that its sentence in --help lists.
-    ours: Whether its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use their own name.
+    is_ours: Whether its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use their own name.
     jobs, analyses: Which jobs and analyses use it; for others it is accepted without effect.
     opposite: The flag that turns a switch off.
     default: The default in words, if the value doesn't show it.
-    repeatable: Whether all values of a repeated flag count, as if separated by commas.
+    is_repeatable: Whether all values of a repeated flag count, as if separated by commas.
     required_by: Jobs that require it.
     needs: Other options; if none of them is set, this option has no effect.
     presets: By job, the text that is used if no source sets the option.
-    free: Whether an argument without a flag is the value of this option.
+    is_positional: Whether an argument without a flag is the value of this option.
     remembered: Whether a baseline's run.json stores it for data that is compared with the baseline.
     has_flag: Whether it has a flag of its own; an option without one is set by --set, files and variables.
-    also: Further pairs of a job and an analysis that use it.
+    further_uses: Further pairs of a job and an analysis that use it.
     """
 
     placeholder: str = ""
     choices: str = ""
-    ours: bool = True
+    is_ours: bool = True
     jobs: tuple[str, ...] = JOBS
     analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
     opposite: str | None = None
     default: str | None = None
-    repeatable: bool = False
+    is_repeatable: bool = False
     required_by: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     presets: Mapping[str, str] = field(default_factory=dict)
-    free: bool = False
+    is_positional: bool = False
     remembered: bool = False
     has_flag: bool = True
-    also: tuple[tuple[str, AnalysisType], ...] = ()
+    further_uses: tuple[tuple[str, AnalysisType], ...] = ()
 
     def is_used_by(self, job: str, analysis: AnalysisType) -> bool:
         """Whether a job of this analysis uses the option."""
-        return (job in self.jobs and analysis in self.analyses) or (job, analysis) in self.also
+        return (job in self.jobs and analysis in self.analyses) or (job, analysis) in self.further_uses
 
     def list_analyses(self, job: str) -> list[AnalysisType]:
         """The analyses for which a job uses the option."""
@@ -133,7 +133,7 @@ def flag_name(name: str) -> str:
 
 def variable_name(name: str, option: Option) -> str:
     """The environment variable of an option or its opposite: the contract's own name; MODEL_MONITOR_<FLAG> for ours."""
-    if option.ours:
+    if option.is_ours:
         return f"{PREFIX}{name.upper()}"
     return name
 
@@ -145,8 +145,8 @@ class Placeholder:
     text: str
 
 
-UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
-SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
+BYTES_BY_UNIT = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+SIZE_PATTERN = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
 MIN_RECORD_BYTES = 2**10
 MAX_RECORD_BYTES = 2**30
 """The range of --max-record-size. Spark holds a line in an array that it doubles when it is full, up to 2 GiB, so only a line
@@ -224,10 +224,10 @@ def _read_up_to_100(value: Any) -> Any:
 
 
 def _read_size(value: Any) -> Any:
-    match = SIZE.fullmatch(str(value).strip())
+    match = SIZE_PATTERN.fullmatch(str(value).strip())
     size_bytes = 0
     if match:
-        size_bytes = int(match[1]) * UNITS[match[2].lower()]
+        size_bytes = int(match[1]) * BYTES_BY_UNIT[match[2].lower()]
     if not MIN_RECORD_BYTES <= size_bytes <= MAX_RECORD_BYTES:
         raise ValueError(f"is {value!r}; it has to be a size from 1kB to 1GB, such as 256MB")
     return size_bytes
@@ -307,14 +307,14 @@ def _read_duration(text: str) -> timedelta:
         raise ValueError(f"is {text!r}; it has to be an ISO 8601 duration, such as PT1H or -P1D") from None
 
 
-def _read_span(shortest: timedelta, requirement: str, text: str) -> timedelta:
-    if (span := _read_duration(text)) < shortest:
+def _read_bounded_duration(min_duration: timedelta, requirement: str, text: str) -> timedelta:
+    if (duration := _read_duration(text)) < min_duration:
         raise ValueError(f"is {text!r}; it has to be {requirement}")
-    return span
+    return duration
 
 
-_read_period = partial(_read_span, timedelta.resolution, "longer than nothing, such as PT24H or P7D")
-_read_wait = partial(_read_span, timedelta(0), "a time to wait, such as PT10M, or PT0S for none")
+_read_period = partial(_read_bounded_duration, timedelta.resolution, "longer than nothing, such as PT24H or P7D")
+_read_wait = partial(_read_bounded_duration, timedelta(0), "a time to wait, such as PT10M, or PT0S for none")
 
 
 def _read_thresholds(text: str) -> dict[str, float]:
@@ -330,13 +330,13 @@ def _read_thresholds(text: str) -> dict[str, float]:
         try:
             thresholds[name.strip()] = _read_number(number)
         except ValueError:
-            raise ValueError(f"is {text!r}; {PAIRS_OF_THRESHOLDS}") from None
+            raise ValueError(f"is {text!r}; {THRESHOLDS_FORMAT}") from None
     if name_start.strip(" ,"):
-        raise ValueError(f"is {text!r}; {PAIRS_OF_THRESHOLDS}")
+        raise ValueError(f"is {text!r}; {THRESHOLDS_FORMAT}")
     return thresholds
 
 
-PAIRS_OF_THRESHOLDS = "write FEATURE=NUMBER, such as plan=0.3, or *=0.3 for all features; several with commas"
+THRESHOLDS_FORMAT = "write FEATURE=NUMBER, such as plan=0.3, or *=0.3 for all features; several with commas"
 
 
 def _read_costs(text: str) -> dict[str, float]:

@@ -38,7 +38,7 @@ def read_project_file(folder: Path, option_names: Collection[str]) -> tuple[str,
         if key not in option_names:
             hint = did_you_mean(key, option_names, "monitor --help-all lists them", shown=str)
             errors.append(f"{name}: {written_key!r} is no option; {hint}")
-        elif isinstance(value, Mapping) and not all(isinstance(part, (int, float)) for part in value.values()):
+        elif isinstance(value, Mapping) and not all(isinstance(number, (int, float)) for number in value.values()):
             texts[key] = json.dumps(value)  # a mapping with texts, such as a format, stays JSON
         else:
             texts[key] = _write_text(value)
@@ -106,5 +106,5 @@ def _write_text(value: Value) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={number}" for name, number in value.items())
     if isinstance(value, (list, tuple)):
-        return ",".join(_write_text(part) for part in value)
+        return ",".join(_write_text(member) for member in value)
     return str(value)

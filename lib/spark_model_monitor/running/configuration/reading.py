@@ -36,7 +36,7 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, 
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_recorded_options
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.command_line import BASELINE_MARKERS, LOG_FLAGS, PROCESSING_JOB_FILES
-from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, is_without_input
+from spark_model_monitor.running.configuration.contract import OPTIONS, WINDOW_OPTIONS, JobConfig, is_without_input
 from spark_model_monitor.running.configuration.option_types import (
     PREFIX,
     YES,
@@ -117,29 +117,32 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
     layers = [_read_flags(arguments, errors, setting_notes), _read_variables(environment, "variable {}")]
     doubtful = _find_doubtful_names(environment, "variable {}", only_prefixed=True)
 
-    env_file = _take_highest(layers).get("env_file")
+    env_file = _merge_layers(layers).get("env_file")
     if env_file is not None:
         variables = _read_env_file(env_file, errors)
         layers.append(_read_variables(variables, f"{env_file.text}: {{}}"))
         doubtful += _find_doubtful_names(variables, f"{env_file.text}: {{}}", only_prefixed=False)
 
     if project is None:
-        return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(setting_notes))
+        return Sources(_merge_layers(layers), errors, tuple(doubtful), tuple(setting_notes))
 
     layers.append(_read_project(project, errors))
-    root = _take_highest(layers).get("container_root", LocatedText("/", ""))
+    root = _merge_layers(layers).get("container_root", LocatedText("/", ""))
     if not Path(root.text).is_dir():
         errors[f"{root.location} is {root.text!r}, where there is no directory"] = "container_root"
     # The lowest priority: what a processing job was created with
     for relative in PROCESSING_JOB_FILES:
         path = Path(root.text) / relative
         layers.append(_read_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
-    return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(setting_notes))
+    return Sources(_merge_layers(layers), errors, tuple(doubtful), tuple(setting_notes))
 
 
-def _take_highest(layers: Sequence[Layer]) -> Layer:
-    # Layers are ordered by priority, and in a dictionary the last value of a name counts
-    return {name: value_of_option for layer in reversed(layers) for name, value_of_option in layer.items()}
+def _merge_layers(layers: Sequence[Layer]) -> Layer:
+    # Layers are ordered by priority: a later one must not replace an option of an earlier one
+    options: Layer = {}
+    for layer in reversed(layers):
+        options.update(layer)
+    return options
 
 
 def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[str]) -> Layer:
@@ -149,14 +152,14 @@ def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[st
     setting_notes: gets a sentence for each flag that is a setting now. Such a flag still works, because scripts use it.
     """
     flags = _list_flags()
-    free_option = next((name for name, option in OPTIONS.items() if option.free), "")
-    values_by_name: Layer = {}
+    free_option = next((name for name, option in OPTIONS.items() if option.is_positional), "")
+    text_by_option: Layer = {}
     remaining = list(arguments)
     while remaining:
         flag, equals, text = remaining.pop(0).partition("=")
         # A single argument without a flag is the path of the data, at any position
-        if free_option and free_option not in values_by_name and not flag.startswith("-"):
-            values_by_name[free_option] = LocatedText(flag + equals + text, flag_name(free_option))
+        if free_option and free_option not in text_by_option and not flag.startswith("-"):
+            text_by_option[free_option] = LocatedText(flag + equals + text, flag_name(free_option))
             continue
         # The set-up of logging has read these already
         if flag in LOG_FLAGS:
@@ -165,7 +168,7 @@ def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[st
         if flag == "--set":
             setting = text if equals else "".join(remaining[:1])
             del remaining[: not equals]
-            _read_setting(setting, values_by_name, errors)
+            _read_setting(setting, text_by_option, errors)
             continue
         if flag not in flags:
             # Python's spelling with underscores is the most common mistake
@@ -195,14 +198,14 @@ def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[st
         # An empty value means "not set": variables in scripts are often empty
         if text.strip():
             earlier_values = ""
-            if OPTIONS[name].repeatable and name in values_by_name:
-                earlier_values = f"{values_by_name[name].text},"
-            values_by_name[name] = LocatedText(earlier_values + text, flag)
-    return values_by_name
+            if OPTIONS[name].is_repeatable and name in text_by_option:
+                earlier_values = f"{text_by_option[name].text},"
+            text_by_option[name] = LocatedText(earlier_values + text, flag)
+    return text_by_option
 
 
-def _read_setting(setting: str, values_by_name: Layer, errors: Faults) -> None:
-    """Adds the option of `--set NAME=VALUE` to `values_by_name`."""
+def _read_setting(setting: str, text_by_option: Layer, errors: Faults) -> None:
+    """Adds the option of `--set NAME=VALUE` to `text_by_option`."""
     # A name may be spelt with hyphens, like a flag
     written_name, equals, text = setting.partition("=")
     name = written_name.strip().replace("-", "_")
@@ -212,7 +215,7 @@ def _read_setting(setting: str, values_by_name: Layer, errors: Faults) -> None:
         hint = did_you_mean(name, OPTIONS, "--help-all lists them", shown=str)
         errors[f"--set names {written_name!r}, which is no option; {hint}"] = None
     elif text.strip():
-        values_by_name[name] = LocatedText(text, f"--set {name}")
+        text_by_option[name] = LocatedText(text, f"--set {name}")
 
 
 def _describe_setting(flag: str, name: str, value: str) -> str:
@@ -237,15 +240,15 @@ def _describe_unknown_flag(flag: str, near_flags: Sequence[str]) -> str:
 
 
 def _read_variables(variables: Texts, location_template: str) -> Layer:
-    values_by_name: Layer = {}
-    for variable, (name, positive) in _list_variables().items():
+    text_by_option: Layer = {}
+    for variable, (name, is_positive) in _list_variables().items():
         # Containers set unused variables to empty texts
         text = variables.get(variable)
         if text and text.strip():
-            values_by_name[name] = LocatedText(
-                text if positive else _resolve_switch(text, positive), location_template.format(variable)
+            text_by_option[name] = LocatedText(
+                text if is_positive else _resolve_switch(text, is_positive), location_template.format(variable)
             )
-    return values_by_name
+    return text_by_option
 
 
 @cache
@@ -258,14 +261,18 @@ def _list_flags() -> Mapping[str, tuple[str, str]]:
 @cache
 def _list_variables() -> Mapping[str, tuple[str, bool]]:
     """By variable: its option, and whether the variable is named after the option (True) or after its opposite (False)."""
-    spellings = [(name, option, key) for name, option in OPTIONS.items() for key in (name, option.opposite) if key]
-    return {variable_name(key, option): (name, key == name) for name, option, key in spellings}
+    variables = {}
+    for name, option in OPTIONS.items():
+        variables[variable_name(name, option)] = (name, True)
+        if option.opposite:
+            variables[variable_name(option.opposite, option)] = (name, False)
+    return variables
 
 
-def _resolve_switch(text: str, positive: bool) -> str:
+def _resolve_switch(text: str, is_positive: bool) -> str:
     """ "true" or "false" for `--progress=TEXT` or, if not positive, `--no-progress=TEXT`; another text is returned unchanged."""
     try:
-        if read_switch(text) == positive:
+        if read_switch(text) == is_positive:
             return "true"
         return "false"
     except ValueError:
@@ -277,8 +284,8 @@ def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefi
     """Unknown names that are probably meant for us: with our prefix or, in a file of variables, similar to one of our names."""
     known_names = _list_variables().keys()
     doubtful_names = []
-    candidates = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
-    for name in sorted(candidates - known_names - set(OTHER_VARIABLES)):
+    names = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
+    for name in sorted(names - known_names - set(OTHER_VARIABLES)):
         # A similarity of 85 % catches typos, but few variables of other programs
         nearest = difflib.get_close_matches(name, sorted(known_names), n=1, cutoff=0.85)
         if name.startswith(PREFIX) or nearest:
@@ -369,8 +376,8 @@ def choose_default_output(job: str, sources: Sources) -> Sources:
     # orders.csv gives orders-baseline in the working directory
     output = f"{path.resolve().name.partition('.')[0] or 'data'}-{FOLDER_SUFFIXES[job]}"
     if job == "baseline" and any(Path(output, name).exists() for name in BASELINE_MARKERS):
-        write = f"write --output-path {output} to replace that baseline, or another directory"
-        error = f"{output} is there already; {write}"
+        advice = f"write --output-path {output} to replace that baseline, or another directory"
+        error = f"{output} is there already; {advice}"
         return replace(sources, errors={**sources.errors, error: "output_path"})
     return _choose_value(sources, "output_path", output, f"output: {output}")
 
@@ -421,7 +428,7 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
     # The baseline's format has priority if it only adds details that files don't show, such as a header
     remembered_format = None
     if job == "monitor":
-        remembered_format = _read_by_baseline(sources).get("dataset_format")
+        remembered_format = _read_baseline_options(sources).get("dataset_format")
     if remembered_format is not None and _is_detailed_form(remembered_format, detected):
         sentence = f"format: {remembered_format}, as the baseline has it"
         return _choose_value(sources, "dataset_format", remembered_format, sentence)
@@ -430,8 +437,7 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
 
 def _find_window(job: str, sources: Sources) -> Window | None:
     """The window of the data; None if there is no window, or if its options have an error, which is reported later."""
-    names = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset")
-    texts = {name: sources.values[name].text for name in names if name in sources.values}
+    texts = {name: sources.values[name].text for name in WINDOW_OPTIONS if name in sources.values}
     with suppress(ValidationError, BadConfiguration):
         config = JobConfig.model_validate({"job": job, "dataset_format": "capture", "output_path": "", **texts})
         return config.find_window()
@@ -502,7 +508,7 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
         return sources
     values = sources.values
     # If the data were read differently from the baseline, false drift would show
-    for name, text in _read_by_baseline(sources).items():
+    for name, text in _read_baseline_options(sources).items():
         if name == "dataset_format":
             continue
         if name not in values:
@@ -519,7 +525,7 @@ def _split_list(text: str) -> list[str]:
     return sorted(split_names(text))
 
 
-def _read_by_baseline(sources: Sources) -> Texts:
+def _read_baseline_options(sources: Sources) -> Texts:
     """The options that the baseline was read with, from its run.json; empty if it has none, or only Spark can open it."""
     # The service doesn't remember options, so a replay of it doesn't either
     path = sources.text("baseline")
@@ -527,11 +533,11 @@ def _read_by_baseline(sources: Sources) -> Texts:
     if path is None or replays_service or not opens_here(path):
         return {}
     try:
-        read_by = read_recorded_options(read_current_run(path))
+        baseline_options = read_recorded_options(read_current_run(path))
     except MonitorError:  # reported when the baseline itself is read
         return {}
     # A baseline of another release may have options that don't exist any more
-    return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
+    return {name: text for name, text in baseline_options.items() if name in OPTIONS and OPTIONS[name].remembered}
 
 
 def drop_consequences(error: BadConfiguration) -> BadConfiguration:
@@ -550,8 +556,8 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     Raises BadConfiguration with one line for each error: its location, what was found and what to write instead.
     """
     errors = list(sources.errors)
-    reported = set(sources.errors.values())
-    texts = {name: value_of_option.text for name, value_of_option in sources.values.items()}
+    reported_options = set(sources.errors.values())
+    texts = {name: located_text.text for name, located_text in sources.values.items()}
     texts |= find_implied_options(sources.values, job)
     # Presets of a job have the lowest priority. Metrics are on in a container only: outside it nothing reads them
     presets = {name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}
@@ -562,8 +568,12 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
         config = JobConfig.model_validate({"job": job, **texts})
     except ValidationError as error:
         messages = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
-        errors += [_format_error(name, text, sources.values) for name, text in messages.items() if name not in reported]
-    if "dataset_source" not in reported | set(texts) and not _includes_data_source(texts.get("dataset_format", "")):
+        errors += [
+            _format_error(name, text, sources.values) for name, text in messages.items() if name not in reported_options
+        ]
+    if "dataset_source" not in reported_options | set(texts) and not _includes_data_source(
+        texts.get("dataset_format", "")
+    ):
         errors.append(_format_missing("dataset_source"))
     errors += [
         _format_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts
@@ -590,12 +600,12 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
             "ignored": tuple(ignored_locations),
             "doubtful": sources.doubtful,
             "remembered": dict(_list_remembered(config, texts)),
-            "flatten_json": config.flattens_json and not _has_format_of_service(config, sources.values),
+            "flatten_json": config.flattens_json and not _has_service_format(config, sources.values),
         }
     )
 
 
-def _has_format_of_service(config: JobConfig, values: Layer) -> bool:
+def _has_service_format(config: JobConfig, values: Layer) -> bool:
     """Whether the format is the contract's JSON in a variable, as the service sets it, and no option says how to read nested
     JSON. Such a job refuses nested JSON, like the service (C11.18).
     """
@@ -618,7 +628,7 @@ def _find_useless_flags(config: JobConfig, values: Layer, texts: Texts) -> Itera
                 needed_flags = " or ".join(map(flag_name, option.needs))
                 yield f"{value.location} has no effect without {needed_flags}; write that, too, or leave it out"
             continue
-        if not option.ours:
+        if not option.is_ours:
             continue
         # The option belongs to another analysis of this job, or to another job
         analyses = option.list_analyses(config.job)

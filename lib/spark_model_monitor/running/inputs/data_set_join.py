@@ -36,35 +36,35 @@ def join_data_sets(
     if source is not None:
         key = _find_column(dataset, "joinsource_name_or_index", source)
     rows = _read_rows(dataset, "the data set")
-    for member, part in zip(SECOND_DATA_SET_MEMBERS, (facets, predictions), strict=True):
-        if part is None:
+    for member, second_data_set in zip(SECOND_DATA_SET_MEMBERS, (facets, predictions), strict=True):
+        if second_data_set is None:
             continue
-        part_rows = _read_rows(part, member)
+        second_rows = _read_rows(second_data_set, member)
         if key is None or source is None:
             # Rows are paired by position, but rows of several files have no common order
-            if max(len(dataset.files), len(part.files)) > 1:
+            if max(len(dataset.files), len(second_data_set.files)) > 1:
                 raise BadConfiguration(
                     f"{member}: a data set of several files has no order of rows; name the column that rows are joined by as "
                     "joinsource_name_or_index"
                 )
-            if part_rows.num_rows != rows.num_rows:
+            if second_rows.num_rows != rows.num_rows:
                 raise BadInput(
-                    f"{member} has {part_rows.num_rows:,} rows and the data set {rows.num_rows:,}, which belong together by "
+                    f"{member} has {second_rows.num_rows:,} rows and the data set {rows.num_rows:,}, which belong together by "
                     "their place; write a row for each, or name the column that rows are joined by as joinsource_name_or_index"
                 )
         else:
-            join_source = key if key in part.names else source
-            join_column = _find_column(part, f"{member}: joinsource_name_or_index", join_source)
-            if len(pc.unique(part_rows[join_column])) < part_rows.num_rows:
+            join_source = key if key in second_data_set.names else source
+            join_column = _find_column(second_data_set, f"{member}: joinsource_name_or_index", join_source)
+            if len(pc.unique(second_rows[join_column])) < second_rows.num_rows:
                 raise BadInput(f"{member}: column {join_column!r}, which rows are joined by, has a value twice")
             # For each row the position of its partner; null for rows without one, which are left out
-            row_indexes = pc.index_in(rows[key], part_rows[join_column], skip_nulls=True)
+            row_indexes = pc.index_in(rows[key], second_rows[join_column], skip_nulls=True)
             rows = rows.filter(row_indexes.is_valid())
-            part_rows = part_rows.take(row_indexes.drop_null()).drop_columns([join_column])
-        if part is predictions:
-            part_rows = _read_predicted_labels(part, part_rows, config)
-        for name in part_rows.column_names:
-            rows = rows.append_column(name, part_rows[name])
+            second_rows = second_rows.take(row_indexes.drop_null()).drop_columns([join_column])
+        if second_data_set is predictions:
+            second_rows = _read_predicted_labels(second_data_set, second_rows, config)
+        for name in second_rows.column_names:
+            rows = rows.append_column(name, second_rows[name])
     return replace(read_arrow(dataset.engine, rows), listing=dataset.listing)
 
 
@@ -75,7 +75,7 @@ def _find_column(dataset: Dataset, member: str, name_or_index: str | int) -> str
     return name
 
 
-def _read_rows(dataset: Dataset, name_of_part: str) -> pa.Table:
+def _read_rows(dataset: Dataset, data_set_name: str) -> pa.Table:
     """The rows in the order of their files, without header lines."""
     rows = pa.Table.from_batches(dataset.table.batches(), dataset.table.schema)
     if dataset.refusable:
@@ -85,7 +85,7 @@ def _read_rows(dataset: Dataset, name_of_part: str) -> pa.Table:
         # A row that is left out would shift all rows below it by one
         if unreadable_count := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
             remedy = "joined rows need all of them; correct or drop these"
-            raise BadInput(f"{name_of_part}: {unreadable_count:,} of its lines can't be read, and {remedy}")
+            raise BadInput(f"{data_set_name}: {unreadable_count:,} of its lines can't be read, and {remedy}")
     return rows.select(range(len(dataset.names))).rename_columns(list(dataset.names))
 
 

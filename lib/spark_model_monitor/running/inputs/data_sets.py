@@ -133,7 +133,7 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
         if config.error_model is None:
             raise BadConfiguration(NO_ERROR_MODEL)
         errors = ErrorModel.read(config.error_model)
-    make_reading = partial(_outcome_reading, config, with_label=with_label)
+    make_reading = partial(_build_outcome_reading, config, with_label=with_label)
     if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
         # Only the reply of captures is read, unless segments, groups or the model of errors need the request
         halves = tuple(half for half in OUTPUT_INDEXES if half in data_format.index_names)
@@ -159,7 +159,7 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
         listing = list_dataset(engine, config.dataset_source)
         return _read_lines(engine, config, listing, DocumentDecoder(make_reading()))
     table = _read_table(engine, config)
-    addresses = _addresses(config) | ({} if with_label else {"label": None})
+    addresses = _collect_addresses(config) | ({} if with_label else {"label": None})
     return outcome_tables.outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)
 
 
@@ -180,7 +180,7 @@ def _list_captures(engine: Engine, config: JobConfig) -> Listing:
     )
 
 
-def _outcome_reading(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:
+def _build_outcome_reading(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:
     addresses = config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
     return outcome_tables.build_reading(outcome_plan(config), *addresses, records, with_label=with_label)
 
@@ -204,7 +204,7 @@ def _read_lines(
     )
 
 
-def _addresses(config: JobConfig) -> dict[str, Any]:
+def _collect_addresses(config: JobConfig) -> dict[str, Any]:
     """The configured addresses of label, prediction and probability; the plan requests no others."""
     address_by_name = {name: getattr(config, option) for name, option in ADDRESS_OPTIONS.items()}
     return {name: address for name, address in address_by_name.items() if address is not None}
@@ -221,7 +221,7 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
     """
     analysis = read_analysis_config(config.analysis_config or "")
     if has_records(config, analysis):
-        reading = partial(_reading_of_analysis, config, analysis)
+        reading = partial(_build_analysis_reading, config, analysis)
         dataset = read_records(engine, config, analysis, reading, (INPUT, *OUTPUT_INDEXES))
     elif isinstance(config.dataset_format, CsvFormat):
         dataset = read_joined_csv(engine, config, config.dataset_format, analysis)
@@ -238,8 +238,8 @@ def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     def read_second_data_set(uri: str | None, headers: tuple[str, ...] | None) -> Dataset | None:
         if uri is None:
             return None
-        config_of_part = config.model_copy(update={"dataset_source": uri})
-        return read_headed_csv(engine, config_of_part, csv_format, analysis.model_copy(update={"headers": headers}))
+        second_config = config.model_copy(update={"dataset_source": uri})
+        return read_headed_csv(engine, second_config, csv_format, analysis.model_copy(update={"headers": headers}))
 
     # Each data set has headers of its own; without them its first line names the columns
     facets = read_second_data_set(analysis.facet_dataset_uri, analysis.facet_headers)
@@ -267,10 +267,8 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     is_header = first_line_cells == list(analysis.headers) or (has_names and not config.replays_service)
     dataset = read_columns(engine, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
     # A header that lacks configured names can't be matched by position
-    missing_names: list[str] = []
-    if is_header:
-        missing_names = [name for name in analysis.headers if name not in first_line_cells]
-    if missing_names:
+    missing_names = [name for name in analysis.headers if name not in first_line_cells]
+    if is_header and missing_names:
         raise BadConfiguration(
             f"analysis_config.json: headers names {missing_names[0]!r}, which the header line of {first_file.path} lacks; write "
             "the names that the columns have there"
@@ -323,7 +321,7 @@ def read_records(
     )
 
 
-def _reading_of_analysis(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> OutcomeReading:
+def _build_analysis_reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> OutcomeReading:
     is_json = isinstance(config.dataset_format, JsonFormat)
     prediction = config.inference_attribute
     if prediction is None and analysis.predicted_label is not None:
@@ -337,11 +335,11 @@ def _reading_of_analysis(config: JobConfig, analysis: AnalysisConfig, records: R
     if label is None and (is_json or is_merged_json) and analysis.label is not None:
         label = str(analysis.label)  # labels in JSON have the same path as in the data set
     # If the data has no predictions, a model makes them, or only the labels are measured
-    predicts = has_predictions(config, analysis)
+    data_has_predictions = has_predictions(config, analysis)
     return OutcomeReading(
         label,
-        prediction if predicts else None,
-        probability if predicts else None,
+        prediction if data_has_predictions else None,
+        probability if data_has_predictions else None,
         with_label=not isinstance(config.dataset_format, CaptureFormat),
         keeps_missing=True,
         records=records,
@@ -386,7 +384,7 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
     else:
         dataset = _read_table(engine, config)
         # Keys that hardly any record has may be ids; they would be thousands of columns, too many for Shapley values
-        expected_names = analysis.headers or _baseline_features(baseline) or ()
+        expected_names = analysis.headers or _list_baseline_features(baseline) or ()
         rare_names = set(dataset.rare).difference(expected_names)
         if rare_names:
             log.warning("%d features that almost no record has are not explained", len(rare_names))
@@ -415,14 +413,14 @@ def _read_records(
 
     headers = analysis.headers
     if headers is None:
-        headers = _baseline_features(baseline)
+        headers = _list_baseline_features(baseline)
     # The configuration's headers may have the label, which captures lack
     if headers is not None and label is None:
         headers = tuple(name for name in headers if name not in (analysis.label, analysis.predicted_label))
     return read_records(engine, config, analysis.model_copy(update={"headers": headers}), reading, (INPUT,))
 
 
-def _baseline_features(baseline: StoredBaseline | None) -> tuple[str, ...] | None:
+def _list_baseline_features(baseline: StoredBaseline | None) -> tuple[str, ...] | None:
     """The features of the baseline's columns, in their order; None if the baseline has none."""
     if not isinstance(baseline, AttributionBaseline):
         return None

@@ -44,10 +44,11 @@ def find_requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     """The model. Raises BadConfiguration if none is named, or its kind or its requests can't be determined."""
     # The service's configuration names a model of its own registry, which nobody can load from here
     if config.model is None:
-        model_name = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
+        name = ""
+        if analysis.predictor is not None and (analysis.predictor.model_name or analysis.predictor.endpoint_name):
+            name = f" {analysis.predictor.model_name or analysis.predictor.endpoint_name}"
         raise BadConfiguration(
-            f"model is missing; write --model with the file of the model{f' {model_name}' if model_name else ''}, its "
-            "address or module:function"
+            f"model is missing; write --model with the file of the model{name}, its address or module:function"
         )
     if config.model_flavour:
         flavour = PREDICTORS.get(config.model_flavour).name
@@ -55,7 +56,7 @@ def find_requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
         flavour = infer_flavour(config.model)
     model = resolve_model(
         config.model,
-        _model_request(config, analysis),
+        _describe_model_request(config, analysis),
         flavour=flavour,
         allows_pickle=config.allow_pickle,
         trusted=config.trust_type,
@@ -67,7 +68,7 @@ def find_requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     return model
 
 
-def _model_request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Json]:
+def _describe_model_request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Json]:
     """How to write a request to the model and to read its answer; if the analysis configuration doesn't locate the scores,
     `probability_attribute` or `inference_attribute` does.
     """
@@ -179,21 +180,25 @@ def probability_threshold(config: JobConfig, analysis: AnalysisConfig) -> float:
 
 def bias_tolerances(config: JobConfig) -> Tolerances:
     """The tolerances by which bias metrics are judged."""
-    ours = not config.replays_service
+    with_our_rules = not config.replays_service
     return Tolerances(
-        with_intervals=ours if config.bias_ci is None else config.bias_ci is IntervalMethod.BOOTSTRAP,
+        with_intervals=with_our_rules if config.bias_ci is None else config.bias_ci is IntervalMethod.BOOTSTRAP,
         min_rows=config.bias_min_rows or 0,
-        neutral_di=ours if config.bias_di_neutral is None else bool(config.bias_di_neutral),
+        neutral_di=with_our_rules if config.bias_di_neutral is None else bool(config.bias_di_neutral),
         ranges=dict(config.bias_ranges),
-        false_alarm_budget=config.budget_of_a_run,
+        false_alarm_budget=config.run_false_alarm_budget,
     )
 
 
 def has_predictions(config: JobConfig, analysis: AnalysisConfig) -> bool:
     """Whether the data contains the model's predictions: merged records always do."""
-    in_analysis = (analysis.predicted_label, analysis.predicted_label_dataset_uri)
-    named = (*in_analysis, config.inference_attribute, config.probability_attribute)
-    return isinstance(config.dataset_format, MergedFormat) or any(name is not None for name in named)
+    locations = (
+        analysis.predicted_label,
+        analysis.predicted_label_dataset_uri,
+        config.inference_attribute,
+        config.probability_attribute,
+    )
+    return isinstance(config.dataset_format, MergedFormat) or any(location is not None for location in locations)
 
 
 def has_records(config: JobConfig, analysis: AnalysisConfig) -> bool:
@@ -211,18 +216,18 @@ def features_path(config: JobConfig, analysis: AnalysisConfig) -> str | None:
 
 
 def _find_label_and_prediction(
-    config: JobConfig, analysis: AnalysisConfig, predicted: bool
+    config: JobConfig, analysis: AnalysisConfig, has_predicted_labels: bool
 ) -> tuple[str | int | None, str | int | None]:
     """The columns of label and prediction."""
     if isinstance(config.dataset_format, CaptureFormat):  # without ground truth the label is one of the features
-        return analysis.label, LAST_POSITION if predicted else None
+        return analysis.label, LAST_POSITION if has_predicted_labels else None
     if has_records(config, analysis):
-        if predicted:
+        if has_predicted_labels:
             return (SECOND_LAST_POSITION, LAST_POSITION)
         return (LAST_POSITION, None)
     # In tables: by name or index
     label = analysis.label if analysis.label is not None else config.ground_truth_attribute
-    if not predicted:
+    if not has_predicted_labels:
         return label, None
     if analysis.predicted_label_dataset_uri is not None:
         return label, LAST_POSITION  # the last column that is joined to the data set
@@ -240,9 +245,10 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
     require_in_scope(analysis, where)
     if analysis.segment_config:
         log.warning("segment_config parts the metrics of bias alone; attributions are those of all rows")
-    shap = analysis.methods and analysis.methods.shap
     # The number of coalitions of features that the estimator samples for each row
-    samples = shap.num_samples if shap else None
+    samples = None
+    if analysis.methods is not None and analysis.methods.shap is not None:
+        samples = analysis.methods.shap.num_samples
     if config.replays_service and samples and samples <= DEFAULT_SAMPLES:
         log.warning(
             "num_samples is %d, below 2 × features + 2,048; the service's estimator lies further from the exact values there "
@@ -283,16 +289,16 @@ def _list_other_columns(config: JobConfig, analysis: AnalysisConfig) -> tuple[st
 def attribution_tolerances(config: JobConfig) -> AttributionTolerances:
     """The tolerances by which attributions are judged."""
     defaults = AttributionTolerances()
-    attribution_ci = config.attribution_ci
-    if config.attribution_min_rows is None:
-        min_rows = defaults.min_rows
-    else:
-        min_rows = config.attribution_min_rows
+    # The service judges neither by the number of rows nor by intervals
+    min_rows = 0
+    if not config.replays_service:
+        min_rows = defaults.min_rows if config.attribution_min_rows is None else config.attribution_min_rows
+    with_changes = not config.replays_service
+    if config.attribution_ci is not None:
+        with_changes = config.attribution_ci is IntervalMethod.BOOTSTRAP
     return AttributionTolerances(
         threshold=defaults.threshold if config.attribution_threshold is None else config.attribution_threshold,
-        min_rows=0 if config.replays_service else min_rows,
-        budget=config.budget_of_a_run,
-        with_changes=not config.replays_service
-        if attribution_ci is None
-        else attribution_ci is IntervalMethod.BOOTSTRAP,
+        min_rows=min_rows,
+        budget=config.run_false_alarm_budget,
+        with_changes=with_changes,
     )

@@ -33,8 +33,8 @@ from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.variation import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
-from spark_model_monitor.running.configuration.command_line import name_option
-from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.command_line import format_option_name
+from spark_model_monitor.running.configuration.contract import WINDOW_OPTIONS, JobConfig
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.storage import join, opens_here, read_file
 
@@ -75,7 +75,6 @@ PROBLEMS_BY_OPTION = {
 """By option: the problem types that can use it."""
 
 PREVIOUS = "previous"
-WINDOW_OPTIONS = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset", "lenient_window")
 
 
 def describe_unused_window(config: JobConfig) -> str | None:
@@ -85,7 +84,7 @@ def describe_unused_window(config: JobConfig) -> str | None:
         return None
     if isinstance(config.dataset_format, (formats.CaptureFormat, formats.MergedFormat)):
         return None
-    names = ", ".join(name for name in WINDOW_OPTIONS if name in config.model_fields_set)
+    names = ", ".join(name for name in (*WINDOW_OPTIONS, "lenient_window") if name in config.model_fields_set)
     return (
         f"{names}: the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have "
         "none"
@@ -108,7 +107,7 @@ def warn_of_unused_options(config: JobConfig) -> None:
         if config.problem_type not in (None, *problems):
             unused_options.append(name)
     # Only options that are set, not defaults
-    requested_options = [name_option(name) for name in unused_options if name in config.model_fields_set]
+    requested_options = [format_option_name(name) for name in unused_options if name in config.model_fields_set]
     if requested_options:
         reason = "of another format or problem, or without a window"
         log.warning("without effect on this data, %s: %s", reason, ", ".join(requested_options))
@@ -261,14 +260,14 @@ def read_baseline(config: JobConfig, monitor: Monitor, read_named: ReadBaseline 
             shares = read_shares(config.attributions)
         except MonitorError as fault:
             raise BadConfiguration(f"--attributions: {fault}") from fault
-    baseline = _with_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
+    baseline = _override_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
     if config.replays_service:
         return baseline
     roles = read_alerts(config.output_path).roles
-    return _leave_out_label(baseline, config.label).with_roles(roles)
+    return _drop_label(baseline, config.label).with_roles(roles)
 
 
-def _leave_out_label(baseline: QualityBaseline, label: str | None) -> QualityBaseline:
+def _drop_label(baseline: QualityBaseline, label: str | None) -> QualityBaseline:
     """The baseline without the label of `--label`. Raises BadConfiguration if it has no such column."""
     if label is None:
         return baseline
@@ -280,7 +279,7 @@ def _leave_out_label(baseline: QualityBaseline, label: str | None) -> QualityBas
     return replace(baseline.drop_features({label}), has_given_label=True)
 
 
-def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+def add_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline with the history of earlier windows, and with the references that are computed from their states."""
     if baseline is None or config.replays_service:
         return baseline
@@ -293,13 +292,14 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
         reference = find_baseline_reference(config, monitor)
         states = baselines.read_earlier_states(config.output_path, monitor, reference, WINDOWS_JUDGED - 1)
         return baseline.with_earlier(states)
-    window_identity = identify_window(config)
-    if window_identity is None:
+    identified_window = identify_window(config)
+    if identified_window is None:
         return baseline
-    time = format_moment(window_identity[1])
+    _, window_end = identified_window
+    time = format_moment(window_end)
     # Only windows before this one, so that a rerun comes to the same verdict
     history = read_history(config.output_path).select_before(time)
-    identity = baseline_id(find_baseline_reference(config, monitor))
+    identity = identify_baseline(find_baseline_reference(config, monitor))
     # Captured columns that the baseline lacks get their baseline from their first windows
     new_columns = baseline.roles.list_new_columns(baseline.names) if baseline.roles is not None else {}
     if new_columns and isinstance(monitor, DataQualityMonitor):
@@ -307,13 +307,13 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     references = history.extend_baseline(baseline, time, identity)
     window = config.find_window()
     start = None if window is None else window.start
-    return references.with_volume(window_identity[1], history.rows(), start, history.rows(NEWEST_ROW))
+    return references.with_volume(window_end, history.rows(), start, history.rows(NEWEST_ROW))
 
 
 def add_past_metrics_to_rules(rules: Expectations | RuleSet | None, config: JobConfig) -> Expectations | RuleSet | None:
     """The rules; rules of DQDL that compare with earlier windows get the metrics of these windows."""
-    window = identify_window(config)
-    if rules is None or window is None or config.replays_service:
+    identified_window = identify_window(config)
+    if rules is None or identified_window is None or config.replays_service:
         return rules
     from spark_model_monitor.documents.rules_file import Expectations
 
@@ -321,7 +321,8 @@ def add_past_metrics_to_rules(rules: Expectations | RuleSet | None, config: JobC
         return rules
     from spark_model_monitor.reports.history.rule_metrics import add_past_metrics
 
-    return add_past_metrics(rules, read_history(config.output_path).select_before(format_moment(window[1])))
+    _, end = identified_window
+    return add_past_metrics(rules, read_history(config.output_path).select_before(format_moment(end)))
 
 
 def read_run_decisions(config: JobConfig) -> list[Decision]:
@@ -331,28 +332,30 @@ def read_run_decisions(config: JobConfig) -> list[Decision]:
     return read_decisions(config.output_path)
 
 
-def violated_since(config: JobConfig) -> Mapping[str, str]:
+def read_ongoing_violations(config: JobConfig) -> Mapping[str, str]:
     """The violations of the previous window, each with the time of the window in which it began.
 
     Empty for a run without a window, or if the service is replayed.
     """
-    identity = identify_window(config)
-    if identity is None or config.replays_service:
+    identified_window = identify_window(config)
+    if identified_window is None or config.replays_service:
         return {}
+    _, end = identified_window
     # The previous window is the last one that ended before this one
-    end = format_moment(identity[1])
-    windows = reversed(read_alerts(config.output_path).windows)
-    return next((window.since or {} for window in windows if window.time < end), {})
+    for window in reversed(read_alerts(config.output_path).windows):
+        if window.time < format_moment(end):
+            return window.since or {}
+    return {}
 
 
-def baseline_id(reference: BaselineReference | None) -> str:
+def identify_baseline(reference: BaselineReference | None) -> str:
     """The identity of a baseline: the id of its run, otherwise the path of its constraints."""
     if reference is None:
         return ""
     return reference.run_id or reference.constraints or ""
 
 
-def _with_thresholds(baseline: QualityBaseline, config: JobConfig) -> QualityBaseline:
+def _override_thresholds(baseline: QualityBaseline, config: JobConfig) -> QualityBaseline:
     """The baseline with the thresholds of `--thresholds`, overridden by `--threshold`."""
     constraints = baseline.constraints
     path = config.thresholds

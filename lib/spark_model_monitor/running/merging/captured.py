@@ -36,7 +36,8 @@ from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.running.merging import merge_rows
-from spark_model_monitor.running.merging.sources import SECONDS_PER_HOUR, FileLocations, HourlySource, Score
+from spark_model_monitor.running.merging.hourly_sources import SECONDS_PER_HOUR, FileLocations, HourlySource
+from spark_model_monitor.running.merging.labelling_sample import Score
 from spark_model_monitor.value_class import value_class
 
 MICROSECONDS = 1_000_000
@@ -75,8 +76,8 @@ class Records:
     @classmethod
     def refused(cls, reason: int) -> Records:
         """One refused record, with nothing but the reason."""
-        nothing = pa.nulls(1, pa.string())
-        return cls(np.array([reason], np.int32), nothing, nothing, pa.nulls(1, pa.int64()), nothing, nothing)
+        nulls = pa.nulls(1, pa.string())
+        return cls(np.array([reason], np.int32), nulls, nulls, pa.nulls(1, pa.int64()), nulls, nulls)
 
     @classmethod
     def decode_lines(cls, lines: pa.StringArray, decode: Decoder) -> Records:
@@ -173,7 +174,9 @@ class RequestDecoder:
     def _records(self, lines: pa.StringArray) -> Records:
         table = parse_table(lines, CAPTURE_SCHEMA)
         output = pc.struct_field(get_column(table, "captureData"), ["endpointOutput"])
-        event_ids, inference_ids, times = (pc.struct_field(get_column(table, "eventMetadata"), [i]) for i in range(3))
+        metadata = get_column(table, "eventMetadata")
+        event_ids = pc.struct_field(metadata, ["eventId"])
+        inference_ids = pc.struct_field(metadata, ["inferenceId"])
         # Nearly all lines have the plain form, which is parsed a batch at a time
         is_plain = np.asarray(output.is_valid()) & (merge_rows.has_text(event_ids) | merge_rows.has_text(inference_ids))
         events = _replace_empty_by_null(event_ids)
@@ -181,15 +184,18 @@ class RequestDecoder:
             np.zeros(len(lines), np.int32),
             pc.coalesce(_replace_empty_by_null(inference_ids), events),
             events,
-            parse_microseconds(times),
+            parse_microseconds(pc.struct_field(metadata, ["inferenceTime"])),
             remove_closing_brace(lines),
-            extract_scores(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
+            extract_scores(self.score, pc.struct_field(output, ["data"]), pc.struct_field(output, ["encoding"])),
         )
         if is_plain.all():
             return records
         # The other lines are parsed by Python; then all rows are put back in the order of the lines
-        rows = concat_rows([select_rows(records, is_plain), self._parse_lines(lines.filter(pa.array(~is_plain)))])
-        return take_rows(rows, np.argsort(np.argsort(~is_plain, kind="stable")))
+        parsed_records = self._parse_lines(lines.filter(pa.array(~is_plain)))
+        rows = concat_rows([select_rows(records, is_plain), parsed_records])
+        # The line of each row: plain lines come first. Sorting these numbers gives the row of each line
+        line_numbers = np.argsort(~is_plain, kind="stable")
+        return take_rows(rows, np.argsort(line_numbers))
 
     def _parse_lines(self, lines: pa.StringArray) -> Records:
         """The records of lines that are parsed one by one."""
@@ -236,12 +242,12 @@ def parse_captured_record(line: bytes) -> CapturedRecord:
     log_reason = get_log_reason(document)
     if log_reason is not None:
         return CapturedRecord(log_reason)
-    captured = document.get("captureData")
+    capture_data = document.get("captureData")
     event = document.get("eventMetadata")
     output = None
-    if isinstance(captured, dict):
-        output = captured.get("endpointOutput")
-    if not isinstance(captured, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
+    if isinstance(capture_data, dict):
+        output = capture_data.get("endpointOutput")
+    if not isinstance(capture_data, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
         return CapturedRecord(Refusal.NOT_A_CAPTURE)
     # A member that is null counts as absent
     event = event or {}
@@ -254,7 +260,7 @@ def parse_captured_record(line: bytes) -> CapturedRecord:
     if not is_writable(key) or not is_writable(event_id or ""):
         return CapturedRecord(Refusal.NOT_UTF_8)
     # A log may be set to record requests without their payload: nothing could be labelled
-    if not captured and document.get(REQUEST_METADATA) is not None:
+    if not capture_data and document.get(REQUEST_METADATA) is not None:
         return CapturedRecord(Refusal.WITHOUT_DATA)
     raw_texts = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
     time, data, encoding = (
@@ -332,9 +338,9 @@ class TransformDecoder:
     def _format_texts(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
         """Each output as a captured record, without the closing brace."""
         prefix = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
-        middle = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
+        infix = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
         return pc.binary_join_element_wise(
-            prefix, merge_rows.format_json_texts(data), middle, merge_rows.format_json_texts(ids), "}", ""
+            prefix, merge_rows.format_json_texts(data), infix, merge_rows.format_json_texts(ids), "}", ""
         )
 
 
@@ -435,7 +441,7 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
             return JsonFormat(lines=False)
         return CaptureFormat()
     # A transform with --generate-inference-id ends each line of CSV with an id and a time
-    *_, identifier, time = ["", "", *(cell.strip(' "') for cell in line.split(","))]
-    if identifier and parse_time(time):
+    cells = [cell.strip(' "') for cell in line.split(",")]
+    if len(cells) > 1 and cells[-2] and parse_time(cells[-1]):
         return CsvFormat()
     return CaptureFormat()

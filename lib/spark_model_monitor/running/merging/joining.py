@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.records.arrays import compute_text_starts, get_column, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
+from spark_model_monitor.running.merging.hourly_sources import PART_COLUMN, SECONDS_PER_HOUR, FileNumbers, LineKind
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
-from spark_model_monitor.running.merging.sources import PART_COLUMN, SECONDS_PER_HOUR, FileNumbers, LineKind
 from spark_model_monitor.statistics import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.value_class import value_class
@@ -291,7 +291,7 @@ class Labels:
         # A label that is in no hour folder may belong to captures of any hour
         is_inside = np.ones(len(order), np.bool_)
         if period is not None:
-            is_inside = period.holds(hours) | has_no_hour
+            is_inside = period.contains(hours) | has_no_hour
         self.account = _account_labels(hashes, is_inside, numbers, len(self))
         # The candidates: the last label of each id, or of each id and hour
         is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
@@ -371,9 +371,10 @@ class RememberedCaptures:
     def __init__(self, rows: pa.Table) -> None:
         columns = [(KEY, "count"), ("label", "max"), ("absent", "max")]
         # One row for each id of an hour, with how many captures it had
-        grouped = rows.group_by(["branch", "hour", KEY], use_threads=False).aggregate(columns)
+        capture_groups = rows.group_by(["branch", "hour", KEY], use_threads=False).aggregate(columns)
         names = {f"{KEY}_count": "captures", "label_max": "label", "absent_max": "absent"}
-        self.rows = grouped.rename_columns([names.get(name, name) for name in grouped.column_names]).combine_chunks()
+        column_names = [names.get(name, name) for name in capture_groups.column_names]
+        self.rows = capture_groups.rename_columns(column_names).combine_chunks()
         self.seen = np.zeros(self.rows.num_rows, np.bool_)
         self._keys = _compose_keys(self.rows)
 
@@ -395,16 +396,16 @@ def _number_texts(
     by_hash = np.argsort(hashes)
     hashes = hashes[by_hash]
     # Sorted by hash, equal neighbours are either the same text or a collision
-    is_another = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
-    repeat_indices = np.flatnonzero(~is_another)
+    is_distinct = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
+    repeat_indices = np.flatnonzero(~is_distinct)
     repeated_texts = texts.take(pa.array(by_hash[repeat_indices]))
     previous_texts = texts.take(pa.array(by_hash[repeat_indices - 1]))
     # After a collision, the texts are hashed again with a random key: nobody can choose ids that collide under it
     if not np.asarray(pc.equal(repeated_texts, previous_texts)).all():
         return _number_texts(texts, partial(_hash_with_key, os.urandom(16)))
     numbers = np.empty(len(hashes), np.int64)
-    numbers[by_hash] = np.cumsum(is_another) - 1
-    return hash_function, hashes[is_another], by_hash[is_another], numbers
+    numbers[by_hash] = np.cumsum(is_distinct) - 1
+    return hash_function, hashes[is_distinct], by_hash[is_distinct], numbers
 
 
 def _hash_with_key(key: bytes, texts: pa.StringArray) -> Hashes:
@@ -421,11 +422,11 @@ def _account_labels(hashes: Integers, is_inside: Flags, numbers: Integers, ids: 
     # Neighbours of one id with different hashes: its labels contradict each other
     differs = (numbers_inside[1:] == numbers_inside[:-1]) & (hashes[1:] != hashes[:-1])
     has_several = np.bincount(numbers_inside[1:][differs], minlength=ids) > 0
-    before_the_last = np.maximum(counts - 1, 0)
+    superseded_counts = np.maximum(counts - 1, 0)
     return {
         "ids": counts > 0,
-        "repeated": before_the_last * ~has_several,
-        "contradicted": before_the_last * has_several,
+        "repeated": superseded_counts * ~has_several,
+        "contradicted": superseded_counts * has_several,
         "outside_window": ~is_inside,
     }
 

@@ -1,9 +1,13 @@
-"""Chooses captures that people should label: equally many waiting captures per tenth of the scores. Executors import it."""
+"""Chooses captures that people should label: equally many waiting captures per tenth of the scores; and reads these scores.
+
+Executors import this module.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
@@ -17,9 +21,10 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import parse_doubles
 from spark_model_monitor.data.engine.engine_protocol import Batches, Engine
+from spark_model_monitor.data.records import CSV
+from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.running.merging.merge_rows import ID_SCHEMA, parse_id_lines
-from spark_model_monitor.running.merging.sources import Score
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.value_class import value_class
 
@@ -30,6 +35,55 @@ TO_LABEL = "to_label.jsonl"
 STRATA = 10  # ranges of scores with equal numbers of captures, as far as equal scores allow
 NO_SCORE = 0  # the stratum of captures whose reply has no number at the score's location
 SCORE_FORMAT = ".3e"  # scores are sorted by four of their digits, which limits the number of distinct scores
+
+
+PATH_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+
+
+@value_class
+class Score:
+    """The location of the score in a reply's first row: an index such as `0`, or a path such as `predictions[0].score`."""
+
+    attribute: str = "0"
+
+    def read_reply(self, data: str | None, encoding: str | None) -> str | None:
+        """The score as text; None if the reply has none at that location."""
+        # If a reply has several rows, the first one counts
+        row = re.split("[\r\n]", (data or "").strip(" "), maxsplit=1)[0]
+        if (encoding or "").upper() == CSV:
+            return self._read_cell(row.split(","))
+        return self._read_member(row)
+
+    def _read_cell(self, cells: list[str]) -> str | None:
+        if self.attribute.isdecimal() and int(self.attribute) < len(cells):
+            return cells[int(self.attribute)].strip(" ")
+        return None
+
+    def _read_member(self, row: str) -> str | None:
+        if has_many_names(row):
+            return None
+        try:
+            # Numbers stay the texts that were written: parsing would round them
+            value = json.loads(row, parse_float=str, parse_int=str)
+        except (ValueError, RecursionError):
+            return None
+        # A bare index is the position in an array, as for the job's other attributes
+        path = f"[{self.attribute}]" if self.attribute.isdecimal() else self.attribute
+        for name, index in PATH_STEP.findall(path):
+            value = _step_into(value, int(index) if index else name)
+        if value is None or isinstance(value, str):
+            return value
+        return json.dumps(value)
+
+
+def _step_into(value: JsonValue, step: int | str) -> JsonValue:
+    if isinstance(step, str):
+        if isinstance(value, dict):
+            return value.get(step)
+        return None
+    if isinstance(value, list) and step < len(value):
+        return value[step]
+    return None
 
 
 @value_class

@@ -32,7 +32,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LI
 from spark_model_monitor.data.records.refusals import NumberedText, Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF_TYPE, REFUSED_SCHEMA
-from spark_model_monitor.running.merging.sources import FileLocations
+from spark_model_monitor.running.merging.hourly_sources import FileLocations
 from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.value_class import value_class
 
@@ -100,8 +100,11 @@ def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
             records = [JsonRecord("", value) for value in values]
     # A broken array is read by line, so that one bad element is refused instead of the file
     if records is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
-        lines = [line for line in content.split(b"\n") if line.strip()]
-        return [label for line in lines for label in parse_label_line(line.rstrip(b"\r"), repairing=repairing)]
+        labels: list[Label] = []
+        for line in content.split(b"\n"):
+            if line.strip():
+                labels += parse_label_line(line.rstrip(b"\r"), repairing=repairing)
+        return labels
     return [_parse_record(record, repair) for record in records]
 
 
@@ -283,7 +286,7 @@ class Period:
     first: int
     last: int
 
-    def holds(self, hours: Integers) -> Flags:
+    def contains(self, hours: Integers) -> Flags:
         """Whether the run accounts for labels of these hours."""
         flags: Flags = (hours >= self.first) & (hours <= self.last)
         return flags
@@ -319,15 +322,21 @@ class LabelRows:
     ) -> LabelRows:
         """The records of the lines with these numbers, decoded one by one."""
         texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # bytes, because a line may not be UTF-8
-        labels_by_line = [decode(text) for text in texts]
-        labels = [label for line_labels in labels_by_line for label in line_labels]
+        labels: list[Label] = []
+        origins: list[int] = []
+        positions: list[int] = []
+        for number, text in zip(numbers.tolist(), texts, strict=True):
+            line_labels = decode(text)
+            labels += line_labels
+            origins += [number] * len(line_labels)
+            positions += range(len(line_labels))
         return cls(
-            np.repeat(numbers, [len(line_labels) for line_labels in labels_by_line]),
+            np.array(origins, np.int64),
             np.array([label.reason for label in labels], np.int32),
             pa.array([label.event_id for label in labels], pa.string()),
             pa.array([label.truth for label in labels], pa.string()),
             np.array([label.repair for label in labels], np.int32),
-            np.array([position for line_labels in labels_by_line for position in range(len(line_labels))], np.int64),
+            np.array(positions, np.int64),
             pa.array([label.content for label in labels], pa.string()),
             pa.array([label.line for label in labels], pa.binary()),
         )
@@ -435,17 +444,19 @@ class GroundTruth:
     ) -> NDArray[np.int32]:
         """The ranks of files whose first line begins with an array. last: the rank of the file before these lines."""
         is_first = (ranks != np.concatenate([[last], ranks[:-1]])) & (blocks == 0)
-        firsts = zip(
+        first_lines = zip(
             ranks[is_first].tolist(), lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist(), strict=True
         )
-        return np.array([rank for rank, line in firsts if ARRAY_BEGINNING.match(line)], np.int32)
+        return np.array([rank for rank, line in first_lines if ARRAY_BEGINNING.match(line)], np.int32)
 
 
 def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
     """For each line, whether it is a single record with an id and a label in a known encoding; its id; and its truth."""
     table = parse_table(lines, LABEL_SCHEMA)
-    data, encodings = (pc.struct_field(get_column(table, "groundTruthData"), [i]) for i in range(2))
-    ids = pc.struct_field(get_column(table, "eventMetadata"), [0])
+    truths = get_column(table, "groundTruthData")
+    data = pc.struct_field(truths, ["data"])
+    encodings = pc.struct_field(truths, ["encoding"])
+    ids = pc.struct_field(get_column(table, "eventMetadata"), ["eventId"])
     # A label without an encoding is CSV
     is_known_encoding = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
     flags: Flags = (

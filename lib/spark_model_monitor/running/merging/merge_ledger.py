@@ -14,9 +14,9 @@ from spark_model_monitor.data.reading.ledger import Coverage, LongLine, find_rej
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.refusals import NOT_IN_LOG, NOT_QUARANTINED, Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_SCHEMA
+from spark_model_monitor.running.merging.hourly_sources import HourFolder, HourlySource, format_hour
 from spark_model_monitor.running.merging.labels import ELEMENT_SCHEMA, GroundTruth, LabelAccount
 from spark_model_monitor.running.merging.merge_rows import Counts, RememberedIds
-from spark_model_monitor.running.merging.sources import HourFolder, HourlySource, format_hour
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours
 from spark_model_monitor.storage import StoredFile
 from spark_model_monitor.value_class import value_class

@@ -13,11 +13,11 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.offsets import full_hour
+from spark_model_monitor.running.merging.hourly_sources import HourFolder, containing_hour, count_hours, hour_start
 from spark_model_monitor.running.merging.joining import AbsentLabel
-from spark_model_monitor.running.merging.labelling_sample import LabellingRequest
+from spark_model_monitor.running.merging.labelling_sample import LabellingRequest, Score
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_ledger import MergeLedger
-from spark_model_monitor.running.merging.sources import HourFolder, Score, containing_hour, count_hours, hour_start
 from spark_model_monitor.running.runtime.publishing import write_metrics
 from spark_model_monitor.value_class import value_class
 

@@ -18,7 +18,7 @@ from spark_model_monitor.data.engine.engine_protocol import Batches, Engine
 from spark_model_monitor.data.records.arrays import has_letters
 from spark_model_monitor.data.records.json_lines import parse_json_table
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
-from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, HourlyFile, HourlySource
+from spark_model_monitor.running.merging.hourly_sources import FileLocations, HourFolder, HourlyFile, HourlySource
 from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import StoredFile, join
@@ -78,14 +78,14 @@ class Counts(Counter[tuple[Any, ...]]):
 
     def count_rows(self, name: str, *numbers: NDArray[Any]) -> None:
         """Count rows by the numbers in these arrays."""
-        if len(numbers[0]):
-            rows = np.stack(numbers)  # shape (numbers, rows)
-            # Records of an hour are adjacent, so runs of equal rows are counted; a run ends where a number differs from the next
-            ends = np.append(np.flatnonzero((rows[:, 1:] != rows[:, :-1]).any(axis=0)) + 1, rows.shape[1])
-            run_lengths = np.diff(ends, prepend=0)
-            for *values, count in zip(*rows[:, ends - 1].tolist(), run_lengths.tolist(), strict=True):
-                key = (name, *values)
-                self[key] += count
+        if not len(numbers[0]):
+            return
+        rows = np.stack(numbers)  # shape (numbers, rows)
+        # Records of an hour are adjacent, so runs of equal rows are counted; a run ends where a number differs from the next
+        differs_from_next = (rows[:, 1:] != rows[:, :-1]).any(axis=0)
+        ends = np.append(np.flatnonzero(differs_from_next) + 1, rows.shape[1])
+        run_lengths = np.diff(ends, prepend=0)
+        self.add(name, run_lengths, *rows[:, ends - 1])
 
     def add(self, name: str, counts: Integers, *numbers: Integers) -> None:
         """Add counts by their numbers."""
@@ -165,12 +165,12 @@ class PendingHours:
         Raises OutputFailed if they can't be written.
         """
         for hour, files in ids.items():
-            self._storage.assemble(files, join(self.folder, hour.state))
+            self._storage.assemble(files, join(self.folder, hour.id_path))
 
     def forget(self, hours: Collection[HourFolder]) -> None:
         """Delete the ids of these hours, for which no more labels are expected."""
         for hour in hours:
-            self._storage.delete(join(self.folder, hour.state))
+            self._storage.delete(join(self.folder, hour.id_path))
 
     @cached_property
     def _files(self) -> Mapping[HourFolder, StoredFile]:

@@ -31,7 +31,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, J
 from spark_model_monitor.data.reading.ledger import LongLine, clear_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
 from spark_model_monitor.data.records import CSV, JSON
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
 from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, has_digest, publish, run_before
 from spark_model_monitor.running.merging.captured import (
@@ -42,6 +42,17 @@ from spark_model_monitor.running.merging.captured import (
     detect_format,
     parse_captured_record,
 )
+from spark_model_monitor.running.merging.hourly_sources import (
+    LABEL_BYTES,
+    FileLocations,
+    HourFolder,
+    HourlySource,
+    count_partitions,
+    format_hour,
+    list_hours,
+    list_hours_of_log,
+    select_manifest_outputs,
+)
 from spark_model_monitor.running.merging.joining import Join
 from spark_model_monitor.running.merging.labelling_sample import TO_LABEL, choose_ids, format_to_label
 from spark_model_monitor.running.merging.labels import (
@@ -49,6 +60,7 @@ from spark_model_monitor.running.merging.labels import (
     REFUSED_LABELS,
     GroundTruth,
     LabelAccount,
+    Period,
     parse_label_line,
 )
 from spark_model_monitor.running.merging.merge_ledger import (
@@ -62,18 +74,7 @@ from spark_model_monitor.running.merging.merge_ledger import (
 )
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_rows import PendingHours, RememberedIds, Role
-from spark_model_monitor.running.merging.sources import (
-    LABEL_BYTES,
-    FileLocations,
-    HourFolder,
-    HourlySource,
-    count_partitions,
-    format_hour,
-    list_hours,
-    list_hours_of_log,
-    select_manifest_outputs,
-)
-from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_parts, publish_hours, stage
+from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_file_numbers, publish_hours, stage
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.storage import Storage, holding, join
 from spark_model_monitor.value_class import value_class
@@ -168,7 +169,7 @@ class _HourMerge:
         self._hours = hours
         self._pending = pending
         self.labels = self._list_labels()
-        self._parts = plan_parts(captures, pending.hours if pending else ())
+        self._parts = plan_file_numbers(captures, pending.hours if pending else ())
         self._arrays: Collection[int] = ()
 
     @property
@@ -210,11 +211,10 @@ class _HourMerge:
             *self._create_remembered_input(remerged_hours, Role.BEFORE),
             *self._create_remembered_input(earlier_hours, Role.EARLIER),
         ]
-        if self._pending:
-            pending_sources = [self._pending.source([*remerged_hours, *earlier_hours])]
-        else:
-            pending_sources = []
-        min_partitions = count_partitions(self.labels, *pending_sources, size_bytes=LABEL_BYTES)
+        label_sources = [self.labels]
+        if self._pending is not None:
+            label_sources.append(self._pending.source([*remerged_hours, *earlier_hours]))
+        min_partitions = count_partitions(*label_sources, size_bytes=LABEL_BYTES)
         files = (*self.captures.stored_files, *self.labels.stored_files)
         # Spark holds several lines of a partition at once, so its partitions are smaller if lines are long
         self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._measure_longest_line())
@@ -294,16 +294,13 @@ class _HourMerge:
         return find_first_line(head.decode("utf-8", "replace")) or ""
 
     def _create_remembered_input(self, hours: Collection[HourFolder], role: Role) -> list[JoinInput]:
-        source = None
-        if self._pending:
-            source = self._pending.source(hours)
-        if source is None or not source.files:
+        if self._pending is None:
             return []
-        return [
-            JoinInput(
-                source.lines(self.engine), RememberedIds(FileLocations.of(source.files, self._parts.branches), role)
-            )
-        ]
+        source = self._pending.source(hours)
+        if not source.files:
+            return []
+        locations = FileLocations.of(source.files, self._parts.branches)
+        return [JoinInput(source.lines(self.engine), RememberedIds(locations, role))]
 
 
 def _is_document(captured_format: CaptureFormat | CsvFormat | JsonFormat) -> bool:
@@ -341,12 +338,12 @@ def _make_ledger(request: MergeRequest, window: _HourMerge, staged: StagedHours)
 
 def _list_earlier_hours(request: MergeRequest, pending: PendingHours | None) -> list[HourFolder]:
     """The hours outside the window to which labels of the window may belong."""
-    if pending is None or request.first is None or request.last is None:
+    hours = request.hours
+    if pending is None or hours is None:
         return []
-    window = range(request.first, request.last + 1)
     # A label may come before or after its capture, by as many hours as the request waits
-    label_hours = request.label_hours(window) or ()
-    return sorted(hour for hour in pending.hours if hour.hour not in window and hour.hour in label_hours)
+    label_hours = request.label_hours(hours) or ()
+    return sorted(hour for hour in pending.hours if hour.hour not in hours and hour.hour in label_hours)
 
 
 def _merge_changed_hours(
@@ -404,8 +401,6 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMer
         if count:
             log.warning("refused %s of %s %s: %s; they are in %s", f"{count:,}", f"{read:,}", name, texts, quarantine)
         if count > request.max_quarantined_share * read:
-            from spark_model_monitor.data.records.refusals import describe_remedy
-
             remedy = describe_remedy([reason.text for reason in reasons])
             if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
                 remedy += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
@@ -431,11 +426,12 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _HourMer
 
 def _compare_spellings(window: _HourMerge) -> str:
     """Why no label has the id of a capture, judged by the ids of the first files, and what to write."""
-    label_lines = read_first_lines(window.engine, window.labels.stored_files[0])
-    labels = [label.event_id for line in label_lines for label in parse_label_line(line)]
+    label_ids: set[str | None] = set()
+    for line in read_first_lines(window.engine, window.labels.stored_files[0]):
+        label_ids.update(label.event_id for label in parse_label_line(line))
     capture_lines = read_first_lines(window.engine, window.captures.stored_files[0])
-    captures = [parse_captured_record(line).key for line in capture_lines]
-    spellings = match_spellings(set(filter(None, labels)), set(filter(None, captures)))
+    capture_ids = {parse_captured_record(line).key for line in capture_lines}
+    spellings = match_spellings(set(filter(None, label_ids)), set(filter(None, capture_ids)))
     if spellings:
         return f"ids differ in {describe_difference(spellings)} alone; write them alike"
     return (
@@ -453,8 +449,8 @@ def _publish(
 ) -> None:
     """Publish the run's documents, unless identical ones are there already."""
     files = {LEDGER: ledger.to_json()}
-    if request.late_hours is not None and request.first is not None and request.last is not None:
-        files[RESTATEMENT] = _format_restatement(window.engine, request, restated, request.first, request.last)
+    if request.period is not None:
+        files[RESTATEMENT] = _format_restatement(window.engine, request, restated, request.period)
     if request.to_label is not None:
         files[TO_LABEL] = format_to_label(
             choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
@@ -462,26 +458,21 @@ def _publish(
     previous_run = run_before(request.output_path)
     # A rerun that changes nothing leaves the published run as it is, unless publishing it was interrupted
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
-    is_published = (
-        previous_run
-        and previous_run.digests == digests
-        and has_digest(join(request.output_path, LEDGER), digests[LEDGER])
-    )
-    if not is_published or find_unfinished(request.output_path):
+    is_published = previous_run is not None and previous_run.digests == digests
+    is_whole = is_published and has_digest(join(request.output_path, LEDGER), digests[LEDGER])
+    if not is_whole or find_unfinished(request.output_path):
         publish(files, request.output_path)
 
 
-def _format_restatement(
-    engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int
-) -> bytes:
+def _format_restatement(engine: Engine, request: MergeRequest, restated: list[RestatedHour], period: Period) -> bytes:
     """restatement.json of this run; if this run found no changes, the file of an earlier run for the same window."""
     storage = engine.storage(request.output_path)
     path = join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):
         content = storage.read(path)
-        if is_for_window(content, first, last):
+        if is_for_window(content, period.first, period.last):
             return content
-    return format_restatement(restated, first, last)
+    return format_restatement(restated, period.first, period.last)
 
 
 def _format_window(request: MergeRequest) -> str:

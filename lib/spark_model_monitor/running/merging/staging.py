@@ -15,10 +15,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine, Lines, Parti
 from spark_model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures
-from spark_model_monitor.running.merging.joining import LINE_SCHEMA, Join
-from spark_model_monitor.running.merging.labels import GroundTruth
-from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, RememberedIds
-from spark_model_monitor.running.merging.sources import (
+from spark_model_monitor.running.merging.hourly_sources import (
     ID_KINDS,
     PART_COLUMN,
     FileNumbers,
@@ -26,6 +23,9 @@ from spark_model_monitor.running.merging.sources import (
     HourlySource,
     LineKind,
 )
+from spark_model_monitor.running.merging.joining import LINE_SCHEMA, Join
+from spark_model_monitor.running.merging.labels import GroundTruth
+from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, RememberedIds
 from spark_model_monitor.storage import Storage, join
 from spark_model_monitor.value_class import value_class
 
@@ -100,7 +100,7 @@ class StagedHours:
         return {HourFolder(self.parts.branches[branch], hour): count for (branch, hour), count in counts}
 
 
-def plan_parts(captures: HourlySource, remembered: Collection[HourFolder]) -> FileNumbers:
+def plan_file_numbers(captures: HourlySource, remembered: Collection[HourFolder]) -> FileNumbers:
     """The numbering of the lines of these captures, and of remembered hours."""
     branches = {*captures.branches}
     branches.update(hour.branch for hour in remembered)
@@ -180,7 +180,7 @@ def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, stora
     if files:
         storage.assemble(files, join(folder, hour.part))
     # Files of an earlier merge with other settings are removed: a monitor would read their records twice
-    for path in _list_parts(folder, storage):
+    for path in _list_merged_files(folder, storage):
         name = path.rpartition("/")[2]
         if name != hour.part or not files:
             log.info("removing %s: the hour's records are in %s", path, hour.part if files else "none any more")
@@ -191,7 +191,7 @@ def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, stora
         storage.write(path, content)
 
 
-def _list_parts(folder: str, storage: Storage) -> list[str]:
+def _list_merged_files(folder: str, storage: Storage) -> list[str]:
     """The merged files in an hour's folder, also those that the service wrote."""
     if not storage.exists(folder):
         return []

@@ -182,8 +182,8 @@ class Certificate:
         """A line on the compared windows and, if there are reports, lines on our default and on what has no counterpart."""
         lines = [self._summarize([self.compare_window(window) for window in self.windows])]
         if self.with_reports:
-            by_default = self._summarize([self.compare_default(window) for window in self.windows])
-            lines.append(f"our default compared with the reports: {by_default}")
+            default_differences = self._summarize([self.compare_default(window) for window in self.windows])
+            lines.append(f"our default compared with the reports: {default_differences}")
             # Windows without a report count neither as equal nor as different
             num_without_report = sum(window.report is None for window in self.windows)
             if num_without_report:
@@ -230,7 +230,7 @@ class Certificate:
 
     def _describe_window(self, replayed: ReplayedWindow) -> dict[str, Json]:
         differences = self.compare_window(replayed)
-        by_default = self.compare_default(replayed)
+        default_differences = self.compare_default(replayed)
         return {
             "start": replayed.window.start.isoformat(),
             "end": replayed.window.end.isoformat(),
@@ -240,7 +240,7 @@ class Certificate:
             "compat_service": replayed.service.plain(),
             "default": replayed.default.plain(),
             "differences": _plain_differences(differences),
-            "differences_of_default": _plain_differences(by_default),
+            "differences_of_default": _plain_differences(default_differences),
         }
 
     def _summarize(self, differences_by_window: Sequence[tuple[Difference, ...] | None]) -> str:

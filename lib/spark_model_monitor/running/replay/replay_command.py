@@ -44,7 +44,7 @@ JOB = "replay"
 # the result for programs and for people, below the output path
 JSON_NAME = "replay.json"
 TEXT_NAME = "replay.txt"
-REPLAYS = "replays"  # folder in the cache directory for results and journals, unless --output-path is given
+REPLAY_FOLDER = "replays"  # folder in the cache directory for results and journals, unless --output-path is given
 
 # exit statuses of a replay
 EQUAL = 0
@@ -58,12 +58,12 @@ StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> 
 
 @value_class
 class ReplayRequest:
-    """The arguments of a replay. monitoring: the flags of the monitoring job; the rest is the replay's own."""
+    """The arguments of a replay. monitor_flags: the flags of the monitoring job; the rest is the replay's own."""
 
     reports: str | None
     recurrence: Recurrence
     output_path: str
-    monitoring: list[str]
+    monitor_flags: list[str]
     as_json: bool
 
 
@@ -72,27 +72,27 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
 
     Raises BadConfiguration for a flag that is missing, unknown, or set by the replay itself.
     """
-    options, monitoring = _make_parser().parse_known_args(list(arguments))
+    options, monitor_flags = _make_parser().parse_known_args(list(arguments))
     # These flags would contradict what the replay sets for each window
-    for word in monitoring:
+    for word in monitor_flags:
         if word.partition("=")[0] in SET_BY_REPLAY:
             raise BadConfiguration(
                 f"{word.partition('=')[0]} is no flag of a replay, which finds its windows below --windows and runs each with "
                 "both values of --compat"
             )
-    output_path = options.output_path or str(cache_directory(environment) / REPLAYS)
-    monitoring += ["--output-path", output_path]
+    output_path = options.output_path or str(cache_directory(environment) / REPLAY_FOLDER)
+    monitor_flags += ["--output-path", output_path]
     if options.windows is not None:
-        monitoring += ["--dataset-source", options.windows]
-    sources = read_sources(monitoring, environment)
+        monitor_flags += ["--dataset-source", options.windows]
+    sources = read_sources(monitor_flags, environment)
     if sources.text("dataset_source") is None:
         folder = "the folder above the captures' hour folders"
         raise BadConfiguration(f"--windows is missing; write --windows CAPTURES, {folder}")
     # Unless another format is given, the service monitored captures of endpoints
     if sources.text("dataset_format") is None:
-        monitoring += [flag_name("dataset_format"), "capture"]
+        monitor_flags += [flag_name("dataset_format"), "capture"]
     recurrence = parse_recurrence(options.schedule or HOURLY)
-    return ReplayRequest(options.reports, recurrence, output_path, monitoring, options.json)
+    return ReplayRequest(options.reports, recurrence, output_path, monitor_flags, options.json)
 
 
 def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
@@ -254,12 +254,12 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
             stored_baseline = read_named_baseline(window_config, monitor_of_window)
         return stored_baseline
 
-    def output(window: Window) -> str:
+    def find_output_path(window: Window) -> str:
         return join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
 
     def run(window: Window) -> int:
         times = ("--start-time", format_moment(window.start), "--end-time", format_moment(window.end))
-        status: int = monitor([*request.flags, *times, "--output-path", output(window)], read_once)
+        status: int = monitor([*request.flags, *times, "--output-path", find_output_path(window)], read_once)
         return status
 
     has_runs = False
@@ -269,7 +269,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     try:
         for window, status in run_windows(windows, run):
             statuses.append(status)
-            message = read_message(join(output(window), MESSAGE), status)
+            message = read_message(join(find_output_path(window), MESSAGE), status)
             failed_outputs, _ = parse_partial_success(message)
             has_runs |= bool(failed_outputs) or status in SUCCESSFUL
             print(f"{format_moment(window.start)}/{format_moment(window.end)}  {message}", file=out, flush=True)
@@ -280,10 +280,10 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     # Violations are a finding. Every other status except 0 is a failure, which has priority
     failures = [status for status in statuses if status not in SUCCESSFUL]
     if ExitStatus.VIOLATIONS in statuses:
-        worst: int = ExitStatus.VIOLATIONS
+        worst_status: int = ExitStatus.VIOLATIONS
     else:
-        worst = max(statuses)
-    return next(iter(failures), worst), has_runs
+        worst_status = max(statuses)
+    return next(iter(failures), worst_status), has_runs
 
 
 def _make_backfill_parser() -> argparse.ArgumentParser:

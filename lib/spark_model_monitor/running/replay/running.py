@@ -34,9 +34,9 @@ from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-FOLDER = "journal"
+JOURNAL_FOLDER = "journal"
 
-ReadIfThere = Callable[[str], bytes | None]
+ReadIfExists = Callable[[str], bytes | None]
 
 _OPTIONS_WITHOUT_INFLUENCE = {
     "job",
@@ -93,7 +93,7 @@ class Journal:
         return join(self.folder, f"{window.start:%Y%m%dT%H%MZ}.json")
 
 
-def hash_settings(config: JobConfig, read: ReadIfThere) -> str:
+def hash_settings(config: JobConfig, read: ReadIfExists) -> str:
     """A hash of everything that the verdicts of a replay depend on, except the captures, as 16 hexadecimal digits.
 
     read: returns the content of a path, None if there is no such file.
@@ -109,8 +109,8 @@ def hash_settings(config: JobConfig, read: ReadIfThere) -> str:
 
 def hash_inputs(files: Iterable[StoredFile]) -> str:
     """A hash of the paths, sizes and times of a window's files, as 16 hexadecimal digits."""
-    listed = "".join(f"{file.path}\0{file.size_bytes}\0{file.modified_ms}\n" for file in files)
-    return hashlib.sha256(listed.encode()).hexdigest()[:16]
+    file_lines = "".join(f"{file.path}\0{file.size_bytes}\0{file.modified_ms}\n" for file in files)
+    return hashlib.sha256(file_lines.encode()).hexdigest()[:16]
 
 
 def _list_files(config: JobConfig) -> list[str]:
@@ -121,7 +121,7 @@ def _list_files(config: JobConfig) -> list[str]:
     return [path for path in paths if path is not None]
 
 
-PACKAGE = "spark_model_monitor"  # the logger above the loggers of all steps
+PACKAGE_LOGGER = "spark_model_monitor"  # the logger above the loggers of all steps
 WINDOWS_PER_LOG_LINE = 24  # windows between two lines of the log
 
 
@@ -175,21 +175,21 @@ def _open_journal(config: JobConfig) -> Journal:
             return storage.read(path)
         return None
 
-    folder = join(config.output_path, FOLDER, hash_settings(config, read))
+    folder = join(config.output_path, JOURNAL_FOLDER, hash_settings(config, read))
     return Journal(storage_of(folder), folder)
 
 
 @contextmanager
 def quiet_steps() -> Iterator[None]:
     """Leaves the steps of single windows out of the log."""
-    steps = logging.getLogger(PACKAGE)
-    before = logging.getLogger(PACKAGE).level
+    package_log = logging.getLogger(PACKAGE_LOGGER)
+    previous_level = logging.getLogger(PACKAGE_LOGGER).level
     log.setLevel(logging.INFO)
-    steps.setLevel(logging.WARNING)
+    package_log.setLevel(logging.WARNING)
     try:
         yield
     finally:
-        steps.setLevel(before)
+        package_log.setLevel(previous_level)
 
 
 def _compute_verdicts(
@@ -207,10 +207,10 @@ def _compute_verdicts(
         return journal_verdicts
     window_config = config.model_copy(update={"start_time": window.start, "end_time": window.end})
     # The same rows twice: with the service's rules, and with ours
-    (service, _), (default, tables) = (
-        _compute_verdict(engine, window_config.model_copy(update={"compat": compat}), baseline)
-        for compat in (Compatibility.SERVICE, Compatibility.NONE)
-    )
+    service_config = window_config.model_copy(update={"compat": Compatibility.SERVICE})
+    service, _ = _compute_verdict(engine, service_config, baseline)
+    default_config = window_config.model_copy(update={"compat": Compatibility.NONE})
+    default, tables = _compute_verdict(engine, default_config, baseline)
     if service.failure is None and default.failure is None:
         journal.write(window, inputs, service, default, tables)
     return service, default

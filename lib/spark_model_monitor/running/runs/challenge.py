@@ -57,10 +57,10 @@ from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.running.merging.captured import RequestDecoder
+from spark_model_monitor.running.merging.hourly_sources import containing_hour
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.merging.outcome_ids import add_ids
-from spark_model_monitor.running.merging.sources import containing_hour
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.hashing import hash_texts
@@ -247,23 +247,34 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     >>> challenge(blue, green, Trial(plan, planned_rows=400, identity="id")).verdict
     'promote'
     """
-    data_by_name = {"the champion's table": champion, "the challenger's table": challenger}
-    both_sides = [_read_labelled_rows(data, name, trial, ground_truth) for name, data in data_by_name.items()]
+    champion_rows = _read_labelled_rows(champion, "the champion's table", trial, ground_truth)
+    challenger_rows = _read_labelled_rows(challenger, "the challenger's table", trial, ground_truth)
     # In a shadow deployment both models answered the same rows, which are compared in pairs; in a split each had its own
-    design, both_sides = _match_rows(both_sides, trial)
-    answers = [side_rows.create_answers(trial.plan) for side_rows in both_sides]
+    design, model_rows = _match_rows([champion_rows, challenger_rows], trial)
+    answers = [side_rows.create_answers(trial.plan) for side_rows in model_rows]
     is_shadow = design is TrialDesign.SHADOW
     if is_shadow:
-        _require_same_labels(answers, both_sides)
+        _require_same_labels(answers, model_rows)
     comparison = compare_answers(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
     # Where both models disagree, if they answered the same rows
-    gaps = measure_disagreement(*answers) if is_shadow else None
-    segments = () if gaps is None else _find_segments(champion, both_sides[0], gaps, trial)
+    disagreement = None
+    segments: tuple[Segment, ...] = ()
+    if is_shadow:
+        disagreements = measure_disagreement(*answers)
+        disagreement = float(disagreements.mean())
+        segments = _find_segments(champion, model_rows[0], disagreements, trial)
     # All metrics are compared, and the plan's metric decides
     metric, verdict, reason, rows_to_tell = decide_verdict(
         comparison, trial.metric, trial.planned_rows, trial.least_gain
     )
+    metric_differences = tuple(
+        sorted(comparison.differences.values(), key=lambda difference: difference.name != metric)
+    )
     log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
+    # How the requests to both models differ, if each had its own
+    unfair_differences: tuple[str, ...] = ()
+    if not is_shadow:
+        unfair_differences = tuple(_find_unfair_differences([champion, challenger], model_rows, trial))
     # The verdict and its numbers as a document
     document = Challenge(
         verdict=verdict,
@@ -276,14 +287,12 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
         rows_to_tell=rows_to_tell,
         least_gain=trial.least_gain,
         confidence=1 - ERROR,
-        champion=both_sides[0].summarize(),
-        challenger=both_sides[1].summarize(),
-        unfair=() if is_shadow else tuple(_find_unfair_differences(list(data_by_name.values()), both_sides, trial)),
-        disagreement=None if gaps is None else float(gaps.mean()),
+        champion=model_rows[0].summarize(),
+        challenger=model_rows[1].summarize(),
+        unfair=unfair_differences,
+        disagreement=disagreement,
         segments=segments,
-        metrics=tuple(
-            sorted(comparison.differences.values(), key=lambda metric_difference: metric_difference.name != metric)
-        ),
+        metrics=metric_differences,
     )
     return TrialResult(document, comparison)
 
@@ -291,17 +300,10 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
 def describe_challenge(document: Challenge) -> str:
     """The verdict and every metric, as text for a terminal."""
     titles = ["metric", "champion", "challenger", "difference", "from", "to", "p"]
-    rows = [
-        [
-            metric.name,
-            metric.champion,
-            metric.challenger,
-            metric.difference,
-            *(metric.interval or (None, None)),
-            metric.p,
-        ]
-        for metric in document.metrics
-    ]
+    rows = []
+    for metric in document.metrics:
+        low, high = metric.interval or (None, None)
+        rows.append([metric.name, metric.champion, metric.challenger, metric.difference, low, high, metric.p])
     return f"{printable(write_trial_verdict(document))}\n\n{format_table(titles, rows)}"
 
 
@@ -438,7 +440,7 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _SideRow
         value = pa.float64()
     else:
         value = pa.string()
-    types = {"id": pa.string(), "place": pa.int64(), "label": value, "prediction": value}
+    types = {"id": pa.string(), "row_index": pa.int64(), "label": value, "prediction": value}
     schema = pa.schema({**types, "score": pa.float64(), "reason": pa.int32(), "classes": OF_CLASSES})
     raw: Any = dataset.raw.mapped(partial(add_ids, dataset.decoder, schema), schema)
     table = pa.Table.from_batches(raw.batches(), schema)
@@ -463,7 +465,7 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _SideRow
     if frame.empty:
         raise NoData(f"{path}: there are no answers to compare")
     # The rows of a reply with several rows have the ids id, id#1, id#2, …
-    frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")
+    frame["id"] += np.where(frame["row_index"] > 0, "#" + frame["row_index"].astype(str), "")
     frame = frame[["id", "label", "prediction", "score"]]
     # A repeated row is a retried request, but two different answers to one id are an error
     is_repeated = frame.duplicated("id")
@@ -477,13 +479,13 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _SideRow
     return _SideRows(path, frame, table["classes"].combine_chunks(), num_refused, int(is_repeated.sum()))
 
 
-def _match_rows(both_sides: list[_SideRows], trial: Trial) -> tuple[TrialDesign, list[_SideRows]]:
+def _match_rows(model_rows: list[_SideRows], trial: Trial) -> tuple[TrialDesign, list[_SideRows]]:
     """The design of the trial, and the rows of both sides; for a shadow deployment the same rows in the same order.
 
     Raises BadInput if the ids don't show the design, or contradict the trial's.
     """
-    common_ids = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
-    num_smaller = min(len(side_rows.frame) for side_rows in both_sides)
+    common_ids = model_rows[0].frame[["id"]].merge(model_rows[1].frame[["id"]], on="id")["id"].sort_values()
+    num_smaller = min(len(side_rows.frame) for side_rows in model_rows)
     # With some ids in common, but not most of them, either design would be a guess
     if trial.design is None and 0 < len(common_ids) < MIN_SHARED_ID_FRACTION * num_smaller:
         raise BadInput(
@@ -492,17 +494,16 @@ def _match_rows(both_sides: list[_SideRows], trial: Trial) -> tuple[TrialDesign,
         )
     if trial.design == TrialDesign.SHADOW.value and common_ids.empty:
         raise BadInput(
-            f"{both_sides[0].path} and {both_sides[1].path}: no id is on both sides, so there are no pairs; if each "
+            f"{model_rows[0].path} and {model_rows[1].path}: no id is on both sides, so there are no pairs; if each "
             "model had its own traffic, write --design split"
         )
     if trial.design == TrialDesign.SPLIT.value or common_ids.empty:
-        return TrialDesign.SPLIT, both_sides
-    return TrialDesign.SHADOW, [
-        side_rows.with_rows(side_rows.frame.set_index("id").loc[common_ids].reset_index()) for side_rows in both_sides
-    ]
+        return TrialDesign.SPLIT, model_rows
+    frames = [side_rows.frame.set_index("id").loc[common_ids].reset_index() for side_rows in model_rows]
+    return TrialDesign.SHADOW, [side_rows.with_rows(frame) for side_rows, frame in zip(model_rows, frames, strict=True)]
 
 
-def _require_same_labels(answers: list[Answers], both_sides: list[_SideRows]) -> None:
+def _require_same_labels(answers: list[Answers], model_rows: list[_SideRows]) -> None:
     champion_labels, challenger_labels = (answer.labels for answer in answers)
     if answers[0].plan.is_regression:
         is_same = champion_labels == challenger_labels
@@ -510,15 +511,15 @@ def _require_same_labels(answers: list[Answers], both_sides: list[_SideRows]) ->
         is_same = is_same_class(champion_labels, challenger_labels)
     if num_differing := int((~is_same).sum()):
         raise BadInput(
-            f"{num_differing:,} ids have one label at {both_sides[0].path} and another at {both_sides[1].path}; "
+            f"{num_differing:,} ids have one label at {model_rows[0].path} and another at {model_rows[1].path}; "
             "what was true is the same for both"
         )
 
 
-def _find_unfair_differences(both_data: list[Data], both_sides: list[_SideRows], trial: Trial) -> Iterator[str]:
+def _find_unfair_differences(data_sets: list[Data], model_rows: list[_SideRows], trial: Trial) -> Iterator[str]:
     """Differences between the requests to both models, as sentences."""
-    rows = len(both_sides[1].frame)
-    total_rows = sum(len(side_rows.frame) for side_rows in both_sides)
+    rows = len(model_rows[1].frame)
+    total_rows = sum(len(side_rows.frame) for side_rows in model_rows)
     # Two-sided z test of a proportion, the challenger's share of the rows: if it isn't as planned, the router may prefer
     # some requests
     if trial.share is not None:
@@ -528,7 +529,7 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_SideRows],
             yield f"the challenger has {share} of the rows, and {format_percent(trial.share)} were planned"
     try:
         # Drift between the inputs: the champion's are the baseline, the challenger's the window
-        inputs = [_read_inputs(data, trial) for data in both_data]
+        inputs = [_read_inputs(data, trial) for data in data_sets]
         if inputs[0].names:
             baseline = run_baseline(inputs[0], DataQualityMonitor())
             findings = run_monitoring(inputs[1], DataQualityMonitor(), baseline)
@@ -539,19 +540,21 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_SideRows],
         yield f"the inputs can't be compared: {error}"
 
 
-def _find_segments(data: Data, side_rows: _SideRows, gaps: NDArray[np.float64], trial: Trial) -> tuple[Segment, ...]:
+def _find_segments(
+    data: Data, side_rows: _SideRows, disagreements: NDArray[np.float64], trial: Trial
+) -> tuple[Segment, ...]:
     """Where the models disagree, by the inputs of the model; empty if the inputs can't be read."""
     try:
         inputs = _read_inputs_by_id(data, trial)
     except MonitorError as error:
         log.info("where both disagree is unknown: %s", error)
         return ()
-    return find_disagreeing_segments(inputs.reindex(side_rows.frame["id"]), gaps)
+    return find_disagreeing_segments(inputs.reindex(side_rows.frame["id"]), disagreements)
 
 
 def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
     """The inputs of a model, one row per id."""
-    inputs = _read_inputs(data, trial, identified=True)
+    inputs = _read_inputs(data, trial, with_ids=True)
     is_captured = _infer_format(data) in CAPTURE_FORMATS
     columns = [f"c{position}" for position in range(len(inputs.names))]
     if inputs.reason:
@@ -576,14 +579,14 @@ def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
     return inputs_by_id[~inputs_by_id.index.duplicated()]
 
 
-def _read_inputs(data: Data, trial: Trial, *, identified: bool = False) -> Dataset:
+def _read_inputs(data: Data, trial: Trial, *, with_ids: bool = False) -> Dataset:
     """The inputs of a model: the inputs of captures, the other columns of tables."""
     if _infer_format(data) in CAPTURE_FORMATS:
         return read_data(data, CaptureFormat((INPUT,)), window=trial.window, engine="local")
     table = read_data(data, engine="local")
     # All other columns of a table are inputs of the model
     output_names = {
-        None if identified else trial.identity,
+        None if with_ids else trial.identity,
         trial.label or "label",
         trial.prediction or "prediction",
         trial.probability or "probability",

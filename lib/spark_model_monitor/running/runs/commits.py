@@ -45,7 +45,7 @@ from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.further_outputs import ALERTS, HISTORY, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job
-from spark_model_monitor.running.runtime.publishing import notify, publish_findings, remember, write_verdict
+from spark_model_monitor.running.runtime.publishing import add_to_history, notify, publish_findings, write_verdict
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows
@@ -79,7 +79,7 @@ LEARNT_BASELINE_FOLDER = "_baseline"  # folder below the output of a table, for 
 
 
 @value_class
-class _Window:
+class _CommitWindow:
     """A scanned commit, with the configuration of its run."""
 
     commit: Commit
@@ -106,7 +106,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     # contain are judged already
     any_hour = join(config.output_path, "2000/01/01/00")
     last_time = max((window.time for window in read_alerts(any_hour).windows), default="")
-    judged_windows: list[tuple[_Window, Findings]] = []
+    judged_windows: list[tuple[_CommitWindow, Findings]] = []
     further_outputs = FurtherOutputs()
     learnt_baseline = _read_learnt_baseline(config)
     baseline_end = ""
@@ -130,15 +130,16 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     # Commits since the last run, each compared with the baseline and the history up to it
     baseline: StoredBaseline | None = None
     learnt_baseline = _read_learnt_baseline(config)
-    excluded_text = ((learnt_baseline and learnt_baseline.read_by) or {}).get(EXCLUDED_OPTION, "")
-    excluded_names = split_names(excluded_text) or config.exclude_features_attribute
+    excluded_names = config.exclude_features_attribute
+    if learnt_baseline is not None and learnt_baseline.read_by:
+        excluded_names = split_names(learnt_baseline.read_by.get(EXCLUDED_OPTION, "")) or excluded_names
     new_commits = [commit for commit in commits if format_moment(commit.time) > last_time]
     for window in _scan_commits(
         new_commits, commits, engine, config.model_copy(update={EXCLUDED_OPTION: excluded_names}), monitor
     ):
         # Read once, and only if there is a commit to judge
         baseline = baseline or run_inputs.read_baseline(window.config, monitor)
-        extended_baseline = run_inputs.with_history(baseline, window.config, monitor)
+        extended_baseline = run_inputs.add_history(baseline, window.config, monitor)
         judged_windows.append((window, _judge_commit(window, extended_baseline, monitor, further_outputs)))
     # No new commit is an error only after a much longer pause than this table had before
     if not judged_windows:
@@ -178,7 +179,7 @@ def _read_learnt_baseline(config: JobConfig) -> RunDescription | None:
 
 def _scan_commits(
     selected: Sequence[Commit], commits: Sequence[Commit], engine: Engine, config: JobConfig, monitor: Monitor
-) -> Iterator[_Window]:
+) -> Iterator[_CommitWindow]:
     """The selected commits that have rows. commits: all commits of the table. config: the job's configuration."""
     # A window lasts from the previous commit to its own; the window of the first commit lasts an hour
     start_by_version = {after.version: before.time for before, after in pairwise(commits)}
@@ -206,16 +207,16 @@ def _scan_commits(
         except (NoData, NotRecorded) as reason:
             log.info("version %d: %s", commit.version, reason)
             continue
-        yield _Window(commit, commit_config, rows)
+        yield _CommitWindow(commit, commit_config, rows)
 
 
 def _judge_commit(
-    window: _Window, baseline: StoredBaseline | None, monitor: Monitor, further_outputs: FurtherOutputs
+    window: _CommitWindow, baseline: StoredBaseline | None, monitor: Monitor, further_outputs: FurtherOutputs
 ) -> Findings:
     """The verdict on a commit, published and added to the history. further_outputs: gets the failures of this commit."""
     config = window.config
     decisions = run_inputs.read_run_decisions(config)
-    since = run_inputs.violated_since(config)
+    since = run_inputs.read_ongoing_violations(config)
     findings = run_monitoring(
         window.rows, monitor, baseline, context=run_inputs.create_run_context(config), decisions=decisions, since=since
     )
@@ -223,7 +224,7 @@ def _judge_commit(
     run = publish_findings(findings, config, reference)
     commit_outputs = FurtherOutputs()
     commit_outputs.write(ALERTS, lambda: notify(findings, run, config))
-    commit_outputs.write(HISTORY, lambda: remember(findings, run, config, reference))
+    commit_outputs.write(HISTORY, lambda: add_to_history(findings, run, config, reference))
     commit_outputs.note(config.output_path)
     log.info("%s", write_verdict(findings, run, config))
     further_outputs.failures.update(commit_outputs.failures)
@@ -231,8 +232,8 @@ def _judge_commit(
 
 
 def _publish_learnt_baseline(
-    windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor, further_outputs: FurtherOutputs
-) -> Iterator[tuple[_Window, Findings]]:
+    windows: Sequence[_CommitWindow], config: JobConfig, monitor: DataQualityMonitor, further_outputs: FurtherOutputs
+) -> Iterator[tuple[_CommitWindow, Findings]]:
     """Publish the baseline, and the verdict on each of its commits compared with the others."""
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _find_identifying_columns([window.rows.state for window in windows]):
@@ -241,18 +242,18 @@ def _publish_learnt_baseline(
         context = replace(context, read_by={**(context.read_by or {}), EXCLUDED_OPTION: excluded_text})
         windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
     # The baseline is the sum of the commits without outliers, such as a broken load
-    learnt_commits = _select_similar_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
+    learnt_commits = _select_similar_commits({index: window.rows for index, window in enumerate(windows)}, monitor)
     accepted_rows = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
     total = learnt_commits.total
     baseline = Baseline(
         monitor, total, monitor.metrics(total), Ledger((), accepted_rows, accepted_rows), context=context
     )
     baseline.write(_baseline_path(config))
-    for number, window in enumerate(windows):
+    for index, window in enumerate(windows):
         # Each commit is compared with the others, without itself
         other_commits = None
         if len(windows) >= MIN_COMMITS:
-            other_commits = learnt_commits.build_baseline(number)
+            other_commits = learnt_commits.build_baseline(index)
         end = window.config.end_time
         if other_commits is not None and end is not None:
             earlier = read_history(window.config.output_path).select_before(format_moment(end)).rows()
@@ -301,18 +302,16 @@ def _select_similar_commits(commits: Mapping[int, Baseline], monitor: DataQualit
     another. In the second one the suspects are compared with all that remain, so that no healthy commit is lost.
     """
     candidates = _BaselineCommits(_select_most_common_schema(commits), monitor)
-    suspects = [number for number in candidates.commits if candidates.is_outlier(number, num_left_out=NUM_LEFT_OUT)]
-    remaining = {number: commit for number, commit in candidates.commits.items() if number not in suspects}
+    suspects = [index for index in candidates.commits if candidates.is_outlier(index, num_left_out=NUM_LEFT_OUT)]
+    remaining = {index: commit for index, commit in candidates.commits.items() if index not in suspects}
     # If most commits stand out, they all differ from each other, and none of them is an outlier
     if len(remaining) < len(suspects):
         return candidates
     without_suspects = _BaselineCommits(remaining, monitor)
-    healthy = {
-        number: commits[number] for number in suspects if not without_suspects.is_outlier(number, rows=commits[number])
-    }
-    if healthy:
-        return _BaselineCommits(dict(sorted({**remaining, **healthy}.items())), monitor)
-    return without_suspects
+    healthy = [index for index in suspects if not without_suspects.is_outlier(index, rows=commits[index])]
+    if not healthy:
+        return without_suspects
+    return _BaselineCommits({index: commits[index] for index in sorted([*remaining, *healthy])}, monitor)
 
 
 def _select_most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
@@ -350,54 +349,54 @@ class _BaselineCommits:
         return reduce(add, states)
 
     @cached_property
-    def others(self) -> Mapping[int, QualityBaseline]:
+    def leave_one_out_baselines(self) -> Mapping[int, QualityBaseline]:
         """For each commit, a baseline of the sum of the others; none if there is only one commit."""
         states = [commit.state for commit in self.commits.values()]
         # Sums up to and from each commit: n additions instead of n²
         before = list(accumulate(states, add))
         after = list(accumulate(reversed(states), add))[::-1]
         baselines = {}
-        for index, number in enumerate(self.commits):
-            neighbours = [*before[index - 1 : index][:1], *after[index + 1 : index + 2]]
-            if neighbours:
-                baselines[number] = self._make_baseline(reduce(add, neighbours))
+        for position, index in enumerate(self.commits):
+            # The sum of the commits before this one, and the sum of those after it
+            partial_sums = before[:position][-1:] + after[position + 1 :][:1]
+            if partial_sums:
+                baselines[index] = self._make_baseline(reduce(add, partial_sums))
         return baselines
 
     @cached_property
     def statistics(self) -> Mapping[int, StatisticsByFeature]:
         """The statistics of each commit compared with the others."""
-        statistics_by_commit = {
-            number: baseline.raw_statistics(self.commits[number].state) for number, baseline in self.others.items()
-        }
-        return {
-            number: {
-                name: PastWindows({key: np.array([values.get(key, np.nan)], float) for key in FIELDS})
-                for reference, name, values in statistics
-                if reference == BASELINE
-            }
-            for number, statistics in statistics_by_commit.items()
-        }
+        statistics_by_commit = {}
+        for index, baseline in self.leave_one_out_baselines.items():
+            statistics: dict[str, PastWindows] = {}
+            for reference, name, values in baseline.raw_statistics(self.commits[index].state):
+                if reference == BASELINE:
+                    statistics[name] = PastWindows({key: np.array([values.get(key, np.nan)], float) for key in FIELDS})
+            statistics_by_commit[index] = statistics
+        return statistics_by_commit
 
-    def build_baseline(self, number: int, num_left_out: int = 0) -> QualityBaseline | None:
+    def build_baseline(self, index: int, num_left_out: int = 0) -> QualityBaseline | None:
         """The other commits as a baseline, with their variation; None if there are no others. num_left_out: how many of the
         most distant commits are left out of the variation, by feature.
         """
-        if number in self.commits:
-            baseline = self.others.get(number)
+        if index in self.commits:
+            baseline = self.leave_one_out_baselines.get(index)
         else:
             baseline = self._make_baseline(self.total)
         if baseline is None:
             return None
-        # Without the commit itself, whose statistics would make it look usual
-        other_statistics = (past for other_number, past in self.statistics.items() if other_number != number)
-        past: StatisticsByFeature = reduce(merge_histories, other_statistics, {})
-        past = {name: _drop_most_distant(windows, num_left_out) for name, windows in past.items()}
-        return baseline.with_history({}, {BASELINE: past})
+        history: StatisticsByFeature = {}
+        for other_index, statistics in self.statistics.items():
+            # Without the commit itself, whose statistics would make it look usual
+            if other_index != index:
+                history = merge_histories(history, statistics)
+        history = {name: _drop_most_distant(windows, num_left_out) for name, windows in history.items()}
+        return baseline.with_history({}, {BASELINE: history})
 
-    def is_outlier(self, number: int, *, num_left_out: int = 0, rows: Baseline | None = None) -> bool:
+    def is_outlier(self, index: int, *, num_left_out: int = 0, rows: Baseline | None = None) -> bool:
         """Whether this commit violates the constraints that the others suggest. rows: its rows, if it isn't one of `commits`."""
-        baseline = self.build_baseline(number, num_left_out)
-        rows = rows or self.commits[number]
+        baseline = self.build_baseline(index, num_left_out)
+        rows = rows or self.commits[index]
         if baseline is None:
             return False
         judgement = self.monitor.judge(rows.sample(), baseline)
@@ -427,7 +426,7 @@ def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:
 
 
 def _format_exit_message(
-    judged_windows: Sequence[tuple[_Window, Findings]], commits: Sequence[Commit], config: JobConfig
+    judged_windows: Sequence[tuple[_CommitWindow, Findings]], commits: Sequence[Commit], config: JobConfig
 ) -> tuple[str, int]:
     if not judged_windows:
         return f"{NO_COMMIT} version {commits[-1].version}.", ExitStatus.COMPLETED

@@ -138,7 +138,7 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     _require_instance(monitor)
-    reading = _Reading(
+    reading = _DataReader(
         data, monitor, dataset_format, window, spark, engine, checks, max_quarantined_share, output_path, context
     )
     # A data set isn't opened again, because its caller owns it. A stream can be read only once
@@ -261,7 +261,7 @@ def run_monitoring(
     # A scanned baseline has no rows left in which causes could be looked for
     if isinstance(data, Baseline):
         return comparison.judge(replace(data, layout=ColumnLayout(newest=data.ledger.newest)))
-    reading = _Reading(
+    reading = _DataReader(
         data,
         monitor,
         dataset_format,
@@ -311,7 +311,7 @@ class _Source:
 
 
 @value_class
-class _Reading:
+class _DataReader:
     """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, and describe.
 
     baseline: what the data is compared with; columns without names get the names of its columns.
@@ -329,26 +329,26 @@ class _Reading:
     context: RunContext | None
     baseline: StoredBaseline | None = None
 
-    def run(self, use: Callable[[Dataset], Result]) -> Result:
-        """The result of `use` for the data set; on Spark if the data needs Spark and no engine was requested."""
+    def run(self, process: Callable[[Dataset], Result]) -> Result:
+        """The result of `process` for the data set; on Spark if the data needs Spark and no engine was requested."""
         try:
-            return self._run_on(self.engine, use)
+            return self._run_on(self.engine, process)
         except errors.NeedsSpark as fault:
             # A stream is partly consumed by now, and can't be started again on Spark
             is_read_once = isinstance(self.data, (Dataset, Iterator))
             if self.engine != EngineName.AUTO or is_read_once:
                 raise
             log.info("%s", fault)
-            return self._run_on(EngineName.SPARK, use)
+            return self._run_on(EngineName.SPARK, process)
 
-    def _run_on(self, engine: str, use: Callable[[Dataset], Result]) -> Result:
-        """The result of `use` on this engine. Releases the data set afterwards, unless it is the caller's."""
+    def _run_on(self, engine: str, process: Callable[[Dataset], Result]) -> Result:
+        """The result of `process` on this engine. Releases the data set afterwards, unless it is the caller's."""
         options = ReadOptions(window=self.window)
         if self.baseline is not None:
             options = replace(options, names=self.baseline.names or None, values=self.baseline)
         dataset = read_with_options(self.data, self.dataset_format, options, spark=self.spark, engine=engine)
         with nullcontext() if dataset is self.data else dataset, _rare_garbage_collection():
-            return use(dataset)
+            return process(dataset)
 
     def scan(self, dataset: Dataset, measures: Any) -> tuple[Baseline, Dataset]:
         """The profile of a data set, and the data set in the form in which it was finally read."""
@@ -365,7 +365,7 @@ class _Reading:
             context = RunContext(self.window.start, self.window.end) if self.window else NO_CONTEXT
         if context.data is None and dataset.listing.path:
             context = replace(context, data=name_of_place(dataset.listing.path))
-        return _describe(self.monitor, scan_result, ledger, context), dataset
+        return _create_baseline(self.monitor, scan_result, ledger, context), dataset
 
     def _scan_until_read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MAX_SCANS
@@ -380,21 +380,21 @@ class _Reading:
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
         # The number of columns was guessed from the first records; the scan counted all of them
         columns = dataset.column_count(scan_result.rows)
-        with_other_columns = dataset.read_with_columns(columns)
-        if with_other_columns is not dataset:
-            without = ", without the Deequ checks" if checks else ""
+        resized_dataset = dataset.read_with_columns(columns)
+        if resized_dataset is not dataset:
+            checks_note = ", without the Deequ checks" if checks else ""
             log.warning(
-                "most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without
+                "most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, checks_note
             )
-            return self._scan_until_read(with_other_columns, measures, None, scans)
+            return self._scan_until_read(resized_dataset, measures, None, scans)
         dataset.require_one_layout(scan_result.rows)
         # A scan shows which records the monitor can't use, and the next scan leaves them out
-        usable = None
+        usable_dataset = None
         if scans > 1:
-            usable = self.monitor.reject_unusable(scan_result, dataset, self.baseline)
-        if usable is not None:
+            usable_dataset = self.monitor.reject_unusable(scan_result, dataset, self.baseline)
+        if usable_dataset is not None:
             log.warning("some records have values that this monitor can't use; scanning again without them")
-            return self._scan_until_read(usable, measures, checks, scans - 1)
+            return self._scan_until_read(usable_dataset, measures, checks, scans - 1)
         ledger = dataset.ledger(scan_result.rows)
         quarantine = ""
         if self.output_path:
@@ -421,7 +421,7 @@ def _rare_garbage_collection() -> Iterator[None]:
             gc.set_threshold(*thresholds)
 
 
-def _describe(monitor: Monitor, scan_result: ScanResult, ledger: Ledger, context: RunContext) -> Baseline:
+def _create_baseline(monitor: Monitor, scan_result: ScanResult, ledger: Ledger, context: RunContext) -> Baseline:
     """The result of a scan as a baseline, with everything computed from it."""
     # An engine's own metrics, such as Deequ's, replace the monitor's
     metrics = scan_result.metrics() if scan_result.metrics else monitor.metrics(scan_result.state)
@@ -507,7 +507,7 @@ class _Comparison:
     window_end: datetime | None
     output_path: str | None
 
-    def scan_and_judge(self, reading: _Reading, dataset: Dataset) -> Findings:
+    def scan_and_judge(self, reading: _DataReader, dataset: Dataset) -> Findings:
         names = None
         if self.baseline is not None:
             names = self.baseline.names
@@ -525,12 +525,12 @@ class _Comparison:
         else:
             matched_dataset = dataset.match_with(names, exact=self.monitor.exact_columns)
         measures = self.monitor.plan_scan(ScanRequest(matched_dataset, self.baseline, self.rules, self.window_end))
-        current, as_read = reading.scan(matched_dataset, measures)
-        layout = replace(_read_layout(dataset, current.ledger), foreign_keys=as_read.foreign_keys)
-        return self.judge(replace(current, layout=layout), as_read)
+        current, scanned_dataset = reading.scan(matched_dataset, measures)
+        layout = replace(_read_layout(dataset, current.ledger), foreign_keys=scanned_dataset.foreign_keys)
+        return self.judge(replace(current, layout=layout), scanned_dataset)
 
-    def judge(self, current: Baseline, as_read: Dataset | None = None) -> Findings:
-        """The findings for a scanned window. as_read: its rows, in the form in which they were read; None if they are gone."""
+    def judge(self, current: Baseline, scanned_dataset: Dataset | None = None) -> Findings:
+        """The findings for a scanned window. scanned_dataset: its rows, as they were finally read; None if they are gone."""
         matched_by = current.ledger.matched_by
         if self.baseline is not None and matched_by:
             records = f"{current.ledger.kept:,}"
@@ -545,8 +545,8 @@ class _Comparison:
         alarm_results = group_into_alarms(judgement.write_sentences(remaining_results), self.violated_since)
         # Causes are looked for in the window's rows, which can be read only now
         check_results = alarm_results
-        if as_read is not None:
-            check_results = judgement.find_causes(alarm_results, as_read, self.output_path)
+        if scanned_dataset is not None:
+            check_results = judgement.find_causes(alarm_results, scanned_dataset, self.output_path)
         # The same results without values of the data, for logs, sinks and tables
         results_without_values = group_into_alarms(
             judgement.write_sentences(remaining_results, hide_values=True), self.violated_since

@@ -55,18 +55,18 @@ NAN_TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a nu
 MAX_LISTED_COLUMNS = 10  # columns that a warning names
 RUN_ID_LENGTH = 8  # characters of a run's id on a page
 
-OF_OUR_STATES = "from the states and sketches of our one scan, which equal its own"
+DEEQU_NOTE = "from the states and sketches of our one scan, which equal its own"
 """What Deequ evaluates. `tests/spark/states/test_kll_deequ.py` and `tests/golden/test_deequ_parity_golden.py` check it."""
 
 # The commands on a page name its folder; until the page is published, FOLDER and BASELINE stand for folders
-OF_FOLDER = "In the commands FOLDER is the folder of this page"
-OF_NAMED_FOLDER = "Run the commands in the folder that has {}"
-OF_ADDRESS = "Run the commands where {} can be reached"
-IN_COMMANDS = re.compile("(?<=--run )FOLDER|(?<=monitor rows )FOLDER|(?<=monitor accept )FOLDER")
-BOTH_IN_COMMANDS = "compare BASELINE FOLDER"
+FOLDER_NOTE = "In the commands FOLDER is the folder of this page"
+LOCAL_FOLDER_NOTE = "Run the commands in the folder that has {}"
+REMOTE_FOLDER_NOTE = "Run the commands where {} can be reached"
+FOLDER_IN_COMMAND = re.compile("(?<=--run )FOLDER|(?<=monitor rows )FOLDER|(?<=monitor accept )FOLDER")
+COMPARE_COMMAND = "compare BASELINE FOLDER"
 ACCEPT_COMMAND = ">spark-model-monitor accept FOLDER "
 
-_OF_MODEL = "First look at the page of data quality of the same window: the inputs may have changed"
+_FIRST_STEP_FOR_MODELS = "First look at the page of data quality of the same window: the inputs may have changed"
 
 
 def warn_of_nan_texts(profile: Profile) -> None:
@@ -81,10 +81,12 @@ def warn_of_nan_texts(profile: Profile) -> None:
     if not names:
         return
     listed_names = list_names([*map(repr, names)], MAX_LISTED_COLUMNS)
+    subject = f"columns {listed_names} hold"
+    if len(names) == 1:
+        subject = f"column {listed_names} holds"
     log.warning(
-        "column%s %s hold%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas "
-        "frame itself",
-        *(("", listed_names, "s") if len(names) == 1 else ("s", listed_names, "")),
+        "%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas frame itself",
+        subject,
         f"{sum(cell_counts.values()):,}",
     )
 
@@ -113,14 +115,16 @@ def create_run_page(
         for block in section.blocks:
             if isinstance(block, Cards):
                 names_of_cards.update(card.name for card in block.cards)
-    if further_hints := tuple(hint.description for hint in hints if not names_of_cards & set(hint.features)):
+    further_hints = tuple(hint.description for hint in hints if names_of_cards.isdisjoint(hint.features))
+    if further_hints:
         sections.insert(0, PageSection("What looks wrong with the data", further_hints))
-    *shown_sections, last = sections
+    *shown_sections, last_section = sections
     # What to do next is shown below the first cards
     insert_index = len(shown_sections)
-    for index, section in reversed([*enumerate(shown_sections, 1)]):
+    for index, section in enumerate(shown_sections, 1):
         if any(isinstance(block, Cards) for block in section.blocks):
             insert_index = index
+            break
     # What was read, and the facts below the heading
     account = PageSection("What was read", (_draw_account(ledger),), note=_summarize_ledger(ledger), folded=True)
     facts = dict(_list_facts(description, ledger, budget))
@@ -145,7 +149,7 @@ def create_run_page(
             *_list_next_steps(results),
             *shown_sections[insert_index:],
             account,
-            last,
+            last_section,
         ),
     )
 
@@ -169,10 +173,11 @@ def _add_context_to_section(
     blocks: list[Block] = []
     for block in section.blocks:
         if isinstance(block, Cards):
-            cards = (_add_context_to_card(card, description, hints) for card in block.cards)
-            block = replace(
-                block, cards=tuple(replace(card, hours=hours.get(card.history_name or card.name)) for card in cards)
-            )
+            cards = []
+            for card in block.cards:
+                card_hours = hours.get(card.history_name or card.name)
+                cards.append(replace(_add_context_to_card(card, description, hints), hours=card_hours))
+            block = replace(block, cards=tuple(cards))
         # A table gets one more column with the small chart of each line's earlier windows
         elif isinstance(block, PageTable) and any(line.history_name in hours for line in block.lines):
             lines = (replace(line, cells=(*line.cells, hours.get(line.history_name, "–"))) for line in block.lines)
@@ -192,10 +197,10 @@ def insert_folders(html: str, folder: str, baseline: BaselineReference | None, *
     baseline_name = "BASELINE"
     if baseline is not None and baseline.folder:
         baseline_name = escape(quote(_shorten_path(baseline.folder.partition("/_runs/")[0])))
-    html_with_folders = IN_COMMANDS.sub(lambda _: own_name, html)
-    html_with_folders = html_with_folders.replace(BOTH_IN_COMMANDS, f"compare {baseline_name} {own_name}")
-    sentence = OF_NAMED_FOLDER if is_local(folder) else OF_ADDRESS
-    return html_with_folders.replace(OF_FOLDER, sentence.format(own_name))
+    html_with_folders = FOLDER_IN_COMMAND.sub(lambda _: own_name, html)
+    html_with_folders = html_with_folders.replace(COMPARE_COMMAND, f"compare {baseline_name} {own_name}")
+    sentence = LOCAL_FOLDER_NOTE if is_local(folder) else REMOTE_FOLDER_NOTE
+    return html_with_folders.replace(FOLDER_NOTE, sentence.format(own_name))
 
 
 def _shorten_path(path: str) -> str:
@@ -229,8 +234,8 @@ def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
         if changes.bad and changes.unit == "feature":
             first = f"First look at where {identify_subject(violations[0])[0]} comes from"
         else:
-            first = _OF_MODEL
-        note = f"{first}. {OF_FOLDER}"
+            first = _FIRST_STEP_FOR_MODELS
+        note = f"{first}. {FOLDER_NOTE}"
         yield PageSection("What to do next", (build_table(("to", "run"), steps),), note=note)
 
 
@@ -264,13 +269,15 @@ def _format_ordinal(number: int) -> str:
 
 
 def _list_facts(description: RunDescription, ledger: Ledger, budget: BudgetLedger | None) -> Iterator[tuple[str, str]]:
-    sampled = ledger.to_json_dict()["records"].get("sampled_out")
-    yield "records", f"{format_count(ledger.kept)}{f', sampled from {format_count(ledger.read)}' if sampled else ''}"
+    records = format_count(ledger.kept)
+    if ledger.to_json_dict()["records"].get("sampled_out"):
+        records += f", sampled from {format_count(ledger.read)}"
+    yield "records", records
     yield "refused", format_count(ledger.quarantined)
     if description.baseline_run_id:
         yield "baseline", description.baseline_run_id[:RUN_ID_LENGTH]
     if description.deequ is not None:
-        yield "metrics evaluated by", f"Deequ {description.deequ}, {OF_OUR_STATES}"
+        yield "metrics evaluated by", f"Deequ {description.deequ}, {DEEQU_NOTE}"
     if budget is not None and budget.false_alarm_budget:
         yield "false alarms allowed", f"one in {1 / budget.false_alarm_budget:,.0f} windows"
 
@@ -280,10 +287,12 @@ def _summarize_ledger(ledger: Ledger) -> str:
     counts_by_name = {
         name.replace("_", " "): records.get(name) for name in ("outside_window", "sampled_out", "dropped_by_script")
     }
-    # "12 outside window" needs no verb, "12 were sampled out" does
-    sentences = [
-        f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in counts_by_name.items() if count
-    ]
+    sentences = []
+    for name, count in counts_by_name.items():
+        # "12 outside window" needs no verb, "12 were sampled out" does
+        verb = "" if name == "outside window" else "were "
+        if count:
+            sentences.append(f"{count:,} {verb}{name}")
     sentences += [f"{count:,} {reason}" for reason, count in ledger.not_in_log.items()]
     return "; ".join([f"{ledger.kept:,} of {format_noun_count(ledger.read, 'record')} kept", *sentences])
 
@@ -297,7 +306,7 @@ def _draw_account(ledger: Ledger) -> PageTable:
     return build_table(("records", "number"), rows, numbers=("number",))
 
 
-class AsTables(ABC):
+class TableExports(ABC):
     """Methods that give the table of `to_pandas` in the types of other libraries."""
 
     @abstractmethod

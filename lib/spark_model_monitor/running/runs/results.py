@@ -42,7 +42,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.reports.history import archive
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, LEDGER, PAGE, Run, publish
-from spark_model_monitor.running.runs.pages import AsTables, create_run_page, insert_folders, render_page
+from spark_model_monitor.running.runs.pages import TableExports, create_run_page, insert_folders, render_page
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import is_opened_here, opened_by, opening_session
 
@@ -59,7 +59,7 @@ DEEQU_CHECKS = "checks_deequ.json"
 
 
 @dataclass(frozen=True, repr=False)
-class Baseline(AsTables):
+class Baseline(TableExports):
     """The result of a run on its data: the documents, the state behind them, and the account of the records read.
 
     Created by `run_baseline`. A notebook shows it as a page.
@@ -301,7 +301,7 @@ class Baseline(AsTables):
 
 
 @dataclass(frozen=True, repr=False)
-class Findings(AsTables):
+class Findings(TableExports):
     """The result of a monitoring run: the violations, the result of every check, and the window's documents.
 
     Created by `run_monitoring`. A notebook shows it as a page.

@@ -18,12 +18,12 @@ from spark_model_monitor.stopping import Stopped
 from spark_model_monitor.storage.refused_requests import find_refusal, find_s3_path, find_sentence
 from spark_model_monitor.value_class import value_class
 
-_KILLED = 137  # exit code of an executor: 128 + SIGKILL
-_HEAP_FULL = 52  # exit code of an executor after an OutOfMemoryError. Source: Spark 3.5, SparkExitCode.OOM
+_KILLED_EXIT_CODE = 137  # exit code of an executor: 128 + SIGKILL
+_HEAP_FULL_EXIT_CODE = 52  # exit code of an executor after an OutOfMemoryError. Source: Spark 3.5, SparkExitCode.OOM
 
-_EXIT = r"(?:exited with code|exit code|Exit status:) "
+_EXIT_PATTERN = r"(?:exited with code|exit code|Exit status:) "
 
-_WRONG_SYSTEM = (
+_WRONG_SYSTEM_PATTERN = (
     r"Exec format error|invalid ELF header|wrong ELF class|version .GLIBC_[\d.]+. not found"
     r"|cannot open shared object file|numpy C-extensions failed|Error from python worker:\s+\S+: (?:line )?\d+: "
 )
@@ -36,10 +36,10 @@ CLUSTER_FAULTS: Mapping[str, str] = {
         "YARN ended an executor that took {taken} of the {given} it was given; raise spark.executor.memoryOverhead, which "
         "Python's workers live on (--columns sizes it), or lower --executor-cores"
     ),
-    rf"executor (?!driver\b)\S+\): java\.lang\.OutOfMemoryError|{_EXIT}{_HEAP_FULL}\b": (
+    rf"executor (?!driver\b)\S+\): java\.lang\.OutOfMemoryError|{_EXIT_PATTERN}{_HEAP_FULL_EXIT_CODE}\b": (
         "the heap of an executor is full; raise spark.executor.memory (--executor-memory)"
     ),
-    rf"{_EXIT}{_KILLED}\b|OOMKilled|possible container OOM": (
+    rf"{_EXIT_PATTERN}{_KILLED_EXIT_CODE}\b|OOMKilled|possible container OOM": (
         "an executor was killed from outside, as is done where memory runs out; raise spark.executor.memoryOverhead (YARN, "
         "Kubernetes), or lower --executor-cores and --executor-memory to what the machine has (standalone)"
     ),
@@ -47,7 +47,7 @@ CLUSTER_FAULTS: Mapping[str, str] = {
         "the executors have Python {major}.{minor}, the driver has {driver}; they have to be of one minor version: name the "
         "executors' in PYSPARK_PYTHON, or send one along by --environment"
     ),
-    _WRONG_SYSTEM: (
+    _WRONG_SYSTEM_PATTERN: (
         "the executors' Python or a library of it was built for another system than theirs; pack the --environment on a "
         "machine with the nodes' system and processor"
     ),
@@ -71,9 +71,11 @@ CLUSTER_FAULTS: Mapping[str, str] = {
 """Patterns of what Spark and clusters write, with our sentences; the first pattern that matches counts."""
 
 
-_PYTHON = re.compile(r"""\s*File "(?P<file>[^"\n]{1,400})", line (?P<line>\d{1,9}), in (?P<name><?[\w.]{1,100}>?)""")
+_PYTHON_FRAME = re.compile(
+    r"""\s*File "(?P<file>[^"\n]{1,400})", line (?P<line>\d{1,9}), in (?P<name><?[\w.]{1,100}>?)"""
+)
 _JAVA_FRAME = re.compile(r"\s*at (?:[\w.$@-]+/)*[\w.$<>]{1,300}\([\w.$ ]{1,100}(?::\d{1,9})?\)", re.ASCII)
-_CLASS = re.compile(
+_ERROR_CLASS = re.compile(
     r"(?:: |Caused by: )?(?P<class>(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Warning|Interrupt|Exit|Failure))(?=:|\s*$)",
     re.ASCII,
 )
@@ -81,8 +83,10 @@ _CLASS = re.compile(
 
 def format_trace(error: BaseException) -> str:
     """The lines of the trace, the cause first as in Python, without exception texts: they may hold data."""
-    causes = list(_iterate_causes(error, with_suppressed=False))
-    return "\n".join(line for cause in reversed(causes) for line in _format_lines(cause))
+    lines: list[str] = []
+    for cause in reversed(list(_iterate_causes(error, with_suppressed=False))):
+        lines += _format_lines(cause)
+    return "\n".join(lines)
 
 
 def _format_lines(error: BaseException) -> Iterator[str]:
@@ -98,19 +102,21 @@ def _format_lines(error: BaseException) -> Iterator[str]:
 def _find_locations(text: str) -> Iterator[str]:
     """The locations and classes that a foreign text names."""
     for line in text.splitlines():
-        if match := _PYTHON.match(line):
+        if match := _PYTHON_FRAME.match(line):
             yield match[0].strip()
         elif _JAVA_FRAME.fullmatch(line):
             yield line.strip()
-        elif match := _CLASS.match(line):
+        elif match := _ERROR_CLASS.match(line):
             yield match["class"]
 
 
-_FROM_WORKER = re.compile(r"^spark_model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
-_SCHEME = re.compile(r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.fs\.\w+\.(\w+)FileSystem not found')
-_RAISED = re.compile(r'^(?! ).*\n *File "([^"]+)", line (\d+), in .*\n(?: .*\n)*([A-Za-z_][\w.]*)', re.MULTILINE)
-_JAVA = re.compile(r"^(?:: |Caused by: )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error))", re.MULTILINE)
-_ABOUT_QUERIES = ("AnalysisException", "ParseException", "IllegalArgumentException")
+_MONITOR_ERROR = re.compile(r"^spark_model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
+_UNKNOWN_SCHEME = re.compile(
+    r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.fs\.\w+\.(\w+)FileSystem not found'
+)
+_WORKER_ERROR = re.compile(r'^(?! ).*\n *File "([^"]+)", line (\d+), in .*\n(?: .*\n)*([A-Za-z_][\w.]*)', re.MULTILINE)
+_JAVA_CLASS = re.compile(r"^(?:: |Caused by: )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error))", re.MULTILINE)
+_QUERY_ERRORS = ("AnalysisException", "ParseException", "IllegalArgumentException")
 """Spark's exceptions whose texts name columns, tables, settings and paths, but no values of the data."""
 
 SENTENCES_BY_PATTERN: Mapping[str, str] = {
@@ -203,9 +209,9 @@ def describe_failure(error: BaseException, *, as_service: bool = False) -> Failu
             return Failure(str(cause), _find_status(type(cause), as_service=as_service))
     # An error of a worker reaches the driver as text, inside an error of Spark
     text = "\n".join(str(cause) for cause in _iterate_causes(error))
-    from_worker = _FROM_WORKER.findall(text)
-    if from_worker:
-        name, sentence = from_worker[-1]
+    monitor_errors = _MONITOR_ERROR.findall(text)
+    if monitor_errors:
+        name, sentence = monitor_errors[-1]
         status = _find_status(getattr(errors, name, MonitorError), as_service=as_service)
         return Failure(sentence, status)
     known_reason = _find_known_reason(error, text)
@@ -250,7 +256,7 @@ def _describe_exit(error: SystemExit) -> Failure:
 
 
 def _find_known_reason(error: BaseException, text: str) -> str | None:
-    scheme = _SCHEME.search(text)
+    scheme = _UNKNOWN_SCHEME.search(text)
     if scheme:
         return (
             f"Spark has no file system for {(scheme.group(1) or scheme.group(2)).lower()}: paths; pass its JAR by "
@@ -272,15 +278,15 @@ def _find_known_reason(error: BaseException, text: str) -> str | None:
 
 def _describe_unknown(error: BaseException, text: str) -> str:
     # The first line of these errors names columns, but no values
-    if type(error).__name__ in _ABOUT_QUERIES:
+    if type(error).__name__ in _QUERY_ERRORS:
         return f"{type(error).__name__}: {str(error).splitlines()[0][:MAX_FOREIGN_LENGTH]}"
     _, _, worker = text.partition("Traceback (most recent call last):")
-    raised_errors = _RAISED.findall(worker.partition("\n\tat ")[0])
+    raised_errors = _WORKER_ERROR.findall(worker.partition("\n\tat ")[0])
     if raised_errors:
         file, line, kind = raised_errors[-1]
         return f"unexpected {kind} in a Python worker, {Path(file).name}, line {line}; the log has its trace"
     # The last exception is the innermost cause
-    java_classes = _JAVA.findall(text)
+    java_classes = _JAVA_CLASS.findall(text)
     kind = java_classes[-1] if java_classes else type(error).__name__
     return f"unexpected {kind} at {_locate(error)}; the log has its trace"
 
@@ -288,9 +294,9 @@ def _describe_unknown(error: BaseException, text: str) -> str:
 def _locate(error: BaseException) -> str:
     """File and line that the exception passed through last, without Spark's own Python code."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if not re.search(r"[/.](pyspark|py4j)[-/.]", frame.filename)]
-    if ours:
-        return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+    other_frames = [frame for frame in frames if not re.search(r"[/.](pyspark|py4j)[-/.]", frame.filename)]
+    if other_frames:
+        return f"{Path(other_frames[-1].filename).name}, line {other_frames[-1].lineno}"
     return "an unknown place"
 
 
@@ -302,5 +308,5 @@ def _iterate_causes(error: BaseException, *, with_suppressed: bool = True) -> It
     while current is not None and id(current) not in visited:
         visited.add(id(current))
         yield current
-        hidden = current.__suppress_context__ and not with_suppressed
-        current = current.__cause__ or (None if hidden else current.__context__)
+        hides_context = current.__suppress_context__ and not with_suppressed
+        current = current.__cause__ or (None if hides_context else current.__context__)

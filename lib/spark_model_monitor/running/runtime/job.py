@@ -45,7 +45,7 @@ from spark_model_monitor.running.configuration import reading
 from spark_model_monitor.running.configuration.command_line import HELP_FLAGS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
-from spark_model_monitor.running.configuration.help import help_text, short_help
+from spark_model_monitor.running.configuration.help import format_help, format_short_help
 from spark_model_monitor.running.configuration.option_types import read_switch
 from spark_model_monitor.running.inputs.run_inputs import explain_use_of_spark
 from spark_model_monitor.running.runtime import status
@@ -77,11 +77,11 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     variables = os.environ if environment is None else environment
     if {*HELP_FLAGS} & {*arguments}:
         # Help is printed even if the rest of the command line is wrong
-        requested = (reading.read_sources(arguments, variables).text("analysis_type") or "").upper()
+        requested_analysis = (reading.read_sources(arguments, variables).text("analysis_type") or "").upper()
         analysis = AnalysisType.DATA_QUALITY
         with suppress(ValueError):
-            analysis = AnalysisType(requested)
-        sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
+            analysis = AnalysisType(requested_analysis)
+        sys.stdout.write(format_help(name) if "--help-all" in arguments else format_short_help(name, analysis))
         raise SystemExit(0)
     return Job(name, arguments, variables, get_running_session())
 
@@ -114,11 +114,6 @@ class Job:
         self._time_limit: status.TimeLimit | None = None
 
     @property
-    def is_guest(self) -> bool:
-        """Whether the run uses the Spark of a notebook or a task, to which the output streams belong."""
-        return self._host is not None
-
-    @property
     def prints_json(self) -> bool:
         """Whether the run prints its result as JSON on the standard output."""
         return "--json" in self._arguments
@@ -126,7 +121,7 @@ class Job:
     @property
     def shows_findings(self) -> bool:
         """Whether the standard output is for people, and not the host's or a script's."""
-        return not (self.is_guest or self.prints_json)
+        return self._host is None and not self.prints_json
 
     @cached_property
     def config(self) -> JobConfig:
@@ -200,34 +195,34 @@ class Job:
 
     def _open_session(self) -> SparkSession:
         _jobs_with_traces.append(self.name)
-        edge = plugin("spark")
+        spark_plugin = plugin("spark")
         encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
         session: SparkSession
         # The host's Spark gets the settings only for the time of this run
         if self._host is None:
             session = self._start_spark(encryption)
         else:
-            session = self._during_session.enter_context(edge.session_within(self._host, encryption))
+            session = self._during_session.enter_context(spark_plugin.session_within(self._host, encryption))
         self._session = session
         self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
-        edge.get_application(self._session).tag_jobs(self._tag)
-        self._session.conf.set(edge.LOG_VALUES, str(self._logs_values).lower())
+        spark_plugin.get_application(self._session).tag_jobs(self._tag)
+        self._session.conf.set(spark_plugin.LOG_VALUES, str(self._logs_values).lower())
         return session
 
     def _start_spark(self, settings: Mapping[str, str]) -> SparkSession:
         began = time.monotonic()
-        edge = plugin("spark")
+        spark_plugin = plugin("spark")
         if self.config.remote is not None:
-            spark: SparkSession = edge.remote_session(self.config.remote)
+            spark: SparkSession = spark_plugin.remote_session(self.config.remote)
         else:
             settings = {**settings, **create_catalog_settings(self.config.results_table)}
-            with edge.as_submitted():
-                spark = edge.start_session(self.name, progress=self.config.progress, settings=settings)
-            self._master_watch = edge.MasterWatch(spark)
+            with spark_plugin.as_submitted():
+                spark = spark_plugin.start_session(self.name, progress=self.config.progress, settings=settings)
+            self._master_watch = spark_plugin.MasterWatch(spark)
         log.info(
             "started Spark %s on %s, %.1f s",
             spark.version,
-            edge.get_application(spark).master,
+            spark_plugin.get_application(spark).master,
             time.monotonic() - began,
         )
         return spark
@@ -367,8 +362,8 @@ class Job:
         # Uncertain outcomes are in the verdict, which follows
         elif self._verdict and status.is_completed(message):
             outcome = status.COMPLETED
-        spent = time.monotonic() - self._began
-        log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, spent)
+        seconds = time.monotonic() - self._began
+        log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, seconds)
         if self._verdict:
             logging.getLogger(VERDICT_LOGGER).info("%s", self._verdict)
         # The JSON for scripts comes last

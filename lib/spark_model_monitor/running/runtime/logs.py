@@ -21,7 +21,7 @@ SUMMARY_LOGGER = "spark_model_monitor.summary"  # the logger of lines about a mo
 VERDICT_LOGGER = "spark_model_monitor.verdict"  # the logger of a job's last line
 RUNS_LOGGER = "spark_model_monitor.running.runs"  # its warnings are also in a run's files and on its page
 JSON_MEMBERS = "facts"  # the attribute of a log record with further members of its JSON
-VARIABLE = "SPARK_MODEL_MONITOR_LOG"  # tells jobs the log style of the command that starts them
+LOG_VARIABLE = "SPARK_MODEL_MONITOR_LOG"  # tells jobs the log style of the command that starts them
 
 
 class Detail(Enum):
@@ -43,7 +43,7 @@ class LogStyle:
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> LogStyle:
         """The style in variables that `variables` created; by default all steps."""
-        detail, _, form_and_schedule = environment.get(VARIABLE, "").partition(",")
+        detail, _, form_and_schedule = environment.get(LOG_VARIABLE, "").partition(",")
         form, _, schedule = form_and_schedule.partition(",")
         if detail not in [known_detail.value for known_detail in Detail]:
             return cls()
@@ -52,7 +52,7 @@ class LogStyle:
     def variables(self, schedule: str) -> dict[str, str]:
         """Environment variables for a schedule's job, so that it logs in this style."""
         form = "json" if self.as_json else "lines"
-        return {VARIABLE: f"{self.detail.value},{form},{schedule}"}
+        return {LOG_VARIABLE: f"{self.detail.value},{form},{schedule}"}
 
     @property
     def names_every_step(self) -> bool:
@@ -75,13 +75,13 @@ class LogStyle:
         logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
         if self.names_every_step:
             level = logging.INFO
-            level_of_runs = logging.NOTSET
+            runs_level = logging.NOTSET
         else:
             level = logging.WARNING
-            level_of_runs = logging.ERROR
+            runs_level = logging.ERROR
         for name in PACKAGE_LOGGERS:
             logging.getLogger(name).setLevel(level)
-        logging.getLogger(RUNS_LOGGER).setLevel(level_of_runs)
+        logging.getLogger(RUNS_LOGGER).setLevel(runs_level)
         logging.getLogger(SUMMARY_LOGGER).setLevel(logging.WARNING if self.detail is Detail.QUIET else logging.INFO)
         logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller logs, too
         warnings.simplefilter("ignore")  # warnings such as deprecations are for developers of libraries

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, TypeVar
 from spark_model_monitor.documents.alarms import collect_alarms, list_alarm_starts
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow
 from spark_model_monitor.documents.check_results import CheckResults
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
 from spark_model_monitor.monitors.data_quality.checks.drift import seasonal_drift
@@ -67,9 +66,8 @@ from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import ResultRows
-from spark_model_monitor.running.inputs.run_inputs import baseline_id, identify_window
+from spark_model_monitor.running.inputs.run_inputs import identify_baseline, identify_window
 from spark_model_monitor.running.kinds import KINDS
-from spark_model_monitor.running.runtime.ending import describe_result
 from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.running.runtime.status import IN_PASS, is_container
 from spark_model_monitor.storage import join, read_file, resolve_path, write_file
@@ -83,7 +81,7 @@ T = TypeVar("T")
 
 CONTAINER_FOLDER = "opt/ml/output/metrics/cloudwatch"  # where the service reads metrics
 METRICS_FOLDER = "metrics"  # the folder of metrics outside a container, below the output path
-HANDLER = "postprocess_handler"
+HANDLER_NAME = "postprocess_handler"
 MAX_CARRIED_ALARMS = (
     100  # the most alarms, and features that may have changed, that the history of alerts stores of a window
 )
@@ -146,16 +144,17 @@ def publish_findings(findings: Findings, config: JobConfig, reference: BaselineR
     return findings.write(config.output_path, omit_empty=omit_empty, baseline=reference)
 
 
-def remember(findings: Findings, run: Run, config: JobConfig, reference: BaselineReference | None) -> None:
+def add_to_history(findings: Findings, run: Run, config: JobConfig, reference: BaselineReference | None) -> None:
     """Add the window to the history. reference: the location of its baseline.
 
     Does nothing without a window, or for monitors that don't use the history. Raises OutputFailed if it can't be written.
     """
-    identity = identify_window(config)
+    identified_window = identify_window(config)
     baseline = findings.baseline
     metrics = mark_window_with_rules(findings.results)
-    if identity is None or (baseline is None and not metrics) or config.replays_service:
+    if identified_window is None or (baseline is None and not metrics) or config.replays_service:
         return
+    window_name, window_end = identified_window
     # Statistics of a violated feature would make its change look usual to later windows
     violated = seasonal_drift.find_lost_examples(findings.results)
     window = config.find_window()
@@ -178,7 +177,12 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         history = read_history(config.output_path)
         folder = run.folder.removeprefix(join(history.folder, ""))
         entry = WindowEntry(
-            format_moment(identity[1]), identity[0], run.run_id, folder, baseline_id(reference), findings.count > 0
+            format_moment(window_end),
+            window_name,
+            run.run_id,
+            folder,
+            identify_baseline(reference),
+            findings.count > 0,
         )
         history = history.with_window(entry, statistics)
         accepted = seasonal_drift.find_accepted_features(findings.results)
@@ -203,9 +207,9 @@ def run_postprocessor(path: str | None) -> None:
     namespace = {"__name__": "postprocessor", "__file__": path}
     try:
         exec(compile(source, path, "exec"), namespace)
-        handler = namespace.get(HANDLER)
+        handler = namespace.get(HANDLER_NAME)
         if not callable(handler):
-            raise BadConfiguration(f"post_analytics_processor_script: {path} has no function {HANDLER}()")
+            raise BadConfiguration(f"post_analytics_processor_script: {path} has no function {HANDLER_NAME}()")
         handler()
     except BadConfiguration:
         raise
@@ -214,7 +218,7 @@ def run_postprocessor(path: str | None) -> None:
             f"Exception while invoking postprocessor script. {path}: {type(error).__name__}; "
             "the documents of the run are in place, correct the script and run the job again"
         ) from error
-    log.info("ran %s of %s", HANDLER, path)
+    log.info("ran %s of %s", HANDLER_NAME, path)
 
 
 def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
@@ -299,11 +303,6 @@ def write_verdict(findings: Findings, run: Run, config: JobConfig) -> str:
     if (findings.count or findings.unsure) and page is not None:
         verdict += f" Page: {page}"
     return printable(verdict)
-
-
-def describe_run(findings: Findings, run: Run, config: JobConfig) -> dict[str, Json]:
-    """The members that --json prints about a run."""
-    return describe_result(findings, output_path=config.output_path, page=find_page(run, config))
 
 
 def find_page(run: Run, config: JobConfig) -> str | None:
@@ -417,10 +416,10 @@ def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
     return {kind: resolve_path(path).removeprefix("file:") for kind, path in paths.items()}
 
 
-def _make_alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
+def _make_alert(earlier_alerts: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
     return AlertReport(
         alerts.status,
-        changed=alerts.status is not before.status,
+        changed=alerts.status is not earlier_alerts.status,
         violated=rule.violated(alerts.windows),
         datapoints_to_alert=rule.datapoints_to_alert,
         evaluation_period=rule.evaluation_period,

@@ -54,6 +54,12 @@ class Entry:
     is_discovered: bool = False
     notice: str = ""
 
+    def change_plan(self, **members: Any) -> Entry:
+        """The entry with changed members of its plan, if it has one."""
+        if self.plan is None:
+            return self
+        return replace(self, plan=replace(self.plan, **members))
+
     def require_ready(self, environment: Environment) -> Plan:
         """The plan, whose sinks are ready. Raises the reason why it can't be run."""
         if self.plan is None:
@@ -91,11 +97,8 @@ class Fleet:
         share = self.share
         if share is None:
             return self
-        fleet_entries = []
-        for fleet_entry in self.entries:
-            plan = fleet_entry.plan and replace(fleet_entry.plan, budget=share)
-            fleet_entries.append(replace(fleet_entry, plan=plan))
-        return replace(self, entries=tuple(fleet_entries))
+        fleet_entries = tuple(fleet_entry.change_plan(budget=share) for fleet_entry in self.entries)
+        return replace(self, entries=fleet_entries)
 
 
 def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, state: State | None = None) -> Fleet:
@@ -134,24 +137,19 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     runnable_entries = list(_reject_conflicts(_reject_repeated_names(user_entries)))
     runnable_entries += _select_without_conflicts(discovered_entries, runnable_entries)
 
-    # All entries share one limit of false alarms
-    # If several files have a limit, the strictest counts
+    # If several files have a limit of false alarms, the strictest counts for all entries
     if alarms_per_month is None:
-        alarm_limit = min(alarm_limits, default=None)
-    else:
-        alarm_limit = alarms_per_month
+        alarms_per_month = min(alarm_limits, default=None)
+    # The fleet is called like its first file or folder
     name = paths[0].absolute().name.partition(".")[0]
-    return Fleet(name, tuple(runnable_entries), tuple(dict.fromkeys(sinks)), alarm_limit).share_budget()
+    return Fleet(name, tuple(runnable_entries), tuple(dict.fromkeys(sinks)), alarms_per_month).share_budget()
 
 
 def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:
     """The entries, each with the list of explainability entries, which each would otherwise search for."""
     plans = [fleet_entry.plan for fleet_entry in entries if fleet_entry.plan]
     explainers = tuple(plan for plan in plans if plan.analysis_type == AnalysisType.MODEL_EXPLAINABILITY)
-    return [
-        replace(fleet_entry, plan=fleet_entry.plan and replace(fleet_entry.plan, fleet_explainers=explainers))
-        for fleet_entry in entries
-    ]
+    return [fleet_entry.change_plan(fleet_explainers=explainers) for fleet_entry in entries]
 
 
 def is_fleet_file(path: Path) -> bool:
@@ -239,11 +237,12 @@ def _expand_entry(
             raise BadDocument(f"{path}: {name}: {describe_unknown_name(unknown[0], known_names)}")
 
         # Each job has the variables of the defaults, the variables of the item, and its own
-        shared = {**(defaults.get("variables") or {}), **(raw_entry.get("variables") or {})}
+        shared_variables = {**(defaults.get("variables") or {}), **(raw_entry.get("variables") or {})}
         members.pop("variables", None)
         jobs = members.get("jobs") or [{"job": "monitor", "output_folder": HOUR_NAME}]
         jobs = [
-            {**job, "variables": _format_variables({**shared, **(job.get("variables") or {})}, name)} for job in jobs
+            {**job, "variables": _format_variables({**shared_variables, **(job.get("variables") or {})}, name)}
+            for job in jobs
         ]
         # Several jobs hand results to each other, so the user has to choose their folders
         if len(jobs) == 1:
@@ -399,20 +398,28 @@ def _reject_conflicts(entries: Iterator[Entry]) -> Iterator[Entry]:
     all_entries = list(entries)
 
     # What each entry reads and writes, and so for which other entries it waits
-    reads = {fleet_entry.name: _read_paths(fleet_entry.plan, "dataset_source") for fleet_entry in all_entries}
-    writes = {fleet_entry.name: _read_paths(fleet_entry.plan, "output_path") for fleet_entry in all_entries}
-    owners: dict[str, str] = {}
+    sources_by_name = {fleet_entry.name: _read_paths(fleet_entry.plan, "dataset_source") for fleet_entry in all_entries}
+    outputs_by_name = {fleet_entry.name: _read_paths(fleet_entry.plan, "output_path") for fleet_entry in all_entries}
+    writer_by_path: dict[str, str] = {}
     # Of two writers of one path the first owns it, and is run
-    for name, paths in writes.items():
+    for name, paths in outputs_by_name.items():
         for path in paths:
-            owners.setdefault(path, name)
-    waits = {name: {owners[path] for path in paths if path in owners} - {name} for name, paths in reads.items()}
+            writer_by_path.setdefault(path, name)
+    prerequisites = {
+        name: {writer_by_path[path] for path in paths if path in writer_by_path} - {name}
+        for name, paths in sources_by_name.items()
+    }
 
     for fleet_entry in all_entries:
         other_writer = next(
-            (owners[path] for path in writes[fleet_entry.name] if owners[path] != fleet_entry.name), None
+            (
+                writer_by_path[path]
+                for path in outputs_by_name[fleet_entry.name]
+                if writer_by_path[path] != fleet_entry.name
+            ),
+            None,
         )
-        cycle = _find_cycle(fleet_entry.name, waits)
+        cycle = _find_cycle(fleet_entry.name, prerequisites)
         fault = None
         if other_writer is not None:
             fault = f"{fleet_entry.name}: writes where {other_writer} does; give each an output_path of its own"
@@ -427,17 +434,17 @@ def _read_paths(plan: Plan | None, option: str) -> set[str]:
     return {plan.path(text).rstrip("/") for text in plan.list_texts(option)}
 
 
-def _find_cycle(name: str, waits: Mapping[str, set[str]]) -> list[str]:
+def _find_cycle(name: str, prerequisites: Mapping[str, set[str]]) -> list[str]:
     """The names on a cycle of waiting from one name back to itself; empty if there is no cycle."""
     paths = [[name]]
     visited: set[str] = set()
     while paths:
         path = paths.pop()
         # Sorted, so that the sentence names the same cycle in every call
-        for following in sorted(waits[path[-1]]):
-            if following == name:
+        for next_name in sorted(prerequisites[path[-1]]):
+            if next_name == name:
                 return [*path, name]
-            if following not in visited:
-                visited.add(following)
-                paths.append([*path, following])
+            if next_name not in visited:
+                visited.add(next_name)
+                paths.append([*path, next_name])
     return []

@@ -42,11 +42,11 @@ def default_job_count() -> int:
 def count_possible_jobs(at_once: int) -> int:
     """The number of jobs, including slow ones, that free memory has room for; at least `at_once`."""
     try:
-        free = next(line for line in _MEMORY_FILE.read_text().splitlines() if line.startswith("MemAvailable:"))
+        memory_line = next(line for line in _MEMORY_FILE.read_text().splitlines() if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         return 2 * at_once
     # What /proc/meminfo calls kB are 1,024 bytes
-    return max(at_once, int(free.split()[1]) * 1024 // JOB_BYTES)
+    return max(at_once, int(memory_line.split()[1]) * 1024 // JOB_BYTES)
 
 
 class Turns:
@@ -78,8 +78,8 @@ class Turns:
 
     def _has_room(self) -> bool:
         now = self._clock()
-        working = sum(now - began < TURN_SECONDS for began in self._start_by_turn.values())
-        return working < self._at_once and len(self._start_by_turn) < self._limit
+        working_count = sum(now - began < TURN_SECONDS for began in self._start_by_turn.values())
+        return working_count < self._at_once and len(self._start_by_turn) < self._limit
 
 
 def map_in_threads(step: Callable[[T], R], arguments: Sequence[T], at_once: int) -> list[R]:

@@ -111,8 +111,8 @@ class Record:
             times.append(executions.without_data)
         # A text that isn't a time would make every later comparison meaningless
         for time in times:
-            moment = parse_recorded_time(time)
-            if moment is None or moment.year not in VALID_YEARS:
+            parsed_time = parse_recorded_time(time)
+            if parsed_time is None or parsed_time.year not in VALID_YEARS:
                 raise DamagedRecord(
                     f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
                     "from a copy"
@@ -212,14 +212,16 @@ class Record:
         self._change(executions=tuple(sorted_runs))
         return changed_run
 
-    def _move_earlier(self, ordered: Sequence[Execution]) -> list[Execution]:
+    def _move_earlier(self, sorted_runs: Sequence[Execution]) -> list[Execution]:
         """Move earlier runs to their own file; returns the runs that stay in the record."""
         # The record has to show since when runs fail, so all runs since the last whole one stay
-        last_whole = max((index for index, run in enumerate(ordered) if run.status.is_of_a_whole_run), default=0)
-        moved_count = min(last_whole, len(ordered) - MAX_RECENT_RUNS)
-        moved_runs = [run for run in ordered[:moved_count] if not run.status.is_under_way]
+        last_whole_index = max(
+            (index for index, run in enumerate(sorted_runs) if run.status.is_of_a_whole_run), default=0
+        )
+        moved_count = min(last_whole_index, len(sorted_runs) - MAX_RECENT_RUNS)
+        moved_runs = [run for run in sorted_runs[:moved_count] if not run.status.is_under_way]
         if not moved_runs:
-            return list(ordered)
+            return list(sorted_runs)
         try:
             earlier_runs = self._read_earlier()
         except BadDocument as error:
@@ -231,7 +233,7 @@ class Record:
         write_file(self._earlier_path, content.to_json().encode())
         # Runs under way stay in the record, because their end is still to be recorded
         moved_times = {run.scheduled_time for run in moved_runs}
-        return [run for run in ordered if run.scheduled_time not in moved_times]
+        return [run for run in sorted_runs if run.scheduled_time not in moved_times]
 
     @property
     def _earlier_path(self) -> str:
@@ -300,8 +302,8 @@ def _merge_runs(earlier: Sequence[Execution], later: Sequence[Execution]) -> lis
 def list_recorded_schedules(folder: State) -> list[str]:
     """The names of the schedules that have records in a folder."""
     if is_local(str(folder)):
-        ending = f".{Executions.FILE_NAME}"
-        return [path.name.removesuffix(ending) for path in local_path(str(folder)).glob(f"*{ending}")]
+        suffix = f".{Executions.FILE_NAME}"
+        return [path.name.removesuffix(suffix) for path in local_path(str(folder)).glob(f"*{suffix}")]
     try:
         return storage_of(str(folder)).list_folders(str(folder))
     except BadInput:  # nothing was recorded yet

@@ -77,8 +77,8 @@ def has_window(run: Execution) -> bool:
     """Whether a run judged a window. Runs without a window can be complete, too: if a table has no new commit, or if only other
     models of an endpoint had data.
     """
-    without_window = (failed(NO_DATA), NO_COMMIT)
-    return run.status.is_of_a_whole_run and not (run.exit_message or "").startswith(without_window)
+    messages_without_window = (failed(NO_DATA), NO_COMMIT)
+    return run.status.is_of_a_whole_run and not (run.exit_message or "").startswith(messages_without_window)
 
 
 def _find_newest_hour(folder: str, now: datetime) -> datetime | None:
@@ -87,9 +87,9 @@ def _find_newest_hour(folder: str, now: datetime) -> datetime | None:
     if not storage.exists(folder):
         return None
     # Hour folders of failed runs have no commit
-    for below in list_hours_from_latest(folder):
-        hour = parse_hour_of_path(join(folder + below, ""))
-        if hour is not None and hour <= now and storage.exists(join(folder + below, CURRENT)):
+    for hour_path in list_hours_from_latest(folder):
+        hour = parse_hour_of_path(join(folder + hour_path, ""))
+        if hour is not None and hour <= now and storage.exists(join(folder + hour_path, CURRENT)):
             return hour
     return None
 
@@ -115,6 +115,6 @@ def _read_age(text: str | None, where: str) -> timedelta | None:
     elif "P" in text:
         age = read_offset(text, where)
     if age < timedelta(0):
-        or_number = ", or a number of runs without quotes, such as 30" if where.endswith("windows") else ""
-        raise BadConfiguration(f"{where} is {text!r}; it has to be an age, such as '30 days' or P30D{or_number}")
+        number_hint = ", or a number of runs without quotes, such as 30" if where.endswith("windows") else ""
+        raise BadConfiguration(f"{where} is {text!r}; it has to be an age, such as '30 days' or P30D{number_hint}")
     return age

@@ -271,6 +271,7 @@ def _run_due_windows(plan: Plan, record: Record, now: Clock, calls: _CallSetting
     """Run what is due, then delete what is too old, and write the page of runs; returns a status for each run and the page."""
     request = calls.request
     launch = calls.launch
+    # Result tables are compacted once at the end of this call, and not by each job
     if plan.result_folders:
         launch = partial(_launch_in_pass, launch)
 
@@ -278,6 +279,7 @@ def _run_due_windows(plan: Plan, record: Record, now: Clock, calls: _CallSetting
         with calls.turns.take_turn():
             return schedule_runs.run_jobs(plan, record, time, launch)
 
+    # Runs that become due meanwhile belong to this call, too
     due_times = schedule_runs.due_times(plan, record, now, retry_failed=request.retry_failed)
     runs = [run for _, run in run_windows(due_times, run_in_turn)]
     executions = [execution for execution, _ in runs]
@@ -379,11 +381,10 @@ def _write_history(plan: Plan) -> int:
 
 def _list_runs(plans_and_records: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
     if request.as_json:
-        summaries = [
-            records.summarize_run(plan.name, plan.entry.monitoring_type, run)
-            for plan, record in plans_and_records
-            for run in record.read_latest(request.max_results)
-        ]
+        summaries = []
+        for plan, record in plans_and_records:
+            for run in record.read_latest(request.max_results):
+                summaries.append(records.summarize_run(plan.name, plan.entry.monitoring_type, run))
         out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
         return
     for plan, record in plans_and_records:

@@ -450,7 +450,7 @@ def find_attributions(plan: Plan) -> str | None:
 def _is_used_by_job(name: str, flags: Mapping[str, str], job: str, analysis: AnalysisType) -> bool:
     """Whether a job of this kind takes the option with these flags; all jobs take the options of the container's contract."""
     option = OPTIONS[name]
-    return (not option.ours or option.is_used_by(job, analysis)) and not is_without_input(name, flags)
+    return (not option.is_ours or option.is_used_by(job, analysis)) and not is_without_input(name, flags)
 
 
 def _make_schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:

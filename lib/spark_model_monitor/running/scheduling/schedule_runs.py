@@ -14,7 +14,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -59,14 +59,14 @@ PERIODS_UNTIL_OVERDUE = 2
 
 
 @value_class
-class Due:
+class DueRuns:
     """The times of the runs that are due, oldest first, and the number of older ones that are given up as too many."""
 
     times: tuple[datetime, ...] = ()
     given_up: int = 0
 
 
-def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
+def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> DueRuns:
     """Every time since the schedule began whose run has not started, up to `now` minus the plan's delay.
 
     A schedule begins at `starts`, otherwise with the time before its first check, whose window was complete by then; runs
@@ -75,7 +75,7 @@ def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: 
     `retry_failed`. While a job continues whose run-due was killed, later runs wait, because they need its results.
     """
     if not plan.is_running:
-        return Due()
+        return DueRuns()
     statuses = {ExecutionStatus.PENDING}
     if retry_failed:
         statuses |= {ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
@@ -93,7 +93,7 @@ def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: 
     times = [
         time for time in sorted({*repeated_times, *caught_up_times}) if not running_times or time < min(running_times)
     ]
-    return Due(tuple(times), len(missed_times) - len(caught_up_times))
+    return DueRuns(tuple(times), len(missed_times) - len(caught_up_times))
 
 
 def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = False) -> Iterator[datetime]:
@@ -108,12 +108,12 @@ def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = Fa
     due = find_due_runs(plan, past, now(), retry_failed=retry_failed)
     if due.given_up:
         log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
-    is_repeated = {ExecutionStatus.PENDING, *((ExecutionStatus.STOPPED,) if retry_failed else ())}
+    repeated_statuses = {ExecutionStatus.PENDING, *((ExecutionStatus.STOPPED,) if retry_failed else ())}
     # A failed run is retried once a call, so that this ends
     while due.times:
         for time in due.times:
             yield time
-            if record.read_status(time) in is_repeated:
+            if record.read_status(time) in repeated_statuses:
                 log.warning(
                     "%s: the run of %s was stopped; the next call repeats it, before later ones",
                     plan.name,
@@ -194,7 +194,7 @@ _OUTCOMES: Mapping[int, ExecutionStatus] = {
 """The outcome of a run by the exit status of a job; any other status is a failure, unless it was stopped."""
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-_STOPPED_STATUSES = {status for number in _SIGNALS for status in (-number, BY_SIGNAL + number)}
+_STOPPED_STATUSES = {status for signal_number in _SIGNALS for status in (-signal_number, BY_SIGNAL + signal_number)}
 """The exit statuses of a job that was ended by a signal, as the system and as shells have them."""
 
 _VIOLATED = VIOLATIONS.partition(":")[0]
@@ -231,18 +231,24 @@ def run_in_process(command: JobCommand, variables: Mapping[str, str]) -> int:
     name, *words = command.words
     # The job is run as a file: jobs aren't modules of the package
     driver = runpy.run_path(str(Layout.here().job_file(name, command.folder)))
-    caller_environment = dict(os.environ)
-    folder = os.getcwd()
-    os.environ.update({**variables, **command.variables})
-    os.chdir(command.folder)
-    try:
+    with _restore_process():
+        os.environ.update({**variables, **command.variables})
+        os.chdir(command.folder)
         status: int = driver["main"](words)
+    return status
+
+
+@contextmanager
+def _restore_process() -> Iterator[None]:
+    """Restore the working folder and the variables, which a job changes, so that the next job of this process starts alike."""
+    folder = os.getcwd()
+    variables = dict(os.environ)
+    try:
+        yield
     finally:
-        # The next job of this process starts from what its caller has set
         os.chdir(folder)
         os.environ.clear()
-        os.environ.update(caller_environment)
-    return status
+        os.environ.update(variables)
 
 
 def run_in_session(command: JobCommand, note: Note) -> int:
@@ -294,9 +300,11 @@ class _Application:
         """The variables by which a job connects to it. Raises the error of its start."""
         with self._starting:
             if self._host is None or not self._host.is_alive():
-                server = multiprocessing.get_context("forkserver")
-                self._pipe, worker_pipe = server.Pipe()  # the process ends when our end closes
-                self._host = server.Process(target=plugin("spark").shared_application, args=(worker_pipe,), daemon=True)
+                forkserver = multiprocessing.get_context("forkserver")
+                self._pipe, worker_pipe = forkserver.Pipe()  # the process ends when our end closes
+                self._host = forkserver.Process(
+                    target=plugin("spark").shared_application, args=(worker_pipe,), daemon=True
+                )
                 with _PROCESS_LOCK:
                     self._host.start()
                 worker_pipe.close()
@@ -315,9 +323,9 @@ class _Worker:
     """A process forked off one that has loaded what jobs need. It runs many jobs: an hour costs only its records."""
 
     def __init__(self) -> None:
-        server = multiprocessing.get_context("forkserver")
-        self.pipe, worker_pipe = server.Pipe()  # the process ends when our end closes
-        self.process = server.Process(target=_serve_jobs, args=(worker_pipe,))
+        forkserver = multiprocessing.get_context("forkserver")
+        self.pipe, worker_pipe = forkserver.Pipe()  # the process ends when our end closes
+        self.process = forkserver.Process(target=_serve_jobs, args=(worker_pipe,))
         with _PROCESS_LOCK:
             self.process.start()
         worker_pipe.close()
@@ -332,8 +340,10 @@ class _Forked:
 
     def __init__(self, command: JobCommand) -> None:
         is_on_spark = f"{flag_name('engine')}={EngineName.SPARK.value}" in command.words
-        loaded = [*PRELOADED_MODULES, *(PRELOADED_SPARK_MODULES if is_on_spark else ())]
-        multiprocessing.get_context("forkserver").set_forkserver_preload(loaded)  # before Spark's process is forked off
+        preloaded = [*PRELOADED_MODULES, *(PRELOADED_SPARK_MODULES if is_on_spark else ())]
+        multiprocessing.get_context("forkserver").set_forkserver_preload(
+            preloaded
+        )  # before Spark's process is forked off
         if is_on_spark:
             command = replace(command, variables={**command.variables, **_SHARED_SPARK.variables()})
         self._command = command
@@ -366,9 +376,9 @@ class _Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         sentinel = self._worker.process.sentinel
-        ready = connection.wait([self._worker.pipe, sentinel], timeout)
+        ready_handles = connection.wait([self._worker.pipe, sentinel], timeout)
         status = self.poll()
-        if ready and status is None:  # the process is about to end
+        if ready_handles and status is None:  # the process is about to end
             connection.wait([sentinel], timeout)
             status = self.poll()
         if status is None:
@@ -386,16 +396,14 @@ def _idle_worker() -> _Worker | None:
 
 def _serve_jobs(commands: connection.Connection) -> None:
     """Run jobs until a job fails, leaves traces or takes much memory, or no job follows; exit with the last status."""
-    # The folder and the variables, which a job may change, are restored for the next job
-    home = os.getcwd()
-    variables = dict(os.environ)
     for jobs_left in reversed(range(JOBS_OF_A_PROCESS)):
         try:
             command = commands.recv()
         except (EOFError, KeyboardInterrupt):  # the run-due that sends jobs has ended, or was killed
             return
         try:
-            _run_and_exit(command)
+            with _restore_process():
+                _run_and_exit(command)
         except SystemExit as ended:
             from spark_model_monitor.running.runtime.job import has_no_trace  # the forking process doesn't need it
 
@@ -403,9 +411,6 @@ def _serve_jobs(commands: connection.Connection) -> None:
             if not jobs_left or is_large or ended.code not in _WHOLE_RUN_STATUSES or not has_no_trace():
                 raise
             status = int(ended.code)
-        os.chdir(home)
-        os.environ.clear()
-        os.environ.update(variables)
         with suppress(OSError):  # the last step: from here on another job may be requested
             commands.send(status)
 

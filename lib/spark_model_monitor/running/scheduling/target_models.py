@@ -160,7 +160,8 @@ def split_by_model(endpoint: str, captures: str, past_entries: PastEntries) -> M
     called_models = read_called_models(captures, was_split=endpoint in past_entries.split_entries)
     is_new = {name: model_entry_name(endpoint, name) not in past_entries.names for name in called_models.names}
     # False sorts before True: models with an entry come before new ones
-    models = sorted(sorted(called_models.names, key=lambda name: (is_new[name], name))[:MAX_MODELS])
+    names_by_age = sorted(called_models.names, key=lambda name: (is_new[name], name))
+    models = sorted(names_by_age[:MAX_MODELS])
     notices = []
     if len(called_models.names) > len(models):
         notices.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.running.merging.sources import format_uri, list_spellings
+from spark_model_monitor.running.merging.hourly_sources import format_uri, list_spellings
 
 
 @pytest.mark.parametrize(

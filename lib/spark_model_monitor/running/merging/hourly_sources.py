@@ -1,11 +1,10 @@
-"""What a merge works with: hours, the files of each hour, the numbering of staged files, and the score of a reply.
+"""What a merge works with: hours, the files of each hour, and the numbering of staged files.
 
 Hours are counted since 1970. Executors import this module.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -24,8 +23,6 @@ from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing, list_hour_folders, require_within
 from spark_model_monitor.data.reading.paths import list_named_files
-from spark_model_monitor.data.records import CSV
-from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.storage import StoredFile, join
@@ -63,7 +60,7 @@ class HourFolder:
         return f"part-00000-{uuid5(PART_NAMESPACE, self.path)}.c000.jsonl"
 
     @property
-    def state(self) -> str:
+    def id_path(self) -> str:
         """The path of the file with the hour's ids, relative to the folder of all such files."""
         hour = hour_start(self.hour).strftime("%Y-%m-%dT%H.jsonl")
         if self.branch:
@@ -72,7 +69,7 @@ class HourFolder:
 
     @classmethod
     def parse_id_path(cls, path: str) -> HourFolder | None:
-        """The hour with this `state` path; None if there is no such hour."""
+        """The hour with this `id_path` path; None if there is no such hour."""
         branch, _, name = path.rpartition("/")
         try:
             folder = cls(
@@ -81,7 +78,7 @@ class HourFolder:
         except ValueError:
             return None
         # strptime also accepts 2024-1-2T3, which we don't write
-        return folder if folder.state == path else None
+        return folder if folder.id_path == path else None
 
 
 def containing_hour(time: datetime) -> int:
@@ -122,55 +119,6 @@ def _parse_hour(match: re.Match[str]) -> int | None:
         return containing_hour(datetime(*(int(part) for part in match.groups()[1:]), tzinfo=timezone.utc))  # type: ignore[misc, arg-type]
     except ValueError:
         return None
-
-
-PATH_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
-
-
-@value_class
-class Score:
-    """The location of the score in a reply's first row: an index such as `0`, or a path such as `predictions[0].score`."""
-
-    attribute: str = "0"
-
-    def read_reply(self, data: str | None, encoding: str | None) -> str | None:
-        """The score as text; None if the reply has none at that location."""
-        # If a reply has several rows, the first one counts
-        row = re.split("[\r\n]", (data or "").strip(" "), maxsplit=1)[0]
-        if (encoding or "").upper() == CSV:
-            return self._read_cell(row.split(","))
-        return self._read_member(row)
-
-    def _read_cell(self, cells: list[str]) -> str | None:
-        if self.attribute.isdecimal() and int(self.attribute) < len(cells):
-            return cells[int(self.attribute)].strip(" ")
-        return None
-
-    def _read_member(self, row: str) -> str | None:
-        if has_many_names(row):
-            return None
-        try:
-            # Numbers stay the texts that were written: parsing would round them
-            value = json.loads(row, parse_float=str, parse_int=str)
-        except (ValueError, RecursionError):
-            return None
-        # A bare index is the position in an array, as for the job's other attributes
-        path = f"[{self.attribute}]" if self.attribute.isdecimal() else self.attribute
-        for name, index in PATH_STEP.findall(path):
-            value = _step_into(value, int(index) if index else name)
-        if value is None or isinstance(value, str):
-            return value
-        return json.dumps(value)
-
-
-def _step_into(value: JsonValue, step: int | str) -> JsonValue:
-    if isinstance(step, str):
-        if isinstance(value, dict):
-            return value.get(step)
-        return None
-    if isinstance(value, list) and step < len(value):
-        return value[step]
-    return None
 
 
 PART_COLUMN = "part"  # prefix of folder names, `part=45504003`
@@ -382,12 +330,17 @@ class FileLocations:
         number_by_branch = {branch: index for index, branch in enumerate(branches)}
         uris = [format_uri(file.file.path) for file in files]
         # Sorted by hash, so that executors find a line's file by binary search
-        spelling_ranks = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in list_spellings(uri)]
-        keys = np.array(compute_file_keys([spelling for spelling, _ in spelling_ranks]), np.int64)
+        spellings: list[str] = []
+        ranks: list[int] = []
+        for rank, uri in enumerate(uris):
+            for spelling in list_spellings(uri):
+                spellings.append(spelling)
+                ranks.append(rank)
+        keys = np.array(compute_file_keys(spellings), np.int64)
         order = np.argsort(keys, kind="stable")
         return cls(
             keys[order],
-            np.array([rank for _, rank in spelling_ranks], np.int32)[order],
+            np.array(ranks, np.int32)[order],
             pa.array(uris, pa.string()),
             pa.array([number_by_branch.get(file.branch, 0) for file in files], pa.int32()),
             pa.array([file.hour for file in files], pa.int64()),
