@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from spark_model_monitor.data.profiling.row_sample import (
     read_sampled_rows,
 )
 from spark_model_monitor.data.profiling.segment_cuts import AND, CutColumn
+from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.windows import convert_microseconds
 from spark_model_monitor.documents.change_description import ONE_VALUE
@@ -52,9 +53,6 @@ from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from spark_model_monitor.statistics.states.segments import format_rest_label
 from spark_model_monitor.value_class import value_class
-
-if TYPE_CHECKING:
-    from spark_model_monitor.data.reading.dataset import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -317,7 +315,7 @@ class MarkedRows:
     outcomes: frozenset[str] = frozenset()
 
 
-def with_causes(
+def add_causes(
     results: tuple[CheckResult, ...],
     openers: Mapping[Hashable, Callable[[ExitStack], tuple[MarkedRows, MarkedRows]]],
     list_subjects: Callable[[CheckResult], Iterable[Hashable]],

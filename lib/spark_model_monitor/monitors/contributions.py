@@ -147,11 +147,12 @@ class BinnedChange:
         baseline_rows: Doubles = np.full(key.num_parts, np.inf)
         if self.bins_before is not None:
             sampling_variance += 1 / len(self.bins_before)
-        if key.codes_before is not None and self.bins_before is not None:
-            rows_before, hits_before = self._count_hits(key.codes_before, self.bins_before, key.num_parts)
-            are_enough = rows_before >= MIN_PART_ROWS
-            expected = np.where(are_enough[:, None], hits_before / np.maximum(rows_before, 1)[:, None], expected)
-            baseline_rows = np.where(are_enough, rows_before, np.inf)
+            if key.codes_before is not None:
+                rows_before, hits_before = self._count_hits(key.codes_before, self.bins_before, key.num_parts)
+                are_enough = rows_before >= MIN_PART_ROWS
+                shares_before = hits_before / np.maximum(rows_before, 1)[:, None]
+                expected = np.where(are_enough[:, None], shares_before, expected)
+                baseline_rows = np.where(are_enough, rows_before, np.inf)
         # The contribution of each part to each test, in the direction of the change. Shape (parts, tests)
         sign = np.sign(gaps[clearest])
         added = (hits - rows[:, None] * expected) / total * sign
@@ -164,16 +165,15 @@ class BinnedChange:
             baseline_rows=baseline_rows,
             weights=weights,
             added=added,
-            added_to_clearest=added[:, clearest],
             gaps=gaps,
-            gap=gaps[clearest],
+            clearest=clearest,
             # Half of the change, or the noise between samples of one distribution
-            allowed=max(gaps[clearest] / 2, KOLMOGOROV_99 * math.sqrt(sampling_variance)),
+            max_remaining_gap=max(gaps[clearest] / 2, KOLMOGOROV_99 * math.sqrt(sampling_variance)),
             proportional=self._proportional_change(key, weights),
             are_categories=self.are_categories,
         )
-        beyond_rows = contributions.added_to_clearest / gaps[clearest] - weights
-        candidates = [contributions.describe(chosen, num_tests) for chosen in _choose_parts(key, beyond_rows)]
+        excesses = added[:, clearest] / gaps[clearest] - weights
+        candidates = [contributions.describe(chosen, num_tests) for chosen in _choose_parts(key, excesses)]
         return max(candidates, key=_rank_parts)
 
     def _proportional_change(self, key: Key, weights: Doubles) -> Doubles:
@@ -245,8 +245,9 @@ class _Contributions:
     hits, expected: number of rows in the bins of the clearest test, and the fraction that is expected there.
     baseline_rows: number of the baseline's rows in each part; infinite if they are too few to be used.
     weights: the parts' shares of the rows.
-    added, added_to_clearest: each part's contribution to the gap of each test, and to the clearest gap, `gap`.
-    allowed: the maximum gap that may remain in other rows.
+    added: each part's contribution to the gap of each test, shape (parts, tests).
+    gaps, clearest: the gap of each test, and the index of the clearest one.
+    max_remaining_gap: the maximum gap that may remain in other rows.
     proportional: each part's share of a change that is the same everywhere.
     """
 
@@ -257,20 +258,19 @@ class _Contributions:
     baseline_rows: Doubles
     weights: Doubles
     added: Doubles
-    added_to_clearest: Doubles
     gaps: Doubles
-    gap: float
-    allowed: float
+    clearest: int
+    max_remaining_gap: float
     proportional: Doubles
     are_categories: bool
 
     def describe(self, chosen: Flags, num_tests: int) -> Culprit:
         """The chosen parts with the evidence for them. num_tests: number of all searches."""
         # All other parts must look unchanged
-        left_gap = float(np.abs(self.gaps - self.added[chosen].sum(axis=0)).max())
+        remaining_gap = float(np.abs(self.gaps - self.added[chosen].sum(axis=0)).max())
         share = 0.0
-        if left_gap <= self.allowed and self._are_others_unchanged(chosen):
-            share = min(1.0, float(self.added_to_clearest[chosen].sum() / self.gap))
+        if remaining_gap <= self.max_remaining_gap and self._are_others_unchanged(chosen):
+            share = min(1.0, float(self.added[chosen, self.clearest].sum() / self.gaps[self.clearest]))
         z = self._compute_z(chosen)
         # One-sided p-value, adjusted for all parts that could have been chosen in all searches (Bonferroni)
         p_value = math.erfc(z / math.sqrt(2)) / 2
@@ -296,8 +296,8 @@ class _Contributions:
         weight = float(self.weights[chosen].sum())
         if not weight:
             return False
-        change = self.added_to_clearest[chosen].sum() / weight
-        remaining_change = self.added_to_clearest[remaining].sum() / self.weights[remaining].sum()
+        change = self.added[chosen, self.clearest].sum() / weight
+        remaining_change = self.added[remaining, self.clearest].sum() / self.weights[remaining].sum()
         fraction = (self.hits[remaining].sum() + 1) / (num_rows + 2)
         variance = fraction * (1 - fraction) / num_rows + self._compute_baseline_variance(remaining)
         error = NORMAL_90 * math.sqrt(self._estimate_overdispersion() * variance)
@@ -312,7 +312,7 @@ class _Contributions:
             num_rows = float(self.rows[parts].sum())
             if num_rows < MIN_PART_ROWS:
                 return 0.0
-            excesses.append(self.added_to_clearest[parts].sum() / self.weights[parts].sum())
+            excesses.append(self.added[parts, self.clearest].sum() / self.weights[parts].sum())
             # Variances of the window's sample and of the baseline's sample
             fraction = (self.hits[parts].sum() + 1) / (num_rows + 2)
             variance += fraction * (1 - fraction) / num_rows

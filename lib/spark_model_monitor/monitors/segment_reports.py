@@ -22,7 +22,7 @@ def locate_result(result: CheckResult, where: str, label: str | None) -> CheckRe
     return located
 
 
-def with_segments(
+def add_segment_results(
     overall_results: Sequence[CheckResult],
     results_by_metric: Mapping[Hashable, Mapping[tuple[str, str], CheckResult]],
     metric_of: Callable[[CheckResult], Hashable],
@@ -53,10 +53,8 @@ def _find_clearest_segment(results_by_segment: Mapping[tuple[str, str], CheckRes
     """The cut and label of the violated segment with the smallest p-value, among segments that are the only violated one
     in their cut.
     """
-    p_values: dict[tuple[str, str], float] = {}
-    for segment, check_result in results_by_segment.items():
-        if check_result.is_violation:
-            p_values[segment] = check_result.p or 0.0
+    violations = {segment: violation for segment, violation in results_by_segment.items() if violation.is_violation}
+    p_values = {segment: violation.p or 0.0 for segment, violation in violations.items()}
     # If several segments of a cut are violated, the change is in all rows
     violations_by_cut = Counter(cut for cut, _ in p_values)
     candidates = [(cut, label) for cut, label in p_values if violations_by_cut[cut] == 1]
@@ -72,10 +70,10 @@ def report_once(
     results_by_segment: by cut and segment. violated_overall: the name of the metric if it is violated in all rows; else None.
     """
     # The clearest violation has the smallest adjusted p-value, then the largest effect
-    ranks: dict[tuple[str, str], tuple[float, float]] = {}
+    ranks = {}
     for segment, check_result in results_by_segment.items():
         if check_result.is_violated:
-            ranks[segment] = (check_result.decisive_p_value or 0.0, -(check_result.effect or 0.0))
+            ranks[segment] = check_result.decisive_p_value or 0.0, -(check_result.effect or 0.0)
     clearest_cut, _ = min(ranks, key=ranks.__getitem__, default=("", ""))
     # All other violations are the same change
     for segment, check_result in results_by_segment.items():

@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.bias import choices
 from spark_model_monitor.registry import Registry
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.value_class import value_class
 
-Flags: TypeAlias = NDArray[np.bool_]
-Counts: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = Doubles
 """Counts of rows, not negative. Shape () for one data set, (resamples,) for the resamples of one."""
 
 REST_INDEX = 0

@@ -150,7 +150,7 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
     rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
     yield PageSection("Groups", (rates, _draw_sizes(analysis)))
     # Charts are large, so groups beyond the limit have only their table
-    charts = iter(range(MAX_CHARTS))
+    drawn_groups = 0
     for stage, heading, about in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
         if not groups:
@@ -158,8 +158,8 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
         label = f"Label {analysis.label}, positive: {analysis.positives.shown}."
         yield PageSection(heading, (f"This is {about}. {label}",))
         for group in groups:
-            with_chart = next(charts, None) is not None
-            yield _draw_group(stage, group, verdicts, with_chart=with_chart)
+            drawn_groups += 1
+            yield _draw_group(stage, group, verdicts, with_chart=drawn_groups <= MAX_CHARTS)
     if analysis.groups and analysis.groups[0].post_training is not None:
         yield _draw_performance(analysis.groups[0])
     yield create_reading(_explain_reading(analysis))
@@ -188,7 +188,8 @@ def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
             continue
         for who, outcomes in ((f"{group.facet} {group.choice.shown}", group.counts.d), ("the rest", group.counts.a)):
             rows = float(outcomes.rows)
-            yield Point(f"{title}, {who}", float(getattr(outcomes, member)) / rows if rows else None)
+            share = float(getattr(outcomes, member)) / rows if rows else None
+            yield Point(f"{title}, {who}", share)
 
 
 def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
@@ -295,13 +296,14 @@ def _draw_performance(group: GroupAnalysis) -> PageSection:
         ("observed negative", everyone.false_positives, everyone.true_negatives),
     )
     titles = ("", "predicted positive", "predicted negative")
-    confusion = build_table(
-        titles,
-        [(name, *(format_count(float(count)) for count in row_counts)) for name, *row_counts in counts],
-        numbers=titles[1:],
-    )
-    shades = tuple(tuple(float(count) / (float(sum(row)) or 1.0) for count in row) for _, *row in counts)
-    return PageSection("Model performance", (metrics, replace(confusion, shades=shades)))
+    confusion_rows = []
+    shades = []
+    for name, *row_counts in counts:
+        confusion_rows.append((name, *map(format_count, map(float, row_counts))))
+        total = float(sum(row_counts)) or 1.0
+        shades.append(tuple(float(count) / total for count in row_counts))
+    confusion = build_table(titles, confusion_rows, numbers=titles[1:])
+    return PageSection("Model performance", (metrics, replace(confusion, shades=tuple(shades))))
 
 
 def _explain_reading(analysis: BiasAnalysis) -> Iterator[str]:

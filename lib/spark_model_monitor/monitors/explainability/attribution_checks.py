@@ -115,10 +115,10 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
     _, rows = output.rows
     if rows >= min_rows * output.design_effect:
         return None
-    note_on_groups = ""
+    group_note = ""
     if output.design_effect > 1:
-        note_on_groups = f", which say as much as {rows / output.design_effect:,.0f} by themselves"
-    reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
+        group_note = f", which say as much as {rows / output.design_effect:,.0f} by themselves"
+    reason = f"{rows:,} rows{group_note}; at least {min_rows:,} are asked for"
     return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).unsure(reason, MORE_ROWS)
 
 

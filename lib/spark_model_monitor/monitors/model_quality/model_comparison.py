@@ -23,6 +23,7 @@ from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstima
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence, sum_without_each
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import compute_ranks
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.drift.special_functions import normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
@@ -41,8 +42,6 @@ MAX_VALUES = 20  # maximum number of distinct values in a column by which pairs 
 MAX_SEGMENTS = 10  # maximum number of segments that a trial shows
 SEGMENT_LEVEL = 0.01  # probability that any segment is reported by chance
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is recognised"
-
-Flags = NDArray[np.bool_]
 
 
 @value_class

@@ -13,8 +13,8 @@ import math
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Values, compute_rank_scores, count_decimals, find_digits
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     DIGITS,
@@ -26,7 +26,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 )
 from spark_model_monitor.value_class import value_class
 
-Indices = NDArray[np.int64]
+Indices = Integers
 
 STRETCHES = 4  # a value that only one of so many stretches of a baseline has was new there
 FREQUENT_TEXTS = 5  # most frequent texts, which show whether the rows are sorted by a text

@@ -36,6 +36,7 @@ from spark_model_monitor.value_class import value_class
 
 HOURS_OF_WEEK = 7 * HOURS_OF_DAY
 MAX_BLOCKS = 32  # most blocks of a baseline's days
+MIN_WEIGHT = 1e-300  # replaces a largest weight of 0, if the sides have no hour in common
 MIN_COVERED = 0.5  # smallest part of an hour that the baseline has to cover, so that the hour is compared
 
 
@@ -136,10 +137,7 @@ def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
     is_known = (before.covered >= MIN_COVERED) & (now.covered > 0)
     ratios = now.covered / np.maximum(before.covered, MIN_COVERED)
     weights = np.where(is_known, ratios, 0.0)
-    largest = float(weights.max(initial=0.0))
-    if not largest:
-        no_times = np.zeros(HOURS_OF_DAY)
-        return no_times, no_times
+    largest = float(weights.max(initial=MIN_WEIGHT))
     as_covered = np.rint(before.counts * weights / largest)
     counts_now = np.where(is_known, now.counts, 0.0)
     return _merge_weekdays(as_covered), _merge_weekdays(counts_now)
@@ -193,7 +191,7 @@ def _find_variance(past: PastWindows, field: str, size: WindowSize) -> ScoreVari
     return max(past.variance(field, size), past.variance("", size), key=lambda variance: variance.factor)
 
 
-def find_turned_hours(before: Values, now: Values) -> int:
+def find_hour_shift(before: Values, now: Values) -> int:
     """By how many hours all of the window's times are later (earlier if negative); 0 if they differ in another way."""
     # The circular shift that brings both sides nearest, from half a day earlier to half a day later
     shares = before / before.sum()

@@ -20,8 +20,8 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.value_class import value_class
 
@@ -108,12 +108,12 @@ class PastHours:
     alarmed: whether each was an alarm. scores: their signed scores, shape (windows, scores).
     """
 
-    back: NDArray[np.int64]
+    back: Integers
     alarmed: Flags
     scores: Scores
 
     @cached_property
-    def _days(self) -> NDArray[np.int64]:
+    def _days(self) -> Integers:
         """The number of days back; 1 for the last 24 hours."""
         return -(-self.back // DAY)
 
@@ -424,7 +424,7 @@ def _select_examples(alarmed_backs: Collection[int]) -> Iterator[int]:
             yield back
 
 
-def _compute_variance_ratios(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]) -> Values:
+def _compute_variance_ratios(scores: Scores, groups: Integers, units: Integers) -> Values:
     """The F statistic of each score: the variance between groups of units over that of units within groups, or over 1 if that
     is smaller; 0 with too few groups. An odd day may lie in two groups, so the two most variable groups may be left out.
     """

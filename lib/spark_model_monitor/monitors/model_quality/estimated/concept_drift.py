@@ -20,7 +20,6 @@ from spark_model_monitor.documents.run_changes import CONCEPT_DRIFT
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     SEED,
     Cells,
-    Numbers,
     compute_expected_evidence,
     compute_metric_values,
     make_multiclass_builder,
@@ -37,6 +36,7 @@ from spark_model_monitor.monitors.model_quality.score_calibration import (
     merge_neighbouring_scores,
 )
 from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.states.outcome_plan import class_key
@@ -135,7 +135,7 @@ def measure_drift(
     # Hotelling's T² of the observed sums, as F with 2 and `freedom` degrees of freedom
     observed = _sum_excesses(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
     inverse = np.linalg.pinv(np.cov(drawn_sums.T) * groups)
-    excess: Numbers = observed - drawn_sums.mean(axis=0)
+    excess: Doubles = observed - drawn_sums.mean(axis=0)
     f_statistic = float(excess @ inverse @ excess) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
     p = (1 + 2 * f_statistic / freedom) ** (-freedom / 2)
     # Estimate the share of flipped labels by generalised least squares, with its standard error
@@ -161,7 +161,7 @@ def uncertain_rows(reference: ScoreCounts, counts: ScoreCounts) -> float:
     return float((rows * probabilities * (1 - probabilities)).sum())
 
 
-def _sum_excesses(hits: NDArray[np.number], rows: NDArray[np.number], promise: Numbers) -> Numbers:
+def _sum_excesses(hits: NDArray[np.number], rows: NDArray[np.number], promise: Doubles) -> Doubles:
     """The sums of the labels' excess over the promised probability p: the plain sum, and the sum weighted by 1 - 2p."""
     excesses = hits - rows * promise
     return np.array([excesses.sum(), (excesses * (1 - 2 * promise)).sum()])

@@ -275,7 +275,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     new = hours_now.merge_weekdays()
     new_hours = _count_new_hours(before, old, new)
     # If all times moved by the same hours, the mean hour describes the change
-    turned = hours_of_day.find_turned_hours(old.counts, new.counts)
+    turned = hours_of_day.find_hour_shift(old.counts, new.counts)
     for evidence in (new_hours, changed_shares):
         if evidence is not None and turned:
             evidence.quantity = MEAN_HOUR
