@@ -102,26 +102,33 @@ def write_segment_hints(before: RowsBySegment | None, rows_by_cut: RowsBySegment
     Source: D4.13.
     """
     for cut in rows_by_cut if before is None else before:
-        segments = rows_by_cut.get(cut, {})
-        rest_label = format_rest_label(cut)
-        rows_of_none = segments.get(rest_label, 0)
-        rows = sum(segments.values())
-        share = format_percent(rows_of_none / max(rows, 1))
-        text = ""
-        # A baseline has only the segments that it lists, and a window only those of its baseline, except for segments by
-        # hour
-        if cut not in rows_by_cut:
-            text = "the data lacks the column, so that nothing is judged by them"
-        elif before is None and rows_of_none:
-            text = f"there are more than {len(segments) - 1:,} values, and {share} of the rows have others"
-        elif before is not None and rows_of_none >= MANY_OTHERS * rows and not cut.endswith(BY_HOUR):
-            usual_rows_of_none = before[cut].get(rest_label, 0)
-            usual_rows = sum(before[cut].values())
-            p = chance_of_more(usual_rows_of_none, usual_rows, rows_of_none, rows)
-            if usual_rows_of_none < MANY_OTHERS * usual_rows and p <= NEARLY_CERTAIN:
-                finding = "have values that the baseline lacks"
-                if usual_rows_of_none:
-                    finding = "are in none of the baseline's segments"
-                text = f"{share} of the rows {finding}; are they written otherwise?"
-        if text:
+        text = _describe_mismatch(cut, before, rows_by_cut)
+        if text is not None:
             yield Hint(hint="segments", features=(), description=f"segments by {cut!r}: {text}")
+
+
+def _describe_mismatch(cut: str, before: RowsBySegment | None, rows_by_cut: RowsBySegment) -> str | None:
+    """What is wrong with the segments of a cut; None if nothing is."""
+    if cut not in rows_by_cut:
+        return "the data lacks the column, so that nothing is judged by them"
+    segments = rows_by_cut[cut]
+    rest_label = format_rest_label(cut)
+    rows_of_none = segments.get(rest_label, 0)
+    rows = sum(segments.values())
+    share = format_percent(rows_of_none / max(rows, 1))
+    if before is None:
+        if rows_of_none:
+            return f"there are more than {len(segments) - 1:,} values, and {share} of the rows have others"
+        return None
+    # A baseline has only the segments that it lists, and a window only those of its baseline, except for segments by hour
+    if rows_of_none < MANY_OTHERS * rows or cut.endswith(BY_HOUR):
+        return None
+    usual_rows_of_none = before[cut].get(rest_label, 0)
+    usual_rows = sum(before[cut].values())
+    p = chance_of_more(usual_rows_of_none, usual_rows, rows_of_none, rows)
+    if usual_rows_of_none >= MANY_OTHERS * usual_rows or p > NEARLY_CERTAIN:
+        return None
+    finding = "have values that the baseline lacks"
+    if usual_rows_of_none:
+        finding = "are in none of the baseline's segments"
+    return f"{share} of the rows {finding}; are they written otherwise?"

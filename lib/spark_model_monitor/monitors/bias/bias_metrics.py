@@ -213,11 +213,11 @@ def register_difference(
     @register_bias_metric(registry, name, description=f"{title} ({name})", requires=requires)
     def difference(counts: FacetCounts) -> Counts:
         """The rate of one side minus that of the other; infinite if one of both is, 0 if both are."""
-        of_rest = rate.compute(counts.a)
-        of_group = rate.compute(counts.d)
+        rest_rate = rate.compute(counts.a)
+        group_rate = rate.compute(counts.d)
         if group_first:
-            return subtract(of_group, of_rest)
-        return subtract(of_rest, of_group)
+            return subtract(group_rate, rest_rate)
+        return subtract(rest_rate, group_rate)
 
 
 _SHARES = require_both_sides(negated="Negative facet set is empty", end=".")

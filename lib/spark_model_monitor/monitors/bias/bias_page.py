@@ -151,12 +151,12 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
     yield PageSection("Groups", (rates, _draw_sizes(analysis)))
     # Charts are large, so groups beyond the limit have only their table
     drawn_groups = 0
-    for stage, heading, about in STAGES:
+    for stage, heading, description in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
         if not groups:
             continue
         label = f"Label {analysis.label}, positive: {analysis.positives.shown}."
-        yield PageSection(heading, (f"This is {about}. {label}",))
+        yield PageSection(heading, (f"This is {description}. {label}",))
         for group in groups:
             drawn_groups += 1
             yield _draw_group(stage, group, verdicts, with_chart=drawn_groups <= MAX_CHARTS)
@@ -176,9 +176,9 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
         point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
         picture = PointChart.from_zero(name, (point, *(_group_rate_points(group) if group else ())))
         metrics = group.metrics if group else ()
-        about = next((metric.description for metric in metrics if metric.name == result.metric), None)
+        description = next((metric.description for metric in metrics if metric.name == result.metric), None)
         violations = (result, *twins)
-        yield create_card(PageFeature(result.full_name, violations, name, picture=picture, hints=[about or ""]))
+        yield create_card(PageFeature(result.full_name, violations, name, picture=picture, hints=[description or ""]))
 
 
 def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
@@ -186,10 +186,13 @@ def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
     for title, member in (("labels", "positives"), ("predicted", "predicted_positives")):
         if title == "predicted" and group.post_training is None:
             continue
-        for who, outcomes in ((f"{group.facet} {group.choice.shown}", group.counts.d), ("the rest", group.counts.a)):
+        for side_name, outcomes in (
+            (f"{group.facet} {group.choice.shown}", group.counts.d),
+            ("the rest", group.counts.a),
+        ):
             rows = float(outcomes.rows)
             share = float(getattr(outcomes, member)) / rows if rows else None
-            yield Point(f"{title}, {who}", share)
+            yield Point(f"{title}, {side_name}", share)
 
 
 def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
@@ -214,17 +217,17 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
     metric_results = [verdicts.get((*group_key, metric.name, "")) for metric in metrics]
     d = group.counts.d
     a = group.counts.a
-    about = (
+    description = (
         f"Value(s)/Threshold: {group.choice.shown}. "
         f"{format_count(float(d.rows))} rows in the group, {format_count(float(a.rows))} in the rest."
     )
     # Judged metrics count these rows in the rest, so the page says how many there are
     if group.unknown_share:
-        about += (
+        description += (
             f" {group.facet} is missing in {format_percent(group.unknown_share)} of all rows: they count in the rest, "
             "as Clarify counts them, and metrics without them are in a column of their own."
         )
-    blocks: list[Block] = [about]
+    blocks: list[Block] = [description]
     # If the flip test used a sample, its counts differ from the table's, so the page says so
     flips = group.counts.flips
     if (

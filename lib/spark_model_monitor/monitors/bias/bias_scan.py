@@ -58,12 +58,12 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
     If a model makes the predictions, they are made once for all passes, and released with the metrics.
     """
     plan = build_plan(measures, dataset.names)
-    opened = ExitStack()
-    with opened:
+    open_resources = ExitStack()
+    with open_resources:
         if measures.model is not None:
-            dataset, plan = opened.enter_context(_add_predictions(measures, dataset, plan, measures.model))
+            dataset, plan = open_resources.enter_context(_add_predictions(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
-        plan_of_window = with_kinds_of_baseline(plan, state, measures.baseline_kinds)
+        plan_of_window = keep_baseline_kinds(plan, state, measures.baseline_kinds)
         # Few columns change their kind, so a second count is rare
         if plan_of_window != plan:
             plan = plan_of_window
@@ -73,7 +73,7 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
         if measures.with_runs:
             runs = select_first_runs(counted_columns.table, counted_columns.names, plan, dataset.reason, state)
         # The resources stay open after this function, because the flip test reads the predicted rows again
-        resources = opened.pop_all()
+        resources = open_resources.pop_all()
     return ScanResult(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
 
 
@@ -137,7 +137,7 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
     return state, rows
 
 
-def with_kinds_of_baseline(
+def keep_baseline_kinds(
     plan: ContingencyPlan, state: Contingency, baseline_kinds: Mapping[str, ValueKind]
 ) -> ContingencyPlan:
     """The plan, in which columns keep the baseline's kind if the window's values would give another kind. A column in which a
@@ -340,15 +340,15 @@ def find_causes(
     def list_subjects(result: CheckResult) -> Iterator[CauseSubject]:
         facet = result.feature or ""
         value = (result.model_extra or {}).get(FACET_VALUE, "")
-        of_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
+        about_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
         for in_group in (True, False):
-            yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
+            yield facet, value, in_group, about_predictions, about_predictions and result.metric in OF_ERRORS
 
     # Mark the rows of window and baseline in the same way: rows of the part that have the outcome
     def open_marked_rows(subject: CauseSubject, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
-        facet, value, in_group, of_predictions, of_errors = subject
-        key_filters = [groups[facet, value], positive[of_predictions]]
-        if of_errors:
+        facet, value, in_group, about_predictions, about_errors = subject
+        key_filters = [groups[facet, value], positive[about_predictions]]
+        if about_errors:
             key_filters.append(positive[False])
 
         def mark_rows(dataset: Dataset, rows: int) -> MarkedRows:

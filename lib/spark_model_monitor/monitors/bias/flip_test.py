@@ -141,9 +141,9 @@ def count_flips(
             for start in range(0, len(tested.positive), ROWS_AT_ONCE):
                 if group_index not in classifiers:
                     classifiers[group_index] = _fit_classifier(group, group_index, neighbour_rows)
-                part = slice(start, start + ROWS_AT_ONCE)
-                positive = tested.positive[part]
-                predicted = classifiers[group_index].predict(tested.features[part][:, list(group.features)])
+                chunk = slice(start, start + ROWS_AT_ONCE)
+                positive = tested.positive[chunk]
+                predicted = classifiers[group_index].predict(tested.features[chunk][:, list(group.features)])
                 counts[:, group_index] += (positive & ~predicted).sum(), (~positive & predicted).sum(), len(positive)
     columns = (np.arange(len(groups)), *counts)
     yield pa.RecordBatch.from_arrays(
@@ -232,8 +232,8 @@ class OutcomeBinner:
         return tuple(f"c{self.count.names.index(rows.column.name)}" for rows in self.parts)
 
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
-        group, first, *second = (rows_of_keys.find(self.count, rows) for rows_of_keys in self.parts)
-        is_positive = first != second[0] if second else first
+        group, first_filter, *other_filters = (rows_of_keys.find(self.count, rows) for rows_of_keys in self.parts)
+        is_positive = first_filter != other_filters[0] if other_filters else first_filter
         return np.where(group == self.in_group, 2 + is_positive, MISSING).astype(np.int16)
 
 

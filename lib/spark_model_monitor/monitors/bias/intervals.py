@@ -89,8 +89,8 @@ def estimate_spreads(counts: FacetCounts, design_effects: Mapping[str, float]) -
             if interval is not None and np.isfinite(value):
                 # The lower end of a ratio may be 0, whose logarithm is infinite
                 with np.errstate(divide="ignore"):
-                    low, middle, high = (to_symmetric_scale(name, end) for end in (interval[0], value, interval[1]))
-                spreads[name] = Spread(value, middle - low, high - middle)
+                    low, center, high = (to_symmetric_scale(name, end) for end in (interval[0], value, interval[1]))
+                spreads[name] = Spread(value, center - low, high - center)
     return spreads
 
 
@@ -118,28 +118,28 @@ def estimate_design_effects(
     return _spread_over_metrics(defined_names, design_effects, names)
 
 
-def estimate_design_effects_of_runs(counts: FacetCounts, kinds: Integers, sizes: Integers) -> dict[str, float]:
-    """The design effects of every metric, estimated from neighbours. kinds: of some rows, run after run: indexes into the
+def estimate_design_effects_of_runs(counts: FacetCounts, row_kinds: Integers, sizes: Integers) -> dict[str, float]:
+    """The design effects of every metric, estimated from neighbours. row_kinds: of some rows, run after run: indexes into the
     cells of all rows, with the rows without a subgroup separate. sizes: of the runs.
 
     Source: B5.4.
     """
     names = [*PRE_TRAINING, *POST_TRAINING]
-    by_kind = np.stack([counts.cells[..., :-1].sum(axis=-1), counts.cells[..., -1]], axis=-1)
-    defined_names, scores = _score_kinds(counts, by_kind, names)
+    rows_by_kind = np.stack([counts.cells[..., :-1].sum(axis=-1), counts.cells[..., -1]], axis=-1)
+    defined_names, scores = _score_kinds(counts, rows_by_kind, names)
     if not defined_names:
         return _spread_over_metrics(defined_names, np.zeros(0), names)
     # The scores of each row, shape (metrics, rows)
-    return _spread_over_metrics(defined_names, estimate_score_design_effects(scores[:, kinds], sizes), names)
+    return _spread_over_metrics(defined_names, estimate_score_design_effects(scores[:, row_kinds], sizes), names)
 
 
-def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
+def _score_kinds(counts: FacetCounts, rows_by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
     """The metrics that change by one more row of some kind, and each kind's score: this change minus the mean over all rows."""
-    rows = by_kind.ravel()
-    kinds = by_kind.size
+    rows = rows_by_kind.ravel()
+    row_kinds = rows_by_kind.size
     # First the counts themselves, then with one more row of each kind: shape (1 + kinds, kinds)
-    one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
-    varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
+    one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, row_kinds)), np.eye(row_kinds)])
+    varied = replace(counts, cells=one_more.reshape(-1, *rows_by_kind.shape))
     # Metrics that are equivalent are computed once
     distinct_names = sorted({EQUIVALENT_METRICS.get(name, name) for name in names})
     values = np.array([_compute_values(_find_metric(name), varied) for name in distinct_names])

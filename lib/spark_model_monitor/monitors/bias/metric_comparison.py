@@ -289,20 +289,20 @@ def compare_with_baseline(
     if tolerances.with_intervals:
         baseline_rows_by_key = dict(_iterate_measured_rows(baseline.groups))
     comparer = _Comparer(analysis, baseline, tolerances, baseline_rows_by_key)
-    overall: list[MetricComparison] = []
-    by_segment: list[MetricComparison] = []
+    overall_comparisons: list[MetricComparison] = []
+    segment_comparisons: list[MetricComparison] = []
     for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
         _, _, segment = rows_key
         if segment is None:
-            overall += comparer.compare_rows(rows_key, window_rows)
+            overall_comparisons += comparer.compare_rows(rows_key, window_rows)
         # Without intervals, chance would violate most segments
         elif tolerances.with_intervals:
-            by_segment += comparer.compare_rows(rows_key, window_rows)
+            segment_comparisons += comparer.compare_rows(rows_key, window_rows)
     # All rows are one family of tests and all segments another; both have the same share of the budget
     share = 1
-    if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in by_segment):
+    if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in segment_comparisons):
         share = 2
-    for family in (overall, by_segment):
+    for family in (overall_comparisons, segment_comparisons):
         tested = [comparison.noise.interval is not None and not comparison.is_requested for comparison in family]
         tests = share * max(1, sum(tested))
         for stage in STAGES:

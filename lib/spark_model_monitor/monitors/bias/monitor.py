@@ -197,11 +197,11 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
             continue
         # If a facet has several values, the largest effect of all values counts
         table = LabelTable.of(cells, chosen, plan)
-        last = int(plan.group is None)
+        without_subgroup = int(plan.group is None)
         effect_by_metric: dict[str, float] = {}
         for choice in choices:  # a value with few rows is in few groups, which are little evidence
             is_choice = _flag_rows_with_keys(choice.keys, column[0], cells, FACET)
-            row_kinds = ((is_choice * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
+            row_kinds = ((is_choice * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + without_subgroup
             choice_effects = estimate_design_effects_of_runs(table.count_facet(choice), row_kinds, column[1])
             effect_by_metric |= {
                 name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in choice_effects.items()
@@ -258,7 +258,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         """The results; violations of all rows get the rates that the metric compares."""
         groups = self.sample.metrics.groups
         with_rates = tuple(add_rates(check_result, groups, hide_values=hide_values) for check_result in results)
-        return super(BiasJudgement, self).write_sentences(with_rates, hide_values=hide_values)
+        return super().write_sentences(with_rates, hide_values=hide_values)
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
@@ -377,12 +377,12 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             if cut not in configured and has_columns(cut, request.dataset.names)
         ]
         # Neighbours show whether rows are similar, unless a column names their groups
-        by_neighbours = self.tolerances.with_intervals and baseline.group_column is None
+        uses_neighbours = self.tolerances.with_intervals and baseline.group_column is None
         return replace(
             measures,
             segments=tuple(cuts),
             group_column=baseline.group_column,
-            with_runs=by_neighbours,
+            with_runs=uses_neighbours,
             baseline_kinds=baseline.kinds,
         )
 

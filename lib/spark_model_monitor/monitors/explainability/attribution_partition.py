@@ -10,7 +10,7 @@ import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,9 +41,6 @@ from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_tex
 from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs, count_widths
 from spark_model_monitor.statistics.user_choices import Algorithm
 from spark_model_monitor.value_class import value_class
-
-if TYPE_CHECKING:
-    from spark_model_monitor.monitors.explainability.baseline_rows import Cell
 
 MAX_CATEGORIES = 100
 
@@ -84,18 +81,18 @@ def build_grid(cells: Cells, resolution: int) -> Grid:
 
 
 def sum_answers_over_grid(
-    predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Cell, ...]
+    predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[float | str, ...]
 ) -> Answers:
     """The sums of the model's answers over all rows for each value of a column, shape (values, outputs)."""
     # Each value is combined with all rows, so only some values at once fit in memory
     chunk_size = max(1, BUFFER_ROWS // max(1, len(rows)))
     sums = []
     for start in range(0, len(values), chunk_size):
-        part = values[start : start + chunk_size]
-        filled = np.tile(rows, (len(part), 1))
-        filled[:, column] = np.repeat(np.array(part, rows.dtype), len(rows))
+        chunk = values[start : start + chunk_size]
+        filled = np.tile(rows, (len(chunk), 1))
+        filled[:, column] = np.repeat(np.array(chunk, rows.dtype), len(rows))
         answers = limit_values(predict(filled))
-        sums.append(answers.reshape(len(part), len(rows), -1).sum(axis=1))
+        sums.append(answers.reshape(len(chunk), len(rows), -1).sum(axis=1))
     return np.concatenate(sums)
 
 

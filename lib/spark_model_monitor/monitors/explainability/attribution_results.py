@@ -121,8 +121,8 @@ def _median(sketch: KllSketch) -> float:
     values, cumulative = sketch.step_cdf()
     if not len(values):
         return 0.0
-    middle = (int(cumulative[-1]) + 1) // 2, int(cumulative[-1]) // 2 + 1
-    return float(values[np.searchsorted(cumulative, middle)].mean())
+    center = (int(cumulative[-1]) + 1) // 2, int(cumulative[-1]) // 2 + 1
+    return float(values[np.searchsorted(cumulative, center)].mean())
 
 
 def estimate_errors(state: Attributions, output_index: int) -> Mapping[str, float | None]:
@@ -135,10 +135,10 @@ def estimate_errors(state: Attributions, output_index: int) -> Mapping[str, floa
     values_without_block = aggregate_values(state, output_index, 1 - np.eye(len(state.rows))[filled])
     if values_without_block is None or len(filled) < 2:
         return dict.fromkeys(state.features)
-    spread = (
+    variances = (
         ((values_without_block - values_without_block.mean(axis=0)) ** 2).sum(axis=0) * (len(filled) - 1) / len(filled)
     )
-    return dict(zip(state.features, np.sqrt(spread).tolist(), strict=True))
+    return dict(zip(state.features, np.sqrt(variances).tolist(), strict=True))
 
 
 def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
@@ -352,8 +352,8 @@ class OutputComparison:
         if resampled_values is None or self.neighbours is None:
             return resampled_values
         # If neighbours are similar, blocks vary too little, so deviations are multiplied by the root of the design effect
-        middle = resampled_values.mean(axis=0)
-        widened: Doubles = middle + (resampled_values - middle) * self._widening_factors(state, output_index)
+        center = resampled_values.mean(axis=0)
+        widened: Doubles = center + (resampled_values - center) * self._widening_factors(state, output_index)
         return widened
 
 

@@ -177,12 +177,14 @@ class _Rows:
         column_of_feature = {name: f"c{index}" for index, name in enumerate(dataset.names)}
         types = {name: table.schema.field(column_of_feature[name]).type for name in self.plan.features}
         # A list, a vector or bytes aren't a single value, which a coalition could replace
-        for name, kind in types.items():
-            if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        for name, arrow_type in types.items():
+            if pa.types.is_nested(arrow_type) or pa.types.is_binary(arrow_type):
                 raise BadConfiguration(
-                    f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
+                    f"feature {name!r} holds {arrow_type}, which is not explained; name it in excluded_columns"
                 )
-        self.are_texts = [pa.types.is_string(simplify_type(pa.array([], kind)).type) for kind in types.values()]
+        self.are_texts = [
+            pa.types.is_string(simplify_type(pa.array([], arrow_type)).type) for arrow_type in types.values()
+        ]
         # The columns of the data set, by the names that executors use
         columns = {FEATURE.format(index): column_of_feature[name] for index, name in enumerate(types)}
         for task_column, column in ((REASON, dataset.reason), (CELLS, dataset.cells)):
@@ -201,8 +203,8 @@ class _Rows:
             return None
         # Each partition returns the rows with the smallest keys, enough for the whole sample
         rows = measures.sampled_rows
-        kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
-        features = [pa.field(FEATURE.format(index), kind) for index, kind in enumerate(kinds)]
+        arrow_types = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
+        features = [pa.field(FEATURE.format(index), arrow_type) for index, arrow_type in enumerate(arrow_types)]
         schema = pa.schema([pa.field(KEY, pa.int64()), *features])
         quota = max(1, min(rows, SAMPLE_FACTOR * rows // (self.dataset.partitions_at_most or 1)))
         task = partial(sample_partition, len(features), quota, schema)
@@ -346,7 +348,7 @@ def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, Row
     sums = add_states_by_key(row for row in state_rows if row.kind != LOCAL_VALUES)
     # Each value's runs are a state
     runs = tuple(runs_of_value for runs_of_value in sums.values() if isinstance(runs_of_value, RowRuns))
-    states = {kind: summed_state for (_, kind), summed_state in sums.items()}
+    states = {arrow_type: summed_state for (_, arrow_type), summed_state in sums.items()}
     state = states.get(Attributions.KIND, task.empty_attributions)
     counted = states.get(RowCounts.KIND, RowCounts.zero(reasons=len(Refusal), predicates=0))
     assert isinstance(state, Attributions)  # executors return these kinds of state

@@ -44,8 +44,8 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
     numbers = cells[:, is_number].astype(np.float64)
     is_finite = np.isfinite(numbers)
     # Missing numbers are replaced by the mean, so that they don't attract clusters
-    middles = np.divide(np.where(is_finite, numbers, 0).sum(axis=0), np.maximum(is_finite.sum(axis=0), 1))
-    filled = np.where(is_finite, numbers, middles)
+    column_means = np.divide(np.where(is_finite, numbers, 0).sum(axis=0), np.maximum(is_finite.sum(axis=0), 1))
+    filled = np.where(is_finite, numbers, column_means)
     spread = filled.std(axis=0)
     # Standardised, so that a feature with large values doesn't decide alone
     points = (filled - filled.mean(axis=0)) / np.where(spread > 0, spread, 1)
@@ -100,13 +100,13 @@ def _run_k_prototypes(
 ) -> tuple[Codes, float]:
     """One run of k-prototypes that starts from random rows: the cluster of each row, and the sum of the distances."""
     start = random.choice(len(points), clusters, replace=False)
-    middles = points[start]
+    cluster_means = points[start]
     modes = codes[start]
     cluster_of_row = np.full(len(points), -1)
     for _ in range(ROUNDS):
         columns = []
-        for middle, mode in zip(middles, modes, strict=True):
-            columns.append(((points - middle) ** 2).sum(axis=1) + weight * (codes != mode).sum(axis=1))
+        for mean_cells, mode in zip(cluster_means, modes, strict=True):
+            columns.append(((points - mean_cells) ** 2).sum(axis=1) + weight * (codes != mode).sum(axis=1))
         distances = np.stack(columns, axis=1)
         previous_clusters = cluster_of_row
         cluster_of_row = distances.argmin(axis=1)
@@ -115,7 +115,7 @@ def _run_k_prototypes(
             break
         # A cluster without rows keeps its centre
         for cluster in np.unique(cluster_of_row):
-            middles[cluster] = points[cluster_of_row == cluster].mean(axis=0)
+            cluster_means[cluster] = points[cluster_of_row == cluster].mean(axis=0)
             modes[cluster] = [np.bincount(column).argmax() for column in codes[cluster_of_row == cluster].T]
     return cluster_of_row, float(distances.min(axis=1).sum())
 

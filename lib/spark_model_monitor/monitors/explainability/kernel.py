@@ -88,15 +88,15 @@ def _solve_least_squares(masks: Masks, weights: Doubles, *, is_exact: bool) -> D
     """Weighted least squares under the constraint that values add up to the total: the last player gets the remainder."""
     players = masks.shape[1]
     # The constraint eliminates the last player's value, so there is one unknown less
-    last = masks[:, -1:].astype(np.float64)
-    differences = masks[:, :-1] - last
+    last_player = masks[:, -1:].astype(np.float64)
+    differences = masks[:, :-1] - last_player
     weighted = differences.T * weights
     # Small eigenvalues belong to directions that the coalitions don't determine; these get no value
     values, vectors = np.linalg.eigh(weighted @ differences)
     is_determined = values > 1e-12 * max(1.0, values.max(initial=0.0))
     solved = (vectors[:, is_determined] / values[is_determined]) @ (vectors[:, is_determined].T @ weighted)
     # Each player's share of the total
-    shares = -solved @ last
+    shares = -solved @ last_player
     # The last player gets what is left of the total
     coalition_weights = np.vstack([solved, -solved.sum(axis=0, keepdims=True)])[:players]
     total_weights = np.vstack([shares, 1 - shares.sum(axis=0, keepdims=True)])[:players]
@@ -148,12 +148,12 @@ def _draw_coalitions(
     drawn = random.random((len(size), players)).argsort(axis=1).argsort(axis=1) < size[:, None]
     pair_key = np.packbits(drawn ^ drawn[:, :1], axis=1)  # the same for a coalition and its complement
     # Draws are used only until enough different pairs occurred, so that the frequencies are those of the draws
-    _, first, pair_index = np.unique(pair_key, axis=0, return_index=True, return_inverse=True)
+    _, first_draws, pair_index = np.unique(pair_key, axis=0, return_index=True, return_inverse=True)
     end = len(size)
-    if len(first) > pairs:
-        end = np.sort(first)[pairs]
-    counts = np.bincount(pair_index.reshape(-1)[:end], minlength=len(first))
-    order = np.sort(first[first < end])
+    if len(first_draws) > pairs:
+        end = np.sort(first_draws)[pairs]
+    counts = np.bincount(pair_index.reshape(-1)[:end], minlength=len(first_draws))
+    order = np.sort(first_draws[first_draws < end])
     unique_coalitions = drawn[order]
     frequencies = counts[pair_index.reshape(-1)[order]].astype(np.float64)
     return np.vstack([unique_coalitions, ~unique_coalitions]), np.concatenate([frequencies, frequencies])
@@ -282,8 +282,8 @@ class Kernel:
     @cached_property
     def _buffer(self) -> Cells:
         """A reusable buffer for the synthetic rows of a call, because allocating memory takes longer than filling it."""
-        kind = np.result_type(self.baseline, np.float64)
-        return np.empty((max(self._max_buffer_rows, len(self.baseline)), self.baseline.shape[1]), kind)
+        buffer_type = np.result_type(self.baseline, np.float64)
+        return np.empty((max(self._max_buffer_rows, len(self.baseline)), self.baseline.shape[1]), buffer_type)
 
     def _list_batches(self, differs: Flags) -> Iterator[_CoalitionBatch]:
         """Yield groups of rows that differ from the baseline in the same features, few features first; each fits in a buffer.
@@ -376,8 +376,8 @@ class _CoalitionBatch:
     def add(self, worth: Answers, values: Doubles) -> None:
         """Add the coalitions' contributions to each row separately, so that its sums don't depend on the rows around it."""
         coalition_weights = self.design.coalition_weights[:, self.start : self.stop]
-        by_row = worth.reshape(len(self.rows), self.stop - self.start, -1)
-        contributions = np.matmul(coalition_weights, by_row)  # rows, players, outputs
+        worth_by_row = worth.reshape(len(self.rows), self.stop - self.start, -1)
+        contributions = np.matmul(coalition_weights, worth_by_row)  # rows, players, outputs
         values[self.rows[:, None], :, self.columns[None, :]] += contributions
 
 

@@ -25,6 +25,7 @@ from spark_model_monitor.monitors.model_quality.class_labels import find_intende
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
+    ClassEvidence,
     RegressionEvidence,
     build_evidence,
 )
@@ -130,8 +131,8 @@ class QualityJudgement(MetricJudgement):
         if isinstance(before, RegressionEvidence):
             assert isinstance(now, RegressionEvidence)  # ensured by `has_other_test`
             return mean_error.judge_mean_error(before, now, level, baseline.groups)
-        assert isinstance(before, concept_drift.Scored)  # ensured by `has_other_test`
-        assert isinstance(now, concept_drift.Scored)
+        assert isinstance(before, ClassEvidence)  # ensured by `has_other_test`
+        assert isinstance(now, ClassEvidence)
         groups = baseline.groups
         if baseline.group_column is not None:
             groups = concept_drift.design_effect_of_groups(now)

@@ -253,9 +253,9 @@ def plan_budget(
     if not num_segment_tests:
         return ledger
     # Half of the budget is for all rows, the other half for the segments
-    overall = Family(family=MODEL_QUALITY, level=budget / 2, tests=num_tests)
-    of_segments = Family(family=SEGMENTS, level=budget / 2, tests=num_segment_tests)
-    return ledger.model_copy(update={"families": (overall, of_segments)})
+    overall_family = Family(family=MODEL_QUALITY, level=budget / 2, tests=num_tests)
+    segment_family = Family(family=SEGMENTS, level=budget / 2, tests=num_segment_tests)
+    return ledger.model_copy(update={"families": (overall_family, segment_family)})
 
 
 def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:

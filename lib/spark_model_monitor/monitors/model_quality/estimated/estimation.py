@@ -71,9 +71,9 @@ def _probability_sums(scores: Doubles, rows: Doubles, hits: Doubles) -> BlockSum
     log_losses = -(hits * np.log(clipped_scores) + (rows - hits) * np.log(1 - clipped_scores))
     squared_errors = hits * (1 - scores) ** 2 + (rows - hits) * scores**2
     bins = np.searchsorted(EDGES, scores, side="left")
-    by_bin = [np.bincount(bins, weights, minlength=CALIBRATION_BINS) for weights in (rows, hits, rows * scores)]
+    sums_by_bin = [np.bincount(bins, weights, minlength=CALIBRATION_BINS) for weights in (rows, hits, rows * scores)]
     sums = np.zeros((len(NAMES), BLOCKS))
-    sums[:, 0] = np.concatenate([[log_losses.sum(), squared_errors.sum()], *by_bin])
+    sums[:, 0] = np.concatenate([[log_losses.sum(), squared_errors.sum()], *sums_by_bin])
     return BlockSums(NAMES, sums)
 
 
