@@ -31,7 +31,7 @@ def test_all_coalitions_give_the_exact_values(adult, golden):
     expected = np.genfromtxt(golden / "bias-oracle" / "adult" / "exact_shapley.csv", delimiter=",", skip_header=1)
     kernel = Kernel(predict, baseline, 2**14 - 2)
 
-    explained = kernel.explained(rows[:200])
+    explained = kernel.explain(rows[:200])
 
     assert explained.exact == 200
     np.testing.assert_allclose(explained.values[:, 0], expected[:200], atol=1e-9)
@@ -42,7 +42,7 @@ def test_all_coalitions_give_the_exact_values(adult, golden):
 def test_sampled_global_values_are_near_the_exact_ones(adult, samples, tolerance):
     predict, baseline, rows, exact = adult
 
-    values = Kernel(predict, baseline, samples).explained(rows).values[:, 0]
+    values = Kernel(predict, baseline, samples).explain(rows).values[:, 0]
 
     np.testing.assert_allclose(np.abs(values).mean(axis=0), list(exact["agg"]["mean_abs"].values()), atol=tolerance)
 
@@ -53,7 +53,7 @@ def test_the_services_global_values_are_met(adult, golden):
     service = published["explanations"]["kernel_shap"]["label0"]
     kernel = Kernel(predict, baseline, 100)
 
-    values = kernel.explained(rows).values[:, 0]
+    values = kernel.explain(rows).values[:, 0]
 
     np.testing.assert_allclose(np.abs(values).mean(axis=0), list(service["global_shap_values"].values()), atol=1.5e-3)
     assert kernel.expected == pytest.approx([service["expected_value"]], abs=1e-6)

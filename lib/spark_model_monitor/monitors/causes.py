@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from spark_model_monitor.data.profiling.row_sample import (
     read_sampled_rows,
 )
 from spark_model_monitor.data.profiling.segment_cuts import AND, CutColumn
+from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.windows import convert_microseconds
 from spark_model_monitor.documents.change_description import ONE_VALUE
@@ -52,9 +53,6 @@ from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from spark_model_monitor.statistics.states.segments import format_rest_label
 from spark_model_monitor.value_class import value_class
-
-if TYPE_CHECKING:
-    from spark_model_monitor.data.reading.dataset import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +99,9 @@ class Candidate:
 
     @classmethod
     def from_values(cls, name: str, position: int, values: Iterable[str]) -> Candidate:
-        in_order = tuple(sorted(values))
-        labels = (f"{name}={NO_VALUE}", format_rest_label(name), *(f"{name}={value}" for value in in_order))
-        return cls(name, BinnedColumn(position, values=in_order), labels)
+        sorted_values = tuple(sorted(values))
+        labels = (f"{name}={NO_VALUE}", format_rest_label(name), *(f"{name}={value}" for value in sorted_values))
+        return cls(name, BinnedColumn(position, values=sorted_values), labels)
 
 
 def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
@@ -115,11 +113,12 @@ def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins)
     for indices in (*singles, *pairs):
         columns = [candidates[index] for index in indices]
         names = tuple(column.name for column in columns)
-        labels = tuple(map(AND.join, itertools.product(*(column.labels for column in columns))))
+        label_parts = [column.labels for column in columns]
+        labels = tuple(map(AND.join, itertools.product(*label_parts)))
         # One code for each combination of bins, in the order of the labels
         sizes = [len(column.labels) for column in columns]
-        codes = np.ravel_multi_index([now[:, index] for index in indices], sizes)
-        codes_before = np.ravel_multi_index([before[:, index] for index in indices], sizes)
+        codes = np.ravel_multi_index(tuple(now[:, indices].T), sizes)
+        codes_before = np.ravel_multi_index(tuple(before[:, indices].T), sizes)
         yield Key(
             "*".join(names),
             codes,
@@ -139,32 +138,43 @@ def create_origin_keys(sample: RowSample) -> Iterator[Key]:
         names.update(metadata)
     for name in sorted(names - {TIME, ID}):
         yield from _create_value_keys(name, [metadata.get(name) for metadata in sample.said])
-    # Files are described by their earliest time; a single file is divided by its rows
     times = _read_times(sample)
     if sample.files:
         yield from _create_value_keys(FOLDER, [_get_writer_folder(file) for file in sample.files])
-        files, codes = np.unique(np.array(sample.files), return_inverse=True)
-        if len(files) > 1:
-            starts = None
-            if times is not None:
-                starts = [int(times[codes == index].min()) for index in range(len(files))]
-            describe = partial(_describe_files, len(files), starts)
-            yield Key(FILE, codes, len(files), describe=describe, may_be_several=True)
-        else:
-            rows = np.arange(len(sample.bins))
-            ends = np.linspace(0, sample.rows, STRETCHES + 1).round()
-            describe = partial(_describe_stretch, [f"row {int(end):,} of the file" for end in ends])
-            yield Key(POSITION, rows * STRETCHES // max(len(rows), 1), STRETCHES, describe=describe, is_ordered=True)
-    if times is not None and len(minutes := np.unique(times // MINUTE)) > 1:
-        # Divide the time so that each stretch has equally many of the minutes that occur
-        edges = minutes[np.linspace(0, len(minutes), min(STRETCHES, len(minutes)) + 1).astype(int)[:-1]]
-        codes = np.searchsorted(edges, times // MINUTE, side="right") - 1
-        # Describe times by the clock, with the day if there are several days
-        time_format = "%d %B, %H:%M"
-        if len(np.unique(edges // (24 * 60))) == 1:
-            time_format = "%H:%M"
-        clock = [f"{convert_microseconds(int(edge) * MINUTE):{time_format}}" for edge in (*edges, minutes[-1] + 1)]
-        yield Key(TIME, codes, len(edges), describe=partial(_describe_stretch, clock), is_ordered=True)
+        yield _create_file_key(sample, times)
+    if times is not None and len(np.unique(times // MINUTE)) > 1:
+        yield _create_time_key(times)
+
+
+def _create_file_key(sample: RowSample, times: Codes | None) -> Key:
+    """The key of the files, which are described by their earliest time; a single file is divided by its rows."""
+    files, codes = np.unique(np.array(sample.files), return_inverse=True)
+    if len(files) > 1:
+        starts = None
+        if times is not None:
+            starts = [int(times[codes == index].min()) for index in range(len(files))]
+        describe = partial(_describe_files, len(files), starts)
+        return Key(FILE, codes, len(files), describe=describe, may_be_several=True)
+    # A single file has stretches of neighbouring rows
+    rows = np.arange(len(sample.bins))
+    ends = np.linspace(0, sample.rows, STRETCHES + 1).round()
+    describe = partial(_describe_stretch, [f"row {int(end):,} of the file" for end in ends])
+    return Key(POSITION, rows * STRETCHES // max(len(rows), 1), STRETCHES, describe=describe, is_ordered=True)
+
+
+def _create_time_key(times: Codes) -> Key:
+    """The key of the time, divided so that each stretch has equally many of the minutes that occur."""
+    # Some minutes may have many rows, and others none
+    minute_of_row = times // MINUTE
+    minutes = np.unique(minute_of_row)
+    edges = minutes[np.linspace(0, len(minutes), min(STRETCHES, len(minutes)) + 1).astype(int)[:-1]]
+    codes = np.searchsorted(edges, minute_of_row, side="right") - 1
+    # Describe times by the clock, with the day if there are several days
+    time_format = "%d %B, %H:%M"
+    if len(np.unique(edges // (24 * 60))) == 1:
+        time_format = "%H:%M"
+    clock = [f"{convert_microseconds(int(edge) * MINUTE):{time_format}}" for edge in (*edges, minutes[-1] + 1)]
+    return Key(TIME, codes, len(edges), describe=partial(_describe_stretch, clock), is_ordered=True)
 
 
 def _create_value_keys(name: str, values: Sequence[str | None]) -> Iterator[Key]:
@@ -191,10 +201,10 @@ def _read_times(sample: RowSample) -> Codes | None:
 
 
 def _describe_files(files: int, starts: Sequence[int] | None, chosen: Sequence[int]) -> str:
-    words = f"from {len(chosen):,} of {files:,} files"
+    sentence = f"from {len(chosen):,} of {files:,} files"
     if starts is None:
-        return words
-    return f"{words}, the first at {convert_microseconds(min(starts[part] for part in chosen)):%H:%M}"
+        return sentence
+    return f"{sentence}, the first at {convert_microseconds(min(starts[part] for part in chosen)):%H:%M}"
 
 
 def _describe_stretch(edges: Sequence[str], chosen: Sequence[int]) -> str:
@@ -251,8 +261,8 @@ def create_cause_members(
     key, culprit = clearest
     how_much = "only" if culprit.share >= MIN_SHARE_ALONE else "most of it"
     amount = f"{format_percent(culprit.share)} of the change in {format_percent(culprit.rows)} of the rows"
-    where = f"{how_much} in {ONE_SEGMENT}{key.name}: {amount}"
-    return {"cause": cause, "where": where, "segment": key.label(culprit)}
+    location = f"{how_much} in {ONE_SEGMENT}{key.name}: {amount}"
+    return {"cause": cause, "where": location, "segment": key.label(culprit)}
 
 
 def _rank_origin(origin: tuple[Key, Culprit]) -> float:
@@ -300,8 +310,8 @@ def _describe_cause(key: Key, culprit: Culprit) -> Cause:
     value = None
     if key.labels and len(culprit.parts) == 1:
         value = key.label(culprit)
-    words = f"{amount} of it comes {origin}"
-    return Cause(key=key.name, words=words, value=value, share=culprit.share, rows=culprit.rows, p=culprit.p)
+    sentence = f"{amount} of it comes {origin}"
+    return Cause(key=key.name, words=sentence, value=value, share=culprit.share, rows=culprit.rows, p=culprit.p)
 
 
 # Changes of outcomes: whether predictions were wrong, or how often they were positive
@@ -317,7 +327,7 @@ class MarkedRows:
     outcomes: frozenset[str] = frozenset()
 
 
-def with_causes(
+def add_causes(
     results: tuple[CheckResult, ...],
     openers: Mapping[Hashable, Callable[[ExitStack], tuple[MarkedRows, MarkedRows]]],
     list_subjects: Callable[[CheckResult], Iterable[Hashable]],
@@ -404,12 +414,12 @@ def _sample_marked_rows(marked: MarkedRows, candidates: Sequence[Candidate]) -> 
     names = marked.dataset.names
     binned = [replace(candidate.binned, position=names.index(candidate.name)) for candidate in candidates]
     sample = draw_row_sample(marked.dataset, [marked.mark, *binned], marked.rows)
-    with_mark = np.flatnonzero(sample.bins[:, 0] != MISSING)
+    marked_indexes = np.flatnonzero(sample.bins[:, 0] != MISSING)
     # Rows may have neither files nor metadata
     files: Sequence[str] = ()
     if sample.files:
-        files = [sample.files[index] for index in with_mark]
+        files = [sample.files[index] for index in marked_indexes]
     metadata: Sequence[Mapping[str, str]] = ()
     if sample.said:
-        metadata = [sample.said[index] for index in with_mark]
-    return RowSample(sample.bins[with_mark], sample.rows, files, metadata)
+        metadata = [sample.said[index] for index in marked_indexes]
+    return RowSample(sample.bins[marked_indexes], sample.rows, files, metadata)

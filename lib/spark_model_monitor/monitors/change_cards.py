@@ -151,8 +151,8 @@ def create_change_sections(
     groups: the features of each monitor, by its caption. labels: of baseline and window.
     """
     # Cards of all monitors are in one list, but each monitor has its own tables
-    changed: list[Card] = []
-    unsure: list[Card] = []
+    changed_cards: list[Card] = []
+    unsure_cards: list[Card] = []
     tables: dict[str, list[PageTable]] = {}
     counts = []
     num_not_compared = 0
@@ -161,34 +161,21 @@ def create_change_sections(
         unit = "feature"
         if any(check_result.metric for check_result in check_results):
             unit = "metric"
-
-        # One card for each change, and for each feature whose outcome is `cannot tell`
-        changed_features = [feature for feature in features if feature.violations]
-        changed_features.sort(key=attrgetter("rank"))
-        changed += _create_changed_cards(changed_features)
+        # One card for each change, and for the first features whose outcome is `cannot tell`
         by_name = {feature.name: feature for feature in features}
         outcomes = [outcome for outcome in find_unsure_features(check_results) if outcome.name in by_name]
-        unsure += _create_unsure_cards(outcomes[:MAX_CARDS], by_name)
-
+        unsure_cards += _create_unsure_cards(outcomes[:MAX_CARDS], by_name)
+        unsure_features = [by_name[outcome.name] for outcome in outcomes]
+        features_by_heading = _group_by_heading(features, check_results, unsure_features)
+        changed_cards += _create_changed_cards(features_by_heading[CHANGED])
         # One line for each of the others
-        shown_names = {feature.name for feature in changed_features} | {outcome.name for outcome in outcomes}
-        accepted_names = {check_result.full_name for check_result in find_accepted(check_results)} - shown_names
-        remaining_features = [feature for feature in features if feature.name not in shown_names | accepted_names]
-        unchanged = [feature for feature in remaining_features if not feature.was_violated]
-        if len(unchanged) > MAX_LINES:
-            unchanged.sort(key=lambda feature: -feature.size)
-        # The features of each table, by its heading
-        lines = {
-            UNSURE: [by_name[outcome.name] for outcome in outcomes[MAX_CARDS:]],
-            ACCEPTED: [feature for feature in features if feature.name in accepted_names],
-            EARLIER: [feature for feature in remaining_features if feature.was_violated],
-            CALM: unchanged,
-        }
-        for heading, line_features in lines.items():
-            if line_features:
+        features_by_heading[UNSURE] = unsure_features[MAX_CARDS:]
+        for heading, line_features in features_by_heading.items():
+            if line_features and heading != CHANGED:
                 table = _create_table(heading, line_features, unit, labels, caption)
                 tables.setdefault(heading, []).append(table)
         # The number of features that were compared
+        unchanged = features_by_heading[CALM]
         num_compared = sum(feature.is_compared for feature in unchanged)
         num_not_compared += len(unchanged) - num_compared
         if num_compared:
@@ -196,11 +183,11 @@ def create_change_sections(
 
     # From the most to the least urgent
     sections = []
-    if changed:
-        cards = Cards(tuple(changed), labels)
+    if changed_cards:
+        cards = Cards(tuple(changed_cards), labels)
         sections.append(PageSection(CHANGED, (cards,), note="the largest first, outputs last"))
-    if unsure:
-        cards = Cards(tuple(unsure), labels)
+    if unsure_cards:
+        cards = Cards(tuple(unsure_cards), labels)
         blocks = (cards, *tables.get(UNSURE, ()))
         sections.append(PageSection(UNSURE, blocks, note="nobody can tell; each says why, and what to do"))
     # If no feature was compared, `no change` would be wrong
@@ -214,6 +201,29 @@ def create_change_sections(
         if heading in tables:
             sections.append(PageSection(shown_heading, tuple(tables[heading]), note=notes.get(heading, "")))
     return sections
+
+
+def _group_by_heading(
+    features: Sequence[PageFeature], check_results: Sequence[CheckResult], unsure: Sequence[PageFeature]
+) -> dict[str, Sequence[PageFeature]]:
+    """The features of each section, by its heading. unsure: those whose outcome is `cannot tell`."""
+    changed = [feature for feature in features if feature.violations]
+    changed.sort(key=attrgetter("rank"))
+    # Those with an accepted change, and all others
+    shown_names = {feature.name for feature in (*changed, *unsure)}
+    accepted_names = {check_result.full_name for check_result in find_accepted(check_results)} - shown_names
+    remaining = [feature for feature in features if feature.name not in shown_names | accepted_names]
+    # Among many unchanged features, the largest changes come first
+    unchanged = [feature for feature in remaining if not feature.was_violated]
+    if len(unchanged) > MAX_LINES:
+        unchanged.sort(key=lambda feature: -feature.size)
+    return {
+        CHANGED: changed,
+        UNSURE: unsure,
+        ACCEPTED: [feature for feature in features if feature.name in accepted_names],
+        EARLIER: [feature for feature in remaining if feature.was_violated],
+        CALM: unchanged,
+    }
 
 
 def _create_table(
@@ -250,15 +260,15 @@ def _create_changed_cards(features: Iterable[PageFeature]) -> Iterator[Card]:
     for feature in features:
         name = cause(feature.violations[0])
         twins_by_cause.setdefault(name, []).append(feature)
-    for same in twins_by_cause.values():
-        yield create_card(*same)
+    for equivalent_features in twins_by_cause.values():
+        yield create_card(*equivalent_features)
 
 
 def create_card(feature: PageFeature, *twins: PageFeature) -> Card:
     """The card of a changed feature or metric. twins: metrics that are the same in other units."""
     # Names of further violations
-    first, *further = feature.violations
-    also = dict.fromkeys(map(name_check, further))
+    first, *other_violations = feature.violations
+    also = dict.fromkeys(map(name_check, other_violations))
     also |= dict.fromkeys(twin.name for twin in twins)
     also.pop(name_check(first), None)
     # Possible explanations and notes
@@ -316,10 +326,10 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
     yield build_table(("check", "verdict", "found", "limit", "how"), rows, numbers=("found", "limit"))
     # The part of each segment, the largest first
     if first.parts and first.parts[0].segment != HIDDEN:
-        parts = sorted(first.parts, key=lambda part: -abs(part.within + part.mix))[:MAX_SEGMENTS_SHOWN]
+        segment_parts = sorted(first.parts, key=lambda part: -abs(part.within + part.mix))[:MAX_SEGMENTS_SHOWN]
         rows_of_parts = [
             (part.segment, format_percent(part.rows), format_number(part.within), format_number(part.mix))
-            for part in parts
+            for part in segment_parts
         ]
         sizes = ("of the rows", "within", "mix")
         yield build_table(("segment", *sizes), rows_of_parts, numbers=sizes, names=("segment",), caption=PARTS)
@@ -364,11 +374,11 @@ def format_largest_unseen_change(check_results: Iterable[CheckResult]) -> str:
         if ends and not check_result.is_violated and (is_beside or check_result.metric != "ndcg"):
             return format_number(max(ends), 2)
         if check_result.check == DRIFT and check_result.reason:
-            reason = check_result.reason.partition(";")[0]
-            if not check_result.is_judged:
-                # Dates count as compared (find_not_compared), because they have checks of their own
-                if not find_not_compared(window_results):
-                    return "compared by form, day and hour, since later dates are new by nature"
+            reason, _, _ = check_result.reason.partition(";")
+            if check_result.is_judged:
+                return reason
+            if find_not_compared(window_results):
                 return f"not compared: {reason}"
-            return reason
+            # Dates count as compared, because they have checks of their own
+            return "compared by form, day and hour, since later dates are new by nature"
     return "–"

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics import Doubles, Flags, Integers
+from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 from spark_model_monitor.value_class import value_class
 
 Codes: TypeAlias = Integers  # shape (rows,)
@@ -116,12 +117,12 @@ class BinnedChange:
         change isn't the largest.
         """
         before = self.shares_before @ self.tests
-        now = compute_shares(self.bins, len(self.shares_before)) @ self.tests
+        shares_now = compute_shares(self.bins, len(self.shares_before)) @ self.tests
         # Scores are in standard deviations of a single row; a share counts as at least that of one row
-        pooled = ((before + now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
+        pooled = ((before + shares_now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
         deviations = np.sqrt(pooled * (1 - pooled))
-        scores = np.divide(np.abs(now - before), deviations, out=np.zeros(len(pooled)), where=deviations > 0)
-        return before, now - before, int(scores.argmax())
+        scores = ratio_or_zero(np.abs(shares_now - before), deviations)
+        return before, shares_now - before, int(scores.argmax())
 
     def list_changed_bins(self) -> tuple[int, ...]:
         """The bins of the rows behind the change: bins that grew, on the side of the clearest test that grew."""
@@ -147,14 +148,15 @@ class BinnedChange:
         baseline_rows: Doubles = np.full(key.num_parts, np.inf)
         if self.bins_before is not None:
             sampling_variance += 1 / len(self.bins_before)
-        if key.codes_before is not None and self.bins_before is not None:
-            rows_before, hits_before = self._count_hits(key.codes_before, self.bins_before, key.num_parts)
-            are_enough = rows_before >= MIN_PART_ROWS
-            expected = np.where(are_enough[:, None], hits_before / np.maximum(rows_before, 1)[:, None], expected)
-            baseline_rows = np.where(are_enough, rows_before, np.inf)
+            if key.codes_before is not None:
+                rows_before, hits_before = self._count_hits(key.codes_before, self.bins_before, key.num_parts)
+                are_enough = rows_before >= MIN_PART_ROWS
+                shares_before = hits_before / np.maximum(rows_before, 1)[:, None]
+                expected = np.where(are_enough[:, None], shares_before, expected)
+                baseline_rows = np.where(are_enough, rows_before, np.inf)
         # The contribution of each part to each test, in the direction of the change. Shape (parts, tests)
         sign = np.sign(gaps[clearest])
-        added = (hits - rows[:, None] * expected) / total * sign
+        contributions_by_test = (hits - rows[:, None] * expected) / total * sign
         gaps = gaps * sign
         contributions = _Contributions(
             key=key,
@@ -163,17 +165,16 @@ class BinnedChange:
             expected=expected[:, clearest],
             baseline_rows=baseline_rows,
             weights=weights,
-            added=added,
-            added_to_clearest=added[:, clearest],
+            contributions_by_test=contributions_by_test,
             gaps=gaps,
-            gap=gaps[clearest],
+            clearest=clearest,
             # Half of the change, or the noise between samples of one distribution
-            allowed=max(gaps[clearest] / 2, KOLMOGOROV_99 * math.sqrt(sampling_variance)),
+            max_remaining_gap=max(gaps[clearest] / 2, KOLMOGOROV_99 * math.sqrt(sampling_variance)),
             proportional=self._proportional_change(key, weights),
             are_categories=self.are_categories,
         )
-        beyond_rows = contributions.added_to_clearest / gaps[clearest] - weights
-        candidates = [contributions.describe(chosen, num_tests) for chosen in _choose_parts(key, beyond_rows)]
+        excesses = contributions_by_test[:, clearest] / gaps[clearest] - weights
+        candidates = [contributions.describe(chosen, num_tests) for chosen in _choose_parts(key, excesses)]
         return max(candidates, key=_rank_parts)
 
     def _proportional_change(self, key: Key, weights: Doubles) -> Doubles:
@@ -188,13 +189,13 @@ class BinnedChange:
         # The fraction that each value lost; small losses are noise
         losses = np.maximum(self.shares_before - compute_shares(self.bins, len(self.shares_before)), 0.0)
         losses[losses < losses.max() / 10] = 0.0
-        fractions_lost = np.divide(losses, self.shares_before, out=np.zeros(len(losses)), where=losses > 0)
+        fractions_lost = ratio_or_zero(losses, self.shares_before)
         table = self._count_by_bin(key.codes_before, self.bins_before, key.num_parts)
-        lost = weights * (table @ fractions_lost) / np.maximum(table.sum(axis=1), 1)
-        total = float(lost.sum())
+        expected_losses = weights * (table @ fractions_lost) / np.maximum(table.sum(axis=1), 1)
+        total = float(expected_losses.sum())
         if not total:
             return weights
-        shares: Doubles = lost / total
+        shares: Doubles = expected_losses / total
         return shares
 
     def follows_from(self, column: BinnedChange) -> bool:
@@ -208,9 +209,9 @@ class BinnedChange:
             return False
         # The shares of the feature if only the shares of the column had changed
         expected = shares_now @ (table / np.maximum(rows_before, 1)[:, None])
-        now = compute_shares(self.bins, len(self.shares_before))
-        change = np.abs((now - self.shares_before) @ self.tests).max()
-        unexplained = np.abs((now - expected) @ self.tests).max()
+        shares_now = compute_shares(self.bins, len(self.shares_before))
+        change = np.abs((shares_now - self.shares_before) @ self.tests).max()
+        unexplained = np.abs((shares_now - expected) @ self.tests).max()
         return bool(unexplained <= MAX_UNEXPLAINED_CHANGE * change)
 
     def _count_hits(self, codes: Codes, bins: NDArray[np.int16], num_parts: int) -> tuple[Doubles, Doubles]:
@@ -245,8 +246,9 @@ class _Contributions:
     hits, expected: number of rows in the bins of the clearest test, and the fraction that is expected there.
     baseline_rows: number of the baseline's rows in each part; infinite if they are too few to be used.
     weights: the parts' shares of the rows.
-    added, added_to_clearest: each part's contribution to the gap of each test, and to the clearest gap, `gap`.
-    allowed: the maximum gap that may remain in other rows.
+    contributions_by_test: each part's contribution to the gap of each test, shape (parts, tests).
+    gaps, clearest: the gap of each test, and the index of the clearest one.
+    max_remaining_gap: the maximum gap that may remain in other rows.
     proportional: each part's share of a change that is the same everywhere.
     """
 
@@ -256,21 +258,20 @@ class _Contributions:
     expected: Doubles
     baseline_rows: Doubles
     weights: Doubles
-    added: Doubles
-    added_to_clearest: Doubles
+    contributions_by_test: Doubles
     gaps: Doubles
-    gap: float
-    allowed: float
+    clearest: int
+    max_remaining_gap: float
     proportional: Doubles
     are_categories: bool
 
     def describe(self, chosen: Flags, num_tests: int) -> Culprit:
         """The chosen parts with the evidence for them. num_tests: number of all searches."""
         # All other parts must look unchanged
-        left_gap = float(np.abs(self.gaps - self.added[chosen].sum(axis=0)).max())
+        remaining_gap = float(np.abs(self.gaps - self.contributions_by_test[chosen].sum(axis=0)).max())
         share = 0.0
-        if left_gap <= self.allowed and self._are_others_unchanged(chosen):
-            share = min(1.0, float(self.added_to_clearest[chosen].sum() / self.gap))
+        if remaining_gap <= self.max_remaining_gap and self._are_others_unchanged(chosen):
+            share = min(1.0, float(self.contributions_by_test[chosen, self.clearest].sum() / self.gaps[self.clearest]))
         z = self._compute_z(chosen)
         # One-sided p-value, adjusted for all parts that could have been chosen in all searches (Bonferroni)
         p_value = math.erfc(z / math.sqrt(2)) / 2
@@ -296,8 +297,8 @@ class _Contributions:
         weight = float(self.weights[chosen].sum())
         if not weight:
             return False
-        change = self.added_to_clearest[chosen].sum() / weight
-        remaining_change = self.added_to_clearest[remaining].sum() / self.weights[remaining].sum()
+        change = self.contributions_by_test[chosen, self.clearest].sum() / weight
+        remaining_change = self.contributions_by_test[remaining, self.clearest].sum() / self.weights[remaining].sum()
         fraction = (self.hits[remaining].sum() + 1) / (num_rows + 2)
         variance = fraction * (1 - fraction) / num_rows + self._compute_baseline_variance(remaining)
         error = NORMAL_90 * math.sqrt(self._estimate_overdispersion() * variance)
@@ -312,7 +313,7 @@ class _Contributions:
             num_rows = float(self.rows[parts].sum())
             if num_rows < MIN_PART_ROWS:
                 return 0.0
-            excesses.append(self.added_to_clearest[parts].sum() / self.weights[parts].sum())
+            excesses.append(self.contributions_by_test[parts, self.clearest].sum() / self.weights[parts].sum())
             # Variances of the window's sample and of the baseline's sample
             fraction = (self.hits[parts].sum() + 1) / (num_rows + 2)
             variance += fraction * (1 - fraction) / num_rows

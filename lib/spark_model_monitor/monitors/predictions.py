@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 @value_class
-class Labelling:
+class LabelRule:
     """How a model's scores become labels.
 
     threshold: a single score above it means label 1. labels: the names of the classes, in the order of the scores.
@@ -46,7 +46,7 @@ class Labelling:
     threshold: float
     labels: tuple[Any, ...] | None = None
 
-    def column(self, scores: Doubles, kind: pa.DataType) -> pa.Array:
+    def convert_scores(self, scores: Doubles, arrow_type: pa.DataType) -> pa.Array:
         """The labels of some rows as a column of this type.
 
         Raises BadInput if the number of labels differs from the number of scores.
@@ -57,20 +57,20 @@ class Labelling:
         if count > 1:
             classes = scores.argmax(axis=1)
         if self.labels is None:
-            return _convert_labels(classes.astype(np.float64), kind)
+            return _convert_labels(classes.astype(np.float64), arrow_type)
         if len(self.labels) != max(count, 2):
             raise BadInput(
                 f"predictor.label_headers has {len(self.labels)} names, and the model gives {count} scores; name every class"
             )
-        return pa.array([self.labels[class_name] for class_name in classes], pa.string()).cast(kind)
+        return pa.array([self.labels[index] for index in classes], pa.string()).cast(arrow_type)
 
-    def kind(self, label: pa.DataType, *, as_they_are: bool) -> pa.DataType:
-        """The type of the predictions, which have to match labels of this type. as_they_are: whether the model returns
+    def find_type(self, label: pa.DataType, *, returns_labels: bool) -> pa.DataType:
+        """The type of the predictions, which have to match labels of this type. returns_labels: whether the model returns
         labels.
         """
         if pa.types.is_string(label) or any(isinstance(name, str) for name in self.labels or ()):
             return pa.string()
-        if as_they_are or pa.types.is_floating(label):
+        if returns_labels or pa.types.is_floating(label):
             return pa.float64()
         return pa.int64()
 
@@ -90,7 +90,7 @@ class PredictionTask:
     features: tuple[str, ...]
     positions: tuple[int, ...]
     numeric: tuple[bool, ...]
-    how: Labelling
+    label_rule: LabelRule
     schema: pa.Schema
     position: int
     reason: str | None
@@ -98,12 +98,12 @@ class PredictionTask:
     def caller(self) -> Caller:
         return Caller(replace(self.model, content=self.content.value), self.features, self.numeric)
 
-    def labels(self, caller: Caller, cells: Cells) -> pa.Array:
+    def predict(self, caller: Caller, cells: Cells) -> pa.Array:
         """The model's predictions for some rows, in the form of the new column."""
-        kind = self.schema.field(self.position).type
+        arrow_type = self.schema.field(self.position).type
         if self.model.labels:
-            return _convert_own_labels(caller.labels(cells), kind)
-        return self.how.column(caller(cells), kind)
+            return _convert_model_labels(caller.labels(cells), arrow_type)
+        return self.label_rule.convert_scores(caller(cells), arrow_type)
 
     def find_accepted(self, batch: pa.RecordBatch) -> pa.Array:
         if self.reason is None:
@@ -118,7 +118,7 @@ def with_predictions(
     features: Sequence[str],
     label: str,
     model: Model,
-    how: Labelling,
+    label_rule: LabelRule,
     reason: str | None,
 ) -> Iterator[Partitions]:
     """The rows with the model's predictions after the first `len(names)` columns. They are computed once and kept while
@@ -126,22 +126,25 @@ def with_predictions(
     """
     positions = tuple(names.index(name) for name in features)
     types = {position: table.schema.field(f"c{position}").type for position in (*positions, names.index(label))}
-    texts = [
-        position for position in positions if pa.types.is_string(simplify_type(pa.array([], types[position])).type)
-    ]
-    # Text columns in which all cells are numbers are given to the model as numbers
-    words: set[int] = set()
-    if texts:
-        words = _find_columns_with_words(table, texts, reason)
+    string_columns = []
+    for position in positions:
+        if pa.types.is_string(simplify_type(pa.array([], types[position])).type):
+            string_columns.append(position)
+    # String columns in which all cells are numbers are given to the model as numbers
+    text_columns: set[int] = set()
+    if string_columns:
+        text_columns = _find_text_columns(table, string_columns, reason)
     # The new column comes after the data's columns and before the engine's
     fields = list(table.schema)
-    added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
-    schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
+    prediction_type = label_rule.find_type(types[names.index(label)], returns_labels=model.labels)
+    prediction = pa.field(f"c{len(names)}", prediction_type)
+    schema = pa.schema([*fields[: len(names)], prediction, *fields[len(names) :]])
     # The model's bytes are sent once, and the rows are kept while they are in use
     with table.broadcast(read_content(model, table.engine.storage)) as content:
-        numeric = tuple(position not in words for position in positions)
-        predictor_arguments = (without_path(model), content, tuple(features), positions, numeric)
-        task = PredictionTask(*predictor_arguments, how, schema, len(names), reason)
+        numeric = tuple(position not in text_columns for position in positions)
+        task = PredictionTask(
+            without_path(model), content, tuple(features), positions, numeric, label_rule, schema, len(names), reason
+        )
         rows = table.mapped(partial(predict_partition, task), schema).persist()
         try:
             yield rows
@@ -149,29 +152,29 @@ def with_predictions(
             rows.release()
 
 
-def _find_columns_with_words(table: Partitions, positions: Sequence[int], reason: str | None) -> set[int]:
+def _find_text_columns(table: Partitions, positions: Sequence[int], reason: str | None) -> set[int]:
     """The text columns with a cell that doesn't look like a number. One pass over these columns."""
     columns = [f"c{position}" for position in positions]
-    selected = [*columns]
+    selected_columns = [*columns]
     if reason:
-        selected.append(reason)
-    rows = table.selected(selected, selected)
+        selected_columns.append(reason)
+    rows = table.selected(selected_columns, selected_columns)
     schema = pa.schema([("column", pa.string())])
-    batches = rows.mapped(partial(_find_words_of_partition, tuple(columns), reason, schema), schema).batches()
+    batches = rows.mapped(partial(_find_text_columns_of_partition, tuple(columns), reason, schema), schema).batches()
     return {int(name[1:]) for batch in batches for name in batch.column(0).to_pylist()}
 
 
-def _find_words_of_partition(
+def _find_text_columns_of_partition(
     columns: tuple[str, ...], reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    columns_with_words: set[str] = set()
+    text_columns: set[str] = set()
     for batch in batches:
         accepted = drop_rejected(batch, reason)
         for name in columns:
-            # A column with one word needn't be examined any further
-            if name not in columns_with_words and not are_numbers(accepted.column(name)):
-                columns_with_words.add(name)
-    yield pa.RecordBatch.from_pydict({"column": sorted(columns_with_words)}, schema)
+            # A column with one text needn't be examined any further
+            if name not in text_columns and not are_numbers(accepted.column(name)):
+                text_columns.add(name)
+    yield pa.RecordBatch.from_pydict({"column": sorted(text_columns)}, schema)
 
 
 def predict_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -180,31 +183,31 @@ def predict_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -
     for batch in batches:
         is_accepted = task.find_accepted(batch)
         accepted = batch.filter(is_accepted)
-        column = pa.nulls(batch.num_rows, task.schema.field(task.position).type)
+        predictions = pa.nulls(batch.num_rows, task.schema.field(task.position).type)
         # Refused rows get no prediction; the model doesn't get them
         if accepted.num_rows:
             caller = caller or task.caller()
             columns = [simplify_type(accepted.column(f"c{position}")) for position in task.positions]
             cells = convert_to_cells(columns, task.features, task.numeric)
-            column = pc.replace_with_mask(column, is_accepted, task.labels(caller, cells))
+            predictions = pc.replace_with_mask(predictions, is_accepted, task.predict(caller, cells))
         columns = batch.columns
         yield pa.RecordBatch.from_arrays(
-            [*columns[: task.position], column, *columns[task.position :]], schema=task.schema
+            [*columns[: task.position], predictions, *columns[task.position :]], schema=task.schema
         )
 
 
-def _convert_labels(numbers: Doubles, kind: pa.DataType) -> pa.Array:
-    if pa.types.is_string(kind):
-        return pa.array(convert_to_texts(numbers), kind)
-    return pa.array(numbers, pa.float64()).cast(kind)
+def _convert_labels(numbers: Doubles, arrow_type: pa.DataType) -> pa.Array:
+    if pa.types.is_string(arrow_type):
+        return pa.array(convert_to_texts(numbers), arrow_type)
+    return pa.array(numbers, pa.float64()).cast(arrow_type)
 
 
-def _convert_own_labels(labels: NDArray[np.object_], kind: pa.DataType) -> pa.Array:
+def _convert_model_labels(labels: NDArray[np.object_], arrow_type: pa.DataType) -> pa.Array:
     """The labels that the model returns, as texts if the true labels are texts, otherwise as numbers."""
-    if pa.types.is_string(kind):
-        return pa.array(convert_to_texts(labels), kind)
+    if pa.types.is_string(arrow_type):
+        return pa.array(convert_to_texts(labels), arrow_type)
     try:
-        return _convert_labels(labels.astype(np.float64), kind)
+        return _convert_labels(labels.astype(np.float64), arrow_type)
     except ValueError:
         raise BadInput(
             "the model answers words, and the labels of the data set are numbers; give data whose labels are words"

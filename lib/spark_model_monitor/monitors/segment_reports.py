@@ -22,7 +22,7 @@ def locate_result(result: CheckResult, where: str, label: str | None) -> CheckRe
     return located
 
 
-def with_segments(
+def add_segment_results(
     overall_results: Sequence[CheckResult],
     results_by_metric: Mapping[Hashable, Mapping[tuple[str, str], CheckResult]],
     metric_of: Callable[[CheckResult], Hashable],
@@ -53,10 +53,8 @@ def _find_clearest_segment(results_by_segment: Mapping[tuple[str, str], CheckRes
     """The cut and label of the violated segment with the smallest p-value, among segments that are the only violated one
     in their cut.
     """
-    p_values: dict[tuple[str, str], float] = {}
-    for segment, check_result in results_by_segment.items():
-        if check_result.is_violation:
-            p_values[segment] = check_result.p or 0.0
+    violations = {segment: violation for segment, violation in results_by_segment.items() if violation.is_violation}
+    p_values = {segment: violation.p or 0.0 for segment, violation in violations.items()}
     # If several segments of a cut are violated, the change is in all rows
     violations_by_cut = Counter(cut for cut, _ in p_values)
     candidates = [(cut, label) for cut, label in p_values if violations_by_cut[cut] == 1]
@@ -72,10 +70,10 @@ def report_once(
     results_by_segment: by cut and segment. violated_overall: the name of the metric if it is violated in all rows; else None.
     """
     # The clearest violation has the smallest adjusted p-value, then the largest effect
-    ranks: dict[tuple[str, str], tuple[float, float]] = {}
+    ranks = {}
     for segment, check_result in results_by_segment.items():
         if check_result.is_violated:
-            ranks[segment] = (check_result.decisive_p_value or 0.0, -(check_result.effect or 0.0))
+            ranks[segment] = check_result.decisive_p_value or 0.0, -(check_result.effect or 0.0)
     clearest_cut, _ = min(ranks, key=ranks.__getitem__, default=("", ""))
     # All other violations are the same change
     for segment, check_result in results_by_segment.items():
@@ -104,26 +102,33 @@ def write_segment_hints(before: RowsBySegment | None, rows_by_cut: RowsBySegment
     Source: D4.13.
     """
     for cut in rows_by_cut if before is None else before:
-        segments = rows_by_cut.get(cut, {})
-        rest_label = format_rest_label(cut)
-        rows_of_none = segments.get(rest_label, 0)
-        rows = sum(segments.values())
-        share = format_percent(rows_of_none / max(rows, 1))
-        text = ""
-        # A baseline has only the segments that it lists, and a window only those of its baseline, except for segments by
-        # hour
-        if cut not in rows_by_cut:
-            text = "the data lacks the column, so that nothing is judged by them"
-        elif before is None and rows_of_none:
-            text = f"there are more than {len(segments) - 1:,} values, and {share} of the rows have others"
-        elif before is not None and rows_of_none >= MANY_OTHERS * rows and not cut.endswith(BY_HOUR):
-            usual_rows_of_none = before[cut].get(rest_label, 0)
-            usual_rows = sum(before[cut].values())
-            p = chance_of_more(usual_rows_of_none, usual_rows, rows_of_none, rows)
-            if usual_rows_of_none < MANY_OTHERS * usual_rows and p <= NEARLY_CERTAIN:
-                finding = "have values that the baseline lacks"
-                if usual_rows_of_none:
-                    finding = "are in none of the baseline's segments"
-                text = f"{share} of the rows {finding}; are they written otherwise?"
-        if text:
+        text = _describe_mismatch(cut, before, rows_by_cut)
+        if text is not None:
             yield Hint(hint="segments", features=(), description=f"segments by {cut!r}: {text}")
+
+
+def _describe_mismatch(cut: str, before: RowsBySegment | None, rows_by_cut: RowsBySegment) -> str | None:
+    """What is wrong with the segments of a cut; None if nothing is."""
+    if cut not in rows_by_cut:
+        return "the data lacks the column, so that nothing is judged by them"
+    segments = rows_by_cut[cut]
+    rest_label = format_rest_label(cut)
+    rows_of_none = segments.get(rest_label, 0)
+    rows = sum(segments.values())
+    share = format_percent(rows_of_none / max(rows, 1))
+    if before is None:
+        if rows_of_none:
+            return f"there are more than {len(segments) - 1:,} values, and {share} of the rows have others"
+        return None
+    # A baseline has only the segments that it lists, and a window only those of its baseline, except for segments by hour
+    if rows_of_none < MANY_OTHERS * rows or cut.endswith(BY_HOUR):
+        return None
+    usual_rows_of_none = before[cut].get(rest_label, 0)
+    usual_rows = sum(before[cut].values())
+    p = chance_of_more(usual_rows_of_none, usual_rows, rows_of_none, rows)
+    if usual_rows_of_none >= MANY_OTHERS * usual_rows or p > NEARLY_CERTAIN:
+        return None
+    finding = "have values that the baseline lacks"
+    if usual_rows_of_none:
+        finding = "are in none of the baseline's segments"
+    return f"{share} of the rows {finding}; are they written otherwise?"

@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from spark_model_monitor.monitors.bias import flip_test as flips
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
-from spark_model_monitor.monitors.bias.flip_test import RowsOfKeys, SensitiveGroup, flip_test
+from spark_model_monitor.monitors.bias.flip_test import KeyFilter, SensitiveGroup, flip_test
 from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 
@@ -28,7 +28,7 @@ def frame(spark):
 
 def group(value, features=("a", "b", "c")):
     size = int((value == FACET).sum())
-    return SensitiveGroup(RowsOfKeys(ValuedColumn("facet"), (str(value),)), features, size, ROWS - size)
+    return SensitiveGroup(KeyFilter(ValuedColumn("facet"), (str(value),)), features, size, ROWS - size)
 
 
 def count_flips(frame, *groups, rows=ROWS, untyped=False, reason=None):
@@ -36,7 +36,7 @@ def count_flips(frame, *groups, rows=ROWS, untyped=False, reason=None):
     facet = ValuedColumn("facet")
     label = ValuedColumn("p")
     plan = ContingencyPlan((facet,), label, label, untyped_texts=untyped, flip_rows=rows)
-    return flip_test(SparkPartitions(frame), names, plan, RowsOfKeys(label, ("1",)), groups, reason=reason)
+    return flip_test(SparkPartitions(frame), names, plan, KeyFilter(label, ("1",)), groups, reason=reason)
 
 
 def expected(value, features=(0, 1, 2)):

@@ -30,11 +30,7 @@ def write_documents(folder, log, report, **engine):
     return {name: (report / name).read_bytes() for name in DOCUMENTS if (report / name).exists()}
 
 
-@pytest.mark.parametrize(
-    "log",
-    [defer_to_night(log) if index % 2 else log for index, log in enumerate(LOGS)],
-    ids=lambda log: log.name,
-)
+@pytest.mark.parametrize("log", [*LOGS[::2], *map(defer_to_night, LOGS[1::2])], ids=lambda log: log.name)
 def test_both_engines_write_the_same_bytes(log, spark, tmp_path):
     folder = log.write(tmp_path)
 

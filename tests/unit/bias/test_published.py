@@ -10,7 +10,8 @@ from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis
 from spark_model_monitor.monitors.bias.bias_metrics import FacetCounts
 from spark_model_monitor.monitors.bias.choices import Choice
-from spark_model_monitor.monitors.bias.monitor import published_metrics
+from spark_model_monitor.monitors.bias.monitor import BiasJudgement, BiasMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 
@@ -25,8 +26,13 @@ def analysis(*metrics):
     return BiasAnalysis("Target", positives, (group,), 10)
 
 
+def publish(*metrics):
+    sample = Sample(None, analysis(*metrics))
+    return BiasJudgement(BiasMonitor(), sample, None).published_metrics((), None)
+
+
 def test_metrics_have_the_dimensions_of_the_service():
-    first, second, total = published_metrics(analysis(metric("DI", 0.5)), ())
+    first, second, total = publish(metric("DI", 0.5))
 
     assert (first.name, first.value, first.unit) == ("bias_metric_DI", 0.5, "None")
     assert first.dimensions == {
@@ -42,12 +48,12 @@ def test_metrics_have_the_dimensions_of_the_service():
 
 @pytest.mark.parametrize(("value", "published"), [(math.inf, 2.348543e108), (-math.inf, -2.348543e108)])
 def test_infinities_are_the_largest_numbers_that_are_taken(value, published):
-    [first, *_] = published_metrics(analysis(metric("TE", value)), ())
+    [first, *_] = publish(metric("TE", value))
 
     assert first.value == pytest.approx(published, rel=1e-6)
 
 
 def test_an_undefined_metric_is_not_published():
-    names = [published.name for published in published_metrics(analysis(metric("TE", None, "why")), ())]
+    names = [published.name for published in publish(metric("TE", None, "why"))]
 
     assert "bias_metric_TE" not in names

@@ -12,9 +12,9 @@ import pytest
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.explainability.baseline_rows import (
     convert_to_columns,
+    format_as_csv,
     parse_baseline_rows,
     read_baseline_rows,
-    to_csv,
 )
 
 NAMES = ("age", "town")
@@ -98,7 +98,7 @@ def test_columns_are_numbers_where_all_their_cells_are():
 def test_the_file_of_rows_is_read_back_as_it_was():
     cells = np.array([[39.0, 'B, "B"'], [0.1, None]], dtype=object)
 
-    text = to_csv(NAMES, cells)
+    text = format_as_csv(NAMES, cells)
 
     assert text == 'age,town\r\n39,"B, ""B"""\r\n0.1,\r\n'
     assert read_baseline_rows(text.encode(), "baseline.csv", NAMES, None) == [["39", 'B, "B"'], ["0.1", None]]

@@ -38,7 +38,9 @@ def test_all_coalitions_give_the_values_of_shapleys_formula(players, seed):
     y = np.array([game(mask) for mask in design.masks]) - game(nobody)
 
     assert design.is_exact
-    np.testing.assert_allclose(design.of_coalitions @ y + design.of_all * total, shapley(game, players), atol=1e-9)
+    np.testing.assert_allclose(
+        design.coalition_weights @ y + design.total_weights * total, shapley(game, players), atol=1e-9
+    )
 
 
 @given(st.integers(5, 40), st.integers(3, 400), st.integers(0, 5))
@@ -48,7 +50,7 @@ def test_sampled_coalitions_come_in_pairs_once_each_and_give_additive_games_exac
     design = build_design(players, samples, seed)
     masks = {mask.tobytes() for mask in design.masks}
     shares = np.random.default_rng(seed).normal(size=players)
-    values = design.of_coalitions @ (design.masks @ shares) + design.of_all * shares.sum()
+    values = design.coalition_weights @ (design.masks @ shares) + design.total_weights * shares.sum()
 
     assert len(masks) == len(design.masks) <= max(samples, 2)
     assert masks == {(~mask).tobytes() for mask in design.masks}
@@ -64,7 +66,7 @@ def test_too_few_coalitions_are_said_to_be_singular_and_still_add_up():
     y = np.random.default_rng(1).normal(size=len(design.masks))
 
     assert design.is_singular
-    assert (design.of_coalitions @ y + design.of_all * 2.5).sum() == pytest.approx(2.5)
+    assert (design.coalition_weights @ y + design.total_weights * 2.5).sum() == pytest.approx(2.5)
 
 
 def test_a_design_is_the_same_wherever_it_is_made_and_another_with_another_seed():

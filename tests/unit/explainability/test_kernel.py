@@ -39,7 +39,7 @@ def test_values_add_up_and_what_does_not_differ_has_exactly_none(seed, features,
     predict = make_model(seed, features)
     kernel = Kernel(predict, baseline, samples, seed=1)
 
-    values = kernel.explained(data).values
+    values = kernel.explain(data).values
 
     np.testing.assert_allclose(values.sum(axis=2), predict(data) - predict(baseline).mean(axis=0), atol=1e-9)
     is_equal = (data[:, None, :] == baseline[None]).all(axis=1)
@@ -55,10 +55,8 @@ def test_the_order_of_columns_does_not_matter_where_all_coalitions_are_tried(see
     order = random.permutation(5)
     predict = make_model(seed, 5)
 
-    plain = Kernel(predict, baseline, 30).explained(data)
-    turned = Kernel(lambda cells: predict(cells[:, np.argsort(order)]), baseline[:, order], 30).explained(
-        data[:, order]
-    )
+    plain = Kernel(predict, baseline, 30).explain(data)
+    turned = Kernel(lambda cells: predict(cells[:, np.argsort(order)]), baseline[:, order], 30).explain(data[:, order])
 
     np.testing.assert_allclose(turned.values, plain.values[:, :, order], atol=1e-9)
     assert plain.exact == 9
@@ -74,9 +72,9 @@ def test_a_rows_values_have_the_same_bytes_in_any_company_and_any_buffer(monkeyp
     predict = make_model(3, 9)
     monkeypatch.setattr(kernels, "BUFFER_ROWS", room)
 
-    all_values = Kernel(predict, baseline, samples).explained(data).values
+    all_values = Kernel(predict, baseline, samples).explain(data).values
     for pieces in (1, 2, 7, 101):
-        parts = [Kernel(predict, baseline, samples).explained(part).values for part in np.array_split(data, pieces)]
+        parts = [Kernel(predict, baseline, samples).explain(part).values for part in np.array_split(data, pieces)]
         assert np.concatenate(parts).tobytes() == all_values.tobytes()
 
 
@@ -90,7 +88,7 @@ def test_the_model_is_called_for_full_buffers_and_never_for_more(monkeypatch):
     monkeypatch.setattr(kernels, "BUFFER_ROWS", 1000)
     data = np.random.default_rng(0).normal(size=(200, 6))
 
-    Kernel(predict, np.zeros((1, 6)), 62).explained(data)
+    Kernel(predict, np.zeros((1, 6)), 62).explain(data)
 
     assert calls[:2] == [200, 1]  # what rows and baseline get
     assert sum(calls[2:]) == 200 * 62
@@ -104,7 +102,7 @@ def test_a_linear_model_by_hand():
     )
 
     # w * (x - mean of the baseline rows): 2 * (4 - 2), -1 * (1 - 1), 0.5 * (2 - 0.5)
-    assert kernel.explained(np.array([[4.0, 1.0, 2.0]])).values[0, 0] == pytest.approx([4.0, 0.0, 0.75])
+    assert kernel.explain(np.array([[4.0, 1.0, 2.0]])).values[0, 0] == pytest.approx([4.0, 0.0, 0.75])
     assert kernel.expected == pytest.approx([2 * 2 - 1 + 0.25])
 
 
@@ -115,15 +113,15 @@ def test_values_of_huge_numbers_have_finite_sums_of_squares(is_additive):
     def attribute(rows):
         return rows[:, None] * weights.T
 
-    exactly = None
+    compute_exact_values = None
     if is_additive:
-        exactly = attribute
-    kernel = Kernel(lambda cells: cells @ weights, np.zeros((2, 3)), 6, exactly=exactly)
+        compute_exact_values = attribute
+    kernel = Kernel(lambda cells: cells @ weights, np.zeros((2, 3)), 6, compute_exact_values=compute_exact_values)
     rows = np.array([[5e307, 0, 0], [4e307, 8e307, 1], [0, -1.5e308, 0]])
     nothing = Attributions(("a", "b", "c"), ("label0",), expected=kernel.expected)
     builder = AttributionsBuilder(nothing)
 
-    explained = kernel.explained(rows)
+    explained = kernel.explain(rows)
     keys = np.arange(3, dtype=np.uint64)
     builder.update(explained.values, keys, 3)
     state = builder.state()
@@ -139,7 +137,7 @@ def test_texts_and_missing_cells_play_as_values():
     rows = np.array([["red", None], ["blue", 2.0], ["blue", None]], dtype=object)
     kernel = Kernel(predict, np.array([["blue", 2.0]], dtype=object), 2)
 
-    assert kernel.explained(rows).values[:, 0].tolist() == [[10.0, 1.0], [0.0, 0.0], [0.0, 1.0]]
+    assert kernel.explain(rows).values[:, 0].tolist() == [[10.0, 1.0], [0.0, 0.0], [0.0, 1.0]]
 
 
 def test_log_odds_of_a_logistic_model_with_one_baseline_row_are_linear():
@@ -148,7 +146,7 @@ def test_log_odds_of_a_logistic_model_with_one_baseline_row_are_linear():
         lambda cells: 1 / (1 + np.exp(-(cells @ weights)[:, None])), np.array([[0.0, 1.0, 0.5]]), 6, with_logit=True
     )
 
-    values = kernel.explained(np.array([[1.0, 2.0, 3.0]])).values[0, 0]
+    values = kernel.explain(np.array([[1.0, 2.0, 3.0]])).values[0, 0]
 
     assert values == pytest.approx(weights * np.array([1.0, 1.0, 2.5]), abs=1e-12)
 
@@ -161,19 +159,19 @@ def test_log_odds_of_two_baseline_rows_are_those_of_the_mean_probability():
     mean = (0.5 + 1 / (1 + np.exp(-4.0))) / 2
 
     assert kernel.expected == pytest.approx([np.log(mean / (1 - mean))])
-    assert kernel.explained(np.array([[1.0]])).values[0, 0] == pytest.approx([1.0 - np.log(mean / (1 - mean))])
+    assert kernel.explain(np.array([[1.0]])).values[0, 0] == pytest.approx([1.0 - np.log(mean / (1 - mean))])
 
 
 def test_log_odds_of_what_is_no_probability_are_refused():
     kernel = Kernel(lambda cells: cells[:, :1], np.array([[0.5, 0.0]]), 2, with_logit=True)
 
     with pytest.raises(BadInput, match="outside of 0 to 1"):
-        kernel.explained(np.array([[1.5, 1.0]]))
+        kernel.explain(np.array([[1.5, 1.0]]))
 
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_no_row_one_feature_and_rows_like_the_baseline_work(rows):
     kernel = Kernel(lambda cells: cells[:, :1], np.array([[2.0]]), 0)
 
-    assert kernel.explained(np.full((rows, 1), 5.0)).values.tolist() == [[[3.0]]][:rows]
-    assert kernel.explained(np.full((rows, 1), 2.0)).values.tolist() == [[[0.0]]][:rows]
+    assert kernel.explain(np.full((rows, 1), 5.0)).values.tolist() == [[[3.0]]][:rows]
+    assert kernel.explain(np.full((rows, 1), 2.0)).values.tolist() == [[[0.0]]][:rows]

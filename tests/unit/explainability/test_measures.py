@@ -37,7 +37,7 @@ def test_some_features_may_be_written_and_all_play():
     plan = plan_attributions(make_measures(methods=methods, label="hired"), NAMES)
 
     assert plan.features == ("id", "age", "income", "town", "guess")
-    assert (plan.written, plan.dependent, plan.samples) == (("id", "income"), ("town",), 9)
+    assert (plan.explained_features, plan.dependent, plan.samples) == (("id", "income"), ("town",), 9)
 
 
 @pytest.mark.parametrize("shap", [{"agg_method": "mean"}, {"agg_method": "MEAN_ABS"}, {}])

@@ -13,7 +13,11 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.clarify_files import AttributionReport, BiasReport
 from spark_model_monitor.errors import BadInput, BadState
 from spark_model_monitor.monitors.explainability.attribution_partition import Grid
-from spark_model_monitor.monitors.explainability.attribution_results import Dependent, Tolerances, analyse_attributions
+from spark_model_monitor.monitors.explainability.attribution_results import (
+    PartialDependence,
+    Tolerances,
+    analyse_attributions,
+)
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.page.page_files import render_html
@@ -244,8 +248,8 @@ def test_partial_dependence_on_a_number_is_a_curve_from_the_least_to_the_largest
     grid = Grid(True, (10.0, 20.0, 40.0), (0.2, 0.5, 0.3))
     words = Grid(False, ("no", "yes"), (0.5, 0.5))
     dependence = (
-        Dependent("a", grid, np.array([[0.5, 0.75, 0.25]]), ("label0",)),
-        Dependent("b", words, np.array([[0.1, 0.2]]), ("label0",)),
+        PartialDependence("a", grid, np.array([[0.5, 0.75, 0.25]]), ("label0",)),
+        PartialDependence("b", words, np.array([[0.1, 0.2]]), ("label0",)),
     )
 
     page = MONITOR.judge(Sample(state, replace(analyse_attributions(state), dependence=dependence)), None).page(())

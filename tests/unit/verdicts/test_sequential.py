@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spark_model_monitor.statistics.verdicts.sequential import boundary, estimate_rows_to_significance, reach
+from spark_model_monitor.statistics.verdicts.sequential import (
+    boundary,
+    estimate_rows_to_significance,
+    interval_half_width,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +56,10 @@ def test_the_planned_end_has_more_power_than_one_look_with_half_the_rows():
 
 
 def test_few_degrees_of_freedom_make_the_interval_wider():
-    assert reach(1.0, 1e9, 10_000, 10_000) == pytest.approx(2.3263, abs=1e-3)
-    assert reach(1.0, 10, 10_000, 10_000) == pytest.approx(2.7638, abs=1e-3)  # Student's table, 99 % and 10 degrees
+    assert interval_half_width(1.0, 1e9, 10_000, 10_000) == pytest.approx(2.3263, abs=1e-3)
+    assert interval_half_width(1.0, 10, 10_000, 10_000) == pytest.approx(
+        2.7638, abs=1e-3
+    )  # Student's table, 99 % and 10 degrees
 
 
 def test_rows_to_tell_are_those_at_which_the_interval_leaves_zero():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -84,8 +84,9 @@ class MetricsOfRows:
 
     def compute_without_unknown(self, name: str) -> float | None:
         """The metric without the rows whose facet is missing; None if there are no such rows, or if the metric is undefined."""
-        metrics = self.known_rows.metrics if self.known_rows else ()
-        return next((metric.value for metric in metrics if metric.name == name), None)
+        if self.known_rows is None:
+            return None
+        return next((metric.value for metric in self.known_rows.metrics if metric.name == name), None)
 
 
 @value_class(kw_only=True)
@@ -126,7 +127,6 @@ class BiasAnalysis:
     positives: Choice
     groups: tuple[GroupAnalysis, ...]
     rows: int
-    methods: Methods = field(default=ALL_METHODS)
 
 
 @value_class
@@ -136,14 +136,14 @@ class GroupChoices:
     positives: the positive labels.
     predicted: the positive predictions; None without predictions.
     groups: the groups of each facet.
-    tells_unknown: for each facet, whether its table counts the rows in which it is missing separately; older tables
+    counts_missing: for each facet, whether its table counts the rows in which it is missing separately; older tables
         don't.
     """
 
     positives: Choice
     predicted: Choice | None
     groups: tuple[tuple[Choice, ...], ...]
-    tells_unknown: tuple[bool, ...]
+    counts_missing: tuple[bool, ...]
 
     @property
     def error_of_predictions(self) -> str | None:
@@ -179,10 +179,9 @@ class LabelTable:
         keys = number_keys(cells, FACET)
         subgroups = sorted({str(cell[GROUP]) for cell in cells if cell[GROUP] is not None})
         subgroup_indexes: dict[Key, int] = {subgroup: index for index, subgroup in enumerate(subgroups)}
+        predicted: frozenset[Key] = frozenset()
         if chosen.predicted:
             predicted = chosen.predicted.keys
-        else:
-            predicted = frozenset()
         # Counts by facet key, label, prediction and subgroup; and by block, if a column names groups
         rows = np.zeros((len(keys), 2, 2, len(subgroups) + 1))
         blocks = None
@@ -256,7 +255,7 @@ def analyse_contingency(
         table = LabelTable.of(cells, chosen, plan)
         segments = list(table.segments())
         groups += [_analyse_group(methods, table, segments, flips, facet, group) for group in range(len(facet_groups))]
-    return BiasAnalysis(plan.label.name, chosen.positives, tuple(groups), state.rows, methods)
+    return BiasAnalysis(plan.label.name, chosen.positives, tuple(groups), state.rows)
 
 
 def choose_groups(state: Contingency, plan: ContingencyPlan) -> GroupChoices:
@@ -272,14 +271,14 @@ def choose_groups(state: Contingency, plan: ContingencyPlan) -> GroupChoices:
     if plan.prediction is not None:
         predicted = choose_positives(plan.prediction, prediction[0], _keys_at(state.tables[0], PREDICTION))
     # Older tables count missing cells together with cells that have none of the configured values
-    tells_unknown = tuple(
+    counts_missing = tuple(
         sum(rows for cell, rows in table.items() if cell[FACET] is None) == column.missing
         for table, column in zip(state.tables, state.metadata, strict=False)
     )
-    return GroupChoices(positives, predicted, groups, tells_unknown)
+    return GroupChoices(positives, predicted, groups, counts_missing)
 
 
-def kinds_of_columns(state: Contingency) -> dict[str, ValueKind]:
+def find_column_kinds(state: Contingency) -> dict[str, ValueKind]:
     """Whether facets, label and prediction were treated as categorical or continuous, by column."""
     plan = ContingencyPlan.from_text(state.plan)
     chosen = choose_groups(state, plan)
@@ -316,7 +315,7 @@ def _analyse_group(
     def measure(rows: LabelTable, counts: FacetCounts) -> tuple[Metrics, Metrics, MetricsOfRows | None]:
         """The metrics of both parts, and those without the rows whose facet is missing, if the counts show these rows."""
         known_rows = None
-        if None in rows.keys and chosen.tells_unknown[facet]:
+        if None in rows.keys and chosen.counts_missing[facet]:
             known_counts = rows.count_facet(choice, with_unknown=False)
             known_rows = MetricsOfRows(known_counts, *_compute_parts(methods, chosen, choice, known_counts))
         return *_compute_parts(methods, chosen, choice, counts), known_rows
@@ -331,7 +330,7 @@ def _analyse_group(
     return GroupAnalysis(counts, *measured, facet=facet_name, choice=choice, segments=tuple(segment_analyses))
 
 
-def tests_flips(methods: Methods, chosen: GroupChoices) -> bool:
+def needs_flip_test(methods: Methods, chosen: GroupChoices) -> bool:
     """Whether a flip test is requested and possible with these predictions."""
     is_requested = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
     return is_requested and not (chosen.positives.error or chosen.error_of_predictions)
@@ -342,10 +341,12 @@ def _compute_parts(
 ) -> tuple[Metrics, Metrics]:
     """The metrics of both parts, pre-training first; None for a part that was not requested or that lacks predictions."""
     error = choice.error or chosen.positives.error
-    pre = _compute_metrics(PRE_TRAINING, methods.pre_training, counts, error)
+    pre_training = _compute_metrics(PRE_TRAINING, methods.pre_training, counts, error)
     if chosen.predicted is None:
-        return pre, None
-    return pre, _compute_metrics(POST_TRAINING, methods.post_training, counts, error or chosen.error_of_predictions)
+        return pre_training, None
+    return pre_training, _compute_metrics(
+        POST_TRAINING, methods.post_training, counts, error or chosen.error_of_predictions
+    )
 
 
 def _compute_metrics(

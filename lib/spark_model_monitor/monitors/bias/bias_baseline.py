@@ -40,13 +40,13 @@ class BiasBaseline(StoredBaseline):
     kinds: Mapping[str, ValueKind] = field(default_factory=dict)
 
     def drop_features(self, excluded: Collection[str]) -> BiasBaseline:
-        remaining_constraints = {
-            f"{stage}_bias_metrics": part.model_copy(
-                update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
-            )
-            for stage in STAGES
-            if (part := getattr(self.constraints, f"{stage}_bias_metrics")) is not None
-        }
+        remaining_constraints = {}
+        for stage in STAGES:
+            member = f"{stage}_bias_metrics"
+            part = getattr(self.constraints, member)
+            if part is not None:
+                facets = {facet: groups for facet, groups in part.facets.items() if facet not in excluded}
+                remaining_constraints[member] = part.model_copy(update={"facets": facets})
         return replace(self, constraints=self.constraints.model_copy(update=remaining_constraints))
 
     def values(
@@ -67,12 +67,8 @@ class BiasBaseline(StoredBaseline):
             group = _find_same_group(part.facets.get(facet, ()), choice)
         measured: GroupMetrics | SegmentMetrics | None = group
         if group is not None and segment is not None:
-            matching_segments = (
-                segment_metrics
-                for segment_metrics in group.segments or ()
-                if (segment_metrics.segmentation, segment_metrics.segment) == segment
-            )
-            measured = next(matching_segments, None)
+            segments = {(metrics.segmentation, metrics.segment): metrics for metrics in group.segments or ()}
+            measured = segments.get(segment)
         if measured is None:
             return {}
         return {metric.name: metric.value for metric in measured.metrics}
@@ -85,10 +81,10 @@ class BiasBaseline(StoredBaseline):
         """
         requested = set()
         for name, limit in limits.items():
+            if limit is None:
+                continue
             values = [value for by_name in suggestions if (value := by_name.get(name)) is not None]
-            if limit is not None and not is_suggested(
-                name, limit, values or [limit], self.constraints.requested_limits or ()
-            ):
+            if not is_suggested(name, limit, values or [limit], self.constraints.requested_limits or ()):
                 requested.add(name)
         return frozenset(requested)
 

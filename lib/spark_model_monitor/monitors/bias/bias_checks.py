@@ -77,7 +77,7 @@ def _judge_by_chance(
     groups = ""
     if round(metric.noise.design_effect) > 1:
         groups = IN_GROUPS.format(rows=metric.noise.design_effect)
-    if metric.noise.spread is None or metric.noise.interval is None:
+    if metric.noise.window_spread is None or metric.noise.interval is None:
         return finding.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
     if p is not None and p <= metric.level:
         return finding.but(status=CheckStatus.VIOLATED, description=description)
@@ -129,8 +129,7 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
     if reason_empty is not None and (is_undefined or metric.baseline is None or metric.is_label_unknown):
         # If the group or the label has disappeared, a longer window doesn't help
         unjudged = Finding.not_judged(threshold, reason_empty)
-        is_compared = metric.baseline is not None or metric.tolerances.with_intervals
-        if is_compared:
+        if metric.baseline is not None or metric.tolerances.with_intervals:
             return unjudged.unsure(
                 reason_empty,
                 "check whether the values of the facet or the label were renamed, and write them as the data has them; "
@@ -140,14 +139,13 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
     # The metric is undefined with few rows although the baseline has it; a longer window may help
     if is_undefined:
         unjudged = Finding.not_judged(threshold, metric.current.error)
-        is_defined_before = metric.tolerances.with_intervals and metric.baseline is not None
-        if is_defined_before:
+        if metric.tolerances.with_intervals and metric.baseline is not None:
             return unjudged.unsure(metric.current.error or NO_INTERVAL, LONGER_WINDOWS)
         return unjudged
     min_rows = metric.tolerances.min_rows
     if min(metric.group.rows) < min_rows:
-        rows_in_words = f"{metric.group.rows[0]:,} rows of the group and {metric.group.rows[1]:,} of the rest"
-        reason = f"{rows_in_words}; at least {min_rows:,} of each are asked for"
+        group_rows, rest_rows = metric.group.rows
+        reason = f"{group_rows:,} rows of the group and {rest_rows:,} of the rest; at least {min_rows:,} of each are asked for"
         return Finding(CheckStatus.PASSED, threshold=threshold).unsure(reason, LONGER_WINDOWS)
     return None
 

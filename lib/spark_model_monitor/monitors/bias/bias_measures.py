@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
 from spark_model_monitor.documents.analysis_config import (
@@ -20,7 +19,7 @@ from spark_model_monitor.documents.analysis_config import (
 )
 from spark_model_monitor.errors import BadConfiguration, make_no_group_column_error
 from spark_model_monitor.monitors.bias.bias_analysis import ALL_METHODS, Methods
-from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.predictors import Model, ModelSource
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model
 from spark_model_monitor.statistics.states.contingency_plan import (
     ContingencyPlan,
@@ -33,9 +32,6 @@ from spark_model_monitor.statistics.states.contingency_plan import (
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
 
-if TYPE_CHECKING:
-    from spark_model_monitor.monitors.predictors import ModelSource
-
 
 def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
     """The requested metrics. For a monitor's file, which has no `methods`, these are all metrics that the data allows.
@@ -46,38 +42,46 @@ def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str
     """
     faults = [*_find_faults(config)]
     methods = config.methods
-    pre = ALL_METHODS.pre_training
-    post = None
+    pre_training = ALL_METHODS.pre_training
+    post_training = None
     if has_predictions:
-        post = ALL_METHODS.post_training
+        post_training = ALL_METHODS.post_training
     # A file of an analysis, unlike a monitor's, names its methods
     if methods is not None:
         if methods.pre_training_bias is None and methods.post_training_bias is None:
             faults.append('methods asks for no bias metric; write "pre_training_bias": {"methods": "all"}')
-        pre = _requested_metrics("pre_training_bias", methods.pre_training_bias, ALL_METHODS.pre_training, faults)
-        post = _requested_metrics("post_training_bias", methods.post_training_bias, ALL_METHODS.post_training, faults)
-        if post is not None and not has_predictions:
+        pre_training = _requested_metrics(
+            "pre_training_bias", methods.pre_training_bias, ALL_METHODS.pre_training, faults
+        )
+        post_training = _requested_metrics(
+            "post_training_bias", methods.post_training_bias, ALL_METHODS.post_training, faults
+        )
+        if post_training is not None and not has_predictions:
             faults.append(f"methods.post_training_bias needs the model's predictions; {_remedy(config)}")
     if faults:
         raise BadConfiguration.gathered([f"{where}: {fault}" for fault in faults])
-    return Methods(pre, post)
+    return Methods(pre_training, post_training)
 
 
 def _remedy(config: AnalysisConfig) -> str:
     predictor = config.predictor
-    named = predictor and (predictor.model_name or predictor.endpoint_name)
+    model = "the model"
+    if predictor is not None and (predictor.model_name or predictor.endpoint_name):
+        model = f"the model {predictor.model_name or predictor.endpoint_name}"
     return (
-        "name their column as predicted_label, or --inference-attribute for captured data, or write --model with the file of the "
-        f"model{f' {named}' if named else ''}, its address or module:function"
+        "name their column as predicted_label, or --inference-attribute for captured data, or write --model with the file of "
+        f"{model}, its address or module:function"
     )
 
 
 def _requested_metrics(
     part: str, requested: BiasMethods | None, known_names: tuple[str, ...] | None, faults: list[str]
 ) -> tuple[str, ...] | None:
+    if requested is None:
+        return None
+    if requested.methods == ("all",):
+        return known_names
     names = known_names or ()
-    if requested is None or requested.methods == ("all",):
-        return None if requested is None else names
     # The error lists all known names, so it names only the first unknown one
     unknown = [name for name in requested.methods if name not in names]
     if unknown or not requested.methods:
@@ -207,9 +211,8 @@ class BiasMeasures:
         # Predictions in the data are preferred to a model's
         if model is not None and config.predicted_label is None and methods.post_training is not None:
             resolved_model = resolve_model(model, {} if config.predictor is None else config.predictor.plain())
-        if config.probability_threshold is None:
-            threshold = cls.threshold
-        else:
+        threshold = cls.threshold
+        if config.probability_threshold is not None:
             threshold = config.probability_threshold
         return cls(config, config.label, config.predicted_label, methods, model=resolved_model, threshold=threshold)
 
@@ -227,12 +230,10 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     prediction = None
     if measures.prediction is not None:
         prediction = columns.named("predicted_label", measures.prediction)
-    facets = [
-        ValuedColumn(
-            columns.named(f"facet[{position}].name_or_index", facet.name_or_index), facet.value_or_threshold or ()
-        )
-        for position, facet in enumerate(config.facet or ())
-    ]
+    facets = []
+    for position, facet in enumerate(config.facet or ()):
+        name = columns.named(f"facet[{position}].name_or_index", facet.name_or_index)
+        facets.append(ValuedColumn(name, facet.value_or_threshold or ()))
     group = None
     if config.group_variable is not None:
         group = columns.named("group_variable", config.group_variable)
@@ -253,13 +254,13 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     columns.require_all_found(measures.column_types)
     values = tuple(config.label_values_or_threshold or ())
 
-    def typed(column: ValuedColumn) -> ValuedColumn:
+    def set_kind(column: ValuedColumn) -> ValuedColumn:
         return replace(column, taken_as=measures.column_types.get(column.name))
 
     plan = ContingencyPlan(
-        tuple(typed(facet) for facet in facets),
-        typed(ValuedColumn(label, values)),
-        None if prediction is None else typed(ValuedColumn(prediction, values)),
+        tuple(map(set_kind, facets)),
+        set_kind(ValuedColumn(label, values)),
+        None if prediction is None else set_kind(ValuedColumn(prediction, values)),
         group,
         segmentations,
         measures.untyped_texts,
@@ -296,10 +297,10 @@ def _segmentation_from_cut(cut: Cut) -> Segmentation:
         raise BadConfiguration(f"segments: {cut.name!r} are hours; of bias rows are cut by values or ranges")
     if not column.cuts:
         return Segmentation(cut.name, column.name, (), ())
-    ranges = (Interval(*ends, True, False) for ends in itertools.pairwise((-math.inf, *column.cuts, math.inf)))
-    return Segmentation(
-        cut.name, column.name, tuple((interval,) for interval in ranges), (*column.list_ranges(), MISSING)
-    )
+    segments = []
+    for low, high in itertools.pairwise((-math.inf, *column.cuts, math.inf)):
+        segments.append((Interval(low, high, True, False),))
+    return Segmentation(cut.name, column.name, tuple(segments), (*column.list_ranges(), MISSING))
 
 
 def _interval_or_value(value: Scalar) -> Scalar | Interval:

@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.bias import choices
 from spark_model_monitor.registry import Registry
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.value_class import value_class
 
-Flags: TypeAlias = NDArray[np.bool_]
-Counts: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = Doubles
 """Counts of rows, not negative. Shape () for one data set, (resamples,) for the resamples of one."""
 
 REST_INDEX = 0
@@ -214,11 +213,11 @@ def register_difference(
     @register_bias_metric(registry, name, description=f"{title} ({name})", requires=requires)
     def difference(counts: FacetCounts) -> Counts:
         """The rate of one side minus that of the other; infinite if one of both is, 0 if both are."""
-        of_rest = rate.compute(counts.a)
-        of_group = rate.compute(counts.d)
+        rest_rate = rate.compute(counts.a)
+        group_rate = rate.compute(counts.d)
         if group_first:
-            return subtract(of_group, of_rest)
-        return subtract(of_rest, of_group)
+            return subtract(group_rate, rest_rate)
+        return subtract(rest_rate, group_rate)
 
 
 _SHARES = require_both_sides(negated="Negative facet set is empty", end=".")

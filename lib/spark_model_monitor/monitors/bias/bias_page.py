@@ -150,16 +150,16 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
     rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
     yield PageSection("Groups", (rates, _draw_sizes(analysis)))
     # Charts are large, so groups beyond the limit have only their table
-    charts = iter(range(MAX_CHARTS))
-    for stage, heading, about in STAGES:
+    drawn_groups = 0
+    for stage, heading, description in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
         if not groups:
             continue
         label = f"Label {analysis.label}, positive: {analysis.positives.shown}."
-        yield PageSection(heading, (f"This is {about}. {label}",))
+        yield PageSection(heading, (f"This is {description}. {label}",))
         for group in groups:
-            with_chart = next(charts, None) is not None
-            yield _draw_group(stage, group, verdicts, with_chart=with_chart)
+            drawn_groups += 1
+            yield _draw_group(stage, group, verdicts, with_chart=drawn_groups <= MAX_CHARTS)
     if analysis.groups and analysis.groups[0].post_training is not None:
         yield _draw_performance(analysis.groups[0])
     yield create_reading(_explain_reading(analysis))
@@ -176,9 +176,9 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
         point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
         picture = PointChart.from_zero(name, (point, *(_group_rate_points(group) if group else ())))
         metrics = group.metrics if group else ()
-        about = next((metric.description for metric in metrics if metric.name == result.metric), None)
+        description = next((metric.description for metric in metrics if metric.name == result.metric), None)
         violations = (result, *twins)
-        yield create_card(PageFeature(result.full_name, violations, name, picture=picture, hints=[about or ""]))
+        yield create_card(PageFeature(result.full_name, violations, name, picture=picture, hints=[description or ""]))
 
 
 def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
@@ -186,9 +186,13 @@ def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
     for title, member in (("labels", "positives"), ("predicted", "predicted_positives")):
         if title == "predicted" and group.post_training is None:
             continue
-        for who, outcomes in ((f"{group.facet} {group.choice.shown}", group.counts.d), ("the rest", group.counts.a)):
+        for side_name, outcomes in (
+            (f"{group.facet} {group.choice.shown}", group.counts.d),
+            ("the rest", group.counts.a),
+        ):
             rows = float(outcomes.rows)
-            yield Point(f"{title}, {who}", float(getattr(outcomes, member)) / rows if rows else None)
+            share = float(getattr(outcomes, member)) / rows if rows else None
+            yield Point(f"{title}, {side_name}", share)
 
 
 def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
@@ -213,17 +217,17 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
     metric_results = [verdicts.get((*group_key, metric.name, "")) for metric in metrics]
     d = group.counts.d
     a = group.counts.a
-    about = (
+    description = (
         f"Value(s)/Threshold: {group.choice.shown}. "
         f"{format_count(float(d.rows))} rows in the group, {format_count(float(a.rows))} in the rest."
     )
     # Judged metrics count these rows in the rest, so the page says how many there are
     if group.unknown_share:
-        about += (
+        description += (
             f" {group.facet} is missing in {format_percent(group.unknown_share)} of all rows: they count in the rest, "
             "as Clarify counts them, and metrics without them are in a column of their own."
         )
-    blocks: list[Block] = [about]
+    blocks: list[Block] = [description]
     # If the flip test used a sample, its counts differ from the table's, so the page says so
     flips = group.counts.flips
     if (
@@ -295,13 +299,14 @@ def _draw_performance(group: GroupAnalysis) -> PageSection:
         ("observed negative", everyone.false_positives, everyone.true_negatives),
     )
     titles = ("", "predicted positive", "predicted negative")
-    confusion = build_table(
-        titles,
-        [(name, *(format_count(float(count)) for count in row_counts)) for name, *row_counts in counts],
-        numbers=titles[1:],
-    )
-    shades = tuple(tuple(float(count) / (float(sum(row)) or 1.0) for count in row) for _, *row in counts)
-    return PageSection("Model performance", (metrics, replace(confusion, shades=shades)))
+    confusion_rows = []
+    shades = []
+    for name, *row_counts in counts:
+        confusion_rows.append((name, *map(format_count, map(float, row_counts))))
+        total = float(sum(row_counts)) or 1.0
+        shades.append(tuple(float(count) / total for count in row_counts))
+    confusion = build_table(titles, confusion_rows, numbers=titles[1:])
+    return PageSection("Model performance", (metrics, replace(confusion, shades=tuple(shades))))
 
 
 def _explain_reading(analysis: BiasAnalysis) -> Iterator[str]:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from spark_model_monitor.data.profiling.contingency_scan import CountTask, count_rows, find_strays, select_first_runs
 from spark_model_monitor.data.profiling.uniqueness import ValueQuestion, count_values
@@ -28,7 +27,7 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
     Methods,
     analyse_contingency,
     choose_groups,
-    tests_flips,
+    needs_flip_test,
 )
 from spark_model_monitor.monitors.bias.bias_baseline import BiasBaseline
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
@@ -39,18 +38,16 @@ from spark_model_monitor.monitors.bias.choices import (
     depends_on_distinct_values,
     describe_unmatched,
 )
-from spark_model_monitor.monitors.bias.flip_test import Positive, RowsOfKeys, SensitiveGroup, flip_test
-from spark_model_monitor.monitors.causes import MarkedRows, with_causes
-from spark_model_monitor.monitors.predictions import Labelling, with_predictions
+from spark_model_monitor.monitors.bias.flip_test import KeyFilter, OutcomeBinner, SensitiveGroup, flip_test
+from spark_model_monitor.monitors.causes import MarkedRows, add_causes
+from spark_model_monitor.monitors.predictions import LabelRule, with_predictions
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.protocol import ScanResult, select_violations
+from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.contingency import FACET, Contingency
 from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.user_choices import ValueKind
-
-if TYPE_CHECKING:
-    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
 log = logging.getLogger(__name__)
 
@@ -61,22 +58,22 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
     If a model makes the predictions, they are made once for all passes, and released with the metrics.
     """
     plan = build_plan(measures, dataset.names)
-    opened = ExitStack()
-    with opened:
+    open_resources = ExitStack()
+    with open_resources:
         if measures.model is not None:
-            dataset, plan = opened.enter_context(_add_predictions(measures, dataset, plan, measures.model))
+            dataset, plan = open_resources.enter_context(_add_predictions(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
-        plan_of_window = with_kinds_of_baseline(plan, state, measures.baseline_kinds)
+        plan_of_window = keep_baseline_kinds(plan, state, measures.baseline_kinds)
         # Few columns change their kind, so a second count is rare
         if plan_of_window != plan:
             plan = plan_of_window
             state, rows = scan_contingency(dataset, plan)
-        counted = _select_counted_columns(dataset, plan)
+        counted_columns = _select_counted_columns(dataset, plan)
         runs: Sequence[RowRuns] = ()
         if measures.with_runs:
-            runs = select_first_runs(counted.table, counted.names, plan, dataset.reason, state)
+            runs = select_first_runs(counted_columns.table, counted_columns.names, plan, dataset.reason, state)
         # The resources stay open after this function, because the flip test reads the predicted rows again
-        resources = opened.pop_all()
+        resources = open_resources.pop_all()
     return ScanResult(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
 
 
@@ -92,14 +89,14 @@ def _add_predictions(
     label = plan.label.name
     features = [name for name in names if name not in (label, *plan.not_features)]
     predictor = measures.config.predictor
-    how = Labelling(measures.threshold, None if predictor is None else predictor.label_headers)
+    label_rule = LabelRule(measures.threshold, None if predictor is None else predictor.label_headers)
     model = replace(model, labels=model.tells_labels)
     extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
     # The original columns, and the prediction after them
     columns = [*(f"c{position}" for position in range(len(names))), *extra]
     table = dataset.table.selected(columns, columns)
     measures_with_prediction = replace(measures, label=label, prediction=len(names))
-    with with_predictions(table, names, features, label, model, how, dataset.reason) as rows:
+    with with_predictions(table, names, features, label, model, label_rule, dataset.reason) as rows:
         yield (
             replace(dataset, rows=rows, names=(*names, PREDICTION_COLUMN)),
             build_plan(measures_with_prediction, (*names, PREDICTION_COLUMN)),
@@ -130,18 +127,17 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
         questions = [
             ValueQuestion((dataset.names.index(plan.valued[position].name),)) for position in undecided_positions
         ]
-        counts = dict(zip(undecided_positions, count_values(dataset, questions, rows.kept), strict=True))
-        metadata = tuple(
-            replace(column, at_least=counts[position].distinct, at_most=counts[position].distinct)
-            if position in counts
-            else column
-            for position, column in enumerate(state.metadata)
-        )
-        state = replace(state, metadata=metadata)
+        metadata = list(state.metadata)
+        for position, value_counts in zip(
+            undecided_positions, count_values(dataset, questions, rows.kept), strict=True
+        ):
+            distinct = value_counts.distinct
+            metadata[position] = replace(metadata[position], at_least=distinct, at_most=distinct)
+        state = replace(state, metadata=tuple(metadata))
     return state, rows
 
 
-def with_kinds_of_baseline(
+def keep_baseline_kinds(
     plan: ContingencyPlan, state: Contingency, baseline_kinds: Mapping[str, ValueKind]
 ) -> ContingencyPlan:
     """The plan, in which columns keep the baseline's kind if the window's values would give another kind. A column in which a
@@ -177,7 +173,7 @@ def _analyse_scan(
                 log.warning("label %r: %s", plan.label.name, reason)
         _log_choices(plan, chosen)
         flips = None
-        if plan.with_flip_test and tests_flips(methods, chosen):
+        if plan.with_flip_test and needs_flip_test(methods, chosen):
             flips = _flip_tests(dataset, plan, state, chosen)
     return analyse_contingency(state, plan, methods, flips, chosen=chosen)
 
@@ -245,11 +241,18 @@ def _log_choices(plan: ContingencyPlan, chosen: GroupChoices) -> None:
         log.warning(
             "no label is positive, so no group can differ from the rest; write label_values_or_threshold as the data has it. "
             "%r is taken as %s; %s",
-            *(label, kind, otherwise),
+            label,
+            kind,
+            otherwise,
         )
     if plan.prediction is not None and chosen.predicted is not None and chosen.error_of_predictions:
-        arguments = plan.prediction.name, chosen.predicted.kind.value, otherwise, chosen.error_of_predictions
-        log.warning("no metric of predictions: %r is taken as %s; %s (%s)", *arguments)
+        log.warning(
+            "no metric of predictions: %r is taken as %s; %s (%s)",
+            plan.prediction.name,
+            chosen.predicted.kind.value,
+            otherwise,
+            chosen.error_of_predictions,
+        )
 
 
 def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: GroupChoices) -> FlipTests:
@@ -266,9 +269,8 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
             size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
             rest_size = sum(table.values()) - size
             if size and rest_size:
-                tested[facet_index, group_index] = SensitiveGroup(
-                    _select_rows(facet, choice), features, size, rest_size
-                )
+                group = SensitiveGroup(_select_rows(facet, choice), features, size, rest_size)
+                tested[facet_index, group_index] = group
     if not tested:
         return {}
     flip_tests = flip_test(
@@ -284,17 +286,20 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
         return dict.fromkeys(tested, flip_tests)
     for group, flips in zip(tested.values(), flip_tests, strict=True):
         if flips.tested < group.size or flips.neighbours < group.rest_size:
-            row_counts = (flips.tested, group.size, flips.neighbours, group.rest_size)
             log.warning(
                 "flip test of facet %r by sample: %s of %s rows and %s of %s others",
-                *(group.sensitive.column.name, *(f"{rows:,}" for rows in row_counts)),
+                group.sensitive.column.name,
+                f"{flips.tested:,}",
+                f"{group.size:,}",
+                f"{flips.neighbours:,}",
+                f"{group.rest_size:,}",
             )
     return dict(zip(tested, flip_tests, strict=True))
 
 
-def _select_rows(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
+def _select_rows(column: ValuedColumn, choice: Choice) -> KeyFilter:
     """The rows whose key in a column is one of the chosen keys."""
-    return RowsOfKeys(column, tuple(sorted(choice.keys, key=str)))
+    return KeyFilter(column, tuple(sorted(choice.keys, key=str)))
 
 
 # The rows behind a change of bias: those of the group, or of the rest, that are positive or were predicted wrongly
@@ -304,7 +309,7 @@ OF_ERRORS = frozenset({"AD", "RD", "SD", "TE", "DAR", "DRR", "DCA", "DCR"})
 """Metrics that compare errors of predictions."""
 
 # Facet, its value; whether the group or the rest, predictions or labels, errors
-Part = tuple[str, str, bool, bool, bool]
+CauseSubject = tuple[str, str, bool, bool, bool]
 
 
 def find_causes(
@@ -327,36 +332,43 @@ def find_causes(
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
         for choice in choices
     }
-    positive = {False: RowsOfKeys(plan.label, tuple(chosen.positives.keys))}
+    positive = {False: KeyFilter(plan.label, tuple(chosen.positives.keys))}
     if plan.prediction is not None and chosen.predicted is not None:
-        positive[True] = RowsOfKeys(plan.prediction, tuple(chosen.predicted.keys))
+        positive[True] = KeyFilter(plan.prediction, tuple(chosen.predicted.keys))
     outcomes = frozenset(rows_of_keys.column.name for rows_of_keys in positive.values())
 
-    def list_parts(result: CheckResult) -> Iterator[Part]:
+    def list_subjects(result: CheckResult) -> Iterator[CauseSubject]:
         facet = result.feature or ""
         value = (result.model_extra or {}).get(FACET_VALUE, "")
-        of_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
+        about_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
         for in_group in (True, False):
-            yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
+            yield facet, value, in_group, about_predictions, about_predictions and result.metric in OF_ERRORS
 
     # Mark the rows of window and baseline in the same way: rows of the part that have the outcome
-    def open_marked_rows(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
-        facet, value, in_group, of_predictions, of_errors = part
-        rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
+    def open_marked_rows(subject: CauseSubject, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
+        facet, value, in_group, about_predictions, about_errors = subject
+        key_filters = [groups[facet, value], positive[about_predictions]]
+        if about_errors:
+            key_filters.append(positive[False])
 
         def mark_rows(dataset: Dataset, rows: int) -> MarkedRows:
-            mark = Positive(CountTask(plan, dataset.names, None, None), tuple(rows_of_part), in_group)
+            mark = OutcomeBinner(CountTask(plan, dataset.names, None, None), tuple(key_filters), in_group)
             return MarkedRows(dataset, mark, rows, outcomes | {facet})
 
         rows = sum(state.tables[0].values())
         return mark_rows(data, rows), mark_rows(resources.enter_context(source()), rows)
 
     # Each part is searched once, even if several violations are about it
-    parts = {part for result in select_violations(check_results) for part in list_parts(result) if part[:2] in groups}
-    return with_causes(
+    subjects = {
+        subject
+        for result in select_violations(check_results)
+        for subject in list_subjects(result)
+        if subject[:2] in groups
+    }
+    return add_causes(
         check_results,
-        {part: partial(open_marked_rows, part) for part in sorted(parts)},
-        list_parts,
+        {subject: partial(open_marked_rows, subject) for subject in sorted(subjects)},
+        list_subjects,
         level,
         hide_values=hide_values,
     )

@@ -48,7 +48,7 @@ class PandasType(Enum):
 
 def value_type(metadata: ColumnMetadata) -> PandasType:
     """The type of a column's values. Integers with a missing value are floating, and so is a column without values."""
-    kinds = _kinds(metadata) - {CellKind.MISSING}
+    kinds = _find_kinds(metadata) - {CellKind.MISSING}
     # pandas reads such a column of integers as floating, and the service follows pandas
     if kinds == {CellKind.INTEGRAL} and not metadata.missing:
         return PandasType.INTEGER
@@ -90,7 +90,7 @@ def _kind_bounds(column: ValuedColumn, metadata: ColumnMetadata) -> tuple[ValueK
         return column.taken_as, column.taken_as
     kind = value_type(metadata)
     are_integers = kind is PandasType.INTEGER or (
-        kind is PandasType.TEXT and _kinds(metadata) == {CellKind.INTEGER_TEXT}
+        kind is PandasType.TEXT and _find_kinds(metadata) == {CellKind.INTEGER_TEXT}
     )
     shares = (0.0, 0.0)
     # Several configured values are always categories, but a single one may be a threshold
@@ -102,7 +102,7 @@ def _kind_bounds(column: ValuedColumn, metadata: ColumnMetadata) -> tuple[ValueK
     return low, high
 
 
-def _kinds(metadata: ColumnMetadata) -> Set[CellKind]:
+def _find_kinds(metadata: ColumnMetadata) -> Set[CellKind]:
     return {kind for kind, count in metadata.kinds.items() if count}
 
 
@@ -116,8 +116,10 @@ def _share_bounds(metadata: ColumnMetadata) -> tuple[float, float]:
     if not present:
         return 0.0, 0.0
     # Without an upper bound, all present values may be distinct
-    upper_bound = min(present, present if metadata.at_most is None else metadata.at_most)
-    if _kinds(metadata) == {CellKind.INTEGRAL} and metadata.minimum is not None and metadata.maximum is not None:
+    upper_bound = present
+    if metadata.at_most is not None:
+        upper_bound = min(present, metadata.at_most)
+    if _find_kinds(metadata) == {CellKind.INTEGRAL} and metadata.minimum is not None and metadata.maximum is not None:
         upper_bound = min(upper_bound, int(metadata.maximum) - int(metadata.minimum) + 1)
     return metadata.at_least / present, max(upper_bound, metadata.at_least) / present
 

@@ -23,7 +23,7 @@ from spark_model_monitor.data.profiling.contingency_scan import CountTask, Typed
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
-from spark_model_monitor.statistics import Flags
+from spark_model_monitor.statistics import Doubles, Flags
 from spark_model_monitor.statistics.states.contingency import CellKind, Key
 from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chain_hashes
@@ -53,7 +53,7 @@ DRAWS = 2**31  # number of different values of a random number that selects rows
 
 
 @value_class
-class RowsOfKeys:
+class KeyFilter:
     """The rows whose key in a column is one of `keys` (`contingency_scan.compute_keys`)."""
 
     column: ValuedColumn
@@ -61,9 +61,9 @@ class RowsOfKeys:
 
     def find(self, count: CountTask, batch: pa.RecordBatch) -> Flags:
         keys = compute_keys(count.read_cells(batch, self.column.name), self.column)
-        wanted_keys = pa.array([key for key in self.keys if key is not None], keys.type)
-        is_member: Flags = pc.is_in(keys, wanted_keys).to_numpy(zero_copy_only=False)
-        return is_member
+        selected_keys = pa.array([key for key in self.keys if key is not None], keys.type)
+        is_selected: Flags = pc.is_in(keys, selected_keys).to_numpy(zero_copy_only=False)
+        return is_selected
 
 
 @value_class
@@ -88,10 +88,10 @@ class FlipRows:
     draw: a random number in [0, 1) for each row.
     """
 
-    features: NDArray[np.float64]
+    features: Doubles
     positive: Flags
     sensitive: Flags
-    draw: NDArray[np.float64]
+    draw: Doubles
 
     @classmethod
     def of(cls, batch: pa.RecordBatch, groups: int) -> FlipRows:
@@ -130,7 +130,7 @@ def count_flips(
     """For each group, the number of a partition's rows that their neighbours classify differently."""
     counts = np.zeros((3, len(groups)), np.int64)
     neighbour_rows = neighbours.value
-    learnt: dict[int, Any] = {}  # classifiers by index of the group, for groups with rows in this partition
+    classifiers: dict[int, Any] = {}  # classifiers by index of the group, for groups with rows in this partition
     for batch in batches:
         if not batch.num_rows:
             continue
@@ -139,12 +139,12 @@ def count_flips(
             tested = rows.where(rows.sensitive[:, group_index] & (rows.draw < group.tested))
             # The distance matrix has tested rows times neighbours entries, so rows are tested in portions
             for start in range(0, len(tested.positive), ROWS_AT_ONCE):
-                if group_index not in learnt:
-                    learnt[group_index] = _fit_classifier(group, group_index, neighbour_rows)
-                part = slice(start, start + ROWS_AT_ONCE)
-                positive = tested.positive[part]
-                decided = learnt[group_index].predict(tested.features[part][:, list(group.features)])
-                counts[:, group_index] += (positive & ~decided).sum(), (~positive & decided).sum(), len(positive)
+                if group_index not in classifiers:
+                    classifiers[group_index] = _fit_classifier(group, group_index, neighbour_rows)
+                chunk = slice(start, start + ROWS_AT_ONCE)
+                positive = tested.positive[chunk]
+                predicted = classifiers[group_index].predict(tested.features[chunk][:, list(group.features)])
+                counts[:, group_index] += (positive & ~predicted).sum(), (~positive & predicted).sum(), len(positive)
     columns = (np.arange(len(groups)), *counts)
     yield pa.RecordBatch.from_arrays(
         [pa.array(values, field.type) for values, field in zip(columns, FLIP_SCHEMA, strict=True)], schema=FLIP_SCHEMA
@@ -157,9 +157,8 @@ def _fit_classifier(group: FlipGroup, group_index: int, neighbours: FlipRows) ->
 
     rows = neighbours.where(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
     # With at most nine rows, five neighbours would be most of them, so only the nearest one decides
-    if len(rows.positive) > FEW_OTHER_ROWS:
-        neighbour_count = NEIGHBOURS
-    else:
+    neighbour_count = NEIGHBOURS
+    if len(rows.positive) <= FEW_OTHER_ROWS:
         neighbour_count = NEIGHBOURS_OF_FEW
     return KNeighborsClassifier(n_neighbors=neighbour_count).fit(rows.features[:, list(group.features)], rows.positive)
 
@@ -182,8 +181,8 @@ class FlipTask:
 
     count: CountTask
     features: tuple[str, ...]
-    positive: RowsOfKeys
-    sensitive: tuple[RowsOfKeys, ...]
+    positive: KeyFilter
+    sensitive: tuple[KeyFilter, ...]
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -194,10 +193,10 @@ class FlipTask:
 
     def _rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         cells = [self.feature(batch.column(f"c{self.count.names.index(name)}")) for name in self.features]
-        numbers = [
-            np.zeros(len(cell)) if cell.number is None else np.where(cell.has_number, cell.number, 0.0)
-            for cell in cells
-        ]
+        numbers = []
+        for cell in cells:
+            number = 0.0 if cell.number is None else cell.number
+            numbers.append(np.where(cell.has_number, number, 0.0))
         has_number = [cell.has_number for cell in cells]
         # A number from 0 to 1 computed from the row's values: equal in every run and on every partition
         draw = (chain_hashes(numbers, has_number).view(np.int64) % DRAWS) / float(DRAWS)
@@ -217,13 +216,13 @@ class FlipTask:
 
 
 @value_class
-class Positive:
+class OutcomeBinner:
     """A mark of rows: 3 for a row of the group (or of the rest) that is positive, or whose label and prediction differ; 2 for
     its other rows. parts: the selection of the group, then one or two selections of positive rows.
     """
 
     count: CountTask
-    parts: tuple[RowsOfKeys, ...]
+    parts: tuple[KeyFilter, ...]
     in_group: bool
 
     bins = 4
@@ -233,8 +232,8 @@ class Positive:
         return tuple(f"c{self.count.names.index(rows.column.name)}" for rows in self.parts)
 
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
-        group, first, *second = (rows_of_keys.find(self.count, rows) for rows_of_keys in self.parts)
-        is_positive = first != second[0] if second else first
+        group, first_filter, *other_filters = (rows_of_keys.find(self.count, rows) for rows_of_keys in self.parts)
+        is_positive = first_filter != other_filters[0] if other_filters else first_filter
         return np.where(group == self.in_group, 2 + is_positive, MISSING).astype(np.int16)
 
 
@@ -249,7 +248,7 @@ log = logging.getLogger(__name__)
 
 NOT_NUMERIC = "FlipTest does not support non-numeric columns"
 
-SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are added up over partitions
+COUNT_COLUMNS = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are added up over partitions
 
 
 @value_class
@@ -261,7 +260,7 @@ class SensitiveGroup:
     size, rest_size: number of rows in the group and in the rest.
     """
 
-    sensitive: RowsOfKeys
+    sensitive: KeyFilter
     features: tuple[str, ...]
     size: int
     rest_size: int
@@ -271,7 +270,7 @@ def flip_test(
     table: Partitions,
     names: Sequence[str],
     plan: ContingencyPlan,
-    positive: RowsOfKeys,
+    positive: KeyFilter,
     groups: Sequence[SensitiveGroup],
     *,
     reason: str | None,
@@ -295,10 +294,14 @@ def flip_test(
         columns.append(reason)
     table = table.selected(columns, columns)
     # An empty column shows the declared type, without a Spark job
-    cells = [task.feature(pa.array([], table.schema.field(f"c{names.index(name)}").type)) for name in features]
-    if not cells or not all(
-        cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells
-    ):
+    declared_types = set()
+    for name in features:
+        column_type = table.schema.field(f"c{names.index(name)}").type
+        declared_types.add(task.feature(pa.array([], column_type)).declared)
+    # Untyped texts may be numbers
+    if plan.untyped_texts:
+        declared_types.discard(None)
+    if not features or not declared_types.issubset(NUMERIC):
         return NOT_NUMERIC
     prepared = table.numbered().mapped(task, SCHEMA)
     started = time.monotonic()
@@ -333,19 +336,16 @@ def flip_test(
 def _count_tested_flips(
     prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows, groups: Sequence[SensitiveGroup]
 ) -> list[FlipTest]:
-    with prepared.broadcast(neighbours) as sent:
-        batches = prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA).batches()
-    sums = np.zeros((len(plan), len(SUMMED)), np.int64)
+    with prepared.broadcast(neighbours) as broadcast_neighbours:
+        batches = prepared.mapped(partial(count_flips, plan, broadcast_neighbours), FLIP_SCHEMA).batches()
+    sums = np.zeros((len(plan), len(COUNT_COLUMNS)), np.int64)
     for row in pa.Table.from_batches(batches, FLIP_SCHEMA).to_pylist():
-        sums[row["group"]] += [row[name] for name in SUMMED]
+        sums[row["group"]] += [row[name] for name in COUNT_COLUMNS]
     flip_tests = []
     for group_index, group in enumerate(plan):
         # The number of neighbours that were selected for the group
-        num_neighbours = int(
-            np.count_nonzero(~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours))
-        )
-        flips = sums[group_index].astype(np.float64)
-        flip_tests.append(
-            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), num_neighbours, groups[group_index].rest_size)
-        )
+        is_neighbour = ~neighbours.sensitive[:, group_index] & (neighbours.draw < group.neighbours)
+        to_negative, to_positive, tested = sums[group_index].astype(np.float64)
+        candidates = groups[group_index].rest_size
+        flip_tests.append(FlipTest(to_negative, to_positive, int(tested), int(is_neighbour.sum()), candidates))
     return flip_tests

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.bias.bias_metrics import (
     EQUIVALENT_METRICS,
@@ -19,10 +18,10 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
     PRE_TRAINING,
     Counts,
     FacetCounts,
-    FlipTest,
     Metric,
 )
 from spark_model_monitor.registry import RegistryEntry
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.verdicts.design_effect import estimate_score_design_effects
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 from spark_model_monitor.value_class import value_class
@@ -53,7 +52,7 @@ roots.
 Interval = tuple[float, float]
 
 
-def to_even_scale(name: str, value: float) -> float:
+def to_symmetric_scale(name: str, value: float) -> float:
     """The value on the scale on which noise is symmetric."""
     if name in ROOTS:
         return math.sqrt(max(value, 0.0))
@@ -82,21 +81,21 @@ def estimate_spreads(counts: FacetCounts, design_effects: Mapping[str, float]) -
     """
     spreads: dict[str, Spread | None] = dict.fromkeys(design_effects)
     # Metrics with equal design effects share their resamples
-    for fewer, metric_names in _group_by_design_effect(counts, design_effects):
-        cautious = _add_prior(fewer)
-        single_counts = replace(cautious, cells=cautious.cells[None])
-        for name, interval in compute_intervals(cautious, dict.fromkeys(metric_names, 1.0)).items():
+    for divided_counts, metric_names in _group_by_design_effect(counts, design_effects):
+        counts_with_prior = _add_prior(divided_counts)
+        single_counts = replace(counts_with_prior, cells=counts_with_prior.cells[None])
+        for name, interval in compute_intervals(counts_with_prior, dict.fromkeys(metric_names, 1.0)).items():
             value = float(_compute_values(_find_metric(name), single_counts)[0])
             if interval is not None and np.isfinite(value):
                 # The lower end of a ratio may be 0, whose logarithm is infinite
                 with np.errstate(divide="ignore"):
-                    low, middle, high = (to_even_scale(name, end) for end in (interval[0], value, interval[1]))
-                spreads[name] = Spread(value, middle - low, high - middle)
+                    low, center, high = (to_symmetric_scale(name, end) for end in (interval[0], value, interval[1]))
+                spreads[name] = Spread(value, center - low, high - center)
     return spreads
 
 
 def estimate_design_effects(
-    counts: FacetCounts, names: Sequence[str], of_neighbours: Mapping[str, float] | None = None
+    counts: FacetCounts, names: Sequence[str], neighbour_effects: Mapping[str, float] | None = None
 ) -> dict[str, float]:
     """The design effect of each metric, that is, how many rows count as one. It comes from neighbours unless a column names
     groups.
@@ -107,42 +106,40 @@ def estimate_design_effects(
     Source: B5.4.
     """
     if counts.blocks is None:
-        return {name: (of_neighbours or {}).get(name, 1.0) for name in names}
+        return {name: (neighbour_effects or {}).get(name, 1.0) for name in names}
     blocks = counts.blocks.reshape(len(counts.blocks), -1)
     defined_names, scores = _score_kinds(counts, counts.blocks.sum(axis=0), names)
     rows = blocks.sum(axis=0)
     # Rows without the name of a group are groups of one row
-    alone = blocks[-1]
+    single_rows = blocks[-1]
     design_effects = estimate_block_design_effects(
-        scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
+        scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ single_rows, single_rows.sum()
     )
     return _spread_over_metrics(defined_names, design_effects, names)
 
 
-def estimate_design_effects_of_runs(
-    counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArray[np.int64]
-) -> dict[str, float]:
-    """The design effects of every metric, estimated from neighbours. kinds: of some rows, run after run: indexes into the
+def estimate_design_effects_of_runs(counts: FacetCounts, row_kinds: Integers, sizes: Integers) -> dict[str, float]:
+    """The design effects of every metric, estimated from neighbours. row_kinds: of some rows, run after run: indexes into the
     cells of all rows, with the rows without a subgroup separate. sizes: of the runs.
 
     Source: B5.4.
     """
     names = [*PRE_TRAINING, *POST_TRAINING]
-    by_kind = np.stack([counts.cells[..., :-1].sum(axis=-1), counts.cells[..., -1]], axis=-1)
-    defined_names, scores = _score_kinds(counts, by_kind, names)
+    rows_by_kind = np.stack([counts.cells[..., :-1].sum(axis=-1), counts.cells[..., -1]], axis=-1)
+    defined_names, scores = _score_kinds(counts, rows_by_kind, names)
     if not defined_names:
         return _spread_over_metrics(defined_names, np.zeros(0), names)
     # The scores of each row, shape (metrics, rows)
-    return _spread_over_metrics(defined_names, estimate_score_design_effects(scores[:, kinds], sizes), names)
+    return _spread_over_metrics(defined_names, estimate_score_design_effects(scores[:, row_kinds], sizes), names)
 
 
-def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
+def _score_kinds(counts: FacetCounts, rows_by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
     """The metrics that change by one more row of some kind, and each kind's score: this change minus the mean over all rows."""
-    rows = by_kind.ravel()
-    kinds = by_kind.size
+    rows = rows_by_kind.ravel()
+    row_kinds = rows_by_kind.size
     # First the counts themselves, then with one more row of each kind: shape (1 + kinds, kinds)
-    one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
-    varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
+    one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, row_kinds)), np.eye(row_kinds)])
+    varied = replace(counts, cells=one_more.reshape(-1, *rows_by_kind.shape))
     # Metrics that are equivalent are computed once
     distinct_names = sorted({EQUIVALENT_METRICS.get(name, name) for name in names})
     values = np.array([_compute_values(_find_metric(name), varied) for name in distinct_names])
@@ -177,19 +174,23 @@ def _group_by_design_effect(
 ) -> Iterator[tuple[FacetCounts, list[str]]]:
     """Yield the counts divided by each design effect that occurs, with the metrics that have this design effect."""
     for rows in sorted(set(design_effects.values())):
-        yield (
-            _divide_counts(counts, rows) if rows > 1 else counts,
-            [name for name in design_effects if design_effects[name] == rows],
-        )
+        divided_counts = _divide_counts(counts, rows) if rows > 1 else counts
+        yield divided_counts, [name for name, effect in design_effects.items() if effect == rows]
 
 
 def _divide_counts(counts: FacetCounts, rows: float) -> FacetCounts:
     rows = min(rows, float(counts.cells.sum()))  # at least one row remains
     flips = counts.flips
     if flips is not None:
-        tested, neighbours = (max(round(count / rows), 1) for count in (flips.tested, flips.neighbours))
-        to_negative, to_positive = (count * tested / flips.tested for count in (flips.to_negative, flips.to_positive))
-        flips = FlipTest(to_negative, to_positive, tested, neighbours, flips.candidates)
+        tested = max(round(flips.tested / rows), 1)
+        neighbours = max(round(flips.neighbours / rows), 1)
+        flips = replace(
+            flips,
+            to_negative=flips.to_negative * tested / flips.tested,
+            to_positive=flips.to_positive * tested / flips.tested,
+            tested=tested,
+            neighbours=neighbours,
+        )
     return replace(counts, cells=counts.cells / rows, flips=flips)
 
 
@@ -219,15 +220,16 @@ def compute_intervals(
     design_effects: by metric, how many rows count as one.
     """
     resampled_values: dict[str, list[Counts]] = {name: [] for name in design_effects}
-    for fewer, metric_names in _group_by_design_effect(counts, design_effects):
-        for resampled in _resample_counts(fewer, resamples):
+    for divided_counts, metric_names in _group_by_design_effect(counts, design_effects):
+        for resampled in _resample_counts(divided_counts, resamples):
             for name in metric_names:
                 resampled_values[name].append(_compute_values(_find_metric(name), resampled))
     return {name: _percentile_interval(np.concatenate(parts)) for name, parts in resampled_values.items()}
 
 
 def _find_metric(name: str) -> RegistryEntry[Metric]:
-    return (PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING).get(name)
+    registry = PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING
+    return registry.get(name)
 
 
 def _resample_counts(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
@@ -259,11 +261,11 @@ def _compute_values(metric: RegistryEntry[Metric], counts: FacetCounts) -> Count
         defined = defined & holds(counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.broadcast_to(metric(counts), size)
-    undefined: Counts = np.where(defined, values, np.nan)
-    return undefined
+    defined_values: Counts = np.where(defined, values, np.nan)
+    return defined_values
 
 
-def _percentile_interval(values: NDArray[np.float64]) -> Interval | None:
+def _percentile_interval(values: Doubles) -> Interval | None:
     defined = values[~np.isnan(values)]
     if len(defined) < MIN_DEFINED * len(values) or not len(values):
         return None

@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.bias.intervals import (
     estimate_design_effects,
     estimate_spreads,
     fewest_groups,
-    to_even_scale,
+    to_symmetric_scale,
 )
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states.contingency_plan import normalize_code
@@ -33,7 +33,9 @@ from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 
-NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # distance from the value to the end of a spread, in standard errors
+ERRORS_PER_SPREAD = NormalDist().inv_cdf(
+    (1 + LEVEL) / 2
+)  # distance from the value to the end of a spread, in standard errors
 
 
 def format_segment_label(cut: str, name: str) -> str:
@@ -105,15 +107,15 @@ class MetricNoise:
     """The noise of a metric.
 
     interval: None if there is none, or if none was requested.
-    spread: of the window's value.
-    of_baseline: the spread of the baseline's value; None if its counts, or those of its flip test, are unavailable.
+    window_spread: of the window's value.
+    baseline_spread: the spread of the baseline's value; None if its counts, or those of its flip test, are unavailable.
     design_effect: how many rows of the window count as one.
     groups: the number of groups of the smaller side, in the window or the baseline, whichever has fewer.
     """
 
     interval: Interval | None = None
-    spread: Spread | None = None
-    of_baseline: Spread | None = None
+    window_spread: Spread | None = None
+    baseline_spread: Spread | None = None
     design_effect: float = 1.0
     groups: float = math.inf
 
@@ -157,12 +159,12 @@ class MetricComparison:
     @property
     def errors(self) -> tuple[float, float]:
         """How much the value may be too high, and too low, with 95 % probability, including the baseline's own error."""
-        spread = self.noise.spread
-        assert spread is not None
+        window_spread = self.noise.window_spread
+        assert window_spread is not None
         # If the baseline's counts are unknown, its error is assumed to be the same
-        of_baseline = self.noise.of_baseline or spread
-        past = max(of_baseline.below, of_baseline.above)  # the larger of both, because a distance ends at 0
-        return math.hypot(spread.below, past), math.hypot(spread.above, past)
+        baseline_spread = self.noise.baseline_spread or window_spread
+        baseline_error = max(baseline_spread.below, baseline_spread.above)  # of both, because a distance ends at 0
+        return math.hypot(window_spread.below, baseline_error), math.hypot(window_spread.above, baseline_error)
 
     @property
     def level(self) -> float:
@@ -176,23 +178,25 @@ class MetricComparison:
         """
         name = self.current.name
         value = self.current.value
-        spread = self.noise.spread
-        if value is None or spread is None or self.baseline is None or math.isinf(value):
+        window_spread = self.noise.window_spread
+        if value is None or window_spread is None or self.baseline is None or math.isinf(value):
             return None
         # A ratio of 0 has no logarithm, so the ratio with a prior replaces it
         if name in RATIOS:
-            value = value or spread.value
+            value = value or window_spread.value
         allowed = abs(self.baseline - self.neutral)
         below, above = self.errors
         highest = self.neutral + allowed
         lowest = self.neutral - allowed
-        ends = 0.0 if name in RATIOS else -math.inf  # the lower end of the scale
+        scale_minimum = 0.0 if name in RATIOS else -math.inf  # the lower end of the scale
         # Measure both directions on the scale on which errors are symmetric; the larger distance decides
-        position = to_even_scale(name, value)
-        distances = [(position - to_even_scale(name, highest)) / max(below, MIN_ERROR) if highest > ends else math.inf]
-        if lowest > ends and name not in ROOTS:
-            distances.append((to_even_scale(name, lowest) - position) / max(above, MIN_ERROR))
-        return max(distances) * NORMAL
+        scaled_value = to_symmetric_scale(name, value)
+        distances = [math.inf]
+        if highest > scale_minimum:
+            distances = [(scaled_value - to_symmetric_scale(name, highest)) / max(below, MIN_ERROR)]
+        if lowest > scale_minimum and name not in ROOTS:
+            distances.append((to_symmetric_scale(name, lowest) - scaled_value) / max(above, MIN_ERROR))
+        return max(distances) * ERRORS_PER_SPREAD
 
     @property
     def chance(self) -> float | None:
@@ -211,42 +215,42 @@ class MetricComparison:
         return int(max(min(rows, self.noise.groups) - 1, 1))
 
 
-RARELY = 0.001
+MAX_CHANCE = 0.001
 """If the probability of a window without rows of a group, or without positive labels, is at most this, it isn't chance."""
 
 WITHOUT_LABELS = frozenset({"CI"})
 """Metrics that don't depend on labels."""
 
 
-def find_reason_empty(choice: Choice, past: MetricsOfRows | None) -> str | None:
+def find_reason_empty(choice: Choice, baseline_rows: MetricsOfRows | None) -> str | None:
     """The reason why there is no group to compare; None if, as far as is known, both window and baseline have rows of it."""
     if choice.reason_empty is not None:
         return choice.reason_empty
-    if not isinstance(past, GroupAnalysis):
+    if not isinstance(baseline_rows, GroupAnalysis):
         return None
-    if past.choice.error is not None:
-        return f"the baseline lacks this group: {past.choice.error}"
-    if not past.choice.keys and choice.kind is ValueKind.CONTINUOUS:
+    if baseline_rows.choice.error is not None:
+        return f"the baseline lacks this group: {baseline_rows.choice.error}"
+    if not baseline_rows.choice.keys and choice.kind is ValueKind.CONTINUOUS:
         return f"no number of the baseline is above the configured threshold {choice.configured}"
-    if not past.choice.keys and choice.configured != MISSING_SHOWN:
+    if not baseline_rows.choice.keys and choice.configured != MISSING_SHOWN:
         return f"no row of the baseline has the configured value {choice.configured!r}"
     return None
 
 
-def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) -> str | None:
+def find_reason_no_positive(analysis: BiasAnalysis, baseline_rows: MetricsOfRows | None) -> str | None:
     """The reason why no label is positive in the baseline, or in the window if chance doesn't explain it; None if neither
     is the case.
     """
-    if past is None:
+    if baseline_rows is None:
         return None
-    rows = float(past.counts.all.rows)
-    positives = float(past.counts.all.positives)
+    rows = float(baseline_rows.counts.all.rows)
+    positives = float(baseline_rows.counts.all.positives)
     configured = analysis.positives.configured
     if rows and not positives:
         return f"no label of the baseline is positive, by the configured value {configured!r}"
     # The probability that none of the window's rows is positive, if the rate of the baseline holds
     chance = (1 - positives / max(rows, 1.0)) ** analysis.rows
-    if not analysis.positives.keys and chance <= RARELY:
+    if not analysis.positives.keys and chance <= MAX_CHANCE:
         return f"no label of the window is positive, by the configured value {configured!r}"
     return None
 
@@ -269,7 +273,7 @@ def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnaly
     return replace(analysis, groups=tuple(groups))
 
 
-_RowsKey = tuple[str, str, Segment | None]  # facet, its value, and the segment (None for all rows)
+_MeasuredRowsKey = tuple[str, str, Segment | None]  # facet, its value, and the segment (None for all rows)
 
 
 def compare_with_baseline(
@@ -281,23 +285,24 @@ def compare_with_baseline(
     If there are segments, all rows get half of the budget and the segments get the other half.
     Source: D4.6.
     """
-    before: dict[_RowsKey, MetricsOfRows] = {}
+    baseline_rows_by_key: dict[_MeasuredRowsKey, MetricsOfRows] = {}
     if tolerances.with_intervals:
-        before = dict(_iterate_measured_rows(baseline.groups))
-    comparer = _Comparer(analysis, baseline, tolerances, before)
-    overall: list[MetricComparison] = []
-    by_segment: list[MetricComparison] = []
+        baseline_rows_by_key = dict(_iterate_measured_rows(baseline.groups))
+    comparer = _Comparer(analysis, baseline, tolerances, baseline_rows_by_key)
+    overall_comparisons: list[MetricComparison] = []
+    segment_comparisons: list[MetricComparison] = []
     for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
-        if rows_key[2] is None:
-            overall += comparer.compare_rows(rows_key, window_rows)
+        _, _, segment = rows_key
+        if segment is None:
+            overall_comparisons += comparer.compare_rows(rows_key, window_rows)
         # Without intervals, chance would violate most segments
         elif tolerances.with_intervals:
-            by_segment += comparer.compare_rows(rows_key, window_rows)
+            segment_comparisons += comparer.compare_rows(rows_key, window_rows)
     # All rows are one family of tests and all segments another; both have the same share of the budget
     share = 1
-    if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in by_segment):
+    if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in segment_comparisons):
         share = 2
-    for family in (overall, by_segment):
+    for family in (overall_comparisons, segment_comparisons):
         tested = [comparison.noise.interval is not None and not comparison.is_requested for comparison in family]
         tests = share * max(1, sum(tested))
         for stage in STAGES:
@@ -308,63 +313,62 @@ def compare_with_baseline(
 
 @value_class
 class _Comparer:
-    """Compares rows of the window with the same rows of the baseline. before: the baseline's rows; empty without intervals."""
+    """Compares rows of the window with the same rows of the baseline. baseline_rows_by_key: empty without intervals."""
 
     analysis: BiasAnalysis
     baseline: BiasBaseline
     tolerances: Tolerances
-    before: Mapping[_RowsKey, MetricsOfRows]
+    baseline_rows_by_key: Mapping[_MeasuredRowsKey, MetricsOfRows]
 
-    def compare_rows(self, rows_key: _RowsKey, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
+    def compare_rows(self, rows_key: _MeasuredRowsKey, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
         """Yield the metrics of one group in all rows, or in a segment."""
         facet, configured, segment = rows_key
         # Design effects in the baseline and in the window
         neighbours = self.baseline.design_effects.get(facet)
-        past = self.before.get(rows_key)
+        baseline_rows = self.baseline_rows_by_key.get(rows_key)
         design_effects: dict[str, float] = {}
-        of_baseline: Mapping[str, Spread | None] = {}
-        past_values: dict[str, float | None] = {}
-        if past is not None:
-            past_values = {metric.name: metric.value for metric in past.metrics}
-            past_effects = estimate_design_effects(past.counts, _defined_metrics(past), neighbours)
-            of_baseline = estimate_spreads(past.counts, past_effects)
+        baseline_spreads: Mapping[str, Spread | None] = {}
+        baseline_values: dict[str, float | None] = {}
+        if baseline_rows is not None:
+            baseline_values = {metric.name: metric.value for metric in baseline_rows.metrics}
+            baseline_effects = estimate_design_effects(
+                baseline_rows.counts, _defined_metrics(baseline_rows), neighbours
+            )
+            baseline_spreads = estimate_spreads(baseline_rows.counts, baseline_effects)
         if self.tolerances.with_intervals:
-            named_rows = window_rows
-            blocks = window_rows.counts.blocks
+            counts = window_rows.counts
             # If no row of the window has the name of a group, the design effects come from the baseline's rows
-            if past is not None and blocks is not None and not blocks[:-1].any():
-                named_rows = past
-            design_effects = estimate_design_effects(named_rows.counts, _defined_metrics(window_rows), neighbours)
+            if baseline_rows is not None and counts.blocks is not None and not counts.blocks[:-1].any():
+                counts = baseline_rows.counts
+            design_effects = estimate_design_effects(counts, _defined_metrics(window_rows), neighbours)
         # Intervals of the window's values, and their noise
         intervals = compute_intervals(window_rows.counts, design_effects)
         spreads = estimate_spreads(window_rows.counts, design_effects)
         # Reasons why a metric may have no value: an empty group, or no positive label
         rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
         choice = next(group.choice for group in reversed(self.analysis.groups) if group.key == (facet, configured))
-        all_rows_past = self.before.get((facet, configured, None))
-        reason_empty = find_reason_empty(choice, all_rows_past)
-        reason_no_positive = find_reason_no_positive(self.analysis, all_rows_past)
+        all_baseline_rows = self.baseline_rows_by_key.get((facet, configured, None))
+        reason_empty = find_reason_empty(choice, all_baseline_rows)
+        reason_no_positive = find_reason_no_positive(self.analysis, all_baseline_rows)
         groups = fewest_groups(window_rows.counts)
-        if past is not None:
-            groups = min(groups, fewest_groups(past.counts))
+        if baseline_rows is not None:
+            groups = min(groups, fewest_groups(baseline_rows.counts))
         groups = min(groups, min(rows) / max((neighbours or {}).values(), default=1.0))
         for stage in STAGES:
             group = ComparedGroup(stage, facet, configured, rows, segment)
             # Limits in the file; one that a person edited differs from the baseline's own value and from the copy
             limits = self.baseline.values(self.baseline.constraints, stage, facet, choice, segment)
             copied_values = self.baseline.values(self.baseline.copy, stage, facet, choice, segment)
-            requested = self.baseline.requested_metrics(limits, past_values, copied_values)
+            requested = self.baseline.requested_metrics(limits, baseline_values, copied_values)
             for metric in getattr(window_rows, stage) or ():
                 noise = MetricNoise(
                     intervals.get(metric.name),
                     spreads.get(metric.name),
-                    of_baseline.get(metric.name),
+                    baseline_spreads.get(metric.name),
                     design_effects.get(metric.name, 1.0),
                     groups,
                 )
-                reason_no_label = None
-                if metric.name not in WITHOUT_LABELS:
-                    reason_no_label = reason_no_positive
+                reason_no_label = None if metric.name in WITHOUT_LABELS else reason_no_positive
                 yield MetricComparison(
                     group,
                     metric,
@@ -379,7 +383,7 @@ class _Comparer:
                 )
 
 
-def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_RowsKey, MetricsOfRows]]:
+def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_MeasuredRowsKey, MetricsOfRows]]:
     for group in groups:
         yield (*group.key, None), group
         for segment in group.segments:
@@ -411,7 +415,7 @@ def compare_lost_groups(
             continue
         # The probability that none of the window's rows belongs to a group with this share
         share = float(group.counts.d.rows) / max(float(group.counts.all.rows), 1.0)
-        if (1 - share) ** analysis.rows > RARELY:
+        if (1 - share) ** analysis.rows > MAX_CHANCE:
             continue
         for stage in STAGES:
             limits = baseline.values(baseline.constraints, stage, group.facet, group.choice)

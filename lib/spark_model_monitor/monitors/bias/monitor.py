@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.analysis_config import name_report
@@ -42,10 +41,11 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
     ALL_METHODS,
     BiasAnalysis,
     LabelTable,
+    MetricsOfRows,
     analyse_contingency,
     choose_groups,
     count_segment_rows,
-    kinds_of_columns,
+    find_column_kinds,
 )
 from spark_model_monitor.monitors.bias.bias_baseline import STAGES, BiasBaseline
 from spark_model_monitor.monitors.bias.bias_checks import CHECKS, drift
@@ -75,8 +75,9 @@ from spark_model_monitor.monitors.protocol import (
     reject_rules,
     select_violations,
 )
-from spark_model_monitor.monitors.segment_reports import locate_result, with_segments, write_segment_hints
+from spark_model_monitor.monitors.segment_reports import add_segment_results, locate_result, write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.contingency import (
@@ -123,15 +124,23 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
         return check_result
     # Unjudged members: the share of rows whose facet is missing, and the metric without these rows, if it is finite
     without_unknown = metric.window_rows.compute_without_unknown(name)
-    unknown = {"unknown_share": metric.window_rows.unknown_share}
+    members = {"unknown_share": metric.window_rows.unknown_share}
     if without_unknown is not None and math.isfinite(without_unknown):
-        unknown["observed_without_unknown"] = without_unknown
-    return check_result.model_copy(update=unknown)
+        members["observed_without_unknown"] = without_unknown
+    return check_result.model_copy(update=members)
+
+
+def _check_metric(metric: MetricComparison) -> Iterator[CheckResult]:
+    """Yield the result of each check that the metric has."""
+    for check in CHECKS.values():
+        finding = check(metric)
+        if finding is not None:
+            yield _build_result(check.name, metric, finding)
 
 
 def _flag_rows_with_keys(
     keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
-) -> NDArray[np.int64]:
+) -> Integers:
     """For each row, whether its key is one of these. key_indexes: as in `build_first_runs`."""
     is_chosen = np.array([key in keys for key in number_keys(cells, position)], np.int64)
     return is_chosen[key_indexes.astype(np.int64)]
@@ -139,26 +148,6 @@ def _flag_rows_with_keys(
 
 LARGEST_VALUE = 2.0**360
 """The value that is published for infinity: the 2.348543e108 of C9.2, the largest that CloudWatch accepts."""
-
-
-def published_metrics(analysis: BiasAnalysis, check_results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
-    """Yield every defined metric as `bias_metric_<NAME>`, and the number of violations."""
-    for part, stage in STAGES.items():
-        for group in analysis.groups:
-            dimensions = {
-                "BiasStage": stage,
-                "Label": analysis.label,
-                "LabelValue": analysis.positives.configured,
-                "Facet": group.facet,
-                "FacetValue": group.choice.configured,
-            }
-            for metric in getattr(group, part) or ():
-                if (value := metric.value) is not None:
-                    # CloudWatch rejects infinite values
-                    if math.isinf(value):
-                        value = math.copysign(LARGEST_VALUE, value)
-                    yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
-    yield count_violations(check_results)
 
 
 def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
@@ -186,8 +175,8 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
         return baseline
     plan = ContingencyPlan.from_text(counts.plan)
     design_effects = {}
-    columns = [read_values(run.runs, numeric=True) for run in runs]
     chosen = choose_groups(counts, plan)
+    columns = [read_values(run.runs, numeric=True) for run in runs]
     # The runs' columns are in the order of facets, label, prediction
     label, *prediction = columns[len(plan.facets) :]
     # Combine the prediction with the label, so that each pair has its own code
@@ -208,12 +197,12 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
             continue
         # If a facet has several values, the largest effect of all values counts
         table = LabelTable.of(cells, chosen, plan)
-        last = int(plan.group is None)
+        without_subgroup = int(plan.group is None)
         effect_by_metric: dict[str, float] = {}
         for choice in choices:  # a value with few rows is in few groups, which are little evidence
             is_choice = _flag_rows_with_keys(choice.keys, column[0], cells, FACET)
-            kinds = ((is_choice * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
-            choice_effects = estimate_design_effects_of_runs(table.count_facet(choice), kinds, column[1])
+            row_kinds = ((is_choice * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + without_subgroup
+            choice_effects = estimate_design_effects_of_runs(table.count_facet(choice), row_kinds, column[1])
             effect_by_metric |= {
                 name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in choice_effects.items()
             }
@@ -236,28 +225,25 @@ class BiasJudgement(Judgement[BiasBaseline]):
         if self.baseline is None:
             return ()
         analysis = adopt_spellings(self.sample.metrics, self.baseline)
-        compared = list(compare_with_baseline(analysis, self.baseline, self.monitor.tolerances))
-        compared.extend(compare_lost_groups(analysis, self.baseline, self.monitor.tolerances))
-        findings = []
-        for metric in compared:
-            if metric.group.segment is not None:
+        comparisons = list(compare_with_baseline(analysis, self.baseline, self.monitor.tolerances))
+        comparisons.extend(compare_lost_groups(analysis, self.baseline, self.monitor.tolerances))
+        # All rows have the results of every check, segments those of their drift, which show where the change is
+        overall_results: list[CheckResult] = []
+        segment_results: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
+        for metric in comparisons:
+            if metric.group.segment is None:
+                overall_results += _check_metric(metric)
                 continue
-            for check in CHECKS.values():
-                finding = check(metric)
-                if finding is not None:
-                    findings.append((check.name, metric, finding))
-        unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in findings)
-        if unjudged:
-            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(findings))
-        # The result of each segment shows where the change is
-        by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
-        for metric in compared:
-            if metric.group.segment is not None and (finding := drift(metric)) is not None:
-                cut, name = metric.group.segment
+            cut, name = metric.group.segment
+            finding = drift(metric)
+            if finding is not None:
                 drift_result = _build_result(DRIFT_CHECK, metric, finding)
-                segment_result = locate_result(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
-                by_segment.setdefault(metric_key(drift_result), {})[cut, name] = segment_result
-        return tuple(with_segments([_build_result(*arguments) for arguments in findings], by_segment, metric_key))
+                located = locate_result(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
+                segment_results.setdefault(metric_key(drift_result), {})[cut, name] = located
+        unjudged = sum(check_result.status is CheckStatus.NOT_JUDGED for check_result in overall_results)
+        if unjudged:
+            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(overall_results))
+        return tuple(add_segment_results(overall_results, segment_results, metric_key))
 
     @property
     def hints(self) -> tuple[Hint, ...]:
@@ -271,14 +257,14 @@ class BiasJudgement(Judgement[BiasBaseline]):
     ) -> tuple[CheckResult, ...]:
         """The results; violations of all rows get the rates that the metric compares."""
         groups = self.sample.metrics.groups
-        worded = tuple(add_rates(check_result, groups, hide_values=hide_values) for check_result in results)
-        return super(BiasJudgement, self).write_sentences(worded, hide_values=hide_values)
+        with_rates = tuple(add_rates(check_result, groups, hide_values=hide_values) for check_result in results)
+        return super().write_sentences(with_rates, hide_values=hide_values)
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
     ) -> tuple[CheckResult, ...]:
-        is_wanted = self.monitor.find_causes and any(check_result.is_violation for check_result in results)
-        measures = self.monitor.wanted if is_wanted else None
+        is_requested = self.monitor.find_causes and any(check_result.is_violation for check_result in results)
+        measures = self.monitor.wanted if is_requested else None
         # A model is not called a second time
         if self.baseline is None or measures is None or measures.as_service or measures.model is not None:
             return results
@@ -296,20 +282,38 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def published_metrics(
         self, results: tuple[CheckResult, ...], constraints: BiasReport
     ) -> tuple[PublishedMetric, ...]:
-        return tuple(published_metrics(self.sample.metrics, results))
+        """Every defined metric as `bias_metric_<NAME>`, and the number of violations."""
+        analysis = self.sample.metrics
+        metrics = []
+        for part, stage in STAGES.items():
+            for group in analysis.groups:
+                dimensions = {
+                    "BiasStage": stage,
+                    "Label": analysis.label,
+                    "LabelValue": analysis.positives.configured,
+                    "Facet": group.facet,
+                    "FacetValue": group.choice.configured,
+                }
+                for metric in getattr(group, part) or ():
+                    value = metric.value
+                    if value is None:
+                        continue
+                    # CloudWatch rejects infinite values
+                    if math.isinf(value):
+                        value = math.copysign(LARGEST_VALUE, value)
+                    metrics.append(PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions))
+        return (*metrics, count_violations(results))
 
     def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
             group_name = format_group(*group.key)
-            parts = {
-                f"{group_name} in {format_segment_label(segment.segmentation, segment.name)}": segment
-                for segment in group.segments
-            }
-            for part, metrics_of_part in {group_name: group, **parts}.items():
-                rows += [
-                    SummaryRow(metric.name, part, "bias", value=metric.value) for metric in metrics_of_part.metrics
-                ]
+            measured_rows: dict[str, MetricsOfRows] = {group_name: group}
+            for segment in group.segments:
+                label = format_segment_label(segment.segmentation, segment.name)
+                measured_rows[f"{group_name} in {label}"] = segment
+            for part, measured in measured_rows.items():
+                rows += [SummaryRow(metric.name, part, "bias", value=metric.value) for metric in measured.metrics]
         return Summary(tuple(rows))
 
 
@@ -373,12 +377,12 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             if cut not in configured and has_columns(cut, request.dataset.names)
         ]
         # Neighbours show whether rows are similar, unless a column names their groups
-        by_neighbours = self.tolerances.with_intervals and baseline.group_column is None
+        uses_neighbours = self.tolerances.with_intervals and baseline.group_column is None
         return replace(
             measures,
             segments=tuple(cuts),
             group_column=baseline.group_column,
-            with_runs=by_neighbours,
+            with_runs=uses_neighbours,
             baseline_kinds=baseline.kinds,
         )
 
@@ -424,7 +428,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         # Documents of the service's own runs have no counts, so the baseline has no intervals
         if state is None:
             return BiasBaseline(constraints, copy=suggested)
-        kinds = kinds_of_columns(state)
+        kinds = find_column_kinds(state)
         if not self.tolerances.with_intervals:
             return BiasBaseline(constraints, copy=suggested, kinds=kinds)
         group_column = ContingencyPlan.from_text(state.plan).group_column

@@ -67,39 +67,45 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         if output.state.group_column and not output.freedom:
             reason = "one group of rows alone has no interval"
         unjudged = Finding.not_judged(None, reason)
-    n, m = output.rows
-    total = sum(map(abs, output.before.values()))
+    for name in output.state.features:
+        if unjudged is not None:
+            yield name, unjudged
+        elif output.changes is not None:
+            yield name, _judge_change(output, name, output.changes[name])
+
+
+def _judge_change(compared: OutputComparison, name: str, interval: tuple[float, float]) -> Finding:
+    """The finding on a feature's global value. interval: of its change."""
+    tolerances = compared.tolerances
+    now = compared.current.values[name]
+    before = compared.before.get(name, 0.0)
+    low, high = interval
+    n, m = compared.rows
+    # The limit depends on the feature's own value, or for features near 0 on the sum of all
+    total = sum(map(abs, compared.before.values()))
+    limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
     formula = (
         f"the interval of the change compared with {tolerances.relative:g} of the feature's baseline value and "
         f"{tolerances.absolute:g} of the sum of all"
     )
-    for name in output.state.features:
-        if unjudged is not None:
-            yield name, unjudged
-            continue
-        # The limit depends on the feature's own value, or for features near 0 on the sum of all
-        now = output.current.values[name]
-        before = output.before.get(name, 0.0)
-        low, high = (output.changes or {})[name]
-        limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
-        finding = Finding(
-            CheckStatus.PASSED, threshold=limit, observed=now - before, interval=(low, high), n=n, m=m, formula=formula
+    finding = Finding(
+        CheckStatus.PASSED, threshold=limit, observed=now - before, interval=interval, n=n, m=m, formula=formula
+    )
+    finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
+    # It is a violation only if the whole interval of the change lies beyond the limit
+    if low > limit or high < -limit:
+        text = (
+            f"Attribution of {name} is {now:.4g} where the baseline has {before:.4g}; the change is between "
+            f"{low:.4g} and {high:.4g}"
         )
-        finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
-        # It is a violation only if the whole interval of the change lies beyond the limit
-        if low > limit or high < -limit:
-            text = (
-                f"Attribution of {name} is {now:.4g} where the baseline has {before:.4g}; the change is between "
-                f"{low:.4g} and {high:.4g}"
-            )
-            change = _describe_change(output.current.name, now, before)
-            finding = finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
-        elif (high - low) / 2 > limit:
-            finding = finding.unsure("the interval of the change is wider than the limit", MORE_ROWS)
-        # The interval is short but includes the limit, so neither side is certain: it passes with a remark
-        elif not (-limit <= low and high <= limit):
-            finding = finding.but(reason="the interval reaches across the limit")
-        yield name, finding
+        change = _describe_change(compared.current.name, now, before)
+        return finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
+    if (high - low) / 2 > limit:
+        return finding.unsure("the interval of the change is wider than the limit", MORE_ROWS)
+    # The interval is short but includes the limit, so neither side is certain: it passes with a remark
+    if low < -limit or high > limit:
+        return finding.but(reason="the interval reaches across the limit")
+    return finding
 
 
 def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:
@@ -115,10 +121,10 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
     _, rows = output.rows
     if rows >= min_rows * output.design_effect:
         return None
-    note_on_groups = ""
+    group_note = ""
     if output.design_effect > 1:
-        note_on_groups = f", which say as much as {rows / output.design_effect:,.0f} by themselves"
-    reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
+        group_note = f", which say as much as {rows / output.design_effect:,.0f} by themselves"
+    reason = f"{rows:,} rows{group_note}; at least {min_rows:,} are asked for"
     return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).unsure(reason, MORE_ROWS)
 
 

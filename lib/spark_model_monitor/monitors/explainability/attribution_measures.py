@@ -21,15 +21,13 @@ from spark_model_monitor.documents.analysis_config import (
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, make_no_group_column_error
 from spark_model_monitor.monitors.explainability.kernel import count_samples
-from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.predictors import Model, ModelSource
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model
 from spark_model_monitor.statistics.user_choices import Algorithm
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from spark_model_monitor.monitors.predictors import ModelSource
 
 BaselineRows: TypeAlias = "pd.DataFrame | Json"
 """Rows that represent the absence of a feature: a frame, or in the form of the configuration's member `baseline`."""
@@ -152,14 +150,14 @@ class AttributionPlan:
     """The plan of an analysis, for the columns of a data set.
 
     features: all features, in the data's order; they are the players of the coalitions.
-    written: the features whose attributions are kept; empty if none are requested.
+    explained_features: the features whose attributions are kept; empty if none are requested.
     join: the column that identifies rows in the file of local values.
     dependent: features whose partial dependence is requested by name; None for the features with the largest attributions.
     group: the column that names groups of rows.
     """
 
     features: tuple[str, ...]
-    written: tuple[str, ...]
+    explained_features: tuple[str, ...]
     samples: int
     join: str | None = None
     dependent: tuple[str, ...] | None = None
@@ -198,11 +196,11 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
         return tuple(name for name in features if name in selected)
 
     # The features to explain: all, unless some are named
-    written: tuple[str, ...] = ()
+    explained_features: tuple[str, ...] = ()
     if measures.attributes:
-        written = features
+        explained_features = features
         if measures.shap.features_to_explain is not None:
-            written = select_features("methods.shap.features_to_explain", measures.shap.features_to_explain)
+            explained_features = select_features("methods.shap.features_to_explain", measures.shap.features_to_explain)
     # The features with partial dependence
     dependent = None
     if measures.pdp is not None and measures.pdp.features is not None:
@@ -216,7 +214,7 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
         )
     # The number of coalitions depends on the number of features
     samples = count_samples(measures.shap.num_samples, len(features))
-    return AttributionPlan(features, written, samples, join, dependent, measures.group_column)
+    return AttributionPlan(features, explained_features, samples, join, dependent, measures.group_column)
 
 
 def _list_impossible_requests(config: AnalysisConfig) -> Iterator[str]:

@@ -36,8 +36,8 @@ from spark_model_monitor.monitors.change_cards import (
 from spark_model_monitor.monitors.explainability.attribution_results import (
     AttributionAnalysis,
     AttributionBaseline,
-    Dependent,
     OutputAnalysis,
+    PartialDependence,
 )
 
 # Names of the report and its files in the service's SDK
@@ -67,12 +67,12 @@ def create_page(
 def _write_baseline_headline(analysis: AttributionAnalysis) -> Headline:
     """The headline of a baseline: the first output that has attributions, and the feature with the largest one."""
     sentence = "There is nothing to be checked."
-    with_values = [explained for explained in analysis.outputs if explained.values]
-    if with_values:
+    outputs_with_values = [explained for explained in analysis.outputs if explained.values]
+    if outputs_with_values:
         # If several are equally large, the last one by name
-        values = with_values[0].values
+        values = outputs_with_values[0].values
         largest = max(values, key=lambda name: (abs(values[name]), name))
-        sentence = OF_BASELINE.format(f"{largest} moves {with_values[0].name} most")
+        sentence = OF_BASELINE.format(f"{largest} moves {outputs_with_values[0].name} most")
     return Headline(sentence, f"{format_count(analysis.rows)} rows were looked at.")
 
 
@@ -197,7 +197,7 @@ def _create_table(
     return build_table(titles, lines, numbers=numbers, names=("feature",), caption=caption).drop_empty_columns()
 
 
-def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:
+def _draw_dependence(dependent: PartialDependence) -> Iterator[CurveChart]:
     """Yield for each output a curve of the mean answer over the values of a numeric feature; both axes go from minimum to
     maximum.
     """
@@ -210,7 +210,7 @@ def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:
         )
 
 
-def _create_dependence_table(dependent: Dependent) -> PageTable:
+def _create_dependence_table(dependent: PartialDependence) -> PageTable:
     """A table with the answers of all outputs for each value."""
     answers_by_value = dependent.answers.T.tolist()
     rows = []

@@ -10,12 +10,11 @@ import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, StateRow
 from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
@@ -34,6 +33,7 @@ from spark_model_monitor.monitors.explainability.kernel import (
 )
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import Caller, convert_to_cells, simplify_type
+from spark_model_monitor.statistics import Doubles, Hashes
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
@@ -41,9 +41,6 @@ from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_tex
 from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs, count_widths
 from spark_model_monitor.statistics.user_choices import Algorithm
 from spark_model_monitor.value_class import value_class
-
-if TYPE_CHECKING:
-    from spark_model_monitor.monitors.explainability.baseline_rows import Cell
 
 MAX_CATEGORIES = 100
 
@@ -77,28 +74,25 @@ def build_grid(cells: Cells, resolution: int) -> Grid:
     if is_number and len(values) and (len(values) > resolution or (values != np.rint(values)).any()):
         counts, edges = np.histogram(present, bins=resolution)
         return Grid(True, tuple((edges[:-1] + edges[1:]) / 2), tuple(counts / len(present)))
-    largest = np.sort(np.argsort(-counts, kind="stable")[:MAX_CATEGORIES])
-    return Grid(
-        False,
-        tuple(values[largest].tolist()),
-        tuple(counts[largest] / max(1, len(present))),
-        len(values) - len(largest),
-    )
+    most_frequent = np.sort(np.argsort(-counts, kind="stable")[:MAX_CATEGORIES])
+    shares = counts[most_frequent] / max(1, len(present))
+    rare_values = len(values) - len(most_frequent)
+    return Grid(False, tuple(values[most_frequent].tolist()), tuple(shares), rare_values)
 
 
 def sum_answers_over_grid(
-    predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Cell, ...]
+    predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[float | str, ...]
 ) -> Answers:
     """The sums of the model's answers over all rows for each value of a column, shape (values, outputs)."""
     # Each value is combined with all rows, so only some values at once fit in memory
-    at_once = max(1, BUFFER_ROWS // max(1, len(rows)))
+    chunk_size = max(1, BUFFER_ROWS // max(1, len(rows)))
     sums = []
-    for start in range(0, len(values), at_once):
-        part = values[start : start + at_once]
-        filled = np.tile(rows, (len(part), 1))
-        filled[:, column] = np.repeat(np.array(part, rows.dtype), len(rows))
+    for start in range(0, len(values), chunk_size):
+        chunk = values[start : start + chunk_size]
+        filled = np.tile(rows, (len(chunk), 1))
+        filled[:, column] = np.repeat(np.array(chunk, rows.dtype), len(rows))
         answers = limit_values(predict(filled))
-        sums.append(answers.reshape(len(part), len(rows), -1).sum(axis=1))
+        sums.append(answers.reshape(len(chunk), len(rows), -1).sum(axis=1))
     return np.concatenate(sums)
 
 
@@ -148,83 +142,80 @@ class ExplainedModel:
     with_logit: bool
     algorithm: Algorithm
 
-    def caller(self, *, says_why: bool = False) -> Caller:
-        return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
+    def caller(self, *, shows_messages: bool = False) -> Caller:
+        return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, shows_messages)
 
     def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
         """The cells of the features, taken from these columns."""
         return convert_to_cells([simplify_type(rows.column(name)) for name in columns], self.names, self.numeric)
 
-    def kernel(self, *, says_why: bool = False) -> Kernel:
-        caller = self.caller(says_why=says_why)
-        exactly = None
+    def kernel(self, *, shows_messages: bool = False) -> Kernel:
+        caller = self.caller(shows_messages=shows_messages)
+        compute_exact_values = None
         if self.algorithm is Algorithm.AUTO:
-            exactly = caller.build_exact_attribution(self.baseline, with_logit=self.with_logit)
-        return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, exactly)
+            compute_exact_values = caller.build_exact_attribution(self.baseline, with_logit=self.with_logit)
+        return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, compute_exact_values)
 
 
 @value_class
 class AttributionTask:
     """The task for one partition.
 
-    nothing: the attributions of no rows.
-    written: indexes of the features whose attributions are kept.
-    reasons: number of reasons for refusing a row.
+    empty_attributions: the attributions of no rows.
+    explained_features: indexes of the features whose attributions are kept.
     with_local: whether local values are sent to the driver, too.
     with_runs: whether runs of first rows are sent, too.
     """
 
     explained: ExplainedModel
-    nothing: Attributions
-    written: tuple[int, ...]
-    reasons: int
+    empty_attributions: Attributions
+    explained_features: tuple[int, ...]
     with_local: bool
     with_runs: bool = False
 
 
 def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
     """Yield the state of a partition's attributions, its local values if requested, and the counts of its rows."""
-    counted = RowCounts.zero(reasons=task.reasons, predicates=0)
+    counted = RowCounts.zero(reasons=len(Refusal), predicates=0)
     builder: AttributionsBuilder | None = None
     partition = chunk = 0
     kernel = task.explained.kernel()
     columns = [*map(FEATURE.format, range(len(task.explained.names)))]
-    outputs = task.nothing.outputs
-    group_column = task.nothing.group_column
+    outputs = task.empty_attributions.outputs
+    group_column = task.empty_attributions.group_column
     # Attributions of the first rows show whether neighbours are similar
-    first: list[NDArray[np.float64]] = []
-    most_amounts = min(ROWS_OF_A_WINDOW * MAX_RUNS, MAX_RUN_VALUES // max(1, len(task.written) * len(outputs)))
-    rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
-    for block in split_into_blocks(batches, max(1, min(MAX_BLOCK_ROWS, rows_at_once))):
+    first_amounts: list[Doubles] = []
+    values_per_row = max(1, len(task.explained_features) * len(outputs))
+    max_first_rows = min(ROWS_OF_A_WINDOW * MAX_RUNS, MAX_RUN_VALUES // values_per_row)
+    block_rows = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
+    for block in split_into_blocks(batches, max(1, min(MAX_BLOCK_ROWS, block_rows))):
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
-            builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
+            builder = AttributionsBuilder(replace(task.empty_attributions, expected=kernel.expected))
+        accepted_rows = _drop_rejected(block)
+        if not accepted_rows.num_rows:
+            counted += _count_records(block)
+            continue
+        cells = task.explained.cells(accepted_rows, columns)
+        # Without features to explain, only partial dependence is requested
+        attributions = RowAttributions(np.zeros((len(cells), len(outputs), 0)), 0)
         # If the model doesn't answer some row, the whole block is left out
-        accepted_rows = drop_rejected(block, REASON if REASON in block.schema.names else None)
         try:
-            cells = None
-            explained = None
-            if accepted_rows.num_rows:
-                cells = task.explained.cells(accepted_rows, columns)
-                # If no features are written, only partial dependence is requested
-                explained = RowAttributions(np.zeros((len(cells), len(outputs), 0)), 0)
-            if cells is not None and task.written:
-                explained = kernel.explained(cells)
+            if task.explained_features:
+                attributions = kernel.explain(cells)
         except UnansweredRows:  # the rows are read again later to find out which (`AnswerTask`)
-            counted += _count_records(block, task.reasons, Refusal.NOT_EXPLAINED)
+            counted += _count_records(block, Refusal.NOT_EXPLAINED)
             continue
-        counted += _count_records(block, task.reasons)
-        if cells is None or explained is None:
-            continue
+        counted += _count_records(block)
+        keys = hash_rows(cells)
         if group_column:
-            keys = replace_keys_by_group(hash_rows(cells), accepted_rows.column(GROUP))
-        else:
-            keys = hash_rows(cells)
+            keys = replace_keys_by_group(keys, accepted_rows.column(GROUP))
         # Add the sums, the first rows and, if requested, the local values
-        values = explained.values[:, :, np.array(task.written, int)]
-        builder.update(values, keys, explained.exact)
-        if task.with_runs and task.written and (rows_wanted := most_amounts - sum(map(len, first))) > 0:
-            first.append(np.abs(values[:rows_wanted]))
+        values = attributions.values[:, :, np.array(task.explained_features, int)]
+        builder.update(values, keys, attributions.exact)
+        remaining_rows = max_first_rows - sum(map(len, first_amounts))
+        if task.with_runs and task.explained_features and remaining_rows > 0:
+            first_amounts.append(np.abs(values[:remaining_rows]))
         if task.with_local:
             yield StateRow(chunk, LOCAL_VALUES, partition, _format_lines(values, accepted_rows))
             chunk += 1
@@ -234,8 +225,11 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     state = builder.state()
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
-    for feature_index, amounts in enumerate(np.concatenate(first).reshape(sum(map(len, first)), -1).T if first else ()):
-        yield StateRow(feature_index, RowRuns.KIND, partition, build_first_runs(amounts, partition))
+    if first_amounts:
+        # A column for each output and feature
+        amounts_by_row = np.concatenate(first_amounts)
+        for index, amounts in enumerate(amounts_by_row.reshape(len(amounts_by_row), -1).T):
+            yield StateRow(index, RowRuns.KIND, partition, build_first_runs(amounts, partition))
 
 
 def sample_partition(
@@ -244,42 +238,42 @@ def sample_partition(
     """Yield the rows of a partition with the smallest keys, up to a limit; they are the same in every run."""
     smallest: pa.Table | None = None
     for block in split_into_blocks(batches, MAX_BLOCK_ROWS):
-        accepted_rows = drop_rejected(block, REASON if REASON in block.schema.names else None)
+        accepted_rows = _drop_rejected(block)
         columns = [simplify_type(accepted_rows.column(FEATURE.format(index))) for index in range(features)]
         numeric = [not pa.types.is_string(column.type) for column in columns]
+        keys: Hashes = np.zeros(0, np.uint64)
         if accepted_rows.num_rows:
             keys = hash_rows(convert_to_cells(columns, [""] * features, numeric))
-        else:
-            keys = np.zeros(0, np.uint64)
         block_rows = pa.Table.from_arrays([pa.array(keys.view(np.int64), pa.int64()), *columns], schema=schema)
         if smallest is not None:
-            smallest = pa.concat_tables([smallest, block_rows])
-        else:
-            smallest = block_rows
+            block_rows = pa.concat_tables([smallest, block_rows])
         # Reduce after every block, so that memory is limited by the sample, not by the partition
-        smallest = smallest.take(pc.sort_indices(smallest, [(KEY, "ascending")])[:rows])
+        order = pc.sort_indices(block_rows, [(KEY, "ascending")])
+        smallest = block_rows.take(order[:rows])
     if smallest is not None:
         yield from smallest.combine_chunks().to_batches()
 
 
-def probe(explained: ExplainedModel, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def probe(
+    explained: ExplainedModel, shows_messages: bool, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
     """Yield the model's answers to the baseline rows, and its speed. It is called twice, to see whether its answers repeat."""
     for _ in batches:
-        kernel = explained.kernel(says_why=says_why)
+        kernel = explained.kernel(shows_messages=shows_messages)
         # About 1,000 rows in one call, as on executors; with a single row, the overhead of the call would be measured
         times = max(1, 1000 // len(explained.baseline))
         expected = kernel.expected
         rows = np.repeat(explained.baseline, times, axis=0)
         began = time.monotonic()
-        answers = explained.caller(says_why=says_why)(rows)
+        answers = explained.caller(shows_messages=shows_messages)(rows)
         seconds = (time.monotonic() - began) / len(rows)
         # Plain Python values, which are sent as one row
         answered = {
             "expected": expected.tolist(),
             "seconds": seconds,
             "is_deterministic": bool((kernel.predict(explained.baseline) == answers[::times]).all()),
-            "exact": kernel.exactly is not None or not kernel.designs.of(len(explained.names)).is_singular,
-            "sums": kernel.exactly is not None,
+            "exact": kernel.compute_exact_values is not None or not kernel.designs.of(len(explained.names)).is_singular,
+            "sums": kernel.compute_exact_values is not None,
         }
         yield pa.RecordBatch.from_pylist([answered], PROBE_SCHEMA)
 
@@ -300,7 +294,11 @@ def compute_dependence(
             yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
 
 
-def hash_rows(cells: Cells) -> NDArray[np.uint64]:
+def _drop_rejected(block: pa.RecordBatch) -> pa.RecordBatch:
+    return drop_rejected(block, REASON if REASON in block.schema.names else None)
+
+
+def hash_rows(cells: Cells) -> Hashes:
     """A hash of each row, for its selection and its block; it doesn't depend on where the row is stored."""
     if cells.dtype == np.float64:
         return chain_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
@@ -308,16 +306,16 @@ def hash_rows(cells: Cells) -> NDArray[np.uint64]:
     return hash_texts(pa.array(rows, pa.string()))
 
 
-def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) -> RowCounts:
-    """The counts of a block's rows. of_kept: the reason that accepted rows get."""
+def _count_records(block: pa.RecordBatch, accepted_reason: int = 0) -> RowCounts:
+    """The counts of a block's rows. accepted_reason: the reason that accepted rows get."""
     reasons = np.zeros(block.num_rows, np.int32)
     if REASON in block.schema.names:
         reasons = block.column(REASON).to_numpy(zero_copy_only=False)
     widths: tuple[tuple[int, int], ...] = ()
-    if CELLS in block.schema.names and not of_kept:
+    if CELLS in block.schema.names and not accepted_reason:
         widths = count_widths(block.column(CELLS))
     # Reason 0 means accepted; these rows become refused if the model didn't answer them
-    return RowCounts.from_reasons(np.where(reasons == 0, of_kept, reasons), reasons_known, widths)
+    return RowCounts.from_reasons(np.where(reasons == 0, accepted_reason, reasons), len(Refusal), widths)
 
 
 @value_class
@@ -339,29 +337,30 @@ class AnswerTask:
             if REASON_OF_ROW in batch.schema.names:
                 is_accepted = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
             accepted_indexes = np.flatnonzero(is_accepted)
+            accepted_rows = batch.take(pa.array(accepted_indexes))
             unanswered = []
             if len(accepted_indexes):
-                unanswered = self._find_unanswered(caller, batch.take(pa.array(accepted_indexes)))
+                unanswered = self._find_unanswered(caller, accepted_rows)
             # With so many, the model is at fault, not the records; asking again raises its error
             if len(unanswered) > max(MAX_REFUSED_ROWS, len(accepted_indexes) * MAX_REFUSED_SHARE):
-                self._ask(caller, batch.take(pa.array(accepted_indexes)))
+                self._call_model(caller, accepted_rows)
             is_unanswered = np.zeros(batch.num_rows, bool)
             is_unanswered[accepted_indexes[unanswered]] = True
             yield reject_records(batch, is_unanswered, Refusal.NOT_EXPLAINED, self.cells, self.schema)
 
-    def _find_unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
+    def _find_unanswered(self, caller: Caller, rows: pa.RecordBatch, offset: int = 0) -> list[int]:
         try:
-            self._ask(caller, rows)
+            self._call_model(caller, rows)
         except UnansweredRows:
             # Divide into halves until single rows fail, which takes few calls if few rows fail
             half = rows.num_rows // 2
             if not half:
-                return [first]
-            before = self._find_unanswered(caller, rows.slice(0, half), first)
-            return before + self._find_unanswered(caller, rows.slice(half), first + half)
+                return [offset]
+            before = self._find_unanswered(caller, rows.slice(0, half), offset)
+            return before + self._find_unanswered(caller, rows.slice(half), offset + half)
         return []
 
-    def _ask(self, caller: Caller, rows: pa.RecordBatch) -> None:
+    def _call_model(self, caller: Caller, rows: pa.RecordBatch) -> None:
         caller(self.explained.cells(rows, self.columns))
 
 
@@ -371,12 +370,10 @@ MAX_REFUSED_SHARE = 0.125  # the same for a large batch, as a share of its rows
 
 def _format_lines(values: Answers, block: pa.RecordBatch) -> bytes:
     """Local values as lines of CSV: the row's identity, then its values by output and feature."""
-    flat = values.reshape(len(values), -1).tolist()
-    text = io.StringIO()
-    writer = csv.writer(text)
+    lines = values.reshape(len(values), -1).tolist()
     if JOIN in block.schema.names:
-        flat = [
-            [name, *row] for name, row in zip(pc.cast(block.column(JOIN), pa.string()).to_pylist(), flat, strict=True)
-        ]
-    writer.writerows(flat)
+        identities = pc.cast(block.column(JOIN), pa.string()).to_pylist()
+        lines = [[identity, *line] for identity, line in zip(identities, lines, strict=True)]
+    text = io.StringIO()
+    csv.writer(text).writerows(lines)
     return text.getvalue().encode()

@@ -8,15 +8,16 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from heapq import nlargest
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.documents.analysis_config import Aggregation
 from spark_model_monitor.documents.clarify_files import AttributionReport
 from spark_model_monitor.monitors.explainability.attribution_partition import Grid
 from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift.special_functions import student_quantile
 from spark_model_monitor.statistics.states import KllSketch
 from spark_model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
@@ -25,16 +26,14 @@ from spark_model_monitor.statistics.verdicts.intra_class_correlation import esti
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 
-Numbers = NDArray[np.float64]
-
 
 @value_class(eq=False)
-class Dependent:
+class PartialDependence:
     """Partial dependence on a feature. answers: the mean answers over its grid, shape (outputs, values)."""
 
     feature: str
     grid: Grid
-    answers: Numbers
+    answers: Doubles
     outputs: tuple[str, ...]
 
 
@@ -65,16 +64,16 @@ class AttributionAnalysis:
     exact: int
     aggregation: Aggregation
     outputs: tuple[OutputAnalysis, ...]
-    dependence: tuple[Dependent, ...] = ()
+    dependence: tuple[PartialDependence, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     def largest(self, count: int) -> tuple[str, ...]:
         """The features with the largest sums of absolute global values over the outputs."""
-        names = []
-        if self.outputs:
-            names = list(self.outputs[0].values)
-        totals = {name: sum(abs(output.values[name]) for output in self.outputs) for name in names}
-        return tuple(sorted(names, key=lambda name: -totals[name])[:count])
+        totals: dict[str, float] = {}
+        for output in self.outputs:
+            for name, value in output.values.items():
+                totals[name] = totals.get(name, 0.0) + abs(value)
+        return tuple(nlargest(count, totals, key=totals.__getitem__))
 
 
 def analyse_attributions(state: Attributions) -> AttributionAnalysis:
@@ -84,17 +83,19 @@ def analyse_attributions(state: Attributions) -> AttributionAnalysis:
     return AttributionAnalysis(state.count, state.exact, aggregation, outputs)
 
 
-def aggregate_values(state: Attributions, output: int, weights: Numbers | None = None) -> Numbers | None:
+def aggregate_values(state: Attributions, output: int, weights: Doubles | None = None) -> Doubles | None:
     """Global values of the features for an output, from weighted blocks; None for medians, which sums don't give.
 
     weights: shape (blocks,) or (draws, blocks). Returns shape (features,) or (draws, features).
     """
     if state.aggregation == Aggregation.MEDIAN.value:
         return None
-    sums = state.sums[SQUARED if state.aggregation == Aggregation.MEAN_SQ.value else ABSOLUTE, output]
+    kind = SQUARED if state.aggregation == Aggregation.MEAN_SQ.value else ABSOLUTE
     # Without weights, each block counts once
-    taken = np.ones(len(state.rows)) if weights is None else weights
-    global_values: Numbers = (taken @ sums.T) / np.maximum(taken @ state.rows, 1)[..., None]
+    if weights is None:
+        weights = np.ones(len(state.rows))
+    sums = weights @ state.sums[kind, output].T
+    global_values: Doubles = sums / np.maximum(weights @ state.rows, 1)[..., None]
     return global_values
 
 
@@ -109,8 +110,10 @@ def _analyse_output(state: Attributions, output_index: int) -> OutputAnalysis:
     expected = 0.0
     if len(state.expected):
         expected = float(state.expected[output_index])
-    by_name = [dict(zip(state.features, feature_values.tolist(), strict=True)) for feature_values in (values, means)]
-    return OutputAnalysis(state.outputs[output_index], expected, by_name[0], errors, by_name[1])
+    # Documents have the values by name
+    values_by_name = dict(zip(state.features, values.tolist(), strict=True))
+    means_by_name = dict(zip(state.features, means.tolist(), strict=True))
+    return OutputAnalysis(state.outputs[output_index], expected, values_by_name, errors, means_by_name)
 
 
 def _median(sketch: KllSketch) -> float:
@@ -118,8 +121,8 @@ def _median(sketch: KllSketch) -> float:
     values, cumulative = sketch.step_cdf()
     if not len(values):
         return 0.0
-    middle = (int(cumulative[-1]) + 1) // 2, int(cumulative[-1]) // 2 + 1
-    return float(values[np.searchsorted(cumulative, middle)].mean())
+    center = (int(cumulative[-1]) + 1) // 2, int(cumulative[-1]) // 2 + 1
+    return float(values[np.searchsorted(cumulative, center)].mean())
 
 
 def estimate_errors(state: Attributions, output_index: int) -> Mapping[str, float | None]:
@@ -129,11 +132,13 @@ def estimate_errors(state: Attributions, output_index: int) -> Mapping[str, floa
     """
     filled = np.flatnonzero(state.rows)
     # One row of weights for each block that has rows: 0 for this block, 1 for all others
-    without = aggregate_values(state, output_index, 1 - np.eye(len(state.rows))[filled])
-    if without is None or len(filled) < 2:
+    values_without_block = aggregate_values(state, output_index, 1 - np.eye(len(state.rows))[filled])
+    if values_without_block is None or len(filled) < 2:
         return dict.fromkeys(state.features)
-    spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0) * (len(filled) - 1) / len(filled)
-    return dict(zip(state.features, np.sqrt(spread).tolist(), strict=True))
+    variances = (
+        ((values_without_block - values_without_block.mean(axis=0)) ** 2).sum(axis=0) * (len(filled) - 1) / len(filled)
+    )
+    return dict(zip(state.features, np.sqrt(variances).tolist(), strict=True))
 
 
 def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
@@ -148,18 +153,18 @@ def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
     names = list(dict.fromkeys([*baseline, *live]))
     gains = np.abs([baseline.get(name, 0.0) for name in names])
     # A feature that is absent in the window ranks after features with value 0
-    ranked_by = np.array([abs(live[name]) if name in live else -1.0 for name in names])
-    best = _discounted_gain(gains, gains)
-    if best:
-        return _discounted_gain(gains, ranked_by) / best
+    ranking_values = np.array([abs(live[name]) if name in live else -1.0 for name in names])
+    largest_gain = _discounted_gain(gains, gains)
+    if largest_gain:
+        return _discounted_gain(gains, ranking_values) / largest_gain
     return 1.0
 
 
-def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
-    """Σ gain / log2(rank + 1), with ranks by descending `ranked_by`; features with equal values share the mean of their
+def _discounted_gain(gains: Doubles, ranking_values: Doubles) -> float:
+    """Σ gain / log2(rank + 1), with ranks by descending `ranking_values`; features with equal values share the mean of their
     terms.
     """
-    _, ranks, counts = np.unique(-ranked_by, return_inverse=True, return_counts=True)
+    _, ranks, counts = np.unique(-ranking_values, return_inverse=True, return_counts=True)
     # Features with equal values share gains and ranks, so their order doesn't matter
     shared = np.bincount(ranks, gains) / counts
     discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(len(gains)) + 2))])
@@ -174,19 +179,13 @@ class AttributionBaseline(StoredBaseline):
 
     constraints: AttributionReport
     state: Attributions | None = None
-    design_effects: Numbers | None = None
+    design_effects: Doubles | None = None
 
     def drop_features(self, excluded: Collection[str]) -> AttributionBaseline:
-        remaining_attributions = {
-            output: attributions.model_copy(
-                update={
-                    "global_shap_values": {
-                        name: value for name, value in attributions.global_shap_values.items() if name not in excluded
-                    }
-                }
-            )
-            for output, attributions in (self.constraints.explanations.kernel_shap or {}).items()
-        }
+        remaining_attributions = {}
+        for output, attributions in (self.constraints.explanations.kernel_shap or {}).items():
+            values = {name: value for name, value in attributions.global_shap_values.items() if name not in excluded}
+            remaining_attributions[output] = attributions.model_copy(update={"global_shap_values": values})
         explanations = self.constraints.explanations.model_copy(update={"kernel_shap": remaining_attributions})
         return replace(self, constraints=self.constraints.model_copy(update={"explanations": explanations}))
 
@@ -237,12 +236,13 @@ class OutputComparison:
     state: Attributions
     output_index: int
     baseline_state: Attributions | None
-    neighbours: Numbers | None = None
+    neighbours: Doubles | None = None
 
     @property
     def rows(self) -> tuple[int | None, int]:
         """The number of rows in the baseline, if known, and in the window."""
-        return (self.baseline_state.count if self.baseline_state else None), self.state.count
+        baseline_rows = self.baseline_state.count if self.baseline_state else None
+        return baseline_rows, self.state.count
 
     @cached_property
     def design_effect(self) -> float:
@@ -253,9 +253,11 @@ class OutputComparison:
         design_effects, squares = _design_effects_in_blocks(self.state, self.output_index)
         if self.neighbours is not None:
             design_effects = self.neighbours
-        return float(np.average(design_effects, weights=squares) if squares.any() else design_effects.max(initial=1.0))
+        if squares.any():
+            return float(np.average(design_effects, weights=squares))
+        return float(design_effects.max(initial=1.0))
 
-    def _widening_factors(self, state: Attributions, output_index: int) -> Numbers:
+    def _widening_factors(self, state: Attributions, output_index: int) -> Doubles:
         """By feature, the factor by which similar neighbours increase the errors that are estimated from blocks. Source:
         E6.6.
         """
@@ -283,7 +285,8 @@ class OutputComparison:
     @property
     def freedom(self) -> int:
         """Degrees of freedom of the errors: the number of blocks minus 1. If there are groups, only non-empty blocks count."""
-        return min(np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._states) - 1
+        counts = [np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._states]
+        return min(counts) - 1
 
     @cached_property
     def before(self) -> Mapping[str, float]:
@@ -299,18 +302,20 @@ class OutputComparison:
         """The bootstrap 95 % interval of the gain, from resampled blocks of baseline and window; None for medians."""
         names = self.state.features
         random = np.random.default_rng(0)
-        drawn = [self._resample_values(random, *state) for state in self._states]
-        now = drawn[0]
-        before = drawn[1] if len(drawn) > 1 else None
+        # The window comes first, then the baseline if it has a state
+        now, *resampled_baseline = [self._resample_values(random, *state) for state in self._states]
         if now is None:
             return None
         # If the baseline has no state, the values in its document count as exact
-        if before is None:
-            before = np.tile([self.before.get(name, 0.0) for name in names], (RESAMPLES, 1))
-        gains = [
-            ndcg(*(dict(zip(names, state.tolist(), strict=True)) for state in value_pairs))
-            for value_pairs in zip(before, now, strict=True)
-        ]
+        before = np.tile([self.before.get(name, 0.0) for name in names], (RESAMPLES, 1))
+        for values in resampled_baseline:
+            if values is not None:
+                before = values
+        gains = []
+        for values_before, values_now in zip(before.tolist(), now.tolist(), strict=True):
+            baseline_values = dict(zip(names, values_before, strict=True))
+            window_values = dict(zip(names, values_now, strict=True))
+            gains.append(ndcg(baseline_values, window_values))
         low, high = np.percentile(gains, LEVEL)
         return float(low), float(high)
 
@@ -326,18 +331,20 @@ class OutputComparison:
             return None
         # Bonferroni: each feature of each output gets an equal part of the budget, on two sides
         tests = len(self.state.outputs) * len(self.state.features)
-        reach = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
-        wider = [self._widening_factors(*state) for state in self._states]
+        critical_value = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
+        widening_factors = [self._widening_factors(*state) for state in self._states]
         # The standard errors of both sides are independent, so their squares add
         intervals = {}
         for index, name in enumerate(self.state.features):
             change = self.current.values[name] - self.before.get(name, 0.0)
-            standard_errors = [by_name[name] or 0.0 for by_name in errors]
-            slack = reach * math.hypot(*(e * factors[index] for e, factors in zip(standard_errors, wider, strict=True)))
-            intervals[name] = (change - slack, change + slack)
+            standard_errors = []
+            for by_name, factors in zip(errors, widening_factors, strict=True):
+                standard_errors.append((by_name[name] or 0.0) * factors[index])
+            half_width = critical_value * math.hypot(*standard_errors)
+            intervals[name] = (change - half_width, change + half_width)
         return intervals
 
-    def _resample_values(self, random: np.random.Generator, state: Attributions, output_index: int) -> Numbers | None:
+    def _resample_values(self, random: np.random.Generator, state: Attributions, output_index: int) -> Doubles | None:
         """Global values in resamples of the state's blocks, shape (RESAMPLES, features); None for medians."""
         # How often each block is drawn, shape (RESAMPLES, BLOCKS)
         weights = random.multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), RESAMPLES).astype(float)
@@ -345,12 +352,12 @@ class OutputComparison:
         if resampled_values is None or self.neighbours is None:
             return resampled_values
         # If neighbours are similar, blocks vary too little, so deviations are multiplied by the root of the design effect
-        middle = resampled_values.mean(axis=0)
-        widened: Numbers = middle + (resampled_values - middle) * self._widening_factors(state, output_index)
+        center = resampled_values.mean(axis=0)
+        widened: Doubles = center + (resampled_values - center) * self._widening_factors(state, output_index)
         return widened
 
 
-def _design_effects_in_blocks(state: Attributions, output_index: int) -> tuple[Numbers, Numbers]:
+def _design_effects_in_blocks(state: Attributions, output_index: int) -> tuple[Doubles, Doubles]:
     """By feature, the design effect estimated from blocks, and the sum of squared deviations of the absolute values."""
     rows = max(state.count, 1)
     sums = state.sums[ABSOLUTE, output_index]

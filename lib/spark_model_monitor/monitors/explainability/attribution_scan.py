@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -56,15 +55,19 @@ from spark_model_monitor.monitors.explainability.attribution_partition import (
     probe,
     sample_partition,
 )
-from spark_model_monitor.monitors.explainability.attribution_results import Dependent, analyse_attributions
+from spark_model_monitor.monitors.explainability.attribution_results import (
+    AttributionAnalysis,
+    PartialDependence,
+    analyse_attributions,
+)
 from spark_model_monitor.monitors.explainability.baseline_rows import (
     FILE,
     LOCAL,
     cluster_baseline_rows,
     convert_to_columns,
+    format_as_csv,
     parse_baseline_rows,
     read_baseline_rows,
-    to_csv,
 )
 from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.model_loading import (
@@ -76,13 +79,11 @@ from spark_model_monitor.monitors.predictors.model_loading import (
     without_path,
 )
 from spark_model_monitor.monitors.protocol import ScanResult
+from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.storage import join
 from spark_model_monitor.storage.stand_in import resolve_stand_in
-
-if TYPE_CHECKING:
-    from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
 log = logging.getLogger(__name__)
 
@@ -98,26 +99,31 @@ def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: C
         names = explained.names
         plan = rows.plan
         # The model is called once with the baseline rows, before executors call it
-        expected = _probe_model(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
-        written = tuple(names.index(name) for name in plan.written)
-        nothing = Attributions(
-            tuple(names[index] for index in written),
+        is_configured = baseline is not None and not isinstance(baseline, str)
+        expected = _probe_model(rows, explained, shows_messages=is_configured)
+        explained_features = tuple(names.index(name) for name in plan.explained_features)
+        empty_attributions = Attributions(
+            tuple(names[index] for index in explained_features),
             _name_outputs(measures, len(expected)),
             measures.aggregation.value,
-            to_csv(names, explained.baseline),
+            format_as_csv(names, explained.baseline),
             group_column=plan.group or "",
         )
         # First all rows are explained; then partial dependence reads a sample again
         with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
-        task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
-        state, counted, local, runs = _explain_rows(rows, task)
-        dependence: tuple[Dependent, ...] = ()
+        task = AttributionTask(explained, empty_attributions, explained_features, with_local, measures.with_runs)
+        state, counted, local_values, runs = _explain_rows(rows, task)
+        dependence: tuple[PartialDependence, ...] = ()
         if state.count:
             dependence = _compute_dependence(rows, explained, state)
-    files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
-    return ScanResult(
-        state, counted, lambda: replace(analyse_attributions(state), dependence=dependence, files=files), runs=runs
-    )
+    files = {FILE: state.baseline.encode()}
+    if with_local:
+        files[LOCAL] = local_values
+
+    def analyse() -> AttributionAnalysis:
+        return replace(analyse_attributions(state), dependence=dependence, files=files)
+
+    return ScanResult(state, counted, analyse, runs=runs)
 
 
 @contextmanager
@@ -125,10 +131,19 @@ def _prepare_explained(rows: _Rows) -> Iterator[ExplainedModel]:
     """The model with its baseline rows, for use inside the body."""
     numeric, cells = _choose_baseline_rows(rows)
     measures = rows.measures
-    shap = rows.measures.shap
+    shap = measures.shap
     with rows.partitions.broadcast(read_content(measures.model, rows.dataset.engine.storage)) as content:
-        how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
-        yield ExplainedModel(rows.plan.features, numeric, without_path(measures.model), content, cells, *how)
+        yield ExplainedModel(
+            rows.plan.features,
+            numeric,
+            without_path(measures.model),
+            content,
+            baseline=cells,
+            samples=rows.plan.samples,
+            seed=shap.seed or 0,
+            with_logit=bool(shap.use_logit),
+            algorithm=measures.algorithm,
+        )
 
 
 def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
@@ -162,17 +177,22 @@ class _Rows:
         column_of_feature = {name: f"c{index}" for index, name in enumerate(dataset.names)}
         types = {name: table.schema.field(column_of_feature[name]).type for name in self.plan.features}
         # A list, a vector or bytes aren't a single value, which a coalition could replace
-        for name, kind in types.items():
-            if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        for name, arrow_type in types.items():
+            if pa.types.is_nested(arrow_type) or pa.types.is_binary(arrow_type):
                 raise BadConfiguration(
-                    f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
+                    f"feature {name!r} holds {arrow_type}, which is not explained; name it in excluded_columns"
                 )
-        self.are_texts = [pa.types.is_string(simplify_type(pa.array([], kind)).type) for kind in types.values()]
+        self.are_texts = [
+            pa.types.is_string(simplify_type(pa.array([], arrow_type)).type) for arrow_type in types.values()
+        ]
         # The columns of the data set, by the names that executors use
         columns = {FEATURE.format(index): column_of_feature[name] for index, name in enumerate(types)}
-        columns |= {called: column for called, column in ((REASON, dataset.reason), (CELLS, dataset.cells)) if column}
-        further = ((JOIN, self.plan.join), (GROUP, self.plan.group))
-        columns |= {called: column_of_feature[name] for called, name in further if name}
+        for task_column, column in ((REASON, dataset.reason), (CELLS, dataset.cells)):
+            if column:
+                columns[task_column] = column
+        for task_column, feature in ((JOIN, self.plan.join), (GROUP, self.plan.group)):
+            if feature:
+                columns[task_column] = column_of_feature[feature]
         self.partitions = table.selected([*columns.values()], [*columns])
 
     @cached_property
@@ -183,8 +203,8 @@ class _Rows:
             return None
         # Each partition returns the rows with the smallest keys, enough for the whole sample
         rows = measures.sampled_rows
-        kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
-        features = [pa.field(FEATURE.format(index), kind) for index, kind in enumerate(kinds)]
+        arrow_types = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
+        features = [pa.field(FEATURE.format(index), arrow_type) for index, arrow_type in enumerate(arrow_types)]
         schema = pa.schema([pa.field(KEY, pa.int64()), *features])
         quota = max(1, min(rows, SAMPLE_FACTOR * rows // (self.dataset.partitions_at_most or 1)))
         task = partial(sample_partition, len(features), quota, schema)
@@ -192,11 +212,11 @@ class _Rows:
         # If only a few cells of a column are texts, they are stray cells in a column of numbers
         for field, is_text in zip(features, self.are_texts, strict=True):
             if is_text:
-                are_numbers_there = flag_numbers(sampled[field.name].combine_chunks())
+                is_number = flag_numbers(sampled[field.name].combine_chunks())
             else:
-                are_numbers_there = np.ones(1, bool)
-            if 0 < (~are_numbers_there).sum() <= MAX_STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
-                sampled = sampled.filter(pa.array(are_numbers_there))
+                is_number = np.ones(1, bool)
+            if 0 < (~is_number).sum() <= MAX_STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
+                sampled = sampled.filter(pa.array(is_number))
         if not sampled.num_rows:
             raise NoData("no row is left to make baseline rows of")
         sampled = sampled.take(pc.sort_indices(sampled, [(field.name, "ascending") for field in schema])[:rows])
@@ -223,21 +243,20 @@ def _choose_baseline_rows(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
     assert sample is not None  # a sample is taken unless rows are given
     began = time.monotonic()
     shap = rows.measures.shap
-    rows_made = cluster_baseline_rows(
-        convert_to_cells(sample, names, numeric), numeric, shap.num_clusters, shap.seed or 0
-    )
-    log.info("made %d baseline rows of %s, %.1f s", len(rows_made), f"{len(sample[0]):,}", time.monotonic() - began)
-    return numeric, rows_made
+    cells = convert_to_cells(sample, names, numeric)
+    baseline_rows = cluster_baseline_rows(cells, numeric, shap.num_clusters, shap.seed or 0)
+    log.info("made %d baseline rows of %s, %.1f s", len(baseline_rows), f"{len(sample[0]):,}", time.monotonic() - began)
+    return numeric, baseline_rows
 
 
 def _read_given_rows(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]) -> list[pa.Array] | None:
     """The columns of given baseline rows: from an earlier run, or else from the configuration; None if there are none."""
     baseline = measures.shap.baseline
-    earlier = measures.baseline
+    earlier_rows = measures.baseline
     features = measures.config.features
     # The folder of a baseline has the rows that its run used, which must be the same now
-    if isinstance(earlier, str):
-        path = join(earlier, FILE)
+    if isinstance(earlier_rows, str):
+        path = join(earlier_rows, FILE)
         storage = dataset.engine.storage(path)
         if storage.exists(path):
             columns = convert_to_columns(read_baseline_rows(storage.read(path), path, names, None))
@@ -246,14 +265,15 @@ def _read_given_rows(measures: AttributionMeasures, dataset: Dataset, names: Seq
                 # Compared as text of a file, so that 1 and 1.0 are equal
                 pairs = zip(columns, configured_columns, strict=True)
                 numeric = [all(map(are_numbers, pair)) for pair in pairs]
-                if len({to_csv(names, convert_to_cells(c, names, numeric)) for c in (columns, configured_columns)}) > 1:
+                text = format_as_csv(names, convert_to_cells(columns, names, numeric))
+                if text != format_as_csv(names, convert_to_cells(configured_columns, names, numeric)):
                     raise BadConfiguration(
                         f"methods.shap.baseline has other rows than {path}, so attributions could not be compared; leave it "
                         "out, or make the baseline again"
                     )
             return columns
-    elif earlier is not None:
-        return convert_to_columns(parse_baseline_rows(earlier, names, features))
+    elif earlier_rows is not None:
+        return convert_to_columns(parse_baseline_rows(earlier_rows, names, features))
     if baseline is None:
         return None
     return _read_configured_rows(baseline, dataset, names, features)
@@ -287,12 +307,12 @@ def _name_outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
     return tuple(f"label{index}" for index in range(count))
 
 
-def _probe_model(rows: _Rows, explained: ExplainedModel, *, says_why: bool) -> list[float]:
-    """The model's mean answers to the baseline rows, by output. One task. says_why: whether the rows come from the
+def _probe_model(rows: _Rows, explained: ExplainedModel, *, shows_messages: bool) -> list[float]:
+    """The model's mean answers to the baseline rows, by output. One task. shows_messages: whether the rows come from the
     configuration, so that an error may repeat the model's message about them; other rows contain values of the data."""
-    probe_result = (
-        rows.split_tasks(1).mapped(partial(probe, explained, says_why), PROBE_SCHEMA).batches()[0].to_pylist()[0]
-    )
+    task = partial(probe, explained, shows_messages)
+    batches = rows.split_tasks(1).mapped(task, PROBE_SCHEMA).batches()
+    [probe_result] = batches[0].to_pylist()
     if not probe_result["is_deterministic"]:
         log.warning(
             "the model gave other answers for the same rows when it was asked again; attributions will not repeat"
@@ -300,7 +320,9 @@ def _probe_model(rows: _Rows, explained: ExplainedModel, *, says_why: bool) -> l
     if not probe_result["exact"]:
         log.warning(
             "num_samples %d is few for %d features, which can't all be distinguished; take %d or more",
-            *(explained.samples, len(explained.names), 2 * len(explained.names) + 1),
+            explained.samples,
+            len(explained.names),
+            2 * len(explained.names) + 1,
         )
     calls = explained.samples * len(explained.baseline)
     flavour = explained.model.flavour
@@ -310,7 +332,10 @@ def _probe_model(rows: _Rows, explained: ExplainedModel, *, says_why: bool) -> l
     else:
         log.info(
             "the model (%s) answers %s rows a second on one core; up to %s rows are asked for each row, %.4f s",
-            *(flavour, f"{1 / max(seconds, 1e-9):,.0f}", f"{calls:,}", calls * seconds),
+            flavour,
+            f"{1 / max(seconds, 1e-9):,.0f}",
+            f"{calls:,}",
+            calls * seconds,
         )
     expected: list[float] = probe_result["expected"]
     return expected
@@ -323,21 +348,23 @@ def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, Row
     sums = add_states_by_key(row for row in state_rows if row.kind != LOCAL_VALUES)
     # Each value's runs are a state
     runs = tuple(runs_of_value for runs_of_value in sums.values() if isinstance(runs_of_value, RowRuns))
-    states = {kind: summed_state for (_, kind), summed_state in sums.items()}
-    state = states.get(Attributions.KIND, task.nothing)
-    counted = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
+    states = {arrow_type: summed_state for (_, arrow_type), summed_state in sums.items()}
+    state = states.get(Attributions.KIND, task.empty_attributions)
+    counted = states.get(RowCounts.KIND, RowCounts.zero(reasons=len(Refusal), predicates=0))
     assert isinstance(state, Attributions)  # executors return these kinds of state
     assert isinstance(counted, RowCounts)
-    log.info(
-        "explained %s rows, %s of them exactly, %.1f s",
-        *(f"{state.count:,}", f"{state.exact:,}", time.monotonic() - began),
-    )
+    seconds = time.monotonic() - began
+    log.info("explained %s rows, %s of them exactly, %.1f s", f"{state.count:,}", f"{state.exact:,}", seconds)
     return state, counted, _format_local_values(state_rows, task, rows.plan.join), runs
 
 
 def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:
     header = io.StringIO()
-    names = [f"{feature}_{output}" for output in task.nothing.outputs for feature in task.nothing.features]
+    names = [
+        f"{feature}_{output}"
+        for output in task.empty_attributions.outputs
+        for feature in task.empty_attributions.features
+    ]
     csv.writer(header).writerow(names if join_name is None else [join_name, *names])
     # In the order of the data: by partition, then by chunk
     lines = sorted(
@@ -346,7 +373,7 @@ def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join
     return header.getvalue().encode() + b"".join(row.blob for row in lines)
 
 
-def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributions) -> tuple[Dependent, ...]:
+def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributions) -> tuple[PartialDependence, ...]:
     """Partial dependence on the requested features, by default on those with the largest attributions. One Spark job."""
     pdp = rows.measures.pdp
     sample = rows.sample
@@ -366,8 +393,8 @@ def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributi
         grids.append((feature_index, build_grid(column, pdp.grid_resolution or RESOLUTION)))
     # One task for each grid; the sample is sent only once
     grid_tasks = rows.split_tasks(len(grids))
-    with grid_tasks.broadcast(cells) as sent:
-        task = partial(compute_dependence, explained, tuple(grids), sent)
+    with grid_tasks.broadcast(cells) as broadcast_cells:
+        task = partial(compute_dependence, explained, tuple(grids), broadcast_cells)
         batches = grid_tasks.mapped(task, SUMS_SCHEMA).batches()
     sums_by_feature = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}
     for feature_index, grid in grids:
@@ -375,12 +402,8 @@ def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributi
             log.info(
                 "partial dependence on %r leaves out its %d rarer values", explained.names[feature_index], grid.left_out
             )
-    return tuple(
-        Dependent(
-            explained.names[feature_index],
-            grid,
-            sums_by_feature[feature_index].reshape(len(grid.values), -1).T / len(cells),
-            state.outputs,
-        )
-        for feature_index, grid in grids
-    )
+    dependence = []
+    for feature_index, grid in grids:
+        answers = sums_by_feature[feature_index].reshape(len(grid.values), -1).T / len(cells)
+        dependence.append(PartialDependence(explained.names[feature_index], grid, answers, state.outputs))
+    return tuple(dependence)

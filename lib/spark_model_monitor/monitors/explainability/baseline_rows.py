@@ -9,6 +9,7 @@ import importlib
 import io
 import json
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -17,17 +18,16 @@ import jmespath
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.monitors.explainability.attribution_measures import MAX_BASELINE_ROWS
 from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.model_loading import convert_to_texts
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 
 Cell: TypeAlias = float | str | None
-Codes: TypeAlias = NDArray[np.int64]  # codes of texts, shape (rows, columns); or of clusters, shape (rows,)
-Numbers: TypeAlias = NDArray[np.float64]
+Codes: TypeAlias = Integers  # codes of texts, shape (rows, columns); or of clusters, shape (rows,)
 
 MAX_CLUSTERS = 12
 ROWS_OF_SILHOUETTE = 2_000
@@ -44,8 +44,8 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
     numbers = cells[:, is_number].astype(np.float64)
     is_finite = np.isfinite(numbers)
     # Missing numbers are replaced by the mean, so that they don't attract clusters
-    middles = np.divide(np.where(is_finite, numbers, 0).sum(axis=0), np.maximum(is_finite.sum(axis=0), 1))
-    filled = np.where(is_finite, numbers, middles)
+    column_means = np.divide(np.where(is_finite, numbers, 0).sum(axis=0), np.maximum(is_finite.sum(axis=0), 1))
+    filled = np.where(is_finite, numbers, column_means)
     spread = filled.std(axis=0)
     # Standardised, so that a feature with large values doesn't decide alone
     points = (filled - filled.mean(axis=0)) / np.where(spread > 0, spread, 1)
@@ -54,13 +54,11 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
     if clusters is None:
         clusters = _choose_cluster_count(points, codes, min(MAX_CLUSTERS, distinct - 1), seed)
     cluster_of_row = _cluster_rows(points, codes, min(clusters, distinct), seed)
-    return np.array(
-        [_cluster_center(cells[cluster_of_row == cluster], is_number) for cluster in np.unique(cluster_of_row)],
-        dtype=cells.dtype,
-    )
+    centers = [_cluster_center(cells[cluster_of_row == cluster], is_number) for cluster in np.unique(cluster_of_row)]
+    return np.array(centers, dtype=cells.dtype)
 
 
-def _choose_cluster_count(points: Numbers, codes: Codes, most_clusters: int, seed: int) -> int:
+def _choose_cluster_count(points: Doubles, codes: Codes, most_clusters: int, seed: int) -> int:
     # The silhouette needs all pairwise distances, so it is computed on a sample
     sampled_indexes = np.random.default_rng(seed).permutation(len(points))[:ROWS_OF_SILHOUETTE]
     silhouettes = {}
@@ -80,7 +78,7 @@ def _choose_cluster_count(points: Numbers, codes: Codes, most_clusters: int, see
     return 1
 
 
-def _cluster_rows(points: Numbers, codes: Codes, clusters: int, seed: int) -> Codes:
+def _cluster_rows(points: Doubles, codes: Codes, clusters: int, seed: int) -> Codes:
     """The cluster of each row: by k-means if all columns are numbers, otherwise by k-prototypes."""
     if not codes.shape[1]:
         means = _import_library("sklearn.cluster").KMeans(clusters, n_init=STARTS, random_state=seed)
@@ -92,46 +90,44 @@ def _cluster_rows(points: Numbers, codes: Codes, clusters: int, seed: int) -> Co
     else:
         weight = 1.0
     random = np.random.default_rng(seed)
-    tries = [_run_k_prototypes(points, codes, clusters, weight, random) for _ in range(STARTS)]
-    return min(tries, key=lambda clustering: clustering[1])[0]
+    clusterings = [_run_k_prototypes(points, codes, clusters, weight, random) for _ in range(STARTS)]
+    cluster_of_row, _ = min(clusterings, key=itemgetter(1))
+    return cluster_of_row
 
 
 def _run_k_prototypes(
-    points: Numbers, codes: Codes, clusters: int, weight: float, random: np.random.Generator
+    points: Doubles, codes: Codes, clusters: int, weight: float, random: np.random.Generator
 ) -> tuple[Codes, float]:
     """One run of k-prototypes that starts from random rows: the cluster of each row, and the sum of the distances."""
     start = random.choice(len(points), clusters, replace=False)
-    middles = points[start]
+    cluster_means = points[start]
     modes = codes[start]
     cluster_of_row = np.full(len(points), -1)
     for _ in range(ROUNDS):
-        distances = np.stack(
-            [
-                ((points - middle) ** 2).sum(axis=1) + weight * (codes != mode).sum(axis=1)
-                for middle, mode in zip(middles, modes, strict=True)
-            ],
-            axis=1,
-        )
-        before = cluster_of_row
+        columns = []
+        for mean_cells, mode in zip(cluster_means, modes, strict=True):
+            columns.append(((points - mean_cells) ** 2).sum(axis=1) + weight * (codes != mode).sum(axis=1))
+        distances = np.stack(columns, axis=1)
+        previous_clusters = cluster_of_row
         cluster_of_row = distances.argmin(axis=1)
         # If no row changes its cluster, k-prototypes has converged
-        if (cluster_of_row == before).all():
+        if (cluster_of_row == previous_clusters).all():
             break
         # A cluster without rows keeps its centre
         for cluster in np.unique(cluster_of_row):
-            middles[cluster] = points[cluster_of_row == cluster].mean(axis=0)
+            cluster_means[cluster] = points[cluster_of_row == cluster].mean(axis=0)
             modes[cluster] = [np.bincount(column).argmax() for column in codes[cluster_of_row == cluster].T]
     return cluster_of_row, float(distances.min(axis=1).sum())
 
 
-def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Cell]:
+def _cluster_center(rows: Cells, is_number: Flags) -> list[Cell]:
     """For each feature the mean; for integers the value nearest to the mean; for texts the most frequent one."""
     cells: list[Cell] = []
     for column, numeric in zip(rows.T, is_number, strict=True):
         if not numeric:
             # Sorted first, so that the choice among equally frequent texts is always the same
             present = [cell for cell in column.tolist() if cell is not None]
-            cells.append(max(sorted(set(present)), key=present.count) if present else None)
+            cells.append(max(sorted(set(present)), key=present.count, default=None))
             continue
         numbers = column.astype(np.float64)
         numbers = numbers[np.isfinite(numbers)]
@@ -141,7 +137,9 @@ def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Cell]:
         mean = float(numbers.mean())
         # For codes or counts, the mean may be a value such as 2.5 that never occurs
         are_integers = (numbers == np.rint(numbers)).all()
-        cells.append(float(numbers[np.abs(numbers - mean).argmin()]) if are_integers else mean)
+        if are_integers:
+            mean = float(numbers[np.abs(numbers - mean).argmin()])
+        cells.append(mean)
     return cells
 
 
@@ -229,13 +227,17 @@ def convert_to_columns(rows: Sequence[Sequence[Cell]]) -> list[pa.Array]:
     """Rows as columns; a column is numeric if all its present cells are numbers, otherwise it has texts."""
     columns = []
     for cells in zip(*rows, strict=True):
-        is_number = all(isinstance(cell, int | float) for cell in cells if cell is not None)
-        texts = [cell if cell is None or isinstance(cell, str) else str(cell) for cell in cells]
-        columns.append(pa.array(cells, pa.float64()) if is_number and any(texts) else pa.array(texts, pa.string()))
+        present = [cell for cell in cells if cell is not None]
+        # A column without any cell counts as texts
+        if present and all(isinstance(cell, int | float) for cell in present):
+            columns.append(pa.array(cells, pa.float64()))
+        else:
+            texts = [None if cell is None else str(cell) for cell in cells]
+            columns.append(pa.array(texts, pa.string()))
     return columns
 
 
-def to_csv(names: Sequence[str], cells: Cells) -> str:
+def format_as_csv(names: Sequence[str], cells: Cells) -> str:
     """Baseline rows as a CSV file (RFC 4180): a header, then the rows."""
     text = io.StringIO()
     writer = csv.writer(text)
@@ -280,7 +282,9 @@ def _align_rows(rows: Sequence[Json], names: Sequence[str]) -> list[list[Cell]]:
 
 def _is_header(first: Sequence[Json], *other_rows: Sequence[Json]) -> bool:
     """Whether the first row has no numbers, and has a text in a column whose other cells are all numbers."""
-    columns = zip(first, *other_rows, strict=False) if other_rows and not any(map(_is_number, first)) else ()
+    if not other_rows or any(map(_is_number, first)):
+        return False
+    columns = zip(first, *other_rows, strict=False)
     return any(name is not None and all(map(_is_number, cells)) for name, *cells in columns)
 
 
@@ -293,7 +297,10 @@ def _is_number(cell: Json) -> bool:
 
 
 def _list_names(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
+    listed_names = ", ".join(names[:20])
+    if len(names) > 20:
+        listed_names += " …"
+    return listed_names
 
 
 def _baseline_error(problem: str) -> BadConfiguration:

@@ -76,13 +76,9 @@ METHOD = "KernelShap"  # the name in the service's metrics
 def _warn_of_other_features(analysis: AttributionAnalysis, baseline: AttributionBaseline) -> None:
     for output in analysis.outputs:
         before = baseline.constraints.values.get(output.name, {})
-        missing_names = sorted(set(before) ^ set(output.values))
-        if before and missing_names:
-            log.warning(
-                "%d features are in the baseline or in the window only; the first is %r",
-                len(missing_names),
-                missing_names[0],
-            )
+        names = sorted(before.keys() ^ output.values.keys())
+        if before and names:
+            log.warning("%d features are in the baseline or in the window only; the first is %r", len(names), names[0])
             return
 
 
@@ -127,12 +123,10 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
                     check_results.append(finding.result(check.name, feature=feature, metric=metric, **label))
         _warn_of_other_features(analysis, self.baseline)
         # Single features often lack a verdict, so there is no warning about them; checks.json has the reasons
-        rankings = [check_result for check_result in check_results if check_result.feature is None]
-        unsure = [
-            ranking for ranking in rankings if ranking.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL)
-        ]
-        if unsure:
-            log.warning("%d of %d rankings could not be judged; checks.json says why", len(unsure), len(rankings))
+        statuses = [check_result.status for check_result in check_results if check_result.feature is None]
+        unjudged = statuses.count(CheckStatus.NOT_JUDGED) + statuses.count(CheckStatus.CANNOT_TELL)
+        if unjudged:
+            log.warning("%d of %d rankings could not be judged; checks.json says why", unjudged, len(statuses))
         return tuple(check_results)
 
     @property
@@ -220,14 +214,12 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         """The measures with the baseline's group column."""
         reject_rules(self, request.rules)
         measures = self.measures()
-        state = None
-        if request.baseline is not None:
-            state = request.baseline.state
+        baseline = request.baseline
         # Without intervals, similar neighbours don't matter
-        if state is None or not self.tolerances.with_changes:
+        if baseline is None or baseline.state is None or not self.tolerances.with_changes:
             return measures
         # Similar rows are found by named groups, or else by runs of neighbouring rows
-        group_column = state.group_column or None
+        group_column = baseline.state.group_column or None
         return replace(measures, group_column=group_column, with_runs=group_column is None)
 
     def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:

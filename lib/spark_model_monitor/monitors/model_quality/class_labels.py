@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.statistics.states.outcome_builder import ABOVE_THRESHOLD
 from spark_model_monitor.statistics.states.outcome_plan import DEFAULT_POSITIVES, ClassKey, OutcomePlan, class_key
 from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
-Matrix = NDArray[np.int64]  # shape (classes, classes): number of rows by label, then by prediction
+Matrix = Integers  # shape (classes, classes): number of rows by label, then by prediction
 
 _NEGATIVE_BY_POSITIVE: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
 _POSITIVE_BY_NEGATIVE: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}

@@ -24,9 +24,9 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import FISHER, STUDENT
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.drift.special_functions import (
     chance_of_more,
     normal_quantile,
@@ -38,7 +38,7 @@ from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 from spark_model_monitor.value_class import value_class
 
-IncludedBlocks = NDArray[np.bool_]  # shape (…, blocks): which blocks of rows a statistic includes
+IncludedBlocks = Flags  # shape (…, blocks): which blocks of rows a statistic includes
 Statistic = Callable[[IncludedBlocks], Numbers]  # takes shape (choices, blocks), returns one number for each choice
 
 CONFIDENCE = 0.95  # of each interval in metrics.json by itself

@@ -9,7 +9,6 @@ from itertools import accumulate
 from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.model_quality.class_labels import (
     Matrix,
@@ -18,6 +17,7 @@ from spark_model_monitor.monitors.model_quality.class_labels import (
     sort_classes,
 )
 from spark_model_monitor.monitors.model_quality.estimates import IncludedBlocks
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
 from spark_model_monitor.statistics.states.kll import KllSketch
@@ -108,7 +108,7 @@ class MulticlassEvidence:
     probabilities: BlockSums | None = None
     values: BlockSums = field(default_factory=BlockSums)
     scores: tuple[ScoreCounts, ...] | None = None
-    estimated: NDArray[np.float64] | None = None
+    estimated: Doubles | None = None
     replicates: tuple[MulticlassEvidence, ...] = ()
 
     @property
@@ -226,7 +226,7 @@ def scores_by_class(counts: ClassScores, classes: tuple[str, ...]) -> tuple[Scor
     return tuple(scores_by_key.get(class_key(name), ScoreCounts()) for name in classes)
 
 
-def _draw_rows(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+def _draw_rows(counts: Integers, random: np.random.Generator) -> Integers:
     """The counts of a random 80 % of the rows, drawn without replacement; above 10^9 rows, each row is drawn independently."""
     total = int(counts.sum())
     if total >= _MAX_BALLS:

@@ -127,10 +127,9 @@ class Tolerance:
 
     def threshold(self, value: float, operator: ComparisonOperator) -> float:
         """The threshold for later windows, computed from the baseline's value."""
+        slack = self.amount
         if self.rule is Rule.RELATIVE:
-            slack = self.amount * abs(value)
-        else:
-            slack = self.amount
+            slack *= abs(value)
         return value + WORSE_SIDE[operator].value * slack
 
 
@@ -256,12 +255,14 @@ def apply_design_effects(measurement: Measurement, design_effects: DesignEffects
     metrics = {}
     for name, measured in measurement.metrics.items():
         # Only the part that exceeds the window's own design effect is applied
-        more = max(design_effects.rows.get(name, 1.0) / measured.design_effect, 1.0)
-        fewer = measured.estimate.reduce_to_groups(more, design_effects.blocks)
-        metrics[name] = replace(measured, estimate=fewer, design_effect=measured.design_effect * more)
+        remaining_effect = max(design_effects.rows.get(name, 1.0) / measured.design_effect, 1.0)
+        reduced_estimate = measured.estimate.reduce_to_groups(remaining_effect, design_effects.blocks)
+        metrics[name] = replace(
+            measured, estimate=reduced_estimate, design_effect=measured.design_effect * remaining_effect
+        )
     segments = {
-        cut: {label: apply_design_effects(measured, design_effects) for label, measured in of_cut.items()}
-        for cut, of_cut in measurement.segments.items()
+        cut: {label: apply_design_effects(measured, design_effects) for label, measured in segments_of_cut.items()}
+        for cut, segments_of_cut in measurement.segments.items()
     }
     return replace(measurement, metrics=metrics, segments=segments)
 
@@ -331,8 +332,8 @@ def build_metrics(measurement: Measurement, *, hide_values: bool = False) -> Met
     """
     segments = tuple(
         SegmentQuality(cut=cut, segment=label, item_count=segment.rows, metrics=_sort_metrics(segment))
-        for cut, of_cut in measurement.segments.items()
-        for label, segment in of_cut.items()
+        for cut, segments_of_cut in measurement.segments.items()
+        for label, segment in segments_of_cut.items()
     )
     return Metrics(
         problem_type=measurement.problem_type.value,

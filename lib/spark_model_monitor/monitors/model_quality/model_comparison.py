@@ -23,13 +23,14 @@ from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstima
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence, sum_without_each
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import compute_ranks
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.drift.special_functions import normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key, is_positive
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.verdicts.components import two_sided_p_value
-from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, reach
+from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, interval_half_width
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ MAX_VALUES = 20  # maximum number of distinct values in a column by which pairs 
 MAX_SEGMENTS = 10  # maximum number of segments that a trial shows
 SEGMENT_LEVEL = 0.01  # probability that any segment is reported by chance
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is recognised"
-
-Flags = NDArray[np.bool_]
 
 
 @value_class
@@ -252,12 +251,9 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
     """
     champion_evidences, rows = champion.build_block_evidences()
     challenger_evidences, challenger_rows = challenger.build_block_evidences()
-    fewer = min(len(champion.keys), len(challenger.keys))
-    regression = champion.plan.is_regression
-    if paired:
-        trial_rows = fewer
-    else:
-        trial_rows = len(champion.keys) + len(challenger.keys)
+    trial_rows = len(champion.keys)
+    if not paired:
+        trial_rows += len(challenger.keys)
     differences: dict[str, MetricDifference] = {}
     families = {""}  # only one of several equivalent class metrics: recall, without the false negative rate
     challenger_names = {metric.name for metric in applicable_metrics(challenger_evidences[0])}
@@ -265,7 +261,7 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
         family = metric.facts.get("family", "")
         if family in families or metric.name not in challenger_names:
             continue
-        if not regression:
+        if not champion.plan.is_regression:
             families.add(family)
         # These two metrics have variances by formula; all others come from the jackknife
         if metric.name == "accuracy":
@@ -281,23 +277,24 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
         differences[metric.name] = _describe_difference(
             metric.name, comparison, trial_rows, planned_rows, higher_is_better=higher
         )
-    # With many classes, no class is the rarer one
-    if champion.plan.is_binary:
-        rows_of_rarer_class = min(champion.rarer_class_rows, challenger.rarer_class_rows)
-    else:
-        rows_of_rarer_class = MIN_OF_A_CLASS
-    problem = None
-    # Intervals need sums that are nearly normal, and therefore rows of each class
-    if fewer < MIN_ROWS:
-        problem = f"{fewer:,} rows with labels are too few for an interval; it takes {MIN_ROWS:,}"
-    if problem is None and rows_of_rarer_class < MIN_OF_A_CLASS:
-        if rows_of_rarer_class:
-            problem = (
-                f"{rows_of_rarer_class:,} rows of one class are too few for an interval; it takes {MIN_OF_A_CLASS}"
-            )
-        else:
-            problem = ONE_CLASS
+    problem = _find_problem(champion, challenger)
     return Comparison(differences, trial_rows, (champion_evidences[0], challenger_evidences[0]), problem)
+
+
+def _find_problem(champion: Answers, challenger: Answers) -> str | None:
+    """Why there is no interval: these need sums that are nearly normal, and therefore rows of each class."""
+    fewer_rows = min(len(champion.keys), len(challenger.keys))
+    if fewer_rows < MIN_ROWS:
+        return f"{fewer_rows:,} rows with labels are too few for an interval; it takes {MIN_ROWS:,}"
+    # With many classes, no class is the rarer one
+    if not champion.plan.is_binary:
+        return None
+    rows = min(champion.rarer_class_rows, challenger.rarer_class_rows)
+    if not rows:
+        return ONE_CLASS
+    if rows < MIN_OF_A_CLASS:
+        return f"{rows:,} rows of one class are too few for an interval; it takes {MIN_OF_A_CLASS}"
+    return None
 
 
 def _describe_difference(
@@ -307,7 +304,7 @@ def _describe_difference(
     members: dict[str, Any] = {}
     if math.isfinite(estimate.value) and math.isfinite(estimate.standard_error) and estimate.freedom > 0:
         # Half the width of an interval that is valid at every interim analysis, not only at the planned end
-        half = reach(estimate.standard_error, estimate.freedom, rows, planned)
+        half = interval_half_width(estimate.standard_error, estimate.freedom, rows, planned)
         members["interval"] = (estimate.value - half, estimate.value + half) if math.isfinite(half) else None
         if p is None and estimate.standard_error:
             p = min(1.0, 2 * student_above(abs(estimate.value) / estimate.standard_error, estimate.freedom))
@@ -335,9 +332,6 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
     import pandas as pd
 
     candidates = []
-    total = gaps.sum()
-    pairs = len(gaps)
-    are_shares = bool(np.isin(gaps, (0, 1)).all())
     for name, values in inputs.items():
         numbers = pd.to_numeric(values, errors="coerce")
         # Numbers with few different values are codes or counts, which are not divided into ranges
@@ -348,20 +342,9 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
             groups = values
         # Compare the rows of each value with all others
         for value, rows in groups.groupby(groups).indices.items():
-            n = len(rows)
-            other_rows = pairs - len(rows)
-            if min(n, other_rows) < MIN_ROWS:
-                continue
-            inside = gaps[rows].sum()
-            # If each pair either agrees or not, an exact test compares the two shares
-            if are_shares:
-                p = two_sided_p_value(int(total - inside), other_rows, int(inside), n)
-            else:
-                error = math.sqrt(gaps.var() * (1 / n + 1 / other_rows))
-                p = 1.0
-                if error:
-                    p = 2 * normal_above(abs(inside / n - (total - inside) / other_rows) / error)
-            candidates.append((p, str(name), str(value), n, float(inside / n)))
+            if min(len(rows), len(gaps) - len(rows)) >= MIN_ROWS:
+                p = _compare_gaps(gaps[rows], gaps)
+                candidates.append((p, str(name), str(value), len(rows), float(gaps[rows].sum() / len(rows))))
     # Bonferroni correction for all values that were examined
     segments = []
     for p, name, value, n, mean in sorted(candidates)[:MAX_SEGMENTS]:
@@ -369,6 +352,21 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
         if adjusted_p <= SEGMENT_LEVEL:
             segments.append(Segment(feature=name, value=value, rows=n, disagreement=mean, p=adjusted_p))
     return tuple(segments)
+
+
+def _compare_gaps(segment_gaps: Numbers, gaps: Numbers) -> float:
+    """The p-value of the difference between the gaps of a segment's pairs and those of all others. gaps: of all pairs."""
+    n = len(segment_gaps)
+    m = len(gaps) - n
+    inside = segment_gaps.sum()
+    outside = gaps.sum() - inside
+    # If each pair either agrees or not, an exact test compares the two shares
+    if np.isin(gaps, (0, 1)).all():
+        return two_sided_p_value(int(outside), m, int(inside), n)
+    error = math.sqrt(gaps.var() * (1 / n + 1 / m))
+    if not error:
+        return 1.0
+    return 2 * normal_above(abs(inside / n - outside / m) / error)
 
 
 def decide_verdict(

@@ -19,12 +19,13 @@ from spark_model_monitor.documents.page import Page, format_percent
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext, format_moment
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.monitors.causes import MarkedRows, with_causes
+from spark_model_monitor.monitors.causes import MarkedRows, add_causes
 from spark_model_monitor.monitors.model_quality import mean_error, quality_checks
 from spark_model_monitor.monitors.model_quality.class_labels import find_intended_classes
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
+    ClassEvidence,
     RegressionEvidence,
     build_evidence,
 )
@@ -130,8 +131,8 @@ class QualityJudgement(MetricJudgement):
         if isinstance(before, RegressionEvidence):
             assert isinstance(now, RegressionEvidence)  # ensured by `has_other_test`
             return mean_error.judge_mean_error(before, now, level, baseline.groups)
-        assert isinstance(before, concept_drift.Scored)  # ensured by `has_other_test`
-        assert isinstance(now, concept_drift.Scored)
+        assert isinstance(before, ClassEvidence)  # ensured by `has_other_test`
+        assert isinstance(now, ClassEvidence)
         groups = baseline.groups
         if baseline.group_column is not None:
             groups = concept_drift.design_effect_of_groups(now)
@@ -259,7 +260,7 @@ class QualityJudgement(MetricJudgement):
 
         # The rows of both sides are read again, once for all metrics
         level = monitor.false_alarm_budget
-        return with_causes(
+        return add_causes(
             results, {LOSS_SUBJECT: open_both_sides}, lambda _: (LOSS_SUBJECT,), level, hide_values=monitor.hide_values
         )
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.document import is_suggested
@@ -29,6 +28,7 @@ from spark_model_monitor.monitors.model_quality.measurement import (
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.outcomes import Outcomes
@@ -51,7 +51,7 @@ class GroupNames:
 
     column: str | None = None
     share: float = 0.0
-    rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
+    rows_by_block: Doubles = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
 
 
 @value_class

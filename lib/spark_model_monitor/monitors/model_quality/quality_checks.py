@@ -36,7 +36,7 @@ from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORS
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
+from spark_model_monitor.monitors.segment_reports import add_segment_results, locate_result
 from spark_model_monitor.statistics.states.outcome_plan import class_key
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
@@ -192,7 +192,7 @@ def check_segments(
             for check_result in _judge_segment(before, now, baseline, names, level, min_samples):
                 results_of_metric = segment_results.setdefault(check_result.metric, {})
                 results_of_metric[cut, label] = locate_result(check_result, f"{IN_SEGMENT}{cut}", shown_label)
-    yield from with_segments(overall_results, segment_results, attrgetter("metric"), hide_values=hide_values)
+    yield from add_segment_results(overall_results, segment_results, attrgetter("metric"), hide_values=hide_values)
 
 
 def _judge_segment(
@@ -253,9 +253,9 @@ def plan_budget(
     if not num_segment_tests:
         return ledger
     # Half of the budget is for all rows, the other half for the segments
-    overall = Family(family=MODEL_QUALITY, level=budget / 2, tests=num_tests)
-    of_segments = Family(family=SEGMENTS, level=budget / 2, tests=num_segment_tests)
-    return ledger.model_copy(update={"families": (overall, of_segments)})
+    overall_family = Family(family=MODEL_QUALITY, level=budget / 2, tests=num_tests)
+    segment_family = Family(family=SEGMENTS, level=budget / 2, tests=num_segment_tests)
+    return ledger.model_copy(update={"families": (overall_family, segment_family)})
 
 
 def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
@@ -403,15 +403,11 @@ def check_unseen_classes(
     # `1` and `1.0` are the same class
     before = {class_key(name) for name in baseline.classes}
     occurred = (evidence.matrix.sum(axis=0) + evidence.matrix.sum(axis=1)) > 0
-    unseen = [
-        name
-        for name, has_rows in zip(evidence.classes, occurred, strict=True)
-        if has_rows and class_key(name) not in before
-    ]
+    unseen = []
+    for name, has_rows in zip(evidence.classes, occurred, strict=True):
+        if has_rows and class_key(name) not in before:
+            unseen.append(name)
     if unseen:
-        if hide_values:
-            class_names = f"{len(unseen)} of the classes"
-        else:
-            class_names = format_labels(unseen)
+        class_names = f"{len(unseen)} of the classes" if hide_values else format_labels(unseen)
         finding = Finding.not_judged(None, f"not in the baseline: {class_names}")
         yield finding.but(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

@@ -83,8 +83,8 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     # All metrics, violated ones first
     lines.sort(key=lambda line: line.mark is not Highlight.BAD)
     note = f"{len(results_by_metric):,} of {len(lines):,} have a threshold"
-    if twins := len(results_by_metric) - len(set(map(cause, results))):
-        note += f"; {twins:,} of them are another name of a metric that is here, or its complement"
+    if equivalent_count := len(results_by_metric) - len(set(map(cause, results))):
+        note += f"; {equivalent_count:,} of them are another name of a metric that is here, or its complement"
     titles = ("verdict", "metric", *NUMBERS, "remark")
     table = build_table(titles, lines, numbers=NUMBERS, names=("metric",)).drop_empty_columns()
     sections.append(
@@ -97,9 +97,9 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     if evidence_blocks := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", evidence_blocks))
     # An explanation, and for a baseline the headline; for a run, other code writes the headline
-    in_groups = any(metric.design_effect > 1 for metric in measurement.metrics.values())
+    has_groups = any(metric.design_effect > 1 for metric in measurement.metrics.values())
     paragraphs = [*READING]
-    if in_groups:
+    if has_groups:
         paragraphs.append(
             "Rows are 74 of 1,200 where 1,200 say as much as 74 alone: those of a group belong together (--group-column)."
         )
@@ -224,11 +224,12 @@ def _draw_residuals(sketch: KllSketch) -> CurveChart:
     """A chart of the residuals' quantiles, in steps of 1 %."""
     shares = [step / 100 for step in range(1, 100)]
     residuals = [sketch.quantile(share) for share in shares]
-    smallest, low, middle, high, largest = (
+    smallest, low, median, high, largest = (
         format_number(residuals[percentile - 1], 3) for percentile in (1, 25, 50, 75, 99)
     )
-    words = f"label less prediction, median {middle}; of half the rows from {low} to {high}, of 98 % from {smallest} to {largest}"
-    return CurveChart.from_numbers("Residuals", ("share of rows", "residual"), shares, residuals, words)
+    ranges = f"of half the rows from {low} to {high}, of 98 % from {smallest} to {largest}"
+    caption = f"label less prediction, median {median}; {ranges}"
+    return CurveChart.from_numbers("Residuals", ("share of rows", "residual"), shares, residuals, caption)
 
 
 def _draw_score_curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
@@ -248,9 +249,11 @@ def _draw_calibration(sums: BlockSums, calibration_error: str) -> CurveChart:
     mean = total[filled] / rows[filled]
     share = positives[filled] / rows[filled]
     distance = f"on average {calibration_error} from the diagonal, where a calibrated model is"
-    words = f"positive labels by tenths of the score, {distance}"
+    caption = f"positive labels by tenths of the score, {distance}"
     axes = ("score", "share of positive labels")
-    return CurveChart("Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, words, diagonal=True)
+    return CurveChart(
+        "Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, caption, diagonal=True
+    )
 
 
 def _draw_curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> CurveChart:

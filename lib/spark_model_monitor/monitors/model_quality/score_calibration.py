@@ -9,14 +9,11 @@ from dataclasses import field, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spark_model_monitor.statistics import create_empty_doubles
+from spark_model_monitor.statistics import Doubles, create_empty_doubles
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above
 from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores, ScoreCounts
 from spark_model_monitor.value_class import value_class
-
-Numbers = NDArray[np.float64]
 
 GROUPS = 256
 """The maximum number of groups of about equal size that determine a calibration's error; more change the error by less
@@ -38,8 +35,8 @@ class Calibration:
     scores: ascending, shape (knots,). probabilities: not decreasing, shape (knots,).
     """
 
-    scores: Numbers
-    probabilities: Numbers
+    scores: Doubles
+    probabilities: Doubles
 
     @classmethod
     def of(cls, counts: ScoreCounts, prior: float = 0.0) -> Calibration:
@@ -58,7 +55,7 @@ class Calibration:
         shares = (hits + prior) / (rows + 2 * prior)
         return cls(counts.scores[ends].ravel(), np.repeat(shares, 2))
 
-    def __call__(self, scores: Numbers) -> Numbers:
+    def __call__(self, scores: Doubles) -> Doubles:
         """The probability of each score; a score beyond the ends gets the probability of the end."""
         return np.interp(scores, self.scores, self.probabilities)
 
@@ -119,10 +116,10 @@ class CalibrationCheck:
     problem: the reason why these scores allow no estimates; None if they do.
     """
 
-    rows: Numbers = field(default_factory=create_empty_doubles)
-    scores: Numbers = field(default_factory=create_empty_doubles)
-    shares: Numbers = field(default_factory=create_empty_doubles)
-    expected: Numbers = field(default_factory=create_empty_doubles)
+    rows: Doubles = field(default_factory=create_empty_doubles)
+    scores: Doubles = field(default_factory=create_empty_doubles)
+    shares: Doubles = field(default_factory=create_empty_doubles)
+    expected: Doubles = field(default_factory=create_empty_doubles)
     problem: str | None = None
 
     @property
@@ -133,10 +130,8 @@ class CalibrationCheck:
     def remaining_error(self) -> float:
         return self._mean_distance_from(self.expected)
 
-    def _mean_distance_from(self, promised: Numbers) -> float:
-        if len(self.rows):
-            return float(np.average(np.abs(promised - self.shares), weights=self.rows))
-        return 0.0
+    def _mean_distance_from(self, promised: Doubles) -> float:
+        return float((np.abs(promised - self.shares) * self.rows).sum() / max(self.rows.sum(), 1))
 
 
 TOO_FEW = "the baseline has {rows:,} rows with a score; an estimate takes {needed:,}"

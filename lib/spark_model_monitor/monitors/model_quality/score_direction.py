@@ -45,8 +45,8 @@ def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
     forward = _fewest_unexplained_rows(scores.negatives, scores.positives, predicted)
     backward = _fewest_unexplained_rows(scores.negatives[::-1], scores.positives[::-1], predicted)
     # The number of rows that would be unexplained by chance if predictions didn't depend on the score
-    by_chance = 3 * math.sqrt(rarer_rows)
-    clear_difference = max(MIN_UNEXPLAINED_SHARE * rarer_rows, by_chance, 1)
+    chance_rows = 3 * math.sqrt(rarer_rows)
+    clear_difference = max(MIN_UNEXPLAINED_SHARE * rarer_rows, chance_rows, 1)
     if backward <= MAX_UNEXPLAINED_SHARE * rarer_rows and forward >= backward + clear_difference:
         raise BadInput(
             "score and prediction contradict each other in nearly all rows: where the positive class is predicted the score is "

@@ -13,9 +13,10 @@ import math
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Values, compute_rank_scores, count_decimals, find_digits
+from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     DIGITS,
     TAIL,
@@ -26,7 +27,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 )
 from spark_model_monitor.value_class import value_class
 
-Indices = NDArray[np.int64]
+Indices = Integers
 
 STRETCHES = 4  # a value that only one of so many stretches of a baseline has was new there
 FREQUENT_TEXTS = 5  # most frequent texts, which show whether the rows are sorted by a text
@@ -67,7 +68,7 @@ class ColumnBlocks:
         rows = self.rows_of_value
         for name, scores in compute_rank_scores((rows.cumsum() - rows / 2) / rows.sum()).items():
             differences, errors = compare_mean_scores(scores, rows, self.counts)
-            statistics[name] = np.divide(differences, errors, out=np.zeros(len(errors)), where=errors > 0)
+            statistics[name] = ratio_or_zero(differences, errors)
         names, counts = count_cells(self.counts, rows.cumsum(), self.values, self.frequent)
         if self.are_numbers:
             names = [*names, *DIGITS]
@@ -96,12 +97,12 @@ class ColumnBlocks:
         ends = (self.rows_of_value.cumsum() / len(self.value_of_row)).searchsorted([TAIL, 1 - TAIL])
         low, high = finite[[0, -1]] / 2
         positions = (self.values.clip(*self.values[ends]).clip(2 * low, 2 * high) / 2 - low) / (high - low)
-        of_rows = positions[self.value_of_row]
+        row_positions = positions[self.value_of_row]
         means = np.einsum("bv,v->b", self.counts, positions) / self.sizes
-        first, last = np.array_split(means, 2)
-        reach = abs(np.median(first) - np.median(last))
-        reach *= estimate_between_share(of_rows, self.sizes) * of_rows.var() / (means.var(ddof=1) or 1)
-        return np.full(len(means), reach)
+        first_half, second_half = np.array_split(means, 2)
+        distance = abs(np.median(first_half) - np.median(second_half))
+        distance *= estimate_between_share(row_positions, self.sizes) * row_positions.var() / (means.var(ddof=1) or 1)
+        return np.full(len(means), distance)
 
     def between_share(self) -> tuple[float, Values]:
         """The share of the column's variance between blocks in row order, beyond what groups of rows explain; and the values that

@@ -117,20 +117,20 @@ class Dispersion:
     effective: float
 
     @cached_property
-    def are_levels(self) -> Flags:
+    def is_level(self) -> Flags:
         """Which of the scores vary if the column's level varies."""
         return np.array([name in LEVELS for name in self.names])
 
     @cached_property
     def mean_ratio(self) -> float:
         """The mean ratio of the scores that vary with the column's level."""
-        return float(self.ratios[self.are_levels].mean())
+        return float(self.ratios[self.is_level].mean())
 
     @cached_property
     def freedom(self) -> float:
         """The degrees of freedom of the mean ratio: several scores of one level say little more than one of them."""
         # Only scores that vary
-        scores = np.nan_to_num(self.scores[self.are_levels])
+        scores = np.nan_to_num(self.scores[self.is_level])
         scores = scores[scores.any(axis=1)]
         count, windows = scores.shape
         if not count:
@@ -139,7 +139,7 @@ class Dispersion:
         products = scores @ scores.T
         squares = float((products**2 / np.outer(np.diag(products), np.diag(products))).sum())
         excess = max(0.0, squares - count - count * (count - 1) / windows)
-        return float(self.windows[self.are_levels].mean()) * count**2 / (count + excess)
+        return float(self.windows[self.is_level].mean()) * count**2 / (count + excess)
 
     def compute_p(self, rows_of_group: float) -> float:
         """The p-value of the variation of a column's level, if groups of rows are independent.
@@ -148,9 +148,10 @@ class Dispersion:
         """
         # All scores together, and each mean by itself
         p_values = [self.compute_chance(self.mean_ratio, self.freedom, rows_of_group)]
-        for name, ratio, windows in zip(self.names, self.ratios.tolist(), self.windows.tolist(), strict=True):
+        for index, name in enumerate(self.names):
             if name in MEANS:
-                p_values.append(self.compute_chance(ratio, windows, rows_of_group))
+                ratio = float(self.ratios[index])
+                p_values.append(self.compute_chance(ratio, float(self.windows[index]), rows_of_group))
         return min(1.0, len(p_values) * min(p_values))
 
     def compute_chance(self, ratio: float, freedom: float, rows_of_group: float) -> float:
@@ -173,8 +174,7 @@ class PastWindows(dict[str, Values]):
         super().__init__(raw)
         # Cached results, of the size that was asked for last
         self._dispersion: dict[float, Dispersion | None] = {}
-        self._size = WindowSize(math.nan)
-        self._variances: dict[str, ScoreVariance] = {}
+        self._variances: dict[WindowSize, dict[str, ScoreVariance]] = {}
         self._joined: dict[tuple[int, int], PastWindows] = {}
         self.parts = self  # the windows before their parts were joined
 
@@ -186,10 +186,10 @@ class PastWindows(dict[str, Values]):
 
     def variance(self, field: str, size: WindowSize) -> ScoreVariance:
         """The variance of a score in a window of this size; for a score that past windows lack, the column's mean variance."""
-        if size != self._size:
-            self._size = size
-            self._variances = estimate_variances(self, size)
-        return self._variances.get(field) or self._variances.get("", INDEPENDENT_WINDOWS)
+        if size not in self._variances:
+            self._variances = {size: estimate_variances(self, size)}
+        variances = self._variances[size]
+        return variances.get(field) or variances.get("", INDEPENDENT_WINDOWS)
 
     @property
     def rows_of_group(self) -> float:
@@ -219,17 +219,17 @@ class PastWindows(dict[str, Values]):
         all_rows = part_rows**2 / (part_rows - self["effective"])
         are_parts = (all_rows > reference_rows - part_rows) & (all_rows < reference_rows + 1)
         parts = int(are_parts.sum())
-        joined = max(MIN_WINDOWS, min(parts, round(reference_rows / rows)))
-        if joined >= parts:
+        window_count = max(MIN_WINDOWS, min(parts, round(reference_rows / rows)))
+        if window_count >= parts:
             return self
         # The score of joined parts is the sum of their scores, weighted by the roots of their sizes
-        window_of_part = np.arange(parts) * joined // parts
+        window_of_part = np.arange(parts) * window_count // parts
         rows_of_window = np.bincount(window_of_part, part_rows[are_parts])
         effective = rows_of_window * (1 - rows_of_window / reference_rows)
         roots = np.sqrt(self["effective"][are_parts])
         scores = np.array([self[name] for name in SCORES])
-        window_of_score = window_of_part + joined * np.arange(len(SCORES))[:, None]
-        sums = np.bincount(window_of_score.ravel(), (roots * scores[:, are_parts]).ravel()).reshape(-1, joined)
+        window_of_score = window_of_part + window_count * np.arange(len(SCORES))[:, None]
+        sums = np.bincount(window_of_score.ravel(), (roots * scores[:, are_parts]).ravel()).reshape(-1, window_count)
         scores = np.concatenate((sums / np.sqrt(effective), scores[:, ~are_parts]), axis=1)
         windows = PastWindows(
             {
@@ -259,10 +259,10 @@ def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion |
     if weights.sum() ** 2 < MIN_WINDOWS * (weights**2).sum():
         weights = np.ones(len(growth))
     # Pearson's dispersion of each score, its degrees of freedom, and by how much this window is larger
-    loads = np.where(is_known, growth * weights, 0.0)
-    ratios = (loads * squares).sum(axis=1) / loads.sum(axis=1)
+    weighted_growth = np.where(is_known, growth * weights, 0.0)
+    ratios = (weighted_growth * squares).sum(axis=1) / weighted_growth.sum(axis=1)
     known_weights = np.where(is_known, weights, 0.0)
-    growths = loads.sum(axis=1) / known_weights.sum(axis=1)
+    growths = weighted_growth.sum(axis=1) / known_weights.sum(axis=1)
     windows = known_weights.sum(axis=1) ** 2 / (known_weights**2).sum(axis=1)  # effective number of windows (Kish)
     return Dispersion(names, scores, ratios, windows, growths, effective)
 
@@ -276,42 +276,44 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
     if level_varies is None:
         level_varies = dispersion.compute_p(size.of_values) <= NOISE_LEVEL
     # If the level varies, each score may vary; else one of many scores and columns has to vary beyond chance
-    one_of_many = NOISE_LEVEL / len(dispersion.names) / size.columns
+    single_test_level = NOISE_LEVEL / len(dispersion.names) / size.columns
     # Shrunk towards the column's other scores
-    are_levels = dispersion.are_levels
+    is_level = dispersion.is_level
     squares = dispersion.windows * dispersion.ratios
     # Single parts show the variance of rows better than the fewer windows that they were joined to
-    of_parts = past.parts.dispersion(size.effective) or dispersion
-    prior_freedom, prior_ratio = estimate_variance_prior(squares[are_levels], dispersion.windows[are_levels])
+    part_dispersion = past.parts.dispersion(size.effective) or dispersion
+    prior_freedom, prior_ratio = estimate_variance_prior(squares[is_level], dispersion.windows[is_level])
     variances = {}
     for index, name in enumerate(dispersion.names):
         ratio = float(dispersion.ratios[index])
         freedom = float(dispersion.windows[index])
         # Scores of missing values and of digits have nothing in common with the scores of the level
-        noise_level = one_of_many
+        noise_level = single_test_level
         if name in LEVELS:
             if level_varies:
                 noise_level = NOISE_LEVEL
-            added = min(prior_freedom, freedom, max(0.0, dispersion.freedom - freedom))
-            ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
-            freedom += added
+            prior_weight = min(prior_freedom, freedom, max(0.0, dispersion.freedom - freedom))
+            ratio = (freedom * ratio + prior_weight * prior_ratio) / (freedom + prior_weight)
+            freedom += prior_weight
         # Groups of m rows explain a variance ratio of m
         rows_of_group = size.of_missing if name == "missing" else size.of_values
         if dispersion.compute_chance(ratio, freedom, rows_of_group) > noise_level:
             # The scores of values have one common variance of rows; missing values have their own
-            rows_alone = dispersion if name == "missing" else of_parts
-            variances[name] = _predict_of_rows(min(ratio, rows_alone.mean_ratio), rows_alone.freedom)
+            row_dispersion = dispersion if name == "missing" else part_dispersion
+            variances[name] = _predict_from_rows(min(ratio, row_dispersion.mean_ratio), row_dispersion.freedom)
             continue
         # Otherwise windows vary, and larger windows vary more
         scores = dispersion.scores[index]
         known_scores = scores[np.isfinite(scores)]
-        variances[name] = _predict(ratio, freedom, float(dispersion.growths[index]), rows_of_group, known_scores)
+        variances[name] = _predict_between_windows(
+            ratio, freedom, float(dispersion.growths[index]), rows_of_group, known_scores
+        )
     # Only numbers have scores of digits
     are_numbers = bool(np.isfinite(past["even"]).any())
     return variances | _find_level_variances(variances, levels_vary=are_numbers and level_varies)
 
 
-def _predict_of_rows(ratio: float, freedom: float) -> ScoreVariance:
+def _predict_from_rows(ratio: float, freedom: float) -> ScoreVariance:
     """The variance of the next score, if noise explains the variance of past scores. The variance of independent rows is known
     to be 1; only the excess is an estimate, so there are more degrees of freedom. Source: Satterthwaite 1946.
     """
@@ -330,14 +332,16 @@ def _find_level_variances(variances: Mapping[str, ScoreVariance], *, levels_vary
     mean = ScoreVariance(sum(variance.factor for variance in levels.values()) / len(levels), widest.freedom)
     if not levels_vary:
         return {"": mean}
-    raised = {
+    raised_variances = {
         name: ScoreVariance(max(variance.factor, mean.factor), min(variance.freedom, mean.freedom))
         for name, variance in levels.items()
     }
-    return {"": mean, **raised}
+    return {"": mean, **raised_variances}
 
 
-def _predict(ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Values) -> ScoreVariance:
+def _predict_between_windows(
+    ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Values
+) -> ScoreVariance:
     """The variance of the next window's score. Variance between windows grows with their rows; variance from groups of rows
     does not. ratio: the variance ratio of past windows. growth: by what factor the next window is larger.
 
@@ -383,44 +387,52 @@ def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, f
     return prior_freedom, math.exp(float(logs.mean()) - 1 / prior_freedom - 1 / (3 * prior_freedom**2))
 
 
+def _measure_mean_effect(change: StatisticChange) -> tuple[float, float, float]:
+    """The size of the effect, the least size that is reported, and the score less the errors of sketches."""
+    effect_of_score = COLUMN_TESTS[change.test].effect_of_score
+    # A sketch's error adds to the variance of a mean of ranks
+    sketch_factor = change.error / max(math.hypot(change.error, change.sketch_error), MIN_PROBABILITY)
+    effect = abs(change.difference) * effect_of_score
+    return effect, MIN_EFFECT - change.error * effect_of_score, change.score * sketch_factor
+
+
+def _measure_share_effect(change: StatisticChange, before: int, n: int, now: int, m: int) -> tuple[float, float, float]:
+    """As `_measure_mean_effect`, for a share."""
+    effect = max(0.0, abs(change.difference) - change.sketch_error)
+    # For a rare value, a doubled share is a large enough change, too
+    half = 0.5 / min(n, m)
+    smaller_share, larger_share = sorted((before / n + half, now / m + half))
+    ratio_effect = smaller_share * (MIN_RATIO - 1)
+    if now / m < before / n:
+        ratio_effect = larger_share * (1 - 1 / MIN_RATIO)
+    score = change.score
+    if change.difference:
+        score *= effect / abs(change.difference)
+    return effect, min(MIN_EFFECT - change.error, ratio_effect), score
+
+
 def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_WINDOWS) -> Component:
     """The test of one statistic, given how much windows vary. A change below the least effect has p = 1."""
-    effect = abs(change.difference)
-    error = change.error
-    score = change.score
-    least_effect = MIN_EFFECT - error
-    direction = None
-    statistic = score
+    statistic = change.score
     if change.counts is None:
-        # A sketch's error adds to the variance of a mean of ranks
-        effect_of_score = COLUMN_TESTS[change.test].effect_of_score
-        effect *= effect_of_score
-        least_effect = MIN_EFFECT - error * effect_of_score
-        score *= error / max(math.hypot(error, change.sketch_error), MIN_PROBABILITY)
+        effect, least_effect, score = _measure_mean_effect(change)
     else:
-        effect = max(0.0, effect - change.sketch_error)
         before, n, now, m = change.counts
+        effect, least_effect, score = _measure_share_effect(change, before, n, now, m)
         statistic = float(now)
-        # For a rare value, a doubled share is a large enough change, too
-        half = 0.5 / min(n, m)
-        shares = sorted((before / n + half, now / m + half))
-        by_ratio = shares[0] * (MIN_RATIO - 1)
-        if now / m < before / n:
-            by_ratio = shares[1] * (1 - 1 / MIN_RATIO)
-        least_effect = min(least_effect, by_ratio)
-        if change.difference:
-            score *= effect / abs(change.difference)
-        if change.test == "missing":
-            direction = "down"
-            if change.difference > 0:
-                direction = "up"
+    direction = None
+    if change.test == "missing":
+        direction = "down"
+        if change.difference > 0:
+            direction = "up"
     if not effect or effect < least_effect:
         return Component(change.test, 1.0, effect, direction)
     p = variance.p_value(score)
     # Small counts are not normal
     if change.counts is not None and p < MAX_EXACT_P:
         exact_p = variance.p_value_of_count(*change.counts)
-        if change.sketch_error:  # which the counts don't show
+        # The counts don't show the error of a sketch
+        if change.sketch_error:
             exact_p = max(p, exact_p)
         p = exact_p
     return Component(change.test, p, effect, direction, statistic, max(0.0, least_effect))

@@ -27,14 +27,14 @@ def two_sided_p_value(before: int, n: int, now: int, m: int) -> float:
 
 
 @lru_cache(4096)
-def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: float) -> int | None:
+def fewest_beyond_chance(baseline_count: int, rows: int, current_rows: int, level: float) -> int | None:
     """The smallest number of a window's rows with a p-value of `level` or less; None if even all have a larger one.
 
-    lacking, rows: the baseline's counts. Source: Fisher 1935; Thatcher 1964, "Relationships between Bayesian and
+    baseline_count, rows: of the baseline. Source: Fisher 1935; Thatcher 1964, "Relationships between Bayesian and
     confidence limits for predictions".
     """
     return find_smallest_sufficient_number(
-        current_rows, lambda missing_rows: chance_of_more(lacking, rows, missing_rows, current_rows) <= level
+        current_rows, lambda count: chance_of_more(baseline_count, rows, count, current_rows) <= level
     )
 
 
@@ -109,5 +109,4 @@ class Samples:
 
     @property
     def effective(self) -> float:
-        share_of_window = self.m / (self.n + self.m)
-        return self.n * share_of_window
+        return self.n * (self.m / (self.n + self.m))

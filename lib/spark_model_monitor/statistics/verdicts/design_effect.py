@@ -37,7 +37,7 @@ from spark_model_monitor.value_class import value_class
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
 LONG_GROUP = 64  # rows of a group that is taken to be long, for the error of an estimate
 SHORT_BLOCK = 32  # longer blocks are used only if there are enough of them
-ONE_IN_40 = 1.96  # standard deviations that a normal variable exceeds in one of 40 cases
+NORMAL_975 = 1.96  # standard deviations that a normal variable exceeds in one of 40 cases
 DEPENDENCE_LEVEL = 0.005  # largest share of tables of independent rows in which a column is taken to be dependent
 CUT_GROUPS_MARGIN = 1.1  # blocks cut groups of rows in two, so estimates are too small by about this factor
 # fewest groups, blocks or rows that show how alike rows are; with fewer groups, each counts as one row
@@ -85,17 +85,17 @@ class ScoredColumn(NamedTuple):
         cells = (values > bounds[:, None]).sum(axis=0, dtype=np.int8)
         counts = np.bincount(cells, minlength=2 * QUANTILES - 1)
         ranks = (counts.cumsum() - counts / 2) / len(values) - 0.5
-        by_cell = np.stack((ranks, ranks**2))
-        by_cell -= (by_cell @ counts / len(values))[:, None]
-        return cls(_put_into_rows(by_cell[:, cells], is_present), (0, 1))
+        cell_scores = np.stack((ranks, ranks**2))
+        cell_scores -= (cell_scores @ counts / len(values))[:, None]
+        return cls(_put_into_rows(cell_scores[:, cells], is_present), (0, 1))
 
     @classmethod
     def from_texts(cls, values: NDArray[np.generic], is_present: Flags | None = None) -> ScoredColumn:
         """The indicators of the most frequent values, which are one answer. values: hashes or codes."""
         step = max(1, len(values) // SAMPLED_VALUES)
-        kinds, index = unique_with_inverse(values[::step])
-        most_frequent = kinds[np.argsort(-np.bincount(index), kind="stable")[:FREQUENT_VALUES]]
-        if len(kinds) == 2:  # the second indicator follows from the first
+        distinct_values, index = unique_with_inverse(values[::step])
+        most_frequent = distinct_values[np.argsort(-np.bincount(index), kind="stable")[:FREQUENT_VALUES]]
+        if len(distinct_values) == 2:  # the second indicator follows from the first
             most_frequent = most_frequent[:1]
         scores = (values == most_frequent[:, None]).astype(np.float64)
         scores -= scores.mean(axis=1, keepdims=True)
@@ -110,9 +110,9 @@ class ScoredColumn(NamedTuple):
 def _put_into_rows(scores: Values, is_present: Flags | None) -> Values:
     if is_present is None:
         return scores
-    by_row = np.zeros((len(scores), len(is_present)))
-    by_row[:, is_present] = scores
-    return by_row
+    row_scores = np.zeros((len(scores), len(is_present)))
+    row_scores[:, is_present] = scores
+    return row_scores
 
 
 def estimate_column_design_effects(columns: Iterable[ScoredColumn], run_sizes: Sizes) -> list[DesignEffect]:
@@ -120,8 +120,8 @@ def estimate_column_design_effects(columns: Iterable[ScoredColumn], run_sizes: S
     if not len(run_sizes) or run_sizes.sum() < MIN_GROUPS:
         return [INDEPENDENT for _ in columns]
     effects: list[DesignEffect] = []
-    following_columns = iter(columns)
-    while batch := [*islice(following_columns, COLUMNS_AT_ONCE)]:
+    remaining_columns = iter(columns)
+    while batch := [*islice(remaining_columns, COLUMNS_AT_ONCE)]:
         answer_effects = iter(compute_design_effects(batch, run_sizes))
         for column in batch:
             # The largest answer counts, so the p-value allows for their number
@@ -170,8 +170,8 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
     estimates[1:] += np.diff(estimates, axis=0)
     is_usable = np.arange(len(z))[:, None] <= z.argmax(axis=0) + 1
     for index in range(1, len(z)):
-        adds = estimates[index] * (1 - ONE_IN_40 * errors[index]) > estimates[index - 1]
-        is_usable[index] |= is_usable[index - 1] & adds
+        is_larger = estimates[index] * (1 - NORMAL_975 * errors[index]) > estimates[index - 1]
+        is_usable[index] |= is_usable[index - 1] & is_larger
     estimates[~is_usable] = 0
     return [
         DesignEffect(float(rows), min(1.0, len(z) * normal_above(float(largest_z))), float(skewness))
@@ -230,10 +230,10 @@ class ScoreMoments:
         in it. Design effects of normal scores are nearly gamma variables; pairs of rare values make them more skew.
         Source: Wilson and Hilferty 1931, "The distribution of chi-square", for the cube root of a gamma variable.
         """
-        own_variance = variance / self.effective_scores
-        third_cumulant = 2 * own_variance**2 + pairs_cubed * self.skewness
-        shape = 4 * own_variance**3 / third_cumulant**2
-        scaled = np.maximum(1 + (ratios - 1) / np.sqrt(shape * own_variance), 0.0)
+        effect_variance = variance / self.effective_scores
+        third_cumulant = 2 * effect_variance**2 + pairs_cubed * self.skewness
+        shape = 4 * effect_variance**3 / third_cumulant**2
+        scaled = np.maximum(1 + (ratios - 1) / np.sqrt(shape * effect_variance), 0.0)
         z = (np.cbrt(scaled) - (1 - 1 / (9 * shape))) * 3 * np.sqrt(shape)
         return np.where(self.variance > 0, z, -np.inf)
 
@@ -258,13 +258,13 @@ def _remove_largest_change(sums: Values, run_sizes: Sizes) -> None:
     rows = np.arange(sums.shape[2])
     variances = rows * (1 - rows / run_sizes[:, None])
     gains = np.divide(sums**2, variances, out=np.zeros_like(sums), where=variances > 0)
-    best = gains.reshape(len(sums), -1).argmax(axis=1)
-    run, before = np.divmod(best[:, None], len(rows))
+    largest_gain = gains.reshape(len(sums), -1).argmax(axis=1)
+    run, changed_row = np.divmod(largest_gain[:, None], len(rows))
     # Less the means of both sides: the cumulative sum is 0 at the change, too; without a change nothing is removed
     size = run_sizes[run]
-    shares = np.minimum(rows / np.maximum(before, 1), (size - rows) / np.maximum(size - before, 1))
+    shares = np.minimum(rows / np.maximum(changed_row, 1), (size - rows) / np.maximum(size - changed_row, 1))
     index = np.arange(len(sums))[:, None]
-    sums[index[:, 0], run[:, 0]] -= sums[index, run, before] * np.maximum(shares, 0.0)
+    sums[index[:, 0], run[:, 0]] -= sums[index, run, changed_row] * np.maximum(shares, 0.0)
 
 
 def _estimate_share_of_changes(block_size: int, rows: int) -> float:
@@ -323,7 +323,7 @@ def find_group_estimates(effects: Sequence[DesignEffect]) -> list[float]:
 def combine_design_effects(
     effects: Sequence[DesignEffect],
     rows: int,
-    group_estimates: Sequence[float] = (),
+    group_estimates: Sequence[float],
     limits: Sequence[float] = (),
 ) -> list[float]:
     """How many rows of a window count as one in each column; 1 if its rows are independent. rows: the number of sampled rows.
@@ -336,11 +336,11 @@ def combine_design_effects(
     counts = [effect.rows if is_dependent else 1.0 for effect, is_dependent in zip(effects, are_dependent, strict=True)]
     if group_estimates:
         smallest_group = min(group_estimates)
-        typical = typical_design_effect(group_estimates)
+        typical_effect = typical_design_effect(group_estimates)
         for index, effect in enumerate(effects):
-            largest = _compute_upper_limit(effect, rows)
-            if are_dependent[index] or largest >= smallest_group:
-                counts[index] = max(effect.rows, min(typical, largest))
+            upper_limit = _compute_upper_limit(effect, rows)
+            if are_dependent[index] or upper_limit >= smallest_group:
+                counts[index] = max(effect.rows, min(typical_effect, upper_limit))
             if limits and limits[index] < smallest_group:
                 counts[index] = max(effect.rows, 1.0)
     return [add_margin_for_cut_groups(count) for count in counts]
@@ -353,7 +353,7 @@ def _compute_upper_limit(effect: DesignEffect, rows: int) -> float:
     Source: Wilson and Hilferty 1931, "The distribution of chi-square".
     """
     freedom = 3 * rows / (2 * LONG_GROUP) * min(1.0, 2 / max(effect.skewness, 1e-9))
-    smallest_ratio = max(0.01, 1 - 2 / (9 * freedom) - ONE_IN_40 * math.sqrt(2 / (9 * freedom))) ** 3
+    smallest_ratio = max(0.01, 1 - 2 / (9 * freedom) - NORMAL_975 * math.sqrt(2 / (9 * freedom))) ** 3
     return max(effect.rows, 1.0) / smallest_ratio
 
 

@@ -105,8 +105,7 @@ def _select_season(now: datetime, earlier: Earlier) -> Season | None:
     for season in _SEASONS:
         if sum(season(time) == season(now) for time in times) >= MIN_WINDOWS:
             return season
-    covers_a_day = len(times) >= MIN_WINDOWS and max(times) - min(times) >= timedelta(days=1)
-    if covers_a_day:
+    if len(times) >= MIN_WINDOWS and max(times) - min(times) >= timedelta(days=1):
         return lambda time: None
     return None
 
@@ -148,8 +147,8 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
     """
     # The season of each window; the season of the judged window comes first
     seasons = [season(time) for time, *_ in earlier]
-    names = [season(now), *({*seasons} - {season(now)})]
-    season_index = np.array([names.index(season) for season in seasons])
+    distinct_seasons = [season(now), *({*seasons} - {season(now)})]
+    season_index = np.array([distinct_seasons.index(season) for season in seasons])
     days = np.array([(time - now) / timedelta(days=1) for time, *_ in earlier])
     log_rows = np.log(np.array([rows for _, rows, _ in earlier]) + 0.5)
 
@@ -160,7 +159,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
     x = days - mean_day[season_index]
     y = log_rows - mean_log[season_index]
     sum_xx = float(x @ x)
-    freedom = len(log_rows) - len(names) - 1
+    freedom = len(log_rows) - len(distinct_seasons) - 1
     slope = float(x @ y) / sum_xx if sum_xx else 0.0
     residuals = y - slope * x
 
@@ -174,7 +173,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
 
     # The variance of this season, shrunk towards that of all seasons, which share the slope's degree of freedom
     squares = np.bincount(season_index, residuals**2).astype(float)
-    freedoms = windows.astype(float) - 1 - (slope != 0) / len(names)
+    freedoms = windows.astype(float) - 1 - (slope != 0) / len(distinct_seasons)
     prior_freedom, prior_variance = estimate_variance_prior(squares, freedoms)
     total_freedom = float(freedoms[0]) + prior_freedom
     variance = (float(squares[0]) + prior_freedom * prior_variance) / total_freedom
@@ -194,7 +193,7 @@ class ExpectedFreshness:
     @property
     def minutes(self) -> float:
         """The geometric mean of the gaps."""
-        return math.exp(float(self._logs.mean())) - self._finest
+        return math.exp(float(self._logs.mean())) - self._resolution
 
     @property
     def least_delay(self) -> float:
@@ -202,12 +201,12 @@ class ExpectedFreshness:
         return MIN_EXCESS_GAP * self.length
 
     @property
-    def _finest(self) -> float:
+    def _resolution(self) -> float:
         return MIN_MEASURED_GAP * self.length
 
     @property
     def _logs(self) -> Values:
-        return np.log(self.gaps + self._finest)
+        return np.log(self.gaps + self._resolution)
 
     def p_value(self, gap: float, rows: float) -> float:
         """The p-value of a gap this long; 1 if the change is too small.
@@ -218,5 +217,5 @@ class ExpectedFreshness:
             return 1.0
         logs = self._logs
         spread = math.sqrt(max(float(logs.var(ddof=1)), MIN_MEASURED_GAP) * (1 + 1 / len(logs)))
-        by_gap = student_above((math.log(gap + self._finest) - float(logs.mean())) / spread, len(logs) - 1)
-        return max(by_gap, lomax_upper_tail(gap * rows, self.gaps * self.rows, self._finest))
+        gap_p_value = student_above((math.log(gap + self._resolution) - float(logs.mean())) / spread, len(logs) - 1)
+        return max(gap_p_value, lomax_upper_tail(gap * rows, self.gaps * self.rows, self._resolution))

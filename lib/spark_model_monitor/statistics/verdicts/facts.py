@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chance_of_more
 
-Sizes = NDArray[np.int64]
+Sizes = Integers
 
 MIN_ROWS_AT_END = 4.0  # fewest rows near an end that show how the tail falls
 

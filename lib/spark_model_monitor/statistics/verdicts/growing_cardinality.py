@@ -37,31 +37,28 @@ def count_beginnings(occurs: Flags, *, may_end: bool) -> Values | None:
     """
     parts = len(occurs)
     parts_by_value = occurs.sum(axis=0)
-    first = occurs.argmax(axis=0)
+    first_part = occurs.argmax(axis=0)
     parts_after_last = occurs[::-1].argmax(axis=0)
     order = _random_order(parts)
-    variance = float(order.variances[parts_by_value].sum())
-    if not variance:
+    deviation = math.sqrt(order.variances[parts_by_value].sum())
+    if not deviation:
         return None
-    deviation = math.sqrt(variance)
     mean = order.means[parts_by_value]
-    late_begin = float((order.scores[first, parts_by_value] - mean).sum()) / deviation
+    excess = float((order.scores[first_part, parts_by_value] - mean).sum()) / deviation
     early_end = float((order.scores[parts_after_last, parts_by_value] - mean).sum()) / deviation
     if not may_end:
         # Values whose parts are so close together rarely by chance
-        comes_and_goes = order.tails[first + parts_after_last, parts_by_value] <= NOISE_LEVEL
+        comes_and_goes = order.tails[first_part + parts_after_last, parts_by_value] <= NOISE_LEVEL
         inner = np.arange(1, parts - 1)[:, None]
-        is_around = (first < inner) & (inner < parts - 1 - parts_after_last) & comes_and_goes
+        is_around = (first_part < inner) & (inner < parts - 1 - parts_after_last) & comes_and_goes
         may_end = is_around.sum(axis=1).min() >= MIN_LASTING_VALUES
     # Values of rows sorted by the column begin late, too, but end as early
-    if may_end:
-        excess = late_begin
-    else:
-        excess = late_begin - max(early_end, 0.0)
-    late_parts = np.unique(first[order.tails[first, parts_by_value] <= NOISE_LEVEL])
+    if not may_end:
+        excess -= max(early_end, 0.0)
+    late_parts = np.unique(first_part[order.tails[first_part, parts_by_value] <= NOISE_LEVEL])
     if excess < MIN_LATE_DEVIATIONS or len(late_parts) < MIN_LATE_PARTS:
         return None
-    new_values = np.bincount(first, minlength=parts).astype(float)
+    new_values = np.bincount(first_part, minlength=parts).astype(float)
     new_values[: parts // 2] = np.nan
     return new_values
 
@@ -83,7 +80,7 @@ class _RandomOrder(NamedTuple):
 def _random_order(parts: int) -> _RandomOrder:
     # C(parts - part, number) / C(parts, number): the share of choices without any part before this one
     numbers = range(parts + 1)
-    choices = np.array([[math.comb(parts - part, number) for number in numbers] for part in range(parts)], float)
+    choices = np.array([[math.comb(parts - index, number) for number in numbers] for index in range(parts)], float)
     tails = choices / choices[0]
     scores = -np.log(np.where(tails > 0, tails, 1.0))
     probabilities = tails - np.vstack((tails[1:], np.zeros(parts + 1)))

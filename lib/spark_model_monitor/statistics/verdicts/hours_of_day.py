@@ -36,6 +36,7 @@ from spark_model_monitor.value_class import value_class
 
 HOURS_OF_WEEK = 7 * HOURS_OF_DAY
 MAX_BLOCKS = 32  # most blocks of a baseline's days
+MIN_WEIGHT = 1e-300  # replaces a largest weight of 0, if the sides have no hour in common
 MIN_COVERED = 0.5  # smallest part of an hour that the baseline has to cover, so that the hour is compared
 
 
@@ -107,13 +108,13 @@ def choose_period(stretch: Stretch) -> int:
 def count_hours(stretch: Stretch, period: int) -> tuple[HourCounts, HourCounts]:
     """The number of times at each hour of a period: in total, and by blocks of whole days. stretch: with bins of an hour."""
     # Every hour from the first to the last one, with how much of it is covered
-    first = int(stretch.begin // SECONDS_OF_HOUR)
-    last = math.ceil(stretch.end / SECONDS_OF_HOUR) - 1
-    hours = np.arange(first, last + 1)
+    first_hour = int(stretch.begin // SECONDS_OF_HOUR)
+    last_hour = math.ceil(stretch.end / SECONDS_OF_HOUR) - 1
+    hours = np.arange(first_hour, last_hour + 1)
     begins = np.maximum(hours * SECONDS_OF_HOUR, stretch.begin)
     ends = np.minimum((hours + 1) * SECONDS_OF_HOUR, stretch.end)
     covered = (ends - begins) / SECONDS_OF_HOUR
-    counts = np.bincount(stretch.starts - first, stretch.counts, minlength=len(hours))
+    counts = np.bincount(stretch.starts - first_hour, stretch.counts, minlength=len(hours))
     # By block of days and hour of the period
     days = hours // HOURS_OF_DAY
     days -= days[0]
@@ -124,8 +125,8 @@ def count_hours(stretch: Stretch, period: int) -> tuple[HourCounts, HourCounts]:
     shape = (-1, period)
     counts_by_block = np.bincount(cells, counts, minlength=size).reshape(shape)
     covered_by_block = np.bincount(cells, covered, minlength=size).reshape(shape)
-    by_block = HourCounts(counts_by_block.astype(float), covered_by_block.astype(float))
-    return HourCounts(by_block.counts.sum(axis=0), by_block.covered.sum(axis=0)), by_block
+    block_counts = HourCounts(counts_by_block.astype(float), covered_by_block.astype(float))
+    return HourCounts(block_counts.counts.sum(axis=0), block_counts.covered.sum(axis=0)), block_counts
 
 
 def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
@@ -133,16 +134,13 @@ def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
     that both sides cover.
     """
     # The hour that the window covers most, relative to the baseline, keeps all of the baseline's times
-    is_known = (before.covered >= MIN_COVERED) & (now.covered > 0)
+    is_covered = (before.covered >= MIN_COVERED) & (now.covered > 0)
     ratios = now.covered / np.maximum(before.covered, MIN_COVERED)
-    weights = np.where(is_known, ratios, 0.0)
-    largest = float(weights.max(initial=0.0))
-    if not largest:
-        no_times = np.zeros(HOURS_OF_DAY)
-        return no_times, no_times
-    as_covered = np.rint(before.counts * weights / largest)
-    counts_now = np.where(is_known, now.counts, 0.0)
-    return _merge_weekdays(as_covered), _merge_weekdays(counts_now)
+    weights = np.where(is_covered, ratios, 0.0)
+    largest = float(weights.max(initial=MIN_WEIGHT))
+    weighted_counts = np.rint(before.counts * weights / largest)
+    counts_now = np.where(is_covered, now.counts, 0.0)
+    return _merge_weekdays(weighted_counts), _merge_weekdays(counts_now)
 
 
 def compare_hours(before: HourCounts, now: HourCounts) -> list[StatisticChange]:
@@ -193,13 +191,13 @@ def _find_variance(past: PastWindows, field: str, size: WindowSize) -> ScoreVari
     return max(past.variance(field, size), past.variance("", size), key=lambda variance: variance.factor)
 
 
-def find_turned_hours(before: Values, now: Values) -> int:
+def find_hour_shift(before: Values, now: Values) -> int:
     """By how many hours all of the window's times are later (earlier if negative); 0 if they differ in another way."""
     # The circular shift that brings both sides nearest, from half a day earlier to half a day later
     shares = before / before.sum()
     shares_now = now / now.sum()
     half = len(shares) // 2
-    distances = [float(np.abs(np.roll(shares, turn) - shares_now).sum()) for turn in range(1 - half, half + 1)]
+    distances = [float(np.abs(np.roll(shares, shift) - shares_now).sum()) for shift in range(1 - half, half + 1)]
     nearest = int(np.argmin(distances))
     if distances[nearest] < distances[half - 1] / 2:
         return nearest + 1 - half

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED
@@ -65,7 +66,7 @@ def estimate_block_design_effects(
     return at_least_one
 
 
-def estimate_group_design_effect(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
+def estimate_group_design_effect(values: NDArray[Any], sizes: Integers, *, are_numbers: bool) -> float:
     """The number of rows that count as one, given the groups; 1 for independent rows.
 
     values: group after group. sizes: sizes of the groups. are_numbers: whether values are numbers, or hashes of texts.
@@ -87,7 +88,7 @@ def estimate_group_design_effect(values: NDArray[Any], sizes: NDArray[np.int64],
     return 1.0
 
 
-def group_design_effect(column: ScoredColumn, sizes: NDArray[np.int64]) -> DesignEffect:
+def group_design_effect(column: ScoredColumn, sizes: Integers) -> DesignEffect:
     """The largest design effect of a column's answers. column: group after group. sizes: the sizes of the groups, none empty."""
     rows = int(sizes.sum())
     if rows < 2:

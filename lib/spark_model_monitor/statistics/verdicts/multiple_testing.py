@@ -27,8 +27,8 @@ from spark_model_monitor.statistics.verdicts.components import (
 BUDGET = 1 / 720  # share of healthy runs that may have any violation: one in a month of hourly runs. Source: D4.
 
 # p-values are clipped to these limits: a p-value of 1 would outweigh all others. Source: D4.1.
-_LEAST = 1e-300
-_MOST = 0.75
+_MIN_P = 1e-300
+_MAX_P = 0.75
 
 
 PARTS = {"drift": 4.0, "prediction drift": 2.0}  # parts of the budget; every other family has one part
@@ -54,7 +54,7 @@ def combine_p_values(components: Iterable[Component]) -> float:
     for component in components:
         test = COLUMN_TESTS.get(component.name)
         weight = test.weight if test is not None else 1.0
-        p = min(max(component.p, _LEAST), _MOST)
+        p = min(max(component.p, _MIN_P), _MAX_P)
         weighted_sum += weight * _cauchy_quantile(p)
         total_weight += weight
     if not total_weight:
@@ -101,16 +101,16 @@ def allocate_budget(budget: float, families: Sequence[str]) -> dict[str, float]:
     >>> allocate_budget(0.06, ["drift", "completeness", "contents"])
     {'drift': 0.04, 'completeness': 0.01, 'contents': 0.01}
     """
-    parts = {family: PARTS.get(family, 1.0) for family in families}
-    if parts.keys() >= SHARE_ONE_PART:
-        parts |= dict.fromkeys(SHARE_ONE_PART, 0.5)
-    total = sum(parts.values())
-    return {family: budget * part / total for family, part in parts.items()}
+    part_by_family = {family: PARTS.get(family, 1.0) for family in families}
+    if part_by_family.keys() >= SHARE_ONE_PART:
+        part_by_family |= dict.fromkeys(SHARE_ONE_PART, 0.5)
+    total = sum(part_by_family.values())
+    return {family: budget * part / total for family, part in part_by_family.items()}
 
 
 KOLMOGOROV = 1.3581  # the 95 % quantile of the largest gap, in units of sqrt(1/n + 1/m)
 POWER = 1.2816  # normal quantile of 90 %: the power for the smallest change
-COMPONENTS = (
+EQUIVALENT_TESTS = (
     sum(test.weight * test.times_per_number for test in COLUMN_TESTS.values()) / COLUMN_TESTS["location"].weight
 )
 """A column's level is as if it were shared by so many tests of location, which has three of twelve parts."""
@@ -118,8 +118,8 @@ COMPONENTS = (
 
 def distance_interval(distance: float, samples: Samples, *, phi: float = 1.0) -> tuple[float, float]:
     """A confidence interval, 95 % or more, for the true largest gap between two distributions (Kolmogorov-Smirnov)."""
-    reach = KOLMOGOROV * math.sqrt(phi / samples.effective) + samples.error
-    return max(0.0, distance - reach), min(1.0, distance + reach)
+    half_width = KOLMOGOROV * math.sqrt(phi / samples.effective) + samples.error
+    return max(0.0, distance - half_width), min(1.0, distance + half_width)
 
 
 def smallest_shift(
@@ -132,9 +132,9 @@ def smallest_shift(
     """
     error = math.sqrt(phi / 12 / samples.effective + (samples.error / 4) ** 2)  # a uniform rank's variance is 1 / 12
     least_effect = MIN_EFFECT / math.sqrt(2)  # the shift of the mean rank if normal values have the largest gap d
-    reached = max(_critical_score(level, columns, freedom) * error, least_effect - error) + POWER * error
-    if reached < 0.5:
-        return math.sqrt(2) * normal_quantile(0.5 + reached)
+    detectable_shift = max(_critical_score(level, columns, freedom) * error, least_effect - error) + POWER * error
+    if detectable_shift < 0.5:
+        return math.sqrt(2) * normal_quantile(0.5 + detectable_shift)
     return math.inf
 
 
@@ -142,9 +142,9 @@ def smallest_share(
     share: float, samples: Samples, level: float, columns: int, *, phi: float = 1.0, freedom: float = math.inf
 ) -> float:
     """The smallest detectable share above the baseline's `share`; 1 if none is. phi, freedom: as for a shift."""
-    by_chance = math.sqrt(share * (1 - share) * phi / samples.effective)
-    least_effect = min(MIN_EFFECT - by_chance, share)
-    critical_gap = max(_critical_score(level, columns, freedom) * by_chance, least_effect)
+    standard_error = math.sqrt(share * (1 - share) * phi / samples.effective)
+    least_effect = min(MIN_EFFECT - standard_error, share)
+    critical_gap = max(_critical_score(level, columns, freedom) * standard_error, least_effect)
     critical_share = min(1.0, share + critical_gap)
     return min(1.0, _find_detectable_share(critical_share, samples.m, phi, share * (1 - share) / samples.n))
 
@@ -155,22 +155,22 @@ def _find_detectable_share(critical_share: float, rows: int, phi: float, varianc
     Source: Wilson 1927, "Probable inference".
     """
     weight = POWER**2 * phi / rows
-    middle = critical_share + weight / 2
+    center = critical_share + weight / 2
     square = critical_share * (1 - critical_share) + weight / 4 + (1 + weight) * rows * variance
-    return (middle + math.sqrt(weight * square)) / (1 + weight)
+    return (center + math.sqrt(weight * square)) / (1 + weight)
 
 
 FEW_MISSING = 10  # if a baseline has fewer missing values, their number is not normal
 
 
-def smallest_missing(lacking: int, rows: int, current_rows: int, level: float, *, phi: float = 1.0) -> float:
+def smallest_missing(missing_rows: int, rows: int, current_rows: int, level: float, *, phi: float = 1.0) -> float:
     """The smallest detectable rise of the share of missing values, by Fisher's exact test; infinite if none is.
 
-    lacking, rows: the baseline's missing values and rows. level: the level of the test. phi: the overdispersion factor.
+    missing_rows, rows: the baseline's missing values and rows. level: the level of the test. phi: the overdispersion factor.
     """
-    share = lacking / rows
-    if lacking < FEW_MISSING:
-        fewest = fewest_beyond_chance(lacking, rows, current_rows, level)
+    share = missing_rows / rows
+    if missing_rows < FEW_MISSING:
+        fewest = fewest_beyond_chance(missing_rows, rows, current_rows, level)
         if fewest is None:
             return math.inf
         critical_share = fewest / current_rows
@@ -178,7 +178,7 @@ def smallest_missing(lacking: int, rows: int, current_rows: int, level: float, *
         critical_share = share
         critical_score = -normal_quantile(level)
         for _ in range(4):  # the pooled share depends on the critical share
-            pooled = min((lacking + critical_share * current_rows) / (rows + current_rows), 1.0)
+            pooled = min((missing_rows + critical_share * current_rows) / (rows + current_rows), 1.0)
             variance = pooled * (1 - pooled) * (1 / rows + 1 / current_rows)
             critical_share = share + critical_score * math.sqrt(variance)
     critical_share = share + (critical_share - share) * math.sqrt(phi)
@@ -207,4 +207,4 @@ def convert_shift_to_gap(shift: float) -> float:
 
 
 def _critical_score(level: float, columns: int, freedom: float) -> float:
-    return student_quantile(freedom, 1 - level / (2 * max(columns, 1) * COMPONENTS))
+    return student_quantile(freedom, 1 - level / (2 * max(columns, 1) * EQUIVALENT_TESTS))

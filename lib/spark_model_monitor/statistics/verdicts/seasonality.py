@@ -20,8 +20,8 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.value_class import value_class
 
@@ -31,7 +31,7 @@ SCORES = ("location", "spread", "missing")  # the raw statistics of a window tha
 # a day in minutes, a week in days
 DAY = 1440
 WEEK = 7
-NEIGHBOURS = 60  # minutes; windows that are so near in time of day count as the same hour
+MAX_NEIGHBOUR_MINUTES = 60  # minutes; windows that are so near in time of day count as the same hour
 DAYS_BACK = 14  # days with windows to compare with
 # the fewest days with an alarm, and their smallest share of the days since the first alarm
 MIN_ALARMED_DAYS = 5
@@ -58,8 +58,8 @@ BACK = "-1h"
 CLOCK = tuple(reference + suffix for suffix in ("", FORWARD, BACK) for reference in (CLOCK_DAY, CLOCK_WEEK))
 """References of the same hour: the days before, the weekday, and both shifted by a clock change since then."""
 
-CLOCKS_CHANGE = {FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))), BACK: (60, ((4, 1), (10, -1), (11, 1)))}
-"""The shift of an hour in minutes, and the Sundays (month, which) on which clocks change somewhere in the world."""
+CLOCKS_CHANGE = {FORWARD: (-60, ((3, 1), (3, -1), (9, 0), (9, -1), (10, 0))), BACK: (60, ((4, 0), (10, -1), (11, 0)))}
+"""The shift of an hour in minutes, and the Sundays (month, index) on which clocks change somewhere in the world."""
 
 
 @value_class
@@ -108,12 +108,12 @@ class PastHours:
     alarmed: whether each was an alarm. scores: their signed scores, shape (windows, scores).
     """
 
-    back: NDArray[np.int64]
+    back: Integers
     alarmed: Flags
     scores: Scores
 
     @cached_property
-    def _days(self) -> NDArray[np.int64]:
+    def _days(self) -> Integers:
         """The number of days back; 1 for the last 24 hours."""
         return -(-self.back // DAY)
 
@@ -151,7 +151,7 @@ class PastHours:
 
     def _has_distinct_day(self, days: int) -> bool:
         """Whether there were alarms, and the windows of that many days ago, about this hour, were unlike the days since."""
-        windows = self._is_far & (np.abs(self.back - days * DAY) <= NEIGHBOURS)
+        windows = self._is_far & (np.abs(self.back - days * DAY) <= MAX_NEIGHBOUR_MINUTES)
         return bool(self.alarmed.any() and windows.any()) and self._has_distinct_median(windows, days)
 
     def _is_recurring(self, cell: Flags) -> bool:
@@ -166,7 +166,7 @@ class PastHours:
     def _hours_differ(self) -> bool:
         """Whether a score varies more between hours than between days at one hour (an F statistic)."""
         _, hours = np.unique(self.back % DAY, return_inverse=True)
-        return bool(np.any(_compute_variance_ratios(self.scores, hours, np.arange(len(hours))) > HOURS_DIFFER))
+        return _compute_largest_variance_ratio(self.scores, hours, np.arange(len(hours))) > HOURS_DIFFER
 
     @cached_property
     def weekdays_differ(self) -> bool:
@@ -176,7 +176,7 @@ class PastHours:
         windows = np.bincount(self._days)[self._days]
         is_complete = (self._days <= self.back.max() // DAY) & (windows >= MIN_ALARMED_SHARE * windows.max())
         days = self._days[is_complete]
-        return bool(np.any(_compute_variance_ratios(self.scores[is_complete], days % WEEK, days) > WEEKDAYS_DIFFER))
+        return _compute_largest_variance_ratio(self.scores[is_complete], days % WEEK, days) > WEEKDAYS_DIFFER
 
     @property
     def alarmed_backs(self) -> set[int]:
@@ -228,10 +228,10 @@ class PastHours:
             maximum = np.maximum(maximum, np.median(differences, axis=0) / MEDIAN_OF_NORMAL)
         maximum *= STANDS_OUT
         # The largest group of weeks that are like one of them
-        of_this_weekday = by_weekday[:, -1]
+        weekday_scores = by_weekday[:, -1]
         groups = []
-        for scores in of_this_weekday:
-            is_alike = (np.abs(of_this_weekday - scores) <= maximum).all(axis=1)
+        for scores in weekday_scores:
+            is_alike = (np.abs(weekday_scores - scores) <= maximum).all(axis=1)
             groups.append(tuple(1 + int(week) for week in np.flatnonzero(is_alike)))
         weeks = max(groups, key=len)
         # A weekday that stands out alone may be odd in two weeks by chance
@@ -301,14 +301,14 @@ def compare_with_hour(
         # By how much each window that both hours have is closer to the shifted one, in squared scores
         backs = same_hour.back, shifted_hour.back
         back, same_index, shifted_index = np.intersect1d(*backs, assume_unique=True, return_indices=True)
-        closer = (
+        distance_gain = (
             _compute_squares(past_by_reference, "")[same_index]
             - _compute_squares(past_by_reference, suffix)[shifted_index]
         )
-        since_change = float(closer.cumsum().max(initial=0.0))  # the most recent windows come first
+        since_change = float(distance_gain.cumsum().max(initial=0.0))  # the most recent windows come first
         # The evidence of all windows since the last change, clipped so that no window is enough alone
         is_after_change = back < last_change_by_suffix.get(suffix, 0)
-        certainty = float(closer[is_after_change].clip(-MIN_CLOSER, MIN_CLOSER).sum())
+        certainty = float(distance_gain[is_after_change].clip(-MIN_CLOSER, MIN_CLOSER).sum())
         if since_change > closest:
             like = CLOCK_DAY + suffix
             closest = since_change
@@ -371,35 +371,41 @@ def _select_weekday_windows(windows: Collection[int], ended: datetime) -> tuple[
     are missing, too, the neighbours of two weeks ago. The last resort is a neighbouring hour on another day.
     """
     minute = (60 * ended.hour + ended.minute - 1) % DAY
+    # The neighbouring hour that belongs to another day, if there is one
+    other_day = 0
     if minute < 60:
-        of_another_day = 60
+        other_day = 60
     elif minute >= DAY - 60:
-        of_another_day = -60
-    else:
-        of_another_day = 0
-    last, before = (tuple(DAY * days + by for by in (-60, 60) if by != of_another_day) for days in (WEEK, DAYS_BACK))
-    last = (WEEK * DAY,) if WEEK * DAY in windows else last
-    for candidates in ((*last, DAYS_BACK * DAY), before):
+        other_day = -60
+    neighbours = [minutes for minutes in (-60, 60) if minutes != other_day]
+    last_week: tuple[int, ...] = (WEEK * DAY,)
+    if WEEK * DAY not in windows:
+        last_week = tuple(WEEK * DAY + minutes for minutes in neighbours)
+    week_before = tuple(DAYS_BACK * DAY + minutes for minutes in neighbours)
+    for candidates in ((*last_week, DAYS_BACK * DAY), week_before):
         if not {*candidates}.isdisjoint(windows):
             return candidates
-    return WEEK * DAY + of_another_day, DAYS_BACK * DAY + of_another_day
+    return WEEK * DAY + other_day, DAYS_BACK * DAY + other_day
 
 
 def _find_clock_changes(ended: datetime) -> Iterator[tuple[str, int, int, int]]:
     """Clock changes in the last two weeks: suffix, shift in minutes, and the minutes since before the first possible
     change and since after the last one.
     """
-    for by, (minutes, sundays) in CLOCKS_CHANGE.items():
-        noons = (datetime(ended.year, month, _find_sunday(ended.year, month, which), 12) for month, which in sundays)
-        ago = [(ended.replace(tzinfo=None) - noon) // timedelta(minutes=1) for noon in noons]
-        ago = [minutes_ago for minutes_ago in ago if -DAY < minutes_ago < (DAYS_BACK - 1) * DAY]
-        if ago:
-            yield by, minutes, max(ago) + DAY, min(ago)
+    for suffix, (shift, sundays) in CLOCKS_CHANGE.items():
+        recent_changes = []
+        for month, index in sundays:
+            noon = datetime(ended.year, month, _find_sunday(ended.year, month, index), 12)
+            minutes_ago = (ended.replace(tzinfo=None) - noon) // timedelta(minutes=1)
+            if -DAY < minutes_ago < (DAYS_BACK - 1) * DAY:
+                recent_changes.append(minutes_ago)
+        if recent_changes:
+            yield suffix, shift, max(recent_changes) + DAY, min(recent_changes)
 
 
-def _find_sunday(year: int, month: int, which: int) -> int:
+def _find_sunday(year: int, month: int, index: int) -> int:
     sundays = [week[SUNDAY] for week in monthcalendar(year, month) if week[SUNDAY]]
-    return sundays[which - (which > 0)]
+    return sundays[index]
 
 
 def _list_windows_at_hour(backs: Iterable[int], minutes: int, first_change: int, last_change: int) -> Iterator[int]:
@@ -414,19 +420,19 @@ def _list_windows_at_hour(backs: Iterable[int], minutes: int, first_change: int,
 def _select_examples(alarmed_backs: Collection[int]) -> Iterator[int]:
     """The windows at this hour, except those before a change that has become normal."""
     num_examples = 0
-    in_a_row = 0
+    consecutive_alarms = 0
     for back in range(DAY, DAYS_BACK * DAY + 1, DAY):
-        in_a_row = in_a_row + 1 if back in alarmed_backs else 0
-        if num_examples and in_a_row >= MIN_ALARMED_DAYS:
+        consecutive_alarms = consecutive_alarms + 1 if back in alarmed_backs else 0
+        if num_examples and consecutive_alarms >= MIN_ALARMED_DAYS:
             return
         if back not in alarmed_backs:
             num_examples += 1
             yield back
 
 
-def _compute_variance_ratios(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]) -> Values:
-    """The F statistic of each score: the variance between groups of units over that of units within groups, or over 1 if that
-    is smaller; 0 with too few groups. An odd day may lie in two groups, so the two most variable groups may be left out.
+def _compute_largest_variance_ratio(scores: Scores, groups: Integers, units: Integers) -> float:
+    """The largest F statistic of the scores: the variance between groups of units over that of units within groups, or over 1 if
+    that is smaller; 0 with too few groups. An odd day may lie in two groups, so the two most variable groups may be left out.
     """
     _, units = np.unique(units, return_inverse=True)
     sizes = np.bincount(units).astype(float)
@@ -435,23 +441,31 @@ def _compute_variance_ratios(scores: Scores, groups: NDArray[np.int64], units: N
     weights = np.bincount(group_of_unit, sizes).astype(float)
     freedom = np.bincount(group_of_unit) - 1
     is_week = np.count_nonzero(freedom > 0) >= MIN_GROUPS
-    ratios = []
+    ratios = [0.0]
     for score in scores.T:
         # Means of units and of groups, and the variation of units within groups
         unit_means = np.bincount(units, score) / sizes
         group_means = np.bincount(group_of_unit, unit_means * sizes) / np.maximum(weights, 1)
         squares = np.bincount(group_of_unit, sizes * (unit_means - group_means[group_of_unit]) ** 2)
         # Groups from the least variable on, with and without those that may be odd
-        calm = np.argsort(np.where(weights > 0, squares, np.inf), kind="stable")[: np.count_nonzero(weights)]
-        ratio = _compute_variance_ratio(group_means[calm], weights[calm], squares[calm].sum(), freedom[calm].sum())
+        calmest_groups = np.argsort(np.where(weights > 0, squares, np.inf), kind="stable")[: np.count_nonzero(weights)]
+        ratio = _compute_variance_ratio(
+            group_means[calmest_groups],
+            weights[calmest_groups],
+            squares[calmest_groups].sum(),
+            freedom[calmest_groups].sum(),
+        )
         if is_week:
-            calm = calm[:-ODD_GROUPS]
+            calmest_groups = calmest_groups[:-ODD_GROUPS]
             calm_ratio = _compute_variance_ratio(
-                group_means[calm], weights[calm], squares[calm].sum(), freedom[calm].sum()
+                group_means[calmest_groups],
+                weights[calmest_groups],
+                squares[calmest_groups].sum(),
+                freedom[calmest_groups].sum(),
             )
             ratio = max(ratio, calm_ratio / CALM_GROUPS_RATIO)
-        ratios.append(max(ratio, 0.0))
-    return np.array(ratios)
+        ratios.append(ratio)
+    return max(ratios)
 
 
 def _compute_variance_ratio(means: Values, weights: Values, within: float, freedom: int) -> float:

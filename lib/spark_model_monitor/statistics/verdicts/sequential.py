@@ -46,7 +46,7 @@ def boundary(rows: float, planned: float) -> float:
     return min(mixture, -normal_quantile(ERROR_OF_PLAN / 4) * math.sqrt(planned / rows))
 
 
-def reach(error: float, freedom: float, rows: float, planned: float) -> float:
+def interval_half_width(error: float, freedom: float, rows: float, planned: float) -> float:
     """Half the width of an estimate's interval. error: its standard error. freedom: the error's degrees of freedom."""
     return -student_quantile(freedom, normal_above(boundary(rows, planned))) * error
 
@@ -61,9 +61,8 @@ def estimate_rows_to_significance(difference: float, error: float, rows: float, 
         if difference > boundary(look_rows, planned) * error * math.sqrt(rows / look_rows):
             return math.ceil(look_rows)
         next_rows = look_rows * STEP
-        # the planned end is also a look
+        # The planned end is also a look
         if look_rows < planned < next_rows:
-            look_rows = planned
-        else:
-            look_rows = next_rows
+            next_rows = planned
+        look_rows = next_rows
     return None

@@ -20,7 +20,6 @@ from spark_model_monitor.documents.run_changes import CONCEPT_DRIFT
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     SEED,
     Cells,
-    Numbers,
     compute_expected_evidence,
     compute_metric_values,
     make_multiclass_builder,
@@ -28,7 +27,7 @@ from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     redraw_counts,
     simulate_differences,
 )
-from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
+from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, ClassEvidence
 from spark_model_monitor.monitors.model_quality.quality_checks import LONGER_WINDOWS
 from spark_model_monitor.monitors.model_quality.score_calibration import (
     Calibration,
@@ -37,6 +36,7 @@ from spark_model_monitor.monitors.model_quality.score_calibration import (
     merge_neighbouring_scores,
 )
 from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.states.outcome_plan import class_key
@@ -75,12 +75,9 @@ class ConceptDrift:
         return max(abs(self.flips), abs(self.shift))
 
 
-Scored = BinaryEvidence | MulticlassEvidence
-
-
 def can_be_judged(before: object, now: object) -> bool:
     """Whether both sides have classes with scores, and the baseline's scores are calibrated enough to be probabilities."""
-    if not isinstance(before, Scored) or type(before) is not type(now) or not isinstance(now, Scored):
+    if not isinstance(before, ClassEvidence) or type(before) is not type(now) or not isinstance(now, ClassEvidence):
         return False
     if before.scores is None or now.scores is None:
         return False
@@ -89,7 +86,7 @@ def can_be_judged(before: object, now: object) -> bool:
     return check_classes(ClassScores(dict(zip(before.classes, before.scores, strict=True)))).problem is None
 
 
-def pair_scores(before: Scored, now: Scored) -> list[tuple[ScoreCounts, ScoreCounts]]:
+def pair_scores(before: ClassEvidence, now: ClassEvidence) -> list[tuple[ScoreCounts, ScoreCounts]]:
     """Pairs of scores in the baseline and in the window: of two classes, or of each common class against all others."""
     assert before.scores is not None  # as `can_be_judged` ensures
     assert now.scores is not None
@@ -135,7 +132,7 @@ def measure_drift(
     # Hotelling's T² of the observed sums, as F with 2 and `freedom` degrees of freedom
     observed = _sum_excesses(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
     inverse = np.linalg.pinv(np.cov(drawn_sums.T) * groups)
-    excess: Numbers = observed - drawn_sums.mean(axis=0)
+    excess: Doubles = observed - drawn_sums.mean(axis=0)
     f_statistic = float(excess @ inverse @ excess) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
     p = (1 + 2 * f_statistic / freedom) ** (-freedom / 2)
     # Estimate the share of flipped labels by generalised least squares, with its standard error
@@ -161,7 +158,7 @@ def uncertain_rows(reference: ScoreCounts, counts: ScoreCounts) -> float:
     return float((rows * probabilities * (1 - probabilities)).sum())
 
 
-def _sum_excesses(hits: NDArray[np.number], rows: NDArray[np.number], promise: Numbers) -> Numbers:
+def _sum_excesses(hits: NDArray[np.number], rows: NDArray[np.number], promise: Doubles) -> Doubles:
     """The sums of the labels' excess over the promised probability p: the plain sum, and the sum weighted by 1 - 2p."""
     excesses = hits - rows * promise
     return np.array([excesses.sum(), (excesses * (1 - 2 * promise)).sum()])
@@ -184,13 +181,13 @@ def find_worst_drift(pairs: list[tuple[ScoreCounts, ScoreCounts]], level: float,
     return replace(worst, p=adjusted_p, smallest=max(drift.smallest for drift in drifts))
 
 
-def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float) -> CheckResult:
+def judge_concept_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups: float) -> CheckResult:
     """The check of a window with labels; its reason says which kind of change it is. groups: the design effect, how many rows
     count as one."""
     return _judge_drift(before, now, level, groups).result(CONCEPT_DRIFT, metric=METRIC)
 
 
-def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Finding:
+def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups: float) -> Finding:
     pairs = pair_scores(before, now)
     drift = find_worst_drift(pairs, level, groups)
     finding = Finding(CheckStatus.PASSED, threshold=0.0, n=before.rows, m=now.rows)
@@ -221,13 +218,13 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
         finding = finding.but(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
         return finding.but(change=f"is another one: {observation}")
     # Scores kept their meaning: say what the changed inputs cost, and what could have been missed
-    lost = compute_metric_values(before)[metric] - expected
+    cost = compute_metric_values(before)[metric] - expected
     margin = (interval[1] - interval[0]) / 2
     if not are_scores_moved:
         reason = "Inputs are as they were, and so is what a score is worth."
-    elif lost > margin:
+    elif cost > margin:
         reason = (
-            f"Inputs moved and cost {100 * lost:.1f} points of {metric}; the model held: a score is worth what it was."
+            f"Inputs moved and cost {100 * cost:.1f} points of {metric}; the model held: a score is worth what it was."
         )
     else:
         reason = "Inputs moved, the model held: a score is worth what it was."
@@ -244,15 +241,15 @@ def _describe_observation(metric: str, real: float, expected: float, shift: floa
     if formatted_real != formatted_expected:
         return f"{metric} is {formatted_real}, and {formatted_expected} was to be expected"
     more = "more" if shift > 0 else "fewer"
-    which = "positive" if is_binary else "of one class"
+    label_name = "positive" if is_binary else "of one class"
     share = format_percent(abs(shift))
     return (
-        f"{metric} is {formatted_real} as was to be expected, but {more} rows are {which} than the scores promise, "
+        f"{metric} is {formatted_real} as was to be expected, but {more} rows are {label_name} than the scores promise, "
         f"by {share} of all"
     )
 
 
-def design_effect_of_groups(now: Scored) -> float:
+def design_effect_of_groups(now: ClassEvidence) -> float:
     """The design effect, estimated from the errors of blocks of groups. Source: D4.21."""
     assert now.probabilities is not None  # as `can_be_judged` ensures
     rows, hits, scores = (sums.sum(axis=0) for sums in calibration(now.probabilities))
@@ -264,7 +261,9 @@ def design_effect_of_groups(now: Scored) -> float:
     return float(estimate_block_design_effects(centred_errors[None], np.array([squares]), rows)[0])
 
 
-def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, float, tuple[float, float]]:
+def _compare_headline_metric(
+    before: ClassEvidence, now: ClassEvidence
+) -> tuple[str, float, float, tuple[float, float]]:
     """The name of the headline metric, its real and its estimated value, and the 95 % interval of their difference.
 
     For two classes it is accuracy, or AUC if predictions don't follow from a threshold of the scores. For many classes it is

@@ -18,11 +18,10 @@ from spark_model_monitor.monitors.model_quality.estimates import Estimate, Fract
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, ClassEvidence, MulticlassEvidence
 from spark_model_monitor.monitors.model_quality.metrics import METRICS, applicable_metrics
 from spark_model_monitor.monitors.model_quality.score_calibration import GROUPS, Calibration, merge_neighbouring_scores
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums
 from spark_model_monitor.statistics.states.scores import CALIBRATION_BINS, NAMES, ScoreCounts
 from spark_model_monitor.value_class import value_class
-
-Numbers = NDArray[np.float64]
 
 REPEATS = 200  # number of draws of labels and baseline; the error is then accurate to 5 %
 SEED = 20
@@ -38,8 +37,8 @@ class Cells:
     positive.
     """
 
-    scores: Numbers
-    rows: NDArray[np.int64]
+    scores: Doubles
+    rows: Integers
 
     @classmethod
     def of(cls, counts: ScoreCounts) -> Cells:
@@ -65,16 +64,16 @@ class Cells:
         return BinaryEvidence(matrix, classes, counts, _probability_sums(self.scores, rows, hits))
 
 
-def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSums:
+def _probability_sums(scores: Doubles, rows: Doubles, hits: Doubles) -> BlockSums:
     """The sums of `add_probabilities`, all in one block."""
     # A score of exactly 0 or 1 could make the loss infinite
     clipped_scores = np.clip(scores, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
     log_losses = -(hits * np.log(clipped_scores) + (rows - hits) * np.log(1 - clipped_scores))
     squared_errors = hits * (1 - scores) ** 2 + (rows - hits) * scores**2
     bins = np.searchsorted(EDGES, scores, side="left")
-    by_bin = [np.bincount(bins, weights, minlength=CALIBRATION_BINS) for weights in (rows, hits, rows * scores)]
+    sums_by_bin = [np.bincount(bins, weights, minlength=CALIBRATION_BINS) for weights in (rows, hits, rows * scores)]
     sums = np.zeros((len(NAMES), BLOCKS))
-    sums[:, 0] = np.concatenate([[log_losses.sum(), squared_errors.sum()], *by_bin])
+    sums[:, 0] = np.concatenate([[log_losses.sum(), squared_errors.sum()], *sums_by_bin])
     return BlockSums(NAMES, sums)
 
 
@@ -115,7 +114,7 @@ def estimate_classes(
     predictions: Sequence[ScoreCounts],
     reference: Sequence[ScoreCounts],
     classes: tuple[str, ...],
-    rows: NDArray[np.int64],
+    rows: Integers,
 ) -> Estimation:
     """Every metric of a window with many classes, each against all others. rows: how often each class is predicted.
 
@@ -132,7 +131,7 @@ def make_two_class_builder(classes: tuple[str, ...] = ("0", "1")) -> EvidenceBui
     return lambda cells, positives: cells[0].evidence(positives[0], classes)
 
 
-def make_multiclass_builder(classes: tuple[str, ...], rows: NDArray[np.int64]) -> EvidenceBuilder:
+def make_multiclass_builder(classes: tuple[str, ...], rows: Integers) -> EvidenceBuilder:
     """The evidence of many classes, each drawn by itself; labels are scaled to add up to the number of rows."""
 
     def build_evidence(cells: Sequence[Cells], positives: Sequence[NDArray[Any]]) -> MulticlassEvidence:
@@ -192,7 +191,7 @@ def simulate_differences(
     build_evidence: EvidenceBuilder,
     names: Mapping[str, float],
     costs: Mapping[str, float] | None = None,
-) -> dict[str, Numbers]:
+) -> dict[str, Doubles]:
     """The real minus the estimated value of each metric in each draw, if they differ only by noise; NaN if undefined."""
     random = np.random.default_rng(SEED)
     # Scores are pooled before drawing, which is faster and gives the same variance
@@ -238,7 +237,7 @@ def compute_metric_values(evidence: ClassEvidence, costs: Mapping[str, float] | 
     return values
 
 
-def _build_estimate(name: str, value: float, deviations: Numbers, expected: ClassEvidence) -> Estimate:
+def _build_estimate(name: str, value: float, deviations: Doubles, expected: ClassEvidence) -> Estimate:
     defined_deviations = deviations[np.isfinite(deviations)]
     # A metric that is undefined in most draws has no useful error
     error = math.nan

@@ -11,16 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Numbers = NDArray[np.float64]
-BinIndexes = NDArray[np.int64]  # shape (rows,), the index of each row's bin
+BinIndexes = Integers  # shape (rows,), the index of each row's bin
 
 BINS = 10  # bins of a numeric feature, with about equally many rows
 MAX_TEXTS = 20  # the most frequent texts of a feature, each with its own bin; all others share one
@@ -110,23 +109,30 @@ def loss_by_feature(
         raise BadConfiguration(
             f"the later rows have no {', '.join(map(repr, absent))}; give both sides the same features"
         )
-    losses: Numbers = np.asarray(pd.to_numeric(known[loss], errors="coerce"), dtype=np.float64)
+    losses: Doubles = np.asarray(pd.to_numeric(known[loss], errors="coerce"), dtype=np.float64)
     if not np.isfinite(losses).all():
         raise BadInput(f"{int((~np.isfinite(losses)).sum()):,} losses are no numbers; leave these rows out")
     for name_of_side, rows in (("known", len(known)), ("later", len(later))):
         if rows < MIN_ROWS:
             raise BadInput(f"there are {rows:,} {name_of_side} rows; to distinguish features takes {MIN_ROWS:,}")
     # Weights that give the known rows the later rows' shares of each feature
-    binned = [_bin_rows(known[name], later[name]) for name in names]
-    exponents = _fit_to_margins([known_bins for known_bins, _ in binned], [_later_shares(*bins) for bins in binned])
+    bins_by_feature = []
+    shares_by_feature = []
+    for name in names:
+        known_bins, later_bins = _bin_rows(known[name], later[name])
+        bins_by_feature.append(known_bins)
+        shares_by_feature.append(_later_shares(known_bins, later_bins))
+    exponents = _fit_to_margins(bins_by_feature, shares_by_feature)
     parts = _integrate_parts(losses, exponents)
     weights = _normalized_weights(sum(exponents, np.zeros(len(losses))))
     # Sort features by the size of their part
-    ordered = sorted(zip(names, parts.tolist(), strict=True), key=lambda named_part: -abs(named_part[1]))
+    part_by_name = dict(zip(names, parts.tolist(), strict=True))
+    by_feature = {name: part_by_name[name] for name in sorted(names, key=lambda name: -abs(part_by_name[name]))}
     before = float(losses.mean())
     explained = before + float(parts.sum())
     total_after = explained if after is None else after
-    return LossByFeature(before, total_after, dict(ordered), total_after - explained, float(1 / np.sum(weights**2)))
+    effective_rows = float(1 / np.sum(weights**2))
+    return LossByFeature(before, total_after, by_feature, total_after - explained, effective_rows)
 
 
 def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
@@ -154,16 +160,16 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
     return bins[0], bins[1]
 
 
-def _later_shares(known_bins: BinIndexes, later_bins: BinIndexes) -> Numbers:
+def _later_shares(known_bins: BinIndexes, later_bins: BinIndexes) -> Doubles:
     """The later rows' share of each bin that has known rows; other bins get 0."""
     size = int(max(known_bins.max(), later_bins.max())) + 1
     counted = np.bincount(later_bins, minlength=size) + 0.5  # a bin that happens to be empty may still be possible
     counted = np.where(np.bincount(known_bins, minlength=size) > 0, counted, 0.0)
-    shares: Numbers = counted / counted.sum()
+    shares: Doubles = counted / counted.sum()
     return shares
 
 
-def _fit_to_margins(bins_by_feature: Sequence[BinIndexes], wanted_shares: Sequence[Numbers]) -> list[Numbers]:
+def _fit_to_margins(bins_by_feature: Sequence[BinIndexes], wanted_shares: Sequence[Doubles]) -> list[Doubles]:
     """For each feature, the exponent of each row's weight, such that every feature gets its wanted shares (raking)."""
     exponents = [np.zeros(len(shares)) for shares in wanted_shares]
     total = np.zeros(len(bins_by_feature[0]))
@@ -181,13 +187,13 @@ def _fit_to_margins(bins_by_feature: Sequence[BinIndexes], wanted_shares: Sequen
     return [exponent[row_bins] for row_bins, exponent in zip(bins_by_feature, exponents, strict=True)]
 
 
-def _normalized_weights(exponents: Numbers) -> Numbers:
+def _normalized_weights(exponents: Doubles) -> Doubles:
     weights = np.exp(exponents - exponents.max())
-    shares: Numbers = weights / weights.sum()
+    shares: Doubles = weights / weights.sum()
     return shares
 
 
-def _integrate_parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
+def _integrate_parts(losses: Doubles, exponents: Sequence[Doubles]) -> Doubles:
     """For each feature, the integral of the covariance between its exponent and the loss, along the path to the final
     weights.
     """
@@ -283,5 +289,6 @@ def retraining(
         verdict = "keep"
     lines = {f"loss_a_day{name}": cost for name, cost in a_day.items()}
     lines |= {f"won_back{name}": cost for name, cost in won.items()}
-    pays = a_day[""] * regained
-    return Retraining(verdict, lines | {"pays_after": cost_of_retraining / pays if pays > 0 else math.inf})
+    saving_a_day = a_day[""] * regained
+    lines["pays_after"] = cost_of_retraining / saving_a_day if saving_a_day > 0 else math.inf
+    return Retraining(verdict, lines)

@@ -143,11 +143,11 @@ def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
 
 
 def register_mean_of_classes(
-    name: str, summary: str, *, of_labels: float, of_predictions: float = 1, by_labels: bool
+    name: str, summary: str, *, label_weight: float, prediction_weight: float = 1, by_labels: bool
 ) -> None:
-    """Register the mean over classes of (l + p)·hits / (l·labels + p·predictions), with l = of_labels and p = of_predictions:
-    F if both are above 0, precision for l = 0, recall for p = 0. by_labels: whether a class counts by its share of the
-    labels, as in the service, or all classes equally. summary: for the reference.
+    """Register the mean over classes of (l + p)·hits / (l·labels + p·predictions), with l = label_weight and
+    p = prediction_weight: F if both are above 0, precision for l = 0, recall for p = 0. by_labels: whether a class counts by
+    its share of the labels, as in the service, or all classes equally. summary: for the reference.
     """
 
     def compute_mean_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
@@ -160,20 +160,24 @@ def register_mean_of_classes(
         if not by_labels:
             occurs = labels + predictions > 0
             weights = occurs / max(np.count_nonzero(occurs), 1)
-        denominators = of_labels * labels + of_predictions * predictions
-        class_scores = ratio_or_zero((of_labels + of_predictions) * hits, denominators)
+        denominators = label_weight * labels + prediction_weight * predictions
+        class_scores = ratio_or_zero((label_weight + prediction_weight) * hits, denominators)
         value = float(np.sum(weights * class_scores))
         # Derivatives of the mean by a class's share of labels, hits and predictions. If `by_labels`, the weights depend on
         # the labels, too
         per_row = ratio_or_zero(weights, denominators)
-        at_label = class_scores * (by_labels - of_labels * per_row)
-        at_hit = (of_labels + of_predictions) * per_row
-        at_prediction = -class_scores * of_predictions * per_row
+        at_label = class_scores * (by_labels - label_weight * per_row)
+        at_hit = (label_weight + prediction_weight) * per_row
+        at_prediction = -class_scores * prediction_weight * per_row
         # Only the pairs of classes that occur, because with many classes most cells are empty
-        left, right = np.nonzero(evidence.matrix)
-        shares = evidence.matrix[left, right] / rows
+        label_index, prediction_index = np.nonzero(evidence.matrix)
+        shares = evidence.matrix[label_index, prediction_index] / rows
         # The influence function: the change of the mean by one more row of each pair
-        influence = at_label[left] + at_prediction[right] + np.where(left == right, at_hit[left], 0.0)
+        influence = (
+            at_label[label_index]
+            + at_prediction[prediction_index]
+            + np.where(label_index == prediction_index, at_hit[label_index], 0.0)
+        )
         spread = np.sum(shares * influence**2) - np.sum(shares * influence) ** 2
         return FractionEstimate.from_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
 
@@ -183,16 +187,18 @@ def register_mean_of_classes(
 
 WEIGHTED = "{} of each class, weighted by its share of the labels."
 
-register_mean_of_classes("weighted_precision", WEIGHTED.format("Precision"), of_labels=0, by_labels=True)
-register_mean_of_classes("weighted_f0_5", WEIGHTED.format("F0.5"), of_labels=0.25, by_labels=True)
-register_mean_of_classes("weighted_f1", WEIGHTED.format("F1"), of_labels=1, by_labels=True)
-register_mean_of_classes("weighted_f2", WEIGHTED.format("F2"), of_labels=4, by_labels=True)
+register_mean_of_classes("weighted_precision", WEIGHTED.format("Precision"), label_weight=0, by_labels=True)
+register_mean_of_classes("weighted_f0_5", WEIGHTED.format("F0.5"), label_weight=0.25, by_labels=True)
+register_mean_of_classes("weighted_f1", WEIGHTED.format("F1"), label_weight=1, by_labels=True)
+register_mean_of_classes("weighted_f2", WEIGHTED.format("F2"), label_weight=4, by_labels=True)
 register_mean_of_classes(
-    "macro_f1", "Mean F1 of the classes among labels or predictions, however rare.", of_labels=1, by_labels=False
+    "macro_f1", "Mean F1 of the classes among labels or predictions, however rare.", label_weight=1, by_labels=False
 )
-register_mean_of_classes("macro_precision", "Mean precision of the classes of macro_f1.", of_labels=0, by_labels=False)
 register_mean_of_classes(
-    "macro_recall", "Mean recall of the classes of macro_f1.", of_labels=1, of_predictions=0, by_labels=False
+    "macro_precision", "Mean precision of the classes of macro_f1.", label_weight=0, by_labels=False
+)
+register_mean_of_classes(
+    "macro_recall", "Mean recall of the classes of macro_f1.", label_weight=1, prediction_weight=0, by_labels=False
 )
 
 

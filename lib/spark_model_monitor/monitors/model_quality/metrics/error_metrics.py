@@ -91,15 +91,15 @@ def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstim
 
 def _expected_calibration_error(evidence: ClassEvidence) -> JackknifeEstimate:
     rows, hits, scores = calibration(_sums(evidence))
-    by_block = rows.sum(axis=0)
+    block_rows = rows.sum(axis=0)
 
     def statistic(included: IncludedBlocks) -> Numbers:
         # For each bin of scores, the rows with the event minus the rows that the scores promise
         deviations = np.abs(sum_blocks(included, hits) - sum_blocks(included, scores))
-        error: Numbers = deviations.sum(axis=0) / sum_blocks(included, by_block)
+        error: Numbers = deviations.sum(axis=0) / sum_blocks(included, block_rows)
         return error
 
-    return jackknife(statistic, by_block, scale=Scale.LOG)
+    return jackknife(statistic, block_rows, scale=Scale.LOG)
 
 
 def _mean(sums: BlockSums, name: str) -> JackknifeEstimate:
@@ -145,8 +145,8 @@ def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
 
     def statistic(included: IncludedBlocks) -> Numbers:
         # Sum of squares about the common mean: within blocks, plus that of the blocks' means
-        middle = sum_blocks(included, sums.rows * sums.label_mean) / sum_blocks(included, sums.rows)
-        squared_distances = sums.rows * (sums.label_mean - middle[:, np.newaxis]) ** 2
+        mean_label = sum_blocks(included, sums.rows * sums.label_mean) / sum_blocks(included, sums.rows)
+        squared_distances = sums.rows * (sums.label_mean - mean_label[:, np.newaxis]) ** 2
         spread = sum_blocks(included, sums.label_m2) + np.where(included, squared_distances, 0.0).sum(axis=-1)
         return np.where(spread > 0, 1 - sum_blocks(included, sums.squared) / spread, np.nan)
 

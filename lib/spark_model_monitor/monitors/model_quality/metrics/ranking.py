@@ -38,15 +38,11 @@ class Curve:
 
     @property
     def positives(self) -> float:
-        if len(self.true_positives):
-            return float(self.true_positives[-1])
-        return 0.0
+        return float(self.true_positives.max(initial=0.0))
 
     @property
     def negatives(self) -> float:
-        if len(self.false_positives):
-            return float(self.false_positives[-1])
-        return 0.0
+        return float(self.false_positives.max(initial=0.0))
 
     def thin(self, points: int) -> Curve:
         """The curve reduced to about this many points, as Spark's MLlib does: the last point of each group of equal size is
@@ -114,13 +110,13 @@ def bound_of_roc(scores: ScoreCounts) -> float | None:
     """
     if not scores.binned:
         return None
-    positives = float(scores.positives.sum())
-    negatives = float(scores.negatives.sum())
+    positives = scores.positives.astype(np.float64)
+    negatives = scores.negatives.astype(np.float64)
+    pairs = float(positives.sum() * negatives.sum())
+    if not pairs:
+        return None
     # Pairs of a positive and a negative row within a bin
-    within = np.dot(scores.positives.astype(np.float64), scores.negatives.astype(np.float64))
-    if positives and negatives:
-        return float(within / (2 * positives * negatives))
-    return None
+    return float(np.dot(positives, negatives) / (2 * pairs))
 
 
 def variance_of_roc(scores: ScoreCounts) -> float:

@@ -277,7 +277,7 @@ def time_of_day(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     hours_of_window = hours_now.merge_weekdays()
     new_hours = _count_new_hours(baseline_profile, hours_of_baseline, hours_of_window)
     # If all times moved by the same hours, the mean hour describes the change
-    shifted_hours = hours_of_day.find_turned_hours(hours_of_baseline.counts, hours_of_window.counts)
+    shifted_hours = hours_of_day.find_hour_shift(hours_of_baseline.counts, hours_of_window.counts)
     for evidence in (new_hours, changed_shares):
         if evidence is not None and shifted_hours:
             evidence.quantity = MEAN_HOUR
