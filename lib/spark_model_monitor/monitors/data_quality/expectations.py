@@ -92,11 +92,6 @@ class RequestedRule:
     value_index: int | None = None
     columns: tuple[str, ...] = ()
 
-    @property
-    def unit(self) -> str:
-        """The noun for what the rule counts."""
-        return "rows" if self.columns else "values"
-
 
 @value_class
 class ExpectationPlan:
@@ -348,9 +343,12 @@ def _judge_offences(rule: RequestedRule, offending: int, total: int) -> Finding:
         decided_by=UPPER_LIMIT,
         limit=rule.allowed,
     )
-    if share > rule.allowed:
-        return _report_violation(finding, f"{offending:,} of {total:,} {rule.unit} {rule.fault}")
-    return finding
+    if share <= rule.allowed:
+        return finding
+    noun = "values"
+    if rule.columns:
+        noun = "rows"
+    return _report_violation(finding, f"{offending:,} of {total:,} {noun} {rule.fault}")
 
 
 def _report_violation(finding: Finding, reason: str) -> Finding:

@@ -123,10 +123,9 @@ def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistributio
         mean = _get_finite(moments.average)
         sd = _get_finite(moments.standard_deviation)
         row = replace(row, mean=mean, sd=sd, min=moments.minimum, max=moments.maximum)
-    if distribution.numbers is not None:
-        cdf = distribution.numbers.cdf
-        if cdf.total:
-            row = replace(row, quantiles=cdf.quantiles(QUANTILES))
+    numbers = distribution.numbers
+    if numbers is not None and numbers.total:
+        row = replace(row, quantiles=numbers.cdf.quantiles(QUANTILES))
     if bins is not None:
         shares = bins.shares(distribution)
         if shares is not None:

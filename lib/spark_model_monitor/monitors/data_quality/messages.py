@@ -56,7 +56,6 @@ COMPARATOR = (
     "The {distance} between {sides} is {found:.6g} (up to six significant digits), above the threshold {threshold:.6g}."
 )
 COMPARATOR_VALUE = " The feature value with maximum difference is: {value}"
-CONTROL_DATA_MISSING = "{control} data missing"
 SIDES = {"training": "serving and training", "previous": "previous and current"}
 """TFDV's names for both sides, by the reference of the comparison. Source: D3.6."""
 
@@ -91,7 +90,7 @@ def numbers_drift_2019(distance: float, threshold: float) -> str:
 
 def control_data_missing(reference: str) -> str:
     """The reference of a comparator lacks the feature, in TFDV's words."""
-    return CONTROL_DATA_MISSING.format(control=_control(reference))
+    return f"{_control(reference)} data missing"
 
 
 def comparator_high(distance: str, observed: float, threshold: float, value: str | None, *, reference: str) -> str:

@@ -152,7 +152,13 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
     verdict = Finding(CheckStatus.PASSED, observed=value, m=rows, metrics={metric.name: value}, ids=ids or None)
     if rule.type == ANOMALIES:
         return _judge_anomaly(verdict, metric.name, past.examples)
+    return _judge_condition(verdict, value, rule, metric, past, offending)
 
+
+def _judge_condition(
+    verdict: Finding, value: float, rule: DataRule, metric: RuleMetric, past: PastMetric, offending: int
+) -> Finding:
+    """The verdict on whether a metric with this value meets the condition of its rule."""
     # Types without a condition, such as IsUnique, have to hold for all rows; a key must not have rows without a value
     is_about_rows = metric.type in ROW_TYPES or metric.type == "IsComplete"
     condition = rule.threshold if is_about_rows else rule.condition
@@ -173,9 +179,9 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
     # The reason, in the unit of the rule
     reason = f"{metric.name} is {value:.6g}"
     if is_about_rows:
-        reason = f"{offending:,} of {rows:,} rows don't meet it"
+        reason = f"{offending:,} of {verdict.m:,} rows don't meet it"
     elif metric.type == "IsPrimaryKey" and value == 1.0:
-        reason = f"{offending:,} of {rows:,} rows have no value"
+        reason = f"{offending:,} of {verdict.m:,} rows have no value"
     if condition is not None and condition.past_runs:
         reason += past.describe_alarms(condition.past_runs)
     return verdict.but(status=CheckStatus.VIOLATED, reason=reason)

@@ -287,7 +287,7 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     Source: C11.5.
     """
     current = feature.current_profile
-    moments = feature.current_profile.moments
+    moments = current.moments
     if moments is None or not current.num_present or not current.is_numeric:
         reason = NO_VALUES
         if current.num_present:

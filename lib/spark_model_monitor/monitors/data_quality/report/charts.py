@@ -26,11 +26,9 @@ class Bins:
 
     def shares(self, distribution: FeatureDistribution) -> Values | None:
         """The shares of a distribution's values in the 22 bins; None without values, or if they are not known one by one."""
-        if self.ends is not None and distribution.numbers is not None:
-            cdf = distribution.numbers.cdf
-            if cdf.total:
-                return np.diff(cdf.shares_at(self._edges), prepend=0.0, append=1.0)
-            return None
+        numbers = distribution.numbers
+        if self.ends is not None and numbers is not None and numbers.total:
+            return np.diff(numbers.cdf.shares_at(self._edges), prepend=0.0, append=1.0)
         if self.ends is None and distribution.categories:
             return self._share_categories(distribution.categories)
         return None
@@ -100,21 +98,9 @@ def draw_overlay(
         known_shares = bins.shares(distribution)
         if known_shares is None:
             return None
-        shares.append(np.clip(known_shares, 0.0, 1.0))
-    # Categories: the most frequent ones, the others, and new ones
+        shares.append(known_shares)
     if bins.ends is None:
-        words = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
-        if len(distributions) > 1:
-            words += f", {format_percent(float(shares[1][-1]))} now are others"
-        # Names are values of the data, which are shown only if they are few
-        names = bins.list_names(most_named)
-        shown_bins = [*range(len(names))]
-        if len(bins.names) > BINS:
-            shown_bins.append(BINS)
-            names.append("others")
-        shown_bins.append(BINS + 1)
-        names.append("new")
-        return create_overlay([share[shown_bins] for share in shares], words, names=names)
+        return _draw_categories(bins, shares, most_named)
     # Numbers: between the ends, and beyond them
     low, high = bins.ends
     medians = [
@@ -129,6 +115,22 @@ def draw_overlay(
     if low < high:
         shown_bins = [*range(BINS + 2)]
     return create_overlay([share[shown_bins] for share in shares], words, bins.ends)
+
+
+def _draw_categories(bins: Bins, shares: Sequence[Values], most_named: int) -> Overlay:
+    """The picture of the most frequent categories, the others, and new ones."""
+    words = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
+    if len(shares) > 1:
+        words += f", {format_percent(float(shares[1][-1]))} now are others"
+    # Names are values of the data, which are shown only if they are few
+    names = bins.list_names(most_named)
+    shown_bins = [*range(len(names))]
+    if len(bins.names) > BINS:
+        shown_bins.append(BINS)
+        names.append("others")
+    shown_bins.append(BINS + 1)
+    names.append("new")
+    return create_overlay([share[shown_bins] for share in shares], words, names=names)
 
 
 def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | None, *, is_named: bool) -> Overlay | None:

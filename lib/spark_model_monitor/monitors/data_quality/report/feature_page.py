@@ -36,7 +36,6 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile
 # most row ids on a card, and most letters of each
 MAX_IDS = 5
 MAX_ID_LENGTH = 40
-NO_ROW_IDS: Mapping[str, Sequence[str]] = {}
 
 READING = (
     "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each side "
@@ -53,9 +52,9 @@ def create_page(
     results: Sequence[CheckResult],
     baseline: QualityBaseline | None,
     *,
-    max_domain_size: int = 0,
-    hide_values: bool = False,
-    row_ids: Mapping[str, Sequence[str]] = NO_ROW_IDS,
+    max_domain_size: int,
+    hide_values: bool,
+    row_ids: Mapping[str, Sequence[str]],
 ) -> Page:
     """The page of a run. baseline: what it was compared with; None for a baseline. max_domain_size: the largest number of
     categories whose names are shown. row_ids: the ids of rows behind violations, by feature."""
@@ -254,12 +253,10 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
     return explain_always_new(feature) or lacking or distribution.reason or ""
 
 
-def _format_median(distribution: FeatureDistribution | None) -> str:
-    cdf = None
-    if distribution and distribution.numbers:
-        cdf = distribution.numbers.cdf
-    if cdf is None or not cdf.total:
+def _format_median(distribution: FeatureDistribution) -> str:
+    numbers = distribution.numbers
+    if numbers is None or not numbers.total:
         return format_number(None)
     # Quartiles, which outliers don't move
-    low, middle, high = (format_number(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
+    low, middle, high = (format_number(value) for value in numbers.cdf.quantiles((0.25, 0.5, 0.75)))
     return f"{middle} ({low} to {high})"
