@@ -326,7 +326,7 @@ def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> Ch
         return result_of_all
     from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
-    return segment_shares.with_parts(result_of_all, feature)
+    return segment_shares.add_contributions(result_of_all, feature)
 
 
 def _judge_facts(

@@ -90,16 +90,18 @@ def summarize_features(
     profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int
 ) -> Summary:
     """The summary of a run. baseline: the distributions that it was compared with; None for a baseline's own run."""
-    now = from_profile(profile)
-    before = baseline
-    if before is None:
-        before = now
+    current = from_profile(profile)
+    binned_distributions = baseline
+    if binned_distributions is None:
+        binned_distributions = current
     bins: dict[str, Bins] = {}
-    for name, distribution in before.items():
+    for name, distribution in binned_distributions.items():
         feature_bins = choose_bins(distribution)
         if feature_bins is not None:
             bins[name] = feature_bins
-    rows = tuple(_summarize_feature(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
+    rows = tuple(
+        _summarize_feature(feature, current[feature.name], bins.get(feature.name)) for feature in profile.features
+    )
     # The ends of numbers, or the names of categories; names of too many values are hidden
     bin_names: dict[str, tuple[float | str, ...]] = {
         name: feature_bins.ends or tuple(feature_bins.list_names(max_domain_size))

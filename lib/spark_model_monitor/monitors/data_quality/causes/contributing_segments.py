@@ -78,18 +78,18 @@ def list_candidates(
     """
     for position, feature in enumerate(profile.features):
         name = feature.name
-        before = distributions.get(name)
-        if name in left_out or before is None:
+        baseline = distributions.get(name)
+        if name in left_out or baseline is None:
             continue
         numbers = None
-        if before.numbers is not None and feature.is_numeric:
-            numbers = before.numbers.cdf.drop_infinite()
+        if baseline.numbers is not None and feature.is_numeric:
+            numbers = baseline.numbers.cdf.drop_infinite()
         if numbers is not None and numbers.total and len(numbers.values) > 1:
             cuts = tuple(sorted({*map(float, numbers.quantiles(QUARTILES))} - {float(numbers.values[0])}))
             if cuts:
                 yield Candidate.from_cuts(name, position, cuts)
-        elif before.categories and not feature.is_numeric and (domain := feature.exact_domain) is not None:
-            values = {*domain, *before.categories}
+        elif baseline.categories and not feature.is_numeric and (domain := feature.exact_domain) is not None:
+            values = {*domain, *baseline.categories}
             if 1 < len(values) <= MAX_VALUES:
                 yield Candidate.from_values(name, position, values)
 
@@ -257,11 +257,11 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     if position is None:
         return None
     # Numbers: bins with equal shares of the baseline, and of the window, and a bin below the least number
-    before = baseline.distributions[name]
-    now = from_feature_profile(profile.features[position])
-    if before.numbers is not None:
+    baseline_distribution = baseline.distributions[name]
+    current_distribution = from_feature_profile(profile.features[position])
+    if baseline_distribution.numbers is not None:
         cuts: set[float] = set()
-        for distribution in (before, now):
+        for distribution in (baseline_distribution, current_distribution):
             if distribution.numbers is None:
                 continue
             cdf = distribution.numbers.cdf.drop_infinite()
@@ -271,13 +271,13 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
         if cuts:
             return BinnedColumn(position, tuple(sorted(cuts)))
         return None
-    if before.categories is None:
-        if before.present < before.rows:
+    if baseline_distribution.categories is None:
+        if baseline_distribution.present < baseline_distribution.rows:
             return BinnedColumn(position, values=(NO_VALUE,))
         return None
     # Texts: a bin for each category whose share changed most
-    counts = before.categories
-    counts_now = now.categories or {}
+    counts = baseline_distribution.categories
+    counts_now = current_distribution.categories or {}
     n = sum(counts.values()) or 1
     m = sum(counts_now.values()) or 1
     changes = {value: abs(counts.get(value, 0) / n - counts_now.get(value, 0) / m) for value in {*counts, *counts_now}}
@@ -292,16 +292,16 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     return BinnedColumn(position, values=tuple(sorted(by_change[:MAX_VALUES])), grouped=grouped)
 
 
-def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) -> Doubles:
+def _compute_baseline_shares(baseline: FeatureDistribution, binned: BinnedColumn) -> Doubles:
     """The shares of the bins in the baseline's states."""
     present = 0.0
-    if before.rows:
-        present = before.present / before.rows
-    if binned.cuts and before.numbers is not None:
-        shares_below = before.numbers.cdf.shares_at(np.array(binned.cuts))
+    if baseline.rows:
+        present = baseline.present / baseline.rows
+    if binned.cuts and baseline.numbers is not None:
+        shares_below = baseline.numbers.cdf.shares_at(np.array(binned.cuts))
         shares = np.diff(shares_below, prepend=0.0, append=1.0)
     else:
-        counts = before.categories or {}
+        counts = baseline.categories or {}
         total = sum(counts.values()) or 1
         shares = np.array([counts.get(value, 0) / total for value in binned.values])
         if binned.grouped:

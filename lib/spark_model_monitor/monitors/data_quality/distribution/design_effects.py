@@ -318,8 +318,8 @@ def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[Sa
     # Columns whose values the window shares with the baseline less than independent rows would
     names = {}
     for feature in profile.features:
-        before = shares.get(feature.name)
-        if before is not None and (count := _count_group_names(before, feature)) is not None:
+        baseline_feature = shares.get(feature.name)
+        if baseline_feature is not None and (count := _count_group_names(baseline_feature, feature)) is not None:
             names[feature.name] = count
     if not names:
         return None
@@ -339,11 +339,11 @@ def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: P
     rows do: a log-likelihood ratio, the sum of s (1 - 1/d) - log d for a mean squared score s and a design effect d. If not, the
     column itself has changed, such as its unit, and names no groups.
     """
-    before = baseline.by_name
+    baseline_by_name = baseline.by_name
     log_likelihood_ratio = 0.0
     for feature in profile.features:
-        if feature.name in group.effects and feature.name in before:
-            reference = from_feature_profile(before[feature.name])
+        if feature.name in group.effects and feature.name in baseline_by_name:
+            reference = from_feature_profile(baseline_by_name[feature.name])
             changes = compare_with_reference(reference, from_feature_profile(feature))
             squares = [change.score**2 for change in changes.values()]
             # A feature's scores depend on each other, so their mean counts once; in groups, its variance is the design effect

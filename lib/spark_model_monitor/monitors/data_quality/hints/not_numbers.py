@@ -209,10 +209,10 @@ def _find_words_for_totals(data: ObservedData, feature: FeatureProfile) -> list[
     """The words for totals that occur once in a text column, and never in the baseline, where they would be categories."""
     if feature.frequencies is None:
         return []
-    before = data.baseline_features.get(feature.name, FeatureProfile("")).frequencies or Frequencies()
+    baseline = data.baseline_features.get(feature.name, FeatureProfile("")).frequencies or Frequencies()
     single_texts = [text for text, count in feature.frequencies.counts.items() if count == 1]
     texts = [text for text in single_texts if TOTALS.fullmatch(text.strip().strip(":").lower())]
-    return [text for text in texts if text not in before.counts]
+    return [text for text in texts if text not in baseline.counts]
 
 
 def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:
@@ -322,8 +322,8 @@ def other_numbers(data: ObservedData) -> HintSentences:
     counts = {}
     for feature in data.profile.features:
         num_other = _count_other_numbers(feature)
-        before = data.baseline_features.get(feature.name)
-        if num_other and not (before and _count_other_numbers(before)):
+        baseline = data.baseline_features.get(feature.name)
+        if num_other and not (baseline and _count_other_numbers(baseline)):
             counts[feature.name] = num_other, feature.num_present
     if counts:
         finding = (

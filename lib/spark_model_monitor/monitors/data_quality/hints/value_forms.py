@@ -171,15 +171,15 @@ def fewer_missing(data: ObservedData) -> HintSentences:
     """
     missing_by_feature: dict[str, tuple[int, int]] = {}
     for feature in data.compared_features:
-        before = feature.baseline_distribution
-        now = feature.current_distribution
-        if feature.baseline_feature.is_drift_tested or not before.rows or not now.rows:
+        baseline = feature.baseline_distribution
+        current = feature.current_distribution
+        if feature.baseline_feature.is_drift_tested or not baseline.rows or not current.rows:
             continue
         # A clear gain of present values
-        gap = now.present / now.rows - before.present / before.rows
-        p = chance_of_more(before.present, before.rows, now.present, now.rows)
+        gap = current.present / current.rows - baseline.present / baseline.rows
+        p = chance_of_more(baseline.present, baseline.rows, current.present, current.rows)
         if gap >= MIN_EFFECT and p <= MAX_CHANCE:
-            missing_by_feature[feature.name] = (now.rows - now.present, now.rows)
+            missing_by_feature[feature.name] = (current.rows - current.present, current.rows)
     if missing_by_feature:
         finding = f"fewer values are missing than in the baseline: {list_columns(missing_by_feature)}"
         yield missing_by_feature, f"{finding}; is there a default in their place?"

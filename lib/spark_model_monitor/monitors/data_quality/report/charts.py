@@ -136,10 +136,10 @@ def _draw_categories(bins: Bins, shares: Sequence[Values], most_named: int) -> O
 def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | None, *, is_named: bool) -> Overlay | None:
     """The picture of a column of dates on an axis of time, in bins of equal width over the days of both sides; None for other
     columns. is_named: whether the first and the last day may be shown."""
-    before = DateColumn.of(baseline.categories or {})
-    columns = [before]
+    baseline_dates = DateColumn.of(baseline.categories or {})
+    columns = [baseline_dates]
     if current is not None:
-        columns.append(DateColumn.of(current.categories or {}, before))
+        columns.append(DateColumn.of(current.categories or {}, baseline_dates))
     if any(column.num_dates <= MIN_DATES * column.values for column in columns):
         return None
     # From the first day of both to the last one; a single day has no axis
@@ -149,15 +149,15 @@ def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | Non
         return None
     edges = np.linspace(first, last + 1, BINS + 1)
     shares = [np.histogram(column.days, edges, weights=column.counts)[0] / max(1, column.values) for column in columns]
-    now: tuple[float, ...] = ()
+    current_shares: tuple[float, ...] = ()
     words = "days in the baseline"
     if current is not None:
-        now = tuple(map(float, shares[1]))
+        current_shares = tuple(map(float, shares[1]))
         words += ", and now"
     axis: tuple[str, ...] = ("first day", "last day")
     if is_named:
         axis = tuple(date.fromordinal(day).isoformat() for day in (first, (first + last) // 2, last))
-    return Overlay(tuple(map(float, shares[0])), now, words, axis)
+    return Overlay(tuple(map(float, shares[0])), current_shares, words, axis)
 
 
 def create_overlay(
@@ -167,11 +167,11 @@ def create_overlay(
     numbers. names: its categories.
     """
     baseline = tuple(map(float, shares[0]))
-    now: tuple[float, ...] = ()
+    current: tuple[float, ...] = ()
     if len(shares) > 1:
-        now = tuple(map(float, shares[1]))
+        current = tuple(map(float, shares[1]))
     if ends is None:
-        return Overlay(baseline, now, words, ("most frequent", "new"), tuple(names))
+        return Overlay(baseline, current, words, ("most frequent", "new"), tuple(names))
     low, high = ends
     axis = list(dict.fromkeys(format_number(end, 3) for end in (low, low / 2 + high / 2, high)))
     # The outermost bins include everything beyond them
@@ -179,10 +179,10 @@ def create_overlay(
     for index, sign, direction in ((0, "< ", "below"), (-1, "> ", "above")):
         end = axis[index]
         share_now = 0.0
-        if now:
-            share_now = now[index]
+        if current:
+            share_now = current[index]
         if max(baseline[index], share_now):
             axis[index] = f"{sign}{axis[index]}"
-        if now and share_now >= max(0.02, 2 * baseline[index]):
+        if current and share_now >= max(0.02, 2 * baseline[index]):
             outside.append(f"{format_percent(share_now)} of the values {direction} {end}")
-    return Overlay(baseline, now, words, tuple(axis), (), ", ".join(outside))
+    return Overlay(baseline, current, words, tuple(axis), (), ", ".join(outside))

@@ -87,18 +87,18 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
     order = list(_TFDV)
     for comparator in sorted(comparators, key=lambda requested: (*order, requested.distance).index(requested.distance)):
         reference = comparator.against
-        before = feature.baseline_feature.references.get(reference)
+        baseline = feature.baseline_feature.references.get(reference)
         if reference == BASELINE:
-            before = feature.baseline_distribution
+            baseline = feature.baseline_distribution
         # If a reference lacks the feature, all of its comparators are one violation
-        if before is not None and before.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
+        if baseline is not None and baseline.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
             if reference not in missing:
                 text = messages.control_data_missing(reference)
                 finding = Finding(CheckStatus.VIOLATED, decided_by=PRESENCE, against=reference, description=text)
                 yield CONTROL_DATA_MISSING, finding
             missing.add(reference)
             continue
-        finding = _judge_comparator(feature, before, comparator)
+        finding = _judge_comparator(feature, baseline, comparator)
         yield name_check(comparator.distance), finding.but(against=comparator.against, method=comparator.distance)
 
 
@@ -146,13 +146,13 @@ def _judge_comparator(
 def _find_most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
     """The text with the largest difference, which determines the distance; the first in the alphabet if there are several."""
     counts = (baseline.categories or {}, current.categories or {})
-    before, after = category_cells(*counts)
+    baseline_counts, current_counts = category_cells(*counts)
     if distance == "l_infinity_categorical":
         # Whole numbers in proportion to the shares, so that ties stay ties
-        totals = (before.sum(), after.sum())
-        before = before * totals[1]
-        after = after * totals[0]
-    return sorted({*counts[0], *counts[1]})[int(np.abs(before - after).argmax())]
+        totals = (baseline_counts.sum(), current_counts.sum())
+        baseline_counts = baseline_counts * totals[1]
+        current_counts = current_counts * totals[0]
+    return sorted({*counts[0], *counts[1]})[int(np.abs(baseline_counts - current_counts).argmax())]
 
 
 # Thresholds of single features that a run is given, instead of the thresholds of its constraints.

@@ -188,7 +188,7 @@ def _compute_share(counted: tuple[float, float]) -> float:
     return 0.0
 
 
-def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
+def add_contributions(result: CheckResult, feature: FeatureComparison) -> CheckResult:
     """The result with each segment's contribution; a violation also with its location in words."""
     if result.check not in CHECKS_WITH_PARTS:
         return result
