@@ -44,8 +44,8 @@ def published_metrics(
         if emit_by_feature.get(feature.name, by_default):
             yield from _list_feature_metrics(feature, distances)
     if by_default:
-        violated = sum(check_result.is_violated for check_result in results)
-        yield PublishedMetric("total_number_of_violations", violated, unit="Count")
+        violation_count = sum(check_result.is_violated for check_result in results)
+        yield PublishedMetric("total_number_of_violations", violation_count, unit="Count")
 
 
 def _list_feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:

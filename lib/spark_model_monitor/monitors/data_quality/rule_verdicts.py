@@ -61,7 +61,7 @@ def _join_parts(rule: AnyRule, findings: Mapping[str, Finding]) -> Finding:
     """The verdict on a rule. That of a composite rule names the parts that fail, or that weren't judged."""
     if isinstance(rule, DataRule):
         return findings[rule.text]
-    verdicts = [_join_parts(part, findings) for part in rule.parts]
+    verdicts = [_join_parts(subrule, findings) for subrule in rule.parts]
     statuses = {verdict.status for verdict in verdicts}
     # One violated part decides an `and`, one passed part an `or`
     decisive = CheckStatus.PASSED
@@ -77,10 +77,10 @@ def _join_parts(rule: AnyRule, findings: Mapping[str, Finding]) -> Finding:
     metrics: dict[str, float] = {}
     reasons = []
     ids: dict[str, None] = {}
-    for part, verdict in zip(rule.parts, verdicts, strict=True):
+    for subrule, verdict in zip(rule.parts, verdicts, strict=True):
         metrics |= verdict.metrics or {}
         if verdict.status is status and status is not CheckStatus.PASSED:
-            reasons.append(f"{part.text}: {verdict.reason}")
+            reasons.append(f"{subrule.text}: {verdict.reason}")
             ids |= dict.fromkeys(verdict.ids or ())
     reason = "; ".join(reasons) or None
     return Finding(status, reason=reason, metrics=metrics or None, ids=tuple(ids)[:MAX_IDS] or None)

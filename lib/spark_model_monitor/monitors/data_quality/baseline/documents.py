@@ -111,14 +111,14 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
     if numbers is None:
         return FeatureProfile.of(feature.name, ColumnType.NESTED, [DataTypeCounts(missing, unknown=present)])
     # Numbers, with cells of other kinds among them
-    kind = ColumnType(feature.inferred_type.value.lower())
+    column_type = ColumnType(feature.inferred_type.value.lower())
     num_numbers = present - feature.num_others
-    types = DataTypeCounts(missing, **{kind.value: num_numbers, "text": feature.num_others})
+    types = DataTypeCounts(missing, **{column_type.value: num_numbers, "text": feature.num_others})
     sketch = None
     if distribution and distribution.kll:
         sketch = distribution.kll.sketch
     if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
-        return FeatureProfile.of(feature.name, kind, [types], [Moments.KIND, KllSketch.KIND])
+        return FeatureProfile.of(feature.name, column_type, [types], [Moments.KIND, KllSketch.KIND])
     # The file has only the levels; a sketch that is only read needs no count of its compactions
     levels = tuple(np.array(level, dtype=float) for level in sketch.data)
     k = round(sketch.parameters.k)
@@ -129,7 +129,7 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
     moments = Moments(
         kll.count, missing, 0, infinite, 0, numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max
     )
-    return FeatureProfile.of(feature.name, kind, [types, moments, kll])
+    return FeatureProfile.of(feature.name, column_type, [types, moments, kll])
 
 
 def find_domain(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int] | None:

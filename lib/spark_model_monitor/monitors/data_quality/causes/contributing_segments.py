@@ -292,34 +292,34 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     return BinnedColumn(position, values=tuple(sorted(by_change[:MAX_VALUES])), grouped=grouped)
 
 
-def _compute_baseline_shares(baseline: FeatureDistribution, binned: BinnedColumn) -> Doubles:
+def _compute_baseline_shares(baseline: FeatureDistribution, binned_column: BinnedColumn) -> Doubles:
     """The shares of the bins in the baseline's states."""
     present = 0.0
     if baseline.rows:
         present = baseline.present / baseline.rows
-    if binned.cuts and baseline.numbers is not None:
-        shares_below = baseline.numbers.cdf.shares_at(np.array(binned.cuts))
+    if binned_column.cuts and baseline.numbers is not None:
+        shares_below = baseline.numbers.cdf.shares_at(np.array(binned_column.cuts))
         shares = np.diff(shares_below, prepend=0.0, append=1.0)
     else:
         counts = baseline.categories or {}
         total = sum(counts.values()) or 1
-        shares = np.array([counts.get(value, 0) / total for value in binned.values])
-        if binned.grouped:
-            shares = np.append(shares, sum(counts.get(value, 0) for value in binned.grouped) / total)
+        shares = np.array([counts.get(value, 0) / total for value in binned_column.values])
+        if binned_column.grouped:
+            shares = np.append(shares, sum(counts.get(value, 0) for value in binned_column.grouped) / total)
     return np.concatenate([[1 - present, present * max(0.0, 1 - float(shares.sum()))], present * shares])
 
 
-def _create_tests(binned: BinnedColumn, *, missing: bool) -> NDArray[np.bool_]:
+def _create_tests(binned_column: BinnedColumn, *, missing: bool) -> NDArray[np.bool_]:
     """The tests, as columns of flags of bins. If missing values are the change, their bin; for numbers, the missing and unmatched
     bins and those up to each cut; for texts, each bin.
     """
-    size = binned.bins
-    alone = np.eye(size, dtype=bool)
+    size = binned_column.bins
+    is_single_bin = np.eye(size, dtype=bool)
     if missing:
-        return alone[:, [MISSING]]
-    if binned.cuts:
-        return np.column_stack([alone[:, :2], create_ordered_tests(size)])
-    return alone
+        return is_single_bin[:, [MISSING]]
+    if binned_column.cuts:
+        return np.column_stack([is_single_bin[:, :2], create_ordered_tests(size)])
+    return is_single_bin
 
 
 def _sample_baseline(
@@ -334,8 +334,10 @@ def _sample_baseline(
             num_rows = baseline.profile.item_count
         with baseline.source() as dataset:
             positions = [dataset.names.index(name) for name in names]
-            binned = [replace(column, position=position) for column, position in zip(columns, positions, strict=True)]
-            return draw_row_sample(dataset, binned, num_rows)
+            binned_column = [
+                replace(column, position=position) for column, position in zip(columns, positions, strict=True)
+            ]
+            return draw_row_sample(dataset, binned_column, num_rows)
     except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
         log.info("the baseline's rows can't be read again (%s); no segment is looked for", type(fault).__name__)
         return None

@@ -409,10 +409,10 @@ def guess_conversion(suspect: Suspect, numbers: Sides) -> str | None:
         after = StepCdf(factor * baseline.values + offset, baseline.cumulative)
         moved = after.shares_at(points) - shares_before
         squares = float(moved @ moved)
-        part = 0.0
+        converted_share = 0.0
         if squares:
-            part = float(moved @ change) / squares
-        return float(np.abs(change - part * moved).max()), part
+            converted_share = float(moved @ change) / squares
+        return float(np.abs(change - converted_share * moved).max()), converted_share
 
     # One value that became more frequent needs no conversion to be explained
     values = np.concatenate((baseline.values, current.values))
@@ -451,8 +451,8 @@ def guess_conversion_of_few_rows(suspect: Suspect, numbers: Sides) -> str | None
         converted = choose_outside(StepCdf(factor * baseline.values + offset, baseline.cumulative))
         if converted.total < MIN_OUTSIDE_NUMBERS:
             return math.inf, 0.0
-        part = outside.total / current.total / (converted.total / baseline.total)
-        return _measure_gap(converted.values, (converted, outside)), part
+        converted_share = outside.total / current.total / (converted.total / baseline.total)
+        return _measure_gap(converted.values, (converted, outside)), converted_share
 
     conversion = _find_conversion(baseline, TEMPERATURES, fit_outside)
     if conversion is None or conversion.gap > _estimate_noise(baseline.total, outside.total):

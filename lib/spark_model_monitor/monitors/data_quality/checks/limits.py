@@ -249,8 +249,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     if finding.is_violated and expected is InferredType.INTEGRAL and are_numbers:
         return finding.but(reason=FRACTIONAL)
     if finding.status is CheckStatus.PASSED and feature.current_profile.num_others:
-        words = f"{feature.current_profile.num_others:,} of {types.present:,} values are no numbers"
-        return finding.but(reason=f"{words}; the others are compared")
+        reason = f"{feature.current_profile.num_others:,} of {types.present:,} values are no numbers"
+        return finding.but(reason=f"{reason}; the others are compared")
     return finding
 
 

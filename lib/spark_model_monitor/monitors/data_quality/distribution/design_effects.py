@@ -425,8 +425,8 @@ def _explain_by_groups(
         group = by_name.get(name)
         if group is None:
             continue
-        kinds, codes = unique_with_inverse(group.values)
-        group_of_row = np.full(group.row_count, len(kinds))  # rows without a name are in no group
+        group_names, codes = unique_with_inverse(group.values)
+        group_of_row = np.full(group.row_count, len(group_names))  # rows without a name are in no group
         group_of_row[... if group.has_value is None else group.has_value] = codes
         # Rows in the order of their groups, those without a name left out
         order = np.argsort(group_of_row, kind="stable")[: len(codes)]

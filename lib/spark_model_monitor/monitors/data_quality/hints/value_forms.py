@@ -72,23 +72,23 @@ def dates_as_texts(observed: ObservedData) -> HintSentences:
     # By kind and form, so that columns of one form are one part of the sentence
     columns_by_kind: dict[str, dict[str, dict[str, tuple[int, int]]]] = {}
     for feature, column in find_date_columns(observed):
-        kind = "numbers" if feature.is_numeric else "texts"
+        form_of_storage = "numbers" if feature.is_numeric else "texts"
         form = column.form
         if column.is_typed:
-            kind = "of a type"
+            form_of_storage = "of a type"
             form = feature.column_type.value
         # A column with many texts shows only a sample of them
         total = column.values or feature.num_present
         if total < feature.num_present:
             form = f"{form}, by a sample"
         counts = total - column.not_dates, total
-        columns_by_kind.setdefault(kind, {}).setdefault(form, {})[feature.name] = counts
-    for kind, counts_by_form in columns_by_kind.items():
+        columns_by_kind.setdefault(form_of_storage, {}).setdefault(form, {})[feature.name] = counts
+    for form_of_storage, counts_by_form in columns_by_kind.items():
         names = [name for counts in counts_by_form.values() for name in counts]
         # The sentence never has values of the data
         columns = "; ".join(f"{list_columns(counts)} as {form}" for form, counts in counts_by_form.items())
         instead = "windows are checked for that form and for odd days; write numbers, such as the weekday, to have drift judged"
-        yield names, f"dates are {kind} here: {columns}; {instead}"
+        yield names, f"dates are {form_of_storage} here: {columns}; {instead}"
 
 
 def find_date_columns(observed: ObservedData) -> Iterator[tuple[FeatureProfile, DateColumn]]:

@@ -108,20 +108,20 @@ def draw_overlay(
         for distribution in distributions
         if distribution.numbers is not None
     ]
-    words = f"median {medians[0]}"
+    caption = f"median {medians[0]}"
     if len(distributions) > 1:
-        words = f"median {medians[0]} in the baseline, {medians[1]} now"
+        caption = f"median {medians[0]} in the baseline, {medians[1]} now"
     shown_bins = [0, 1, BINS + 1]
     if low < high:
         shown_bins = [*range(BINS + 2)]
-    return create_overlay([share[shown_bins] for share in shares], words, bins.ends)
+    return create_overlay([share[shown_bins] for share in shares], caption, bins.ends)
 
 
 def _draw_categories(bins: Bins, shares: Sequence[Values], most_named: int) -> Overlay:
     """The picture of the most frequent categories, the others, and new ones."""
-    words = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
+    caption = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
     if len(shares) > 1:
-        words += f", {format_percent(float(shares[1][-1]))} now are others"
+        caption += f", {format_percent(float(shares[1][-1]))} now are others"
     # Names are values of the data, which are shown only if they are few
     names = bins.list_names(most_named)
     shown_bins = [*range(len(names))]
@@ -130,7 +130,7 @@ def _draw_categories(bins: Bins, shares: Sequence[Values], most_named: int) -> O
         names.append("others")
     shown_bins.append(BINS + 1)
     names.append("new")
-    return create_overlay([share[shown_bins] for share in shares], words, names=names)
+    return create_overlay([share[shown_bins] for share in shares], caption, names=names)
 
 
 def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | None, *, is_named: bool) -> Overlay | None:
@@ -150,18 +150,18 @@ def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | Non
     edges = np.linspace(first, last + 1, BINS + 1)
     shares = [np.histogram(column.days, edges, weights=column.counts)[0] / max(1, column.values) for column in columns]
     current_shares: tuple[float, ...] = ()
-    words = "days in the baseline"
+    caption = "days in the baseline"
     if current is not None:
         current_shares = tuple(map(float, shares[1]))
-        words += ", and now"
+        caption += ", and now"
     axis: tuple[str, ...] = ("first day", "last day")
     if is_named:
         axis = tuple(date.fromordinal(day).isoformat() for day in (first, (first + last) // 2, last))
-    return Overlay(tuple(map(float, shares[0])), current_shares, words, axis)
+    return Overlay(tuple(map(float, shares[0])), current_shares, caption, axis)
 
 
 def create_overlay(
-    shares: Sequence[Values], words: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
+    shares: Sequence[Values], caption: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
 ) -> Overlay:
     """The picture of some shares. shares: the baseline's, and the window's if there is one. ends: the range of the baseline's
     numbers. names: its categories.
@@ -171,7 +171,7 @@ def create_overlay(
     if len(shares) > 1:
         current = tuple(map(float, shares[1]))
     if ends is None:
-        return Overlay(baseline, current, words, ("most frequent", "new"), tuple(names))
+        return Overlay(baseline, current, caption, ("most frequent", "new"), tuple(names))
     low, high = ends
     axis = list(dict.fromkeys(format_number(end, 3) for end in (low, low / 2 + high / 2, high)))
     # The outermost bins include everything beyond them
@@ -185,4 +185,4 @@ def create_overlay(
             axis[index] = f"{sign}{axis[index]}"
         if current and share_now >= max(0.02, 2 * baseline[index]):
             outside.append(f"{format_percent(share_now)} of the values {direction} {end}")
-    return Overlay(baseline, current, words, tuple(axis), (), ", ".join(outside))
+    return Overlay(baseline, current, caption, tuple(axis), (), ", ".join(outside))

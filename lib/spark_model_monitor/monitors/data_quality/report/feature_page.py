@@ -176,17 +176,17 @@ def _describe_findable_change(
         size = check_result.smallest_change
         if check_result.check != DRIFT or size is None or not check_result.change:
             continue
-        words = check_result.change
+        change_text = check_result.change
         deviation = None
         if baseline is not None and baseline.numbers is not None:
             from spark_model_monitor.monitors.data_quality.report.moved_values import find_deviation
 
             deviation = find_deviation(baseline.numbers.cdf)
         if deviation is not None:
-            words = f"of its mean by {format_number(size * deviation, 2)} ({words})"
+            change_text = f"of its mean by {format_number(size * deviation, 2)} ({change_text})"
         else:
-            words = f"of a share by {words}"
-        yield f"Would have been found: a change {words}"
+            change_text = f"of a share by {change_text}"
+        yield f"Would have been found: a change {change_text}"
         return
 
 

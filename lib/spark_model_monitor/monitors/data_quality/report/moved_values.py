@@ -382,13 +382,13 @@ def describe_unusual(baseline: FeatureDistribution, current_profile: FeatureProf
     if not clauses:
         return None
     # Only the first clause gives the number of all values
-    words = f"has {clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
+    text = f"has {clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
     for number, location in clauses[1:]:
-        words += f", {number} {location}"
+        text += f", {number} {location}"
     if clauses[-1][1] not in ranges:
-        return ValueChange(words)
+        return ValueChange(text)
     ends = f" {format_number(numbers.minimum)} to {format_number(numbers.maximum)}"
-    return ValueChange(f"{words} the baseline's range{ends}", (), ends)
+    return ValueChange(f"{text} the baseline's range{ends}", (), ends)
 
 
 def are_unusual(baseline: NumericDistribution, current: NumericDistribution) -> bool:

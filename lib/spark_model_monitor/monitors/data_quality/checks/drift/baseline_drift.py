@@ -198,12 +198,12 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         return finding.but(status=CheckStatus.NOT_JUDGED, reason=reason)
     # A p-value is small where a distance is large
     has_drifted = compared.distance > threshold
-    words = messages.drift
+    message = messages.drift
     if not compared.higher_is_more:
         has_drifted = compared.distance < threshold
-        words = messages.drift_p_value
+        message = messages.drift_p_value
     if has_drifted:
-        return finding_by_limit.but(status=CheckStatus.VIOLATED, description=words(compared.distance, threshold))
+        return finding_by_limit.but(status=CheckStatus.VIOLATED, description=message(compared.distance, threshold))
     return finding_by_limit
 
 

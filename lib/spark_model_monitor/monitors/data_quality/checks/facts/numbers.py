@@ -126,10 +126,10 @@ def _judge_numbers_outside(
     return compare_shares(quantity, (0, baseline.count), (count, rows), tail=tail)
 
 
-def _compute_tail(number: int, *, rows: int, baseline_rows: int, cluster: int, rows_within: float) -> float:
+def _compute_tail(count: int, *, rows: int, baseline_rows: int, cluster: int, rows_within: float) -> float:
     """The p-value of a number of rows outside, in clusters."""
-    p = exact_tail(number, rows, 0, baseline_rows, cluster)
-    clusters = int(number / cluster)
+    p = exact_tail(count, rows, 0, baseline_rows, cluster)
+    clusters = int(count / cluster)
     if clusters > 1 and rows_within > 1:  # a single cluster shows nothing
         p = min(p, steep_end_tail(clusters, int(rows / cluster), int(baseline_rows / cluster), rows_within))
     return p

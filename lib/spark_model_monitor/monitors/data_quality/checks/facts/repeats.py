@@ -141,11 +141,11 @@ def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
         return None
     n = baseline_profile.num_numbers
     m = feature.current_profile.num_numbers
-    number = np.array([stretch.value])
+    repeated_number = np.array([stretch.value])
     if feature.are_rounded:
-        number = current.values[[np.abs(current.values - stretch.value).argmin()]]
-    share_before = max(baseline.counts_at(number)[0], 1.0) / n
-    share = current.counts_at(number)[0] / m
+        repeated_number = current.values[[np.abs(current.values - stretch.value).argmin()]]
+    share_before = max(baseline.counts_at(repeated_number)[0], 1.0) / n
+    share = current.counts_at(repeated_number)[0] / m
     # The baseline's longest stretch, and the number of rows among which it was found
     longest = feature.baseline_feature.largest_in_blocks["standstill"]
     rows = int(past["rows"][~np.isnan(past["standstill"])].sum())

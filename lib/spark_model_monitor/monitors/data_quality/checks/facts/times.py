@@ -130,8 +130,8 @@ def _compare_with_window_end(feature: FeatureComparison, baseline_profile: Featu
     # Times in hours that begin at least an hour after the end
     end = volume.time.timestamp() + BEFORE_1970
     first_hour = end / SECONDS_OF_HOUR + 1
-    after = current.counts[current.starts >= first_hour]
-    num_after = int(after.sum())
+    counts_after_end = current.counts[current.starts >= first_hour]
+    num_after = int(counts_after_end.sum())
     earlier_rows = round(sum(rows for _, rows, _ in volume.fresh))
     quantity = "share of times after the window's end"
     return compare_shares(quantity, (0, earlier_rows), (num_after, current.total))
@@ -153,9 +153,9 @@ def time_age(feature: FeatureComparison, baseline_profile: FeatureProfile) -> Fa
     young, oldest = baseline.quantiles(np.array([0.0, 1.0]))
     num_far = current.count_beyond(young - HOUR / 2 - PART * abs(young), oldest + HOUR / 2 + PART * abs(oldest))
     if num_far >= MIN_FAR_SHARE * current.total:
-        far = compare_shares("share of times far from all ages", (0, baseline.total), (num_far, current.total))
-        if far is not None:
-            return far
+        far_evidence = compare_shares("share of times far from all ages", (0, baseline.total), (num_far, current.total))
+        if far_evidence is not None:
+            return far_evidence
     evidence = compare_mean_vectors("age", moments[0], moments[1])
     if evidence is None:
         return None

@@ -167,19 +167,19 @@ def _test_means(
     size = len(baseline.together)
     n = max(1.0, n)
     m = max(1.0, m)
-    old_mean, old_variance = baseline.mean_and_variance()
-    new_mean, new_variance = current.mean_and_variance()
+    baseline_mean, baseline_variance = baseline.mean_and_variance()
+    current_mean, current_variance = current.mean_and_variance()
     freedom = baseline.count + current.count - 2
-    pooled = (old_variance * (baseline.count - 1) + new_variance * (current.count - 1)) / freedom
+    pooled = (baseline_variance * (baseline.count - 1) + current_variance * (current.count - 1)) / freedom
     # Differences that rounding explains are set to 0; rounding errors grow with the numbers behind each quantity
-    amounts = np.maximum(old_mean, new_mean)[width : 2 * width]
-    along = amounts @ np.abs(directions(width))
-    magnitudes = np.concatenate([amounts, amounts, along, along])
-    shifts = new_mean - old_mean
+    amounts = np.maximum(baseline_mean, current_mean)[width : 2 * width]
+    direction_amounts = amounts @ np.abs(directions(width))
+    magnitudes = np.concatenate([amounts, amounts, direction_amounts, direction_amounts])
+    shifts = current_mean - baseline_mean
     shifts[np.abs(shifts) <= ROUNDING * magnitudes] = 0.0
     # Each shift in standard errors
     pooled_squares = pooled * (1 / n + 1 / m)
-    separate_squares = old_variance / n + new_variance / m
+    separate_squares = baseline_variance / n + current_variance / m
     errors = np.sqrt(np.maximum(pooled_squares, separate_squares))
     without_spread = np.where(shifts != 0, math.inf, 0.0)
     z = np.divide(np.abs(shifts), errors, out=without_spread, where=errors > 0)
@@ -197,8 +197,8 @@ def _test_means(
         tests.append(
             FactEvidence(
                 name,
-                float(new_mean[index]),
-                float(old_mean[index]),
+                float(current_mean[index]),
+                float(baseline_mean[index]),
                 baseline.count,
                 current.count,
                 p,
@@ -247,10 +247,10 @@ def _test_hotelling(
     squared = float(((axes[:, varies].T @ (shifts / scale)) ** 2 / variances[varies]).sum())
     rows = n + m - 2
     # With Bartlett's factor the logarithm is nearly chi-square distributed
-    left = rows + 1 - (rank + 2) / 2
-    if left <= rank:
+    corrected_rows = rows + 1 - (rank + 2) / 2
+    if corrected_rows <= rank:
         return 1.0, math.sqrt(squared)
-    p = chi_square_above(left * math.log1p(squared * n * m / (n + m) / rows), rank)
+    p = chi_square_above(corrected_rows * math.log1p(squared * n * m / (n + m) / rows), rank)
     z = math.inf
     if p > 0:
         z = -normal_quantile(p)
