@@ -27,7 +27,7 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import (
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, facts
 from spark_model_monitor.monitors.data_quality.checks.drift import seasonal_drift
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_reference
-from spark_model_monitor.monitors.data_quality.checks.facts.repeats import repeated_rows
+from spark_model_monitor.monitors.data_quality.checks.facts.repeats import compare_repeated_rows
 from spark_model_monitor.monitors.data_quality.distribution.always_new import find_time_type, find_time_unit
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
@@ -160,7 +160,7 @@ def _check_relations(comparison: WindowComparison, feature_results: Iterable[Che
 
 def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
-    if calibration is None or (evidence := repeated_rows(comparison)) is None:
+    if calibration is None or (evidence := compare_repeated_rows(comparison)) is None:
         return
     finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
     if finding.is_violated:

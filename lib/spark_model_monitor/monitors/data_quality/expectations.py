@@ -158,22 +158,18 @@ def plan_rules(
         names = tuple(dict.fromkeys(list_columns(tree)))
         if all(has_column(name, f"row_rules[{index}]", row_rule.level) for name in names):
             allowed = _compute_allowed_share(row_rule.share)
-            rule_texts = (row_rule.rule, ROW_RULE, "that break it")
             condition = table.count_rows(tree)
-            requested_rule = RequestedRule(*rule_texts, allowed, row_rule.level, condition, columns=names)
+            fault = "that break it"
+            requested_rule = RequestedRule(
+                row_rule.rule, ROW_RULE, fault, allowed, row_rule.level, condition, columns=names
+            )
             # The rule has to fit the type of its first column whose cells are not texts
             column_kind = next((types[name] for name in names if name in types), None)
             faults += _find_unfit_rules(row_rule.rule, column_kind, [requested_rule])
             requested_rules.append(requested_rule)
     if faults:
         raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
-    # If columns are closed, every column without a rule is extra
-    extra_columns: tuple[str, ...] = ()
-    if expectations.columns is Columns.CLOSED:
-        with_rules = {*expectations.features}
-        for requested_rule in requested_rules:
-            with_rules.update(requested_rule.columns)
-        extra_columns = tuple(name for name in dataset.names if name not in with_rules)
+    extra_columns = _list_extra_columns(expectations, requested_rules, dataset.names)
     # Rules in DQDL; `now()` is the end of the window
     bound_rules: Mapping[str, BoundRule] = {}
     if rule_set is not None:
@@ -182,6 +178,19 @@ def plan_rules(
     return ExpectationPlan(
         expectations, tuple(requested_rules), lacking_columns, extra_columns, rule_set, bound_rules, table
     )
+
+
+def _list_extra_columns(
+    expectations: Expectations, requested_rules: Sequence[RequestedRule], names: Sequence[str]
+) -> tuple[str, ...]:
+    """The columns without a rule, if columns are closed."""
+    if expectations.columns is not Columns.CLOSED:
+        return ()
+    columns_with_rules = {*expectations.features}
+    # A rule about rows is one of each of its columns
+    for rule in requested_rules:
+        columns_with_rules.update(rule.columns)
+    return tuple(name for name in names if name not in columns_with_rules)
 
 
 def read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
@@ -312,6 +321,7 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> RuleOut
     results: list[CheckResult] = list(_judge_data_set(plan, measured.rows))
     hints: list[Hint] = []
     for rule in plan.requested_rules:
+        # Rows that break a condition, or values that occur more than once
         if rule.condition_index is not None:
             offending, total, ids = measured.get_offences(rule.condition_index)
         else:

@@ -248,7 +248,7 @@ class QualityBaseline(StoredBaseline):
         """
         current = from_profile(self.read(profile))
 
-        def verdict_on(feature: str, reference: str = BASELINE) -> dict[str, Any]:
+        def describe_verdict(feature: str, reference: str = BASELINE) -> dict[str, Any]:
             if violated is None:
                 return {}
             # An alarm relative to an hour is no alarm relative to the baseline
@@ -271,14 +271,14 @@ class QualityBaseline(StoredBaseline):
                 else:
                     raw = score_window(reference_distribution, current[feature])
                 if raw is not None:
-                    statistics.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
+                    statistics.append((reference, feature, {**raw, **describe_verdict(feature, reference)}))
 
         # The number of rows, and the newest one
         rows = {"rows": float(profile.item_count)}
         row_statistics = {NUMBER_OF_ROWS: rows}
         if age is not None:
             row_statistics[NEWEST_ROW] = {**rows, "far": convert_to_minutes(age)}
-        statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]
+        statistics += [(WINDOW, name, {**raw, **describe_verdict(name)}) for name, raw in row_statistics.items()]
         return tuple(statistics)
 
     def _compare_growing_texts(

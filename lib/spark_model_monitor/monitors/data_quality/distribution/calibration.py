@@ -138,7 +138,7 @@ def judge_drift(
         # Windows of rows in another order would vary less than its parts do
         column = replace(column, window_count=0, overdispersion=column.design_effect)
     # What this window can show, in numbers and in words
-    smallest = smallest_change(threshold, column, calibration)
+    smallest = find_smallest_change(threshold, column, calibration)
     members: dict[str, Any] = {"distance": column.distance}
     if math.isfinite(smallest):
         change_text = f"{100 * smallest:.2g} % of the records"
@@ -205,7 +205,7 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     return finding.but(status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
 
 
-def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:
+def find_smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:
     """The smallest change that the rule in force detects nine times in ten; infinite if there is none."""
     samples = column.samples
     phi = column.overdispersion

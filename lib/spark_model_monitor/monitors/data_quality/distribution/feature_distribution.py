@@ -216,7 +216,7 @@ def explain_missing_state(feature: FeatureProfile, *needed: type[State]) -> str 
 def from_statistics(statistics: Statistics, *, as_service: bool = False) -> dict[str, FeatureDistribution]:
     """The distributions in a statistics.json, by feature; a numeric feature has one only if the file has its sketch."""
     rows = statistics.dataset.item_count
-    distributions = {feature.name: _from_feature_statistics(feature, rows) for feature in statistics.features}
+    distributions = {feature.name: _read_distribution(feature, rows) for feature in statistics.features}
     if as_service:
         return distributions
     # Flags as states count them
@@ -235,7 +235,7 @@ def truncate_values(values: Iterable[str]) -> frozenset[str]:
     return frozenset(_count_frequencies(dict.fromkeys(values, 1)).counts)
 
 
-def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDistribution:
+def _read_distribution(feature: FeatureStatistics, rows: int) -> FeatureDistribution:
     rows -= feature.num_others
     present = rows
     if feature.common is not None:

@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
 )
 from spark_model_monitor.statistics.date_columns import DateColumn, recognise_dates
 from spark_model_monitor.statistics.drift.special_functions import chance_of_more
-from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
 
@@ -35,7 +35,13 @@ def decimal_commas(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     counts_by_feature = {}
-    for feature, counts in data.list_texts():
+    for feature in data.profile.features:
+        is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
+        frequencies = feature.frequencies or Frequencies()
+        # The form of a text shows if most of its values were counted
+        if not is_text or 2 * frequencies.dropped >= frequencies.total or data.is_text_in_baseline(feature):
+            continue
+        counts = frequencies.counts
         with_comma = [value for value in counts if "," in value]
         are_enough = sum(counts[value] for value in with_comma) >= MIN_VALUES
         if are_enough and all(map(NUMBER.fullmatch, counts)) and not all(map(THOUSANDS.fullmatch, with_comma)):

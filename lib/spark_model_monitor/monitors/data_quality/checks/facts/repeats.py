@@ -255,7 +255,7 @@ def repeated_value(feature: FeatureComparison, baseline_profile: FeatureProfile)
     return compare_shares(quantity, counts_before, (repeated, rows))
 
 
-def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
+def compare_repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     """No rows are copies of others, beyond those that repeat by nature; both sides must have the same columns.
 
     By nature, rows of a few columns repeat, and retries come twice. Drifted columns have other twins than the baseline's.
