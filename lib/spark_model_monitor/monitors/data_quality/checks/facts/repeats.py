@@ -424,6 +424,7 @@ def _count_past_new_values(
 ) -> tuple[Values, Values]:
     """The counts of new values in parts of the baseline's second half and in earlier windows, and the rows of each."""
     rows_of_parts = np.full(len(counts_in_parts), baseline_rows / 2 / len(counts_in_parts))
+    # Earlier windows add theirs, once enough of them are known
     in_windows = feature.comparison.baseline.get_variation(PREVIOUS).count_new_values(feature.name)
     if in_windows is None:
         return counts_in_parts, rows_of_parts

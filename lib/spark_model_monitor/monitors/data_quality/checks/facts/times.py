@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
+    MIN_SHARE_CHANGE,
     FactEvidence,
     compare_shares,
     count_beyond,
@@ -58,7 +59,6 @@ DATE_CHECKS = (
     "time_unit_check",
 )
 ROUND_TIME_NAMES = ("midnight", "whole hours", "whole minutes", "whole seconds")
-MIN_ROUNDED_CHANGE = 0.1  # smallest relevant change of the share of rounded times
 MAX_PAUSE_HOURS = 7 * HOURS_OF_DAY  # longest gap between times that belong together
 MAX_SEASON_GAP_HOURS = 62 * HOURS_OF_DAY  # the same in a baseline; beyond a longer gap are sentinels and the like
 MEAN_HOUR = "mean hour of the day"
@@ -184,13 +184,14 @@ def time_precision(feature: FeatureComparison, baseline_profile: FeatureProfile)
     if times is None:
         return None
     baseline, current = times
+    # Each kind of round time is a test of its own
     changes = []
     group = _estimate_rows_per_time(baseline_profile)
     for name, num_before, num_now in zip(ROUND_TIME_NAMES, baseline.round_times, current.round_times, strict=True):
         quantity = f"share of times at {name}"
         changes.append(
             compare_shares(
-                quantity, (num_before, baseline.total), (num_now, current.total), group, least_effect=MIN_ROUNDED_CHANGE
+                quantity, (num_before, baseline.total), (num_now, current.total), group, least_effect=MIN_SHARE_CHANGE
             )
         )
     return select_clearest(*changes)
