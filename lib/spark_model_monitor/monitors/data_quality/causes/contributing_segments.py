@@ -169,18 +169,8 @@ def find_causes(
         with_bins = ((name, bins) for name, bins in all_bins.items() if bins is not None)
         examined_columns = dict(itertools.islice(with_bins, MAX_FEATURES))
         if examined_columns:
-            changes, column_changes, origins = _read_changes(examined_columns, alarms, profile, baseline, dataset, time)
-            level = baseline.monitoring.false_alarm_budget
-            tests = len(changes) * (len(column_changes) + len(origins))
-            # A change that follows from another column's shares is in no segment of its own
-            for name, change in changes.items():
-                root = find_root(name, changes)
-                keys = [key for key in column_changes if root is None and name not in key.columns]
-                segments = select_clear_causes(change, keys, tests, level)
-                members = create_cause_members(segments, select_clear_causes(change, origins, tests, level))
-                members_by_feature[name] = members
-                if root is not None:
-                    members["guess"] = f"for each value of {root!r} it is as before: does it follow from {root!r}?"
+            changes, column_keys, origins = _read_changes(examined_columns, alarms, profile, baseline, dataset, time)
+            members_by_feature = _locate_changes(changes, column_keys, origins, baseline.monitoring.false_alarm_budget)
             log.info("searched for the origin of the changed rows, %.1f s", monotonic() - start_time)
         if examples is not None and examples.most:
             examples.write(examined_columns, changes, dataset)
@@ -199,6 +189,24 @@ def find_causes(
         return locate_change(result, members, hide_values=hide_values)
 
     return tuple(map(add_cause, results))
+
+
+def _locate_changes(
+    changes: Mapping[str, BinnedChange], column_keys: Sequence[Key], origins: Sequence[Key], level: float
+) -> dict[str, CauseMembers]:
+    """The segment and the origin of each change, by feature, as members of its results."""
+    members_by_feature = {}
+    tests = len(changes) * (len(column_keys) + len(origins))
+    # A change that follows from another column's shares is in no segment of its own
+    for name, change in changes.items():
+        root = find_root(name, changes)
+        keys = [key for key in column_keys if root is None and name not in key.columns]
+        segments = select_clear_causes(change, keys, tests, level)
+        members = create_cause_members(segments, select_clear_causes(change, origins, tests, level))
+        members_by_feature[name] = members
+        if root is not None:
+            members["guess"] = f"for each value of {root!r} it is as before: does it follow from {root!r}?"
+    return members_by_feature
 
 
 def _read_changes(

@@ -170,9 +170,12 @@ def line_of_totals(data: ObservedData) -> HintSentences:
             return
 
     numeric = [feature for feature in data.profile.features if feature.is_numeric]
-    text_columns = [feature for feature in data.profile.features if feature.column_type is ColumnType.TEXT]
     # Text columns with a word for totals, and numeric columns with a number that may be a total
-    columns_with_word = [feature for feature in text_columns if _find_words_for_totals(data, feature)]
+    columns_with_word = [
+        feature
+        for feature in data.profile.features
+        if feature.column_type is ColumnType.TEXT and _find_words_for_totals(data, feature)
+    ]
     description = "the sum of all other lines"
     ratios = {feature.name: _compare_largest_with_sum(feature) for feature in numeric}
     summed = [name for name, (ratio, _) in ratios.items() if math.isclose(ratio, 1, rel_tol=SUM_ERROR)]
