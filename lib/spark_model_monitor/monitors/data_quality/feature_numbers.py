@@ -129,7 +129,7 @@ def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistributio
     if numbers is not None and numbers.total:
         row = replace(row, quantiles=numbers.cdf.quantiles(QUANTILES))
     if bins is not None:
-        shares = bins.shares(distribution)
+        shares = bins.compute_shares(distribution)
         if shares is not None:
             row = replace(row, shares=shares.tolist())
     return row

@@ -115,7 +115,7 @@ class PastMetric:
         return cls(values, rule_set.past_alarms.get(name, ("",) * len(values)))
 
     @property
-    def examples(self) -> tuple[float, ...]:
+    def values_without_alarm(self) -> tuple[float, ...]:
         """The values in runs without an alarm."""
         return tuple(value for value, alarm in zip(self.values, self.alarms, strict=True) if not alarm)
 
@@ -151,7 +151,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         return Finding.not_judged(None, reason).but(m=rows or None)
     verdict = Finding(CheckStatus.PASSED, observed=value, m=rows, metrics={metric.name: value}, ids=ids or None)
     if rule.type == ANOMALIES:
-        return _judge_anomaly(verdict, metric.name, past.examples)
+        return _judge_anomaly(verdict, metric.name, past.values_without_alarm)
     return _judge_condition(verdict, value, rule, metric, past, offending)
 
 

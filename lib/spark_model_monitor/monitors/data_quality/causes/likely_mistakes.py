@@ -210,7 +210,7 @@ def guess_time_form(suspect: Suspect) -> str | None:
     features = (suspect.baseline, suspect.current)
     are_counts = [feature.numbers is not None and feature.list_values()[0] >= FIRST_SECOND for feature in features]
     are_dates = [
-        bool(feature.times) or all(map(read_dates, list(feature.categories or ("",))[:MIN_ROWS]))
+        bool(feature.time_type) or all(map(read_dates, list(feature.categories or ("",))[:MIN_ROWS]))
         for feature in features
     ]
     if are_dates[0] and are_counts[1]:
@@ -422,14 +422,14 @@ def guess_conversion(suspect: Suspect, numbers: Sides) -> str | None:
 
     conversion = _find_conversion(baseline, CONVERSIONS, fit_part)
     noise = _estimate_noise(baseline.total, current.total)
-    if conversion is None or largest <= noise or conversion.part < MIN_OTHER_UNIT_SHARE:
+    if conversion is None or largest <= noise or conversion.converted_share < MIN_OTHER_UNIT_SHARE:
         return None
     if conversion.gap > min(noise, MAX_SHARE_UNEXPLAINED_BY_PART * largest):
         return None
     factor, offset = CONVERSIONS[conversion.name]
     if _is_explained_by(factor * baseline.values + offset, numbers):
         return f"all of them are {conversion.name}: another unit?"
-    return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
+    return IN_SOME_ROWS.format(share=format_percent(round(conversion.converted_share, 2)), name=conversion.name)
 
 
 @register_guess("converted_in_few_rows", takes="numbers")
@@ -457,14 +457,14 @@ def guess_conversion_of_few_rows(suspect: Suspect, numbers: Sides) -> str | None
     conversion = _find_conversion(baseline, TEMPERATURES, fit_outside)
     if conversion is None or conversion.gap > _estimate_noise(baseline.total, outside.total):
         return None
-    return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
+    return IN_SOME_ROWS.format(share=format_percent(round(conversion.converted_share, 2)), name=conversion.name)
 
 
 class Conversion(NamedTuple):
     """A fitted conversion: the gap that it leaves, the part of the numbers that is converted, and its name."""
 
     gap: float
-    part: float
+    converted_share: float
     name: str
 
 
@@ -579,7 +579,7 @@ def guess_truncation(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]
 @register_guess("renamed", takes="categories")
 def guess_renamed_value(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Each new value is as frequent as one value that disappeared; later dates are new by nature."""
-    if suspect.baseline.times:
+    if suspect.baseline.time_type:
         return None
     baseline, current = counts
     n = baseline.total()

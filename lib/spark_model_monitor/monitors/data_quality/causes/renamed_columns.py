@@ -67,7 +67,7 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
     current = from_feature_profile(new)
     if min(baseline.present, current.present) < MIN_PRESENT:
         return 1.0
-    if baseline.is_numeric != current.is_numeric or baseline.times != current.times:
+    if baseline.is_numeric != current.is_numeric or baseline.time_type != current.time_type:
         return 1.0
     dates_before = recognise_dates(old)
     dates_now = recognise_dates(new)

@@ -52,7 +52,7 @@ class ColumnValues:
         ):
             return None
         # Dates, ids and other texts with few repeated values get new values later, so only their kind is compared
-        if distribution.times or (texts and 2 * len(texts) > distribution.present):
+        if distribution.time_type or (texts and 2 * len(texts) > distribution.present):
             texts = None
         return cls(True, texts=texts or None)
 

@@ -176,7 +176,7 @@ class SampledColumn:
         return ScoredColumn.from_texts(self.values, self.has_value)
 
     @property
-    def share_against(self) -> float:
+    def reversal_share(self) -> float:
         """The share of steps from row to row, within runs, that go against the direction of most steps.
 
         0 if all numbers rise, or all fall, as keys, times and sorted columns do; small for a clock that is put back. 0.5 for
@@ -249,7 +249,7 @@ def _estimate_same_runs(
     scores: dict[tuple[str, str], Callable[[], ScoredColumn]] = {}
     group_members: list[tuple[str, str]] = []
     for column in columns:
-        against = column.share_against
+        against = column.reversal_share
         is_sorted = is_constant_in_runs(column.values)
         if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
             scores[column.name, "of_values"] = column.score

@@ -53,7 +53,7 @@ class FeatureDistribution:
         The share of present values that are not numbers, as far as states know it.
     mean
         The mean of a numeric feature; None if unknown.
-    times
+    time_type
         The type name of days and times.
     is_never_compared
         Whether the values are of a kind that no run compares.
@@ -69,7 +69,7 @@ class FeatureDistribution:
     reason: str | None = None
     text_share: float | None = None
     mean: float | None = None
-    times: str | None = None
+    time_type: str | None = None
     is_never_compared: bool = False
     other_cells: int = 0
 
@@ -134,7 +134,7 @@ class FeatureDistribution:
     @property
     def type_name(self) -> str:
         """The type; for days and times, which are texts in the service's files, their own name."""
-        return self.times or self.inferred_type.value
+        return self.time_type or self.inferred_type.value
 
     @property
     def is_numeric(self) -> bool:
@@ -184,7 +184,11 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     share = None
     if types.present:
         share = (types.text + types.boolean) / types.present
-    members: dict[str, Any] = {"text_share": share, "times": find_time_type(feature), "other_cells": feature.num_others}
+    members: dict[str, Any] = {
+        "text_share": share,
+        "time_type": find_time_type(feature),
+        "other_cells": feature.num_others,
+    }
     create = partial(FeatureDistribution, inferred_type, rows, present, **members)
     if not present:
         return create()

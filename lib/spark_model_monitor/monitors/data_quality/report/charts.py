@@ -24,7 +24,7 @@ class Bins:
     ends: tuple[float, float] | None = None
     names: tuple[str, ...] = ()
 
-    def shares(self, distribution: FeatureDistribution) -> Values | None:
+    def compute_shares(self, distribution: FeatureDistribution) -> Values | None:
         """The shares of a distribution's values in the 22 bins; None without values, or if they are not known one by one."""
         numbers = distribution.numbers
         if self.ends is not None and numbers is not None and numbers.total:
@@ -95,7 +95,7 @@ def draw_overlay(
         distributions.append(current)
     shares: list[Values] = []
     for distribution in distributions:
-        known_shares = bins.shares(distribution)
+        known_shares = bins.compute_shares(distribution)
         if known_shares is None:
             return None
         shares.append(known_shares)

@@ -259,7 +259,7 @@ def _describe_completeness(
 def _describe_type(violation: CheckResult, reference: FeatureDistribution, baseline: QualityBaseline) -> ValueChange:
     share = _format_outside(violation)
     constrained_type = baseline.constraints.feature(violation.feature or "").inferred_type
-    if reference.times:
+    if reference.time_type:
         change = f"changed its type: {share} are no dates or times any more"
     elif constrained_type is not reference.inferred_type:
         # A person wrote the type, so the baseline may have had no value of it
