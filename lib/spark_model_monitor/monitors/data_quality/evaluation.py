@@ -40,8 +40,6 @@ import_all(hints)
 import_all(checks)
 import_all(facts)
 
-ROW_COUNT = "row_count_check"
-FRESHNESS = "freshness_check"
 SINGLE_VALUE_CHECKS = ("date_sentinel_check", "frequent_value_check", "single_date_check")
 MAJORITY = 0.5  # of a window's rows
 SAME_CHANGE = {
@@ -140,10 +138,10 @@ def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
 
     if (expected := volume.expected_row_count) is not None:
         finding = judge(_compare_row_count(rows, expected))
-        yield finding.result(ROW_COUNT, feature=messages.NUMBER_OF_ROWS)
+        yield finding.result("row_count_check", feature=messages.NUMBER_OF_ROWS)
     if (freshness := volume.expected_freshness) is not None:
         finding = judge(_compare_newest_row(rows, volume.gap, freshness))
-        yield finding.result(FRESHNESS, feature=messages.NEWEST_ROW)
+        yield finding.result("freshness_check", feature=messages.NEWEST_ROW)
 
 
 def _check_relations(comparison: WindowComparison, feature_results: Iterable[CheckResult]) -> Iterator[CheckResult]:

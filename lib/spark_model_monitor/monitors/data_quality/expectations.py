@@ -201,17 +201,13 @@ def read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
     return {name: column_type(schema.field(f"c{index}").type) for index, name in enumerate(dataset.names)}
 
 
-_NUMBERS = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)
-_UNJUDGED = (ColumnType.VECTOR, ColumnType.NESTED)
-
-
 def _find_unfit_rules(name: str, column_kind: ColumnType | None, requested: Sequence[RequestedRule]) -> Iterator[str]:
     for rule in requested:
         # The label begins with the member of the file
         member = rule.label.partition(" ")[0]
-        if column_kind in _UNJUDGED and member != "not_null":
+        if column_kind in (ColumnType.VECTOR, ColumnType.NESTED) and member != "not_null":
             yield f"expectations: {name}: {rule.label} is of single values, and a column is {column_kind.value}; leave not_null"
-        elif column_kind in _NUMBERS and member in ("matches", "length"):
+        elif column_kind in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL) and member in ("matches", "length"):
             yield f"expectations: {name}: {rule.label} is of texts, and the column is {column_kind.value}; write min, max or in"
 
 

@@ -29,7 +29,6 @@ Table = NDArray[np.float64]  # shape (…, cells, cells): how many rows have eac
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 MIN_CHANGE = 0.1  # smallest relevant change of an association, as Cramér's V
 MIN_EXPECTED_ROWS = 1.0  # least variance of a pair of cells, so that one row more is no large change
-STRENGTH = "how strongly both go together, from 0 to 1"
 STATEMENTS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
 STATEMENTS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
 
@@ -133,7 +132,8 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
     m = int(window.sum())
     expected = _measure_strength(table)
     observed = _measure_strength(window)
-    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
+    quantity = "how strongly both go together, from 0 to 1"
+    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=quantity)
     # Why there is no verdict
     phi = _find_overdispersion(compared, m, calibration)
     reasons = [unfit[name] for name in compared.relation["columns"] if name in unfit]

@@ -166,6 +166,7 @@ def create_overlay(
     """The picture of some shares. shares: the baseline's, and the window's if there is one. ends: the range of the baseline's
     numbers. names: its categories.
     """
+    # A baseline of its own has no window beside it
     baseline = tuple(map(float, shares[0]))
     current: tuple[float, ...] = ()
     if len(shares) > 1:
@@ -183,6 +184,6 @@ def create_overlay(
             share_now = current[index]
         if max(baseline[index], share_now):
             axis[index] = f"{sign}{axis[index]}"
-        if current and share_now >= max(0.02, 2 * baseline[index]):
+        if share_now >= max(0.02, 2 * baseline[index]):
             outside.append(f"{format_percent(share_now)} of the values {direction} {end}")
     return Overlay(baseline, current, caption, tuple(axis), (), ", ".join(outside))

@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.drift.distributions import (
 )
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
-from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, NEARLY_ALL
 from spark_model_monitor.value_class import value_class
 
 MIN_NEW_VALUES_RATIO = 2  # new values together are named if their share is this many times the largest other change
@@ -38,8 +38,7 @@ SMALL_CHANGE_DEVIATIONS = 0.2  # in standard deviations: how far a few outliers 
 MIN_CLEAR_SHARE = 2 / 3  # of the clearest value's score: the test isn't about values with smaller scores
 MIN_COMPARABLE_SHARE = 0.5  # of the largest change: a new value that changed so much is named before other values
 MAX_CODES = 20  # most distinct numbers of a column of codes, which stand for categories
-MIN_EXPLAINED_SHARE = 0.9  # of the largest gap of two distributions: one value with so large a change explains it
-MIN_SHARE_EXPLAINED_BY_CODE = 0.5  # the same for codes, several of which may change
+MIN_SHARE_EXPLAINED_BY_CODE = 0.5  # of the largest gap: a code, several of which may change, explains it
 MIN_TAIL_NUMBERS = 5  # fewest numbers in a tail, baseline and window together
 VALUE_DIGITS = 10  # digits of a value in a sentence, enough to search for it
 
@@ -199,7 +198,7 @@ def _describe_moved_numbers(
     # One value, such as that of a sensor that stopped, or one that is written for missing values
     same_direction = np.sort(gaps * np.sign(gaps[clearest]))
     is_alone = same_direction[-2] <= MIN_COMPARABLE_SHARE * abs(gaps[clearest])
-    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_EXPLAINED_SHARE * pooled.largest_gap)
+    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, NEARLY_ALL * pooled.largest_gap)
     if is_alone and is_large and math.isfinite(pooled.values[clearest]):
         return change_of_clearest
 

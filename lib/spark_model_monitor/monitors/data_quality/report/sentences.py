@@ -51,8 +51,6 @@ MINUTES_OF_DAY = 1_440
 NEW_KINDS = ("code_length_check", "empty_text_check", "text_form_check", "number_share_check")  # of texts
 UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
 
-DOMAIN = "categorical_values_check"
-DATA_TYPE = "data_type_check"
 _PLAIN = {
     "row_count_check": "is {observed:,.0f}, about {threshold:,.0f} are usual at that time",
     "freshness_check": "came {observed_time} before the window's end, about {usual_time} are usual",
@@ -191,9 +189,9 @@ def describe_change(
         return ValueChange(compare_with_limit(violation))
     if violation.check == COMPLETENESS:
         return _describe_completeness(violation, reference, current, baseline)
-    if violation.check == DATA_TYPE:
+    if violation.check == "data_type_check":
         return _describe_type(violation, reference, baseline)
-    if violation.check == DOMAIN:
+    if violation.check == "categorical_values_check":
         return _describe_domain(violation, reference, current, current_profile, baseline, max_domain_size)
     if violation.check in (DRIFT, SEGMENT_DRIFT) or violation.method is not None:
         # States know numbers outside the range only for the whole window, compared with the baseline

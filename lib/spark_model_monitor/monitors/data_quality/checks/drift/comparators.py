@@ -39,8 +39,6 @@ from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift import DISTANCES
 from spark_model_monitor.statistics.drift.distributions import category_cells
 
-CONTROL_DATA_MISSING = "COMPARATOR_CONTROL_DATA_MISSING"
-
 _TFDV = {
     "l_infinity_categorical": ("COMPARATOR_L_INFTY_HIGH", "Linfty distance"),
     "normalized_abs_difference": ("COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH", "normalized absolute difference"),
@@ -95,7 +93,7 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
             if reference not in missing_references:
                 text = messages.control_data_missing(reference)
                 finding = Finding(CheckStatus.VIOLATED, decided_by=PRESENCE, against=reference, description=text)
-                yield CONTROL_DATA_MISSING, finding
+                yield "COMPARATOR_CONTROL_DATA_MISSING", finding
             missing_references.add(reference)
             continue
         finding = _judge_comparator(feature, baseline, comparator)

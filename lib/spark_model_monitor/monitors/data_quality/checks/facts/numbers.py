@@ -54,13 +54,9 @@ def sign(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEv
     Source: D4.9.
     """
     baseline = baseline_profile.moments
-    if (
-        feature.settings.non_negative_check
-        or not has_numbers(baseline_profile, feature.current_profile)
-        or baseline is None
-    ):
+    if baseline is None or baseline.minimum < 0 or feature.settings.non_negative_check:
         return None
-    if baseline.minimum < 0:
+    if not has_numbers(baseline_profile, feature.current_profile):
         return None
     return _judge_numbers_outside("share of negative numbers", feature, baseline_profile, below=0.0)
 

@@ -103,12 +103,10 @@ def _judge_one_value(
 
 def _judge_frequent_number(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The evidence on the number whose share rose most. Numbers that repeat by nature also repeat in parts of the baseline."""
-    if feature.finite_numbers is None or feature.has_new_numbers:
+    # A person's own limit of drift says how far shares may change
+    if feature.has_new_numbers or feature.baseline_feature.has_user_drift_limit or feature.finite_numbers is None:
         return None
     baseline, current = feature.finite_numbers
-    # A person's own limit of drift says how far shares may change
-    if feature.baseline_feature.has_user_drift_limit:
-        return None
     n = baseline_profile.num_numbers
     m = feature.current_profile.num_numbers
     counts_now = current.counts - feature.current_distribution.sketch_error * m
@@ -134,11 +132,11 @@ def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     """
     past = feature.baseline_feature.find_past_windows()
     stretch = feature.comparison.standstills.get(feature.name)
-    if past is None or stretch is None or feature.finite_numbers is None or np.isnan(past["standstill"]).all():
+    if past is None or stretch is None or np.isnan(past["standstill"]).all():
+        return None
+    if feature.has_new_numbers or feature.finite_numbers is None:
         return None
     baseline, current = feature.finite_numbers
-    if feature.has_new_numbers:
-        return None
     n = baseline_profile.num_numbers
     m = feature.current_profile.num_numbers
     repeated_number = np.array([stretch.value])
