@@ -32,7 +32,7 @@ SEGMENTS = "segments"
 COLUMN_PAIRS = "between columns"
 
 
-def budget_families(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
+def list_budget_families(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
     """The families of checks that share the budget of a run with these features."""
     families = [DRIFT, COMPLETENESS, CONTENTS]
     if any(feature.role is FeatureRole.PREDICTION for feature in features):

@@ -141,10 +141,14 @@ class FeatureComparison:
 
         If the feature's values grow in number, the comparison with previous windows leaves out values that came or went.
         """
-        before = self.baseline_feature.references.get(reference, self.baseline_distribution)
+        reference_distribution = self.baseline_feature.references.get(reference, self.baseline_distribution)
         if self.baseline_feature.new_value_counts and reference == PREVIOUS:
-            return restrict_to_lasting_values(before, self.current_distribution, self.baseline_distribution)
-        return align_distributions(self.baseline_feature.leave_out_allowed_values(before), self.current_distribution)
+            return restrict_to_lasting_values(
+                reference_distribution, self.current_distribution, self.baseline_distribution
+            )
+        return align_distributions(
+            self.baseline_feature.leave_out_allowed_values(reference_distribution), self.current_distribution
+        )
 
     @cached_property
     def new_values_reason(self) -> str | None:
@@ -205,8 +209,8 @@ class FeatureComparison:
         """The comparison in the rows of one segment. cut: the column that makes the segments. label: the segment's name."""
         leave_out_allowed = self.baseline_feature.leave_out_allowed_values
         distributions = [leave_out_allowed(from_feature_profile(profile)) for profile in self.segments[cut][label]]
-        before, now = align_distributions(*distributions)
-        return replace(self, baseline_distribution=before, current_distribution=now, against=label)
+        baseline, current = align_distributions(*distributions)
+        return replace(self, baseline_distribution=baseline, current_distribution=current, against=label)
 
     @property
     def are_rounded(self) -> bool:
@@ -259,17 +263,17 @@ class FeatureComparison:
         Without parts of the baseline, a text with many values has the mean number of rows per value. If a person named groups,
         the window's design effect is used.
         """
-        before = self.baseline_profile
-        if self.comparison.monitoring.rows_are_independent or before is None:
+        baseline = self.baseline_profile
+        if self.comparison.monitoring.rows_are_independent or baseline is None:
             return 1.0
         if self.comparison.monitoring.group_column is not None:
             return self.window_design_effect.of_values
         past = self.baseline_feature.find_past_windows()
         if past is None:
             # Without parts, the table is small or sorted; its numbers, and texts with few values, count as independent
-            if before.is_numeric or before.distinct is None or before.exact_domain is not None:
+            if baseline.is_numeric or baseline.distinct is None or baseline.exact_domain is not None:
                 return 1.0
-            return max(1.0, before.num_present / max(before.distinct.estimate(), 1))
+            return max(1.0, baseline.num_present / max(baseline.distinct.estimate(), 1))
         # With too few values for an estimate, the mean squared score of the most frequent value replaces it
         effect = self.baseline_feature.past_design_effect
         if math.isnan(effect):
@@ -443,19 +447,19 @@ class WindowComparison:
         return tuple(self._compare_pairs())
 
     def _compare_pairs(self) -> Iterator[ComparedRelation]:
-        before = self.baseline.profile
-        if before is None or not self.monitoring.is_calibrated:
+        baseline = self.baseline.profile
+        if baseline is None or not self.monitoring.is_calibrated:
             return
         # Most baselines have no relations
-        if not any(PAIRS in feature.states for feature in before.features):
+        if not any(PAIRS in feature.states for feature in baseline.features):
             return
         from spark_model_monitor.statistics.states.pairs import Pairs
 
         compared_names = {feature.name for feature in self.features if feature.baseline_feature.is_compared}
-        now = {feature.name: feature.state(Pairs) for feature in self.current_profile.features}
-        for feature in before.features:
+        current_pairs = {feature.name: feature.state(Pairs) for feature in self.current_profile.features}
+        for feature in baseline.features:
             relations = feature.state(Pairs)
-            relations_now = now.get(feature.name)
+            relations_now = current_pairs.get(feature.name)
             if relations is None or relations_now is None:
                 continue
             # A relation is its own key, written as JSON
@@ -466,21 +470,25 @@ class WindowComparison:
                     yield ComparedRelation(relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:
-        current = self.current_profile.by_name
+        current_profiles = self.current_profile.by_name
         for baseline_feature in self.baseline.features:
             name = baseline_feature.name
-            profile = current.get(name) or FeatureProfile(name)
-            unmatched = self._explain_unmatched(name, name in current)
+            profile = current_profiles.get(name) or FeatureProfile(name)
+            unmatched = self._explain_unmatched(name, name in current_profiles)
             if unmatched:
                 baseline_feature = replace(baseline_feature, is_matched=False)
-            distribution = baseline_feature.distribution
-            now = from_feature_profile(profile)
+            baseline_distribution = baseline_feature.distribution
+            current_distribution = from_feature_profile(profile)
             if not self.exact_classes:
-                distribution, now = align_distributions(distribution, now)
+                baseline_distribution, current_distribution = align_distributions(
+                    baseline_distribution, current_distribution
+                )
             # Allowed new values are counted, but left out where distributions are compared
-            distribution = baseline_feature.leave_out_allowed_values(distribution)
-            now = baseline_feature.leave_out_allowed_values(now)
-            yield FeatureComparison(self, baseline_feature, distribution, profile, now, unmatched)
+            baseline_distribution = baseline_feature.leave_out_allowed_values(baseline_distribution)
+            current_distribution = baseline_feature.leave_out_allowed_values(current_distribution)
+            yield FeatureComparison(
+                self, baseline_feature, baseline_distribution, profile, current_distribution, unmatched
+            )
 
     def _explain_unmatched(self, name: str, is_in_window: bool) -> str | None:
         roles = self.baseline.roles

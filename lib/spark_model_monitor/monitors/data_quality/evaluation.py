@@ -27,7 +27,7 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import (
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, facts
 from spark_model_monitor.monitors.data_quality.checks.drift import seasonal_drift
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_reference
-from spark_model_monitor.monitors.data_quality.checks.facts.repeats import repeated_rows
+from spark_model_monitor.monitors.data_quality.checks.facts.repeats import compare_repeated_rows
 from spark_model_monitor.monitors.data_quality.distribution.always_new import find_time_type, find_time_unit
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
@@ -40,8 +40,6 @@ import_all(hints)
 import_all(checks)
 import_all(facts)
 
-ROW_COUNT = "row_count_check"
-FRESHNESS = "freshness_check"
 SINGLE_VALUE_CHECKS = ("date_sentinel_check", "frequent_value_check", "single_date_check")
 MAJORITY = 0.5  # of a window's rows
 SAME_CHANGE = {
@@ -140,10 +138,10 @@ def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
 
     if (expected := volume.expected_row_count) is not None:
         finding = judge(_compare_row_count(rows, expected))
-        yield finding.result(ROW_COUNT, feature=messages.NUMBER_OF_ROWS)
+        yield finding.result("row_count_check", feature=messages.NUMBER_OF_ROWS)
     if (freshness := volume.expected_freshness) is not None:
         finding = judge(_compare_newest_row(rows, volume.gap, freshness))
-        yield finding.result(FRESHNESS, feature=messages.NEWEST_ROW)
+        yield finding.result("freshness_check", feature=messages.NEWEST_ROW)
 
 
 def _check_relations(comparison: WindowComparison, feature_results: Iterable[CheckResult]) -> Iterator[CheckResult]:
@@ -160,7 +158,7 @@ def _check_relations(comparison: WindowComparison, feature_results: Iterable[Che
 
 def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
-    if calibration is None or (evidence := repeated_rows(comparison)) is None:
+    if calibration is None or (evidence := compare_repeated_rows(comparison)) is None:
         return
     finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
     if finding.is_violated:
@@ -326,7 +324,7 @@ def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> Ch
         return result_of_all
     from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
-    return segment_shares.with_parts(result_of_all, feature)
+    return segment_shares.add_contributions(result_of_all, feature)
 
 
 def _judge_facts(

@@ -92,11 +92,6 @@ class RequestedRule:
     value_index: int | None = None
     columns: tuple[str, ...] = ()
 
-    @property
-    def unit(self) -> str:
-        """The noun for what the rule counts."""
-        return "rows" if self.columns else "values"
-
 
 @value_class
 class ExpectationPlan:
@@ -163,22 +158,18 @@ def plan_rules(
         names = tuple(dict.fromkeys(list_columns(tree)))
         if all(has_column(name, f"row_rules[{index}]", row_rule.level) for name in names):
             allowed = _compute_allowed_share(row_rule.share)
-            rule_texts = (row_rule.rule, ROW_RULE, "that break it")
             condition = table.count_rows(tree)
-            requested_rule = RequestedRule(*rule_texts, allowed, row_rule.level, condition, columns=names)
+            fault = "that break it"
+            requested_rule = RequestedRule(
+                row_rule.rule, ROW_RULE, fault, allowed, row_rule.level, condition, columns=names
+            )
             # The rule has to fit the type of its first column whose cells are not texts
             column_kind = next((types[name] for name in names if name in types), None)
             faults += _find_unfit_rules(row_rule.rule, column_kind, [requested_rule])
             requested_rules.append(requested_rule)
     if faults:
         raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
-    # If columns are closed, every column without a rule is extra
-    extra_columns: tuple[str, ...] = ()
-    if expectations.columns is Columns.CLOSED:
-        with_rules = {*expectations.features}
-        for requested_rule in requested_rules:
-            with_rules.update(requested_rule.columns)
-        extra_columns = tuple(name for name in dataset.names if name not in with_rules)
+    extra_columns = _list_extra_columns(expectations, requested_rules, dataset.names)
     # Rules in DQDL; `now()` is the end of the window
     bound_rules: Mapping[str, BoundRule] = {}
     if rule_set is not None:
@@ -189,6 +180,19 @@ def plan_rules(
     )
 
 
+def _list_extra_columns(
+    expectations: Expectations, requested_rules: Sequence[RequestedRule], names: Sequence[str]
+) -> tuple[str, ...]:
+    """The columns without a rule, if columns are closed."""
+    if expectations.columns is not Columns.CLOSED:
+        return ()
+    columns_with_rules = {*expectations.features}
+    # A rule about rows is one of each of its columns
+    for rule in requested_rules:
+        columns_with_rules.update(rule.columns)
+    return tuple(name for name in names if name not in columns_with_rules)
+
+
 def read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
     """The types, by name, of columns whose cells are not texts; empty for lines of text."""
     if dataset.lines is not None:
@@ -197,17 +201,13 @@ def read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
     return {name: column_type(schema.field(f"c{index}").type) for index, name in enumerate(dataset.names)}
 
 
-_NUMBERS = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)
-_UNJUDGED = (ColumnType.VECTOR, ColumnType.NESTED)
-
-
 def _find_unfit_rules(name: str, column_kind: ColumnType | None, requested: Sequence[RequestedRule]) -> Iterator[str]:
     for rule in requested:
         # The label begins with the member of the file
         member = rule.label.partition(" ")[0]
-        if column_kind in _UNJUDGED and member != "not_null":
+        if column_kind in (ColumnType.VECTOR, ColumnType.NESTED) and member != "not_null":
             yield f"expectations: {name}: {rule.label} is of single values, and a column is {column_kind.value}; leave not_null"
-        elif column_kind in _NUMBERS and member in ("matches", "length"):
+        elif column_kind in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL) and member in ("matches", "length"):
             yield f"expectations: {name}: {rule.label} is of texts, and the column is {column_kind.value}; write min, max or in"
 
 
@@ -317,6 +317,7 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> RuleOut
     results: list[CheckResult] = list(_judge_data_set(plan, measured.rows))
     hints: list[Hint] = []
     for rule in plan.requested_rules:
+        # Rows that break a condition, or values that occur more than once
         if rule.condition_index is not None:
             offending, total, ids = measured.get_offences(rule.condition_index)
         else:
@@ -348,9 +349,12 @@ def _judge_offences(rule: RequestedRule, offending: int, total: int) -> Finding:
         decided_by=UPPER_LIMIT,
         limit=rule.allowed,
     )
-    if share > rule.allowed:
-        return _report_violation(finding, f"{offending:,} of {total:,} {rule.unit} {rule.fault}")
-    return finding
+    if share <= rule.allowed:
+        return finding
+    noun = "values"
+    if rule.columns:
+        noun = "rows"
+    return _report_violation(finding, f"{offending:,} of {total:,} {noun} {rule.fault}")
 
 
 def _report_violation(finding: Finding, reason: str) -> Finding:

@@ -44,8 +44,8 @@ def published_metrics(
         if emit_by_feature.get(feature.name, by_default):
             yield from _list_feature_metrics(feature, distances)
     if by_default:
-        violated = sum(check_result.is_violated for check_result in results)
-        yield PublishedMetric("total_number_of_violations", violated, unit="Count")
+        violation_count = sum(check_result.is_violated for check_result in results)
+        yield PublishedMetric("total_number_of_violations", violation_count, unit="Count")
 
 
 def _list_feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
@@ -90,16 +90,18 @@ def summarize_features(
     profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int
 ) -> Summary:
     """The summary of a run. baseline: the distributions that it was compared with; None for a baseline's own run."""
-    now = from_profile(profile)
-    before = baseline
-    if before is None:
-        before = now
+    current = from_profile(profile)
+    binned_distributions = baseline
+    if binned_distributions is None:
+        binned_distributions = current
     bins: dict[str, Bins] = {}
-    for name, distribution in before.items():
+    for name, distribution in binned_distributions.items():
         feature_bins = choose_bins(distribution)
         if feature_bins is not None:
             bins[name] = feature_bins
-    rows = tuple(_summarize_feature(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
+    rows = tuple(
+        _summarize_feature(feature, current[feature.name], bins.get(feature.name)) for feature in profile.features
+    )
     # The ends of numbers, or the names of categories; names of too many values are hidden
     bin_names: dict[str, tuple[float | str, ...]] = {
         name: feature_bins.ends or tuple(feature_bins.list_names(max_domain_size))
@@ -123,12 +125,11 @@ def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistributio
         mean = _get_finite(moments.average)
         sd = _get_finite(moments.standard_deviation)
         row = replace(row, mean=mean, sd=sd, min=moments.minimum, max=moments.maximum)
-    if distribution.numbers is not None:
-        cdf = distribution.numbers.cdf
-        if cdf.total:
-            row = replace(row, quantiles=cdf.quantiles(QUANTILES))
+    numbers = distribution.numbers
+    if numbers is not None and numbers.total:
+        row = replace(row, quantiles=numbers.cdf.quantiles(QUANTILES))
     if bins is not None:
-        shares = bins.shares(distribution)
+        shares = bins.compute_shares(distribution)
         if shares is not None:
             row = replace(row, shares=shares.tolist())
     return row

@@ -56,7 +56,6 @@ COMPARATOR = (
     "The {distance} between {sides} is {found:.6g} (up to six significant digits), above the threshold {threshold:.6g}."
 )
 COMPARATOR_VALUE = " The feature value with maximum difference is: {value}"
-CONTROL_DATA_MISSING = "{control} data missing"
 SIDES = {"training": "serving and training", "previous": "previous and current"}
 """TFDV's names for both sides, by the reference of the comparison. Source: D3.6."""
 
@@ -91,18 +90,20 @@ def numbers_drift_2019(distance: float, threshold: float) -> str:
 
 def control_data_missing(reference: str) -> str:
     """The reference of a comparator lacks the feature, in TFDV's words."""
-    return CONTROL_DATA_MISSING.format(control=_control(reference))
+    return f"{_name_control(reference)} data missing"
 
 
 def comparator_high(distance: str, observed: float, threshold: float, value: str | None, *, reference: str) -> str:
     """A comparator's distance is above its threshold, in TFDV's words. value: the most different text. Source: D3.6."""
-    text = COMPARATOR.format(distance=distance, found=observed, threshold=threshold, sides=SIDES[_control(reference)])
+    text = COMPARATOR.format(
+        distance=distance, found=observed, threshold=threshold, sides=SIDES[_name_control(reference)]
+    )
     if value is None:
         return text
     return text + COMPARATOR_VALUE.format(value=value)
 
 
-def _control(reference: str) -> str:
+def _name_control(reference: str) -> str:
     if reference == "baseline":
         return "training"
     return "previous"

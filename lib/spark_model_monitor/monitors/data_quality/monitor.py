@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.arguments import require_choice, require_count, require_names
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -43,7 +43,7 @@ from spark_model_monitor.monitors.data_quality.evaluation import (
 )
 from spark_model_monitor.monitors.data_quality.feature_numbers import published_metrics, summarize_features
 from spark_model_monitor.monitors.data_quality.hints import ObservedData
-from spark_model_monitor.monitors.data_quality.label_column import find_roles, leave_out_label
+from spark_model_monitor.monitors.data_quality.label_column import ProfileSample, find_roles, leave_out_label
 from spark_model_monitor.monitors.data_quality.report.feature_page import create_page
 from spark_model_monitor.monitors.data_quality.report.service_format import (
     close_buckets_as_service,
@@ -55,7 +55,6 @@ from spark_model_monitor.monitors.protocol import (
     Judgement,
     Monitor,
     PublishedMetric,
-    Sample,
     ScanRequest,
     ScanResult,
     create_violations,
@@ -89,9 +88,6 @@ def _request_baseline_relations(measures: Measures, baseline: Profile, outputs: 
 
 MAX_FEATURES_WITH_SKETCHES = 300
 """With more features, statistics.json leaves out the sketches unless requested: those of 200 features are 42 MB (P19)."""
-
-
-ProfileSample: TypeAlias = Sample[Profile, Mapping[str, FeatureMetrics]]
 
 
 @value_class(slots=False)

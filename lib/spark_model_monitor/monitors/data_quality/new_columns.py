@@ -26,8 +26,8 @@ def add_new_columns(
     names = [
         name for name in baseline.roles.list_new_columns(baseline.names) if all(name in window for window in windows)
     ]
-    parts = {name: [window[name] for window in windows] for name in names}
-    features = tuple(reduce(FeatureProfile.__add__, states) for states in parts.values())
+    windows_by_column = {name: [window[name] for window in windows] for name in names}
+    features = tuple(reduce(FeatureProfile.__add__, states) for states in windows_by_column.values())
 
     # The columns as a baseline of their own, with the limits that it would suggest
     profile = Profile(sum(feature.data_types.total for feature in features[:1]), features)
@@ -37,7 +37,7 @@ def add_new_columns(
 
     # They are added to the baseline's columns, each with the variation between the windows
     variation = baseline.get_variation()
-    past = {**variation.past, **{name: _compare_windows(states) for name, states in parts.items()}}
+    past = {**variation.past, **{name: _compare_windows(states) for name, states in windows_by_column.items()}}
     return replace(
         baseline,
         constraints=baseline.constraints.model_copy(

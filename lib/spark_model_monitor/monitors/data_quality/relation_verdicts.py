@@ -29,17 +29,16 @@ Table = NDArray[np.float64]  # shape (…, cells, cells): how many rows have eac
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 MIN_CHANGE = 0.1  # smallest relevant change of an association, as Cramér's V
 MIN_EXPECTED_ROWS = 1.0  # least variance of a pair of cells, so that one row more is no large change
-STRENGTH = "how strongly both go together, from 0 to 1"
 STATEMENTS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
 STATEMENTS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
 
 
 def judge_relations(
-    comparison: WindowComparison, calibration: NoiseCalibration, violated: frozenset[str]
+    comparison: WindowComparison, calibration: NoiseCalibration, violated_features: frozenset[str]
 ) -> Iterator[CheckResult]:
     """The verdicts, exact relations first, then the least likely orders and associations: one change is one violation.
 
-    violated: features that other checks already report.
+    violated_features: features that other checks already report.
     """
     # Parts of a sorted column don't show how its associations vary
     unfit: Mapping[str, str] = {}
@@ -63,7 +62,7 @@ def judge_relations(
             for name in exact_relation.columns:
                 linked_columns.setdefault(name, set()).update(exact_relation.columns)
     # The name under which a change of each column was reported
-    reported_by = {name: name for name in violated}
+    reported_by = {name: name for name in violated_features}
     for judged_relation in sorted(judged_relations, key=_JudgedRelation.rank):
         finding = judged_relation.finding
         if finding.is_violated:
@@ -73,7 +72,7 @@ def judge_relations(
                 if name in reported_by
             ]
             fewest = 1 if judged_relation.is_loose else 2
-            if violated & {*reporters} or len(reporters) >= fewest:
+            if violated_features & {*reporters} or len(reporters) >= fewest:
                 finding = finding.leave_to(reporters[0])
             else:
                 reported_by |= dict.fromkeys(judged_relation.columns, judged_relation.name)
@@ -133,7 +132,8 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
     m = int(window.sum())
     expected = _measure_strength(table)
     observed = _measure_strength(window)
-    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
+    quantity = "how strongly both go together, from 0 to 1"
+    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=quantity)
     # Why there is no verdict
     phi = _find_overdispersion(compared, m, calibration)
     reasons = [unfit[name] for name in compared.relation["columns"] if name in unfit]

@@ -82,17 +82,19 @@ class _RuleBinder:
         fault = self._find_fault(rule)
         if fault:
             return BoundRule(rule, fault=fault)
-        kind = rule.type
+        metric_type = rule.type
         columns = rule.parameters
         # DetectAnomalies is about the metric that its first parameter names
         if rule.type == ANOMALIES:
-            kind = rule.parameters[0]
+            metric_type = rule.parameters[0]
             columns = rule.parameters[1:]
-        is_by_extremes = kind in ("ColumnValues", "ColumnLength") and (rule.condition is None or rule.past_runs > 0)
+        is_by_extremes = metric_type in ("ColumnValues", "ColumnLength") and (
+            rule.condition is None or rule.past_runs > 0
+        )
         if not is_by_extremes:
-            return BoundRule(rule, (self._bind_metric(rule, kind, columns),))
+            return BoundRule(rule, (self._bind_metric(rule, metric_type, columns),))
         # A condition on all values is a condition on the smallest or the largest value
-        suffix = kind.removeprefix("Column").removeprefix("Values")
+        suffix = metric_type.removeprefix("Column").removeprefix("Values")
         ends = [f"Minimum{suffix}", f"Maximum{suffix}"]
         if rule.condition is not None:
             is_lower_limit = rule.condition.operator.startswith(">")
@@ -115,62 +117,64 @@ class _RuleBinder:
                 return f"{name!r} is a column of lists or maps, which has no single values"
         return ""
 
-    def _bind_metric(self, rule: DataRule, kind: str, columns: Sequence[str]) -> RuleMetric:
+    def _bind_metric(self, rule: DataRule, metric_type: str, columns: Sequence[str]) -> RuleMetric:
         # Later runs find a metric by its name, so equal names have to mean equal metrics
-        name = " ".join([kind, *(f'"{column}"' for column in columns)])
+        name = " ".join([metric_type, *(f'"{column}"' for column in columns)])
         if rule.where_text:
             name += f' where "{rule.where_text}"'
         # Metrics of columns' names need no scan
-        if kind in ("ColumnCount", "ColumnExists", "ColumnNamesMatchPattern"):
-            return RuleMetric(name, kind, constant=self._measure_names(kind, columns))
-        if kind in _VALUE_TYPES:
+        if metric_type in ("ColumnCount", "ColumnExists", "ColumnNamesMatchPattern"):
+            return RuleMetric(name, metric_type, constant=self._measure_names(metric_type, columns))
+        if metric_type in _VALUE_TYPES:
             # The pass over values counts values, and the scan counts rows that have them
             are_present = ("and", *(is_present(("column", column)) for column in columns))
             condition = self.table.count_rows(are_present, rule.where)
-            return RuleMetric(name, kind, condition, value_index=self.table.count_values(columns, rule.where))
+            return RuleMetric(name, metric_type, condition, value_index=self.table.count_values(columns, rule.where))
         # Metrics that are computed from numbers, or from rows
-        if kind in _NUMBER_TYPES or kind in _EXTREMES:
-            return RuleMetric(name, kind, number_indices=self._sum_up_numbers(rule, kind, columns))
-        if kind == "RowCount":
+        if metric_type in _NUMBER_TYPES or metric_type in _EXTREMES:
+            return RuleMetric(name, metric_type, number_indices=self._sum_up_numbers(rule, metric_type, columns))
+        if metric_type == "RowCount":
             # All rows are counted anyway
             if rule.where is None:
-                return RuleMetric(name, kind)
-            return RuleMetric(name, kind, self.table.count_rows(_ANY_ROW, rule.where))
-        return RuleMetric(name, kind, self.table.count_rows(self._build_row_tree(rule, kind, columns[0]), rule.where))
+                return RuleMetric(name, metric_type)
+            return RuleMetric(name, metric_type, self.table.count_rows(_ANY_ROW, rule.where))
+        return RuleMetric(
+            name, metric_type, self.table.count_rows(self._build_row_tree(rule, metric_type, columns[0]), rule.where)
+        )
 
-    def _measure_names(self, kind: str, parameters: Sequence[str]) -> float:
-        if kind == "ColumnCount":
+    def _measure_names(self, metric_type: str, parameters: Sequence[str]) -> float:
+        if metric_type == "ColumnCount":
             return float(len(self.table.names))
-        if kind == "ColumnExists":
+        if metric_type == "ColumnExists":
             return float(parameters[0] in self.table.positions)
         matches = pc.match_substring_regex(pa.array(self.table.names, pa.string()), parameters[0])
         return float(pc.sum(matches).as_py() or 0) / len(self.table.names)
 
-    def _sum_up_numbers(self, rule: DataRule, kind: str, columns: Sequence[str]) -> tuple[int, ...]:
-        if kind == "AggregateMatch":
+    def _sum_up_numbers(self, rule: DataRule, metric_type: str, columns: Sequence[str]) -> tuple[int, ...]:
+        if metric_type == "AggregateMatch":
             return tuple(self.table.sum_up_numbers(("column", column)) for column in _list_columns(rule))
         # The number of each row, and for a correlation a second number
         value: Tree = ("column", columns[0])
-        if kind.endswith("Length"):
+        if metric_type.endswith("Length"):
             value = ("length", value)
         second: Tree | None = None
-        if kind == "ColumnCorrelation":
+        if metric_type == "ColumnCorrelation":
             second = ("column", columns[1])
         return (self.table.sum_up_numbers(value, rule.where, second),)
 
     # Conditions that a row has to meet
 
-    def _build_row_tree(self, rule: DataRule, kind: str, name: str) -> Tree:
+    def _build_row_tree(self, rule: DataRule, metric_type: str, name: str) -> Tree:
         column: Tree = ("column", name)
         condition = rule.condition
         # Completeness, IsComplete, and metrics that are measured without a condition
-        if condition is None or kind in ("Completeness", "IsComplete"):
+        if condition is None or metric_type in ("Completeness", "IsComplete"):
             return is_present(column)
-        if kind == "ColumnDataType":
+        if metric_type == "ColumnDataType":
             return ("and", is_present(column), ("cast", column, condition.operands[0].text.lower()))
-        if kind == "ColumnLength":
+        if metric_type == "ColumnLength":
             return self._compare(("length", column), condition)
-        if kind == "DataFreshness":
+        if metric_type == "DataFreshness":
             time: Tree = ("time", column)
             return ("and", is_present(time), self._compare(("-", ("constant", self.now), time), condition))
         return self._build_value_tree(column, condition, self.types.get(name, ColumnType.TEXT))

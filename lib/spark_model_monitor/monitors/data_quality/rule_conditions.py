@@ -64,11 +64,11 @@ def evaluate_formula(formula: Tree, past: tuple[float, ...]) -> float:
         return abs(float(numbers[-1]))
     if name in _SUMMARIES:
         return float(_SUMMARIES[name](numbers))
-    second = evaluate_formula(parameters[1], past)
+    parameter = evaluate_formula(parameters[1], past)
     if name == "percentile":
-        return float(np.quantile(numbers, second if second <= 1 else second / 100))
+        return float(np.quantile(numbers, parameter if parameter <= 1 else parameter / 100))
     # index: 0 is the newest run
-    return float(numbers[-1 - int(second)]) if 0 <= second < len(numbers) else math.nan
+    return float(numbers[-1 - int(parameter)]) if 0 <= parameter < len(numbers) else math.nan
 
 
 def _list_numbers(formula: Tree, past: tuple[float, ...]) -> NDArray[np.float64]:

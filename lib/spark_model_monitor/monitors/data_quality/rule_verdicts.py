@@ -61,7 +61,7 @@ def _join_parts(rule: AnyRule, findings: Mapping[str, Finding]) -> Finding:
     """The verdict on a rule. That of a composite rule names the parts that fail, or that weren't judged."""
     if isinstance(rule, DataRule):
         return findings[rule.text]
-    verdicts = [_join_parts(part, findings) for part in rule.parts]
+    verdicts = [_join_parts(subrule, findings) for subrule in rule.parts]
     statuses = {verdict.status for verdict in verdicts}
     # One violated part decides an `and`, one passed part an `or`
     decisive = CheckStatus.PASSED
@@ -77,10 +77,10 @@ def _join_parts(rule: AnyRule, findings: Mapping[str, Finding]) -> Finding:
     metrics: dict[str, float] = {}
     reasons = []
     ids: dict[str, None] = {}
-    for part, verdict in zip(rule.parts, verdicts, strict=True):
+    for subrule, verdict in zip(rule.parts, verdicts, strict=True):
         metrics |= verdict.metrics or {}
         if verdict.status is status and status is not CheckStatus.PASSED:
-            reasons.append(f"{part.text}: {verdict.reason}")
+            reasons.append(f"{subrule.text}: {verdict.reason}")
             ids |= dict.fromkeys(verdict.ids or ())
     reason = "; ".join(reasons) or None
     return Finding(status, reason=reason, metrics=metrics or None, ids=tuple(ids)[:MAX_IDS] or None)
@@ -115,7 +115,7 @@ class PastMetric:
         return cls(values, rule_set.past_alarms.get(name, ("",) * len(values)))
 
     @property
-    def examples(self) -> tuple[float, ...]:
+    def values_without_alarm(self) -> tuple[float, ...]:
         """The values in runs without an alarm."""
         return tuple(value for value, alarm in zip(self.values, self.alarms, strict=True) if not alarm)
 
@@ -151,8 +151,14 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         return Finding.not_judged(None, reason).but(m=rows or None)
     verdict = Finding(CheckStatus.PASSED, observed=value, m=rows, metrics={metric.name: value}, ids=ids or None)
     if rule.type == ANOMALIES:
-        return _judge_anomaly(verdict, metric.name, past.examples)
+        return _judge_anomaly(verdict, metric.name, past.values_without_alarm)
+    return _judge_condition(verdict, value, rule, metric, past, offending)
 
+
+def _judge_condition(
+    verdict: Finding, value: float, rule: DataRule, metric: RuleMetric, past: PastMetric, offending: int
+) -> Finding:
+    """The verdict on whether a metric with this value meets the condition of its rule."""
     # Types without a condition, such as IsUnique, have to hold for all rows; a key must not have rows without a value
     is_about_rows = metric.type in ROW_TYPES or metric.type == "IsComplete"
     condition = rule.threshold if is_about_rows else rule.condition
@@ -173,9 +179,9 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
     # The reason, in the unit of the rule
     reason = f"{metric.name} is {value:.6g}"
     if is_about_rows:
-        reason = f"{offending:,} of {rows:,} rows don't meet it"
+        reason = f"{offending:,} of {verdict.m:,} rows don't meet it"
     elif metric.type == "IsPrimaryKey" and value == 1.0:
-        reason = f"{offending:,} of {rows:,} rows have no value"
+        reason = f"{offending:,} of {verdict.m:,} rows have no value"
     if condition is not None and condition.past_runs:
         reason += past.describe_alarms(condition.past_runs)
     return verdict.but(status=CheckStatus.VIOLATED, reason=reason)

@@ -26,12 +26,18 @@ Samples: TypeAlias = tuple[StepCdf, StepCdf] | tuple[Counts, Counts]
 """The baseline and the current data, in the form that a distance takes."""
 
 
-def _collect_methods(setting: str, kind: str) -> Registry[Distance]:
+def _collect_methods(setting: str, value_type: str) -> Registry[Distance]:
     """The distances of `kind` (a fact) that a setting can choose, by the setting's names; the service's first."""
-    chosen = [entry for entry in DISTANCES.values() if entry.facts[kind] and entry.facts["threshold"] is not None]
+    chosen = [
+        distance_entry
+        for distance_entry in DISTANCES.values()
+        if distance_entry.facts[value_type] and distance_entry.facts["threshold"] is not None
+    ]
     methods: Registry[Distance] = Registry(setting)
-    for entry in sorted(chosen, key=lambda entry: entry.facts["service"] is None):
-        methods.register(entry.facts["service"] or entry.name, **entry.facts)(entry.function)
+    for distance_entry in sorted(chosen, key=lambda distance_entry: distance_entry.facts["service"] is None):
+        methods.register(distance_entry.facts["service"] or distance_entry.name, **distance_entry.facts)(
+            distance_entry.function
+        )
     return methods
 
 
@@ -92,9 +98,9 @@ def compare_numeric(
     Raises BadConfiguration if there is no such method.
     Source: D3.1, D3.3, D3.5; with ties lost G16.
     """
-    entry = _find_distance(NUMERIC_METHODS, "numeric", method)
-    formula = entry.facts["formula"]
-    if ties is Ties.LOST and entry.facts["service"]:
+    distance_entry = _find_distance(NUMERIC_METHODS, "numeric", method)
+    formula = distance_entry.facts["formula"]
+    if ties is Ties.LOST and distance_entry.facts["service"]:
         before = build_tie_losing_cdf(baseline.levels)
         after = build_tie_losing_cdf(current.levels)
         samples: Samples = before, after
@@ -103,20 +109,20 @@ def compare_numeric(
         formula = f"{formula}, each distinct value counted once"
     else:
         ties = Ties.SUMMED
-        samples = _NUMERIC_FORMS[entry.facts["numeric"]](baseline, current)
+        samples = _NUMERIC_FORMS[distance_entry.facts["numeric"]](baseline, current)
         n = baseline.total
         m = current.total
     if n and m:
-        compared_distance, reason = _measure_distance(entry, samples)
+        compared_distance, reason = _measure_distance(distance_entry, samples)
     else:
         compared_distance = None
         reason = describe_empty_samples(n, m)
-    return DistanceComparison(entry.name, compared_distance, n, m, formula, ties, reason=reason)
+    return DistanceComparison(distance_entry.name, compared_distance, n, m, formula, ties, reason=reason)
 
 
-def _find_distance(methods: Registry[Distance], kind: str, name: str) -> RegistryEntry[Distance]:
+def _find_distance(methods: Registry[Distance], value_type: str, name: str) -> RegistryEntry[Distance]:
     """The distance by its name in constraints.json or its own name."""
-    takes_kind = name in DISTANCES and DISTANCES.get(name).facts[kind]
+    takes_kind = name in DISTANCES and DISTANCES.get(name).facts[value_type]
     if takes_kind:
         return DISTANCES.get(name)
     return methods.get(name)
@@ -143,18 +149,23 @@ def compare_categorical(
     Raises BadConfiguration if there is no such method.
     Source: D3.2 to D3.5; C11.23.
     """
-    entry = _find_distance(CATEGORICAL_METHODS, "categorical", method)
+    distance_entry = _find_distance(CATEGORICAL_METHODS, "categorical", method)
     n = sum(baseline.values())
     m = sum(current.values())
     comparison = DistanceComparison(
-        entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"]
+        distance_entry.name,
+        None,
+        n,
+        m,
+        distance_entry.facts["formula"],
+        higher_is_more=distance_entry.facts["higher_is_more"],
     )
     if not (n and m):
         return replace(comparison, reason=describe_empty_samples(n, m))
     # All methods except the test compute a distance of the counts by category
     cells = category_cells(baseline, current)
-    if entry.facts["service"] != "ChiSquared":
-        return replace(comparison, distance=entry(*cells))
+    if distance_entry.facts["service"] != "ChiSquared":
+        return replace(comparison, distance=distance_entry(*cells))
     test = goodness_of_fit(*cells)
     if math.isnan(test.p_value):
         reason = "fewer than two categories of the baseline expect enough values for a chi-squared test"
@@ -172,20 +183,20 @@ def distance(
     Raises BadConfiguration if there is no such distance or it does not take features of this kind, EmptyDistribution if
     a side has no values.
     """
-    entry = DISTANCES.get(name)
+    distance_entry = DISTANCES.get(name)
     if isinstance(baseline, NumericDistribution) and isinstance(current, NumericDistribution):
-        form = entry.facts["numeric"]
+        form = distance_entry.facts["numeric"]
         if form is None:
             raise BadConfiguration(
                 f"distance {name!r} takes categories only; write one of: {_list_distances('numeric')}"
             )
-        return float(entry(*_NUMERIC_FORMS[form](baseline, current)))
+        return float(distance_entry(*_NUMERIC_FORMS[form](baseline, current)))
     if isinstance(baseline, Mapping) and isinstance(current, Mapping):
-        if not entry.facts["categorical"]:
+        if not distance_entry.facts["categorical"]:
             raise BadConfiguration(
                 f"distance {name!r} takes numbers only; write one of: {_list_distances('categorical')}"
             )
-        return float(entry(*category_cells(baseline, current)))
+        return float(distance_entry(*category_cells(baseline, current)))
     raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
 
 
@@ -198,10 +209,10 @@ _NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], S
 }
 
 
-def _list_distances(kind: str) -> str:
-    return ", ".join(entry.name for entry in DISTANCES.values() if entry.facts[kind])
+def _list_distances(value_type: str) -> str:
+    return ", ".join(distance_entry.name for distance_entry in DISTANCES.values() if distance_entry.facts[value_type])
 
 
-def describe_empty_samples(n: int, m: int, kind: str = "values") -> str:
+def describe_empty_samples(n: int, m: int, noun: str = "values") -> str:
     empty_samples = [name for name, count in (("the baseline", n), ("the current data", m)) if not count]
-    return f"no {kind} in {' and '.join(empty_samples)}"
+    return f"no {noun} in {' and '.join(empty_samples)}"

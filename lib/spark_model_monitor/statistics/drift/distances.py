@@ -290,10 +290,10 @@ class ChiSquareTest:
 
 
 class _Cell(NamedTuple):
-    """A category, or several joined categories. Cells are ordered by their expected count, then by their place."""
+    """A category, or several joined categories. Cells are ordered by their expected count, then by their position."""
 
     expected: float
-    place: int
+    position: int
     observed: float
 
 
@@ -312,12 +312,8 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     is_in_baseline = baseline > 0
     compared_total = current[is_in_baseline].sum()
     expected = baseline[is_in_baseline] / baseline.sum() * compared_total
-    cells = _join_small_cells(
-        [
-            _Cell(*cell)
-            for cell in zip(expected.tolist(), range(len(expected)), current[is_in_baseline].tolist(), strict=True)
-        ]
-    )
+    observed = current[is_in_baseline]
+    cells = _join_small_cells(sorted(map(_Cell, expected.tolist(), range(len(expected)), observed.tolist())))
     if len(cells) < 2:
         return ChiSquareTest(math.nan, math.nan, 0)
     statistic = sum((cell.observed - cell.expected) ** 2 / cell.expected for cell in cells)
@@ -345,8 +341,7 @@ def chi_squared(baseline: Counts, current: Counts) -> float:
 
 
 def _join_small_cells(cells: list[_Cell]) -> list[_Cell]:
-    """The cells after joining, as Deequ's regroupCategories."""
-    cells = sorted(cells)
+    """The sorted cells after joining, as Deequ's regroupCategories."""
     while len(cells) > 1:
         least_expected = MIN_EXPECTED_OF_TWO
         allowed = 0
@@ -355,14 +350,14 @@ def _join_small_cells(cells: list[_Cell]) -> list[_Cell]:
             allowed = int(MAX_SMALL_CELLS * len(cells))
         if bisect.bisect_left(cells, least_expected, key=lambda cell: cell.expected) <= allowed:
             break
-        # The two cells with the smallest expected counts become one, at the place of the second
+        # The two cells with the smallest expected counts become one, at the position of the second
         smallest = cells.pop(0)
         next_smallest = cells.pop(0)
         bisect.insort(
             cells,
             _Cell(
                 next_smallest.expected + smallest.expected,
-                next_smallest.place,
+                next_smallest.position,
                 next_smallest.observed + smallest.observed,
             ),
         )

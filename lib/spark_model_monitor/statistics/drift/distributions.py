@@ -102,8 +102,8 @@ def find_digits(values: Values, decimals: int) -> Flags:
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = values * 10.0**decimals
         # Half of an even number is whole, and a tenth of one that ends in 0
-        parts = np.rint(scaled) / np.array([[2.0], [10.0]])
-    is_digit: Flags = _are_on_grid(scaled) & (parts == np.rint(parts))
+        quotients = np.rint(scaled) / np.array([[2.0], [10.0]])
+    is_digit: Flags = _are_on_grid(scaled) & (quotients == np.rint(quotients))
     return is_digit
 
 
@@ -384,12 +384,12 @@ def round_to_precision(values: Values, digits: int) -> Values:
     return numbers
 
 
-def require_values(baseline_total: float, current_total: float, kind: str = "values") -> None:
-    """Raise EmptyDistribution if a side has no values. kind: the values that were counted."""
+def require_values(baseline_total: float, current_total: float, noun: str = "values") -> None:
+    """Raise EmptyDistribution if a side has no values. noun: for the values that were counted."""
     for total, data_set in ((baseline_total, "baseline"), (current_total, "current data")):
         if not total > 0:
             raise EmptyDistribution(
-                f"the {data_set} has no {kind} to compare; a distance takes at least one on each side"
+                f"the {data_set} has no {noun} to compare; a distance takes at least one on each side"
             )
 
 

@@ -37,7 +37,7 @@ from spark_model_monitor.documents.statistics import (
     VectorStatistics,
 )
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.data_quality import DRIFT, budget_families
+from spark_model_monitor.monitors.data_quality import DRIFT, list_budget_families
 from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS
 from spark_model_monitor.statistics.states import (
@@ -102,23 +102,21 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
             counts = {bucket.value: bucket.count for bucket in distribution.categorical.buckets}
         else:
             counts = {}
-        if sum(counts.values()) == present:
-            states = [Frequencies(counts, present)]
-        else:
-            states = []
         types = DataTypeCounts(missing, text=present)
-        return FeatureProfile.of(feature.name, ColumnType.TEXT, [types, *states], () if states else [Frequencies.KIND])
+        if sum(counts.values()) == present:
+            return FeatureProfile.of(feature.name, ColumnType.TEXT, [types, Frequencies(counts, present)])
+        return FeatureProfile.of(feature.name, ColumnType.TEXT, [types], [Frequencies.KIND])
     if numbers is None:
         return FeatureProfile.of(feature.name, ColumnType.NESTED, [DataTypeCounts(missing, unknown=present)])
     # Numbers, with cells of other kinds among them
-    kind = ColumnType(feature.inferred_type.value.lower())
+    column_type = ColumnType(feature.inferred_type.value.lower())
     num_numbers = present - feature.num_others
-    types = DataTypeCounts(missing, **{kind.value: num_numbers, "text": feature.num_others})
+    types = DataTypeCounts(missing, **{column_type.value: num_numbers, "text": feature.num_others})
     sketch = None
     if distribution and distribution.kll:
         sketch = distribution.kll.sketch
     if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
-        return FeatureProfile.of(feature.name, kind, [types], [Moments.KIND, KllSketch.KIND])
+        return FeatureProfile.of(feature.name, column_type, [types], [Moments.KIND, KllSketch.KIND])
     # The file has only the levels; a sketch that is only read needs no count of its compactions
     levels = tuple(np.array(level, dtype=float) for level in sketch.data)
     k = round(sketch.parameters.k)
@@ -129,7 +127,7 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
     moments = Moments(
         kll.count, missing, 0, infinite, 0, numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max
     )
-    return FeatureProfile.of(feature.name, kind, [types, moments, kll])
+    return FeatureProfile.of(feature.name, column_type, [types, moments, kll])
 
 
 def find_domain(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int] | None:
@@ -299,6 +297,6 @@ def _set_drift_level(settings: MonitoringSettings, features: Sequence[FeatureCon
     if method.facts["higher_is_more"] or "categorical_comparison_threshold" in settings.requested_limits:
         return settings
     # Bonferroni, since the file has one number for all features
-    levels = allocate_budget(settings.false_alarm_budget, budget_families(features, settings))
+    levels = allocate_budget(settings.false_alarm_budget, list_budget_families(features, settings))
     level = levels[DRIFT] / max(len(features), 1)
     return replace(settings, categorical_comparison_threshold=level)

@@ -145,18 +145,18 @@ class QualityBaseline(StoredBaseline):
         profile = self.required_numbers.read(profile)
         # If nothing changes, the same object is returned, since it holds cached results
         features = tuple(self._read_flags(feature.unify_flags()) for feature in profile.features)
-        if all(feature is before for feature, before in zip(features, profile.features, strict=True)):
+        if all(feature is unread for feature, unread in zip(features, profile.features, strict=True)):
             return profile
         return replace(profile, features=features)
 
     def _read_flags(self, feature: FeatureProfile) -> FeatureProfile:
-        before = self.distributions.get(feature.name)
-        if before is None:
+        baseline = self.distributions.get(feature.name)
+        if baseline is None:
             return feature
-        if feature.is_numeric and are_flags(before.categories or ()):
+        if feature.is_numeric and are_flags(baseline.categories or ()):
             return read_bits_as_flags(feature)
         # Numbers stay as they are; texts such as true and false become 1 and 0
-        has_bits = before.numbers is not None and are_bits(before.numbers.cdf.values)
+        has_bits = baseline.numbers is not None and are_bits(baseline.numbers.cdf.values)
         if has_bits and not feature.is_numeric:
             return read_flags_as_bits(feature)
         return feature
@@ -246,9 +246,9 @@ class QualityBaseline(StoredBaseline):
         of its newest row at its end, if known. A feature is an example for later windows unless it was violated or possibly
         changed; other features don't matter for that.
         """
-        now = from_profile(self.read(profile))
+        current = from_profile(self.read(profile))
 
-        def verdict_on(feature: str, reference: str = BASELINE) -> dict[str, Any]:
+        def describe_verdict(feature: str, reference: str = BASELINE) -> dict[str, Any]:
             if violated is None:
                 return {}
             # An alarm relative to an hour is no alarm relative to the baseline
@@ -262,35 +262,35 @@ class QualityBaseline(StoredBaseline):
         # Statistics relative to the references for which later windows need a history
         statistics: list[tuple[str, str, Mapping[str, Any]]] = []
         for reference, distributions in {BASELINE: self.distributions, **self.references}.items():
-            for feature, before in distributions.items():
+            for feature, reference_distribution in distributions.items():
                 grows = reference == PREVIOUS and self.is_growing(feature)
-                if feature not in now or not (grows or reference == BASELINE or reference in CLOCK):
+                if feature not in current or not (grows or reference == BASELINE or reference in CLOCK):
                     continue
                 if grows:
-                    raw = self._compare_growing_texts(feature, before, now[feature])
+                    raw = self._compare_growing_texts(feature, reference_distribution, current[feature])
                 else:
-                    raw = score_window(before, now[feature])
+                    raw = score_window(reference_distribution, current[feature])
                 if raw is not None:
-                    statistics.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
+                    statistics.append((reference, feature, {**raw, **describe_verdict(feature, reference)}))
 
         # The number of rows, and the newest one
         rows = {"rows": float(profile.item_count)}
         row_statistics = {NUMBER_OF_ROWS: rows}
         if age is not None:
             row_statistics[NEWEST_ROW] = {**rows, "far": convert_to_minutes(age)}
-        statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]
+        statistics += [(WINDOW, name, {**raw, **describe_verdict(name)}) for name, raw in row_statistics.items()]
         return tuple(statistics)
 
     def _compare_growing_texts(
-        self, feature: str, before: FeatureDistribution, now: FeatureDistribution
+        self, feature: str, reference: FeatureDistribution, current: FeatureDistribution
     ) -> Mapping[str, float] | None:
         """The raw statistics of a growing text, without values that came or went; and the number of new values."""
         baseline = self.distributions.get(feature)
-        statistics = score_window(before, now)
+        statistics = score_window(reference, current)
         if statistics is None:
             return None
-        raw = score_window(*restrict_to_lasting_values(before, now, baseline)) or statistics
-        return {**raw, "beyond": float(len(find_new_values(now, baseline, before))), "far": statistics["rows"]}
+        raw = score_window(*restrict_to_lasting_values(reference, current, baseline)) or statistics
+        return {**raw, "beyond": float(len(find_new_values(current, baseline, reference))), "far": statistics["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same baseline with a false-alarm budget of at most this share of healthy runs."""

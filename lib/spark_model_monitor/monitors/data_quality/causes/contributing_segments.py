@@ -78,18 +78,18 @@ def list_candidates(
     """
     for position, feature in enumerate(profile.features):
         name = feature.name
-        before = distributions.get(name)
-        if name in left_out or before is None:
+        baseline = distributions.get(name)
+        if name in left_out or baseline is None:
             continue
         numbers = None
-        if before.numbers is not None and feature.is_numeric:
-            numbers = before.numbers.cdf.drop_infinite()
+        if baseline.numbers is not None and feature.is_numeric:
+            numbers = baseline.numbers.cdf.drop_infinite()
         if numbers is not None and numbers.total and len(numbers.values) > 1:
             cuts = tuple(sorted({*map(float, numbers.quantiles(QUARTILES))} - {float(numbers.values[0])}))
             if cuts:
                 yield Candidate.from_cuts(name, position, cuts)
-        elif before.categories and not feature.is_numeric and (domain := feature.exact_domain) is not None:
-            values = {*domain, *before.categories}
+        elif baseline.categories and not feature.is_numeric and (domain := feature.exact_domain) is not None:
+            values = {*domain, *baseline.categories}
             if 1 < len(values) <= MAX_VALUES:
                 yield Candidate.from_values(name, position, values)
 
@@ -169,18 +169,8 @@ def find_causes(
         with_bins = ((name, bins) for name, bins in all_bins.items() if bins is not None)
         examined_columns = dict(itertools.islice(with_bins, MAX_FEATURES))
         if examined_columns:
-            changes, column_changes, origins = _read_changes(examined_columns, alarms, profile, baseline, dataset, time)
-            level = baseline.monitoring.false_alarm_budget
-            tests = len(changes) * (len(column_changes) + len(origins))
-            # A change that follows from another column's shares is in no segment of its own
-            for name, change in changes.items():
-                root = find_root(name, changes)
-                keys = [key for key in column_changes if root is None and name not in key.columns]
-                segments = select_clear_causes(change, keys, tests, level)
-                members = create_cause_members(segments, select_clear_causes(change, origins, tests, level))
-                members_by_feature[name] = members
-                if root is not None:
-                    members["guess"] = f"for each value of {root!r} it is as before: does it follow from {root!r}?"
+            changes, column_keys, origins = _read_changes(examined_columns, alarms, profile, baseline, dataset, time)
+            members_by_feature = _locate_changes(changes, column_keys, origins, baseline.monitoring.false_alarm_budget)
             log.info("searched for the origin of the changed rows, %.1f s", monotonic() - start_time)
         if examples is not None and examples.most:
             examples.write(examined_columns, changes, dataset)
@@ -199,6 +189,24 @@ def find_causes(
         return locate_change(result, members, hide_values=hide_values)
 
     return tuple(map(add_cause, results))
+
+
+def _locate_changes(
+    changes: Mapping[str, BinnedChange], column_keys: Sequence[Key], origins: Sequence[Key], level: float
+) -> dict[str, CauseMembers]:
+    """The segment and the origin of each change, by feature, as members of its results."""
+    members_by_feature = {}
+    tests = len(changes) * (len(column_keys) + len(origins))
+    # A change that follows from another column's shares is in no segment of its own
+    for name, change in changes.items():
+        root = find_root(name, changes)
+        keys = [key for key in column_keys if root is None and name not in key.columns]
+        segments = select_clear_causes(change, keys, tests, level)
+        members = create_cause_members(segments, select_clear_causes(change, origins, tests, level))
+        members_by_feature[name] = members
+        if root is not None:
+            members["guess"] = f"for each value of {root!r} it is as before: does it follow from {root!r}?"
+    return members_by_feature
 
 
 def _read_changes(
@@ -257,11 +265,11 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     if position is None:
         return None
     # Numbers: bins with equal shares of the baseline, and of the window, and a bin below the least number
-    before = baseline.distributions[name]
-    now = from_feature_profile(profile.features[position])
-    if before.numbers is not None:
+    baseline_distribution = baseline.distributions[name]
+    current_distribution = from_feature_profile(profile.features[position])
+    if baseline_distribution.numbers is not None:
         cuts: set[float] = set()
-        for distribution in (before, now):
+        for distribution in (baseline_distribution, current_distribution):
             if distribution.numbers is None:
                 continue
             cdf = distribution.numbers.cdf.drop_infinite()
@@ -271,13 +279,13 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
         if cuts:
             return BinnedColumn(position, tuple(sorted(cuts)))
         return None
-    if before.categories is None:
-        if before.present < before.rows:
+    if baseline_distribution.categories is None:
+        if baseline_distribution.present < baseline_distribution.rows:
             return BinnedColumn(position, values=(NO_VALUE,))
         return None
     # Texts: a bin for each category whose share changed most
-    counts = before.categories
-    counts_now = now.categories or {}
+    counts = baseline_distribution.categories
+    counts_now = current_distribution.categories or {}
     n = sum(counts.values()) or 1
     m = sum(counts_now.values()) or 1
     changes = {value: abs(counts.get(value, 0) / n - counts_now.get(value, 0) / m) for value in {*counts, *counts_now}}
@@ -292,34 +300,34 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     return BinnedColumn(position, values=tuple(sorted(by_change[:MAX_VALUES])), grouped=grouped)
 
 
-def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) -> Doubles:
+def _compute_baseline_shares(baseline: FeatureDistribution, binned_column: BinnedColumn) -> Doubles:
     """The shares of the bins in the baseline's states."""
     present = 0.0
-    if before.rows:
-        present = before.present / before.rows
-    if binned.cuts and before.numbers is not None:
-        shares_below = before.numbers.cdf.shares_at(np.array(binned.cuts))
+    if baseline.rows:
+        present = baseline.present / baseline.rows
+    if binned_column.cuts and baseline.numbers is not None:
+        shares_below = baseline.numbers.cdf.shares_at(np.array(binned_column.cuts))
         shares = np.diff(shares_below, prepend=0.0, append=1.0)
     else:
-        counts = before.categories or {}
+        counts = baseline.categories or {}
         total = sum(counts.values()) or 1
-        shares = np.array([counts.get(value, 0) / total for value in binned.values])
-        if binned.grouped:
-            shares = np.append(shares, sum(counts.get(value, 0) for value in binned.grouped) / total)
+        shares = np.array([counts.get(value, 0) / total for value in binned_column.values])
+        if binned_column.grouped:
+            shares = np.append(shares, sum(counts.get(value, 0) for value in binned_column.grouped) / total)
     return np.concatenate([[1 - present, present * max(0.0, 1 - float(shares.sum()))], present * shares])
 
 
-def _create_tests(binned: BinnedColumn, *, missing: bool) -> NDArray[np.bool_]:
+def _create_tests(binned_column: BinnedColumn, *, missing: bool) -> NDArray[np.bool_]:
     """The tests, as columns of flags of bins. If missing values are the change, their bin; for numbers, the missing and unmatched
     bins and those up to each cut; for texts, each bin.
     """
-    size = binned.bins
-    alone = np.eye(size, dtype=bool)
+    size = binned_column.bins
+    is_single_bin = np.eye(size, dtype=bool)
     if missing:
-        return alone[:, [MISSING]]
-    if binned.cuts:
-        return np.column_stack([alone[:, :2], create_ordered_tests(size)])
-    return alone
+        return is_single_bin[:, [MISSING]]
+    if binned_column.cuts:
+        return np.column_stack([is_single_bin[:, :2], create_ordered_tests(size)])
+    return is_single_bin
 
 
 def _sample_baseline(
@@ -334,8 +342,10 @@ def _sample_baseline(
             num_rows = baseline.profile.item_count
         with baseline.source() as dataset:
             positions = [dataset.names.index(name) for name in names]
-            binned = [replace(column, position=position) for column, position in zip(columns, positions, strict=True)]
-            return draw_row_sample(dataset, binned, num_rows)
+            binned_column = [
+                replace(column, position=position) for column, position in zip(columns, positions, strict=True)
+            ]
+            return draw_row_sample(dataset, binned_column, num_rows)
     except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
         log.info("the baseline's rows can't be read again (%s); no segment is looked for", type(fault).__name__)
         return None

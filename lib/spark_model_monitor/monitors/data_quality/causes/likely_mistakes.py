@@ -99,8 +99,8 @@ class Suspect:
     """
 
     name: str
-    before: FeatureDistribution
-    now: FeatureDistribution
+    baseline: FeatureDistribution
+    current: FeatureDistribution
     text_counts: Mapping[str, int]
     other_features: Mapping[str, tuple[FeatureDistribution, FeatureDistribution]]
     shows_values: bool = True
@@ -109,14 +109,14 @@ class Suspect:
     @property
     def numbers(self) -> Sides | None:
         """The finite numbers of both sides, if each has some."""
-        return _get_numbers(self.before, self.now)
+        return _get_numbers(self.baseline, self.current)
 
     @property
     def categories(self) -> tuple[Counter[str], Counter[str]] | None:
-        before = self.before.categories
-        now = self.now.categories
-        if before and now:
-            return (Counter(before), Counter(now))
+        baseline = self.baseline.categories
+        current = self.current.categories
+        if baseline and current:
+            return (Counter(baseline), Counter(current))
         return None
 
 
@@ -133,7 +133,7 @@ def register_guess(name: str, *, takes: Literal["numbers", "categories"] | None 
 
 def guess_mistake(suspect: Suspect) -> tuple[str, str] | None:
     """The first rule that holds, and its sentence."""
-    if min(suspect.before.rows, suspect.now.rows) < MIN_ROWS:
+    if min(suspect.baseline.rows, suspect.current.rows) < MIN_ROWS:
         return None
     for rule in GUESSES.values():
         members = [getattr(suspect, rule.facts["takes"])] if rule.facts["takes"] else []
@@ -145,15 +145,15 @@ def guess_mistake(suspect: Suspect) -> tuple[str, str] | None:
 def list_suspects(
     names: Mapping[str, FeatureProfile],
     baseline_states: Mapping[str, FeatureProfile],
-    before: Mapping[str, FeatureDistribution],
-    now: Mapping[str, FeatureDistribution],
+    baseline: Mapping[str, FeatureDistribution],
+    current: Mapping[str, FeatureDistribution],
 ) -> Iterator[Suspect]:
     """The suspect of each violated feature.
 
     names: the window's states of the violated features, by name. baseline_states: the baseline's states, if available.
-    before, now: the distributions of the baseline and of the window.
+    baseline, current: the distributions of the baseline and of the window.
     """
-    pairs = {name: (before[name], now[name]) for name in names if name in before and name in now}
+    pairs = {name: (baseline[name], current[name]) for name in names if name in baseline and name in current}
     for name, (before_distribution, now_distribution) in pairs.items():
         frequencies = names[name].frequencies
         other_features = {other_name: pair for other_name, pair in pairs.items() if other_name != name}
@@ -189,7 +189,7 @@ def guess_frozen_value(suspect: Suspect) -> str | None:
 @register_guess("decimal_comma")
 def guess_written_form(suspect: Suspect) -> str | None:
     """Values are numbers with a decimal comma, a unit, a currency or signs of thousands, where there were plain ones."""
-    if not suspect.before.is_numeric or not suspect.text_counts:
+    if not suspect.baseline.is_numeric or not suspect.text_counts:
         return None
     # Only texts that aren't plain numbers
     texts = {
@@ -207,10 +207,10 @@ def guess_written_form(suspect: Suspect) -> str | None:
 @register_guess("time_form")
 def guess_time_form(suspect: Suspect) -> str | None:
     """Times are counted since 1970 where they were dates, or the other way."""
-    features = (suspect.before, suspect.now)
+    features = (suspect.baseline, suspect.current)
     are_counts = [feature.numbers is not None and feature.list_values()[0] >= FIRST_SECOND for feature in features]
     are_dates = [
-        bool(feature.times) or all(map(read_dates, list(feature.categories or ("",))[:MIN_ROWS]))
+        bool(feature.time_type) or all(map(read_dates, list(feature.categories or ("",))[:MIN_ROWS]))
         for feature in features
     ]
     if are_dates[0] and are_counts[1]:
@@ -224,7 +224,7 @@ def guess_time_form(suspect: Suspect) -> str | None:
 def guess_swapped_features(suspect: Suspect) -> str | None:
     """Another violated feature looks like this feature did, and this feature looks like that one did."""
     for other_name, (other_before, other_now) in suspect.other_features.items():
-        crossed_numbers = _get_numbers(other_before, suspect.now), _get_numbers(suspect.before, other_now)
+        crossed_numbers = _get_numbers(other_before, suspect.current), _get_numbers(suspect.baseline, other_now)
         straight_numbers = suspect.numbers, _get_numbers(other_before, other_now)
         pairs = [[cdf for cdf in pair if cdf is not None] for pair in (crossed_numbers, straight_numbers)]
         if all(len(pair) == 2 for pair in pairs):
@@ -233,11 +233,16 @@ def guess_swapped_features(suspect: Suspect) -> str | None:
                 _looks_like(cdf[0].values, cdf) for cdf in pairs[0]
             ):
                 return f"it looks like {other_name!r} did, and that like this: have they changed places?"
-        elif other_before.categories and suspect.now.categories and suspect.before.categories and other_now.categories:
-            straight_distance = _measure_total_variation(suspect.before.categories, suspect.now.categories)
+        elif (
+            other_before.categories
+            and suspect.current.categories
+            and suspect.baseline.categories
+            and other_now.categories
+        ):
+            straight_distance = _measure_total_variation(suspect.baseline.categories, suspect.current.categories)
             crossed_distances = (
-                _measure_total_variation(other_before.categories, suspect.now.categories),
-                _measure_total_variation(suspect.before.categories, other_now.categories),
+                _measure_total_variation(other_before.categories, suspect.current.categories),
+                _measure_total_variation(suspect.baseline.categories, other_now.categories),
             )
             if straight_distance > 0.5 and max(crossed_distances) < MAX_UNEXPLAINED_SHARE * straight_distance:
                 return f"it looks like {other_name!r} did, and that like this: have they changed places?"
@@ -264,14 +269,14 @@ def guess_rounding(suspect: Suspect, cdfs: Sides) -> str | None:
 def guess_filler(suspect: Suspect) -> str | None:
     """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
     texts = [text for text in suspect.text_counts if FILLING_TEXT.fullmatch(text.strip())]
-    categories = suspect.before.categories or {}
-    share = sum(suspect.text_counts[text] for text in texts if text not in categories) / max(suspect.now.rows, 1)
+    categories = suspect.baseline.categories or {}
+    share = sum(suspect.text_counts[text] for text in texts if text not in categories) / max(suspect.current.rows, 1)
     if texts and share >= MIN_EFFECT:
         return f"{format_percent(share)} of the values are a text that is written for missing ones"
     numbers = suspect.numbers
     if numbers is None or len(numbers[0].values) <= 2:
         return None
-    share_filled = suspect.now.completeness - suspect.before.completeness
+    share_filled = suspect.current.completeness - suspect.baseline.completeness
     for value in FILLERS:
         share_before, share_now = (_compute_value_share(number, value) for number in numbers)
         is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
@@ -311,9 +316,9 @@ def guess_shifted_clock(suspect: Suspect) -> str | None:
     return f"all of them are about {format_noun_count(abs(hours), 'hour')} {direction}: another time zone?"
 
 
-def _describe_shifted_hours_of_day(before: StepCdf, now: StepCdf) -> str | None:
+def _describe_shifted_hours_of_day(baseline: StepCdf, current: StepCdf) -> str | None:
     """The sentence on the best of all circular shifts, if it leaves a third of the difference at most."""
-    shares_before, shares_now = (np.diff(cdf.shares_at(HOURS_OF_DAY), prepend=0.0) for cdf in (before, now))
+    shares_before, shares_now = (np.diff(cdf.shares_at(HOURS_OF_DAY), prepend=0.0) for cdf in (baseline, current))
     differences = [abs(np.roll(shares_before, shift) - shares_now).sum() for shift in range(24)]
     best_shift = int(np.argmin(differences))
     direction = f"{best_shift} later"
@@ -326,35 +331,35 @@ def _describe_shifted_hours_of_day(before: StepCdf, now: StepCdf) -> str | None:
 
 def _find_hours_later(numbers: Sides) -> int | None:
     """By how many whole hours the window's times are later than the baseline's, if that explains them."""
-    before, now = numbers
+    baseline, current = numbers
     moves = [count * unit for unit in HOURS for count in range(-MAX_HOURS, MAX_HOURS + 1) if count]
     # The shift that both ends of the range have, or the shift that leaves the smallest gap
-    end_moves = now.values[[0, -1]] - before.values[[0, -1]]
+    end_moves = current.values[[0, -1]] - baseline.values[[0, -1]]
     units = [unit for unit in HOURS if np.ptp(end_moves) < END_TOLERANCE * unit]
     rounded_end_moves = [unit * round(float(end_moves.mean()) / unit) for unit in units]
     matching_end_moves = [
         move for move in rounded_end_moves if move in moves and np.abs(end_moves - move).max() < END_TOLERANCE * 3600
     ]
-    if matching_end_moves and _looks_like(before.values + matching_end_moves[0], numbers):
+    if matching_end_moves and _looks_like(baseline.values + matching_end_moves[0], numbers):
         move = matching_end_moves[0]
     else:
-        _, move = min((_measure_gap(before.values + move, numbers), move) for move in moves)
-        if not _is_explained_by(before.values + move, numbers):
+        _, move = min((_measure_gap(baseline.values + move, numbers), move) for move in moves)
+        if not _is_explained_by(baseline.values + move, numbers):
             return None
     # Half hours must not fit as well
     unit = next(unit for unit in reversed(HOURS) if abs(move) >= unit)
     half_hours = (-unit / 2, unit / 2)
-    if not matching_end_moves and any(_looks_like(before.values + move + half, numbers) for half in half_hours):
+    if not matching_end_moves and any(_looks_like(baseline.values + move + half, numbers) for half in half_hours):
         return None  # whole hours can't be told from others
     return round(move / unit)
 
 
-def _find_hours_older(before: Ages, now: Ages) -> int | None:
+def _find_hours_older(baseline: Ages, current: Ages) -> int | None:
     """By how many whole hours the window's times are older than the baseline's, if that explains their ages."""
     steps = [hours for hours in range(-MAX_HOURS, MAX_HOURS + 1) if hours]
-    gap, hours = min((before.compute_gap(hours * HOUR, now), hours) for hours in steps)
-    noise = _estimate_noise(before.total, now.total) + MIN_EFFECT / 2
-    if gap <= min(noise, MAX_UNEXPLAINED_SHARE * before.compute_gap(0.0, now)):
+    gap, hours = min((baseline.compute_gap(hours * HOUR, current), hours) for hours in steps)
+    noise = _estimate_noise(baseline.total, current.total) + MIN_EFFECT / 2
+    if gap <= min(noise, MAX_UNEXPLAINED_SHARE * baseline.compute_gap(0.0, current)):
         return hours
     return None
 
@@ -362,10 +367,10 @@ def _find_hours_older(before: Ages, now: Ages) -> int | None:
 @register_guess("sign", takes="numbers")
 def guess_sign_change(suspect: Suspect, cdfs: Sides) -> str | None:
     """All numbers have the opposite sign, or those below zero lost it."""
-    before, now = cdfs
-    if _is_explained_by(-before.values, cdfs, MAX_UNEXPLAINED_SWAP):
+    baseline, current = cdfs
+    if _is_explained_by(-baseline.values, cdfs, MAX_UNEXPLAINED_SWAP):
         return "all of them have the other sign?"
-    if before.values[0] < 0 <= now.values[0] and _is_explained_by(np.abs(before.values), cdfs):
+    if baseline.values[0] < 0 <= current.values[0] and _is_explained_by(np.abs(baseline.values), cdfs):
         return "none is below zero any more, as if they lost their sign?"
     return None
 
@@ -390,87 +395,87 @@ def guess_unit_factor(suspect: Suspect, cdfs: Sides) -> str | None:
 @register_guess("converted", takes="numbers")
 def guess_conversion(suspect: Suspect, numbers: Sides) -> str | None:
     """Numbers are on another scale of temperature, or some of them are in another unit and the others as before."""
-    before, now = numbers
-    if len(before.values) < FEW_HOURS:  # a few numbers fit any conversion
+    baseline, current = numbers
+    if len(baseline.values) < FEW_HOURS:  # a few numbers fit any conversion
         return None
-    points = np.concatenate((before.values, now.values))
+    points = np.concatenate((baseline.values, current.values))
     points += 1e-9 * np.abs(points)  # the rounding error of products
-    shares_before = before.shares_at(points)
-    change = now.shares_at(points) - shares_before
+    shares_before = baseline.shares_at(points)
+    change = current.shares_at(points) - shares_before
     largest = float(np.abs(change).max())
 
     def fit_part(factor: float, offset: float) -> tuple[float, float]:
         """The gap that a conversion leaves, and the part of the window that is converted, fitted by least squares."""
-        after = StepCdf(factor * before.values + offset, before.cumulative)
+        after = StepCdf(factor * baseline.values + offset, baseline.cumulative)
         moved = after.shares_at(points) - shares_before
         squares = float(moved @ moved)
-        part = 0.0
+        converted_share = 0.0
         if squares:
-            part = float(moved @ change) / squares
-        return float(np.abs(change - part * moved).max()), part
+            converted_share = float(moved @ change) / squares
+        return float(np.abs(change - converted_share * moved).max()), converted_share
 
     # One value that became more frequent needs no conversion to be explained
-    values = np.concatenate((before.values, now.values))
-    gaps_of_values = now.counts_at(values) / now.total - before.counts_at(values) / before.total
+    values = np.concatenate((baseline.values, current.values))
+    gaps_of_values = current.counts_at(values) / current.total - baseline.counts_at(values) / baseline.total
     if float(np.abs(gaps_of_values).max()) >= MIN_SHARE_OF_ONE_VALUE * largest:
         return None
 
-    conversion = _find_conversion(before, CONVERSIONS, fit_part)
-    noise = _estimate_noise(before.total, now.total)
-    if conversion is None or largest <= noise or conversion.part < MIN_OTHER_UNIT_SHARE:
+    conversion = _find_conversion(baseline, CONVERSIONS, fit_part)
+    noise = _estimate_noise(baseline.total, current.total)
+    if conversion is None or largest <= noise or conversion.converted_share < MIN_OTHER_UNIT_SHARE:
         return None
     if conversion.gap > min(noise, MAX_SHARE_UNEXPLAINED_BY_PART * largest):
         return None
     factor, offset = CONVERSIONS[conversion.name]
-    if _is_explained_by(factor * before.values + offset, numbers):
+    if _is_explained_by(factor * baseline.values + offset, numbers):
         return f"all of them are {conversion.name}: another unit?"
-    return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
+    return IN_SOME_ROWS.format(share=format_percent(round(conversion.converted_share, 2)), name=conversion.name)
 
 
 @register_guess("converted_in_few_rows", takes="numbers")
 def guess_conversion_of_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
     """The numbers outside the baseline's range are on another scale of temperature."""
-    before, now = numbers
-    low, high = before.values[[0, -1]].tolist()
+    baseline, current = numbers
+    low, high = baseline.values[[0, -1]].tolist()
 
     def choose_outside(cdf: StepCdf) -> StepCdf:
         return cdf.select((cdf.values < low) | (cdf.values > high))
 
-    outside = choose_outside(now)
-    if outside.total < MIN_OUTSIDE_NUMBERS or len(before.values) < FEW_HOURS:
+    outside = choose_outside(current)
+    if outside.total < MIN_OUTSIDE_NUMBERS or len(baseline.values) < FEW_HOURS:
         return None
 
     # The baseline has numbers outside of its range, too, once it is converted
     def fit_outside(factor: float, offset: float) -> tuple[float, float]:
         """The gap between the window's outside numbers and the converted baseline's, and the part of the window converted."""
-        converted = choose_outside(StepCdf(factor * before.values + offset, before.cumulative))
+        converted = choose_outside(StepCdf(factor * baseline.values + offset, baseline.cumulative))
         if converted.total < MIN_OUTSIDE_NUMBERS:
             return math.inf, 0.0
-        part = outside.total / now.total / (converted.total / before.total)
-        return _measure_gap(converted.values, (converted, outside)), part
+        converted_share = outside.total / current.total / (converted.total / baseline.total)
+        return _measure_gap(converted.values, (converted, outside)), converted_share
 
-    conversion = _find_conversion(before, TEMPERATURES, fit_outside)
-    if conversion is None or conversion.gap > _estimate_noise(before.total, outside.total):
+    conversion = _find_conversion(baseline, TEMPERATURES, fit_outside)
+    if conversion is None or conversion.gap > _estimate_noise(baseline.total, outside.total):
         return None
-    return IN_SOME_ROWS.format(share=format_percent(round(conversion.part, 2)), name=conversion.name)
+    return IN_SOME_ROWS.format(share=format_percent(round(conversion.converted_share, 2)), name=conversion.name)
 
 
 class Conversion(NamedTuple):
     """A fitted conversion: the gap that it leaves, the part of the numbers that is converted, and its name."""
 
     gap: float
-    part: float
+    converted_share: float
     name: str
 
 
 def _find_conversion(
-    before: StepCdf, names: Iterable[str], fit: Callable[[float, float], tuple[float, float]]
+    baseline: StepCdf, names: Iterable[str], fit: Callable[[float, float], tuple[float, float]]
 ) -> Conversion | None:
     """The conversion that leaves the smallest gap; None if a plain factor or shift leaves a smaller one.
 
     Temperatures are converted only if the baseline's mean is a plausible temperature.
     """
-    mean, _ = before.compute_mean_and_deviation()
+    mean, _ = baseline.compute_mean_and_deviation()
     fits = []
     for name in names:
         lowest, highest = TEMPERATURES.get(name, (-math.inf, math.inf))
@@ -492,17 +497,17 @@ def _find_conversion(
 @register_guess("clipped", takes="numbers")
 def guess_clipping(suspect: Suspect, cdfs: Sides) -> str | None:
     """No number exceeds a bound any more, and as many numbers as exceeded it lie at the bound."""
-    before, now = cdfs
-    if len(now.values) <= 2:
+    baseline, current = cdfs
+    if len(current.values) <= 2:
         return None
-    low = float(now.values[0])
-    high = float(now.values[-1])
-    share_gains = [_compute_value_share(now, end) - _compute_value_share(before, end) for end in (low, high)]
-    are_inside = [low > before.values[0], high < before.values[-1]]
+    low = float(current.values[0])
+    high = float(current.values[-1])
+    share_gains = [_compute_value_share(current, end) - _compute_value_share(baseline, end) for end in (low, high)]
+    are_inside = [low > baseline.values[0], high < baseline.values[-1]]
     if not any(share >= MIN_EFFECT / 2 and is_in for share, is_in in zip(share_gains, are_inside, strict=True)):
         return None
     are_cut = [share >= MIN_EFFECT / 2 for share in share_gains]
-    clipped_values = before.values
+    clipped_values = baseline.values
     if are_cut[0]:
         clipped_values = np.maximum(clipped_values, low)
     if are_cut[1]:
@@ -533,15 +538,15 @@ def guess_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
 @register_guess("spelling", takes="categories")
 def guess_spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Categories differ from the baseline's only in case, white space or Unicode form."""
-    before, now = counts
-    new_counts = _select_new_values(before, now)
-    folded_texts = {fold_spelling(text) for text in before}
+    baseline, current = counts
+    new_counts = _select_new_values(baseline, current)
+    folded_texts = {fold_spelling(text) for text in baseline}
     num_matching = sum(count for text, count in new_counts.items() if fold_spelling(text) in folded_texts)
     if not new_counts or num_matching <= 0.9 * new_counts.total():
         return None
     if suspect.shows_values:
         name = new_counts.most_common(1)[0][0]
-        written = [text for text in before if fold_spelling(text) == fold_spelling(name)]
+        written = [text for text in baseline if fold_spelling(text) == fold_spelling(name)]
         if written:
             return (
                 f"{name!r} differs from {written[0]!r} in case, spaces or form of letters alone: written another way?"
@@ -552,20 +557,20 @@ def guess_spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) 
 @register_guess("truncated", takes="categories")
 def guess_truncation(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Texts are beginnings of the baseline's texts, cut at the same length."""
-    before, now = counts
-    max_length = max(map(len, now))
-    if max_length >= max(map(len, before)) or not max_length:
+    baseline, current = counts
+    max_length = max(map(len, current))
+    if max_length >= max(map(len, baseline)) or not max_length:
         return None
     cut_counts: Counter[str] = Counter()
-    for text, count in before.items():
+    for text, count in baseline.items():
         cut_counts[text[:max_length]] += count
     # If a column has many distinct values, most are new by chance, cut or not
-    num_known = sum(count for text, count in now.items() if text in cut_counts)
-    if num_known <= now.total() / 2:
+    num_known = sum(count for text, count in current.items() if text in cut_counts)
+    if num_known <= current.total() / 2:
         return None
-    is_cut = _measure_total_variation(cut_counts, now) <= _estimate_noise(before.total(), now.total()) * math.sqrt(
-        len(cut_counts)
-    ) and _select_new_values(before, now)
+    is_cut = _measure_total_variation(cut_counts, current) <= _estimate_noise(
+        baseline.total(), current.total()
+    ) * math.sqrt(len(cut_counts)) and _select_new_values(baseline, current)
     if is_cut:
         return f"texts end after {max_length} characters: cut off?"
     return None
@@ -574,14 +579,16 @@ def guess_truncation(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]
 @register_guess("renamed", takes="categories")
 def guess_renamed_value(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Each new value is as frequent as one value that disappeared; later dates are new by nature."""
-    if suspect.before.times:
+    if suspect.baseline.time_type:
         return None
-    before, now = counts
-    n = before.total()
-    m = now.total()
+    baseline, current = counts
+    n = baseline.total()
+    m = current.total()
     # The rows of values that are gone, and of new values
-    gone_counts = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
-    new_counts = _select_new_values(before, now)
+    gone_counts = Counter(
+        {text: count for text, count in baseline.items() if text not in current and count / n > 3 / m}
+    )
+    new_counts = _select_new_values(baseline, current)
     pairs = list(zip(gone_counts.most_common(), new_counts.most_common(), strict=False))
     if not pairs or len(gone_counts) != len(new_counts):
         return None
@@ -598,12 +605,12 @@ def guess_renamed_value(suspect: Suspect, counts: tuple[Counter[str], Counter[st
     return "a value that is gone was as frequent as a new one is: another name?"
 
 
-def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
+def find_unit_factor(baseline: StepCdf, current: StepCdf) -> float | None:
     """The factor by which all numbers have changed, if it is one between units; None if no unit explains it.
 
     Around zero a wider spread looks like a small factor, and isn't one, unless the same values recur, times the factor.
     """
-    cdfs = _drop_infinite(before, now)
+    cdfs = _drop_infinite(baseline, current)
     if cdfs is None:
         return None
     mean, deviation = cdfs[0].compute_mean_and_deviation()
@@ -620,15 +627,15 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
     return None
 
 
-def _get_numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
-    if before.numbers is None or now.numbers is None:
+def _get_numbers(baseline: FeatureDistribution, current: FeatureDistribution) -> Sides | None:
+    if baseline.numbers is None or current.numbers is None:
         return None
-    return _drop_infinite(before.numbers.cdf, now.numbers.cdf)
+    return _drop_infinite(baseline.numbers.cdf, current.numbers.cdf)
 
 
-def _drop_infinite(before: StepCdf, now: StepCdf) -> Sides | None:
+def _drop_infinite(baseline: StepCdf, current: StepCdf) -> Sides | None:
     """The finite numbers of both sides; None if a side has none, or has numbers too large to be multiplied."""
-    cdfs = before.drop_infinite(), now.drop_infinite()
+    cdfs = baseline.drop_infinite(), current.drop_infinite()
     if all(cdf.total and np.abs(cdf.values[[0, -1]]).max() < MAX_MAGNITUDE for cdf in cdfs):
         return cdfs
     return None
@@ -636,14 +643,14 @@ def _drop_infinite(before: StepCdf, now: StepCdf) -> Sides | None:
 
 def _measure_gap(values: Values, cdfs: Sides) -> float:
     """The Kolmogorov-Smirnov distance between the window and the baseline with its values replaced by `values`."""
-    before, now = cdfs
+    baseline, current = cdfs
     order = np.argsort(values, kind="stable")
-    counts = before.counts[order].cumsum()
+    counts = baseline.counts[order].cumsum()
     values = values[order]
-    points = np.concatenate((now.values, values))
+    points = np.concatenate((current.values, values))
     points += 1e-9 * np.abs(points)  # the rounding error of products
-    shares = np.concatenate(([0], counts))[np.searchsorted(values, points, side="right")] / before.total
-    return float(np.abs(shares - now.shares_at(points)).max())
+    shares = np.concatenate(([0], counts))[np.searchsorted(values, points, side="right")] / baseline.total
+    return float(np.abs(shares - current.shares_at(points)).max())
 
 
 def _estimate_noise(n: float, m: float) -> float:
@@ -662,23 +669,23 @@ def _is_explained_by(values: Values, cdfs: Sides, max_unexplained_share: float =
     )
 
 
-def _has_known_values(values: Values, now: Values) -> bool:
+def _has_known_values(values: Values, current: Values) -> bool:
     """Whether nearly all of the window's values are in `values`, which are sorted and differ by more than rounding."""
-    indices = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
-    return bool((np.abs(values[indices] - now) <= 2e-5 * np.abs(now)).mean() >= MIN_MATCHING_SHARE)
+    indices = np.minimum(values.searchsorted(current * (1 - 1e-5 * np.sign(current))), len(values) - 1)
+    return bool((np.abs(values[indices] - current) <= 2e-5 * np.abs(current)).mean() >= MIN_MATCHING_SHARE)
 
 
 def _compute_value_share(cdf: StepCdf, value: float) -> float:
     return float(cdf.counts_at(np.array([value]))[0] / cdf.total)
 
 
-def _measure_total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float:
+def _measure_total_variation(baseline: Mapping[str, int], current: Mapping[str, int]) -> float:
     """The total variation distance: half the sum of the absolute differences between shares."""
-    n = sum(before.values())
-    m = sum(now.values())
-    names = before.keys() | now.keys()
-    return sum(abs(before.get(name, 0) / n - now.get(name, 0) / m) for name in names) / 2
+    n = sum(baseline.values())
+    m = sum(current.values())
+    names = baseline.keys() | current.keys()
+    return sum(abs(baseline.get(name, 0) / n - current.get(name, 0) / m) for name in names) / 2
 
 
-def _select_new_values(before: Mapping[str, int], now: Mapping[str, int]) -> Counter[str]:
-    return Counter({text: count for text, count in now.items() if text not in before})
+def _select_new_values(baseline: Mapping[str, int], current: Mapping[str, int]) -> Counter[str]:
+    return Counter({text: count for text, count in current.items() if text not in baseline})

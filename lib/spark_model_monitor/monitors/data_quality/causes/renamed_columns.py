@@ -63,21 +63,21 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
 
     Days and times in one form are alike: a window's are later ones. Texts that hardly ever repeat are compared by length.
     """
-    before = from_feature_profile(old)
-    now = from_feature_profile(new)
-    if min(before.present, now.present) < MIN_PRESENT:
+    baseline = from_feature_profile(old)
+    current = from_feature_profile(new)
+    if min(baseline.present, current.present) < MIN_PRESENT:
         return 1.0
-    if before.is_numeric != now.is_numeric or before.times != now.times:
+    if baseline.is_numeric != current.is_numeric or baseline.time_type != current.time_type:
         return 1.0
     dates_before = recognise_dates(old)
     dates_now = recognise_dates(new)
     if dates_before is not None or dates_now is not None:
         is_one_form = dates_before is not None and dates_now is not None and dates_before.form == dates_now.form
         return 0.0 if is_one_form else 1.0
-    if before.numbers is not None and now.numbers is not None:
-        return l_infinity_numeric(before.numbers.cdf, now.numbers.cdf)
-    if before.categories and now.categories and len(before.categories) <= MAX_DIFFERENT * before.present:
-        return l_infinity_categorical(*category_cells(before.categories, now.categories))
+    if baseline.numbers is not None and current.numbers is not None:
+        return l_infinity_numeric(baseline.numbers.cdf, current.numbers.cdf)
+    if baseline.categories and current.categories and len(baseline.categories) <= MAX_DIFFERENT * baseline.present:
+        return l_infinity_categorical(*category_cells(baseline.categories, current.categories))
     # Keys and free texts
     old_lengths = old.state(TextLengths)
     new_lengths = new.state(TextLengths)

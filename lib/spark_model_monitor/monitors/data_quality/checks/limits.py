@@ -25,14 +25,14 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import STRI
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 
 
-def required_share(feature: FeatureComparison) -> float | None:
+def get_required_share(feature: FeatureComparison) -> float | None:
     """`domain_content_threshold`; None for a feature without a domain."""
     if feature.constraints.domains is None:
         return None
     return feature.settings.domain_content_threshold
 
 
-@FEATURE_CHECKS.register("categorical_values_check", threshold=required_share)
+@FEATURE_CHECKS.register("categorical_values_check", threshold=get_required_share)
 def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     """The share of present values that are in `domains` is at least `domain_content_threshold`: violated below it.
 
@@ -249,8 +249,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     if finding.is_violated and expected is InferredType.INTEGRAL and are_numbers:
         return finding.but(reason=FRACTIONAL)
     if finding.status is CheckStatus.PASSED and feature.current_profile.num_others:
-        words = f"{feature.current_profile.num_others:,} of {types.present:,} values are no numbers"
-        return finding.but(reason=f"{words}; the others are compared")
+        reason = f"{feature.current_profile.num_others:,} of {types.present:,} values are no numbers"
+        return finding.but(reason=f"{reason}; the others are compared")
     return finding
 
 
@@ -269,7 +269,7 @@ def _count_values_of_type(current: FeatureProfile, expected: InferredType, *, ex
     return texts + types.integral + types.fractional
 
 
-def least_number(feature: FeatureComparison) -> float | None:
+def get_least_number(feature: FeatureComparison) -> float | None:
     """0 if `non_negative_check` is Enabled and the constraints say `is_non_negative`; else None."""
     constraints = feature.constraints.num_constraints
     is_requested = feature.settings.non_negative_check and constraints is not None and constraints.is_non_negative
@@ -278,7 +278,7 @@ def least_number(feature: FeatureComparison) -> float | None:
     return None
 
 
-@FEATURE_CHECKS.register("non_negative_check", threshold=least_number)
+@FEATURE_CHECKS.register("non_negative_check", threshold=get_least_number)
 def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     """The smallest number is at least 0: violated below it. -inf is smaller than all numbers, and is not shown as a number.
 
@@ -287,7 +287,7 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     Source: C11.5.
     """
     current = feature.current_profile
-    moments = feature.current_profile.moments
+    moments = current.moments
     if moments is None or not current.num_present or not current.is_numeric:
         reason = NO_VALUES
         if current.num_present:

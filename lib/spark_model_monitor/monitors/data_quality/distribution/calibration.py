@@ -138,15 +138,15 @@ def judge_drift(
         # Windows of rows in another order would vary less than its parts do
         column = replace(column, window_count=0, overdispersion=column.design_effect)
     # What this window can show, in numbers and in words
-    smallest = smallest_change(threshold, column, calibration)
+    smallest = find_smallest_change(threshold, column, calibration)
     members: dict[str, Any] = {"distance": column.distance}
     if math.isfinite(smallest):
-        words = f"{100 * smallest:.2g} % of the records"
+        change_text = f"{100 * smallest:.2g} % of the records"
         if column.most_frequent_share is None:
-            words = f"{smallest:.2g} standard deviations"
-        if words.startswith("1 s"):
-            words = words.removesuffix("s")
-        members |= {"smallest_change": smallest, "change": words}
+            change_text = f"{smallest:.2g} standard deviations"
+        if change_text.startswith("1 s"):
+            change_text = change_text.removesuffix("s")
+        members |= {"smallest_change": smallest, "change": change_text}
     # Tests decide if the noise is known, otherwise the threshold decides
     if calibration.rows_are_independent or column.window_count:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
@@ -175,8 +175,8 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     samples = column.samples
     finding = finding.but(p=column.p, adjusted_p=column.adjusted_p, level=level, decided_by=None, limit=None)
     if rarest is not None:
-        words = COLUMN_TESTS[rarest.name].words
-        finding = finding.but(decided_by=words, statistic=rarest.statistic, least_effect=rarest.least_effect)
+        test_name = COLUMN_TESTS[rarest.name].words
+        finding = finding.but(decided_by=test_name, statistic=rarest.statistic, least_effect=rarest.least_effect)
     # Benjamini and Hochberg: the false discovery rate of the family is its level
     is_rejected = column.adjusted_p <= level
     if distance is not None and samples is not None:
@@ -185,17 +185,17 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     elif not is_rejected:
         return finding
     # The reason says how the tests allow for noise
-    why = INDEPENDENT
+    reason = INDEPENDENT
     if column.window_count:
-        why = f"judged by how {column.window_count} earlier windows or parts of the baseline vary"
+        reason = f"judged by how {column.window_count} earlier windows or parts of the baseline vary"
     if column.request.unfit_reason:
-        why += f"; {column.request.unfit_reason}"
+        reason += f"; {column.request.unfit_reason}"
     if column.design_effect > 1:
-        why += IN_GROUPS.format(rows=column.design_effect)
+        reason += IN_GROUPS.format(rows=column.design_effect)
     if rarest is not None:
         direction = rarest.direction or finding.direction
         finding = finding.but(component=rarest.name, effect=rarest.effect, direction=direction)
-    finding = finding.but(reason=why)
+    finding = finding.but(reason=reason)
     if not is_rejected:
         return finding.but(status=CheckStatus.PASSED, description=None)
     text = finding.description  # by the file's own method
@@ -205,7 +205,7 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     return finding.but(status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
 
 
-def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:
+def find_smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:
     """The smallest change that the rule in force detects nine times in ten; infinite if there is none."""
     samples = column.samples
     phi = column.overdispersion
@@ -249,13 +249,13 @@ def _check_unseen_changes(
         reason = f"{groups}, so the window says less than as many independent rows would"
     # A column whose values are in fewer rows than a change that matters can't change that many rows
     elif column.completeness >= matters.value and smallest > size:
-        unseen = "any change"
+        unseen_change = "any change"
         if math.isfinite(smallest) and column.most_frequent_share is None:
-            unseen = f"a shift below {smallest:.2g} standard deviations"
+            unseen_change = f"a shift below {smallest:.2g} standard deviations"
         elif math.isfinite(smallest):
-            unseen = f"a change of a share by less than {smallest:.2g}"
-        enough = _describe_enough_rows(column, smallest / size)
-        reason = f"with {format_noun_count(finding.m or 0, 'value')} {unseen} may go unseen; {finding.reason}{enough}"
+            unseen_change = f"a change of a share by less than {smallest:.2g}"
+        rows_clause = _describe_enough_rows(column, smallest / size)
+        reason = f"with {format_noun_count(finding.m or 0, 'value')} {unseen_change} may go unseen; {finding.reason}{rows_clause}"
     else:
         return finding
     return finding.unsure(reason, _write_advice(column), is_change_seen=is_change_seen)
@@ -321,10 +321,12 @@ def judge_missing(
     if doubtful_finding is not finding:
         return doubtful_finding
     if smallest > size and share + size <= 1:  # otherwise so many more values can't be missing
-        unseen = f"{format_noun_count(finding.m or 0, 'value')} any change"
+        unseen_change = f"{format_noun_count(finding.m or 0, 'value')} any change"
         if math.isfinite(smallest):
-            unseen = f"{format_noun_count(finding.m or 0, 'row')} up to {100 * smallest:.3g} points more missing values"
-        return finding.unsure(f"with {unseen} may go unseen", advice)
+            unseen_change = (
+                f"{format_noun_count(finding.m or 0, 'row')} up to {100 * smallest:.3g} points more missing values"
+            )
+        return finding.unsure(f"with {unseen_change} may go unseen", advice)
     return finding
 
 

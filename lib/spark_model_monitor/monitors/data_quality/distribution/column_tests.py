@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality import DRIFT
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import INDEPENDENT_ROWS, FeatureDesignEffect
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import compare_with_reference, count_unseen
-from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
+from spark_model_monitor.statistics.drift.distances import l_infinity_categorical
 from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     NOISE_LEVEL,
@@ -229,11 +229,12 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     column.samples = Samples(baseline.present, current.present, baseline.sketch_error + current.sketch_error)
     if baseline.numbers is not None and current.numbers is not None:
         # For a flag that is written as numbers, changes are changes of a share
-        before = baseline.numbers.cdf
-        after = current.numbers.cdf
-        if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
-            column.most_frequent_share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
-        column.distance = l_infinity_numeric(before, after)
+        cdf = baseline.numbers.cdf
+        pooled = current.numbers.cdf.pool_with(cdf)
+        if len(pooled.values) <= 2:
+            num_lowest = cdf.cumulative[0]
+            column.most_frequent_share = max(num_lowest, cdf.total - num_lowest) / cdf.total
+        column.distance = pooled.largest_gap
     elif baseline.categories is not None and current.categories is not None:
         counts = category_cells(baseline.categories, current.categories)
         column.distance = l_infinity_categorical(*counts)

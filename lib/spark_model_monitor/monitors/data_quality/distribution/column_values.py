@@ -52,7 +52,7 @@ class ColumnValues:
         ):
             return None
         # Dates, ids and other texts with few repeated values get new values later, so only their kind is compared
-        if distribution.times or (texts and 2 * len(texts) > distribution.present):
+        if distribution.time_type or (texts and 2 * len(texts) > distribution.present):
             texts = None
         return cls(True, texts=texts or None)
 
@@ -96,18 +96,18 @@ def measure_distance(baseline: ColumnValues, current: ColumnValues) -> float | N
 
 def measure_misfit(distribution: FeatureDistribution, cells: Sequence[str | None]) -> float:
     """How far cells are from a column of the baseline, beyond what chance explains: from 0 (alike) to 1; 0 if that is unknown."""
-    before = ColumnValues.of(distribution)
-    now = ColumnValues.from_cells(cells)
-    if before is None or now is None:
+    baseline = ColumnValues.of(distribution)
+    current = ColumnValues.from_cells(cells)
+    if baseline is None or current is None:
         return 0.0
     # Many distinct numbers can't be classes
-    if before.is_text != now.is_text or (before.is_few_numbers and not now.is_few_numbers):
+    if baseline.is_text != current.is_text or (baseline.is_few_numbers and not current.is_few_numbers):
         return 1.0
-    if before.numbers is not None and now.numbers is not None and now.numbers.total:
-        return l_infinity_numeric_robust(before.numbers, now.numbers)
-    if before.texts is None or now.texts is None:
+    if baseline.numbers is not None and current.numbers is not None and current.numbers.total:
+        return l_infinity_numeric_robust(baseline.numbers, current.numbers)
+    if baseline.texts is None or current.texts is None:
         return 0.0
-    return l_infinity_categorical_robust(*category_cells(before.texts, now.texts))
+    return l_infinity_categorical_robust(*category_cells(baseline.texts, current.texts))
 
 
 def match_answers(distribution: FeatureDistribution, cells: Sequence[str | None], *, are_in_place: bool) -> bool:
@@ -116,12 +116,12 @@ def match_answers(distribution: FeatureDistribution, cells: Sequence[str | None]
     show that it has labels.
     """
     # Scores and numbers to predict may have any values
-    before = ColumnValues.of(distribution)
-    if before is None or not (before.is_text or before.is_few_numbers):
+    baseline = ColumnValues.of(distribution)
+    if baseline is None or not (baseline.is_text or baseline.is_few_numbers):
         return True
     if are_in_place:
-        now = ColumnValues.from_cells(cells)
-        return now is None or not measure_distance(before, now)
+        current = ColumnValues.from_cells(cells)
+        return current is None or not measure_distance(baseline, current)
     return measure_misfit(distribution, cells) == 0
 
 

@@ -176,7 +176,7 @@ class SampledColumn:
         return ScoredColumn.from_texts(self.values, self.has_value)
 
     @property
-    def share_against(self) -> float:
+    def reversal_share(self) -> float:
         """The share of steps from row to row, within runs, that go against the direction of most steps.
 
         0 if all numbers rise, or all fall, as keys, times and sorted columns do; small for a clock that is put back. 0.5 for
@@ -249,7 +249,7 @@ def _estimate_same_runs(
     scores: dict[tuple[str, str], Callable[[], ScoredColumn]] = {}
     group_members: list[tuple[str, str]] = []
     for column in columns:
-        against = column.share_against
+        against = column.reversal_share
         is_sorted = is_constant_in_runs(column.values)
         if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
             scores[column.name, "of_values"] = column.score
@@ -318,8 +318,8 @@ def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[Sa
     # Columns whose values the window shares with the baseline less than independent rows would
     names = {}
     for feature in profile.features:
-        before = shares.get(feature.name)
-        if before is not None and (count := _count_group_names(before, feature)) is not None:
+        baseline_feature = shares.get(feature.name)
+        if baseline_feature is not None and (count := _count_group_names(baseline_feature, feature)) is not None:
             names[feature.name] = count
     if not names:
         return None
@@ -339,11 +339,11 @@ def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: P
     rows do: a log-likelihood ratio, the sum of s (1 - 1/d) - log d for a mean squared score s and a design effect d. If not, the
     column itself has changed, such as its unit, and names no groups.
     """
-    before = baseline.by_name
+    baseline_by_name = baseline.by_name
     log_likelihood_ratio = 0.0
     for feature in profile.features:
-        if feature.name in group.effects and feature.name in before:
-            reference = from_feature_profile(before[feature.name])
+        if feature.name in group.effects and feature.name in baseline_by_name:
+            reference = from_feature_profile(baseline_by_name[feature.name])
             changes = compare_with_reference(reference, from_feature_profile(feature))
             squares = [change.score**2 for change in changes.values()]
             # A feature's scores depend on each other, so their mean counts once; in groups, its variance is the design effect
@@ -425,8 +425,8 @@ def _explain_by_groups(
         group = by_name.get(name)
         if group is None:
             continue
-        kinds, codes = unique_with_inverse(group.values)
-        group_of_row = np.full(group.row_count, len(kinds))  # rows without a name are in no group
+        group_names, codes = unique_with_inverse(group.values)
+        group_of_row = np.full(group.row_count, len(group_names))  # rows without a name are in no group
         group_of_row[... if group.has_value is None else group.has_value] = codes
         # Rows in the order of their groups, those without a name left out
         order = np.argsort(group_of_row, kind="stable")[: len(codes)]

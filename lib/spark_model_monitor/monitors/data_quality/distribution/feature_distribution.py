@@ -53,7 +53,7 @@ class FeatureDistribution:
         The share of present values that are not numbers, as far as states know it.
     mean
         The mean of a numeric feature; None if unknown.
-    times
+    time_type
         The type name of days and times.
     is_never_compared
         Whether the values are of a kind that no run compares.
@@ -69,7 +69,7 @@ class FeatureDistribution:
     reason: str | None = None
     text_share: float | None = None
     mean: float | None = None
-    times: str | None = None
+    time_type: str | None = None
     is_never_compared: bool = False
     other_cells: int = 0
 
@@ -134,7 +134,7 @@ class FeatureDistribution:
     @property
     def type_name(self) -> str:
         """The type; for days and times, which are texts in the service's files, their own name."""
-        return self.times or self.inferred_type.value
+        return self.time_type or self.inferred_type.value
 
     @property
     def is_numeric(self) -> bool:
@@ -142,16 +142,16 @@ class FeatureDistribution:
 
 
 def align_distributions(
-    before: FeatureDistribution, now: FeatureDistribution
+    baseline: FeatureDistribution, current: FeatureDistribution
 ) -> tuple[FeatureDistribution, FeatureDistribution]:
     """Both distributions, with numbers in the precision of the coarser one; the same objects if the precision is the same."""
-    if before.numbers is None or now.numbers is None:
-        return before, now
-    numbers, numbers_now = align_precision(before.numbers, now.numbers)
+    if baseline.numbers is None or current.numbers is None:
+        return baseline, current
+    numbers, numbers_now = align_precision(baseline.numbers, current.numbers)
     # The same objects keep their cached results
-    if numbers is before.numbers and numbers_now is now.numbers:
-        return before, now
-    return replace(before, numbers=numbers), replace(now, numbers=numbers_now)
+    if numbers is baseline.numbers and numbers_now is current.numbers:
+        return baseline, current
+    return replace(baseline, numbers=numbers), replace(current, numbers=numbers_now)
 
 
 OF_NUMBERS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch))
@@ -159,11 +159,11 @@ OF_DISTRIBUTIONS = OF_NUMBERS | {Frequencies.KIND}
 """The states that `from_feature_profile` needs; for numbers it needs no frequencies."""
 
 
-def find_direction(before: float | None, after: float | None) -> str | None:
+def find_direction(baseline: float | None, current: float | None) -> str | None:
     """The direction in which a number went: `up`, `down`, or None if unknown."""
-    if before is None or after is None or before == after:
+    if baseline is None or current is None or baseline == current:
         return None
-    if after > before:
+    if current > baseline:
         return "up"
     return "down"
 
@@ -184,7 +184,11 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     share = None
     if types.present:
         share = (types.text + types.boolean) / types.present
-    members: dict[str, Any] = {"text_share": share, "times": find_time_type(feature), "other_cells": feature.num_others}
+    members: dict[str, Any] = {
+        "text_share": share,
+        "time_type": find_time_type(feature),
+        "other_cells": feature.num_others,
+    }
     create = partial(FeatureDistribution, inferred_type, rows, present, **members)
     if not present:
         return create()
@@ -216,7 +220,7 @@ def explain_missing_state(feature: FeatureProfile, *needed: type[State]) -> str 
 def from_statistics(statistics: Statistics, *, as_service: bool = False) -> dict[str, FeatureDistribution]:
     """The distributions in a statistics.json, by feature; a numeric feature has one only if the file has its sketch."""
     rows = statistics.dataset.item_count
-    distributions = {feature.name: _from_feature_statistics(feature, rows) for feature in statistics.features}
+    distributions = {feature.name: _read_distribution(feature, rows) for feature in statistics.features}
     if as_service:
         return distributions
     # Flags as states count them
@@ -235,7 +239,7 @@ def truncate_values(values: Iterable[str]) -> frozenset[str]:
     return frozenset(_count_frequencies(dict.fromkeys(values, 1)).counts)
 
 
-def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDistribution:
+def _read_distribution(feature: FeatureStatistics, rows: int) -> FeatureDistribution:
     rows -= feature.num_others
     present = rows
     if feature.common is not None:
@@ -301,30 +305,30 @@ def _count_frequencies(counts: Mapping[str, int]) -> Frequencies:
 MAX_UNCUT_LENGTH = 60  # most characters, of up to four bytes each, of a text that is never cut
 
 
-def find_new_values(now: FeatureDistribution, *before: FeatureDistribution | None) -> list[str]:
+def find_new_values(current: FeatureDistribution, *earlier_distributions: FeatureDistribution | None) -> list[str]:
     """The values of a text that no earlier distribution has."""
-    distributions = [distribution for distribution in before if distribution is not None]
+    distributions = [distribution for distribution in earlier_distributions if distribution is not None]
     earlier_counts = [distribution.categories or {} for distribution in distributions]
-    return [value for value in now.categories or () if all(value not in counts for counts in earlier_counts)]
+    return [value for value in current.categories or () if all(value not in counts for counts in earlier_counts)]
 
 
 MIN_EXPECTED_ROWS = 8.0  # a value with so many expected rows has none by chance only once in 3,000 times
 
 
 def restrict_to_lasting_values(
-    before: FeatureDistribution, now: FeatureDistribution, baseline: FeatureDistribution | None
+    reference: FeatureDistribution, current: FeatureDistribution, baseline: FeatureDistribution | None
 ) -> tuple[FeatureDistribution, FeatureDistribution]:
     """Both distributions of a text whose values come and go, without values that the baseline lacks or that are gone now."""
-    if baseline is None or baseline.categories is None or before.categories is None or now.categories is None:
-        return before, now
-    expected_rows = now.present / max(before.present, 1)
+    if baseline is None or baseline.categories is None or reference.categories is None or current.categories is None:
+        return reference, current
+    expected_rows = current.present / max(reference.present, 1)
     gone = {
         value
-        for value, count in before.categories.items()
-        if value not in now.categories and count * expected_rows >= MIN_EXPECTED_ROWS
+        for value, count in reference.categories.items()
+        if value not in current.categories and count * expected_rows >= MIN_EXPECTED_ROWS
     }
     lasting = baseline.categories.keys() - gone
-    return restrict_to_values(before, lasting), restrict_to_values(now, lasting)
+    return restrict_to_values(reference, lasting), restrict_to_values(current, lasting)
 
 
 def restrict_to_values(distribution: FeatureDistribution, values: Set[str]) -> FeatureDistribution:

@@ -172,33 +172,35 @@ def _add_block_statistics(
     past[name] = PastWindows({field: statistics.get(field, nan_values) for field in FIELDS})
 
 
-def compare_with_reference(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, StatisticChange]:
+def compare_with_reference(
+    reference: FeatureDistribution, current: FeatureDistribution
+) -> Mapping[str, StatisticChange]:
     """How each statistic of a window differs from its reference, by field; empty if the two can't be compared. The result is
     cached for the verdict, and for what the window leaves.
     """
-    if id(before) not in after.changes_by_reference:
-        after.changes_by_reference[id(before)] = before, _compute_changes(before, after)
-    return after.changes_by_reference[id(before)][1]
+    if id(reference) not in current.changes_by_reference:
+        current.changes_by_reference[id(reference)] = reference, _compute_changes(reference, current)
+    return current.changes_by_reference[id(reference)][1]
 
 
-def _compute_changes(before: FeatureDistribution, after: FeatureDistribution) -> dict[str, StatisticChange]:
-    before, after = align_distributions(before, after)
-    if before.reason or after.reason or not before.rows or not after.rows:
+def _compute_changes(reference: FeatureDistribution, current: FeatureDistribution) -> dict[str, StatisticChange]:
+    reference, current = align_distributions(reference, current)
+    if reference.reason or current.reason or not reference.rows or not current.rows:
         return {}
     # Missing values belong to all rows, the other statistics to those with a value
-    lacking = (before.rows - before.present, before.rows), (after.rows - after.present, after.rows)
+    lacking = (reference.rows - reference.present, reference.rows), (current.rows - current.present, current.rows)
     changes = [compare_missing_values(*lacking)]
-    if not (before.present and after.present):
+    if not (reference.present and current.present):
         return {change.field: change for change in changes}
-    if before.numbers is not None and after.numbers is not None:
-        changes += compare_numbers(before.numbers, after.numbers, before.frequent_values)
-    elif before.categories is not None and after.categories is not None:
+    if reference.numbers is not None and current.numbers is not None:
+        changes += compare_numbers(reference.numbers, current.numbers, reference.frequent_values)
+    elif reference.categories is not None and current.categories is not None:
         # Texts in the order of their hashes
-        names = np.array(sorted(before.categories.keys() | after.categories.keys()), object)
+        names = np.array(sorted(reference.categories.keys() | current.categories.keys()), object)
         hashes = hash_texts(names)
         order = hashes.argsort()
-        counts = np.array(category_cells(before.categories, after.categories))[:, order]
-        changes += compare_values(hashes[order], counts, hash_texts(before.frequent_values))
+        counts = np.array(category_cells(reference.categories, current.categories))[:, order]
+        changes += compare_values(hashes[order], counts, hash_texts(reference.frequent_values))
     else:
         return {}
     return {change.field: change for change in changes}
@@ -223,7 +225,9 @@ def find_longest_standstills(profile: Profile, runs: Sequence[RowRuns]) -> dict[
         if not len(values):
             continue
         # Adjacent runs are joined
-        follows_previous = [run.first_row == before.first_row + before.rows for before, run in pairwise(ordered_runs)]
+        follows_previous = [
+            run.first_row == previous.first_row + previous.rows for previous, run in pairwise(ordered_runs)
+        ]
         joined_sizes = np.add.reduceat(sizes, np.flatnonzero(~np.array([False, *follows_previous])))
         first_rows, lengths = find_standstills(values, joined_sizes[joined_sizes > 0])
         longest = int(lengths.argmax())
@@ -233,25 +237,27 @@ def find_longest_standstills(profile: Profile, runs: Sequence[RowRuns]) -> dict[
     return standstills
 
 
-def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
+def score_window(reference: FeatureDistribution, current: FeatureDistribution) -> Mapping[str, float] | None:
     """The raw statistics of a window compared with its reference; None if the two can't be compared."""
-    changes = compare_with_reference(before, after)
-    if not changes or not (before.present and after.present):
+    changes = compare_with_reference(reference, current)
+    if not changes or not (reference.present and current.present):
         return None
-    rows = float(after.present)
+    rows = float(current.present)
     statistics = dict.fromkeys(FIELDS, math.nan)
     return statistics | {
         "rows": rows,
-        "effective": rows * before.present / (rows + before.present),
+        "effective": rows * reference.present / (rows + reference.present),
         **{field: change.score for field, change in changes.items()},
-        "unseen": count_unseen(after, before) / rows,
-        "largest": float(after.count_values(after.list_values()).max()) / rows,
+        "unseen": count_unseen(current, reference) / rows,
+        "largest": float(current.count_values(current.list_values()).max()) / rows,
     }
 
 
-def count_unseen(now: FeatureDistribution, before: FeatureDistribution, *earlier: FeatureDistribution | None) -> float:
+def count_unseen(
+    current: FeatureDistribution, reference: FeatureDistribution, *earlier: FeatureDistribution | None
+) -> float:
     """The number of rows with texts that neither the reference nor an earlier side has."""
-    return float(sum((now.categories or {})[value] for value in find_new_values(now, before, *earlier)))
+    return float(sum((current.categories or {})[value] for value in find_new_values(current, reference, *earlier)))
 
 
 def hash_texts(texts: Sequence[str] | Part) -> Part:

@@ -21,7 +21,7 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.registry import Registry
-from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.value_class import value_class
 
 MAX_LISTED_NAMES = 5  # columns that a sentence names; the rest are counted
@@ -35,22 +35,6 @@ class ObservedData:
     profile: Profile
     layout: ColumnLayout
     comparison: WindowComparison | None = None
-
-    def list_texts(self) -> Iterator[tuple[FeatureProfile, Mapping[str, int]]]:
-        """Text columns with the counts of their values, if most values were counted, so that their form can be judged.
-
-        With a baseline, columns that are a String there are left out: the baseline's own run has reported them.
-        """
-        for feature in self.profile.features:
-            frequencies = feature.frequencies or Frequencies()
-            is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
-            if (
-                is_text
-                and not self.is_text_in_baseline(feature)
-                and frequencies.total >= MIN_VALUES
-                and 2 * frequencies.dropped < frequencies.total
-            ):
-                yield feature, frequencies.counts
 
     def is_text_in_baseline(self, feature: FeatureProfile) -> bool:
         """Whether it is a text in the baseline, whose own run has reported what is odd about it."""

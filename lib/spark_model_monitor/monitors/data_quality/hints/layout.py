@@ -124,10 +124,10 @@ def segments(data: ObservedData) -> HintSentences:
     if first is not None and first.features and "segments" in first.features[0].states:
         from spark_model_monitor.monitors.segment_reports import write_segment_hints
 
-        before = None
+        baseline = None
         if compared is not None:
-            before = _count_rows_by_segment(first)
-        hints = write_segment_hints(before, _count_rows_by_segment(data.profile))
+            baseline = _count_rows_by_segment(first)
+        hints = write_segment_hints(baseline, _count_rows_by_segment(data.profile))
         yield from ((hint.features, hint.description) for hint in hints)
 
 

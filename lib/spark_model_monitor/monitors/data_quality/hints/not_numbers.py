@@ -170,9 +170,12 @@ def line_of_totals(data: ObservedData) -> HintSentences:
             return
 
     numeric = [feature for feature in data.profile.features if feature.is_numeric]
-    text_columns = [feature for feature in data.profile.features if feature.column_type is ColumnType.TEXT]
     # Text columns with a word for totals, and numeric columns with a number that may be a total
-    columns_with_word = [feature for feature in text_columns if _find_words_for_totals(data, feature)]
+    columns_with_word = [
+        feature
+        for feature in data.profile.features
+        if feature.column_type is ColumnType.TEXT and _find_words_for_totals(data, feature)
+    ]
     description = "the sum of all other lines"
     ratios = {feature.name: _compare_largest_with_sum(feature) for feature in numeric}
     summed = [name for name, (ratio, _) in ratios.items() if math.isclose(ratio, 1, rel_tol=SUM_ERROR)]
@@ -209,10 +212,10 @@ def _find_words_for_totals(data: ObservedData, feature: FeatureProfile) -> list[
     """The words for totals that occur once in a text column, and never in the baseline, where they would be categories."""
     if feature.frequencies is None:
         return []
-    before = data.baseline_features.get(feature.name, FeatureProfile("")).frequencies or Frequencies()
+    baseline = data.baseline_features.get(feature.name, FeatureProfile("")).frequencies or Frequencies()
     single_texts = [text for text, count in feature.frequencies.counts.items() if count == 1]
     texts = [text for text in single_texts if TOTALS.fullmatch(text.strip().strip(":").lower())]
-    return [text for text in texts if text not in before.counts]
+    return [text for text in texts if text not in baseline.counts]
 
 
 def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:
@@ -322,8 +325,8 @@ def other_numbers(data: ObservedData) -> HintSentences:
     counts = {}
     for feature in data.profile.features:
         num_other = _count_other_numbers(feature)
-        before = data.baseline_features.get(feature.name)
-        if num_other and not (before and _count_other_numbers(before)):
+        baseline = data.baseline_features.get(feature.name)
+        if num_other and not (baseline and _count_other_numbers(baseline)):
             counts[feature.name] = num_other, feature.num_present
     if counts:
         finding = (

@@ -7,7 +7,11 @@ import math
 import numpy as np
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import MAX_CHANCE
-from spark_model_monitor.monitors.data_quality.checks.facts.repeats import MIN_COPIES, find_row_repeats, repeated_rows
+from spark_model_monitor.monitors.data_quality.checks.facts.repeats import (
+    MIN_COPIES,
+    compare_repeated_rows,
+    find_row_repeats,
+)
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, list_quoted, register_hint
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
@@ -26,7 +30,7 @@ def delivered_twice(data: ObservedData) -> HintSentences:
         states = find_row_repeats(data.comparison)
     if data.comparison is None or states is None or compute_fraction_of_copies(states[1].counts) < MIN_COPIES:
         return
-    evidence = repeated_rows(data.comparison)
+    evidence = compare_repeated_rows(data.comparison)
     if evidence is None or not evidence.is_large or evidence.p > MAX_CHANCE:
         return
     baseline, current = (state.counts for state in states)

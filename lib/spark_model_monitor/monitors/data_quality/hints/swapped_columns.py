@@ -42,7 +42,7 @@ class MatchedColumn:
         """Whether it is far from its own baseline."""
         return self.baseline_gap >= MISFIT
 
-    def fits(self, neighbour: MatchedColumn) -> bool:
+    def is_like_neighbour(self, neighbour: MatchedColumn) -> bool:
         """Whether the values fit a neighbour's baseline, and better than their own. True, too, if the distance is unknown, as for
         two texts that hardly ever repeat.
         """
@@ -117,7 +117,7 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
             if neighbour is None:
                 continue
             num_compared += 1
-            if column.fits(neighbour):
+            if column.is_like_neighbour(neighbour):
                 names.append(column.name)
                 neighbours.append(neighbour.name)
         if len(names) >= max(MIN_SHIFTED, MOSTLY_SHIFTED * num_compared):

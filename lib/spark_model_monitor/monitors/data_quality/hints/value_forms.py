@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
 )
 from spark_model_monitor.statistics.date_columns import DateColumn, recognise_dates
 from spark_model_monitor.statistics.drift.special_functions import chance_of_more
-from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
 
@@ -35,7 +35,13 @@ def decimal_commas(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     counts_by_feature = {}
-    for feature, counts in data.list_texts():
+    for feature in data.profile.features:
+        is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
+        frequencies = feature.frequencies or Frequencies()
+        # The form of a text shows if most of its values were counted
+        if not is_text or 2 * frequencies.dropped >= frequencies.total or data.is_text_in_baseline(feature):
+            continue
+        counts = frequencies.counts
         with_comma = [value for value in counts if "," in value]
         are_enough = sum(counts[value] for value in with_comma) >= MIN_VALUES
         if are_enough and all(map(NUMBER.fullmatch, counts)) and not all(map(THOUSANDS.fullmatch, with_comma)):
@@ -72,23 +78,23 @@ def dates_as_texts(observed: ObservedData) -> HintSentences:
     # By kind and form, so that columns of one form are one part of the sentence
     columns_by_kind: dict[str, dict[str, dict[str, tuple[int, int]]]] = {}
     for feature, column in find_date_columns(observed):
-        kind = "numbers" if feature.is_numeric else "texts"
+        form_of_storage = "numbers" if feature.is_numeric else "texts"
         form = column.form
         if column.is_typed:
-            kind = "of a type"
+            form_of_storage = "of a type"
             form = feature.column_type.value
         # A column with many texts shows only a sample of them
         total = column.values or feature.num_present
         if total < feature.num_present:
             form = f"{form}, by a sample"
         counts = total - column.not_dates, total
-        columns_by_kind.setdefault(kind, {}).setdefault(form, {})[feature.name] = counts
-    for kind, counts_by_form in columns_by_kind.items():
+        columns_by_kind.setdefault(form_of_storage, {}).setdefault(form, {})[feature.name] = counts
+    for form_of_storage, counts_by_form in columns_by_kind.items():
         names = [name for counts in counts_by_form.values() for name in counts]
         # The sentence never has values of the data
         columns = "; ".join(f"{list_columns(counts)} as {form}" for form, counts in counts_by_form.items())
         instead = "windows are checked for that form and for odd days; write numbers, such as the weekday, to have drift judged"
-        yield names, f"dates are {kind} here: {columns}; {instead}"
+        yield names, f"dates are {form_of_storage} here: {columns}; {instead}"
 
 
 def find_date_columns(observed: ObservedData) -> Iterator[tuple[FeatureProfile, DateColumn]]:
@@ -171,15 +177,15 @@ def fewer_missing(data: ObservedData) -> HintSentences:
     """
     missing_by_feature: dict[str, tuple[int, int]] = {}
     for feature in data.compared_features:
-        before = feature.baseline_distribution
-        now = feature.current_distribution
-        if feature.baseline_feature.is_drift_tested or not before.rows or not now.rows:
+        baseline = feature.baseline_distribution
+        current = feature.current_distribution
+        if feature.baseline_feature.is_drift_tested or not baseline.rows or not current.rows:
             continue
         # A clear gain of present values
-        gap = now.present / now.rows - before.present / before.rows
-        p = chance_of_more(before.present, before.rows, now.present, now.rows)
+        gap = current.present / current.rows - baseline.present / baseline.rows
+        p = chance_of_more(baseline.present, baseline.rows, current.present, current.rows)
         if gap >= MIN_EFFECT and p <= MAX_CHANCE:
-            missing_by_feature[feature.name] = (now.rows - now.present, now.rows)
+            missing_by_feature[feature.name] = (current.rows - current.present, current.rows)
     if missing_by_feature:
         finding = f"fewer values are missing than in the baseline: {list_columns(missing_by_feature)}"
         yield missing_by_feature, f"{finding}; is there a default in their place?"

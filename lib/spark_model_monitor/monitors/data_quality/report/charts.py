@@ -24,13 +24,11 @@ class Bins:
     ends: tuple[float, float] | None = None
     names: tuple[str, ...] = ()
 
-    def shares(self, distribution: FeatureDistribution) -> Values | None:
+    def compute_shares(self, distribution: FeatureDistribution) -> Values | None:
         """The shares of a distribution's values in the 22 bins; None without values, or if they are not known one by one."""
-        if self.ends is not None and distribution.numbers is not None:
-            cdf = distribution.numbers.cdf
-            if cdf.total:
-                return np.diff(cdf.shares_at(self._edges), prepend=0.0, append=1.0)
-            return None
+        numbers = distribution.numbers
+        if self.ends is not None and numbers is not None and numbers.total:
+            return np.diff(numbers.cdf.shares_at(self._edges), prepend=0.0, append=1.0)
         if self.ends is None and distribution.categories:
             return self._share_categories(distribution.categories)
         return None
@@ -97,24 +95,12 @@ def draw_overlay(
         distributions.append(current)
     shares: list[Values] = []
     for distribution in distributions:
-        known_shares = bins.shares(distribution)
+        known_shares = bins.compute_shares(distribution)
         if known_shares is None:
             return None
-        shares.append(np.clip(known_shares, 0.0, 1.0))
-    # Categories: the most frequent ones, the others, and new ones
+        shares.append(known_shares)
     if bins.ends is None:
-        words = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
-        if len(distributions) > 1:
-            words += f", {format_percent(float(shares[1][-1]))} now are others"
-        # Names are values of the data, which are shown only if they are few
-        names = bins.list_names(most_named)
-        shown_bins = [*range(len(names))]
-        if len(bins.names) > BINS:
-            shown_bins.append(BINS)
-            names.append("others")
-        shown_bins.append(BINS + 1)
-        names.append("new")
-        return create_overlay([share[shown_bins] for share in shares], words, names=names)
+        return _draw_categories(bins, shares, most_named)
     # Numbers: between the ends, and beyond them
     low, high = bins.ends
     medians = [
@@ -122,22 +108,38 @@ def draw_overlay(
         for distribution in distributions
         if distribution.numbers is not None
     ]
-    words = f"median {medians[0]}"
+    caption = f"median {medians[0]}"
     if len(distributions) > 1:
-        words = f"median {medians[0]} in the baseline, {medians[1]} now"
+        caption = f"median {medians[0]} in the baseline, {medians[1]} now"
     shown_bins = [0, 1, BINS + 1]
     if low < high:
         shown_bins = [*range(BINS + 2)]
-    return create_overlay([share[shown_bins] for share in shares], words, bins.ends)
+    return create_overlay([share[shown_bins] for share in shares], caption, bins.ends)
+
+
+def _draw_categories(bins: Bins, shares: Sequence[Values], most_named: int) -> Overlay:
+    """The picture of the most frequent categories, the others, and new ones."""
+    caption = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
+    if len(shares) > 1:
+        caption += f", {format_percent(float(shares[1][-1]))} now are others"
+    # Names are values of the data, which are shown only if they are few
+    names = bins.list_names(most_named)
+    shown_bins = [*range(len(names))]
+    if len(bins.names) > BINS:
+        shown_bins.append(BINS)
+        names.append("others")
+    shown_bins.append(BINS + 1)
+    names.append("new")
+    return create_overlay([share[shown_bins] for share in shares], caption, names=names)
 
 
 def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | None, *, is_named: bool) -> Overlay | None:
     """The picture of a column of dates on an axis of time, in bins of equal width over the days of both sides; None for other
     columns. is_named: whether the first and the last day may be shown."""
-    before = DateColumn.of(baseline.categories or {})
-    columns = [before]
+    baseline_dates = DateColumn.of(baseline.categories or {})
+    columns = [baseline_dates]
     if current is not None:
-        columns.append(DateColumn.of(current.categories or {}, before))
+        columns.append(DateColumn.of(current.categories or {}, baseline_dates))
     if any(column.num_dates <= MIN_DATES * column.values for column in columns):
         return None
     # From the first day of both to the last one; a single day has no axis
@@ -147,29 +149,30 @@ def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | Non
         return None
     edges = np.linspace(first, last + 1, BINS + 1)
     shares = [np.histogram(column.days, edges, weights=column.counts)[0] / max(1, column.values) for column in columns]
-    now: tuple[float, ...] = ()
-    words = "days in the baseline"
+    current_shares: tuple[float, ...] = ()
+    caption = "days in the baseline"
     if current is not None:
-        now = tuple(map(float, shares[1]))
-        words += ", and now"
+        current_shares = tuple(map(float, shares[1]))
+        caption += ", and now"
     axis: tuple[str, ...] = ("first day", "last day")
     if is_named:
         axis = tuple(date.fromordinal(day).isoformat() for day in (first, (first + last) // 2, last))
-    return Overlay(tuple(map(float, shares[0])), now, words, axis)
+    return Overlay(tuple(map(float, shares[0])), current_shares, caption, axis)
 
 
 def create_overlay(
-    shares: Sequence[Values], words: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
+    shares: Sequence[Values], caption: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
 ) -> Overlay:
     """The picture of some shares. shares: the baseline's, and the window's if there is one. ends: the range of the baseline's
     numbers. names: its categories.
     """
+    # A baseline of its own has no window beside it
     baseline = tuple(map(float, shares[0]))
-    now: tuple[float, ...] = ()
+    current: tuple[float, ...] = ()
     if len(shares) > 1:
-        now = tuple(map(float, shares[1]))
+        current = tuple(map(float, shares[1]))
     if ends is None:
-        return Overlay(baseline, now, words, ("most frequent", "new"), tuple(names))
+        return Overlay(baseline, current, caption, ("most frequent", "new"), tuple(names))
     low, high = ends
     axis = list(dict.fromkeys(format_number(end, 3) for end in (low, low / 2 + high / 2, high)))
     # The outermost bins include everything beyond them
@@ -177,10 +180,10 @@ def create_overlay(
     for index, sign, direction in ((0, "< ", "below"), (-1, "> ", "above")):
         end = axis[index]
         share_now = 0.0
-        if now:
-            share_now = now[index]
+        if current:
+            share_now = current[index]
         if max(baseline[index], share_now):
             axis[index] = f"{sign}{axis[index]}"
-        if now and share_now >= max(0.02, 2 * baseline[index]):
+        if share_now >= max(0.02, 2 * baseline[index]):
             outside.append(f"{format_percent(share_now)} of the values {direction} {end}")
-    return Overlay(baseline, now, words, tuple(axis), (), ", ".join(outside))
+    return Overlay(baseline, current, caption, tuple(axis), (), ", ".join(outside))

@@ -36,7 +36,6 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile
 # most row ids on a card, and most letters of each
 MAX_IDS = 5
 MAX_ID_LENGTH = 40
-NO_ROW_IDS: Mapping[str, Sequence[str]] = {}
 
 READING = (
     "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each side "
@@ -53,19 +52,19 @@ def create_page(
     results: Sequence[CheckResult],
     baseline: QualityBaseline | None,
     *,
-    max_domain_size: int = 0,
-    hide_values: bool = False,
-    row_ids: Mapping[str, Sequence[str]] = NO_ROW_IDS,
+    max_domain_size: int,
+    hide_values: bool,
+    row_ids: Mapping[str, Sequence[str]],
 ) -> Page:
     """The page of a run. baseline: what it was compared with; None for a baseline. max_domain_size: the largest number of
     categories whose names are shown. row_ids: the ids of rows behind violations, by feature."""
     features = profile.by_name
-    now = from_profile(profile)
+    current_distributions = from_profile(profile)
     most_named = max_domain_size
     if hide_values:
         most_named = 0
     if baseline is None and not results:
-        return _create_baseline_page(features, now)
+        return _create_baseline_page(features, current_distributions)
     # A person's own rules need no baseline
     if baseline is None:
         baseline = QualityBaseline.from_documents(Constraints(features=()), None, None)
@@ -75,10 +74,10 @@ def create_page(
     # Changes of the whole data set get a card like its columns
     changed_names = [result.feature or "" for result in results if result.is_violation or result.is_unsure]
     page_features = []
-    for name in dict.fromkeys((*baseline.names, *now, *changed_names)):
+    for name in dict.fromkeys((*baseline.names, *current_distributions, *changed_names)):
         feature = PageFeature(name, results_by_name.get(name, ()), is_output=name in baseline.outputs)
-        before = baseline.distributions.get(name)
-        current = now.get(name)
+        baseline_distribution = baseline.distributions.get(name)
+        current_distribution = current_distributions.get(name)
         # The picture shows what was compared; for a violation that may be a segment, or another reference
         hints: list[str] = []
         picture = None
@@ -87,20 +86,26 @@ def create_page(
 
             first_violation = feature.violations[0]
             picture = _draw_sides(*select_sides(first_violation, features.get(name), baseline), most_named)
-            lacks_values = current is not None and current.present < current.rows
+            lacks_values = current_distribution is not None and current_distribution.present < current_distribution.rows
             hints = [
-                *_write_hints(first_violation, lacks_values and before is None),
+                *_write_hints(first_violation, lacks_values and baseline_distribution is None),
                 *_write_row_hints(first_violation, row_ids.get(name, ()), hide_values=hide_values),
             ]
-        elif before and current:
-            picture = draw_overlay(before, current, most_named)
+        elif baseline_distribution and current_distribution:
+            picture = draw_overlay(baseline_distribution, current_distribution, most_named)
         if feature.is_unsure and not feature.violations:
-            hints += _describe_findable_change(feature.check_results, before)
+            hints += _describe_findable_change(feature.check_results, baseline_distribution)
         line = FeatureLine(
-            type_name=(current or before or FeatureDistribution(InferredType.UNKNOWN)).type_name,
-            before=_format_typical_value(before),
-            now=_format_typical_value(current),
-            missing=" → ".join(dict.fromkeys(map(_format_missing, (before or current, current)))),
+            type_name=(
+                current_distribution or baseline_distribution or FeatureDistribution(InferredType.UNKNOWN)
+            ).type_name,
+            before=_format_typical_value(baseline_distribution),
+            now=_format_typical_value(current_distribution),
+            missing=" → ".join(
+                dict.fromkeys(
+                    map(_format_missing, (baseline_distribution or current_distribution, current_distribution))
+                )
+            ),
         )
         page_features.append(replace(feature, picture=picture, hints=hints, line=line))
     sections = create_change_sections({"": page_features})
@@ -123,14 +128,16 @@ def _create_page(
     )
 
 
-def _draw_sides(before: FeatureDistribution | None, now: FeatureDistribution | None, most_named: int) -> Overlay | None:
+def _draw_sides(
+    baseline: FeatureDistribution | None, current: FeatureDistribution | None, most_named: int
+) -> Overlay | None:
     """A picture of baseline and window, or of the one that has the feature."""
-    if before:
-        return draw_overlay(before, now, most_named)
-    if not now:
+    if baseline:
+        return draw_overlay(baseline, current, most_named)
+    if not current:
         return None
     # A new column has an outline, but no bars of a baseline
-    overlay = draw_overlay(now, None, most_named)
+    overlay = draw_overlay(current, None, most_named)
     if overlay is None:
         return None
     return replace(overlay, baseline=(0.0,) * len(overlay.baseline), current=overlay.baseline)
@@ -162,24 +169,24 @@ def _write_row_hints(violation: CheckResult, kept_ids: Sequence[str], *, hide_va
 
 
 def _describe_findable_change(
-    check_results: Sequence[CheckResult], before: FeatureDistribution | None
+    check_results: Sequence[CheckResult], baseline: FeatureDistribution | None
 ) -> Iterable[str]:
     """The change that would have been found nine times in ten, for numbers in the data's unit."""
     for check_result in check_results:
         size = check_result.smallest_change
         if check_result.check != DRIFT or size is None or not check_result.change:
             continue
-        words = check_result.change
+        change_text = check_result.change
         deviation = None
-        if before is not None and before.numbers is not None:
+        if baseline is not None and baseline.numbers is not None:
             from spark_model_monitor.monitors.data_quality.report.moved_values import find_deviation
 
-            deviation = find_deviation(before.numbers.cdf)
+            deviation = find_deviation(baseline.numbers.cdf)
         if deviation is not None:
-            words = f"of its mean by {format_number(size * deviation, 2)} ({words})"
+            change_text = f"of its mean by {format_number(size * deviation, 2)} ({change_text})"
         else:
-            words = f"of a share by {words}"
-        yield f"Would have been found: a change {words}"
+            change_text = f"of a share by {change_text}"
+        yield f"Would have been found: a change {change_text}"
         return
 
 
@@ -254,12 +261,10 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
     return explain_always_new(feature) or lacking or distribution.reason or ""
 
 
-def _format_median(distribution: FeatureDistribution | None) -> str:
-    cdf = None
-    if distribution and distribution.numbers:
-        cdf = distribution.numbers.cdf
-    if cdf is None or not cdf.total:
+def _format_median(distribution: FeatureDistribution) -> str:
+    numbers = distribution.numbers
+    if numbers is None or not numbers.total:
         return format_number(None)
     # Quartiles, which outliers don't move
-    low, middle, high = (format_number(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
+    low, middle, high = (format_number(value) for value in numbers.cdf.quantiles((0.25, 0.5, 0.75)))
     return f"{middle} ({low} to {high})"

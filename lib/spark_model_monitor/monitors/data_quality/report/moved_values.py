@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.drift.distributions import (
 )
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
-from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, NEARLY_ALL
 from spark_model_monitor.value_class import value_class
 
 MIN_NEW_VALUES_RATIO = 2  # new values together are named if their share is this many times the largest other change
@@ -38,8 +38,7 @@ SMALL_CHANGE_DEVIATIONS = 0.2  # in standard deviations: how far a few outliers 
 MIN_CLEAR_SHARE = 2 / 3  # of the clearest value's score: the test isn't about values with smaller scores
 MIN_COMPARABLE_SHARE = 0.5  # of the largest change: a new value that changed so much is named before other values
 MAX_CODES = 20  # most distinct numbers of a column of codes, which stand for categories
-MIN_EXPLAINED_SHARE = 0.9  # of the largest gap of two distributions: one value with so large a change explains it
-MIN_SHARE_EXPLAINED_BY_CODE = 0.5  # the same for codes, several of which may change
+MIN_SHARE_EXPLAINED_BY_CODE = 0.5  # of the largest gap: a code, several of which may change, explains it
 MIN_TAIL_NUMBERS = 5  # fewest numbers in a tail, baseline and window together
 VALUE_DIGITS = 10  # digits of a value in a sentence, enough to search for it
 
@@ -58,45 +57,45 @@ class ValueChange:
 ANOTHER_DISTRIBUTION = ValueChange("has another distribution")
 
 
-def describe_missing(before: FeatureDistribution, now: FeatureDistribution) -> ValueChange:
+def describe_missing(baseline: FeatureDistribution, current: FeatureDistribution) -> ValueChange:
     """The sentence on how the share of missing values changed."""
-    missing_before = format_percent(1 - before.completeness)
+    missing_before = format_percent(1 - baseline.completeness)
     text_before = f"{missing_before} before"
     if missing_before == "0 %":
         text_before = "where none was"
-    return ValueChange(f"is missing in {format_percent(1 - now.completeness)} of the records, {text_before}")
+    return ValueChange(f"is missing in {format_percent(1 - current.completeness)} of the records, {text_before}")
 
 
 def describe_moved_value(
     drift: CheckResult,
-    before: FeatureDistribution,
-    now: FeatureDistribution,
-    current: FeatureProfile | None,
+    baseline: FeatureDistribution,
+    current: FeatureDistribution,
+    current_profile: FeatureProfile | None,
     max_domain_size: int,
 ) -> ValueChange:
     """The sentence on what changed in the values of a drifted feature. current: its states, if compared with the baseline."""
-    if drift.component == "missing" and before.rows and now.rows:
-        return describe_missing(before, now)
-    if before.numbers is not None and now.numbers is not None:
-        return _describe_moved_numbers(drift, before, now, current)
-    if before.categories and now.categories:
-        return _describe_moved_categories(drift, before, now, max_domain_size)
+    if drift.component == "missing" and baseline.rows and current.rows:
+        return describe_missing(baseline, current)
+    if baseline.numbers is not None and current.numbers is not None:
+        return _describe_moved_numbers(drift, baseline, current, current_profile)
+    if baseline.categories and current.categories:
+        return _describe_moved_categories(drift, baseline, current, max_domain_size)
     return ANOTHER_DISTRIBUTION
 
 
-def name_denominator(before: FeatureDistribution, now: FeatureDistribution) -> str:
+def name_denominator(baseline: FeatureDistribution, current: FeatureDistribution) -> str:
     """The noun for what shares of present values are shares of: `records`, unless some records have no value."""
-    is_complete = before.present == before.num_rows and now.present == now.num_rows
+    is_complete = baseline.present == baseline.num_rows and current.present == current.num_rows
     if is_complete:
         return "records"
     return "present values"
 
 
 def _describe_moved_categories(
-    drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
+    drift: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution, max_domain_size: int
 ) -> ValueChange:
-    categories_before = before.categories or {}
-    categories_now = now.categories or {}
+    categories_before = baseline.categories or {}
+    categories_now = current.categories or {}
     counts_before, counts_now = category_cells(categories_before, categories_now)
     names = sorted({*categories_before, *categories_now})
     shares_before = counts_before / counts_before.sum()
@@ -104,7 +103,7 @@ def _describe_moved_categories(
 
     # Many new values, each rare. The share of rows that always have new values is taken off: that of values that occur once
     is_new = counts_before == 0
-    new_share = float(shares_now[is_new].sum()) - before.num_seen_once / counts_before.sum()
+    new_share = float(shares_now[is_new].sum()) - baseline.num_seen_once / counts_before.sum()
     is_about_new = drift.component == "unseen" and is_new.sum() > 1
     if is_about_new or new_share >= MIN_NEW_VALUES_RATIO * abs(shares_now - shares_before).max():
         new_values = [names[new] for new in np.flatnonzero(is_new)]
@@ -121,22 +120,22 @@ def _describe_moved_categories(
         values = [names[index]]
     share_before = float(shares_before[index])
     share_now = float(shares_now[index])
-    return _describe_value(share_before, share_now, values, name_denominator(before, now))
+    return _describe_value(share_before, share_now, values, name_denominator(baseline, current))
 
 
-def find_clearest_value(before: Counts, now: Counts) -> int:
-    """The index of the value to name. before, now: how often each occurs, on no side all zero.
+def find_clearest_value(baseline: Counts, current: Counts) -> int:
+    """The index of the value to name. baseline, current: how often each occurs, on no side all zero.
 
     Of the values whose change is nearly as clear as the clearest one's, the one that changed most; new values come first.
     """
-    num_before = before.sum()
-    num_now = now.sum()
-    gaps = np.round(now / num_now - before / num_before, 9)
-    scores = _score_gaps(gaps, (before + now) / (num_before + num_now), num_before, num_now)
+    num_before = baseline.sum()
+    num_now = current.sum()
+    gaps = np.round(current / num_now - baseline / num_before, 9)
+    scores = _score_gaps(gaps, (baseline + current) / (num_before + num_now), num_before, num_now)
     # Only clear changes count; new values come first, then the largest change
     is_clear = scores >= MIN_CLEAR_SHARE * scores.max()
     sizes = np.where(is_clear, np.abs(gaps), -1.0)
-    is_new = is_clear & (before == 0) & (sizes >= MIN_COMPARABLE_SHARE * sizes.max())
+    is_new = is_clear & (baseline == 0) & (sizes >= MIN_COMPARABLE_SHARE * sizes.max())
     # lexsort sorts by its last key first
     return int(np.lexsort((gaps, sizes, is_new))[-1])
 
@@ -172,17 +171,20 @@ def _describe_value(share_before: float, share_now: float, values: Sequence[str]
 
 
 def _describe_moved_numbers(
-    drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution, current: FeatureProfile | None
+    drift: CheckResult,
+    baseline: FeatureDistribution,
+    current: FeatureDistribution,
+    current_profile: FeatureProfile | None,
 ) -> ValueChange:
     """The first of these that explains the change: another unit, one value, numbers outside the range, a tail, a moment."""
-    assert before.numbers is not None
-    assert now.numbers is not None
-    cdf_before = before.numbers.cdf
-    cdf_now = now.numbers.cdf
+    assert baseline.numbers is not None
+    assert current.numbers is not None
+    cdf_before = baseline.numbers.cdf
+    cdf_now = current.numbers.cdf
     pooled = cdf_now.pool_with(cdf_before)
     shares_before, shares_now, clearest = _compare_shares(pooled)
     gaps = shares_now - shares_before
-    denominator = name_denominator(before, now)
+    denominator = name_denominator(baseline, current)
     name = format_number(float(pooled.values[clearest]), VALUE_DIGITS)
     change_of_clearest = _describe_value(shares_before[clearest], shares_now[clearest], [name], denominator)
     if len(pooled.values) <= MAX_FLAG_VALUES:
@@ -191,43 +193,43 @@ def _describe_moved_numbers(
     from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
 
     if find_unit_factor(cdf_before, cdf_now) is not None:
-        return _describe_moments(drift, before, now, cdf_before, cdf_now)
+        return _describe_moments(drift, baseline, current, cdf_before, cdf_now)
 
     # One value, such as that of a sensor that stopped, or one that is written for missing values
     same_direction = np.sort(gaps * np.sign(gaps[clearest]))
     is_alone = same_direction[-2] <= MIN_COMPARABLE_SHARE * abs(gaps[clearest])
-    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_EXPLAINED_SHARE * pooled.largest_gap)
+    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, NEARLY_ALL * pooled.largest_gap)
     if is_alone and is_large and math.isfinite(pooled.values[clearest]):
         return change_of_clearest
 
     # Numbers outside the baseline's range, which many tests see
-    if current is not None and are_unusual(before.numbers, now.numbers):
-        unusual = describe_unusual(before, current)
+    if current_profile is not None and are_unusual(baseline.numbers, current.numbers):
+        unusual = describe_unusual(baseline, current_profile)
         if unusual is not None:
             return unusual
     are_codes = drift.component in ("value", "sixteenth") and len(pooled.values) <= MAX_CODES
     if are_codes and abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_SHARE_EXPLAINED_BY_CODE * pooled.largest_gap):
         return change_of_clearest
     if drift.component in ("value", "sixteenth", "tail") and not _has_moved(cdf_before, cdf_now):
-        tail = _describe_tail(pooled, before, current, denominator)
+        tail = _describe_tail(pooled, baseline, current_profile, denominator)
         if tail is not None:
             return tail
-    return _describe_moments(drift, before, now, cdf_before, cdf_now)
+    return _describe_moments(drift, baseline, current, cdf_before, cdf_now)
 
 
 def describe_new_kind(
-    share: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
+    share: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution, max_domain_size: int
 ) -> ValueChange | None:
     """The sentence on texts of a kind that the baseline never had; None if the values aren't known one by one."""
-    if share.threshold or not before.categories or not now.categories or not now.present:
+    if share.threshold or not baseline.categories or not current.categories or not current.present:
         return None
     # The values that the baseline lacks, as shares of the present ones
-    counts = {value: count for value, count in now.categories.items() if value not in before.categories}
-    shares = np.array([count / now.present for count in counts.values()])
+    counts = {value: count for value, count in current.categories.items() if value not in baseline.categories}
+    shares = np.array([count / current.present for count in counts.values()])
     # Texts of a new kind are new values, but not every new value has to be of that kind
     if not math.isclose(float(shares.sum()), share.observed or 0.0, rel_tol=1e-6):
         return None
-    is_listed = len(now.categories) <= max_domain_size
+    is_listed = len(current.categories) <= max_domain_size
     # If codes come and go, every window has new ones: then only their form is worth a sentence
     if len(counts) > 1:
         if not is_listed:
@@ -236,7 +238,7 @@ def describe_new_kind(
     values = []
     if is_listed:
         values = [*counts]
-    return _describe_value(0.0, float(shares[0]), values, name_denominator(before, now))
+    return _describe_value(0.0, float(shares[0]), values, name_denominator(baseline, current))
 
 
 def _compare_shares(pooled: Pooled) -> tuple[Values, Values, int]:
@@ -254,11 +256,11 @@ def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
         return False
     moments, moments_now = (cdf.compute_mean_and_deviation() for cdf in cdfs)
     smallest_change = SMALL_CHANGE_DEVIATIONS * moments[1]
-    return any(abs(after - before) > smallest_change for before, after in zip(moments, moments_now, strict=True))
+    return any(abs(after - baseline) > smallest_change for baseline, after in zip(moments, moments_now, strict=True))
 
 
 def _describe_tail(
-    pooled: Pooled, before: FeatureDistribution, current: FeatureProfile | None, denominator: str
+    pooled: Pooled, baseline: FeatureDistribution, current_profile: FeatureProfile | None, denominator: str
 ) -> ValueChange | None:
     """The sentence on the tail whose share changed most clearly; None without such a tail.
 
@@ -286,8 +288,8 @@ def _describe_tail(
         share_now = 1 - share_now
         bound = float(pooled.values[index])
     # The tail may be new; else it grew or shrank
-    if not share_before and current is not None:
-        return describe_unusual(before, current)
+    if not share_before and current_profile is not None:
+        return describe_unusual(baseline, current_profile)
     more = "fewer"
     if share_now > share_before:
         more = "more"
@@ -302,21 +304,21 @@ def _describe_tail(
 
 def _describe_moments(
     drift: CheckResult,
-    before: FeatureDistribution,
-    now: FeatureDistribution,
+    baseline: FeatureDistribution,
+    current: FeatureDistribution,
     cdf_before: StepCdf,
     cdf_now: StepCdf,
 ) -> ValueChange:
     """The sentence on how the mean, the median or the standard deviation changed, whichever the test is about."""
     deviation = find_deviation(cdf_before)
     moments = {
-        "mean": (before.mean, now.mean),
+        "mean": (baseline.mean, current.mean),
         "standard deviation": (deviation, find_deviation(cdf_now)),
     }
     # If a column has a long tail, its mean hardly moves even if all numbers do
     is_mean_still = False
-    if before.mean is not None and now.mean is not None and deviation is not None:
-        is_mean_still = abs(now.mean - before.mean) < SMALL_CHANGE_DEVIATIONS / 2 * deviation
+    if baseline.mean is not None and current.mean is not None and deviation is not None:
+        is_mean_still = abs(current.mean - baseline.mean) < SMALL_CHANGE_DEVIATIONS / 2 * deviation
     if drift.component in ("location", "sixteenth") and is_mean_still:
         median_before = cdf_before.quantiles([0.5])[0]
         median_now = cdf_now.quantiles([0.5])[0]
@@ -345,11 +347,11 @@ def _describe_moments(
     return ValueChange(f"{describe_move(value_before, value_now, deviation)} ({numbers})")
 
 
-def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ValueChange | None:
+def describe_unusual(baseline: FeatureDistribution, current_profile: FeatureProfile) -> ValueChange | None:
     """The sentence on infinite numbers and numbers outside the baseline's range; None without any, or if that is unknown."""
-    numbers = before.numbers
-    moments = current.moments
-    sketch = current.kll
+    numbers = baseline.numbers
+    moments = current_profile.moments
+    sketch = current_profile.kll
     if numbers is None or numbers.minimum is None or numbers.maximum is None or moments is None or sketch is None:
         return None
     # Infinite numbers, if their share is larger than before
@@ -367,7 +369,7 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
     for direction, (low, high) in ranges.items():
         count = 0
         if moments.count:
-            count, _ = count_beyond(current, below=low, above=high)
+            count, _ = count_beyond(current_profile, below=low, above=high)
         if not count:
             continue
         amount = f"{count:,}"
@@ -379,25 +381,25 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
     if not clauses:
         return None
     # Only the first clause gives the number of all values
-    words = f"has {clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
+    text = f"has {clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
     for number, location in clauses[1:]:
-        words += f", {number} {location}"
+        text += f", {number} {location}"
     if clauses[-1][1] not in ranges:
-        return ValueChange(words)
+        return ValueChange(text)
     ends = f" {format_number(numbers.minimum)} to {format_number(numbers.maximum)}"
-    return ValueChange(f"{words} the baseline's range{ends}", (), ends)
+    return ValueChange(f"{text} the baseline's range{ends}", (), ends)
 
 
-def are_unusual(before: NumericDistribution, now: NumericDistribution) -> bool:
+def are_unusual(baseline: NumericDistribution, current: NumericDistribution) -> bool:
     """Whether only numbers that are infinite or outside the baseline's range drifted, and the others are as before."""
-    low, high = before.ends
-    cdf = now.cdf
+    low, high = baseline.ends
+    cdf = current.cdf
     is_inside = (cdf.values >= low) & (cdf.values <= high)
     if not is_inside.any() or not math.isfinite(high - low):
         return False
     # If all finite numbers together are as before, the few outside explain nothing
-    explains_nothing = np.isfinite(cdf.values).all() and not _has_moved(before.cdf, cdf)
-    return not (explains_nothing or _has_moved(before.cdf, cdf.select(is_inside)))
+    explains_nothing = np.isfinite(cdf.values).all() and not _has_moved(baseline.cdf, cdf)
+    return not (explains_nothing or _has_moved(baseline.cdf, cdf.select(is_inside)))
 
 
 def find_deviation(values: StepCdf) -> float | None:

@@ -51,8 +51,6 @@ MINUTES_OF_DAY = 1_440
 NEW_KINDS = ("code_length_check", "empty_text_check", "text_form_check", "number_share_check")  # of texts
 UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
 
-DOMAIN = "categorical_values_check"
-DATA_TYPE = "data_type_check"
 _PLAIN = {
     "row_count_check": "is {observed:,.0f}, about {threshold:,.0f} are usual at that time",
     "freshness_check": "came {observed_time} before the window's end, about {usual_time} are usual",
@@ -125,14 +123,14 @@ def _guess_mistakes(
         return {}
     from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_suspects
 
-    now = {name: from_feature_profile(feature) for name, feature in violated_features.items()}
-    before = {}
+    current = {name: from_feature_profile(feature) for name, feature in violated_features.items()}
+    baseline_features = {}
     if baseline.profile is not None:
-        before = baseline.profile.by_name
+        baseline_features = baseline.profile.by_name
     # Sentences may name values only if there are few
     guesses = {}
-    for suspect in list_suspects(violated_features, before, baseline.distributions, now):
-        num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
+    for suspect in list_suspects(violated_features, baseline_features, baseline.distributions, current):
+        num_categories = max(len(suspect.baseline.categories or ()), len(suspect.current.categories or ()))
         is_listed = num_categories <= max_domain_size
         guess = guess_mistake(replace(suspect, shows_values=is_listed and not hide_values))
         if guess:
@@ -156,22 +154,22 @@ def select_sides(
     name = violation.feature or ""
     if violation.check != SEGMENT_DRIFT or violation.segment is None or baseline.profile is None:
         distributions = baseline.references.get(violation.against or "", baseline.distributions)
-        return distributions.get(name), _create_distribution(current)
+        return distributions.get(name), _find_distribution(current)
     segment_before = select_segment(baseline.profile.by_name.get(name), violation.segment)
     segment_now = select_segment(current, violation.segment)
-    return _create_distribution(segment_before), _create_distribution(segment_now)
+    return _find_distribution(segment_before), _find_distribution(segment_now)
 
 
-def _create_distribution(feature: FeatureProfile | None) -> FeatureDistribution | None:
+def _find_distribution(feature: FeatureProfile | None) -> FeatureDistribution | None:
     if feature is None:
         return None
     return from_feature_profile(feature)
 
 
 def describe_change(
-    violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline, max_domain_size: int
+    violation: CheckResult, current_profile: FeatureProfile | None, baseline: QualityBaseline, max_domain_size: int
 ) -> ValueChange:
-    """The sentence on what a violated check found. current: the feature in the window; None if the window lacks it."""
+    """The sentence on what a violated check found. current_profile: the feature in the window; None if the window lacks it."""
     if violation.check in BETWEEN_COLUMNS:
         return ValueChange(_describe_relation(violation))
     # Some checks write the sentence themselves
@@ -186,29 +184,29 @@ def describe_change(
     if template is not None:
         times = {"observed_time": _format_minutes(observed), "usual_time": _format_minutes(threshold)}
         return ValueChange(template.format(observed=observed, threshold=threshold, **times))
-    before, now = select_sides(violation, current, baseline)
-    if current is None or before is None or now is None or violation.observed is None:
+    reference, current = select_sides(violation, current_profile, baseline)
+    if current_profile is None or reference is None or current is None or violation.observed is None:
         return ValueChange(compare_with_limit(violation))
     if violation.check == COMPLETENESS:
-        return _describe_completeness(violation, before, now, baseline)
-    if violation.check == DATA_TYPE:
-        return _describe_type(violation, before, baseline)
-    if violation.check == DOMAIN:
-        return _describe_domain(violation, before, now, current, baseline, max_domain_size)
+        return _describe_completeness(violation, reference, current, baseline)
+    if violation.check == "data_type_check":
+        return _describe_type(violation, reference, baseline)
+    if violation.check == "categorical_values_check":
+        return _describe_domain(violation, reference, current, current_profile, baseline, max_domain_size)
     if violation.check in (DRIFT, SEGMENT_DRIFT) or violation.method is not None:
         # States know numbers outside the range only for the whole window, compared with the baseline
         if violation.check == DRIFT and violation.against in (None, "baseline"):
-            return describe_moved_value(violation, before, now, current, max_domain_size)
-        change = describe_moved_value(violation, before, now, None, max_domain_size)
+            return describe_moved_value(violation, reference, current, current_profile, max_domain_size)
+        change = describe_moved_value(violation, reference, current, None, max_domain_size)
         if violation.against in (None, "baseline"):
             return change
         return replace(change, text=f"{change.text}, compared with {violation.against}")
     # Checks of the values' form and range
     change_of_kind = None
     if violation.check in UNUSUAL_CHECKS:
-        change_of_kind = describe_unusual(before, current)
+        change_of_kind = describe_unusual(reference, current_profile)
     elif violation.check in NEW_KINDS:
-        change_of_kind = describe_new_kind(violation, before, now, max_domain_size)
+        change_of_kind = describe_new_kind(violation, reference, current, max_domain_size)
     return change_of_kind or ValueChange(_describe_quantity(violation))
 
 
@@ -245,24 +243,27 @@ def _describe_quantity(violation: CheckResult) -> str:
 
 
 def _describe_completeness(
-    violation: CheckResult, before: FeatureDistribution, now: FeatureDistribution, baseline: QualityBaseline
+    violation: CheckResult,
+    reference: FeatureDistribution,
+    current: FeatureDistribution,
+    baseline: QualityBaseline,
 ) -> ValueChange:
     limit = _describe_user_limit(violation, baseline)
     if not limit:
-        return describe_missing(before, now)
+        return describe_missing(reference, current)
     return ValueChange(f"is missing in {_format_outside(violation)} of the records{limit}")
 
 
-def _describe_type(violation: CheckResult, before: FeatureDistribution, baseline: QualityBaseline) -> ValueChange:
+def _describe_type(violation: CheckResult, reference: FeatureDistribution, baseline: QualityBaseline) -> ValueChange:
     share = _format_outside(violation)
     constrained_type = baseline.constraints.feature(violation.feature or "").inferred_type
-    if before.times:
+    if reference.time_type:
         change = f"changed its type: {share} are no dates or times any more"
-    elif constrained_type is not before.inferred_type:
+    elif constrained_type is not reference.inferred_type:
         # A person wrote the type, so the baseline may have had no value of it
         change = f"has another type: {share} are not {constrained_type.value}, the type of your constraints"
     else:
-        change = f"changed its type: {share} are not {before.inferred_type.value} any more"
+        change = f"changed its type: {share} are not {reference.inferred_type.value} any more"
     # A limit of all values needs no words
     if (violation.threshold or 0.0) < 1:
         change += _describe_user_limit(violation, baseline)
@@ -271,9 +272,9 @@ def _describe_type(violation: CheckResult, before: FeatureDistribution, baseline
 
 def _describe_domain(
     violation: CheckResult,
-    before: FeatureDistribution,
-    now: FeatureDistribution,
-    current: FeatureProfile,
+    reference: FeatureDistribution,
+    current: FeatureDistribution,
+    current_profile: FeatureProfile,
     baseline: QualityBaseline,
     max_domain_size: int,
 ) -> ValueChange:
@@ -281,16 +282,16 @@ def _describe_domain(
     share = _format_outside(violation)
     # The values that the constraint doesn't list; a limit of all values needs no words
     listed = truncate_values(baseline.constraints.feature(name).domains or ())
-    outside_values = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
+    outside_values = [value for value in find_domain(current_profile, max_domain_size) or () if value not in listed]
     limit = ""
     if (violation.threshold or 0.0) < 1:
         limit = _describe_user_limit(violation, baseline)
     listed_values = unify_flags(dict.fromkeys(listed, 1)).keys()
-    if listed_values != (before.categories or {}).keys() and baseline.suggested_limits.get(name) is not None:
+    if listed_values != (reference.categories or {}).keys() and baseline.suggested_limits.get(name) is not None:
         # A person wrote the list, so the baseline may have had these values
         return ValueChange(f"has {share} {OUTSIDE_LIST}{limit}", outside_values)
     if len(outside_values) == 1:
-        denominator = name_denominator(before, now)
+        denominator = name_denominator(reference, current)
         return ValueChange(
             f"has {ONE_VALUE} that was not there before in {share} of the {denominator}{limit}", outside_values
         )

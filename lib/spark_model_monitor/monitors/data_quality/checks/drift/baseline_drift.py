@@ -146,21 +146,23 @@ def _compute_lost_share(feature: FeatureComparison) -> float:
     If a text has many values, only frequent ones are counted one by one.
     """
     # Counts of a text with many values are lower bounds, so the loss is one, too
-    before = None
+    baseline = None
     if feature.baseline_profile is not None:
-        before = feature.baseline_profile.frequencies
-    now = feature.current_profile.frequencies
-    if before is None or now is None or not before.total or not now.total or not now.exact:
+        baseline = feature.baseline_profile.frequencies
+    current = feature.current_profile.frequencies
+    if baseline is None or current is None or not baseline.total or not current.total or not current.exact:
         return 0.0
-    frequent_before = sum(before.counts.values())
-    frequent_now = sum(count for value, count in now.counts.items() if value in before.counts)
-    return frequent_before / before.total - frequent_now / now.total
+    frequent_before = sum(baseline.counts.values())
+    frequent_now = sum(count for value, count in current.counts.items() if value in baseline.counts)
+    return frequent_before / baseline.total - frequent_now / current.total
 
 
 def judge_reference(feature: FeatureComparison, reference: str) -> Finding:
     """The same check against another reference of the feature."""
-    before, now = feature.align_with_reference(reference)
-    feature_of_reference = replace(feature, baseline_distribution=before, current_distribution=now, against=reference)
+    baseline, current = feature.align_with_reference(reference)
+    feature_of_reference = replace(
+        feature, baseline_distribution=baseline, current_distribution=current, against=reference
+    )
     return replace(
         baseline_drift(feature_of_reference, select_threshold(feature_of_reference) or 0.0), against=reference
     )
@@ -196,12 +198,12 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         return finding.but(status=CheckStatus.NOT_JUDGED, reason=reason)
     # A p-value is small where a distance is large
     has_drifted = compared.distance > threshold
-    words = messages.drift
+    message = messages.drift
     if not compared.higher_is_more:
         has_drifted = compared.distance < threshold
-        words = messages.drift_p_value
+        message = messages.drift_p_value
     if has_drifted:
-        return finding_by_limit.but(status=CheckStatus.VIOLATED, description=words(compared.distance, threshold))
+        return finding_by_limit.but(status=CheckStatus.VIOLATED, description=message(compared.distance, threshold))
     return finding_by_limit
 
 

@@ -39,8 +39,6 @@ from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift import DISTANCES
 from spark_model_monitor.statistics.drift.distributions import category_cells
 
-CONTROL_DATA_MISSING = "COMPARATOR_CONTROL_DATA_MISSING"
-
 _TFDV = {
     "l_infinity_categorical": ("COMPARATOR_L_INFTY_HIGH", "Linfty distance"),
     "normalized_abs_difference": ("COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH", "normalized absolute difference"),
@@ -61,14 +59,14 @@ def find_unfit_comparators(constraints: Constraints, *, as_service: bool) -> Ite
     fit: they are 0 then.
     """
     for index, feature in enumerate(constraints.features):
-        kind = "categorical"
+        value_type = "categorical"
         if feature.inferred_type.is_numeric:
-            kind = "numeric"
+            value_type = "numeric"
         elif feature.inferred_type is not InferredType.STRING:
             continue
         for comparator in constraints.settings_for(feature.name).comparators or ():
             distance = comparator.distance
-            if not DISTANCES.get(distance).facts[kind] and not (as_service and distance in _TFDV):
+            if not DISTANCES.get(distance).facts[value_type] and not (as_service and distance in _TFDV):
                 yield (
                     f"constraints.json: features[{index}] is {feature.inferred_type.value}, and a comparator of its has the "
                     f"distance {distance!r}, which does not take that; write 'js_divergence', in "
@@ -83,22 +81,22 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
     violation instead of all.
     """
     comparators = feature.settings.comparators or ()
-    missing = set()
+    missing_references = set()
     order = list(_TFDV)
     for comparator in sorted(comparators, key=lambda requested: (*order, requested.distance).index(requested.distance)):
         reference = comparator.against
-        before = feature.baseline_feature.references.get(reference)
+        baseline = feature.baseline_feature.references.get(reference)
         if reference == BASELINE:
-            before = feature.baseline_distribution
+            baseline = feature.baseline_distribution
         # If a reference lacks the feature, all of its comparators are one violation
-        if before is not None and before.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
-            if reference not in missing:
+        if baseline is not None and baseline.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
+            if reference not in missing_references:
                 text = messages.control_data_missing(reference)
                 finding = Finding(CheckStatus.VIOLATED, decided_by=PRESENCE, against=reference, description=text)
-                yield CONTROL_DATA_MISSING, finding
-            missing.add(reference)
+                yield "COMPARATOR_CONTROL_DATA_MISSING", finding
+            missing_references.add(reference)
             continue
-        finding = _judge_comparator(feature, before, comparator)
+        finding = _judge_comparator(feature, baseline, comparator)
         yield name_check(comparator.distance), finding.but(against=comparator.against, method=comparator.distance)
 
 
@@ -112,17 +110,17 @@ def _judge_comparator(
     if not feature.settings.perform_comparison:
         return withhold_drift(feature, threshold, explain_unjudged_drift(feature) or "")
     # A distance may take only numbers, or only texts
-    kinds = DISTANCES.get(distance).facts
+    distance_facts = DISTANCES.get(distance).facts
     reason: str | None = f"there are no earlier windows for {comparator.against}"
     are_numbers = current.numbers is not None
     if baseline is not None:
         are_numbers = are_numbers or baseline.numbers is not None
         reason = explain_unjudged_drift(replace(feature, baseline_distribution=baseline, against=comparator.against))
-        if reason is None and not (are_numbers or kinds["categorical"]):
+        if reason is None and not (are_numbers or distance_facts["categorical"]):
             reason = "the distance takes numbers only"
     if baseline is None or reason is not None:
         return Finding.not_judged(threshold, reason)
-    if are_numbers and not kinds["numeric"]:
+    if are_numbers and not distance_facts["numeric"]:
         return Finding(
             CheckStatus.PASSED,
             threshold=threshold,
@@ -136,7 +134,7 @@ def _judge_comparator(
     if not finding.is_violated or distance not in _TFDV or finding.observed is None:
         return finding
     value = None
-    if not kinds["numeric"]:
+    if not distance_facts["numeric"]:
         value = _find_most_different(distance, baseline, current)
     title = _TFDV[distance][1]
     text = messages.comparator_high(title, finding.observed, threshold, value, reference=comparator.against)
@@ -146,13 +144,13 @@ def _judge_comparator(
 def _find_most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
     """The text with the largest difference, which determines the distance; the first in the alphabet if there are several."""
     counts = (baseline.categories or {}, current.categories or {})
-    before, after = category_cells(*counts)
+    baseline_counts, current_counts = category_cells(*counts)
     if distance == "l_infinity_categorical":
         # Whole numbers in proportion to the shares, so that ties stay ties
-        totals = (before.sum(), after.sum())
-        before = before * totals[1]
-        after = after * totals[0]
-    return sorted({*counts[0], *counts[1]})[int(np.abs(before - after).argmax())]
+        totals = (baseline_counts.sum(), current_counts.sum())
+        baseline_counts = baseline_counts * totals[1]
+        current_counts = current_counts * totals[0]
+    return sorted({*counts[0], *counts[1]})[int(np.abs(baseline_counts - current_counts).argmax())]
 
 
 # Thresholds of single features that a run is given, instead of the thresholds of its constraints.

@@ -223,8 +223,8 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     """
     volume = feature.comparison.volume
     baseline = feature.baseline_distribution
-    now = feature.current_distribution
-    if volume is None or not now.present:
+    current = feature.current_distribution
+    if volume is None or not current.present:
         return False
     # People act on a model's output, so its change is reported at once
     if feature.baseline_feature.family == PREDICTIONS:
@@ -240,8 +240,8 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     if cycle == ONE_WEEK and not volume.earlier:
         return False
     # The number of the baseline's rows in such an hour, or day
-    usual_rows = float(np.mean([now.rows, *(rows for _, rows, _ in volume.earlier)]))
-    traffic = min(1.0, now.rows / usual_rows)
+    usual_rows = float(np.mean([current.rows, *(rows for _, rows, _ in volume.earlier)]))
+    traffic = min(1.0, current.rows / usual_rows)
     part_of_cycle = max(volume.length, ONE_HOUR) / cycle
     hour_rows = int(baseline.rows * part_of_cycle * traffic / TRAFFIC_MARGIN)
     if _has_frequent_new_value(feature):
@@ -250,7 +250,7 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     counts = _count_kinds(feature)
     level = feature.comparison.monitoring.false_alarm_budget / len(counts)
     for rows_before, rows_now in counts:
-        p = chance_of_more(min(rows_before, hour_rows), hour_rows, rows_now, now.rows)
+        p = chance_of_more(min(rows_before, hour_rows), hour_rows, rows_now, current.rows)
         if p <= level:
             return False
     return True
@@ -259,13 +259,17 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
 def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
     """The rows of each kind in baseline and window: missing, of a frequent value, between two of the window's quantiles."""
     baseline = feature.baseline_distribution
-    now = feature.current_distribution
-    counts = [(baseline.rows - baseline.present, now.rows - now.present), *_count_frequent_values(feature)]
-    if baseline.numbers is not None and now.numbers is not None:
-        before = baseline.numbers.cdf
-        after = now.numbers.cdf
-        cuts = np.array(after.quantiles(EIGHTHS))
-        ranks = zip((0, *before.ranks_at(cuts), before.total), (0, *after.ranks_at(cuts), after.total), strict=True)
+    current = feature.current_distribution
+    counts = [(baseline.rows - baseline.present, current.rows - current.present), *_count_frequent_values(feature)]
+    if baseline.numbers is not None and current.numbers is not None:
+        baseline_cdf = baseline.numbers.cdf
+        current_cdf = current.numbers.cdf
+        cuts = np.array(current_cdf.quantiles(EIGHTHS))
+        ranks = zip(
+            (0, *baseline_cdf.ranks_at(cuts), baseline_cdf.total),
+            (0, *current_cdf.ranks_at(cuts), current_cdf.total),
+            strict=True,
+        )
         counts += [(int(high[0] - low[0]), int(high[1] - low[1])) for low, high in combinations(ranks, 2)]
     return counts
 
@@ -288,12 +292,12 @@ def _has_frequent_new_value(feature: FeatureComparison) -> bool:
     baseline lacks by nature.
     """
     baseline = feature.baseline_distribution
-    now = feature.current_distribution
-    if explain_incomparable(baseline, now):
+    current = feature.current_distribution
+    if explain_incomparable(baseline, current):
         return False
     for rows_before, rows_now in _count_frequent_values(feature):
-        if not rows_before and rows_now >= MIN_NEW_VALUE_SHARE * now.rows:
+        if not rows_before and rows_now >= MIN_NEW_VALUE_SHARE * current.rows:
             return True
     # By chance, as many rows have new values as rows of the baseline have a value that occurs once
-    p = chance_of_more(baseline.num_seen_once, baseline.rows, int(count_unseen(now, baseline)), now.rows)
+    p = chance_of_more(baseline.num_seen_once, baseline.rows, int(count_unseen(current, baseline)), current.rows)
     return p <= feature.comparison.monitoring.false_alarm_budget

@@ -61,7 +61,7 @@ def compute_contributions(
     overall_before = _compute_share(measure(baseline_profile))
     overall_now = _compute_share(measure(current_profile))
     sign = 1.0 if overall_now >= overall_before else -1.0
-    parts: list[SegmentPart] = []
+    contributions: list[SegmentPart] = []
     for cut, segments in match_segments(baseline_profile, current_profile).items():
         # Shape (segments, 2 sides, 2): counted values and total
         counted = np.array([[measure(old), measure(new)] for old, new in segments.values()])
@@ -78,14 +78,14 @@ def compute_contributions(
         b, w = weights.T
         within = sign * np.where(w > 0, w * (shares_now - shares_before), 0.0)
         mix = sign * (w - b) * (shares_before - overall_before)
-        parts += [
+        contributions += [
             SegmentPart(cut=cut, segment=label, rows=float(rows), within=float(inside), mix=float(mixed))
             for label, rows, inside, mixed in zip(segments, w, within, mix, strict=True)
         ]
-    return tuple(parts)
+    return tuple(contributions)
 
 
-def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
+def describe_location(contributions: Sequence[SegmentPart]) -> tuple[str, str | None]:
     """The location of a change in words, and the segment, whose name the words leave out; empty if all segments are alike.
 
     The cut is the one with the segment that has most of the change relative to its share of the rows.
@@ -93,13 +93,13 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
     best_part: SegmentPart | None = None
     best_share = 0.0
     best_excess = 0.0
-    for _, group in groupby(parts, key=attrgetter("cut")):
+    for _, group in groupby(contributions, key=attrgetter("cut")):
         cut_parts = list(group)
-        distance = sum(part.within + part.mix for part in cut_parts)
+        distance = sum(contribution.within + contribution.mix for contribution in cut_parts)
         if not distance:
             continue
         # How much the shares of segments explain, and the segment with most of the change inside
-        mixed = sum(part.mix for part in cut_parts) / distance
+        mixed = sum(contribution.mix for contribution in cut_parts) / distance
         top_part = max(cut_parts, key=attrgetter("within"))
         share = top_part.within / distance
         if mixed >= MIN_SHARE_OF_CHANGE and mixed - MIN_SHARE_OF_CHANGE > best_excess:
@@ -188,18 +188,18 @@ def _compute_share(counted: tuple[float, float]) -> float:
     return 0.0
 
 
-def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
+def add_contributions(result: CheckResult, feature: FeatureComparison) -> CheckResult:
     """The result with each segment's contribution; a violation also with its location in words."""
     if result.check not in CHECKS_WITH_PARTS:
         return result
     # The share of missing values, or the distribution of the others
     missing = result.component == "missing" or result.check != DRIFT
-    parts = compute_contributions(feature.baseline_profile, feature.current_profile, missing=missing)
+    contributions = compute_contributions(feature.baseline_profile, feature.current_profile, missing=missing)
     where = ""
     segment = None
     if result.is_violated:
-        where, segment = describe_location(parts)
-    return result.model_copy(update={"parts": parts or None, "where": where or None, "segment": segment})
+        where, segment = describe_location(contributions)
+    return result.model_copy(update={"parts": contributions or None, "where": where or None, "segment": segment})
 
 
 def judge_segments(feature: FeatureComparison, violated_check: str | None) -> Iterator[CheckResult]:

@@ -75,6 +75,7 @@ def _select_facts(baseline_profile: FeatureProfile) -> tuple[RegistryEntry[Colle
 
 
 MIN_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviations
+MIN_SHARE_CHANGE = 0.1  # the smallest relevant change of the share of a period's dates, or of rounded times
 MIN_MEAN_VALUES = 30  # values, or groups of them, whose mean is approximately normal
 
 

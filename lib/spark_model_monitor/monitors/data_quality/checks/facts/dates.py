@@ -15,6 +15,7 @@ import numpy as np
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
+    MIN_SHARE_CHANGE,
     FactEvidence,
     compare_shares,
     register_fact,
@@ -41,7 +42,6 @@ PERIODS = (
     "the third quarter",
     "the newest quarter",
 )  # of a baseline's dates
-MIN_PERIOD_CHANGE = 0.1  # smallest relevant change of a period's share of the dates
 MAX_WINDOW_DAYS = 730  # days from the baseline to a window's end, at most, if the end is unknown
 
 
@@ -125,13 +125,14 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     if feature.date_columns is None or not all(dates.num_dates for dates in feature.date_columns):
         return None
     baseline, window = feature.date_columns
+    # Recent dates follow the windows, so later ones are new by nature
     newest = baseline.days[-1]
     are_recent = newest - baseline.median() < LONG_AGO
     if are_recent or window.median() > newest:
         return None
     # The first days of all periods except the oldest, and the number of dates in each period
-    quarters = baseline.num_dates * np.array([0.25, 0.5, 0.75])
-    indices = np.searchsorted(baseline.counts.cumsum(), quarters)
+    shares = np.arange(1, len(PERIODS)) / len(PERIODS)
+    indices = np.searchsorted(baseline.counts.cumsum(), baseline.num_dates * shares)
     starts = baseline.days[indices].tolist()
     dates_before = [0, *map(baseline.count_before, starts), baseline.num_dates]
     counts_before = np.diff(dates_before).tolist()
@@ -141,7 +142,7 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"
         changes.append(
-            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=MIN_PERIOD_CHANGE)
+            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=MIN_SHARE_CHANGE)
         )
     clearest = select_clearest(*changes)
     if clearest is not None and clearest.is_large and not feature.has_independent_rows:

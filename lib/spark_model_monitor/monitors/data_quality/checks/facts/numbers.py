@@ -53,10 +53,10 @@ def sign(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEv
 
     Source: D4.9.
     """
-    old = baseline_profile.moments
-    if feature.settings.non_negative_check or not has_numbers(baseline_profile, feature.current_profile) or old is None:
+    baseline = baseline_profile.moments
+    if baseline is None or baseline.minimum < 0 or feature.settings.non_negative_check:
         return None
-    if old.minimum < 0:
+    if not has_numbers(baseline_profile, feature.current_profile):
         return None
     return _judge_numbers_outside("share of negative numbers", feature, baseline_profile, below=0.0)
 
@@ -68,10 +68,10 @@ def outside_range(feature: FeatureComparison, baseline_profile: FeatureProfile) 
 
     Source: D4.9.
     """
-    old = baseline_profile.moments
-    if not has_numbers(baseline_profile, feature.current_profile) or old is None:
+    baseline = baseline_profile.moments
+    if not has_numbers(baseline_profile, feature.current_profile) or baseline is None:
         return None
-    width = old.maximum - old.minimum
+    width = baseline.maximum - baseline.minimum
     if not 0 < width < math.inf or feature.has_new_numbers:
         return None
     if feature.baseline_feature.has_user_drift_limit:
@@ -80,7 +80,7 @@ def outside_range(feature: FeatureComparison, baseline_profile: FeatureProfile) 
     margin = width * max(MIN_DISTANCE, 2 * feature.baseline_feature.largest_in_blocks["reach"])
     quantity = "share of numbers far outside of the range"
     return _judge_numbers_outside(
-        quantity, feature, baseline_profile, below=old.minimum - margin, above=old.maximum + margin
+        quantity, feature, baseline_profile, below=baseline.minimum - margin, above=baseline.maximum + margin
     )
 
 
@@ -96,8 +96,8 @@ def _judge_numbers_outside(
     counts, too.
     """
     current = feature.current_profile
-    old = baseline_profile.moments
-    assert old is not None
+    baseline = baseline_profile.moments
+    assert baseline is not None
     count, rows = count_beyond(current, below=below, above=above)
     # Clusters are as large as in the baseline, but no larger than rows that are near each other here
     standstill = max(1, int(feature.baseline_feature.largest_in_blocks["standstill"]))
@@ -118,14 +118,14 @@ def _judge_numbers_outside(
         cluster = int(feature.limit_design_effect(groups, is_outside))
         rows_within = _count_within(baseline_profile, numbers, cluster)
 
-    tail = partial(_compute_tail, rows=rows, baseline_rows=old.count, cluster=cluster, rows_within=rows_within)
-    return compare_shares(quantity, (0, old.count), (count, rows), tail=tail)
+    tail = partial(_compute_tail, rows=rows, baseline_rows=baseline.count, cluster=cluster, rows_within=rows_within)
+    return compare_shares(quantity, (0, baseline.count), (count, rows), tail=tail)
 
 
-def _compute_tail(number: int, *, rows: int, baseline_rows: int, cluster: int, rows_within: float) -> float:
+def _compute_tail(count: int, *, rows: int, baseline_rows: int, cluster: int, rows_within: float) -> float:
     """The p-value of a number of rows outside, in clusters."""
-    p = exact_tail(number, rows, 0, baseline_rows, cluster)
-    clusters = int(number / cluster)
+    p = exact_tail(count, rows, 0, baseline_rows, cluster)
+    clusters = int(count / cluster)
     if clusters > 1 and rows_within > 1:  # a single cluster shows nothing
         p = min(p, steep_end_tail(clusters, int(rows / cluster), int(baseline_rows / cluster), rows_within))
     return p
@@ -135,15 +135,15 @@ def _count_within(baseline_profile: FeatureProfile, numbers: Values, cluster: fl
     """How many clusters of the baseline's rows are as near to its end as the nearest of these numbers is beyond it, if the tail
     falls steeply there, otherwise 0; the smaller number of both ends.
     """
-    old = baseline_profile.moments
-    assert old is not None
+    baseline = baseline_profile.moments
+    assert baseline is not None
     clusters_within = []
-    for distances, is_low in ((old.minimum - numbers, True), (numbers - old.maximum, False)):
+    for distances, is_low in ((baseline.minimum - numbers, True), (numbers - baseline.maximum, False)):
         distances_outside = distances[distances > 0]
         if len(distances_outside):
             # The range's width (or the distance, if larger), halved again and again; and the distance itself
             nearest = float(distances_outside.min())
-            widest = max(nearest, old.maximum - old.minimum)
+            widest = max(nearest, baseline.maximum - baseline.minimum)
             steps = np.append(widest / 2.0**HALVINGS, nearest)
             counts = _count_near_end(baseline_profile, steps, is_low=is_low) / cluster
             is_steep = has_steep_end(counts[:-1])
@@ -154,14 +154,14 @@ def _count_within(baseline_profile: FeatureProfile, numbers: Values, cluster: fl
 def _count_near_end(baseline_profile: FeatureProfile, distances: Values, *, is_low: bool) -> Values:
     """The number of the baseline's rows within each distance from an end of its numbers."""
     sketch = baseline_profile.kll
-    old = baseline_profile.moments
+    baseline = baseline_profile.moments
     assert sketch is not None
-    assert old is not None
+    assert baseline is not None
     cdf = StepCdf(*sketch.step_cdf())
     if is_low:
-        rows_near = cdf.ranks_at(np.nextafter(old.minimum + distances, -math.inf))
+        rows_near = cdf.ranks_at(np.nextafter(baseline.minimum + distances, -math.inf))
     else:
-        rows_near = cdf.total - cdf.ranks_at(old.maximum - distances)
+        rows_near = cdf.total - cdf.ranks_at(baseline.maximum - distances)
     return rows_near.astype(float)
 
 

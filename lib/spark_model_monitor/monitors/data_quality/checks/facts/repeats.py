@@ -54,29 +54,32 @@ def frequent_value(feature: FeatureComparison, baseline_profile: FeatureProfile)
     at most.
     Source: D4.9.
     """
-    old = baseline_profile.frequencies
-    new = feature.current_profile.frequencies
+    baseline = baseline_profile.frequencies
+    current = feature.current_profile.frequencies
     if has_numbers(baseline_profile, feature.current_profile):
         return _judge_frequent_number(feature, baseline_profile)
     if baseline_profile.is_numeric or feature.current_profile.is_numeric or recognise_dates(baseline_profile):
         return None
-    if old is None or new is None or not old.total or not new.counts:
+    if baseline is None or current is None or not baseline.total or not current.counts:
         return None
     # If the text gets new values, another value may become the most frequent
-    if feature.baseline_feature.new_value_counts and new.exact:
+    if feature.baseline_feature.new_value_counts and current.exact:
         past = feature.baseline_feature.find_past_windows()
         if past is None:
             return None
-        return compare_largest_shares(feature, past["largest"], new)
-    if old.exact and new.exact and feature.settings.perform_comparison:
+        return compare_largest_shares(feature, past["largest"], current)
+    if baseline.exact and current.exact and feature.settings.perform_comparison:
         return None
     # The text whose share rose most, beyond what the counts' bounds allow
-    risen_text = max(new.counts, key=lambda value: new.counts[value] - _bound_count(old, value) * new.total / old.total)
-    count = new.counts[risen_text]
+    risen_text = max(
+        current.counts,
+        key=lambda value: current.counts[value] - _bound_count(baseline, value) * current.total / baseline.total,
+    )
+    count = current.counts[risen_text]
     evidence = _judge_one_value(
         "share of one text",
-        (_bound_count(old, risen_text), old.total),
-        (count, new.total),
+        (_bound_count(baseline, risen_text), baseline.total),
+        (count, current.total),
         feature.baseline_design_effect,
     )
     if evidence is not None:
@@ -100,22 +103,20 @@ def _judge_one_value(
 
 def _judge_frequent_number(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The evidence on the number whose share rose most. Numbers that repeat by nature also repeat in parts of the baseline."""
-    if feature.finite_numbers is None or feature.has_new_numbers:
-        return None
-    old, new = feature.finite_numbers
     # A person's own limit of drift says how far shares may change
-    if feature.baseline_feature.has_user_drift_limit:
+    if feature.has_new_numbers or feature.baseline_feature.has_user_drift_limit or feature.finite_numbers is None:
         return None
+    baseline, current = feature.finite_numbers
     n = baseline_profile.num_numbers
     m = feature.current_profile.num_numbers
-    counts_now = new.counts - feature.current_distribution.sketch_error * m
-    counts_before = old.counts_at(new.values)
+    counts_now = current.counts - feature.current_distribution.sketch_error * m
+    counts_before = baseline.counts_at(current.values)
     index = int((counts_now / m - counts_before / n).argmax())
     # A number that occurs once doesn't repeat; the fact is a number that repeats more often than the baseline's
     repeats = max(0, int(counts_now[index]) - 1)
     usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
     groups = feature.limit_design_effect(
-        estimate_rows_of_value(feature, baseline_profile), partial(np.equal, new.values[index])
+        estimate_rows_of_value(feature, baseline_profile), partial(np.equal, current.values[index])
     )
     return _judge_one_value("share of one number", (min(n, math.ceil(usual_share * n)), n), (repeats, m), groups)
 
@@ -131,18 +132,18 @@ def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     """
     past = feature.baseline_feature.find_past_windows()
     stretch = feature.comparison.standstills.get(feature.name)
-    if past is None or stretch is None or feature.finite_numbers is None or np.isnan(past["standstill"]).all():
+    if past is None or stretch is None or np.isnan(past["standstill"]).all():
         return None
-    old, new = feature.finite_numbers
-    if feature.has_new_numbers:
+    if feature.has_new_numbers or feature.finite_numbers is None:
         return None
+    baseline, current = feature.finite_numbers
     n = baseline_profile.num_numbers
     m = feature.current_profile.num_numbers
-    number = np.array([stretch.value])
+    repeated_number = np.array([stretch.value])
     if feature.are_rounded:
-        number = new.values[[np.abs(new.values - stretch.value).argmin()]]
-    share_before = max(old.counts_at(number)[0], 1.0) / n
-    share = new.counts_at(number)[0] / m
+        repeated_number = current.values[[np.abs(current.values - stretch.value).argmin()]]
+    share_before = max(baseline.counts_at(repeated_number)[0], 1.0) / n
+    share = current.counts_at(repeated_number)[0] / m
     # The baseline's longest stretch, and the number of rows among which it was found
     longest = feature.baseline_feature.largest_in_blocks["standstill"]
     rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
@@ -170,7 +171,7 @@ def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     )
 
 
-def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Frequencies) -> FactEvidence | None:
+def compare_largest_shares(feature: FeatureComparison, largest: Values, current: Frequencies) -> FactEvidence | None:
     """The largest share of a value in the window, compared with the largest shares in parts of the baseline and in earlier
     windows, whichever values have them. This test replaces the column's test of drift, and has its level.
 
@@ -182,10 +183,10 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     windows = len(largest)
     if windows < MIN_WINDOWS:
         return None
-    value = max(new.counts, key=new.counts.__getitem__)
-    share = new.counts[value] / new.total
+    value = max(current.counts, key=current.counts.__getitem__)
+    share = current.counts[value] / current.total
     # Logits, in which shares near 0 and 1 vary as others do; half a row keeps them finite
-    half_a_row = 0.5 / new.total
+    half_a_row = 0.5 / current.total
     shares = np.append(largest, share).clip(half_a_row, 1 - half_a_row)
     logits = np.log(shares / (1 - shares))
     past_logits = logits[:-1]
@@ -197,7 +198,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
         feature.current_distribution, feature.baseline_distribution, feature.baseline_feature.references.get(PREVIOUS)
     )
     if value in new_values:
-        p *= len(new_values) / len(new.counts)
+        p *= len(new_values) / len(current.counts)
     elif score > 0:
         gumbel_score = math.pi / math.sqrt(6) * score + EULER
         p = max(p, -math.expm1(-math.exp(-gumbel_score)))
@@ -207,7 +208,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
         share,
         expected,
         feature.baseline_distribution.present,
-        new.total,
+        current.total,
         p,
         effect=share - expected,
         least_effect=MIN_EFFECT,
@@ -241,18 +242,18 @@ def repeated_value(feature: FeatureComparison, baseline_profile: FeatureProfile)
         return None
     # If a state can't keep all repeats, the estimated number of distinct values counts them
     quantity = "share of values that repeat"
-    old = baseline_profile.state(Repeats)
-    new = feature.current_profile.state(Repeats)
+    baseline = baseline_profile.state(Repeats)
+    current = feature.current_profile.state(Repeats)
     distinct = feature.current_profile.distinct
-    if old is None or new is None or distinct is None or new.level < LEVEL_OF_NONE:
-        return _compare_repeats(quantity, old, new)
+    if baseline is None or current is None or distinct is None or current.level < LEVEL_OF_NONE:
+        return _compare_repeats(quantity, baseline, current)
     rows = feature.current_profile.num_present
-    baseline = _resize_baseline(old, rows / max(baseline_profile.num_present, 1))
+    counts_before = _resize_baseline(baseline, rows / max(baseline_profile.num_present, 1))
     repeated = max(0, rows - distinct.estimate())
-    return compare_shares(quantity, baseline, (repeated, rows))
+    return compare_shares(quantity, counts_before, (repeated, rows))
 
 
-def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
+def compare_repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     """No rows are copies of others, beyond those that repeat by nature; both sides must have the same columns.
 
     By nature, rows of a few columns repeat, and retries come twice. Drifted columns have other twins than the baseline's.
@@ -320,41 +321,44 @@ def _sum_squared_distances(comparison: WindowComparison) -> float:
     return squared
 
 
-def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) -> FactEvidence | None:
+def _compare_repeats(quantity: str, baseline: Repeats | None, current: Repeats | None) -> FactEvidence | None:
     """The evidence on the share of distinct values that repeat. A larger window naturally has more repeats; a window of more
     than twice the baseline's size is not judged.
     """
-    if old is None or new is None or not old.different or not new.different:
+    if baseline is None or current is None or not baseline.different or not current.different:
         return None
-    baseline = _resize_baseline(old, new.different * 2.0**new.level / (old.different * 2.0**old.level))
-    evidence = compare_shares(quantity, baseline, (new.repeated, new.different))
+    counts_before = _resize_baseline(
+        baseline,
+        current.different * 2.0**current.level / (baseline.different * 2.0**baseline.level),
+    )
+    evidence = compare_shares(quantity, counts_before, (current.repeated, current.different))
     if evidence is None:
         return None
     evidence.family = CONTENTS  # a repeat isn't a new kind of value
-    if old.repeated:
+    if baseline.repeated:
         most_by_nature = min(MAX_BY_NATURE, LARGEST_RATIO * evidence.expected)
         evidence.least_effect = max(most_by_nature, MIN_RATIO * evidence.expected) - evidence.expected
     return evidence
 
 
-def _resize_baseline(old: Repeats, size: float) -> tuple[int, int]:
+def _resize_baseline(baseline: Repeats, size: float) -> tuple[int, int]:
     """The numbers of repeated and of distinct values in `size` times as many rows of the baseline; 0 and 0 if unknown.
 
     Model: rows are a random sample, so a value of c rows is in it with probability 1 - (1 - size)^c.
     Source: Heck, van Belle and Simberloff 1975, "Explicit calculation of the rarefaction
     diversity measurement".
     """
-    repeated = old.repeated
-    different = old.different
+    repeated = baseline.repeated
+    different = baseline.different
     if size > 1:
         repeated = min(different, math.ceil((repeated + 1) * size))
     elif repeated:
         # In fewer rows, frequent values are more of the distinct ones. Copies that come together stay as many as before
-        present = 1 - (1 - size) ** old.counts
-        single = size * old.counts * (1 - size) ** (old.counts - 1)
+        present = 1 - (1 - size) ** baseline.counts
+        single = size * baseline.counts * (1 - size) ** (baseline.counts - 1)
         share = 1 - single.sum() / present.sum()
         different = round(repeated / max(share, repeated / different))
-    if size > MAX_SIZE_RATIO or old.repeated > MAX_REPEATED_SHARE * different:
+    if size > MAX_SIZE_RATIO or baseline.repeated > MAX_REPEATED_SHARE * different:
         return 0, 0
     return repeated, different
 
@@ -418,6 +422,7 @@ def _count_past_new_values(
 ) -> tuple[Values, Values]:
     """The counts of new values in parts of the baseline's second half and in earlier windows, and the rows of each."""
     rows_of_parts = np.full(len(counts_in_parts), baseline_rows / 2 / len(counts_in_parts))
+    # Earlier windows add theirs, once enough of them are known
     in_windows = feature.comparison.baseline.get_variation(PREVIOUS).count_new_values(feature.name)
     if in_windows is None:
         return counts_in_parts, rows_of_parts

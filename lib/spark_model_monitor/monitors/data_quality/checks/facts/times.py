@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
+    MIN_SHARE_CHANGE,
     FactEvidence,
     compare_shares,
     count_beyond,
@@ -58,7 +59,6 @@ DATE_CHECKS = (
     "time_unit_check",
 )
 ROUND_TIME_NAMES = ("midnight", "whole hours", "whole minutes", "whole seconds")
-MIN_ROUNDED_CHANGE = 0.1  # smallest relevant change of the share of rounded times
 MAX_PAUSE_HOURS = 7 * HOURS_OF_DAY  # longest gap between times that belong together
 MAX_SEASON_GAP_HOURS = 62 * HOURS_OF_DAY  # the same in a baseline; beyond a longer gap are sentinels and the like
 MEAN_HOUR = "mean hour of the day"
@@ -87,15 +87,15 @@ TimesT = TypeVar("TimesT", Ages, TimeCounts)
 
 
 def select_times(
-    baseline_profile: FeatureProfile, current: FeatureProfile, kind: type[TimesT]
+    baseline_profile: FeatureProfile, current_profile: FeatureProfile, kind: type[TimesT]
 ) -> tuple[TimesT, TimesT] | None:
     """The times of baseline and window, or their ages. None if few of the baseline's values are times, if the window has none,
     or if rows have no times to compare with.
     """
-    old = baseline_profile.state(kind)
-    new = current.state(kind)
-    if old and new and old.total >= MIN_TIMES_SHARE * baseline_profile.num_present and new.total:
-        return (old, new)
+    baseline = baseline_profile.state(kind)
+    current = current_profile.state(kind)
+    if baseline and current and baseline.total >= MIN_TIMES_SHARE * baseline_profile.num_present and current.total:
+        return (baseline, current)
     return None
 
 
@@ -109,9 +109,9 @@ def time_future(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     ages = select_times(baseline_profile, feature.current_profile, Ages)
     if ages is None:
         return _compare_with_window_end(feature, baseline_profile)
-    old, new = ages
-    counts_before = (old.in_future, old.total)
-    counts_now = (new.in_future, new.total)
+    baseline, current = ages
+    counts_before = (baseline.in_future, baseline.total)
+    counts_now = (current.in_future, current.total)
     return compare_shares("share of times in the future", counts_before, counts_now, feature.baseline_design_effect)
 
 
@@ -122,19 +122,19 @@ def _compare_with_window_end(feature: FeatureComparison, baseline_profile: Featu
     if times is None or volume is None or volume.newest is None or volume.expected_freshness is None:
         return None
     # Only the column with the times of the rows, whose newest time each earlier window left
-    _, new = times
+    _, current = times
     newest = volume.newest.timestamp() + BEFORE_1970
     least_age = min(age for _, _, age in volume.fresh)
-    if abs(newest - new.last) > 1 or least_age <= 0:
+    if abs(newest - current.last) > 1 or least_age <= 0:
         return None
     # Times in hours that begin at least an hour after the end
     end = volume.time.timestamp() + BEFORE_1970
     first_hour = end / SECONDS_OF_HOUR + 1
-    after = new.counts[new.starts >= first_hour]
-    num_after = int(after.sum())
+    counts_after_end = current.counts[current.starts >= first_hour]
+    num_after = int(counts_after_end.sum())
     earlier_rows = round(sum(rows for _, rows, _ in volume.fresh))
     quantity = "share of times after the window's end"
-    return compare_shares(quantity, (0, earlier_rows), (num_after, new.total))
+    return compare_shares(quantity, (0, earlier_rows), (num_after, current.total))
 
 
 @register_fact("time_age_check", needs=Ages)
@@ -149,20 +149,20 @@ def time_age(feature: FeatureComparison, baseline_profile: FeatureProfile) -> Fa
     if ages is None or moments[0] is None or moments[1] is None:
         return None
     # A shift by whole hours puts all times far from any age of the baseline
-    old, new = ages
-    young, oldest = old.quantiles(np.array([0.0, 1.0]))
-    num_far = new.count_beyond(young - HOUR / 2 - PART * abs(young), oldest + HOUR / 2 + PART * abs(oldest))
-    if num_far >= MIN_FAR_SHARE * new.total:
-        far = compare_shares("share of times far from all ages", (0, old.total), (num_far, new.total))
-        if far is not None:
-            return far
+    baseline, current = ages
+    young, oldest = baseline.quantiles(np.array([0.0, 1.0]))
+    num_far = current.count_beyond(young - HOUR / 2 - PART * abs(young), oldest + HOUR / 2 + PART * abs(oldest))
+    if num_far >= MIN_FAR_SHARE * current.total:
+        far_evidence = compare_shares("share of times far from all ages", (0, baseline.total), (num_far, current.total))
+        if far_evidence is not None:
+            return far_evidence
     evidence = compare_mean_vectors("age", moments[0], moments[1])
     if evidence is None:
         return None
     # The evidence names the first quantile with a change beyond the slack; the test itself compares means
     shares = np.array([*TENTHS.values()])
-    before_ages = old.quantiles(shares)
-    now_ages = new.quantiles(shares)
+    before_ages = baseline.quantiles(shares)
+    now_ages = current.quantiles(shares)
     changes = np.abs(now_ages - before_ages)
     slack = PART * (HOUR + np.abs(before_ages))
     index = int((changes > slack).argmax())
@@ -183,14 +183,15 @@ def time_precision(feature: FeatureComparison, baseline_profile: FeatureProfile)
     times = select_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None:
         return None
-    old, new = times
+    baseline, current = times
+    # Each kind of round time is a test of its own
     changes = []
     group = _estimate_rows_per_time(baseline_profile)
-    for name, num_before, num_now in zip(ROUND_TIME_NAMES, old.round_times, new.round_times, strict=True):
+    for name, num_before, num_now in zip(ROUND_TIME_NAMES, baseline.round_times, current.round_times, strict=True):
         quantity = f"share of times at {name}"
         changes.append(
             compare_shares(
-                quantity, (num_before, old.total), (num_now, new.total), group, least_effect=MIN_ROUNDED_CHANGE
+                quantity, (num_before, baseline.total), (num_now, current.total), group, least_effect=MIN_SHARE_CHANGE
             )
         )
     return select_clearest(*changes)
@@ -206,15 +207,15 @@ def time_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     times = select_times(baseline_profile, feature.current_profile, TimeCounts)
     if times is None:
         return None
-    old, new = times
+    baseline, current = times
     stretch = _find_stretch(baseline_profile)
     seconds = stretch.end - stretch.begin
     longest_gap = max(MAX_PAUSE_HOURS, 2 * float(np.diff(stretch.starts).max(initial=0)))
-    if hours_of_day.count_far(old, longest_gap, seconds):
+    if hours_of_day.count_far(baseline, longest_gap, seconds):
         return None
-    current = (hours_of_day.count_far(new, longest_gap, seconds), new.total)
+    counts_now = (hours_of_day.count_far(current, longest_gap, seconds), current.total)
     quantity = "share of times far from the others"
-    return compare_shares(quantity, (0, old.total), current, _estimate_rows_per_time(baseline_profile))
+    return compare_shares(quantity, (0, baseline.total), counts_now, _estimate_rows_per_time(baseline_profile))
 
 
 @cache_with_feature
@@ -355,21 +356,21 @@ def _count_hours(baseline_profile: FeatureProfile) -> tuple[HourCounts, WindowSt
     return counts, hours_of_day.score_days(counts, days)
 
 
-def _compare_hours(old: HourCounts, new: HourCounts, past: WindowStatistics) -> FactEvidence | None:
+def _compare_hours(baseline: HourCounts, current: HourCounts, past: WindowStatistics) -> FactEvidence | None:
     """The evidence that the times' distribution over the hours changed; None if there are too few days to show how days vary."""
-    components = hours_of_day.judge_hours(hours_of_day.compare_hours(old, new), past, new)
+    components = hours_of_day.judge_hours(hours_of_day.compare_hours(baseline, current), past, current)
     if not components:
         return None
     rarest = min(components, key=lambda component: component.p)
     # The neighbouring hours whose share changed most
-    before, now = hours_of_day.align(old, new)
-    first, last = hours_of_day.find_changed_hours(before, now)
+    counts_of_baseline, counts_of_window = hours_of_day.align(baseline, current)
+    first, last = hours_of_day.find_changed_hours(counts_of_baseline, counts_of_window)
     return FactEvidence(
         f"share of times from {first} to {last} o'clock",
-        observed=float(now[first:last].sum() / now.sum()),
-        expected=float(before[first:last].sum() / before.sum()),
-        n=int(old.counts.sum()),
-        m=int(new.counts.sum()),
+        observed=float(counts_of_window[first:last].sum() / counts_of_window.sum()),
+        expected=float(counts_of_baseline[first:last].sum() / counts_of_baseline.sum()),
+        n=int(baseline.counts.sum()),
+        m=int(current.counts.sum()),
         p=combine_p_values(components),
         effect=rarest.effect,
         least_effect=rarest.least_effect or 0.0,
@@ -378,26 +379,31 @@ def _compare_hours(old: HourCounts, new: HourCounts, past: WindowStatistics) -> 
     )
 
 
-def _count_new_hours(baseline_profile: FeatureProfile, old: HourCounts, new: HourCounts) -> FactEvidence | None:
+def _count_new_hours(
+    baseline_profile: FeatureProfile, baseline: HourCounts, current: HourCounts
+) -> FactEvidence | None:
     """The evidence on times at hours without any in the baseline, nor at the neighbouring hours."""
-    has_times = old.counts > 0
+    has_times = baseline.counts > 0
     has_none = ~(has_times | np.roll(has_times, 1) | np.roll(has_times, -1))
-    baseline = (0, int(old.counts.sum()))
-    current = (int(new.counts[has_none & (old.covered >= 1)].sum()), int(new.counts.sum()))
+    counts_before = (0, int(baseline.counts.sum()))
+    counts_now = (
+        int(current.counts[has_none & (baseline.covered >= 1)].sum()),
+        int(current.counts.sum()),
+    )
     quantity = "share of times at hours of the day that had none"
-    return compare_shares(quantity, baseline, current, _estimate_rows_per_time(baseline_profile))
+    return compare_shares(quantity, counts_before, counts_now, _estimate_rows_per_time(baseline_profile))
 
 
-def _compare_with_one_day(baseline_profile: FeatureProfile, day: float, now: Stretch) -> FactEvidence | None:
+def _compare_with_one_day(baseline_profile: FeatureProfile, day: float, stretch: Stretch) -> FactEvidence | None:
     """The evidence on times at hours that a baseline of one day lacks; only for a window of another day and similar length."""
-    stretch = _find_stretch(baseline_profile)
-    first_seconds = _select_hours(stretch, day, day + DAY).starts * SECONDS_OF_HOUR
-    end = min(stretch.end, float(first_seconds[-1] + SECONDS_OF_HOUR))
-    span = end - max(stretch.begin, float(first_seconds[0]))
-    if now.end - now.begin < MIN_COVERED_SHARE * span or abs(now.begin - end) < span:
+    stretch_before = _find_stretch(baseline_profile)
+    first_seconds = _select_hours(stretch_before, day, day + DAY).starts * SECONDS_OF_HOUR
+    end = min(stretch_before.end, float(first_seconds[-1] + SECONDS_OF_HOUR))
+    span = end - max(stretch_before.begin, float(first_seconds[0]))
+    if stretch.end - stretch.begin < MIN_COVERED_SHARE * span or abs(stretch.begin - end) < span:
         return None
     # The baseline counts as covering its whole day once
-    counts = np.bincount(stretch.starts % HOURS_OF_DAY, stretch.counts, minlength=HOURS_OF_DAY)
-    old = HourCounts(counts.astype(float), np.ones(HOURS_OF_DAY))
-    new, _ = hours_of_day.count_hours(now, HOURS_OF_DAY)
-    return _count_new_hours(baseline_profile, old, new)
+    counts = np.bincount(stretch_before.starts % HOURS_OF_DAY, stretch_before.counts, minlength=HOURS_OF_DAY)
+    baseline = HourCounts(counts.astype(float), np.ones(HOURS_OF_DAY))
+    current, _ = hours_of_day.count_hours(stretch, HOURS_OF_DAY)
+    return _count_new_hours(baseline_profile, baseline, current)

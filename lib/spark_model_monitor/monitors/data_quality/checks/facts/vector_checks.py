@@ -49,12 +49,12 @@ def vector_length(feature: FeatureComparison, baseline_profile: FeatureProfile) 
 
     Source: D4.9.
     """
-    old = baseline_profile.vectors
-    new = feature.current_profile.vectors
-    if old is None or new is None or old.shortest != old.longest:
+    baseline_counts = baseline_profile.vectors
+    current_counts = feature.current_profile.vectors
+    if baseline_counts is None or current_counts is None or baseline_counts.shortest != baseline_counts.longest:
         return None
-    current = (_count_other_lengths(new, old.shortest), new.vectors)
-    return compare_shares("share of vectors of another length", (0, old.vectors), current)
+    current = (_count_other_lengths(current_counts, baseline_counts.shortest), current_counts.vectors)
+    return compare_shares("share of vectors of another length", (0, baseline_counts.vectors), current)
 
 
 @register_fact("vector_gaps_check", needs=VectorCounts)
@@ -64,15 +64,19 @@ def vector_gaps(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
 
     Source: D4.9.
     """
-    old = baseline_profile.state(VectorMoments)
-    new = feature.current_profile.state(VectorMoments)
-    if baseline_profile.vectors is None or old is None or new is None:
+    baseline_moments = baseline_profile.state(VectorMoments)
+    current_moments = feature.current_profile.state(VectorMoments)
+    if baseline_profile.vectors is None or baseline_moments is None or current_moments is None:
         return None
     # The width is 0 if all vectors have missing elements
-    if not (0 < old.width <= MAX_COMPONENTS and new.width <= MAX_COMPONENTS and new.unfit + new.count):
+    if not (
+        0 < baseline_moments.width <= MAX_COMPONENTS
+        and current_moments.width <= MAX_COMPONENTS
+        and current_moments.unfit + current_moments.count
+    ):
         return None
-    baseline = (old.unfit, old.unfit + old.count)
-    current = (new.unfit, new.unfit + new.count)
+    baseline = (baseline_moments.unfit, baseline_moments.unfit + baseline_moments.count)
+    current = (current_moments.unfit, current_moments.unfit + current_moments.count)
     return compare_shares("share of vectors with missing elements", baseline, current)
 
 
@@ -110,23 +114,29 @@ def vector_components(feature: FeatureComparison, baseline_profile: FeatureProfi
     regression".
     """
     quantity = "distance of the mean vector in standard deviations"
-    old = baseline_profile.state(VectorMoments)
-    new = feature.current_profile.state(VectorMoments)
-    if baseline_profile.vectors is None or old is None or new is None or not old.width or not new.width:
+    baseline = baseline_profile.state(VectorMoments)
+    current = feature.current_profile.state(VectorMoments)
+    if (
+        baseline_profile.vectors is None
+        or baseline is None
+        or current is None
+        or not baseline.width
+        or not current.width
+    ):
         return None
     n = baseline_profile.num_present
     m = feature.current_profile.num_present
-    if why := REASON_BY_WIDTH.get(old.width, REASON_BY_WIDTH.get(new.width)):
+    if why := REASON_BY_WIDTH.get(baseline.width, REASON_BY_WIDTH.get(current.width)):
         return FactEvidence(quantity, math.nan, 0.0, n, m, reason=why)
-    return compare_mean_vectors(quantity, old, new)
+    return compare_mean_vectors(quantity, baseline, current)
 
 
-def compare_mean_vectors(quantity: str, old: VectorMoments, new: VectorMoments) -> FactEvidence | None:
+def compare_mean_vectors(quantity: str, baseline: VectorMoments, current: VectorMoments) -> FactEvidence | None:
     """The evidence on the mean vectors; None if a side has too few vectors, or if vectors have another length."""
-    if old.width != new.width or min(old.count, new.count) < MIN_MEAN_VALUES:
+    if baseline.width != current.width or min(baseline.count, current.count) < MIN_MEAN_VALUES:
         return None
-    design_effect = _estimate_design_effect(old)
-    return _test_means(quantity, old, new, old.count / design_effect, new.count / design_effect)
+    design_effect = _estimate_design_effect(baseline)
+    return _test_means(quantity, baseline, current, baseline.count / design_effect, current.count / design_effect)
 
 
 def _estimate_design_effect(moments: VectorMoments | None) -> float:
@@ -149,25 +159,27 @@ def _estimate_design_effect(moments: VectorMoments | None) -> float:
     return largest
 
 
-def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float, m: float) -> FactEvidence | None:
+def _test_means(
+    quantity: str, baseline: VectorMoments, current: VectorMoments, n: float, m: float
+) -> FactEvidence | None:
     """The clearest of three tests. n, m: how many independent rows each side counts for."""
-    width = old.width
-    size = len(old.together)
+    width = baseline.width
+    size = len(baseline.together)
     n = max(1.0, n)
     m = max(1.0, m)
-    old_mean, old_variance = old.mean_and_variance()
-    new_mean, new_variance = new.mean_and_variance()
-    freedom = old.count + new.count - 2
-    pooled = (old_variance * (old.count - 1) + new_variance * (new.count - 1)) / freedom
+    baseline_mean, baseline_variance = baseline.mean_and_variance()
+    current_mean, current_variance = current.mean_and_variance()
+    freedom = baseline.count + current.count - 2
+    pooled = (baseline_variance * (baseline.count - 1) + current_variance * (current.count - 1)) / freedom
     # Differences that rounding explains are set to 0; rounding errors grow with the numbers behind each quantity
-    amounts = np.maximum(old_mean, new_mean)[width : 2 * width]
-    along = amounts @ np.abs(directions(width))
-    magnitudes = np.concatenate([amounts, amounts, along, along])
-    shifts = new_mean - old_mean
+    amounts = np.maximum(baseline_mean, current_mean)[width : 2 * width]
+    direction_amounts = amounts @ np.abs(directions(width))
+    magnitudes = np.concatenate([amounts, amounts, direction_amounts, direction_amounts])
+    shifts = current_mean - baseline_mean
     shifts[np.abs(shifts) <= ROUNDING * magnitudes] = 0.0
     # Each shift in standard errors
     pooled_squares = pooled * (1 / n + 1 / m)
-    separate_squares = old_variance / n + new_variance / m
+    separate_squares = baseline_variance / n + current_variance / m
     errors = np.sqrt(np.maximum(pooled_squares, separate_squares))
     without_spread = np.where(shifts != 0, math.inf, 0.0)
     z = np.divide(np.abs(shifts), errors, out=without_spread, where=errors > 0)
@@ -185,10 +197,10 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
         tests.append(
             FactEvidence(
                 name,
-                float(new_mean[index]),
-                float(old_mean[index]),
-                old.count,
-                new.count,
+                float(current_mean[index]),
+                float(baseline_mean[index]),
+                baseline.count,
+                current.count,
                 p,
                 effect=abs(float(shifts[index])),
                 least_effect=MIN_SHIFT * deviation,
@@ -197,14 +209,16 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
             )
         )
     # All directions together
-    p, distance = _test_hotelling(shifts[-size:], old.together + new.together, magnitudes[-size:], n, m, freedom)
+    p, distance = _test_hotelling(
+        shifts[-size:], baseline.together + current.together, magnitudes[-size:], n, m, freedom
+    )
     tests.append(
         FactEvidence(
             quantity,
             distance,
             0.0,
-            old.count,
-            new.count,
+            baseline.count,
+            current.count,
             p,
             effect=distance,
             least_effect=MIN_DISTANCE,
@@ -233,10 +247,10 @@ def _test_hotelling(
     squared = float(((axes[:, varies].T @ (shifts / scale)) ** 2 / variances[varies]).sum())
     rows = n + m - 2
     # With Bartlett's factor the logarithm is nearly chi-square distributed
-    left = rows + 1 - (rank + 2) / 2
-    if left <= rank:
+    corrected_rows = rows + 1 - (rank + 2) / 2
+    if corrected_rows <= rank:
         return 1.0, math.sqrt(squared)
-    p = chi_square_above(left * math.log1p(squared * n * m / (n + m) / rows), rank)
+    p = chi_square_above(corrected_rows * math.log1p(squared * n * m / (n + m) / rows), rank)
     z = math.inf
     if p > 0:
         z = -normal_quantile(p)
