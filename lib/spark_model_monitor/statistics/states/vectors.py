@@ -157,15 +157,12 @@ class VectorMomentsBuilder:
         if not len(lengths):
             return
         width = int(lengths[0])
-        several = bool((lengths != width).any()) or self._moments.width not in (0, width)
-        if several:
-            new_width = SEVERAL
+        if (lengths != width).any() or self._moments.width not in (0, width):
+            width = SEVERAL
         elif width > MAX_COMPONENTS:
-            new_width = TOO_LONG
-        else:
-            new_width = width
-        if not 0 < new_width <= MAX_COMPONENTS:
-            self._moments = self._moments + VectorMoments(new_width)
+            width = TOO_LONG
+        if not 0 < width <= MAX_COMPONENTS:
+            self._moments += VectorMoments(width)
             self._waiting = []
             return
         # Leave out vectors with missing elements, or whose squares would overflow
