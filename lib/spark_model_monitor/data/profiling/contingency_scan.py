@@ -85,7 +85,7 @@ NAN_TEXTS = ("NaN", "nan")  # texts that pandas writes for missing numbers
 MAX_STRAY_SHARE = 0.01
 """The share of rows up to which cells of another kind than all others don't affect the column's type."""
 
-INTEGER_KINDS = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
+INTEGER_KINDS = {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
 
 MAX_ROW_KINDS = 1_000_000
 """The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
@@ -165,9 +165,9 @@ class CountTask:
         """One batch for each batch of the partition, with the number of rows of each kind (`sum_rows`)."""
         for batch in batches:
             if batch.num_rows:
-                yield from sum_rows(self.compute_keys(batch)).to_batches()
+                yield from sum_rows(self.build_group_columns(batch)).to_batches()
 
-    def compute_keys(self, batch: pa.RecordBatch) -> pa.Table:
+    def build_group_columns(self, batch: pa.RecordBatch) -> pa.Table:
         """The columns by which the rows of a batch are grouped, and the numbers whose extremes are computed."""
         plan = self.plan
         cells_by_name = {name: self.read_cells(batch, name) for name in plan.columns}
@@ -470,7 +470,7 @@ class _ColumnMetadataBuilder:
     def build_metadata(self) -> ColumnMetadata:
         """The column's counts by kind, extremes and counts by value, over all added rows."""
         # Extremes are doubles, but extremes of integers are written without a fraction
-        is_integral = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
+        is_integral = set(self._kinds) - {CellKind.MISSING} <= INTEGER_KINDS
         numbers = [int(number) if is_integral else float(number) for number in self._extremes]
         present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
         # Texts of a column with configured values aren't counted
@@ -516,7 +516,7 @@ def read_first_kinds(
     for batch in iterate_batches(rows):
         accepted = drop_rejected(batch, reason)
         if accepted.num_rows:
-            kinds += task.compute_keys(accepted.slice(0, limit - len(kinds))).to_pylist()
+            kinds += task.build_group_columns(accepted.slice(0, limit - len(kinds))).to_pylist()
         if len(kinds) >= limit:
             break
     return kinds
@@ -530,14 +530,14 @@ def find_strays(column: ValuedColumn, metadata: ColumnMetadata) -> frozenset[Cel
     present_kinds = {kind for kind, count in counts.items() if count}
     tolerated_kinds = {CellKind.MISSING}
     for common_kinds in (
-        {INTEGER_KINDS[0]},
-        {INTEGER_KINDS[1]},
+        {CellKind.INTEGRAL},
+        {CellKind.INTEGER_TEXT},
         {CellKind.BOOLEAN},
         {CellKind.INTEGRAL, CellKind.FRACTIONAL},
     ):
         if sum(counts.get(kind, 0) for kind in common_kinds) >= (1 - MAX_STRAY_SHARE) * rows:
             # pandas reads a column of integers with a missing cell as fractions
-            if common_kinds & {*INTEGER_KINDS} and len(common_kinds) == 1:
+            if common_kinds <= INTEGER_KINDS:
                 tolerated_kinds = tolerated_kinds - {CellKind.MISSING}
             if not column.values:
                 tolerated_kinds = tolerated_kinds | {CellKind.TEXT}

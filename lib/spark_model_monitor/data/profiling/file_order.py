@@ -15,7 +15,7 @@ import numpy as np
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.records.locations import compute_file_keys, format_uri
 from spark_model_monitor.statistics import Integers
-from spark_model_monitor.statistics.states.row_counts import MAX_PLACES
+from spark_model_monitor.statistics.states.row_counts import MAX_DISTINCT_PIECES
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class FileOrder:
 
     def scale_ranks(self, ranks: Ranks) -> Ranks:
         """The ranks in the range that `encode_lot` can distinguish; several ranks become one if there are more."""
-        if self.ranks > MAX_PLACES:
-            return ranks * MAX_PLACES // self.ranks
+        if self.ranks > MAX_DISTINCT_PIECES:
+            return ranks * MAX_DISTINCT_PIECES // self.ranks
         return ranks
 
 

@@ -23,7 +23,6 @@ from spark_model_monitor.data.profiling.scan_plan import (
     find_cut_hashes,
     hash_keys,
 )
-from spark_model_monitor.data.profiling.vector_scan import VectorGatherer, compute_norms
 from spark_model_monitor.data.records.arrays import are_missing, drop_nulls, view_text_bytes
 from spark_model_monitor.statistics import Doubles, Flags, Hashes, Integers
 from spark_model_monitor.statistics.states import (
@@ -84,7 +83,7 @@ def build_gatherers(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Ga
     gatherer_types: Mapping[ColumnType, Callable[[ColumnPlan, ScanPlan], Gatherer]] = {
         **dict.fromkeys(TEXT_TYPES, TextGatherer),
         ColumnType.NESTED: PresenceGatherer,
-        ColumnType.VECTOR: VectorGatherer,
+        ColumnType.VECTOR: _make_vector_gatherer,
     }
     numeric = []
     gatherers = []
@@ -94,6 +93,12 @@ def build_gatherers(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Ga
         else:
             numeric.append(column)
     return NumbersGatherer(numeric, plan), gatherers
+
+
+def _make_vector_gatherer(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
+    from spark_model_monitor.data.profiling.vector_scan import VectorGatherer
+
+    return VectorGatherer(column, plan)
 
 
 class NumbersGatherer:
@@ -414,6 +419,8 @@ class RowRepeatsGatherer:
         """Numbers that distinguish a column's cells: hashes, values, or the norms of vectors."""
         cells = block.cells(column)
         if column.column_type is ColumnType.VECTOR:
+            from spark_model_monitor.data.profiling.vector_scan import compute_norms
+
             return block.compute_once(("norms", column.position), lambda: compute_norms(cells)).view(np.uint64)
         if not column.is_text:
             return (convert_to_doubles(cells) + 0.0).view(np.uint64)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,16 +98,24 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
             first_row_kinds.append(_compute_row_kinds(accepted, task.plan))
     if builder is None:
         return
-    # Segments are sorted by name, so that the state's bytes don't depend on the order of the rows
-    segments_by_cut: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in task.cuts}
-    for (cut_index, number), segment_builder in builders_by_segment.items():
-        segments_by_cut[task.cuts[cut_index].name][segments.list_labels(cut_index)[number]] = segment_builder.state()
-    by_cut = {cut: dict(sorted(segments_by_cut[cut].items())) for cut in sorted(segments_by_cut)}
-    state = replace(builder.state(), segments=by_cut)
+    state = replace(builder.state(), segments=_build_segments(task.cuts, segments, builders_by_segment))
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
     if first_row_kinds:
         yield StateRow(0, RowRuns.KIND, partition, build_first_runs(first_row_kinds[0], partition))
+
+
+def _build_segments(
+    cuts: Sequence[Cut], segments: Segments, builders: Mapping[tuple[int, int], OutcomeBuilder]
+) -> dict[str, dict[str, Outcomes]]:
+    """The outcomes by cut and segment, sorted by name, so that the state's bytes don't depend on the order of the rows.
+
+    builders: by cut and number of the segment.
+    """
+    outcomes_by_cut: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in sorted(cuts, key=attrgetter("name"))}
+    for (cut, number), builder in builders.items():
+        outcomes_by_cut[cuts[cut].name][segments.list_labels(cut)[number]] = builder.state()
+    return {name: dict(sorted(outcomes.items())) for name, outcomes in outcomes_by_cut.items()}
 
 
 def _select_cut_cells(outcomes: OutcomeRows, block: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
@@ -163,15 +172,7 @@ def _add_outcomes(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBa
         metrics = _compute_metrics(rows, task.metrics)
     if task.group is not None:
         groups = _select_cut_cells(rows, block, [task.group]).column(0)
-    builder.update(
-        rows.labels,
-        predictions,
-        scores,
-        keys,
-        metrics,
-        scores_of_classes,
-        groups,
-    )
+    builder.update(rows.labels, predictions, scores, keys, metrics, scores_of_classes, groups)
 
 
 def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> Doubles:

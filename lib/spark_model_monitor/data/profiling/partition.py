@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Context
 from itertools import chain
+from operator import attrgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, StateRow
-from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
+from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS, group_by_size
 from spark_model_monitor.data.profiling.age_scan import RowTimes, TimesGatherer
 from spark_model_monitor.data.profiling.gathering import Gatherer, RowRepeatsGatherer, build_gatherers
 from spark_model_monitor.data.profiling.row_runs import RowRunsGatherer, RunSampler
@@ -57,7 +58,7 @@ BLOCK_BYTES = 2**27
 """Bounds of a block: large enough to make numpy's fixed cost negligible, small enough for a column to stay in a core's
 cache and for a block of many columns to fit into memory."""
 
-# Lines of small files are decoded together up to this size, because each call has a fixed cost
+# Lines of small files are decoded together until they have this size, because each call has a fixed cost
 MIN_DECODED_BYTES = 2**20
 
 NUMBER_BYTES = 8
@@ -81,7 +82,8 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
     requests = RequestsBuilder()
     times = list[int]()
     if decode is not None:
-        batches = _combine_small_batches(batches)
+        groups = group_by_size(batches, MIN_DECODED_BYTES, attrgetter("nbytes"))
+        batches = map(pa.concat_batches, groups)
     batches = (_read_rows(batch, plan.rows, decode, requests, times) for batch in batches)
     numbers, gatherers = build_gatherers(plan)
     rows = RowCounts.zero(reasons=plan.rows.reasons, predicates=plan.rows.predicates)
@@ -194,21 +196,6 @@ def split_into_pieces(batches: Batches, rows: int) -> Iterator[list[pa.RecordBat
                 free_rows = rows
     if pieces:
         yield pieces
-
-
-def _combine_small_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The same lines in fewer batches, so that lines of small files are decoded together."""
-    pending: list[pa.RecordBatch] = []
-    free_bytes = MIN_DECODED_BYTES
-    for batch in batches:
-        if pending and batch.nbytes > free_bytes:
-            yield pa.concat_batches(pending)
-            pending = []
-            free_bytes = MIN_DECODED_BYTES
-        pending.append(batch)
-        free_bytes -= batch.nbytes
-    if pending:
-        yield pa.concat_batches(pending)
 
 
 def _read_rows(

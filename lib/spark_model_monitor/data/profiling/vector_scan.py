@@ -1,4 +1,4 @@
-"""The states of columns of arrays and vectors. Runs on executors."""
+"""The states of columns of arrays and vectors. Imported only if needed."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ class ContingencyColumns:
         self._positions = {name: position for position, name in enumerate(names)}
         self.cells = {name: self._type_column(name) for name in plan.columns}
 
-    def compute_key(self, column: ValuedColumn) -> Column:
+    def make_key(self, column: ValuedColumn) -> Column:
         """The key by which a row is counted in a facet, label or prediction."""
         return compute_key(self.cells[column.name], column)
 
@@ -254,7 +254,7 @@ class ContingencyColumns:
 
     def _pack_code(self, column: ValuedColumn) -> Column:
         kind = F.shiftleft(self.cells[column.name].kind, MATCH_BITS)
-        code = kind + self.compute_key(column) if column.values else kind
+        code = kind + self.make_key(column) if column.values else kind
         return code.cast("long")
 
 
@@ -322,9 +322,7 @@ def _select_kinds(
     valued = columns.plan.valued
     codes = [mask_refused(code).alias(CODE_COLUMN.format(index)) for index, code in enumerate(columns.pack_codes())]
     texts = {
-        TEXT_COLUMN.format(index): columns.compute_key(column)
-        for index, column in enumerate(valued)
-        if not column.values
+        TEXT_COLUMN.format(index): columns.make_key(column) for index, column in enumerate(valued) if not column.values
     }
     return [*codes, *(mask_refused(text).alias(name) for name, text in texts.items())]
 
