@@ -36,7 +36,7 @@ from spark_model_monitor.data.engine.engine_protocol import (
     add_states_by_key,
 )
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.profiling.scan import RowSource, build_plans, choose_folds
+from spark_model_monitor.data.profiling.scan import RowSource, build_plans, choose_adder_count
 from spark_model_monitor.data.profiling.scan_plan import ScanPlan
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.engine.spark import SparkStates
@@ -90,7 +90,7 @@ def run_driver(partitions: int, tasks_for_all: int) -> None:
     os.environ[JVM_OPTIONS_VARIABLE] = shell_variables(Layout.here(), submitted)[JVM_OPTIONS_VARIABLE]
     with benchmark_session(DRIVER_MEMORY, MASTER) as spark:
         partials = replicate_states(spark, states, partitions, tasks_for_all)
-        sums = add_states_by_key(partials.rows(choose_folds(COLUMNS, partitions)))
+        sums = add_states_by_key(partials.rows(choose_adder_count(COLUMNS, partitions)))
         # Column 0 has its turn in the first task, and in each that is a number of rounds later
         first = next(row for row in states if row.feature == 0)
         expected = add_encoded_states(first.state for _ in range(0, partitions, tasks_for_all))

@@ -148,7 +148,7 @@ class Trials:
 
     def _files(self):
         """Every file of the output, hidden ones included."""
-        files = self.storage._file_system.listFiles(self.storage._path(self.out), True)
+        files = self.storage._file_system.listFiles(self.storage._make_path(self.out), True)
         contents = {}
         while files.hasNext():
             path = str(files.next().getPath().toString())
@@ -178,7 +178,7 @@ class Trials:
                 lease = json.dumps(json.loads(content) | {"process": identify_ended_process()})
                 self.storage.write(path, lease.encode())
             if name.startswith(f".{PREFIX}"):  # whose process is not known yet: two minutes have gone by
-                self.storage._file_system.setTimes(self.storage._path(path), 0, -1)
+                self.storage._file_system.setTimes(self.storage._make_path(path), 0, -1)
         self._run()
         contents = self._files()
         names = sorted(contents.keys() | self.quiet.keys())

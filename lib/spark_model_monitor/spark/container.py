@@ -95,7 +95,7 @@ def is_idle(root: Path) -> bool:
             f"input {sharded_inputs[0]} is split among {len(hosts)} hosts (ShardedByS3Key) and one of them does the work; "
             "write FullyReplicated, or an instance count of 1"
         )
-    return bool(resources.get("current_host") != hosts[0])
+    return resources.get("current_host") != hosts[0]
 
 
 def choose_heap_mebibytes(root: Path = Path("/")) -> int:

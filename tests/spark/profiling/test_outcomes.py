@@ -63,7 +63,7 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
     driver_scan = ModelQualityMonitor(PLAN).scan(
         PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None
     )
-    monkeypatch.setattr(scanning, "PARTITIONS_ON_THE_DRIVER", 0)
+    monkeypatch.setattr(scanning, "MAX_DRIVER_PARTITIONS", 0)
     executor_scan = ModelQualityMonitor(PLAN).scan(
         PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None
     )

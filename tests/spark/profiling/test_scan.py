@@ -18,7 +18,7 @@ from pyspark.ml.linalg import Vectors
 from tests.spark_lines import explain_plan
 
 from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS
-from spark_model_monitor.data.profiling.scan import UNKNOWN_PARTITIONS, RowSource, choose_folds, scan
+from spark_model_monitor.data.profiling.scan import ASSUMED_PARTITIONS, RowSource, choose_adder_count, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.spark.engine.spark import SparkPartitions, collect_batches
@@ -69,7 +69,7 @@ def test_states_added_on_executors_are_the_bytes_that_the_driver_adds(spark, at_
 
     on_executors = scan_profile(frame, partitions_at_most=at_most)
 
-    assert choose_folds(9, at_most or UNKNOWN_PARTITIONS) == tasks
+    assert choose_adder_count(9, at_most or ASSUMED_PARTITIONS) == tasks
     assert on_executors.to_bytes() == on_the_driver.to_bytes()
 
 

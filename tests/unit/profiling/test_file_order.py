@@ -11,7 +11,7 @@ from spark_model_monitor.data.profiling.partition import compute_partition_state
 from spark_model_monitor.data.profiling.scan_plan import VALUE, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, compute_file_keys, format_uri
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
-from spark_model_monitor.statistics.states.row_counts import MAX_PLACES, MIN_ROWS, read_values
+from spark_model_monitor.statistics.states.row_counts import MAX_DISTINCT_PIECES, MIN_ROWS, read_values
 from spark_model_monitor.storage import StoredFile
 
 MIB = 2**20
@@ -63,12 +63,12 @@ def test_a_single_file_and_rows_of_unknown_files_have_no_order():
 
 
 def test_of_very_many_files_neighbours_share_a_place():
-    files = list_files([f"{number}" for number in range(3 * MAX_PLACES)])
+    files = list_files([f"{number}" for number in range(3 * MAX_DISTINCT_PIECES)])
     order = FileOrder.from_files(files)
 
     positions = order.scale_ranks(np.arange(len(files)))
     assert (np.diff(positions) >= 0).all()
-    assert np.bincount(positions).tolist() == [3] * MAX_PLACES
+    assert np.bincount(positions).tolist() == [3] * MAX_DISTINCT_PIECES
 
 
 ROWS = 1_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.data.profiling.scan import choose_folds, choose_frequency_limit, split_columns
+from spark_model_monitor.data.profiling.scan import choose_adder_count, choose_frequency_limit, split_columns
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_the_limit_of_counted_values_shrinks_with_the_width():
     ],
 )
 def test_states_are_added_by_as_many_tasks_as_they_are_worth(columns, partitions, tasks):
-    assert choose_folds(columns, partitions) == tasks
+    assert choose_adder_count(columns, partitions) == tasks

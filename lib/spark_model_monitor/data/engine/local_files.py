@@ -342,61 +342,64 @@ def _read_whole(piece: Piece) -> Iterator[pa.Array]:
 
 def _read_texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
     """The lines of a piece as binary arrays, a few megabytes at a time. Lines longer than `max_bytes` aren't held in memory."""
-    compressed = piece.path.endswith(tuple(COMPRESSED_OPENERS))
+    is_compressed = piece.path.endswith(tuple(COMPRESSED_OPENERS))
     with closing(_open_file(piece.path)) as file:
         if piece.start:
             file.seek(piece.start)
-        offset = piece.start  # offset in the file of the first byte of `content`
-        # The last offset at which a line of the piece may begin; None for a piece without an end
-        last = None
-        if not compressed:
-            last = piece.start + piece.size_bytes
-        # The bytes that were read and don't form a whole line yet
+        # The bytes that were read and don't form a whole line yet, and the offset of their first byte in the file
         content = b""
-        skips_first = piece.start > 0
-        first = piece.start == 0
-        while True:
-            as_much = min(len(content), max_bytes or len(content))  # of a long line, as many bytes as are held
-            read = file.read(max(READ_BYTES, as_much))
-            content += read
-            if first and content.startswith(BYTE_ORDER_MARK):
+        offset = piece.start
+        # The last offset at which a line of the piece may begin; None for a piece without an end
+        last_start = None
+        if not is_compressed:
+            last_start = piece.start + piece.size_bytes
+        # The first line continues a line of the piece before, to which it belongs
+        skips_line = piece.start > 0
+        is_file_start = piece.start == 0
+        is_finished = False
+        while not is_finished:
+            # Of a long line, as many bytes are read as are held
+            held_bytes = min(len(content), max_bytes or len(content))
+            added = file.read(max(READ_BYTES, held_bytes))
+            content += added
+            is_finished = not added
+            if is_file_start and content.startswith(BYTE_ORDER_MARK):
                 # The byte order mark isn't part of the first line, but its bytes count in offsets
                 content = content[len(BYTE_ORDER_MARK) :]
                 offset = len(BYTE_ORDER_MARK)
-            ended = not read
-            # A carriage return at the end may be the first half of a line end
-            if ended:
-                end = len(content)
-            else:
-                end = max(content.rfind(b"\n"), content.rfind(b"\r", 0, len(content) - 1)) + 1
+            # Only whole lines are split, except at the end of the file
+            end = len(content)
+            if not is_finished:
+                end = _find_last_end(content)
             if end:
                 lines, starts = _split_lines(content[:end])
                 starts = starts + offset
-                if first:
+                if is_file_start:
                     starts[0] = 0
-                    first = False
-                # The first line continues a line of the piece before, to which it belongs
-                if skips_first and len(lines):
+                if skips_line:
                     lines = lines.slice(1)
                     starts = starts[1:]
-                    skips_first = False
                 # A line that begins after the piece belongs to the next piece
-                if last is not None:
-                    lines = lines.slice(0, int(np.searchsorted(starts, last, side="right")))
-                    ended = ended or len(lines) < len(starts)
+                if last_start is not None:
+                    lines = lines.slice(0, int(np.searchsorted(starts, last_start, side="right")))
+                    is_finished = is_finished or len(lines) < len(starts)
                 if len(lines):
                     yield lines
                 content = content[end:]
-                offset = offset + end
-            elif max_bytes is not None and content and (skips_first or len(content) > max_bytes + 1):
+                offset += end
+                skips_line = is_file_start = False
+            elif max_bytes is not None and content and (skips_line or len(content) > max_bytes + 1):
                 # Of a long line, only the last byte is held, because it may be the first half of a line end
-                offset = offset + len(content) - 1
+                offset += len(content) - 1
                 content = content[-1:]
-                skips_first = True
-                first = False
-                ended = ended or (last is not None and offset > last)
-            if ended:
-                return
+                skips_line = True
+                is_file_start = False
+                is_finished = is_finished or (last_start is not None and offset > last_start)
+
+
+def _find_last_end(content: bytes) -> int:
+    """The end of the last whole line; 0 if there is none. A carriage return at the end may be the first half of a line end."""
+    return max(content.rfind(b"\n"), content.rfind(b"\r", 0, len(content) - 1)) + 1
 
 
 def _split_lines(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
-from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, compute_once_a_block
+from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, compute_once_per_block
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states import State
@@ -23,15 +23,17 @@ from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
 Seconds = Doubles  # shape (rows,): seconds since 1970, NaN for cells that aren't times
 
-TESTED_CELLS = 8  # number of cells of a block that are tested first
-DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d")
-TIME_PATTERN = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number of seconds or smaller units since 1970
+EXAMINED_CELLS = 8  # number of cells of a block that are tested first
+DATE_PATTERN = re.compile(r"(19|20)\d\d-\d\d-\d\d")
+TIME_PATTERN = re.compile(
+    DATE_PATTERN.pattern + r"|1\d{9}"
+)  # a day, or a number of seconds or smaller units since 1970
 DATE_LENGTH = 10
 
 
 def parse_times(cells: pa.Array) -> Seconds | None:
     """Numbers or texts as times; None if none of the first few cells is a time."""
-    first_cells = cells.slice(0, TESTED_CELLS)
+    first_cells = cells.slice(0, EXAMINED_CELLS)
     if pa.types.is_string(cells.type) and not any(
         text and TIME_PATTERN.match(text) for text in first_cells.to_pylist()
     ):
@@ -50,7 +52,7 @@ def parse_seconds(cells: pa.Array) -> Seconds:
         return micros / 1e6
     # Texts that aren't days may be numbers
     seconds = _convert_numbers(parse_numbers(cells))
-    are_days = pc.fill_null(pc.match_substring_regex(cells, f"^{DATE.pattern}"), False)
+    are_days = pc.fill_null(pc.match_substring_regex(cells, f"^{DATE_PATTERN.pattern}"), False)
     days = cells.filter(are_days)
     micros = _cast_to_micros(days)
     if micros is None:
@@ -66,7 +68,7 @@ def _cast_to_micros(texts: pa.Array) -> Seconds | None:
     for zone in ("UTC", None):
         with suppress(pa.ArrowInvalid):
             time_type = pa.timestamp("us", zone)
-            texts.slice(0, TESTED_CELLS).cast(time_type)  # a few first, because Arrow takes long to fail on many
+            texts.slice(0, EXAMINED_CELLS).cast(time_type)  # a few first, because Arrow takes long to fail on many
             micros = texts.cast(time_type).cast(pa.int64()).cast(pa.float64(), safe=False)
             return np.asarray(micros.fill_null(np.nan))
     return None
@@ -95,7 +97,7 @@ class RowTimes:
     def __init__(self, plan: ScanPlan) -> None:
         self._column = plan.time_column
 
-    @compute_once_a_block
+    @compute_once_per_block
     def read(self, block: Block) -> Seconds | None:
         """The time of each row; None if the rows have no times."""
         if self._column is None:
@@ -125,12 +127,12 @@ class TimesGatherer:
         self._moments = VectorMomentsBuilder()
 
     def update(self, block: Block) -> None:
-        are_days = False
+        has_days_only = False
         codes = None
         if self._column.is_text:
             texts = block.texts_by_position[self._column.position]
             seconds = parse_times(texts.dictionary)
-            are_days = texts.numbers is None and pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH
+            has_days_only = texts.numbers is None and pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH
             codes = texts.codes
         else:
             seconds = parse_times(block.cells(self._column).drop_null())
@@ -150,7 +152,7 @@ class TimesGatherer:
         if codes is not None:
             seconds = seconds[codes]
         times = times[np.asarray(block.cells(self._column).is_valid())]
-        ages = (np.floor(times / DAY) * DAY if are_days else times) - seconds
+        ages = (np.floor(times / DAY) * DAY if has_days_only else times) - seconds
         # Sorted by time, so that sums of doubles don't depend on the order of the files
         ages = ages[np.argsort(times, kind="stable")]
         ages = ages[~np.isnan(ages)]

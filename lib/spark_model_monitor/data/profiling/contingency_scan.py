@@ -55,24 +55,24 @@ from spark_model_monitor.value_class import value_class
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for its relation to the values."""
 
-STANDING_BITS = 3  # bits for a cell's relation to the configured values
+MATCH_BITS = 3  # bits for a cell's relation to the configured values
 COLUMNS_PER_NUMBER = 10  # columns whose codes share one integer, with 60 bits
 
 # Names of the columns of counted rows; those in braces end with the index of a column of the data
-CODE = "code{}"
-TEXT = "text{}"
-SEGMENT = "segment{}"
-GROUP = "group"
-BLOCK = "block"
-REFUSED = "refused"
-WIDTH = "width"
-ROWS = "rows"
-MINIMUM = "minimum{}"
-MAXIMUM = "maximum{}"
+CODE_COLUMN = "code{}"
+TEXT_COLUMN = "text{}"
+SEGMENT_COLUMN = "segment{}"
+GROUP_COLUMN = "group"
+BLOCK_COLUMN = "block"
+REFUSED_COLUMN = "refused"
+WIDTH_COLUMN = "width"
+ROWS_COLUMN = "rows"
+MINIMUM_COLUMN = "minimum{}"
+MAXIMUM_COLUMN = "maximum{}"
 
-Counted: TypeAlias = Mapping[str, Any]  # a kind of rows: its members by column name
+RowKind: TypeAlias = Mapping[str, Any]  # a kind of rows: its members by column name
 
-KINDS = {int(kind): kind for kind in CellKind}
+CELL_KINDS = {int(kind): kind for kind in CellKind}
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +80,12 @@ log = logging.getLogger(__name__)
 BLANK = r"[ \t\n\x0b\f\r]*"
 INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
 NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
-NOT_A_NUMBER = ("NaN", "nan")  # texts that pandas writes for missing numbers
+NAN_TEXTS = ("NaN", "nan")  # texts that pandas writes for missing numbers
 
 MAX_STRAY_SHARE = 0.01
 """The share of rows up to which cells of another kind than all others don't affect the column's type."""
 
-INTEGER_KINDS = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
+INTEGER_KINDS = {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
 
 MAX_ROW_KINDS = 1_000_000
 """The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
@@ -108,27 +108,30 @@ def count_rows(
     """
     start_time = time.monotonic()
     # The limit is one more than allowed: an engine can stop there, and the result shows that there are too many
-    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
-    if len(counted) > MAX_ROW_KINDS:
+    row_kinds = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
+    if len(row_kinds) > MAX_ROW_KINDS:
         raise BadInput(_describe_excess(plan))
-    account = build_row_counts(counted, reasons)
-    accepted = [row for row in counted if row[REFUSED] == 0]
+    row_counts = build_row_counts(row_kinds, reasons)
+    accepted = [row for row in row_kinds if row[REFUSED_COLUMN] == 0]
     state = build_contingency(accepted, plan)
     log.info(
-        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - start_time
+        "counted %s rows by %s kinds, %.1f s",
+        f"{row_counts.kept:,}",
+        f"{len(accepted):,}",
+        time.monotonic() - start_time,
     )
-    return state, account
+    return state, row_counts
 
 
 def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
-) -> list[Counted]:
+) -> list[RowKind]:
     """Each kind of rows with its number of rows. limit: number of kinds at which an engine may stop."""
-    parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
-    if not parts:
+    batches = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
+    if not batches:
         return []
-    kinds: list[Counted] = sum_rows(pa.Table.from_batches(parts)).to_pylist()
-    return kinds
+    row_kinds: list[RowKind] = sum_rows(pa.Table.from_batches(batches)).to_pylist()
+    return row_kinds
 
 
 def _describe_excess(plan: ContingencyPlan) -> str:
@@ -162,9 +165,9 @@ class CountTask:
         """One batch for each batch of the partition, with the number of rows of each kind (`sum_rows`)."""
         for batch in batches:
             if batch.num_rows:
-                yield from sum_rows(self.keys(batch)).to_batches()
+                yield from sum_rows(self.build_group_columns(batch)).to_batches()
 
-    def keys(self, batch: pa.RecordBatch) -> pa.Table:
+    def build_group_columns(self, batch: pa.RecordBatch) -> pa.Table:
         """The columns by which the rows of a batch are grouped, and the numbers whose extremes are computed."""
         plan = self.plan
         cells_by_name = {name: self.read_cells(batch, name) for name in plan.columns}
@@ -173,38 +176,38 @@ class CountTask:
         # For each column: the kind of the cell and its relation to the configured values, in a few bits
         codes = []
         for column in plan.valued:
-            code = cells_by_name[column.name].kind << STANDING_BITS
+            code = cells_by_name[column.name].kind << MATCH_BITS
             if column.values:
                 code = code | compute_keys(cells_by_name[column.name], column).to_numpy()
             codes.append(code)
         # The codes of several columns share one number, so that rows are grouped by fewer columns
         columns: dict[str, pa.Array] = {}
         for start in range(0, len(codes), COLUMNS_PER_NUMBER):
-            packed_codes = enumerate(codes[start : start + COLUMNS_PER_NUMBER])
-            number = sum(code << (COLUMN_BITS * index) for index, code in packed_codes)
-            columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(number)
+            group_codes = enumerate(codes[start : start + COLUMNS_PER_NUMBER])
+            number = sum(code << (COLUMN_BITS * index) for index, code in group_codes)
+            columns[CODE_COLUMN.format(start // COLUMNS_PER_NUMBER)] = pa.array(number)
         # The keys of columns without configured values are their texts
         for index, column in enumerate(plan.valued):
             if not column.values:
-                columns[TEXT.format(index)] = compute_keys(cells_by_name[column.name], column)
+                columns[TEXT_COLUMN.format(index)] = compute_keys(cells_by_name[column.name], column)
         for index, segment_plan in enumerate(plan.segmentations):
-            columns[SEGMENT.format(index)] = find_segments(cells_by_name[segment_plan.column], segment_plan)
+            columns[SEGMENT_COLUMN.format(index)] = find_segments(cells_by_name[segment_plan.column], segment_plan)
         if plan.group is not None:
-            columns[GROUP] = cells_by_name[plan.group].text
+            columns[GROUP_COLUMN] = cells_by_name[plan.group].text
         if plan.group_column is not None:
-            columns[BLOCK] = assign_blocks(cells_by_name[plan.group_column].text)
+            columns[BLOCK_COLUMN] = assign_blocks(cells_by_name[plan.group_column].text)
         # The numbers whose extremes are computed for each kind of rows
         for index, column in enumerate(plan.valued):
             cells = cells_by_name[column.name]
             if cells.number is not None:
                 numbers = pa.array(cells.number, mask=~cells.has_number)
-                columns |= {MINIMUM.format(index): numbers, MAXIMUM.format(index): numbers}
+                columns |= {MINIMUM_COLUMN.format(index): numbers, MAXIMUM_COLUMN.format(index): numbers}
         # The kinds of refused rows differ only in their reason and number of cells
         is_accepted = pc.equal(refused, 0)
         columns = {name: pc.if_else(is_accepted, values, None) for name, values in columns.items()}
-        columns[REFUSED] = refused
-        columns[WIDTH] = batch.column(self.cells) if self.cells else zeros
-        columns[ROWS] = pa.array(np.ones(batch.num_rows, np.int64))
+        columns[REFUSED_COLUMN] = refused
+        columns[WIDTH_COLUMN] = batch.column(self.cells) if self.cells else zeros
+        columns[ROWS_COLUMN] = pa.array(np.ones(batch.num_rows, np.int64))
         return pa.table(columns)
 
     def read_cells(self, batch: pa.RecordBatch, name: str) -> TypedCells:
@@ -218,7 +221,7 @@ class CountTask:
 def sum_rows(rows: pa.Table) -> pa.Table:
     """For each kind of rows: the number of rows, and the extremes of their numbers."""
     # The name of a column without its number says how to aggregate it; columns without an aggregation are keys
-    aggregations = {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}
+    aggregations = {ROWS_COLUMN: "sum", MINIMUM_COLUMN.format(""): "min", MAXIMUM_COLUMN.format(""): "max"}
     keys = []
     aggregated = {}
     for name in rows.column_names:
@@ -281,22 +284,22 @@ def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bo
 
 def _build_number_cells(values: pa.Array, source: pa.Array, kind: CellKind) -> TypedCells:
     present = ~are_missing(values)
-    wide = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
-    numbers = pc.fill_null(wide, 0).to_numpy(zero_copy_only=False)
+    wide_values = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
+    numbers = pc.fill_null(wide_values, 0).to_numpy(zero_copy_only=False)
     return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), numbers, present, source, kind)
 
 
 def _build_other_cells(texts: pa.StringArray, kind: CellKind) -> TypedCells:
     present = ~are_missing(texts)
-    nowhere = np.zeros(len(texts), bool)
-    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), None, nowhere, texts, kind)
+    has_no_number = np.zeros(len(texts), bool)
+    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), None, has_no_number, texts, kind)
 
 
 def _parse_text_cells(texts: pa.StringArray, *, untyped: bool) -> TypedCells:
     """The cells of texts. Each distinct text is examined once."""
     # pandas writes NaN for missing numbers
     if untyped:
-        texts = pc.if_else(pc.is_in(texts, pa.array(NOT_A_NUMBER)), None, texts)
+        texts = pc.if_else(pc.is_in(texts, pa.array(NAN_TEXTS)), None, texts)
     encoded = texts.dictionary_encode()
     kinds_and_numbers = [_parse_text(text, untyped=untyped) for text in encoded.dictionary.to_pylist()]
     # The last entry is for missing cells
@@ -315,11 +318,8 @@ def _parse_text(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
         if untyped:
             return CellKind.INTEGRAL if is_integer else CellKind.FRACTIONAL, float(text)
         if is_integer:
-            return (CellKind.INTEGER_TEXT, float(text))
-        return (CellKind.TEXT, None)
-    if not untyped:
-        return CellKind.TEXT, None
-    if text in TRUTHS or text in FALSEHOODS:
+            return CellKind.INTEGER_TEXT, float(text)
+    elif untyped and text in TRUTHS + FALSEHOODS:
         return CellKind.BOOLEAN, float(text in TRUTHS)
     return CellKind.TEXT, None
 
@@ -374,11 +374,11 @@ def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
         if member.with_high:
             below = cells.number <= member.high
         return above & below & cells.has_number
-    same = _match_texts(cells.text, [str(member)])
+    is_same = _match_texts(cells.text, [str(member)])
     number = parse_number(member)
     if number is not None and cells.number is not None:
-        same = same | ((cells.number == number) & cells.has_number)
-    return same
+        is_same = is_same | ((cells.number == number) & cells.has_number)
+    return is_same
 
 
 def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
@@ -393,38 +393,38 @@ def assign_blocks(names: pa.StringArray) -> pa.Array:
     return pa.array(blocks, mask=~has_name)
 
 
-def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
+def build_row_counts(row_kinds: Sequence[RowKind], reasons: int) -> RowCounts:
     """The counts of all rows. reasons: number of reasons for refusing a row."""
     refused: Counter[int] = Counter()
     widths: Counter[int] = Counter()
-    for row in counted:
-        refused[row[REFUSED]] += row[ROWS]
-        if row[WIDTH] > 0:
-            widths[row[WIDTH]] += row[ROWS]
+    for row in row_kinds:
+        refused[row[REFUSED_COLUMN]] += row[ROWS_COLUMN]
+        if row[WIDTH_COLUMN] > 0:
+            widths[row[WIDTH_COLUMN]] += row[ROWS_COLUMN]
     accepted, *rejected = (refused[reason] for reason in range(reasons + 1))
     return RowCounts(accepted, tuple(rejected), (), tuple(sorted(widths.items())))
 
 
-def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
+def build_contingency(row_kinds: Sequence[RowKind], plan: ContingencyPlan) -> Contingency:
     """The counts as one table for each facet. The kinds of cells are counted in the metadata of their columns."""
     builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
     # A key in the table ends with the segments and the block of the rows
-    last_columns = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
+    extra_columns = [SEGMENT_COLUMN.format(part) for part in range(len(plan.segmentations))]
     if plan.group_column is not None:
-        last_columns.append(BLOCK)
-    for row in counted_rows:
+        extra_columns.append(BLOCK_COLUMN)
+    for row in row_kinds:
         # The columns with values are the facets, then the label, then the prediction
         keys = [builder.add_row(row) for builder in builders]
         label = keys[len(plan.facets)]
         prediction = None
         if plan.prediction:
             prediction = keys[len(plan.facets) + 1]
-        last_keys = [row[name] for name in last_columns]
+        extra_keys = [row[name] for name in extra_columns]
         # Each facet has its own table, in which all rows count once
         for table, key in zip(tables, keys, strict=False):
-            cell = (key, label, prediction, row.get(GROUP), *last_keys)
-            table[cell] += row[ROWS]
+            cell = (key, label, prediction, row.get(GROUP_COLUMN), *extra_keys)
+            table[cell] += row[ROWS_COLUMN]
     return Contingency(tuple(map(dict, tables)), tuple(builder.build_metadata() for builder in builders), plan.text)
 
 
@@ -436,26 +436,26 @@ class _ColumnMetadataBuilder:
         # Several columns share one number
         number, bits = divmod(index, COLUMNS_PER_NUMBER)
         self._shift = bits * COLUMN_BITS
-        self._code = CODE.format(number)
-        self._text = TEXT.format(index)
-        self._minimum = MINIMUM.format(index)
-        self._maximum = MAXIMUM.format(index)
+        self._code = CODE_COLUMN.format(number)
+        self._text = TEXT_COLUMN.format(index)
+        self._minimum = MINIMUM_COLUMN.format(index)
+        self._maximum = MAXIMUM_COLUMN.format(index)
         self._kinds: Counter[CellKind] = Counter()
         self._extremes: list[float] = []
         self._texts: set[str] = set()
 
-    def key(self, row: Counted) -> Key:
+    def key(self, row: RowKind) -> Key:
         """The row's key in this column; if there are configured values, the key of a missing cell is 0."""
         if self._column.values:
-            return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
+            return int(row[self._code] >> self._shift & ((1 << MATCH_BITS) - 1))
         text: str | None = row[self._text]
         return text
 
-    def add_row(self, row: Counted) -> Key:
+    def add_row(self, row: RowKind) -> Key:
         """The row's key in this column; also adds the cell to the metadata."""
         # Of the column's bits in the number, the upper bits are the kind, and the lower bits the relation to values
-        kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
-        self._kinds[kind] += row[ROWS]
+        kind = CELL_KINDS[row[self._code] >> self._shift + MATCH_BITS & ((1 << COLUMN_BITS - MATCH_BITS) - 1)]
+        self._kinds[kind] += row[ROWS_COLUMN]
         minimum = row.get(self._minimum)
         if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
             self._extremes += [minimum, row[self._maximum]]
@@ -470,16 +470,16 @@ class _ColumnMetadataBuilder:
     def build_metadata(self) -> ColumnMetadata:
         """The column's counts by kind, extremes and counts by value, over all added rows."""
         # Extremes are doubles, but extremes of integers are written without a fraction
-        is_integral = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
+        is_integral = set(self._kinds) - {CellKind.MISSING} <= INTEGER_KINDS
         numbers = [int(number) if is_integral else float(number) for number in self._extremes]
         present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
         # Texts of a column with configured values aren't counted
-        counted = None
+        row_kinds = None
         distinct = min(present, 1)
         if not self._column.values:
-            counted = distinct = len(self._texts)
+            row_kinds = distinct = len(self._texts)
         extremes = (min(numbers, default=None), max(numbers, default=None))
-        return ColumnMetadata(dict(self._kinds), *extremes, distinct, counted)
+        return ColumnMetadata(dict(self._kinds), *extremes, distinct, row_kinds)
 
 
 def select_first_runs(
@@ -509,14 +509,14 @@ def select_first_runs(
 
 def read_first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
-) -> list[Counted]:
+) -> list[RowKind]:
     """The kinds of the first `limit` accepted rows, in the rows' order."""
     task = CountTask(plan, tuple(names), reason, None)
-    kinds = list[Counted]()
+    kinds = list[RowKind]()
     for batch in iterate_batches(rows):
         accepted = drop_rejected(batch, reason)
         if accepted.num_rows:
-            kinds += task.keys(accepted.slice(0, limit - len(kinds))).to_pylist()
+            kinds += task.build_group_columns(accepted.slice(0, limit - len(kinds))).to_pylist()
         if len(kinds) >= limit:
             break
     return kinds
@@ -528,48 +528,48 @@ def find_strays(column: ValuedColumn, metadata: ColumnMetadata) -> frozenset[Cel
     counts = metadata.kinds
     rows = metadata.present + metadata.missing
     present_kinds = {kind for kind, count in counts.items() if count}
-    may_stay = {CellKind.MISSING}
+    tolerated_kinds = {CellKind.MISSING}
     for common_kinds in (
-        {INTEGER_KINDS[0]},
-        {INTEGER_KINDS[1]},
+        {CellKind.INTEGRAL},
+        {CellKind.INTEGER_TEXT},
         {CellKind.BOOLEAN},
         {CellKind.INTEGRAL, CellKind.FRACTIONAL},
     ):
         if sum(counts.get(kind, 0) for kind in common_kinds) >= (1 - MAX_STRAY_SHARE) * rows:
             # pandas reads a column of integers with a missing cell as fractions
-            if common_kinds & {*INTEGER_KINDS} and len(common_kinds) == 1:
-                may_stay = may_stay - {CellKind.MISSING}
+            if common_kinds <= INTEGER_KINDS:
+                tolerated_kinds = tolerated_kinds - {CellKind.MISSING}
             if not column.values:
-                may_stay = may_stay | {CellKind.TEXT}
-            return frozenset(present_kinds - common_kinds - may_stay)
+                tolerated_kinds = tolerated_kinds | {CellKind.TEXT}
+            return frozenset(present_kinds - common_kinds - tolerated_kinds)
     return frozenset()
 
 
 @value_class
-class StrayTask:
-    """Refuses records that have a stray cell. count: reads the cells. strays: by column, the kinds of stray cells."""
+class RejectStrayCells:
+    """Refuses records that have a stray cell. count: reads the cells. stray_kinds: by column, the kinds of stray cells."""
 
     count: CountTask
-    strays: Mapping[str, frozenset[CellKind]]
+    stray_kinds: Mapping[str, frozenset[CellKind]]
     schema: pa.Schema
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            stray = np.zeros(batch.num_rows, bool)
-            for name, kinds in self.strays.items():
-                stray |= np.isin(self.count.read_cells(batch, name).kind, [*kinds])
-            yield reject_records(batch, stray, Refusal.STRAY, self.count.cells, self.schema)
+            has_stray = np.zeros(batch.num_rows, bool)
+            for name, kinds in self.stray_kinds.items():
+                has_stray |= np.isin(self.count.read_cells(batch, name).kind, [*kinds])
+            yield reject_records(batch, has_stray, Refusal.STRAY, self.count.cells, self.schema)
 
 
 def reject_strays(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency, cells: str | None
 ) -> Partitions | None:
     """The rows, with records refused that have a stray cell; None if there is no stray cell. rows: with their lines, if any."""
-    strays: dict[str, frozenset[CellKind]] = {}
+    stray_kinds: dict[str, frozenset[CellKind]] = {}
     for column, metadata in zip(plan.valued, state.metadata, strict=True):
         if column.name in names and column.taken_as is None and (kinds := find_strays(column, metadata)):
-            strays[column.name] = strays.get(column.name, frozenset()) | kinds
-    if not strays:
+            stray_kinds[column.name] = stray_kinds.get(column.name, frozenset()) | kinds
+    if not stray_kinds:
         return None
     schema = add_reason_field(rows.schema)
-    return rows.mapped(StrayTask(CountTask(plan, tuple(names), REASON, cells), strays, schema), schema)
+    return rows.mapped(RejectStrayCells(CountTask(plan, tuple(names), REASON, cells), stray_kinds, schema), schema)

@@ -15,7 +15,7 @@ import numpy as np
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.records.locations import compute_file_keys, format_uri
 from spark_model_monitor.statistics import Integers
-from spark_model_monitor.statistics.states.row_counts import MAX_PLACES
+from spark_model_monitor.statistics.states.row_counts import MAX_DISTINCT_PIECES
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class FileOrder:
         files = sorted(files, key=lambda file: _make_natural_sort_key(file.path))
         unit_bytes = max(1, partitions.MIN_PARTITION_BYTES // 2)  # a file isn't cut into smaller pieces than this
         sizes = np.array([file.size_bytes for file in files], np.int64)
-        ends = np.cumsum(-(-sizes // unit_bytes))
-        first_ranks = np.concatenate(([0], ends[:-1]))
+        rank_ends = np.cumsum(-(-sizes // unit_bytes))
+        first_ranks = np.concatenate(([0], rank_ends[:-1]))
         # Spark spells a path in two ways: one in `input_file_name`, another in `_metadata.file_path`
         keys = np.array(
             compute_file_keys(
@@ -58,24 +58,24 @@ class FileOrder:
             )
         )
         keys, indices = np.unique(keys, return_index=True)
-        return cls(keys, np.tile(first_ranks, 2)[indices], unit_bytes, int(ends[-1]))
+        return cls(keys, np.tile(first_ranks, 2)[indices], unit_bytes, int(rank_ends[-1]))
 
     def rank_rows(self, file_keys: Integers, block_starts: Integers) -> Ranks | None:
         """The rank of each row; None if a row belongs to none of the files."""
         # Rows of one piece are neighbours, so only the first of them is looked up
-        is_other = (file_keys[1:] != file_keys[:-1]) | (block_starts[1:] != block_starts[:-1])
-        firsts = np.concatenate(([0], np.flatnonzero(is_other) + 1))
-        keys = file_keys[firsts]
+        is_new_piece = (file_keys[1:] != file_keys[:-1]) | (block_starts[1:] != block_starts[:-1])
+        first_rows = np.concatenate(([0], np.flatnonzero(is_new_piece) + 1))
+        keys = file_keys[first_rows]
         indices = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         if (self.keys[indices] != keys).any():
             return None
-        ranks = self.first_ranks[indices] + block_starts[firsts] // self.unit_bytes
-        return np.repeat(ranks, np.diff(np.append(firsts, len(file_keys))))
+        ranks = self.first_ranks[indices] + block_starts[first_rows] // self.unit_bytes
+        return np.repeat(ranks, np.diff(np.append(first_rows, len(file_keys))))
 
     def scale_ranks(self, ranks: Ranks) -> Ranks:
         """The ranks in the range that `encode_lot` can distinguish; several ranks become one if there are more."""
-        if self.ranks > MAX_PLACES:
-            return ranks * MAX_PLACES // self.ranks
+        if self.ranks > MAX_DISTINCT_PIECES:
+            return ranks * MAX_DISTINCT_PIECES // self.ranks
         return ranks
 
 

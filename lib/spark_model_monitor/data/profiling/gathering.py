@@ -208,8 +208,8 @@ class TextGatherer:
         self._repeats = RepeatsBuilder()
         self._frequencies = FrequenciesBuilder(plan.frequency_limit)
         self._limit = plan.frequency_limit
-        self._keep_frequencies = column.counted
-        self._mostly_different = False
+        self._keeps_frequencies = column.counted
+        self._has_mostly_distinct = False
         self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
         self._ends = Ends()
         self._sketch = KllBuilder()
@@ -223,9 +223,9 @@ class TextGatherer:
         missing = cells.null_count
         present = drop_nulls(cells)
         # Parse, hash and count the texts: if most of them differ, each cell, otherwise each distinct text
-        first_hashes = self._look_ahead(present)
+        first_hashes = self._examine_first_texts(present)
         counts = None
-        if self._frequencies.given_up or self._mostly_different:
+        if self._frequencies.given_up or self._has_mostly_distinct:
             examined = self._examine_cells(block, present, missing, first_hashes)
         else:
             encoded = present.dictionary_encode()
@@ -273,8 +273,8 @@ class TextGatherer:
         self._frequencies.update(texts, counts, self._select_text_hashes(hashes))
         self._repeats.update(hashes, counts)
         # This decides how the next block is examined
-        self._mostly_different = len(texts) > MAX_DISTINCT_SHARE * len(encoded)
-        if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
+        self._has_mostly_distinct = len(texts) > MAX_DISTINCT_SHARE * len(encoded)
+        if not self._frequencies.exact and not self._data_types.text and not self._keeps_frequencies:
             self._frequencies.give_up()
         return Texts(texts, codes, self._kinds, numbers, hashes)
 
@@ -290,23 +290,23 @@ class TextGatherer:
             texts = texts.filter(pa.array(have_blanks))
             self._words = self._words.add_values(*_count_words(texts, sampled[are_sampled][have_blanks]))
 
-    def _look_ahead(self, present: pa.Array) -> Hashes | None:
+    def _examine_first_texts(self, present: pa.Array) -> Hashes | None:
         """Examine the first texts of the partition. The block isn't deduplicated if they are numbers and too many to count by
         value, or if all texts differ. Returns the hashes of the texts if they were computed for this.
         """
         if self._data_types.present or self._column.hashed_by_spark or len(present) < SAMPLED_TEXTS:
             return None
-        different = len(present.slice(0, SAMPLED_TEXTS).unique())
-        if different <= max(self._limit, SAMPLED_TEXTS // 2):
+        distinct_count = len(present.slice(0, SAMPLED_TEXTS).unique())
+        if distinct_count <= max(self._limit, SAMPLED_TEXTS // 2):
             return None
         # Both kinds of columns make deduplication useless, but only numbers make counts by value useless
-        if not (self._keep_frequencies or DataType.TEXT in self._classify(present)):
+        if not (self._keeps_frequencies or DataType.TEXT in self._classify(present)):
             self._frequencies.give_up()
-        elif different == SAMPLED_TEXTS:
+        elif distinct_count == SAMPLED_TEXTS:
             hashes = hash_keys(present)
             ordered = np.sort(hashes)
-            self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
-            if self._mostly_different:
+            self._has_mostly_distinct = bool((ordered[1:] != ordered[:-1]).all())
+            if self._has_mostly_distinct:
                 return hashes
         return None
 
@@ -355,16 +355,16 @@ def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, F
     if counts is None:
         counts = np.ones(len(hashes), np.int64)
         hashes = mix_bits(hashes + np.arange(len(hashes), dtype=np.uint64))
-    lots = (hashes % 16).astype(np.int64)
+    buckets = (hashes % 16).astype(np.int64)
     # A fourth of the rows of each text, rounded up or down by the text's hash
     occurrences = np.where(examined.kinds == DataType.TEXT, counts, 0)
     if occurrences.sum() > MAX_EXAMINED_TEXTS:
-        occurrences = (occurrences + lots % 4) // 4
+        occurrences = (occurrences + buckets % 4) // 4
     indices = np.flatnonzero(occurrences)
     texts = examined.dictionary.take(pa.array(indices))
     sampled = occurrences = occurrences[indices]
     if occurrences.sum() > MAX_EXAMINED_TEXTS // 2:
-        sampled = (occurrences + lots[indices] // 4) // 4
+        sampled = (occurrences + buckets[indices] // 4) // 4
     are_long = np.zeros(len(texts), bool)
     are_long[[*find_cut_hashes(texts)]] = True
     return texts, are_long, occurrences, sampled
@@ -373,11 +373,11 @@ def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, F
 def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
     """The hashes and counts of the words in texts of several words, without surrounding punctuation."""
     # Plain texts are ASCII and have none of the separators at which only one of Arrow's two functions splits
-    letters = view_text_bytes(texts)
-    is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
+    octets = view_text_bytes(texts)
+    is_plain = octets.max(initial=0) < 0x80 and not (octets - np.uint8(0x1C) <= 0x1F - 0x1C).any()
     # Arrow's two functions also differ for texts that end with a blank
     if is_plain:
-        is_plain = len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(letters)
+        is_plain = len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(octets)
     # For plain texts, the ASCII function gives the same result in half the time
     if is_plain:
         words = pc.ascii_split_whitespace(pc.ascii_lower(texts))
@@ -424,11 +424,11 @@ class RowRepeatsGatherer:
             return block.compute_once(("norms", column.position), lambda: compute_norms(cells)).view(np.uint64)
         if not column.is_text:
             return (convert_to_doubles(cells) + 0.0).view(np.uint64)
-        present = block.texts_by_position[column.position].cell_hashes
+        present_hashes = block.texts_by_position[column.position].cell_hashes
         if not cells.null_count:
-            return present
+            return present_hashes
         identifiers = np.full(block.rows, PRIME_2, np.uint64)
-        identifiers[~are_missing(cells)] = present
+        identifiers[~are_missing(cells)] = present_hashes
         return identifiers
 
 

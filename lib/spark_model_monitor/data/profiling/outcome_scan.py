@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,7 @@ OutcomeMetric = Callable[[Any], Any]
 
 log = logging.getLogger(__name__)
 
-PARTITIONS_ON_THE_DRIVER = 200
+MAX_DRIVER_PARTITIONS = 200
 """The number of partitions up to which the driver adds the states itself. A state of outcomes has up to a few MB."""
 
 
@@ -68,8 +69,8 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
     # The builders are made when the first block arrives, because it has the number of the partition
     builder: OutcomeBuilder | None = None
     cut_columns = sorted({f"{VALUE}{column.position}" for cut in task.cuts for column in cut.columns})
-    by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
-    first_kinds: list[Doubles] = []
+    builders_by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
+    first_row_kinds: list[Doubles] = []
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     partition = 0
     for block in split_into_blocks(batches, MAX_BLOCK_ROWS):
@@ -88,23 +89,33 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
             cut_cells = _select_cut_cells(accepted, block, cut_columns)
             for cut, codes in enumerate(segments.assign_rows(Block([cut_cells]))):
                 for number in np.unique(codes).tolist():
-                    segment_builder = by_segment.setdefault((cut, number), OutcomeBuilder(segment_plan, partition))
+                    segment_builder = builders_by_segment.setdefault(
+                        (cut, number), OutcomeBuilder(segment_plan, partition)
+                    )
                     _add_outcomes(segment_builder, accepted.where(codes == number), block, task)
         # Runs of neighbours are taken from the first block only
-        if not first_kinds and len(accepted.sources):
-            first_kinds.append(_compute_kinds(accepted, task.plan))
+        if not first_row_kinds and len(accepted.sources):
+            first_row_kinds.append(_compute_row_kinds(accepted, task.plan))
     if builder is None:
         return
-    # Segments are sorted by name, so that the state's bytes don't depend on the order of the rows
-    segments_by_cut: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in task.cuts}
-    for (cut_index, number), segment_builder in by_segment.items():
-        segments_by_cut[task.cuts[cut_index].name][segments.list_labels(cut_index)[number]] = segment_builder.state()
-    by_cut = {cut: dict(sorted(segments_by_cut[cut].items())) for cut in sorted(segments_by_cut)}
-    state = replace(builder.state(), segments=by_cut)
+    state = replace(builder.state(), segments=_build_segments(task.cuts, segments, builders_by_segment))
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
-    if first_kinds:
-        yield StateRow(0, RowRuns.KIND, partition, build_first_runs(first_kinds[0], partition))
+    if first_row_kinds:
+        yield StateRow(0, RowRuns.KIND, partition, build_first_runs(first_row_kinds[0], partition))
+
+
+def _build_segments(
+    cuts: Sequence[Cut], segments: Segments, builders: Mapping[tuple[int, int], OutcomeBuilder]
+) -> dict[str, dict[str, Outcomes]]:
+    """The outcomes by cut and segment, sorted by name, so that the state's bytes don't depend on the order of the rows.
+
+    builders: by cut and number of the segment.
+    """
+    outcomes_by_cut: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in sorted(cuts, key=attrgetter("name"))}
+    for (cut, number), builder in builders.items():
+        outcomes_by_cut[cuts[cut].name][segments.list_labels(cut)[number]] = builder.state()
+    return {name: dict(sorted(outcomes.items())) for name, outcomes in outcomes_by_cut.items()}
 
 
 def _select_cut_cells(outcomes: OutcomeRows, block: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
@@ -123,7 +134,7 @@ def _plan_cuts(cuts: tuple[Cut, ...]) -> ScanPlan:
     return ScanPlan(columns, 0, cuts=cuts)
 
 
-def _compute_kinds(rows: OutcomeRows, plan: OutcomePlan) -> Doubles:
+def _compute_row_kinds(rows: OutcomeRows, plan: OutcomePlan) -> Doubles:
     """A number for each outcome, which neighbours may share: the error, or the pair of label and prediction."""
     first_rows: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MAX_RUNS)
     labels = first_rows.labels
@@ -161,15 +172,7 @@ def _add_outcomes(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBa
         metrics = _compute_metrics(rows, task.metrics)
     if task.group is not None:
         groups = _select_cut_cells(rows, block, [task.group]).column(0)
-    builder.update(
-        rows.labels,
-        predictions,
-        scores,
-        keys,
-        metrics,
-        scores_of_classes,
-        groups,
-    )
+    builder.update(rows.labels, predictions, scores, keys, metrics, scores_of_classes, groups)
 
 
 def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> Doubles:
@@ -212,9 +215,11 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     the number of partitions; if None, executors add the states.
     """
     start_time = time.monotonic()
-    are_few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
-    partials = raw.numbered().states(partial(compute_outcome_states, task))
-    sums = add_states_by_key(partials.rows(adders=0 if are_few else 1))  # small: two states per partition
+    has_few_partitions = partitions_at_most is not None and partitions_at_most <= MAX_DRIVER_PARTITIONS
+    partition_states = raw.numbered().states(partial(compute_outcome_states, task))
+    sums = add_states_by_key(
+        partition_states.rows(adders=0 if has_few_partitions else 1)
+    )  # small: two states per partition
     states: dict[str, Any] = {kind: state for (_, kind), state in sums.items()}
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))

@@ -70,9 +70,9 @@ def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[Fla
     if kind == "key":
         keys = hash_values(first)
         values = hash_values(second)
-        known_keys, expected = np.array(relation["known"], np.uint64).T
-        indices = np.minimum(known_keys.searchsorted(keys), len(known_keys) - 1)
-        applies = (known_keys[indices] == keys) & (values != 0)
+        baseline_keys, expected = np.array(relation["known"], np.uint64).T
+        indices = np.minimum(baseline_keys.searchsorted(keys), len(baseline_keys) - 1)
+        applies = (baseline_keys[indices] == keys) & (values != 0)
         return applies, applies & (expected[indices] != values)
     # A relation of numbers applies to rows in which no number is missing
     applies = ~np.isnan(np.sum(columns, axis=0))
@@ -125,15 +125,15 @@ class PairsGatherer:
         columns = {column.position: column for column in plan.columns}
         self._counts: dict[str, Integers] = {}
         # For each relation: its JSON, the relation, its columns, and the key of each column's codes
-        self._pairs: list[tuple[str, Relation, list[ColumnPlan], list[str]]] = []
+        self._relations: list[tuple[str, Relation, list[ColumnPlan], list[str]]] = []
         for text, positions in plan.pairs:
             if positions[0] == position:
                 relation = json.loads(text)
                 keys = [str(cells) for cells in relation.get("cells", ())]
-                self._pairs.append((text, relation, [columns[index] for index in positions], keys))
+                self._relations.append((text, relation, [columns[index] for index in positions], keys))
 
     def update(self, block: Block) -> None:
-        for text, relation, columns, keys in self._pairs:
+        for text, relation, columns, keys in self._relations:
             # The values of a column, and then their cells, are computed once for all relations
             values = []
             for column, numeric in zip(columns, relation["numeric"], strict=True):
@@ -153,7 +153,7 @@ class PairsGatherer:
         yield Pairs.of({text: tuple(counts.tolist()) for text, counts in self._counts.items()})
 
 
-def locate_pairs(written: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+def locate_pairs(relations: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """The relations whose columns exist, each with the positions of its columns."""
-    column_names = ((text, json.loads(text)["columns"]) for text in written)
+    column_names = ((text, json.loads(text)["columns"]) for text in relations)
     return tuple((text, tuple(map(names.index, columns))) for text, columns in column_names if {*columns} <= {*names})

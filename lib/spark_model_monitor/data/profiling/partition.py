@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Context
 from itertools import chain
+from operator import attrgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -20,10 +21,10 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, StateRow
-from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
+from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS, group_by_size
 from spark_model_monitor.data.profiling.age_scan import RowTimes, TimesGatherer
-from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, build_gatherers
-from spark_model_monitor.data.profiling.row_runs import RowRunsGatherer, RunStarts
+from spark_model_monitor.data.profiling.gathering import Gatherer, RowRepeatsGatherer, build_gatherers
+from spark_model_monitor.data.profiling.row_runs import RowRunsGatherer, RunSampler
 from spark_model_monitor.data.profiling.scan_plan import (
     CELLS,
     FEATURE_OF_ROWS,
@@ -57,18 +58,18 @@ BLOCK_BYTES = 2**27
 """Bounds of a block: large enough to make numpy's fixed cost negligible, small enough for a column to stay in a core's
 cache and for a block of many columns to fit into memory."""
 
-# Lines of small files are decoded together up to this size, because each call has a fixed cost
+# Lines of small files are decoded together until they have this size, because each call has a fixed cost
 MIN_DECODED_BYTES = 2**20
 
-BYTES_OF_NUMBER = 8
-BYTES_OF_TEXT = 64
-BYTES_OF_VECTOR = 8192
+NUMBER_BYTES = 8
+TEXT_BYTES = 64
+VECTOR_BYTES = 8192
 """The assumed size of a cell when the size of a block is chosen."""
 
 # Spark hashes decimals with at most so many digits as 64-bit numbers. Source: HashExpression of Spark 3.5.
-DIGITS_OF_LONG = 18
+MAX_LONG_DIGITS = 18
 
-WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
+HASHED_TYPE_TESTS = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
 """Types of cells whose hashes are prepared; numbers of fixed width and texts are hashed by their gatherers."""
 
 
@@ -81,45 +82,18 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
     requests = RequestsBuilder()
     times = list[int]()
     if decode is not None:
-        batches = _combine_small_batches(batches)
+        groups = group_by_size(batches, MIN_DECODED_BYTES, attrgetter("nbytes"))
+        batches = map(pa.concat_batches, groups)
     batches = (_read_rows(batch, plan.rows, decode, requests, times) for batch in batches)
-    # The gatherers of columns run before the gatherers that reuse their results
     numbers, gatherers = build_gatherers(plan)
-    if plan.rows.rules is not None:
-        from spark_model_monitor.data.profiling.rule_scan import RulesGatherer
-
-        gatherers.append((FEATURE_OF_ROWS, RulesGatherer(plan)))
     rows = RowCounts.zero(reasons=plan.rows.reasons, predicates=plan.rows.predicates)
     row_times = RowTimes(plan)
     partition: int | None = None
     for pieces in split_into_pieces(batches, choose_block_rows(plan.columns)):
         if partition is None:
-            # These gatherers are made when the first rows arrive, because the partition's number seeds its samples
+            # The other gatherers are made when the first rows arrive, because the partition's number seeds their samples
             partition = pieces[0].column(PARTITION)[0].as_py()
-            runs = RunStarts(plan, partition)
-            if plan.group_column is not None:
-                from spark_model_monitor.data.profiling.row_groups import RowGroupsGatherer, RowLocations
-
-                groups = RowLocations(plan.group_column)
-                gatherers += [(column.position, RowGroupsGatherer(column, groups)) for column in plan.run_columns]
-            else:
-                gatherers += [(column.position, RowRunsGatherer(column, runs)) for column in plan.run_columns]
-            if plan.cuts:
-                from spark_model_monitor.data.profiling.segment_scan import Segments, SegmentsGatherer
-
-                segments = Segments(plan, partition)
-                gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
-            has_times = plan.rows.read_times is not None or plan.time_column is not None
-            for column in plan.run_columns:
-                ages_from = row_times if has_times and column != plan.time_column else None
-                gatherers.append((column.position, TimesGatherer(column, ages_from)))
-            if plan.has_whole_rows:
-                gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
-            if plan.pairs:
-                from spark_model_monitor.data.profiling.pair_scan import PairsGatherer
-
-                firsts = sorted({positions[0] for _, positions in plan.pairs})
-                gatherers += [(first, PairsGatherer(plan, first)) for first in firsts]
+            gatherers += _build_dependent_gatherers(plan, partition, row_times)
         # Refused rows are counted by reason; only accepted rows have states
         accepted_pieces = []
         for piece in pieces:
@@ -129,12 +103,8 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
                 accepted_pieces.append(accepted_rows)
         if accepted_pieces:
             block = Block(accepted_pieces)
-            time = plan.time_column
-            if plan.rows.newest and not plan.rows.read_times and time is not None:
-                newest = 0
-                if time.is_text:
-                    newest = plan.rows.newest(block.cells(time))
-                times.append(newest or row_times.find_newest(block))
+            if plan.rows.newest and not plan.rows.read_times and plan.time_column is not None:
+                times.append(_find_newest(block, plan.time_column, plan.rows.newest, row_times))
             numbers.update(block)
             for _, gatherer in gatherers:
                 gatherer.update(block)
@@ -151,12 +121,56 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
         yield StateRow(position, state.KIND, partition, state)
 
 
+def _build_dependent_gatherers(plan: ScanPlan, partition: int, row_times: RowTimes) -> list[tuple[int, Gatherer]]:
+    """The gatherers that run after those of the columns and reuse their results, each with the position of its column."""
+    gatherers: list[tuple[int, Gatherer]] = []
+    if plan.rows.rules is not None:
+        from spark_model_monitor.data.profiling.rule_scan import RulesGatherer
+
+        gatherers.append((FEATURE_OF_ROWS, RulesGatherer(plan)))
+    # Groups of rows are sampled if a column names them, otherwise runs of neighbouring rows
+    if plan.group_column is not None:
+        from spark_model_monitor.data.profiling.row_groups import RowGroupsGatherer, SampledGroups
+
+        groups = SampledGroups(plan.group_column)
+        gatherers += [(column.position, RowGroupsGatherer(column, groups)) for column in plan.run_columns]
+    else:
+        sampler = RunSampler(plan, partition)
+        gatherers += [(column.position, RowRunsGatherer(column, sampler)) for column in plan.run_columns]
+    if plan.cuts:
+        from spark_model_monitor.data.profiling.segment_scan import Segments, SegmentsGatherer
+
+        segments = Segments(plan, partition)
+        gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
+    # Ages need the time of each row, so the time column itself has none
+    has_times = plan.rows.read_times is not None or plan.time_column is not None
+    for column in plan.run_columns:
+        has_ages = has_times and column != plan.time_column
+        gatherers.append((column.position, TimesGatherer(column, row_times if has_ages else None)))
+    if plan.has_whole_rows:
+        gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
+    if plan.pairs:
+        from spark_model_monitor.data.profiling.pair_scan import PairsGatherer
+
+        first_positions = sorted({positions[0] for _, positions in plan.pairs})
+        gatherers += [(position, PairsGatherer(plan, position)) for position in first_positions]
+    return gatherers
+
+
+def _find_newest(block: Block, time: ColumnPlan, read_newest: Callable[[pa.Array], int], row_times: RowTimes) -> int:
+    """The newest time in a block's time column, in microseconds since 1970; 0 if there is none."""
+    newest = 0
+    if time.is_text:
+        newest = read_newest(block.cells(time))
+    return newest or row_times.find_newest(block)
+
+
 def choose_block_rows(columns: Sequence[ColumnPlan]) -> int:
     """The number of rows in a block, for a table with these columns."""
-    bytes_by_type = {ColumnType.VECTOR: BYTES_OF_VECTOR, **dict.fromkeys(TEXT_TYPES, BYTES_OF_TEXT)}
-    row_bytes = sum(bytes_by_type.get(column.column_type, BYTES_OF_NUMBER) for column in columns)
-    fitting = BLOCK_BYTES // max(1, row_bytes)
-    return min(MAX_BLOCK_ROWS, max(1, fitting // MIN_BLOCK_ROWS) * MIN_BLOCK_ROWS)
+    bytes_by_type = {ColumnType.VECTOR: VECTOR_BYTES, **dict.fromkeys(TEXT_TYPES, TEXT_BYTES)}
+    row_bytes = sum(bytes_by_type.get(column.column_type, NUMBER_BYTES) for column in columns)
+    max_rows = BLOCK_BYTES // max(1, row_bytes)
+    return min(MAX_BLOCK_ROWS, max(1, max_rows // MIN_BLOCK_ROWS) * MIN_BLOCK_ROWS)
 
 
 def split_into_blocks(batches: Batches, rows: int) -> Iterator[pa.RecordBatch]:
@@ -168,35 +182,20 @@ def split_into_blocks(batches: Batches, rows: int) -> Iterator[pa.RecordBatch]:
 def split_into_pieces(batches: Batches, rows: int) -> Iterator[list[pa.RecordBatch]]:
     """The blocks of `split_into_blocks`, each as a list of pieces of batches."""
     pieces: list[pa.RecordBatch] = []
-    missing_rows = rows
+    free_rows = rows
     for batch in batches:
         start = 0
         while start < batch.num_rows:
-            piece = batch.slice(start, missing_rows)
+            piece = batch.slice(start, free_rows)
             pieces.append(piece)
             start += piece.num_rows
-            missing_rows -= piece.num_rows
-            if missing_rows == 0:
+            free_rows -= piece.num_rows
+            if free_rows == 0:
                 yield pieces
                 pieces = []
-                missing_rows = rows
+                free_rows = rows
     if pieces:
         yield pieces
-
-
-def _combine_small_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The same lines in fewer batches, so that lines of small files are decoded together."""
-    waiting: list[pa.RecordBatch] = []
-    free_bytes = MIN_DECODED_BYTES
-    for batch in batches:
-        if waiting and batch.nbytes > free_bytes:
-            yield pa.concat_batches(waiting)
-            waiting = []
-            free_bytes = MIN_DECODED_BYTES
-        waiting.append(batch)
-        free_bytes -= batch.nbytes
-    if waiting:
-        yield pa.concat_batches(waiting)
 
 
 def _read_rows(
@@ -213,17 +212,17 @@ def _read_rows(
     lines = batch.column(row_plan.metadata.line)
     reasons = rows.column(REASON).to_numpy(zero_copy_only=False)
     # A record is counted at its first row, which has the number of cells; a refused record has only one row
-    is_first = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
+    is_first_row = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
     if decode is None:
-        lines = lines.filter(pa.array(is_first))
+        lines = lines.filter(pa.array(is_first_row))
         rows = rows.drop_columns([row_plan.metadata.line])
     if row_plan.metadata.read is not None:
-        requests.update(*row_plan.metadata.read(lines, reasons[is_first]))
+        requests.update(*row_plan.metadata.read(lines, reasons[is_first_row]))
     if row_plan.read_times is None:
         return rows
     record_times = row_plan.read_times(batch.column(row_plan.metadata.line))
     if len(record_times) != rows.num_rows:  # then some lines have several rows
-        record_times = record_times.take(pa.array(np.cumsum(is_first) - 1))
+        record_times = record_times.take(pa.array(np.cumsum(is_first_row) - 1))
     if row_plan.newest is not None:
         times.append(row_plan.newest(record_times.filter(pa.array(reasons == 0))))
     return rows.append_column(TIME, record_times)
@@ -291,7 +290,7 @@ def plan_typed_columns(
     plans = []
     for position in positions:
         data_type = schema.field(f"c{position}").type
-        hashed = any(is_kind(data_type) for is_kind in WITH_HASHES)
+        hashed = any(is_kind(data_type) for is_kind in HASHED_TYPE_TESTS)
         plans.append(ColumnPlan(position, column_type(data_type), hashed, names[position] in counted))
     return tuple(plans)
 
@@ -320,19 +319,18 @@ def prepare_batches(
 
 
 def _prepare_column(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
-    position = plan.position
     if plan.column_type is ColumnType.NESTED:
-        return {f"{VALUE}{position}": pc.if_else(cells.is_valid(), True, None)}
-    if plan.column_type is ColumnType.VECTOR:
-        return {f"{VALUE}{position}": cells}
-    prepared = {f"{VALUE}{position}": format_texts(cells) if plan.is_text else convert_decimals(cells)}
-    if plan.is_text:
-        prepared[f"{VALUE}{position}"] = make_keys(prepared[f"{VALUE}{position}"])
+        values = pc.if_else(cells.is_valid(), True, None)
+    elif plan.is_text:
+        values = make_keys(format_texts(cells))
+    else:
+        values = convert_decimals(cells)
+    columns = {f"{VALUE}{plan.position}": values}
     if plan.hashed_by_spark:
         hashes = np.zeros(len(cells), np.int64)
         hashes[~are_missing(cells)] = _hash_cells(cells.drop_null()).view(np.int64)
-        prepared[f"{HASH}{position}"] = pa.array(hashes, mask=are_missing(cells))
-    return prepared
+        columns[f"{HASH}{plan.position}"] = pa.array(hashes, mask=are_missing(cells))
+    return columns
 
 
 def _hash_cells(present: pa.Array) -> Hashes:
@@ -340,17 +338,17 @@ def _hash_cells(present: pa.Array) -> Hashes:
         return xxhash64(present)
     precision = present.type.precision
     scale = present.type.scale
-    if precision <= DIGITS_OF_LONG:
+    if precision <= MAX_LONG_DIGITS:
         # The lower of the two 64-bit words of the unscaled number
         decimals = present.cast(pa.decimal128(precision, scale))
         words = np.frombuffer(decimals.buffers()[1], np.int64, 2 * len(decimals), 16 * decimals.offset)
         return xxhash64(words[::2])
     # Spark hashes the bytes of Java's BigInteger
     encoded = present.dictionary_encode()
-    exactly = Context(prec=precision)  # Python's default context rounds to 28 digits
-    unscaled = [int(value.scaleb(scale, exactly)) for value in encoded.dictionary.to_pylist()]
+    context = Context(prec=precision)  # Python's default context rounds to 28 digits
+    unscaled = [int(value.scaleb(scale, context)) for value in encoded.dictionary.to_pylist()]
     sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
-    as_bytes = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
-    hashes = hash_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
+    encoded_numbers = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
+    hashes = hash_texts(pa.array(encoded_numbers, pa.binary()).view(pa.string()))
     row_hashes: Hashes = hashes[encoded.indices.to_numpy()]
     return row_hashes

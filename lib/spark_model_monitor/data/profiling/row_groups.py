@@ -8,21 +8,21 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.data.profiling.row_runs import extract_runs
-from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, compute_once_a_block
+from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, compute_once_per_block
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.row_counts import MAX_GROUPS, ROWS_OF_A_GROUP, RowGroups
 
 
-class RowLocations:
+class SampledGroups:
     """The positions of each group's rows, which are the same for all columns."""
 
     def __init__(self, group: ColumnPlan) -> None:
         self._group = group
 
-    @compute_once_a_block
-    def select_runs(self, block: Block) -> tuple[list[float], list[Integers]]:
+    @compute_once_per_block
+    def select_groups(self, block: Block) -> tuple[list[float], list[Integers]]:
         """The groups with the smallest lots: their lots, and the positions of their rows. A lot depends on the name of the group.
         Rows without a group are left out.
         """
@@ -31,25 +31,25 @@ class RowLocations:
         rows = np.flatnonzero(~are_missing(cells))
         lots = (hash_texts(cells.drop_null().cast(pa.string())) >> np.uint64(11)).astype(np.float64) / 2**53
         sampled_lots = np.unique(lots)[:MAX_GROUPS]
-        in_sample = np.flatnonzero(np.isin(lots, sampled_lots))
+        is_sampled = np.flatnonzero(np.isin(lots, sampled_lots))
         # The rows of each group, in the order of the data
-        order = in_sample[np.argsort(lots[in_sample], kind="stable")]
-        rows_of_groups = np.split(rows[order], lots[order].searchsorted(sampled_lots[1:]))
-        return sampled_lots.tolist(), [positions[:ROWS_OF_A_GROUP] for positions in rows_of_groups if len(sampled_lots)]
+        order = is_sampled[np.argsort(lots[is_sampled], kind="stable")]
+        group_rows = np.split(rows[order], lots[order].searchsorted(sampled_lots[1:]))
+        return sampled_lots.tolist(), [positions[:ROWS_OF_A_GROUP] for positions in group_rows if len(sampled_lots)]
 
 
 class RowGroupsGatherer:
     """Samples the values of a column by groups of rows, with the same groups for all columns."""
 
-    def __init__(self, column: ColumnPlan, groups: RowLocations) -> None:
+    def __init__(self, column: ColumnPlan, groups: SampledGroups) -> None:
         self._column = column
         self._groups = groups
-        self._kept = RowGroups()
+        self._sample = RowGroups()
 
     def update(self, block: Block) -> None:
-        lots, positions = self._groups.select_runs(block)
+        lots, positions = self._groups.select_groups(block)
         if lots:
-            self._kept += RowGroups(tuple(extract_runs(self._column, block, lots, positions)))
+            self._sample += RowGroups(tuple(extract_runs(self._column, block, lots, positions)))
 
     def states(self) -> Iterator[RowGroups]:
-        yield self._kept
+        yield self._sample

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
-from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, compute_once_a_block
+from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, compute_once_per_block
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics import Doubles, Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, MIN_ROWS, RowRun, RowRuns, encode_lot
@@ -23,13 +23,13 @@ MAX_RUN_ROWS = 512
 MAX_RUN_CELLS = 50_000  # most cells of a run in all columns
 
 
-class RunStarts:
+class RunSampler:
     """The locations of a partition's sampled runs, which are the same for all columns.
 
     The first partition keeps the most runs, because it may be the only one. The first run of every partition ranks before the
     second run of any other, so that the final sample has runs of each partition.
 
-    most: the maximum number of runs that this partition keeps.
+    max_runs: the maximum number of runs that this partition keeps.
     """
 
     def __init__(self, plan: ScanPlan, partition: int, max_runs: int = MAX_RUNS) -> None:
@@ -40,13 +40,13 @@ class RunStarts:
         self._rows_seen_by_rank: Counter[int] = Counter()  # by rank: the rows so far of that piece of a file
         self._max_rows = max(8 * MIN_ROWS, min(MAX_RUN_ROWS, MAX_RUN_CELLS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
-        self.most = max(1, max_runs >> partition.bit_length())
+        self.max_runs = max(1, max_runs >> partition.bit_length())
         if partition >= 2 * MAX_RUNS and self._random.random() * partition > 2 * MAX_RUNS:
-            self.most = 0
+            self.max_runs = 0
         self._lots: list[float] = []
         self._time = plan.time_column
 
-    @compute_once_a_block
+    @compute_once_per_block
     def select_runs(self, block: Block) -> tuple[list[float], list[Integers]]:
         """The runs that `draw_runs` draws from a block's rows, which are ordered by time if there is a time column, otherwise by
         their files; computed once for all columns.
@@ -63,12 +63,12 @@ class RunStarts:
         ranks: for each row, the rank of its piece of a file, ascending; None if the files are unknown.
         """
         # The length of runs if the partition had no other rows
-        step = max(self._min_rows, rows // max(1, self.most))
+        step = max(self._min_rows, rows // max(1, self.max_runs))
         # A small window is one run
         if rows < 2 * step and self._min_rows > MIN_ROWS:
             step = rows
         starts = range(0)
-        if self.most:
+        if self.max_runs:
             starts = range(0, rows - step + 1, step)
         random_numbers = self._random.random(len(starts)).tolist()
         # The positions in the data at which each run begins and ends
@@ -82,9 +82,9 @@ class RunStarts:
         # The runs with the lowest lots are kept
         runs = sorted(zip(lots, starts, ends, strict=False))
         self._rows_seen += rows
-        self._lots = sorted([*self._lots, *(lot for lot, _, _ in runs)])[: self.most]
-        kept_runs = [(lot, np.arange(start, end)) for lot, start, end in runs if lot in self._lots]
-        return [lot for lot, _ in kept_runs], [positions for _, positions in kept_runs]
+        self._lots = sorted([*self._lots, *(lot for lot, _, _ in runs)])[: self.max_runs]
+        selected_runs = [(lot, np.arange(start, end)) for lot, start, end in runs if lot in self._lots]
+        return [lot for lot, _ in selected_runs], [positions for _, positions in selected_runs]
 
     def _locate_runs(
         self, order: FileOrder, ranks: Integers, starts: range, ends: list[int]
@@ -105,26 +105,26 @@ class RunStarts:
         ranks_seen, row_counts = np.unique(ranks, return_counts=True)
         self._rows_seen_by_rank.update(dict(zip(ranks_seen.tolist(), row_counts.tolist(), strict=True)))
         # Each run ends at the end of its sequence
-        cut_ends = []
+        bounded_ends = []
         for start, end, sequence_end in zip(starts, ends, sequence_ends[sequences].tolist(), strict=True):
             is_long_enough = sequence_end - start >= self._min_rows
-            cut_ends.append(min(end, sequence_end) if is_long_enough else end)
-        return pieces.tolist(), first_rows.tolist(), cut_ends
+            bounded_ends.append(min(end, sequence_end) if is_long_enough else end)
+        return pieces.tolist(), first_rows.tolist(), bounded_ends
 
 
 class RowRunsGatherer:
     """Samples runs of a column's rows."""
 
-    def __init__(self, column: ColumnPlan, starts: RunStarts) -> None:
+    def __init__(self, column: ColumnPlan, starts: RunSampler) -> None:
         self._column = column
-        self._starts = starts
+        self._sampler = starts
         self._runs: list[RowRun] = []
 
     def update(self, block: Block) -> None:
-        lots, positions = self._starts.select_runs(block)
+        lots, positions = self._sampler.select_runs(block)
         if lots:
             self._runs += extract_runs(self._column, block, lots, positions)
-            self._runs = keep_lowest_lots(self._runs, self._starts.most)
+            self._runs = keep_lowest_lots(self._runs, self._sampler.max_runs)
 
     def states(self) -> Iterator[RowRuns]:
         yield rank_runs(self._runs)
@@ -177,7 +177,7 @@ def _read_texts(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags
     is_valid = ~are_missing(block.cells(column))
     among_present = (np.cumsum(is_valid) - 1)[rows[is_valid[rows]]]
     texts = block.texts_by_position[column.position]
-    return is_valid[rows], *texts.take(among_present, hashed=not column.hashed_by_spark)
+    return is_valid[rows], *texts.take(among_present, has_text_hashes=not column.hashed_by_spark)
 
 
 def _pack_presence_bits(is_present: Flags, ends: list[int]) -> list[bytes]:

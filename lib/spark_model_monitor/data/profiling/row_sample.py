@@ -92,19 +92,24 @@ class BinnedColumn:
         """The bin of each cell. Cells of an unexpected type, such as lists instead of numbers, get bin 1."""
         # Lists, bytes and, if bins are for numbers, times have no bin of their own
         types = pa.types
-        kinds = (types.is_nested, types.is_binary, types.is_large_binary, *((types.is_temporal,) if self.cuts else ()))
-        if any(is_kind(cells.type) for is_kind in kinds):
+        type_tests = (
+            types.is_nested,
+            types.is_binary,
+            types.is_large_binary,
+            *((types.is_temporal,) if self.cuts else ()),
+        )
+        if any(is_unbinned(cells.type) for is_unbinned in type_tests):
             return np.where(np.asarray(cells.is_null()), np.int16(MISSING), np.int16(1))
         if self.cuts:
             is_text = types.is_string(cells.type)
             if is_text:
-                numbers = parse_numbers(cells)
-                absent = np.asarray(cells.is_null())
+                hit_counts = parse_numbers(cells)
+                is_missing = np.asarray(cells.is_null())
             else:
-                numbers = convert_to_doubles(convert_decimals(cells))
-                absent = np.isnan(numbers)
-            bins = np.searchsorted(np.array(self.cuts), numbers, side="left") + 2
-            return np.asarray(np.where(absent, MISSING, np.where(np.isnan(numbers), 1, bins)), np.int16)
+                hit_counts = convert_to_doubles(convert_decimals(cells))
+                is_missing = np.isnan(hit_counts)
+            bins = np.searchsorted(np.array(self.cuts), hit_counts, side="left") + 2
+            return np.asarray(np.where(is_missing, MISSING, np.where(np.isnan(hit_counts), 1, bins)), np.int16)
         encoded = make_keys(format_texts(cells)).dictionary_encode()
         # A boolean has the bin of its value in any spelling
         bin_by_text = dict.fromkeys(self.grouped, 2 + len(self.values))
@@ -142,7 +147,7 @@ class HashedRowSampler:
 
     share: float
 
-    def choose(self, _: Bins | None, positions: Integers, __: list[int]) -> Flags:
+    def choose(self, positions: Integers) -> Flags:
         """Flags of the chosen rows. positions: the rows' positions in the data."""
         return np.asarray(mix_bits(positions.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
 
@@ -152,19 +157,19 @@ class BinRowSampler:
     """Chooses each partition's first rows with cells in some bins.
 
     bins: for each column, the bins of cells that are looked for.
-    most: the maximum number of rows for each column.
+    max_rows: the maximum number of rows for each column.
     """
 
     bins: tuple[tuple[int, ...], ...]
-    most: int
+    max_rows: int
 
-    def choose(self, row_bins: Bins, _: Integers, chosen_before: list[int]) -> Flags:
+    def choose(self, row_bins: Bins, chosen_before: list[int]) -> Flags:
         """Flags of the chosen rows. chosen_before: by column, the number of rows that were chosen before."""
         # For each column, the number of rows with such a cell so far shows which rows are the first
-        hits = np.column_stack([np.isin(row_bins[:, column], bins) for column, bins in enumerate(self.bins)])
-        numbers = np.cumsum(hits, axis=0) + chosen_before
-        chosen_before[:] = numbers[-1].tolist()
-        return np.asarray((hits & (numbers <= self.most)).any(axis=1))
+        is_hit = np.column_stack([np.isin(row_bins[:, column], bins) for column, bins in enumerate(self.bins)])
+        hit_counts = np.cumsum(is_hit, axis=0) + chosen_before
+        chosen_before[:] = hit_counts[-1].tolist()
+        return np.asarray((is_hit & (hit_counts <= self.max_rows)).any(axis=1))
 
 
 def draw_row_sample(dataset: Dataset, columns: Sequence[RowMark], rows: int, time: int | None = None) -> RowSample:
@@ -198,7 +203,7 @@ def _read_sampled_texts(
     sampler: HashedRowSampler, reason: str | None, schema: pa.Schema, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
-        is_chosen = pa.array(sampler.choose(None, positions, []))
+        is_chosen = pa.array(sampler.choose(positions))
         chosen_rows = accepted.filter(is_chosen)
         cells = [format_texts(chosen_rows.column(name)) for name in schema.names[2:]]
         locations = [chosen_rows.column(PARTITION), pa.array(rows).filter(is_chosen)]
@@ -207,11 +212,11 @@ def _read_sampled_texts(
 
 def _iterate_accepted_rows(batches: Batches, reason: str | None) -> Iterator[tuple[pa.RecordBatch, Integers, Integers]]:
     """For each batch of a partition: its accepted rows, their numbers in the partition, and their positions in the data."""
-    before = 0
+    row_count = 0
     for batch in batches:
         accepted = drop_rejected(batch, reason)
-        rows: Integers = np.arange(before, before + accepted.num_rows, dtype=np.int64)
-        before += accepted.num_rows
+        rows: Integers = np.arange(row_count, row_count + accepted.num_rows, dtype=np.int64)
+        row_count += accepted.num_rows
         if accepted.num_rows:
             # The position of a row has its number in the lower 40 bits, and its partition above
             yield accepted, rows, rows + (accepted.column(PARTITION)[0].as_py() << 40)
@@ -226,14 +231,14 @@ def find_row_ids(
     """
     sampler = BinRowSampler(tuple(map(tuple, bins)), max_rows)
     table = _read_chosen_rows(dataset, columns, sampler, {} if id_column is None else {"id": id_column})
-    rows = list(
+    chosen_rows = list(
         zip(_extract_bins(table, len(columns)), table["said"].to_pylist(), table["file"].to_pylist(), strict=True)
     )
     ids = []
     # The result has a row's id once for each column for which the row was chosen
     for column, column_bins in enumerate(bins):
         ids_in_bins = [
-            (json.loads(metadata).get("id"), file) for row, metadata, file in rows if row[column] in column_bins
+            (json.loads(metadata).get("id"), file) for row, metadata, file in chosen_rows if row[column] in column_bins
         ]
         ids += [(column, name, file) for name, file in ids_in_bins[:max_rows]]
     return ids
@@ -282,10 +287,10 @@ def _choose_rows(
     chosen_before = [0] * len(columns)
     for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
         # The bins of all rows are computed only if they decide which rows are chosen
-        bins = None
         if isinstance(sampler, BinRowSampler):
-            bins = _assign_bins(accepted, columns)
-        is_chosen = sampler.choose(bins, positions, chosen_before)  # type: ignore[arg-type]  # given if needed
+            is_chosen = sampler.choose(_assign_bins(accepted, columns), chosen_before)
+        else:
+            is_chosen = sampler.choose(positions)
         chosen_rows = accepted.filter(pa.array(is_chosen))
         if not chosen_rows.num_rows:
             continue
@@ -309,12 +314,10 @@ def _choose_rows(
         ends = pa.array(np.arange(0, bins.size + 1, len(columns)), pa.int32())
         yield pa.RecordBatch.from_arrays(
             [
-                *(
-                    chosen_rows.column(PARTITION),
-                    pa.array(rows[is_chosen]),
-                    files.cast(pa.string()),
-                    blocks.cast(pa.int64()),
-                ),
+                chosen_rows.column(PARTITION),
+                pa.array(rows[is_chosen]),
+                files.cast(pa.string()),
+                blocks.cast(pa.int64()),
                 pa.array([json.dumps(record_metadata) for record_metadata in metadata], pa.string()),
                 pa.ListArray.from_arrays(ends, pa.array(bins.ravel())),
             ],
@@ -335,7 +338,7 @@ def _read_metadata(line: str) -> dict[str, str]:
     if not isinstance(record, Mapping):
         return {}
     # A member of an unexpected type is left out, but the record counts
-    event, data = (_get_members(record, name) for name in ("eventMetadata", "captureData"))
+    event, data = (_get_object(record, name) for name in ("eventMetadata", "captureData"))
     attributes = event.get("customAttributes")
     metadata: dict[str, Any] = {}
     if not isinstance(attributes, list):
@@ -343,18 +346,18 @@ def _read_metadata(line: str) -> dict[str, str]:
     # `name=value` is an attribute with that name; an attribute of any other form gets the name of the member
     for attribute in attributes:
         if isinstance(attribute, str):
-            name, mark, value = attribute.partition("=")
-            if mark and PLAIN_NAME.fullmatch(name):
+            name, equals, value = attribute.partition("=")
+            if equals and PLAIN_NAME.fullmatch(name):
                 metadata[name] = value
             else:
                 metadata["customAttributes"] = attribute
-    for half in ("endpointInput", "endpointOutput"):
-        metadata[f"content type of {half}"] = _get_members(data, half).get("observedContentType")
+    for endpoint in ("endpointInput", "endpointOutput"):
+        metadata[f"content type of {endpoint}"] = _get_object(data, endpoint).get("observedContentType")
     metadata |= {"time": event.get("inferenceTime"), "version": record.get("eventVersion"), "id": event.get("eventId")}
     return {name: value[:MAX_METADATA_LENGTH] for name, value in metadata.items() if isinstance(value, str)}
 
 
-def _get_members(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _get_object(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     members = record.get(name)
     if isinstance(members, Mapping):
         return members

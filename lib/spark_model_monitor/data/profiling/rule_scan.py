@@ -23,7 +23,7 @@ from spark_model_monitor.statistics.states.data_types import classify, parse_num
 from spark_model_monitor.statistics.states.rule_counts import MAX_IDS, RuleCounts, measure_pair
 from spark_model_monitor.value_class import value_class
 
-BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
+BOOLEAN_TEXTS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
 """Spellings of booleans, in lower case. pandas writes the last two if a column also has missing cells."""
 
 _OPERATIONS = {
@@ -74,9 +74,9 @@ def list_positions(tree: Tree, *, with_missing: bool = True) -> Iterator[int]:
     if tree[0] == "column":
         yield tree[1]
     elif tree[0] != "null" or with_missing:
-        for part in tree[1:]:
-            if isinstance(part, tuple):
-                yield from list_positions(part, with_missing=with_missing)
+        for operand in tree[1:]:
+            if isinstance(operand, tuple):
+                yield from list_positions(operand, with_missing=with_missing)
 
 
 @value_class
@@ -145,7 +145,7 @@ def _parse_times(texts: pa.Array) -> pa.Array:
 
 
 @value_class
-class _Value:
+class _FormulaValue:
     """One number per row, or the same for all rows; null if it is missing, NaN for a text. texts: the value as a text; None if it
     isn't compared as a text. is_boolean: whether it is `true` or `false` in the rule, which also stands for True and TRUE.
     """
@@ -186,51 +186,51 @@ class FormulaEvaluator:
         return x.filter(is_counted).to_numpy(), y.filter(is_counted).to_numpy()
 
     def _evaluate(self, tree: Tree) -> pa.BooleanArray | pa.BooleanScalar:
-        operation, *parts = tree
+        operation, *operands = tree
         if operation == "not":
-            return pc.invert(self._evaluate(parts[0]))
+            return pc.invert(self._evaluate(operands[0]))
         if operation in ("and", "or"):
-            return reduce(_OPERATIONS[operation], map(self._evaluate, parts))
+            return reduce(_OPERATIONS[operation], map(self._evaluate, operands))
         if operation in _COMPARISONS:
-            return _compare(operation, self._compute_value(parts[0]), self._compute_value(parts[1]))
+            return _compare(operation, self._compute_value(operands[0]), self._compute_value(operands[1]))
         if operation == "null":
-            return self._compute_value(parts[0]).missing
+            return self._compute_value(operands[0]).missing
         if operation == "near":
-            left = self._compute_value(parts[0]).numbers
-            right = self._compute_value(parts[1]).numbers
+            left = self._compute_value(operands[0]).numbers
+            right = self._compute_value(operands[1]).numbers
             # Extra tolerance for the rounding of doubles, so that .30 is .01 away from .31
-            slack = pc.multiply(4 * np.finfo(float).eps, pc.add(pc.abs(left), pc.abs(right)))
-            return pc.less_equal(pc.abs(pc.subtract(left, right)), pc.add(parts[2], slack))
+            tolerance = pc.multiply(4 * np.finfo(float).eps, pc.add(pc.abs(left), pc.abs(right)))
+            return pc.less_equal(pc.abs(pc.subtract(left, right)), pc.add(operands[2], tolerance))
         # The other operations are about the cells of one column
-        column = self._cells(parts[0][1])
+        column = self._cells(operands[0][1])
         if operation == "match":
-            return column.map_texts(lambda texts: pc.match_substring_regex(texts, parts[1]))
+            return column.map_texts(lambda texts: pc.match_substring_regex(texts, operands[1]))
         if operation == "cast":
-            return _can_be_cast(column, parts[1])
-        return _is_listed(column, *parts[1:])
+            return _can_be_cast(column, operands[1])
+        return _is_listed(column, *operands[1:])
 
-    def _compute_value(self, tree: Tree) -> ColumnCells | _Value:
-        operation, *parts = tree
+    def _compute_value(self, tree: Tree) -> ColumnCells | _FormulaValue:
+        operation, *operands = tree
         if operation == "column":
-            return self._cells(parts[0])
+            return self._cells(operands[0])
         if operation == "length":  # a missing text has no length
-            lengths = self._cells(parts[0][1]).map_texts(pc.utf8_length)
-            return _Value(pc.fill_null(lengths, 0).cast(pa.float64()))
+            lengths = self._cells(operands[0][1]).map_texts(pc.utf8_length)
+            return _FormulaValue(pc.fill_null(lengths, 0).cast(pa.float64()))
         if operation == "time":
-            return _Value(self._cells(parts[0][1]).map_texts(_parse_times).cast(pa.float64(), safe=False))
+            return _FormulaValue(self._cells(operands[0][1]).map_texts(_parse_times).cast(pa.float64(), safe=False))
         # A constant is the value of each row
-        if operation == "constant" and isinstance(parts[0], str | bool):
-            is_boolean = isinstance(parts[0], bool)
-            text = str(parts[0]).lower() if is_boolean else parts[0]
-            return _Value(pa.scalar(math.nan), pa.scalar(text), is_boolean)
+        if operation == "constant" and isinstance(operands[0], str | bool):
+            is_boolean = isinstance(operands[0], bool)
+            text = str(operands[0]).lower() if is_boolean else operands[0]
+            return _FormulaValue(pa.scalar(math.nan), pa.scalar(text), is_boolean)
         if operation == "constant":
-            return _Value(pa.scalar(float(parts[0])))
-        left, right = (self._compute_value(part).numbers for part in parts)
-        return _Value(_OPERATIONS[operation](left, right))
+            return _FormulaValue(pa.scalar(float(operands[0])))
+        left, right = (self._compute_value(operand).numbers for operand in operands)
+        return _FormulaValue(_OPERATIONS[operation](left, right))
 
 
 def _compare(
-    operation: str, left: ColumnCells | _Value, right: ColumnCells | _Value
+    operation: str, left: ColumnCells | _FormulaValue, right: ColumnCells | _FormulaValue
 ) -> pa.BooleanArray | pa.BooleanScalar:
     compare = _COMPARISONS[operation]
     left_texts = left.texts
@@ -238,16 +238,16 @@ def _compare(
     if left_texts is None or right_texts is None:
         return compare(left.numbers, right.numbers)
     # A boolean in the rule stands for all of its spellings
-    constants = [value for value in (left, right) if isinstance(value, _Value)]
+    constants = [value for value in (left, right) if isinstance(value, _FormulaValue)]
     if any(constant.is_boolean for constant in constants):
         left_texts = pc.utf8_lower(left_texts)
         right_texts = pc.utf8_lower(right_texts)
-    by_text = compare(left_texts, right_texts)
+    text_result = compare(left_texts, right_texts)
     if constants:
-        return by_text
+        return text_result
     # Two values are compared as texts if one of them isn't a number
     are_texts = pc.or_(pc.is_nan(left.numbers), pc.is_nan(right.numbers))
-    return pc.if_else(are_texts, by_text, compare(left.numbers, right.numbers))
+    return pc.if_else(are_texts, text_result, compare(left.numbers, right.numbers))
 
 
 def _is_listed(column: ColumnCells, texts: frozenset[str], numbers: frozenset[float]) -> pa.BooleanArray:
@@ -272,7 +272,7 @@ def _can_be_cast(column: ColumnCells, data_type: str) -> pa.BooleanArray:
     if data_type in ("date", "timestamp"):
         return column.map_texts(lambda texts: _parse_times(texts).is_valid())
     if data_type == "boolean" and column.is_text:
-        return column.map_texts(lambda texts: pc.is_in(pc.utf8_lower(texts), pa.array(BOOLEAN_WORDS)))
+        return column.map_texts(lambda texts: pc.is_in(pc.utf8_lower(texts), pa.array(BOOLEAN_TEXTS)))
     if data_type == "boolean":
         return _are_numbers_in(column, (0.0, 1.0))
     if data_type == "whole number":

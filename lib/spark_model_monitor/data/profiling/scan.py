@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from functools import partial, reduce
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
@@ -54,16 +54,16 @@ MAX_FREQUENCY_LIMIT = 4096
 FREQUENCY_BYTES = 64 * 2**20
 BYTES_PER_VALUE = 110
 
-STATES_ON_THE_DRIVER = 4096
+MAX_DRIVER_STATES = 4096
 """The number of features times partitions up to which the driver adds states: 4,096 KLL sketches are about 180 MB."""
 
 STATES_PER_FOLD = 1250  # features times partitions whose states a task adds: at most 56 MB of KLL sketches
 MAX_FOLDS = 200  # most tasks that add states
 
-KINDS_OF_RUNS = (RowRuns.KIND, RowGroups.KIND)
-UNKNOWN_PARTITIONS = 100  # the assumed number of partitions if it is unknown
+RUN_KINDS = (RowRuns.KIND, RowGroups.KIND)
+ASSUMED_PARTITIONS = 100  # the assumed number of partitions if it is unknown
 
-PROFILE = ScanPlan()  # the plan for the states of each column, and nothing else
+PROFILE_PLAN = ScanPlan()  # the plan for the states of each column, and nothing else
 
 
 @value_class
@@ -106,7 +106,7 @@ class RowSource:
     """Makes the features, `reason` and `cells` from lines on the executors; None if they are columns."""
 
 
-def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[str] = frozenset()) -> Scan:
+def scan(source: RowSource, requested: ScanPlan = PROFILE_PLAN, counted: frozenset[str] = frozenset()) -> Scan:
     """Profile the features of rows, or of lines, in one pass: one Spark job (two if executors add the states).
 
     requested: the plan, without the members that follow from the source. counted: numeric features that are also counted by
@@ -116,14 +116,16 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     plans, states = build_plans(source, requested, counted)
 
     # One pass over the rows computes the states of all partitions
-    partials = reduce(lambda states_so_far, further_states: states_so_far.concat(further_states), map(states, plans))
+    partition_states, *further_states = map(states, plans)
+    for group_states in further_states:
+        partition_states = partition_states.concat(group_states)
     features = len(source.names)
     max_partitions = source.partitions_at_most
-    are_few = max_partitions is not None and features * max_partitions <= STATES_ON_THE_DRIVER
-    adders = 0 if are_few else choose_folds(features, max_partitions or UNKNOWN_PARTITIONS)
+    has_few_states = max_partitions is not None and features * max_partitions <= MAX_DRIVER_STATES
+    adders = 0 if has_few_states else choose_adder_count(features, max_partitions or ASSUMED_PARTITIONS)
     # The result is small by construction: one state of each kind per feature and partition
     sums: dict[int, list[State]] = {}
-    for (feature, _), state in add_states_by_key(partials.rows(adders=adders)).items():
+    for (feature, _), state in add_states_by_key(partition_states.rows(adders=adders)).items():
         sums.setdefault(feature, []).append(state)
 
     # The states of the rows themselves
@@ -148,8 +150,8 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - start_time)
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     # Requests are None, not 0, if the source has no captures
-    captured = requests if requests and requests.count else None
-    return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, rule_counts)
+    captured_requests = requests if requests and requests.count else None
+    return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured_requests, runs, rule_counts)
 
 
 def build_plans(
@@ -174,8 +176,8 @@ def build_plans(
     plans = [replace(plan, columns=plan_columns(names, counted, positions)) for positions in groups]
     require_values(plans[0])
     # The group with the time column counts the rows
-    counting = next((group_plan for group_plan in plans if group_plan.time_column), plans[0])
-    plans = [group_plan if group_plan is counting else group_plan.drop_row_states() for group_plan in plans]
+    counting_plan = next((group_plan for group_plan in plans if group_plan.time_column), plans[0])
+    plans = [group_plan if group_plan is counting_plan else group_plan.drop_row_states() for group_plan in plans]
     return plans, states
 
 
@@ -183,15 +185,15 @@ def require_values(plan: ScanPlan) -> None:
     """Raises BadConfiguration if a column that cuts or groups the rows has lists, maps or bytes."""
     if plan.group_column is not None and plan.group_column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
         raise BadConfiguration(NO_GROUPS)
-    positions = {column.position: column.name for cut in plan.cuts for column in cut.columns}
+    names_by_position = {column.position: column.name for cut in plan.cuts for column in cut.columns}
     for column in plan.columns:
-        if column.position in positions and column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
-            raise BadConfiguration(CUT_NO_ROWS.format(name=positions[column.position]))
+        if column.position in names_by_position and column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
+            raise BadConfiguration(CUT_NO_ROWS.format(name=names_by_position[column.position]))
 
 
 def _pop_runs(states: list[State]) -> RowRuns:
     """Remove the runs of rows from a feature's states, because they aren't part of its profile; returns the runs."""
-    index = next((index for index, state in enumerate(states) if state.KIND in KINDS_OF_RUNS), None)
+    index = next((index for index, state in enumerate(states) if state.KIND in RUN_KINDS), None)
     if index is None:
         return RowRuns()
     return cast("RowRuns", states.pop(index))
@@ -221,15 +223,15 @@ def choose_frequency_limit(columns: int) -> int:
     return max(1, min(MAX_FREQUENCY_LIMIT, FREQUENCY_BYTES // (max(columns, 1) * BYTES_PER_VALUE)))
 
 
-def choose_folds(columns: int, partitions: int) -> int:
+def choose_adder_count(columns: int, partitions: int) -> int:
     """The number of tasks that add states; one task adds all states of a column."""
     return max(1, min(MAX_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
 
 
 def split_columns(columns: int, groups: int) -> list[range]:
     """The columns in groups of neighbours, which have the same size except for the last; without columns, one empty group."""
-    size = max(1, -(-columns // groups))
-    return [range(start, min(start + size, columns)) for start in range(0, max(1, columns), size)]
+    group_size = max(1, -(-columns // groups))
+    return [range(start, min(start + group_size, columns)) for start in range(0, max(1, columns), group_size)]
 
 
 def prepare_typed_columns(
@@ -239,7 +241,7 @@ def prepare_typed_columns(
     need SQL.
     """
 
-    def states(plan: ScanPlan) -> States:
+    def compute_states(plan: ScanPlan) -> States:
         # Only the columns that this group of features needs are read
         line = None if plan.rows.metadata is None else plan.rows.metadata.line
         names = {*filter(None, (reason, cells, line)), *(f"c{column.position}" for column in plan.columns)}
@@ -248,7 +250,7 @@ def prepare_typed_columns(
         needed = cast("LocalPartitions", table).restrict_columns(names)
         return compute_typed_states(needed, reason, cells, plan)
 
-    return partial(plan_typed_columns, table.schema), states
+    return partial(plan_typed_columns, table.schema), compute_states
 
 
 def compute_row_states(source: Partitions, decode: Decode | None, plan: ScanPlan) -> States:

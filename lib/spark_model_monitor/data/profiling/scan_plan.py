@@ -31,7 +31,7 @@ REASON = "reason"
 CELLS = "cells"
 VALUE = "v"
 HASH = "h"
-LIST = "list_of_{}"
+LIST_COLUMN = "list_of_{}"
 PREDICATE = "p"
 UNCUT_TEXT = "t"
 TIME = "time"
@@ -54,9 +54,9 @@ CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write an
 
 KEY_BYTES = 256  # bytes of the longest text that is its own key
 KEY_PREFIX_CHARACTERS = 60  # characters of a longer text that begin its key: at most 240 bytes of UTF-8
-CUT_MARK = "…#"  # the separator between the beginning and the hash in the key of a longer text
-_HASH_OF_CUT = rf"{CUT_MARK}(?P<hash>[0-9a-f]{{1,16}})$"
-_SHORTEST_CUT = KEY_PREFIX_CHARACTERS + len(CUT_MARK.encode()) + 1
+KEY_SEPARATOR = "…#"  # the separator between the beginning and the hash in the key of a longer text
+_KEY_HASH_PATTERN = rf"{KEY_SEPARATOR}(?P<hash>[0-9a-f]{{1,16}})$"
+_MIN_CUT_KEY_BYTES = KEY_PREFIX_CHARACTERS + len(KEY_SEPARATOR.encode()) + 1
 
 Cell = TypeVar("Cell", bound=np.generic)
 Holder = TypeVar("Holder")
@@ -210,15 +210,15 @@ class ScanPlan:
 
 def make_keys(texts: pa.StringArray) -> pa.StringArray:
     """The keys of cells; a missing cell is null."""
-    if _count_longest_bytes(texts) <= KEY_BYTES:
+    if _find_max_length(texts) <= KEY_BYTES:
         return texts
-    too_long = pc.fill_null(pc.greater(pc.binary_length(texts), KEY_BYTES), False)
-    long = texts.filter(too_long)
-    hashes = pa.array([f"{number:x}" for number in hash_texts(long).tolist()])
-    if find_utf_8(long) is not None:  # a text in Parquet may have any bytes
-        long = pa.array([text.decode(errors="replace") for text in long.cast(pa.binary()).to_pylist()])
-    beginnings = pc.utf8_slice_codeunits(long, 0, KEY_PREFIX_CHARACTERS)
-    return pc.replace_with_mask(texts, too_long, pc.binary_join_element_wise(beginnings, hashes, CUT_MARK))
+    is_long = pc.fill_null(pc.greater(pc.binary_length(texts), KEY_BYTES), False)
+    long_texts = texts.filter(is_long)
+    hashes = pa.array([f"{number:x}" for number in hash_texts(long_texts).tolist()])
+    if find_utf_8(long_texts) is not None:  # a text in Parquet may have any bytes
+        long_texts = pa.array([text.decode(errors="replace") for text in long_texts.cast(pa.binary()).to_pylist()])
+    prefixes = pc.utf8_slice_codeunits(long_texts, 0, KEY_PREFIX_CHARACTERS)
+    return pc.replace_with_mask(texts, is_long, pc.binary_join_element_wise(prefixes, hashes, KEY_SEPARATOR))
 
 
 def hash_keys(keys: pa.StringArray) -> Hashes:
@@ -232,21 +232,21 @@ def hash_keys(keys: pa.StringArray) -> Hashes:
 
 def find_cut_hashes(keys: pa.StringArray) -> dict[int, str]:
     """By index: the hashes in the keys of texts that were cut."""
-    if _count_longest_bytes(keys) < _SHORTEST_CUT:
+    if _find_max_length(keys) < _MIN_CUT_KEY_BYTES:
         return {}
     # Most blocks have no cut text; one look at all bytes shows that faster than a search in each text
-    letters = view_text_bytes(keys)
-    mark = CUT_MARK.encode()[0]
-    if letters.max(initial=0) < mark or not (letters == mark).any():
+    octets = view_text_bytes(keys)
+    mark = KEY_SEPARATOR.encode()[0]
+    if octets.max(initial=0) < mark or not (octets == mark).any():
         return {}
     # An uncut text may contain the mark, so only a key that ends with a hash counts
-    may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
-    hash_texts = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()
+    may_be_cut = pc.greater_equal(pc.binary_length(keys), _MIN_CUT_KEY_BYTES)
+    hash_texts = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _KEY_HASH_PATTERN), "hash").to_pylist()
     pairs = zip(np.flatnonzero(may_be_cut).tolist(), hash_texts, strict=True)
     return {index: text for index, text in pairs if text is not None}
 
 
-def _count_longest_bytes(texts: pa.StringArray) -> int:
+def _find_max_length(texts: pa.StringArray) -> int:
     """The number of bytes of the longest text."""
     return int(np.diff(read_buffers(texts)[0]).max(initial=0))
 
@@ -281,13 +281,13 @@ class Texts:
             return self.hashes
         return self.hashes[self.codes]
 
-    def take(self, positions: Integers, *, hashed: bool = True) -> tuple[Doubles, Hashes]:
-        """The numbers and hashes of the present cells at some indices. hashed: whether the existing hashes are hashes of texts;
-        Spark's are hashes of values.
+    def take(self, positions: Integers, *, has_text_hashes: bool = True) -> tuple[Doubles, Hashes]:
+        """The numbers and hashes of the present cells at some indices. has_text_hashes: whether the existing
+        hashes are hashes of texts; Spark's are hashes of values.
         """
         indices = positions if self.codes is None else self.codes[positions]
         numbers = np.full(len(indices), np.nan) if self.numbers is None else self.numbers[indices]
-        if hashed:
+        if has_text_hashes:
             return numbers, self.hashes[indices]
         distinct, inverse = np.unique(indices, return_inverse=True)
         return numbers, hash_keys(self.dictionary.take(pa.array(distinct)))[inverse]
@@ -302,14 +302,14 @@ class Block:
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
         self._pieces = pieces
         self._lists: dict[str, _TextList | _NumberList] = {}
-        self._made: dict[object, Any] = {}
+        self._computed: dict[object, Any] = {}
         self.texts_by_position: dict[int, Texts] = {}
 
-    def compute_once(self, key: object, make: Callable[[], Cached]) -> Cached:
-        """The result of `make` for these rows, which is computed only once for each key."""
-        if key not in self._made:
-            self._made[key] = make()
-        computed: Cached = self._made[key]
+    def compute_once(self, key: object, compute: Callable[[], Cached]) -> Cached:
+        """The result of `compute` for these rows, which is computed only once for each key."""
+        if key not in self._computed:
+            self._computed[key] = compute()
+        computed: Cached = self._computed[key]
         return computed
 
     @property
@@ -320,7 +320,7 @@ class Block:
     def cells(self, column: ColumnPlan) -> pa.Array:
         """The column's cells; a missing cell is null."""
         if column.listed is None:
-            return self._column(f"{VALUE}{column.position}")
+            return self._read_column(f"{VALUE}{column.position}")
         if column.listed not in self._lists:
             values = [piece.column(column.listed).flatten() for piece in self._pieces]
             kind = _TextList if pa.types.is_string(values[0].type) else _NumberList
@@ -350,7 +350,7 @@ class Block:
             return None
 
         def rank_rows() -> Integers | None:
-            return order.rank_rows(self._column(FILE_KEY).to_numpy(), self._column(BLOCK_START).to_numpy())
+            return order.rank_rows(self._read_column(FILE_KEY).to_numpy(), self._read_column(BLOCK_START).to_numpy())
 
         return self.compute_once(order, rank_rows)
 
@@ -370,36 +370,36 @@ class Block:
     def record_times(self) -> pa.Array | None:
         """The times in captured records; None for other rows."""
         if TIME in self._pieces[0].schema.names:
-            return self._column(TIME)
+            return self._read_column(TIME)
         return None
 
     def whole_texts(self, column: ColumnPlan) -> pa.Array:
         """The column's cells, with long texts uncut if the plan requested them."""
         name = f"{UNCUT_TEXT}{column.position}"
         if name in self._pieces[0].schema.names:
-            return self._column(name)
+            return self._read_column(name)
         return self.cells(column)
 
     def hashes(self, column: ColumnPlan) -> Hashes:
         """Spark's hashes of the column's present cells, if the batches contain them."""
-        hashes: Integers = self._column(f"{HASH}{column.position}").drop_null().to_numpy()
+        hashes: Integers = self._read_column(f"{HASH}{column.position}").drop_null().to_numpy()
         return hashes.view(np.uint64)
 
-    def _column(self, name: str) -> pa.Array:
+    def _read_column(self, name: str) -> pa.Array:
         cells = [piece.column(name) for piece in self._pieces]
         if len(cells) == 1:
             return cells[0]
         return pa.concat_arrays(cells)
 
 
-def compute_once_a_block(find: Callable[[Holder, Block], Cached]) -> Callable[[Holder, Block], Cached]:
+def compute_once_per_block(method: Callable[[Holder, Block], Cached]) -> Callable[[Holder, Block], Cached]:
     """Decorator of a method: its result for a block is computed once, for all columns."""
 
-    @wraps(find)
-    def compute(holder: Holder, block: Block) -> Cached:
-        return block.compute_once((holder, find), lambda: find(holder, block))
+    @wraps(method)
+    def compute_or_reuse(holder: Holder, block: Block) -> Cached:
+        return block.compute_once((holder, method), lambda: method(holder, block))
 
-    return compute
+    return compute_or_reuse
 
 
 class _TextList:
@@ -423,25 +423,25 @@ class _NumberList:
         self._missing: list[Flags] | None = None
         if any(piece.null_count for piece in values):
             self._missing = [are_missing(piece).reshape(count, -1) for piece, count in zip(values, rows, strict=True)]
-        self._first = -TRANSPOSED_COLUMNS
-        self._turned: NDArray[np.generic] = np.empty(0)
-        self._turned_missing: Flags | None = None
+        self._first_slot = -TRANSPOSED_COLUMNS
+        self._transposed: NDArray[np.generic] = np.empty(0)
+        self._transposed_missing: Flags | None = None
 
     def column(self, slot: int) -> pa.Array:
-        if not self._first <= slot < self._first + TRANSPOSED_COLUMNS:
+        if not self._first_slot <= slot < self._first_slot + TRANSPOSED_COLUMNS:
             # Some neighbouring columns are transposed together, because they are needed one after the other
-            self._first = slot - slot % TRANSPOSED_COLUMNS
-            positions = slice(self._first, self._first + TRANSPOSED_COLUMNS)
-            self._turned = _transpose(self._numbers, positions)
+            self._first_slot = slot - slot % TRANSPOSED_COLUMNS
+            positions = slice(self._first_slot, self._first_slot + TRANSPOSED_COLUMNS)
+            self._transposed = _transpose(self._numbers, positions)
             if self._missing is None:
-                self._turned_missing = None
+                self._transposed_missing = None
             else:
-                self._turned_missing = _transpose(self._missing, positions)
+                self._transposed_missing = _transpose(self._missing, positions)
         missing = None
-        if self._turned_missing is not None:
-            missing = self._turned_missing[slot - self._first]
-        some_missing = missing is not None and missing.any()
-        return pa.array(self._turned[slot - self._first], mask=missing if some_missing else None)
+        if self._transposed_missing is not None:
+            missing = self._transposed_missing[slot - self._first_slot]
+        has_missing = missing is not None and missing.any()
+        return pa.array(self._transposed[slot - self._first_slot], mask=missing if has_missing else None)
 
 
 def _view_buffer(values: pa.Array) -> NDArray[np.generic]:
@@ -454,6 +454,8 @@ def _view_buffer(values: pa.Array) -> NDArray[np.generic]:
 
 def _transpose(pieces: Sequence[NDArray[Cell]], positions: slice) -> NDArray[Cell]:
     """The columns at these positions, shape (columns, rows of all pieces). pieces: each has the shape (rows, all columns)."""
-    turned = [piece[:, positions].T for piece in pieces]
-    columns = np.empty((len(turned[0]), sum(map(len, pieces))), turned[0].dtype)
-    return np.concatenate(turned, axis=1, out=columns)  # without `out`, the layout would be row-major, like the pieces
+    transposed = [piece[:, positions].T for piece in pieces]
+    columns = np.empty((len(transposed[0]), sum(map(len, pieces))), transposed[0].dtype)
+    return np.concatenate(
+        transposed, axis=1, out=columns
+    )  # without `out`, the layout would be row-major, like the pieces

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.age_scan import parse_seconds
 from spark_model_monitor.data.profiling.gathering import count_number_types
-from spark_model_monitor.data.profiling.row_runs import RunStarts, extract_runs, keep_lowest_lots, rank_runs
-from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, Texts, compute_once_a_block
+from spark_model_monitor.data.profiling.row_runs import RunSampler, extract_runs, keep_lowest_lots, rank_runs
+from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, Texts, compute_once_per_block
 from spark_model_monitor.data.profiling.segment_cuts import AND, Cut, CutColumn
 from spark_model_monitor.data.records.arrays import are_missing, drop_nulls
 from spark_model_monitor.statistics import Bytes, Doubles, Integers
@@ -80,25 +80,25 @@ class Segments:
         self._columns = {column.position: column for column in plan.columns}
         self._time = plan.time_column
         self._file_order = plan.file_order
-        self._numbers = [_number_labels(cut) for cut in self.cuts]
+        self._numbers_by_label = [_number_baseline_labels(cut) for cut in self.cuts]
         # If there are many segments, their sketches are smaller, so that all of them fit into memory
         num_segments = sum(len(cut.labels) or MAX_SEGMENTS for cut in plan.cuts)
         max_items = MAX_SKETCH_ITEMS // max(1, 3 * plan.all_columns * num_segments)
         self.size = max(MIN_SKETCH_SIZE, min(SKETCH_SIZE, max_items))
         self._run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * num_segments)
         self._partition = partition
-        self.run_starts: dict[tuple[int, int], RunStarts] = {}  # by cut and number of the segment
+        self.run_samplers: dict[tuple[int, int], RunSampler] = {}  # by cut and number of the segment
 
     def list_labels(self, cut: int) -> list[str]:
         """The names of a cut's segments, in order of their numbers."""
-        return [self.cuts[cut].rest, *self._numbers[cut]]
+        return [self.cuts[cut].rest, *self._numbers_by_label[cut]]
 
-    @compute_once_a_block
+    @compute_once_per_block
     def assign_rows(self, block: Block) -> list[Codes]:
         """For each cut: the segment of each row."""
         return [self._number_segments(cut_index, block) for cut_index in range(len(self.cuts))]
 
-    @compute_once_a_block
+    @compute_once_per_block
     def draw_block_runs(self, block: Block) -> BlockRuns:
         """The runs of neighbouring rows in each segment that may be in the sample."""
         # The order in which rows are neighbours: by time, otherwise by the files, otherwise as in the data
@@ -120,19 +120,19 @@ class Segments:
         self, runs: BlockRuns, segment: tuple[int, int], segment_rows: Integers, ranks: Integers | None
     ) -> None:
         """Add the runs among a segment's rows. ranks: the rank of each of the block's rows in the order of the files."""
-        if segment not in self.run_starts:
-            self.run_starts[segment] = RunStarts(self._run_plan, self._partition, MAX_SEGMENT_RUNS)
+        if segment not in self.run_samplers:
+            self.run_samplers[segment] = RunSampler(self._run_plan, self._partition, MAX_SEGMENT_RUNS)
         segment_ranks = None
         if ranks is not None:
             segment_ranks = ranks[segment_rows]
-        lots, positions = self.run_starts[segment].draw_runs(len(segment_rows), segment_ranks)
+        lots, positions = self.run_samplers[segment].draw_runs(len(segment_rows), segment_ranks)
         runs.segments.extend([segment] * len(lots))
         runs.lots.extend(lots)
         runs.positions.extend(segment_rows[run_positions] for run_positions in positions)
 
     def _number_segments(self, cut_index: int, block: Block) -> Codes:
         cut = self.cuts[cut_index]
-        numbers = self._numbers[cut_index]
+        numbers = self._numbers_by_label[cut_index]
         labels, codes = self._label_column(cut.columns[0], block)
         for cut_column in cut.columns[1:]:
             column_labels, column_codes = self._label_column(cut_column, block)
@@ -142,13 +142,13 @@ class Segments:
         # If there are too many labels, the largest get their own segment; labels of the same size are chosen by name
         if len(present_indices) > MAX_SEGMENTS:
             present_indices.sort(key=lambda index: (-counts[index], labels[index]))
-        number_of_label = np.zeros(len(labels), np.uint8)
+        label_numbers = np.zeros(len(labels), np.uint8)
         for index in present_indices:
             label = labels[index]
             if label not in numbers and not cut.labels and len(numbers) < MAX_SEGMENTS and label != cut.rest:
                 numbers[label] = len(numbers) + 1
-            number_of_label[index] = numbers.get(label, 0)
-        return number_of_label[codes]
+            label_numbers[index] = numbers.get(label, 0)
+        return label_numbers[codes]
 
     def _label_column(self, cut_column: CutColumn, block: Block) -> tuple[list[str], Integers]:
         """The names of a column's values or ranges, and for each row the index of its name."""
@@ -177,7 +177,7 @@ class Segments:
         return [*labels, missing], codes.astype(np.int64)
 
 
-def _number_labels(cut: Cut) -> dict[str, int]:
+def _number_baseline_labels(cut: Cut) -> dict[str, int]:
     """By label: the number of the baseline's segment, from 1 on; 0 is for all other segments."""
     labels = [label for label in cut.labels if label != cut.rest]
     return {label: number for number, label in enumerate(labels, start=1)}
@@ -266,7 +266,7 @@ class SegmentsGatherer:
                 by_segment = order.take(np.argsort(codes.take(order), kind="stable"))
                 _add_numbers(numbers.take(by_segment), segments, present)
         if self._keeps_runs:
-            self._keep_runs(block)
+            self._collect_runs(block)
 
     def _count_values(self, cut: int, texts: Texts, codes: Codes, value_indices: Integers) -> None:
         """Count the values of a block in each segment. value_indices: for each distinct text, its column in the counts."""
@@ -274,10 +274,10 @@ class SegmentsGatherer:
             return
         num_segments = len(self._segment_states[cut])
         value_counts = _enlarge(self._value_counts[cut], (num_segments, len(self._values)))
-        value_counts[:, value_indices] += _count_kinds(codes, num_segments, texts.codes, len(value_indices))
+        value_counts[:, value_indices] += _count_by_segment(codes, num_segments, texts.codes, len(value_indices))
         self._value_counts[cut] = value_counts
 
-    def _keep_runs(self, block: Block) -> None:
+    def _collect_runs(self, block: Block) -> None:
         block_runs = self._segments.draw_block_runs(block)
         if not block_runs.segments:
             return
@@ -298,7 +298,7 @@ class SegmentsGatherer:
 
     def states(self) -> Iterator[State]:
         """The states of the feature in its segments. Empty segments are left out unless they were requested."""
-        by_cut = {}
+        segments_by_cut = {}
         for cut_index, cut in enumerate(self._plan.cuts):
             segments = self._segment_states[cut_index]
             type_counts = self._type_counts[cut_index].tolist()
@@ -312,17 +312,17 @@ class SegmentsGatherer:
                     segment = _SegmentStates(self._segments.size)
                     counts = [0] * len(DataType)
                 if any(counts) or label in cut.labels:
-                    states = [*self._build_further_states(cut_index, number, counts)]
+                    states = [*self._build_other_states(cut_index, number, counts)]
                     states += segment.states(self._column, counts)
                     profiles[label] = FeatureProfile.of(label, self._column.column_type, states)
-            by_cut[cut.name] = dict(sorted(profiles.items()))
-        yield Segmented(dict(sorted(by_cut.items())))
+            segments_by_cut[cut.name] = dict(sorted(profiles.items()))
+        yield Segmented(dict(sorted(segments_by_cut.items())))
 
-    def _build_further_states(self, cut: int, number: int, counts: list[int]) -> Iterator[State]:
+    def _build_other_states(self, cut: int, number: int, counts: list[int]) -> Iterator[State]:
         """The runs of rows in a segment, and its counts by value. counts: by DataType, the number of its cells."""
         runs = self._runs.get((cut, number))
         if runs:
-            yield rank_runs(keep_lowest_lots(runs, self._segments.run_starts[cut, number].most))
+            yield rank_runs(keep_lowest_lots(runs, self._segments.run_samplers[cut, number].max_runs))
         if self._column.is_text:
             frequencies_builder = FrequenciesBuilder(MAX_COUNTED_VALUES)
             if self._values is None:
@@ -342,10 +342,10 @@ def _count_types(texts: Texts, codes: Codes, num_segments: int) -> Counts:
     types = texts.kinds
     if texts.codes is not None:
         types = texts.kinds[texts.codes]
-    return _count_kinds(codes, num_segments, types, len(DataType))
+    return _count_by_segment(codes, num_segments, types, len(DataType))
 
 
-def _count_kinds(codes: Codes, segments: int, kinds: NDArray[np.integer], num_kinds: int) -> Counts:
+def _count_by_segment(codes: Codes, segments: int, kinds: NDArray[np.integer], num_kinds: int) -> Counts:
     """The number of rows of each kind in each segment."""
     counts: Counts = np.bincount(codes.astype(np.int64) * num_kinds + kinds, minlength=segments * num_kinds)
     return counts.reshape(segments, num_kinds)
@@ -367,11 +367,11 @@ def sort_indices(numbers: Doubles) -> Integers:
     bits = numbers.view(np.int64)
     keys = (bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64)  # has the same order as the numbers
     keys -= keys.min(initial=2**64 - 1)
-    differing = int(np.bitwise_or.reduce(keys))
-    lowest = max((differing & -differing).bit_length() - 1, differing.bit_length() - 32, 0)
-    keys >>= np.uint64(lowest)
+    differing_bits = int(np.bitwise_or.reduce(keys))
+    lowest_bit = max((differing_bits & -differing_bits).bit_length() - 1, differing_bits.bit_length() - 32, 0)
+    keys >>= np.uint64(lowest_bit)
     order = np.argsort(keys.astype(np.uint16), kind="stable")
-    if differing >> lowest >> 16:
+    if differing_bits >> lowest_bit >> 16:
         order = order.take(np.argsort((keys >> np.uint64(16)).astype(np.uint16).take(order), kind="stable"))
     return order
 
@@ -441,9 +441,9 @@ class _SegmentStates:
         self.buffer[0].append(numbers[:remainder].copy())
         self.buffered_items += remainder
         if self.buffered_items >= BUFFER_FACTOR * self.size:
-            self.flush()
+            self.merge_buffer()
 
-    def flush(self) -> None:
+    def merge_buffer(self) -> None:
         """Move the buffered numbers into the sketch."""
         if not self.buffered_items:
             return
@@ -461,7 +461,7 @@ class _SegmentStates:
         if column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
             yield DataTypeCounts(missing=missing, unknown=present)
             return
-        self.flush()
+        self.merge_buffer()
         moments = self.moments + Moments(missing=missing)
         if column.is_text:
             yield DataTypeCounts.from_counts(counts)

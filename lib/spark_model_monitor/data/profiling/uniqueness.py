@@ -77,7 +77,7 @@ def count_values(
     """The counts for each question. rows: the data set's number of rows. pass_bytes: most bytes of a pass to the driver."""
     if not questions:
         return []
-    parts = max(1, -(-rows * len(questions) * KEY_BYTES // pass_bytes))
+    part_count = max(1, -(-rows * len(questions) * KEY_BYTES // pass_bytes))
     positions = {position for question in questions for position in question.positions}
     positions |= {position for question in questions if question.where for position in list_positions(question.where)}
     names = [f"c{position}" for position in sorted(positions)]
@@ -86,8 +86,8 @@ def count_values(
     table = dataset.table.selected(names, names)
     # The parts are chosen by hash, so all rows with a value are in the same part
     counts = [ValueCounts() for _ in questions]
-    for part in range(parts):
-        task = partial(hash_partition, tuple(questions), dataset.reason, parts, part)
+    for part in range(part_count):
+        task = partial(hash_partition, tuple(questions), dataset.reason, part_count, part)
         keys = pa.Table.from_batches(table.mapped(task, SCHEMA).batches(), SCHEMA)
         for index in range(len(questions)):
             question_keys = keys.filter(pc.equal(keys["column"], index))
@@ -96,7 +96,11 @@ def count_values(
 
 
 def hash_partition(
-    questions: tuple[ValueQuestion, ...], reason: str | None, parts: int, part: int, batches: Iterable[pa.RecordBatch]
+    questions: tuple[ValueQuestion, ...],
+    reason: str | None,
+    part_count: int,
+    part: int,
+    batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     """The keys that identify the present values of accepted rows, for one part of all values. Runs on executors."""
     for batch in batches:
@@ -105,11 +109,15 @@ def hash_partition(
             rows = accepted
             if question.where is not None:
                 rows = accepted.filter(_flag_rows(question.where, accepted))
-            first, second = _hash_columns([rows.column(f"c{position}") for position in question.positions])
-            in_part = first % np.uint64(parts) == part
-            first = first[in_part].view(np.int64)
-            second = second[in_part].view(np.int64)
-            yield pa.RecordBatch.from_arrays([np.full(len(first), index, np.int32), first, second], schema=SCHEMA)
+            first_hashes, second_hashes = _hash_columns(
+                [rows.column(f"c{position}") for position in question.positions]
+            )
+            in_part = first_hashes % np.uint64(part_count) == part
+            first_hashes = first_hashes[in_part].view(np.int64)
+            second_hashes = second_hashes[in_part].view(np.int64)
+            yield pa.RecordBatch.from_arrays(
+                [np.full(len(first_hashes), index, np.int32), first_hashes, second_hashes], schema=SCHEMA
+            )
 
 
 def _flag_rows(where: Tree, batch: pa.RecordBatch) -> pa.BooleanArray:
@@ -142,25 +150,25 @@ def _join_columns(columns: Sequence[pa.Array]) -> pa.Array:
     """For each row: its values with their lengths as one text, so that different rows have different texts; null if all values
     are missing.
     """
-    pieces = []
-    have_no_value = np.ones(len(columns[0]), bool)
+    texts_and_lengths = []
+    is_empty = np.ones(len(columns[0]), bool)
     for cells in columns:
         texts = format_texts(cells)
-        have_no_value &= are_missing(texts)
-        pieces += [pc.fill_null(pc.utf8_length(texts).cast(pa.string()), "-"), pc.fill_null(texts, "")]
-    row_texts = pc.binary_join_element_wise(*pieces, ":")
-    return pc.if_else(pa.array(have_no_value), None, row_texts)
+        is_empty &= are_missing(texts)
+        texts_and_lengths += [pc.fill_null(pc.utf8_length(texts).cast(pa.string()), "-"), pc.fill_null(texts, "")]
+    row_texts = pc.binary_join_element_wise(*texts_and_lengths, ":")
+    return pc.if_else(pa.array(is_empty), None, row_texts)
 
 
-def _count_keys(first: Integers, second: Integers) -> ValueCounts:
-    if not len(first):
+def _count_keys(first_hashes: Integers, second_hashes: Integers) -> ValueCounts:
+    if not len(first_hashes):
         return ValueCounts()
     # Sorted, so that equal keys are neighbours
-    order = np.lexsort((second, first))
-    first = first[order]
-    second = second[order]
+    order = np.lexsort((second_hashes, first_hashes))
+    first_hashes = first_hashes[order]
+    second_hashes = second_hashes[order]
     # A key that differs from the key before begins a run of equal keys
-    is_new = np.append(True, (first[1:] != first[:-1]) | (second[1:] != second[:-1]))
-    occurrences = np.diff(np.append(np.flatnonzero(is_new), len(first)))
+    is_new = np.append(True, (first_hashes[1:] != first_hashes[:-1]) | (second_hashes[1:] != second_hashes[:-1]))
+    occurrences = np.diff(np.append(np.flatnonzero(is_new), len(first_hashes)))
     weighted_logs = float((occurrences * np.log(occurrences)).sum())
-    return ValueCounts(len(first), len(occurrences), int((occurrences == 1).sum()), weighted_logs)
+    return ValueCounts(len(first_hashes), len(occurrences), int((occurrences == 1).sum()), weighted_logs)

@@ -76,6 +76,6 @@ def _sum_runs(numbers: Doubles, lengths: Integers) -> Doubles:
     sums = np.zeros(len(lengths))
     # The first elements of all vectors are added, then the second elements, and so on: Spark's order, in few steps
     for index in range(int(lengths.max(initial=0))):
-        longer = np.flatnonzero(lengths > index)
-        sums[longer] += numbers[starts[longer] + index]
+        longer_vectors = np.flatnonzero(lengths > index)
+        sums[longer_vectors] += numbers[starts[longer_vectors] + index]
     return sums

@@ -43,7 +43,7 @@ def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
 
     Raises BadConfiguration with one line for every condition that isn't.
     """
-    faults = [fault for condition in conditions for fault in [_find_fault(frame, condition)] if fault]
+    faults = list(filter(None, (_find_fault(frame, condition) for condition in conditions)))
     if faults:
         raise BadConfiguration.gathered(faults)
 

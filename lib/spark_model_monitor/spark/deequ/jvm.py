@@ -98,11 +98,11 @@ class Deequ:
         # Spark includes the compiler Janino and compiles its queries with it, so no JDK is needed
         compiler = self._jvm.org.codehaus.janino.SimpleCompiler()
         # Without this class loader, the compiled class couldn't use Deequ's classes
-        compiler.setParentClassLoader(self._jvm.find_class.lang.Thread.currentThread().getContextClassLoader())
+        compiler.setParentClassLoader(self._jvm.java.lang.Thread.currentThread().getContextClassLoader())
         compiler.cook(source)
         # py4j can't convert an empty Python list into an empty Java array
-        no_types = self._gateway.new_array(self._jvm.find_class.lang.Class, 0)
-        no_arguments = self._gateway.new_array(self._jvm.find_class.lang.Object, 0)
+        no_types = self._gateway.new_array(self._jvm.java.lang.Class, 0)
+        no_arguments = self._gateway.new_array(self._jvm.java.lang.Object, 0)
         loaded_class = compiler.getClassLoader().loadClass(name)
         return loaded_class.getDeclaredConstructor(no_types).newInstance(no_arguments)
 
@@ -229,20 +229,20 @@ def _find_fitting_version(gateway: JavaGateway, spark_version: str) -> str:
 def _count_parameters(jvm: JVMView, name: str) -> int:
     """The number of parameters of the Deequ class's constructor that has the most."""
     # The thread's class loader knows JARs that --packages added; the system's class loader doesn't
-    loader = jvm.find_class.lang.Thread.currentThread().getContextClassLoader()
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     analyzer_class = loader.loadClass(f"com.amazon.deequ.analyzers.{name}")
     return max(int(constructor.getParameterCount()) for constructor in analyzer_class.getConstructors())
 
 
 def _read_version(jvm: JVMView) -> str | None:
     """The version that Deequ's JAR was built as, read from its Maven properties."""
-    loader = jvm.find_class.lang.Thread.currentThread().getContextClassLoader()
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     # Maven writes this file into every JAR that it builds
     stream = loader.getResourceAsStream(_PROPERTIES)
     if stream is None:
         return None
     try:
-        properties = jvm.find_class.util.Properties()
+        properties = jvm.java.util.Properties()
         properties.load(stream)
         version: str | None = properties.getProperty("version")
     finally:

@@ -1,1 +1,1 @@
-"""Spark as an engine: its partitions, files, tables and workers, and Spark's implementations of some functions (`spark.WAYS`)."""
+"""Spark as an engine: its partitions, files, tables and workers, and its versions of functions (`spark.IMPLEMENTATIONS`)."""

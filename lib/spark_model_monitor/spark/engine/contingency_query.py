@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
-from operator import or_
+from operator import add, or_
 
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
@@ -14,21 +14,21 @@ from pyspark.sql import types as T
 
 from spark_model_monitor.data.engine.engine_protocol import Partitions
 from spark_model_monitor.data.profiling.contingency_scan import (
-    BLOCK,
-    CODE,
+    BLOCK_COLUMN,
+    CODE_COLUMN,
     COLUMN_BITS,
     COLUMNS_PER_NUMBER,
-    GROUP,
-    MAXIMUM,
-    MINIMUM,
-    NOT_A_NUMBER,
-    REFUSED,
-    ROWS,
-    SEGMENT,
-    STANDING_BITS,
-    TEXT,
-    WIDTH,
-    Counted,
+    GROUP_COLUMN,
+    MATCH_BITS,
+    MAXIMUM_COLUMN,
+    MINIMUM_COLUMN,
+    NAN_TEXTS,
+    REFUSED_COLUMN,
+    ROWS_COLUMN,
+    SEGMENT_COLUMN,
+    TEXT_COLUMN,
+    WIDTH_COLUMN,
+    RowKind,
 )
 from spark_model_monitor.spark.engine.rows import FRACTIONAL, INTEGRAL
 from spark_model_monitor.statistics.states.blocks import BLOCKS
@@ -116,14 +116,15 @@ def compute_key(cell: TypedColumn, column: ValuedColumn) -> Column:
             return F.lit(None).cast("string")
         return cell.text
     # Each relation is one bit, so the sum of the flags stores all relations
-    flagged_relations = [
-        (cell.text.isin(list(column.texts)), CellMatch.SAME_TEXT) if cell.may_be_text else None,
-        (_is_configured_value(cell, column), CellMatch.SAME_NUMBER) if cell.number is not None else None,
-    ]
-    if cell.number is not None and column.threshold is not None:
-        flagged_relations.append((cell.number > F.lit(make_exact(column.threshold)), CellMatch.ABOVE))
-    flags = (F.when(holds, int(flag)).otherwise(0) for holds, flag in filter(None, flagged_relations))
-    return reduce(lambda low, high: low + high, flags)
+    relations = []
+    if cell.may_be_text:
+        relations.append((cell.text.isin(list(column.texts)), CellMatch.SAME_TEXT))
+    if cell.number is not None:
+        relations.append((_is_configured_value(cell, column), CellMatch.SAME_NUMBER))
+        if column.threshold is not None:
+            relations.append((cell.number > F.lit(make_exact(column.threshold)), CellMatch.ABOVE))
+    flags = (F.when(holds, int(relation)).otherwise(0) for holds, relation in relations)
+    return reduce(add, flags)
 
 
 def find_segment(cell: TypedColumn, segmentation: Segmentation) -> Column:
@@ -153,7 +154,7 @@ def _type_texts(text: Column) -> TypedColumn:
 
 
 def _type_untyped_texts(text: Column) -> TypedColumn:
-    present = F.when(~text.isin(*NOT_A_NUMBER), text)
+    present = F.when(~text.isin(*NAN_TEXTS), text)
     truth = present.isin(*TRUTHS)
     # "1e999" has the form of a number, but its value would be infinity, so it stays a text
     is_number = present.rlike(NUMBER) & _is_finite(present)
@@ -224,7 +225,7 @@ class ContingencyColumns:
         self._positions = {name: position for position, name in enumerate(names)}
         self.cells = {name: self._type_column(name) for name in plan.columns}
 
-    def compute_key(self, column: ValuedColumn) -> Column:
+    def make_key(self, column: ValuedColumn) -> Column:
         """The key by which a row is counted in a facet, label or prediction."""
         return compute_key(self.cells[column.name], column)
 
@@ -233,13 +234,11 @@ class ContingencyColumns:
         codes = [self._pack_code(column) for column in self.plan.valued]
         # Spark hashes and shuffles a few long integers much faster than dozens of small columns
         code_groups = [codes[start : start + COLUMNS_PER_NUMBER] for start in range(0, len(codes), COLUMNS_PER_NUMBER)]
-        return [
-            reduce(
-                lambda low, high: low + high,
-                (F.shiftleft(code, COLUMN_BITS * index) for index, code in enumerate(code_group)),
-            )
-            for code_group in code_groups
-        ]
+        packed_columns = []
+        for code_group in code_groups:
+            shifted_codes = (F.shiftleft(code, COLUMN_BITS * index) for index, code in enumerate(code_group))
+            packed_columns.append(reduce(add, shifted_codes))
+        return packed_columns
 
     def _type_column(self, name: str) -> TypedColumn:
         field = self._frame.schema.fields[self._positions[name]]
@@ -254,30 +253,29 @@ class ContingencyColumns:
         )
 
     def _pack_code(self, column: ValuedColumn) -> Column:
-        kind = F.shiftleft(self.cells[column.name].kind, STANDING_BITS)
-        code = kind + self.compute_key(column) if column.values else kind
+        kind = F.shiftleft(self.cells[column.name].kind, MATCH_BITS)
+        code = kind + self.make_key(column) if column.values else kind
         return code.cast("long")
 
 
 def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
-) -> list[Counted]:
+) -> list[RowKind]:
     """At most `limit` kinds of rows, with their counts. One Spark job."""
     frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     # a filter after the limit makes it one job; with the limit last, Spark would try partition after partition
-    kinds = _count_groups(frame, columns, reason, cells).limit(limit).where(F.col(ROWS) > 0).collect()
+    kinds = _count_groups(frame, columns, reason, cells).limit(limit).where(F.col(ROWS_COLUMN) > 0).collect()
     return [row.asDict() for row in kinds]  # dicts, because a Row searches all its names for each name
 
 
 def read_first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
-) -> list[Counted]:
+) -> list[RowKind]:
     """The kinds of the first `limit` accepted rows. Spark reads partition after partition until it has enough."""
+    frame = rows.frame
     if reason:
-        frame = rows.frame.where(F.col(reason) == 0)
-    else:
-        frame = rows.frame
+        frame = frame.where(F.col(reason) == 0)
     columns = ContingencyColumns(frame, names, plan)
     return [row.asDict() for row in frame.select(*_select_kinds(columns)).limit(limit).collect()]
 
@@ -294,15 +292,15 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
 
     keys = _select_kinds(columns, mask_refused)
     keys += [
-        mask_refused(find_segment(columns.cells[part.column], part)).alias(SEGMENT.format(index))
+        mask_refused(find_segment(columns.cells[part.column], part)).alias(SEGMENT_COLUMN.format(index))
         for index, part in enumerate(plan.segmentations)
     ]
     if plan.group is not None:
-        keys.append(mask_refused(columns.cells[plan.group].text).alias(GROUP))
+        keys.append(mask_refused(columns.cells[plan.group].text).alias(GROUP_COLUMN))
     if plan.group_column is not None:
-        keys.append(mask_refused(_assign_block(columns.cells[plan.group_column].text)).alias(BLOCK))
+        keys.append(mask_refused(_assign_block(columns.cells[plan.group_column].text)).alias(BLOCK_COLUMN))
     # Refused rows are counted here by reason and width, which saves a second pass over the rows
-    keys += [refused.alias(REFUSED), (F.col(cells) if cells else F.lit(0)).alias(WIDTH)]
+    keys += [refused.alias(REFUSED_COLUMN), (F.col(cells) if cells else F.lit(0)).alias(WIDTH_COLUMN)]
     numbers = [
         (index, mask_refused(number))
         for index, column in enumerate(plan.valued)
@@ -312,9 +310,9 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
     extremes = [
         extreme(number).alias(name.format(index))
         for index, number in numbers
-        for extreme, name in ((F.min, MINIMUM), (F.max, MAXIMUM))
+        for extreme, name in ((F.min, MINIMUM_COLUMN), (F.max, MAXIMUM_COLUMN))
     ]
-    return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
+    return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS_COLUMN), *extremes)
 
 
 def _select_kinds(
@@ -322,9 +320,9 @@ def _select_kinds(
 ) -> list[Column]:
     """The stored columns of facets, label and prediction: their codes, and the texts of columns without configured values."""
     valued = columns.plan.valued
-    codes = [mask_refused(code).alias(CODE.format(index)) for index, code in enumerate(columns.pack_codes())]
+    codes = [mask_refused(code).alias(CODE_COLUMN.format(index)) for index, code in enumerate(columns.pack_codes())]
     texts = {
-        TEXT.format(index): columns.compute_key(column) for index, column in enumerate(valued) if not column.values
+        TEXT_COLUMN.format(index): columns.make_key(column) for index, column in enumerate(valued) if not column.values
     }
     return [*codes, *(mask_refused(text).alias(name) for name, text in texts.items())]
 

@@ -20,11 +20,11 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, States
 from spark_model_monitor.data.profiling.scan import compute_typed_states
 from spark_model_monitor.data.profiling.scan_plan import (
-    CUT_MARK,
     HASHED_TYPES,
     KEY_BYTES,
     KEY_PREFIX_CHARACTERS,
-    LIST,
+    KEY_SEPARATOR,
+    LIST_COLUMN,
     PREDICATE,
     UNCUT_TEXT,
     ColumnPlan,
@@ -224,7 +224,7 @@ def plan_columns(
     positions_by_list: dict[str, list[int]] = {}
     for position, data_type in types.items():
         if isinstance(data_type, LISTED_TYPES):
-            positions_by_list.setdefault(LIST.format(data_type.typeName()), []).append(position)
+            positions_by_list.setdefault(LIST_COLUMN.format(data_type.typeName()), []).append(position)
     # A few columns of one type stay single, because a list would cost more than it saves
     slots: dict[int, tuple[str, int]] = {}
     for listed, listed_positions in positions_by_list.items():
@@ -267,7 +267,7 @@ def select_columns(
     # A list has the cells of columns of one type, in the order of their slots
     for listed, names in listed_columns.items():
         array = f"array({', '.join(names)})"
-        if listed == LIST.format(T.StringType().typeName()):
+        if listed == LIST_COLUMN.format(T.StringType().typeName()):
             array = f"transform({array}, cell -> {build_key_sql('cell')})"
         selected.append(f"{array} AS {listed}")
     # Predicates are numbered, because their names may be any text
@@ -296,7 +296,7 @@ def _select_cells(cells_sql: str, data_type: T.DataType, column: ColumnPlan) -> 
 
 def build_key_sql(text: str) -> str:
     """An SQL expression that computes `plan.make_keys` of a text, so that huge cells never reach Arrow (P7)."""
-    cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
+    cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{KEY_SEPARATOR}', lower(hex(xxhash64({text}))))"
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
 
 

@@ -356,11 +356,9 @@ def _map_frame(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
     spark = frame.sparkSession
     send_package(spark)
     # More people may read executors' logs than the data
-    if spark.conf.get(LOG_VALUES, None) == "true":
-        mapped_task = task
-    else:
-        mapped_task = partial(hide_texts, task)
-    return frame.mapInArrow(mapped_task, schema)
+    if spark.conf.get(LOG_VALUES, None) != "true":
+        task = partial(hide_texts, task)
+    return frame.mapInArrow(task, schema)
 
 
 def collect_batches(frame: DataFrame) -> list[pa.RecordBatch]:

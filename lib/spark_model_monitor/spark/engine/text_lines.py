@@ -53,11 +53,10 @@ class TextLines:
     def of(self, *names: str) -> DataFrame:
         """The lines with these columns. names: from `PLACES`, FILE_KEY and LINE_KEY."""
         selected_names = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
+        text = self.text
         # A longer line may be a whole file without line ends, which is too much for a worker's memory
         if self.max_bytes:
-            text = self.text.where(F.octet_length("value") <= self.max_bytes)
-        else:
-            text = self.text
+            text = text.where(F.octet_length("value") <= self.max_bytes)
         lines = text.select([_select_column(name).alias(name) for name in selected_names])
         # A blank line is no record in any of the formats
         if not self.with_blank:

@@ -168,10 +168,9 @@ class Contingency(State):
         planned_sizes = {SEGMENTS + len(plan.segmentations) + in_blocks}
         # There must be as many tables, metadata and keys as in the plan. The last key of a cell is its block
         has_planned_sizes = (len(self.tables), len(self.metadata)) == sizes and cell_sizes <= planned_sizes
-        if has_planned_sizes and in_blocks:
+        blocks = set()
+        if in_blocks:
             blocks = {cell[-1] for table in self.tables for cell in table}
-        else:
-            blocks = set()
         if not has_planned_sizes or not blocks <= {None, *range(BLOCKS)}:
             raise BadState(
                 f"{self.KIND}: the counts are not those of their plan; restore the file or scan the data again"

@@ -139,13 +139,13 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     return kinds
 
 
-def parse_numbers(values: pa.StringArray, kinds: Kinds | None = None, *, accept_exponents: bool = True) -> Doubles:
+def parse_numbers(values: pa.StringArray, kinds: Kinds | None = None) -> Doubles:
     """The cells as doubles, shape (cells,): NaN if a cell is missing or not a number, infinite beyond 1.8e308.
 
     kinds: the result of `classify` for these cells, if available.
     """
     if kinds is None:
-        kinds = classify(values, accept_exponents=accept_exponents)
+        kinds = classify(values)
     numeric = (kinds == DataType.INTEGRAL) | (kinds == DataType.FRACTIONAL) | (kinds == DataType.OTHER_NUMBER)
     if numeric.all():
         return _parse_doubles(values)

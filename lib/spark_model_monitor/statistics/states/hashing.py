@@ -162,7 +162,6 @@ _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF_WORD_BITS = np.uint64(8 * HALF_WORD_BYTES)
 _LOW_BYTE = np.uint64(0xFF)
 _BYTE_BITS = np.uint64(8)
-_ZERO = np.uint64(0)
 _64_BITS = 2**64 - 1
 
 

@@ -103,11 +103,8 @@ class KllSketch(State):
         Source: D1a (weights of equal items are added up).
         """
         if not self._cdf:
-            if len(self.levels) == 1:
-                items = self.levels[0]
-            else:
-                items = np.concatenate(self.levels)
-            # zeros of both signs compare equal and must keep their order, so their sort has to be stable; the default sort
+            items = np.concatenate(self.levels)
+            # Zeros of both signs compare equal and must keep their order, so their sort has to be stable; the default sort
             # is faster
             kind: Literal["stable"] | None = "stable" if _count_negative_zeros(items) else None
             if len(self.levels) == 1:

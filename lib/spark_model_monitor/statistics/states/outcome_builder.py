@@ -118,41 +118,48 @@ class OutcomeBuilder:
         self._pending_rows = 0
         outcomes = replace(Outcomes.zero(self._plan), item_count=len(chunk.labels))
         if self._plan.is_regression:
-            labels = _as_doubles(chunk.labels)
-            predictions = _as_doubles(chunk.predictions)
-            outcomes = replace(outcomes, regression=RegressionSums.of(labels, predictions, chunk.blocks))
-            with np.errstate(over="ignore"):
-                self._residuals.update(np.nan_to_num(labels - predictions))
+            outcomes = self._measure_errors(chunk, outcomes)
         else:
-            predictions = self._select_predictions(chunk)
-            outcomes = replace(outcomes, confusion=ConfusionCounts.of(chunk.labels, predictions))
-            if self._plan.group_column is None:
-                block_flags = []
-            else:
-                block_flags = [chunk.blocks == block for block in range(BLOCKS)]
-            confusions = []
-            for rows in block_flags:
-                is_in_block = pa.array(rows)
-                confusions.append(ConfusionCounts.of(chunk.labels.filter(is_in_block), predictions.filter(is_in_block)))
-            outcomes = replace(outcomes, confusions=tuple(confusions))
-            # The scores, compared with whether the event happened
-            if self._plan.with_scores:
-                is_event = self._find_events(chunk.labels, predictions)
-                outcomes = replace(
-                    outcomes, probabilities=add_probabilities(_as_doubles(chunk.scores), is_event, chunk.blocks)
-                )
-                if self._plan.is_binary:
-                    self._scores.update(_as_doubles(chunk.scores), is_event)
-                    coarse = coarsen_scores(_as_doubles(chunk.scores))
-                    by_block = (ScoreCounts.of(coarse[rows], is_event[rows]) for rows in block_flags)
-                    outcomes = replace(outcomes, coarse_scores=tuple(by_block))
-                elif chunk.of_classes is not None:
-                    self._class_scores.update(chunk.of_classes, chunk.labels)
+            outcomes = self._count_classes(chunk, outcomes)
         if self._plan.values:
-            outcomes = replace(
-                outcomes, values=_add_metric_values(self._plan.values, _as_doubles(chunk.values), chunk.blocks)
-            )
+            values = _add_metric_values(self._plan.values, _as_doubles(chunk.values), chunk.blocks)
+            outcomes = replace(outcomes, values=values)
         self._state += outcomes
+
+    def _measure_errors(self, chunk: _Rows, outcomes: Outcomes) -> Outcomes:
+        """The outcomes with the errors of a regression."""
+        labels = _as_doubles(chunk.labels)
+        predictions = _as_doubles(chunk.predictions)
+        with np.errstate(over="ignore"):
+            self._residuals.update(np.nan_to_num(labels - predictions))
+        return replace(outcomes, regression=RegressionSums.of(labels, predictions, chunk.blocks))
+
+    def _count_classes(self, chunk: _Rows, outcomes: Outcomes) -> Outcomes:
+        """The outcomes with the counts of a classification, of all rows and, if a column names groups, of each block."""
+        predictions = self._select_predictions(chunk)
+        block_flags = []
+        if self._plan.group_column is not None:
+            block_flags = [chunk.blocks == block for block in range(BLOCKS)]
+        confusions = []
+        for flags in block_flags:
+            is_in_block = pa.array(flags)
+            confusions.append(ConfusionCounts.of(chunk.labels.filter(is_in_block), predictions.filter(is_in_block)))
+        confusion = ConfusionCounts.of(chunk.labels, predictions)
+        outcomes = replace(outcomes, confusion=confusion, confusions=tuple(confusions))
+        if not self._plan.with_scores:
+            return outcomes
+        # The scores, compared with whether the event happened
+        scores = _as_doubles(chunk.scores)
+        is_event = self._find_events(chunk.labels, predictions)
+        outcomes = replace(outcomes, probabilities=add_probabilities(scores, is_event, chunk.blocks))
+        if self._plan.is_binary:
+            self._scores.update(scores, is_event)
+            coarse_scores = coarsen_scores(scores)
+            by_block = (ScoreCounts.of(coarse_scores[flags], is_event[flags]) for flags in block_flags)
+            return replace(outcomes, coarse_scores=tuple(by_block))
+        if chunk.of_classes is not None:
+            self._class_scores.update(chunk.of_classes, chunk.labels)
+        return outcomes
 
     def _select_predictions(self, chunk: _Rows) -> Texts:
         if self._plan.with_predictions:

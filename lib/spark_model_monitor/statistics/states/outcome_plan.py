@@ -16,7 +16,7 @@ ClassKey: TypeAlias = float | str  # the value that all spellings of a class hav
 DEFAULT_POSITIVES = ("1", "true")  # the default positive class
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_TRUTHS = ("true", "false")
+_BOOLEAN_TEXTS = ("true", "false")
 
 
 def class_key(label: str) -> ClassKey:
@@ -29,7 +29,7 @@ def class_key(label: str) -> ClassKey:
         number = float(text)
         if math.isfinite(number):
             return number
-    if text.lower() in _TRUTHS:
+    if text.lower() in _BOOLEAN_TEXTS:
         return text.lower()
     return text
 
@@ -106,8 +106,8 @@ class OutcomePlan:
     def to_json(self) -> str:
         """The plan as text; equal plans have equal texts."""
         members = asdict(self) | {"problem_type": self.problem_type.value}
-        left_out = {"segments", "labels"} | ({"group_column"} if self.group_column is None else set())
-        return json.dumps({name: members[name] for name in members.keys() - left_out}, sort_keys=True)
+        excluded_members = {"segments", "labels"} | ({"group_column"} if self.group_column is None else set())
+        return json.dumps({name: members[name] for name in members.keys() - excluded_members}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> OutcomePlan:

@@ -106,8 +106,8 @@ class Outcomes(State):
         residuals = b""
         if self.residuals.count:
             residuals = self.residuals.to_bytes()
-        is_scored = self.class_scores.of_class or self.class_scores.overflowed
-        of_classes = self.class_scores.to_bytes() if is_scored else b""
+        has_class_scores = self.class_scores.of_class or self.class_scores.overflowed
+        of_classes = self.class_scores.to_bytes() if has_class_scores else b""
         blobs = [*(state.to_bytes() for state in states), residuals, of_classes]
         # Then the states of blocks, if a column names groups, and one part for each cut
         if self.plan.group_column is not None:
@@ -124,7 +124,7 @@ class Outcomes(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Outcomes:
         blobs = split_parts(payload)
         plan = OutcomePlan.from_json(parameters["plan"])
-        by_block = split_parts(blobs.pop(7)) if plan.group_column is not None else []
+        block_blobs = split_parts(blobs.pop(7)) if plan.group_column is not None else []
         return cls(
             plan,
             parameters["item_count"],
@@ -136,33 +136,34 @@ class Outcomes(State):
             KllSketch.from_bytes(blobs[5]) if blobs[5] else KllSketch(),
             ClassScores.from_bytes(blobs[6]) if blobs[6] else ClassScores(),
             dict(map(cls._read_segments, blobs[7:])),
-            tuple(map(ConfusionCounts.from_bytes, by_block[:BLOCKS])),
-            tuple(map(ScoreCounts.from_bytes, by_block[BLOCKS:])),
+            tuple(map(ConfusionCounts.from_bytes, block_blobs[:BLOCKS])),
+            tuple(map(ScoreCounts.from_bytes, block_blobs[BLOCKS:])),
             parameters.get("named", 0),
         )
 
     @classmethod
     def _read_segments(cls, blob: bytes) -> tuple[str, dict[str, Outcomes]]:
-        cut, *named = split_parts(blob)
+        cut, *labels_and_states = split_parts(blob)
         return cut.decode(), {
-            label.decode(): cls.from_bytes(rows) for label, rows in zip(named[::2], named[1::2], strict=True)
+            label.decode(): cls.from_bytes(rows)
+            for label, rows in zip(labels_and_states[::2], labels_and_states[1::2], strict=True)
         }
 
     def is_consistent(self) -> bool:
-        scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
-        predicted = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
+        scored_rows = int(self.scores.negatives.sum() + self.scores.positives.sum())
+        predicted_rows = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
         # The rows of all segments, and of all blocks, must add up to all rows
-        by_cut = [sum(map(_count_rows, cut_segments.values())) for cut_segments in self.segments.values()]
-        if {*by_cut} - {self.item_count}:
+        row_counts = [sum(map(_count_rows, cut_segments.values())) for cut_segments in self.segments.values()]
+        if {*row_counts} - {self.item_count}:
             raise BadState("state bytes: the rows of its segments are not its own; restore the file or scan again")
-        in_blocks = sum(confusion.total for confusion in self.confusions) if self.confusions else self.item_count
-        return bool(max(predicted, scored, self.residuals.count) <= self.item_count == in_blocks)
+        rows_in_blocks = sum(confusion.total for confusion in self.confusions) if self.confusions else self.item_count
+        return bool(max(predicted_rows, scored_rows, self.residuals.count) <= self.item_count == rows_in_blocks)
 
 
-_Added = TypeVar("_Added", ConfusionCounts, ScoreCounts)
+CountsType = TypeVar("CountsType", ConfusionCounts, ScoreCounts)
 
 
-def _add_blocks(first: tuple[_Added, ...], second: tuple[_Added, ...]) -> tuple[_Added, ...]:
+def _add_blocks(first: tuple[CountsType, ...], second: tuple[CountsType, ...]) -> tuple[CountsType, ...]:
     """The sums of both sides, block by block; a side without rows has no blocks."""
     if first and second:
         return tuple(map(add, first, second))

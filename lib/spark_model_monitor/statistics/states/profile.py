@@ -135,7 +135,7 @@ class ColumnType(Enum):
     NESTED = "nested"
 
 
-_TYPES_OF_NUMBERS: Mapping[ColumnType, InferredType] = {
+_NUMBER_TYPES: Mapping[ColumnType, InferredType] = {
     ColumnType.INTEGRAL: "Integral",
     ColumnType.FRACTIONAL: "Fractional",
 }
@@ -145,7 +145,7 @@ def _create_states() -> dict[str, State]:
     return {DataTypeCounts.KIND: DataTypeCounts()}
 
 
-_KINDS: Mapping[str, type[State]] = {
+_STATE_TYPES: Mapping[str, type[State]] = {
     "moments": Moments,
     "kll": KllSketch,
     "distinct": DistinctRegisters,
@@ -198,12 +198,12 @@ class FeatureProfile(State):
         """Compute once the attributes that are read hundreds of times."""
         # In a text column, the moments count the cells that are numbers
         types = self.state(DataTypeCounts) or DataTypeCounts()
-        members: dict[str, Any] = {name: self.state(kind) for name, kind in _KINDS.items()}
+        members: dict[str, Any] = {name: self.state(kind) for name, kind in _STATE_TYPES.items()}
         num_numbers = types.integral + types.fractional
         moments = members["moments"]
         if self.column_type is ColumnType.TEXT and moments is not None:
             num_numbers = moments.present
-        inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
+        inferred_type = _NUMBER_TYPES.get(self.column_type) or types.inferred_type()
         if self.as_numbers and inferred_type == "String":
             inferred_type = "Fractional"
             if num_numbers == types.integral:
@@ -346,8 +346,8 @@ class FeatureProfile(State):
         return self.data_types.total == 0 and len(self.states) == 1
 
 
-FALSE = "false"
-TRUE = "true"
+FALSE_TEXT = "false"
+TRUE_TEXT = "true"
 
 OF_VALUES = frozenset({"moments", "kll", "frequencies", "ends", "text_lengths", "text_shapes", "date_texts", "words"})
 """The kinds of states that depend on the column's type: they are replaced when 0 and 1 are read as false and true, or the
@@ -357,7 +357,7 @@ reverse.
 
 def are_flags(values: Collection[str]) -> bool:
     """Whether these are values of a column of booleans."""
-    return bool(values) and {*values} <= {FALSE, TRUE}
+    return bool(values) and {*values} <= {FALSE_TEXT, TRUE_TEXT}
 
 
 def are_bits(values: Collection[float]) -> bool:
@@ -368,13 +368,13 @@ def are_bits(values: Collection[float]) -> bool:
 def read_bits_as_flags(feature: FeatureProfile) -> FeatureProfile:
     """A column of the numbers 0 and 1 as a column of booleans; the same object if it has other values."""
     moments = feature.moments
-    is_plain = feature.is_numeric and not feature.num_others and feature.kll is not None
-    if moments is None or not is_plain or not moments.count == feature.num_present > 0:
+    has_only_numbers = feature.is_numeric and not feature.num_others and feature.kll is not None
+    if moments is None or not has_only_numbers or not moments.count == feature.num_present > 0:
         return feature
     if feature.kll is None or not are_bits(feature.kll.step_cdf()[0]):
         return feature
     num_true = round(moments.sum)
-    counts = {FALSE: moments.count - num_true, TRUE: num_true}
+    counts = {FALSE_TEXT: moments.count - num_true, TRUE_TEXT: num_true}
     frequencies = Frequencies({value: count for value, count in counts.items() if count}, moments.count)
     types = DataTypeCounts(feature.num_missing, boolean=moments.count)
     return _replace_states(feature, ColumnType.BOOLEAN, types, frequencies)
@@ -385,7 +385,7 @@ def read_flags_as_bits(feature: FeatureProfile) -> FeatureProfile:
     domain = feature.exact_domain or {}
     if not are_flags(domain):
         return feature
-    counts = (domain.get(FALSE, 0), domain.get(TRUE, 0))
+    counts = (domain.get(FALSE_TEXT, 0), domain.get(TRUE_TEXT, 0))
     total = sum(counts)
     share = counts[1] / total
     values = [value for value, count in enumerate(counts) if count]
@@ -418,8 +418,8 @@ def read_like(feature: FeatureProfile, column_type: ColumnType) -> FeatureProfil
 
 def _replace_states(feature: FeatureProfile, column_type: ColumnType, *states: State) -> FeatureProfile:
     """The feature with another column type. States that depend on the type are replaced by `states`."""
-    kept_states = [state for kind, state in feature.states.items() if kind not in OF_VALUES]
-    return FeatureProfile.of(feature.name, column_type, (*kept_states, *states))
+    independent_states = [state for kind, state in feature.states.items() if kind not in OF_VALUES]
+    return FeatureProfile.of(feature.name, column_type, (*independent_states, *states))
 
 
 @register_state
@@ -530,5 +530,5 @@ def _compute_feature_metrics(feature: FeatureProfile) -> FeatureMetrics:
     if moments is None or not feature.is_numeric or not moments.count:
         return FeatureMetrics(completeness, approx_count_distinct=distinct)
     numbers = (moments.average, moments.sum, moments.standard_deviation, moments.minimum, moments.maximum)
-    mean, total, spread, low, high = (number if math.isfinite(number) else None for number in numbers)
-    return FeatureMetrics(completeness, mean, total, spread, low, high, distinct)
+    mean, total, standard_deviation, low, high = (number if math.isfinite(number) else None for number in numbers)
+    return FeatureMetrics(completeness, mean, total, standard_deviation, low, high, distinct)

@@ -89,11 +89,11 @@ class RowCounts(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
         reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
         cls.require_size(payload, 8 * (1 + reasons + predicates + 2 * widths))  # kept rows first, pairs of widths last
-        kept_rows, *counts = np.frombuffer(payload, "<i8").tolist()
+        accepted_rows, *counts = np.frombuffer(payload, "<i8").tolist()
         matches = counts[reasons : reasons + predicates]
         pairs = counts[reasons + predicates :]
         by_width = tuple(zip(pairs[::2], pairs[1::2], strict=True))
-        return cls(kept_rows, tuple(counts[:reasons]), tuple(matches), by_width, parameters.get("newest", 0))
+        return cls(accepted_rows, tuple(counts[:reasons]), tuple(matches), by_width, parameters.get("newest", 0))
 
 
 def count_widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
@@ -103,7 +103,7 @@ def count_widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
 
 
 _HEAD = struct.Struct("<dqq")
-_STATUS = struct.Struct("<2q")
+_STATUS_COUNT = struct.Struct("<2q")
 
 
 @register_state
@@ -136,19 +136,19 @@ class Requests(State):
         """The estimate, two lengths, pairs of status and number, then moments and sketch."""
         moments = self.moments.to_bytes()
         latencies = self.latencies.to_bytes()
-        pairs = b"".join(_STATUS.pack(*pair) for pair in self.statuses.items())
+        pairs = b"".join(_STATUS_COUNT.pack(*pair) for pair in self.statuses.items())
         head = _HEAD.pack(self.estimated, len(self.statuses), len(moments))
         return {}, head + pairs + moments + latencies
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Requests:
         estimated, statuses, moments_bytes = _HEAD.unpack_from(payload)
-        pairs_end = _HEAD.size + statuses * _STATUS.size  # a status and its number, 16 bytes
+        pairs_end = _HEAD.size + statuses * _STATUS_COUNT.size  # a status and its number, 16 bytes
         moments_end = pairs_end + moments_bytes
         if moments_end > len(payload):
             raise ValueError("the moments are truncated")
         return cls(
-            dict(_STATUS.iter_unpack(payload[_HEAD.size : pairs_end])),
+            dict(_STATUS_COUNT.iter_unpack(payload[_HEAD.size : pairs_end])),
             estimated,
             Moments.from_bytes(payload[pairs_end:moments_end]),
             KllSketch.from_bytes(payload[moments_end:]),
@@ -176,17 +176,22 @@ class RequestsBuilder:
             {int(status): count for status, count in _count_values(statuses.filter(has_status)).items()}
         )
         # An impossible percentage counts as if everything had been captured
-        percent = percentages.filter(has_status)
-        within = pc.and_(pc.greater(percent, 0.0), pc.less_equal(percent, 100.0))
-        self._percentages.update(_count_values(pc.if_else(pc.fill_null(within, False), percent, 100.0)))
+        percentages_of_requests = percentages.filter(has_status)
+        is_possible = pc.and_(pc.greater(percentages_of_requests, 0.0), pc.less_equal(percentages_of_requests, 100.0))
+        self._percentages.update(
+            _count_values(pc.if_else(pc.fill_null(is_possible, False), percentages_of_requests, 100.0))
+        )
         milliseconds = latencies.filter(has_status)
-        valid = pc.fill_null(pc.and_(pc.is_finite(milliseconds), pc.greater_equal(milliseconds, 0.0)), False)
-        values = milliseconds.filter(valid).to_numpy().astype(np.float64)
+        is_valid = pc.fill_null(pc.and_(pc.is_finite(milliseconds), pc.greater_equal(milliseconds, 0.0)), False)
+        values = milliseconds.filter(is_valid).to_numpy().astype(np.float64)
         self._latencies.update(self._moments.update(values, missing=len(milliseconds) - len(values)))
 
     def state(self) -> Requests:
         """The counts of all requests so far."""
-        estimated = sum(count * 100.0 / percent for percent, count in sorted(self._percentages.items()))
+        estimated = sum(
+            count * 100.0 / percentages_of_requests
+            for percentages_of_requests, count in sorted(self._percentages.items())
+        )
         return Requests(_sort_statuses(self._statuses), estimated, self._moments.state(), self._latencies.state())
 
 
@@ -207,10 +212,10 @@ MAX_GROUPS = 128
 ROWS_OF_A_GROUP = 512
 
 # The number of bits of each part of a lot's fraction, in this order
-_OF_LOT = 16
-_OF_PARTITION = 12
-_OF_ROW = 18
-MAX_PLACES = 1 << _OF_PARTITION  # partitions, or pieces of files, that a lot can distinguish
+_LOT_BITS = 16
+_PARTITION_BITS = 12
+_ROW_BITS = 18
+MAX_DISTINCT_PIECES = 1 << _PARTITION_BITS  # partitions, or pieces of files, that a lot can distinguish
 
 
 def encode_lot(lot: float, partition: int, row: int) -> float:
@@ -219,8 +224,8 @@ def encode_lot(lot: float, partition: int, row: int) -> float:
     partition: if there are several files, the index of the piece of a file among all pieces. row: the row's index in the
         piece.
     """
-    position = (partition % MAX_PLACES << _OF_ROW) + min(row // MIN_ROWS, (1 << _OF_ROW) - 1)
-    return (int(lot * (1 << _OF_LOT)) + position / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
+    position = (partition % MAX_DISTINCT_PIECES << _ROW_BITS) + min(row // MIN_ROWS, (1 << _ROW_BITS) - 1)
+    return (int(lot * (1 << _LOT_BITS)) + position / (1 << (_PARTITION_BITS + _ROW_BITS))) / (1 << _LOT_BITS)
 
 
 class RowRun(NamedTuple):
@@ -244,14 +249,14 @@ class RowRun(NamedTuple):
         """Where the run begins in the data, from 0 to 1: in the order of the files, or of the partitions if the files are
         unknown.
         """
-        return self.lot * (1 << _OF_LOT) % 1
+        return self.lot * (1 << _LOT_BITS) % 1
 
     @property
     def first_row(self) -> int:
         """The index of the run's first row, if partitions are in order and far apart. It is a multiple of `MIN_ROWS` unless
         the run is the first of a later block.
         """
-        return MIN_ROWS * round(self.place * (1 << (_OF_PARTITION + _OF_ROW)))
+        return MIN_ROWS * round(self.place * (1 << (_PARTITION_BITS + _ROW_BITS)))
 
     def join_rows(self, following: RowRun) -> RowRun:
         """The rows of both, up to the maximum; they keep numbers only if both runs have numbers."""

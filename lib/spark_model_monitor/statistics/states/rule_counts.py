@@ -54,26 +54,26 @@ class PairSums(NamedTuple):
         spread = math.sqrt(self.m2_x) * math.sqrt(self.m2_y)
         return self.m2_xy / spread if spread else math.nan
 
-    def merge(self, part: PairSums) -> PairSums:
+    def merge(self, addend: PairSums) -> PairSums:
         """The sums of these rows and other rows."""
-        if not self.rows or not part.rows:
-            filled = self if self.rows else part
-            return filled._replace(not_numbers=self.not_numbers + part.not_numbers)
-        rows = self.rows + part.rows
-        weight = part.rows / rows
-        delta_x = part.mean_x - self.mean_x
-        delta_y = part.mean_y - self.mean_y
+        if not self.rows or not addend.rows:
+            nonempty = self if self.rows else addend
+            return nonempty._replace(not_numbers=self.not_numbers + addend.not_numbers)
+        rows = self.rows + addend.rows
+        weight = addend.rows / rows
+        delta_x = addend.mean_x - self.mean_x
+        delta_y = addend.mean_y - self.mean_y
         return PairSums(
             rows,
-            self.not_numbers + part.not_numbers,
-            self.sum_x + part.sum_x,
+            self.not_numbers + addend.not_numbers,
+            self.sum_x + addend.sum_x,
             self.mean_x + delta_x * weight,
             self.mean_y + delta_y * weight,
-            self.m2_x + part.m2_x + delta_x * delta_x * self.rows * weight,
-            self.m2_y + part.m2_y + delta_y * delta_y * self.rows * weight,
-            self.m2_xy + part.m2_xy + delta_x * delta_y * self.rows * weight,
-            min(self.smallest, part.smallest),
-            max(self.largest, part.largest),
+            self.m2_x + addend.m2_x + delta_x * delta_x * self.rows * weight,
+            self.m2_y + addend.m2_y + delta_y * delta_y * self.rows * weight,
+            self.m2_xy + addend.m2_xy + delta_x * delta_y * self.rows * weight,
+            min(self.smallest, addend.smallest),
+            max(self.largest, addend.largest),
         )
 
 
@@ -94,8 +94,8 @@ def measure_pair(x: Doubles, y: Doubles) -> PairSums:
         m2_x = float(x_deviations @ x_deviations)
         m2_y = float(y_deviations @ y_deviations)
         m2_xy = float(x_deviations @ y_deviations)
-        total = float(x.sum())
-    return PairSums(rows, not_numbers, total, mean_x, mean_y, m2_x, m2_y, m2_xy, float(x.min()), float(x.max()))
+        sum_x = float(x.sum())
+    return PairSums(rows, not_numbers, sum_x, mean_x, mean_y, m2_x, m2_y, m2_xy, float(x.min()), float(x.max()))
 
 
 @register_state

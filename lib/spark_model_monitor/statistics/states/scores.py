@@ -56,17 +56,17 @@ class ConfusionCounts(State):
     @classmethod
     def of(cls, labels: pa.Array, predictions: pa.Array, limit: int = CLASS_LIMIT) -> ConfusionCounts:
         """The counts of rows. labels, predictions: one text per row, without null."""
-        left = labels.dictionary_encode()
-        right = predictions.dictionary_encode()
-        width = len(right.dictionary)
-        if max(len(left.dictionary), width) > limit:
-            return cls({}, len(left), limit, overflowed=True)
+        first = labels.dictionary_encode()
+        second = predictions.dictionary_encode()
+        width = len(second.dictionary)
+        if max(len(first.dictionary), width) > limit:
+            return cls({}, len(first), limit, overflowed=True)
         # Encode each pair of texts as one number
         # Row-major index of the pair
-        codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()
+        codes = first.indices.to_numpy().astype(np.int64) * width + second.indices.to_numpy()
         cells, occurrences = np.unique(codes, return_counts=True)
-        texts = left.dictionary.to_pylist()
-        prediction_texts = right.dictionary.to_pylist()
+        texts = first.dictionary.to_pylist()
+        prediction_texts = second.dictionary.to_pylist()
         counts = {
             (texts[cell // width], prediction_texts[cell % width]): count
             for cell, count in zip(cells.tolist(), occurrences.tolist(), strict=True)
@@ -99,8 +99,8 @@ class ConfusionCounts(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> ConfusionCounts:
-        number = int(np.frombuffer(payload, "<i8", 3)[2])
-        (total, overflowed, _, *counts), texts = unpack_texts(payload, 3 + number, 2 * number)
+        cell_count = int(np.frombuffer(payload, "<i8", 3)[2])
+        (total, overflowed, _, *counts), texts = unpack_texts(payload, 3 + cell_count, 2 * cell_count)
         cells = zip(texts[::2], texts[1::2], strict=True)
         return cls(dict(zip(cells, counts, strict=True)), total, parameters["limit"], bool(overflowed))
 
@@ -124,7 +124,7 @@ SCORE_LIMIT = 16_384
 UNLIMITED = 0  # the limit of a state that keeps every distinct score; needed to reproduce the service's numbers
 _DROPPED_BITS = np.uint32(32 - 20)  # P16
 # Mask for the bits of a 32-bit float down to five bits of its mantissa
-_COARSE = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)
+_COARSE_BITS = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)
 _CHUNK_ROWS = 1 << 17
 
 
@@ -161,12 +161,12 @@ class ScoreCounts(State):
         """
         self.require_same(addend, "limit")
         if self.binned or addend.binned:
-            left = self._move_into_bins()
-            right = addend._move_into_bins()
+            first = self._move_into_bins()
+            second = addend._move_into_bins()
         else:
-            left = self
-            right = addend
-        return _add_counts(left, right)._apply_limit()
+            first = self
+            second = addend
+        return _add_counts(first, second)._apply_limit()
 
     def is_consistent(self) -> bool:
         are_scores = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
@@ -193,7 +193,7 @@ class ScoreCountsBuilder:
     def __init__(self, limit: int = SCORE_LIMIT) -> None:
         self._state = ScoreCounts(limit=limit)
         # After binning, rows are counted at the index 2 * code + class, which needs no sorting
-        self._by_code: Counts | None = None
+        self._counts_by_code: Counts | None = None
         self._pending: list[tuple[Scores, Flags]] = []
         self._pending_rows = 0
 
@@ -207,9 +207,9 @@ class ScoreCountsBuilder:
     def state(self) -> ScoreCounts:
         """The counts of all rows so far."""
         self._add_pending()
-        if self._by_code is None:
+        if self._counts_by_code is None:
             return self._state
-        by_class = self._by_code.reshape(-1, 2)
+        by_class = self._counts_by_code.reshape(-1, 2)
         codes = np.flatnonzero(by_class.any(axis=1))
         negatives, positives = by_class[codes].T
         return self._state + ScoreCounts(_compute_edges(codes), negatives, positives, self._state.limit, binned=True)
@@ -221,12 +221,14 @@ class ScoreCountsBuilder:
         scores, positive = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
         self._pending = []
         self._pending_rows = 0
-        if self._by_code is not None:
-            self._by_code += np.bincount(2 * _compute_codes(scores) + positive, minlength=len(self._by_code))
+        if self._counts_by_code is not None:
+            self._counts_by_code += np.bincount(
+                2 * _compute_codes(scores) + positive, minlength=len(self._counts_by_code)
+            )
             return
         self._state += ScoreCounts.of(scores, positive, self._state.limit)
         if self._state.binned:
-            self._by_code = np.zeros(2 * (int(_compute_codes(np.ones(1))[0]) + 1), dtype=np.int64)
+            self._counts_by_code = np.zeros(2 * (int(_compute_codes(np.ones(1))[0]) + 1), dtype=np.int64)
 
 
 def _compute_codes(scores: Scores) -> Counts:
@@ -236,7 +238,7 @@ def _compute_codes(scores: Scores) -> Counts:
 
 def coarsen_scores(scores: Scores) -> Scores:
     """The lower edge of each score's bin, in wider bins: 32 per power of 2."""
-    return ((scores + 0.0).astype(np.float32).view(np.uint32) & _COARSE).view(np.float32).astype(np.float64)
+    return ((scores + 0.0).astype(np.float32).view(np.uint32) & _COARSE_BITS).view(np.float32).astype(np.float64)
 
 
 def _compute_edges(codes: Counts) -> Scores:
@@ -244,14 +246,14 @@ def _compute_edges(codes: Counts) -> Scores:
     return (codes.astype(np.uint32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
 
 
-def _add_counts(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
+def _add_counts(first: ScoreCounts, second: ScoreCounts) -> ScoreCounts:
     """The counts of two states, either both binned or both not."""
-    scores, inverse = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
-    counts_by_class = ((left.negatives, right.negatives), (left.positives, right.positives))
+    scores, inverse = np.unique(np.concatenate([first.scores, second.scores]), return_inverse=True)
+    counts_by_class = ((first.negatives, second.negatives), (first.positives, second.positives))
     negatives, positives = (
         _count_by_index(inverse, np.concatenate(class_counts), len(scores)) for class_counts in counts_by_class
     )
-    return ScoreCounts(scores, negatives, positives, left.limit, left.binned)
+    return ScoreCounts(scores, negatives, positives, first.limit, first.binned)
 
 
 def _count_by_index(index: Integers, counts: Counts | Flags, size: int) -> Counts:
@@ -303,8 +305,8 @@ class ClassScores(State):
         return cls(counts, bool(parameters["overflowed"]))
 
     def is_consistent(self) -> bool:
-        class_limit = 0 if self.overflowed else MAX_SCORED
-        return len(self.of_class) <= class_limit and all(isinstance(name, str) for name in self.of_class)
+        max_classes = 0 if self.overflowed else MAX_SCORED
+        return len(self.of_class) <= max_classes and all(isinstance(name, str) for name in self.of_class)
 
 
 CALIBRATION_BINS = 10
@@ -324,7 +326,7 @@ probabilities.
 """
 
 # Probabilities are clipped to this, as in scikit-learn's log_loss, so that one certain but wrong prediction isn't infinite
-_SMALLEST = np.finfo(np.float64).eps
+_MIN_PROBABILITY = np.finfo(np.float64).eps
 
 
 def logarithms(values: Numbers) -> Numbers:
@@ -336,13 +338,13 @@ def logarithms(values: Numbers) -> Numbers:
     mantissas, exponents = np.frexp(values)
     is_low = mantissas < math.sqrt(0.5)
     mantissas = np.where(is_low, 2 * mantissas, mantissas)
-    part = (mantissas - 1) / (mantissas + 1)
-    squares = part * part
+    ratio = (mantissas - 1) / (mantissas + 1)
+    squares = ratio * ratio
     series = np.full(np.shape(values), 1 / 23)
     for divisor in range(21, 0, -2):
         series *= squares
         series += 1 / divisor
-    logs: Numbers = (exponents - is_low) * math.log(2) + 2 * part * series
+    logs: Numbers = (exponents - is_low) * math.log(2) + 2 * ratio * series
     return logs
 
 
@@ -351,16 +353,16 @@ def add_probabilities(scores: Numbers, happened: Flags, blocks: Blocks) -> Block
 
     For binary problems the event is the positive class; for multiclass problems it is that the predicted class is right.
     """
-    likelihood = np.clip(np.where(happened, scores, 1 - scores), _SMALLEST, 1 - _SMALLEST)
+    likelihood = np.clip(np.where(happened, scores, 1 - scores), _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
     residuals = scores - happened  # True counts as 1
     # First losses by block, then rows, events and probabilities by bin and block
     # Only inner edges; a value at an edge belongs to the lower bin
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
     bins = np.searchsorted(edges, scores, side="left")
     losses = np.stack([add_by_block(blocks, -logarithms(likelihood)), add_by_block(blocks, residuals * residuals)])
-    cells = bins * BLOCKS + blocks  # one index for each pair of bin and block
+    cell_indices = bins * BLOCKS + blocks  # one index for each pair of bin and block
     by_bin = [
-        np.bincount(cells, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)
+        np.bincount(cell_indices, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)
         for values in (None, happened, scores)
     ]
     return BlockSums(NAMES, np.concatenate([losses, *by_bin]))

@@ -80,8 +80,8 @@ def _count_rows(profile: FeatureProfile) -> int:
 
 def has_columns(cut: str, names: Collection[str]) -> bool:
     """Whether all columns of a cut are among these names."""
-    parts = [cut] if cut in names else cut.split("*")
-    return all(part in names or part.partition(":")[0] in names for part in parts)
+    column_texts = [cut] if cut in names else cut.split("*")
+    return all(column_text in names or column_text.partition(":")[0] in names for column_text in column_texts)
 
 
 def format_rest_label(cut: str) -> str:
@@ -104,25 +104,25 @@ Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
 """A feature's profile in the baseline and in the window, by cut and segment."""
 
 
-def match_segments(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
+def match_segments(baseline: FeatureProfile | None, window: FeatureProfile) -> Sides:
     """The segments of the cuts that both sides have, except cuts by the feature itself."""
-    segmented_before = None
-    if before is not None:
-        segmented_before = before.state(Segmented)
-    segmented_now = now.state(Segmented)
-    if before is None or segmented_before is None or segmented_now is None:
+    baseline_segments = None
+    if baseline is not None:
+        baseline_segments = baseline.state(Segmented)
+    window_segments = window.state(Segmented)
+    if baseline is None or baseline_segments is None or window_segments is None:
         return {}
     segments_by_cut: dict[str, dict[str, tuple[FeatureProfile, FeatureProfile]]] = {}
-    for cut in sorted(segmented_before.cuts.keys() & segmented_now.cuts.keys()):
-        if now.name in (cut, *(part.partition(":")[0] for part in cut.split("*"))):
+    for cut in sorted(baseline_segments.cuts.keys() & window_segments.cuts.keys()):
+        if window.name in (cut, *(part.partition(":")[0] for part in cut.split("*"))):
             continue
         # A segment that only one side has gets an empty profile on the other side
         segments_by_cut[cut] = {}
-        for label in sorted(segmented_before.cuts[cut].keys() | segmented_now.cuts[cut].keys()):
-            empty = FeatureProfile(label, now.column_type)
+        for label in sorted(baseline_segments.cuts[cut].keys() | window_segments.cuts[cut].keys()):
+            empty = FeatureProfile(label, window.column_type)
             segments_by_cut[cut][label] = (
-                _read_like(segmented_before.cuts[cut].get(label, empty), before),
-                _read_like(segmented_now.cuts[cut].get(label, empty), now),
+                _read_like(baseline_segments.cuts[cut].get(label, empty), baseline),
+                _read_like(window_segments.cuts[cut].get(label, empty), window),
             )
     return segments_by_cut
 
@@ -138,40 +138,44 @@ def _read_like(segment: FeatureProfile, column: FeatureProfile) -> FeatureProfil
 def add_cuts(
     first: Mapping[str, Mapping[str, Segment]],
     second: Mapping[str, Mapping[str, Segment]],
-    rows: Callable[[Segment], int],
-    as_rest: Callable[[Segment, str], Segment],
+    count_rows: Callable[[Segment], int],
+    rename_to_rest: Callable[[Segment, str], Segment],
 ) -> dict[str, dict[str, Segment]]:
-    """The sums of the segments, by cut. rows: returns a segment's number of rows. as_rest: renames a segment that joins
-    the rest.
+    """The sums of the segments, by cut. count_rows: returns a segment's number of rows. rename_to_rest: renames a segment
+    that joins the rest.
     """
     cuts = sorted(first.keys() | second.keys())
-    return {cut: _add_segments(first.get(cut, {}), second.get(cut, {}), cut, rows, as_rest) for cut in cuts}
+    return {
+        cut: _add_segments(first.get(cut, {}), second.get(cut, {}), cut, count_rows, rename_to_rest) for cut in cuts
+    }
 
 
 def _add_segments(
     first: Mapping[str, Segment],
     second: Mapping[str, Segment],
     cut: str,
-    rows: Callable[[Segment], int],
-    as_rest: Callable[[Segment, str], Segment],
+    count_rows: Callable[[Segment], int],
+    rename_to_rest: Callable[[Segment, str], Segment],
 ) -> dict[str, Segment]:
-    """The sums of the segments of one cut. as_rest: returns a segment's state under the name of the rest, which it joins."""
+    """The sums of the segments of one cut. count_rows, rename_to_rest: as in `add_cuts`."""
     rest_label = format_rest_label(cut)
     state_by_label = {}
-    remaining_states = []
+    other_states = []
     for label in sorted(first.keys() | second.keys()):
         states = [segments[label] for segments in (first, second) if label in segments]
         state = states[0] if len(states) == 1 else states[0] + states[1]
         # If a side lacks the segment, its rows may be among the rest of that side
-        is_whole = all(label in segments or rest_label not in segments for segments in (first, second))
-        if label == rest_label or is_whole:
+        has_all_rows = all(label in segments or rest_label not in segments for segments in (first, second))
+        if label == rest_label or has_all_rows:
             state_by_label[label] = state
         else:
-            remaining_states.append(state)
+            other_states.append(state)
     # The largest segments are kept, whatever the order of additions; all others join the rest
-    named = sorted(state_by_label.keys() - {rest_label}, key=lambda label: (-rows(state_by_label[label]), label))
-    remaining_states += [state_by_label.pop(label) for label in named[MAX_SEGMENTS:]]
-    for state in remaining_states:
-        state = as_rest(state, rest_label)
+    ordered_labels = sorted(
+        state_by_label.keys() - {rest_label}, key=lambda label: (-count_rows(state_by_label[label]), label)
+    )
+    other_states += [state_by_label.pop(label) for label in ordered_labels[MAX_SEGMENTS:]]
+    for state in other_states:
+        state = rename_to_rest(state, rest_label)
         state_by_label[rest_label] = state_by_label[rest_label] + state if rest_label in state_by_label else state
     return dict(sorted(state_by_label.items()))

@@ -24,11 +24,11 @@ doesn't matter.
 # Seconds from the year 1, which began on a Monday, to 1970
 BEFORE_1970 = (date(1970, 1, 1) - date.min).days * HOURS_OF_DAY * SECONDS_OF_HOUR
 MAX_BINS = 2**14  # nearly two years of hours
-MAX_COUNTED = 2**20  # hours between the first and the last time, up to which bins are counted without sorting
+MAX_COUNTED_HOURS = 2**20  # hours between the first and the last time, up to which bins are counted without sorting
 ROUND_TIMES = (HOURS_OF_DAY * SECONDS_OF_HOUR, SECONDS_OF_HOUR, 60, 1)
 """In seconds: a round time is a multiple of one of these. The largest comes first."""
 
-NEARLY_ALL = 0.99  # this share of the times has to be multiples
+MIN_RESOLUTION_SHARE = 0.99  # this share of the times has to be multiples
 
 
 @register_state
@@ -82,17 +82,17 @@ class TimeCounts(State):
     def find_resolution(self) -> int | None:
         """The largest unit in seconds of which nearly all times are multiples; None if times have fractions of seconds."""
         for unit, count in zip(ROUND_TIMES, self.round_times, strict=True):
-            if count >= NEARLY_ALL * self.total:
+            if count >= MIN_RESOLUTION_SHARE * self.total:
                 return unit
         return None
 
     def _widen(self, width: int) -> TimeCounts:
         """The same counts in wider bins, if there are more than MAX_BINS."""
-        wider = next((wider for wider in WIDTHS if wider > width), None)
-        if len(self.starts) <= MAX_BINS or wider is None:
+        next_width = next((next_width for next_width in WIDTHS if next_width > width), None)
+        if len(self.starts) <= MAX_BINS or next_width is None:
             return self
-        starts, counts = _count_starts(self.starts // wider * wider, self.counts)
-        return TimeCounts(wider, starts, counts, self.round_times, self.first, self.last)._widen(wider)
+        starts, counts = _count_starts(self.starts // next_width * next_width, self.counts)
+        return TimeCounts(next_width, starts, counts, self.round_times, self.first, self.last)._widen(next_width)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The width, the numbers of round times, the first and the last second; then the starts and the counts."""
@@ -119,20 +119,20 @@ def _count_starts(starts: Integers, occurrences: Integers) -> tuple[Integers, In
         return starts, occurrences
     # If the starts are close to each other, this needs no sorting
     earliest = int(starts.min())
-    if int(starts.max()) - earliest < MAX_COUNTED:
+    if int(starts.max()) - earliest < MAX_COUNTED_HOURS:
         sums = np.bincount(starts - earliest, occurrences)
-        different = np.flatnonzero(sums) + earliest
-        return different, sums[sums > 0].astype(np.int64)
+        distinct = np.flatnonzero(sums) + earliest
+        return distinct, sums[sums > 0].astype(np.int64)
     return sum_counts(starts, occurrences)
 
 
 HOUR = 3600.0
 DAY = 86400.0
 QUARTERS = 60  # number of quarters of an hour on each side of 0
-_LONG = DAY * 2.0 ** np.arange(0, 15, 0.5)
+_DAY_EDGES = DAY * 2.0 ** np.arange(0, 15, 0.5)
 EDGES = np.unique(
     np.concatenate(
-        [np.arange(-QUARTERS, QUARTERS + 1) * (HOUR / 4), (-60.0, 1.0, 5.0, 15.0, 60.0, 300.0), -_LONG, _LONG]
+        [np.arange(-QUARTERS, QUARTERS + 1) * (HOUR / 4), (-60.0, 1.0, 5.0, 15.0, 60.0, 300.0), -_DAY_EDGES, _DAY_EDGES]
     )
 )
 """Edges of the age bins in seconds: a few below a quarter of an hour, every quarter up to fifteen hours, then days by
@@ -169,10 +169,12 @@ class Ages(State):
         """The quantiles in seconds, interpolated linearly within bins. shares: from 0 to 1."""
         ends = np.concatenate(([EDGES[0]], EDGES, [EDGES[-1]]))
         cumulative = np.concatenate(([0], self.counts.cumsum()))
-        goals = np.maximum(shares * self.total, 1e-9)  # above 0, so that the smallest quantile is the first value's
-        bins = np.minimum(cumulative[1:].searchsorted(goals), len(self.counts) - 1)
-        within = (goals - cumulative[bins]) / np.maximum(self.counts[bins], 1)
-        return np.asarray(ends[bins] + within * (ends[bins + 1] - ends[bins]))
+        target_counts = np.maximum(
+            shares * self.total, 1e-9
+        )  # above 0, so that the smallest quantile is the first value's
+        bins = np.minimum(cumulative[1:].searchsorted(target_counts), len(self.counts) - 1)
+        bin_fractions = (target_counts - cumulative[bins]) / np.maximum(self.counts[bins], 1)
+        return np.asarray(ends[bins] + bin_fractions * (ends[bins + 1] - ends[bins]))
 
     def count_beyond(self, young: float, old: float) -> int:
         """The number of values certainly younger than `young` or older than `old`, in seconds."""

@@ -23,9 +23,9 @@ MAX_COMPONENTS = 4096
 # Values of `width` that aren't lengths: vectors had different lengths, or were too long
 SEVERAL = MAX_COMPONENTS + 1
 TOO_LONG = MAX_COMPONENTS + 2
-LARGEST = 1e100  # a vector with a larger element is left out, because its square could overflow
+MAX_ELEMENT = 1e100  # a vector with a larger element is left out, because its square could overflow
 # Number of vectors processed together; numbers of neighbours over which means are compared
-BLOCK = 256
+BLOCK_VECTORS = 256
 STRETCHES = (32, 256, 2048)
 
 
@@ -60,21 +60,21 @@ class VectorMoments(State):
     def __add__(self, addend: VectorMoments) -> VectorMoments:
         unfit = self.unfit + addend.unfit
         if not self.width or not addend.width:
-            filled = self if self.width else addend
-            return VectorMoments(filled.width, unfit, filled.moments, filled.together, filled.stretches)
+            nonempty = self if self.width else addend
+            return VectorMoments(nonempty.width, unfit, nonempty.moments, nonempty.together, nonempty.stretches)
         if self.width != addend.width or self.width > MAX_COMPONENTS:
             return VectorMoments(SEVERAL if self.width != addend.width else self.width, unfit)
         rows = self.moments[0]
         added_rows = addend.moments[0]
         size = len(self.together)
-        middle = (len(self.moments) + 1) // 2
-        mean_difference = (addend.moments[:middle] - self.moments[:middle])[-size:]
-        between = np.outer(mean_difference, mean_difference) * (rows * added_rows / (rows + added_rows))
+        mean_end = (len(self.moments) + 1) // 2
+        mean_difference = (addend.moments[:mean_end] - self.moments[:mean_end])[-size:]
+        between_products = np.outer(mean_difference, mean_difference) * (rows * added_rows / (rows + added_rows))
         return VectorMoments(
             self.width,
             unfit,
             _merge_moments(self.moments, addend.moments),
-            self.together + addend.together + between,
+            self.together + addend.together + between_products,
             np.stack([_merge_moments(*pair) for pair in zip(self.stretches, addend.stretches, strict=True)]),
         )
 
@@ -109,16 +109,16 @@ class VectorMoments(State):
         return bool(are_numbers and self.moments[0] > 0)
 
 
-def _merge_moments(left: Doubles, right: Doubles) -> Doubles:
+def _merge_moments(first: Doubles, second: Doubles) -> Doubles:
     """Number of rows, means and squared deviations of both sides together, by the formula of `moments._merge_totals`."""
-    n = left[0]
-    m = right[0]
+    n = first[0]
+    m = second[0]
     if not n or not m:
-        return right if m else left
-    mean, squares = np.split(left[1:], 2)
-    right_mean, right_squares = np.split(right[1:], 2)
-    difference = right_mean - mean
-    total_squares = squares + right_squares + difference * difference * (n * m / (n + m))
+        return second if m else first
+    mean, squares = np.split(first[1:], 2)
+    second_mean, second_squares = np.split(second[1:], 2)
+    difference = second_mean - mean
+    total_squares = squares + second_squares + difference * difference * (n * m / (n + m))
     return np.concatenate([[n + m], mean + difference * (m / (n + m)), total_squares])
 
 
@@ -147,8 +147,8 @@ class VectorMomentsBuilder:
 
     def __init__(self) -> None:
         self._moments = VectorMoments()
-        self._waiting: list[Doubles] = []
-        self._stretch: list[Doubles] = []  # means of the blocks in the longest stretch that isn't complete yet
+        self._pending: list[Doubles] = []
+        self._block_means: list[Doubles] = []  # means of the blocks in the longest stretch that isn't complete yet
 
     def update(self, elements: Doubles, lengths: NDArray[np.int32]) -> None:
         """Take vectors. elements: the elements of all vectors, concatenated; NaN for a missing element. lengths: one per
@@ -157,40 +157,37 @@ class VectorMomentsBuilder:
         if not len(lengths):
             return
         width = int(lengths[0])
-        several = bool((lengths != width).any()) or self._moments.width not in (0, width)
-        if several:
-            new_width = SEVERAL
+        if (lengths != width).any() or self._moments.width not in (0, width):
+            width = SEVERAL
         elif width > MAX_COMPONENTS:
-            new_width = TOO_LONG
-        else:
-            new_width = width
-        if not 0 < new_width <= MAX_COMPONENTS:
-            self._moments = self._moments + VectorMoments(new_width)
-            self._waiting = []
+            width = TOO_LONG
+        if not 0 < width <= MAX_COMPONENTS:
+            self._moments += VectorMoments(width)
+            self._pending = []
             return
         # Leave out vectors with missing elements, or whose squares would overflow
         rows: Doubles = elements.reshape(-1, width)
-        fit = (np.abs(rows) <= LARGEST).all(axis=1)
-        self._moments += VectorMoments(unfit=int((~fit).sum()))
-        if not fit.all():
-            rows = rows[fit]
+        is_usable = (np.abs(rows) <= MAX_ELEMENT).all(axis=1)
+        self._moments += VectorMoments(unfit=int((~is_usable).sum()))
+        if not is_usable.all():
+            rows = rows[is_usable]
         if not len(rows):
             return
         if not self._moments.width:
             self._moments = VectorMoments(width, self._moments.unfit)
-        self._waiting.append(rows)
-        if sum(map(len, self._waiting)) >= BLOCK:
-            rows = np.concatenate(self._waiting)
-            num_taken = len(rows) // BLOCK * BLOCK
-            for start in range(0, num_taken, BLOCK):
-                self._add_block(rows[start : start + BLOCK])
-            self._waiting = [rows[num_taken:].copy()]
+        self._pending.append(rows)
+        if sum(map(len, self._pending)) >= BLOCK_VECTORS:
+            rows = np.concatenate(self._pending)
+            num_taken = len(rows) // BLOCK_VECTORS * BLOCK_VECTORS
+            for start in range(0, num_taken, BLOCK_VECTORS):
+                self._add_block(rows[start : start + BLOCK_VECTORS])
+            self._pending = [rows[num_taken:].copy()]
 
     def state(self) -> VectorMoments:
         """The moments of all vectors so far."""
-        if self._waiting and len(remaining := np.concatenate(self._waiting)):
-            self._add_block(remaining)
-        self._waiting = []
+        if self._pending and len(remaining_rows := np.concatenate(self._pending)):
+            self._add_block(remaining_rows)
+        self._pending = []
         is_empty = 0 < self._moments.width <= MAX_COMPONENTS and not self._moments.count
         if is_empty:
             return VectorMoments(unfit=self._moments.unfit)
@@ -203,13 +200,13 @@ class VectorMomentsBuilder:
         mean = moments[1 : 1 + quantities.shape[1]][-projections.shape[1] :]
         # Means over neighbours: their variance shows whether neighbouring rows depend on each other
         stretches = [_compute_moments(_compute_means(projections, stretch)) for stretch in STRETCHES[:2]]
-        if len(rows) == BLOCK:
-            self._stretch.append(mean)
-        longest = np.zeros((0, len(mean)))
-        if len(self._stretch) * BLOCK == STRETCHES[2]:
-            longest = np.mean(self._stretch, axis=0)[None]
-            self._stretch = []
-        stretches.append(_compute_moments(longest))
+        if len(rows) == BLOCK_VECTORS:
+            self._block_means.append(mean)
+        longest_means = np.zeros((0, len(mean)))
+        if len(self._block_means) * BLOCK_VECTORS == STRETCHES[2]:
+            longest_means = np.mean(self._block_means, axis=0)[None]
+            self._block_means = []
+        stretches.append(_compute_moments(longest_means))
         deviations = projections - mean
         # For one component numpy's own sum is used, because the result of BLAS depends on memory alignment
         if projections.shape[1] > 1:
