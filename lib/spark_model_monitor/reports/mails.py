@@ -155,21 +155,21 @@ def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkF
     return SinkFailed(f"{refusal}; check the addresses")
 
 
-def _read_host(text_: str | None, security: Security, errors: list[str]) -> tuple[str, int]:
-    if text_ is None:
+def _read_host(setting: str | None, security: Security, errors: list[str]) -> tuple[str, int]:
+    if setting is None:
         errors.append(f"{HOST} is not set; write the mail server's name, or NAME:PORT")
         return "", 0
-    name, colon, port = text_.partition(":")
+    name, colon, port = setting.partition(":")
     if not name or (colon and not (port.isdigit() and 0 < int(port) < 65536)):
-        errors.append(f"{HOST} is {text_!r}; write the mail server's name, or NAME:PORT")
+        errors.append(f"{HOST} is {setting!r}; write the mail server's name, or NAME:PORT")
         return "", 0
     return name, int(port) if colon else security.port
 
 
-def _read_sender(text_: str | None, errors: list[str]) -> str:
+def _read_sender(setting: str | None, errors: list[str]) -> str:
     try:
-        return check_address(text_ or "")
+        return check_address(setting or "")
     except ValueError:
-        sender = "not set" if text_ is None else repr(text_)
+        sender = "not set" if setting is None else repr(setting)
         errors.append(f"{SENDER} is {sender}; write the address that the mail comes from")
         return ""

@@ -13,7 +13,7 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history.archive import PARTS, decode_parts, encode_parts, encode_parts_table
+from spark_model_monitor.reports.history.archive import PARTS, decode_parts, encode_parts, encode_statistics_table
 from spark_model_monitor.reports.history.variation import (
     HISTORY,
     MAX_EXAMPLES,
@@ -332,7 +332,7 @@ def test_parts_of_another_release_are_a_sentence_that_says_how_to_make_them_agai
     with pytest.raises(
         BadState, match="here: another release wrote it, without the column tail1; make the baseline again"
     ):
-        decode_parts(encode_parts_table(table), "here")
+        decode_parts(encode_statistics_table(table), "here")
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"{}"])
@@ -345,7 +345,7 @@ def test_damaged_parts_are_a_sentence(content):
 def test_parts_that_say_nothing_of_unfit_features_are_a_sentence(unfit):
     [content] = encode_parts(Variation({}, {})).values()
     table = pq.read_table(pa.BufferReader(content))
-    written = encode_parts_table(table.replace_schema_metadata({b"unfit": unfit}))
+    written = encode_statistics_table(table.replace_schema_metadata({b"unfit": unfit}))
 
     with pytest.raises(BadState, match=r"here: is no parts\.parquet of ours"):
         decode_parts(written, "here")

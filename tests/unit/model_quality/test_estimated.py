@@ -286,7 +286,7 @@ def test_the_history_has_a_dashed_line_before_the_labels_and_a_full_one_after(tm
             )
 
     history = read_history([str(tmp_path)])
-    [accuracy] = [track for track in create_tracks(history, history.labels, {}).tracks if track.title == "accuracy"]
+    [accuracy] = [track for track in create_tracks(history, {}).tracks if track.title == "accuracy"]
 
     first = rows(300, seed=20)
     assert accuracy.values == (pytest.approx((first["label"] == first["prediction"]).mean()), None, None)

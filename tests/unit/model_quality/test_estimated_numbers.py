@@ -156,7 +156,7 @@ def test_the_history_has_a_dashed_line_of_the_mean_error_before_the_labels(tmp_p
             real.write(tmp_path / "quality/0")
 
     history = read_history([str(tmp_path)])
-    [track] = [candidate for candidate in create_tracks(history, history.labels, {}).tracks if candidate.title == "mae"]
+    [track] = [candidate for candidate in create_tracks(history, {}).tracks if candidate.title == "mae"]
     first = rows(200, seed=20)
     assert track.values == (pytest.approx((first["label"] - first["prediction"]).abs().mean()), None)
     assert len(track.expected) == 2

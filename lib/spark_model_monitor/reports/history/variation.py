@@ -38,7 +38,7 @@ from spark_model_monitor.reports.history.archive import (
     PROFILE,
     STATISTICS_COLUMNS,
     StoredProfile,
-    encode_parts_table,
+    encode_statistics_table,
     read_table,
     split_by_feature,
 )
@@ -552,7 +552,7 @@ def write_history(history: WindowHistory) -> None:
 
     Raises OutputFailed if it can't be written.
     """
-    write_file(join(history.folder, HISTORY), encode_parts_table(history.table))
+    write_file(join(history.folder, HISTORY), encode_statistics_table(history.table))
 
 
 def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None) -> dict[str, tuple[int, ...]]:

@@ -339,11 +339,8 @@ def _create_line(name: str, monitors: Sequence[FleetMonitor], kinds: Sequence[st
         f"violations of {worst.name} by window",
     )
     # Monitors of one model often share owners; each owner is named once
-    owners: dict[str, None] = {}
-    tags: dict[str, None] = {}
-    for monitor in monitors:
-        owners[monitor.owner] = None
-        tags |= dict.fromkeys(monitor.tags)
+    owners = dict.fromkeys(monitor.owner for monitor in monitors)
+    tags = dict.fromkeys(tag for monitor in monitors for tag in monitor.tags)
     cells += [_format_time(worst.since), _shorten_sentence(worst.sentence), bars if worst.windows else "–"]
     cells += [", ".join(filter(None, owners)), ", ".join(filter(None, tags))]
     marks = {MonitorState.IN_ALERT: Highlight.BAD, MonitorState.UNSURE: Highlight.UNSURE}

@@ -24,7 +24,7 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.documents.run_description import RunDescription, parse_moment
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history_page.history import History, Series, Window
-from spark_model_monitor.reports.history_page.past_run import Numbers, parse_summary
+from spark_model_monitor.reports.history_page.past_run import Numbers, PastRun, parse_summary
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, PAGE
 from spark_model_monitor.storage import is_there, join, read_file
@@ -93,15 +93,15 @@ def count_records(history: History) -> list[float | None]:
     return []
 
 
-def create_tracks(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
+def create_tracks(history: History, links: Mapping[str, str]) -> Tracks:
     """The tracks of violations, of records, and of the metrics violated most often. Tables and cards show all other metrics."""
     counts = history.count_violations()
-    marks = tuple(mark_window(count, outcome) for count, outcome in zip(counts, history.list_outcomes(), strict=False))
+    marks = tuple(map(mark_window, counts, history.list_outcomes()))
     # Windows without a run have no count
     num_violated = sum(bool(count) for count in counts)
     num_windows = sum(count is not None for count in counts)
     note = f"in {num_violated:,} of {format_noun_count(num_windows, 'window')}"
-    page_links = tuple(_find_page(history, index, links) for index in range(len(times)))
+    page_links = tuple(_find_page(runs, links) for runs in history.runs_by_window)
     tracks = [Track("violations", note, tuple(counts), marks, links=page_links)]
     # The number of records explains many violations, so it stands right below them
     records = count_records(history)
@@ -113,24 +113,23 @@ def create_tracks(history: History, times: Sequence[str], links: Mapping[str, st
     for series in history.series:
         tracks += [track for track in _list_metric_tracks(series) if track.title not in estimates]
     tracks += estimates.values()
-    return Tracks("Over time", tuple(times), tuple(tracks), tuple(_find_new_baselines(history, len(times))))
+    return Tracks("Over time", history.labels, tuple(tracks), tuple(_find_new_baselines(history)))
 
 
-def _find_page(history: History, index: int, links: Mapping[str, str]) -> str:
+def _find_page(runs: Sequence[PastRun], links: Mapping[str, str]) -> str:
     """The link to the page of one of a window's runs; empty if no run of the window has a page."""
     # The first monitor whose run has a page counts
-    for run in history.list_window_runs(index):
+    for run in runs:
         if run.identity.folder in links:
             return links[run.identity.folder]
     return ""
 
 
-def _find_new_baselines(history: History, num_windows: int) -> Iterator[int]:
+def _find_new_baselines(history: History) -> Iterator[int]:
     """The windows with another baseline than the window before. Distances before and after such a window aren't comparable."""
     # Windows without a run, or whose run names no baseline, are skipped
     previous_id = None
-    for index in range(num_windows):
-        runs = history.list_window_runs(index)
+    for index, runs in enumerate(history.runs_by_window):
         # The first monitor that ran in the window counts
         if not runs or not runs[0].identity.baseline_run_id:
             continue

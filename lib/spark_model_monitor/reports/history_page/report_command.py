@@ -155,9 +155,11 @@ def _find_page(path: str) -> str:
 def _read_requested_history(request: HistoryRequest) -> History:
     if request.last is not None and request.last < 1:
         raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
-    times = (_parse_time(request.since, "--since"), _parse_time(request.until, "--until"))
+    since = _parse_time(request.since, "--since")
+    until = _parse_time(request.until, "--until")
     # A slash at the end is removed, because it would make the last component empty
-    history = read_run_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
+    folders = [folder.rstrip("/") or "/" for folder in request.folders]
+    history = read_run_history(folders, since, until, request.last)
     if not request.features:
         return history
     matching_series = []

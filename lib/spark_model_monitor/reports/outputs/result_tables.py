@@ -94,8 +94,8 @@ def encode_checks(results: Sequence[CheckResult]) -> dict[str, bytes]:
     for result in results:
         low, high = result.interval or (None, None)
         name, part = identify_subject(result)
-        members = result.model_dump() | {"name": name, "part": part, "low": low, "high": high}
-        rows.append(members | {"status": result.status.value})
+        status = result.status.value
+        rows.append(result.model_dump() | {"name": name, "part": part, "low": low, "high": high, "status": status})
     return {CHECKS: _encode_rows(rows, _CHECKS, {})}
 
 

@@ -111,8 +111,8 @@ def _find_superseded(run: Run, described: RunDescription) -> str | None:
         return None
     replaced = read_document(before, RunDescription)
     # The previous run at this path may have had another window; then its rows are kept
-    same = ("job", "analysis_type", "window", "model", "schedule")
-    if replaced is not None and all(getattr(replaced, name) == getattr(described, name) for name in same):
+    members = ("job", "analysis_type", "window", "model", "schedule")
+    if replaced is not None and all(getattr(replaced, name) == getattr(described, name) for name in members):
         return before.run_id
     return None
 
@@ -176,7 +176,7 @@ class PendingRun:
                 rows[name] = pa.Table.from_batches([pa.RecordBatch.from_struct_array(structs)])
             run = cls(pending["run_id"][0].as_py(), pending["superseded"][0].as_py(), rows)
             # A foreign Parquet file may have other types here
-            is_run = {type(run.run_id), type(run.superseded or "")} == {str}
+            is_run = isinstance(run.run_id, str) and isinstance(run.superseded, str | None)
             if is_run and isinstance(run.window_start, datetime | None):
                 return run
         except (pa.ArrowException, OSError, LookupError, AttributeError, TypeError, ValueError):
@@ -211,10 +211,10 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
         try:
             run = PendingRun.read(file.path)
         except BadDocument as error:
-            aside = join(destination, DAMAGED, file.name)
-            storage_of(aside).copy(file.path, aside)
+            path = join(destination, DAMAGED, file.name)
+            storage_of(path).copy(file.path, path)
             remove(file.path)
-            log.warning("%s", printable(f"{error}; it is {aside} now"))
+            log.warning("%s", printable(f"{error}; it is {path} now"))
             continue
         replaced = {run.run_id, run.superseded or run.run_id}
         replaced_by_time.setdefault(run.window_start, set()).update(replaced)
@@ -239,7 +239,7 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
 
 
 def _replace_rows(path: str, run_ids: set[str], new_tables: Sequence[pa.Table]) -> None:
-    """Replace a file: without the rows of the runs `replaced`, and with the rows `added`."""
+    """Replace a file: without the rows of these runs, and with the rows of the new tables."""
     tables = list(new_tables)
     if is_there(path):
         earlier = _read_parquet(path)

@@ -146,8 +146,7 @@ def check_url(sink: str, url: str) -> str:
     if not host or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url or not url.isascii():
         raise ValueError(f"is no URL; write {sink}:https://HOST/PATH")
     if parts.username is not None:
-        secrets = SECRET_VARIABLES[sink]
-        raise ValueError(f"has a user or password in it; leave them out, and {secrets}")
+        raise ValueError(f"has a user or password in it; leave them out, and {SECRET_VARIABLES[sink]}")
     return url
 
 
