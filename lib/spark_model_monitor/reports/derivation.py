@@ -418,7 +418,8 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     run, checks = read_published(run_path, CheckResults)
     results = tuple(check for check in checks.checks if name in (check.feature, check.metric))
     if not results:
-        names = [*dict.fromkeys(filter(None, (check.feature or check.metric for check in checks.checks)))]
+        subjects = (check.feature or check.metric for check in checks.checks)
+        names = [*filter(None, dict.fromkeys(subjects))]
         listed_names = ", ".join(names[:MAX_LISTED_NAMES]) or "none"
         hint = did_you_mean(name, names, f"it has {listed_names}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)

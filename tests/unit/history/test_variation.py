@@ -230,7 +230,7 @@ def hours(tmp_path_factory):
     ],
 )
 def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
-    profile = hours.profile(reference, entry(now).time, {"age"})
+    profile = hours.sum_windows(reference, entry(now).time, {"age"})
 
     quantiles = None
     if profile is not None:
@@ -248,11 +248,11 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
     history = hours.with_window(fault, alarms).with_window(alarmed, statistics)
 
     def ages(some):
-        return sorted(some.profile("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
+        return sorted(some.sum_windows("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert ages(history) == [26, 27, 29]
     assert ages(history.with_accepted(fault.window)) == [27, 28, 29]
-    before = history.profile("previous", entry(29).time, {"age"})
+    before = history.sum_windows("previous", entry(29).time, {"age"})
     assert before.feature("age").kll.levels[0].tolist() == [28]  # as it says
 
 
@@ -262,9 +262,9 @@ def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
         history = history.with_window(window_entry, [("baseline", "age", RAW | {"alarmed": True})])
 
     assert (
-        history.profile("previous:3", entry(30).time, {"age"}) is None
+        history.sum_windows("previous:3", entry(30).time, {"age"}) is None
     )  # nine windows are looked at, one of them is healthy
-    assert history.profile("previous:1", entry(22).time, {"age"}).feature("age").kll.levels[0].tolist() == [21]
+    assert history.sum_windows("previous:1", entry(22).time, {"age"}).feature("age").kll.levels[0].tolist() == [21]
 
 
 def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours):
@@ -274,7 +274,7 @@ def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours)
         history = history.with_window(replace(window_entry, alarmed=True), [("baseline", "age", RAW)])
 
     def values(history, reference, now):
-        return sorted(history.profile(reference, entry(now).time, {"age"}).feature("age").kll.levels[0].tolist())
+        return sorted(history.sum_windows(reference, entry(now).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert values(history, "previous:3", 29) == [23, 24, 25]
     assert values(history, "previous:3", 30) == [24, 25, 29]
@@ -288,7 +288,7 @@ def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
     shutil.copytree(hours.folder, some.folder)
     shutil.rmtree(tmp_path / "some/2026/03/02/04")
 
-    assert some.profile("previous:2", entry(30).time, {"age"}) is None
+    assert some.sum_windows("previous:2", entry(30).time, {"age"}) is None
 
 
 def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):

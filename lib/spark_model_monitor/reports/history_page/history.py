@@ -307,17 +307,18 @@ def list_run_folders(top: str) -> Iterator[str]:
 
 def _fill_gaps(windows: Sequence[Window]) -> list[Window]:
     """The windows and the missing windows between them, if all windows have the same length and period and none overlap."""
-    lengths = {end - start for start, end in windows}
+    first_start, first_end = windows[0]
+    length = first_end - first_start
     period = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
     # Windows of different lengths, or windows that overlap, have no period
-    if len(lengths) != 1 or not period >= (length := lengths.pop()) > timedelta(0):
+    if any(end - start != length for start, end in windows) or not timedelta(0) < length <= period:
         return list(windows)
-    first = windows[0][0]
-    steps = [(start - first) / period for start, _ in windows]
+    steps = [(start - first_start) / period for start, _ in windows]
     # The windows have to be whole numbers of periods apart. Two runs a decade apart must not give a page of all hours between
     if any(step != round(step) for step in steps) or steps[-1] >= MAX_INSERTED_WINDOWS:
         return list(windows)
-    return [(first + index * period, first + index * period + length) for index in range(round(steps[-1]) + 1)]
+    starts = [first_start + index * period for index in range(round(steps[-1]) + 1)]
+    return [(start, start + length) for start in starts]
 
 
 def create_feature_map(history: History, baselines: Mapping[str, PastRun], most_bytes: int) -> list[Block]:

@@ -244,15 +244,15 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
     if published.folder == output_path:
         return current
     # A run that was moved away for a run in place is moved back
-    returns = current is not None and not all(run.folder for run in stopped_runs)
+    is_moved_back = current is not None and not all(run.folder for run in stopped_runs)
     for name, digest in published.digests.items():
         path = join(output_path, name)
         # Only content of a stopped run is replaced; other content is a user's edit and stays
         stopped_digests = {run.digests.get(name, digest) for run in stopped_runs} - {digest}
-        if returns or not is_there(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
+        if is_moved_back or not is_there(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
             with suppress(BadInput):  # a prune may have deleted pages and states
                 storage_of(path).copy(join(published.folder, name), path)
-    if not returns:
+    if not is_moved_back:
         return current
     returned = replace(published, folder=output_path)
     set_current_run(returned, output_path)

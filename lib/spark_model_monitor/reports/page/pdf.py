@@ -49,7 +49,7 @@ MAX_LETTERS = 44
 
 def is_available() -> bool:
     """Whether reportlab and matplotlib are installed."""
-    return all(importlib.util.find_spec(name) is not None for name in ("reportlab", "matplotlib"))
+    return all(map(importlib.util.find_spec, ("reportlab", "matplotlib")))
 
 
 def render_pdf(page: Page) -> bytes:
