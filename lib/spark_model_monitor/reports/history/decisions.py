@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FOLDER = "_decisions"
+DECISIONS_FOLDER = "_decisions"
 
 MAX_NAMES = 10  # most features with a violation that an error lists
 
@@ -187,7 +187,7 @@ def read_decisions(output_path: str) -> list[Decision]:
 
 
 def _name_folder(output_path: str) -> str:
-    return join(find_series_folder(output_path), FOLDER)
+    return join(find_series_folder(output_path), DECISIONS_FOLDER)
 
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)

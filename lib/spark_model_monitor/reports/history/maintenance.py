@@ -357,10 +357,10 @@ def _list_folders(top: str) -> Iterator[str]:
             yield folder
 
 
-def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str) -> Iterator[Listed]:
-    """The items that `look` finds in a folder; no items if another prune has deleted the folder meanwhile."""
+def _list_unless_gone(list_folder: Callable[[str], Iterable[Listed]], folder: str) -> Iterator[Listed]:
+    """The items that `list_folder` finds in a folder; no items if another prune has deleted the folder meanwhile."""
     try:
-        yield from look(folder)
+        yield from list_folder(folder)
     except BadInput:
         if is_there(folder):
             raise

@@ -287,7 +287,7 @@ def main(
 
 def create_comparison_page(comparison: RunComparison, results: Sequence[CheckResult] = ()) -> Page:
     """The comparison as a page."""
-    broken = {result.feature or result.metric: result for result in results}
+    violations_by_name = {result.feature or result.metric: result for result in results}
     # The changes, the differences due to chance, and what is the same
     changed = comparison.significant_changes
     by_chance = comparison.chance_changes
@@ -299,7 +299,7 @@ def create_comparison_page(comparison: RunComparison, results: Sequence[CheckRes
         sections.append(PageSection("What breaks the constraints", descriptions))
     if changed:
         order = f"the largest {'impact' if comparison.shares else 'change'} first"
-        cards = tuple(_create_card(comparison, change, broken.get(change.name)) for change in changed)
+        cards = tuple(_create_card(comparison, change, violations_by_name.get(change.name)) for change in changed)
         sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
     for heading, changes in ((BY_CHANCE, by_chance), ("The same", same)):
         if changes:
@@ -338,7 +338,7 @@ def _count_differences(comparison: RunComparison) -> str:
     return f"{differences}, {num_significant:,} of them by more than chance"
 
 
-def _create_card(comparison: RunComparison, change: Change, broken: CheckResult | None) -> Card:
+def _create_card(comparison: RunComparison, change: Change, violation: CheckResult | None) -> Card:
     before = comparison.before.distributions.get(change.name)
     after = comparison.after.distributions.get(change.name)
     # If only one side has the feature, its distribution is drawn alone
@@ -356,8 +356,8 @@ def _create_card(comparison: RunComparison, change: Change, broken: CheckResult 
     # The segment comes first, because it says where to look
     hints = [_locate_change(comparison, change)]
     mark = Highlight.NONE
-    if broken is not None:
-        hints.append(broken.description or "")
+    if violation is not None:
+        hints.append(violation.description or "")
         mark = Highlight.BAD
     shown_hints = tuple(filter(None, hints))
     return Card(

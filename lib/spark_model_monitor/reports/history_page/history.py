@@ -6,7 +6,6 @@ import base64
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import compress, pairwise
@@ -22,7 +21,7 @@ from spark_model_monitor.progress import show_progress
 from spark_model_monitor.reports.history_page.deequ_history import read_metrics_repository
 from spark_model_monitor.reports.history_page.past_run import (
     COLUMNS,
-    NONE,
+    NO_STATUS,
     VIOLATED,
     PastRun,
     is_run,
@@ -73,13 +72,13 @@ class Series:
     def columns(self) -> dict[str, Doubles]:
         """By column, which is a name in COLUMNS or "status": its values, shape (names, windows).
 
-        A missing number is NaN; the status without a run is NONE + 1.
+        A missing number is NaN; the status without a run is NO_STATUS + 1.
         """
         shape = (len(self.names), len(self.windows))
         rows = {name: row for row, name in enumerate(self.names)}
         columns: dict[str, Doubles] = {name: np.full(shape, np.nan) for name in COLUMNS}
-        # The status of a name without a check is NONE; in a window without a run it is NONE + 1
-        columns["status"] = np.full(shape, NONE + 1.0)
+        # The status of a name without a check is NO_STATUS; in a window without a run it is NO_STATUS + 1
+        columns["status"] = np.full(shape, NO_STATUS + 1.0)
         for column, run in self.runs.items():
             rows_of_run = np.array([rows[name] for name in run.names], np.int64)
             for name in COLUMNS:
@@ -143,7 +142,7 @@ class History:
     windows: tuple[Window, ...]
     labels: tuple[str, ...]
     series: tuple[Series, ...]
-    unread: tuple[UnreadRun, ...] = field(default=())
+    unread: tuple[UnreadRun, ...] = ()
 
     @property
     def past_runs(self) -> list[PastRun]:

@@ -71,7 +71,7 @@ class PageContext:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-MAX_NAMED = 5  # most names in a window's line
+MAX_NAMES = 5  # most names in a window's line
 
 
 def create_history_page(
@@ -357,10 +357,10 @@ def _create_window_table(history: History) -> PageTable:
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
-        texts = [list_names(names, MAX_NAMED)] if names else []
+        texts = [list_names(names, MAX_NAMES)] if names else []
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
-            texts.append(f"may have changed: {list_names(unsure, MAX_NAMED)}")
+            texts.append(f"may have changed: {list_names(unsure, MAX_NAMES)}")
         # A window in which nothing was judged isn't marked as good
         mark = mark_window(count, outcome)
         if mark is Highlight.NONE:

@@ -29,7 +29,7 @@ from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, PAGE
 from spark_model_monitor.storage import is_there, join, read_file
 
-MAX_FIRST = 2  # most metrics of each monitor that are drawn over time, above the changes
+MAX_METRIC_TRACKS = 2  # most metrics of each monitor that are drawn over time, above the changes
 # most bars over time, in a card and in a cell; if there are more windows, several share a bar
 MAX_BARS = 120
 MAX_TICKS = 40
@@ -156,7 +156,7 @@ def _list_metric_tracks(series: Series) -> list[Track]:
     has_threshold = ~np.isnan(series.columns["threshold"]).all(axis=1)
     rows = np.flatnonzero(series.is_metric & series.is_violated.any(axis=1) & has_threshold)
     most_violated_first = sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))
-    return [_create_metric_track(series, row) for row in most_violated_first[:MAX_FIRST]]
+    return [_create_metric_track(series, row) for row in most_violated_first[:MAX_METRIC_TRACKS]]
 
 
 def _create_metric_track(series: Series, row: int) -> Track:
@@ -174,9 +174,9 @@ def _create_metric_track(series: Series, row: int) -> Track:
     return Track(name, note, values, (), low, high, threshold)
 
 
-ESTIMATED = "estimated_"
-FIRST_ESTIMATES = ("accuracy", "auc", "macro_auc", "mae")
-DASHED = "dashed: estimated before labels"
+ESTIMATED_PREFIX = "estimated_"
+ESTIMATED_METRICS = ("accuracy", "auc", "macro_auc", "mae")
+ESTIMATE_NOTE = "dashed: estimated before labels"
 
 
 def _create_estimate_tracks(history: History) -> Iterator[Track]:
@@ -185,7 +185,7 @@ def _create_estimate_tracks(history: History) -> Iterator[Track]:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue
         # Labels may come days later; until then, the line of computed values ends before the line of estimates
-        realised = next(
+        computed_quality = next(
             (
                 quality
                 for quality in history.series
@@ -193,16 +193,16 @@ def _create_estimate_tracks(history: History) -> Iterator[Track]:
             ),
             None,
         )
-        for name in FIRST_ESTIMATES:
-            if ESTIMATED + name not in series.names:
+        for name in ESTIMATED_METRICS:
+            if ESTIMATED_PREFIX + name not in series.names:
                 continue
             # The band and the expected value belong to the estimate
-            row = series.names.index(ESTIMATED + name)
+            row = series.names.index(ESTIMATED_PREFIX + name)
             expected, low, high = (series.list_values(column, row) for column in ("value", "low", "high"))
             values: tuple[float | None, ...] = (None,) * len(expected)
-            if realised is not None and name in realised.names:
-                values = realised.list_values("value", realised.names.index(name))
-            yield Track(name, DASHED, values, (), low, high, series.find_last_limit(row), expected=expected)
+            if computed_quality is not None and name in computed_quality.names:
+                values = computed_quality.list_values("value", computed_quality.names.index(name))
+            yield Track(name, ESTIMATE_NOTE, values, (), low, high, series.find_last_limit(row), expected=expected)
 
 
 def is_of_changes(series: Series) -> bool:

@@ -55,7 +55,7 @@ Numbers = NDArray[np.float64]
 Rows = dict[str, dict[str, float | None]]  # by the name of a feature or metric: its numbers by column
 T = TypeVar("T")
 
-NONE = len(WORST_FIRST)  # the status index of names without a check
+NO_STATUS = len(WORST_FIRST)  # the status index of names without a check
 VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
 UNSURE = WORST_FIRST.index(CheckStatus.CANNOT_TELL)
 PASSED = WORST_FIRST.index(CheckStatus.PASSED)
@@ -91,7 +91,7 @@ class PastRun:
     names: Features, metrics, and `metric (facet=value)` for bias.
     is_metric: Which names are metrics, shape (names,).
     numbers: By name in COLUMNS: the numbers, shape (names,); a missing number is NaN.
-    statuses: Indexes into WORST_FIRST, shape (names,); NONE without a check.
+    statuses: Indexes into WORST_FIRST, shape (names,); NO_STATUS without a check.
     violated: By name: the violated checks.
     violations: The number of violations.
     shares: The shares of the values in the baseline's bins, shape (names, bins); NaN if unknown.
@@ -150,7 +150,7 @@ class PastRun:
         check_results = list(self.violation_results)
         described = {violation.full_name for violation in self.violation_results}
         for name, index in self.index_by_name.items():
-            if self.statuses[index] == NONE or name in described:
+            if self.statuses[index] == NO_STATUS or name in described:
                 continue
             # A summary names violated checks only
             check = self.violated.get(name, ("check",))[0]
@@ -196,7 +196,7 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
 
     Raises BadDocument or BadState if the file is damaged.
     """
-    table = read_table(content, path, _SHOWN, complete=("name", "kind"))
+    table = read_table(content, path, _USED_COLUMNS, complete=("name", "kind"))
     try:
         table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
         shares = _decode_shares(table.column("shares").combine_chunks())
@@ -212,7 +212,7 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
     if window:
         start = parse_moment(window.start)
         end = parse_moment(window.end)
-    statuses = np.array([_STATUSES.get(name, NONE) for name in table.column("status").to_pylist()], np.uint8)
+    statuses = np.array([_STATUS_INDICES.get(name, NO_STATUS) for name in table.column("status").to_pylist()], np.uint8)
     outcomes = np.array(table.column("outcome").to_pylist(), object)
     is_unsure = outcomes == Outcome.CANNOT_TELL.value
     # The status `cannot tell` counts only if it is also the outcome of the feature or metric
@@ -305,12 +305,12 @@ def _add_check_results(
 ) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
     """Add the numbers of the results to the rows; returns by name the worst status and the violated checks."""
     # The worst status has the smallest index in WORST_FIRST
-    statuses = dict.fromkeys(rows, NONE)
+    statuses = dict.fromkeys(rows, NO_STATUS)
     violated: dict[str, tuple[str, ...]] = {}
     for check_result in check_results:
         name = check_result.full_name
         row = rows.setdefault(name, {})
-        statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(check_result.status))
+        statuses[name] = min(statuses.get(name, NO_STATUS), WORST_FIRST.index(check_result.status))
         if check_result.is_violated:
             violated[name] = (*violated.get(name, ()), check_result.check)
         # The threshold of a metric applies to its value, the threshold of a feature to its distance
@@ -397,8 +397,8 @@ def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     return shares
 
 
-_SHOWN = pa.schema([field for field in SUMMARY_COLUMNS if field.name not in ("distinct", "sd", "min", "max")])
-_STATUSES = {status.value: index for index, status in enumerate(WORST_FIRST)}
+_USED_COLUMNS = pa.schema([field for field in SUMMARY_COLUMNS if field.name not in ("distinct", "sd", "min", "max")])
+_STATUS_INDICES = {status.value: index for index, status in enumerate(WORST_FIRST)}
 
 
 def _find_window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple[datetime | None, datetime | None]:

@@ -33,10 +33,10 @@ from spark_model_monitor.storage import hold, is_there, join, resolve_path
 from spark_model_monitor.value_class import value_class
 
 MAX_SIZE = "5MB"  # default size of a page
-OUTPUT = "history.html"
+DEFAULT_FILE_NAME = "history.html"
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
-_POWER = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
+_SIZE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
+_UNIT_BYTES = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
 
 
 @value_class
@@ -149,7 +149,7 @@ def _find_page(path: str) -> str:
     folder = path
     if is_file(path):
         folder = os.path.dirname(path) or "."
-    return join(folder, OUTPUT)
+    return join(folder, DEFAULT_FILE_NAME)
 
 
 def _read_requested_history(request: HistoryRequest) -> History:
@@ -299,8 +299,8 @@ def _parse_time(text: str | None, flag: str) -> datetime | None:
 
 
 def _parse_size(text: str) -> int:
-    match = _SIZE.fullmatch(text.strip())
+    match = _SIZE_PATTERN.fullmatch(text.strip())
     if match is None:
         raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB")
     # The units are powers of 1000, as for the sizes of mails and disks
-    return int(float(match[1]) * _POWER[match[2].upper()])
+    return int(float(match[1]) * _UNIT_BYTES[match[2].upper()])

@@ -123,7 +123,7 @@ WITHOUT_WINDOW = "without_window.parquet"
 _ABANDONED = timedelta(hours=1)  # a draft of this age was left by a killed process
 _WAIT = timedelta(seconds=10)
 
-_FILES = {
+_FILE_NAMES = {
     "violations": ("violations_by_month", "%Y-%m.parquet"),
     "checks": ("checks_by_day", "%Y-%m-%d.parquet"),
     "summary": ("summary_by_day", "%Y-%m-%d.parquet"),
@@ -223,7 +223,7 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
         pending_runs[run.run_id] = run
 
     # The file of a month or day is written once, for all new runs
-    for table, (folder, pattern) in _FILES.items():
+    for table, (folder, pattern) in _FILE_NAMES.items():
         names = dict.fromkeys(replaced_by_time, WITHOUT_WINDOW)
         for start in filter(None, names):
             names[start] = start.strftime(pattern)
