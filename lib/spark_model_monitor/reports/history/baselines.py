@@ -179,8 +179,8 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, uses_edits: bool) 
     name = monitor.CONSTRAINTS.FILE_NAME
     run, suggested = _read_suggestion(run, path, monitor)
     if suggested is None:
-        described = read_document(run, RunDescription)
-        analysis = described and described.analysis_type
+        description = read_document(run, RunDescription)
+        analysis = description and description.analysis_type
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, its analysis_type is {analysis}; write --analysis-type {analysis}, or name "
             "another baseline"

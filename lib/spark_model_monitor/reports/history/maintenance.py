@@ -90,8 +90,8 @@ def _add_run(
 ) -> WindowHistory:
     """The history with the window of a run. path: its output path. baselines: by id, those that are read already."""
     reference = read_baseline_reference(run)
-    described = read_document(run, RunDescription)
-    if reference is None or described is None:
+    description = read_document(run, RunDescription)
+    if reference is None or description is None:
         raise BadInput("it does not say which baseline it was compared with")
     # Several runs share a baseline, which is read and decoded once
     baseline_id = reference.run_id or reference.constraints
@@ -102,14 +102,14 @@ def _add_run(
             baselines[baseline_id] = read_file_baseline(reference.constraints or "", reference.statistics)
     # The window that the run names, or the hour of its folder
     name = time = ""
-    if described.window:
-        name = f"{described.window.start}/{described.window.end}"
-        time = described.window.end
+    if description.window:
+        name = f"{description.window.start}/{description.window.end}"
+        time = description.window.end
     elif hour_start := parse_hour_of_path(join(path, "")):
         name = time = format_moment(hour_start)
     # The path is relative, so that the tree of folders can be moved
     relative_path = path.removeprefix(join(history.folder, ""))
-    entry = WindowEntry(time, name, run.run_id, relative_path, str(baseline_id), bool(described.violations))
+    entry = WindowEntry(time, name, run.run_id, relative_path, str(baseline_id), bool(description.violations))
     return _add_window(history, entry, baselines[baseline_id], run)
 
 

@@ -336,14 +336,14 @@ def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overl
         return None
     bins = run.bins.get(name) or ()
     before = (baseline.get_bin_shares(name) if baseline else None) or [0.0] * len(now)
-    words = f"{format_percent(now[-1])} beyond the last bin"
+    description = f"{format_percent(now[-1])} beyond the last bin"
     # The bins of numbers are given as the two ends of an axis; those of categories as their names, then `others` and `new`
     if len(bins) == 2 and not isinstance(bins[0], str):
-        return create_overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
+        return create_overlay([np.array(before), np.array(now)], description, (float(bins[0]), float(bins[1])))
     # Bins without a category are left out; they exist if the column has few values
     shown_bins = [index for index in range(len(now)) if index < len(bins) or index >= len(now) - 2]
     names = [*map(str, bins[: len(now) - 2]), "others", "new"]
-    return create_overlay([np.array(shares)[shown_bins] for shares in (before, now)], words, names=names)
+    return create_overlay([np.array(shares)[shown_bins] for shares in (before, now)], description, names=names)
 
 
 def _create_window_table(history: History) -> PageTable:

@@ -51,8 +51,8 @@ def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int 
     # A limit that bars cross without being violated would confuse readers
     if limit is not None and not _separates(limit, values[is_violated], unviolated):
         limit = None
-    words = f"{name} by window: violated in {int(is_violated.sum()):,} of {len(series.run_indices):,}"
-    hours = Hours(series.list_values(column, row), tuple(is_violated.tolist()), words, limit, tuple(times))
+    label = f"{name} by window: violated in {int(is_violated.sum()):,} of {len(series.run_indices):,}"
+    hours = Hours(series.list_values(column, row), tuple(is_violated.tolist()), label, limit, tuple(times))
     return reduce_bars(hours, most_bars)
 
 
@@ -214,33 +214,33 @@ MAX_WINDOWS = 24  # most windows on a run's page, including its own window
 HISTORY = "history.html"
 
 
-def read_neighbour_runs(output_path: str, described: RunDescription, summary: bytes) -> NeighbourRuns:
+def read_neighbour_runs(output_path: str, description: RunDescription, summary: bytes) -> NeighbourRuns:
     """The runs of the windows before a run, for its page. summary: the run's own summary.
 
     There are no neighbours for a run without a window, or for a run outside an hour folder of its window's start or end.
     """
     folders = HOUR_FOLDERS.match(output_path)
     hour = parse_hour_of_path(join(output_path, ""))
-    if folders is None or hour is None or described.window is None:
+    if folders is None or hour is None or description.window is None:
         return NO_NEIGHBOUR_RUNS
     top = folders["top"]
-    start = parse_moment(described.window.start)
-    end = parse_moment(described.window.end)
+    start = parse_moment(description.window.start)
+    end = parse_moment(description.window.end)
     length = end - start
     # The windows of one length up to this window, whether or not they had a run
     windows = [(start - position * length, end - position * length) for position in reversed(range(MAX_WINDOWS))]
     # This run isn't published yet, so its summary is given; the others are read, one small file each
-    runs = {MAX_WINDOWS - 1: parse_summary(summary, output_path, output_path, described)}
+    runs = {MAX_WINDOWS - 1: parse_summary(summary, output_path, output_path, description)}
     for position, (began, _) in enumerate(windows[:-1]):
         path = join(top, f"{began + (hour - start):{HOUR_NAME}}", SUMMARY)
         try:
-            runs[position] = parse_summary(read_file(path), path, path, described)
+            runs[position] = parse_summary(read_file(path), path, path, description)
         except MonitorError:  # that run is absent, or can't be read
             continue
     # The page has no empty columns before the oldest run that was read
     first = min(runs)
     series = Series(
-        described.analysis_type, tuple(windows[first:]), {index - first: run for index, run in runs.items()}
+        description.analysis_type, tuple(windows[first:]), {index - first: run for index, run in runs.items()}
     )
     # Windows shorter than a day are named by their hour, whole days by their date
     times = [f"{began:%H:%M}" if length < timedelta(days=1) else f"{began:%Y-%m-%d}" for began, _ in series.windows]

@@ -148,9 +148,9 @@ class PastRun:
     def create_check_results(self) -> list[CheckResult]:
         """The results of a run without checks.json: the service's violations, and the worst status of each other name."""
         check_results = list(self.violation_results)
-        described = {violation.full_name for violation in self.violation_results}
+        described_names = {violation.full_name for violation in self.violation_results}
         for name, index in self.index_by_name.items():
-            if self.statuses[index] == NO_STATUS or name in described:
+            if self.statuses[index] == NO_STATUS or name in described_names:
                 continue
             # A summary names violated checks only
             check = self.violated.get(name, ("check",))[0]
@@ -181,17 +181,17 @@ def read_run(folder: str) -> PastRun:
     Raises BadInput if a file can't be read, BadDocument if one is damaged.
     """
     run = read_current_run(folder)
-    described = None
+    description = None
     # Runs of the service have no summary
     if run and SUMMARY in run.digests:
-        described = read_document(run, RunDescription)
-    if run and described:
-        return parse_summary(read_run_file(run, SUMMARY), join(run.folder, SUMMARY), folder, described)
+        description = read_document(run, RunDescription)
+    if run and description:
+        return parse_summary(read_run_file(run, SUMMARY), join(run.folder, SUMMARY), folder, description)
     return _read_documents(folder, run)
 
 
-def parse_summary(content: bytes, path: str, folder: str, described: RunDescription) -> PastRun:
-    """The run in a summary.parquet. path: the file, for errors. described: the description of the run, or of another run of the
+def parse_summary(content: bytes, path: str, folder: str, description: RunDescription) -> PastRun:
+    """The run in a summary.parquet. path: the file, for errors. description: the description of the run, or of another run of the
     same monitor.
 
     Raises BadDocument or BadState if the file is damaged.
@@ -206,7 +206,7 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
         raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
     names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
-    window = described.window
+    window = description.window
     # If a run was started without a window, its window is its hour folder
     start, end = _parse_hour(folder)
     if window:
@@ -219,12 +219,12 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
     statuses[(statuses == UNSURE) & ~is_unsure] = PASSED
     identity = RunIdentity(
         folder,
-        described.analysis_type,
+        description.analysis_type,
         start,
         end,
-        described.rows,
-        described.model,
-        described.baseline_run_id,
+        description.rows,
+        description.model,
+        description.baseline_run_id,
     )
     return PastRun(
         identity,
@@ -233,10 +233,10 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
         numbers,
         statuses,
         {name: tuple(map(str, checks)) for name, checks in zip(names, violated, strict=True) if checks},
-        described.violations or 0,
+        description.violations or 0,
         shares,
         bins,
-        described.outcome,
+        description.outcome,
     )
 
 

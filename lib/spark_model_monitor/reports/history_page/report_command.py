@@ -257,10 +257,10 @@ def _read_baselines(history: History) -> dict[str, PastRun]:
 
 def _find_baseline(run: PastRun) -> str | None:
     """The output path of the baseline that the current run in a folder names; None if the run names no baseline."""
-    described = _read_published(run.identity.folder, RunDescription)
-    if described is None or described.baseline is None or not described.baseline.folder:
+    description = _read_published(run.identity.folder, RunDescription)
+    if description is None or description.baseline is None or not description.baseline.folder:
         return None
-    return find_output_path(described.baseline.folder)
+    return find_output_path(description.baseline.folder)
 
 
 def _find_outputs(history: History) -> frozenset[str]:

@@ -394,8 +394,8 @@ def read_recorded_options(run: Run | None) -> Mapping[str, str]:
     """By name: the options with which a run has read its data."""
     from spark_model_monitor.documents.run_description import RunDescription
 
-    described = run and read_document(run, RunDescription)
-    return (described and described.read_by) or {}
+    description = run and read_document(run, RunDescription)
+    return (description and description.read_by) or {}
 
 
 def read_published(output_path: str, kind: type[D]) -> tuple[Run, D]:
@@ -421,10 +421,10 @@ def read_baseline_reference(run: Run) -> BaselineReference | None:
     # Imported late, because Airflow's scheduler imports this module and should not load numpy
     from spark_model_monitor.documents.run_description import RunDescription
 
-    described = read_document(run, RunDescription)
-    if described is None:
+    description = read_document(run, RunDescription)
+    if description is None:
         return None
-    reference = described.baseline
+    reference = description.baseline
     if reference is not None and reference.run_id and reference.folder:
         return reference.model_copy(update={"folder": locate_run(reference.run_id, reference.folder)})
     return reference

@@ -76,19 +76,19 @@ def write_results_table(
     write all rows of these tables, too. is_in_pass: whether the caller compacts the folder itself, after further runs.
     Raises OutputFailed if writing fails.
     """
-    described = read_document(run, RunDescription)
-    if destination is None or described is None:
+    description = read_document(run, RunDescription)
+    if destination is None or description is None:
         return
     # The run of a baseline has no checks
-    rows = {"runs": create_run_row(described)}
+    rows = {"runs": create_run_row(description)}
     if CHECKS in tables:
-        checks = create_run_rows(tables[CHECKS], described)
+        checks = create_run_rows(tables[CHECKS], description)
         rows["violations"] = checks.filter(pc.equal(checks["status"], "violated"))
         if is_full:
             rows["checks"] = checks
     if is_full and SUMMARY in tables:
-        rows["summary"] = create_run_rows(tables[SUMMARY], described)
-    superseded = _find_superseded(run, described)
+        rows["summary"] = create_run_rows(tables[SUMMARY], description)
+    superseded = _find_superseded(run, description)
     spark = opening_session()
     if spark is not None and is_of_catalog(destination):
         for name, table_rows in rows.items():
@@ -104,15 +104,15 @@ def write_results_table(
     log.info("wrote the results of run %s to the tables of %s", run.run_id, destination)
 
 
-def _find_superseded(run: Run, described: RunDescription) -> str | None:
+def _find_superseded(run: Run, description: RunDescription) -> str | None:
     """The id of the run that this run replaces, which is the previous run if it has the same window; None if there is none."""
     before = run.before
-    if before is None or before.run_id == run.run_id or described.window is None:
+    if before is None or before.run_id == run.run_id or description.window is None:
         return None
     replaced = read_document(before, RunDescription)
     # The previous run at this path may have had another window; then its rows are kept
     members = ("job", "analysis_type", "window", "model", "schedule")
-    if replaced is not None and all(getattr(replaced, name) == getattr(described, name) for name in members):
+    if replaced is not None and all(getattr(replaced, name) == getattr(description, name) for name in members):
         return before.run_id
     return None
 

@@ -141,9 +141,9 @@ def _draw_chart(chart: PointChart) -> Drawing:
     def line(x: float, y: float, to: float, end: float, colour: str, width: float = 1) -> None:
         drawing.add(Line(x, y, to, end, strokeColor=HexColor(colour), strokeWidth=width))
 
-    def text(x: float, y: float, words: str, anchor: str) -> None:
+    def text(x: float, y: float, label: str, anchor: str) -> None:
         style = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor("#1f2933")}
-        drawing.add(String(x, y - 4, printable(words), **style))
+        drawing.add(String(x, y - 4, printable(label), **style))
 
     # In a PDF, y grows upwards, so the first row has the largest y
     neutral = locate(chart.neutral)

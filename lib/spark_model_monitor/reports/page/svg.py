@@ -148,15 +148,15 @@ def write_legend(chart: PointChart) -> str:
 
 def describe_chart(chart: PointChart) -> str:
     """The chart as text, for readers who can't see it."""
-    described = []
+    descriptions = []
     for point in chart.points:
-        words = f"{point.name} {format_number(point.value)}"
+        description = f"{point.name} {format_number(point.value)}"
         if point.reference is not None:
-            words += f", {chart.reference_label} {format_number(point.reference)}"
+            description += f", {chart.reference_label} {format_number(point.reference)}"
         if point.mark.value:
-            words += f", {point.mark.value}"
-        described.append(words)
-    return f"{chart.title}: {'; '.join(described)}"
+            description += f", {point.mark.value}"
+        descriptions.append(description)
+    return f"{chart.title}: {'; '.join(descriptions)}"
 
 
 NARROW_LETTERS = frozenset("fijlrtI.,:;'|!()[]/ ")
@@ -283,10 +283,10 @@ def describe_track(track: Track, times: Sequence[str]) -> str:
     """A track as text."""
     known_values = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
     if track.expected:
-        words = describe_track(
+        expected_description = describe_track(
             replace(track, title="estimated before labels", values=track.expected, expected=()), times
         )
-        return f"{describe_track(replace(track, expected=()), times)}; {words}"
+        return f"{describe_track(replace(track, expected=()), times)}; {expected_description}"
     if not known_values:
         return f"{track.title}: nothing"
     lowest, at_least = min(known_values)
