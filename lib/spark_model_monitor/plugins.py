@@ -45,7 +45,7 @@ def load_lazily(
     for module, names in names_by_module.items():
         for name in names:
             attribute, _, other_name = name.partition(" as ")
-            locations[other_name or attribute] = (module, attribute)
+            locations[other_name or attribute] = module, attribute
 
     def getattr_(name: str) -> Any:
         if name not in locations:
