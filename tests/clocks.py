@@ -8,7 +8,7 @@ from spark_model_monitor.machine import Machine
 
 
 class StoppedClock(Machine):
-    """This machine at a moment that does not pass: `with on(StoppedClock(moment)): …`."""
+    """This machine at a moment that does not pass: `with use_machine(StoppedClock(moment)): …`."""
 
     def __init__(self, moment: datetime) -> None:
         self._moment = moment

@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 else:
     from spark_model_monitor.plugins import load_lazily
 
-    _PLACES = {
+    _NAMES_BY_MODULE = {
         "monitors.bias.metric_comparison": "Tolerances",
         "monitors.bias.bias_measures": "BiasMeasures",
         "monitors.bias.monitor": "BiasMonitor",
@@ -111,7 +111,7 @@ else:
     }
     # A name's module is loaded when the name is first used
     __getattr__, __dir__ = load_lazily(
-        __name__, {f"{__name__}.{module}": names.split(", ") for module, names in _PLACES.items()}
+        __name__, {f"{__name__}.{module}": names.split(", ") for module, names in _NAMES_BY_MODULE.items()}
     )
 
 __all__ = [

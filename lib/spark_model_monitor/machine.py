@@ -4,7 +4,7 @@ Process ids are reused: after a restart, in another container, or when all numbe
 by the machine on which its id is valid, by its id, and by its start time.
 
 `current_machine()` returns the machine of the current thread. A simulation of several machines in one process
-(tests/simulation) sets it with `on`. Standard library only.
+(tests/simulation) sets it with `use_machine`. Standard library only.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pathlib import Path
 
 from spark_model_monitor.value_class import value_class
 
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
-_PROCESSES = Path("/proc/self/ns/pid")
+_BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+_PROCESS_NAMESPACE = Path("/proc/self/ns/pid")
 # Indices of fields in /proc/PID/stat after the name: fields 3 and 22 in proc_pid_stat(5)
-_STATE = 0
-_START = 19
+_STATE_FIELD = 0
+_START_FIELD = 19
 
 
 @value_class
@@ -64,7 +64,7 @@ class Machine:
             # A container may show the /proc of its host, in which the numbers are those of other processes
             if os.readlink("/proc/self") != str(os.getpid()):
                 return ""
-            return f"{_BOOT.read_text().strip()} {os.readlink(_PROCESSES)}"
+            return f"{_BOOT_ID_FILE.read_text().strip()} {os.readlink(_PROCESS_NAMESPACE)}"
         except OSError:
             return ""
 
@@ -74,7 +74,7 @@ class Machine:
         stat = _read_stat(number)
         if stat is None:
             return ProcessIdentity("", number, 0)
-        return ProcessIdentity(self.identity(), number, int(stat[_START]))
+        return ProcessIdentity(self.identity(), number, int(stat[_START_FIELD]))
 
     def is_alive(self, process: ProcessIdentity) -> bool | None:
         """Whether a process still runs and isn't a zombie; None if that can't be told from here."""
@@ -93,7 +93,7 @@ class Machine:
         if stat is None:
             return None
         # A zombie keeps its number until its parent asks for its status
-        return stat[_STATE] != "Z" and int(stat[_START]) == process.start
+        return stat[_STATE_FIELD] != "Z" and int(stat[_START_FIELD]) == process.start
 
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -128,11 +128,11 @@ def current_machine() -> Machine:
 
 
 @contextmanager
-def on(machine: Machine) -> Iterator[None]:
+def use_machine(machine: Machine) -> Iterator[None]:
     """Inside the body, `current_machine()` of this thread returns this machine."""
     # The token restores the previous machine, so bodies can be nested
-    before = _current_machine.set(machine)
+    token = _current_machine.set(machine)
     try:
         yield
     finally:
-        _current_machine.reset(before)
+        _current_machine.reset(token)

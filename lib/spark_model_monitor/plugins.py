@@ -1,4 +1,4 @@
-"""What is loaded when it is first asked for: names of a package (PEP 562), and plug-ins. Standard library only.
+"""Loads names of a package (PEP 562) and plug-ins when they are first used. Standard library only.
 
 Nothing above `spark/` imports it: whoever has a session of Spark, or wants one, asks `plugin("spark")` (`spark/__init__.py`).
 """
@@ -41,25 +41,27 @@ def load_lazily(
         offer its modules, as in `from package import module`.
     """
 
-    modules = {
-        name.split(" ")[-1]: (module, name.split(" ")[0]) for module, names in names_by_module.items() for name in names
-    }
+    locations = {}
+    for module, names in names_by_module.items():
+        for name in names:
+            attribute, _, other_name = name.partition(" as ")
+            locations[other_name or attribute] = module, attribute
 
     def getattr_(name: str) -> Any:
-        if name not in modules:
+        if name not in locations:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module, called = modules[name]
-        loaded = import_module(module)
+        module_name, attribute = locations[name]
+        module = import_module(module_name)
         # A submodule is an attribute of its package only after it was imported
-        if hasattr(loaded, called):
-            value = getattr(loaded, called)
+        if hasattr(module, attribute):
+            value = getattr(module, attribute)
         else:
-            value = import_module(f"{module}.{called}")
+            value = import_module(f"{module_name}.{attribute}")
         # Store the value in the package, so that the next look-up doesn't call this function
         setattr(sys.modules[package], name, value)
         return value
 
     def dir_() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *modules})
+        return sorted({*vars(sys.modules[package]), *locations})
 
     return getattr_, dir_

@@ -15,19 +15,19 @@ Step = TypeVar("Step")
 
 SILENT_SECONDS = 2.0  # shorter work shows no line
 
-CLEARED = "\r\033[K"
+CLEAR_LINE = "\r\033[K"
 
-_REQUESTED: list[bool] = []  # the requests of the program, the newest last; another thread may remove its own request
+_requests: list[bool] = []  # the requests of the program, the newest last; another thread may remove its own request
 
 
 @contextmanager
 def enable_progress(is_enabled: bool | None = None) -> Iterator[None]:
     """Inside the body, `show_progress` writes to the standard error if enabled; by default only if that is a terminal."""
-    _REQUESTED.append(sys.stderr.isatty() if is_enabled is None else is_enabled)
+    _requests.append(sys.stderr.isatty() if is_enabled is None else is_enabled)
     try:
         yield
     finally:
-        _REQUESTED.pop()
+        _requests.pop()
 
 
 def show_progress(steps: Iterable[Step], total: int, noun: str) -> Iterator[Step]:
@@ -35,26 +35,25 @@ def show_progress(steps: Iterable[Step], total: int, noun: str) -> Iterator[Step
     such as "partitions".
     """
     # A library is silent unless the program has asked for progress
-    if not _REQUESTED or not _REQUESTED[-1]:
+    if not _requests or not _requests[-1]:
         yield from steps
         return
-    began = time.monotonic()
-    written = False
+    start_time = time.monotonic()
+    is_shown = False
     try:
-        for done, step in enumerate(steps, 1):
-            took = time.monotonic() - began
+        for done_count, step in enumerate(steps, 1):
+            elapsed_seconds = time.monotonic() - start_time
             # Short work shows no line, so that nothing flickers
-            if took >= SILENT_SECONDS:
-                sys.stderr.write(
-                    f"{CLEARED}{done} of {total} {noun}, {_format_clock(took / done * (total - done))} left"
-                )
+            if elapsed_seconds >= SILENT_SECONDS:
+                seconds_left = elapsed_seconds / done_count * (total - done_count)
+                sys.stderr.write(f"{CLEAR_LINE}{done_count} of {total} {noun}, {_format_clock(seconds_left)} left")
                 sys.stderr.flush()
-                written = True
+                is_shown = True
             yield step
     # Clear the line after an error, too; otherwise the error's text would follow it on the same line
     finally:
-        if written:
-            sys.stderr.write(CLEARED)
+        if is_shown:
+            sys.stderr.write(CLEAR_LINE)
             sys.stderr.flush()
 
 

@@ -13,6 +13,7 @@ Standard library only.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -30,15 +31,15 @@ T = TypeVar("T")
 
 GRACE_SECONDS = 8.0
 STEP_SECONDS = 0.5  # between two checks of a thread whether this process was told to end
-LAST_SECONDS = 1.5  # for releasing resources after the grace period
+CLEANUP_SECONDS = 1.5  # for releasing resources after the grace period
 # `timeout` and shells signal a process and then its group, so the process receives the signal twice
-AS_ONE_SECONDS = 0.1
+DUPLICATE_SECONDS = 0.1
 
 BY_SIGNAL = 128  # shells add it to a signal's number to make the exit status of a process that the signal ended
 
 _reasons: list[BaseException] = []
-_received: set[int] = set()  # signals that were raised in the main thread
-_arrived: dict[int, float] = {}  # the time at which each signal first arrived
+_received_signals: set[int] = set()  # signals that were raised in the main thread
+_arrival_times: dict[int, float] = {}  # the time at which each signal first arrived
 _exit_steps: list[Callable[[], object]] = []
 _exit = os._exit  # the original function, while a user's script gets a replacement
 _pipes: dict[int, int] = {}  # for each process, the pipe from which the numbers of its signals are read
@@ -90,30 +91,30 @@ def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
     is_whole_process: the process ends after the body; then no further signal interrupts its exit.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    all_numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    numbers = [number for number in all_numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    end_signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    signals = [number for number in end_signals if signal.getsignal(number) is not signal.SIG_IGN]
     # Only the main thread can set handlers; and an outer body may have set them already
-    if not is_main or any(signal.getsignal(number) is _receive for number in numbers):
+    if not is_main or any(signal.getsignal(number) is _receive for number in signals):
         yield
         return
     with ExitStack() as counting:
-        counting.enter_context(_count_arriving(numbers))
-        before = {number: signal.signal(number, _receive) for number in numbers}
+        counting.enter_context(_count_arriving(signals))
+        previous_handlers = {number: signal.signal(number, _receive) for number in signals}
         try:
             yield
         finally:
             # Only the exit is left to do, and a second Ctrl-C would print a trace
-            if is_whole_process and _received:
+            if is_whole_process and _received_signals:
                 counting.pop_all()
-                for number in before:
+                for number in previous_handlers:
                     signal.signal(number, signal.SIG_IGN)
             else:
-                for number, handler in before.items():
+                for number, handler in previous_handlers.items():
                     signal.signal(number, handler)
                 counting.close()
                 _reasons.clear()
-                _received.clear()
-                _arrived.clear()
+                _received_signals.clear()
+                _arrival_times.clear()
 
 
 def stop(reason: BaseException) -> NoReturn:
@@ -139,7 +140,7 @@ def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None
 
     _reasons.append(reason)
     # The exit steps take place in the last part of the grace period
-    seconds = GRACE_SECONDS - LAST_SECONDS
+    seconds = GRACE_SECONDS - CLEANUP_SECONDS
     _start_timer(seconds, end_process)
 
 
@@ -179,31 +180,32 @@ def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Ca
     ending: called before the child is told to end. Raises subprocess.TimeoutExpired after this many seconds.
     """
     # A child must not outlive this process, even if this process is ended at once
-    with run_at_exit(lambda: _end(process, LAST_SECONDS)):
+    with run_at_exit(lambda: _end_child(process, CLEANUP_SECONDS)):
         try:
-            return _wait(process, seconds)
+            return _wait_for_exit(process, seconds)
         finally:
             if process.poll() is None:
                 ending()
-                _end(process, GRACE_SECONDS + LAST_SECONDS)
+                _end_child(process, GRACE_SECONDS + CLEANUP_SECONDS)
 
 
-def _wait(process: Process, seconds: float | None) -> int:
+def _wait_for_exit(process: Process, seconds: float | None) -> int:
     """Wait for the exit status. A reason to end is raised in the main thread; any other thread has to check for it."""
     if threading.current_thread() is threading.main_thread():
         return process.wait(seconds)
-    end = None
+    deadline = math.inf
     if seconds is not None:
-        end = time.monotonic() + seconds
-    while end is None or time.monotonic() < end:
+        deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        seconds_left = max(deadline - time.monotonic(), 0)
         # Wait in short intervals, because a signal doesn't interrupt another thread's wait
         with suppress(subprocess.TimeoutExpired):
-            return process.wait(STEP_SECONDS if end is None else min(STEP_SECONDS, max(end - time.monotonic(), 0)))
+            return process.wait(min(STEP_SECONDS, seconds_left))
         require_going_on()
     raise subprocess.TimeoutExpired("", seconds or 0.0)
 
 
-def _end(process: Process, seconds: float) -> None:
+def _end_child(process: Process, seconds: float) -> None:
     if process.poll() is None:
         process.terminate()
         try:
@@ -222,14 +224,14 @@ def run_within(seconds: float, ask: Callable[[], T]) -> T:
     answers: list[T] = []
     faults: list[BaseException] = []
 
-    def keep_answer() -> None:
+    def store_answer() -> None:
         try:
             answers.append(ask())
         except BaseException as fault:
             faults.append(fault)
 
     # A daemon thread, so that a request that never ends doesn't keep the process from ending
-    thread = threading.Thread(target=copy_context().run, args=(keep_answer,), daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(store_answer,), daemon=True)
     thread.start()
     # This limits the whole request; a timeout of a socket limits the wait for each piece of an answer
     thread.join(seconds)
@@ -249,10 +251,10 @@ def watch_from_outside() -> None:
     if pipe is None:
         return
     program = [sys.executable, "-I", "-S", "-c", WATCHER]
-    words = [str(pipe), str(os.getpid()), str(GRACE_SECONDS), CUT_SHORT]
+    arguments = [str(pipe), str(os.getpid()), str(GRACE_SECONDS), CUT_SHORT]
     # In a session of its own, because Ctrl-C signals all processes of the terminal's session
     watcher = subprocess.Popen(
-        [*program, *words],
+        [*program, *arguments],
         pass_fds=[pipe],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -279,14 +281,14 @@ def _raise_exit(status: int) -> NoReturn:
 
 def _receive(number: int, frame: FrameType | None) -> None:
     """The handler of signals, which Python calls in the main thread."""
-    is_first = not _received
-    _received.add(number)
+    is_first = not _received_signals
+    _received_signals.add(number)
     if is_first:  # Ctrl-C reaches all processes of a terminal, and these also signal each other
         stop(KeyboardInterrupt() if number == signal.SIGINT else Stopped(BY_SIGNAL + signal.SIGTERM))
 
 
 @contextmanager
-def _count_arriving(numbers: Sequence[int]) -> Iterator[None]:
+def _count_arriving(signals: Sequence[int]) -> Iterator[None]:
     """Count these signals in a thread as they arrive: Python's handlers wait until the main thread returns from a library
     call.
     """
@@ -294,44 +296,44 @@ def _count_arriving(numbers: Sequence[int]) -> Iterator[None]:
     os.set_blocking(writing, False)
 
     def count_signals() -> None:
-        signals = select.poll()
-        signals.register(reading, select.POLLIN)
+        pipe = select.poll()
+        pipe.register(reading, select.POLLIN)
         # While this thread can't run, the number stays in the pipe, where the watcher sees it
-        while signals.poll():
+        while pipe.poll():
             arrived = os.read(reading, 1)
             if not arrived:
                 break
             number = arrived[0]
-            if number in numbers:
-                _count(number)
+            if number in signals:
+                _count_signal(number)
         os.close(reading)
 
     thread = threading.Thread(target=count_signals, daemon=True)
     thread.start()
     _pipes[os.getpid()] = reading
     # An event loop may have one, which hears of its signals as long as it can
-    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    previous_fd = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     try:
         yield
     finally:
-        signal.set_wakeup_fd(before)
+        signal.set_wakeup_fd(previous_fd)
         _pipes.pop(os.getpid(), None)
         os.close(writing)
         thread.join()
 
 
-def _count(number: int) -> None:
+def _count_signal(number: int) -> None:
     """Note the first arrival of a signal. The same signal again ends this process at once; so does the end of the grace
     period.
     """
     now = time.monotonic()
-    if number in _arrived:
-        # A second signal within AS_ONE_SECONDS belongs to the first; a later one asks to end without the grace period
-        if now - _arrived[number] > AS_ONE_SECONDS:
+    if number in _arrival_times:
+        # A second signal within DUPLICATE_SECONDS belongs to the first; a later one asks to end without the grace period
+        if now - _arrival_times[number] > DUPLICATE_SECONDS:
             _end_by_signal(number)
         return
-    is_first = not _arrived
-    _arrived[number] = now
+    is_first = not _arrival_times
+    _arrival_times[number] = now
     if is_first:
         _start_timer(GRACE_SECONDS, lambda: _end_unless_cleared(number))
 
@@ -344,7 +346,7 @@ def _start_timer(seconds: float, step: Callable[[], None]) -> None:
 
 def _end_unless_cleared(number: int) -> None:
     # If the body has ended by itself, the signal was cleared
-    if number in _arrived:
+    if number in _arrival_times:
         _end_by_signal(number)
 
 
@@ -353,17 +355,17 @@ def _end_by_signal(number: int) -> NoReturn:
 
 
 def _end_now(status: int, sentence: str) -> NoReturn:
-    """End this process after the exit steps, which may take `LAST_SECONDS`."""
-    thread = threading.Thread(target=_take_exit_steps, daemon=True)
+    """End this process after the exit steps, which may take `CLEANUP_SECONDS`."""
+    thread = threading.Thread(target=_run_exit_steps, daemon=True)
     thread.start()
-    thread.join(LAST_SECONDS)
+    thread.join(CLEANUP_SECONDS)
     with suppress(OSError):  # the terminal may have hung up
         sys.stderr.write(f"Error: {sentence}\n")
         sys.stderr.flush()
     _exit(status)
 
 
-def _take_exit_steps() -> None:
+def _run_exit_steps() -> None:
     for step in tuple(_exit_steps):
         with suppress(Exception):
             step()

@@ -44,10 +44,9 @@ else:
             return value_type
 
         # With options the decorator is called first without the class
-        decorated = add_methods
-        if value_type is not None:
-            decorated = add_methods(value_type)
-        return decorated
+        if value_type is None:
+            return add_methods
+        return add_methods(value_type)
 
 
 __all__ = ["value_class"]

@@ -13,7 +13,7 @@ from tests.clocks import StoppedClock
 import spark_model_monitor.sagemaker as sagemaker
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
-from spark_model_monitor.machine import on
+from spark_model_monitor.machine import use_machine
 
 pytestmark = pytest.mark.nightly
 
@@ -42,7 +42,7 @@ def bucket(tmp_path_factory):
     (bucket / "data").mkdir(parents=True)
     shutil.copy(folder / "baseline.csv", bucket / "data")
     shutil.copytree(folder / "captures" / "churn", bucket / "datacapture" / "churn")
-    with pytest.MonkeyPatch.context() as patch, on(StoppedClock(now)):
+    with pytest.MonkeyPatch.context() as patch, use_machine(StoppedClock(now)):
         patch.setenv("MODEL_MONITOR_HOME", str(folder / "home"))
         patch.setenv("MODEL_MONITOR_S3_ROOT", str(folder / "s3"))
         patch.setenv("sagemaker_endpoint_datacapture_prefix", "s3://bucket/datacapture")

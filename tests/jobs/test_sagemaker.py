@@ -14,7 +14,7 @@ from tests.waiting import wait_for
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
-from spark_model_monitor.machine import on
+from spark_model_monitor.machine import use_machine
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.sagemaker import (
     BiasConfig,
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("example")
     traffic = Traffic(hours=2, per_hour=60, start=HOUR - timedelta(hours=1), fault=replace(FAULT, first_hour=0))
     write_data_set(folder, rows=500, traffic=traffic)
-    with pytest.MonkeyPatch.context() as patch, on(StoppedClock(HOUR + timedelta(minutes=30))):
+    with pytest.MonkeyPatch.context() as patch, use_machine(StoppedClock(HOUR + timedelta(minutes=30))):
         patch.setenv("MODEL_MONITOR_HOME", str(folder / "home"))
         patch.setenv("MODEL_MONITOR_S3_ROOT", str(folder / "s3"))
         yield folder

@@ -137,7 +137,7 @@ def signalled(folder, process, number):
 
 def test_what_goes_on_regardless_has_less_than_ten_seconds():
     """As docs/guarantees.md says; the tests below don't look at a clock, which a busy machine would turn."""
-    assert stopping.GRACE_SECONDS + stopping.LAST_SECONDS < 10
+    assert stopping.GRACE_SECONDS + stopping.CLEANUP_SECONDS < 10
 
 
 @EACH_SIGNAL
@@ -207,7 +207,7 @@ def test_a_second_signal_waits_for_nothing(data):
     wait_for((data / "begun").exists, "the first record", process)
     process.send_signal(signal.SIGTERM)
     wait_for((data / "swallowed").exists, "the first signal", process)
-    time.sleep(2 * stopping.AS_ONE_SECONDS)  # else it is an echo of the first
+    time.sleep(2 * stopping.DUPLICATE_SECONDS)  # else it is an echo of the first
     status_found, printed = signalled(data, process, signal.SIGTERM)
 
     assert status_found == 143, printed

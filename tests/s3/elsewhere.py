@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from spark_model_monitor.errors import OutputHeld
-from spark_model_monitor.machine import Machine, on
+from spark_model_monitor.machine import Machine, use_machine
 from spark_model_monitor.serverless import handle
 
 PAUSE_SECONDS = 0.2
@@ -42,7 +42,7 @@ class NoTimeLeft:
 
 
 def main(name: str, seconds_ahead: str, fleet: str, state: str) -> None:
-    with on(Elsewhere(name, timedelta(seconds=float(seconds_ahead)))):
+    with use_machine(Elsewhere(name, timedelta(seconds=float(seconds_ahead)))):
         while True:
             with suppress(OutputHeld):  # the service would call again
                 handle({}, fleet, state, NoTimeLeft())

@@ -28,7 +28,7 @@ from typing import Any
 from tests.faults import CALLS, Killed, takes_room
 
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.machine import Machine, ProcessIdentity, on
+from spark_model_monitor.machine import Machine, ProcessIdentity, use_machine
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.stopping import BY_SIGNAL, Stopped
 from spark_model_monitor.storage import lease
@@ -157,7 +157,7 @@ class Process(Machine):
     def _main(self) -> None:
         self.turn.acquire()
         try:
-            with on(self):
+            with use_machine(self):
                 self.status = self._status()
         finally:
             self.is_over = True

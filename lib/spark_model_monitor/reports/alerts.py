@@ -298,8 +298,9 @@ def resolve_alerts_path(output_path: str) -> str:
 def find_series_folder(output_path: str) -> str:
     """The folder of files about all runs of a series: the folder above their hour folders, otherwise the output path."""
     hours = HOUR_FOLDERS.match(output_path)
-    folder = hours["top"] if hours else output_path
-    return folder.rstrip("/") or "/"
+    if hours is None:
+        return output_path
+    return hours["top"]
 
 
 def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:

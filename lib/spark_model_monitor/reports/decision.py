@@ -72,8 +72,11 @@ def _describe_limits(check_result: CheckResult, limits: tuple[float | None, floa
         return f"limits {_describe_range(limits)}"
     # A single number is an interval whose ends are equal
     low, high = ends
-    lower = -math.inf if limits[0] is None else limits[0]
-    upper = math.inf if limits[1] is None else limits[1]
+    lower, upper = limits
+    if lower is None:
+        lower = -math.inf
+    if upper is None:
+        upper = math.inf
     if lower <= low and high <= upper:
         relation = "within"
     elif lower <= high and low <= upper:

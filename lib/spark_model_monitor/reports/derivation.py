@@ -31,7 +31,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     Run,
     read_baseline_reference,
     read_document,
-    read_kept_file,
+    read_optional_file,
     read_published,
 )
 from spark_model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
@@ -418,20 +418,23 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     run, checks = read_published(run_path, CheckResults)
     results = tuple(check for check in checks.checks if name in (check.feature, check.metric))
     if not results:
-        names = [*dict.fromkeys(filter(None, (check.feature or check.metric for check in checks.checks)))]
+        subjects = (check.feature or check.metric for check in checks.checks)
+        names = [*filter(None, dict.fromkeys(subjects))]
         listed_names = ", ".join(names[:MAX_LISTED_NAMES]) or "none"
         hint = did_you_mean(name, names, f"it has {listed_names}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks.checks)}; {hint}")
+    explanation = Explanation(name, run.folder, results)
+    drift = explanation.drift
     # A metric has no states of features, and states may be pruned; the checks are explained without them
     profile = _read_profile(name, run)
+    if profile is None:
+        return explanation
     # The statistics.json of a run is about features only if the run has states of features
-    if profile is not None and _is_numeric(name, read_document(run, Statistics)):
+    if _is_numeric(name, read_document(run, Statistics)):
         profile = profile.read_as_numbers()
-    lacking = tuple(sorted(profile.lacking)) if profile else ()
-    explanation = Explanation(name, run.folder, results, types=_count_types(profile), lacking=lacking)
-    drift = explanation.drift
-    if profile is None or drift is None:
+    explanation = replace(explanation, types=_count_types(profile), lacking=tuple(sorted(profile.lacking)))
+    if drift is None:
         return explanation
     # A baseline that the user names has priority over the baseline of the run
     reference = baselines.to_run(baseline_path) if baseline_path else read_baseline_reference(run)
@@ -477,7 +480,7 @@ def _read_baseline_distribution(
 
 def _read_profile(name: str, run: Run) -> FeatureProfile | None:
     """The feature's states in a run, whose folder may have moved; None if the run has no states of this feature."""
-    content = read_kept_file(run, PROFILE)
+    content = read_optional_file(run, PROFILE)
     # States may have been pruned
     if content is None:
         return None
@@ -487,10 +490,8 @@ def _read_profile(name: str, run: Run) -> FeatureProfile | None:
     return profile.features((name,)).get(name)
 
 
-def _count_types(profile: FeatureProfile | None) -> dict[str, int]:
+def _count_types(profile: FeatureProfile) -> dict[str, int]:
     """By apparent type: the number of cells in the current data. Types without cells are left out."""
-    if profile is None:
-        return {}
     # Deequ's names of types, as in constraints.json
     types = profile.data_types
     counts = {

@@ -43,8 +43,7 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
     row_ids = {example["id"] for example in feature_examples}
     names, rows = _read_source_rows(source, run_path, id_column, row_ids)
     if not rows:
-        count = len(feature_examples)
-        raise BadInput(f"{source}: has none of the {count} rows; name the data that this run has read")
+        raise BadInput(f"{source}: has none of the {len(feature_examples)} rows; name the data that this run has read")
     # Every feature that each row is an example of
     features_by_id: dict[str, set[str]] = {}
     for example in examples:

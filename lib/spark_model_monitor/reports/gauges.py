@@ -32,11 +32,10 @@ def list_gauges(report: Report) -> Iterator[Gauge]:
     }
     is_alert = report.alert.status is AlertStatus.IN_ALERT
     is_unsure = report.verdict.outcome is Outcome.CANNOT_TELL
-    unsure_text = "1 if the last monitoring run could not tell whether something changed."
     numbers = {
         "violations": ("Violations of the last monitoring run.", float(report.verdict.violations)),
         "alert": ("1 while the alert is InAlert.", float(is_alert)),
-        "cannot_tell": (unsure_text, float(is_unsure)),
+        "cannot_tell": ("1 if the last monitoring run could not tell whether something changed.", float(is_unsure)),
         "last_run_timestamp_seconds": ("When the last monitoring run ended.", report.time.timestamp()),
     }
     # Each of these gauges has one sample, with the labels of the run

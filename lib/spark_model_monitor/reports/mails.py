@@ -13,7 +13,13 @@ from enum import Enum
 
 from spark_model_monitor.errors import BadConfiguration, SinkFailed
 from spark_model_monitor.reports.notices import Report, write_headline, write_text
-from spark_model_monitor.reports.sinks import SMTP_VARIABLES, Environment, PassingFailure, attempt, describe_unreachable
+from spark_model_monitor.reports.sinks import (
+    SMTP_VARIABLES,
+    Environment,
+    TemporaryFailure,
+    describe_unreachable,
+    send_with_retries,
+)
 
 HOST, SECURITY, SENDER, USER, PASSWORD = SMTP_VARIABLES
 
@@ -89,7 +95,7 @@ def send_mail(report: Report, address: str, environment: Environment) -> None:
     """Send the mail. It is sent again if the server is unreachable or refuses temporarily (4xx). Raises SinkFailed."""
     server = MailServer.of(environment)
     message = create_mail(report, server.sender, address)
-    attempt(lambda: _send(message, server, environment.timeout_seconds), environment)
+    send_with_retries(lambda: _send(message, server, environment.timeout_seconds), environment)
 
 
 def create_mail(report: Report, sender: str, address: str) -> EmailMessage:
@@ -129,7 +135,7 @@ def _open_connection(server: MailServer, timeout_seconds: float) -> smtplib.SMTP
     return smtplib.SMTP(server.host, server.port, timeout=timeout_seconds)
 
 
-TEMPORARY = range(400, 500)
+TEMPORARY_CODES = range(400, 500)
 """SMTP codes of temporary failures, after which a mail may be sent again. Source: RFC 5321, 4.2.1."""
 
 
@@ -142,34 +148,34 @@ def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkF
     # There is one recipient, so the first code is the only one
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code = next((code for code, _ in error.recipients.values()), None)
-    if isinstance(error, smtplib.SMTPAuthenticationError) and code not in TEMPORARY:
+    if isinstance(error, smtplib.SMTPAuthenticationError) and code not in TEMPORARY_CODES:
         return SinkFailed(f"{server.host} refused the login ({code}); check {USER} and {PASSWORD}")
     if code is None:
-        return PassingFailure(f"{server.host} ended the conversation ({type(error).__name__})")
+        return TemporaryFailure(f"{server.host} ended the conversation ({type(error).__name__})")
     # The name of the address that the user should check
-    whom = {smtplib.SMTPRecipientsRefused: "the recipient", smtplib.SMTPSenderRefused: "the sender"}
-    refused = whom.get(type(error), "the mail")
-    refusal = f"{server.host} refused {refused} ({code})"
-    if code in TEMPORARY:
-        return PassingFailure(refusal)
+    subjects = {smtplib.SMTPRecipientsRefused: "the recipient", smtplib.SMTPSenderRefused: "the sender"}
+    subject = subjects.get(type(error), "the mail")
+    refusal = f"{server.host} refused {subject} ({code})"
+    if code in TEMPORARY_CODES:
+        return TemporaryFailure(refusal)
     return SinkFailed(f"{refusal}; check the addresses")
 
 
-def _read_host(text_: str | None, security: Security, errors: list[str]) -> tuple[str, int]:
-    if text_ is None:
+def _read_host(setting: str | None, security: Security, errors: list[str]) -> tuple[str, int]:
+    if setting is None:
         errors.append(f"{HOST} is not set; write the mail server's name, or NAME:PORT")
         return "", 0
-    name, colon, port = text_.partition(":")
+    name, colon, port = setting.partition(":")
     if not name or (colon and not (port.isdigit() and 0 < int(port) < 65536)):
-        errors.append(f"{HOST} is {text_!r}; write the mail server's name, or NAME:PORT")
+        errors.append(f"{HOST} is {setting!r}; write the mail server's name, or NAME:PORT")
         return "", 0
     return name, int(port) if colon else security.port
 
 
-def _read_sender(text_: str | None, errors: list[str]) -> str:
+def _read_sender(setting: str | None, errors: list[str]) -> str:
     try:
-        return check_address(text_ or "")
+        return check_address(setting or "")
     except ValueError:
-        sender = "not set" if text_ is None else repr(text_)
+        sender = "not set" if setting is None else repr(setting)
         errors.append(f"{SENDER} is {sender}; write the address that the mail comes from")
         return ""

@@ -12,7 +12,7 @@ from tests.leases import waiting_while_held
 
 from spark_model_monitor import cli
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.machine import on
+from spark_model_monitor.machine import use_machine
 from spark_model_monitor.reports.history.maintenance import PrunableKind, Trees, _find_hours, find_prunable, prune
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.storage import LocalStorage, holding
@@ -230,7 +230,7 @@ def test_a_person_says_from_when_ages_count(tmp_path, now, is_left):
 
 def test_captures_go_by_the_machines_clock_otherwise_also_the_last(tmp_path):
     put(tmp_path, "2026/01/30/23/a.jsonl", "2026/01/31/00/b.jsonl")
-    with on(StoppedClock(datetime(2027, 1, 1, tzinfo=timezone.utc))):
+    with use_machine(StoppedClock(datetime(2027, 1, 1, tzinfo=timezone.utc))):
         assert cli.main(["prune", "--older-than", "P90D", "--captures", str(tmp_path)]) == 0
 
     assert files(tmp_path) == []

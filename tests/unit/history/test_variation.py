@@ -13,7 +13,7 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history.archive import PARTS, decode_parts, encode_parts, encode_parts_table
+from spark_model_monitor.reports.history.archive import PARTS, decode_parts, encode_parts, encode_statistics_table
 from spark_model_monitor.reports.history.variation import (
     HISTORY,
     MAX_EXAMPLES,
@@ -230,7 +230,7 @@ def hours(tmp_path_factory):
     ],
 )
 def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
-    profile = hours.profile(reference, entry(now).time, {"age"})
+    profile = hours.sum_windows(reference, entry(now).time, {"age"})
 
     quantiles = None
     if profile is not None:
@@ -248,11 +248,11 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
     history = hours.with_window(fault, alarms).with_window(alarmed, statistics)
 
     def ages(some):
-        return sorted(some.profile("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
+        return sorted(some.sum_windows("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert ages(history) == [26, 27, 29]
     assert ages(history.with_accepted(fault.window)) == [27, 28, 29]
-    before = history.profile("previous", entry(29).time, {"age"})
+    before = history.sum_windows("previous", entry(29).time, {"age"})
     assert before.feature("age").kll.levels[0].tolist() == [28]  # as it says
 
 
@@ -262,9 +262,9 @@ def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
         history = history.with_window(window_entry, [("baseline", "age", RAW | {"alarmed": True})])
 
     assert (
-        history.profile("previous:3", entry(30).time, {"age"}) is None
+        history.sum_windows("previous:3", entry(30).time, {"age"}) is None
     )  # nine windows are looked at, one of them is healthy
-    assert history.profile("previous:1", entry(22).time, {"age"}).feature("age").kll.levels[0].tolist() == [21]
+    assert history.sum_windows("previous:1", entry(22).time, {"age"}).feature("age").kll.levels[0].tolist() == [21]
 
 
 def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours):
@@ -274,7 +274,7 @@ def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours)
         history = history.with_window(replace(window_entry, alarmed=True), [("baseline", "age", RAW)])
 
     def values(history, reference, now):
-        return sorted(history.profile(reference, entry(now).time, {"age"}).feature("age").kll.levels[0].tolist())
+        return sorted(history.sum_windows(reference, entry(now).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert values(history, "previous:3", 29) == [23, 24, 25]
     assert values(history, "previous:3", 30) == [24, 25, 29]
@@ -288,7 +288,7 @@ def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
     shutil.copytree(hours.folder, some.folder)
     shutil.rmtree(tmp_path / "some/2026/03/02/04")
 
-    assert some.profile("previous:2", entry(30).time, {"age"}) is None
+    assert some.sum_windows("previous:2", entry(30).time, {"age"}) is None
 
 
 def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):
@@ -332,7 +332,7 @@ def test_parts_of_another_release_are_a_sentence_that_says_how_to_make_them_agai
     with pytest.raises(
         BadState, match="here: another release wrote it, without the column tail1; make the baseline again"
     ):
-        decode_parts(encode_parts_table(table), "here")
+        decode_parts(encode_statistics_table(table), "here")
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"{}"])
@@ -345,7 +345,7 @@ def test_damaged_parts_are_a_sentence(content):
 def test_parts_that_say_nothing_of_unfit_features_are_a_sentence(unfit):
     [content] = encode_parts(Variation({}, {})).values()
     table = pq.read_table(pa.BufferReader(content))
-    written = encode_parts_table(table.replace_schema_metadata({b"unfit": unfit}))
+    written = encode_statistics_table(table.replace_schema_metadata({b"unfit": unfit}))
 
     with pytest.raises(BadState, match=r"here: is no parts\.parquet of ours"):
         decode_parts(written, "here")

@@ -24,7 +24,7 @@ from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.monitors.model_quality.estimated.estimation import Cells, estimate_two_classes
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
-from spark_model_monitor.reports.history_page.history import read_history
+from spark_model_monitor.reports.history_page.history import read_run_history
 from spark_model_monitor.reports.history_page.over_time import create_tracks
 from spark_model_monitor.reports.page.svg import describe_track
 from spark_model_monitor.statistics.states.scores import ScoreCounts, calibration
@@ -285,8 +285,8 @@ def test_the_history_has_a_dashed_line_before_the_labels_and_a_full_one_after(tm
                 tmp_path / "quality/0"
             )
 
-    history = read_history([str(tmp_path)])
-    [accuracy] = [track for track in create_tracks(history, history.labels, {}).tracks if track.title == "accuracy"]
+    history = read_run_history([str(tmp_path)])
+    [accuracy] = [track for track in create_tracks(history, {}).tracks if track.title == "accuracy"]
 
     first = rows(300, seed=20)
     assert accuracy.values == (pytest.approx((first["label"] == first["prediction"]).mean()), None, None)

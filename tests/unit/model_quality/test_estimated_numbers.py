@@ -20,7 +20,7 @@ from spark_model_monitor import (
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency
-from spark_model_monitor.reports.history_page.history import read_history
+from spark_model_monitor.reports.history_page.history import read_run_history
 from spark_model_monitor.reports.history_page.over_time import create_tracks
 from spark_model_monitor.statistics.states.blocks import assign_blocks
 from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes, measure_expected_errors
@@ -155,8 +155,8 @@ def test_the_history_has_a_dashed_line_of_the_mean_error_before_the_labels(tmp_p
             real = run_monitoring(labelled, ModelQualityMonitor(REGRESSION), number_baseline, context=context)
             real.write(tmp_path / "quality/0")
 
-    history = read_history([str(tmp_path)])
-    [track] = [candidate for candidate in create_tracks(history, history.labels, {}).tracks if candidate.title == "mae"]
+    history = read_run_history([str(tmp_path)])
+    [track] = [candidate for candidate in create_tracks(history, {}).tracks if candidate.title == "mae"]
     first = rows(200, seed=20)
     assert track.values == (pytest.approx((first["label"] - first["prediction"]).abs().mean()), None)
     assert len(track.expected) == 2

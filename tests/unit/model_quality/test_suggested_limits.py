@@ -31,7 +31,7 @@ from spark_model_monitor.monitors.model_quality.quality_checks import check_all
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
 from spark_model_monitor.reports.history.baselines import read_file_baseline
 from spark_model_monitor.reports.history.decisions import promote
-from spark_model_monitor.reports.history_page.history import read_history
+from spark_model_monitor.reports.history_page.history import read_run_history
 from spark_model_monitor.reports.history_page.over_time import create_hours, create_tracks
 
 from .outcomes_made import BINARY, MULTICLASS, REGRESSION, SCORED, make_outcomes, measure_counts, measured
@@ -469,10 +469,10 @@ def test_the_history_calls_a_line_a_threshold_if_it_separates_the_violated_windo
         findings = run_monitoring(rows(right), monitor, reference, context=context, engine="local")
         findings.write(tmp_path / str(hour))
 
-    history = read_history([str(tmp_path)])
+    history = read_run_history([str(tmp_path)])
     [series] = history.series
     bars = create_hours(series, series.names.index("recall"), history.labels)
-    [track] = [track for track in create_tracks(history, history.labels, {}).tracks if track.title == "recall"]
+    [track] = [track for track in create_tracks(history, {}).tracks if track.title == "recall"]
 
     assert bars.bad == (False, False, True)
     assert (bars.limit is not None) is has_limit

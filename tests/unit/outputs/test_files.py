@@ -14,11 +14,11 @@ from spark_model_monitor.errors import BadDocument, OutputFailed
 from spark_model_monitor.reports.outputs import run_files
 from spark_model_monitor.reports.outputs.run_files import (
     add_to_description,
-    forget_unfinished,
     publish,
     read_current_run,
     read_run_file,
     remove_from_commit,
+    restore_output,
 )
 from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
 from spark_model_monitor.storage import LocalStorage, hold, holding
@@ -343,7 +343,7 @@ def test_a_run_whose_replacement_is_killed_anywhere_stays_whole(tmp_path, monkey
         if end == "run":
             begin(folder)
         else:
-            forget_unfinished(str(folder))
+            restore_output(str(folder))
         current = read_current_run(str(folder))
         require_whole(current)
         require_readable(before, current)

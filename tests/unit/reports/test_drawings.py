@@ -27,8 +27,8 @@ def test_distributions_are_as_wide_and_high_as_their_drawing():
 
 
 def test_the_largest_share_of_both_sides_is_at_the_top():
-    assert svg.find_top(Overlay((0.1, 0.3), (0.6, 0.2), "", ())) == 0.6
-    assert svg.find_top(Overlay((), (), "", ())) == 0
+    assert svg.find_largest_share(Overlay((0.1, 0.3), (0.6, 0.2), "", ())) == 0.6
+    assert svg.find_largest_share(Overlay((), (), "", ())) == 0
 
 
 def test_of_many_categories_those_are_shown_that_changed_most():
@@ -118,9 +118,9 @@ def test_a_name_fits_as_long_as_its_letters_in_12_pixels_do(letter, width):
     name = letter * 6
     pixels = 6 * 12 * width
 
-    assert svg.fit(name, pixels + 0.01) == name
-    assert len(svg.fit(name, pixels - 0.01)) < 6
-    assert svg.fit(name, 0) == f"{letter}…{letter}"
+    assert svg.fit_to_width(name, pixels + 0.01) == name
+    assert len(svg.fit_to_width(name, pixels - 0.01)) < 6
+    assert svg.fit_to_width(name, 0) == f"{letter}…{letter}"
 
 
 def test_a_number_over_time_has_gaps_and_dots():

@@ -414,7 +414,7 @@ def test_a_page_links_the_runs_below_it_however_its_path_is_written(day, page_pa
     [([], None), ([True], 0), ([False, True, True], 1), ([True, False], None), ([True, False, True], 2)],
 )
 def test_an_alert_begins_with_the_first_of_the_last_violated_windows(flags, since):
-    assert find_trailing_start(flags, range(len(flags))) == since
+    assert find_trailing_start(dict(enumerate(flags))) == since
 
 
 def test_a_folder_of_the_service_is_a_page(golden):

@@ -19,7 +19,7 @@ from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.window_history import StatisticsByFeature, Variation
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.result_tables import encode_parquet
-from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_kept_file
+from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_optional_file
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
 from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows
@@ -232,7 +232,7 @@ def encode_parts(variation: Variation) -> dict[str, bytes]:
     # The member is absent if the blocks aren't ordered by time, as in files of earlier releases
     if variation.are_by_time:
         metadata["by_time"] = "true"
-    return {PARTS: encode_parts_table(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}
+    return {PARTS: encode_statistics_table(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}
 
 
 def decode_parts(content: bytes, where: str) -> Variation:
@@ -252,8 +252,6 @@ def decode_parts(content: bytes, where: str) -> Variation:
 def split_by_feature(table: pa.Table) -> StatisticsByFeature:
     """The raw statistics of each feature."""
     encoded = table["feature"].combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
     # One sort by feature, then slices: filtering by each of thousands of features would be slow
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
@@ -264,7 +262,7 @@ def split_by_feature(table: pa.Table) -> StatisticsByFeature:
     return {feature: PastWindows(dict(zip(FIELDS, windows, strict=True))) for feature, windows in by_feature}
 
 
-def encode_parts_table(table: pa.Table) -> bytes:
+def encode_statistics_table(table: pa.Table) -> bytes:
     """The table as the bytes of a Parquet file: the same bytes for the same table, whether it was read or computed."""
     return encode_parquet(table.replace_schema_metadata(table.schema.metadata or None))
 
@@ -349,8 +347,8 @@ def encode_requests(requests: Requests) -> dict[str, bytes]:
 
 
 def read_run_state(run: Run, name: str) -> State | None:
-    """The state in a file of a run, which `read_kept_file` finds. Raises BadState in the same cases as `from_parquet`."""
-    content = read_kept_file(run, name)
+    """The state in a file of a run, which `read_optional_file` finds. Raises BadState in the same cases as `from_parquet`."""
+    content = read_optional_file(run, name)
     if content is None:
         return None
     return from_parquet(content, join(run.folder, name))

@@ -119,7 +119,7 @@ def read_run_baseline(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
                 "baselining job"
             )
         return read_file_baseline(constraints, _find_statistics(path, monitor), monitor)
-    return _read_published(path, run, monitor, edits=True)
+    return _read_published(path, run, monitor, uses_edits=True)
 
 
 def read_file_baseline(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
@@ -166,7 +166,7 @@ def read_previous_baseline(output_path: str, monitor: Monitor = DATA_QUALITY) ->
     """
     run = run_before(output_path)
     if run is not None:
-        return _read_published(output_path, run, monitor, edits=False)
+        return _read_published(output_path, run, monitor, uses_edits=False)
     # The run before the first run of an hour folder is the run of the latest earlier hour
     earlier = find_earlier_hour(output_path)
     if earlier:
@@ -174,19 +174,19 @@ def read_previous_baseline(output_path: str, monitor: Monitor = DATA_QUALITY) ->
     return None
 
 
-def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
-    """The baseline from a published run. edits: whether to use constraints that users edited at `path` since."""
+def _read_published(path: str, run: Run, monitor: Monitor, *, uses_edits: bool) -> Any:
+    """The baseline from a published run. uses_edits: whether to use constraints that users edited at `path` since."""
     name = monitor.CONSTRAINTS.FILE_NAME
     run, suggested = _read_suggestion(run, path, monitor)
     if suggested is None:
-        described = read_document(run, RunDescription)
-        analysis = described and described.analysis_type
+        description = read_document(run, RunDescription)
+        analysis = description and description.analysis_type
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, its analysis_type is {analysis}; write --analysis-type {analysis}, or name "
             "another baseline"
         )
     # Users may edit constraints only; statistics and states always come from the run
-    edited = find_edited_file(name, path, run) if edits else None
+    edited = find_edited_file(name, path, run) if uses_edits else None
     constraints = suggested
     if edited:
         constraints = read_document_file(monitor.CONSTRAINTS, edited)

@@ -7,11 +7,10 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.alert_files import Decision, Promotion, Promotions
-from spark_model_monitor.documents.check_results import CheckResults, identify_subject
+from spark_model_monitor.documents.check_results import CheckResult, CheckResults, identify_subject
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, did_you_mean
 from spark_model_monitor.reports.alerts import find_series_folder, open_alerts, read_alerts
@@ -25,6 +24,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     STATISTICS,
     NameKind,
     Run,
+    compute_digests,
     is_ours,
     publish,
     read_current_run,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FOLDER = "_decisions"
+DECISIONS_FOLDER = "_decisions"
 
 MAX_NAMES = 10  # most features with a violation that an error lists
 
@@ -109,22 +109,11 @@ def accept(
     with opened_by(spark):
         run_path = os.fspath(run)
         published, checks = read_published(run_path, CheckResults)
-        # A misspelt feature is an error, because otherwise the command would accept nothing and report success
-        violated = [result for result in checks.checks if result.is_violated]
-        names = {name for result in violated for name in (result.metric, result.feature)}
-        wrong = sorted(set(features) - names)
-        if not violated or wrong:
-            fault = f"{run_path}: run {published.run_id} has no violation"
-            if violated:
-                known_names = sorted(name for name in names if name)
-                instead = f"its violations are of {', '.join(map(repr, known_names[:MAX_NAMES]))}"
-                fault += f" of {wrong[0]!r}; {did_you_mean(wrong[0], known_names, instead)}"
-            raise BadConfiguration(fault)
-        _require_series(run_path, published)
         # Alarms are stored with their numbers, because a larger change is a violation again
-        alarms = [alarm for alarm in violated if not features or {alarm.metric, alarm.feature} & set(features)]
+        alarms = _select_alarms(checks, features, f"{run_path}: run {published.run_id}")
         subjects = {identify_subject(alarm) for alarm in alarms}
         unviolated = [check for check in checks.checks if identify_subject(check) in subjects and not check.is_violated]
+        _require_series(run_path, published)
         # The lease keeps a run of the next window from writing the history at the same time
         with open_alerts(run_path):
             history = read_history(run_path)
@@ -146,6 +135,27 @@ def accept(
             if window is not None:
                 write_history(history.with_accepted(window, features))
     return decision
+
+
+def _select_alarms(checks: CheckResults, features: Sequence[str], where: str) -> list[CheckResult]:
+    """The violated results of these features or metrics; without features, all of them.
+
+    Raises BadConfiguration if there are none, or if a feature has none: otherwise a misspelt name would accept nothing.
+    """
+    alarms = [check_result for check_result in checks.checks if check_result.is_violated]
+    if not alarms:
+        raise BadConfiguration(f"{where} has no violation")
+    names = {name for alarm in alarms for name in (alarm.metric, alarm.feature) if name}
+    # The error names the first unknown feature, and those with a violation
+    unknown_names = sorted(set(features) - names)
+    if unknown_names:
+        known_names = sorted(names)
+        instead = f"its violations are of {', '.join(map(repr, known_names[:MAX_NAMES]))}"
+        hint = did_you_mean(unknown_names[0], known_names, instead)
+        raise BadConfiguration(f"{where} has no violation of {unknown_names[0]!r}; {hint}")
+    if not features:
+        return alarms
+    return [alarm for alarm in alarms if alarm.metric in features or alarm.feature in features]
 
 
 def _require_series(run_path: str, published: Run) -> None:
@@ -177,7 +187,7 @@ def read_decisions(output_path: str) -> list[Decision]:
 
 
 def _name_folder(output_path: str) -> str:
-    return join(find_series_folder(output_path), FOLDER)
+    return join(find_series_folder(output_path), DECISIONS_FOLDER)
 
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
@@ -202,7 +212,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
     files = _read_baseline_files(run_path)
     version = join(baselines, model_version)
     # A version with the same content isn't replaced, so a repeated command succeeds
-    digests = {name: sha256(content).hexdigest() for name, content in files.items()}
+    digests = compute_digests(files)
     with hold(baselines):
         existing_run = run_before(version)
         if existing_run is not None and dict(existing_run.digests) != digests and not replace:

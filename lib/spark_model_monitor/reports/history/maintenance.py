@@ -19,6 +19,7 @@ from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import MESSAGE, BadConfiguration, BadInput, MonitorError, OutputHeld
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import (
     find_accepted_features,
     find_lost_examples,
@@ -39,12 +40,12 @@ from spark_model_monitor.reports.outputs.run_files import (
     RUNS,
     UNFINISHED,
     Run,
-    forget_unfinished,
     note_unfinished,
     read_baseline_reference,
     read_document,
     read_run_file,
     remove_from_commit,
+    restore_output,
     run_before,
 )
 from spark_model_monitor.storage import StoredFile, hold, is_local, is_there, join, local_path, remove, storage_of
@@ -60,7 +61,7 @@ def rebuild_history(folder: str) -> WindowHistory:
     A run whose baseline or states are gone is left out with a warning. Raises BadInput if there is no run.
     """
     history = create_history(folder)
-    baselines = {}
+    baselines: dict[str | None, QualityBaseline] = {}
     with hold(folder):
         # The oldest first: each window is compared with the windows before it, as when it ran
         for hour in reversed([*list_hours_from_latest(folder)]):
@@ -69,28 +70,7 @@ def rebuild_history(folder: str) -> WindowHistory:
             if run is None or PROFILE not in run.digests:
                 continue
             try:
-                reference = read_baseline_reference(run)
-                described = read_document(run, RunDescription)
-                if reference is None or described is None:
-                    raise BadInput("it does not say which baseline it was compared with")
-                # Several runs share a baseline, which is read and decoded once
-                run_id = reference.run_id or reference.constraints
-                if run_id not in baselines:
-                    if reference.folder is not None:
-                        baselines[run_id] = read_run_baseline(reference.folder)
-                    else:
-                        baselines[run_id] = read_file_baseline(reference.constraints or "", reference.statistics)
-                # The window that the run names, or the hour of its folder
-                name = time = ""
-                if described.window:
-                    name = f"{described.window.start}/{described.window.end}"
-                    time = described.window.end
-                elif hour_start := parse_hour_of_path(join(path, "")):
-                    name = time = format_moment(hour_start)
-                # The path is relative, so that the tree of folders can be moved
-                relative = path.removeprefix(join(folder, ""))
-                entry = WindowEntry(time, name, run.run_id, relative, str(run_id), bool(described.violations))
-                history = _add_run(history, entry, baselines[run_id], run)
+                history = _add_run(history, run, path, baselines)
             # If a run can't be read, only its window is missing from the history
             except MonitorError as error:
                 log.warning("%s: is left out of the history: %s", path, error)
@@ -105,9 +85,39 @@ def rebuild_history(folder: str) -> WindowHistory:
     return history
 
 
-def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run) -> WindowHistory:
-    state = from_parquet(read_run_file(run, PROFILE), join(run.folder, PROFILE))
-    extended_baseline: Any = history.extend_baseline(baseline, entry.time, entry.baseline)
+def _add_run(
+    history: WindowHistory, run: Run, path: str, baselines: dict[str | None, QualityBaseline]
+) -> WindowHistory:
+    """The history with the window of a run. path: its output path. baselines: by id, those that are read already."""
+    reference = read_baseline_reference(run)
+    description = read_document(run, RunDescription)
+    if reference is None or description is None:
+        raise BadInput("it does not say which baseline it was compared with")
+    # Several runs share a baseline, which is read and decoded once
+    baseline_id = reference.run_id or reference.constraints
+    if baseline_id not in baselines:
+        if reference.folder is not None:
+            baselines[baseline_id] = read_run_baseline(reference.folder)
+        else:
+            baselines[baseline_id] = read_file_baseline(reference.constraints or "", reference.statistics)
+    # The window that the run names, or the hour of its folder
+    name = time = ""
+    if description.window:
+        name = f"{description.window.start}/{description.window.end}"
+        time = description.window.end
+    elif hour_start := parse_hour_of_path(join(path, "")):
+        name = time = format_moment(hour_start)
+    # The path is relative, so that the tree of folders can be moved
+    relative_path = path.removeprefix(join(history.folder, ""))
+    entry = WindowEntry(time, name, run.run_id, relative_path, str(baseline_id), bool(description.violations))
+    return _add_window(history, entry, baselines[baseline_id], run)
+
+
+def _add_window(history: WindowHistory, entry: WindowEntry, baseline: QualityBaseline, run: Run) -> WindowHistory:
+    """The history with a window, whose statistics are computed from the states of its run."""
+    state: Any = from_parquet(read_run_file(run, PROFILE), join(run.folder, PROFILE))
+    # The baseline knows the windows before this one, as when the run was made
+    extended_baseline = history.extend_baseline(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
     # A run without results had no alarms
     if checks is None:
@@ -262,7 +272,7 @@ def _finish_stopped_prunes(top: str) -> None:
         # Taking the lease cleans up. There is no wait, because an output that a living run holds needs no clean-up
         with suppress(OutputHeld), hold(folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):
-                forget_unfinished(folder)
+                restore_output(folder)
     _delete_empty_hours(top)
 
 
@@ -341,15 +351,16 @@ def _list_hour_folders(top: str) -> Iterator[tuple[str, datetime]]:
 
 def _list_folders(top: str) -> Iterator[str]:
     """The folders in a folder, without links, because the user didn't name the links' targets."""
-    for folder in (join(top, name) for name in storage_of(top).list_folders(top)):
+    for name in storage_of(top).list_folders(top):
+        folder = join(top, name)
         if not (is_local(folder) and local_path(folder).is_symlink()):
             yield folder
 
 
-def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str) -> Iterator[Listed]:
-    """The items that `look` finds in a folder; no items if another prune has deleted the folder meanwhile."""
+def _list_unless_gone(list_folder: Callable[[str], Iterable[Listed]], folder: str) -> Iterator[Listed]:
+    """The items that `list_folder` finds in a folder; no items if another prune has deleted the folder meanwhile."""
     try:
-        yield from look(folder)
+        yield from list_folder(folder)
     except BadInput:
         if is_there(folder):
             raise

@@ -38,7 +38,7 @@ from spark_model_monitor.reports.history.archive import (
     PROFILE,
     STATISTICS_COLUMNS,
     StoredProfile,
-    encode_parts_table,
+    encode_statistics_table,
     read_table,
     split_by_feature,
 )
@@ -224,7 +224,7 @@ class WindowHistory:
         # For each reference: the sums of the states of its windows, and the statistics relative to these sums
         references = {}
         for reference, names in quality_baseline.wanted_references.items():
-            profile = earlier_history.profile(reference, time, names)
+            profile = earlier_history.sum_windows(reference, time, names)
             if profile is not None:
                 references[reference] = profile
         past = {name: earlier_history.select_statistics(name) for name in references}
@@ -273,17 +273,16 @@ class WindowHistory:
         """
         end = parse_moment(time)
         # The windows' entries, by the minutes from their end to the end of this window
-        windows = {
-            (end - parse_moment(entry.time)) // timedelta(minutes=1): entry
-            for entry in self.select_before(time).entries
-        }
+        windows = {}
+        for entry in self.select_before(time).entries:
+            windows[(end - parse_moment(entry.time)) // timedelta(minutes=1)] = entry
         # If all windows end at the same hour of the day, there is one window a day; then weekdays matter instead of hours
         lookback_minutes = DAYS_BACK * DAY + 60
-        hours_of_day = {back % DAY for back in windows if back <= lookback_minutes}
+        hours_of_day = {minutes % DAY for minutes in windows if minutes <= lookback_minutes}
         are_daily = hours_of_day == {0}
         if are_daily:
             lookback_minutes = MAX_WEEKS * WEEK * DAY
-        windows = {back: entry for back, entry in windows.items() if back <= lookback_minutes}
+        windows = {minutes: entry for minutes, entry in windows.items() if minutes <= lookback_minutes}
         # The distance of each feature from the baseline in those windows
         past_by_feature = self._read_past_hours(BASELINE, baseline, windows)
         # The features whose history has enough days, and the features that may be seasonal
@@ -327,14 +326,14 @@ class WindowHistory:
         past_hours: by reference and feature, the distances of earlier windows.
         """
         minutes_back = {}
-        like: dict[str, str] = {}
-        unlike: dict[str, frozenset[str]] = {}
+        similar: dict[str, str] = {}
+        different: dict[str, frozenset[str]] = {}
         for name, past in seasonal.items():
             # The windows that the feature is compared with
             past_by_reference = {
                 reference: by_feature[name] for reference, by_feature in past_hours.items() if name in by_feature
             }
-            like[name], unlike[name], reference_hours = compare_with_hour(past_by_reference, end)
+            similar[name], different[name], reference_hours = compare_with_hour(past_by_reference, end)
             weeks = past_hours[CLOCK_WEEK].get(name)
             alarmed_minutes = () if weeks is None else weeks.alarmed_backs
             selected = select_hour_windows(reference_hours, end, windows, alarmed_minutes, weekly=past.weekdays_differ)
@@ -342,17 +341,17 @@ class WindowHistory:
             minutes_back[name] = {
                 reference: minutes
                 for reference, minutes in selected.items()
-                if reference == CLOCK_DAY or reference not in unlike[name]
+                if reference == CLOCK_DAY or reference not in different[name]
             }
         sums = self._add_windows(minutes_back, windows)
         # The time since when a feature has its present values at this hour, and the reference that it resembles
         seasons = {}
-        starts = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
+        starts = {minutes: entry.window.partition("/")[0] for minutes, entry in windows.items()}
         for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
             season = seasonal[name].season(end)
             season = replace(season, since=starts.get(season.back))
-            if like[name] in sums:
-                season = replace(season, like=like[name], unlike=unlike[name])
+            if similar[name] in sums:
+                season = replace(season, like=similar[name], unlike=different[name])
             seasons[name] = season
         return sums, seasons
 
@@ -369,14 +368,14 @@ class WindowHistory:
         for by_reference in minutes_back.values():
             used_minutes.update(*by_reference.values())
         profiles = {}
-        for back in used_minutes.intersection(windows):
-            stored_profile = self._read_profile(windows[back])
+        for minutes_before in used_minutes.intersection(windows):
+            stored_profile = self._read_profile(windows[minutes_before])
             if stored_profile is not None:
-                profiles[back] = stored_profile.features(minutes_back, OF_DISTRIBUTIONS)
+                profiles[minutes_before] = stored_profile.features(minutes_back, OF_DISTRIBUTIONS)
         sums: dict[str, list[FeatureProfile]] = {}
         for name, by_reference in minutes_back.items():
             for reference, minutes in by_reference.items():
-                window_profiles = [profiles[back][name] for back in minutes if name in profiles.get(back, ())]
+                window_profiles = [profiles[before][name] for before in minutes if name in profiles.get(before, ())]
                 total = _add_profiles(window_profiles[:MAX_SEASONS], reference)
                 if total is not None:
                     sums.setdefault(reference, []).append(total)
@@ -387,10 +386,12 @@ class WindowHistory:
     ) -> dict[str, PastHours]:
         """By feature: the distances of windows from a reference. windows: the windows by their minutes before this window."""
         # The rows of the table with this reference, this baseline and one of these windows
-        back_by_window = {entry.window: back for back, entry in windows.items()}
-        is_selected = self._match(reference=reference, baseline=baseline) & self._match_any("window", [*back_by_window])
+        minutes_by_window = {entry.window: minutes for minutes, entry in windows.items()}
+        is_selected = self._match(reference=reference, baseline=baseline) & self._match_any(
+            "window", [*minutes_by_window]
+        )
         table = self.table.filter(is_selected).sort_by("feature")
-        back = np.array([back_by_window[window] for window in table["window"].to_pylist()], dtype=np.int64)
+        minutes = np.array([minutes_by_window[window] for window in table["window"].to_pylist()], dtype=np.int64)
         alarmed = table["alarmed"].to_numpy()
         scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
         # The table is sorted by feature, so each feature is a slice of every column
@@ -399,11 +400,11 @@ class WindowHistory:
         start = 0
         for name, count in zip(names.tolist(), counts.tolist(), strict=True):
             rows = slice(start, start + count)
-            past_hours[name] = PastHours(back[rows], alarmed[rows], scores[rows])
+            past_hours[name] = PastHours(minutes[rows], alarmed[rows], scores[rows])
             start += count
         return past_hours
 
-    def profile(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
+    def sum_windows(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
         """The sums of these features' states over the windows that a reference names for the window that ends at `time`.
 
         None if states are missing. A window is left out for a feature that had an alarm there which nobody accepted: otherwise a
@@ -458,7 +459,7 @@ class WindowHistory:
 
     def _drop_old_windows(self) -> WindowHistory:
         """The history with the last `MAX_WINDOWS` windows and the examples of their baseline only, in order of time."""
-        history = replace(self, table=self.table.sort_by([(name, "ascending") for name in ("time", "reference")]))
+        history = replace(self, table=self.table.sort_by([("time", "ascending"), ("reference", "ascending")]))
         windows = self.entries
         if len(windows) <= MAX_WINDOWS:
             return history
@@ -476,10 +477,11 @@ class WindowHistory:
 
     def _match(self, **values: str | None) -> Flags:
         """Which rows have these values. values: by column; None allows any value."""
-        masks = [
-            pc.equal(self.table[column], value).to_numpy() for column, value in values.items() if value is not None
-        ]
-        is_match: Flags = np.logical_and.reduce(masks)
+        # A row matches if all of its columns do
+        is_match = np.ones(self.table.num_rows, bool)
+        for column, value in values.items():
+            if value is not None:
+                is_match &= pc.equal(self.table[column], value).to_numpy()
         return is_match
 
     def _match_any(self, column: str, values: Sequence[str] | pa.ChunkedArray) -> Flags:
@@ -552,7 +554,7 @@ def write_history(history: WindowHistory) -> None:
 
     Raises OutputFailed if it can't be written.
     """
-    write_file(join(history.folder, HISTORY), encode_parts_table(history.table))
+    write_file(join(history.folder, HISTORY), encode_statistics_table(history.table))
 
 
 def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None) -> dict[str, tuple[int, ...]]:
@@ -567,7 +569,7 @@ def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None)
     if weekday_distances is not None:
         alarmed_minutes = weekday_distances.alarmed_backs
     weeks = past.find_similar_weeks() or (1, 2)
-    free_days = tuple(back for back in past.find_free_days() if back not in alarmed_minutes)
+    free_days = tuple(minutes for minutes in past.find_free_days() if minutes not in alarmed_minutes)
     return {CLOCK_DAY: tuple(WEEK * DAY * week for week in weeks), CLOCK_WEEK: free_days}
 
 

@@ -165,17 +165,21 @@ class RunComparison:
             log.info("changes are not told from chance: %s", fault)
             return None
 
-    @property
-    def significant(self) -> tuple[Change, ...]:
+    @cached_property
+    def significant_changes(self) -> tuple[Change, ...]:
         """The changes that chance doesn't explain; all changes if that is unknown."""
-        changed_names = self.changed_names
-        return tuple(
-            change
-            for change in self.changes
-            # Chance can't add or remove a feature
-            if change.kind in ("added", "removed")
-            or (change.kind == "changed" and (changed_names is None or change.name in changed_names))
-        )
+        return tuple(filter(self._is_significant, self.changes))
+
+    @cached_property
+    def chance_changes(self) -> tuple[Change, ...]:
+        """The changes that chance explains."""
+        return tuple(change for change in self.changes if change.kind != "same" and not self._is_significant(change))
+
+    def _is_significant(self, change: Change) -> bool:
+        # Chance can't add or remove a feature
+        if change.kind != "changed":
+            return change.kind != "same"
+        return self.changed_names is None or change.name in self.changed_names
 
     def plain(self) -> dict[str, Json]:
         """The comparison as JSON."""
@@ -214,7 +218,8 @@ def compare(before: str, after: str, attributions: str | None = None, *, names_v
         raise BadInput(f"{before} and {after} have no feature or metric in common; name two runs of one kind")
     if not names_values:
         first, second = _number_segments(first, second)
-    return RunComparison(first, second, read_shares(attributions) if attributions else {}, names_values)
+    shares = read_shares(attributions) if attributions else {}
+    return RunComparison(first, second, shares, names_values)
 
 
 def _number_segments(before: ComparedSide, after: ComparedSide) -> tuple[ComparedSide, ComparedSide]:
@@ -226,11 +231,12 @@ def _number_segments(before: ComparedSide, after: ComparedSide) -> tuple[Compare
         # A segment has the same number for each metric
         number = segment_numbers.setdefault(segment, len(segment_numbers) + 1)
         shown_names[name] = f"{metric} (segment {number})"
-    before, after = (
-        replace(compared, rows={shown_names.get(name, name): row for name, row in compared.rows.items()})
-        for compared in (before, after)
-    )
-    return before, after
+
+    # Names without a segment stay
+    def rename_rows(compared: ComparedSide) -> ComparedSide:
+        return replace(compared, rows={shown_names.get(name, name): row for name, row in compared.rows.items()})
+
+    return rename_rows(before), rename_rows(after)
 
 
 def main(
@@ -281,10 +287,10 @@ def main(
 
 def create_comparison_page(comparison: RunComparison, results: Sequence[CheckResult] = ()) -> Page:
     """The comparison as a page."""
-    broken = {result.feature or result.metric: result for result in results}
+    violations_by_name = {result.feature or result.metric: result for result in results}
     # The changes, the differences due to chance, and what is the same
-    changed = comparison.significant
-    by_chance = [change for change in comparison.changes if change.kind != "same" and change not in changed]
+    changed = comparison.significant_changes
+    by_chance = comparison.chance_changes
     same = [change for change in comparison.changes if change.kind == "same"]
     # The first section needs an action, the last can be ignored; empty sections are left out
     sections = []
@@ -293,7 +299,7 @@ def create_comparison_page(comparison: RunComparison, results: Sequence[CheckRes
         sections.append(PageSection("What breaks the constraints", descriptions))
     if changed:
         order = f"the largest {'impact' if comparison.shares else 'change'} first"
-        cards = tuple(_create_card(comparison, change, broken.get(change.name)) for change in changed)
+        cards = tuple(_create_card(comparison, change, violations_by_name.get(change.name)) for change in changed)
         sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
     for heading, changes in ((BY_CHANCE, by_chance), ("The same", same)):
         if changes:
@@ -324,14 +330,15 @@ def _create_table(changes: Sequence[Change]) -> PageTable:
 
 def _count_differences(comparison: RunComparison) -> str:
     """How many features or metrics differ, and how many of them by more than chance, if both sides have states."""
-    num_different = sum(change.kind != "same" for change in comparison.changes)
+    num_significant = len(comparison.significant_changes)
+    num_different = num_significant + len(comparison.chance_changes)
     differences = f"{num_different:,} of {len(comparison.changes):,} features or metrics changed"
     if comparison.changed_names is None or not num_different:
         return differences
-    return f"{differences}, {len(comparison.significant):,} of them by more than chance"
+    return f"{differences}, {num_significant:,} of them by more than chance"
 
 
-def _create_card(comparison: RunComparison, change: Change, broken: CheckResult | None) -> Card:
+def _create_card(comparison: RunComparison, change: Change, violation: CheckResult | None) -> Card:
     before = comparison.before.distributions.get(change.name)
     after = comparison.after.distributions.get(change.name)
     # If only one side has the feature, its distribution is drawn alone
@@ -349,8 +356,8 @@ def _create_card(comparison: RunComparison, change: Change, broken: CheckResult 
     # The segment comes first, because it says where to look
     hints = [_locate_change(comparison, change)]
     mark = Highlight.NONE
-    if broken is not None:
-        hints.append(broken.description or "")
+    if violation is not None:
+        hints.append(violation.description or "")
         mark = Highlight.BAD
     shown_hints = tuple(filter(None, hints))
     return Card(
@@ -396,25 +403,23 @@ def _write_text(
     *,
     judge: bool,
 ) -> str:
-    different = [change for change in comparison.changes if change.kind != "same"]
     before = comparison.before.item_count
     after = comparison.after.item_count
     text = f"{_count_differences(comparison)}\n"
     # A constraints.json or an analysis.json doesn't say the number of rows
     if before is not None and after is not None:
         text = f"{before:,} rows before, {after:,} after; {text}"
-    if different:
-        rows = [
-            [
-                change.name,
-                change.kind if change in comparison.significant else "by chance",
-                None if change.distance is None else round(change.distance, 4),
-                "; ".join(filter(None, (_locate_change(comparison, change), *change.descriptions))),
-            ]
-            # Changes that chance explains come last; the sort is stable, so the others stay in order of size
-            for change in sorted(different, key=lambda change: change not in comparison.significant)
-        ]
-        header = ["name", "change", "distance", "what"]
+    # Changes that chance explains come last
+    shown_changes = [(change, change.kind) for change in comparison.significant_changes]
+    shown_changes += [(change, "by chance") for change in comparison.chance_changes]
+    # The segment of a change stands before its numbers
+    rows = []
+    for change, kind in shown_changes:
+        distance = None if change.distance is None else round(change.distance, 4)
+        descriptions = filter(None, (_locate_change(comparison, change), *change.descriptions))
+        rows.append((change.name, kind, distance, "; ".join(descriptions)))
+    if rows:
+        header = ("name", "change", "distance", "what")
         text += "\n" + format_table(header, rows, width=160, shortest_name=MIN_NAME_WIDTH)
     # Violations come first, then what the data can't tell, then what could not be judged
     if judge:

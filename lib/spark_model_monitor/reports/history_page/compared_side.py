@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from spark_model_monitor.documents import json_text
@@ -90,7 +89,7 @@ def read_side(path: str) -> ComparedSide:
         # The output path of the service's baselining job has documents and no run
         constraints = join(path, Constraints.FILE_NAME)
         if current is None and not is_run(path) and is_there(constraints):
-            return replace(_read_file(constraints), path=constraints)
+            return _read_file(constraints)
         past = read_run(path)
         # Model quality writes a statistics.json, too, but its numbers are metrics without distributions
         if past.is_metric.any() or not is_there(statistics):
@@ -122,9 +121,14 @@ def _read_file(path: str) -> ComparedSide:
 
 def _collect_values(rows: Rows) -> dict[str, dict[str, RowValue]]:
     """The values of metrics; an undefined value is None."""
-    # NaN stands for an undefined metric, and JSON can't express it
-    values = {name: row.get("value", math.nan) for name, row in rows.items()}
-    return {name: {"value": None if value is None or math.isnan(value) else value} for name, value in values.items()}
+    values: dict[str, dict[str, RowValue]] = {}
+    for name, row in rows.items():
+        value = row.get("value")
+        # NaN stands for an undefined metric, and JSON can't express it
+        if value is not None and math.isnan(value):
+            value = None
+        values[name] = {"value": value}
+    return values
 
 
 def _create_side_with_thresholds(path: str, constraints: ModelQualityConstraints) -> ComparedSide:

@@ -8,7 +8,7 @@ import numpy as np
 
 from spark_model_monitor.documents.deequ_metrics import AnalysisResult, parse_analysis_results
 from spark_model_monitor.documents.run_changes import DEEQU_METRICS
-from spark_model_monitor.reports.history_page.past_run import COLUMNS, NONE, PastRun, RunIdentity
+from spark_model_monitor.reports.history_page.past_run import COLUMNS, NO_STATUS, PastRun, RunIdentity
 from spark_model_monitor.storage import read_file
 
 SIZE = "Size"  # Deequ's name of the metric for the number of rows
@@ -35,7 +35,7 @@ def read_metrics_repository(path: str) -> list[PastRun]:
             tuple(numbers),
             np.ones(len(numbers), bool),
             dict.fromkeys(COLUMNS, np.full(len(numbers), np.nan)) | {"value": values},
-            np.full(len(numbers), NONE, np.uint8),
+            np.full(len(numbers), NO_STATUS, np.uint8),
             {},
             0,
         )

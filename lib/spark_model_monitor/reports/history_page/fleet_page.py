@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import Enum
 from textwrap import TextWrapper
+from typing import NamedTuple
 
 from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import (
@@ -129,6 +130,14 @@ class FleetMonitor:
         return "; ".join(filter(None, (*clauses, self.fault, self.note)))
 
 
+class CauseKey(NamedTuple):
+    """What monitors with the same cause have in common. kind: column, source, unsure, fault or alone."""
+
+    kind: str
+    subject: str = ""
+    since: str = ""
+
+
 @value_class
 class CommonCause:
     """A cause that several monitors share: a changed column or a source with the same start of the alert, or the same fault."""
@@ -145,7 +154,7 @@ def group_by_cause(monitors: Iterable[FleetMonitor]) -> list[CommonCause]:
     remaining = list(monitors)
     causes = []
     while remaining:
-        monitors_by_key: dict[tuple[str, ...], list[FleetMonitor]] = {}
+        monitors_by_key: dict[CauseKey, list[FleetMonitor]] = {}
         for monitor in remaining:
             # A monitor counts for each of its possible causes
             for key in _list_cause_keys(monitor):
@@ -158,28 +167,29 @@ def group_by_cause(monitors: Iterable[FleetMonitor]) -> list[CommonCause]:
     return causes
 
 
-def _list_cause_keys(monitor: FleetMonitor) -> list[tuple[str, ...]]:
+def _list_cause_keys(monitor: FleetMonitor) -> list[CauseKey]:
     if monitor.state is MonitorState.IN_ALERT:
-        columns: list[tuple[str, ...]] = [("column", cause, monitor.since) for cause in monitor.causes]
+        columns = [CauseKey("column", cause, monitor.since) for cause in monitor.causes]
         # If the source of a monitor is unknown, it can't be the same as that of others
-        return [*columns, ("source", monitor.source or monitor.name, monitor.since)]
+        return [*columns, CauseKey("source", monitor.source or monitor.name, monitor.since)]
     if monitor.state is MonitorState.UNSURE:
-        return [("unsure",)]
+        return [CauseKey("unsure")]
     # The monitor's name is replaced, so that the same fault of several monitors has the same text
-    return [("fault", re.sub(rf"\b{re.escape(monitor.name)}\b", "…", monitor.fault)), ("alone", monitor.name)]
+    fault = re.sub(rf"\b{re.escape(monitor.name)}\b", "…", monitor.fault)
+    return [CauseKey("fault", fault), CauseKey("alone", monitor.name)]
 
 
-def _describe_cause(key: Sequence[str], monitors: Sequence[FleetMonitor]) -> str:
+def _describe_cause(key: CauseKey, monitors: Sequence[FleetMonitor]) -> str:
     names = list_short_names([monitor.name for monitor in monitors])
     monitor_count = format_noun_count(len(monitors), "monitor")
-    if key[0] == "unsure":
+    if key.kind == "unsure":
         unsure = list_short_names(list(dict.fromkeys(name for monitor in monitors for name in monitor.unsure)))
         return f"{monitor_count} can't tell whether {unsure or 'something'} changed ({names})"
     # Monitors that are not in alert have a fault instead of changes
-    if key[0] == "fault" or monitors[0].state is not MonitorState.IN_ALERT:
+    if key.kind == "fault" or monitors[0].state is not MonitorState.IN_ALERT:
         return f"{monitor_count} could not check ({names}): {monitors[0].fault}"
-    if key[0] == "column":
-        subject = key[1]
+    if key.kind == "column":
+        subject = key.subject
     else:
         subject = list_short_names(monitors[0].causes) or "the data"
     return f"{subject} changed in {monitor_count} since {_format_time(monitors[0].since)} ({names})"
@@ -339,11 +349,8 @@ def _create_line(name: str, monitors: Sequence[FleetMonitor], kinds: Sequence[st
         f"violations of {worst.name} by window",
     )
     # Monitors of one model often share owners; each owner is named once
-    owners: dict[str, None] = {}
-    tags: dict[str, None] = {}
-    for monitor in monitors:
-        owners[monitor.owner] = None
-        tags |= dict.fromkeys(monitor.tags)
+    owners = dict.fromkeys(monitor.owner for monitor in monitors)
+    tags = dict.fromkeys(tag for monitor in monitors for tag in monitor.tags)
     cells += [_format_time(worst.since), _shorten_sentence(worst.sentence), bars if worst.windows else "–"]
     cells += [", ".join(filter(None, owners)), ", ".join(filter(None, tags))]
     marks = {MonitorState.IN_ALERT: Highlight.BAD, MonitorState.UNSURE: Highlight.UNSURE}

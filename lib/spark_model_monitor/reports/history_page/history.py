@@ -6,10 +6,9 @@ import base64
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import pairwise
+from itertools import compress, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from spark_model_monitor.progress import show_progress
 from spark_model_monitor.reports.history_page.deequ_history import read_metrics_repository
 from spark_model_monitor.reports.history_page.past_run import (
     COLUMNS,
-    NONE,
+    NO_STATUS,
     VIOLATED,
     PastRun,
     is_run,
@@ -73,13 +72,13 @@ class Series:
     def columns(self) -> dict[str, Doubles]:
         """By column, which is a name in COLUMNS or "status": its values, shape (names, windows).
 
-        A missing number is NaN; the status without a run is NONE + 1.
+        A missing number is NaN; the status without a run is NO_STATUS + 1.
         """
         shape = (len(self.names), len(self.windows))
         rows = {name: row for row, name in enumerate(self.names)}
         columns: dict[str, Doubles] = {name: np.full(shape, np.nan) for name in COLUMNS}
-        # The status of a name without a check is NONE; in a window without a run it is NONE + 1
-        columns["status"] = np.full(shape, NONE + 1.0)
+        # The status of a name without a check is NO_STATUS; in a window without a run it is NO_STATUS + 1
+        columns["status"] = np.full(shape, NO_STATUS + 1.0)
         for column, run in self.runs.items():
             rows_of_run = np.array([rows[name] for name in run.names], np.int64)
             for name in COLUMNS:
@@ -104,20 +103,14 @@ class Series:
 
     @cached_property
     def is_metric(self) -> Flags:
-        metrics = {
-            name for run in self.runs.values() for name, yes in zip(run.names, run.is_metric, strict=True) if yes
-        }
+        metrics: set[str] = set()
+        for run in self.runs.values():
+            metrics.update(compress(run.names, run.is_metric))
         return np.array([name in metrics for name in self.names], bool)
-
-    @property
-    def violation_counts(self) -> list[int | None]:
-        """By window: the number of violations; None if no run judged anything there."""
-        runs = [self.runs.get(index) for index in range(len(self.windows))]
-        return [None if run is None or run.outcome is None else run.violations for run in runs]
 
     def find_violation_start(self, row: int) -> int | None:
         """The first of the consecutive windows up to the last run that have a violation of a name; None if the last has none."""
-        return find_trailing_start(self.is_violated[row, self.run_indices].tolist(), self.run_indices)
+        return find_trailing_start({index: bool(self.is_violated[row, index]) for index in self.run_indices})
 
     def list_values(self, column: str, row: int) -> tuple[float | None, ...]:
         """By window: the number of a name in a column; None if it has no number."""
@@ -149,7 +142,7 @@ class History:
     windows: tuple[Window, ...]
     labels: tuple[str, ...]
     series: tuple[Series, ...]
-    unread: tuple[UnreadRun, ...] = field(default=())
+    unread: tuple[UnreadRun, ...] = ()
 
     @property
     def past_runs(self) -> list[PastRun]:
@@ -166,36 +159,36 @@ class History:
         """Whether all windows are on one day. Cached, because it is read for each window."""
         return len({label.rpartition(" ")[0] for label in self.labels}) == 1
 
-    def count_violations(self) -> list[int | None]:
-        """By window: the number of violations of all monitors together; None without a run."""
-        columns = [series.violation_counts for series in self.series]
+    @cached_property
+    def runs_by_window(self) -> list[list[PastRun]]:
+        """By window: the runs of all monitors."""
         return [
-            # The count is None only if no monitor ran; otherwise a monitor without a run counts as 0
-            None if all(count is None for count in counts) else sum(count or 0 for count in counts)
-            for counts in zip(*columns, strict=True)
+            [series.runs[index] for series in self.series if index in series.runs] for index in range(len(self.windows))
         ]
+
+    def count_violations(self) -> list[int | None]:
+        """By window: the number of violations of all monitors together; None without a run, or if nothing was judged."""
+        counts: list[int | None] = []
+        for runs in self.runs_by_window:
+            # A monitor that judged nothing adds nothing
+            judged_counts = [run.violations for run in runs if run.outcome is not None]
+            counts.append(sum(judged_counts) if judged_counts else None)
+        return counts
 
     def list_outcomes(self) -> list[Outcome | None]:
         """By window: the worst outcome of all monitors together; None without a run, or if nothing was judged."""
-        outcomes: list[Outcome | None] = []
-        for index in range(len(self.windows)):
-            outcomes.append(find_worst_outcome(run.outcome for run in self.list_window_runs(index)))
-        return outcomes
-
-    def list_window_runs(self, index: int) -> list[PastRun]:
-        """The runs of all monitors in a window."""
-        return [series.runs[index] for series in self.series if index in series.runs]
+        return [find_worst_outcome(run.outcome for run in runs) for runs in self.runs_by_window]
 
     def find_alert_start(self) -> int | None:
         """The index of the first of the consecutive windows with violations up to the last window; None if the last has none."""
-        counts = [(index, count) for index, count in enumerate(self.count_violations()) if count is not None]
-        return find_trailing_start([bool(count) for _, count in counts], [index for index, _ in counts])
+        counts = enumerate(self.count_violations())
+        return find_trailing_start({index: count > 0 for index, count in counts if count is not None})
 
 
-def find_trailing_start(flags: Sequence[bool], indices: Sequence[int]) -> int | None:
-    """The index of the first of the consecutive set flags at the end; None if the last flag isn't set."""
+def find_trailing_start(flags: dict[int, bool]) -> int | None:
+    """The index of the first of the consecutive set flags at the end; None if the last flag isn't set. flags: by index."""
     start = None
-    for flag, index in zip(reversed(flags), reversed(indices), strict=True):
+    for index, flag in reversed(flags.items()):
         if not flag:
             break
         start = index
@@ -313,31 +306,28 @@ def list_run_folders(top: str) -> Iterator[str]:
 
 def _fill_gaps(windows: Sequence[Window]) -> list[Window]:
     """The windows and the missing windows between them, if all windows have the same length and period and none overlap."""
-    lengths = {end - start for start, end in windows}
+    first_start, first_end = windows[0]
+    length = first_end - first_start
     period = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
     # Windows of different lengths, or windows that overlap, have no period
-    if len(lengths) != 1 or not period >= (length := lengths.pop()) > timedelta(0):
+    if any(end - start != length for start, end in windows) or not timedelta(0) < length <= period:
         return list(windows)
-    first = windows[0][0]
-    steps = [(start - first) / period for start, _ in windows]
+    steps = [(start - first_start) / period for start, _ in windows]
     # The windows have to be whole numbers of periods apart. Two runs a decade apart must not give a page of all hours between
     if any(step != round(step) for step in steps) or steps[-1] >= MAX_INSERTED_WINDOWS:
         return list(windows)
-    return [(first + index * period, first + index * period + length) for index in range(round(steps[-1]) + 1)]
+    starts = [first_start + index * period for index in range(round(steps[-1]) + 1)]
+    return [(start, start + length) for start in starts]
 
 
-def create_feature_map(
-    all_series: Sequence[Series],
-    times: Sequence[str],
-    baselines: Mapping[str, PastRun],
-    most_bytes: int,
-) -> list[Block]:
+def create_feature_map(history: History, baselines: Mapping[str, PastRun], most_bytes: int) -> list[Block]:
     """The map of features × windows, with notes on what it leaves out; or one sentence if no run examined features."""
-    series = next((series_of_kind for series_of_kind in all_series if not series_of_kind.is_metric.all()), None)
-    if series is None:
-        if any(series_of_kind.names for series_of_kind in all_series):
+    all_series_of_features = [series for series in history.series if not series.is_metric.all()]
+    if not all_series_of_features:
+        if any(series.names for series in history.series):
             return ["Only metrics were looked at; the tables have them all."]
         return ["No file names what was looked at."]
+    series = all_series_of_features[0]
     # If there are too many features, the most important ones are shown
     order = _sort_rows(series)
     rows = order[:MAX_ROWS]
@@ -349,20 +339,26 @@ def create_feature_map(
     detailed, left_out = _select_detailed_cells(series, rows, most_bytes)
     shares, cell_numbers = _collect_cells(series, rows, detailed)
     # The mask is 1 for a cell with a distribution; the distributions are in the order of the cells
-    mask = np.zeros((len(rows), len(times)), np.uint8)
+    mask = np.zeros((len(rows), len(history.windows)), np.uint8)
     for line, window in detailed:
         mask[line, window] = 1
     last_run = series.last_run
     baseline = baselines.get(last_run.identity.baseline_run_id or "")
     baseline_shares = np.zeros((len(rows), BINS), np.uint8)
     for line, row in enumerate(rows):
-        if baseline and (known_shares := baseline.get_bin_shares(series.names[row])):
-            scaled = _scale_to_255(np.array(known_shares[:BINS], np.float32))
+        # The baseline may lack a feature
+        bin_shares = baseline.get_bin_shares(series.names[row]) if baseline else None
+        if bin_shares:
+            scaled = _scale_to_255(np.array(bin_shares[:BINS], np.float32))
             baseline_shares[line, : len(scaled)] = scaled
+    # A window without a run has no folder
+    folders = [""] * len(history.windows)
+    for index, run in series.runs.items():
+        folders[index] = run.path_end
     # The numbers are packed as bytes in base64, because JSON of the same numbers would be ten times as large
     data = {
         "names": [series.names[row] for row in rows],
-        "times": list(times),
+        "times": list(history.labels),
         "distances": _pack_numbers(distances),
         "statuses": _pack_numbers(series.columns["status"][rows].astype(np.uint8)),
         "cells": _pack_numbers(mask),
@@ -370,7 +366,7 @@ def create_feature_map(
         "numbers": _pack_numbers(cell_numbers),
         "baseline": _pack_numbers(baseline_shares),
         "bins": [_format_ends(last_run.bins.get(series.names[row])) for row in rows],
-        "folders": [run.path_end if (run := series.runs.get(index)) else "" for index in range(len(times))],
+        "folders": folders,
     }
     # The notes say what is left out, and how to get it
     notes = []

@@ -71,7 +71,7 @@ class PageContext:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-MAX_NAMED = 5  # most names in a window's line
+MAX_NAMES = 5  # most names in a window's line
 
 
 def create_history_page(
@@ -81,22 +81,9 @@ def create_history_page(
 
     most_bytes: maximum size of the page's map, which says what it leaves out. judged: the results of each monitor's last run.
     """
-    times = history.labels
-    groups: dict[str, list[PageFeature]] = {}
-    for series, results in zip(history.series, judged, strict=True):
-        # The results of the last run by name
-        by_name = group_by(results.checks, lambda check_result: check_result.full_name)
-        # Groups have captions only if there are several
-        caption = ""
-        if len(history.series) > 1:
-            caption = _name_with_model(history, series, _name_kind(series))
-        groups[caption] = [
-            _create_feature(history, series, row, by_name.get(name, []), context)
-            for row, name in enumerate(series.names)
-        ]
     # The windows over time
-    tracks = (create_tracks(history, times, context.links),)
-    sections = [PageSection("The day" if history.is_one_day else "Over time", tracks)]
+    tracks = create_tracks(history, context.links)
+    sections = [PageSection("The day" if history.is_one_day else "Over time", (tracks,))]
     for series, results in zip(history.series, judged, strict=True):
         if kind_of_change := find_kind_of_change(results.checks):
             # The phrase for the run that has this kind of change
@@ -105,40 +92,24 @@ def create_history_page(
                 run_phrase = f"the last window of {series.model}"
             sections.append(PageSection("What kind of change", (kind_of_change,), note=run_phrase))
     # The changed features, and what to do about them
-    change_sections = create_change_sections(groups, ("baseline", "last window"))
-    changed = [feature for features in groups.values() for feature in features if feature.violations]
+    features_by_caption = _group_features(history, judged, context)
+    change_sections = create_change_sections(features_by_caption, ("baseline", "last window"))
+    changed = [feature for features in features_by_caption.values() for feature in features if feature.violations]
     if changed:
-        # The name and the path are quoted for a shell
-        name = quote(min(changed, key=attrgetter("rank")).name)
-        folder = quote(_find_latest_run(history).path_end.removeprefix("…/"))
-        explain_hint = (
-            f"In the folder that has {folder}, spark-model-monitor explain {name} --run {folder} derives its numbers."
-        )
-        next_step = f"Open the last run (top right), which has its checks. {explain_hint}"
+        next_step = _write_next_step(history, changed)
         change_sections.insert(1, PageSection("What to do next", (next_step,)))
     sections += change_sections
     # Drawings and tables of everything that was examined
-    sections.append(
-        PageSection(
-            "Every feature, every window",
-            tuple(create_feature_map(history.series, times, context.baselines, most_bytes)),
-        )
-    )
-    sections.append(PageSection("All windows", (_create_window_table(history, times),), folded=True))
+    feature_map = create_feature_map(history, context.baselines, most_bytes)
+    sections.append(PageSection("Every feature, every window", tuple(feature_map)))
+    sections.append(PageSection("All windows", (_create_window_table(history),), folded=True))
     if history.unread:
         rows = [(unread.path_end, unread.problem.replace(unread.folder, unread.path_end)) for unread in history.unread]
-        sections.append(
-            PageSection("Runs that aren't shown", (build_table(("folder", "problem"), rows, names=("folder",)),))
-        )
+        table = build_table(("folder", "problem"), rows, names=("folder",))
+        sections.append(PageSection("Runs that aren't shown", (table,)))
     sections.append(create_reading(READING))
     # Title, span and links
-    kinds = dict.fromkeys(_name_kind(series) for series in history.series)
-    # If no run has a window, the labels are names of folders, and the history's times are invented
-    start, end = history.windows[0][0], history.windows[-1][1]
-    if times[0].startswith(f"{start:%Y-%m-%d}"):
-        span = format_window(RunWindow(start=format_moment(start), end=format_moment(end)))
-    else:
-        span = " to ".join(dict.fromkeys((times[0], times[-1])))
+    kinds = dict.fromkeys(map(_name_kind, history.series))
     link = context.links.get(_find_latest_run(history).identity.folder)
     return Page(
         "history",
@@ -146,10 +117,47 @@ def create_history_page(
         _list_facts(history),
         tuple(sections),
         _write_headline(history, judged, context.outputs),
-        trail=(title, span, ", ".join(kinds)),
+        trail=(title, _format_span(history), ", ".join(kinds)),
         links=(("the last run", link),) if link else (),
         html_only=True,
     )
+
+
+def _group_features(
+    history: History, judged: Sequence[CheckResults], context: PageContext
+) -> dict[str, list[PageFeature]]:
+    """By caption: the features or metrics of a monitor. There are captions only if there are several monitors."""
+    features_by_caption: dict[str, list[PageFeature]] = {}
+    for series, results in zip(history.series, judged, strict=True):
+        # The results of the last run by name
+        results_by_name = group_by(results.checks, attrgetter("full_name"))
+        caption = ""
+        if len(history.series) > 1:
+            caption = _name_with_model(history, series, _name_kind(series))
+        features_by_caption[caption] = [
+            _create_feature(history, series, row, results_by_name.get(name, []), context)
+            for row, name in enumerate(series.names)
+        ]
+    return features_by_caption
+
+
+def _write_next_step(history: History, changed: Sequence[PageFeature]) -> str:
+    # The name and the path are quoted for a shell
+    name = quote(min(changed, key=attrgetter("rank")).name)
+    folder = quote(_find_latest_run(history).path_end.removeprefix("…/"))
+    return (
+        "Open the last run (top right), which has its checks. "
+        f"In the folder that has {folder}, spark-model-monitor explain {name} --run {folder} derives its numbers."
+    )
+
+
+def _format_span(history: History) -> str:
+    """The time of all windows. If no run has a window, the labels are names of folders, and the history's times are invented."""
+    first = history.labels[0]
+    start = history.windows[0][0]
+    if first.startswith(f"{start:%Y-%m-%d}"):
+        return format_window(RunWindow(start=format_moment(start), end=format_moment(history.windows[-1][1])))
+    return " to ".join(dict.fromkeys((first, history.labels[-1])))
 
 
 def _write_headline(history: History, judged: Sequence[CheckResults], outputs: frozenset[str]) -> Headline:
@@ -254,11 +262,12 @@ def _create_feature(
         note = "not in the last window"
     elif results and all(not check_result.is_judged for check_result in results):
         note = results[0].reason or "not judged"
+    # If both shares are the same, one number is shown
+    missing = dict.fromkeys((_format_missing(baseline or run, name), _format_missing(run, name)))
     line = FeatureLine(
         before=format_number(before),
         now=format_number(run.get_number(column, name)),
-        # If both shares are the same, one number is shown
-        missing=" → ".join(dict.fromkeys(_format_missing(of_run, name) for of_run in (baseline or run, run))),
+        missing=" → ".join(missing),
         trend=create_hours(series, row, (), MAX_TICKS),
         note=note,
     )
@@ -327,40 +336,39 @@ def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overl
         return None
     bins = run.bins.get(name) or ()
     before = (baseline.get_bin_shares(name) if baseline else None) or [0.0] * len(now)
-    words = f"{format_percent(now[-1])} beyond the last bin"
+    description = f"{format_percent(now[-1])} beyond the last bin"
     # The bins of numbers are given as the two ends of an axis; those of categories as their names, then `others` and `new`
     if len(bins) == 2 and not isinstance(bins[0], str):
-        return create_overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
+        return create_overlay([np.array(before), np.array(now)], description, (float(bins[0]), float(bins[1])))
     # Bins without a category are left out; they exist if the column has few values
     shown_bins = [index for index in range(len(now)) if index < len(bins) or index >= len(now) - 2]
     names = [*map(str, bins[: len(now) - 2]), "others", "new"]
-    return create_overlay([np.array(shares)[shown_bins] for shares in (before, now)], words, names=names)
+    return create_overlay([np.array(shares)[shown_bins] for shares in (before, now)], description, names=names)
 
 
-def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
-    # A window without a run has a line, too
+def _create_window_table(history: History) -> PageTable:
+    times = history.labels
     records = count_records(history) or [None] * len(times)
-    outcomes = history.list_outcomes()
     lines = []
-    for index in reversed(range(len(times))):
-        runs = history.list_window_runs(index)
+    for time, runs, outcome, rows in zip(times, history.runs_by_window, history.list_outcomes(), records, strict=True):
+        # A window without a run has a line, too
         if not runs:
-            lines.append(TableLine((times[index], "–", "–", "no run")))
+            lines.append(TableLine((time, "–", "–", "no run")))
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
-        texts = [list_names(names, MAX_NAMED)] if names else []
+        texts = [list_names(names, MAX_NAMES)] if names else []
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
-            texts.append(f"may have changed: {list_names(unsure, MAX_NAMED)}")
-        # The cells of the window's line, and its mark
-        rows = records[index]
+            texts.append(f"may have changed: {list_names(unsure, MAX_NAMES)}")
         # A window in which nothing was judged isn't marked as good
-        mark = mark_window(count, outcomes[index])
+        mark = mark_window(count, outcome)
         if mark is Highlight.NONE:
             texts.append("nothing was judged")
-        cells = (times[index], f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
+        cells = (time, f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
         lines.append(TableLine(cells, mark))
+    # The latest window comes first
+    lines.reverse()
     numbers = ("violations", "records")
     caption = f"{format_noun_count(len(times), 'window')}, the latest first"
     return build_table(("window", *numbers, "what"), lines, numbers=numbers, caption=caption)

@@ -24,12 +24,12 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.documents.run_description import RunDescription, parse_moment
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history_page.history import History, Series, Window
-from spark_model_monitor.reports.history_page.past_run import Numbers, parse_summary
+from spark_model_monitor.reports.history_page.past_run import Numbers, PastRun, parse_summary
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, PAGE
 from spark_model_monitor.storage import is_there, join, read_file
 
-MAX_FIRST = 2  # most metrics of each monitor that are drawn over time, above the changes
+MAX_METRIC_TRACKS = 2  # most metrics of each monitor that are drawn over time, above the changes
 # most bars over time, in a card and in a cell; if there are more windows, several share a bar
 MAX_BARS = 120
 MAX_TICKS = 40
@@ -51,8 +51,8 @@ def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int 
     # A limit that bars cross without being violated would confuse readers
     if limit is not None and not _separates(limit, values[is_violated], unviolated):
         limit = None
-    words = f"{name} by window: violated in {int(is_violated.sum()):,} of {len(series.run_indices):,}"
-    hours = Hours(series.list_values(column, row), tuple(is_violated.tolist()), words, limit, tuple(times))
+    label = f"{name} by window: violated in {int(is_violated.sum()):,} of {len(series.run_indices):,}"
+    hours = Hours(series.list_values(column, row), tuple(is_violated.tolist()), label, limit, tuple(times))
     return reduce_bars(hours, most_bars)
 
 
@@ -93,15 +93,15 @@ def count_records(history: History) -> list[float | None]:
     return []
 
 
-def create_tracks(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
+def create_tracks(history: History, links: Mapping[str, str]) -> Tracks:
     """The tracks of violations, of records, and of the metrics violated most often. Tables and cards show all other metrics."""
     counts = history.count_violations()
-    marks = tuple(mark_window(count, outcome) for count, outcome in zip(counts, history.list_outcomes(), strict=False))
+    marks = tuple(map(mark_window, counts, history.list_outcomes()))
     # Windows without a run have no count
     num_violated = sum(bool(count) for count in counts)
     num_windows = sum(count is not None for count in counts)
     note = f"in {num_violated:,} of {format_noun_count(num_windows, 'window')}"
-    page_links = tuple(_find_page(history, index, links) for index in range(len(times)))
+    page_links = tuple(_find_page(runs, links) for runs in history.runs_by_window)
     tracks = [Track("violations", note, tuple(counts), marks, links=page_links)]
     # The number of records explains many violations, so it stands right below them
     records = count_records(history)
@@ -113,24 +113,23 @@ def create_tracks(history: History, times: Sequence[str], links: Mapping[str, st
     for series in history.series:
         tracks += [track for track in _list_metric_tracks(series) if track.title not in estimates]
     tracks += estimates.values()
-    return Tracks("Over time", tuple(times), tuple(tracks), tuple(_find_new_baselines(history, len(times))))
+    return Tracks("Over time", history.labels, tuple(tracks), tuple(_find_new_baselines(history)))
 
 
-def _find_page(history: History, index: int, links: Mapping[str, str]) -> str:
+def _find_page(runs: Sequence[PastRun], links: Mapping[str, str]) -> str:
     """The link to the page of one of a window's runs; empty if no run of the window has a page."""
     # The first monitor whose run has a page counts
-    for run in history.list_window_runs(index):
+    for run in runs:
         if run.identity.folder in links:
             return links[run.identity.folder]
     return ""
 
 
-def _find_new_baselines(history: History, num_windows: int) -> Iterator[int]:
+def _find_new_baselines(history: History) -> Iterator[int]:
     """The windows with another baseline than the window before. Distances before and after such a window aren't comparable."""
     # Windows without a run, or whose run names no baseline, are skipped
     previous_id = None
-    for index in range(num_windows):
-        runs = history.list_window_runs(index)
+    for index, runs in enumerate(history.runs_by_window):
         # The first monitor that ran in the window counts
         if not runs or not runs[0].identity.baseline_run_id:
             continue
@@ -157,7 +156,7 @@ def _list_metric_tracks(series: Series) -> list[Track]:
     has_threshold = ~np.isnan(series.columns["threshold"]).all(axis=1)
     rows = np.flatnonzero(series.is_metric & series.is_violated.any(axis=1) & has_threshold)
     most_violated_first = sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))
-    return [_create_metric_track(series, row) for row in most_violated_first[:MAX_FIRST]]
+    return [_create_metric_track(series, row) for row in most_violated_first[:MAX_METRIC_TRACKS]]
 
 
 def _create_metric_track(series: Series, row: int) -> Track:
@@ -175,9 +174,9 @@ def _create_metric_track(series: Series, row: int) -> Track:
     return Track(name, note, values, (), low, high, threshold)
 
 
-ESTIMATED = "estimated_"
-FIRST_ESTIMATES = ("accuracy", "auc", "macro_auc", "mae")
-DASHED = "dashed: estimated before labels"
+ESTIMATED_PREFIX = "estimated_"
+ESTIMATED_METRICS = ("accuracy", "auc", "macro_auc", "mae")
+ESTIMATE_NOTE = "dashed: estimated before labels"
 
 
 def _create_estimate_tracks(history: History) -> Iterator[Track]:
@@ -186,7 +185,7 @@ def _create_estimate_tracks(history: History) -> Iterator[Track]:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue
         # Labels may come days later; until then, the line of computed values ends before the line of estimates
-        realised = next(
+        computed_quality = next(
             (
                 quality
                 for quality in history.series
@@ -194,16 +193,16 @@ def _create_estimate_tracks(history: History) -> Iterator[Track]:
             ),
             None,
         )
-        for name in FIRST_ESTIMATES:
-            if ESTIMATED + name not in series.names:
+        for name in ESTIMATED_METRICS:
+            if ESTIMATED_PREFIX + name not in series.names:
                 continue
             # The band and the expected value belong to the estimate
-            row = series.names.index(ESTIMATED + name)
+            row = series.names.index(ESTIMATED_PREFIX + name)
             expected, low, high = (series.list_values(column, row) for column in ("value", "low", "high"))
             values: tuple[float | None, ...] = (None,) * len(expected)
-            if realised is not None and name in realised.names:
-                values = realised.list_values("value", realised.names.index(name))
-            yield Track(name, DASHED, values, (), low, high, series.find_last_limit(row), expected=expected)
+            if computed_quality is not None and name in computed_quality.names:
+                values = computed_quality.list_values("value", computed_quality.names.index(name))
+            yield Track(name, ESTIMATE_NOTE, values, (), low, high, series.find_last_limit(row), expected=expected)
 
 
 def is_of_changes(series: Series) -> bool:
@@ -215,33 +214,33 @@ MAX_WINDOWS = 24  # most windows on a run's page, including its own window
 HISTORY = "history.html"
 
 
-def read_neighbour_runs(output_path: str, described: RunDescription, summary: bytes) -> NeighbourRuns:
+def read_neighbour_runs(output_path: str, description: RunDescription, summary: bytes) -> NeighbourRuns:
     """The runs of the windows before a run, for its page. summary: the run's own summary.
 
     There are no neighbours for a run without a window, or for a run outside an hour folder of its window's start or end.
     """
     folders = HOUR_FOLDERS.match(output_path)
     hour = parse_hour_of_path(join(output_path, ""))
-    if folders is None or hour is None or described.window is None:
+    if folders is None or hour is None or description.window is None:
         return NO_NEIGHBOUR_RUNS
     top = folders["top"]
-    start = parse_moment(described.window.start)
-    end = parse_moment(described.window.end)
+    start = parse_moment(description.window.start)
+    end = parse_moment(description.window.end)
     length = end - start
     # The windows of one length up to this window, whether or not they had a run
     windows = [(start - position * length, end - position * length) for position in reversed(range(MAX_WINDOWS))]
     # This run isn't published yet, so its summary is given; the others are read, one small file each
-    runs = {MAX_WINDOWS - 1: parse_summary(summary, output_path, output_path, described)}
+    runs = {MAX_WINDOWS - 1: parse_summary(summary, output_path, output_path, description)}
     for position, (began, _) in enumerate(windows[:-1]):
         path = join(top, f"{began + (hour - start):{HOUR_NAME}}", SUMMARY)
         try:
-            runs[position] = parse_summary(read_file(path), path, path, described)
+            runs[position] = parse_summary(read_file(path), path, path, description)
         except MonitorError:  # that run is absent, or can't be read
             continue
     # The page has no empty columns before the oldest run that was read
     first = min(runs)
     series = Series(
-        described.analysis_type, tuple(windows[first:]), {index - first: run for index, run in runs.items()}
+        description.analysis_type, tuple(windows[first:]), {index - first: run for index, run in runs.items()}
     )
     # Windows shorter than a day are named by their hour, whole days by their date
     times = [f"{began:%H:%M}" if length < timedelta(days=1) else f"{began:%Y-%m-%d}" for began, _ in series.windows]

@@ -31,7 +31,6 @@ from spark_model_monitor.documents.check_results import (
     join_name,
 )
 from spark_model_monitor.documents.clarify_files import BiasReport
-from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome, judge_run
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, parse_moment
@@ -56,7 +55,7 @@ Numbers = NDArray[np.float64]
 Rows = dict[str, dict[str, float | None]]  # by the name of a feature or metric: its numbers by column
 T = TypeVar("T")
 
-NONE = len(WORST_FIRST)  # the status index of names without a check
+NO_STATUS = len(WORST_FIRST)  # the status index of names without a check
 VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
 UNSURE = WORST_FIRST.index(CheckStatus.CANNOT_TELL)
 PASSED = WORST_FIRST.index(CheckStatus.PASSED)
@@ -92,7 +91,7 @@ class PastRun:
     names: Features, metrics, and `metric (facet=value)` for bias.
     is_metric: Which names are metrics, shape (names,).
     numbers: By name in COLUMNS: the numbers, shape (names,); a missing number is NaN.
-    statuses: Indexes into WORST_FIRST, shape (names,); NONE without a check.
+    statuses: Indexes into WORST_FIRST, shape (names,); NO_STATUS without a check.
     violated: By name: the violated checks.
     violations: The number of violations.
     shares: The shares of the values in the baseline's bins, shape (names, bins); NaN if unknown.
@@ -149,19 +148,19 @@ class PastRun:
     def create_check_results(self) -> list[CheckResult]:
         """The results of a run without checks.json: the service's violations, and the worst status of each other name."""
         check_results = list(self.violation_results)
-        described = {violation.full_name for violation in self.violation_results}
+        described_names = {violation.full_name for violation in self.violation_results}
         for name, index in self.index_by_name.items():
-            if self.statuses[index] < NONE and name not in described:
-                subject, number = ("metric", "value") if self.is_metric[index] else ("feature", "distance")
-                # A summary names violated checks only
-                [check, *_] = self.violated.get(name, ("check",))
-                status = WORST_FIRST[self.statuses[index]]
-                observed = self.get_number(number, name)
-                threshold = self.get_number("threshold", name)
-                named: dict[str, Any] = {subject: name}
-                check_results.append(
-                    CheckResult(**named, check=check, status=status, observed=observed, threshold=threshold)
-                )
+            if self.statuses[index] == NO_STATUS or name in described_names:
+                continue
+            # A summary names violated checks only
+            check = self.violated.get(name, ("check",))[0]
+            status = WORST_FIRST[self.statuses[index]]
+            # The number of a metric is its value, the number of a feature is its distance
+            members: dict[str, Any] = {"feature": name, "observed": self.get_number("distance", name)}
+            if self.is_metric[index]:
+                members = {"metric": name, "observed": self.get_number("value", name)}
+            threshold = self.get_number("threshold", name)
+            check_results.append(CheckResult(**members, check=check, status=status, threshold=threshold))
         return check_results
 
 
@@ -182,22 +181,22 @@ def read_run(folder: str) -> PastRun:
     Raises BadInput if a file can't be read, BadDocument if one is damaged.
     """
     run = read_current_run(folder)
-    described = None
+    description = None
     # Runs of the service have no summary
     if run and SUMMARY in run.digests:
-        described = read_document(run, RunDescription)
-    if run and described:
-        return parse_summary(read_run_file(run, SUMMARY), join(run.folder, SUMMARY), folder, described)
+        description = read_document(run, RunDescription)
+    if run and description:
+        return parse_summary(read_run_file(run, SUMMARY), join(run.folder, SUMMARY), folder, description)
     return _read_documents(folder, run)
 
 
-def parse_summary(content: bytes, path: str, folder: str, described: RunDescription) -> PastRun:
-    """The run in a summary.parquet. path: the file, for errors. described: the description of the run, or of another run of the
+def parse_summary(content: bytes, path: str, folder: str, description: RunDescription) -> PastRun:
+    """The run in a summary.parquet. path: the file, for errors. description: the description of the run, or of another run of the
     same monitor.
 
     Raises BadDocument or BadState if the file is damaged.
     """
-    table = read_table(content, path, _SHOWN, complete=("name", "kind"))
+    table = read_table(content, path, _USED_COLUMNS, complete=("name", "kind"))
     try:
         table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
         shares = _decode_shares(table.column("shares").combine_chunks())
@@ -207,25 +206,25 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
         raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
     names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
-    window = described.window
+    window = description.window
     # If a run was started without a window, its window is its hour folder
     start, end = _parse_hour(folder)
     if window:
         start = parse_moment(window.start)
         end = parse_moment(window.end)
-    statuses = np.array([_STATUSES.get(name, NONE) for name in table.column("status").to_pylist()], np.uint8)
+    statuses = np.array([_STATUS_INDICES.get(name, NO_STATUS) for name in table.column("status").to_pylist()], np.uint8)
     outcomes = np.array(table.column("outcome").to_pylist(), object)
     is_unsure = outcomes == Outcome.CANNOT_TELL.value
     # The status `cannot tell` counts only if it is also the outcome of the feature or metric
     statuses[(statuses == UNSURE) & ~is_unsure] = PASSED
     identity = RunIdentity(
         folder,
-        described.analysis_type,
+        description.analysis_type,
         start,
         end,
-        described.rows,
-        described.model,
-        described.baseline_run_id,
+        description.rows,
+        description.model,
+        description.baseline_run_id,
     )
     return PastRun(
         identity,
@@ -234,67 +233,45 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
         numbers,
         statuses,
         {name: tuple(map(str, checks)) for name, checks in zip(names, violated, strict=True) if checks},
-        described.violations or 0,
+        description.violations or 0,
         shares,
         bins,
-        described.outcome,
+        description.outcome,
     )
 
 
 def _read_documents(folder: str, run: Run | None) -> PastRun:
     """The run from files that the service writes as well, and from checks.json if it exists."""
     run_folder = run.folder if run else folder
-
-    def read(document: type[Document], parse: Callable[[bytes, str], T] | None = None) -> T | Any:
-        path = join(run_folder, document.FILE_NAME)
-        content = read_if_there(path)
-        if content is None:
-            return None
-        return (parse or document.from_json)(content, path)
-
     # The kind of monitor decides which of these files exist
-    rows, dataset = read(Statistics, parse_statistics_rows) or ({}, DatasetOfRun())
-    analysed, explains = read(BiasReport, parse_analysis_rows) or ({}, False)
-    checks = read(CheckResults)
-    violations = read(Violations)
-    rows |= analysed
+    rows, dataset = _parse_if_there(run_folder, Statistics.FILE_NAME, parse_statistics_rows) or ({}, DatasetOfRun())
+    analysis_rows, has_attributions = _parse_if_there(run_folder, BiasReport.FILE_NAME, parse_analysis_rows) or (
+        {},
+        False,
+    )
+    checks = _parse_if_there(run_folder, CheckResults.FILE_NAME, CheckResults.from_json)
+    violations = _parse_if_there(run_folder, Violations.FILE_NAME, Violations.from_json)
+    rows |= analysis_rows
     # Our own results are used first; without them the service's violations, with the numbers in their texts
     check_results: tuple[CheckResult, ...] = ()
+    violation_results: tuple[CheckResult, ...] = ()
     are_violations_alone = violations is not None and checks is None and not rows
     if checks is not None:
         check_results = checks.checks
     elif violations is not None:
         # Names that the service never judges get no result, because they didn't pass
-        check_results = tuple(
-            read_check_results(violations, [name for name in rows if not name.endswith(UNJUDGED_SUFFIXES)])
-        )
+        judged_names = [name for name in rows if not name.endswith(UNJUDGED_SUFFIXES)]
+        check_results = tuple(read_check_results(violations, judged_names))
+        violation_results = tuple(check_result for check_result in check_results if check_result.is_violation)
     outcome = judge_run(check_results)
     if outcome is None and are_violations_alone:
         outcome = Outcome.UNCHANGED
-    # The worst status of each name, which has the smallest index in WORST_FIRST
-    statuses = dict.fromkeys(rows, NONE)
-    violated: dict[str, tuple[str, ...]] = {}
-    for check_result in check_results:
-        name = check_result.full_name
-        row = rows.setdefault(name, {})
-        statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(check_result.status))
-        if check_result.is_violated:
-            violated[name] = (*violated.get(name, ()), check_result.check)
-        # The threshold of a metric applies to its value, the threshold of a feature to its distance
-        if check_result.metric is not None:
-            row["threshold"] = check_result.threshold
-            if check_result.observed is not None or "value" not in row:
-                row["value"] = check_result.observed
-        elif "drift" in check_result.check and check_result.observed is not None:
-            row |= {"distance": check_result.observed, "threshold": check_result.threshold}
-    violation_results: tuple[CheckResult, ...] = ()
-    if checks is None:
-        violation_results = tuple(check_result for check_result in check_results if check_result.is_violation)
+    statuses, violated = _add_check_results(rows, check_results)
     start, end = _find_window(folder, dataset, is_of_service=run is None)
     # Monitors of bias and of attributions both have an analysis.json
-    if explains:
+    if has_attributions:
         analysis_type = AnalysisType.MODEL_EXPLAINABILITY
-    elif analysed:
+    elif analysis_rows:
         analysis_type = AnalysisType.MODEL_BIAS
     elif any("value" in row for row in rows.values()):
         analysis_type = AnalysisType.MODEL_QUALITY
@@ -312,6 +289,38 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
         violation_results=violation_results,
         are_violations_alone=are_violations_alone,
     )
+
+
+def _parse_if_there(folder: str, name: str, parse: Callable[[bytes, str], T]) -> T | None:
+    """The parsed content of a file; None if it isn't there."""
+    path = join(folder, name)
+    content = read_if_there(path)
+    if content is None:
+        return None
+    return parse(content, path)
+
+
+def _add_check_results(
+    rows: Rows, check_results: Sequence[CheckResult]
+) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
+    """Add the numbers of the results to the rows; returns by name the worst status and the violated checks."""
+    # The worst status has the smallest index in WORST_FIRST
+    statuses = dict.fromkeys(rows, NO_STATUS)
+    violated: dict[str, tuple[str, ...]] = {}
+    for check_result in check_results:
+        name = check_result.full_name
+        row = rows.setdefault(name, {})
+        statuses[name] = min(statuses.get(name, NO_STATUS), WORST_FIRST.index(check_result.status))
+        if check_result.is_violated:
+            violated[name] = (*violated.get(name, ()), check_result.check)
+        # The threshold of a metric applies to its value, the threshold of a feature to its distance
+        if check_result.metric is not None:
+            row["threshold"] = check_result.threshold
+            if check_result.observed is not None or "value" not in row:
+                row["value"] = check_result.observed
+        elif "drift" in check_result.check and check_result.observed is not None:
+            row |= {"distance": check_result.observed, "threshold": check_result.threshold}
+    return statuses, violated
 
 
 class DatasetOfRun(NamedTuple):
@@ -388,8 +397,8 @@ def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     return shares
 
 
-_SHOWN = pa.schema([field for field in SUMMARY_COLUMNS if field.name not in ("distinct", "sd", "min", "max")])
-_STATUSES = {status.value: index for index, status in enumerate(WORST_FIRST)}
+_USED_COLUMNS = pa.schema([field for field in SUMMARY_COLUMNS if field.name not in ("distinct", "sd", "min", "max")])
+_STATUS_INDICES = {status.value: index for index, status in enumerate(WORST_FIRST)}
 
 
 def _find_window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple[datetime | None, datetime | None]:
@@ -413,8 +422,8 @@ def _parse_hour(folder: str) -> tuple[datetime | None, datetime | None]:
     """The start and end of the hour in the folder's name; None if the name has no hour."""
     start = parse_hour_of_path(join(folder, ""))
     if start is None:
-        return (None, None)
-    return (start, start + HOUR)
+        return None, None
+    return start, start + HOUR
 
 
 def _convert_number(value: Json) -> float:

@@ -33,10 +33,10 @@ from spark_model_monitor.storage import hold, is_there, join, resolve_path
 from spark_model_monitor.value_class import value_class
 
 MAX_SIZE = "5MB"  # default size of a page
-OUTPUT = "history.html"
+DEFAULT_FILE_NAME = "history.html"
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
-_POWER = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
+_SIZE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
+_UNIT_BYTES = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
 
 
 @value_class
@@ -149,15 +149,17 @@ def _find_page(path: str) -> str:
     folder = path
     if is_file(path):
         folder = os.path.dirname(path) or "."
-    return join(folder, OUTPUT)
+    return join(folder, DEFAULT_FILE_NAME)
 
 
 def _read_requested_history(request: HistoryRequest) -> History:
     if request.last is not None and request.last < 1:
         raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
-    times = (_parse_time(request.since, "--since"), _parse_time(request.until, "--until"))
+    since = _parse_time(request.since, "--since")
+    until = _parse_time(request.until, "--until")
     # A slash at the end is removed, because it would make the last component empty
-    history = read_run_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
+    folders = [folder.rstrip("/") or "/" for folder in request.folders]
+    history = read_run_history(folders, since, until, request.last)
     if not request.features:
         return history
     matching_series = []
@@ -255,10 +257,10 @@ def _read_baselines(history: History) -> dict[str, PastRun]:
 
 def _find_baseline(run: PastRun) -> str | None:
     """The output path of the baseline that the current run in a folder names; None if the run names no baseline."""
-    described = _read_published(run.identity.folder, RunDescription)
-    if described is None or described.baseline is None or not described.baseline.folder:
+    description = _read_published(run.identity.folder, RunDescription)
+    if description is None or description.baseline is None or not description.baseline.folder:
         return None
-    return find_output_path(described.baseline.folder)
+    return find_output_path(description.baseline.folder)
 
 
 def _find_outputs(history: History) -> frozenset[str]:
@@ -297,8 +299,8 @@ def _parse_time(text: str | None, flag: str) -> datetime | None:
 
 
 def _parse_size(text: str) -> int:
-    match = _SIZE.fullmatch(text.strip())
+    match = _SIZE_PATTERN.fullmatch(text.strip())
     if match is None:
         raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB")
     # The units are powers of 1000, as for the sizes of mails and disks
-    return int(float(match[1]) * _POWER[match[2].upper()])
+    return int(float(match[1]) * _UNIT_BYTES[match[2].upper()])

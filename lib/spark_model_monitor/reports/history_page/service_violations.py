@@ -80,7 +80,7 @@ def read_check_result(violation: Violation) -> CheckResult:
         threshold=None,
     )
     # A metric may have a violation for each group; without these members, the violations would have equal names
-    members_of_group: dict[str, Any] = {name: str(members[name]) for name in (FACET_VALUE, LABEL) if name in members}
+    further_members: dict[str, Any] = {name: str(members[name]) for name in (FACET_VALUE, LABEL) if name in members}
     # A text of an unknown form still counts, without numbers. Percentages in texts become shares in results
     for pattern in (*PERCENTAGES, *NUMBERS):
         match = pattern.search(violation.description)
@@ -88,6 +88,6 @@ def read_check_result(violation: Violation) -> CheckResult:
             scale = 100.0 if pattern in PERCENTAGES else 1.0
             for name, text in match.groupdict().items():
                 number = float(text) / scale
-                members_of_group[name] = number if math.isfinite(number) else None
+                further_members[name] = number if math.isfinite(number) else None
             break
-    return check_result.model_copy(update=members_of_group)
+    return check_result.model_copy(update=further_members)

@@ -49,6 +49,6 @@ def encode_junit(check_results: Iterable[CheckResult], analysis_type: str, names
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))
 
 
-def _replace_invalid(words: str) -> str:
+def _replace_invalid(text: str) -> str:
     """The text on one line, without characters that XML 1.0 doesn't allow."""
-    return printable(words).translate({0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"})
+    return printable(text).translate({0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"})

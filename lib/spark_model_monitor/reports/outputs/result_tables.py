@@ -40,8 +40,8 @@ SMALL_BYTES = 2**19  # limit of a small table in memory: a window of some dozen 
 BinsByFeature: TypeAlias = Mapping[str, Sequence[Any]]
 """By feature: the names of categories, or the two ends of a numeric axis."""
 
-_OF_RUN = ("job", "analysis_type", "model", "schedule", "baseline_run_id")
-_SHARES = pa.list_(pa.int32())
+_RUN_MEMBERS = ("job", "analysis_type", "model", "schedule", "baseline_run_id")
+_SHARES_TYPE = pa.list_(pa.int32())
 
 SUMMARY_COLUMNS = pa.schema(
     [
@@ -94,8 +94,8 @@ def encode_checks(results: Sequence[CheckResult]) -> dict[str, bytes]:
     for result in results:
         low, high = result.interval or (None, None)
         name, part = identify_subject(result)
-        members = result.model_dump() | {"name": name, "part": part, "low": low, "high": high}
-        rows.append(members | {"status": result.status.value})
+        status = result.status.value
+        rows.append(result.model_dump() | {"name": name, "part": part, "low": low, "high": high, "status": status})
     return {CHECKS: _encode_rows(rows, _CHECKS, {})}
 
 
@@ -109,7 +109,7 @@ def create_run_rows(content: bytes, run: RunDescription) -> pa.Table:
     outcome = columns.pop("run_outcome")
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         # Hive and Athena don't have unsigned integers
-        columns[name] = column.cast(_SHARES) if name == "shares" else column
+        columns[name] = column.cast(_SHARES_TYPE) if name == "shares" else column
     return pa.table({**columns, "run_outcome": outcome})
 
 
@@ -121,7 +121,7 @@ def create_run_row(run: RunDescription) -> pa.Table:
 
 def _create_run_columns(run: RunDescription, num_rows: int) -> dict[str, pa.Array]:
     """By name: the columns that describe the run, with the same value in each of `num_rows` rows."""
-    members: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
+    members: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _RUN_MEMBERS}
     # Times have no zone, because engines differ in how they show it
     for end in ("start", "end"):
         time = run.window and parse_moment(getattr(run.window, end)).replace(tzinfo=None)

@@ -11,7 +11,6 @@ there, and the service's names are copies, which users may edit.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -19,6 +18,7 @@ from collections.abc import Mapping, Set
 from contextlib import suppress
 from dataclasses import field, replace
 from enum import Enum
+from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 from spark_model_monitor.documents import json_text
@@ -107,14 +107,14 @@ def publish(
     """
     run = _create_run(files, output_path)
     with hold(output_path):
-        before = forget_unfinished(output_path)
+        before = restore_output(output_path)
         # Files in the run's own folder never change
         if before is not None and before.folder == run.folder:
             files = {**files, **_read_changed(before, run)}
-            run = replace(run, digests=_compute_digests(files))
+            run = replace(run, digests=compute_digests(files))
         shown_files = {**files, **(shown or {})}
         if in_place and (before is None or before.folder != run.folder):
-            run = replace(run, folder=output_path, digests=_compute_digests(shown_files))
+            run = replace(run, folder=output_path, digests=compute_digests(shown_files))
         before = _replace_run(before, run, files, shown_files, output_path)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return replace(run, before=before)
@@ -127,7 +127,7 @@ def add_to_description(members: Mapping[str, json_text.Json], output_path: str) 
     The run keeps its id. Does nothing if there is no run. Raises the errors of `publish`.
     """
     with hold(output_path):
-        run = forget_unfinished(output_path)
+        run = restore_output(output_path)
         if run is None:
             return
         name = DESCRIPTION
@@ -140,7 +140,7 @@ def add_to_description(members: Mapping[str, json_text.Json], output_path: str) 
             write_file(join(output_path, name), content)
             return
         files = {name: content}
-        digests = {**run.digests, **_compute_digests(files)}
+        digests = {**run.digests, **compute_digests(files)}
         _replace_run(run, replace(run, digests=digests), files, files, output_path)
 
 
@@ -175,7 +175,8 @@ def _replace_run(
             for name, content in files.items():
                 write_file(join(run.folder, name), content)
         # The run's own folder is complete now; the copies follow in an order that readers rely on
-        for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
+        last_names = [name for name in COPIED_LAST if name in files]
+        for name in [*sorted(files.keys() - last_names), *last_names]:
             write_file(join(output_path, name), shown_files[name])
         if before is not None:
             for name in sorted(before.digests.keys() - run.digests.keys()):
@@ -212,7 +213,7 @@ def _move_run(run: Run, output_path: str) -> Run:
     return moved
 
 
-def forget_unfinished(output_path: str) -> Run | None:
+def restore_output(output_path: str) -> Run | None:
     """Remove the files that stopped runs left at a held output, and restore the current run's files; returns the current run."""
     notes = find_unfinished(output_path)
     current = _restore_current_run(output_path, notes)
@@ -243,15 +244,15 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
     if published.folder == output_path:
         return current
     # A run that was moved away for a run in place is moved back
-    returns = current is not None and not all(run.folder for run in stopped_runs)
+    is_moved_back = current is not None and not all(run.folder for run in stopped_runs)
     for name, digest in published.digests.items():
         path = join(output_path, name)
         # Only content of a stopped run is replaced; other content is a user's edit and stays
         stopped_digests = {run.digests.get(name, digest) for run in stopped_runs} - {digest}
-        if returns or not is_there(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
+        if is_moved_back or not is_there(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
             with suppress(BadInput):  # a prune may have deleted pages and states
                 storage_of(path).copy(join(published.folder, name), path)
-    if not returns:
+    if not is_moved_back:
         return current
     returned = replace(published, folder=output_path)
     set_current_run(returned, output_path)
@@ -262,7 +263,7 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
 def has_digest(path: str, digest: str) -> bool:
     """Whether a file is there with this sha256."""
     with suppress(BadInput):  # the file may be absent
-        return hashlib.sha256(read_file(path)).hexdigest() == digest
+        return sha256(read_file(path)).hexdigest() == digest
     return False
 
 
@@ -362,7 +363,7 @@ def read_run_file(run: Run, name: str) -> bytes:
     with suppress(BadInput):
         content = read_file(path)
     # Other content belongs to a run that has replaced this run since its commit was read, or a person has edited the file
-    if content is None or hashlib.sha256(content).hexdigest() != run.digests.get(name):
+    if content is None or sha256(content).hexdigest() != run.digests.get(name):
         with suppress(BadInput):
             return read_file(join(locate_run(run.run_id, run.folder), name))
     if content is None:
@@ -370,7 +371,7 @@ def read_run_file(run: Run, name: str) -> bytes:
     return content
 
 
-def read_kept_file(run: Run, name: str) -> bytes | None:
+def read_optional_file(run: Run, name: str) -> bytes | None:
     """The result of `read_run_file`; None if the run has no such file, or a person has deleted it."""
     if run.digests and name not in run.digests:
         return None
@@ -393,8 +394,8 @@ def read_recorded_options(run: Run | None) -> Mapping[str, str]:
     """By name: the options with which a run has read its data."""
     from spark_model_monitor.documents.run_description import RunDescription
 
-    described = run and read_document(run, RunDescription)
-    return (described and described.read_by) or {}
+    description = run and read_document(run, RunDescription)
+    return (description and description.read_by) or {}
 
 
 def read_published(output_path: str, kind: type[D]) -> tuple[Run, D]:
@@ -420,10 +421,10 @@ def read_baseline_reference(run: Run) -> BaselineReference | None:
     # Imported late, because Airflow's scheduler imports this module and should not load numpy
     from spark_model_monitor.documents.run_description import RunDescription
 
-    described = read_document(run, RunDescription)
-    if described is None:
+    description = read_document(run, RunDescription)
+    if description is None:
         return None
-    reference = described.baseline
+    reference = description.baseline
     if reference is not None and reference.run_id and reference.folder:
         return reference.model_copy(update={"folder": locate_run(reference.run_id, reference.folder)})
     return reference
@@ -460,19 +461,19 @@ def _encode_commit(run: Run, output_path: str) -> bytes:
     return (json.dumps(commit, indent=2) + "\n").encode()
 
 
-def _compute_digests(files: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+def compute_digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
 def _create_run(files: Mapping[str, bytes], output_path: str) -> Run:
-    digests = _compute_digests(files)
+    digests = compute_digests(files)
     # The id is a hash of the content, so a rerun with the same result has the same id
     hashed_digests = digests
     if description := files.get(DESCRIPTION):
         # The releases of this package and of Deequ are left out, because an upgrade must not give old results a new id
         members = {**json.loads(description), "product": ""}
         members.pop("deequ", None)
-        hashed_digests = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}
+        hashed_digests = digests | compute_digests({DESCRIPTION: json.dumps(members).encode()})
     summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(hashed_digests.items()))
-    run_id = hashlib.sha256(summary.encode()).hexdigest()[:16]
+    run_id = sha256(summary.encode()).hexdigest()[:16]
     return Run(run_id, join(output_path, RUNS, run_id), digests)

@@ -76,19 +76,19 @@ def write_results_table(
     write all rows of these tables, too. is_in_pass: whether the caller compacts the folder itself, after further runs.
     Raises OutputFailed if writing fails.
     """
-    described = read_document(run, RunDescription)
-    if destination is None or described is None:
+    description = read_document(run, RunDescription)
+    if destination is None or description is None:
         return
     # The run of a baseline has no checks
-    rows = {"runs": create_run_row(described)}
+    rows = {"runs": create_run_row(description)}
     if CHECKS in tables:
-        checks = create_run_rows(tables[CHECKS], described)
+        checks = create_run_rows(tables[CHECKS], description)
         rows["violations"] = checks.filter(pc.equal(checks["status"], "violated"))
         if is_full:
             rows["checks"] = checks
     if is_full and SUMMARY in tables:
-        rows["summary"] = create_run_rows(tables[SUMMARY], described)
-    superseded = _find_superseded(run, described)
+        rows["summary"] = create_run_rows(tables[SUMMARY], description)
+    superseded = _find_superseded(run, description)
     spark = opening_session()
     if spark is not None and is_of_catalog(destination):
         for name, table_rows in rows.items():
@@ -104,15 +104,15 @@ def write_results_table(
     log.info("wrote the results of run %s to the tables of %s", run.run_id, destination)
 
 
-def _find_superseded(run: Run, described: RunDescription) -> str | None:
+def _find_superseded(run: Run, description: RunDescription) -> str | None:
     """The id of the run that this run replaces, which is the previous run if it has the same window; None if there is none."""
     before = run.before
-    if before is None or before.run_id == run.run_id or described.window is None:
+    if before is None or before.run_id == run.run_id or description.window is None:
         return None
     replaced = read_document(before, RunDescription)
     # The previous run at this path may have had another window; then its rows are kept
-    same = ("job", "analysis_type", "window", "model", "schedule")
-    if replaced is not None and all(getattr(replaced, name) == getattr(described, name) for name in same):
+    members = ("job", "analysis_type", "window", "model", "schedule")
+    if replaced is not None and all(getattr(replaced, name) == getattr(description, name) for name in members):
         return before.run_id
     return None
 
@@ -123,7 +123,7 @@ WITHOUT_WINDOW = "without_window.parquet"
 _ABANDONED = timedelta(hours=1)  # a draft of this age was left by a killed process
 _WAIT = timedelta(seconds=10)
 
-_FILES = {
+_FILE_NAMES = {
     "violations": ("violations_by_month", "%Y-%m.parquet"),
     "checks": ("checks_by_day", "%Y-%m-%d.parquet"),
     "summary": ("summary_by_day", "%Y-%m-%d.parquet"),
@@ -176,7 +176,7 @@ class PendingRun:
                 rows[name] = pa.Table.from_batches([pa.RecordBatch.from_struct_array(structs)])
             run = cls(pending["run_id"][0].as_py(), pending["superseded"][0].as_py(), rows)
             # A foreign Parquet file may have other types here
-            is_run = {type(run.run_id), type(run.superseded or "")} == {str}
+            is_run = isinstance(run.run_id, str) and isinstance(run.superseded, str | None)
             if is_run and isinstance(run.window_start, datetime | None):
                 return run
         except (pa.ArrowException, OSError, LookupError, AttributeError, TypeError, ValueError):
@@ -211,10 +211,10 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
         try:
             run = PendingRun.read(file.path)
         except BadDocument as error:
-            aside = join(destination, DAMAGED, file.name)
-            storage_of(aside).copy(file.path, aside)
+            path = join(destination, DAMAGED, file.name)
+            storage_of(path).copy(file.path, path)
             remove(file.path)
-            log.warning("%s", printable(f"{error}; it is {aside} now"))
+            log.warning("%s", printable(f"{error}; it is {path} now"))
             continue
         replaced = {run.run_id, run.superseded or run.run_id}
         replaced_by_time.setdefault(run.window_start, set()).update(replaced)
@@ -223,7 +223,7 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
         pending_runs[run.run_id] = run
 
     # The file of a month or day is written once, for all new runs
-    for table, (folder, pattern) in _FILES.items():
+    for table, (folder, pattern) in _FILE_NAMES.items():
         names = dict.fromkeys(replaced_by_time, WITHOUT_WINDOW)
         for start in filter(None, names):
             names[start] = start.strftime(pattern)
@@ -239,7 +239,7 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
 
 
 def _replace_rows(path: str, run_ids: set[str], new_tables: Sequence[pa.Table]) -> None:
-    """Replace a file: without the rows of the runs `replaced`, and with the rows `added`."""
+    """Replace a file: without the rows of these runs, and with the rows of the new tables."""
     tables = list(new_tables)
     if is_there(path):
         earlier = _read_parquet(path)

@@ -39,8 +39,8 @@ BAD_BACKGROUND = "#fdf3f2"
 # Sizes of a chart in the page's pixels: most letters before the axis, its least length, room to its right, height of a line
 NAME_LETTERS = 34
 MIN_AXIS = 210
-NUMBERS = 60
-LINE = 26
+NUMBER_WIDTH = 60
+LINE_HEIGHT = 26
 
 MIN_LETTERS = 7
 MAX_LETTERS = 44
@@ -49,7 +49,7 @@ MAX_LETTERS = 44
 
 def is_available() -> bool:
     """Whether reportlab and matplotlib are installed."""
-    return all(importlib.util.find_spec(name) is not None for name in ("reportlab", "matplotlib"))
+    return all(map(importlib.util.find_spec, ("reportlab", "matplotlib")))
 
 
 def render_pdf(page: Page) -> bytes:
@@ -128,28 +128,28 @@ def _draw_chart(chart: PointChart) -> Drawing:
     longest = max((len(point.name) for point in chart.points), default=0)
     left = 14 + 6.4 * min(longest, NAME_LETTERS)
     right = max(left + MIN_AXIS, svg.WIDTH)
-    pitch = max(LINE, svg.MIN_HEIGHT / max(1, len(chart.points)))
+    pitch = max(LINE_HEIGHT, svg.MIN_HEIGHT / max(1, len(chart.points)))
     height = pitch * len(chart.points)
     # Positions are in the page's pixels, and the drawing is scaled to points
-    scale = WIDTH / (right + NUMBERS)
+    scale = WIDTH / (right + NUMBER_WIDTH)
     drawing = Drawing(WIDTH, height * scale)
     drawing.scale(scale, scale)
 
     def locate(value: float) -> float:
-        return left + (right - left) * svg.compute_fraction(value, chart) / svg.UNITS
+        return left + (right - left) * svg.compute_fraction(value, chart) / svg.AXIS_UNITS
 
     def line(x: float, y: float, to: float, end: float, colour: str, width: float = 1) -> None:
         drawing.add(Line(x, y, to, end, strokeColor=HexColor(colour), strokeWidth=width))
 
-    def text(x: float, y: float, words: str, anchor: str) -> None:
-        look = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor("#1f2933")}
-        drawing.add(String(x, y - 4, printable(words), **look))
+    def text(x: float, y: float, label: str, anchor: str) -> None:
+        style = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor("#1f2933")}
+        drawing.add(String(x, y - 4, printable(label), **style))
 
     # In a PDF, y grows upwards, so the first row has the largest y
     neutral = locate(chart.neutral)
     line(neutral, 0, neutral, height, "#d9e0e6")
-    for number, point in enumerate(chart.points):
-        y = height - pitch * (number + 0.5)
+    for index, point in enumerate(chart.points):
+        y = height - pitch * (index + 0.5)
         text(left - 8, y, shorten_name(point.name, NAME_LETTERS), "end")
         text(right + 8, y, svg.choose_arrow(point, chart) + format_number(point.value), "start")
         # Bar, interval and reference are drawn in this order, the widest first, so that none hides another
@@ -170,15 +170,15 @@ def _create_table(table: PageTable, styles: dict[str, ParagraphStyle]) -> Table:
 
     texts = [[f"<b>{_format_text(column.title)}</b>" for column in table.columns]]
     texts += [[_format_text(str(cell)) for cell in line.cells] for line in table.lines]
-    looks = [styles["number" if column.is_number else "cell"] for column in table.columns]
-    rows = [list(map(Paragraph, row, looks)) for row in texts]
+    column_styles = [styles["number" if column.is_number else "cell"] for column in table.columns]
+    rows = [list(map(Paragraph, row, column_styles)) for row in texts]
     # A column's width follows its longest text, within limits, so that no column becomes too narrow
-    longest = (
-        max(map(len, (column.title, *(str(line.cells[index]) for line in table.lines))))
-        for index, column in enumerate(table.columns)
-    )
-    shares = [min(max(letters, MIN_LETTERS), MAX_LETTERS) for letters in longest]
-    widths = [WIDTH * share / sum(shares) for share in shares]
+    letters = []
+    for index, column in enumerate(table.columns):
+        column_texts = [column.title, *(str(line.cells[index]) for line in table.lines)]
+        longest = max(map(len, column_texts))
+        letters.append(min(max(longest, MIN_LETTERS), MAX_LETTERS))
+    widths = [WIDTH * count / sum(letters) for count in letters]
     # Positions are (column, row) pairs; -1 is the last column or row, row 0 is the header
     lines: list[Any] = [
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, colors.HexColor("#d9e0e6")),

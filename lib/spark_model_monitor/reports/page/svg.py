@@ -24,28 +24,28 @@ from spark_model_monitor.documents.page import (
 # Size of the drawing of two distributions on a card, without its axis
 WIDTH = 340
 HEIGHT = 124
-MINI = 130, 26  # width and height of such a drawing in a table cell
-HOURS = 276, 30
-LONG_TIME = 8  # if windows' names have more letters, fewer names are shown
-TICKS = 120, 14
-BAR = 32  # height of a category's bars with its name
-MAX_NAMED = 8  # most categories in a chart, those with the largest change
+CELL_SIZE = 130, 26  # width and height of such a drawing in a table cell
+BARS_SIZE = 276, 30
+MAX_TIME_LETTERS = 8  # if windows' names have more letters, fewer names are shown
+CELL_BARS_SIZE = 120, 14
+CATEGORY_HEIGHT = 32  # height of a category's bars with its name
+MAX_CATEGORIES = 8  # most categories in a chart, those with the largest change
 SQUARE_SIDE = 200  # side length of a curve's square
 MIN_HEIGHT = 100  # minimum height of a chart of points
 # A page's chart of points: the height of a value with its name, and the length of the axis in units
-POINT = 36
-UNITS = 1000
+POINT_HEIGHT = 36
+AXIS_UNITS = 1000
 # Widths in pixels for names of categories and of points, on the narrowest card
 NAME_WIDTH = 180
 POINT_NAME_WIDTH = 215
 FONT_SIZE = 12  # height in pixels of all text in drawings, which is never scaled
 
 # Size of a drawing over time
-TRACK = 720
-HIGH = 36
-MAX_NUMBERS = 36  # with more windows, cells don't show numbers
+TRACK_WIDTH = 720
+TRACK_HEIGHT = 36
+MAX_NUMBERED_WINDOWS = 36  # with more windows, cells don't show numbers
 MAX_TICKS = 8
-PHONE = 330  # width in pixels of a drawing over time on a phone
+PHONE_WIDTH = 330  # width in pixels of a drawing over time on a phone
 
 
 def draw_bars(shares: Sequence[float], top: float, width: float, height: float) -> str:
@@ -67,28 +67,25 @@ def draw_outline(shares: Sequence[float], top: float, width: float, height: floa
 
 def draw_steps(shares: Sequence[float], top: float) -> str:
     """The path of `draw_outline` in whole pixels, for a table cell."""
-    width, height = MINI
+    width, height = CELL_SIZE
     step = f"h{width / len(shares):.3g}" if shares else ""
     return f"M0 {height}{''.join(f'V{height - share / top * height:.0f}{step}' for share in shares)}V{height}z"
 
 
-def find_top(overlay: Overlay) -> float:
+def find_largest_share(overlay: Overlay) -> float:
     return max((*overlay.baseline, *overlay.current), default=0.0)
 
 
 def list_categories(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
     """For each category: its name, both shares and its label. If there are many, only the categories with the largest change."""
-    rows = [
-        (name, before, overlay.current[index] if overlay.current else None)
-        for index, (name, before) in enumerate(zip(overlay.names, overlay.baseline, strict=True))
-    ]
-    shown_rows = sorted(rows, key=lambda row: -abs((row[2] or 0.0) - row[1]) if overlay.current else -row[1])
+    current = overlay.current or [None] * len(overlay.names)
+    changes = [abs((now or 0.0) - before) for before, now in zip(overlay.baseline, current, strict=True)]
+    largest_changes = sorted(range(len(changes)), key=changes.__getitem__, reverse=True)[:MAX_CATEGORIES]
     categories = []
-    for row in rows:
-        name, before, now = row
-        if row in shown_rows[:MAX_NAMED] and (before or now or name not in ("new", "others")):
+    for index, (name, before, now) in enumerate(zip(overlay.names, overlay.baseline, current, strict=True)):
+        if index in largest_changes and (before or now or name not in ("new", "others")):
             shares = [before] if now is None else [before, now]
-            categories.append((*row, " → ".join(map(format_percent, shares))))
+            categories.append((name, before, now, " → ".join(map(format_percent, shares))))
     return categories
 
 
@@ -117,13 +114,13 @@ def draw_curve(points: Sequence[tuple[float, float]]) -> str:
 
 def compute_height(chart: PointChart) -> float:
     """The height of a page's chart of points."""
-    return round(max(POINT, MIN_HEIGHT / max(1, len(chart.points))) * len(chart.points), 1)
+    return round(max(POINT_HEIGHT, MIN_HEIGHT / max(1, len(chart.points))) * len(chart.points), 1)
 
 
 def compute_fraction(value: float, chart: PointChart) -> float:
     """The position of a value on a page's chart, in units of its axis; values beyond the axis are put at its ends."""
     low, high = chart.span
-    return round(UNITS * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
+    return round(AXIS_UNITS * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
 
 
 def choose_arrow(point: Point, chart: PointChart) -> str:
@@ -151,15 +148,15 @@ def write_legend(chart: PointChart) -> str:
 
 def describe_chart(chart: PointChart) -> str:
     """The chart as text, for readers who can't see it."""
-    described = []
+    descriptions = []
     for point in chart.points:
-        words = f"{point.name} {format_number(point.value)}"
+        description = f"{point.name} {format_number(point.value)}"
         if point.reference is not None:
-            words += f", {chart.reference_label} {format_number(point.reference)}"
+            description += f", {chart.reference_label} {format_number(point.reference)}"
         if point.mark.value:
-            words += f", {point.mark.value}"
-        described.append(words)
-    return f"{chart.title}: {'; '.join(described)}"
+            description += f", {point.mark.value}"
+        descriptions.append(description)
+    return f"{chart.title}: {'; '.join(descriptions)}"
 
 
 NARROW_LETTERS = frozenset("fijlrtI.,:;'|!()[]/ ")
@@ -179,7 +176,7 @@ def measure_letter(letter: str) -> float:
     return 0.65
 
 
-def fit(name: str, width: float) -> str:
+def fit_to_width(name: str, width: float) -> str:
     """A name; if it is wider than `width` pixels, its beginning and end."""
     letters = len(name)
     text = name
@@ -189,7 +186,7 @@ def fit(name: str, width: float) -> str:
     return text
 
 
-class Drawn(NamedTuple):
+class TrackPaths(NamedTuple):
     """A number over time: the paths of its line, its interval and its expected value, and the height of its threshold."""
 
     path: str
@@ -198,7 +195,7 @@ class Drawn(NamedTuple):
     expected: str
 
 
-def draw_line(track: Track) -> Drawn:
+def draw_line(track: Track) -> TrackPaths:
     """The line of a track through the windows, and what belongs to it."""
     low = track.low
     high = track.high
@@ -207,10 +204,10 @@ def draw_line(track: Track) -> Drawn:
     bottom, top = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     span = (top - bottom) or 1.0
     # The pixels for a window; `height` gives the y of a value, which grows downwards
-    step = TRACK / max(1, len(track.values))
+    step = TRACK_WIDTH / max(1, len(track.values))
 
     def height(value: float) -> float:
-        return round(HIGH - 2 - (HIGH - 4) * (value - bottom) / span, 1)
+        return round(TRACK_HEIGHT - 2 - (TRACK_HEIGHT - 4) * (value - bottom) / span, 1)
 
     def draw_path(values: Sequence[float | None]) -> str:
         path = ""
@@ -231,25 +228,25 @@ def draw_line(track: Track) -> Drawn:
     ]
     band = "".join(f"M{number * step:.4g} {height(b)}h{step:.4g}V{height(a)}h-{step:.4g}z" for number, a, b in ends)
     limit = None if track.threshold is None else height(track.threshold)
-    return Drawn(draw_path(track.values), band, limit, draw_path(track.expected))
+    return TrackPaths(draw_path(track.values), band, limit, draw_path(track.expected))
 
 
 def compute_column(number: int, count: int) -> float:
     """The start position of a window's column."""
-    return round(number * TRACK / count, 2)
+    return round(number * TRACK_WIDTH / count, 2)
 
 
 def draw_cells(track: Track, count: int) -> Iterator[tuple[Highlight, str]]:
     """For each mark: the mark, and its cells as one path. Cells without a mark are as high as their number."""
-    width = TRACK / count
+    width = TRACK_WIDTH / count
     top = max((value or 0 for value in track.values), default=0) or 1
     gap = min(1.0, width / 8)
     for mark in dict.fromkeys(track.marks):
         path = ""
         for number, (value, cell_mark) in enumerate(zip(track.values, track.marks, strict=True)):
             if cell_mark is mark and value is not None:
-                height = HIGH * value / top if mark is Highlight.NONE else HIGH
-                path += f"M{number * width + gap / 2:.2f} {HIGH}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
+                height = TRACK_HEIGHT * value / top if mark is Highlight.NONE else TRACK_HEIGHT
+                path += f"M{number * width + gap / 2:.2f} {TRACK_HEIGHT}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
         yield mark, path
 
 
@@ -267,7 +264,7 @@ def list_numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Highlight
 def is_crowded(track: Track) -> bool:
     """Whether the numbers in a track's cells have no room on a phone."""
     digits = max((len(f"{value:.0f}") for value in track.values if value is not None), default=1)
-    return len(track.values) * (2 + 8 * digits) > PHONE
+    return len(track.values) * (2 + 8 * digits) > PHONE_WIDTH
 
 
 def choose_ticks(times: Sequence[str], most_ticks: int = MAX_TICKS) -> list[tuple[float, str]]:
@@ -276,7 +273,7 @@ def choose_ticks(times: Sequence[str], most_ticks: int = MAX_TICKS) -> list[tupl
     """
     days = {time.rpartition(" ")[0] for time in times}
     names = [time.rpartition(" ")[2] if len(days) == 1 else time for time in times]
-    if any(len(name) > LONG_TIME for name in names):
+    if any(len(name) > MAX_TIME_LETTERS for name in names):
         most_ticks //= 2
     step = max(1, -(-len(names) // most_ticks))
     return [(index / len(names), names[index]) for index in range(0, len(names), step)]
@@ -286,10 +283,10 @@ def describe_track(track: Track, times: Sequence[str]) -> str:
     """A track as text."""
     known_values = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
     if track.expected:
-        words = describe_track(
+        expected_description = describe_track(
             replace(track, title="estimated before labels", values=track.expected, expected=()), times
         )
-        return f"{describe_track(replace(track, expected=()), times)}; {words}"
+        return f"{describe_track(replace(track, expected=()), times)}; {expected_description}"
     if not known_values:
         return f"{track.title}: nothing"
     lowest, at_least = min(known_values)

@@ -146,8 +146,7 @@ def check_url(sink: str, url: str) -> str:
     if not host or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url or not url.isascii():
         raise ValueError(f"is no URL; write {sink}:https://HOST/PATH")
     if parts.username is not None:
-        secrets = SECRET_VARIABLES[sink]
-        raise ValueError(f"has a user or password in it; leave them out, and {secrets}")
+        raise ValueError(f"has a user or password in it; leave them out, and {SECRET_VARIABLES[sink]}")
     return url
 
 
@@ -177,11 +176,11 @@ def open_local_page(report: Report) -> Iterator[str | None]:
             yield copy
 
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP statuses of failures that may be temporary
+TEMPORARY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP statuses of failures that may be temporary
 MAX_ATTEMPTS = 3  # attempts for one delivery, including the first; the pauses between them are 1 s and 2 s
 
 
-class PassingFailure(SinkFailed):
+class TemporaryFailure(SinkFailed):
     """A failure that may be temporary."""
 
 
@@ -197,13 +196,13 @@ def describe_unreachable(server: str, error: Exception) -> SinkFailed:
     if isinstance(cause, SSLCertVerificationError):
         return SinkFailed(f"{server} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE")
     if isinstance(cause, TimeoutError):
-        return PassingFailure(f"{server} did not answer in time")
+        return TemporaryFailure(f"{server} did not answer in time")
     reason = getattr(cause, "strerror", None) or type(cause).__name__
-    return PassingFailure(f"{server} could not be reached ({reason})")
+    return TemporaryFailure(f"{server} could not be reached ({reason})")
 
 
-def attempt(send: Callable[[], None], environment: Environment) -> None:
-    """Call `send`. While it raises PassingFailure, call it again after a pause, at most `MAX_ATTEMPTS` times in all.
+def send_with_retries(send: Callable[[], None], environment: Environment) -> None:
+    """Call `send`. While it raises TemporaryFailure, call it again after a pause, at most `MAX_ATTEMPTS` times in all.
 
     Raises the last exception of `send`.
     """
@@ -216,7 +215,7 @@ def attempt(send: Callable[[], None], environment: Environment) -> None:
 
     # The retries of urllib3 and requests aren't used, because they log the whole URL, whose path may be a secret.
     Retrying(
-        retry=retry_if_exception_type(PassingFailure),
+        retry=retry_if_exception_type(TemporaryFailure),
         stop=stop_after_attempt(MAX_ATTEMPTS),
         wait=wait_exponential(multiplier=1),
         sleep=environment.pause,

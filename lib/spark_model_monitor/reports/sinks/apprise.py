@@ -11,11 +11,11 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.reports.notices import Report, write_text
 from spark_model_monitor.reports.sinks import (
     Environment,
-    PassingFailure,
-    attempt,
+    TemporaryFailure,
     open_local_page,
     register_sink,
     require_library,
+    send_with_retries,
 )
 
 if TYPE_CHECKING:
@@ -63,14 +63,14 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
 
     def send() -> None:
         if not outbox.notify(**message):
-            raise PassingFailure(
+            raise TemporaryFailure(
                 f"Apprise reached nobody by {url.partition('://')[0]}://; check the URL and the service"
             )
 
     # The page is a file only inside this context, so all attempts are made in the context
     with open_local_page(report) as page:
         message["attach"] = page if service.attachment_support else None
-        attempt(send, environment)
+        send_with_retries(send, environment)
 
 
 def _create_service(url: str) -> NotifyBase:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.run_description import format_moment
@@ -20,12 +19,12 @@ EXPERIMENT = "spark-model-monitor"
 RUN = "MLFLOW_RUN_ID"
 EXPERIMENT_NAME = "MLFLOW_EXPERIMENT_NAME"
 
-NO_SIGN_OF_A_NAME = re.compile(r"[^\w/. -]")
+INVALID_CHARACTERS = re.compile(r"[^\w/. -]")
 """Characters that a metric's name may not contain on every system (`validate_param_and_metric_name` of MLflow)."""
 
 METRICS_PER_REQUEST = 1000  # limit of MLflow's REST API, Runs Log Batch
 
-OF_EVERY_METRIC = ("Endpoint", "MonitoringSchedule")  # dimensions that have the same value for all metrics of a run
+RUN_DIMENSIONS = ("Endpoint", "MonitoringSchedule")  # dimensions that have the same value for all metrics of a run
 
 
 def _check_experiment(experiment: str) -> str:
@@ -56,16 +55,15 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
     # MLflow's times are in milliseconds
     time = int(report.time.timestamp() * 1000)
     tags = [RunTag(f"model_monitor.{name}", text) for name, text in _create_tags(report).items()]
-    metrics = iter([Metric(name, value, time, 0) for name, value in dict(_list_numbers(report)).items()])
+    metrics = [Metric(name, value, time, 0) for name, value in dict(_list_numbers(report)).items()]
     try:
         client = MlflowClient()
+        experiment = experiment or environment.variable(EXPERIMENT_NAME) or EXPERIMENT
         given_run_id = environment.variable(RUN)
-        run_id = given_run_id or _start_run(
-            client, experiment or environment.variable(EXPERIMENT_NAME) or EXPERIMENT, report
-        )
+        run_id = given_run_id or _start_run(client, experiment, report)
         client.log_batch(run_id, tags=tags)
-        while some := list(islice(metrics, METRICS_PER_REQUEST)):
-            client.log_batch(run_id, metrics=some)
+        for start in range(0, len(metrics), METRICS_PER_REQUEST):
+            client.log_batch(run_id, metrics=metrics[start : start + METRICS_PER_REQUEST])
         with open_local_page(report) as page:
             if page is not None:
                 client.log_artifact(run_id, page)
@@ -111,8 +109,8 @@ def _create_tags(report: Report) -> dict[str, str]:
 
 def _list_numbers(report: Report) -> Iterator[tuple[str, float]]:
     for metric in select_sendable(report.metrics):
-        parts = (dimension["Value"] for dimension in metric["Dimensions"] if dimension["Name"] not in OF_EVERY_METRIC)
-        name = NO_SIGN_OF_A_NAME.sub("_", "/".join([metric["MetricName"], *parts]))
+        values = [dimension["Value"] for dimension in metric["Dimensions"] if dimension["Name"] not in RUN_DIMENSIONS]
+        name = INVALID_CHARACTERS.sub("_", "/".join([metric["MetricName"], *values]))
         statistics = metric.get("StatisticValues")
         if statistics is None:
             yield name, metric["Value"]

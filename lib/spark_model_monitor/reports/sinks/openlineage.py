@@ -13,9 +13,9 @@ from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.sinks import (
-    PASSING,
+    TEMPORARY_STATUSES,
     Environment,
-    PassingFailure,
+    TemporaryFailure,
     check_url,
     register_sink,
     require_library,
@@ -57,10 +57,10 @@ def openlineage(report: Report, url: str, environment: Environment) -> None:
     # The library's message isn't shown, because it has the whole address
     except RequestException as error:
         status = getattr(error.response, "status_code", None)
-        if status is not None and status not in PASSING:
+        if status is not None and status not in TEMPORARY_STATUSES:
             raise SinkFailed(f"{host} answered {status}; check the URL and {KEY}") from None
         reason = status or type(error).__name__
-        raise PassingFailure(f"{host} could not be reached ({reason})") from None
+        raise TemporaryFailure(f"{host} could not be reached ({reason})") from None
 
 
 def _make_event(report: Report, namespace: str) -> RunEvent:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.reports.gauges import list_gauges
 from spark_model_monitor.reports.notices import Report
-from spark_model_monitor.reports.sinks import Environment, PassingFailure, check_url, register_sink, require_library
+from spark_model_monitor.reports.sinks import Environment, TemporaryFailure, check_url, register_sink, require_library
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
@@ -46,7 +46,7 @@ def opentelemetry(report: Report, url: str, environment: Environment) -> None:
     # The library gives the reason of a failure only in its log
     if answer is not MetricExportResult.SUCCESS:
         host = urlsplit(url).hostname
-        raise PassingFailure(
+        raise TemporaryFailure(
             f"{host} did not take the metrics; check the URL, to which /{PATH} is added, and the collector"
         )
 

@@ -13,14 +13,14 @@ from spark_model_monitor import __version__
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.notices import Report, encode_document
 from spark_model_monitor.reports.sinks import (
-    PASSING,
+    TEMPORARY_STATUSES,
     WEBHOOK_SECRET,
     Environment,
-    PassingFailure,
-    attempt,
+    TemporaryFailure,
     check_url,
     describe_unreachable,
     register_sink,
+    send_with_retries,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
         timestamp = str(int(report.time.timestamp()))
         headers |= {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: compute_signature(body, secret, timestamp)}
     request = Request(url, data=body, headers=headers, method="POST")
-    attempt(lambda: _post(request, environment.timeout_seconds), environment)
+    send_with_retries(lambda: _post(request, environment.timeout_seconds), environment)
 
 
 def compute_signature(body: bytes, secret: str, timestamp: str) -> str:
@@ -91,6 +91,6 @@ def _describe_refusal(host: str | None, status: int) -> SinkFailed:
     if status in REDIRECTS:
         return SinkFailed(f"{host} answered {status}, a redirect, which is not followed; name the URL that it leads to")
     # Any other answer would be the same at the next attempt
-    if status in PASSING:
-        return PassingFailure(f"{host} answered {status}")
+    if status in TEMPORARY_STATUSES:
+        return TemporaryFailure(f"{host} answered {status}")
     return SinkFailed(f"{host} answered {status}; check the URL and what the server expects")
