@@ -24,7 +24,7 @@ from side_by_side import QUICK_SHARE, Contestant, Took, is_quick_run, own_proces
 
 from spark_model_monitor.monitors.explainability.kernel import Kernel
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.predictors.model_loading import Caller, load_model
+from spark_model_monitor.monitors.predictors.model_loading import ModelCaller, load_model
 
 FEATURES = 14
 TREES = 100
@@ -67,13 +67,13 @@ def models() -> Path:
     return fill_folder("attributions", fill)
 
 
-def make_caller(folder: Path, flavour: str) -> Caller:
+def make_caller(folder: Path, flavour: str) -> ModelCaller:
     if flavour == "xgboost":
         model = Model("xgboost", "model.ubj", (folder / "model.ubj").read_bytes())
     else:
         weights = np.load(folder / "weights.npy")
         model = Model("callable", "logistic", function=lambda frame: 1 / (1 + np.exp(-(frame.to_numpy() @ weights))))
-    return Caller(model, NAMES, (True,) * FEATURES)
+    return ModelCaller(model, NAMES, (True,) * FEATURES)
 
 
 def shap(python: Path, folder: Path, flavour: str, samples: int, rows: int) -> Took:

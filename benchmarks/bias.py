@@ -73,7 +73,7 @@ def people(rows: int) -> Path:
 
 def ours(spark: SparkSession, folder: Path) -> None:
     """Read in a job's partitions, count, all metrics of all groups, analysis.json."""
-    SparkEngine(spark).partition_by_size(size_bytes(folder))
+    SparkEngine(spark).set_partition_size(size_bytes(folder))
     measures = BiasMeasures.of(AnalysisConfig.from_json(CONFIG))
     without_flips = BiasMeasures(measures.config, "label", "prediction", measures.methods, with_flip_test=False)
     run_baseline(spark.read.parquet(str(folder)), BiasMonitor(without_flips)).constraints.to_json()

@@ -23,7 +23,7 @@ from spark_model_monitor.documents.challenge_file import TrialVerdict
 from spark_model_monitor.monitors.model_quality.model_comparison import Answers, compare_answers, decide_verdict
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
-from spark_model_monitor.statistics.verdicts.sequential import boundary
+from spark_model_monitor.statistics.verdicts.sequential_boundary import boundary
 
 SINGLE = NormalDist().inv_cdf(0.975)
 POWERS = (0.2, 0.5, 0.8, 0.9)

@@ -33,8 +33,8 @@ from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift impor
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import WindowDesignEffects
 from spark_model_monitor.monitors.data_quality.distribution.window_history import StatisticsByFeature
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from spark_model_monitor.reports.history.archive import StoredProfile
-from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
+from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory, create_history
+from spark_model_monitor.reports.history.state_files import StoredProfile
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, Component
 from spark_model_monitor.statistics.verdicts.window_statistics import StatisticChange
@@ -258,12 +258,12 @@ BASELINE = f"{QUALITY}.baseline.quality_baseline:QualityBaseline"
 FACTS = f"{QUALITY}.checks.facts"
 FAR_NUMBERS = f"{FACTS}.numbers:steep_end_tail"
 LARGEST_SHARE = f"{FACTS}.repeats:compare_largest_shares"
-HISTORY = "reports.history.variation:WindowHistory"
+HISTORY = "reports.history.history_file:WindowHistory"
 CLOCK = f"{HISTORY}.choose_seasons"
 FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour_or_day"
-WEEKDAYS = "reports.history.variation:select_weekday_windows"
+WEEKDAYS = "reports.history.history_file:select_weekday_windows"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
-    "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
+    "baseline parts": {f"{BASELINE}.with_block_variation": returns_itself},
     "design effects": {f"{QUALITY}.monitor:estimate_window_design_effects": returns(WindowDesignEffects())},
     "facts": {f"{FACTS}:collect_evidence": returns({})},
     "distances of far numbers": {FAR_NUMBERS: returns(1.0)},

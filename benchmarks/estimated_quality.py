@@ -41,7 +41,7 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.cli import main as command_line
 from spark_model_monitor.documents.run_description import RunContext
-from spark_model_monitor.reports.history.baselines import to_run
+from spark_model_monitor.reports.history.baselines import create_reference_to_run
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 PEER, PEER_OF_NUMBERS = (Path(__file__).with_name(f"nannyml_{name}.py") for name in ("cbpe", "dle"))
@@ -312,7 +312,7 @@ def story(data: Path, folder: Path | None, size: int = 5_000) -> Iterator[str]:
     ):
         if folder is not None:
             job_findings.write(str(folder / name))
-            known_at[name] = to_run(str(folder / name), monitor=monitor)
+            known_at[name] = create_reference_to_run(str(folder / name), monitor=monitor)
     for start in range(0, len(later), size):
         chunk = later[start : start + size]
         rows = named(chunk, *columns)

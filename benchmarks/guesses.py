@@ -181,9 +181,9 @@ def name_kind(frame: pd.DataFrame, column: str, kind: str, change: Change, rando
     if column not in bad:
         return "silent"
     states = {name: findings.current.state.feature(name) for name in bad if name}
-    from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
+    from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 
-    now = {name: from_feature_profile(state) for name, state in states.items()}
+    now = {name: create_distribution(state) for name, state in states.items()}
     suspects = {suspect.name: suspect for suspect in list_suspects(states, {}, findings.baseline.distributions, now)}
     guess = guess_mistake(suspects[column])
     return guess[0] if guess else None

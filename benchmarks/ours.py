@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
@@ -28,4 +28,4 @@ def profile_into(spark: SparkSession, source: str, dataset_format: str, output: 
     flags = ["--dataset-source", source, "--dataset-format", dataset_format, "--output-path", output]
     config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(SparkEngine(spark), config) as data:
-        run_baseline(data, monitor_for(config)).write(config.output_path, spark)
+        run_baseline(data, create_monitor(config)).write(config.output_path, spark)

@@ -26,7 +26,7 @@ from side_by_side import QUICK_SHARE, Contestant, is_quick_run, own_process, rac
 
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
@@ -111,7 +111,7 @@ def baseline_run(spark: SparkSession, output: str) -> None:
     flags += [*MODEL_QUALITY, "--probability-attribute", "score", "--ground-truth-attribute", "label"]
     config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(SparkEngine(spark), config) as data:
-        run_baseline(data, monitor_for(config)).write(output, spark)
+        run_baseline(data, create_monitor(config)).write(output, spark)
 
 
 def monitoring_run(spark: SparkSession, source: Path, baseline: str) -> None:
@@ -122,9 +122,9 @@ def monitoring_run(spark: SparkSession, source: Path, baseline: str) -> None:
         flags += [*MODEL_QUALITY, "--probability-attribute", "0", "--baseline", baseline]
         flags += ["--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z"]
         config = build_config("monitor", read_sources(flags, {}), in_container=False)
-        reference = read_baseline(config, monitor_for(config))
+        reference = read_baseline(config, create_monitor(config))
         with read_source(SparkEngine(spark), config, reference) as data:
-            run_monitoring(data, monitor_for(config), reference, output_path=output).write(output, spark)
+            run_monitoring(data, create_monitor(config), reference, output_path=output).write(output, spark)
     finally:
         shutil.rmtree(output)
 

@@ -26,7 +26,7 @@ from verdicts import Mark, Remembered
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
+from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory, create_history
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 START = datetime(2026, 1, 5)
@@ -138,7 +138,7 @@ def judged(
     baseline = run_baseline(pd.concat(before), monitor, engine="local")
     stored_baseline = monitor.stored_baseline(
         baseline.constraints, None, baseline.state, baseline.constraints
-    ).with_parts(baseline.variation)
+    ).with_block_variation(baseline.variation)
     history: WindowHistory = Remembered("", create_history("").table)
     for window in later:
         ended = f"{window[AT].max().ceil('D'):%Y-%m-%dT%H:%M:%SZ}"

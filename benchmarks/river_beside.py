@@ -29,7 +29,7 @@ from verdicts import Mark, Remembered, Values
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
+from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory, create_history
 
 HERE = Path(__file__).parent
 PEER = HERE.parent / ".venv-river" / "bin" / "python"
@@ -127,7 +127,7 @@ def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
     baseline = run_baseline(table(law, before), monitor, engine="local")
     stored_baseline = monitor.stored_baseline(
         baseline.constraints, None, baseline.state, baseline.constraints
-    ).with_parts(baseline.variation)
+    ).with_block_variation(baseline.variation)
     history: WindowHistory = Remembered("", create_history("").table)
     for index, values in enumerate(windows):
         ended = f"{datetime(2026, 6, 1) + timedelta(hours=index + 1):%Y-%m-%dT%H:%M:%SZ}"

@@ -224,7 +224,7 @@ def _with_history(baseline, raws):  # type: ignore[no-untyped-def]
     # The baseline as a monitor reads it, with this history
     monitor = baseline.monitor
     stored_baseline = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
-    stored_baseline = stored_baseline.with_parts(baseline.variation)
+    stored_baseline = stored_baseline.with_block_variation(baseline.variation)
     return replace(stored_baseline.with_history({}, arrays), source=None)
 
 

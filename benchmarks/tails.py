@@ -27,21 +27,21 @@ ROUNDS = 3 if "--quick" in sys.argv else 15
 
 COUNTS = np.random.default_rng(0).poisson(300.0, 6 * 100).astype(float)
 PAIRS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
-    "normal tail": (lambda: ours.normal_above(2.5), lambda: float(special.ndtr(-2.5))),
+    "normal tail": (lambda: ours.normal_survival(2.5), lambda: float(special.ndtr(-2.5))),
     "normal quantile": (lambda: ours.normal_quantile(0.01), lambda: float(special.ndtri(0.01))),
-    "Student's tail, 30": (lambda: ours.student_above(2.5, 30), lambda: float(special.stdtr(30, -2.5))),
+    "Student's tail, 30": (lambda: ours.student_survival(2.5, 30), lambda: float(special.stdtr(30, -2.5))),
     "Student's quantile, 30": (lambda: ours.student_quantile(30, 0.01), lambda: float(special.stdtrit(30, 0.01))),
-    "chi-square tail, 10": (lambda: ours.chi_square_above(20, 10), lambda: float(special.gammaincc(5, 10))),
-    "chi-square tail, 100": (lambda: ours.chi_square_above(130, 100), lambda: float(special.gammaincc(50, 65))),
-    "Kolmogorov's tail": (lambda: ours.kolmogorov_above(1.5), lambda: float(special.kolmogorov(1.5))),
+    "chi-square tail, 10": (lambda: ours.chi_square_survival(20, 10), lambda: float(special.gammaincc(5, 10))),
+    "chi-square tail, 100": (lambda: ours.chi_square_survival(130, 100), lambda: float(special.gammaincc(50, 65))),
+    "Kolmogorov's tail": (lambda: ours.kolmogorov_survival(1.5), lambda: float(special.kolmogorov(1.5))),
     "log-gamma of 600": (lambda: ours.log_gamma(COUNTS), lambda: special.gammaln(COUNTS)),
 }
 OF_SCIPY = {
     "log_gamma": special.gammaln,
-    "normal_above": lambda value: float(special.ndtr(-value)),
+    "normal_survival": lambda value: float(special.ndtr(-value)),
     "normal_quantile": lambda share: float(special.ndtri(share)),
-    "chi_square_above": lambda statistic, freedom: float(special.gammaincc(freedom / 2, statistic / 2)),
-    "kolmogorov_above": lambda value: float(special.kolmogorov(value)),
+    "chi_square_survival": lambda statistic, freedom: float(special.gammaincc(freedom / 2, statistic / 2)),
+    "kolmogorov_survival": lambda value: float(special.kolmogorov(value)),
 }
 
 
@@ -64,7 +64,7 @@ def tested(cells: int) -> Callable[[], Any]:
 
 def with_scipy(run: Callable[[], Any]) -> Callable[[], Any]:
     def ran() -> Any:
-        with mock.patch.object(components, "normal_above", OF_SCIPY["normal_above"]):
+        with mock.patch.object(components, "normal_survival", OF_SCIPY["normal_survival"]):
             run()
 
     return ran

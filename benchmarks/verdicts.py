@@ -45,13 +45,18 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import estimate_block_variation
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.drift import NumericDistribution
-from spark_model_monitor.statistics.drift.distributions import category_cells
+from spark_model_monitor.statistics.drift.distributions import align_categories
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Moments, Profile, RowRun, RowRuns
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows, WindowSize, judge_change
-from spark_model_monitor.statistics.verdicts.components import Component, Samples, chance_of_more, fewest_beyond_chance
+from spark_model_monitor.statistics.verdicts.components import (
+    Component,
+    Samples,
+    fewest_beyond_chance,
+    hypergeometric_tail,
+)
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
     allocate_budget,
@@ -198,7 +203,7 @@ def exact(values: Values) -> Column:
 
 def gap(baseline: Column, window: Column) -> float:
     if baseline.numbers is None or window.numbers is None:
-        before, after = category_cells(baseline.categories, window.categories)
+        before, after = align_categories(baseline.categories, window.categories)
         return float(np.abs(before / before.sum() - after / after.sum()).max())
     b = baseline.numbers.cdf
     w = window.numbers.cdf
@@ -307,7 +312,7 @@ BY_PARTS = "by its parts"
 def alarms_by(before: Column, now: Column, past: WindowStatistics | None) -> Iterator[str]:
     """How a column alarms, at drift's part of the budget; missing values at completeness's, too."""
     bare = compare_columns(before, now)
-    lacking = chance_of_more(before.missing, before.rows, now.missing, now.rows) <= OF_MISSING
+    lacking = hypergeometric_tail(before.missing, before.rows, now.missing, now.rows) <= OF_MISSING
     p = {
         "best": min(bare_test.p for bare_test in bare),
         INDEPENDENTLY: combine_p_values(bare),
@@ -340,7 +345,7 @@ def list_changes(m: int) -> Iterator[Change]:
         return lambda random, x: replace_some(random, x, share / total, value)
 
     def more(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
-        return chance_of_more(int(before.sum()), N, int(after.sum()), m)
+        return hypergeometric_tail(int(before.sum()), N, int(after.sum()), m)
 
     yield Change(
         f"mean + {shift:.2f} sd",

@@ -26,7 +26,7 @@ from side_by_side import QUICK_SHARE, Contestant, own_process, race, report
 ROWS = 1_000_000
 HOURS = 24
 LIMITS = {"parquet": 10.4, "csv": 10.4, "capture": 2.2}
-"""Gigabytes, a little more than `auto` keeps here (`MAX_LOCAL_BYTES_BY_FORMAT` of data/reading/data.py)."""
+"""Gigabytes, a little more than `auto` keeps here (`MAX_LOCAL_BYTES_BY_FORMAT` of data/reading/data_reader.py)."""
 
 GIGABYTES = 1.0
 """Of each format by default, which takes some minutes."""

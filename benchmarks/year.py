@@ -39,7 +39,7 @@ from year_plays import (
     read_hours,
 )
 
-from spark_model_monitor.reports.history.variation import MAX_WINDOWS
+from spark_model_monitor.reports.history.history_file import MAX_WINDOWS
 from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS
 
 ROOT = Path(__file__).resolve().parent.parent

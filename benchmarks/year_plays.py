@@ -48,7 +48,7 @@ REQUESTS = "BENCHMARK_REQUESTS"
 """The file that gets a byte for each call of the storage; where it isn't set, none are counted."""
 
 COUNTED = (
-    *("exists", "walk", "list_folders", "list_beginning", "read", "open"),
+    *("exists", "walk", "list_folders", "list_by_prefix", "read", "open"),
     *("write", "assemble", "copy", "delete"),
 )
 P = ParamSpec("P")

@@ -10,7 +10,7 @@ from functools import partial
 
 from spark_model_monitor.running.inputs.data_sets import learn_errors
 from spark_model_monitor.running.inputs.run_inputs import create_run_context, load_check_plan
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.runs.rule_suggestions import suggest_expectations, write_expectations
 from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
@@ -21,7 +21,7 @@ from spark_model_monitor.running.runtime.status import completed
 
 def main(argv: list[str]) -> int:
     with started("baseline", argv) as job:
-        monitor = monitor_for(job.config)
+        monitor = create_monitor(job.config)
         with read_source(job.engine, job.config) as data:
             checks = load_check_plan(job.config, data)
             baseline = run_baseline(

@@ -20,7 +20,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
     read_ongoing_violations,
     read_run_decisions,
 )
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import read_expectations, run_monitoring
 from spark_model_monitor.running.runtime.ending import describe_end, describe_result, show_findings
 from spark_model_monitor.running.runtime.further_outputs import ALERTS, HISTORY, FurtherOutputs
@@ -42,7 +42,7 @@ from spark_model_monitor.running.runtime.publishing import (
 def main(argv: list[str], read_named: ReadBaseline | None = None) -> int:
     """read_named: reads the baseline, where the caller has many windows of one."""
     with started("monitor", argv) as job:
-        monitor = monitor_for(job.config)
+        monitor = create_monitor(job.config)
         require_sinks(job.config)
         if job.config.each_commit:
             monitor_each_commit(job, monitor)

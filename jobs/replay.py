@@ -10,9 +10,9 @@ import sys
 
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.running.replay.replay_command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
-from spark_model_monitor.running.replay.running import replay
+from spark_model_monitor.running.replay.replay_run import replay
 from spark_model_monitor.running.runtime.job import started
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import get_storage, join
 
 
 def main(argv: list[str]) -> int:
@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
         return error.exit_status
     with started("monitor", request.monitor_flags) as job:
         certificate = replay(job.engine, job.config, request.recurrence, request.reports)
-        storage = storage_of(request.output_path)
+        storage = get_storage(request.output_path)
         storage.write(join(request.output_path, JSON_NAME), certificate.to_json().encode())
         storage.write(join(request.output_path, TEXT_NAME), certificate.to_text().encode())
         job.finish(certificate.message(), EQUAL if certificate.is_equal else DIFFERENT)

@@ -153,7 +153,7 @@ def spark() -> Iterator[SparkSession]:
     from tests.spark_lines import IS_REMOTE
 
     from spark_model_monitor.spark.engine.application import worker_settings
-    from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+    from spark_model_monitor.spark.launch.deequ_jar import is_jar_available, provide_jar
     from spark_model_monitor.spark.launch.java import find_line_at, find_spark_home
 
     if not IS_REMOTE:
@@ -171,7 +171,7 @@ def spark() -> Iterator[SparkSession]:
         builder = builder.master("local[2]").config("spark.locality.wait", "0")  # as every local job
         for key, value in worker_settings(SparkConf(), os.environ).items():  # a job can't make them once Spark runs
             builder = builder.config(key, value)
-    if is_had(os.environ, line):
+    if is_jar_available(os.environ, line):
         builder = builder.config("spark.jars", str(provide_jar(os.environ)))
     session = (
         builder.config("spark.ui.enabled", "false")

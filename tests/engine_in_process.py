@@ -11,8 +11,8 @@ class InProcess(LocalEngine):
         self.of_bytes = of_bytes
         self.piece_bytes = of_bytes or self.piece_bytes
 
-    def partition_by_size(self, total_bytes, groups=1):
-        self.piece_bytes = self.of_bytes or super().partition_by_size(total_bytes, groups)
+    def set_partition_size(self, total_bytes, groups=1):
+        self.piece_bytes = self.of_bytes or super().set_partition_size(total_bytes, groups)
         return self.piece_bytes
 
 

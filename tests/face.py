@@ -70,10 +70,10 @@ def list_parameters(module: str) -> Iterator[str]:
         for method in sorted(vars(member)):
             function = getattr(member, method)
             # Not those that a library generates
-            is_ours = inspect.isroutine(function) and str(getattr(function, "__module__", "")).startswith(
+            is_valid_name = inspect.isroutine(function) and str(getattr(function, "__module__", "")).startswith(
                 "spark_model_monitor"
             )
-            if is_ours and not method.startswith("_"):
+            if is_valid_name and not method.startswith("_"):
                 yield f"{module}.{name}.{method}\t{describe_parameters(function)}"
 
 

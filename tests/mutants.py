@@ -88,7 +88,7 @@ class Trial:
         return "\n".join(lines)
 
 
-class Trees:
+class PruneSelection:
     """Copies of a commit; a thread takes one and gives it back."""
 
     def __init__(self, trees: Sequence[Path]) -> None:
@@ -138,7 +138,7 @@ def draw_trials(tree: Path, options: argparse.Namespace) -> list[Trial]:
 def try_all(trials: Sequence[Trial], trees: Sequence[Path], kinds: Sequence[str], unit_alone: bool) -> None:
     """Tries each damage on the unit tests nearest to its line and on the kinds, and what is still alive on all other tests."""
     covered = read_covered_lines(trees[0])
-    free_trees = Trees(trees)
+    free_trees = PruneSelection(trees)
     with ThreadPoolExecutor(len(trees)) as pool:
         for trial in pool.map(lambda trial: try_nearest(trial, free_trees, covered, kinds), trials):
             print(trial, flush=True)
@@ -169,7 +169,7 @@ def read_covered_lines(tree: Path) -> CoveredLines:
     return cover_lines(tree, data_file, tree / PACKAGE.relative_to(ROOT), "-m", UNIT, "-n", "2", "--dist", "loadfile")
 
 
-def try_nearest(trial: Trial, free_trees: Trees, covered: CoveredLines, kinds: Sequence[str]) -> Trial:
+def try_nearest(trial: Trial, free_trees: PruneSelection, covered: CoveredLines, kinds: Sequence[str]) -> Trial:
     """Tries a damage on the unit tests that are nearest to its line, and on each kind."""
     start_time = time.monotonic()
     path = trial.damage.file.as_posix()

@@ -20,7 +20,7 @@ import pytest
 from tests import both_engines
 from tests.programs import run_on_one_stream
 
-from spark_model_monitor.data.reading.data import get_running_session
+from spark_model_monitor.data.reading.data_reader import get_running_session
 from spark_model_monitor.running.runtime.logs import LOG_VARIABLE, PACKAGE_LOGGERS, RUNS_LOGGER, SUMMARY_LOGGER
 
 ROOT = Path(__file__).resolve().parent.parent

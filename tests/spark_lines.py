@@ -20,10 +20,10 @@ ON_THREE = version("pyspark").startswith("3.")
 @cache
 def has_deequ() -> bool:
     """Whether tests have Deequ for the Spark that they run on; it takes a JVM beside the driver."""
-    from spark_model_monitor.spark.launch.deequ_jar import is_had
+    from spark_model_monitor.spark.launch.deequ_jar import is_jar_available
     from spark_model_monitor.spark.launch.java import find_line_at, find_spark_home
 
-    return not IS_REMOTE and is_had(os.environ, find_line_at(find_spark_home({})))
+    return not IS_REMOTE and is_jar_available(os.environ, find_line_at(find_spark_home({})))
 
 
 def on_spark_3(reason: str) -> pytest.MarkDecorator:

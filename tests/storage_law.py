@@ -100,7 +100,7 @@ def test_a_file_lists_itself_and_has_its_size_and_time(storage, folder):
 def test_files_by_their_beginning_lie_right_in_the_folder(storage, folder):
     put(storage, folder, "_lease-b", "_lease-a", "_lease", "lease-a", ".lease-a", "_lease-d/_lease-e")
 
-    assert sorted(names(storage, folder, storage.list_beginning(folder, "_lease-"))) == ["_lease-a", "_lease-b"]
+    assert sorted(names(storage, folder, storage.list_by_prefix(folder, "_lease-"))) == ["_lease-a", "_lease-b"]
 
 
 @clause
@@ -110,7 +110,7 @@ def test_a_folder_may_have_its_own_path_below_it(storage, folder):
     put(storage, folder, f"{path.strip('/')}/_lease-a", f"{path.strip('/')}/c.csv", "_lease-b")
 
     assert storage.list_folders(folder) == [path.strip("/").partition("/")[0]]
-    assert names(storage, folder, storage.list_beginning(folder, "_lease-")) == ["_lease-b"]
+    assert names(storage, folder, storage.list_by_prefix(folder, "_lease-")) == ["_lease-b"]
 
 
 @clause
@@ -172,7 +172,7 @@ def test_files_are_put_together_in_their_order(storage, folder):
     put(storage, folder, "parts/1", "parts/2")
 
     assert storage.read(target) == b"parts/1parts/2"
-    assert names(storage, folder, storage.list_beginning(join(folder, "whole"), "")) == ["whole/file"]
+    assert names(storage, folder, storage.list_by_prefix(join(folder, "whole"), "")) == ["whole/file"]
     assert not storage.assemble(parts, target)
     assert storage.assemble(parts[:1], target)
     assert storage.read(target) == b"parts/1"
@@ -199,4 +199,4 @@ def test_no_draft_is_left(storage, folder):
     put(storage, folder, "a/b.csv")
     storage.write(join(folder, "a", "b.csv"), b"again")
 
-    assert names(storage, folder, storage.list_beginning(join(folder, "a"), "")) == ["a/b.csv"]
+    assert names(storage, folder, storage.list_by_prefix(join(folder, "a"), "")) == ["a/b.csv"]

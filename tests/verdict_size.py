@@ -2,8 +2,8 @@
 
 It prints:
   numbers       that decide: module-level constants with a numeric value, and numbers other than 0, 1, 2 and -1 elsewhere
-  withholding   places that withhold a verdict: calls of a finding's `unjudged`, `not_judged` and `unsure`, other uses of
-                such a status, and calls of functions that are given the reason
+  withholding   places that withhold a verdict: calls of a finding's `without_verdict`, `not_judged` and `as_cannot_tell`, other
+                uses of such a status, and calls of functions that are given the reason
   members       of `CheckResult` and its parts
   rows          files that define something for rows in groups
   tokens        of each room, as `tests.plain` counts them
@@ -26,12 +26,12 @@ from tests.plain_measures import count_tokens
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "lib/spark_model_monitor"
 ROOMS = ("statistics/verdicts", "statistics/drift", "monitors/data_quality")
-HISTORY = "reports/history/variation.py"
+HISTORY = "reports/history/history_file.py"
 PAGES = tuple(f"monitors/data_quality/{folder}/" for folder in ("hints", "causes", "report", "baseline"))
 """Of a room, but they decide nothing."""
 WITHHOLDING_ROOMS = ("statistics/verdicts", "monitors/data_quality")
 ORDINARY_NUMBERS = (0, 1, 2, -1)
-WITHHOLDING_CALLS = frozenset({"unjudged", "not_judged", "unsure"})
+WITHHOLDING_CALLS = frozenset({"without_verdict", "not_judged", "as_cannot_tell"})
 WITHHOLDING_STATUSES = frozenset({"CANNOT_TELL", "NOT_JUDGED"})
 GROUP_WORDS = ("design_effect", "designeffect", "intra_class", "intraclass", "group_column", "rows_in_group")
 RECORD = ("documents/check_results.py", "CheckResult")

@@ -79,7 +79,7 @@ class Ours(HistoryDetector):
         if self.accepts:
             self.remember()
             product = self.contestant
-            product.history = product.history.with_accepted(product.window)
+            product.history = product.history.mark_accepted(product.window)
 
 
 class Prototype(HistoryDetector):

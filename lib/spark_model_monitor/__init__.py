@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 __title__ = "Model monitoring for Apache Spark and Python"
 
 if TYPE_CHECKING:
-    from spark_model_monitor.data.reading.data import read_data
+    from spark_model_monitor.data.reading.data_reader import read_data
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.data.reading.formats import (
         CaptureFormat,
@@ -97,7 +97,7 @@ else:
         "monitors.model_quality.estimated.loss": "loss_by_feature, retraining",
         "monitors.predictors.error_model": "ErrorModel",
         "monitors.model_quality.measurement": "Tolerance",
-        "data.reading.data": "read_data",
+        "data.reading.data_reader": "read_data",
         "data.reading.dataset": "Dataset",
         "data.reading.formats": "CsvFormat, JsonFormat, ParquetFormat, CaptureFormat, MergedFormat, SparkFormat",
         "data.reading.outcome_tables": "outcomes",

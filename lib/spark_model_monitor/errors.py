@@ -52,7 +52,7 @@ class BadConfiguration(MonitorError):
         return cls("\n".join(faults))
 
 
-def did_you_mean(
+def suggest_names(
     name: str, names: Iterable[str], otherwise: str, *, max_names: int = 1, shown: Callable[[str], str] = repr
 ) -> str:
     """A question that suggests the nearest names to an unknown name; `otherwise` if no name is near."""
@@ -73,7 +73,7 @@ def suggest_path(path: str, otherwise: str = "", is_meant: Callable[[str], bool]
     """
     neighbours = Path(path).parent.glob("*")
     paths = {neighbour.name: str(neighbour) for neighbour in neighbours if is_meant(str(neighbour))}
-    hint = did_you_mean(Path(path).name, paths, otherwise, shown=paths.__getitem__)
+    hint = suggest_names(Path(path).name, paths, otherwise, shown=paths.__getitem__)
     return hint and f"; {hint}"
 
 
@@ -102,7 +102,7 @@ class MissingDependency(BadConfiguration):
 
 
 @contextmanager
-def needing(sentence: str) -> Iterator[None]:
+def explain_missing_import(sentence: str) -> Iterator[None]:
     """A block of imports that may fail. Raises MissingDependency with this sentence if one fails."""
     try:
         yield

@@ -103,7 +103,7 @@ class Machine:
         """The seconds of a clock that never goes back."""
         return time.monotonic()
 
-    def rest(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Wait for this many seconds."""
         time.sleep(seconds)
 

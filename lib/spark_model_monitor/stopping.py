@@ -1,12 +1,12 @@
 """How this process is told to end, and how it is made to end.
 
 - An exception that a signal raises in the main thread may be swallowed, for example by `except: pass` in a user's script. So
-  each step, such as a record or a window, begins with `require_going_on`, which raises the exception again.
+  each step, such as a record or a window, begins with `raise_if_stopped`, which raises the exception again.
 - `GRACE_SECONDS` after the signal the process ends, whatever it is doing. The same signal a second time ends it at once,
   unless it arrives together with the first. A thread counts the signals, because the main thread may be in a long library call.
-- If a call keeps all Python threads from running, another process ends this one (`watch_from_outside`).
-- A step that takes too long ends the process in the same way (`leave_after_grace`). A server that takes too long counts as
-  not answering (`run_within`).
+- If a call keeps all Python threads from running, another process ends this one (`start_watcher`).
+- A step that takes too long ends the process in the same way (`exit_after_grace`). A server that takes too long counts as
+  not answering (`run_with_timeout`).
 
 Standard library only.
 """
@@ -82,7 +82,7 @@ class Stopped(SystemExit):
 
 
 @contextmanager
-def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
+def end_on_signals(*, is_whole_process: bool = False) -> Iterator[None]:
     """SIGTERM, Ctrl-C and the hang-up of a terminal end the body within ten seconds. For the outermost body of the main
     thread.
 
@@ -118,17 +118,17 @@ def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
 
 
 def stop(reason: BaseException) -> NoReturn:
-    """Raise the reason here, and again wherever `require_going_on` is called from now on."""
+    """Raise the reason here, and again wherever `raise_if_stopped` is called from now on."""
     _reasons.append(reason)
     raise reason
 
 
-def take_back(reason_type: type[BaseException]) -> None:
+def withdraw_reasons(reason_type: type[BaseException]) -> None:
     """Forget all reasons of this type: they no longer tell this process to end."""
     _reasons[:] = [reason for reason in _reasons if not isinstance(reason, reason_type)]
 
 
-def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None:
+def exit_after_grace(reason: BaseException, status: int, sentence: str) -> None:
     """Tell this process to end. If the reason isn't taken back within `GRACE_SECONDS`, the process exits with this status
     and sentence.
     """
@@ -144,14 +144,14 @@ def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None
     _start_timer(seconds, end_process)
 
 
-def reason_to_end() -> BaseException | None:
+def get_reason_to_end() -> BaseException | None:
     """The reason for which this process was told to end; None if it wasn't."""
     if _reasons:
         return _reasons[0]
     return None
 
 
-def require_going_on() -> None:
+def raise_if_stopped() -> None:
     """Raise the reason for which this process was told to end, if there is one."""
     if _reasons:
         raise _reasons[0]
@@ -174,7 +174,7 @@ def shell_status(status: int) -> int:
     return BY_SIGNAL - status
 
 
-def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Callable[[], object] = bool) -> int:
+def wait_for_process(process: Process, seconds: float | None = None, *, ending: Callable[[], object] = bool) -> int:
     """The exit status of a child process. The child is told to end when this process is, and is killed if it doesn't end.
 
     ending: called before the child is told to end. Raises subprocess.TimeoutExpired after this many seconds.
@@ -201,7 +201,7 @@ def _wait_for_exit(process: Process, seconds: float | None) -> int:
         # Wait in short intervals, because a signal doesn't interrupt another thread's wait
         with suppress(subprocess.TimeoutExpired):
             return process.wait(min(STEP_SECONDS, seconds_left))
-        require_going_on()
+        raise_if_stopped()
     raise subprocess.TimeoutExpired("", seconds or 0.0)
 
 
@@ -216,7 +216,7 @@ def _end_child(process: Process, seconds: float) -> None:
             process.wait()
 
 
-def run_within(seconds: float, ask: Callable[[], T]) -> T:
+def run_with_timeout(seconds: float, ask: Callable[[], T]) -> T:
     """The answer of somebody outside, such as a server, who has so many seconds in all.
 
     Raises TimeoutError if there is no answer by then, and what `ask` raises.
@@ -242,7 +242,7 @@ def run_within(seconds: float, ask: Callable[[], T]) -> T:
     raise TimeoutError(f"no whole answer within {seconds:g} s")
 
 
-def watch_from_outside() -> None:
+def start_watcher() -> None:
     """Start a process that kills this one if it is told to end and then doesn't read the signal for `GRACE_SECONDS`.
 
     Call it before a user's code is loaded: while a C function holds Python's global lock, no thread of this process runs.
@@ -264,7 +264,7 @@ def watch_from_outside() -> None:
 
 
 @contextmanager
-def exits_refused() -> Iterator[None]:
+def refuse_exits() -> Iterator[None]:
     """While a user's code runs, `os._exit` raises SystemExit like `sys.exit`; otherwise it would end the job without a
     message.
     """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.archives.scanned import PROFILE_BYTES, scan_states
 
-from spark_model_monitor.reports.history.archive import to_parquet
+from spark_model_monitor.reports.history.state_files import to_parquet
 from spark_model_monitor.spark.spark_session import local_session, stop_session
 
 

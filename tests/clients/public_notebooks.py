@@ -303,14 +303,16 @@ def _run_cell(
         return Cell(number, "ran")
     failure_text = re.sub(r"\s+", " ", f"{replies[-1].get('ename')}: {replies[-1].get('evalue')}")[:300]
     trace = "\n".join(replies[-1].get("traceback", ()))
-    is_ours = (
+    is_valid_name = (
         "spark_model_monitor" in trace and "site-packages/sagemaker/" not in trace.split("spark_model_monitor")[-1]
     )
     if is_hampered:
-        is_ours = (is_ours or bool(OURS.search(failure_text))) and not OF_WHAT_IS_NOT_THERE.search(failure_text)
+        is_valid_name = (is_valid_name or bool(OURS.search(failure_text))) and not OF_WHAT_IS_NOT_THERE.search(
+            failure_text
+        )
     else:
-        is_ours = is_ours or not OF_AN_ACCOUNT.search(failure_text)
-    return Cell(number, "ours" if is_ours else "account", failure_text)
+        is_valid_name = is_valid_name or not OF_AN_ACCOUNT.search(failure_text)
+    return Cell(number, "ours" if is_valid_name else "account", failure_text)
 
 
 def main(checkouts: str, *parts: str) -> int:

@@ -16,7 +16,7 @@ rows = 1_000_000
 frame = pd.DataFrame({"x": rng.lognormal(size=rows), "y": rng.integers(0, 9, rows), "w": rng.choice(["a", None], rows)})
 spark = local_session()
 with read_data(frame) as data:
-    print(spark.sparkContext.master, data.folder is None, data.partitions_at_most)
+    print(spark.sparkContext.master, data.folder is None, data.max_partition_count)
     baseline = run_baseline(data, DataQualityMonitor())
 print(baseline.to_pandas()["num_missing"].to_dict(), int(frame["w"].isna().sum()))
 """

@@ -16,7 +16,7 @@ from tests.s3 import traffic
 
 from spark_model_monitor.reports.outputs.run_files import read_current_run
 from spark_model_monitor.spark.storage import HadoopStorage
-from spark_model_monitor.storage import LocalStorage, opened_by, storage_of
+from spark_model_monitor.storage import LocalStorage, get_storage, using_session
 from spark_model_monitor.storage.lease import PREFIX
 
 DOCUMENTS = (
@@ -63,7 +63,7 @@ def all_jobs(top, storage, jobs):
 
 def test_jobs_write_the_documents_of_one_machine_and_again_the_same(hdfs, spark, tmp_path):
     jobs = JobsHere(tmp_path)
-    first_files, second_files = all_jobs(f"{hdfs}/churn", storage_of(hdfs, spark), jobs)
+    first_files, second_files = all_jobs(f"{hdfs}/churn", get_storage(hdfs, spark), jobs)
     local_files, _ = all_jobs(str(tmp_path / "churn"), LocalStorage(), jobs)
 
     assert second_files == first_files
@@ -123,7 +123,7 @@ class Trials:
     """A baseline's tries at one output, each of which begins with what was there before: that of less data."""
 
     def __init__(self, top, spark, jobs, calls):
-        self.storage = storage_of(top, spark)
+        self.storage = get_storage(top, spark)
         self.spark = spark
         self.jobs = jobs
         self.calls = calls
@@ -166,7 +166,7 @@ class Trials:
             self.jobs("baseline", *traffic.baseline_flags(self.top, "out"))
         self.calls.at = None
         wrong = []
-        with opened_by(self.spark):
+        with using_session(self.spark):
             run = read_current_run(self.out)
             contents = self._files()
         run_files = {name: content for name, content in contents.items() if name.startswith(f"_runs/{run.run_id}/")}

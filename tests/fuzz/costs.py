@@ -15,9 +15,9 @@ from pydantic import JsonValue
 from tests.engine_in_process import InOrder
 from tests.fuzz.damage import ODD_TEXTS
 
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import JsonFormat
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 

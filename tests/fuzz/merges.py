@@ -101,7 +101,7 @@ class Source:
         largest = max(file.stat().st_size for file in (self.folder / HOUR).iterdir())
         engine = InOrder(-(-largest // pieces))
         lines = engine.lines([str(self.folder)])
-        return lines.partitions(*task.inputs).mapped(task, SCHEMA).batches()
+        return lines.partitions(*task.inputs).map_batches(task, SCHEMA).batches()
 
 
 def make_source(name: str, seed: int, make: Any, folder: Path) -> Source:

@@ -17,10 +17,10 @@ from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, r
 from tests.fuzz.reference import REFUSED, UNCLAIMED
 from tests.fuzz.windows import HOUR, KINDS, NAMES, Kind, document, make_document_lines
 
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import JsonFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import write_quarantine
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.spark.engine.spark import SparkEngine
 

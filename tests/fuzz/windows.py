@@ -16,10 +16,10 @@ from tests.fuzz.damage import JsonText, damaged, damaged_bytes, write_file, writ
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.outcome_tables import build_reading, read_labelled, read_line_outcomes
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.decoding import Reading, RecordSelection
 from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
@@ -225,7 +225,7 @@ def _documents(engine: Any, path: str) -> Any:
 
 def _labelled(engine: Any, path: str) -> Any:
     records = Reading(("endpointInput", *OUTPUTS))
-    reading = OutcomeReading(None, "0", None, keeps_missing=True, records=records, features=FeatureReading(columns=2))
+    reading = OutcomeReading(None, "0", None, allows_missing=True, records=records, features=FeatureReading(columns=2))
     return read_labelled(engine, list_captures(engine, path), reading, None)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
@@ -179,7 +179,7 @@ def analysed(engine, folder, case, source):
     flags = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(folder / "analysis_config.json")]
     flags += ["--dataset-source", str(data), "--output-path", str(folder / "out")]
     job_config = build_config("baseline", read_sources(flags, {}), in_container=False)
-    monitor = monitor_for(job_config)
+    monitor = create_monitor(job_config)
     with read_source(engine, job_config) as dataset:
         return run_baseline(dataset, monitor).constraints.body_dict
 

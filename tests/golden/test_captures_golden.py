@@ -35,7 +35,7 @@ def account(dataset):
             dataset.names,
             reason=dataset.reason,
             cells=dataset.cells,
-            partitions_at_most=1,
+            max_partition_count=1,
         ),
         ScanPlan(rows=RowPlan(reasons=len(Refusal))),
     )
@@ -44,7 +44,7 @@ def account(dataset):
 
 def read_rows(dataset, columns):
     """The cells of some columns of each row, by column."""
-    return pa.Table.from_batches(dataset.table.selected(columns, columns).batches()).to_pylist()
+    return pa.Table.from_batches(dataset.table.select_columns(columns, columns).batches()).to_pylist()
 
 
 def baseline_names(path):

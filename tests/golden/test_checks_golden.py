@@ -17,7 +17,10 @@ from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    create_distributions,
+    read_distributions,
+)
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.protocol import create_violations
 from spark_model_monitor.statistics.drift import Ties
@@ -85,7 +88,7 @@ def churn(golden) -> Callable[..., WindowComparison]:
     current = make_profile(names, read_captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     def comparison(**options) -> WindowComparison:
-        return WindowComparison(QualityBaseline(constraints, from_profile(baseline)), current, **options)
+        return WindowComparison(QualityBaseline(constraints, create_distributions(baseline)), current, **options)
 
     return comparison
 
@@ -148,7 +151,7 @@ def test_the_cookbook_run_has_the_two_violations_of_the_real_one(golden):
     current = make_profile(names, read_captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     outcomes = check_all(
-        WindowComparison(QualityBaseline(constraints, from_statistics(statistics)), current, **AS_THE_SERVICE)
+        WindowComparison(QualityBaseline(constraints, read_distributions(statistics)), current, **AS_THE_SERVICE)
     )
 
     assert as_set(create_violations(outcomes)) == as_set(read_violations(folder / "run" / "constraint_violations.json"))

@@ -7,9 +7,9 @@ from tests.at_hand import defer_to_night
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.spark.deequ.deequ_evaluation import METRIC_FIELDS, evaluate
 from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
@@ -38,7 +38,7 @@ def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
             SparkPartitions(dataset.frame),
             dataset.names,
             reason=dataset.reason,
-            partitions_at_most=2,
+            max_partition_count=2,
         ),
         ScanPlan(rows=RowPlan(reasons=len(Refusal))),
     ).profile

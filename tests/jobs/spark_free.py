@@ -14,7 +14,7 @@ import spark_model_monitor.monitors.data_quality.feature_scan  # noqa: F401
 from jobs import baseline, monitor
 from spark_model_monitor.machine import current_machine
 from spark_model_monitor.reports.history.decisions import promote, read_promotions, roll_back
-from spark_model_monitor.reports.history.maintenance import Trees, find_prunable, prune
+from spark_model_monitor.reports.history.maintenance import PruneSelection, find_prunable, prune
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
@@ -52,7 +52,7 @@ def rolled_back(folder: str) -> None:
 
 
 def pruned(folder: str) -> None:
-    trees = Trees((f"{folder}/captures",), (f"{folder}/out",), (f"{folder}/reports",))
+    trees = PruneSelection((f"{folder}/captures",), (f"{folder}/out",), (f"{folder}/reports",))
     prune(find_prunable(trees, NOW), outputs=(*trees.merged, *trees.reports))
 
 

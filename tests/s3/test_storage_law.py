@@ -3,12 +3,12 @@
 import pytest
 from tests.storage_law import EVERY_CLAUSE
 
-from spark_model_monitor.storage import storage_of
+from spark_model_monitor.storage import get_storage
 
 
 @pytest.mark.usefixtures("boto3_at_the_proxy")
 def test_a_folder_has_one_path_however_it_is_written(s3):
-    assert storage_of("s3a://law").resolved("s3://law//files/one/") == "s3://law/files/one"
+    assert get_storage("s3a://law").resolved("s3://law//files/one/") == "s3://law/files/one"
 
 
 @EVERY_CLAUSE
@@ -16,4 +16,4 @@ def test_a_folder_has_one_path_however_it_is_written(s3):
 def test_s3s_storage_passes(clause, s3):
     s3.put("law", {})
     folder = f"s3a://law/{clause.__name__}"
-    clause(storage_of(folder), folder)
+    clause(get_storage(folder), folder)

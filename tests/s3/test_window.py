@@ -45,16 +45,18 @@ def test_a_run_lists_and_reads_its_hours_only(s3, runner, month):
     ]
     listed = [request.query["prefix"] for request in capture_requests if request.is_listing]
     read = [request.key for request in capture_requests if request.method == "GET" and not request.is_listing]
-    hour_folders = [f"captures/{BRANCH}/{format_folder(hour)}/" for hour in (0, 1)]
+    iterate_hour_folders = [f"captures/{BRANCH}/{format_folder(hour)}/" for hour in (0, 1)]
 
     assert status == 0, runner.last_words
-    assert set(listed) == {*ABOVE, *hour_folders}
+    assert set(listed) == {*ABOVE, *iterate_hour_folders}
     assert all(
         request.query.get("delimiter") == "/"
         for request in capture_requests
         if request.is_listing and request.query["prefix"] in ABOVE
     )
-    assert len(listed) <= len(ABOVE) + 4 * len(hour_folders)  # by us before and after (P26), by Spark, which pages them
-    assert {key.rpartition("/")[0] + "/" for key in read} == set(hour_folders)
+    assert len(listed) <= len(ABOVE) + 4 * len(
+        iterate_hour_folders
+    )  # by us before and after (P26), by Spark, which pages them
+    assert {key.rpartition("/")[0] + "/" for key in read} == set(iterate_hour_folders)
     # Every file once; the beginnings of the first ones for the encoding, for the columns and for the first record
     assert len(read) <= 2 * FILES + 3 * FORMAT_SAMPLE_FILES + 5

@@ -22,7 +22,7 @@ from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
-from spark_model_monitor.storage import encrypting, holding, storage_of
+from spark_model_monitor.storage import encrypt_uploads, get_storage, holding
 from spark_model_monitor.storage.lease import Lease
 
 BUCKET = "s3a://plain"
@@ -125,7 +125,7 @@ def test_what_meets_a_fault_is_tried_again(s3, boto3_at_the_proxy, fault):
     s3.put("team", {"long": "0123456789" * 1000})
     s3.proxy.weather = first(2, fault)
 
-    assert storage_of("s3://team/long").read("s3://team/long") == b"0123456789" * 1000
+    assert get_storage("s3://team/long").read("s3://team/long") == b"0123456789" * 1000
 
 
 def test_a_server_that_is_away_is_asked_as_often_as_boto3_says_and_no_more(s3, boto3_at_the_proxy, monkeypatch):
@@ -134,7 +134,7 @@ def test_a_server_that_is_away_is_asked_as_often_as_boto3_says_and_no_more(s3, b
     s3.proxy.weather = always(reset)
 
     with pytest.raises(BadInput, match="x: can't be read"):
-        storage_of("s3a://team/x").read("s3a://team/x")
+        get_storage("s3a://team/x").read("s3a://team/x")
     assert len(s3.proxy.requests) == 3
 
 
@@ -145,7 +145,7 @@ def test_an_endpoint_of_a_profile_is_asked_by_paths(s3, boto3_at_the_proxy, monk
     monkeypatch.setenv("AWS_PROFILE", "lab")
     s3.put("team", {"x": "1"})
 
-    assert storage_of("s3a://team/x").read("s3a://team/x") == b"1"
+    assert get_storage("s3a://team/x").read("s3a://team/x") == b"1"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_is_not_there_is_a_sentence(s3, boto3_at_the_proxy, step, sentence)
     s3.put("team", {"x": "x"})
 
     with pytest.raises((BadInput, OutputFailed), match=sentence):
-        step(storage_of("s3a://team/x"))
+        step(get_storage("s3a://team/x"))
 
 
 def test_a_denial_is_the_sentence_that_spark_has(s3, boto3_at_the_proxy):
@@ -183,15 +183,15 @@ def test_a_denial_is_the_sentence_that_spark_has(s3, boto3_at_the_proxy):
     with pytest.raises(
         OutputFailed, match="y: can't be written .access was denied; allow the job's role s3:ListBucket"
     ):
-        storage_of("s3a://team/y").write("s3a://team/y", b"")
+        get_storage("s3a://team/y").write("s3a://team/y", b"")
 
 
 def test_uploads_ask_for_the_encryption_of_the_flags(s3, boto3_at_the_proxy):
     s3.put("team", {"x": "x"})
 
-    with encrypting(upload_arguments(S3Encryption.SSE_KMS, KEY)):
-        storage_of("s3a://team/kept").write("s3a://team/kept", b"1")
-    storage_of("s3a://team/bare").write("s3a://team/bare", b"1")
+    with encrypt_uploads(upload_arguments(S3Encryption.SSE_KMS, KEY)):
+        get_storage("s3a://team/kept").write("s3a://team/kept", b"1")
+    get_storage("s3a://team/bare").write("s3a://team/bare", b"1")
 
     encryptions = {
         request.key: request.headers.get(ALGORITHM) for request in s3.proxy.requests if request.makes_an_object
@@ -201,7 +201,7 @@ def test_uploads_ask_for_the_encryption_of_the_flags(s3, boto3_at_the_proxy):
 
 def test_one_run_at_a_time_holds_an_output(s3, boto3_at_the_proxy):
     s3.put("team", {"x": "x"})
-    storage = storage_of("s3a://team/held-here")
+    storage = get_storage("s3a://team/held-here")
 
     with holding(storage, "s3a://team/held-here"):
         with pytest.raises(OutputHeld, match="s3a://team/held-here: another run is writing there"):

@@ -46,9 +46,9 @@ from tests.unit.records.captured_lines import format_capture
 
 from jobs import baseline, monitor
 from spark_model_monitor.reports.history.decisions import accept, promote, read_promotions, roll_back
-from spark_model_monitor.reports.history.maintenance import Trees, find_prunable, prune
+from spark_model_monitor.reports.history.maintenance import PruneSelection, find_prunable, prune
 from spark_model_monitor.reports.history_page import report_command as pages
-from spark_model_monitor.storage import holding, storage_of
+from spark_model_monitor.storage import get_storage, holding
 
 LAST = "last run-due"
 IN_PEACE = "captures", "late captures", "labels", "upgrade", LAST
@@ -264,7 +264,7 @@ def _promoted(run: str, version: str, time: datetime, world: World) -> None:
 def _rolled_back(time: datetime) -> Callable[[World], None]:
     def rolled_back(world: World) -> None:
         baselines = where("baselines")
-        with holding(storage_of(baselines), baselines):
+        with holding(get_storage(baselines), baselines):
             if len(read_promotions(baselines).standing) == 2:
                 roll_back(baselines, time)
 
@@ -276,7 +276,7 @@ def _accepted(hour: datetime, time: datetime, world: World) -> None:
 
 
 def _pruned(before: datetime, world: World) -> None:
-    trees = Trees((where("captures/churn/AllTraffic"),), (), (where("reports"),))
+    trees = PruneSelection((where("captures/churn/AllTraffic"),), (), (where("reports"),))
     prune(find_prunable(trees, before), outputs=trees.reports)
 
 

@@ -75,7 +75,7 @@ class RealProcess:
     def is_gone(self) -> bool:
         return self.is_over
 
-    def sleep(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         time.sleep(MOMENT)
 
     def wait_for(self, child: RealProcess) -> int:
@@ -180,7 +180,7 @@ class RealWorld(World):
                 os.kill(process.parent.number, signal.SIGKILL)
                 process.faults.clear()
         elif fault in (Fault.STALL, Fault.JUMP, Fault.SLOW):
-            process.sleep(MOMENT)
+            process.pause(MOMENT)
         else:
             super()._strike(fault, process, event, arguments, is_its_own)
 

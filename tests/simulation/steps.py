@@ -138,7 +138,7 @@ def run_due_schedule(schedule: str, time: datetime, world: World, *, retry_faile
         def begun() -> int:
             """The job, once the record has its number; not at all if whoever started it is killed before."""
             while not noted and not process.is_gone and not world.is_real:
-                world.current.sleep(0.1)
+                world.current.pause(0.1)
             if noted or world.is_real:
                 return JOBS[job](flags)
             return 0
@@ -160,7 +160,7 @@ def is_recorded(step: Step, world: World) -> bool:
     """Whether the schedule's record says that a step's run has ended whole, or found no data where there is none."""
     record = Record.read(Path(world.folder), step.schedule)
     execution = find_execution(step, record)
-    if execution is not None and execution.status.is_of_a_whole_run:
+    if execution is not None and execution.status.has_completed:
         return True
     is_withdrawn = (record.executions.without_data or "") >= format_scheduled_time(step)
     is_without_data = execution is not None and "had no data" in (execution.exit_message or "")

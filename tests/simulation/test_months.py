@@ -14,7 +14,7 @@ from tests.simulation.__main__ import SECONDS
 from tests.simulation.stored import BUCKET, settings, store
 from tests.storage_law import EVERY_CLAUSE
 
-from spark_model_monitor.storage import storage_of
+from spark_model_monitor.storage import get_storage
 from spark_model_monitor.storage.s3_storage import _client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +95,7 @@ def store_of_months(tmp_path_factory):
 @EVERY_CLAUSE
 def test_the_store_of_months_keeps_the_law_of_storages(clause, store_of_months):
     folder = f"{store_of_months}/{clause.__name__}"
-    clause(storage_of(folder), folder)
+    clause(get_storage(folder), folder)
 
 
 def test_a_store_keeps_no_pipe_of_its_parent_open(tmp_path):

@@ -129,8 +129,8 @@ class Process(Machine):
     def seconds(self) -> float:
         return self.world.clock
 
-    def rest(self, seconds: float) -> None:
-        self.sleep(seconds * HASTE)
+    def sleep(self, seconds: float) -> None:
+        self.pause(seconds * HASTE)
 
     # How it runs.
 
@@ -138,7 +138,7 @@ class Process(Machine):
     def is_gone(self) -> bool:
         return self.is_dead or self.is_over
 
-    def sleep(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Let others run; `inf` until somebody wakes it."""
         self.wakes_at = self.world.clock + seconds
         self.world.turn.release()
@@ -149,7 +149,7 @@ class Process(Machine):
     def wait_for(self, child: Process) -> int:
         """The status of a process that it started, as the system has it: -9 of one that was killed."""
         while not child.is_gone:
-            self.sleep(math.inf)
+            self.pause(math.inf)
         if child.status is None:
             return -9
         return child.status
@@ -319,7 +319,7 @@ class World:
                 process.struck.append((fault, f"{event} {os.path.relpath(path, self.folder)}"))
                 self._strike(fault, process, event, arguments, is_its_own)
             elif is_its_own and self._is_anothers_time(process):
-                process.sleep(0)
+                process.pause(0)
             if is_its_own:
                 self._require_held(process, event, path, arguments)
             if is_write and not is_draft(os.path.basename(path)):
@@ -441,12 +441,12 @@ class World:
         elif fault is Fault.SIGNAL and is_its_own:
             raise Stopped(TERMINATED)
         elif fault is Fault.STALL and is_its_own:
-            process.sleep(self.random.uniform(60, 400))
+            process.pause(self.random.uniform(60, 400))
         elif fault is Fault.ORPHAN and is_its_own and process.parent is not None:
             process.parent.is_dead = True
             process.parent.wakes_at = self.clock
             process.faults.clear()  # nobody would run again what it fails at
-            process.sleep(self.random.choice((20, 4_000, 5_000)))
+            process.pause(self.random.choice((20, 4_000, 5_000)))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -286,7 +286,7 @@ STANDS_FOR = {
     "integrations.imports.notebook.import_notebook": None,
     "integrations.leaving.leaving_command.leave": SimpleNamespace(exit_status=0),
     "reports.derivation.explain": Explanation("", "", ()),
-    "reports.examples.read_rows_behind": [],
+    "reports.examples.read_example_rows": [],
     "reports.history.decisions.accept": Decision(run_id="0", time="", alarms=()),
     "reports.history.decisions.promote": VERSION,
     "reports.history.decisions.roll_back": VERSION,

@@ -33,7 +33,7 @@ def test_a_distance_may_be_endless(observed):
 def test_a_finding_with_other_members_is_one_that_is_made_of_them():
     finding = Finding(CheckStatus.VIOLATED, threshold=0.1, observed=0.3, n=300, description="moved")
 
-    assert finding.but(observed=0.2, m=50) == Finding(
+    assert finding.copy_with(observed=0.2, m=50) == Finding(
         CheckStatus.VIOLATED, threshold=0.1, observed=0.2, n=300, m=50, description="moved"
     )
     assert finding == Finding(CheckStatus.VIOLATED, threshold=0.1, observed=0.3, n=300, description="moved")

@@ -41,8 +41,8 @@ def find_lost_names(path, texts):
     folder = path.parent if path.name == "__init__.py" else PACKAGE
     for sentence in texts:
         for file in MODULE_FILE.findall(sentence):
-            is_there = (PROJECT / file).exists() or any(folder.rglob(file)) or any(PACKAGE.glob(file))
-            if not is_there and file not in OF_PYSPARK:
+            exists = (PROJECT / file).exists() or any(folder.rglob(file)) or any(PACKAGE.glob(file))
+            if not exists and file not in OF_PYSPARK:
                 yield file
         for module_name, member in MEMBER.findall(sentence):
             if module_name not in MODULES - OTHER_SUBJECTS or member in FILE_ENDINGS:

@@ -10,7 +10,7 @@ from spark_model_monitor import spark
 from spark_model_monitor.plugins import PLUGINS
 from spark_model_monitor.spark import NAMES_BY_MODULE
 
-ASKED = re.compile(r"(?:plugin\(\"spark\"\)|\bedge)\.(\w+)")
+ASKED = re.compile(r"(?:plugin\(\"spark\"\)|\bspark_plugin)\.(\w+)")
 """As it is asked: at once, or by the name `edge`."""
 
 

@@ -27,12 +27,12 @@ def test_numbers_that_decide(code, named, literal):
 @pytest.mark.parametrize(
     ("code", "count"),
     [
-        pytest.param("def f(x):\n    return x.unsure(REASON)", 1, id="a method"),
+        pytest.param("def f(x):\n    return x.as_cannot_tell(REASON)", 1, id="a method"),
         pytest.param("def f(x):\n    return Finding(CheckStatus.NOT_JUDGED, reason=REASON)", 1, id="a status"),
         pytest.param("def f(x):\n    return replace(x, status=Status.CANNOT_TELL)", 1, id="a status by its name"),
         pytest.param("def f(x):\n    return x.status is CheckStatus.NOT_JUDGED", 0, id="a comparison"),
         pytest.param(
-            "def f(x, reason):\n    return x.unsure(reason)\n\ndef g(x):\n    return f(x, A) or f(x, B)",
+            "def f(x, reason):\n    return x.as_cannot_tell(reason)\n\ndef g(x):\n    return f(x, A) or f(x, B)",
             2,
             id="calls of a function that is given the reason",
         ),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spark_model_monitor.airflow.job_locations import JobCall, Location, open_aws_client
-from spark_model_monitor.errors import BadConfiguration, needing
+from spark_model_monitor.errors import BadConfiguration, explain_missing_import
 from spark_model_monitor.integrations.emr.emr_outcomes import error_sentences, refuse_secrets
 from spark_model_monitor.integrations.emr.emr_runs import (
     ServiceRun,
@@ -99,7 +99,9 @@ class _EmrLocation(Location):
 
     @contextmanager
     def _error_sentences(self) -> Iterator[None]:
-        with needing("EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"):
+        with explain_missing_import(
+            "EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
+        ):
             import airflow.providers.amazon  # noqa: F401 - the sentence about boto3 would be the wrong one here
         # Errors have the same sentences as on the command line
         with error_sentences(self.target):

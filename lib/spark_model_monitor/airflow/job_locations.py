@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spark_model_monitor.airflow.job_options import TextByName, format_arguments, split_secrets
-from spark_model_monitor.errors import BadConfiguration, MissingDependency, needing
+from spark_model_monitor.errors import BadConfiguration, MissingDependency, explain_missing_import
 from spark_model_monitor.running.product_layout import Layout, cache_directory
-from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+from spark_model_monitor.spark.launch.deequ_jar import is_jar_available, provide_jar
 from spark_model_monitor.spark.launch.java import PINNED, find_line_at
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.spark_command import own_settings
@@ -199,7 +199,7 @@ class SparkConnection(Location):
     hook: Mapping[str, Any] = field(default_factory=dict)
 
     def begin(self, call: JobCall) -> ConnectionRun:
-        with needing(
+        with explain_missing_import(
             "a Spark connection needs Airflow's Spark provider; install it: pip install apache-airflow-providers-apache-spark"
         ):
             from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
@@ -223,7 +223,7 @@ class SparkConnection(Location):
         driver = layout.job_file(call.job, layout.root)
         package = provide_zip(layout.package, cache_directory(os.environ))
         jar = None
-        if layout.needs_deequ(driver) and is_had(os.environ, spark_line):
+        if layout.needs_deequ(driver) and is_jar_available(os.environ, spark_line):
             jar = str(provide_jar(os.environ))
 
         # The job's options, and the settings of Spark

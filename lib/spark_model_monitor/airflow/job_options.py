@@ -12,7 +12,7 @@ from typing import TypeAlias
 from spark_model_monitor.airflow.run_windows import format_moment
 from spark_model_monitor.data.records.windows import format_duration
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, suggest_names
 from spark_model_monitor.running.configuration.command_line import option_names, write_flag
 
 TextByName: TypeAlias = Mapping[str, str]  # of options or variables, by name
@@ -64,7 +64,7 @@ def require_valid_flags(flags: Flags, reserved_options: TextByName) -> None:
         elif name in reserved_options:
             errors.append(f"flags has {name!r}, which the task says by {reserved_options[name]}; write that instead")
         elif name not in option_names():
-            hint = did_you_mean(name, option_names(), "docs/jobs.md lists them")
+            hint = suggest_names(name, option_names(), "docs/jobs.md lists them")
             errors.append(f"flags has {name!r}, which is no option of the jobs; {hint}")
     if errors:
         raise BadConfiguration.gathered(errors)

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.errors import MESSAGE, BadConfiguration, BadDocument, needing
+from spark_model_monitor.errors import MESSAGE, BadConfiguration, BadDocument, explain_missing_import
 from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, Run, read_commit
 from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
@@ -81,7 +81,7 @@ class S3Files:
         self._client().delete_object(**split_path(path))
 
     def _client(self) -> BaseClient:
-        with needing(
+        with explain_missing_import(
             "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
         ):
             return open_aws_client("s3", self._aws_conn_id)

@@ -30,7 +30,7 @@ from spark_model_monitor.data.records.windows import FOLDER_BY_TIME, HOUR_NAME, 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import MESSAGE, BadConfiguration, MonitorError
-from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
+from spark_model_monitor.reports.outputs.run_files import NameKind, is_valid_name
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
 from spark_model_monitor.storage import join
@@ -324,7 +324,7 @@ class MonitorOperator(WindowedOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if output_folder and not is_ours(output_folder.strip("/"), NameKind.BY_TIME):
+        if output_folder and not is_valid_name(output_folder.strip("/"), NameKind.BY_TIME):
             raise BadConfiguration(f"output_folder is {output_folder!r}; {FOLDER_BY_TIME}")
         self.baseline = baseline
         self.dataset_format = dataset_format

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from spark_model_monitor import __version__
 from spark_model_monitor.cli import verbs
 from spark_model_monitor.cli.verbs import VERBS, existing_path, require_paths
-from spark_model_monitor.errors import did_you_mean
+from spark_model_monitor.errors import suggest_names
 from spark_model_monitor.progress import enable_progress
 from spark_model_monitor.registry import import_all
-from spark_model_monitor.stopping import Stopped, ended_by_signals, reason_to_end
+from spark_model_monitor.stopping import Stopped, end_on_signals, get_reason_to_end
 
 import_all(verbs)
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _require_memory(words)
         # Given arguments are from Python code, whose process and signals outlive this call
-        with ended_by_signals(is_whole_process=arguments is None):
+        with end_on_signals(is_whole_process=arguments is None):
             return _run(words, is_own_process=arguments is None)
     except MemoryError:  # also if there is too little memory to report it
         sys.stderr.write(OUT_OF_MEMORY)
@@ -82,7 +82,7 @@ def _run(words: Sequence[str], *, is_own_process: bool) -> int:
         from spark_model_monitor.reports.outputs.printable import printable_lines
         from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 
-        failure = describe_failure(reason_to_end() or error)
+        failure = describe_failure(get_reason_to_end() or error)
         # A trace helps with a fault of this package, not with a wrong path
         if not failure.is_expected:
             sys.stderr.write(f"{format_trace(error)}\n")
@@ -134,7 +134,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _suggest_nearest(word: str, names: Iterable[str]) -> str:
-    return did_you_mean(word.partition("=")[0], names, "--help lists what there is", shown=str)
+    return suggest_names(word.partition("=")[0], names, "--help lists what there is", shown=str)
 
 
 def parser() -> Parser:

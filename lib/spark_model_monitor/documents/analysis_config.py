@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, Strict, ValidatorFunctionWrapHandle
 
 from spark_model_monitor.documents.document import Document, Expected, Flag, Name, Share, Single, StrictSection
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, suggest_names
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.page import Page
@@ -62,7 +62,7 @@ class NamedColumns:
         columns = ", ".join(self._names[:MAX_LISTED_COLUMNS])
         if len(self._names) > MAX_LISTED_COLUMNS:
             columns += " …"
-        return did_you_mean(name, self._names, f"the columns are {columns}", max_names=3)
+        return suggest_names(name, self._names, f"the columns are {columns}", max_names=3)
 
 
 BEYOND_A_DOUBLE = 2**1024

@@ -8,8 +8,8 @@ from datetime import datetime
 from spark_model_monitor.documents.check_results import (
     BESIDE,
     COMPLETENESS,
-    OF_THE_WINDOW,
     ONE_SEGMENT,
+    WINDOW_NAME,
     CheckResult,
     format_check,
     identify_subject,
@@ -80,7 +80,7 @@ def describe_change(check_result: CheckResult) -> str:
 
 def name_change(check_result: CheckResult) -> str:
     """The subject and what changed, without values of records."""
-    subject = " of ".join(filter(None, identify_subject(check_result))) or OF_THE_WINDOW
+    subject = " of ".join(filter(None, identify_subject(check_result))) or WINDOW_NAME
     return f"{subject} {check_result.change or compare_with_limit(check_result)}"
 
 

@@ -504,7 +504,7 @@ def remove_values(check_result: CheckResult) -> CheckResult:
     return check_result.model_copy(update=members)
 
 
-def locate_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
+def copy_location_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
     """A result without values but with the location of its change. before, located: the result with values, before and
     after it was located.
     """
@@ -533,14 +533,14 @@ WITHIN_LIMIT = "moved, within your limit {limit}"
 NOT_CHECKED = "not checked: "
 """The beginning of the reason of a rule that was skipped."""
 
-OF_THE_WINDOW = "the window"
+WINDOW_NAME = "the window"
 
 
 def cause(result: CheckResult) -> str:
     """The name of what changed, which is the same in every window: a feature, or one of several equivalent metrics."""
     name, part = identify_subject(result)
     # Metrics that are the same in other units have one cause
-    name = result.same_as or name or OF_THE_WINDOW
+    name = result.same_as or name or WINDOW_NAME
     return f"{name} of {part}" if part else name
 
 

@@ -23,8 +23,8 @@ from spark_model_monitor.documents.dqdl import RuleSet, SkippedRule, quote_text
 from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 from spark_model_monitor.documents.dqdl_types import reject_unsupported
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.documents.rules_file import Expectations, FeatureExpectations, ValueType, convert_yaml
-from spark_model_monitor.errors import BadDocument, did_you_mean, needing
+from spark_model_monitor.documents.rules_file import Expectations, FeatureExpectations, ValueType, convert_yaml_to_json
+from spark_model_monitor.errors import BadDocument, explain_missing_import, suggest_names
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty
@@ -83,10 +83,10 @@ def parse_contract(content: bytes, where: str, table: str = "", *, skip_unsuppor
 
 
 def _read_contract(content: bytes, where: str) -> OpenDataContractStandard:
-    with needing(INSTALL):
+    with explain_missing_import(INSTALL):
         from open_data_contract_standard.model import OpenDataContractStandard
     # Our own reader refuses repeated members and endless aliases
-    members = json.loads(convert_yaml(content, where))
+    members = json.loads(convert_yaml_to_json(content, where))
     if not isinstance(members, dict):
         raise BadDocument(f"{where}: is no object; a contract has the members kind, apiVersion, id and schema")
     try:
@@ -104,7 +104,7 @@ def _choose_table(contract: OpenDataContractStandard, where: str, name: str) -> 
     if not name and len(tables) == 1:
         return next(iter(tables.values()))
     table_names = ", ".join(tables) or "none"
-    advice = did_you_mean(name, tables, f"its tables are {table_names}; name one: {where}#TABLE")
+    advice = suggest_names(name, tables, f"its tables are {table_names}; name one: {where}#TABLE")
     raise BadDocument(f"{where}: which table of the contract is meant is not known; {advice}")
 
 
@@ -342,7 +342,7 @@ def write_contract(rules: Expectations, table: str) -> str:
 
     Raises MissingDependency without the library.
     """
-    with needing(INSTALL):
+    with explain_missing_import(INSTALL):
         from open_data_contract_standard.model import OpenDataContractStandard
     columns = [_describe_column(name, expectations) for name, expectations in rules.features.items()]
     # Members that the standard requires

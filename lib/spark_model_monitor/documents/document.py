@@ -26,7 +26,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadDocument, did_you_mean
+from spark_model_monitor.errors import BadDocument, suggest_names
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -458,7 +458,7 @@ def _describe_fault(document: type[Document], location: tuple[int | str, ...], v
     if kind == "missing":
         return f"{path} is missing; {advice}"
     if isinstance(value, str):
-        nearest = did_you_mean(value, expected.choices, "", shown=json.dumps)
+        nearest = suggest_names(value, expected.choices, "", shown=json.dumps)
         if nearest:
             advice += f"; {nearest}"
     return f"{path} is {_describe_value(value, shown=not expected.of_data)}; {advice}"
@@ -466,7 +466,7 @@ def _describe_fault(document: type[Document], location: tuple[int | str, ...], v
 
 def describe_unknown_name(name: str, names: Collection[str], path: str = "") -> str:
     """The fault of an unknown member, with the nearest known name. path: the path of the object, "" for the whole file."""
-    advice = did_you_mean(name, names, f"it may have {', '.join(names)}", shown=str)
+    advice = suggest_names(name, names, f"it may have {', '.join(names)}", shown=str)
     return f"{path}.{name} is unknown; {advice}".removeprefix(".")
 
 

@@ -31,7 +31,7 @@ from spark_model_monitor.documents.dqdl_types import (
 )
 from spark_model_monitor.documents.json_text import format_position
 from spark_model_monitor.documents.row_rules import BadRule, Tree, parse_sql_condition
-from spark_model_monitor.errors import BadDocument, did_you_mean
+from spark_model_monitor.errors import BadDocument, suggest_names
 from spark_model_monitor.value_class import value_class
 
 Parsed = TypeVar("Parsed")
@@ -390,7 +390,7 @@ class _Parser:
         self._require("$", "before a variable")
         token = self._take("name", "the name of a variable after $")
         if token.text not in self._variables:
-            advice = did_you_mean(token.text, self._variables, "write it above the rules, such as names = [ … ]")
+            advice = suggest_names(token.text, self._variables, "write it above the rules, such as names = [ … ]")
             raise self._fail_at(token.start, f"there is no variable {token.text}; {advice}")
         return self._variables[token.text]
 
@@ -475,7 +475,7 @@ class _Parser:
             raise self._fail("last with a whole number of runs, such as last(10)", token)
         if name != "last" and name not in FUNCTIONS:
             functions = ("last", *FUNCTIONS)
-            advice = did_you_mean(name, functions, f"the functions are {', '.join(functions)}")
+            advice = suggest_names(name, functions, f"the functions are {', '.join(functions)}")
             raise self._fail_at(token.start, f"there is no function {name}; {advice}")
         if name != "last" and len(arguments) != FUNCTIONS[name]:
             raise self._fail(f"{name} of {FUNCTIONS[name]} argument(s), such as {name}(last(10))", token)

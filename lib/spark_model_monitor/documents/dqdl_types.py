@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from spark_model_monitor.documents.dqdl import ANOMALIES, AnyRule, Condition, DataRule, OperandKind, list_parts
 from spark_model_monitor.documents.rules_file import is_pattern
-from spark_model_monitor.errors import did_you_mean
+from spark_model_monitor.errors import suggest_names
 from spark_model_monitor.value_class import value_class
 
 ROW_TYPES = frozenset({"ColumnValues", "ColumnLength", "ColumnDataType", "DataFreshness"})
@@ -103,7 +103,7 @@ def find_faults(rule: DataRule) -> Iterator[str]:
     elif rule.type == "AllStatistics":
         return
     elif rule_type is None:
-        types = did_you_mean(rule.type, RULE_TYPES, f"the types are {', '.join(RULE_TYPES)}")
+        types = suggest_names(rule.type, RULE_TYPES, f"the types are {', '.join(RULE_TYPES)}")
         yield f"there is no rule type {rule.type}; {types}"
     else:
         # A maximum of None allows any number of parameters

@@ -78,12 +78,12 @@ def write_headline(
     # Alarms about the window as a whole, such as about its number of rows
     alarms = collect_alarms(results) or [Alarm((violation,)) for violation in results if violation.is_violation]
     window_sentences = [_make_sentence(alarm.sentence()) for alarm in alarms if is_about_window(alarm.results[0])]
-    if changes.bad:
+    if changes.changed_results:
         headline = _write_changed_headline(changes, window_sentences, window, outputs)
     elif window_sentences:
         first, *further_sentences = window_sentences
         text = f"The window changed: {first[0].lower()}{first[1:]}"
-        detail = " ".join([*further_sentences, *_explain_unsure(changes.unsure)])
+        detail = " ".join([*further_sentences, *_explain_unsure(changes.unsure_features)])
         next_step = "check whether all rows and columns arrived, and each once"
         headline = Headline(text, detail, Highlight.BAD, next_step)
     elif are_violations_alone:
@@ -113,7 +113,7 @@ def _write_changed_headline(
 ) -> Headline:
     """The headline of a run with changes: what changed, and in how many features, metrics or outputs. window_sentences:
     about the window as a whole."""
-    violations = changes.bad
+    violations = changes.changed_results
     # If all columns are missing or new, this is another table, not a change
     if _has_no_common_column(changes.results):
         names = list_short_names(map(format_subject, violations))
@@ -146,13 +146,13 @@ def _write_changed_headline(
     if change not in text:
         details.append(change)
     details += _write_consequences(violations, first, model_outputs)
-    details += _explain_unsure(changes.unsure)
+    details += _explain_unsure(changes.unsure_features)
 
     # Features without a change, and features that weren't compared
     num_moved = len({*changes.moved_names}.difference(map(identify_change, violations)))
     num_unchanged = changes.num_compared - len(changes.changed_features) - len(changes.fewer_missing) - num_moved
     if changes.unit != "attribution":
-        num_unchanged -= len(changes.unsure)
+        num_unchanged -= len(changes.unsure_features)
     details += _describe_unchanged(num_unchanged, changes.unit)
     details += _list_exceptions(changes)
     has_violations = any(check_result.is_violation for check_result in changes.results)
@@ -168,7 +168,7 @@ def _count_changes(changes: RunChanges) -> str:
         counts.append(f"{format_noun_count(num_features, changes.unit)} changed")
     elif num_features:
         counts.append(f"{num_features:,} of {format_noun_count(changes.num_compared, changes.unit)} changed")
-    num_rules = len(changes.bad) - num_features
+    num_rules = len(changes.changed_results) - num_features
     if num_rules == 1:
         counts.append("1 rule is broken")
     elif num_rules:
@@ -275,15 +275,15 @@ def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
 def _write_unchanged_headline(changes: RunChanges) -> Headline:
     # A skipped rule doesn't mean that a feature may have changed
     skipped_names = {check_result.full_name for check_result in changes.results if check_result.is_skipped_rule}
-    if changes.unsure and skipped_names.issuperset(feature.name for feature in changes.unsure):
-        detail = " ".join(_explain_unsure(changes.unsure))
+    if changes.unsure_features and skipped_names.issuperset(feature.name for feature in changes.unsure_features):
+        detail = " ".join(_explain_unsure(changes.unsure_features))
         return Headline(f"{count_rules(changes.results)}.", detail, Highlight.UNSURE)
-    if changes.unsure:
+    if changes.unsure_features:
         return _write_unsure_headline(changes)
     if changes.accepted and not changes.num_compared:
         return Headline("No other change seen.", mark=Highlight.GOOD)
     # If no check was judged, `no change` would be wrong
-    if not changes.judged:
+    if not changes.judged_results:
         reasons = {check_result.reason for check_result in changes.results}
         if len(reasons) == 1 and None not in reasons:
             return Headline(f"Nothing was checked; {reasons.pop()}.")
@@ -297,7 +297,7 @@ def _write_unchanged_headline(changes: RunChanges) -> Headline:
         return _write_unchanged_features(changes, count)
     if changes.unit == "metric":
         text = f"{count} checked: none is beyond its threshold by more than chance."
-        return Headline(text, _write_closest(changes.judged), Highlight.GOOD)
+        return Headline(text, _write_closest(changes.judged_results), Highlight.GOOD)
     if changes.unit == "attribution":
         detail = _write_largest_move(changes)
     else:
@@ -309,7 +309,7 @@ def _write_unchanged_features(changes: RunChanges, count: str) -> Headline:
     """The headline for features without a change. count: their number in words."""
     detail = " ".join(_list_exceptions(changes))
     rules = ""
-    rule_count = sum(check_result.check == EXPECTATION for check_result in changes.judged)
+    rule_count = sum(check_result.check == EXPECTATION for check_result in changes.judged_results)
     if rule_count:
         rules = "1 rule holds" if rule_count == 1 else f"{rule_count:,} rules hold"
     if not changes.num_compared:
@@ -323,7 +323,7 @@ def _write_unchanged_features(changes: RunChanges, count: str) -> Headline:
     if changes.moved_names:
         text += f"; moved, within your limit: {list_short_names(changes.moved_names)}"
     # The aspects that weren't compared: they need several columns, or an option of the baseline
-    aspects = {find_aspect(check_result.check) for check_result in changes.judged}
+    aspects = {find_aspect(check_result.check) for check_result in changes.judged_results}
     uncompared = [aspect for aspect in ("relations", "segments") if changes.num_compared > 1 and aspect not in aspects]
     if "segments" in aspects and not _has_segments_by_hour(changes.results):
         uncompared.append("segments by hour")
@@ -372,7 +372,7 @@ def _write_unjudged(changes: RunChanges) -> str:
         for check_result in changes.results
         if not check_result.is_judged and not check_result.is_of_one_segment
     ]
-    names = set(map(identify_change, unjudged)).difference(map(identify_change, changes.judged))
+    names = set(map(identify_change, unjudged)).difference(map(identify_change, changes.judged_results))
     if not names:
         return ""
     reason = unjudged[0].reason or "checks.json says why"
@@ -382,7 +382,7 @@ def _write_unjudged(changes: RunChanges) -> str:
 def _write_largest_move(changes: RunChanges) -> str:
     """The largest change of an attribution that could have been missed; empty if no interval is known."""
     ends = []
-    for check_result in changes.judged:
+    for check_result in changes.judged_results:
         if check_result.check in BESIDE:
             ends += [abs(end) for end in check_result.interval or ()]
     if not ends:
@@ -412,7 +412,7 @@ def _write_closest(judged: Sequence[CheckResult]) -> str:
 
 def _write_unsure_headline(changes: RunChanges) -> Headline:
     """The headline if nothing is violated but the checks can't tell whether some features changed."""
-    unsure = changes.unsure
+    unsure = changes.unsure_features
     num_unsure = sum(feature.name not in (RELATIONS, TIMES) for feature in unsure)
     # A feature may be unsure although none of its checks counts as compared
     num_compared = changes.num_compared

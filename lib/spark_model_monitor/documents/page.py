@@ -25,7 +25,7 @@ class Highlight(Enum):
     UNSURE = "may have changed"
 
 
-OF_BASELINE = "{}; later windows are checked against this."
+BASELINE_HEADLINE = "{}; later windows are checked against this."
 """The headline of a baseline, after a description of its contents."""
 
 
@@ -92,7 +92,7 @@ class Hours:
 
     values: tuple[float | None, ...]
     # As long as values; False for a window without a run
-    bad: tuple[bool, ...]
+    are_violated: tuple[bool, ...]
     words: str
     limit: float | None = None
     times: tuple[str, ...] = ()
@@ -506,7 +506,7 @@ def build_table(
     return PageTable(columns, tuple(lines), caption)
 
 
-def create_reading(paragraphs: Iterable[str]) -> PageSection:
+def create_reading_guide(paragraphs: Iterable[str]) -> PageSection:
     """The section that explains how to read a page; it opens on click."""
     return PageSection("How to read this", tuple(paragraphs), folded=True)
 

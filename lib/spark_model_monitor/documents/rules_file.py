@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, Field, Strict, TypeAdapter, create_model
 from spark_model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.row_rules import BadRule, parse_rule
-from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
+from spark_model_monitor.errors import BadConfiguration, BadDocument, explain_missing_import
 
 if TYPE_CHECKING:
     from yaml import Node
@@ -294,18 +294,11 @@ def parse_expectations(content: bytes | str, where: str) -> Expectations:
     Raises BadDocument with one line for each fault; MissingDependency for YAML without PyYAML.
     """
     if where.lower().endswith((".yaml", ".yml")):
-        content = convert_yaml(content, where)
+        content = convert_yaml_to_json(content, where)
     return Expectations.from_json(content, where)
 
 
 MAX_YAML_CHARACTERS = 2**24
-
-
-def _format_yaml_value(value: date | bytes | set[str]) -> str:
-    """The text of a value that JSON doesn't have."""
-    if isinstance(value, date):
-        return value.isoformat()
-    return repr(value)
 
 
 def _measure_expanded(node: Node, sizes: dict[int, float]) -> float:
@@ -325,10 +318,11 @@ def _measure_expanded(node: Node, sizes: dict[int, float]) -> float:
     return sizes[id(node)]
 
 
-def convert_yaml(content: bytes | str, where: str) -> str:
+def convert_yaml_to_json(content: bytes | str, where: str) -> str:
     """The content as JSON. Raises BadDocument for a repeated member or invalid YAML, MissingDependency without PyYAML."""
-    advice = "pip install 'spark-model-monitor[yaml]', or write it as JSON"
-    with needing(f"{where}: to read YAML PyYAML is needed; {advice}"):
+    with explain_missing_import(
+        f"{where}: to read YAML PyYAML is needed; pip install 'spark-model-monitor[yaml]', or write it as JSON"
+    ):
         import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -337,7 +331,7 @@ def convert_yaml(content: bytes | str, where: str) -> str:
     def construct_members(loader: Any, node: Any) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for name_node, value_node in node.value:
-            name = str(loader.construct_object(name_node, deep=True))
+            name = str(name_node.value)  # also of a column that is called true or 010
             if name in members:
                 raise BadDocument(f"{where}: the member {json.dumps(name)} stands twice; keep one of them")
             members[name] = loader.construct_object(value_node, deep=True)
@@ -346,11 +340,9 @@ def convert_yaml(content: bytes | str, where: str) -> str:
     # The size is checked on the loader's nodes first, because aliases may expand to more than fits in memory. A repeated
     # name is nearly always a mistake, and YAML's own loader would silently take the last one
     Loader.add_constructor("tag:yaml.org,2002:map", construct_members)
-    # As in YAML 1.2 only `true` and `false` are flags: NO is a country, and `on` a column or a value
-    Loader.yaml_implicit_resolvers = {
-        letter: [(tag, form) for tag, form in forms if letter in "tTfF" or not tag.endswith(":bool")]
-        for letter, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+    # As in YAML 1.2 only `true` and `false` are flags: NO is a country, and `on` a column. Words of these letters may be null
+    resolvers = yaml.SafeLoader.yaml_implicit_resolvers
+    Loader.yaml_implicit_resolvers = resolvers | dict.fromkeys("yYnNoO", resolvers["~"])
     try:
         loader = Loader(content)
         node = loader.get_single_node()
@@ -362,13 +354,9 @@ def convert_yaml(content: bytes | str, where: str) -> str:
                 f"{where}: has more than {MAX_YAML_CHARACTERS:,} characters once its aliases are replaced; write what they "
                 "stand for fewer times"
             )
-        return json.dumps(loader.construct_document(node), default=_format_yaml_value)
-    except (
-        yaml.YAMLError,
-        RecursionError,
-        ValueError,
-        OverflowError,
-    ) as fault:  # impossible dates and numbers raise these, too
+        return json.dumps(loader.construct_document(node), default=str)
+    # Impossible dates and numbers raise the last two
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as fault:
         mark = getattr(fault, "problem_mark", None)
         position = ""
         if mark:

@@ -9,7 +9,7 @@ from spark_model_monitor.documents.check_results import (
     DRIFT,
     EXPECTATION,
     LABEL,
-    OF_THE_WINDOW,
+    WINDOW_NAME,
     WITHIN_LIMIT,
     CheckResult,
     CheckStatus,
@@ -30,7 +30,7 @@ feature.
 """
 
 WINDOW_SUBJECTS = (
-    *(OF_THE_WINDOW, "Missing columns", "Extra columns", "Repeated rows", "Number of rows", "Newest row"),
+    *(WINDOW_NAME, "Missing columns", "Extra columns", "Repeated rows", "Number of rows", "Newest row"),
     *(RELATIONS, TIMES),
 )
 """The subjects of results about the data set or the window, which have no feature."""
@@ -80,7 +80,7 @@ class RunChanges:
         return "feature"
 
     @cached_property
-    def bad(self) -> list[CheckResult]:
+    def changed_results(self) -> list[CheckResult]:
         """One result for each change, the largest change first."""
         changes = []
         if self.unit == "attribution":
@@ -96,10 +96,10 @@ class RunChanges:
     @cached_property
     def changed_features(self) -> list[CheckResult]:
         """The changes of features or metrics, without rules about rows."""
-        return [change for change in self.bad if not change.is_rule_of_rows]
+        return [change for change in self.changed_results if not change.is_rule_of_rows]
 
     @cached_property
-    def judged(self) -> list[CheckResult]:
+    def judged_results(self) -> list[CheckResult]:
         """The results that count as checked; for attributions only those of features."""
         judged_results = [
             check_result
@@ -117,23 +117,23 @@ class RunChanges:
 
     @cached_property
     def not_compared(self) -> list[CheckResult]:
-        return find_not_compared(self.results, self.bad)
+        return find_not_compared(self.results, self.changed_results)
 
     @cached_property
     def num_compared(self) -> int:
         """The number of features or metrics that were compared, each counted once."""
         # A rule that holds and a relation of columns don't count
         names = {identify_change(change) for change in self.changed_features if change.check not in BETWEEN_COLUMNS}
-        for check_result in self.judged:
+        for check_result in self.judged_results:
             if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
                 names.add(identify_change(check_result))
         # A feature whose values weren't compared, or whose change was accepted, must not count as unchanged
         names -= set(map(identify_change, self.not_compared))
-        names -= set(map(identify_change, self.accepted)).difference(map(identify_change, self.bad))
+        names -= set(map(identify_change, self.accepted)).difference(map(identify_change, self.changed_results))
         return len(names)
 
     @cached_property
-    def unsure(self) -> list[FeatureOutcome]:
+    def unsure_features(self) -> list[FeatureOutcome]:
         """The features whose outcome is `cannot tell`; metrics that are the same in other units count once."""
         features = find_unsure_features(self.results)
         names = {feature.name for feature in features}
@@ -151,8 +151,8 @@ class RunChanges:
     @cached_property
     def fewer_missing(self) -> list[str]:
         """Features that no check found changed but that have fewer missing values."""
-        unchanged_names = set(map(identify_change, self.judged))
-        unchanged_names -= set(map(identify_change, (*self.bad, *self.not_compared)))
+        unchanged_names = set(map(identify_change, self.judged_results))
+        unchanged_names -= set(map(identify_change, (*self.changed_results, *self.not_compared)))
         names: dict[str, None] = {}
         for hint in self.hints:
             if hint.hint == FEWER_MISSING:
@@ -187,7 +187,7 @@ def find_accepted(check_results: Iterable[CheckResult]) -> list[CheckResult]:
     return _select_first_by_key(check_result for check_result in check_results if check_result.accepted)
 
 
-def find_kind_of_change(results: Iterable[CheckResult]) -> str | None:
+def describe_drift_type(results: Iterable[CheckResult]) -> str | None:
     """Covariate shift or concept drift, in words; None unless there are both labels and scores."""
     for check_result in results:
         if check_result.check == CONCEPT_DRIFT and check_result.reason:
@@ -206,7 +206,7 @@ def _select_first_by_key(results: Iterable[CheckResult]) -> list[CheckResult]:
 def is_about_window(check_result: CheckResult) -> bool:
     """Whether a result is about the data set or the window, not about a feature with the same name."""
     subject = format_subject(check_result)
-    return subject == OF_THE_WINDOW or (subject in WINDOW_SUBJECTS and check_result.check in WINDOW_CHECKS)
+    return subject == WINDOW_NAME or (subject in WINDOW_SUBJECTS and check_result.check in WINDOW_CHECKS)
 
 
 def identify_change(result: CheckResult) -> str:
@@ -218,7 +218,7 @@ def identify_change(result: CheckResult) -> str:
 
 def format_subject(result: CheckResult) -> str:
     name, part = identify_subject(result)
-    subject = name or part or OF_THE_WINDOW
+    subject = name or part or WINDOW_NAME
     if part and result.metric:
         subject = f"{name} of {part}"
     return shorten_name(subject)

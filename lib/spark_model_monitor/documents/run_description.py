@@ -38,7 +38,7 @@ class BaselineReference(Section):
         hour = _HOUR_FOLDER.search(folder)
         if hour is not None:
             return "the window of {}-{}-{} {}:00".format(*hour.groups())
-        return name_of_place(folder)
+        return find_data_name(folder)
 
 
 @value_class
@@ -102,7 +102,7 @@ package, schemes.
 """
 
 
-def name_of_place(path: str) -> str | None:
+def find_data_name(path: str) -> str | None:
     """The name of the data at a location: `orders` for the path `/data/orders.csv.gz` or ``delta.`/data/orders` ``,
     `sales.orders` for the table `sales.orders`. None if the path has no name, such as `/`.
     """

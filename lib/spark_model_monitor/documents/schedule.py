@@ -134,7 +134,7 @@ class ExecutionStatus(Enum):
     STOPPED = "Stopped"
 
     @property
-    def is_of_a_whole_run(self) -> bool:
+    def has_completed(self) -> bool:
         """Whether the run completed, with or without violations."""
         return self in (ExecutionStatus.COMPLETED, ExecutionStatus.COMPLETED_WITH_VIOLATIONS)
 

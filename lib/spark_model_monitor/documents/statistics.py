@@ -18,7 +18,7 @@ from spark_model_monitor.documents.document import (
     UndefinableNumber,
 )
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadDocument, did_you_mean
+from spark_model_monitor.errors import BadDocument, suggest_names
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.value_class import value_class
 
@@ -234,7 +234,7 @@ def find_feature(file: str, features: Sequence[NamedItem], name: str) -> NamedIt
         if feature.name == name:
             return feature
     # A data set may have thousands of features, so the error names only the nearest
-    hint = did_you_mean(name, (feature.name for feature in features), "name one that it has", max_names=3)
+    hint = suggest_names(name, (feature.name for feature in features), "name one that it has", max_names=3)
     raise BadDocument(f"{file} has no feature {name!r} among its {len(features)}; {hint}")
 
 

@@ -25,7 +25,7 @@ from spark_model_monitor.data.profiling.row_sample import (
     MISSING,
     BinnedColumn,
     Bins,
-    RowMark,
+    RowBinner,
     RowSample,
     draw_row_sample,
     read_sampled_rows,
@@ -230,8 +230,8 @@ def select_clear_causes(
         culprit = change.search(key, num_tests)
         if culprit is None:
             continue
-        least_excess = MIN_EXCESS_SHARE_OF_STRETCH if key.is_ordered else MIN_EXCESS_SHARE
-        if culprit.share >= MIN_SHARE_OF_CHANGE and culprit.excess_share >= least_excess and culprit.p <= level:
+        min_excess = MIN_EXCESS_SHARE_OF_STRETCH if key.is_ordered else MIN_EXCESS_SHARE
+        if culprit.share >= MIN_SHARE_OF_CHANGE and culprit.excess_share >= min_excess and culprit.p <= level:
             causes.append((key, culprit))
     return causes
 
@@ -322,7 +322,7 @@ class MarkedRows:
     """Rows that can be read again. outcomes: columns that are outcomes; rows aren't divided by them."""
 
     dataset: Dataset
-    mark: RowMark
+    mark: RowBinner
     rows: int
     outcomes: frozenset[str] = frozenset()
 

@@ -22,13 +22,13 @@ from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import (
-    Caller,
+    ModelCaller,
     are_numbers,
     convert_to_cells,
     convert_to_texts,
+    prepare_for_tasks,
     read_content,
     simplify_type,
-    without_path,
 )
 from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.value_class import value_class
@@ -95,10 +95,10 @@ class PredictionTask:
     position: int
     reason: str | None
 
-    def caller(self) -> Caller:
-        return Caller(replace(self.model, content=self.content.value), self.features, self.numeric)
+    def caller(self) -> ModelCaller:
+        return ModelCaller(replace(self.model, content=self.content.value), self.features, self.numeric)
 
-    def predict(self, caller: Caller, cells: Cells) -> pa.Array:
+    def predict(self, caller: ModelCaller, cells: Cells) -> pa.Array:
         """The model's predictions for some rows, in the form of the new column."""
         arrow_type = self.schema.field(self.position).type
         if self.model.labels:
@@ -143,9 +143,17 @@ def with_predictions(
     with table.broadcast(read_content(model, table.engine.storage)) as content:
         numeric = tuple(position not in text_columns for position in positions)
         task = PredictionTask(
-            without_path(model), content, tuple(features), positions, numeric, label_rule, schema, len(names), reason
+            prepare_for_tasks(model),
+            content,
+            tuple(features),
+            positions,
+            numeric,
+            label_rule,
+            schema,
+            len(names),
+            reason,
         )
-        rows = table.mapped(partial(predict_partition, task), schema).persist()
+        rows = table.map_batches(partial(predict_partition, task), schema).persist()
         try:
             yield rows
         finally:
@@ -158,9 +166,11 @@ def _find_text_columns(table: Partitions, positions: Sequence[int], reason: str 
     selected_columns = [*columns]
     if reason:
         selected_columns.append(reason)
-    rows = table.selected(selected_columns, selected_columns)
+    rows = table.select_columns(selected_columns, selected_columns)
     schema = pa.schema([("column", pa.string())])
-    batches = rows.mapped(partial(_find_text_columns_of_partition, tuple(columns), reason, schema), schema).batches()
+    batches = rows.map_batches(
+        partial(_find_text_columns_of_partition, tuple(columns), reason, schema), schema
+    ).batches()
     return {int(name[1:]) for batch in batches for name in batch.column(0).to_pylist()}
 
 
@@ -179,7 +189,7 @@ def _find_text_columns_of_partition(
 
 def predict_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a partition with their predictions."""
-    caller: Caller | None = None
+    caller: ModelCaller | None = None
     for batch in batches:
         is_accepted = task.find_accepted(batch)
         accepted = batch.filter(is_accepted)

@@ -14,7 +14,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
 from spark_model_monitor.data.reading.formats import BaselineValues
-from spark_model_monitor.data.records.decoded_rows import Matching
+from spark_model_monitor.data.records.decoded_rows import ColumnMatching
 from spark_model_monitor.documents.check_results import (
     LOWER_LIMIT,
     AlarmDetails,
@@ -66,7 +66,7 @@ else:
 Violated: TypeAlias = "str | tuple[str, str]"
 """A feature with an alarm; or, for an alarm relative to one reference, the reference and the feature."""
 
-LeftBehind: TypeAlias = "tuple[tuple[str, str, Mapping[str, float]], ...]"
+StoredStatistics: TypeAlias = "tuple[tuple[str, str, Mapping[str, float]], ...]"
 """The data that a window stores for later ones: reference, feature, and raw statistics relative to the reference."""
 
 
@@ -112,7 +112,7 @@ class ColumnLayout:
 
     header: tuple[str, ...] = ()
     by_position: bool = False
-    matched_by: Matching | None = Matching.NAME
+    matched_by: ColumnMatching | None = ColumnMatching.NAME
     newest: datetime | None = None
     file_sizes: Mapping[str, int] = field(default_factory=dict)
     foreign_keys: str = ""
@@ -166,7 +166,7 @@ class StoredBaseline(BaselineValues):
         """The baseline without these features."""
         raise NotImplementedError
 
-    def with_parts(self, parts: Any) -> StoredBaseline:
+    def with_block_variation(self, parts: Any) -> StoredBaseline:
         """The baseline with the variation between its own blocks (`Monitor.variation`)."""
         return self
 
@@ -188,7 +188,7 @@ class StoredBaseline(BaselineValues):
         unsure: Collection[str] = (),
         possibly_changed: Collection[str] = (),
         /,
-    ) -> LeftBehind | None:
+    ) -> StoredStatistics | None:
         """The raw statistics that a window stores for later ones; None if there are none.
 
         violated: features with a violation, overall or relative to one reference; None if unknown.
@@ -414,7 +414,7 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
         def __init__(self, status, **members):
             self.__dict__.update(status=status, **members)
 
-    def but(self, **members: Any) -> Finding:
+    def copy_with(self, **members: Any) -> Finding:
         """The finding with some other members."""
         # A window creates hundreds of findings, so members are copied only once
         changed = Finding.__new__(Finding)
@@ -426,25 +426,25 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold=threshold, reason=reason)
 
-    def unsure(self, reason: str, advice: str | None = None, *, is_change_seen: bool = False) -> Finding:
+    def as_cannot_tell(self, reason: str, advice: str | None = None, *, is_change_seen: bool = False) -> Finding:
         """The finding as `cannot tell`: a change that matters may have been missed. advice: what to do about it.
         is_change_seen: whether there is a change that may be chance; also true if the finding was violated.
         """
         is_change = is_change_seen or self.is_violated
-        unsure = self.but(status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
-        return unsure.but(advice=advice, possible_change=is_change or None)
+        unsure = self.copy_with(status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
+        return unsure.copy_with(advice=advice, possible_change=is_change or None)
 
-    def undecided(self, reason: str, advice: str) -> Finding:
+    def as_too_small_sample(self, reason: str, advice: str) -> Finding:
         """The finding as `cannot tell` because the sample is too small for any test or limit to decide, so without their
         numbers.
         """
-        numbers = self.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
-        return numbers.unsure(reason, advice)
+        numbers = self.copy_with(decided_by=None, statistic=None, p=None, level=None, limit=None)
+        return numbers.as_cannot_tell(reason, advice)
 
     def mark_unmet(self, reason: str, change: str, sentence: str) -> Finding:
         """The finding as the violation of a user's rule. change: words that follow the name of the subject."""
         description = f"Expectation is not met: {sentence}"
-        return self.but(status=CheckStatus.VIOLATED, reason=reason, change=change, description=description)
+        return self.copy_with(status=CheckStatus.VIOLATED, reason=reason, change=change, description=description)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that give the subject of the check, such as `feature` or `metric`."""
@@ -455,20 +455,20 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
             endless: dict[str, Any] = {name: None for name, value in members.items() if not _is_finite(value)}
             if not endless:
                 raise
-            return self.unjudged(TOO_LARGE).but(**endless).result(check, **whose)
+            return self.without_verdict(TOO_LARGE).copy_with(**endless).result(check, **whose)
 
-    def unjudged(self, reason: str, hour: str | None = None) -> Finding:
+    def without_verdict(self, reason: str, hour: str | None = None) -> Finding:
         """The finding without a verdict."""
-        unjudged = self.but(status=CheckStatus.NOT_JUDGED, decided_by=None, reason=reason, hour=hour or self.hour)
-        return unjudged.but(advice=None, possible_change=None, description=None)
+        unjudged = self.copy_with(status=CheckStatus.NOT_JUDGED, decided_by=None, reason=reason, hour=hour or self.hour)
+        return unjudged.copy_with(advice=None, possible_change=None, description=None)
 
-    def leave_to(self, violated: str | None) -> Finding:
+    def defer_to(self, violated: str | None) -> Finding:
         """The finding; not judged if it is violated and another check or column already reports the same change as a
         violation.
         """
         if violated is None or not self.is_violated:
             return self
-        return self.unjudged(f"{violated} is violated, and this is the same change")
+        return self.without_verdict(f"{violated} is violated, and this is the same change")
 
 
 def _is_finite(value: object) -> bool:
@@ -494,9 +494,9 @@ def judge_share(
         return Finding.not_judged(threshold, no_values)
     share = matching / total
     finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=share, m=total, formula=formula)
-    finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
+    finding = finding.copy_with(decided_by=LOWER_LIMIT, limit=threshold)
     if share < threshold:
-        return finding.but(status=CheckStatus.VIOLATED, description=description(share))
+        return finding.copy_with(status=CheckStatus.VIOLATED, description=description(share))
     return finding
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 from spark_model_monitor.documents.check_results import IN_SEGMENT, CheckResult, CheckStatus, Hint
 from spark_model_monitor.documents.page import format_percent
-from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
 from spark_model_monitor.statistics.states.segments import BY_HOUR, format_rest_label
 
 
@@ -125,7 +125,7 @@ def _describe_mismatch(cut: str, before: RowsBySegment | None, rows_by_cut: Rows
         return None
     usual_rows_of_none = before[cut].get(rest_label, 0)
     usual_rows = sum(before[cut].values())
-    p = chance_of_more(usual_rows_of_none, usual_rows, rows_of_none, rows)
+    p = hypergeometric_tail(usual_rows_of_none, usual_rows, rows_of_none, rows)
     if usual_rows_of_none >= MANY_OTHERS * usual_rows or p > NEARLY_CERTAIN:
         return None
     finding = "have values that the baseline lacks"

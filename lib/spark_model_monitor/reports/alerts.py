@@ -26,8 +26,8 @@ from spark_model_monitor.reports import sinks
 from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, read_document_file
 from spark_model_monitor.reports.sinks import SINKS, Environment, Sink
-from spark_model_monitor.stopping import run_within
-from spark_model_monitor.storage import hold, is_there, join, write_file
+from spark_model_monitor.stopping import run_with_timeout
+from spark_model_monitor.storage import exists, hold, join, write_file
 from spark_model_monitor.storage.lease import WAIT, Lease
 from spark_model_monitor.value_class import value_class
 
@@ -127,7 +127,7 @@ def _notify_destination(report: Report, destination: SinkDestination, environmen
     """Send the report to one destination; returns the reason of a failure, None if it arrived."""
     send = partial(destination.sink, report, destination.target, environment)
     try:
-        run_within(environment.whole_seconds, send)
+        run_with_timeout(environment.whole_seconds, send)
     # A sink that hangs must not hold up the other sinks or the run
     except TimeoutError:
         return f"its server had not answered after {environment.whole_seconds:g} s"
@@ -155,7 +155,7 @@ class AlertRule:
     datapoints_to_alert: int = 1
     evaluation_period: int = 1
 
-    def violated(self, windows: Iterable[MonitoredWindow]) -> int:
+    def count_violated(self, windows: Iterable[MonitoredWindow]) -> int:
         """How many of the last windows had new violations or an alarm that continues."""
         are_violated: list[bool] = []
         for window in windows:
@@ -166,7 +166,7 @@ class AlertRule:
 
     def compute_status(self, windows: Sequence[MonitoredWindow]) -> AlertStatus:
         """The alert's status. There may be fewer windows than the evaluation period has."""
-        if self.violated(windows) >= self.datapoints_to_alert:
+        if self.count_violated(windows) >= self.datapoints_to_alert:
             return AlertStatus.IN_ALERT
         if windows and windows[-1].outcome is Outcome.CANNOT_TELL:
             return AlertStatus.CANNOT_TELL
@@ -273,7 +273,7 @@ def read_alerts(output_path: str) -> Alerts:
     If the file is damaged, a warning is logged and a new history begins. Raises BadInput if the file can't be read.
     """
     path = resolve_alerts_path(output_path)
-    if not is_there(path):
+    if not exists(path):
         return Alerts()
     try:
         return read_document_file(Alerts, path)

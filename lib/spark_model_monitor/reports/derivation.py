@@ -16,16 +16,16 @@ from spark_model_monitor.documents.check_results import HIDDEN, QUANTILES, Check
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.errors import BadInput, did_you_mean
+from spark_model_monitor.errors import BadInput, suggest_names
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    from_feature_profile,
+    create_distribution,
 )
 from spark_model_monitor.monitors.data_quality.report.sentences import remove_described_values
 from spark_model_monitor.monitors.model_quality.quality_checks import UNSEEN_CHECK
-from spark_model_monitor.reports.decision import describe_decision
+from spark_model_monitor.reports.check_decision import describe_decision
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.archive import PROFILE, StoredProfile
+from spark_model_monitor.reports.history.state_files import PROFILE, StoredProfile
 from spark_model_monitor.reports.outputs.printable import format_table, printable
 from spark_model_monitor.reports.outputs.run_files import (
     Run,
@@ -39,7 +39,7 @@ from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build
 from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution
 from spark_model_monitor.statistics.drift.histograms import compute_decile_edges
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.storage import is_there, join
+from spark_model_monitor.storage import exists, join
 from spark_model_monitor.value_class import value_class
 
 WIDTH = 120  # characters of a line
@@ -332,7 +332,7 @@ def _convert_row(row: TableRow) -> dict[str, Json]:
     return members | {"up_to": None}
 
 
-def as_text(explanation: Explanation) -> str:
+def format_explanation(explanation: Explanation) -> str:
     """The explanation as text: the checks, then how the drift check computed its distance, each step with its numbers."""
     return "".join(f"{printable(line)}\n" for line in _write_lines(explanation))
 
@@ -421,7 +421,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
         subjects = (check.feature or check.metric for check in checks.checks)
         names = [*filter(None, dict.fromkeys(subjects))]
         listed_names = ", ".join(names[:MAX_LISTED_NAMES]) or "none"
-        hint = did_you_mean(name, names, f"it has {listed_names}", max_names=3)
+        hint = suggest_names(name, names, f"it has {listed_names}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks.checks)}; {hint}")
     explanation = Explanation(name, run.folder, results)
@@ -437,12 +437,12 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     if drift is None:
         return explanation
     # A baseline that the user names has priority over the baseline of the run
-    reference = baselines.to_run(baseline_path) if baseline_path else read_baseline_reference(run)
+    reference = baselines.create_reference_to_run(baseline_path) if baseline_path else read_baseline_reference(run)
     if reference is not None:
         explanation = replace(explanation, baseline=_name_reference(reference))
     try:
         baseline = _read_baseline_distribution(name, reference, as_numbers=profile.is_numeric)
-        return replace(explanation, derivation=describe_derivation(drift, baseline, from_feature_profile(profile)))
+        return replace(explanation, derivation=describe_derivation(drift, baseline, create_distribution(profile)))
     except Underivable as reason:
         return replace(explanation, no_derivation=str(reason))
 
@@ -466,11 +466,11 @@ def _read_baseline_distribution(
             reference.constraints or "", reference.statistics
         ).distributions.get(name)
     # Only this feature's states are read from the baseline's file
-    elif is_there(join(reference.folder, PROFILE)):
+    elif exists(join(reference.folder, PROFILE)):
         profile = _read_profile(name, Run(reference.run_id or "", reference.folder, {}))
         if profile is not None and as_numbers:
             profile = profile.read_as_numbers()
-        distribution = from_feature_profile(profile) if profile else None
+        distribution = create_distribution(profile) if profile else None
     else:
         raise Underivable(f"{reference.folder} has no states/ of features")
     if not distribution:

@@ -7,18 +7,18 @@ from collections.abc import Collection, Iterator, Sequence
 import pyarrow as pa
 
 from spark_model_monitor.data.profiling.row_sample import read_rows_with_ids
-from spark_model_monitor.data.reading.data import read_again
+from spark_model_monitor.data.reading.data_reader import read_again
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.reports.history.archive import read_archived_table
+from spark_model_monitor.reports.history.state_files import read_archived_table
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document, read_recorded_options
-from spark_model_monitor.storage import join, opening_session, read_if_there
+from spark_model_monitor.storage import get_current_session, join, read_if_exists
 
 EXAMPLES = "examples.parquet"
 
 
-def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> Iterator[str]:
+def read_example_rows(run_path: str, feature: str, source: str | None = None) -> Iterator[str]:
     """One line for each row that a run stored as an example of a violated feature: the row's id and its file. With a source,
     also the row's cells; the cells of all features that the row is an example of stand between `>` and `<`.
 
@@ -57,7 +57,7 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
 
 
 def _read_examples(run_path: str, path: str) -> pa.Table:
-    content = read_if_there(path)
+    content = read_if_exists(path)
     if content is not None:
         return read_archived_table(content, path)
     # The error distinguishes a wrong path from a run that had no examples to store
@@ -77,7 +77,7 @@ def _read_source_rows(
     if constraints is not None:
         names = tuple(feature.name for feature in constraints.features)
     # One pass over the data finds all rows by their ids
-    with read_again(source, read_recorded_options(run), names, opening_session()) as dataset:
+    with read_again(source, read_recorded_options(run), names, get_current_session()) as dataset:
         position = None
         if id_column and id_column not in dataset.names:
             raise BadInput(f"{source}: has no column {id_column!r}, which has the ids; name the data of this run")

@@ -202,7 +202,7 @@ def list_monitor_classes() -> Iterator[Any]:
     return (kind.type for kind in KINDS.values())
 
 
-def monitor_for(config: JobConfig) -> Monitor:
+def create_monitor(config: JobConfig) -> Monitor:
     """The monitor of a configuration.
 
     Raises BadConfiguration if the configuration lacks something, or replays a monitor that the service doesn't have.
@@ -222,7 +222,7 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
     warn_of_unused_options(config)
     dataset = KINDS[config.analysis_type].read(engine, config, baseline)
     # Spark opens very many small files faster with other settings
-    engine.implementation(before_many_files)(engine, len(dataset.files))
+    engine.find_implementation(prepare_for_many_files)(engine, len(dataset.files))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
         "found %d features in %d files, %s bytes, %.1f s",
@@ -234,5 +234,5 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
     return dataset
 
 
-def before_many_files(engine: Engine, files: int) -> None:
+def prepare_for_many_files(engine: Engine, files: int) -> None:
     """Prepares an engine for opening this many files. The default does nothing; Spark has its own implementation."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, MissingDependency, suggest_names
 from spark_model_monitor.value_class import value_class
 
 VARIABLE = "MODEL_MONITOR_CACHE"
@@ -66,7 +66,7 @@ def hash_file(path: Path) -> str:
 
 
 @contextmanager
-def appearing_whole(path: Path) -> Iterator[Path]:
+def replace_when_complete(path: Path) -> Iterator[Path]:
     """A temporary directory next to `path`; when the body ends without an error, its file of the same name becomes `path`.
 
     Two processes may do this at once: the last one wins and no reader ever sees half a file.
@@ -121,7 +121,7 @@ class Layout:
             if candidate.is_file():
                 return candidate.resolve()
         names = self.job_names()
-        hint = did_you_mean(Path(name).stem, names, f"write one of: {', '.join(names) or 'a path'}", shown=str)
+        hint = suggest_names(Path(name).stem, names, f"write one of: {', '.join(names) or 'a path'}", shown=str)
         raise BadConfiguration(f"{name!r} is neither a file nor a job; {hint}")
 
     def needs_deequ(self, driver: Path) -> bool:

@@ -37,7 +37,7 @@ from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS, Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
-from spark_model_monitor.running.scheduling.schedule_runs import Note, due_times, run_jobs
+from spark_model_monitor.running.scheduling.schedule_runs import Note, iterate_due_times, run_jobs
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, run_windows
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.definitions import drop_missing
@@ -135,15 +135,17 @@ def run_due(name: str) -> list[ApiMembers]:
     name = schedule_record["Schedule"]["MonitoringScheduleName"]
     folder = EXECUTIONS.find_path(name).parent
     # If another process has the lock, this doesn't wait for it, because a run may take an hour
-    with schedule_lock(folder, name) as is_ours:
-        if is_ours:
+    with schedule_lock(folder, name) as is_valid_name:
+        if is_valid_name:
             record = Record.read(folder, name)
             # Runs of a killed process are still recorded as running, and would block their windows
             record.settle()
             plan = build_plan(schedule_record)
             run = partial(run_jobs, plan, record, launch=_run_job)
             # Early runs come first, because their windows are older. The loop only exhausts the iterator
-            for _ in run_windows(chain(_find_early_runs(plan, record), due_times(plan, record, local_jobs.now)), run):
+            for _ in run_windows(
+                chain(_find_early_runs(plan, record), iterate_due_times(plan, record, local_jobs.now)), run
+            ):
                 pass
             _run_first_window(plan, record, run)
     return list_summaries(schedule_record["Schedule"])

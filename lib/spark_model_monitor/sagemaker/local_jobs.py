@@ -23,7 +23,7 @@ from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
 from spark_model_monitor.sagemaker.monitoring_files import exists_here, home, locate, read_text
-from spark_model_monitor.storage import LocalStorage, join, storage_of, write_text
+from spark_model_monitor.storage import LocalStorage, get_storage, join, write_text
 from spark_model_monitor.value_class import value_class
 
 PATHS = (
@@ -260,7 +260,7 @@ def stop(name: str) -> None:
 
 def move_reports(name: str, output: str) -> None:
     """Move a merge's reports to the job's record, because in the service a folder of merged records has no other files."""
-    storage = storage_of(output)
+    storage = get_storage(output)
     # All files are listed first, because deleting while walking may skip files
     for file in [*storage.walk(output, hidden=True)]:
         # Files outside yyyy/mm/dd/hh folders are reports

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import urlparse
 
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadInput, needing
+from spark_model_monitor.errors import BadInput, explain_missing_import
 from spark_model_monitor.storage import LocalStorage, is_local, join, local_path
 from spark_model_monitor.storage.s3_storage import split_path
 from spark_model_monitor.storage.stand_in import S3_ROOT_VARIABLE, resolve_stand_in
@@ -137,7 +137,7 @@ def _get_client(session: SdkSession) -> BaseClient:
     boto_session = getattr(session, "boto_session", None)
     if boto_session is not None:
         return boto_session.client("s3")
-    with needing(
+    with explain_missing_import(
         f"files on S3 are read by boto3, which is not installed; write pip install 'spark-model-monitor[s3]', or set "
         f"{S3_ROOT_VARIABLE} to a folder that stands in for S3"
     ):

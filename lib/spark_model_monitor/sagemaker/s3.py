@@ -11,7 +11,7 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.outputs.run_files import CURRENT, RUNS
 from spark_model_monitor.sagemaker.monitoring_files import SdkSession, locate, read_bytes, read_text, write_bytes
 from spark_model_monitor.sagemaker.sdk import make_getattr
-from spark_model_monitor.storage import is_local, join, local_path, read_file, storage_of
+from spark_model_monitor.storage import get_storage, is_local, join, local_path, read_file
 
 
 class S3Uploader:
@@ -120,7 +120,7 @@ def _list_objects(uri: str) -> list[tuple[str, str]]:
     top = "://".join(urlparse(uri)[:2])
     # The deepest folder that contains all matches; the prefix may end within a file's name
     folder = locate(uri[: uri.rindex("/") + 1])
-    storage = storage_of(folder)
+    storage = get_storage(folder)
     paths = []
     if storage.exists(folder):
         paths = [file.path for file in storage.walk(folder, hidden=True)]

@@ -30,7 +30,13 @@ from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
 from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.schedule_command import watch
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
-from spark_model_monitor.running.scheduling.schedule_runs import Launch, Note, due_times, run_in_process, run_jobs
+from spark_model_monitor.running.scheduling.schedule_runs import (
+    Launch,
+    Note,
+    iterate_due_times,
+    run_in_process,
+    run_jobs,
+)
 from spark_model_monitor.serverless.triggers import Json, read_trigger, select_entries
 
 __all__ = ["handle", "handler"]
@@ -117,7 +123,7 @@ def handle(
         try:
             for execution in _run_entry(schedule, state, _TimeLimit(context), launch or run_without_spark, now):
                 runs.append(_describe_run(schedule, execution))
-                if execution.outputs or not execution.status.is_of_a_whole_run:
+                if execution.outputs or not execution.status.has_completed:
                     faults.append(RunFailed(f"{schedule.name}: {runs[-1]['exit_message']}"))
         except MonitorError as fault:
             log.error("%s", fault)
@@ -173,7 +179,7 @@ def _run_entry(schedule: Entry, state: State, time_left: _TimeLimit, launch: Lau
             raise OutputHeld(f"{plan.name}: another call is working on it; call again when it has ended")
         # Read the record under the lock, so that it has the runs of all other calls
         record = Record.open(state, plan.name, shared_now)
-        due_windows = due_times(plan, record, shared_now)
+        due_windows = iterate_due_times(plan, record, shared_now)
         for scheduled in time_left.limit(plan, due_windows):
             execution, _ = run_jobs(plan, record, scheduled, launch)
             # A first window without data was withdrawn, and doesn't count as a run

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 from urllib.parse import unquote_plus
 
-from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, BadInput, suggest_names
 from spark_model_monitor.running.scheduling.fleet import Entry
 from spark_model_monitor.running.scheduling.schedule_plan import Plan
 from spark_model_monitor.value_class import value_class
@@ -135,7 +135,7 @@ def select_entries(schedules: Sequence[Entry], trigger: Trigger) -> list[Entry]:
         matching_entries = [schedule for schedule in schedules if schedule.name == trigger.schedule]
         if not matching_entries:
             names = [schedule.name for schedule in schedules]
-            hint = did_you_mean(trigger.schedule, names, f"there are {', '.join(names[:20])}")
+            hint = suggest_names(trigger.schedule, names, f"there are {', '.join(names[:20])}")
             raise BadConfiguration(f"the event's schedule is {trigger.schedule!r}, which is none of the fleet; {hint}")
         return matching_entries
     # If no schedule reads the objects, none is selected: the bucket may also serve other purposes

@@ -22,7 +22,7 @@ NAMES_BY_MODULE = {
     "spark_model_monitor.spark.engine.application": ["LOG_VALUES", "get_application", "running_session"],
     "spark_model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],
     "spark_model_monitor.spark.spark_session": [
-        *("MasterWatch", "as_submitted", "new_job_session", "end_jobs", "local_session", "remote_session"),
+        *("MasterWatch", "use_submit_variables", "new_job_session", "end_jobs", "local_session", "remote_session"),
         *("open_session", "session_within", "shared_application", "start_session", "stop_session"),
     ],
     "spark_model_monitor.spark.storage": ["storage_of_session"],

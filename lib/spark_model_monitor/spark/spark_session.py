@@ -247,7 +247,7 @@ def _require_started_with(spark: SparkSession, settings: Mapping[str, str]) -> N
 def shared_application(connection: Connection) -> None:
     """Start Spark for jobs of other processes, send them the variables to connect to it, and stop it when the pipe closes."""
     try:
-        with as_submitted():
+        with use_submit_variables():
             spark = start_session("watch", progress=False)
     except MonitorError as error:
         # The process that waits at the other end raises this error
@@ -327,7 +327,7 @@ def local_session() -> SparkSession:
     if running is not None:
         set_pydeequ_version()
         return running
-    with as_submitted():
+    with use_submit_variables():
         return start_session("session", progress=False, settings=ARROW_SETTINGS)
 
 
@@ -344,7 +344,7 @@ def open_session() -> Iterator[SparkSession]:
 
 
 @contextmanager
-def as_submitted() -> Iterator[None]:
+def use_submit_variables() -> Iterator[None]:
     """A context in which PySpark starts its JVM with the settings that spark-submit would give it."""
     with _set_variables(os.environ, {} if GATEWAY_PORT in os.environ else shell_variables(Layout.here(), os.environ)):
         yield

@@ -17,10 +17,10 @@ from spark_model_monitor.errors import BadInput, InputUnavailable, MonitorError,
 from spark_model_monitor.storage.file_system import (
     Storage,
     StoredFile,
+    find_storage_without_spark,
     is_hidden,
     join,
     make_draft_name,
-    open_without_spark,
     register_storage,
 )
 from spark_model_monitor.storage.lease import require_lease
@@ -122,7 +122,7 @@ class HadoopStorage(Storage):
             names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
         return sorted(name for name in names if not is_hidden(name))
 
-    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+    def list_by_prefix(self, folder: str, start: str) -> list[StoredFile]:
         with _convert_errors(folder, "listed"):
             name_filter = self._find_class("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
             statuses = self._file_system.listStatus(
@@ -364,5 +364,5 @@ def storage_of_session(path: str, spark: SparkSession) -> Storage:
         scheme = hadoop.scheme
     # Python reads local files itself, because the JVM would need a round trip for each call and a conversion for each byte
     if scheme == LOCAL_SCHEME:
-        return open_without_spark(f"{LOCAL_SCHEME}:") or storage
+        return find_storage_without_spark(f"{LOCAL_SCHEME}:") or storage
     return storage

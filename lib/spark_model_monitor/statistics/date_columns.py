@@ -22,7 +22,7 @@ from spark_model_monitor.statistics.states.date_texts import DateTexts
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, cache_with_feature
 from spark_model_monitor.value_class import value_class
 
-MIN_DATES = 0.5  # a column is a column of dates if a larger share of its values are dates
+MIN_DATE_SHARE = 0.5  # a column is a column of dates if a larger share of its values are dates
 MIN_DATE_SHARE_OF_NUMBERS = 0.95  # the same for a column of numbers: a whole number may look like a date by chance
 MIN_NUMBERS = 10
 EXAMINED_TEXTS = 20  # at least one of the first texts has to be a date
@@ -145,7 +145,7 @@ class DateColumn:
         return next(iter(self.forms), "")
 
     @property
-    def form_in_words(self) -> str:
+    def form_in_parentheses(self) -> str:
         """The form in parentheses, after a blank; empty for typed dates."""
         if self.form and not self.is_typed:
             return f" ({self.form})"
@@ -165,7 +165,7 @@ class DateColumn:
         """The number of dates before a day."""
         return int(self.counts[self.days < day].sum())
 
-    def other_forms(self, baseline: DateColumn) -> dict[str, int]:
+    def count_other_forms(self, baseline: DateColumn) -> dict[str, int]:
         """The number of dates by form, without the dates in the form that the baseline leads us to expect.
 
         That is the baseline's most frequent form, or the form of typed dates that were written as texts. Typed dates have no
@@ -235,7 +235,7 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     column = DateColumn.of(texts, is_typed=is_typed)
     if is_typed:
         return column
-    minimum = MIN_DATES
+    minimum = MIN_DATE_SHARE
     if feature.is_numeric:
         minimum = MIN_DATE_SHARE_OF_NUMBERS
     if not column.num_dates or column.share_of_dates <= minimum:

@@ -64,7 +64,7 @@ class StoredFile:
 
 
 class Storage(ABC):
-    """The interface of a file system. All paths are at or below the path that `storage_of` was given.
+    """The interface of a file system. All paths are at or below the path that `get_storage` was given.
 
     Methods that change files first call `require_lease`, which raises OutputHeld if this thread held their output and
     lost it (`lease.py`). `tests/storage_law.py` tests all this for every registered storage.
@@ -108,7 +108,7 @@ class Storage(ABC):
         names = _list_names_below(path, self.walk(path))
         return sorted({name.partition("/")[0] for name, _ in names if "/" in name})
 
-    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+    def list_by_prefix(self, folder: str, start: str) -> list[StoredFile]:
         """The files directly in a folder whose names begin with `start`, hidden or not.
 
         Raises BadInput if the folder can't be listed.
@@ -171,7 +171,7 @@ def _list_names_below(folder: str, files: Iterable[StoredFile]) -> list[tuple[st
     return [(file.path.partition(prefix)[2], file) for file in files]
 
 
-def order_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]:
+def sort_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]:
     """Files in the order in which Spark reads a folder: first files, then sub-folders, both in the given order."""
     files_by_folder: dict[str, list[StoredFile]] = {}
     for file in files:
@@ -182,7 +182,7 @@ def order_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[Store
         else:
             yield file
     for inner_folder, inner_files in files_by_folder.items():
-        yield from order_like_spark(inner_files, inner_folder)
+        yield from sort_like_spark(inner_files, inner_folder)
 
 
 def register_storage(
@@ -196,7 +196,7 @@ def register_storage(
     return STORAGES.register(name, schemes=schemes, needs=needs)
 
 
-def open_without_spark(path: str) -> Storage | None:
+def find_storage_without_spark(path: str) -> Storage | None:
     """The storage that opens a path without Spark; None if there is no such storage. Storages for other schemes than local
     ones are imported on first use.
     """

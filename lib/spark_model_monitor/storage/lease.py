@@ -117,7 +117,7 @@ class Lease:
         self.thread = threading.get_ident()
         self._storage = storage
         self._now = now or current_machine().seconds
-        self._sleep = sleep or current_machine().rest
+        self._sleep = sleep or current_machine().sleep
         self._file_name = f"{PREFIX}{self.run}"
         self._file_path = join(folder, self._file_name)
         self._renewed_seconds = self._now()
@@ -189,7 +189,7 @@ class Lease:
         """Whether other runs' lease files stay there, instead of vanishing after a look."""
         # A run that only looks removes its file after a moment; a run that took over keeps it
         for _ in range(NUM_STAY_CHECKS):
-            names = {file.name for file in self._storage.list_beginning(self.folder, PREFIX)}
+            names = {file.name for file in self._storage.list_by_prefix(self.folder, PREFIX)}
             if names <= {self._file_name}:
                 return False
             self._sleep(1.0)
@@ -219,7 +219,7 @@ class Lease:
         """The run that keeps this run from holding the output; None if this run holds it now."""
         # Write first and look then: of two runs that come at once, at least one sees the other
         self._write_file()
-        files = {file.name: file for file in self._storage.list_beginning(self.folder, "")}
+        files = {file.name: file for file in self._storage.list_by_prefix(self.folder, "")}
         own_file = files.pop(self._file_name, None)
         if own_file is None:  # another run removed it, taking this run for dead
             return self.holder

@@ -63,7 +63,7 @@ class LocalStorage(file_system.Storage):
         except OSError as error:
             raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
 
-    def list_beginning(self, folder: str, start: str) -> list[file_system.StoredFile]:
+    def list_by_prefix(self, folder: str, start: str) -> list[file_system.StoredFile]:
         files: list[file_system.StoredFile] = []
         try:
             # List only this folder, since thousands of files may lie below it

@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from spark_model_monitor.errors import BadInput, InputUnavailable, MonitorError, OutputFailed
-from spark_model_monitor.stopping import run_within
+from spark_model_monitor.stopping import run_with_timeout
 from spark_model_monitor.storage.file_system import COPIED_BYTES, Storage, StoredFile, is_hidden, register_storage
 from spark_model_monitor.storage.lease import require_lease
 from spark_model_monitor.storage.refused_requests import find_refusal
@@ -35,7 +35,7 @@ _encryption: dict[str, str] = {}
 
 
 @contextmanager
-def encrypting(arguments: Mapping[str, str]) -> Iterator[None]:
+def encrypt_uploads(arguments: Mapping[str, str]) -> Iterator[None]:
     """Inside this context, every upload passes these arguments to boto3."""
     _encryption.update(arguments)
     try:
@@ -78,7 +78,7 @@ class S3Storage(Storage):
                 raise BadInput(f"{path}: there is no such file or directory")
         return sorted(name for name in names if not is_hidden(name))
 
-    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+    def list_by_prefix(self, folder: str, start: str) -> list[StoredFile]:
         with _convert_errors(folder, "listed"):
             return self._describe_objects(folder, self._list_pages(folder, f"/{start}", Delimiter="/"))
 
@@ -223,7 +223,7 @@ def _limit_time(size_bytes: int, request: Callable[[], T]) -> T:
     from botocore.exceptions import ReadTimeoutError
 
     try:
-        return run_within(REQUEST_SECONDS + size_bytes / MIN_BYTES_PER_SECOND, request)
+        return run_with_timeout(REQUEST_SECONDS + size_bytes / MIN_BYTES_PER_SECOND, request)
     except TimeoutError as error:
         raise ReadTimeoutError(endpoint_url="S3", error=error) from error
 

@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.user_checks.check_loading import load_checks, 
 from spark_model_monitor.monitors.user_checks.check_plan import plan_checks
 from spark_model_monitor.monitors.user_checks.suite import checked
 from spark_model_monitor.spark.deequ.deequ_checks import require_conditions
-from spark_model_monitor.spark.engine.rows import with_conditions
+from spark_model_monitor.spark.engine.rows import add_condition_columns
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
 HERE = Path(__file__).parent
@@ -68,10 +68,10 @@ def judge_checks(checks, frame, *, second_scan_allowed=False):
     plan = plan_checks(checks, frame.columns, second_scan_allowed=second_scan_allowed)
     require_conditions(frame, plan.predicates)
     dataset = Dataset.of(frame)
-    rows, conditions = with_conditions(dataset, plan.predicates)
-    source = RowSource(rows, frame.columns, predicates=conditions, partitions_at_most=10)
+    rows, conditions = add_condition_columns(dataset, plan.predicates)
+    source = RowSource(rows, frame.columns, predicates=conditions, max_partition_count=10)
     scan_findings = scan(source, counted=plan.frequency_columns)
-    return dataset.engine.implementation(checked)(plan, dataset, scan_findings.profile, scan_findings.matches)
+    return dataset.engine.find_implementation(checked)(plan, dataset, scan_findings.profile, scan_findings.matches)
 
 
 def verified_by_deequ(checks, frame):
@@ -391,7 +391,7 @@ spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "fal
 frame = spark.range(10).selectExpr("double(id) as amount")
 data = Dataset.of(frame)
 wanted = plan_checks(load_checks(data.engine, "deequ_check_examples:check_by_a_mistake"), frame.columns)
-found = scan(RowSource(data.rows, frame.columns, partitions_at_most=1))
+found = scan(RowSource(data.rows, frame.columns, max_partition_count=1))
 print("JUDGED", [each.constraint_status for each in checked(wanted, data, found.profile, found.matches).constraints])
 if sys.argv[2] == "stop":
     spark.stop()

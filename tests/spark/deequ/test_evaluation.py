@@ -70,7 +70,7 @@ WHOLE = st.integers(-(2**53), 2**53)
 def test_metrics_are_those_of_a_scan_by_deequ(spark, rows, partitions):
     frame = spark.createDataFrame(rows, "amount double, count bigint, code string").repartition(partitions).cache()
 
-    profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=partitions)).profile
+    profile = scan(RowSource(SparkPartitions(frame), frame.columns, max_partition_count=partitions)).profile
     actual = evaluate(spark, profile)
 
     expected = metrics_by_deequ_scan(spark, frame)
@@ -149,7 +149,7 @@ def test_columns_may_be_called_anything(spark):
 )
 def test_columns_of_every_kind_have_an_outcome(spark, column, ddl, expected):
     frame = spark.createDataFrame([(cell,) for cell in column], f"x {ddl}")
-    profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=2)).profile
+    profile = scan(RowSource(SparkPartitions(frame), frame.columns, max_partition_count=2)).profile
 
     assert evaluate(spark, profile) == compute_metrics(profile) == {"x": expected}
 
@@ -192,7 +192,7 @@ def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
         frame._jdf, deequ.make_sequence([analyzer]), deequ.none, deequ.make_option(provider)
     )
 
-    profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=1)).profile
+    profile = scan(RowSource(SparkPartitions(frame), frame.columns, max_partition_count=1)).profile
     moments = profile.feature("x").moments
     state = make_kll_state(Deequ(spark), profile.feature("x").kll, moments.minimum, moments.maximum)
     serializer = deequ["analyzers.catalyst.KLLSketchSerializer"].serializer()

@@ -39,7 +39,7 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
+from spark_model_monitor.reports.history.state_files import PROFILE, decode_state_file
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.data_sets import read_outcomes
 from spark_model_monitor.running.inputs.features import read_features
@@ -739,7 +739,7 @@ def test_times_that_stand_for_none_are_what_they_are_on_both_engines(spark, tmp_
     local_files, spark_files = write_documents(str(tmp_path), spark)
 
     require_same(local_files, spark_files)
-    profile = from_parquet(local_files[PROFILE], "here")
+    profile = decode_state_file(local_files[PROFILE], "here")
     assert [*profile.feature("time").frequencies.counts] == [str(moment) for moment in sorted({*moments_stated})]
 
 

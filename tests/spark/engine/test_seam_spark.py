@@ -4,9 +4,9 @@ import pytest
 from tests.engine_in_process import InProcess
 
 from spark_model_monitor.data.engine.engine_protocol import LINE_KEY
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 from spark_model_monitor.spark.engine.spark import SparkEngine
@@ -56,7 +56,10 @@ def test_lines_are_cut_and_known_alike(spark, tmp_path, in_order):
     of_spark, in_process = (
         sorted(
             tuple(row.values())
-            for batch in engine.lines([str(tmp_path)], in_order=in_order).partitions(*columns).numbered().batches()
+            for batch in engine.lines([str(tmp_path)], in_order=in_order)
+            .partitions(*columns)
+            .add_partition_number()
+            .batches()
             for row in batch.to_pylist()
         )
         for engine in (SparkEngine(spark), InProcess(PIECE_BYTES))

@@ -59,7 +59,7 @@ def test_a_wide_table_of_columns_is_read_in_groups_with_the_same_result(
     read, write_wide_table, data_format, dataset_format
 ):
     wide = read(write_wide_table(data_format), dataset_format)
-    assert (wide.column_groups, wide.partitions_at_most) == (2, 1)
+    assert (wide.column_groups, wide.max_partition_count) == (2, 1)
 
     together_run = run_baseline(replace(wide, column_groups=1), DataQualityMonitor())
 
@@ -80,7 +80,7 @@ def test_columns_left_out_count_for_no_group(read, write_wide_table):
 def test_as_the_service_reads_there_are_no_groups(read, write_wide_table):
     dataset = read(write_wide_table("parquet"), "parquet", "--compat", "service")
 
-    assert (dataset.column_groups, dataset.partitions_at_most) == (1, 1)
+    assert (dataset.column_groups, dataset.max_partition_count) == (1, 1)
 
 
 def test_lines_have_no_columns_that_could_be_read_alone(read, tmp_path):

@@ -32,7 +32,7 @@ def table(rows=2_000):
 
 def test_it_is_one_spark_job(spark, count_spark_jobs):
     frame = spark.createDataFrame(table()).coalesce(2)
-    data = replace(outcomes(frame, PLAN), partitions_at_most=2)
+    data = replace(outcomes(frame, PLAN), max_partition_count=2)
     with count_spark_jobs() as jobs:
         scan_findings = MONITOR.scan(PLAN, data, None)
 

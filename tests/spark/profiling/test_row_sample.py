@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_model_monitor.data.profiling.row_sample import read_sampled_rows
-from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.data_reader import read_data
 
 ROWS = 20_000
 MOST = 2_000

@@ -65,9 +65,9 @@ def test_states_added_on_executors_are_the_bytes_that_the_driver_adds(spark, at_
     """9 columns x 9 partitions, with more numbers than a sketch keeps, so that the order of adding shows."""
     columns = [f"xxhash64(id, {number}) / 1e9 as x{number}" for number in range(9)]
     frame = spark.range(0, 9_000, 1, 9).selectExpr(*columns)
-    on_the_driver = scan_profile(frame, partitions_at_most=9)
+    on_the_driver = scan_profile(frame, max_partition_count=9)
 
-    on_executors = scan_profile(frame, partitions_at_most=at_most)
+    on_executors = scan_profile(frame, max_partition_count=at_most)
 
     assert choose_adder_count(9, at_most or ASSUMED_PARTITIONS) == tasks
     assert on_executors.to_bytes() == on_the_driver.to_bytes()
@@ -97,14 +97,14 @@ def test_a_scan_is_one_job_whatever_the_width(spark, count_spark_jobs, tmp_path,
     frame = spark.read.schema(schema).parquet(str(tmp_path))
 
     with count_spark_jobs() as jobs:
-        scan_profile(frame, partitions_at_most=1)
+        scan_profile(frame, max_partition_count=1)
 
     assert len(jobs) == 1
 
 
 def test_states_added_on_executors_take_one_job_more_at_most(mixed, count_spark_jobs):
     with count_spark_jobs() as jobs:
-        scan_profile(mixed, partitions_at_most=None)
+        scan_profile(mixed, max_partition_count=None)
 
     assert len(jobs) <= 2
 
@@ -113,9 +113,9 @@ def test_states_added_on_executors_take_one_job_more_at_most(mixed, count_spark_
 def test_columns_read_in_groups_have_the_bytes_that_they_have_together(mixed, groups):
     """Among them a group that is one column, and more groups than columns. Whole rows no group has."""
     in_two = mixed.repartition(2).cache()
-    joint_profile = without_whole_rows(scan_profile(in_two, partitions_at_most=2))
+    joint_profile = without_whole_rows(scan_profile(in_two, max_partition_count=2))
 
-    assert scan_profile(in_two, column_groups=groups, partitions_at_most=2).to_bytes() == joint_profile.to_bytes()
+    assert scan_profile(in_two, column_groups=groups, max_partition_count=2).to_bytes() == joint_profile.to_bytes()
 
 
 def without_whole_rows(profile):
@@ -152,7 +152,7 @@ def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, cou
 
     monkeypatch.setattr("spark_model_monitor.spark.engine.spark.collect_batches", looked_at)
     with count_spark_jobs() as jobs:
-        scan_profile(frame, column_groups=3, partitions_at_most=1)
+        scan_profile(frame, column_groups=3, max_partition_count=1)
 
     assert len(jobs) == 1
     assert re.findall(r"ReadSchema: struct<(.*)>", plans[0]) == [

@@ -12,7 +12,7 @@ import pytest
 from tests.spark_lines import IS_REMOTE, on_a_jvm
 from tests.unit.reading.test_data import TYPES, count_missing, list_documents
 
-from spark_model_monitor.data.reading.data import convert_pandas, read_data
+from spark_model_monitor.data.reading.data_reader import convert_pandas, read_data
 from spark_model_monitor.data.reading.frames import read_arrow
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData, OutputFailed
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor

@@ -10,9 +10,9 @@ from tests.unit.records.captured_lines import some_lines
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
@@ -40,7 +40,7 @@ def scan_features(dataset, **options):
             dataset.names,
             reason=dataset.reason,
             cells=dataset.cells,
-            partitions_at_most=4,
+            max_partition_count=4,
             **options,
         ),
         ScanPlan(rows=RowPlan(reasons=len(Refusal))),

@@ -10,10 +10,10 @@ from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import encode_line
 
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.spark.engine.spark import SparkEngine

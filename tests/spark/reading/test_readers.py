@@ -17,6 +17,7 @@ from tests.spark_lines import explain_plan, on_a_jvm
 from tests.unit.reading.read_data_sets import READ_BEFORE_THE_SCAN, read_account, read_quarantine, write_cut_gzip
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.reading.format_readers import read_dataset, read_source, read_table
 from spark_model_monitor.data.reading.formats import (
     CsvFormat,
     JsonFormat,
@@ -27,7 +28,6 @@ from spark_model_monitor.data.reading.formats import (
     parse_dataset_format,
 )
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor

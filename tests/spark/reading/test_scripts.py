@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.unit.reading.test_script_rows import FAILS_ON_3, write_script
 
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.errors import ScriptFailed
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline

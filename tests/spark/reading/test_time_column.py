@@ -8,9 +8,9 @@ import pytest
 from tests.spark_lines import explain_plan
 
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.format_readers import select_window
 from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.readers import select_window
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkEngine

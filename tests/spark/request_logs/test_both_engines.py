@@ -13,6 +13,8 @@ from spark_model_monitor.data.request_logs.capture_folder import make_shared_fol
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
+LOGS_BY_NIGHT = map(defer_to_night, LOGS[1::2])
+LOGS_BY_DAY_AND_NIGHT = (*LOGS[::2], *LOGS_BY_NIGHT)
 DOCUMENTS = ("statistics.json", "constraints.json", "ledger.json", "quarantine/00000.jsonl")
 
 
@@ -30,7 +32,7 @@ def write_documents(folder, log, report, **engine):
     return {name: (report / name).read_bytes() for name in DOCUMENTS if (report / name).exists()}
 
 
-@pytest.mark.parametrize("log", [*LOGS[::2], *map(defer_to_night, LOGS[1::2])], ids=lambda log: log.name)
+@pytest.mark.parametrize("log", LOGS_BY_DAY_AND_NIGHT, ids=lambda log: log.name)
 def test_both_engines_write_the_same_bytes(log, spark, tmp_path):
     folder = log.write(tmp_path)
 

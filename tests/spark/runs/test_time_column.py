@@ -10,12 +10,12 @@ import pytest
 from tests.both_engines import list_engines
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.reading.format_readers import select_window
 from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.readers import select_window
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history.archive import encode_parts
+from spark_model_monitor.reports.history.state_files import encode_block_variation
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
@@ -35,7 +35,7 @@ def test_both_engines_put_rows_in_the_same_order(spark, tmp_path, kind):
 
     baselines = [run_baseline(path, monitor, **where) for where in list_engines(spark)]
 
-    assert encode_parts(baselines[0].variation) == encode_parts(baselines[1].variation)
+    assert encode_block_variation(baselines[0].variation) == encode_block_variation(baselines[1].variation)
     assert np.mean(baselines[0].variation.past["x"]["location"] ** 2) > 10  # of parts in no order it would be 1
     current = run_monitoring(path, monitor, baselines[0], spark=spark, engine="local").current
 

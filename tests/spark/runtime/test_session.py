@@ -30,7 +30,7 @@ OPENING = """
     import json, pathlib, sys
     import pyarrow as pa
     from spark_model_monitor.spark.engine import application
-    from spark_model_monitor.spark.engine.spark import SparkEngine, before_many_files
+    from spark_model_monitor.spark.engine.spark import SparkEngine, prepare_for_many_files
     from spark_model_monitor.spark.spark_session import start_session, stop_session
 
     application.find_excluded_features = lambda: "AVX512F"
@@ -85,10 +85,10 @@ YARN = """
         every = spark._jsparkSession.sessionState().newHadoopConf()
         return [every.getPropsWithPrefix(prefix).size() for prefix in ("yarn.", "fs.s3a.")]
 
-    before_many_files(SparkEngine(spark), 10)
+    prepare_for_many_files(SparkEngine(spark), 10)
     spark.read.text(str(folder / "lines.txt")).count()
     found["settings of few"] = settings()
-    before_many_files(SparkEngine(spark), 10_000)
+    prepare_for_many_files(SparkEngine(spark), 10_000)
     spark.read.text(str(folder / "lines.txt")).count()
     found["settings of many"] = settings()
 """

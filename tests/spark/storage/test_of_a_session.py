@@ -5,7 +5,7 @@ from tests.spark_lines import IS_REMOTE
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.spark.storage import HadoopStorage, ServerStorage
-from spark_model_monitor.storage import LocalStorage, storage_of
+from spark_model_monitor.storage import LocalStorage, get_storage
 
 
 @pytest.fixture
@@ -46,17 +46,17 @@ def test_what_is_absent_is_named(storage, tmp_path):
 
 
 def test_local_paths_are_opened_without_hadoop(spark, tmp_path):
-    assert isinstance(storage_of(str(tmp_path), spark), LocalStorage)
-    assert isinstance(storage_of(f"file://{tmp_path}", spark), LocalStorage)
+    assert isinstance(get_storage(str(tmp_path), spark), LocalStorage)
+    assert isinstance(get_storage(f"file://{tmp_path}", spark), LocalStorage)
 
 
 def test_s3_without_its_jar_is_reported_with_the_package_that_has_it(spark):
     with pytest.raises(
         BadInput, match="s3a://data/x: no file system of this Spark opens it .*--packages org.apache.hadoop"
     ):
-        storage_of("s3a://data/x", spark).list_files("s3a://data/x")
+        get_storage("s3a://data/x", spark).list_files("s3a://data/x")
 
 
 def test_a_scheme_without_a_file_system_is_named(spark):
     with pytest.raises(BadInput, match="nosuch://bucket/x: no file system of this Spark opens it"):
-        storage_of("nosuch://bucket/x", spark).list_files("nosuch://bucket/x")
+        get_storage("nosuch://bucket/x", spark).list_files("nosuch://bucket/x")

@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.job_measures import attribution_measures, bias_measures, bias_tolerances
 from spark_model_monitor.running.inputs.job_measures import attribution_tolerances as of_attributions
-from spark_model_monitor.running.kinds import monitor_for
+from spark_model_monitor.running.kinds import create_monitor
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 ANALYSIS = {
@@ -142,7 +142,7 @@ def test_a_bias_job_needs_a_configuration():
     arguments = ["--analysis-type", "MODEL_BIAS", *SOURCE, "--dataset-format", "csv", "--output-path", "out"]
 
     with pytest.raises(BadConfiguration, match="analysis_config is missing; write --analysis-config FILE"):
-        monitor_for(build_config("baseline", read_sources(arguments, {}), in_container=False))
+        create_monitor(build_config("baseline", read_sources(arguments, {}), in_container=False))
 
 
 def test_predictions_may_be_named_by_the_containers_variables(configured):
@@ -156,7 +156,7 @@ def test_predictions_may_be_named_by_the_containers_variables(configured):
 
 def test_post_training_metrics_without_predictions_stop_the_job(configured):
     with pytest.raises(BadConfiguration, match="methods.post_training_bias needs the model's predictions"):
-        monitor_for(configured(*SOURCE, methods={"post_training_bias": {"methods": "all"}}))
+        create_monitor(configured(*SOURCE, methods={"post_training_bias": {"methods": "all"}}))
 
 
 def test_a_baseline_says_which_rows_belong_together(configured):

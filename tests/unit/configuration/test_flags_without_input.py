@@ -153,7 +153,7 @@ def test_a_flag_of_another_kind_is_an_error_or_a_warning_of_the_contract(jobs, n
     ended = run_window(jobs, "csv", [choose_flag(name)])
 
     location = choose_flag(name).partition("=")[0].replace("--set", f"--set {name}")
-    if OPTIONS[name].is_ours:
+    if OPTIONS[name].is_valid_name:
         assert (ended.status, f"ERROR {location} is" in ended.said) == (2, True), ended.said
     else:
         assert (ended.status, f"WARNING without effect on this job: {location}" in ended.said) == (0, True), ended.said

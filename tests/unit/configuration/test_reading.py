@@ -15,7 +15,7 @@ from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
 from spark_model_monitor.running.configuration.option_types import Compatibility, flag_name, variable_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import monitor_for
+from spark_model_monitor.running.kinds import create_monitor
 from spark_model_monitor.spark.launch.request import OPTIONS_WITH_VALUE, OPTIONS_WITHOUT_VALUE
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
@@ -382,7 +382,7 @@ def test_a_drift_method_has_its_usual_threshold_unless_one_is_given(flags, expec
 
 def drift_settings(*flags):
     """The method and the threshold of numbers, then of texts, that a run with these flags has."""
-    settings = monitor_for(read(*flags)).settings
+    settings = create_monitor(read(*flags)).settings
     of_numbers = (settings.comparison_method, settings.comparison_threshold)
     of_texts = (settings.categorical_drift_method, settings.categorical_comparison_threshold)
     return (*of_numbers, *of_texts)
@@ -421,9 +421,9 @@ def test_a_limit_that_is_given_is_requested_even_if_it_is_the_usual_one(name):
     suggested_limit = str(getattr(MonitoringSettings(), name))
     flag = f"--{name.replace('_', '-')}"
     variable = f"MODEL_MONITOR_{name.upper()}"
-    without = monitor_for(read())
-    by_flag = monitor_for(read(flag, suggested_limit))
-    by_variable = monitor_for(read(**{variable: suggested_limit}))
+    without = create_monitor(read())
+    by_flag = create_monitor(read(flag, suggested_limit))
+    by_variable = create_monitor(read(**{variable: suggested_limit}))
 
     assert without.settings.requested_limits == ()
     assert by_flag.settings.requested_limits == (name,)
@@ -492,7 +492,7 @@ def test_a_variable_of_ours_has_a_prefix_and_one_of_the_service_has_its_name():
     named = {name: variable_name(name, option) for name, option in OPTIONS.items()}
 
     assert named == {
-        name: f"MODEL_MONITOR_{name.upper()}" if option.is_ours else name for name, option in OPTIONS.items()
+        name: f"MODEL_MONITOR_{name.upper()}" if option.is_valid_name else name for name, option in OPTIONS.items()
     }
 
 

@@ -18,7 +18,7 @@ def list_useless():
     for job in ("baseline", "monitor"):
         for analysis in (AnalysisType.DATA_QUALITY, AnalysisType.MODEL_QUALITY):
             for name, option in OPTIONS.items():
-                is_useless = option.is_ours and not option.is_used_by(job, analysis)
+                is_useless = option.is_valid_name and not option.is_used_by(job, analysis)
                 if is_useless and option.placeholder in TEXTS:
                     yield pytest.param(job, analysis, name, id=f"{job} {analysis.value} {name}")
 

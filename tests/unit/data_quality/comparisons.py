@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison
 from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distributions
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -90,7 +90,9 @@ def compare_profiles(baseline, current, *, config=None, features=None, distribut
         for member in [member for member, value in feature.items() if value is None]:
             del feature[member]
     constraints = Constraints.model_validate(plain)
-    return compare(constraints, current, from_profile(baseline) if distributions is None else distributions, **options)
+    return compare(
+        constraints, current, create_distributions(baseline) if distributions is None else distributions, **options
+    )
 
 
 def compare(constraints, current, distributions=None, *, suggested_limits=None, profile=None, **options):

@@ -16,7 +16,7 @@ from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import DataQualityMonitor, cli, read_baseline, read_data, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadInput, BadState
-from spark_model_monitor.reports.examples import read_rows_behind
+from spark_model_monitor.reports.examples import read_example_rows
 
 PLANS = ["basic", "business", "student"]
 CITIES = ["Graz", "Linz", "Wien"]
@@ -200,9 +200,9 @@ class Counted:
     def __getattr__(self, name):
         return getattr(self._rows, name)
 
-    def selected(self, names, called):
+    def select_columns(self, names, called):
         self.selections += 1
-        return self._rows.selected(names, called)
+        return self._rows.select_columns(names, called)
 
 
 def test_names_of_segments_are_values_of_the_data(baseline, caplog):
@@ -311,7 +311,7 @@ def test_what_records_say_of_themselves_may_be_anything(traffic, tmp_path, attri
 
 
 def read_kept_rows(run, feature="spend", **source):
-    return [line.split("\t") for line in read_rows_behind(str(run), feature, **source)]
+    return [line.split("\t") for line in read_example_rows(str(run), feature, **source)]
 
 
 @pytest.fixture
@@ -447,7 +447,7 @@ def test_ids_that_repeat_and_hold_hostile_text_are_printed_as_text(tmp_path):
     baseline = run_baseline(str(tmp_path / "before.parquet"), MONITOR, engine="local")
     monitor = DataQualityMonitor(keep_examples=5, id_column="order")
     run_monitoring(now, monitor, baseline, engine="local", output_path=run).write(run)
-    lines = [*read_rows_behind(run, "spend"), *read_rows_behind(run, "spend", now)]
+    lines = [*read_example_rows(run, "spend"), *read_example_rows(run, "spend", now)]
 
     assert len(lines) > 5
     assert not any(sign in line for line in lines for sign in ("\x1b", "\u202e"))

@@ -9,8 +9,8 @@ from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_by_threshold
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
-    from_profile,
-    from_statistics,
+    create_distributions,
+    read_distributions,
 )
 from spark_model_monitor.statistics.drift import DistanceComparison, NumericDistribution, Ties, compare_numeric
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
@@ -292,12 +292,12 @@ def test_statistics_serve_as_well_as_the_states_they_were_made_of(cells):
     baseline = texts(f=cells)
     current = ["2", "x", None]
 
-    assert drift(baseline, current, distributions=from_statistics(written(baseline))) == drift(baseline, current)
+    assert drift(baseline, current, distributions=read_distributions(written(baseline))) == drift(baseline, current)
 
 
 def test_statistics_without_sketches_leave_drift_unjudged_unless_states_are_given():
     baseline = texts(f=["1", "2"])
-    without = from_statistics(written(baseline, with_sketches=False))
+    without = read_distributions(written(baseline, with_sketches=False))
 
     outcome = drift(baseline, ["1"], distributions=without)
 
@@ -306,13 +306,13 @@ def test_statistics_without_sketches_leave_drift_unjudged_unless_states_are_give
         "baseline: statistics.json holds no sketch of it; give the states/ folder with it, "
         "or make the baseline again with --set with_sketches=yes"
     )
-    assert drift(baseline, ["1"], distributions=without | from_profile(baseline)).status is CheckStatus.PASSED
+    assert drift(baseline, ["1"], distributions=without | create_distributions(baseline)).status is CheckStatus.PASSED
 
 
 def test_statistics_do_not_hold_infinities_and_say_so():
     baseline = make_profile(number_feature("f", [1.0, 2.0, float("inf")]))
 
-    outcome = drift(baseline, baseline, distributions=from_statistics(written(baseline)))
+    outcome = drift(baseline, baseline, distributions=read_distributions(written(baseline)))
 
     assert outcome.status is CheckStatus.NOT_JUDGED
     assert outcome.reason.startswith("baseline: 1 of its 3 values are in no sketch of statistics.json")
@@ -320,13 +320,13 @@ def test_statistics_do_not_hold_infinities_and_say_so():
 
 def test_statistics_of_many_texts_list_none_of_them():
     baseline = texts(f=["x", "y"])
-    unlisted = from_statistics(written(baseline, max_domain_size=1))
+    unlisted = read_distributions(written(baseline, max_domain_size=1))
 
     assert "does not list its values" in drift(baseline, ["x"], distributions=unlisted).reason
 
 
 def test_statistics_of_another_baseline_or_none_leave_drift_unjudged():
-    unrelated = from_profile(texts(g=["1"]))
+    unrelated = create_distributions(texts(g=["1"]))
 
     assert drift(["1"], ["1"], distributions=unrelated).reason == (
         "baseline: it has no feature of this name; is it that of these constraints?"
@@ -349,6 +349,6 @@ def test_of_a_baseline_without_statistics_the_next_step_names_them(tmp_path):
 def test_statistics_with_nothing_but_names_leave_drift_unjudged():
     text = '{"dataset": {"item_count": 3}, "features": [{"name": "f", "inferred_type": "Integral"}]}'
 
-    outcome = drift(["1"], ["1"], distributions=from_statistics(Statistics.from_json(text)))
+    outcome = drift(["1"], ["1"], distributions=read_distributions(Statistics.from_json(text)))
 
     assert outcome.reason == "baseline: statistics.json says nothing of its values"

@@ -3,7 +3,7 @@
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
@@ -51,7 +51,7 @@ def test_what_does_not_fit_is_a_violation_with_the_services_text(baseline, curre
 
 
 def test_booleans_are_texts_beside_numbers():
-    assert from_feature_profile(text_feature("f", ["a", "true", "1", "2"])).text_share == 0.5
+    assert create_distribution(text_feature("f", ["a", "true", "1", "2"])).text_share == 0.5
 
 
 def test_whole_numbers_that_pandas_wrote_with_a_point_are_explained():

@@ -12,7 +12,10 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest_constraints
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    create_distributions,
+    read_distributions,
+)
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import create_violations
@@ -86,7 +89,7 @@ def suggested(profile, policy):
 @given(data_sets(), POLICIES)
 def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
     profile = scanned(columns)
-    comparison = compare(suggested(profile, policy), profile, from_profile(profile))
+    comparison = compare(suggested(profile, policy), profile, create_distributions(profile))
 
     assert create_violations(check_all(comparison)).violations == ()
 
@@ -97,7 +100,7 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
 def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
     profile = scanned(columns)
     written = create_statistics(profile, compute_metrics(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
-    baseline = from_statistics(Statistics.from_json(written))
+    baseline = read_distributions(Statistics.from_json(written))
 
     outcomes = check_all(compare(suggested(profile, policy), profile, baseline))
 
@@ -111,7 +114,7 @@ def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(
     profile = DataQualityMonitor(policy).interpret_state(scanned(columns))
     written = create_statistics(profile, compute_metrics(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
 
-    for baseline in (from_profile(profile), from_statistics(Statistics.from_json(written))):
+    for baseline in (create_distributions(profile), read_distributions(Statistics.from_json(written))):
         outcomes = check_all(compare(suggested(profile, policy), profile, baseline))
         assert create_violations(outcomes).violations == ()
 
@@ -125,7 +128,7 @@ def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, dat
     full_profile = scanned(columns)
 
     outcomes = check_all(
-        compare(suggested(full_profile, policy), scanned(columns, chosen_rows), from_profile(full_profile))
+        compare(suggested(full_profile, policy), scanned(columns, chosen_rows), create_distributions(full_profile))
     )
 
     violated = {violation.constraint_check_type for violation in create_violations(outcomes).violations}
@@ -154,7 +157,7 @@ def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, 
 
     constraints = suggested(side("baseline"), policy)
     of_whole, of_merged = (
-        check_all(compare(constraints, side("window", *parts), from_profile(side("baseline", *parts))))
+        check_all(compare(constraints, side("window", *parts), create_distributions(side("baseline", *parts))))
         for parts in ((), (True, False))
     )
 
@@ -191,7 +194,7 @@ def test_merged_sketches_that_were_compacted_are_about_as_far_from_a_baseline(me
     merged = make_profile(number_feature("n", after[:7_000])) + make_profile(number_feature("n", after[7_000:]))
 
     merged_outcome, full_outcome = (
-        next(o for o in check_all(compare(constraints, current, from_profile(baseline))) if o.formula and o.n)
+        next(o for o in check_all(compare(constraints, current, create_distributions(baseline))) if o.formula and o.n)
         for current in (merged, full_profile)
     )
 
@@ -203,7 +206,7 @@ def test_merged_sketches_that_were_compacted_are_about_as_far_from_a_baseline(me
 def test_a_column_of_many_texts_passes_its_own_constraints(count):
     profile = make_profile(text_feature("id", [f"customer {number}" for number in range(count)]))
 
-    outcomes = check_all(compare(suggest_constraints(profile), profile, from_profile(profile)))
+    outcomes = check_all(compare(suggest_constraints(profile), profile, create_distributions(profile)))
 
     assert create_violations(outcomes).violations == ()
 
@@ -212,6 +215,6 @@ def test_a_column_with_more_numbers_than_a_level_holds_passes_its_own_constraint
     profile = make_profile(number_feature("n", [float(number % 977) for number in range(20_000)]))
     exact = MonitoringSettings(comparison_threshold=0.0, comparison_method="Simple")
 
-    outcomes = check_all(compare(suggest_constraints(profile, exact), profile, from_profile(profile)))
+    outcomes = check_all(compare(suggest_constraints(profile, exact), profile, create_distributions(profile)))
 
     assert create_violations(outcomes).violations == ()

@@ -106,7 +106,7 @@ def scan_columns(rows, split, *, is_baseline):
     # Each part is a partition with states of its own
     source = LocalEngine(processes=1).make_partitions(batch.schema, parts)
     run_rows = 8 if is_baseline else 128
-    rows = RowSource(source, names, partitions_at_most=split)
+    rows = RowSource(source, names, max_partition_count=split)
     return scan(rows, ScanPlan(run_rows=run_rows, time_position=names.index("came")))
 
 
@@ -114,7 +114,7 @@ def create_reference(monitor, baseline):
     """What later data is compared with."""
     constraints = monitor.constraints(baseline.profile)
     reference = monitor.stored_baseline(constraints, None, baseline.profile, constraints)
-    return reference.with_parts(monitor.variation(baseline.profile, baseline.runs))
+    return reference.with_block_variation(monitor.variation(baseline.profile, baseline.runs))
 
 
 def select_columns(scanned_data, columns_of):

@@ -69,8 +69,8 @@ def test_missing_values_in_groups_count_by_these_and_their_columns_values_do_not
     baseline = run_baseline(make_table("clock", random, 900, 0.3), MONITOR, engine="local")
 
     effect = run_window(baseline, rows).judgement.comparison.design_effects.by_feature["amount"]
-    assert effect.of_missing > 8
-    assert effect.of_values == 1
+    assert effect.missing_design_effect > 8
+    assert effect.value_design_effect == 1
 
 
 def test_numbers_beside_a_few_texts_are_scored_in_their_rows():
@@ -82,8 +82,8 @@ def test_numbers_beside_a_few_texts_are_scored_in_their_rows():
     baseline = run_baseline(clean.sample(frac=1, random_state=1), MONITOR, engine="local")
 
     effects = run_window(baseline, mixed).judgement.comparison.design_effects.by_feature
-    assert effects["amount"].of_values == pytest.approx(effects["level"].of_values, rel=0.2)
-    assert effects["level"].of_values > 6
+    assert effects["amount"].value_design_effect == pytest.approx(effects["level"].value_design_effect, rel=0.2)
+    assert effects["level"].value_design_effect > 6
 
 
 def test_a_stretch_of_bad_rows_in_the_middle_is_found():

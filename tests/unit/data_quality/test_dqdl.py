@@ -9,8 +9,8 @@ import pytest
 from tests.dqdl_examples import DIFFERENCES, SAME_AS_DEEQU, SAME_OUTCOME, make_table
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.uniqueness import ValueQuestion, count_values
-from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.profiling.uniqueness import ValueCountRequest, count_values
+from spark_model_monitor.data.reading.data_reader import read_data
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 from spark_model_monitor.errors import BadConfiguration
@@ -277,7 +277,7 @@ def test_rules_of_the_guide_and_of_ours_are_not_the_same_file(tmp_path):
 def test_values_of_columns_together_are_counted_exactly(pass_bytes):
     frame = pd.DataFrame({"a": ["x", "x:1", None, None, "x"] * 20, "b": ["1:y", "y", None, "y", "1:y"] * 20})
     [pairs, single] = count_values(
-        read_data(frame, engine="local"), [ValueQuestion((0, 1)), ValueQuestion((1,))], 100, pass_bytes
+        read_data(frame, engine="local"), [ValueCountRequest((0, 1)), ValueCountRequest((1,))], 100, pass_bytes
     )
 
     assert (pairs.rows, pairs.distinct, pairs.single) == (80, 3, 0)  # a row without any value doesn't count

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.data_reader import read_data
 from spark_model_monitor.documents.alert_files import apply_decisions
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.rules_file import Expectations, parse_expectations
@@ -400,14 +400,13 @@ def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", ["NO", "on", "off", "Yes", "y"])
 def test_of_yaml_only_true_and_false_are_flags(text):
-    rules = parse_expectations(
-        f"features: {{country: {{in: [{text}, DE], unique: true}}, {text}: {{min: 0}}}}", "rules.yaml"
-    )
+    content = f"features: {{country: {{in: [{text}, DE], unique: true}}, {text}: {{}}, true: {{}}, 010: {{min: 0}}}}"
+    rules = parse_expectations(content, "rules.yaml")
 
     [country] = rules.features["country"]
     assert country.domain == (text, "DE")
     assert country.unique is True
-    assert [*rules.features] == ["country", text]
+    assert [*rules.features] == ["country", text, "true", "010"]
 
 
 def test_whole_numbers_beyond_the_exact_doubles_are_judged_and_end_no_run():

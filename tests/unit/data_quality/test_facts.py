@@ -26,7 +26,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     count_beyond,
 )
 from spark_model_monitor.monitors.data_quality.checks.facts.vector_checks import _test_hotelling, compare_mean_vectors
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distributions
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
@@ -102,7 +102,7 @@ def table(random, rows, **faults):
 def results(baseline, current, settings=DEFAULT_SETTINGS, *, before=True, **options):
     constraints = suggest_constraints(baseline, settings)
     stored_baseline = baseline if before else None
-    distributions = from_profile(baseline)
+    distributions = create_distributions(baseline)
     options["suggested_limits"] = find_suggested_limits(constraints, distributions)
     comparison = compare(constraints, current, distributions, profile=stored_baseline, **options)
     return {(outcome.feature, outcome.check): outcome for outcome in check_all(comparison) if outcome.check in FACTS}
@@ -395,7 +395,7 @@ def test_its_tests_share_the_level_of_the_contents():
     baseline = make_profile(age(ages(random, 500)))
     # A window like it
     constraints = suggest_constraints(baseline, DEFAULT_SETTINGS)
-    distributions = from_profile(baseline)
+    distributions = create_distributions(baseline)
     suggested_limits = find_suggested_limits(constraints, distributions)
     comparison = compare(constraints, baseline, distributions, suggested_limits=suggested_limits, profile=baseline)
 

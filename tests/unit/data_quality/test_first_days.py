@@ -145,7 +145,9 @@ def test_a_value_that_a_small_baseline_never_had_is_found_in_the_first_hour(valu
     """Some twenty rows of the baseline are of such an hour: too few to tell of any other kind of row."""
     stored = run_baseline(pa.table({"plan": values}), MONITOR, engine="local")
     constraints = stored.constraints
-    baseline = MONITOR.stored_baseline(constraints, None, stored.state, constraints).with_parts(stored.variation)
+    baseline = MONITOR.stored_baseline(constraints, None, stored.state, constraints).with_block_variation(
+        stored.variation
+    )
     window = [*values[:360], *[new] * 40]
 
     assert violated(judge(baseline, {"plan": window})) == {"plan"}
@@ -158,7 +160,7 @@ def test_a_rounded_number_that_a_few_rows_share_is_none_of_an_hour_that_changed(
     values = np.concatenate([np.round(random.normal(50 + wave, 5, 150), 2) for wave in waves])
     values = random.permutation(values[values != 41.1])
     stored = run_baseline(pa.table({"load": values}), MONITOR, engine="local")
-    baseline = MONITOR.stored_baseline(stored.constraints, None, stored.state, stored.constraints).with_parts(
+    baseline = MONITOR.stored_baseline(stored.constraints, None, stored.state, stored.constraints).with_block_variation(
         stored.variation
     )
     window = np.round(random.normal(40, 5, 150), 2)

@@ -126,10 +126,10 @@ def test_a_window_counts_the_groups_of_each_column_by_itself(named_baseline):
 
     expected = pytest.approx(20 / (1 - 1 / 50))  # two rows of one group in fifty are no chance
     effects = evaluation.judgement.comparison.design_effects.by_feature
-    assert {name: effect.of_values for name, effect in effects.items()} == {
+    assert {name: effect.value_design_effect for name, effect in effects.items()} == {
         "age": expected, "tenure": expected, "plan": expected, "user": expected, "income": 1.0,
     }  # fmt: skip
-    assert effects["income"].of_missing == expected
+    assert effects["income"].missing_design_effect == expected
 
 
 def test_few_groups_count_as_so_many_rows(named_baseline):
@@ -191,8 +191,8 @@ def test_users_whose_rows_follow_each_other_need_no_name(unnamed):
     effects = run_monitoring(rows, MONITOR, unnamed, engine="local").judgement.comparison.design_effects
 
     assert effects.group_column is None
-    assert effects.by_feature["age"].of_values > 10
-    assert effects.by_feature["alone"].of_values == 1
+    assert effects.by_feature["age"].value_design_effect > 10
+    assert effects.by_feature["alone"].value_design_effect == 1
 
 
 def test_where_none_of_a_windows_few_users_lacks_values_fewer_missing_ones_are_no_change(baseline):

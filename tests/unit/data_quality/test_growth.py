@@ -156,8 +156,8 @@ def test_a_catalog_that_grew_is_compared_with_the_last_eight_windows_and_other_c
     table["amount"] = np.arange(ROWS * DAYS) % 97
     baseline = run_baseline(table, monitor, engine="local")
     without_history = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
-    without_history = without_history.with_parts(baseline.variation)
-    assert without_history.wanted_references == {PREVIOUS: {"product"}}
+    without_history = without_history.with_block_variation(baseline.variation)
+    assert without_history.compared_references == {PREVIOUS: {"product"}}
 
     # Windows of a day each, with products of all days before
     random = np.random.default_rng(4)
@@ -325,7 +325,7 @@ def test_short_campaigns_that_are_all_new_at_once_are_found(seed):
     monitor = DataQualityMonitor()
     baseline = run_baseline(pd.concat(tables[:DAYS], ignore_index=True), monitor, engine="local")
     stored = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
-    stored = stored.with_parts(baseline.variation)
+    stored = stored.with_block_variation(baseline.variation)
 
     for day in range(DAYS + 8, DAYS + 20):
         last_eight = run_baseline(pd.concat(tables[day - 8 : day]), monitor, engine="local").state

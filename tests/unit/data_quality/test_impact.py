@@ -9,7 +9,7 @@ import pytest
 from spark_model_monitor.documents.alarms import collect_alarms
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.documents.clarify_files import AttributionReport
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distributions
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
@@ -32,7 +32,7 @@ def make_baseline(baseline, monitor, report):
     stored_baseline = monitor.stored_baseline(
         baseline.constraints, baseline.statistics, baseline.state, baseline.constraints
     )
-    return stored_baseline.with_parts(baseline.variation).with_attributions(report.shares)
+    return stored_baseline.with_block_variation(baseline.variation).with_attributions(report.shares)
 
 
 def test_shares_are_those_of_all_values_over_all_outputs():
@@ -76,4 +76,4 @@ def _first_of_page(findings):
 
 def _side(run):
     rows = {feature.name: {"mean": feature.moments.average} for feature in run.state.features}
-    return ComparedSide("", 1, rows, from_profile(run.state), run.state)
+    return ComparedSide("", 1, rows, create_distributions(run.state), run.state)

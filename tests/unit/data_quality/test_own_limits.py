@@ -10,7 +10,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
+from spark_model_monitor.monitors.data_quality.checks.drift.comparators import set_thresholds
 
 MONITOR = DataQualityMonitor(find_causes=False)
 MOVED_WITHIN = "No change seen in 1 feature; moved, within your limit: {name}; not compared"
@@ -51,7 +51,7 @@ def write_constraints(baseline, of_file, of_feature, disabled):
 def compare(baseline, constraints, flag, shift):
     stored = MONITOR.stored_baseline(constraints, None, baseline.state, None)
     if flag is not None:
-        stored = stored.with_limits(with_thresholds(stored.constraints, flag))
+        stored = stored.with_limits(set_thresholds(stored.constraints, flag))
     findings = run_monitoring(draw_rows(2, shift), MONITOR, stored, engine="local")
     [drift] = [check for check in findings.results if (check.feature, check.check) == ("x", "baseline_drift_check")]
     return findings, drift
@@ -123,7 +123,7 @@ def draw_shares(seed, new=None, missing=0.0):
 def test_what_a_limit_of_a_share_allows_alarms_in_no_other_check(name, limit, window, is_within):
     baseline = run_baseline(draw_shares(1), MONITOR, engine="local")
     checks = {"plan": "categorical_values_check", "amount": "completeness_check"}
-    constraints = with_thresholds(baseline.constraints, {name: {checks[name]: limit}})
+    constraints = set_thresholds(baseline.constraints, {name: {checks[name]: limit}})
     # As a file that a person edited
     stored = baseline.stored_for(MONITOR).with_limits(constraints)
     findings = run_monitoring(draw_shares(2, **window), MONITOR, stored, engine="local")

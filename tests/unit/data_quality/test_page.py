@@ -14,7 +14,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.monitoring_settings import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.page import MAX_CARDS, Cards, Highlight, Overlay, PageTable
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distributions
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.protocol import Sample
@@ -190,7 +190,7 @@ def test_the_categories_that_have_no_bin_of_their_own_are_one_of_others():
     names = [f"plan {number}" for number in range(30)]
     before, after = (make_profile(text_feature("plan", names * repeats)) for repeats in (40, 2))
 
-    picture = draw_overlay(*(from_profile(profile)["plan"] for profile in (before, after)), most_named=0)
+    picture = draw_overlay(*(create_distributions(profile)["plan"] for profile in (before, after)), most_named=0)
 
     assert picture.names[-2:] == ("others", "new")
     assert len(picture.names) == len(picture.baseline) == len(picture.current)

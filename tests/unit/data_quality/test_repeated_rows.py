@@ -148,8 +148,8 @@ def test_nine_of_ten_are_found_at_any_ratio_of_the_rows(table, before, rows):
         window = table(random, rows)
         healthy = estimate_surplus_rows(baseline, hash_rows(window), (before, rows))
         repeated = estimate_surplus_rows(baseline, hash_rows(repeat_fifth(random, window)), (before, rows))
-        alarms += healthy.deviations > 4 and healthy.excess >= healthy.least_excess
-        detections += repeated.deviations > 4 and repeated.excess >= repeated.least_excess
+        alarms += healthy.deviations > 4 and healthy.excess >= healthy.min_excess
+        detections += repeated.deviations > 4 and repeated.excess >= repeated.min_excess
 
     assert alarms == 0
     assert detections >= 9
@@ -172,8 +172,8 @@ def test_retries_are_silent_though_their_share_varies_and_a_fifth_twice_is_found
         hashes = hash_rows(pd.concat(baseline))
         healthy = estimate_surplus_rows(hashes, hash_rows(window), (6_000, 1_500))
         repeated = estimate_surplus_rows(hashes, hash_rows(repeat_fifth(random, window)), (6_000, 1_500))
-        alarms += healthy.deviations > 4 and healthy.excess >= healthy.least_excess
-        detections += repeated.deviations > 4 and repeated.excess >= repeated.least_excess
+        alarms += healthy.deviations > 4 and healthy.excess >= healthy.min_excess
+        detections += repeated.deviations > 4 and repeated.excess >= repeated.min_excess
 
     assert alarms == 0
     assert detections >= 9

@@ -15,7 +15,7 @@ from tests.rotation import every_combination
 from spark_model_monitor import read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
-from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
+from spark_model_monitor.monitors.data_quality.checks.drift.comparators import set_thresholds
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
 ROWS = 2_000  # exact sketches
@@ -187,7 +187,7 @@ def test_a_threshold_given_to_a_run_is_one_of_the_plain_distance(seed):
         distance = of_methods["Simple"]
         for factor in (0.9, 1.1):
             limits = {name: {"baseline_drift_check": distance * factor}}
-            drift = find_drift(window, reference.with_limits(with_thresholds(reference.constraints, limits)), name)
+            drift = find_drift(window, reference.with_limits(set_thresholds(reference.constraints, limits)), name)
             assert (drift.observed, drift.method) == (pytest.approx(distance), "Simple")
             assert drift.status is (CheckStatus.VIOLATED if factor < 1 else CheckStatus.PASSED)
 

@@ -11,11 +11,11 @@ from spark_model_monitor.documents.change_description import describe_change
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckStatus
 from spark_model_monitor.documents.page import Cards, format_percent
 from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import compute_contributions
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import create_comparison_page as compared_page
 from spark_model_monitor.statistics.drift.comparison import compare_categorical, compare_numeric
-from spark_model_monitor.statistics.states.segments import Segmented
+from spark_model_monitor.statistics.states.segments import SegmentProfiles
 
 PLANS = ["basic", "business", "student"]
 SHARES = [0.6, 0.06, 0.34]
@@ -159,7 +159,7 @@ def test_the_parts_add_up_to_every_distance_and_the_segments_to_the_whole_whatev
     split = 0
     for feature in now.features:
         baseline_feature = before.feature(feature.name)
-        distributions = [from_feature_profile(profile) for profile in (baseline_feature, feature)]
+        distributions = [create_distribution(profile) for profile in (baseline_feature, feature)]
         gap = 0.0
         if feature.is_numeric and baseline_feature.is_numeric:
             gap = compare_numeric(distributions[0].numbers, distributions[1].numbers, method="Simple").distance
@@ -174,7 +174,7 @@ def test_the_parts_add_up_to_every_distance_and_the_segments_to_the_whole_whatev
                 total = sum(part.within + part.mix for part in parts if part.cut == cut)
                 assert total == pytest.approx(distance, abs=1e-12), (feature.name, cut, missing)
                 split += 1
-        for segments in feature.state(Segmented).cuts.values():
+        for segments in feature.state(SegmentProfiles).cuts.values():
             first, *other_segments = segments.values()
             assert sum((segment.data_types for segment in other_segments), first.data_types) == feature.data_types
             if feature.is_numeric:

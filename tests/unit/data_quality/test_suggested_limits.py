@@ -8,7 +8,7 @@ from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distributions
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
 from .comparisons import make_profile, number_feature, text_feature
@@ -24,7 +24,7 @@ def suggested_limits(edit, settings=None):
     """By feature, after an edit of the plain constraints."""
     plain = suggest_constraints(PROFILE, settings or MonitoringSettings()).plain()
     edit(*plain["features"], plain["monitoring_config"])
-    limits = find_suggested_limits(Constraints.model_validate(plain), from_profile(PROFILE))
+    limits = find_suggested_limits(Constraints.model_validate(plain), create_distributions(PROFILE))
     return {name: tuple(sorted(limits)) for name, limits in limits.items()}
 
 

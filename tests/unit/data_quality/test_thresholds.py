@@ -5,7 +5,7 @@ import math
 import pytest
 
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
+from spark_model_monitor.monitors.data_quality.checks.drift.comparators import set_thresholds
 
 from .comparisons import compare_profiles, texts
 
@@ -19,7 +19,7 @@ JS = "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH"
 def change_thresholds(thresholds, **options):
     """The constraints of `plan` and `age` with other thresholds."""
     profile = texts(plan=["x", "y"], age=["1", "2"])
-    return with_thresholds(compare_profiles(profile, profile, **options).constraints, thresholds)
+    return set_thresholds(compare_profiles(profile, profile, **options).constraints, thresholds)
 
 
 def test_each_check_has_its_own_threshold_and_other_features_keep_theirs():

@@ -8,7 +8,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import Highlight
-from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
+from spark_model_monitor.monitors.data_quality.checks.drift.comparators import set_thresholds
 
 ROWS = 4_000
 
@@ -58,7 +58,7 @@ def test_a_limit_of_a_comparison_that_is_off_is_not_green(limits):
     _, constraints = switched_off.documents(baseline.state, baseline.metrics)
     stored = switched_off.stored_baseline(constraints, None, baseline.state, None)
     if limits:
-        stored = stored.with_limits(with_thresholds(stored.constraints, limits))
+        stored = stored.with_limits(set_thresholds(stored.constraints, limits))
     findings = run_monitoring(draw_orders(2), DataQualityMonitor(), stored, engine="local")
 
     assert (findings.outcome is Outcome.CANNOT_TELL) == bool(limits)

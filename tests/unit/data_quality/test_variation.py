@@ -40,7 +40,7 @@ def make_baseline(monitor=MONITOR, *, edited=lambda constraints: constraints, in
     )
     constraints = edited(monitor.constraints(before))
     stored_baseline = monitor.stored_baseline(constraints, None, before, constraints)
-    return stored_baseline.with_parts(
+    return stored_baseline.with_block_variation(
         estimate_block_variation(before, [make_runs(values) for values in columns.values()])
     )
 
@@ -145,7 +145,7 @@ def test_texts_vary_by_the_shares_of_their_values():
     runs = RowRuns(tuple(RowRun(float(lot), 100, b"", part.tobytes()) for lot, part in enumerate(np.split(hashes, 32))))
     before = make_profile(text_feature("t", cells))
     constraints = MONITOR.constraints(before)
-    stored_baseline = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(
+    stored_baseline = MONITOR.stored_baseline(constraints, None, before, constraints).with_block_variation(
         estimate_block_variation(before, [runs])
     )
 
@@ -214,7 +214,7 @@ def test_skew_against_training_and_drift_against_the_window_before_are_judged_in
     stored_baseline = make_baseline(
         edited=request_comparators(("baseline", js, 0.3), ("previous", js, 0.3)), x=normal(1)
     )
-    assert stored_baseline.wanted_references == {"previous": {"x"}}
+    assert stored_baseline.compared_references == {"previous": {"x"}}
     moved = make_profile(number_feature("x", (normal(5, 1000) + 9).tolist()))
 
     after = make_profile(number_feature("x", (normal(2, 1000) + 9).tolist()))
@@ -255,15 +255,15 @@ def test_a_reference_without_earlier_windows_is_not_judged():
 
 
 def test_without_a_comparator_only_catalogues_that_grow_are_compared_with_the_windows_before():
-    assert make_baseline(x=normal(1)).wanted_references == {}
+    assert make_baseline(x=normal(1)).compared_references == {}
     of_one = make_baseline(edited=request_comparators(("previous:8", "js_divergence", 0.3)), x=normal(1))
-    assert of_one.wanted_references == {"previous:8": {"x"}}
+    assert of_one.compared_references == {"previous:8": {"x"}}
 
 
 def test_what_another_check_says_in_plainer_words_is_one_violation():
     before = make_profile(number_feature("x", normal(1).tolist()))
     constraints = MONITOR.constraints(before)
-    stored_baseline = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(
+    stored_baseline = MONITOR.stored_baseline(constraints, None, before, constraints).with_block_variation(
         estimate_block_variation(before, [make_runs(normal(1))])
     )
     after = make_profile(number_feature("x", [*normal(2, 900).tolist(), *[None] * 100]))

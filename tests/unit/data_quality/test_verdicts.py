@@ -13,7 +13,7 @@ from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest_constraints
 from spark_model_monitor.monitors.data_quality.distribution.always_new import may_be_rising_keys
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distributions
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
@@ -41,7 +41,7 @@ def comparison(baseline, current, settings=DEFAULT_SETTINGS, *, edits=None):
     if edits:
         edits(plain)
     constraints = Constraints.model_validate(plain)
-    distributions = from_profile(baseline)
+    distributions = create_distributions(baseline)
     suggested_limits = find_suggested_limits(constraints, distributions)
     return compare(constraints, current, distributions, suggested_limits=suggested_limits)
 

@@ -8,7 +8,7 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import ColumnLayout, Sample
-from spark_model_monitor.reports.history.variation import WindowEntry, create_history
+from spark_model_monitor.reports.history.history_file import WindowEntry, create_history
 
 from .comparisons import make_profile, number_feature
 
@@ -68,7 +68,7 @@ def test_a_window_of_unusual_rows_is_usual_for_later_ones_once_it_was_accepted()
         history = history.with_window(WindowEntry(time, time, f"{day}", "x/_runs/1", "b", True), statistics)
 
     assert [rows for _, rows, _ in history.rows()] == [100]
-    assert [rows for _, rows, _ in history.with_accepted("2026-03-02T00:00:00Z", ["Number of rows"]).rows()] == [
+    assert [rows for _, rows, _ in history.mark_accepted("2026-03-02T00:00:00Z", ["Number of rows"]).rows()] == [
         100,
         200,
     ]

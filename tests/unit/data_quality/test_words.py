@@ -9,7 +9,7 @@ from spark_model_monitor.documents.change_description import describe_change, de
 from spark_model_monitor.documents.check_results import DRIFT, remove_values
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.monitoring_settings import Comparator, Rows
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.moved_values import are_unusual, find_clearest_value
 from spark_model_monitor.monitors.protocol import Sample
@@ -304,7 +304,7 @@ def test_the_value_to_name_changed_most_and_is_rather_a_new_one(before, now, pos
 )
 def test_numbers_outside_the_range_explain_a_drift_if_all_others_are_as_before(outside, spread, expected):
     numbers = np.random.default_rng(3).normal(size=1_000)
-    before = from_feature_profile(number_feature("x", numbers.tolist()))
-    now = from_feature_profile(number_feature("x", [*(spread * numbers), *[outside] * 10]))
+    before = create_distribution(number_feature("x", numbers.tolist()))
+    now = create_distribution(number_feature("x", [*(spread * numbers), *[outside] * 10]))
 
     assert are_unusual(before.numbers, now.numbers) is expected

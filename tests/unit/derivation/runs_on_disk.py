@@ -9,7 +9,7 @@ from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
+from spark_model_monitor.reports.history.state_files import name_state_file, to_parquet
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -66,7 +66,7 @@ def publish_window(
         name_state_file(Profile): to_parquet(current_profile),
     }
     if baseline is not None:
-        described = describe_run(baseline=baselines.to_run(str(baseline)))
+        described = describe_run(baseline=baselines.create_reference_to_run(str(baseline)))
         files[described.FILE_NAME] = described.to_json().encode()
     publish(files, str(path), in_place=in_place)
     return outcomes

@@ -15,8 +15,8 @@ from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports import derivation
-from spark_model_monitor.reports.decision import describe_decision
-from spark_model_monitor.reports.derivation import as_text, explain
+from spark_model_monitor.reports.check_decision import describe_decision
+from spark_model_monitor.reports.derivation import explain, format_explanation
 from spark_model_monitor.reports.outputs.run_files import publish
 
 from .runs_on_disk import categories, numbers, profile, publish_baseline, publish_window
@@ -92,8 +92,8 @@ def test_nothing_is_taken_off_a_distance_that_is_no_gap(tmp_path):
     explanation = explain("count", str(tmp_path / "window"))
 
     assert (explanation.derivation.method, explanation.derivation.correction) == ("psi", None)
-    assert "psi: 3.31445" in as_text(explanation)  # 2 * 80/102 * ln(91/11), by hand
-    assert "less what chance does" not in as_text(explanation)
+    assert "psi: 3.31445" in format_explanation(explanation)  # 2 * 80/102 * ln(91/11), by hand
+    assert "less what chance does" not in format_explanation(explanation)
 
 
 def test_the_text_shows_both_sides_the_largest_gap_and_the_verdict(runs, capsys):
@@ -165,7 +165,7 @@ def test_quantiles_of_both_sides_are_those_of_the_rows(tmp_path):
         expected = np.quantile(values, shares, method="inverted_cdf").tolist()
         assert list(explanation.derivation.quantiles[name]) == expected
         assert explanation.plain()["derivation"]["quantiles"][name]["0.5"] == expected[3]
-    [line] = [line for line in as_text(explanation).splitlines() if line.startswith("current ")]
+    [line] = [line for line in format_explanation(explanation).splitlines() if line.startswith("current ")]
     assert [float(word.replace(",", "")) for word in line.split()[1:]] == [0, 81, 576, 2401, 5476, 7921, 9604]
 
 

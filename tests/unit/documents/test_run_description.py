@@ -7,7 +7,7 @@ import pytest
 from tests.run_descriptions import describe_run
 
 from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
-from spark_model_monitor.documents.run_description import BaselineReference, RunContext, RunDescription, name_of_place
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext, RunDescription, find_data_name
 from spark_model_monitor.errors import BadDocument
 
 HOUR = RunContext(datetime(2026, 3, 4, 20, tzinfo=timezone.utc), datetime(2026, 3, 4, 21, tzinfo=timezone.utc), "churn")
@@ -86,7 +86,7 @@ def test_another_document_is_called_by_its_name():
     ],
 )
 def test_data_is_named_after_its_file_table_or_folder(path, name):
-    assert name_of_place(path) == name
+    assert find_data_name(path) == name
 
 
 @pytest.mark.parametrize(

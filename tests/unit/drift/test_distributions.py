@@ -12,8 +12,8 @@ from spark_model_monitor.statistics.drift.distributions import (
     DIGITS_OF_PRECISIONS,
     NumericDistribution,
     StepCdf,
+    align_categories,
     align_precision,
-    category_cells,
 )
 from spark_model_monitor.statistics.drift.histograms import (
     Histogram,
@@ -225,7 +225,7 @@ def test_a_histogram_spans_the_known_range_where_the_sketch_lost_the_ends():
 
 
 def test_category_cells_are_the_categories_of_both_sides():
-    assert list_cells(category_cells({"b": 2, "a": 1}, {"c": 4, "b": 3})) == [[1, 2, 0], [0, 3, 4]]
+    assert list_cells(align_categories({"b": 2, "a": 1}, {"c": 4, "b": 3})) == [[1, 2, 0], [0, 3, 4]]
 
 
 @pytest.mark.parametrize(

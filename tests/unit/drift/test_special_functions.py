@@ -31,15 +31,15 @@ def far_apart(function, peer, cases):
 def test_tails_of_students_distribution_are_scipys():
     values = (-30.0, -1.0, 0.0, 1e-8, 1e-3, 0.1, 0.5, 1.0, 1.7, 2.5, 4.0, 6.0, 9.0, 15.0, 30.0, 100.0, 1e4, 1e20)
 
-    assert far_apart(ours.student_above, lambda t, n: special.stdtr(n, -t), [*product(values, DEGREES)]) == []
+    assert far_apart(ours.student_survival, lambda t, n: special.stdtr(n, -t), [*product(values, DEGREES)]) == []
 
 
 def test_both_tails_of_the_chi_square_distribution_are_scipys():
     ratios = (0.0, 1e-6, 0.01, 0.3, 0.8, 0.95, 1.0, 1.01, 1.05, 1.2, 1.5, 2.0, 4.0, 10.0, 50.0)
     cases = [(ratio * freedom, freedom) for ratio, freedom in product(ratios, CELLS)]
 
-    assert far_apart(ours.chi_square_above, lambda x, n: special.gammaincc(n / 2, x / 2), cases) == []
-    assert far_apart(ours.chi_square_below, lambda x, n: special.gammainc(n / 2, x / 2), cases) == []
+    assert far_apart(ours.chi_square_survival, lambda x, n: special.gammaincc(n / 2, x / 2), cases) == []
+    assert far_apart(ours.chi_square_cdf, lambda x, n: special.gammainc(n / 2, x / 2), cases) == []
 
 
 @pytest.mark.parametrize("freedom", [500, 2_000, 20_000])
@@ -53,15 +53,15 @@ def test_the_chi_square_tails_of_many_cells_are_sums_of_poisson_terms(freedom):
             for k in range(1, freedom // 2):
                 term *= mean / k
                 exact += term
-            assert close(ours.chi_square_above(statistic, freedom), float(exact))
-            assert close(ours.chi_square_below(statistic, freedom), float(1 - exact))
+            assert close(ours.chi_square_survival(statistic, freedom), float(exact))
+            assert close(ours.chi_square_cdf(statistic, freedom), float(1 - exact))
 
 
 def test_normal_tails_and_quantiles_are_scipys_from_one_end_to_the_other():
     values = np.linspace(-37, 37, 500)
     shares = np.concatenate((np.logspace(-300, -0.31, 400), 1 - np.logspace(-15, -1, 100))).tolist()
 
-    assert far_apart(ours.normal_above, lambda z: special.ndtr(-z), [(z,) for z in values.tolist()]) == []
+    assert far_apart(ours.normal_survival, lambda z: special.ndtr(-z), [(z,) for z in values.tolist()]) == []
     np.testing.assert_allclose([*map(ours.normal_quantile, shares)], special.ndtri(shares), rtol=2e-14)
 
 
@@ -71,7 +71,7 @@ def test_kolmogorovs_tail_is_scipys():
     high = np.linspace(1.2, 18, 100)
     values = np.concatenate((low, high))
 
-    assert far_apart(ours.kolmogorov_above, special.kolmogorov, [(value,) for value in values.tolist()]) == []
+    assert far_apart(ours.kolmogorov_survival, special.kolmogorov, [(value,) for value in values.tolist()]) == []
 
 
 def test_quantiles_of_students_distribution_are_scipys_where_those_are_exact():
@@ -86,7 +86,7 @@ def test_the_tail_beyond_a_quantile_of_students_distribution_is_what_was_asked_f
     for freedom, share in product(DEGREES, SHARES):
         quantile = ours.student_quantile(freedom, share)
         if math.isfinite(quantile):
-            assert ours.student_above(-quantile, freedom) == pytest.approx(share, rel=1e-12)
+            assert ours.student_survival(-quantile, freedom) == pytest.approx(share, rel=1e-12)
             assert share < 0.01 or ours.student_quantile(freedom, 1 - share) == pytest.approx(-quantile, rel=1e-11)
 
 
@@ -102,13 +102,17 @@ def test_quantiles_of_one_and_two_degrees_of_freedom_have_closed_forms(share):
 
 def test_at_the_ends_there_is_no_tail_and_no_finite_quantile():
     inf = math.inf
-    for tail in (ours.normal_above, lambda t: ours.student_above(t, 5), lambda x: ours.chi_square_above(x, 50)):
+    for tail in (
+        ours.normal_survival,
+        lambda t: ours.student_survival(t, 5),
+        lambda x: ours.chi_square_survival(x, 50),
+    ):
         assert tail(inf) == 0.0
         assert math.isnan(tail(math.nan))
     assert [ours.normal_quantile(share) for share in (0, 0.5, 1)] == [-inf, 0, inf]
     assert [ours.student_quantile(5, share) for share in (0, 0.5, 1)] == [-inf, 0, inf]
-    assert ours.student_above(2.0, inf) == ours.student_above(2.0, 1e18) == ours.normal_above(2.0)
+    assert ours.student_survival(2.0, inf) == ours.student_survival(2.0, 1e18) == ours.normal_survival(2.0)
     assert ours.student_quantile(inf, 0.1) == ours.normal_quantile(0.1)
-    assert all(math.isnan(quantile) for quantile in (ours.student_above(2.0, 0.0), ours.student_quantile(-1.0, 0.1)))
+    assert all(math.isnan(quantile) for quantile in (ours.student_survival(2.0, 0.0), ours.student_quantile(-1.0, 0.1)))
     assert math.isnan(ours.normal_quantile(1.5))
     assert math.isnan(ours.student_quantile(5, 1.5))

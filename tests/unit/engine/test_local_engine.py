@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[3]
 def read_lines(folder, piece_bytes=2**20, **how):
     engine = LocalEngine()
     engine.piece_bytes = piece_bytes
-    batches = engine.lines([str(folder)], **how).partitions(LINE, FILE, BLOCK_START).numbered().batches()
+    batches = engine.lines([str(folder)], **how).partitions(LINE, FILE, BLOCK_START).add_partition_number().batches()
     return [row for batch in batches for row in batch.to_pylist()]
 
 
@@ -226,7 +226,7 @@ def test_partitions_are_worked_on_side_by_side(tmp_path, processes):
     for number in range(3):
         (tmp_path / f"{number}.txt").write_text(f"{number}\n" * 50_000)
 
-    numbered = engine.lines([str(tmp_path)]).partitions(LINE).numbered()
+    numbered = engine.lines([str(tmp_path)]).partitions(LINE).add_partition_number()
     first_rows = [(batch.column(0)[0].as_py(), batch.column(1)[0].as_py()) for batch in numbered.batches()]
 
     assert [number for number, _ in first_rows] == sorted(number for number, _ in first_rows)
@@ -238,7 +238,7 @@ def test_what_a_partition_raises_elsewhere_is_raised_here(tmp_path):
     engine = LocalEngine(processes=2)
     engine.piece_bytes = 20_000
     (tmp_path / "data.txt").write_text("1\n" * 50_000)
-    failing = engine.lines([str(tmp_path)]).partitions(LINE).mapped(_failing, pa.schema([]))
+    failing = engine.lines([str(tmp_path)]).partitions(LINE).map_batches(_failing, pa.schema([]))
 
     with pytest.raises(BadConfiguration, match="as it was meant"):
         failing.batches()
@@ -249,7 +249,7 @@ def test_of_several_partitions_that_raise_the_first_is_heard_whoever_made_it(tmp
         (tmp_path / f"{number}.txt").write_text(f"{number}\n" * (10_000 - number))  # the largest comes first
     engine = LocalEngine(processes=2)
     engine.piece_bytes = 20_000
-    failing = engine.lines([str(tmp_path)]).partitions(LINE).mapped(_failing_but_for_0, pa.schema([]))
+    failing = engine.lines([str(tmp_path)]).partitions(LINE).map_batches(_failing_but_for_0, pa.schema([]))
 
     with pytest.raises(BadConfiguration, match="failed at 1"):
         failing.batches()
@@ -318,7 +318,7 @@ def test_columns_that_nobody_asks_for_are_not_read(tmp_path):
     [batch] = table.restrict_columns(["c0", "c2"]).batches()
     assert [column.null_count for column in batch.columns] == [0, 2, 1, 2]
     assert batch.column("c0").to_pylist() == [1, 2]
-    assert table.selected(["c3", "c1"], ["e", "b"]).batches()[0].to_pylist() == [
+    assert table.select_columns(["c3", "c1"], ["e", "b"]).batches()[0].to_pylist() == [
         {"e": 0.5, "b": "x"},
         {"e": 1.5, "b": None},
     ]

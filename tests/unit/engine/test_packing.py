@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, partitions_at_most
+from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, max_partition_count
 from spark_model_monitor.spark.launch.request import read_properties
 
 MIB = 2**20
@@ -38,7 +38,7 @@ def test_jobs_are_submitted_with_what_the_bound_counts_on():
 
 @given(st.lists(st.integers(1, 100 * MIB), max_size=60), st.sampled_from([MIB, 32 * MIB, 128 * MIB]))
 def test_there_are_never_more_partitions(sizes, partition_bytes):
-    assert packed(sizes, partition_bytes) <= partitions_at_most(sizes, partition_bytes, OPEN_COST_BYTES)
+    assert packed(sizes, partition_bytes) <= max_partition_count(sizes, partition_bytes, OPEN_COST_BYTES)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_there_are_never_more_partitions(sizes, partition_bytes):
     ],
 )
 def test_the_bound_is_near(sizes, at_most):
-    assert partitions_at_most(sizes, 32 * MIB, OPEN_COST_BYTES) == at_most
+    assert max_partition_count(sizes, 32 * MIB, OPEN_COST_BYTES) == at_most

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_model_monitor import run_baseline, run_monitoring
-from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.data_reader import read_data
 from spark_model_monitor.errors import BadInput, MissingDependency, NeedsSpark
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
@@ -168,9 +168,9 @@ def test_equal_names_are_named(tmp_path, names, sentence):
     ],
 )
 def test_a_path_names_its_own_extra(monkeypatch, path, dataset_format, sentence):
-    module = "spark_model_monitor.data.reading.data"
+    module = "spark_model_monitor.data.reading.data_reader"
     monkeypatch.setattr(f"{module}.find_spec", lambda name: None)
-    monkeypatch.setattr(f"{module}.opens_here", lambda path: path.startswith("/"))
+    monkeypatch.setattr(f"{module}.can_open_without_spark", lambda path: path.startswith("/"))
     monkeypatch.setattr(f"{module}.get_running_session", lambda: None)
 
     with pytest.raises((BadInput, MissingDependency), match=sentence):

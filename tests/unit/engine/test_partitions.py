@@ -45,7 +45,7 @@ def session():
     ],
 )
 def test_partitions_are_a_function_of_the_bytes_alone(session, total, share):
-    size = SparkEngine(session).partition_by_size(total)
+    size = SparkEngine(session).set_partition_size(total)
 
     assert share <= size <= share * 65 / 64 + 1
     assert session.settings == {"spark.sql.files.maxPartitionBytes": str(size)}
@@ -72,9 +72,9 @@ def test_wide_tables_are_read_in_groups_of_columns_if_their_files_are_worth_open
 
 
 def test_a_partition_of_a_group_of_columns_has_as_many_more_rows(session):
-    narrow = SparkEngine(session).partition_by_size(800 * MIB)
+    narrow = SparkEngine(session).set_partition_size(800 * MIB)
 
-    assert SparkEngine(session).partition_by_size(800 * MIB, groups=4) == 4 * narrow
+    assert SparkEngine(session).set_partition_size(800 * MIB, groups=4) == 4 * narrow
     assert session.settings == {"spark.sql.files.maxPartitionBytes": str(4 * narrow)}
 
 
@@ -90,7 +90,7 @@ def test_a_partition_of_a_group_of_columns_has_as_many_more_rows(session):
     ],
 )
 def test_a_batch_has_about_a_million_cells_and_one_of_parquet_an_eighth(session, columns, rows, parquet_rows):
-    assert SparkEngine(session).batch_by_width(columns) == rows
+    assert SparkEngine(session).set_batch_size(columns) == rows
     assert session.settings == {
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(rows),
         "spark.sql.parquet.columnarReaderBatchSize": str(parquet_rows),
@@ -99,7 +99,7 @@ def test_a_batch_has_about_a_million_cells_and_one_of_parquet_an_eighth(session,
 
 @pytest.mark.parametrize(("line_bytes", "rows"), [(450, 32_768), (100_000, 671), (10 * MIB, 64)])
 def test_a_batch_of_lines_takes_at_most_about_64_megabytes(session, line_bytes, rows):
-    assert SparkEngine(session).batch_by_width(21, line_bytes) == rows
+    assert SparkEngine(session).set_batch_size(21, line_bytes) == rows
 
 
 def test_a_batch_of_rows_takes_about_4_mebibytes():

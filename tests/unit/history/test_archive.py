@@ -16,12 +16,12 @@ from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.reports.history.archive import (
+from spark_model_monitor.reports.history.state_files import (
     MAX_ROWS,
     METADATA,
     SCHEMA,
     StoredProfile,
-    from_parquet,
+    decode_state_file,
     to_parquet,
 )
 from spark_model_monitor.statistics.states import (
@@ -37,7 +37,7 @@ from spark_model_monitor.statistics.states.encoding import pack
 
 def read(name):
     path = ARCHIVE / f"{name}.parquet"
-    return from_parquet(path.read_bytes(), str(path))
+    return decode_state_file(path.read_bytes(), str(path))
 
 
 def add_to_itself(name):
@@ -172,7 +172,7 @@ LACKING = Profile(2, (AGE + AGE, WITH_MOMENTS + AGE))
 def test_what_a_sum_lacks_is_kept_in_its_file():
     content = to_parquet(LACKING)
 
-    assert from_parquet(content, "here") == LACKING
+    assert decode_state_file(content, "here") == LACKING
     assert [feature.lacking for feature in LACKING.features] == [set(), {"moments"}]
     assert json.loads(pq.read_schema(pa.BufferReader(content)).metadata[METADATA])["lacking"] == {"1": ["moments"]}
 
@@ -194,7 +194,7 @@ def test_what_a_later_release_added_is_left_out_and_named(kind, version, caplog)
     content = add_later_state(Profile(1, (AGE,)), kind, version)
 
     with caplog.at_level(logging.WARNING):
-        restored = from_parquet(content, "states/profile.parquet")
+        restored = decode_state_file(content, "states/profile.parquet")
 
     assert restored == Profile(1, (FeatureProfile.of("age", ColumnType.INTEGRAL, AGE.states.values(), [kind]),))
     assert StoredProfile.read(content, "states/profile.parquet").features(["age"]) == {"age": restored.features[0]}
@@ -209,7 +209,7 @@ def test_a_state_of_a_run_that_a_later_release_changed_is_refused():
     pq.write_table(table.replace_schema_metadata({METADATA: header}), sink)
 
     with pytest.raises(BadState, match="'outcomes' has version 4, which a later release wrote"):
-        from_parquet(sink.getvalue().to_pybytes(), "states/outcomes.parquet")
+        decode_state_file(sink.getvalue().to_pybytes(), "states/outcomes.parquet")
 
 
 def test_a_file_of_states_with_any_bytes_changed_is_refused_with_its_path_or_is_read():
@@ -225,7 +225,7 @@ def test_a_file_of_states_with_any_bytes_changed_is_refused_with_its_path_or_is_
             if rng.integers(4) == 0:
                 del changed[int(rng.integers(len(changed))) :]
             try:
-                from_parquet(bytes(changed), "a.parquet")
+                decode_state_file(bytes(changed), "a.parquet")
             except BadState as fault:
                 faults.append(str(fault))
 
@@ -252,7 +252,7 @@ def test_a_file_of_states_that_no_run_wrote_is_refused_with_its_path(header, row
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink)
 
     with pytest.raises(BadState, match=r"^a\.parquet"):
-        from_parquet(sink.getvalue().to_pybytes(), "a.parquet")
+        decode_state_file(sink.getvalue().to_pybytes(), "a.parquet")
 
 
 @pytest.mark.long
@@ -264,4 +264,4 @@ def test_a_small_file_that_announces_a_billion_rows_is_refused_before_they_are_r
 
     assert len(content) < 2**20
     with pytest.raises(BadState, match="announces 10,000,001 rows"):
-        from_parquet(content, "a.parquet")
+        decode_state_file(content, "a.parquet")

@@ -9,7 +9,7 @@ import pytest
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.archive import PROFILE, from_parquet, to_parquet
+from spark_model_monitor.reports.history.state_files import PROFILE, decode_state_file, to_parquet
 from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, RUNS, STATISTICS, publish
 from spark_model_monitor.running.runs.state_merge import merge_runs
 from spark_model_monitor.statistics.states import (
@@ -243,4 +243,4 @@ def test_merging_keeps_the_first_runs_settings(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all"])
 def test_states_that_are_no_states_are_named(content):
     with pytest.raises(BadState, match=r"x/profile\.parquet: is no such file of ours"):
-        from_parquet(content, "x/profile.parquet")
+        decode_state_file(content, "x/profile.parquet")

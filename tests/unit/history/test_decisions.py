@@ -13,7 +13,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.decisions import accept, read_decisions
-from spark_model_monitor.reports.history.variation import WindowEntry, read_history, write_history
+from spark_model_monitor.reports.history.history_file import WindowEntry, read_history, write_history
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS

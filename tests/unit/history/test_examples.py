@@ -10,7 +10,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.variation import MAX_EXAMPLES, WindowEntry, create_history
+from spark_model_monitor.reports.history.history_file import MAX_EXAMPLES, WindowEntry, create_history
 
 MONITOR = DataQualityMonitor(find_causes=False)
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)
@@ -36,7 +36,7 @@ def watch(wobble, step, seed, *, is_shuffled=False):
         rows = random.permutation(rows)
     baseline = run_baseline(as_table(rows, random), MONITOR, engine="local")
     reference = MONITOR.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
-    reference = reference.with_parts(baseline.variation)
+    reference = reference.with_block_variation(baseline.variation)
     history = create_history("")
     for number in range(MAX_EXAMPLES + AFTER):
         end = format_moment(START + timedelta(days=number + 1))

@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor import cli
 from spark_model_monitor.reports.history import maintenance
-from spark_model_monitor.reports.history.maintenance import PrunableKind, Trees, expire, find_prunable, prune
+from spark_model_monitor.reports.history.maintenance import PrunableKind, PruneSelection, expire, find_prunable, prune
 from spark_model_monitor.reports.outputs.run_files import publish, read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
 
@@ -151,7 +151,7 @@ def test_before_the_first_run_there_is_nothing_to_delete(tmp_path):
 
 
 def test_a_run_without_its_page_and_states_is_promoted(runs, tmp_path):
-    prune(find_prunable(Trees(reports=[str(runs)], pages=True), BEFORE))
+    prune(find_prunable(PruneSelection(reports=[str(runs)], pages=True), BEFORE))
     expire(PrunableKind.STATES, str(runs), None, BEFORE)
     baselines = tmp_path / "baselines"
     status = cli.main(["promote", str(runs / HOURS[0]), "--model-version", "7", "--to", str(baselines)])

@@ -96,7 +96,7 @@ def test_a_run_says_which_version_it_was_held_against(runs, tmp_path):
     folder = str(tmp_path / "baselines")
     promote(runs("january", 0.9), "1", folder, NOW)
 
-    assert baselines.to_run(folder).folder.startswith(f"file:{folder}/1/_runs/")
+    assert baselines.create_reference_to_run(folder).folder.startswith(f"file:{folder}/1/_runs/")
 
 
 def test_of_two_that_promote_or_roll_back_at_once_each_keeps_what_the_other_did(runs, tmp_path):

@@ -13,7 +13,13 @@ from tests.leases import waiting_while_held
 from spark_model_monitor import cli
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.machine import use_machine
-from spark_model_monitor.reports.history.maintenance import PrunableKind, Trees, _find_hours, find_prunable, prune
+from spark_model_monitor.reports.history.maintenance import (
+    PrunableKind,
+    PruneSelection,
+    _find_hours,
+    find_prunable,
+    prune,
+)
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.storage import LocalStorage, holding
 
@@ -35,7 +41,7 @@ def test_hours_that_were_over_go_with_their_empty_days(tmp_path):
     last = "2026/01/31/11/b.jsonl"
     young = "2026/01/31/12/c.jsonl"
     put(tmp_path / "captures", *(f"churn/AllTraffic/{path}" for path in (old, last, young)))
-    prune(find_prunable(Trees(captures=[str(tmp_path / "captures")]), BEFORE))
+    prune(find_prunable(PruneSelection(captures=[str(tmp_path / "captures")]), BEFORE))
 
     assert files(tmp_path) == [f"captures/churn/AllTraffic/{young}"]
     assert not (tmp_path / "captures" / "churn" / "AllTraffic" / "2025").exists()
@@ -60,14 +66,16 @@ def test_nothing_goes_that_a_link_leads_to(tmp_path):
         (tmp_path / name / "linked").symlink_to(tmp_path / "elsewhere")
     before = files(tmp_path)
     far = datetime(2100, 1, 1, tzinfo=timezone.utc)
-    prune(find_prunable(Trees(captures=[str(tmp_path / "captures")], reports=[str(tmp_path / "reports")]), far))
+    prune(
+        find_prunable(PruneSelection(captures=[str(tmp_path / "captures")], reports=[str(tmp_path / "reports")]), far)
+    )
 
     assert files(tmp_path) == before
 
 
 def test_waiting_ids_of_an_hour_that_no_day_has_stay(tmp_path):
     put(tmp_path, "pending/2025-13-45T99.jsonl", "pending/2025-12-31T23.jsonl")
-    prune(find_prunable(Trees(merged=[str(tmp_path)]), BEFORE))
+    prune(find_prunable(PruneSelection(merged=[str(tmp_path)]), BEFORE))
 
     assert files(tmp_path) == ["pending/2025-13-45T99.jsonl"]
 
@@ -77,7 +85,7 @@ def test_of_runs_only_the_quarantine_goes(tmp_path):
     publish({"statistics.json": b"{}", "states/profile.parquet": b"x"}, str(run))
     put(run, "quarantine/00000.jsonl", "message")
     remaining = [path for path in files(tmp_path) if "quarantine" not in path]
-    prune(find_prunable(Trees(reports=[str(tmp_path / "reports")]), BEFORE))
+    prune(find_prunable(PruneSelection(reports=[str(tmp_path / "reports")]), BEFORE))
 
     assert files(tmp_path) == remaining
     assert any("states" in path for path in remaining)
@@ -88,7 +96,7 @@ def test_a_quarantine_without_an_hour_goes_by_the_age_of_its_files(tmp_path):
     put(tmp_path / "new", "quarantine/00000.jsonl")
     for name, time in (("old", BEFORE.timestamp() - 1), ("new", BEFORE.timestamp() + 1)):
         os.utime(tmp_path / name / "quarantine" / "00000.jsonl", (time, time))
-    prune(find_prunable(Trees(reports=[str(tmp_path / "old"), str(tmp_path / "new")]), BEFORE))
+    prune(find_prunable(PruneSelection(reports=[str(tmp_path / "old"), str(tmp_path / "new")]), BEFORE))
 
     assert files(tmp_path) == ["new/quarantine/00000.jsonl"]
 
@@ -96,9 +104,9 @@ def test_a_quarantine_without_an_hour_goes_by_the_age_of_its_files(tmp_path):
 @pytest.mark.parametrize(
     ("trees", "path"),
     [
-        (Trees(merged=["merged"]), "merged/churn/AllTraffic/2026/01/30/23/part-0.jsonl"),
-        (Trees(merged=["merged"]), "merged/pending/churn/AllTraffic/2026-01-30T23.jsonl"),
-        (Trees(reports=["reports"]), "reports/2026/01/30/23/quarantine/00000.jsonl"),
+        (PruneSelection(merged=["merged"]), "merged/churn/AllTraffic/2026/01/30/23/part-0.jsonl"),
+        (PruneSelection(merged=["merged"]), "merged/pending/churn/AllTraffic/2026-01-30T23.jsonl"),
+        (PruneSelection(reports=["reports"]), "reports/2026/01/30/23/quarantine/00000.jsonl"),
     ],
     ids=["merged", "pending", "quarantine"],
 )
@@ -116,7 +124,7 @@ def test_of_a_merge_its_old_hours_go_and_the_ids_that_wait_for_labels(tmp_path):
     put(tmp_path, "churn/AllTraffic/2026/01/30/23/part-0.jsonl", "churn/AllTraffic/2026/01/31/12/part-0.jsonl")
     put(tmp_path, "pending/churn/AllTraffic/2026-01-30T23.jsonl", "pending/churn/AllTraffic/2026-01-31T12.jsonl")
     put(tmp_path, "ledger.json")
-    prune(find_prunable(Trees(merged=[str(tmp_path)]), BEFORE))
+    prune(find_prunable(PruneSelection(merged=[str(tmp_path)]), BEFORE))
 
     assert files(tmp_path) == [
         "churn/AllTraffic/2026/01/31/12/part-0.jsonl",
@@ -129,12 +137,12 @@ def test_reports_that_are_named_as_captures_are_refused_before_anything_goes(tmp
     put(tmp_path / "captures", "2026/01/30/22/a.jsonl")
     publish({"statistics.json": b"{}"}, str(tmp_path / "reports" / "2026" / "01" / "30" / "23"))
     with pytest.raises(BadConfiguration, match="is the output path of a run, not an hour of captures"):
-        find_prunable(Trees(captures=[str(tmp_path / "captures"), str(tmp_path / "reports")]), BEFORE)
+        find_prunable(PruneSelection(captures=[str(tmp_path / "captures"), str(tmp_path / "reports")]), BEFORE)
 
 
 def test_a_folder_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(BadInput, match="absent: there is no such file or directory"):
-        find_prunable(Trees(captures=[str(tmp_path / "absent")]), BEFORE)
+        find_prunable(PruneSelection(captures=[str(tmp_path / "absent")]), BEFORE)
 
 
 def test_a_dry_run_says_what_would_go_and_deletes_nothing(tmp_path, capsys):
@@ -176,7 +184,7 @@ def pages(folder):
 
 def test_pages_of_old_runs_go_and_their_documents_and_states_stay(runs, tmp_path):
     before = files(tmp_path)
-    prune(find_prunable(Trees(reports=[runs], pages=True), BEFORE))
+    prune(find_prunable(PruneSelection(reports=[runs], pages=True), BEFORE))
 
     gone = {path for path in before if path.endswith("report.html") and HOURS[-1] not in path}
     assert len(gone) == 2 * 3 * 2, "of each window one page, in two places"
@@ -184,7 +192,7 @@ def test_pages_of_old_runs_go_and_their_documents_and_states_stay(runs, tmp_path
 
 
 def test_the_latest_windows_of_each_schedule_stay_whatever_their_age(runs, tmp_path):
-    prune(find_prunable(Trees(reports=[runs], keep_windows=2), BEFORE))
+    prune(find_prunable(PruneSelection(reports=[runs], keep_windows=2), BEFORE))
 
     assert not [path for path in files(tmp_path) if HOURS[0] in path or HOURS[1] in path]
     assert not (tmp_path / "reports" / "churn" / "2025").exists()
@@ -195,7 +203,7 @@ def test_the_latest_windows_of_each_schedule_stay_whatever_their_age(runs, tmp_p
 
 
 def test_young_windows_stay_however_many_there_are(runs, tmp_path):
-    prune(find_prunable(Trees(reports=[runs], keep_windows=0), BEFORE))
+    prune(find_prunable(PruneSelection(reports=[runs], keep_windows=0), BEFORE))
 
     assert {path.split("/", 2)[2].rsplit("/", 1)[0][:13] for path in files(tmp_path) if "history" not in path} == {
         HOURS[-1]
@@ -256,7 +264,7 @@ def test_a_prune_that_is_killed_at_any_deletion_is_finished_by_the_next_one(runs
         delete(storage, path)
 
     def prune_reports(folder):
-        prune(find_prunable(Trees(reports=[folder], **trees), BEFORE), outputs=[folder])
+        prune(find_prunable(PruneSelection(reports=[folder], **trees), BEFORE), outputs=[folder])
 
     quiet = shutil.copytree(runs, tmp_path / "quiet")
     prune_reports(str(quiet))

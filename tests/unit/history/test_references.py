@@ -8,7 +8,7 @@ FILES = {CONSTRAINTS: b"{}"}
 
 def test_a_run_is_named_by_the_folder_that_never_changes(tmp_path):
     run = publish(FILES, str(tmp_path / "baseline"))
-    reference = baselines.to_run(str(tmp_path / "baseline"))
+    reference = baselines.create_reference_to_run(str(tmp_path / "baseline"))
 
     assert (reference.run_id, reference.folder) == (run.run_id, f"file:{tmp_path}/baseline/_runs/{run.run_id}")
     assert reference.constraints is None
@@ -19,7 +19,7 @@ def test_files_are_named_by_their_whole_paths(tmp_path, monkeypatch):
     (tmp_path / "files").mkdir()
     for name in (CONSTRAINTS, STATISTICS):
         (tmp_path / "files" / name).write_bytes(b"{}")
-    reference = baselines.to_run("files")
+    reference = baselines.create_reference_to_run("files")
 
     assert reference.constraints == f"file:{tmp_path}/files/{CONSTRAINTS}"
     assert reference.statistics == f"file:{tmp_path}/files/{STATISTICS}"
@@ -27,13 +27,15 @@ def test_files_are_named_by_their_whole_paths(tmp_path, monkeypatch):
 
 
 def test_statistics_that_are_not_there_are_not_named(tmp_path):
-    assert baselines.to_files(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS)).statistics is None
+    assert (
+        baselines.create_reference_to_files(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS)).statistics is None
+    )
 
 
 def test_the_run_before_is_the_one_at_the_path_or_of_an_earlier_hour(tmp_path):
     earlier = publish(FILES, f"{tmp_path}/2026/01/31/21")
 
-    assert baselines.to_previous(f"{tmp_path}/2026/01/31/22").run_id == earlier.run_id
-    assert baselines.to_previous(f"{tmp_path}/2026/01/31/21").run_id == earlier.run_id
-    assert baselines.to_previous(f"{tmp_path}/2026/01/31/20") is None
-    assert baselines.to_previous(f"{tmp_path}/elsewhere") is None
+    assert baselines.create_reference_to_previous_run(f"{tmp_path}/2026/01/31/22").run_id == earlier.run_id
+    assert baselines.create_reference_to_previous_run(f"{tmp_path}/2026/01/31/21").run_id == earlier.run_id
+    assert baselines.create_reference_to_previous_run(f"{tmp_path}/2026/01/31/20") is None
+    assert baselines.create_reference_to_previous_run(f"{tmp_path}/elsewhere") is None

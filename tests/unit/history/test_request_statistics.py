@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 
 from spark_model_monitor.documents.statistics import RequestStatistics
-from spark_model_monitor.reports.history.archive import create_request_metrics, request_statistics
+from spark_model_monitor.reports.history.state_files import create_request_metrics, request_statistics
 from spark_model_monitor.statistics.states import Requests, RequestsBuilder
 
 

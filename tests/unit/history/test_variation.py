@@ -13,14 +13,19 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history.archive import PARTS, decode_parts, encode_parts, encode_statistics_table
-from spark_model_monitor.reports.history.variation import (
+from spark_model_monitor.reports.history.history_file import (
     HISTORY,
     MAX_EXAMPLES,
     MAX_WINDOWS,
     WindowEntry,
     read_history,
     write_history,
+)
+from spark_model_monitor.reports.history.state_files import (
+    PARTS,
+    decode_block_variation,
+    encode_block_variation,
+    encode_statistics_table,
 )
 from spark_model_monitor.reports.outputs.run_files import publish
 from spark_model_monitor.running.runs.results import Baseline
@@ -97,11 +102,11 @@ def test_a_feature_counts_as_it_is_beside_the_hour_that_is_its_own(tmp_path):
 
 def test_windows_with_an_alarm_are_no_examples_even_if_somebody_accepts_it(tmp_path):
     history = make_history(tmp_path, entry(1), entry(2, alarmed=True))
-    accepted = history.with_accepted(entry(2).window)
+    accepted = history.mark_accepted(entry(2).window)
 
     assert rows(history.select_statistics("baseline")) == [1.0]
     assert rows(accepted.select_statistics("baseline")) == [1.0]
-    assert rows(accepted.with_accepted(entry(2).window).select_statistics("baseline")) == [1.0]  # once more
+    assert rows(accepted.mark_accepted(entry(2).window).select_statistics("baseline")) == [1.0]  # once more
     assert [window.alarmed for window in accepted.entries] == [False, False]
 
 
@@ -112,7 +117,7 @@ def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebo
     history = history.with_window(entry(3), [("baseline", "age", unsure_age), ("baseline", "plan", unchanged_plan)])
     write_history(history)
     history = read_history(str(tmp_path / "2026/03/01/00"))
-    accepted = history.with_accepted(entry(3).window, ["age"])
+    accepted = history.mark_accepted(entry(3).window, ["age"])
 
     past = history.select_statistics("baseline")
     assert past["age"]["rows"].tolist() == [1.0]
@@ -190,8 +195,8 @@ def test_what_could_not_be_judged_is_an_example_once_it_is_accepted_and_a_change
 
     examples = [0, *range(3, MAX_EXAMPLES + 2)]
     assert rows(history.select_statistics("baseline", "b")) == examples
-    history = history.with_accepted(entry(1).window)
-    history = history.with_accepted(entry(2).window, ["age"])
+    history = history.mark_accepted(entry(1).window)
+    history = history.mark_accepted(entry(2).window, ["age"])
     accepted_rows = rows(history.select_statistics("baseline", "b"))
     assert sorted(accepted_rows) == [0, 2, *examples[1:-1]]
 
@@ -251,7 +256,7 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
         return sorted(some.sum_windows("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert ages(history) == [26, 27, 29]
-    assert ages(history.with_accepted(fault.window)) == [27, 28, 29]
+    assert ages(history.mark_accepted(fault.window)) == [27, 28, 29]
     before = history.sum_windows("previous", entry(29).time, {"age"})
     assert before.feature("age").kll.levels[0].tolist() == [28]  # as it says
 
@@ -280,7 +285,7 @@ def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours)
     assert values(history, "previous:3", 30) == [24, 25, 29]
     assert values(history, "seasonal:2", 30) == [*range(2, 26, 2)]
     assert values(history, "previous", 29) == [28]  # the window before, as it says
-    assert values(history.with_accepted(entry(28).window), "previous:3", 30) == [25, 28, 29]
+    assert values(history.mark_accepted(entry(28).window), "previous:3", 30) == [25, 28, 29]
 
 
 def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
@@ -316,8 +321,8 @@ def test_parts_are_read_as_they_were_written():
     random = np.random.default_rng(1)
     past = {name: {field: random.random(9).astype(np.float32) for field in FIELDS} for name in ("b", "a")}
 
-    [(name, content)] = encode_parts(Variation(past, {"s": "sorted"})).items()
-    parts = decode_parts(content, "here")
+    [(name, content)] = encode_block_variation(Variation(past, {"s": "sorted"})).items()
+    parts = decode_block_variation(content, "here")
 
     assert (name, parts.unfit) == (PARTS, {"s": "sorted"})
     for feature, raw in past.items():
@@ -326,26 +331,26 @@ def test_parts_are_read_as_they_were_written():
 
 
 def test_parts_of_another_release_are_a_sentence_that_says_how_to_make_them_again():
-    [content] = encode_parts(Variation({"a": {field: np.zeros(9) for field in FIELDS}})).values()
+    [content] = encode_block_variation(Variation({"a": {field: np.zeros(9) for field in FIELDS}})).values()
     table = pq.read_table(pa.BufferReader(content)).drop_columns(["tail1"])
 
     with pytest.raises(
         BadState, match="here: another release wrote it, without the column tail1; make the baseline again"
     ):
-        decode_parts(encode_statistics_table(table), "here")
+        decode_block_variation(encode_statistics_table(table), "here")
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"{}"])
 def test_damaged_parts_are_a_sentence(content):
     with pytest.raises(BadState, match="here: is no such file of ours"):
-        decode_parts(content, "here")
+        decode_block_variation(content, "here")
 
 
 @pytest.mark.parametrize("unfit", [b"", b"1", b"[]", b'{"a": "\\ud800"}', b"[" * 9999])
 def test_parts_that_say_nothing_of_unfit_features_are_a_sentence(unfit):
-    [content] = encode_parts(Variation({}, {})).values()
+    [content] = encode_block_variation(Variation({}, {})).values()
     table = pq.read_table(pa.BufferReader(content))
     written = encode_statistics_table(table.replace_schema_metadata({b"unfit": unfit}))
 
     with pytest.raises(BadState, match=r"here: is no parts\.parquet of ours"):
-        decode_parts(written, "here")
+        decode_block_variation(written, "here")

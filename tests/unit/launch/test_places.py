@@ -5,7 +5,7 @@ from tests.programs import printed_by
 
 from spark_model_monitor import cli
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.configuration.command_line import require_places
+from spark_model_monitor.running.configuration.command_line import require_existing_paths
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def folder(tmp_path, monkeypatch):
     ],
 )
 def test_what_is_there_or_not_of_this_machine_passes(folder, words):
-    require_places(words)
+    require_existing_paths(words)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_is_there_or_not_of_this_machine_passes(folder, words):
 )
 def test_what_is_missing_is_reported_with_the_nearest_name(folder, words, fault):
     with pytest.raises(BadConfiguration) as caught:
-        require_places(words)
+        require_existing_paths(words)
     assert str(caught.value) == fault
 
 
@@ -106,7 +106,7 @@ def test_a_link_to_what_is_not_there_is_reported_as_such(tmp_path, monkeypatch):
     with pytest.raises(
         BadConfiguration, match=r"'june\.csv', a link to gone\.csv, where there is no file or directory"
     ):
-        require_places(["june.csv"])
+        require_existing_paths(["june.csv"])
 
 
 @pytest.mark.parametrize("option", ["--master=yarn", "--remote=sc://host"])

@@ -22,7 +22,7 @@ from spark_model_monitor.integrations.leaving.published_rules import (
     kolmogorov_smirnov_p_value,
     shares_p_value,
 )
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_statistics
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import read_distributions
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 
 SEEDS = range(40)
@@ -95,10 +95,10 @@ def test_integers_of_few_values_are_categories_whatever_the_baseline_has(kind, m
     feature["inferred_type"] = kind
     window = make_statistics(feature)
     # The window's rows, with one that has no value
-    distribution = from_statistics(window)["x"]
+    distribution = read_distributions(window)["x"]
     distribution = replace(distribution, rows=distribution.present + missing)
 
-    assert has_drifted(from_statistics(baseline)["x"], distribution, is_small=True) is drifted
+    assert has_drifted(read_distributions(baseline)["x"], distribution, is_small=True) is drifted
 
 
 def test_categories_of_a_large_baseline_are_judged_by_jensen_and_shannon():

@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.model_quality.model_comparison import (
 from spark_model_monitor.statistics.states.blocks import assign_blocks
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
-from spark_model_monitor.statistics.verdicts.sequential import boundary
+from spark_model_monitor.statistics.verdicts.sequential_boundary import boundary
 
 SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 MANY = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION)

@@ -24,7 +24,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.estimated.estimation import estimate_classes
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.score_calibration import check_classes
-from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores, ScoreCounts
+from spark_model_monitor.statistics.states.scores import MAX_SCORED_CLASSES, ClassScores, ScoreCounts
 
 from .outcomes_made import BINARY
 
@@ -168,7 +168,7 @@ def test_flipped_labels_are_a_changed_world_and_moved_inputs_are_not(class_basel
     [
         (ClassScores({"a": ScoreCounts.of(np.full(30, 0.4), np.arange(30) < 9)}), "the baseline has 9 rows"),
         (ClassScores({"a": ScoreCounts.of(np.full(300, 0.4), np.ones(300, bool))}), "of one class"),
-        (ClassScores(overflowed=True), f"more than {MAX_SCORED} classes"),
+        (ClassScores(overflowed=True), f"more than {MAX_SCORED_CLASSES} classes"),
     ],
 )
 def test_what_a_baseline_of_many_classes_lacks_is_a_sentence(counts, message):

@@ -15,7 +15,7 @@ from spark_model_monitor import (
     run_monitoring,
 )
 from spark_model_monitor.documents.run_description import BaselineReference
-from spark_model_monitor.reports.history.baselines import read_earlier_states, to_run
+from spark_model_monitor.reports.history.baselines import create_reference_to_run, read_earlier_states
 
 BUDGET = 1 / 720
 MONITOR = ModelQualityMonitor(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True), find_causes=False)
@@ -85,7 +85,7 @@ def test_windows_of_another_plan_are_not_added(baseline):
 
 
 def test_the_last_windows_without_violations_of_this_baseline_are_those_before(baseline, baseline_folder, tmp_path):
-    reference = to_run(baseline_folder, MONITOR)
+    reference = create_reference_to_run(baseline_folder, MONITOR)
     random = np.random.default_rng(4)
     windows = {hour: draw_outcomes(random, 300) for hour in range(5)}
     windows[2] = draw_outcomes(random, 300, flipped=0.5)

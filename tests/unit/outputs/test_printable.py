@@ -12,7 +12,7 @@ from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.page import Page, PageSection, build_table
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.reports.derivation import Explanation, as_text
+from spark_model_monitor.reports.derivation import Explanation, format_explanation
 from spark_model_monitor.reports.mails import create_mail
 from spark_model_monitor.reports.notices import (
     AlertReport,
@@ -132,7 +132,7 @@ def page():
 
 def explanation():
     check = CheckResult(feature=NAME, check="a", status=CheckStatus.VIOLATED, threshold=1.0, reason=NAME)
-    return as_text(Explanation(NAME, NAME, (check,)))
+    return format_explanation(Explanation(NAME, NAME, (check,)))
 
 
 SHOWN = {

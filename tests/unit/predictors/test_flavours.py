@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model
-from spark_model_monitor.monitors.predictors.model_loading import Caller, load_model
+from spark_model_monitor.monitors.predictors.model_loading import ModelCaller, load_model
 from spark_model_monitor.statistics.user_choices import FLAVOURS
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
@@ -28,7 +28,7 @@ NAMES = ("a", "b", "c")
 
 
 def answers(model):
-    return Caller(model, NAMES, (True,) * 3)(ROWS)
+    return ModelCaller(model, NAMES, (True,) * 3)(ROWS)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_model_of_scikit_learn_that_is_asked_for_labels_says_its_own_words(sko
 
     model = Model("sklearn", "model.skops", skops.dumps(fitted), labels=True)
 
-    assert Caller(model, NAMES, (True,) * 3).labels(ROWS).tolist() == fitted.predict(ROWS).tolist()
+    assert ModelCaller(model, NAMES, (True,) * 3).labels(ROWS).tolist() == fitted.predict(ROWS).tolist()
 
 
 def test_a_skops_file_with_types_of_elsewhere_needs_trust(skops):

@@ -13,7 +13,7 @@ import pytest
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model
 from spark_model_monitor.monitors.predictors.model_loading import (
-    Caller,
+    ModelCaller,
     infer_flavour,
     load_model,
     read_content,
@@ -26,7 +26,7 @@ ROWS = np.array([[1.0, 2.0], [3.0, 4.0]])
 
 
 def make_caller(function, **options):
-    return Caller(Model("callable", "models:score", function=function), ("a", "b"), (True, True), **options)
+    return ModelCaller(Model("callable", "models:score", function=function), ("a", "b"), (True, True), **options)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_a_model_gets_columns_by_name_numbers_as_doubles_and_texts_as_they_are()
     frames = []
     cells = np.array([[1.0, "x"], [None, None]], dtype=object)
 
-    Caller(Model("callable", "m:f", function=lambda frame: frames.append(frame) or [0, 0]), ("n", "t"), (True, False))(
-        cells
-    )
+    ModelCaller(
+        Model("callable", "m:f", function=lambda frame: frames.append(frame) or [0, 0]), ("n", "t"), (True, False)
+    )(cells)
 
     assert frames[0]["n"].dtype == np.float64
     assert np.isnan(frames[0]["n"][1])
@@ -155,7 +155,7 @@ def test_what_a_model_raises_is_named_without_its_words_which_may_repeat_a_value
 
 def test_of_baseline_rows_the_models_first_words_are_repeated():
     with pytest.raises(BadInput, match=r"raised ValueError: could not convert 1.0!+, called") as raised:
-        make_caller(failing, says_why=True)(ROWS)
+        make_caller(failing, shows_model_message=True)(ROWS)
 
     assert len(str(raised.value)) < 300
 

@@ -13,7 +13,7 @@ from spark_model_monitor.monitors.explainability.attribution_measures import Att
 from spark_model_monitor.monitors.explainability.kernel import Kernel
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.predictors import Model, sums
-from spark_model_monitor.monitors.predictors.model_loading import Caller
+from spark_model_monitor.monitors.predictors.model_loading import ModelCaller
 from spark_model_monitor.monitors.predictors.sums import Leaves, Tree
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.statistics.user_choices import Algorithm
@@ -64,7 +64,7 @@ def fitted(name, labels=None, **members):
 
 def shortcut(model, baselines, *, with_logit, rows=ROWS, names=FEATURES):
     """The values of the shortcut, None where there is none, and those of all coalitions."""
-    caller = Caller(model, names, [True] * len(names))
+    caller = ModelCaller(model, names, [True] * len(names))
     baseline = rows[:baselines]
     exactly = caller.build_exact_attribution(baseline, with_logit=with_logit)
     kernel = Kernel(caller, baseline, EVERYTHING, with_logit=with_logit)
@@ -199,7 +199,7 @@ def test_what_is_no_sum_has_no_shortcut(case_name):
     make_model, with_logit, baselines = OTHERS[case_name]
 
     assert (
-        Caller(make_model(), FEATURES, [True] * 5).build_exact_attribution(ROWS[:baselines], with_logit=with_logit)
+        ModelCaller(make_model(), FEATURES, [True] * 5).build_exact_attribution(ROWS[:baselines], with_logit=with_logit)
         is None
     )
 
@@ -213,7 +213,7 @@ def test_columns_go_by_the_models_names():
 
 
 def test_texts_have_no_shortcut():
-    caller = Caller(fitted("LinearRegression"), FEATURES, [False] * 5)
+    caller = ModelCaller(fitted("LinearRegression"), FEATURES, [False] * 5)
 
     assert caller.build_exact_attribution(ROWS[:1].astype(object), with_logit=False) is None
 
@@ -260,7 +260,9 @@ def test_trees_of_too_many_leaves_have_none(monkeypatch):
     monkeypatch.setattr(sums, "MAX_CONDITIONS", 10)
 
     assert (
-        Caller(boosted("reg:squarederror"), FEATURES, [True] * 5).build_exact_attribution(ROWS[:1], with_logit=False)
+        ModelCaller(boosted("reg:squarederror"), FEATURES, [True] * 5).build_exact_attribution(
+            ROWS[:1], with_logit=False
+        )
         is None
     )
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.profiling.row_sample import MISSING, BinnedColumn, read_sampled_rows
-from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.data_reader import read_data
 
 OTHERS = 1
 OF_NUMBERS = BinnedColumn(0, cuts=(1.0, 2.0))

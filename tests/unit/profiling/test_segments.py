@@ -11,7 +11,7 @@ from spark_model_monitor.data.profiling.segment_cuts import parse_cuts
 from spark_model_monitor.data.profiling.segment_scan import sort_indices
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.states.segments import MAX_SEGMENTS, Segmented, has_columns
+from spark_model_monitor.statistics.states.segments import MAX_SEGMENTS, SegmentProfiles, has_columns
 
 ROWS = 3_000
 
@@ -35,7 +35,7 @@ def run_segmented_baseline(data, *segments):
 
 
 def segments_in(baseline, feature, cut):
-    return baseline.state.feature(feature).state(Segmented).cuts[cut]
+    return baseline.state.feature(feature).state(SegmentProfiles).cuts[cut]
 
 
 @pytest.mark.parametrize("as_texts", [pytest.param(False, id="typed columns"), pytest.param(True, id="lines of CSV")])
@@ -47,7 +47,7 @@ def test_the_segments_of_each_cut_add_up_to_the_feature(tmp_path, as_texts):
     baseline = run_segmented_baseline(data, "plan", "age:30:50", "plan*city")
 
     for feature in baseline.state.features:
-        for segments in feature.state(Segmented).cuts.values():
+        for segments in feature.state(SegmentProfiles).cuts.values():
             first, *later_segments = segments.values()
             types = first.data_types
             counts = first.frequencies
@@ -140,7 +140,7 @@ def in_segments(**rows):
     """The state of a feature with so many rows by segment of `plan`."""
     types = {label: FeatureProfile(f"plan={label}").data_types.__class__(text=count) for label, count in rows.items()}
     label_of = {label: "plan=(others)" if label == "others" else f"plan={label}" for label in rows}
-    return Segmented(
+    return SegmentProfiles(
         {
             "plan": {
                 label_of[label]: FeatureProfile.of(label_of[label], FeatureProfile().column_type, [types[label]])

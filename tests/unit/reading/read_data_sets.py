@@ -32,7 +32,7 @@ def read_account(dataset):
             dataset.names,
             reason=dataset.reason,
             cells=dataset.cells,
-            partitions_at_most=dataset.partitions_at_most,
+            max_partition_count=dataset.max_partition_count,
         ),
         ScanPlan(rows=RowPlan(reasons=dataset.refusable * len(Refusal))),
     )

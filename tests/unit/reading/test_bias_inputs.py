@@ -12,7 +12,7 @@ from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 ROWS = [
@@ -125,7 +125,7 @@ def analyse(folder, *flags, engine=ENGINE, **members):
     config = build_config("baseline", read_sources(arguments, {}), in_container=False)
     share = config.max_quarantined_share
     with read_source(engine, config) as dataset:
-        run = run_baseline(dataset, monitor_for(config), max_quarantined_share=share, output_path=output_path)
+        run = run_baseline(dataset, create_monitor(config), max_quarantined_share=share, output_path=output_path)
     return run.constraints.body_dict, run.ledger
 
 

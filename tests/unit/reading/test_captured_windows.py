@@ -12,7 +12,7 @@ from tests.unit.records.captured_lines import captured, encode_line
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import write_quarantine
-from spark_model_monitor.data.records.decoded_rows import Matching
+from spark_model_monitor.data.records.decoded_rows import ColumnMatching
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.errors import BadInput, NoData
@@ -66,7 +66,7 @@ def test_members_beside_the_baselines_are_columns_of_their_own_names(read, recor
     dataset = read([captured(json.dumps(record), '{"p": 5}', encoding="JSON")] * 3, roles=ColumnRoles())
     reread = dataset.read_with_columns(dataset.column_count(read_account(dataset)[2]))
 
-    assert (reread.names, reread.matched_by) == (names, Matching.NAME_ELSE_POSITION)
+    assert (reread.names, reread.matched_by) == (names, ColumnMatching.NAME_ELSE_POSITION)
     assert sort_rows(reread) == [values] * 3
     assert reread.read_with_columns(7) is reread
     assert dataset.select_features(["p", "b"]).read_with_columns(4).names == ("p", "b", names[3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.reading.lines import CsvLines
+from spark_model_monitor.data.reading.csv_lines import CsvLines
 from spark_model_monitor.data.records.csv_rows import SPARK_ESCAPE
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.refusals import Refusal, describe_remedy

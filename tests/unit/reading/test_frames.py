@@ -14,7 +14,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.data.reading import parquet_files
-from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.data_reader import read_data
 from spark_model_monitor.data.reading.frames import _cast_columns, convert_to_spark_types, stream_rows
 from spark_model_monitor.data.reading.parquet_files import (
     _estimate_min_file_bytes,
@@ -113,7 +113,7 @@ def test_a_stream_is_held_up_to_a_bound_and_goes_on_as_a_stream_above_it():
 
 
 def test_a_stream_of_more_than_a_partition_is_read_by_a_file(monkeypatch):
-    monkeypatch.setattr("spark_model_monitor.data.reading.frames.FILE_BYTES_OF_A_GROUP", 100)
+    monkeypatch.setattr("spark_model_monitor.data.reading.frames.MIN_FILE_BYTES_PER_GROUP", 100)
     with read_data(TABLE.to_reader()) as data:
         assert data.folder.path.exists()
         assert run_baseline(data, DataQualityMonitor()).ledger.kept_rows == len(ORDERS)
@@ -231,7 +231,7 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
     texts = random.choice(["a", "b", None], 9000)
     frame = pd.DataFrame({"x": random.normal(size=9000), "n": random.integers(0, 9, 9000), "t": texts})
     monkeypatch.setattr(
-        "spark_model_monitor.data.reading.frames.FILE_BYTES_OF_A_GROUP", 100
+        "spark_model_monitor.data.reading.frames.MIN_FILE_BYTES_PER_GROUP", 100
     )  # so that its bytes are looked at
     monkeypatch.setattr(
         "spark_model_monitor.data.reading.parquet_files.ROW_GROUP_BYTES", 2**14
@@ -254,7 +254,7 @@ def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch
     random = np.random.default_rng(1)
     frame = pd.DataFrame({f"c{number}": random.normal(size=rows).round(number % 3 + 1) for number in range(12)})
     for room in ("reading.frames", "reading.parquet_files", "engine.partitions"):
-        monkeypatch.setattr(f"spark_model_monitor.data.{room}.FILE_BYTES_OF_A_GROUP", 2**13)
+        monkeypatch.setattr(f"spark_model_monitor.data.{room}.MIN_FILE_BYTES_PER_GROUP", 2**13)
     monkeypatch.setattr("spark_model_monitor.data.reading.parquet_files.ROW_GROUP_BYTES", 2**14)
     for room in ("engine.partitions", "profiling.scan_plan"):
         monkeypatch.setattr(f"spark_model_monitor.data.{room}.MAX_COLUMNS_PER_PASS", 4)

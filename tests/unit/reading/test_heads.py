@@ -14,10 +14,10 @@ from spark_model_monitor.data.reading.captures import list_captures, read_captur
 from spark_model_monitor.data.reading.csv_headers import find_header_line_number, read_names
 from spark_model_monitor.data.reading.file_heads import HEAD_BYTES, find_first_line, read_first_lines, read_head
 from spark_model_monitor.data.reading.format_detection import detect_format
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
-from spark_model_monitor.data.records.decoded_rows import Matching
+from spark_model_monitor.data.records.decoded_rows import ColumnMatching
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 from spark_model_monitor.statistics.states.profile import Measures
@@ -248,9 +248,9 @@ def test_columns_that_nobody_named_are_matched_by_their_position(tmp_path):
     dataset = read(tmp_path, "1,2\n", header=False)
     positions = ["_c0", "_c1"]
 
-    assert dataset.match_with(positions).matched_by is Matching.POSITION
+    assert dataset.match_with(positions).matched_by is ColumnMatching.POSITION
     renamed = dataset.match_with(["age", "label"])
-    assert (renamed.names, renamed.matched_by) == (("age", "label"), Matching.POSITION)
+    assert (renamed.names, renamed.matched_by) == (("age", "label"), ColumnMatching.POSITION)
 
 
 def test_a_name_with_another_files_separator_is_one_where_commas_part_names(tmp_path):

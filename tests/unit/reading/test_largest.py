@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_model_monitor.data.reading.data import find_reason_for_spark
+from spark_model_monitor.data.reading.data_reader import find_reason_for_spark
 from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.records.windows import Window
 
@@ -32,7 +32,7 @@ def test_above_its_formats_limit_data_goes_to_spark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, beginning: bytes, word: str | None, limit: int
 ):
     monkeypatch.setattr(
-        "spark_model_monitor.data.reading.data.get_running_session", lambda: None
+        "spark_model_monitor.data.reading.data_reader.get_running_session", lambda: None
     )  # that of another test
     path = tmp_path / name
     path.write_bytes(beginning)
@@ -51,7 +51,7 @@ def test_above_its_formats_limit_data_goes_to_spark(
 def test_of_hours_the_windows_alone_decide_and_not_all_that_were_ever_captured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("spark_model_monitor.data.reading.data.get_running_session", lambda: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.data_reader.get_running_session", lambda: None)
     for hour, size in (("03", GIGABYTE), ("04", len(CAPTURE)), ("05", 2 * GIGABYTE), ("07", 3 * GIGABYTE)):
         folder = tmp_path / "2024/03/01" / hour
         folder.mkdir(parents=True)

@@ -13,9 +13,9 @@ from spark_model_monitor import read_data
 from spark_model_monitor.cli import main
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.captures import list_captures
+from spark_model_monitor.data.reading.format_readers import read_table
 from spark_model_monitor.data.reading.formats import TableFormat
-from spark_model_monitor.data.reading.listing import following_links, list_dataset
-from spark_model_monitor.data.reading.readers import read_table
+from spark_model_monitor.data.reading.listing import allow_outside_links, list_dataset
 from spark_model_monitor.data.request_logs.capture_folder import _list_log
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.running.merging.hourly_sources import list_hours
@@ -69,7 +69,7 @@ def test_a_link_out_of_the_folder_is_refused_with_the_flag_to_write(folder, list
 
     with pytest.raises(BadInput, match=r"is behind a link that leads out of .*write --follow-links"):
         list_files(str(folder / "data"))
-    with following_links(True):
+    with allow_outside_links(True):
         assert len(list_files(str(folder / "data"))) == 2
 
 
@@ -90,14 +90,14 @@ def test_a_table_with_a_file_behind_a_link_is_refused(folder, kind):
 
     with pytest.raises(BadInput, match=r"is behind a link that leads out of .*write --follow-links"):
         read_table(LocalEngine(), table)
-    with following_links(True):
+    with allow_outside_links(True):
         assert read_table(LocalEngine(), table).names == ("x",)
 
 
 def test_what_a_command_follows_is_followed_by_all_that_it_reads(folder):
     add_link_to_file(folder)
 
-    with following_links(True):
+    with allow_outside_links(True):
         assert read_data(str(folder / "data"), engine="local").listing.files[1].name == "b.csv"
 
 

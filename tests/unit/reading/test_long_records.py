@@ -25,7 +25,7 @@ from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.reading.scripts import read_script
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
@@ -141,7 +141,9 @@ def test_merged_records_are_refused_for_every_analysis(tmp_path, analysis):
         flags += ["--analysis-config", str(tmp_path / "analysis_config.json"), "--set=flip_test=no"]
     config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(ENGINE, config) as data:
-        findings = run_baseline(data, monitor_for(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
+        findings = run_baseline(
+            data, create_monitor(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out")
+        )
 
     assert (findings.ledger.read, findings.ledger.kept) == (4, 2)
     assert [location for location in list_places(tmp_path / "out") if location[1] == TOO_LONG] == [(2, TOO_LONG)]

@@ -17,6 +17,7 @@ from tests.unit.reading.read_data_sets import (
     write_cut_gzip,
 )
 
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import (
     CsvFormat,
     JsonFormat,
@@ -24,7 +25,6 @@ from spark_model_monitor.data.reading.formats import (
     ReadOptions,
 )
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.errors import BadInput, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline

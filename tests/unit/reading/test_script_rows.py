@@ -10,9 +10,9 @@ from tests.unit.reading.read_data_sets import ENGINE, read_account, sort_rows
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ParquetFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.reading.scripts import read_script
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, NoData, ScriptFailed

@@ -17,10 +17,10 @@ from tests.unit.configuration.test_defaults import monitored, orders  # noqa: F4
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.csv_lines import CsvLines
+from spark_model_monitor.data.reading.data_reader import read_data
 from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import CsvFormat, parse_dataset_format
-from spark_model_monitor.data.reading.lines import CsvLines
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.errors import BadInput
 

@@ -14,7 +14,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.utils.config import Config
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.reading.data import find_reason_for_spark
+from spark_model_monitor.data.reading.data_reader import find_reason_for_spark
 from spark_model_monitor.data.reading.formats import DELTA, ReadOptions, TableFormat, parse_dataset_format
 from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.reading.versioned_tables import group_file_times, list_commits
@@ -195,7 +195,7 @@ def test_a_table_of_iceberg_is_read_as_of_a_snapshot_by_its_catalog_and_by_its_f
 
 
 def test_tables_are_read_here_where_a_library_knows_them_and_by_spark_elsewhere(iceberg, delta, monkeypatch):
-    monkeypatch.setattr("spark_model_monitor.data.reading.data.get_running_session", lambda: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.data_reader.get_running_session", lambda: None)
     monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
     assert find_reason_for_spark(None, None, TableFormat("shop.db.events")) is None
     assert find_reason_for_spark(None, str(delta), DELTA) is None

@@ -11,7 +11,7 @@ from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.reading import paths, readers
+from spark_model_monitor.data.reading import format_readers, paths
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ParquetFormat, ReadOptions
 
@@ -21,10 +21,10 @@ GROUPS = 7
 
 def test_the_rows_of_a_batch_are_those_of_the_columns_of_a_group(tmp_path, monkeypatch):
     parquet.write_table(pa.table({f"x{number}": [1.5] for number in range(COLUMNS)}), tmp_path / "wide.parquet")
-    monkeypatch.setattr(readers, "column_groups", lambda columns, sizes: GROUPS)
+    monkeypatch.setattr(format_readers, "column_groups", lambda columns, sizes: GROUPS)
     engine = LocalEngine()
 
-    dataset = readers.set_for_width(engine, paths.read_path(engine, str(tmp_path), ParquetFormat()))
+    dataset = format_readers.configure_for_width(engine, paths.read_path(engine, str(tmp_path), ParquetFormat()))
 
     assert dataset.column_groups == GROUPS
     assert engine.rows == partitions.batch_rows(COLUMNS // GROUPS + 1)

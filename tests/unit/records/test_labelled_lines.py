@@ -34,7 +34,7 @@ FILES = FilesByKey.of([PATH])
 
 SCORES = OutcomeReading(
     *(None, None, "0"),
-    keeps_missing=True,
+    allows_missing=True,
     records=Reading(HALVES, selection=RecordSelection(WINDOW)),
     features=FeatureReading(columns=2),
 )
@@ -126,7 +126,7 @@ def test_rows_come_in_the_order_of_their_records():
 
 @pytest.mark.long
 def test_a_document_of_many_rows_is_counted_once_and_does_not_come_with_each_of_them():
-    reading = OutcomeReading("y", None, None, keeps_missing=True, features=FeatureReading("rows", columns=1))
+    reading = OutcomeReading("y", None, None, allows_missing=True, features=FeatureReading("rows", columns=1))
     document = json.dumps({"rows": [[number] for number in range(70_000)], "y": [1] * 70_000})
     batches = list(
         Decoding(LabelledRecords(reading, documents=True), (0, 1)).decode_with_locations([make_batch([document, "{"])])

@@ -40,7 +40,7 @@ def reading(label=None, prediction="0", probability=None, *, features=None, wind
     records = Reading(("endpointInput", "endpointOutput", "batchTransformOutput"), selection=RecordSelection(window))
     where = FeatureReading(features)
     return OutcomeReading(
-        label, prediction, probability, keeps_missing=True, records=records, features=where, **members
+        label, prediction, probability, allows_missing=True, records=records, features=where, **members
     )
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.data.records.decoded_rows import Matching, can_match_by_name, choose_matching
+from spark_model_monitor.data.records.decoded_rows import ColumnMatching, can_match_by_name, choose_matching
 
 
 @pytest.mark.parametrize(
     ("carried", "baseline", "expected_matching"),
     [
-        pytest.param(["a", "b"], ["b", "a"], Matching.NAME, id="the same names"),
-        pytest.param(["a", "b", "c"], ["a", "c"], Matching.NAME, id="more than the baseline's"),
-        pytest.param(["a", "b"], ["a", "c"], Matching.POSITION, id="one is called otherwise"),
-        pytest.param(["_c0", "_c1"], ["_c0", "_c1"], Matching.POSITION, id="names that nobody gave"),
-        pytest.param(["_c0", "b"], ["_c0", "b"], Matching.NAME, id="one of them is given"),
+        pytest.param(["a", "b"], ["b", "a"], ColumnMatching.NAME, id="the same names"),
+        pytest.param(["a", "b", "c"], ["a", "c"], ColumnMatching.NAME, id="more than the baseline's"),
+        pytest.param(["a", "b"], ["a", "c"], ColumnMatching.POSITION, id="one is called otherwise"),
+        pytest.param(["_c0", "_c1"], ["_c0", "_c1"], ColumnMatching.POSITION, id="names that nobody gave"),
+        pytest.param(["_c0", "b"], ["_c0", "b"], ColumnMatching.NAME, id="one of them is given"),
     ],
 )
 def test_columns_are_matched_by_names_that_somebody_gave(carried, baseline, expected_matching):
     assert choose_matching(carried, baseline) is expected_matching
-    assert expected_matching.may_be_by_position == (expected_matching is Matching.POSITION)
+    assert expected_matching.may_be_by_position == (expected_matching is ColumnMatching.POSITION)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.records.odd_lines import cells, odd_lines, payloads, values, with_odd_lines
 
-from spark_model_monitor.data.reading.lines import CsvLines
+from spark_model_monitor.data.reading.csv_lines import CsvLines
 from spark_model_monitor.data.records.capture_documents import read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
@@ -94,8 +94,8 @@ FEATURES = [FeatureReading(columns=2), FeatureReading("a", 1), FeatureReading(No
 
 @with_odd_lines
 @given(st.sampled_from(READINGS), st.sampled_from(FEATURES), st.booleans(), odd_lines(), st.booleans())
-def test_features_with_their_outcomes(reading, features, documents, lines, keeps_missing):
-    reading = replace(reading, features=features, keeps_missing=keeps_missing and not reading.numeric, numeric=False)
+def test_features_with_their_outcomes(reading, features, documents, lines, allows_missing):
+    reading = replace(reading, features=features, allows_missing=allows_missing and not reading.numeric, numeric=False)
     rows = LabelledRecords(reading, FILES, documents=documents).rows(make_batch(lines))
 
     require_foreseen(rows.reasons, rows.lines, lines)

@@ -110,7 +110,7 @@ def test_model_quality_and_bias_see_the_same_labels_and_predictions(prediction, 
     records = Reading(OUTPUTS, escape=escape)
     quality = OutcomeReading(None, prediction, probability, binary=True, positive_label="1", records=records)
     of_bias = Reading(("endpointInput", *OUTPUTS), escape=escape)
-    bias = replace(quality, keeps_missing=True, records=of_bias, features=FeatureReading(columns=2))
+    bias = replace(quality, allows_missing=True, records=of_bias, features=FeatureReading(columns=2))
 
     # What each of the two makes of a line, and the features that only bias reads
     differing = []
@@ -143,7 +143,7 @@ def test_data_quality_and_bias_see_the_same_features(escape):
     bias = OutcomeReading(
         *(None, None, None),
         with_label=False,
-        keeps_missing=True,
+        allows_missing=True,
         records=Reading(("endpointInput",), escape=escape),
         features=FeatureReading(columns=2, names=("a", "b")),
     )

@@ -197,10 +197,10 @@ several = st.lists(st.text(alphabet="01.,[ ", max_size=4), min_size=1, max_size=
 @pytest.mark.long
 @settings(max_examples=120, deadline=None)
 @given(st.lists(st.builds(merged_rows, several, several, several), max_size=6), st.booleans())
-def test_rows_by_columns_are_those_of_one_record_after_the_other(records, keeps_missing):
+def test_rows_by_columns_are_those_of_one_record_after_the_other(records, allows_missing):
     records = [merged_rows("1\n0", "0.5\n0.25", "1,a\n2,b"), *records]
     reading = replace(SCORES, records=Reading(("endpointInput", "endpointOutput")), features=FeatureReading(columns=2))
-    reading = replace(reading, keeps_missing=keeps_missing)
+    reading = replace(reading, allows_missing=allows_missing)
     lines = as_spark_sends(map(encode_line, records))
     files = pa.array([PATH] * len(records))
     by_columns = decode_merged_lines(lines, files, reading)

@@ -11,7 +11,7 @@ from spark_model_monitor import BadInput, CaptureFormat, DataQualityMonitor, run
 from spark_model_monitor.data.reading.ledger import describe_first_rejected
 from spark_model_monitor.data.records.record_faults import describe_fault
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.storage import storage_of
+from spark_model_monitor.storage import get_storage
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_lines_with_commas_between_them_are_no_objects(tmp_path):
 )
 def test_the_first_of_a_quarantine_is_described_as_far_as_its_line_is_known(tmp_path, record, text):
     (tmp_path / "00000.jsonl").write_text(json.dumps({"file": "a.jsonl", **record}) + "\n")
-    assert describe_first_rejected(storage_of(str(tmp_path)), str(tmp_path)) == text
+    assert describe_first_rejected(get_storage(str(tmp_path)), str(tmp_path)) == text
 
 
 def test_requests_without_an_answer_are_named_by_the_first(tmp_path):

@@ -12,7 +12,7 @@ from tests.unit.merging.lines import list_locations
 from tests.unit.records.captured_lines import captured, encode_line
 from tests.unit.records.merged_lines import merged
 
-from spark_model_monitor.data.reading.lines import CsvLines
+from spark_model_monitor.data.reading.csv_lines import CsvLines
 from spark_model_monitor.data.records.arrays import split_into_chunks
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoded_rows import DecodedRows

@@ -30,7 +30,7 @@ class CountingStorage(LocalStorage):
 
 
 @pytest.fixture
-def hour_folders(tmp_path):
+def iterate_hour_folders(tmp_path):
     """`endpoint/AllTraffic/yyyy/mm/dd/hh` for two days, with a file in each."""
     for day in (17, 18):
         for hour in range(24):
@@ -110,44 +110,44 @@ def test_the_folder_names_the_hour():
     assert parse_hour_of_path("file:/data/2022/13/18/07/a.jsonl") is None
 
 
-def test_only_the_hours_of_the_window_are_looked_at(hour_folders):
+def test_only_the_hours_of_the_window_are_looked_at(iterate_hour_folders):
     storage = CountingStorage()
-    folders = list_window_folders(storage, str(hour_folders), Window(make_time(23, day=17), make_time(0)))
+    folders = list_window_folders(storage, str(iterate_hour_folders), Window(make_time(23, day=17), make_time(0)))
 
     assert folders == [
-        f"{hour_folders}/endpoint/AllTraffic/2022/04/17/23",
-        f"{hour_folders}/endpoint/AllTraffic/2022/04/18/00",
+        f"{iterate_hour_folders}/endpoint/AllTraffic/2022/04/17/23",
+        f"{iterate_hour_folders}/endpoint/AllTraffic/2022/04/18/00",
     ]
     # root, endpoint, variant, year, month and two days; none of the 48 hours
     assert len(storage.listed) == 7
 
 
-def test_a_mounted_hour_and_a_plain_folder_are_taken_as_they_are(hour_folders):
-    hour = f"{hour_folders}/endpoint/AllTraffic/2022/04/17/03"
-    (hour_folders / "plain" / "deep").mkdir(parents=True)
+def test_a_mounted_hour_and_a_plain_folder_are_taken_as_they_are(iterate_hour_folders):
+    hour = f"{iterate_hour_folders}/endpoint/AllTraffic/2022/04/17/03"
+    (iterate_hour_folders / "plain" / "deep").mkdir(parents=True)
 
     assert list_window_folders(LocalStorage(), hour, Window(make_time(1), make_time(2))) == [hour]
-    assert list_window_folders(LocalStorage(), f"{hour_folders}/plain", Window(make_time(1), make_time(2))) == [
-        f"{hour_folders}/plain"
+    assert list_window_folders(LocalStorage(), f"{iterate_hour_folders}/plain", Window(make_time(1), make_time(2))) == [
+        f"{iterate_hour_folders}/plain"
     ]
 
 
-def test_hours_without_a_folder_are_left_out(hour_folders):
+def test_hours_without_a_folder_are_left_out(iterate_hour_folders):
     late = Window(datetime(2022, 4, 18, 23, tzinfo=UTC), datetime(2022, 4, 19, 5, tzinfo=UTC))
 
-    assert list_window_folders(LocalStorage(), str(hour_folders), late) == [
-        f"{hour_folders}/endpoint/AllTraffic/2022/04/18/23"
+    assert list_window_folders(LocalStorage(), str(iterate_hour_folders), late) == [
+        f"{iterate_hour_folders}/endpoint/AllTraffic/2022/04/18/23"
     ]
 
 
-def test_a_window_of_centuries_costs_what_is_there(hour_folders):
-    (hour_folders / "endpoint" / "AllTraffic" / "2022" / "04" / "18" / "99").mkdir()  # no hour
+def test_a_window_of_centuries_costs_what_is_there(iterate_hour_folders):
+    (iterate_hour_folders / "endpoint" / "AllTraffic" / "2022" / "04" / "18" / "99").mkdir()  # no hour
     storage = CountingStorage()
     folders = list_window_folders(
-        storage, str(hour_folders), Window(datetime(1900, 1, 1, tzinfo=UTC), make_time(0)), later=0
+        storage, str(iterate_hour_folders), Window(datetime(1900, 1, 1, tzinfo=UTC), make_time(0)), later=0
     )
 
-    assert folders == [f"{hour_folders}/endpoint/AllTraffic/2022/04/17/{hour:02}" for hour in range(24)]
+    assert folders == [f"{iterate_hour_folders}/endpoint/AllTraffic/2022/04/17/{hour:02}" for hour in range(24)]
     assert len(storage.listed) == 6  # root, endpoint, variant, year, month and the day before
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from spark_model_monitor.data.records.windows import HOUR, Window
 from spark_model_monitor.running.replay.certificate import ReportedViolation, Verdict
-from spark_model_monitor.running.replay.running import Journal
+from spark_model_monitor.running.replay.replay_run import Journal
 from spark_model_monitor.storage import LocalStorage
 
 START = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)

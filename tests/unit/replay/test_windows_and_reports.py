@@ -9,7 +9,7 @@ import pytest
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 from spark_model_monitor.running.replay.certificate import Verdict
-from spark_model_monitor.running.replay.running import find_reports, read_report
+from spark_model_monitor.running.replay.replay_run import find_reports, read_report
 from spark_model_monitor.running.scheduling.schedules import Recurrence, list_windows
 from spark_model_monitor.storage import LocalStorage
 

@@ -13,7 +13,7 @@ from tests.unit.data_quality.comparisons import make_profile, number_feature, te
 from spark_model_monitor.cli import main as cli
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
+from spark_model_monitor.reports.history.state_files import name_state_file, to_parquet
 from spark_model_monitor.reports.history_page.compare import VIOLATED_STATUS, compare, main
 from spark_model_monitor.reports.outputs.run_files import publish, read_current_run
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, Profile

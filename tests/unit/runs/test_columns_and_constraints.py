@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.unit.reading.read_data_sets import ENGINE
 
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import CsvFormat, ParquetFormat
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.documents.check_results import Violations
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Verdicts
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor

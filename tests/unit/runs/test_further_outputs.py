@@ -22,9 +22,9 @@ from tests.servers import http_server
 from jobs import monitor as monitor_job
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import OutputFailed
-from spark_model_monitor.reports.history.baselines import read_run_baseline, to_run
+from spark_model_monitor.reports.history.baselines import create_reference_to_run, read_run_baseline
+from spark_model_monitor.reports.history.history_file import read_history
 from spark_model_monitor.reports.history.maintenance import rebuild_history
-from spark_model_monitor.reports.history.variation import read_history
 from spark_model_monitor.reports.outputs.run_files import (
     DESCRIPTION,
     find_output_path,
@@ -317,7 +317,7 @@ def test_what_was_recorded_of_a_run_that_a_kill_left_moved_is_found_after_its_re
     moved = leave_moved(OUT)
     later = replace(moved, folder="later")
     rebuild_history("out")
-    reference = to_run(OUT)
+    reference = create_reference_to_run(OUT)
     description = RunDescription.from_json(read_run_file(moved, DESCRIPTION), DESCRIPTION)
     run.jobs.write("later/run.json", description.model_copy(update={"baseline": reference}).to_json())
     run.monitor()

@@ -5,7 +5,7 @@ from importlib import import_module
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import KINDS, list_monitor_classes, monitor_for
+from spark_model_monitor.running.kinds import KINDS, create_monitor, list_monitor_classes
 from spark_model_monitor.statistics.states.encoding import list_kinds
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
@@ -26,7 +26,7 @@ def test_no_two_kinds_share_a_name_a_namespace_or_a_state():
 def test_a_configuration_gets_the_monitor_that_its_analysis_type_names():
     config = build_config("baseline", read_sources([*REQUIRED], {}), in_container=False)
 
-    assert isinstance(monitor_for(config), DataQualityMonitor)
+    assert isinstance(create_monitor(config), DataQualityMonitor)
 
 
 def test_every_analysis_has_its_kind():

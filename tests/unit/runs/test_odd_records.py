@@ -23,10 +23,10 @@ from spark_model_monitor import (
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.profiling.contingency_scan import find_strays
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.format_readers import read_dataset
 from spark_model_monitor.data.reading.formats import JsonFormat
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.reading.listing import list_dataset
-from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
 from spark_model_monitor.data.records.json_features import MAX_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal

@@ -9,7 +9,7 @@ from tests.unit.records.merged_lines import encode_line, merged
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 PAIRS = [("cat", "cat")] * 3 + [("cat", "dog")] * 2 + [("dog", "dog")] * 4 + [("fish", "dog")]
@@ -38,7 +38,7 @@ def make_config(folder, data_format, *flags, problem_type="MulticlassClassificat
 
 def compute_metrics(settings):
     with read_source(ENGINE, settings) as data:
-        document = run_baseline(data, monitor_for(settings)).statistics.body_dict
+        document = run_baseline(data, create_monitor(settings)).statistics.body_dict
     [metrics] = [members for name, members in document.items() if name.endswith("_metrics")]
     return metrics
 

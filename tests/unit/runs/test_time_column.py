@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.reading.format_readers import select_window
 from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.readers import select_window
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor

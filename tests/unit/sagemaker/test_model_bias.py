@@ -9,7 +9,7 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import read_definition
 from spark_model_monitor.integrations.imports.jobs import build_jobs
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import monitor_for
+from spark_model_monitor.running.kinds import create_monitor
 from spark_model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig, EndpointInput, ModelBiasMonitor
 from spark_model_monitor.sagemaker.local_jobs import SCHEDULES
 
@@ -60,7 +60,7 @@ def test_the_configuration_is_written_where_the_job_reads_it(home):
 def test_the_job_understands_what_it_is_reported(home):
     _, (_, job) = scheduled(home)
 
-    measures = monitor_for(build_config("monitor", read_sources([], job.variables), in_container=False)).measures()
+    measures = create_monitor(build_config("monitor", read_sources([], job.variables), in_container=False)).measures()
 
     assert (measures.label, measures.prediction, measures.config.group_variable) == (-2, -1, None)
 

@@ -9,7 +9,7 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.imports.descriptions import read_definition
 from spark_model_monitor.integrations.imports.jobs import build_jobs
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import monitor_for
+from spark_model_monitor.running.kinds import create_monitor
 from spark_model_monitor.sagemaker import (
     EndpointInput,
     ExplainabilityAnalysisConfig,
@@ -67,7 +67,7 @@ def test_the_job_understands_the_configuration_that_the_sdk_writes(home):
     variables = build_job().variables
     written = json.loads(Path(variables["MODEL_MONITOR_ANALYSIS_CONFIG"]).read_text())
 
-    measures = monitor_for(build_config("monitor", read_sources([], variables), in_container=False)).measures()
+    measures = create_monitor(build_config("monitor", read_sources([], variables), in_container=False)).measures()
 
     assert written["headers"] == ["age", "income"]
     assert written["predictor"]["label_headers"] == ["buys"]

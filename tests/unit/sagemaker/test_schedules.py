@@ -364,8 +364,8 @@ def test_what_another_process_is_running_is_not_run_again(home):
     is_requested = threading.Event()
 
     def running():
-        with schedule_lock(home / "executions", "hourly") as is_ours:
-            assert is_ours
+        with schedule_lock(home / "executions", "hourly") as is_valid_name:
+            assert is_valid_name
             began.set()
             is_requested.wait()
 

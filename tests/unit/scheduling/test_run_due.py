@@ -23,7 +23,7 @@ from tests.waiting import wait_for
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadInput, OutputFailed
 from spark_model_monitor.machine import ProcessIdentity, current_machine
-from spark_model_monitor.reports.history.baselines import read_shares
+from spark_model_monitor.reports.history.baselines import read_attribution_shares
 from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.outputs.sql_tables import NEW, PendingRun
 from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
@@ -358,8 +358,8 @@ def test_run_due_that_is_stopped_notes_so(schedule):
 
 
 def test_one_process_at_a_time_runs_a_schedule(schedule):
-    with schedule_lock(schedule.folder, "churn-hourly") as is_ours:
-        assert is_ours
+    with schedule_lock(schedule.folder, "churn-hourly") as is_valid_name:
+        assert is_valid_name
         assert schedule.run(make_time(4, 22, 7)) == (0, "")
     assert schedule.jobs.commands == []
 
@@ -707,7 +707,7 @@ def test_impact_is_by_the_version_of_the_baseline_that_counts(schedule):
     schedule.run(make_time(4, 22, 7))
 
     assert schedule.jobs.commands[0].flags["--attributions"] == "versions"
-    assert read_shares(str(schedule.folder / "versions")) == {"age": 0.25, "plan": 0.75}
+    assert read_attribution_shares(str(schedule.folder / "versions")) == {"age": 0.25, "plan": 0.75}
 
 
 def test_the_env_files_own_attributions_count(schedule):

@@ -18,7 +18,7 @@ from spark_model_monitor.errors import BadState, MonitorError
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.reports.history.archive import from_parquet
+from spark_model_monitor.reports.history.state_files import decode_state_file
 from spark_model_monitor.statistics.states import KllSketch, Profile, decode
 from spark_model_monitor.statistics.states.contingency import Contingency
 from spark_model_monitor.statistics.states.encoding import pack
@@ -133,7 +133,7 @@ def seeds():
     # And those of the archive
     for name in ARCHIVED:
         path = ARCHIVE / f"{name}.parquet"
-        state = from_parquet(path.read_bytes(), str(path))
+        state = decode_state_file(path.read_bytes(), str(path))
         blobs[name] = [state.to_bytes()]
     return blobs
 

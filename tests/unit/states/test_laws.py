@@ -59,7 +59,7 @@ from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.pairs import Pairs
 from spark_model_monitor.statistics.states.rule_counts import RuleCounts, measure_pair
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
-from spark_model_monitor.statistics.states.segments import Segmented
+from spark_model_monitor.statistics.states.segments import SegmentProfiles
 from spark_model_monitor.statistics.states.time_counts import Ages, TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMoments, VectorMomentsBuilder
 from spark_model_monitor.statistics.user_choices import ProblemType
@@ -277,10 +277,10 @@ def build_rule_counts(rows: np.ndarray) -> RuleCounts:
     return RuleCounts((len(negative), int(infinite.sum())), (judged, len(rows)), ids, sums)
 
 
-def build_segments(rows: np.ndarray) -> Segmented:
+def build_segments(rows: np.ndarray) -> SegmentProfiles:
     """Cut by sign."""
     signs = {"low": rows[rows < 0], "high": rows[~(rows < 0)]}
-    return Segmented({"sign": {label: build_feature(chosen, label) for label, chosen in sorted(signs.items())}})
+    return SegmentProfiles({"sign": {label: build_feature(chosen, label) for label, chosen in sorted(signs.items())}})
 
 
 def build_pairs(rows: np.ndarray) -> Pairs:
@@ -349,7 +349,7 @@ CASES = {
     "contingency": Case(build_contingency, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
     "attributions": Case(build_attributions, Attributions(), Attributions(("other",), ("label0",))),
     "feature": Case(build_feature, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
-    "segments": Case(build_segments, Segmented()),
+    "segments": Case(build_segments, SegmentProfiles()),
     "pairs": Case(build_pairs, Pairs()),
     "profile": Case(build_profile, Profile(), Profile(1, (FeatureProfile("c"),))),
 }

@@ -7,21 +7,21 @@ from tests.storage_law import EVERY_CLAUSE, RUN_BY
 import spark_model_monitor.spark.storage
 import spark_model_monitor.storage.s3_storage  # noqa: F401  # whose storages register themselves
 from spark_model_monitor.storage import LocalStorage
-from spark_model_monitor.storage.file_system import STORAGES, Storage, open_without_spark
+from spark_model_monitor.storage.file_system import STORAGES, Storage, find_storage_without_spark
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @EVERY_CLAUSE
 def test_the_local_storage_passes(clause, tmp_path):
-    clause(open_without_spark(str(tmp_path)), str(tmp_path / "law"))
+    clause(find_storage_without_spark(str(tmp_path)), str(tmp_path / "law"))
 
 
 class LocalStorageByDefault(LocalStorage):
     """With the listings that a storage has if it does not write its own."""
 
     list_folders = Storage.list_folders
-    list_beginning = Storage.list_beginning
+    list_by_prefix = Storage.list_by_prefix
 
 
 @EVERY_CLAUSE

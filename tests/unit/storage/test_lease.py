@@ -33,7 +33,7 @@ class Clock:
     def __call__(self):
         return self.seconds
 
-    def rest(self, seconds):
+    def sleep(self, seconds):
         self.seconds += seconds
         self.rests.append(seconds)
 
@@ -53,7 +53,7 @@ def lease(out, clock):
     """Makes leases of other threads than this one's; each is let go at the end."""
     leases = []
 
-    def make(sleep=clock.rest):
+    def make(sleep=clock.sleep):
         leases.append(Lease(LocalStorage(), out, now=clock, sleep=sleep))
         return leases[-1]
 
@@ -150,12 +150,12 @@ def test_a_lease_that_is_renewed_lives_on(lease, out, clock):
     second = lease()
     first.take()
     aged(out, first, LIFE_SECONDS - 1)
-    clock.rest(SAFE_SECONDS - 1)
+    clock.sleep(SAFE_SECONDS - 1)
 
     assert first.renew()
     with pytest.raises(OutputHeld):
         second.take(NOT_AT_ALL)
-    clock.rest(SAFE_SECONDS - 1)
+    clock.sleep(SAFE_SECONDS - 1)
     first.require_held()
 
 
@@ -222,7 +222,7 @@ def test_a_file_that_says_nothing_holds_as_long_as_it_is_young(lease, out, conte
 def test_who_sleeps_through_his_lease_goes_on_if_nobody_came_for_it(lease, out, clock):
     first = lease()
     first.take()
-    clock.rest(15 * 60)
+    clock.sleep(15 * 60)
     aged(out, first, 15 * 60)
 
     first.require_held()
@@ -236,7 +236,7 @@ def test_who_sleeps_through_his_lease_publishes_nothing_once_somebody_came(lease
     first = lease()
     second = lease()
     first.take()
-    clock.rest(SAFE_SECONDS + 1)
+    clock.sleep(SAFE_SECONDS + 1)
     Path(out, f"{PREFIX}{second.run}").write_bytes(second.holder.to_json())
 
     with pytest.raises(OutputHeld, match="another run took it over, since this one had stalled for longer than 90 s"):
@@ -247,7 +247,7 @@ def test_who_sleeps_through_his_lease_publishes_nothing_once_somebody_came(lease
 def test_who_only_looks_whether_a_lease_is_held_takes_nothing_over(lease, out, clock):
     first = lease()
     first.take()
-    clock.rest(SAFE_SECONDS + 1)
+    clock.sleep(SAFE_SECONDS + 1)
     looks = Path(out, f"{PREFIX}a-waiting-run")
     looks.write_bytes(b"")
 
@@ -282,15 +282,15 @@ def test_a_renewal_that_took_too_long_counts_for_nothing(out, clock):
         pause = 0.0
 
         def write(self, path, content, *, private=False):
-            clock.rest(self.pause)
+            clock.sleep(self.pause)
             super().write(path, content, private=private)
 
     storage = Slow()
-    lease = Lease(storage, out, now=clock, sleep=clock.rest)
+    lease = Lease(storage, out, now=clock, sleep=clock.sleep)
     try:
         lease.take()
         storage.pause = LIFE_SECONDS - SAFE_SECONDS + 1
-        clock.rest(60)
+        clock.sleep(60)
         with ThreadPoolExecutor(1) as threads:  # renewals are another thread's
             assert not threads.submit(lease.renew).result()
         with pytest.raises(OutputHeld):
@@ -517,12 +517,12 @@ def test_without_a_dead_run_nothing_is_looked_for(lease, out, tmp_path):
     assert draft.exists()
 
 
-@pytest.mark.parametrize(("seconds", "is_there"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS + 1, False)])
-def test_half_a_lease_lives_as_long_as_one(lease, tmp_path, seconds, is_there):
+@pytest.mark.parametrize(("seconds", "exists"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS + 1, False)])
+def test_half_a_lease_lives_as_long_as_one(lease, tmp_path, seconds, exists):
     draft = written(tmp_path / "out" / make_draft_name(f"{PREFIX}of-another-run"), seconds)
     lease().take()
 
-    assert draft.exists() == is_there
+    assert draft.exists() == exists
 
 
 def test_half_a_lease_of_a_process_that_has_ended_is_gone_at_once(lease, tmp_path):

@@ -14,7 +14,7 @@ from tests.faults import Disk, Fault, watched
 
 from spark_model_monitor.errors import BadInput, OutputFailed
 from spark_model_monitor.spark.storage import HadoopStorage
-from spark_model_monitor.storage import LocalStorage, join, storage_of
+from spark_model_monitor.storage import LocalStorage, get_storage, join
 from spark_model_monitor.storage.local_storage import is_local
 
 storage = LocalStorage()
@@ -153,7 +153,7 @@ def test_what_is_no_file_is_counted_and_passed_over(tmp_path, make, caplog):
 
 def test_other_file_systems_need_a_session():
     with pytest.raises(BadInput, match="hdfs://host/x: without Spark only local paths are opened, and s3:// by boto3"):
-        storage_of("hdfs://host/x")
+        get_storage("hdfs://host/x")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from scipy import stats
 from tests.floors import PACKAGE
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distributions
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     PastWindows,
     WindowSize,
@@ -58,7 +58,7 @@ def numbers_of_code():
     assert (minutes.status.value, drift_of_items.status.value) == ("violated", "cannot tell")
     # The tests of the column, one by one
     profiles = [run_baseline(frame, DataQualityMonitor()).state for frame in (BEFORE, NOW)]
-    distributions = [from_profile(profile)["minutes"].numbers for profile in profiles]
+    distributions = [create_distributions(profile)["minutes"].numbers for profile in profiles]
     changes = {change.field: change for change in compare_numbers(*distributions, np.empty(0))}
     largest = changes.pop("largest")
     tests = [judge_change(change) for change in changes.values()]

@@ -40,7 +40,7 @@ def test_examples_are_right(module):
     assert failed == 0
 
 
-@pytest.mark.parametrize("name", ["normal_above", "student_above", "chi_square_above", "kolmogorov_above"])
+@pytest.mark.parametrize("name", ["normal_survival", "student_survival", "chi_square_survival", "kolmogorov_survival"])
 def test_each_tail_has_an_example(name):
     # A function without an example has a docstring, and no test in it
     [example] = doctest.DocTestFinder(recurse=False).find(getattr(special_functions, name))

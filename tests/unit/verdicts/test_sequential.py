@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spark_model_monitor.statistics.verdicts.sequential import (
+from spark_model_monitor.statistics.verdicts.sequential_boundary import (
     boundary,
     estimate_rows_to_significance,
     interval_half_width,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
 from spark_model_monitor.statistics.verdicts.components import (
     fewest_beyond_chance,
     two_sided_p_value,
@@ -18,7 +18,7 @@ def test_tails_are_scipys(size, population):
     for total in np.unique(np.linspace(0, population, 23).astype(int)).tolist():
         minimum = max(0, size - (population - total))
         count = (minimum + min(total, size) + 1) // 2
-        tail = chance_of_more(total - count, population - size, count, size)
+        tail = hypergeometric_tail(total - count, population - size, count, size)
 
         expected = 1.0
         if count > total * size / population:
@@ -27,7 +27,7 @@ def test_tails_are_scipys(size, population):
 
 
 def test_the_tail_of_large_counts_is_nearly_scipys():
-    tail = chance_of_more(30_000_000 - 9_000, 75_000_000, 10_000_000 + 9_000, 25_000_000)
+    tail = hypergeometric_tail(30_000_000 - 9_000, 75_000_000, 10_000_000 + 9_000, 25_000_000)
 
     assert tail == pytest.approx(stats.hypergeom.sf(1e7 + 8_999, 10**8, 4 * 10**7, 25 * 10**6), rel=0.03)
 
@@ -43,11 +43,11 @@ def test_a_limit_is_the_first_count_beyond_chance():
     minimum = fewest_beyond_chance(0, 20_000, 1_000, 4e-5)
 
     assert minimum == 4
-    assert chance_of_more(0, 20_000, 4, 1_000) <= 4e-5 < chance_of_more(0, 20_000, 3, 1_000)
+    assert hypergeometric_tail(0, 20_000, 4, 1_000) <= 4e-5 < hypergeometric_tail(0, 20_000, 3, 1_000)
 
 
 def test_a_window_too_small_has_no_limit():
-    assert chance_of_more(0, 8, 8, 8) == pytest.approx(1 / 12_870)  # 16 over 8 ways
+    assert hypergeometric_tail(0, 8, 8, 8) == pytest.approx(1 / 12_870)  # 16 over 8 ways
     assert fewest_beyond_chance(0, 8, 8, 1e-5) is None
 
 

@@ -187,7 +187,7 @@ def test_levels_grow_with_the_rows_of_a_window_and_groups_of_rows_do_not():
     past = make_past(np.random.default_rng(8).normal(0, 4, 200))
 
     assert estimate_variances(PastWindows(past), WindowSize(9_000.0))["location"].factor > 100  # ten times as many rows
-    assert estimate_variances(PastWindows(past), WindowSize(9_000.0, of_values=16.0))["location"].factor < 40
+    assert estimate_variances(PastWindows(past), WindowSize(9_000.0, value_design_effect=16.0))["location"].factor < 40
 
 
 def test_beside_an_outlier_of_the_past_only_one_much_further_out_is_rare():

@@ -102,11 +102,11 @@ def is_absent(path: str) -> bool:
 
 def open_paths(paths: Sequence[str]) -> AbstractContextManager[None]:
     """A context for opening these paths: a session if one of them requires Spark, as on object stores and clusters."""
-    from spark_model_monitor.storage import opened_by, opens_here
+    from spark_model_monitor.storage import can_open_without_spark, using_session
 
     # Starting Spark takes seconds, so local paths do without
-    if all(map(opens_here, paths)):
+    if all(map(can_open_without_spark, paths)):
         return nullcontext()
     from spark_model_monitor.spark.spark_session import local_session
 
-    return opened_by(local_session())
+    return using_session(local_session())

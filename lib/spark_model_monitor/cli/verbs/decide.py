@@ -112,7 +112,7 @@ def challenge(options: Namespace) -> int:
     """Report whether a challenger is better than the champion: promote, keep, or cannot tell, with the number of rows needed. You
     may look as often as you like.
     """
-    from spark_model_monitor.data.reading.listing import following_links
+    from spark_model_monitor.data.reading.listing import allow_outside_links
     from spark_model_monitor.running.runs.challenge import Trial, challenge, describe_challenge
     from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
     from spark_model_monitor.statistics.user_choices import ProblemType
@@ -139,7 +139,7 @@ def challenge(options: Namespace) -> int:
         prediction=options.inference_attribute,
         probability=options.probability_attribute,
     )
-    with following_links(options.follow_links):
+    with allow_outside_links(options.follow_links):
         trial_result = challenge(options.champion, options.challenger, trial, ground_truth=options.ground_truth)
     if options.values == "hide":
         trial_result = trial_result.without_values

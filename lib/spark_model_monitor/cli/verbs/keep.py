@@ -65,7 +65,7 @@ def prune(options: Namespace) -> int:
     from spark_model_monitor.data.records.windows import parse_time
     from spark_model_monitor.errors import BadConfiguration
     from spark_model_monitor.machine import current_machine
-    from spark_model_monitor.reports.history.maintenance import Trees, count_totals, find_prunable, prune
+    from spark_model_monitor.reports.history.maintenance import PruneSelection, count_totals, find_prunable, prune
     from spark_model_monitor.reports.outputs.printable import printable
     from spark_model_monitor.running.configuration.offsets import read_offset
     from spark_model_monitor.running.scheduling.record import VALID_YEARS
@@ -91,7 +91,7 @@ def prune(options: Namespace) -> int:
     if not (options.captures or options.merged or options.reports):
         raise BadConfiguration("nothing is named that has hours; write --captures, --merged or --reports DIRECTORY")
     limits = (options.pages, options.keep_windows, options.all)
-    trees = Trees(options.captures, options.merged, options.reports, *limits)
+    trees = PruneSelection(options.captures, options.merged, options.reports, *limits)
     with open_paths([*options.captures, *options.merged, *options.reports]):
         # A dry run lists what a real run deletes
         prunable_files = find_prunable(trees, now - age)

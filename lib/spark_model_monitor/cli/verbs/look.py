@@ -98,12 +98,12 @@ def compare_files(options: Namespace) -> int:
     """Compare two files of data, and write a page: the first one is the baseline. Keeps nothing else, needs no JVM."""
     from pathlib import Path
 
-    from spark_model_monitor.data.reading.listing import following_links
+    from spark_model_monitor.data.reading.listing import allow_outside_links
     from spark_model_monitor.running.runs.file_comparison import compare_files
     from spark_model_monitor.running.runtime.ending import describe_result
 
     # By default the page is written to the current folder
-    with following_links(options.follow_links):
+    with allow_outside_links(options.follow_links):
         findings = compare_files(options.before, options.after)
     page = options.output or f"{Path(options.after).resolve().name.partition('.')[0]}-compared.html"
     if options.values == "hide":
@@ -129,7 +129,7 @@ def _add_explain_flags(add: FlagAdder) -> None:
 @register_verb("explain", group="look", flags=_add_explain_flags)
 def explain(options: Namespace) -> int:
     """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
-    from spark_model_monitor.reports.derivation import as_text, explain
+    from spark_model_monitor.reports.derivation import explain, format_explanation
 
     with open_paths([options.run_path, options.baseline or ""]):
         explanation = explain(options.feature, options.run_path, options.baseline)
@@ -140,7 +140,7 @@ def explain(options: Namespace) -> int:
     plain = None
     if options.json:
         plain = json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n"
-    sys.stdout.write(plain or as_text(explanation))
+    sys.stdout.write(plain or format_explanation(explanation))
     return 0
 
 
@@ -155,16 +155,16 @@ def _add_rows_flags(add: FlagAdder) -> None:
 @register_verb("rows", group="look", flags=_add_rows_flags)
 def rows(options: Namespace) -> int:
     """Print the ids of rows behind a violation, or the rows themselves."""
-    from spark_model_monitor.data.reading.listing import following_links
+    from spark_model_monitor.data.reading.listing import allow_outside_links
     from spark_model_monitor.errors import BadConfiguration
-    from spark_model_monitor.reports.examples import read_rows_behind
+    from spark_model_monitor.reports.examples import read_example_rows
 
     # Everything that this command prints is from records
     if not show_values(options.values):
         raise BadConfiguration(
             "rows prints records, and its output is no terminal or --values hides them; write --values send"
         )
-    with open_paths([options.run_path, options.source or ""]), following_links(options.follow_links):
-        for line in read_rows_behind(options.run_path, options.feature, options.source):
+    with open_paths([options.run_path, options.source or ""]), allow_outside_links(options.follow_links):
+        for line in read_example_rows(options.run_path, options.feature, options.source):
             sys.stdout.write(line + "\n")
     return 0

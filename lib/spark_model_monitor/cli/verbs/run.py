@@ -31,7 +31,7 @@ def backfill(arguments: Sequence[str]) -> int:
     from spark_model_monitor.reports.history_page import report_command as history
     from spark_model_monitor.running.configuration.encryption import upload_arguments
     from spark_model_monitor.running.replay import replay_command
-    from spark_model_monitor.storage import encrypting
+    from spark_model_monitor.storage import encrypt_uploads
 
     request = replay_command.read_backfill(arguments)
     config = request.config
@@ -41,7 +41,7 @@ def backfill(arguments: Sequence[str]) -> int:
         # Without a run there is nothing that a page could show
         if has_runs:
             # The page repeats the results, so it is encrypted like them
-            with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
+            with encrypt_uploads(upload_arguments(config.s3_encryption, config.s3_kms_key)):
                 history.main(history.HistoryRequest([config.output_path]), None, sys.stdout)
     return status
 

@@ -20,7 +20,7 @@ SPARK_TYPES = {
 }
 """Types that Spark has, by name, except decimals and nested types."""
 
-WIDER = {
+WIDER_TYPES = {
     "halffloat": pa.float32(),
     "uint8": pa.int16(),
     "uint16": pa.int32(),
@@ -32,7 +32,7 @@ WIDER = {
 
 # For types that Spark lacks: the type in which their values are read
 CAST_TYPES = {
-    **WIDER,
+    **WIDER_TYPES,
     "null": pa.int32(),  # a column in a Parquet file that has only nulls
     **dict.fromkeys(("string_view", "large_string"), pa.string()),
     **dict.fromkeys(("binary_view", "large_binary"), pa.binary()),

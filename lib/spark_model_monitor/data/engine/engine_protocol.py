@@ -34,7 +34,7 @@ STATE_SCHEMA = pa.schema(
 )
 
 PARTITION = "partition"
-"""The column with a batch's partition number, from 0, which `Partitions.numbered` inserts as the first column."""
+"""The column with a batch's partition number, from 0, which `Partitions.add_partition_number` inserts as the first column."""
 
 LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
 
@@ -158,10 +158,10 @@ class Partitions(Protocol):
     def frame(self) -> DataFrame:
         """The same rows as a Spark frame, for SQL. Raises NeedsSpark if the engine has no Spark."""
 
-    def numbered(self) -> Partitions:
+    def add_partition_number(self) -> Partitions:
         """The same rows with the column PARTITION first."""
 
-    def selected(self, names: Sequence[str], new_names: Sequence[str]) -> Partitions:
+    def select_columns(self, names: Sequence[str], new_names: Sequence[str]) -> Partitions:
         """The columns `names`, renamed to `new_names`."""
 
     def select_between(self, name: str, start: datetime, end: datetime) -> Partitions:
@@ -178,7 +178,7 @@ class Partitions(Protocol):
     def release(self) -> None:
         """Release the rows that `persist` holds."""
 
-    def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
+    def map_batches(self, task: Task, schema: pa.Schema) -> Partitions:
         """The rows that a task returns for every partition. schema: the schema of the task's batches."""
 
     def concat(self, other: Partitions) -> Partitions:
@@ -235,7 +235,7 @@ class Engine(Protocol):
     def deequ(self) -> str | None:
         """The version of the Deequ that computes metrics from states; None if our own formulas do, and the log says why."""
 
-    def implementation(self, function: Function) -> Function:
+    def find_implementation(self, function: Function) -> Function:
         """The engine's own implementation of one of our functions; the function itself if the engine has no own implementation.
 
         Both give the same result. Spark's implementations are in `spark/`, for what SQL does faster or only Spark can do.
@@ -243,7 +243,7 @@ class Engine(Protocol):
 
     @property
     def max_line_bytes(self) -> int:
-        """The maximum length of a line in bytes; longer lines are skipped (`data/reading/lines.py` finds them)."""
+        """The maximum length of a line in bytes; longer lines are skipped (`data/reading/csv_lines.py` finds them)."""
 
     def lines(
         self, paths: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
@@ -275,16 +275,16 @@ class Engine(Protocol):
     def is_readable(self, path: str) -> bool:
         """Whether a text file, compressed or not, can be read to its end. Reads it."""
 
-    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+    def max_partition_count(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
         """An upper bound on the number of partitions of files of these sizes."""
 
-    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+    def set_partition_size(self, total_bytes: int, groups: int = 1) -> int:
         """Set the partition size of later reads to `partitions.partition_bytes`; returns it."""
 
-    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+    def set_batch_size(self, columns: int, line_bytes: int = 0) -> int:
         """Set the batch size of later reads to `partitions.batch_rows`; returns it."""
 
-    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+    def set_line_sizes(self, total_bytes: int, line_bytes: int) -> int:
         """Set partitions by size and small batches for later reads of lines from which only a few cells are needed.
 
         line_bytes: bytes of a long line. Returns the bytes of a partition.

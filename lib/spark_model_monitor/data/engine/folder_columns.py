@@ -63,7 +63,7 @@ def read_folder_columns(
     return fields, values_by_path
 
 
-def have_values_of_spark(paths: Sequence[str]) -> bool:
+def has_spark_only_values(paths: Sequence[str]) -> bool:
     """Whether the name of a folder has a value whose type only Spark infers."""
     folders = chain.from_iterable(map(parse_folder_values, paths))
     return any(SPARK_ONLY_VALUE.fullmatch(unquote(text)) for _, text in folders)

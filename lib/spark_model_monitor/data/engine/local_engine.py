@@ -43,7 +43,7 @@ from spark_model_monitor.data.engine.partitions import (
 )
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, FilesByKey
 from spark_model_monitor.errors import NeedsSpark
-from spark_model_monitor.storage import Storage, is_local, storage_of
+from spark_model_monitor.storage import Storage, get_storage, is_local
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ class LocalEngine:
         raise NeedsSpark("what was asked for")
 
     def storage(self, path: str) -> Storage:
-        return storage_of(path)
+        return get_storage(path)
 
-    def implementation(self, function: Function) -> Function:
+    def find_implementation(self, function: Function) -> Function:
         return function
 
     def lines(
@@ -168,20 +168,20 @@ class LocalEngine:
     def is_readable(self, path: str) -> bool:
         return local_files.is_readable(path)
 
-    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
-        return partitions.partitions_at_most(file_bytes, partition_bytes, partitions.OPEN_COST_BYTES)
+    def max_partition_count(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+        return partitions.max_partition_count(file_bytes, partition_bytes, partitions.OPEN_COST_BYTES)
 
-    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+    def set_partition_size(self, total_bytes: int, groups: int = 1) -> int:
         self.piece_bytes = partitions.partition_bytes(total_bytes, groups)
         return self.piece_bytes
 
-    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+    def set_batch_size(self, columns: int, line_bytes: int = 0) -> int:
         self.rows = partitions.batch_rows(columns, line_bytes)
         return self.rows
 
-    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+    def set_line_sizes(self, total_bytes: int, line_bytes: int) -> int:
         self.rows = partitions.choose_batch_lines(line_bytes)
-        return self.partition_by_size(total_bytes)
+        return self.set_partition_size(total_bytes)
 
     def pack_pieces(self, files: Sequence[File], split: SplitFile) -> list[list[Piece]]:
         """For each partition, its pieces of the files, with the present `piece_bytes`."""
@@ -244,12 +244,14 @@ class LocalPartitions:
     def frame(self) -> DataFrame:
         raise NeedsSpark("what was asked for")
 
-    def selected(self, names: Sequence[str], new_names: Sequence[str]) -> LocalPartitions:
+    def select_columns(self, names: Sequence[str], new_names: Sequence[str]) -> LocalPartitions:
         schema = pa.schema(
             [self.schema.field(name).with_name(alias) for name, alias in zip(names, new_names, strict=True)]
         )
         # Only these columns are read from files
-        rows = self.restrict_columns(names).mapped(partial(_select_columns, tuple(names), tuple(new_names)), schema)
+        rows = self.restrict_columns(names).map_batches(
+            partial(_select_columns, tuple(names), tuple(new_names)), schema
+        )
         if self.make_schema_readers is None:
             return rows
         return replace(rows, make_schema_readers=partial(self._read_selected, dict(zip(new_names, names, strict=True))))
@@ -275,7 +277,7 @@ class LocalPartitions:
         schema += [pa.field(name, LOCATION_TYPES[name]) for name in (FILE_KEY, BLOCK_START) if name in needed]
         return LocalPartitions(self.engine, self.schema, partial(self.make_schema_readers, pa.schema(schema)))
 
-    def numbered(self) -> LocalPartitions:
+    def add_partition_number(self) -> LocalPartitions:
         schema = pa.schema([pa.field(PARTITION, pa.int32()), *self.schema])
         return LocalPartitions(
             self.engine,
@@ -286,7 +288,7 @@ class LocalPartitions:
             ],
         )
 
-    def mapped(self, task: Task, schema: pa.Schema) -> LocalPartitions:
+    def map_batches(self, task: Task, schema: pa.Schema) -> LocalPartitions:
         return LocalPartitions(self.engine, schema, partial(self.bind_task, task))
 
     def bind_task(self, task: Callable[[Batches], Iterator[TaskResult]]) -> list[Callable[[], Iterable[TaskResult]]]:
@@ -296,7 +298,7 @@ class LocalPartitions:
     def select_between(self, name: str, start: datetime, end: datetime) -> LocalPartitions:
         # All rows are read, then filtered
         task = partial(_select_times, name, start, end)
-        rows = self.mapped(task, self.schema)
+        rows = self.map_batches(task, self.schema)
         if self.make_schema_readers is None:
             return rows
         return replace(rows, make_schema_readers=partial(self._read_between, name, task))
@@ -309,7 +311,7 @@ class LocalPartitions:
 
     def flag_above(self, name: str, threshold: float, new_name: str) -> LocalPartitions:
         schema = self.schema.append(pa.field(new_name, pa.int32()))
-        return self.mapped(partial(_add_flags, name, threshold, schema), schema)
+        return self.map_batches(partial(_add_flags, name, threshold, schema), schema)
 
     def persist(self) -> LocalPartitions:
         return self.engine.make_partitions(self.schema, self._collect())
@@ -382,7 +384,7 @@ def iterate_batches(rows: Partitions) -> Iterator[pa.RecordBatch]:
     return chain.from_iterable(read_partition() for read_partition in readers)
 
 
-def make_numbers(engine: Engine, count: int) -> Partitions:
+def make_one_row_partitions(engine: Engine, count: int) -> Partitions:
     """`count` partitions of one row each, which has the partition's number in the column `id`; for tasks that don't read data."""
     batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]
     return cast("LocalEngine", engine).make_partitions(pa.schema([("id", pa.int64())]), batches)

@@ -29,7 +29,7 @@ from spark_model_monitor.data.engine.partitions import (
 )
 from spark_model_monitor.statistics import Hashes
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
-from spark_model_monitor.storage import is_local, storage_of
+from spark_model_monitor.storage import get_storage, is_local
 from spark_model_monitor.storage.file_system import join
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 from spark_model_monitor.value_class import value_class
@@ -225,4 +225,4 @@ def _write_texts(folder: str, by: str, number: int, texts: list[pa.Array]) -> No
     buffers = [memoryview(batch_lines.buffers()[2]) for batch_lines in lines]
     # A local file accepts a buffer, too
     content: Any = buffers[0] if len(buffers) == 1 and is_local(folder) else b"".join(buffers)
-    storage_of(folder).write(join(folder, f"{by}={number}", "part-00000.txt"), content, private=True)
+    get_storage(folder).write(join(folder, f"{by}={number}", "part-00000.txt"), content, private=True)

@@ -24,7 +24,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, 
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.storage import is_local
-from spark_model_monitor.storage.file_system import Storage, open_without_spark, order_like_spark
+from spark_model_monitor.storage.file_system import Storage, find_storage_without_spark, sort_like_spark
 from spark_model_monitor.value_class import value_class
 
 READ_BYTES = 2**21
@@ -77,7 +77,7 @@ def list_files(paths: Sequence[str]) -> tuple[File, ...]:
     return tuple(
         File(file.path, file.size_bytes)
         for path in paths
-        for file in order_like_spark(_find_storage(path).walk(path), _find_storage(path).resolved(path))
+        for file in sort_like_spark(_find_storage(path).walk(path), _find_storage(path).resolved(path))
         if file.size_bytes
     )
 
@@ -94,7 +94,7 @@ def read_beginning(path: str, size_bytes: int) -> bytes:
 
 def _find_storage(path: str) -> Storage:
     # This module opens only local files and files on S3
-    storage = open_without_spark(path)
+    storage = find_storage_without_spark(path)
     if storage is None:
         raise NeedsSpark(path)
     return storage

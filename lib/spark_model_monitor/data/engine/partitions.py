@@ -39,7 +39,7 @@ MAX_COLUMN_GROUPS = 8
 """The maximum number of column groups of a wide Parquet table, read one after the other. Spark writes row by row, so a
 cell takes longer the more columns a row has; opening a file once more takes as long as some 100,000 cells."""
 
-FILE_BYTES_OF_A_GROUP = 8 * 1024 * 1024
+MIN_FILE_BYTES_PER_GROUP = 8 * 1024 * 1024
 """The average file size per group from which reopening files for each group pays off."""
 
 BATCH_CELLS = 2**20
@@ -97,11 +97,11 @@ def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
     file_bytes: the sizes of the files.
     """
     # Reading a group opens all files again, so groups are worth it only for large files
-    max_groups = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
+    max_groups = sum(file_bytes) // max(1, len(file_bytes)) // MIN_FILE_BYTES_PER_GROUP
     return max(1, min(-(-columns // MAX_COLUMNS_PER_PASS), MAX_COLUMN_GROUPS, max_groups))
 
 
-def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int, open_cost_bytes: int) -> int:
+def max_partition_count(file_bytes: Iterable[int], partition_bytes: int, open_cost_bytes: int) -> int:
     """An upper bound on the number of partitions of files of these sizes, each cut into pieces of `partition_bytes`.
 
     open_cost_bytes: the session's cost of opening a file; `OPEN_COST_BYTES` in a job.

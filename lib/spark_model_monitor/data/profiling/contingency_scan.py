@@ -48,7 +48,7 @@ from spark_model_monitor.statistics.states.contingency_plan import (
     parse_number,
 )
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, WINDOW_RUN_ROWS, build_first_runs
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
@@ -108,7 +108,7 @@ def count_rows(
     """
     start_time = time.monotonic()
     # The limit is one more than allowed: an engine can stop there, and the result shows that there are too many
-    row_kinds = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
+    row_kinds = rows.engine.find_implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
     if len(row_kinds) > MAX_ROW_KINDS:
         raise BadInput(_describe_excess(plan))
     row_counts = build_row_counts(row_kinds, reasons)
@@ -127,7 +127,7 @@ def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
 ) -> list[RowKind]:
     """Each kind of rows with its number of rows. limit: number of kinds at which an engine may stop."""
-    batches = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
+    batches = rows.map_batches(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
     if not batches:
         return []
     row_kinds: list[RowKind] = sum_rows(pa.Table.from_batches(batches)).to_pylist()
@@ -490,7 +490,9 @@ def select_first_runs(
     One Spark job, which reads only these rows. Source: B5.4.
     """
     # The kinds of the first rows
-    first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MAX_RUNS)
+    first_rows = rows.engine.find_implementation(read_first_kinds)(
+        rows, names, plan, reason, WINDOW_RUN_ROWS * MAX_RUNS
+    )
     # The keys of these rows, as positions among all keys of their column; missing cells count as cells without a value
     builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     positions = [
@@ -572,4 +574,4 @@ def reject_strays(
     if not stray_kinds:
         return None
     schema = add_reason_field(rows.schema)
-    return rows.mapped(RejectStrayCells(CountTask(plan, tuple(names), REASON, cells), stray_kinds, schema), schema)
+    return rows.map_batches(RejectStrayCells(CountTask(plan, tuple(names), REASON, cells), stray_kinds, schema), schema)

@@ -25,7 +25,7 @@ from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.states.outcomes import Outcomes
-from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, WINDOW_RUN_ROWS, build_first_runs
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _plan_cuts(cuts: tuple[Cut, ...]) -> ScanPlan:
 
 def _compute_row_kinds(rows: OutcomeRows, plan: OutcomePlan) -> Doubles:
     """A number for each outcome, which neighbours may share: the error, or the pair of label and prediction."""
-    first_rows: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MAX_RUNS)
+    first_rows: Any = rows.where(np.arange(len(rows.sources)) < WINDOW_RUN_ROWS * MAX_RUNS)
     labels = first_rows.labels
     predictions = first_rows.predictions
     # Neighbours with similar errors show that rows aren't independent
@@ -208,15 +208,15 @@ class OutcomeScan:
     runs: RowRuns
 
 
-def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int | None = None) -> OutcomeScan:
+def scan_outcomes(raw: Partitions, task: OutcomeTask, *, max_partition_count: int | None = None) -> OutcomeScan:
     """The outcomes of the rows in one pass (one Spark job, or two if executors add the states).
 
-    raw: has the columns that the task's decoder needs, and LINE_KEY if records have one. partitions_at_most: an upper bound on
+    raw: has the columns that the task's decoder needs, and LINE_KEY if records have one. max_partition_count: an upper bound on
     the number of partitions; if None, executors add the states.
     """
     start_time = time.monotonic()
-    has_few_partitions = partitions_at_most is not None and partitions_at_most <= MAX_DRIVER_PARTITIONS
-    partition_states = raw.numbered().states(partial(compute_outcome_states, task))
+    has_few_partitions = max_partition_count is not None and max_partition_count <= MAX_DRIVER_PARTITIONS
+    partition_states = raw.add_partition_number().states(partial(compute_outcome_states, task))
     sums = add_states_by_key(
         partition_states.rows(adders=0 if has_few_partitions else 1)
     )  # small: two states per partition

@@ -12,7 +12,7 @@ from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, comp
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.row_counts import MAX_GROUPS, ROWS_OF_A_GROUP, RowGroups
+from spark_model_monitor.statistics.states.row_counts import MAX_GROUP_ROWS, MAX_GROUPS, RowGroups
 
 
 class SampledGroups:
@@ -35,7 +35,7 @@ class SampledGroups:
         # The rows of each group, in the order of the data
         order = is_sampled[np.argsort(lots[is_sampled], kind="stable")]
         group_rows = np.split(rows[order], lots[order].searchsorted(sampled_lots[1:]))
-        return sampled_lots.tolist(), [positions[:ROWS_OF_A_GROUP] for positions in group_rows if len(sampled_lots)]
+        return sampled_lots.tolist(), [positions[:MAX_GROUP_ROWS] for positions in group_rows if len(sampled_lots)]
 
 
 class RowGroupsGatherer:

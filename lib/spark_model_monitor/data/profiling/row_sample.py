@@ -47,7 +47,7 @@ SCHEMA = pa.schema(
 )
 
 
-class RowMark(Protocol):
+class RowBinner(Protocol):
     """Assigns a bin to each row. Rows without a value, and rows that don't count, get MISSING."""
 
     @property
@@ -172,7 +172,7 @@ class BinRowSampler:
         return np.asarray((is_hit & (hit_counts <= self.max_rows)).any(axis=1))
 
 
-def draw_row_sample(dataset: Dataset, columns: Sequence[RowMark], rows: int, time: int | None = None) -> RowSample:
+def draw_row_sample(dataset: Dataset, columns: Sequence[RowBinner], rows: int, time: int | None = None) -> RowSample:
     """A sample of the accepted rows, in one pass. rows: number of accepted rows. time: position of a column with times."""
     sampler = HashedRowSampler(min(1.0, MAX_ROWS / max(rows, 1)))
     table = _read_chosen_rows(dataset, columns, sampler, {} if time is None else {"time": time})
@@ -194,7 +194,7 @@ def read_sampled_rows(dataset: Dataset, rows: int, max_rows: int) -> pa.Table:
         names.append(dataset.reason)
     schema = pa.schema([(PARTITION, pa.int32()), ("row", pa.int64()), *((name, pa.string()) for name in columns)])
     task = partial(_read_sampled_texts, HashedRowSampler(min(1.0, max_rows / max(rows, 1))), dataset.reason, schema)
-    batches = dataset.table.selected(names, names).numbered().mapped(task, schema).batches()
+    batches = dataset.table.select_columns(names, names).add_partition_number().map_batches(task, schema).batches()
     table = pa.Table.from_batches(batches, schema).sort_by([(PARTITION, "ascending"), ("row", "ascending")])
     return table.select(columns).rename_columns(list(dataset.names))
 
@@ -223,7 +223,7 @@ def _iterate_accepted_rows(batches: Batches, reason: str | None) -> Iterator[tup
 
 
 def find_row_ids(
-    dataset: Dataset, columns: Sequence[RowMark], bins: Sequence[Sequence[int]], max_rows: int, id_column: int | None
+    dataset: Dataset, columns: Sequence[RowBinner], bins: Sequence[Sequence[int]], max_rows: int, id_column: int | None
 ) -> list[tuple[int, str | None, str]]:
     """For each column, the first rows with a cell in its bins: the column's index, the row's id, and its file. One pass.
 
@@ -250,7 +250,7 @@ def _extract_bins(table: pa.Table, columns: int) -> Bins:
 
 def _read_chosen_rows(
     dataset: Dataset,
-    columns: Sequence[RowMark],
+    columns: Sequence[RowBinner],
     sampler: HashedRowSampler | BinRowSampler,
     metadata_columns: Mapping[str, int],
 ) -> pa.Table:
@@ -271,13 +271,13 @@ def _read_chosen_rows(
         names.append(LINE)
     names = list(dict.fromkeys(names))
     task = partial(_choose_rows, tuple(columns), reason, sampler, dict(metadata_columns))
-    batches = dataset.table.selected(names, names).numbered().mapped(task, SCHEMA).batches()
+    batches = dataset.table.select_columns(names, names).add_partition_number().map_batches(task, SCHEMA).batches()
     order = [(name, "ascending") for name in ("file", "block", "partition", "row")]
     return pa.Table.from_batches(batches, SCHEMA).sort_by(order)
 
 
 def _choose_rows(
-    columns: tuple[RowMark, ...],
+    columns: tuple[RowBinner, ...],
     reason: str | None,
     sampler: HashedRowSampler | BinRowSampler,
     metadata_columns: Mapping[str, int],
@@ -325,7 +325,7 @@ def _choose_rows(
         )
 
 
-def _assign_bins(rows: pa.RecordBatch, columns: Sequence[RowMark]) -> Bins:
+def _assign_bins(rows: pa.RecordBatch, columns: Sequence[RowBinner]) -> Bins:
     return np.column_stack([column.assign_bins(rows) for column in columns])
 
 
@@ -376,7 +376,7 @@ def read_rows_with_ids(
         names.append(dataset.reason)
     if id_column is None and dataset.has_lines:
         names.append(LINE)
-    batches = dataset.table.selected(names, names).numbered().mapped(task, schema).batches()
+    batches = dataset.table.select_columns(names, names).add_partition_number().map_batches(task, schema).batches()
     rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row[PARTITION])
     return [(row["id"], tuple(row[name] for name in features)) for row in rows]
 

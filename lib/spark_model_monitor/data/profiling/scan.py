@@ -97,7 +97,7 @@ class RowSource:
     """An integer column whose values above 0 are counted (`RowCounts.widths`)."""
     predicates: Mapping[str, Any] = field(default_factory=dict)
     """By name: boolean columns whose true rows are counted; empty if lines are decoded."""
-    partitions_at_most: int | None = None
+    max_partition_count: int | None = None
     """An upper bound on the number of partitions; if unknown, executors add the states."""
     column_groups: int = 1
     """Number of groups in which the columns are read, each with its own tasks. The source is read once per group, so it
@@ -120,7 +120,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE_PLAN, counted: frozens
     for group_states in further_states:
         partition_states = partition_states.concat(group_states)
     features = len(source.names)
-    max_partitions = source.partitions_at_most
+    max_partitions = source.max_partition_count
     has_few_states = max_partitions is not None and features * max_partitions <= MAX_DRIVER_STATES
     adders = 0 if has_few_states else choose_adder_count(features, max_partitions or ASSUMED_PARTITIONS)
     # The result is small by construction: one state of each kind per feature and partition
@@ -169,7 +169,7 @@ def build_plans(
     if source.decode is not None:
         columns = plan_decoded_columns(names, counted)
         return [replace(plan, columns=columns)], partial(compute_row_states, source.data, source.decode)
-    make_states = source.data.engine.implementation(prepare_typed_columns)
+    make_states = source.data.engine.find_implementation(prepare_typed_columns)
     plan_columns, states = make_states(source.data, source.predicates, source.reason, source.cells)
     # States over several columns need whole rows, so all columns are one group
     groups = split_columns(len(names), 1 if requested.needs_whole_rows else source.column_groups)
@@ -200,12 +200,12 @@ def _pop_runs(states: list[State]) -> RowRuns:
 
 
 def _pop_segment_runs(states: list[State]) -> Sequence[RowRuns]:
-    """Remove the runs in segments from a feature's states; returns them in the order of `Segmented`."""
-    from spark_model_monitor.statistics.states.segments import Segmented
+    """Remove the runs in segments from a feature's states; returns them in the order of `SegmentProfiles`."""
+    from spark_model_monitor.statistics.states.segments import SegmentProfiles
 
     runs: list[RowRuns] = []
     for index, state in enumerate(states):
-        if isinstance(state, Segmented):
+        if isinstance(state, SegmentProfiles):
             states[index], runs = state.without_runs()
     return runs
 
@@ -255,12 +255,12 @@ def prepare_typed_columns(
 
 def compute_row_states(source: Partitions, decode: Decode | None, plan: ScanPlan) -> States:
     """The states that a plan requests, of the rows that `decode` makes from lines."""
-    return source.numbered().states(partial(compute_partition_states, plan, decode))
+    return source.add_partition_number().states(partial(compute_partition_states, plan, decode))
 
 
 def compute_typed_states(source: Partitions, reason: str | None, cells: str | None, plan: ScanPlan) -> States:
     """The states that a plan requests, of rows with typed columns."""
-    return source.numbered().states(partial(_prepare_and_compute, plan, reason, cells))
+    return source.add_partition_number().states(partial(_prepare_and_compute, plan, reason, cells))
 
 
 def _prepare_and_compute(

@@ -38,7 +38,7 @@ from spark_model_monitor.statistics.states.segments import (
     MAX_SEGMENTS,
     MISSING,
     O_CLOCK,
-    Segmented,
+    SegmentProfiles,
 )
 from spark_model_monitor.statistics.states.time_counts import DAY, HOUR, HOURS_OF_DAY
 from spark_model_monitor.value_class import value_class
@@ -316,7 +316,7 @@ class SegmentsGatherer:
                     states += segment.states(self._column, counts)
                     profiles[label] = FeatureProfile.of(label, self._column.column_type, states)
             segments_by_cut[cut.name] = dict(sorted(profiles.items()))
-        yield Segmented(dict(sorted(segments_by_cut.items())))
+        yield SegmentProfiles(dict(sorted(segments_by_cut.items())))
 
     def _build_other_states(self, cut: int, number: int, counts: list[int]) -> Iterator[State]:
         """The runs of rows in a segment, and its counts by value. counts: by DataType, the number of its cells."""

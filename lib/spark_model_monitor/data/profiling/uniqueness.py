@@ -32,7 +32,7 @@ SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa
 
 
 @value_class
-class ValueQuestion:
+class ValueCountRequest:
     """The columns and rows whose values are counted. positions: the position of a column, or of several columns whose values are
     counted together. where: the condition that rows must meet, with positions for columns; None: all rows count.
     """
@@ -72,7 +72,7 @@ class ValueCounts:
 
 
 def count_values(
-    dataset: Dataset, questions: Sequence[ValueQuestion], rows: int, pass_bytes: int = PASS_BYTES
+    dataset: Dataset, questions: Sequence[ValueCountRequest], rows: int, pass_bytes: int = PASS_BYTES
 ) -> list[ValueCounts]:
     """The counts for each question. rows: the data set's number of rows. pass_bytes: most bytes of a pass to the driver."""
     if not questions:
@@ -83,12 +83,12 @@ def count_values(
     names = [f"c{position}" for position in sorted(positions)]
     if dataset.reason:
         names.append(dataset.reason)
-    table = dataset.table.selected(names, names)
+    table = dataset.table.select_columns(names, names)
     # The parts are chosen by hash, so all rows with a value are in the same part
     counts = [ValueCounts() for _ in questions]
     for part in range(part_count):
         task = partial(hash_partition, tuple(questions), dataset.reason, part_count, part)
-        keys = pa.Table.from_batches(table.mapped(task, SCHEMA).batches(), SCHEMA)
+        keys = pa.Table.from_batches(table.map_batches(task, SCHEMA).batches(), SCHEMA)
         for index in range(len(questions)):
             question_keys = keys.filter(pc.equal(keys["column"], index))
             counts[index] += _count_keys(question_keys["first"].to_numpy(), question_keys["second"].to_numpy())
@@ -96,7 +96,7 @@ def count_values(
 
 
 def hash_partition(
-    questions: tuple[ValueQuestion, ...],
+    questions: tuple[ValueCountRequest, ...],
     reason: str | None,
     part_count: int,
     part: int,

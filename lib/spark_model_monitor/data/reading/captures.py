@@ -24,16 +24,16 @@ from spark_model_monitor.data.reading.captured_columns import (
     sample_lines,
     sample_rows,
 )
+from spark_model_monitor.data.reading.csv_lines import find_listed_long_lines
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines, report_spellings
 from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import read_coverages
-from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import (
     Listing,
     list_record_folders,
     list_window_folders,
-    naming_faulty_files,
+    report_faulty_files,
     require_within,
 )
 from spark_model_monitor.data.reading.scripts import Script, process_lines
@@ -41,7 +41,7 @@ from spark_model_monitor.data.records import CSV, ENDPOINT_INDEXES, INPUT, JSON
 from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from spark_model_monitor.data.records.decoded_rows import DecodedRecord, Matching, choose_matching, have_names
+from spark_model_monitor.data.records.decoded_rows import ColumnMatching, DecodedRecord, choose_matching, have_names
 from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
@@ -175,11 +175,11 @@ def read_captures(
     roles = options.roles
     if not as_service:
         reading, roles = _find_columns(engine, source, reading, options)
-    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    at_most = source.max_partition_count(engine, partition_bytes, in_order=as_service)
     if options.script is not None:
-        with naming_faulty_files(engine, source):
+        with report_faulty_files(engine, source):
             dataset = _read_with_script(engine, source, reading, options.script, as_service=as_service)
-        return replace(dataset, partitions_at_most=at_most, long_lines=find_listed_long_lines(engine, source))
+        return replace(dataset, max_partition_count=at_most, long_lines=find_listed_long_lines(engine, source))
     encodings: tuple[str | None, ...] = (CSV, JSON)
     if options.allow_mixed_encodings:
         encodings = (None,)
@@ -201,7 +201,7 @@ def read_captures(
     return replace(
         dataset,
         roles=roles,
-        partitions_at_most=at_most,
+        max_partition_count=at_most,
         metadata=_choose_metadata(engine, source, as_service=as_service),
         tells_times=reading.selection.window is not None and not as_service,
         long_lines=find_listed_long_lines(engine, source),
@@ -248,11 +248,11 @@ def _find_columns(
     return reading, roles
 
 
-def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:
+def _choose_matching(names: Sequence[str], encoding: str | None) -> ColumnMatching:
     """How columns of records with this encoding are matched. encoding: None if CSV and JSON are mixed (M11)."""
     if encoding == CSV or not have_names(names):
-        return Matching.POSITION
-    return Matching.NAME_ELSE_POSITION
+        return ColumnMatching.POSITION
+    return ColumnMatching.NAME_ELSE_POSITION
 
 
 @value_class(eq=False)
@@ -267,7 +267,7 @@ class _Captures:
     source: Listing
     reading: Reading
     as_service: bool
-    matched_by: Matching | None
+    matched_by: ColumnMatching | None
 
     def build_dataset(self, columns: int) -> Dataset:
         """The captures, read as records with this number of columns."""
@@ -343,7 +343,7 @@ def _order_as_baseline(
     script_columns = [f"c{keys.index(name)}" for name in baseline]
     baseline_columns = [f"c{position}" for position in range(len(baseline))]
     other_columns = rows.columns[len(keys) :]
-    return rows.selected([*script_columns, *other_columns], [*baseline_columns, *other_columns]), baseline
+    return rows.select_columns([*script_columns, *other_columns], [*baseline_columns, *other_columns]), baseline
 
 
 def name_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:

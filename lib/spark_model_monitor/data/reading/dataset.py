@@ -20,9 +20,9 @@ from spark_model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, 
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoded_rows import (
     MAX_COLUMNS,
+    ColumnMatching,
     Decoder,
     Decoding,
-    Matching,
     can_match_by_name,
     choose_matching,
 )
@@ -82,7 +82,7 @@ class Dataset:
     rows: lines that executors decode, or partitions of typed columns.
     listing: the files that were read.
     refusable: whether the columns of `refusals` and `locations` follow the features.
-    partitions_at_most: an upper bound on the number of partitions, None if unknown.
+    max_partition_count: an upper bound on the number of partitions, None if unknown.
     header_lines: expected number of header lines in the files. header_number: number of that line in the first file, from 1.
     separator: character between the cells of these lines.
     dropped_by_script: number of records that a script dropped.
@@ -110,7 +110,7 @@ class Dataset:
     names: tuple[str, ...]
     listing: Listing = NO_LISTING
     refusable: bool = False
-    partitions_at_most: int | None = None
+    max_partition_count: int | None = None
     header_lines: int = 0
     header_number: int = 1
     separator: str = ","
@@ -125,7 +125,7 @@ class Dataset:
     column_groups: int = 1
     folder: TemporaryFolder | None = field(default=None, repr=False)
     header: tuple[str, ...] = ()
-    matched_by: Matching | None = None
+    matched_by: ColumnMatching | None = None
     rare: tuple[str, ...] = ()
     counts_of_few: Mapping[str, int] = field(default_factory=dict, repr=False)
     foreign_keys: str = ""
@@ -178,7 +178,7 @@ class Dataset:
         return self.listing.files
 
     @property
-    def tells_files(self) -> bool:
+    def has_file_locations(self) -> bool:
         """Whether the file of each row is known: rows are read directly from files, or have a column with the file."""
         return self.lines is not None or not self.refusable or not {FILE, FILE_KEY}.isdisjoint(self.rows.columns)
 
@@ -195,7 +195,7 @@ class Dataset:
     @property
     def is_frame(self) -> bool:
         """Whether the data is a user's frame of unknown origin and an unknown number of partitions."""
-        return not self.listing.path and self.partitions_at_most is None
+        return not self.listing.path and self.max_partition_count is None
 
     @property
     def lines(self) -> DecodedLines | None:
@@ -255,7 +255,7 @@ class Dataset:
         row_columns = self.table.columns[len(self.names) :]
         selected = [f"c{index}" for index in indices]
         new_names = [f"c{position}" for position in range(len(indices))]
-        return replace(selection, rows=self.table.selected([*selected, *row_columns], [*new_names, *row_columns]))
+        return replace(selection, rows=self.table.select_columns([*selected, *row_columns], [*new_names, *row_columns]))
 
     def match_with(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
         """The data set matched with a baseline of these features: by name if both have names, otherwise renamed by position.
@@ -281,7 +281,7 @@ class Dataset:
         if by_name or len(names) != len(self.names):
             self._warn_of_other_columns(names, by_name=by_name)
             if by_name:
-                return replace(self, matched_by=self.matched_by or Matching.NAME)
+                return replace(self, matched_by=self.matched_by or ColumnMatching.NAME)
             return self
         # Captures were matched when they were read
         if self.matched_by is not None:
@@ -369,7 +369,11 @@ class Dataset:
 
     def _find_first_rejected(self, reason: Refusal, column: str) -> str:
         schema = pa.schema([(PARTITION, pa.int32()), (column, pa.string())])
-        batches = self.table.numbered().mapped(partial(_find_first_with_reason, int(reason), column), schema).batches()
+        batches = (
+            self.table.add_partition_number()
+            .map_batches(partial(_find_first_with_reason, int(reason), column), schema)
+            .batches()
+        )
         rows = [row for batch in batches for row in batch.to_pylist()]
         if rows:
             return str(min(rows, key=lambda row: row[PARTITION])[column])
@@ -526,7 +530,7 @@ class DecodedLines:
         """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the locations."""
         # Every row gets its location; a decoder may read these columns, too
         line_columns = dict.fromkeys((*LOCATION_COLUMNS, *self.decoding.decoder.inputs))
-        return self.lines.partitions(*line_columns).mapped(self.decoding.decode_with_locations, self._schema)
+        return self.lines.partitions(*line_columns).map_batches(self.decoding.decode_with_locations, self._schema)
 
     @property
     def _schema(self) -> pa.Schema:

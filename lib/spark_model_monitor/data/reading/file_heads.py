@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_files import COMPRESSED_OPENERS
-from spark_model_monitor.data.reading.lines import read_text_pieces
+from spark_model_monitor.data.reading.csv_lines import read_text_pieces
 from spark_model_monitor.data.reading.listing import CUT_SHORT
 from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK
 from spark_model_monitor.errors import NO_DATA, BadInput, InputUnavailable, NoData

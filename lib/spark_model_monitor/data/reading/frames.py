@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.casts import UNREADABLE, WIDER, format_uuids, is_uuid
+from spark_model_monitor.data.engine.casts import UNREADABLE, WIDER_TYPES, format_uuids, is_uuid
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
-from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
+from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS, MIN_FILE_BYTES_PER_GROUP
 from spark_model_monitor.data.reading.dataset import NO_LISTING, Dataset, require_columns
 from spark_model_monitor.data.reading.formats import ParquetFormat
 from spark_model_monitor.data.reading.listing import list_dataset
@@ -34,7 +34,7 @@ Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
 ROWS = 2**16  # rows per batch requested from a library
 
 CAST: Mapping[str, pa.DataType] = {
-    **WIDER,
+    **WIDER_TYPES,
     "null": pa.string(),
     "string_view": pa.large_string(),
     "binary_view": pa.large_binary(),
@@ -207,20 +207,22 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
     """
     names = tuple(rows.schema.names)
     require_columns(names)
-    stored_rows = convert_to_spark_types(rows, FILE_BYTES_OF_A_GROUP)
-    in_memory = engine.implementation(read_in_memory)(engine, stored_rows, by_tasks)
+    stored_rows = convert_to_spark_types(rows, MIN_FILE_BYTES_PER_GROUP)
+    in_memory = engine.find_implementation(read_in_memory)(engine, stored_rows, by_tasks)
     if in_memory is not None:
         memory_rows, max_partitions, groups = in_memory
-        return Dataset(memory_rows, names, partitions_at_most=max_partitions, column_groups=groups)
+        return Dataset(memory_rows, names, max_partition_count=max_partitions, column_groups=groups)
     # Larger tables and streams go to a temporary Parquet file, which is read like a user's file
+    from spark_model_monitor.data.reading.format_readers import configure_for_width, read_dataset
     from spark_model_monitor.data.reading.parquet_files import write
-    from spark_model_monitor.data.reading.readers import read_dataset, set_for_width
 
     folder = TemporaryFolder()
     write(stored_rows, folder.path / "rows.parquet")
     listing = list_dataset(engine, folder.path.as_uri())
-    partition_bytes = engine.partition_by_size(listing.size_bytes)
-    dataset = set_for_width(engine, read_dataset(engine, listing, ParquetFormat(), partition_bytes=partition_bytes))
+    partition_bytes = engine.set_partition_size(listing.size_bytes)
+    dataset = configure_for_width(
+        engine, read_dataset(engine, listing, ParquetFormat(), partition_bytes=partition_bytes)
+    )
     return replace(dataset, names=names, listing=NO_LISTING, folder=folder)
 
 
@@ -231,7 +233,7 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     if isinstance(table, pa.RecordBatchReader):
         return None
     groups: int | None = 1
-    if table.nbytes > FILE_BYTES_OF_A_GROUP:
+    if table.nbytes > MIN_FILE_BYTES_PER_GROUP:
         from spark_model_monitor.data.reading.parquet_files import choose_column_groups
 
         groups = choose_column_groups(table)

@@ -21,7 +21,7 @@ import pyarrow as pa
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.engine.partitions import group_by_size
 from spark_model_monitor.data.records import RECORD, REQUEST_LOG
-from spark_model_monitor.data.records.decoded_rows import Matching
+from spark_model_monitor.data.records.decoded_rows import ColumnMatching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, format_uri
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.documents.json_text import Json
@@ -151,7 +151,7 @@ class Ledger:
     without_data: int = 0
     rows: int | None = None
     coverage: Coverage | None = None
-    matched_by: Matching | None = None
+    matched_by: ColumnMatching | None = None
     table: TableVersion | None = None
     newest: datetime | None = None
     not_in_log: Mapping[str, int] = field(default_factory=dict)
@@ -222,7 +222,7 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
     """
     # A line with several rows can be refused for several reasons
     refused: ReasonsByLine = {}
-    for fault in _iterate_rows(dataset.table.mapped(_select_rejected, FAULT_SCHEMA).batches()):
+    for fault in _iterate_rows(dataset.table.map_batches(_select_rejected, FAULT_SCHEMA).batches()):
         reasons = refused.setdefault((fault[FILE], fault[LINE]), [])
         if fault[REASON] not in reasons:
             reasons.append(fault[REASON])
@@ -230,7 +230,7 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
         *LOCATION_COLUMNS
     )
     # Line numbers need a second pass, which counts the lines of the affected files
-    rejected_lines = list(_iterate_rows(lines.mapped(partial(_number_lines, refused), LINE_SCHEMA).batches()))
+    rejected_lines = list(_iterate_rows(lines.map_batches(partial(_number_lines, refused), LINE_SCHEMA).batches()))
     # A document over several lines equals no single line of its file, so it stands for the whole file
     whole_files = refused.keys() - {(row[FILE], row[LINE]) for row in rejected_lines}
     rejected_lines += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole_files]
@@ -329,7 +329,7 @@ def write_quarantine(
 def _read_quarantine(
     dataset: Dataset, refused: RejectedLines | None = None, *, only_long_lines: bool = False
 ) -> Iterator[Record]:
-    refused = refused or dataset.engine.implementation(find_rejected_lines)
+    refused = refused or dataset.engine.find_implementation(find_rejected_lines)
     rows: Iterable[Record] = () if only_long_lines else refused(dataset)
     if dataset.listing.request_log is not None:
         rows = map(_trace_to_log, rows)

@@ -45,7 +45,7 @@ Change = tuple[StoredFile, int | None]  # a listed file, and its current size; N
 
 
 @contextmanager
-def following_links(is_requested: bool) -> Iterator[None]:
+def allow_outside_links(is_requested: bool) -> Iterator[None]:
     """Within this context, links below a data set's path may lead out of it, if this or an outer context requests it."""
     token = _FOLLOWS_LINKS.set(is_requested or _FOLLOWS_LINKS.get())
     try:
@@ -225,7 +225,7 @@ class Listing:
         parts = {part for file in self.files for part in PurePosixPath(file.path).parts[:-1] if "=" in part}
         return frozenset(part.partition("=")[0] for part in parts)
 
-    def partitions_at_most(self, engine: Engine, partition_bytes: int | None, *, in_order: bool = False) -> int | None:
+    def max_partition_count(self, engine: Engine, partition_bytes: int | None, *, in_order: bool = False) -> int | None:
         """An upper bound on the number of partitions, of at most `partition_bytes` each; None if unknown.
 
         in_order: whether the files are read in order, which needs one partition.
@@ -234,7 +234,7 @@ class Listing:
             return 1
         if not partition_bytes:
             return None
-        return engine.partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
+        return engine.max_partition_count((file.size_bytes for file in self.files), partition_bytes)
 
 
 def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
@@ -277,7 +277,7 @@ def _expand_glob(path: str) -> list[str]:
 
 
 @contextmanager
-def naming_faulty_files(engine: Engine, *listings: Listing) -> Iterator[None]:
+def report_faulty_files(engine: Engine, *listings: Listing) -> Iterator[None]:
     """On a failure in the body, list the files again, and read every compressed file once more on its own.
 
     Raises InputUnavailable if a file has changed or can't be decompressed; otherwise the original failure.

@@ -19,11 +19,11 @@ from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Engine, Pa
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeMetric
 from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS, VALUE
 from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
-from spark_model_monitor.data.reading.data import Data, read_data
+from spark_model_monitor.data.reading.csv_lines import find_listed_long_lines
+from spark_model_monitor.data.reading.data_reader import Data, read_data
 from spark_model_monitor.data.reading.dataset import MAX_LISTED_NAMES, Dataset, DecodedLines
 from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.formats import DatasetFormat
-from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoded_rows import DecodedRecord
 from spark_model_monitor.data.records.decoding import Reading
@@ -46,7 +46,7 @@ from spark_model_monitor.data.records.outcome_records import (
 )
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean, make_no_group_column_error
+from spark_model_monitor.errors import BadConfiguration, BadInput, make_no_group_column_error, suggest_names
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.value_class import value_class
@@ -107,14 +107,14 @@ def read_labelled(
     if reading.records.selection.window is not None:
         files = lines.files_by_key()
     decoded_lines = DecodedLines.of(lines, LabelledRecords(full_reading, files, threshold, documents))
-    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    at_most = source.max_partition_count(engine, partition_bytes, in_order=as_service)
     long_lines = () if whole_files else find_listed_long_lines(engine, source)
     return Dataset(
         decoded_lines,
         _name_columns(headers, features, reading),
         source,
         refusable=True,
-        partitions_at_most=at_most,
+        max_partition_count=at_most,
         record_cells=1,
         long_lines=long_lines,
     )
@@ -424,7 +424,9 @@ def _add_expected_labels(dataset: Dataset, errors: ErrorModel, prediction: str) 
     prediction_column = f"c{_find_position(dataset, 'inference_attribute', prediction)}"
     new_column = f"c{len(dataset.names)}"
     schema = table.schema.append(pa.field(new_column, pa.float64()))
-    rows = table.mapped(partial(_append_expected_labels, errors, columns_by_name, prediction_column, schema), schema)
+    rows = table.map_batches(
+        partial(_append_expected_labels, errors, columns_by_name, prediction_column, schema), schema
+    )
     return replace(dataset, rows=rows, names=(*dataset.names, EXPECTED))
 
 
@@ -497,10 +499,10 @@ def read_line_outcomes(
     if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
         decoder = replace(decoder, files=lines.files_by_key())
     placed = lines.partitions(*dict.fromkeys((*decoder.columns, *LOCATION_COLUMNS)))
-    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    at_most = source.max_partition_count(engine, partition_bytes, in_order=as_service)
     long_lines = find_listed_long_lines(engine, source)
     dataset = Dataset(
-        placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
+        placed, (), source, refusable=True, max_partition_count=at_most, record_cells=1, long_lines=long_lines
     )
     # Without locations for the scan: Spark computes all of `_metadata` once it is named, even if it is not used
     raw = lines.partitions(*decoder.columns, LINE_KEY)
@@ -521,7 +523,7 @@ def _build_dataset(
     # The data set's own rows are decoded outcomes; a scan decodes `raw` instead
     task = partial(decode_blocks, decoder, tuple(location.name for location in locations))
     members = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
-    members |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *locations])), "refusable": True}
+    members |= {"rows": placed.map_batches(task, pa.schema([*FIELDS, *locations])), "refusable": True}
     members["names"] = (LABEL, PREDICTION, PROBABILITY)
     return OutcomeDataset(**members, raw=raw, placed=placed, decoder=decoder, metrics=tuple((metrics or {}).items()))
 
@@ -534,7 +536,7 @@ def _find_position(dataset: Dataset, option: str, address: str) -> int:
     if index is not None and index < len(dataset.names):
         return index
     listed_names = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
-    hint = did_you_mean(address, dataset.names, f"the columns are {listed_names}")
+    hint = suggest_names(address, dataset.names, f"the columns are {listed_names}")
     raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
 
 
@@ -551,7 +553,7 @@ def prepare_outcomes(
     # Refused rows keep their reason; rows without one get a column of zeros
     reason_field = table.schema.field(reason) if reason else pa.field(REASON, pa.int32())
     schema = pa.schema([*types, reason_field, *map(table.schema.field, locations)])
-    return table.mapped(partial(_convert_columns, dict(columns), schema), schema)
+    return table.map_batches(partial(_convert_columns, dict(columns), schema), schema)
 
 
 def _choose_type(data_type: pa.DataType, as_number: bool) -> pa.DataType:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_model_monitor.data.engine import partitions
-from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, group_by_size
+from spark_model_monitor.data.engine.partitions import MIN_FILE_BYTES_PER_GROUP, group_by_size
 from spark_model_monitor.data.profiling.partition import choose_block_rows, plan_typed_columns
 from spark_model_monitor.data.profiling.scan import split_columns
 from spark_model_monitor.data.profiling.scan_plan import ColumnPlan
@@ -53,7 +53,7 @@ def choose_column_groups(table: pa.Table) -> int | None:
     if max_bytes > MAX_FILE_BYTES:
         return None
     # The number of groups for each size that the file may have
-    step = FILE_BYTES_OF_A_GROUP
+    step = MIN_FILE_BYTES_PER_GROUP
     possible_groups = set[int]()
     for size in range(0, int(max_bytes), step):
         possible_groups.add(groups := partitions.column_groups(columns, [size]))

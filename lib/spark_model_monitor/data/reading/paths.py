@@ -25,6 +25,7 @@ from spark_model_monitor.data.reading.csv_headers import read_first_cells
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.file_heads import find_nonblank_file
 from spark_model_monitor.data.reading.format_detection import detect_format
+from spark_model_monitor.data.reading.format_readers import configure_for_width, read_dataset, read_source, read_table
 from spark_model_monitor.data.reading.formats import (
     DEFAULT_OPTIONS,
     DELTA,
@@ -41,7 +42,6 @@ from spark_model_monitor.data.reading.formats import (
     parse_format,
 )
 from spark_model_monitor.data.reading.listing import Listing, PathOrPaths, list_dataset, list_paths
-from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table, set_for_width
 from spark_model_monitor.data.records.decoded_rows import can_match_by_name, choose_matching
 from spark_model_monitor.data.records.locations import FILE
 from spark_model_monitor.data.records.refusals import REASON, Refusal
@@ -79,7 +79,7 @@ def read_files(
         raise BadConfiguration(
             f"dataset_format names a table, and {path} is a path; pass spark.table({data_format.name!r})"
         )
-    return set_for_width(engine, read_path(engine, path, data_format, options))
+    return configure_for_width(engine, read_path(engine, path, data_format, options))
 
 
 def read_path(
@@ -120,14 +120,14 @@ def read_path(
             staging=options.staging,
             halves=dataset_format.index_names,
         )
-        return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
+        return read_captures(engine, source, dataset_format, options, engine.set_partition_size(source.size_bytes))
     listing = list_dataset(engine, path)
     is_text = isinstance(dataset_format, (CsvFormat, JsonFormat))
     # If there is a baseline, text files may be outputs of a batch transform
     if options.names is not None and options.script is None and is_text:
         listing = list_outputs(engine, listing, options.manifest_root)  # if the files are a batch transform's
-        return read_transform(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
-    return read_dataset(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
+        return read_transform(engine, listing, dataset_format, options, engine.set_partition_size(listing.size_bytes))
+    return read_dataset(engine, listing, dataset_format, options, engine.set_partition_size(listing.size_bytes))
 
 
 def _reject_script(script: Script | None, source: str) -> None:
@@ -288,7 +288,7 @@ def _find_appended_columns(
 def _select_window(dataset: Dataset, window: Window, time_name: str) -> Dataset:
     table = dataset.table_with_lines
     position = dataset.names.index(time_name)
-    return replace(dataset, rows=table.mapped(partial(_reject_outside_window, window, position), table.schema))
+    return replace(dataset, rows=table.map_batches(partial(_reject_outside_window, window, position), table.schema))
 
 
 def _reject_outside_window(

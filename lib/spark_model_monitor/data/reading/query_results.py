@@ -24,7 +24,7 @@ import pyarrow as pa
 from spark_model_monitor.data.reading.formats import DATABASE
 from spark_model_monitor.data.reading.frames import read_arrow
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.errors import BadConfiguration, InputUnavailable, MissingDependency, needing
+from spark_model_monitor.errors import BadConfiguration, InputUnavailable, MissingDependency, explain_missing_import
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection, Cursor
@@ -102,7 +102,7 @@ def _translate_errors(source: str, uri: str) -> Iterator[None]:
 
     Raises InputUnavailable if the database refuses the query, MissingDependency without adbc-driver-manager.
     """
-    with needing("a query needs adbc-driver-manager: pip install 'spark-model-monitor[adbc]'"):
+    with explain_missing_import("a query needs adbc-driver-manager: pip install 'spark-model-monitor[adbc]'"):
         import adbc_driver_manager
 
     try:

@@ -29,7 +29,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, 
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.data.records.script_records import InferenceRecord, has_known_types
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
-from spark_model_monitor.stopping import exits_refused, require_going_on
+from spark_model_monitor.stopping import raise_if_stopped, refuse_exits
 from spark_model_monitor.value_class import value_class
 
 HANDLER = "preprocess_handler"
@@ -95,10 +95,10 @@ def load_handler(script: Script) -> Handler:
 
     Raises any exception that the script raises while it is loaded, and ValueError if it has no handler.
     """
-    stopping.watch_from_outside()
+    stopping.start_watcher()
     # The script gets globals of its own, without names of this module
     namespace: dict[str, Any] = {"__name__": "preprocessor", "__file__": script.name}
-    with exits_refused():
+    with refuse_exits():
         exec(compile(script.source, script.name, "exec"), namespace)
     handler = namespace.get(HANDLER)
     if not callable(handler):
@@ -135,14 +135,14 @@ def run_on_record(handler: Handler, record: str | InferenceRecord, script: Scrip
     a script raises ends a worker, not even `sys.exit()` or `os._exit()`. An exception that tells the process to end
     does not count as the script's, even if it was raised, or swallowed, within the script.
     """
-    require_going_on()
+    raise_if_stopped()
     try:
-        with exits_refused():
+        with refuse_exits():
             return _check_answer(handler(record))
     except KeyboardInterrupt:
         raise
     except BaseException as fault:
-        require_going_on()
+        raise_if_stopped()
         return [_make_failure(describe_problem(fault, script))]
 
 
@@ -301,7 +301,7 @@ def read_script(path: str, engine: Engine) -> Script:
     try:
         load_handler(script)
     except (Exception, SystemExit) as fault:
-        require_going_on()
+        raise_if_stopped()
         if isinstance(fault, SystemExit) and not is_raised_by_script(fault, script):
             raise  # the exit was requested for the whole process, not by the script
         problem = describe_problem(fault, script)
@@ -322,8 +322,8 @@ def process_lines(
     """
     # The script runs only once; its rows are persisted for the scan
     line_partitions = lines.partitions(*LOCATION_COLUMNS)
-    rows = line_partitions.mapped(partial(run_handler, script, reading), OUTCOME_SCHEMA).persist()
-    batches = rows.numbered().mapped(_count_outcomes, TALLY_SCHEMA).batches()
+    rows = line_partitions.map_batches(partial(run_handler, script, reading), OUTCOME_SCHEMA).persist()
+    batches = rows.add_partition_number().map_batches(_count_outcomes, TALLY_SCHEMA).batches()
     tallies = sorted(chain.from_iterable(batch.to_pylist() for batch in batches), key=itemgetter(PARTITION))
     # Counts, names and problems of all partitions, in their order
     records = Counter[int]()
@@ -349,7 +349,7 @@ def process_lines(
     cells = [pa.field(f"c{position}", pa.string()) for position in range(len(names))]
     schema = pa.schema([*cells, *COUNT_FIELDS, *LOCATION_FIELDS])
     return Dataset(
-        rows.mapped(partial(_build_columns, names), schema),
+        rows.map_batches(partial(_build_columns, names), schema),
         names,
         listing,
         refusable=True,

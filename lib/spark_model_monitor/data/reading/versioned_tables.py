@@ -37,7 +37,7 @@ from spark_model_monitor.errors import (
     NoData,
     NotRecorded,
 )
-from spark_model_monitor.storage import StoredFile, is_local, join, local_path, read_file, resolve_path, storage_of
+from spark_model_monitor.storage import StoredFile, get_storage, is_local, join, local_path, read_file, resolve_path
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def list_commits(engine: Engine, name: str) -> list[Commit]:
 
     Raises as `open_table`.
     """
-    table = engine.implementation(open_table)(engine, name)
+    table = engine.find_implementation(open_table)(engine, name)
     oldest_first = [*reversed(table.versions)]
     commits = list[Commit]()
     for index, (version, micros) in enumerate(oldest_first):
@@ -378,7 +378,7 @@ class _ParquetFolder:
     @cached_property
     def files(self) -> list[StoredFile]:
         """The non-empty files, in the order in which they were written."""
-        files = [file for file in storage_of(self.path).list_files(self.path) if file.size_bytes]
+        files = [file for file in get_storage(self.path).list_files(self.path) if file.size_bytes]
         return sorted(files, key=lambda file: (file.modified_ms, file.path))
 
     @property
@@ -443,7 +443,7 @@ def _load_table_at(path: str) -> Table:
 
     # A table's folder has a metadata file for each version; take the newest
     if not path.endswith(".metadata.json"):
-        storage = storage_of(path)
+        storage = get_storage(path)
         folder = join(path, "metadata")
         paths = []
         if storage.exists(folder):

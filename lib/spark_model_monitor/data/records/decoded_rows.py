@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import concat_rows, take_rows
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, LOCATION_COLUMNS
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_ranges
 from spark_model_monitor.value_class import value_class
 
 NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # a text that is a column's name only if the baseline has that name
@@ -25,7 +25,7 @@ ROWS_AT_ONCE = 65_536  # the most rows of one outgoing batch; a document may con
 GENERATED = re.compile(r"_c\d+")  # the generated name of a column that has no name
 
 
-class Matching(Enum):
+class ColumnMatching(Enum):
     """How the columns were matched, as reported in the ledger. Source: M11, M14."""
 
     NAME = "name"
@@ -36,14 +36,14 @@ class Matching(Enum):
     @property
     def may_be_by_position(self) -> bool:
         """Whether some cells have no name that identifies their column."""
-        return self is not Matching.NAME
+        return self is not ColumnMatching.NAME
 
 
-def choose_matching(carried: Collection[str], baseline: Collection[str]) -> Matching:
+def choose_matching(carried: Collection[str], baseline: Collection[str]) -> ColumnMatching:
     """How columns with these names are matched: by name if they have all names of the baseline, and these aren't generated."""
     if set(baseline) <= set(carried) and have_names(baseline):
-        return Matching.NAME
-    return Matching.POSITION
+        return ColumnMatching.NAME
+    return ColumnMatching.POSITION
 
 
 def can_match_by_name(carried: Collection[str], baseline: Collection[str]) -> bool:
@@ -110,7 +110,7 @@ class DecodedRows:
         def refused(number: int, reason: Refusal) -> DecodedRows:
             return cls.refuse_lines(np.array([number]), np.array([reason], np.int32), features)
 
-        return decode_by_parts(ranges, decode, refused, "lines")
+        return decode_ranges(ranges, decode, refused, "lines")
 
     @classmethod
     def merge_in_order(cls, parts: list[DecodedRows], features: int) -> DecodedRows:

@@ -99,7 +99,7 @@ def decode_document_outcomes(document: JsonValue, reading: OutcomeReading, rows:
         labels_found = find_value(reading.label, document)
     if not reading.with_label and rows is None:
         return _decode_unlabelled(_find_replies([document], reading, 0), reading)
-    if labels_found is None and not reading.keeps_missing:
+    if labels_found is None and not reading.allows_missing:
         raise RecordRefused(Refusal.NO_LABEL)
     labels = (
         [None] * (rows or 0)
@@ -273,7 +273,7 @@ def _find_reply_values(
     if address is None:
         return None
     values_found = [find_value(address, document) for document in documents]
-    if reading.keeps_missing and values_found == [None]:  # a single null stands for all rows
+    if reading.allows_missing and values_found == [None]:  # a single null stands for all rows
         return None
     if len(values_found) != 1 or not isinstance(values_found[0], list):
         return values_found

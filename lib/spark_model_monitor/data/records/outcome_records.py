@@ -40,7 +40,7 @@ from spark_model_monitor.data.records.outcome_values import (
     Reasons,
     validate_outcomes,
 )
-from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_ranges
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
 from spark_model_monitor.value_class import value_class
 
@@ -308,7 +308,7 @@ def _decode_by_parts(
     def refused(number: int, reason: Refusal) -> OutcomeRows:
         return validate_outcomes(build_decoded_rows([DecodedRecord(reason)], np.array([number]), reading), reading)
 
-    return decode_by_parts(ranges, decode, refused, "sources")
+    return decode_ranges(ranges, decode, refused, "sources")
 
 
 Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder

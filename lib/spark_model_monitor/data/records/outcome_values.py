@@ -67,7 +67,7 @@ class OutcomeReading:
     positive_label: the positive class; None for 1 or true.
     with_label: whether a label is requested.
     classes: the allowed labels and predictions; None if all are allowed.
-    keeps_missing: whether an outcome may lack its label or prediction, without an error.
+    allows_missing: whether an outcome may lack its label or prediction, without an error.
     records: which records to take, the members of `captureData` that may contain outcomes, and their CSV dialect.
     features: the location of the record's features; None if not requested.
     """
@@ -80,7 +80,7 @@ class OutcomeReading:
     positive_label: str | None = None
     with_label: bool = True
     classes: frozenset[ClassKey] | None = None
-    keeps_missing: bool = False
+    allows_missing: bool = False
     records: Reading = NO_RECORDS
     features: FeatureReading | None = None
 
@@ -173,12 +173,12 @@ def _validate_rows(
             predictions = pa.array(numbers)
             reasons = _add_faults(reasons, faults)
     else:
-        may_lack_label = reading.keeps_missing or not reading.with_label
-        labels, faults = _validate_texts(labels, Refusal.NO_LABEL, keeps_missing=may_lack_label)
+        may_lack_label = reading.allows_missing or not reading.with_label
+        labels, faults = _validate_texts(labels, Refusal.NO_LABEL, allows_missing=may_lack_label)
         reasons = _add_faults(reasons, faults)
         if reading.prediction is not None:
             predictions, faults = _validate_texts(
-                predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing
+                predictions, Refusal.NO_PREDICTION, allows_missing=reading.allows_missing
             )
             reasons = _add_faults(reasons, faults)
         # A third class would change the problem from binary to multiclass
@@ -192,7 +192,7 @@ def _validate_rows(
         if not reading.numeric and not reading.binary:
             probabilities, of_classes = _select_class_probability(probabilities, predictions)
         scores, faults = _validate_numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
-        if reading.keeps_missing:
+        if reading.allows_missing:
             is_missing = faults == Refusal.NO_PROBABILITY
             scores = np.where(is_missing, np.nan, scores)
             faults = np.where(is_missing, np.int32(0), faults)
@@ -255,11 +255,11 @@ def _spread_over_records(reasons: Reasons, sources: Indices) -> Reasons:
     return reason_by_record[sources]
 
 
-def _validate_texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
+def _validate_texts(column: pa.Array, missing: Refusal, *, allows_missing: bool) -> tuple[pa.Array, Reasons]:
     """The texts without surrounding blanks, and their faults. Missing texts become "", or null if they may be missing."""
     texts = pc.utf8_trim_whitespace(column)
     is_absent = pc.or_(pc.is_null(texts), pc.is_in(texts, pa.array(MISSING_TEXTS)))
-    if keeps_missing:
+    if allows_missing:
         return pc.if_else(is_absent, None, texts), np.zeros(len(texts), np.int32)
     faults = np.where(is_absent.to_numpy(zero_copy_only=False), np.int32(missing), np.int32(0))
     return pc.fill_null(texts, "") if texts.null_count else texts, faults

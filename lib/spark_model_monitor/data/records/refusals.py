@@ -203,7 +203,7 @@ def describe_remedy(reasons: Collection[str]) -> str:
     return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or ["correct them"])
 
 
-def decode_by_parts(
+def decode_ranges(
     ranges: Iterable[tuple[int, int]],
     decode: Callable[[slice], Part],
     refused: Callable[[int, Refusal], Part],

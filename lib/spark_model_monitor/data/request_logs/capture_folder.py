@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.reading.csv_lines import PIECE_BYTES, find_long_lines, read_text_pieces
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.file_heads import (
     FORMAT_SAMPLE_FILES,
@@ -22,18 +23,17 @@ from spark_model_monitor.data.reading.file_heads import (
     read_head,
     split_pieces,
 )
+from spark_model_monitor.data.reading.format_readers import read_table
 from spark_model_monitor.data.reading.formats import TableFormat
 from spark_model_monitor.data.reading.frames import read_arrow
 from spark_model_monitor.data.reading.ledger import LongLine
-from spark_model_monitor.data.reading.lines import PIECE_BYTES, find_long_lines, read_text_pieces
 from spark_model_monitor.data.reading.listing import (
     Listing,
     list_hour_folders,
-    naming_faulty_files,
+    report_faulty_files,
     require_unchanged,
     require_within,
 )
-from spark_model_monitor.data.reading.readers import read_table
 from spark_model_monitor.data.records import ENDPOINT_INDEXES, INPUT
 from spark_model_monitor.data.records.locations import FILE, LINE, MAX_RECORD_BYTES, format_uri
 from spark_model_monitor.data.records.windows import Window, convert_microseconds, count_microseconds
@@ -121,12 +121,12 @@ def convert_log(
     log.warning("%s, a log of %s: %s", path, request_log, reader.limitation)
     if len(halves) == 1:
         reader = reader.select_half(ROLE_OF_HALF[halves[0]])
-    temporary_folder = engine.implementation(make_staging_folder)(engine, staging)
+    temporary_folder = engine.find_implementation(make_staging_folder)(engine, staging)
     staging_path = temporary_folder.path
     if isinstance(staging_path, Path):
         staging_path = staging_path.as_uri()
     # Captured lines are written by hour and time first, and then moved to the hours' folders
-    with naming_faulty_files(engine, source.listing):
+    with report_faulty_files(engine, source.listing):
         written_path = _convert_events(source, reader, path, staging_path)
     require_unchanged(engine, source.listing)
     captures_path = join(staging_path, "captures")
@@ -160,7 +160,7 @@ class _Log:
         storage = engine.storage(self.listing.path)
         texts = _select_texts(files)
         record_bytes = measure_longest_line(storage, texts[0]) if texts else USUAL_RECORD_BYTES
-        engine.read_lines_by_size(self.listing.size_bytes, record_bytes)
+        engine.set_line_sizes(self.listing.size_bytes, record_bytes)
         table = self.table
         if table is None and storage.exists(join(self.listing.path, DELTA_LOG)):
             table = read_table(engine, TableFormat(f"delta.`{self.listing.path}`"))
@@ -180,10 +180,10 @@ class _Log:
             documents += text_paths
         elif texts:
             lines = engine.lines(self._choose_paths(text_paths))
-            events.append(lines.partitions(LINE, FILE).mapped(task, task.schema))
+            events.append(lines.partitions(LINE, FILE).map_batches(task, task.schema))
         if documents:
             lines = engine.lines(self._choose_paths(documents), whole_files=True)
-            events.append(lines.partitions(LINE, FILE).mapped(task, task.schema))
+            events.append(lines.partitions(LINE, FILE).map_batches(task, task.schema))
         return events
 
     def _choose_paths(self, paths: Sequence[str]) -> Sequence[str]:
@@ -195,7 +195,7 @@ class _Log:
 
 def _open_log(engine: Engine, path: str, reader: LogReader, hours: Collection[int] | None) -> _Log:
     if is_named_table(engine.storage(path), path, reader):
-        read_rows = engine.implementation(read_log_table)
+        read_rows = engine.find_implementation(read_log_table)
         return _Log(engine, Listing(path, ()), hours, read_rows(engine, path, reader, hours))
     return _Log(engine, _list_log(engine, path, hours), hours, None)
 
@@ -281,9 +281,9 @@ def _select_events(names: Sequence[str], rows: Partitions, task: ConvertedLog) -
     used_names = [name for name in names if name in task.reader.columns]
     positions = [f"c{names.index(name)}" for name in used_names]
     new_positions = [f"c{index}" for index in range(len(used_names))]
-    needed_columns = rows.selected(positions, new_positions)
+    needed_columns = rows.select_columns(positions, new_positions)
     table_task = ConvertedLog(task.reader, task.path, tuple(used_names), task.hours)
-    return needed_columns.mapped(table_task, task.schema)
+    return needed_columns.map_batches(table_task, task.schema)
 
 
 def _are_documents(storage: Storage, files: Sequence[StoredFile]) -> bool:
@@ -304,7 +304,7 @@ def _write_captures(events: Sequence[Partitions], reader: LogReader, source: Lis
     text_bytes = sum(map(_estimate_text_bytes, source.files))
     partitions = max(1, math.ceil(text_bytes / PARTITION_BYTES))
     if reader.has_separate_halves:
-        rows = rows.repartition_by(KEY, [KEY, ROLE, *EVENTS.names[2:]], partitions).mapped(join_halves, CAPTURES)
+        rows = rows.repartition_by(KEY, [KEY, ROLE, *EVENTS.names[2:]], partitions).map_batches(join_halves, CAPTURES)
     rows.repartition_by(HOUR, [HOUR, TIME, TEXT], partitions).write_texts(folder, HOUR, TEXT)
 
 
@@ -323,7 +323,7 @@ def _find_only_half(events: Sequence[Partitions]) -> EventRole | None:
     """The only half that events with a payload have; None if both halves occur, or no event has a payload."""
     roles: set[int] = set()
     for rows in events:
-        for batch in rows.mapped(list_roles, ROLES).batches():
+        for batch in rows.map_batches(list_roles, ROLES).batches():
             roles.update(batch.column(ROLE).to_pylist())
     if len(roles) != 1 or roles == {EventRole.EXCHANGE}:
         return None

@@ -47,9 +47,9 @@ def read_mapping(path: str) -> LogReader:
 
     Raises BadInput if the file can't be read, BadDocument if it isn't YAML, BadConfiguration if its content is wrong.
     """
-    from spark_model_monitor.documents.rules_file import convert_yaml
+    from spark_model_monitor.documents.rules_file import convert_yaml_to_json
 
-    mapping = json.loads(convert_yaml(read_file(path), path))
+    mapping = json.loads(convert_yaml_to_json(read_file(path), path))
     if not isinstance(mapping, dict):
         raise BadConfiguration(f"{path}: is no mapping; write a line each for id, request and response")
     for name, address in mapping.items():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.data_reader import read_data
 from spark_model_monitor.data.reading.formats import CaptureFormat
 from spark_model_monitor.data.reading.outcome_tables import outcomes
 from spark_model_monitor.data.records.windows import Window
@@ -47,16 +47,16 @@ from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMo
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.baselines import read_baseline, read_shares
+from spark_model_monitor.reports.history.baselines import read_attribution_shares, read_baseline
 from spark_model_monitor.reports.history_page import report_command
 from spark_model_monitor.reports.outputs.printable import format_table
 from spark_model_monitor.reports.outputs.run_files import PAGE
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
-from spark_model_monitor.stopping import run_to_its_end, shell_status
+from spark_model_monitor.stopping import shell_status, wait_for_process
 
 MAX_LISTED_FEATURES = 3
 
@@ -88,7 +88,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
     explainability_monitor = ExplainabilityMonitor(
         AttributionMeasures.of(config, churn.score, baseline=str(attributions))
     )
-    data_baseline = read_baseline(baseline).with_attributions(read_shares(str(attributions)))
+    data_baseline = read_baseline(baseline).with_attributions(read_attribution_shares(str(attributions)))
     monitors_by_folder: tuple[tuple[str, Monitor, StoredBaseline, Path], ...] = (
         (HOURS, DataQualityMonitor(), data_baseline, baseline),
         (EXPLAINED, explainability_monitor, read_baseline(attributions, explainability_monitor), attributions),
@@ -109,7 +109,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
             for folder, monitor, stored_baseline, baseline_path in monitors_by_folder:
                 findings = run_monitoring(data, monitor, stored_baseline, context=context, since=since.get(folder))
                 since[folder] = list_alarm_starts(findings.results, format_moment(start))
-                reference = baselines.to_run(str(baseline_path), monitor=monitor)
+                reference = baselines.create_reference_to_run(str(baseline_path), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
         if hour in (0, traffic.hours - 1):  # pages of the hours between link to it
             monitors = [str(output / HOURS), str(output / EXPLAINED)]
@@ -139,7 +139,7 @@ def estimate_hour(output: Path, window: Window) -> None:
     }
     sources = read_sources(_format_flags(flags), {}, project=None)
     config = build_config("monitor", sources, in_container=False)
-    monitor = monitor_for(config)
+    monitor = create_monitor(config)
     context = RunContext(window.start, window.end, model=DAY_MODEL)
     with read_source(LocalEngine(), config) as data:
         findings = run_monitoring(data, monitor, read_baseline(quality_path, monitor), context=context)
@@ -187,7 +187,7 @@ def start_command(job: str, flags: Sequence[str]) -> int:
     If signal N killed the job, the status is 128 + N, as in a shell.
     """
     command = [sys.executable, "-m", "spark_model_monitor", job, *flags]
-    return shell_status(run_to_its_end(subprocess.Popen(command)))
+    return shell_status(wait_for_process(subprocess.Popen(command)))
 
 
 def run_demo(

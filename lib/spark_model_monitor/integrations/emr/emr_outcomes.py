@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from spark_model_monitor.errors import MESSAGE, BadConfiguration, MonitorError, needing
+from spark_model_monitor.errors import MESSAGE, BadConfiguration, MonitorError, explain_missing_import
 from spark_model_monitor.integrations.emr import emr_runs
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target
@@ -29,7 +29,7 @@ def error_sentences(target: Target) -> Iterator[None]:
 
     Raises MissingDependency without boto3, BadConfiguration for what the user can fix, AwsRefused for the rest.
     """
-    with needing("--target needs boto3; install it: pip install 'spark-model-monitor[s3]'"):
+    with explain_missing_import("--target needs boto3; install it: pip install 'spark-model-monitor[s3]'"):
         from boto3.exceptions import S3UploadFailedError
         from botocore.exceptions import (
             BotoCoreError,

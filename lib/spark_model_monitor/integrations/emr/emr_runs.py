@@ -19,7 +19,7 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.product_layout import hash_file
 from spark_model_monitor.spark.launch import package_zip
-from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+from spark_model_monitor.spark.launch.deequ_jar import is_jar_available, provide_jar
 from spark_model_monitor.spark.launch.java import SparkLine, find_line
 from spark_model_monitor.spark.launch.request import (
     S3Location,
@@ -150,7 +150,7 @@ def _get_release_label(target: Target, service: BaseClient) -> str:
 
 def get_jar(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
     """Deequ's JAR for a line of Spark; None if there is no such JAR, without which jobs also run."""
-    if is_had(environment, line):
+    if is_jar_available(environment, line):
         return provide_jar(environment)
     return None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.schedule import MONITORING_TYPES
-from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
+from spark_model_monitor.errors import BadConfiguration, BadDocument, explain_missing_import
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ def check_answer(content: object, where: str) -> CheckedAnswer:
 
 
 def _load_service_model() -> ServiceModel:
-    with needing(
+    with explain_missing_import(
         "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[s3]'"
     ):
         from botocore.session import get_session

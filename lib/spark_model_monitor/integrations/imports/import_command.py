@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, BadDocument, InputUnavailable, needing
+from spark_model_monitor.errors import BadConfiguration, BadDocument, InputUnavailable, explain_missing_import
 from spark_model_monitor.integrations.imports.descriptions import (
     NOT_NEEDED,
     ApiAnswer,
@@ -42,7 +42,7 @@ def make_aws_client(region: str | None, service: str = "sagemaker") -> BaseClien
 
     Raises MissingDependency without boto3, InputUnavailable if there is no region.
     """
-    with needing("boto3 is not installed; write pip install 'spark-model-monitor[s3]'"):
+    with explain_missing_import("boto3 is not installed; write pip install 'spark-model-monitor[s3]'"):
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError

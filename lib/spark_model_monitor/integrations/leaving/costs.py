@@ -14,7 +14,7 @@ from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, Api
 from spark_model_monitor.integrations.imports.import_command import STOPPED
 from spark_model_monitor.integrations.imports.jobs import get_recurrence
 from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule
-from spark_model_monitor.storage import storage_of, write_text
+from spark_model_monitor.storage import get_storage, write_text
 from spark_model_monitor.storage.stand_in import resolve_stand_in
 from spark_model_monitor.value_class import value_class
 
@@ -160,7 +160,7 @@ def _has_files(folder: str) -> bool:
     location = resolve_stand_in(folder)
     # A folder that doesn't exist, or can't be read, has no files for jobs
     try:
-        return any(True for _ in storage_of(location).walk(location))
+        return any(True for _ in get_storage(location).walk(location))
     except MonitorError:
         return False
 

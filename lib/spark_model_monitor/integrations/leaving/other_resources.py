@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, Definition
-from spark_model_monitor.statistics.states.encoding import MALFORMED
+from spark_model_monitor.statistics.states.encoding import DECODING_ERRORS
 
 
 class OtherResource(NamedTuple):
@@ -60,7 +60,7 @@ def list_other_resources(answers: Sequence[ApiAnswer], definitions: Sequence[Def
     resources: list[OtherResource] = []
     for answer in answers:
         # JSON of another program may have such members, too
-        with suppress(*MALFORMED):
+        with suppress(*DECODING_ERRORS):
             resources += _read_answer(answer)
     for definition in definitions:
         if definition.source.transform_prefix:

@@ -20,11 +20,15 @@ import numpy as np
 from spark_model_monitor.documents.statistics import InferredType, Statistics
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    from_statistics,
+    read_distributions,
 )
 from spark_model_monitor.statistics.drift.distances import js_distance, wasserstein_normalised
-from spark_model_monitor.statistics.drift.distributions import Counts, StepCdf, category_cells
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above, kolmogorov_above, normal_above
+from spark_model_monitor.statistics.drift.distributions import Counts, StepCdf, align_categories
+from spark_model_monitor.statistics.drift.special_functions import (
+    chi_square_survival,
+    kolmogorov_survival,
+    normal_survival,
+)
 from spark_model_monitor.value_class import value_class
 
 SMALL_BASELINE = 1000
@@ -51,12 +55,12 @@ class DriftedColumns:
 
 def find_drifted_columns(baseline: Statistics, window: Statistics) -> DriftedColumns:
     """The columns of a window whose values drifted."""
-    after = from_statistics(window)
+    after = read_distributions(window)
     # Evidently takes tests for a small reference and distances for a large one
     is_small = baseline.dataset.item_count <= SMALL_BASELINE
     drifted_columns = []
     compared = 0
-    for name, before in from_statistics(baseline).items():
+    for name, before in read_distributions(baseline).items():
         # A column that the window lacks can't be compared
         if name not in after:
             continue
@@ -79,7 +83,7 @@ def has_drifted(before: FeatureDistribution, after: FeatureDistribution, is_smal
             return have_values_drifted(baseline, window, is_small)
         return have_numbers_drifted(baseline, window, is_small)
     if before.categories and after.categories:
-        return have_counts_drifted(*category_cells(before.categories, after.categories), is_small)
+        return have_counts_drifted(*align_categories(before.categories, after.categories), is_small)
     return None
 
 
@@ -114,7 +118,7 @@ def kolmogorov_smirnov_p_value(before: StepCdf, after: StepCdf) -> float:
     gap = float(np.abs(before.shares_at(values) - after.shares_at(values)).max())
     root = math.sqrt(before.total * after.total / (before.total + after.total))
     # Stephens' correction for a limited number of rows
-    return kolmogorov_above(gap * (root + 0.12 + 0.11 / root))
+    return kolmogorov_survival(gap * (root + 0.12 + 0.11 / root))
 
 
 def chi_square_p_value(before: Counts, after: Counts) -> float:
@@ -128,7 +132,7 @@ def chi_square_p_value(before: Counts, after: Counts) -> float:
     # A value that neither side has adds nothing, but would divide by 0
     has_expected = expected > 0
     squares = ((after - expected)[has_expected] ** 2 / expected[has_expected]).sum()
-    return chi_square_above(float(squares), len(before) - 1)
+    return chi_square_survival(float(squares), len(before) - 1)
 
 
 def shares_p_value(before: Counts, after: Counts) -> float:
@@ -138,4 +142,4 @@ def shares_p_value(before: Counts, after: Counts) -> float:
     # Both samples have the pooled share if nothing changed
     pooled_share = (before[1] + after[1]) / (before.sum() + after.sum())
     error = math.sqrt(pooled_share * (1 - pooled_share) * (1 / before.sum() + 1 / after.sum()))
-    return 2 * normal_above(abs(before[1] / before.sum() - after[1] / after.sum()) / error)
+    return 2 * normal_survival(abs(before[1] / before.sum() - after[1] / after.sum()) / error)

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.reading.data import choose_engine
+from spark_model_monitor.data.reading.data_reader import choose_engine
 from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.document import Document
@@ -32,16 +32,16 @@ from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import PREFIX, flag_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.inputs.run_inputs import read_baseline
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.merging.merge_request import merge_request
 from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.replay.replay_command import JSON_NAME, parse_recurrence
-from spark_model_monitor.running.replay.running import quiet_steps, replay
+from spark_model_monitor.running.replay.replay_run import hide_log_steps, replay
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.record import Record
-from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders
-from spark_model_monitor.storage import LocalStorage, is_local, join, read_file, storage_of, write_text
+from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, iterate_hour_folders
+from spark_model_monitor.storage import LocalStorage, get_storage, is_local, join, read_file, write_text
 from spark_model_monitor.storage.stand_in import resolve_stand_in
 from spark_model_monitor.value_class import value_class
 
@@ -184,7 +184,7 @@ class Trials:
         if not Record.exists(self.schedules, name):
             return False
         executions = Record.read(self.schedules, name).executions.executions
-        return any(execution.status.is_of_a_whole_run for execution in executions)
+        return any(execution.status.has_completed for execution in executions)
 
     def _replay(self, schedule: MonitoredSchedule) -> tuple[tuple[str, ...], tuple[WindowVerdicts, ...]]:
         definition = schedule.definition
@@ -216,7 +216,7 @@ class Trials:
         windows = [_read_window(window, with_reports=reports is not None) for window in replayed["windows"]]
         # AWS's rules are about data quality only
         if definition.monitoring_type == DATA_QUALITY:
-            with quiet_steps():
+            with hide_log_steps():
                 windows = _judge_by_published_rules(windows, config)
         # Without reports the certificate's summary only compares our default with --compat service
         summary = replayed["summary"] if reports else [without_reports]
@@ -254,7 +254,7 @@ class Trials:
             data_path = str(output_path / "merged")
             words += ["--ground-truth-source", labels, "--output-path", data_path]
             merge_config = build_config("merge", read_sources(words, os.environ), in_container=False)
-            with quiet_steps():
+            with hide_log_steps():
                 merge(_choose_engine(merge_config), merge_request(merge_config))
         return flags, data_path
 
@@ -275,8 +275,8 @@ class Trials:
         Raises BadInput if there is nothing there, BadConfiguration if it has no hour folders.
         """
         location = resolve_stand_in(uri)
-        storage = storage_of(location)
-        folders = sorted(hour_folders(storage, location))
+        storage = get_storage(location)
+        folders = sorted(iterate_hour_folders(storage, location))
         if not folders:
             raise BadConfiguration(f"{uri} has no hour folders (…/yyyy/mm/dd/hh)")
         # The start is this number of days before the end of the newest hour
@@ -353,7 +353,7 @@ def _judge_by_published_rules(windows: Iterable[WindowVerdicts], config: JobConf
     if path is None:
         return list(windows)
     statistics = Statistics.from_json(read_file(path), path)
-    monitor = monitor_for(config)
+    monitor = create_monitor(config)
     baseline = read_baseline(config, monitor)
     windows_with_rules = []
     for window in windows:

@@ -59,9 +59,9 @@ def drift(metric: MetricComparison) -> Finding | None:
         return _judge_by_chance(metric, finding, description, distance, allowed)
     # A value that a person wrote is a limit that decides alone
     limits = (metric.neutral - allowed, metric.neutral + allowed)
-    finding = finding.but(decided_by=LIMITS, limits=limits)
+    finding = finding.copy_with(decided_by=LIMITS, limits=limits)
     if distance > allowed:
-        return finding.but(status=CheckStatus.VIOLATED, description=description)
+        return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
     return finding
 
 
@@ -73,14 +73,14 @@ def _judge_by_chance(
     score = metric.score
     if score is not None and not math.isfinite(score):
         score = None
-    finding = finding.but(decided_by=STUDENT, statistic=score, p=p, level=metric.level)
+    finding = finding.copy_with(decided_by=STUDENT, statistic=score, p=p, level=metric.level)
     groups = ""
     if round(metric.noise.design_effect) > 1:
         groups = IN_GROUPS.format(rows=metric.noise.design_effect)
     if metric.noise.window_spread is None or metric.noise.interval is None:
-        return finding.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
+        return finding.as_cannot_tell(NO_RESAMPLES + groups, LONGER_WINDOWS)
     if p is not None and p <= metric.level:
-        return finding.but(status=CheckStatus.VIOLATED, description=description)
+        return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
     # Not violated, but a change that matters may have been missed, or may be chance
     low, high = metric.noise.interval
     if metric.neutral - allowed <= low and high <= metric.neutral + allowed:
@@ -89,11 +89,13 @@ def _judge_by_chance(
     farther = distance - allowed
     if farther > size:
         reason = f"it is much farther from 0 than in the baseline, which may be chance{groups}"
-        return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
+        return finding.as_cannot_tell(reason, LONGER_WINDOWS, is_change_seen=True)
     if (high - low) / 2 > size:
-        return finding.unsure(f"its interval reaches farther than {size:g} to either side" + groups, LONGER_WINDOWS)
+        return finding.as_cannot_tell(
+            f"its interval reaches farther than {size:g} to either side" + groups, LONGER_WINDOWS
+        )
     if farther > 0:
-        return finding.but(reason=MAY_BE_CHANCE + groups)
+        return finding.copy_with(reason=MAY_BE_CHANCE + groups)
     return finding
 
 
@@ -119,7 +121,7 @@ def within_range(metric: MetricComparison) -> Finding | None:
     if allowed[0] <= value <= allowed[1]:
         return passed
     description = f"Metric value {format_number(value)} is not within the allowed range {low} to {high}"
-    return passed.but(status=CheckStatus.VIOLATED, description=description)
+    return passed.copy_with(status=CheckStatus.VIOLATED, description=description)
 
 
 def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
@@ -130,7 +132,7 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
         # If the group or the label has disappeared, a longer window doesn't help
         unjudged = Finding.not_judged(threshold, reason_empty)
         if metric.baseline is not None or metric.tolerances.with_intervals:
-            return unjudged.unsure(
+            return unjudged.as_cannot_tell(
                 reason_empty,
                 "check whether the values of the facet or the label were renamed, and write them as the data has them; "
                 "if the baseline lacks them, make it again",
@@ -140,13 +142,13 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
     if is_undefined:
         unjudged = Finding.not_judged(threshold, metric.current.error)
         if metric.tolerances.with_intervals and metric.baseline is not None:
-            return unjudged.unsure(metric.current.error or NO_INTERVAL, LONGER_WINDOWS)
+            return unjudged.as_cannot_tell(metric.current.error or NO_INTERVAL, LONGER_WINDOWS)
         return unjudged
     min_rows = metric.tolerances.min_rows
     if min(metric.group.rows) < min_rows:
         group_rows, rest_rows = metric.group.rows
         reason = f"{group_rows:,} rows of the group and {rest_rows:,} of the rest; at least {min_rows:,} of each are asked for"
-        return Finding(CheckStatus.PASSED, threshold=threshold).unsure(reason, LONGER_WINDOWS)
+        return Finding(CheckStatus.PASSED, threshold=threshold).as_cannot_tell(reason, LONGER_WINDOWS)
     return None
 
 

@@ -9,7 +9,7 @@ from spark_model_monitor.documents.change_description import compare_with_limit
 from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, group_by_cause
 from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.documents.page import (
-    OF_BASELINE,
+    BASELINE_HEADLINE,
     Block,
     Card,
     Cards,
@@ -22,7 +22,7 @@ from spark_model_monitor.documents.page import (
     PointChart,
     TableLine,
     build_table,
-    create_reading,
+    create_reading_guide,
     format_count,
     format_interval,
     format_noun_count,
@@ -134,7 +134,7 @@ def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
     facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
     metrics = sum(len(group.metrics) for group in analysis.groups)
-    sentence = OF_BASELINE.format(f"{format_noun_count(metrics, 'bias metric')} of {facets}")
+    sentence = BASELINE_HEADLINE.format(f"{format_noun_count(metrics, 'bias metric')} of {facets}")
     headline = None
     # A baseline's page begins with this sentence; for a run, other code writes the headline
     if not results:
@@ -162,7 +162,7 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
             yield _draw_group(stage, group, verdicts, with_chart=drawn_groups <= MAX_CHARTS)
     if analysis.groups and analysis.groups[0].post_training is not None:
         yield _draw_performance(analysis.groups[0])
-    yield create_reading(_explain_reading(analysis))
+    yield create_reading_guide(_explain_reading(analysis))
 
 
 def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:

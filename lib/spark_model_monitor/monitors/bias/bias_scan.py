@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 
 from spark_model_monitor.data.profiling.contingency_scan import CountTask, count_rows, find_strays, select_first_runs
-from spark_model_monitor.data.profiling.uniqueness import ValueQuestion, count_values
+from spark_model_monitor.data.profiling.uniqueness import ValueCountRequest, count_values
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import PREDICTION_COLUMN
 from spark_model_monitor.data.records.refusals import Refusal
@@ -90,11 +90,11 @@ def _add_predictions(
     features = [name for name in names if name not in (label, *plan.not_features)]
     predictor = measures.config.predictor
     label_rule = LabelRule(measures.threshold, None if predictor is None else predictor.label_headers)
-    model = replace(model, labels=model.tells_labels)
+    model = replace(model, labels=model.returns_labels)
     extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
     # The original columns, and the prediction after them
     columns = [*(f"c{position}" for position in range(len(names))), *extra]
-    table = dataset.table.selected(columns, columns)
+    table = dataset.table.select_columns(columns, columns)
     measures_with_prediction = replace(measures, label=label, prediction=len(names))
     with with_predictions(table, names, features, label, model, label_rule, dataset.reason) as rows:
         yield (
@@ -125,7 +125,7 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
     ]
     if undecided_positions:
         questions = [
-            ValueQuestion((dataset.names.index(plan.valued[position].name),)) for position in undecided_positions
+            ValueCountRequest((dataset.names.index(plan.valued[position].name),)) for position in undecided_positions
         ]
         metadata = list(state.metadata)
         for position, value_counts in zip(

@@ -292,7 +292,7 @@ def flip_test(
     columns = [f"c{names.index(name)}" for name in needed]
     if reason:
         columns.append(reason)
-    table = table.selected(columns, columns)
+    table = table.select_columns(columns, columns)
     # An empty column shows the declared type, without a Spark job
     declared_types = set()
     for name in features:
@@ -303,7 +303,7 @@ def flip_test(
         declared_types.discard(None)
     if not features or not declared_types.issubset(NUMERIC):
         return NOT_NUMERIC
-    prepared = table.numbered().mapped(task, SCHEMA)
+    prepared = table.add_partition_number().map_batches(task, SCHEMA)
     started = time.monotonic()
     rows = plan.flip_rows
     tested = tuple(
@@ -316,7 +316,7 @@ def flip_test(
         for group in groups
     )
     # The rows in which neighbours are searched, in the order of partitions
-    collected = prepared.mapped(partial(select_neighbours, tested), SCHEMA).batches()
+    collected = prepared.map_batches(partial(select_neighbours, tested), SCHEMA).batches()
     batches = [batch for batch in collected if batch.num_rows]
     batches.sort(key=lambda batch: int(batch.column(PARTITION)[0].as_py()))
     if any(batch.column(TEXTS).to_numpy().any() for batch in batches):
@@ -337,7 +337,7 @@ def _count_tested_flips(
     prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows, groups: Sequence[SensitiveGroup]
 ) -> list[FlipTest]:
     with prepared.broadcast(neighbours) as broadcast_neighbours:
-        batches = prepared.mapped(partial(count_flips, plan, broadcast_neighbours), FLIP_SCHEMA).batches()
+        batches = prepared.map_batches(partial(count_flips, plan, broadcast_neighbours), FLIP_SCHEMA).batches()
     sums = np.zeros((len(plan), len(COUNT_COLUMNS)), np.int64)
     for row in pa.Table.from_batches(batches, FLIP_SCHEMA).to_pylist():
         sums[row["group"]] += [row[name] for name in COUNT_COLUMNS]

@@ -26,7 +26,7 @@ from spark_model_monitor.monitors.bias.intervals import (
     fewest_groups,
     to_symmetric_scale,
 )
-from spark_model_monitor.statistics.drift.special_functions import student_above
+from spark_model_monitor.statistics.drift.special_functions import student_survival
 from spark_model_monitor.statistics.states.contingency_plan import normalize_code
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
@@ -204,7 +204,7 @@ class MetricComparison:
         score = self.score
         if score is None:
             return None
-        return min(1.0, 2 * student_above(score, self.freedom))
+        return min(1.0, 2 * student_survival(score, self.freedom))
 
     @property
     def freedom(self) -> int:

@@ -109,12 +109,12 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
         ends = metric.noise.interval
     value = metric.current.value
     n, m = metric.group.rows
-    finding = finding.but(observed=value, interval=ends, n=n, m=m)
+    finding = finding.copy_with(observed=value, interval=ends, n=n, m=m)
     # A metric is infinite if the group lacks the rows by which it divides; this is the reason unless there is another one
     if value is not None and math.isinf(value):
-        finding = finding.but(reason=finding.reason or "the value is infinite")
+        finding = finding.copy_with(reason=finding.reason or "the value is infinite")
         if finding.is_violated and finding.decided_by == LIMITS:
-            finding = finding.but(decided_by=INFINITE, limits=None)
+            finding = finding.copy_with(decided_by=INFINITE, limits=None)
     group_members = {FACET_VALUE: metric.group.facet_value, STAGE: metric.group.stage}
     name = metric.current.name
     check_result = finding.result(

@@ -32,7 +32,7 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     align_distributions,
-    from_feature_profile,
+    create_distribution,
     restrict_to_lasting_values,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
@@ -208,7 +208,7 @@ class FeatureComparison:
     def restrict_to_segment(self, cut: str, label: str) -> FeatureComparison:
         """The comparison in the rows of one segment. cut: the column that makes the segments. label: the segment's name."""
         leave_out_allowed = self.baseline_feature.leave_out_allowed_values
-        distributions = [leave_out_allowed(from_feature_profile(profile)) for profile in self.segments[cut][label]]
+        distributions = [leave_out_allowed(create_distribution(profile)) for profile in self.segments[cut][label]]
         baseline, current = align_distributions(*distributions)
         return replace(self, baseline_distribution=baseline, current_distribution=current, against=label)
 
@@ -267,7 +267,7 @@ class FeatureComparison:
         if self.comparison.monitoring.rows_are_independent or baseline is None:
             return 1.0
         if self.comparison.monitoring.group_column is not None:
-            return self.window_design_effect.of_values
+            return self.window_design_effect.value_design_effect
         past = self.baseline_feature.find_past_windows()
         if past is None:
             # Without parts, the table is small or sorted; its numbers, and texts with few values, count as independent
@@ -286,7 +286,7 @@ class FeatureComparison:
         """
         standstill = self.baseline_feature.largest_in_blocks["standstill"]
         column = self.comparison.design_effects.sampled_columns.get(self.name)
-        if column is None or rows_of_group > 2 * max(standstill, self.window_design_effect.of_values):
+        if column is None or rows_of_group > 2 * max(standstill, self.window_design_effect.value_design_effect):
             return rows_of_group  # the rows of a group are scattered, so their positions show nothing
         # One flag per sampled row, including rows without a value
         flags = np.zeros(column.row_count, bool)
@@ -339,7 +339,7 @@ class FeatureComparison:
             if self.calibration is not None:
                 size = self.calibration.size_by_column.get((BASELINE, self.name), size)
             variance = windows.variance("missing", size)
-        return variance.with_groups(self.window_design_effect.of_missing, self.current_distribution.rows)
+        return variance.with_groups(self.window_design_effect.missing_design_effect, self.current_distribution.rows)
 
 
 @dataclass(eq=False)
@@ -478,7 +478,7 @@ class WindowComparison:
             if unmatched:
                 baseline_feature = replace(baseline_feature, is_matched=False)
             baseline_distribution = baseline_feature.distribution
-            current_distribution = from_feature_profile(profile)
+            current_distribution = create_distribution(profile)
             if not self.exact_classes:
                 baseline_distribution, current_distribution = align_distributions(
                     baseline_distribution, current_distribution

@@ -132,8 +132,8 @@ def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
         if finding.p is not None:
             level = calibration.get_level_of_test(VOLUME)
             if finding.p > level:
-                finding = finding.but(status=CheckStatus.PASSED, description=None)
-            finding = finding.but(decided_by=STUDENT, level=level)
+                finding = finding.copy_with(status=CheckStatus.PASSED, description=None)
+            finding = finding.copy_with(decided_by=STUDENT, level=level)
         return _apply_switch(finding, comparison.monitoring)
 
     if (expected := volume.expected_row_count) is not None:
@@ -162,7 +162,7 @@ def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
         return
     finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
     if finding.is_violated:
-        finding = finding.leave_to(_find_single_value(comparison, calibration))
+        finding = finding.defer_to(_find_single_value(comparison, calibration))
     yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 
@@ -252,7 +252,7 @@ def _check_feature(
     violated_checks = {check for check, finding in findings.items() if finding.is_violated}
     for finding in by_reference.values():
         if DRIFT in violated_checks:
-            finding = finding.leave_to(DRIFT)
+            finding = finding.defer_to(DRIFT)
         elif finding.is_violated:
             violated_checks.add(DRIFT)
         yield finding.result(DRIFT, feature=feature.name)
@@ -283,7 +283,7 @@ def _check_comparators(feature: FeatureComparison) -> Iterator[CheckResult]:
 
     for check, finding in judge_comparators(feature):
         if feature.unmatched:
-            finding = finding.but(observed=None)
+            finding = finding.copy_with(observed=None)
         yield _apply_switch(finding, feature.settings, feature.unmatched).result(check, feature=feature.name)
 
 
@@ -314,7 +314,9 @@ def _allow_for_hour(
     by_reference = seasonal_drift.judge_missing_values(by_reference, feature, season)
     findings = seasonal_drift.leave_to_hour(findings, by_reference, season)
     if not is_usual and season.learnt and findings[DRIFT].is_violated:
-        findings[DRIFT] = findings[DRIFT].unjudged(seasonal_drift.SAME_CHANGE_BY_HOUR, seasonal_drift.REPORTED_BY_HOUR)
+        findings[DRIFT] = findings[DRIFT].without_verdict(
+            seasonal_drift.SAME_CHANGE_BY_HOUR, seasonal_drift.REPORTED_BY_HOUR
+        )
     return is_usual, findings, by_reference
 
 
@@ -341,11 +343,11 @@ def _judge_facts(
     for name, finding in findings.items():
         if finding.is_violated:
             same_as = facts.FACTS.get(name).facts["same_as"]
-            finding = finding.leave_to(next((check for check in same_as if check in violated_checks), None))
+            finding = finding.defer_to(next((check for check in same_as if check in violated_checks), None))
         # If a person's limit allows new values, the form of these values is no change of its own
         if feature.baseline_feature.allows_new_values and name in CHECKS_OF_NEW_VALUES:
             limit = format_percent(1 - feature.settings.domain_content_threshold)
-            finding = finding.unjudged(LIMIT_DECIDES.format(limit=limit))
+            finding = finding.without_verdict(LIMIT_DECIDES.format(limit=limit))
         yield finding.result(name, feature=feature.name)
 
 
@@ -356,14 +358,14 @@ def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) ->
     is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)
     if is_far or reported_finding is None or not reported_finding.is_violated:
         return drift
-    return drift.leave_to(check)
+    return drift.defer_to(check)
 
 
 def _apply_switch(finding: Finding, settings: MonitoringSettings, unmatched: str | None = None) -> Finding:
     """The finding; without a verdict if the window lacks the feature, or if a person switched verdicts off."""
     if settings.evaluate_constraints and not unmatched:
         return finding
-    return finding.unjudged(unmatched or "evaluate_constraints is Disabled")
+    return finding.without_verdict(unmatched or "evaluate_constraints is Disabled")
 
 
 def list_unmet_requests(
@@ -380,7 +382,7 @@ def list_unmet_requests(
     if time_column is not None and (reason := _explain_lack_of_times(comparison, time_column)) is not None:
         problems.append((TIMES, f"{time_column} {reason}", "name a column of times (--time-column)"))
     for name, reason, advice in problems:
-        yield Finding(CheckStatus.PASSED).unsure(reason, advice).result(REQUEST, feature=name)
+        yield Finding(CheckStatus.PASSED).as_cannot_tell(reason, advice).result(REQUEST, feature=name)
 
 
 def _explain_lack_of_times(comparison: WindowComparison, time_column: str) -> str | None:

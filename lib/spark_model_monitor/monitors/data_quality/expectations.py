@@ -34,7 +34,7 @@ from spark_model_monitor.documents.rules_file import (
     match_whole,
     parse_duration,
 )
-from spark_model_monitor.errors import BadConfiguration, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, suggest_names
 from spark_model_monitor.monitors.data_quality.hints import list_quoted
 from spark_model_monitor.monitors.data_quality.messages import EXTRA_COLUMNS, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, bind_rules
@@ -141,7 +141,7 @@ def plan_rules(
             columns = f"the columns are {', '.join(dataset.names[:20])}"
             if where.startswith("row_rules"):
                 columns += f"; a text stands in quotes, as '{name}'"
-            instead = did_you_mean(name, dataset.names, columns)
+            instead = suggest_names(name, dataset.names, columns)
             faults.append(f"expectations: {where}: there is no column {name!r}; {instead}")
         return False
 
@@ -328,7 +328,7 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> RuleOut
             ids = ()
         finding = _judge_offences(rule, offending, total)
         if rule.level is Severity.ERROR:
-            results.append(finding.but(ids=ids or None).result(EXPECTATION, feature=rule.name))
+            results.append(finding.copy_with(ids=ids or None).result(EXPECTATION, feature=rule.name))
         elif finding.is_violated:
             names = rule.columns or (rule.name,)
             hints.append(Hint(hint="expectation", features=names, description=f"{rule.name}: {finding.reason}"))
@@ -337,7 +337,7 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> RuleOut
 
 def _judge_offences(rule: RequestedRule, offending: int, total: int) -> Finding:
     if not total:
-        return Finding.not_judged(rule.allowed, NO_VALUES).but(component=rule.label)
+        return Finding.not_judged(rule.allowed, NO_VALUES).copy_with(component=rule.label)
     share = offending / total
     finding = Finding(
         CheckStatus.PASSED,

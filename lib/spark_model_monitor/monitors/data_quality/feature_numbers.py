@@ -10,7 +10,7 @@ from spark_model_monitor.documents.check_results import DRIFT, QUANTILES, CheckR
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    from_profile,
+    create_distributions,
 )
 from spark_model_monitor.monitors.data_quality.report.charts import Bins, choose_bins
 from spark_model_monitor.monitors.protocol import PublishedMetric, StatisticSet
@@ -90,7 +90,7 @@ def summarize_features(
     profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int
 ) -> Summary:
     """The summary of a run. baseline: the distributions that it was compared with; None for a baseline's own run."""
-    current = from_profile(profile)
+    current = create_distributions(profile)
     binned_distributions = baseline
     if binned_distributions is None:
         binned_distributions = current

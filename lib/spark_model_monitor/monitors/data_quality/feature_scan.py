@@ -30,7 +30,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     deequ = dataset.engine.deequ  # known before the rows are read
     time, group = _choose_order_and_groups(measures, dataset)
     file_order = None
-    if measures.run_rows and dataset.files and dataset.tells_files:
+    if measures.run_rows and dataset.files and dataset.has_file_locations:
         from spark_model_monitor.data.profiling.file_order import FileOrder
 
         file_order = FileOrder.from_files(dataset.files)
@@ -71,7 +71,7 @@ def _open_rows(
     decode = None
     predicates: dict[str, Any] = {}
     if checks and checks.predicates:
-        rows, predicates = dataset.engine.implementation(with_conditions)(dataset, checks.predicates)
+        rows, predicates = dataset.engine.find_implementation(add_condition_columns)(dataset, checks.predicates)
     elif dataset.lines:
         decode = dataset.lines.decoding
         rows = dataset.lines.raw
@@ -83,7 +83,7 @@ def _open_rows(
         reason=dataset.reason,
         cells=dataset.cells,
         predicates=predicates,
-        partitions_at_most=dataset.partitions_at_most,
+        max_partition_count=dataset.max_partition_count,
         column_groups=column_groups,
         decode=decode,
     )
@@ -142,7 +142,7 @@ def _create_result(
     measures: Measures, dataset: Dataset, checks: CheckPlan | None, scan_result: Scan, deequ: str | None
 ) -> ScanResult:
     """The result of a scan. Metrics and check results are computed only when the run needs them."""
-    implement = dataset.engine.implementation
+    implement = dataset.engine.find_implementation
     # A person's Deequ checks see the columns' types as Deequ does
     results = None
     if checks:
@@ -188,6 +188,6 @@ def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics
     return compute_metrics(profile)
 
 
-def with_conditions(dataset: Dataset, conditions: Sequence[str]) -> tuple[Partitions, dict[str, Any]]:
+def add_condition_columns(dataset: Dataset, conditions: Sequence[str]) -> tuple[Partitions, dict[str, Any]]:
     """The rows with a boolean column for each SQL expression over the features. Raises NeedsSpark: SQL is Spark's."""
     raise NeedsSpark("a condition in SQL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from spark_model_monitor.data.records.decoded_rows import Matching
+from spark_model_monitor.data.records.decoded_rows import ColumnMatching
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import measure_gap
@@ -26,7 +26,7 @@ def find_roles(baseline: QualityBaseline, sample: ProfileSample) -> ColumnRoles 
     """
     roles = sample.layout.roles
     # Rows of CSV have a cell for each column, so their width shows which column is absent
-    if roles is None or sample.layout.matched_by is Matching.POSITION:
+    if roles is None or sample.layout.matched_by is ColumnMatching.POSITION:
         return roles
     # The columns that the window lacks, and its new inputs
     current = sample.state.by_name

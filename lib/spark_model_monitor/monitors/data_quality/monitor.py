@@ -62,7 +62,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import Profile, RowRuns, State
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, compute_metrics
-from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, ROWS_OF_A_WINDOW
+from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, WINDOW_RUN_ROWS
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return Measures(
             self.accept_exponents,
             required_numbers=self.required_numbers,
-            run_rows=0 if self.as_service else ROWS_OF_A_WINDOW,
+            run_rows=0 if self.as_service else WINDOW_RUN_ROWS,
             time_column=self.time_column,
             value_by_value=self.as_service,
         )
@@ -422,7 +422,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             from spark_model_monitor.statistics.states.segments import iterate_segments
 
             profile = replace(profile, features=(*profile.features, *iterate_segments(profile.features)))
-        return estimate_block_variation(profile, runs, are_by_time=self.time_column is not None)
+        return estimate_block_variation(profile, runs, is_ordered_by_time=self.time_column is not None)
 
     def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set

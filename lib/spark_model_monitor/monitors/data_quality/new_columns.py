@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, score_window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
@@ -55,7 +55,7 @@ def _compare_windows(states: Sequence[FeatureProfile]) -> PastWindows:
     rows = []
     for index, window in enumerate(states):
         other_windows = reduce(FeatureProfile.__add__, [*states[:index], *states[index + 1 :]])
-        statistics = score_window(from_feature_profile(other_windows), from_feature_profile(window))
+        statistics = score_window(create_distribution(other_windows), create_distribution(window))
         if statistics is not None:
             rows.append(statistics)
     return PastWindows({name: np.array([row[name] for row in rows]) for name in FIELDS})

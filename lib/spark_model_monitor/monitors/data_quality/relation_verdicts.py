@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Compar
 from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above
+from spark_model_monitor.statistics.drift.special_functions import chi_square_survival
 from spark_model_monitor.statistics.states.pairs import count_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 from spark_model_monitor.value_class import value_class
@@ -73,7 +73,7 @@ def judge_relations(
             ]
             fewest = 1 if judged_relation.is_loose else 2
             if violated_features & {*reporters} or len(reporters) >= fewest:
-                finding = finding.leave_to(reporters[0])
+                finding = finding.defer_to(reporters[0])
             else:
                 reported_by |= dict.fromkeys(judged_relation.columns, judged_relation.name)
         yield finding.result(judged_relation.check, feature=judged_relation.name)
@@ -116,7 +116,7 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
     finding = evidence.judge(calibration)
     if not finding.is_violated:
         return finding
-    return finding.but(change=STATEMENTS[compared.relation["kind"]].format(*compared.relation["columns"]))
+    return finding.copy_with(change=STATEMENTS[compared.relation["kind"]].format(*compared.relation["columns"]))
 
 
 def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfit: Mapping[str, str]) -> Finding:
@@ -140,20 +140,20 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
     if phi is None:
         reasons.append(NO_HISTORY)
     if phi is None or reasons:
-        return finding.unjudged(reasons[0])
+        return finding.without_verdict(reasons[0])
     # The test, and the strength of the change as Cramér's V
     square, free = compute_chi_square(table, window)
     statistic = float(square) * n / (n + m)
     change = _scale_to_strength(statistic - int(free), window)
-    p = chi_square_above(statistic / phi, int(free))
+    p = chi_square_survival(statistic / phi, int(free))
     level = calibration.get_level_of_test(COLUMN_PAIRS)
-    finding = finding.but(
+    finding = finding.copy_with(
         decided_by=CHI_SQUARE, statistic=statistic, p=p, level=level, effect=change, least_effect=MIN_CHANGE
     )
     if p > level or change < MIN_CHANGE:
         return finding
     description = messages.changed("How strongly both go together", observed, expected)
-    return finding.but(status=CheckStatus.VIOLATED, description=description)
+    return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
 
 
 def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:

@@ -16,7 +16,7 @@ from spark_model_monitor.documents.dqdl import ANOMALIES, Condition, DataRule, O
 from spark_model_monitor.documents.dqdl_types import parse_aggregate
 from spark_model_monitor.documents.row_rules import Tree, list_columns
 from spark_model_monitor.documents.rules_file import match_whole
-from spark_model_monitor.errors import did_you_mean
+from spark_model_monitor.errors import suggest_names
 from spark_model_monitor.monitors.data_quality.rule_conditions import evaluate_formula
 from spark_model_monitor.monitors.data_quality.rule_table import RuleTable, is_present, parse_moment
 from spark_model_monitor.statistics.states import ColumnType
@@ -109,7 +109,7 @@ class _RuleBinder:
             # Columns of lists have a metric only if it needs no single values
             if name not in self.table.positions:
                 columns = ", ".join(self.table.names[:20])
-                return f"there is no column {name!r}; " + did_you_mean(
+                return f"there is no column {name!r}; " + suggest_names(
                     name, self.table.names, f"the columns are {columns}"
                 )
             is_nested = self.types.get(name) in (ColumnType.VECTOR, ColumnType.NESTED)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from spark_model_monitor.data.profiling.rule_scan import RowFormula, Rules
-from spark_model_monitor.data.profiling.uniqueness import ValueCounts, ValueQuestion
+from spark_model_monitor.data.profiling.uniqueness import ValueCountRequest, ValueCounts
 from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.row_rules import Tree
@@ -52,7 +52,7 @@ class RuleTable:
         self.positions = {name: position for position, name in reversed(list(enumerate(names)))}
         self._conditions: dict[str, RowFormula] = {}
         self._numbers: dict[str, RowFormula] = {}
-        self._questions: dict[str, ValueQuestion] = {}
+        self._questions: dict[str, ValueCountRequest] = {}
 
     def count_rows(self, condition: Tree, where: Tree | None = None) -> int:
         """Requests the number of rows that don't meet `condition`, among rows that meet `where`."""
@@ -66,7 +66,7 @@ class RuleTable:
 
     def count_values(self, columns: Sequence[str], where: Tree | None = None) -> int:
         """Requests how often each combination of values of the columns occurs."""
-        question = ValueQuestion(tuple(self.positions[column] for column in columns), self._locate(where))
+        question = ValueCountRequest(tuple(self.positions[column] for column in columns), self._locate(where))
         return _add_once(self._questions, question)
 
     def _locate(self, tree: Tree | None) -> Tree | None:
@@ -93,7 +93,7 @@ class RuleTable:
         )
 
     @property
-    def questions(self) -> tuple[ValueQuestion, ...]:
+    def questions(self) -> tuple[ValueCountRequest, ...]:
         """What the pass over values counts."""
         return tuple(self._questions.values())
 

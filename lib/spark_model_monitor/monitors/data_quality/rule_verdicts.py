@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, Ru
 from spark_model_monitor.monitors.data_quality.rule_conditions import evaluate_formula, meets_condition
 from spark_model_monitor.monitors.data_quality.rule_table import Measurements
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding
-from spark_model_monitor.statistics.drift.special_functions import student_above
+from spark_model_monitor.statistics.drift.special_functions import student_survival
 from spark_model_monitor.statistics.states.rule_counts import MAX_IDS, PairSums
 from spark_model_monitor.value_class import value_class
 
@@ -38,19 +38,19 @@ def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: 
     check_results = [_describe(_join_parts(rule, findings), rule) for rule in rule_set.rules]
     for analyzer in rule_set.analyzers:
         finding = findings[analyzer.text]
-        check_results.append(_describe(finding.unjudged(finding.reason or "it is an analyzer"), analyzer))
+        check_results.append(_describe(finding.without_verdict(finding.reason or "it is an analyzer"), analyzer))
     for skipped in rule_set.skipped:
         finding = Finding(CheckStatus.PASSED, component=DQDL)
-        finding = finding.unsure(f"{NOT_CHECKED}{skipped.reason}", "check it where it can be evaluated")
+        finding = finding.as_cannot_tell(f"{NOT_CHECKED}{skipped.reason}", "check it where it can be evaluated")
         check_results.append(finding.result(EXPECTATION, feature=skipped.text))
     return check_results
 
 
 def _describe(finding: Finding, rule: AnyRule) -> CheckResult:
     """The result in checks.json. A finding's `metrics` are for later runs; its `ids` are of rows that break the rule."""
-    finding = finding.but(component=DQDL, labels=dict(rule.labels) or None)
+    finding = finding.copy_with(component=DQDL, labels=dict(rule.labels) or None)
     if finding.status is not CheckStatus.NOT_JUDGED:
-        finding = finding.but(decided_by=ASSERTION)
+        finding = finding.copy_with(decided_by=ASSERTION)
     if finding.is_violated:
         reason = finding.reason or ""
         finding = finding.mark_unmet(reason, f"is not met: {reason}", f"{rule.text}: {reason}")
@@ -99,7 +99,7 @@ def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> 
         # The first metric that isn't met decides; later ones are measured for later runs
         if decisive.status is CheckStatus.PASSED:
             decisive = verdict
-    return decisive.but(metrics=metrics or None)
+    return decisive.copy_with(metrics=metrics or None)
 
 
 @value_class
@@ -148,7 +148,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         value = _compute_metric(rule, metric, measured, rows, offending)
         reason = f"{metric.name} can't be computed from these values"
     if not math.isfinite(value):
-        return Finding.not_judged(None, reason).but(m=rows or None)
+        return Finding.not_judged(None, reason).copy_with(m=rows or None)
     verdict = Finding(CheckStatus.PASSED, observed=value, m=rows, metrics={metric.name: value}, ids=ids or None)
     if rule.type == ANOMALIES:
         return _judge_anomaly(verdict, metric.name, past.values_without_alarm)
@@ -172,10 +172,10 @@ def _judge_condition(
             limits = [evaluate_formula(operand.number, past.values) for operand in condition.operands]
         # A limit that can't be computed can't be compared with
         if limits is None or not all(map(math.isfinite, limits)):
-            return verdict.unjudged(reason)
+            return verdict.without_verdict(reason)
         is_met = meets_condition(value, condition.operator, limits)
     if is_met:
-        return verdict.but(ids=None)
+        return verdict.copy_with(ids=None)
     # The reason, in the unit of the rule
     reason = f"{metric.name} is {value:.6g}"
     if is_about_rows:
@@ -184,7 +184,7 @@ def _judge_condition(
         reason = f"{offending:,} of {verdict.m:,} rows have no value"
     if condition is not None and condition.past_runs:
         reason += past.describe_alarms(condition.past_runs)
-    return verdict.but(status=CheckStatus.VIOLATED, reason=reason)
+    return verdict.copy_with(status=CheckStatus.VIOLATED, reason=reason)
 
 
 def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, rows: int, offending: int) -> float:
@@ -246,7 +246,7 @@ def _judge_anomaly(verdict: Finding, name: str, past: tuple[float, ...]) -> Find
         reason = (
             f"it compares with at least {MIN_RUNS} earlier runs without violations, and {len(past):,} have this metric"
         )
-        return verdict.unjudged(reason)
+        return verdict.without_verdict(reason)
     assert verdict.observed is not None
     # A new run is expected near the mean of the earlier ones
     runs = len(past)
@@ -257,7 +257,7 @@ def _judge_anomaly(verdict: Finding, name: str, past: tuple[float, ...]) -> Find
     score = math.inf
     if deviation:
         score = distance / (deviation * math.sqrt(1 + 1 / runs))
-    if not distance or 2 * student_above(score, runs - 1) > ANOMALY_LEVEL:
+    if not distance or 2 * student_survival(score, runs - 1) > ANOMALY_LEVEL:
         return verdict
     reason = f"{name} is {verdict.observed:.6g}; it was {mean:.6g} on average in {runs} earlier runs"
-    return verdict.but(status=CheckStatus.VIOLATED, reason=reason)
+    return verdict.copy_with(status=CheckStatus.VIOLATED, reason=reason)

@@ -38,14 +38,14 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     interval = output.ndcg_interval
     n, m = output.rows
     finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=ndcg, interval=interval, n=n, m=m, formula=GAIN)
-    finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
+    finding = finding.copy_with(decided_by=LOWER_LIMIT, limit=threshold)
     if ndcg < threshold:
         # The service says "exceeds" although the score is below its threshold. Source: E6.1; G25
         description = f"Feature attribution drift {ndcg} exceeds threshold {threshold}"
-        finding = finding.but(status=CheckStatus.VIOLATED, description=description)
+        finding = finding.copy_with(status=CheckStatus.VIOLATED, description=description)
     # Half the interval is wider than the distance from the threshold to 1
     elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
-        finding = finding.unsure(TOO_WIDE, MORE_ROWS)
+        finding = finding.as_cannot_tell(TOO_WIDE, MORE_ROWS)
     yield None, finding
 
 
@@ -91,7 +91,7 @@ def _judge_change(compared: OutputComparison, name: str, interval: tuple[float, 
     finding = Finding(
         CheckStatus.PASSED, threshold=limit, observed=now - before, interval=interval, n=n, m=m, formula=formula
     )
-    finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
+    finding = finding.copy_with(decided_by=INTERVAL, limits=(-limit, limit))
     # It is a violation only if the whole interval of the change lies beyond the limit
     if low > limit or high < -limit:
         text = (
@@ -99,12 +99,12 @@ def _judge_change(compared: OutputComparison, name: str, interval: tuple[float, 
             f"{low:.4g} and {high:.4g}"
         )
         change = _describe_change(compared.current.name, now, before)
-        return finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
+        return finding.copy_with(status=CheckStatus.VIOLATED, change=change, description=text)
     if (high - low) / 2 > limit:
-        return finding.unsure("the interval of the change is wider than the limit", MORE_ROWS)
+        return finding.as_cannot_tell("the interval of the change is wider than the limit", MORE_ROWS)
     # The interval is short but includes the limit, so neither side is certain: it passes with a remark
     if low < -limit or high > limit:
-        return finding.but(reason="the interval reaches across the limit")
+        return finding.copy_with(reason="the interval reaches across the limit")
     return finding
 
 
@@ -114,7 +114,7 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
         return Finding.not_judged(threshold, "the baseline does not have this output")
     # Attributions are relative to the baseline rows, so other baseline rows give other values
     if output.baseline_state is not None and output.baseline_state.baseline != output.state.baseline:
-        return Finding.not_judged(threshold, None).unsure(
+        return Finding.not_judged(threshold, None).as_cannot_tell(
             "the baseline's attributions are compared with other baseline rows", "make the baseline again"
         )
     min_rows = output.tolerances.min_rows
@@ -125,7 +125,7 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
     if output.design_effect > 1:
         group_note = f", which say as much as {rows / output.design_effect:,.0f} by themselves"
     reason = f"{rows:,} rows{group_note}; at least {min_rows:,} are asked for"
-    return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).unsure(reason, MORE_ROWS)
+    return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).as_cannot_tell(reason, MORE_ROWS)
 
 
 def _describe_change(output: str, now: float, before: float) -> str:

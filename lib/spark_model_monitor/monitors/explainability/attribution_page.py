@@ -8,7 +8,7 @@ from math import isfinite
 
 from spark_model_monitor.documents.check_results import LABEL, CheckResult
 from spark_model_monitor.documents.page import (
-    OF_BASELINE,
+    BASELINE_HEADLINE,
     Block,
     Card,
     Cards,
@@ -22,7 +22,7 @@ from spark_model_monitor.documents.page import (
     PointChart,
     TableLine,
     build_table,
-    create_reading,
+    create_reading_guide,
     format_count,
     format_number,
     format_percent,
@@ -72,7 +72,7 @@ def _write_baseline_headline(analysis: AttributionAnalysis) -> Headline:
         # If several are equally large, the last one by name
         values = outputs_with_values[0].values
         largest = max(values, key=lambda name: (abs(values[name]), name))
-        sentence = OF_BASELINE.format(f"{largest} moves {outputs_with_values[0].name} most")
+        sentence = BASELINE_HEADLINE.format(f"{largest} moves {outputs_with_values[0].name} most")
     return Headline(sentence, f"{format_count(analysis.rows)} rows were looked at.")
 
 
@@ -117,7 +117,7 @@ def _create_sections(
         charts: Iterator[Block] = _draw_dependence(dependent)
         dependence = (*charts, _create_dependence_table(dependent))
         yield PageSection(f"Partial dependence on {dependent.feature}", dependence, folded=True)
-    yield create_reading(HOW_TO_READ)
+    yield create_reading_guide(HOW_TO_READ)
 
 
 def _read_output(check_result: CheckResult) -> str:

@@ -32,13 +32,13 @@ from spark_model_monitor.monitors.explainability.kernel import (
     limit_values,
 )
 from spark_model_monitor.monitors.predictors import Cells, Model
-from spark_model_monitor.monitors.predictors.model_loading import Caller, convert_to_cells, simplify_type
+from spark_model_monitor.monitors.predictors.model_loading import ModelCaller, convert_to_cells, simplify_type
 from spark_model_monitor.statistics import Doubles, Hashes
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
 from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_texts
-from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs, count_widths
+from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, WINDOW_RUN_ROWS, build_first_runs, count_widths
 from spark_model_monitor.statistics.user_choices import Algorithm
 from spark_model_monitor.value_class import value_class
 
@@ -142,8 +142,8 @@ class ExplainedModel:
     with_logit: bool
     algorithm: Algorithm
 
-    def caller(self, *, shows_messages: bool = False) -> Caller:
-        return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, shows_messages)
+    def caller(self, *, shows_messages: bool = False) -> ModelCaller:
+        return ModelCaller(replace(self.model, content=self.content.value), self.names, self.numeric, shows_messages)
 
     def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
         """The cells of the features, taken from these columns."""
@@ -186,7 +186,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     # Attributions of the first rows show whether neighbours are similar
     first_amounts: list[Doubles] = []
     values_per_row = max(1, len(task.explained_features) * len(outputs))
-    max_first_rows = min(ROWS_OF_A_WINDOW * MAX_RUNS, MAX_RUN_VALUES // values_per_row)
+    max_first_rows = min(WINDOW_RUN_ROWS * MAX_RUNS, MAX_RUN_VALUES // values_per_row)
     block_rows = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
     for block in split_into_blocks(batches, max(1, min(MAX_BLOCK_ROWS, block_rows))):
         partition = block.column(PARTITION)[0].as_py()
@@ -348,7 +348,7 @@ class AnswerTask:
             is_unanswered[accepted_indexes[unanswered]] = True
             yield reject_records(batch, is_unanswered, Refusal.NOT_EXPLAINED, self.cells, self.schema)
 
-    def _find_unanswered(self, caller: Caller, rows: pa.RecordBatch, offset: int = 0) -> list[int]:
+    def _find_unanswered(self, caller: ModelCaller, rows: pa.RecordBatch, offset: int = 0) -> list[int]:
         try:
             self._call_model(caller, rows)
         except UnansweredRows:
@@ -360,7 +360,7 @@ class AnswerTask:
             return before + self._find_unanswered(caller, rows.slice(half), offset + half)
         return []
 
-    def _call_model(self, caller: Caller, rows: pa.RecordBatch) -> None:
+    def _call_model(self, caller: ModelCaller, rows: pa.RecordBatch) -> None:
         caller(self.explained.cells(rows, self.columns))
 
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, StateRow, add_states_by_key
-from spark_model_monitor.data.engine.local_engine import make_numbers
+from spark_model_monitor.data.engine.local_engine import make_one_row_partitions
 from spark_model_monitor.data.profiling.contingency_scan import MAX_STRAY_SHARE
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.decoded_rows import add_reason_field
@@ -74,9 +74,9 @@ from spark_model_monitor.monitors.predictors.model_loading import (
     are_numbers,
     convert_to_cells,
     flag_numbers,
+    prepare_for_tasks,
     read_content,
     simplify_type,
-    without_path,
 )
 from spark_model_monitor.monitors.protocol import ScanResult
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
@@ -136,7 +136,7 @@ def _prepare_explained(rows: _Rows) -> Iterator[ExplainedModel]:
         yield ExplainedModel(
             rows.plan.features,
             numeric,
-            without_path(measures.model),
+            prepare_for_tasks(measures.model),
             content,
             baseline=cells,
             samples=rows.plan.samples,
@@ -155,7 +155,7 @@ def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Da
     columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
     with _prepare_explained(rows) as explained:
         task = AnswerTask(explained, columns, dataset.cells, add_reason_field(table.schema))
-    return replace(dataset, rows=table.mapped(task, task.schema), refusable=True)
+    return replace(dataset, rows=table.map_batches(task, task.schema), refusable=True)
 
 
 class _Rows:
@@ -193,7 +193,7 @@ class _Rows:
         for task_column, feature in ((JOIN, self.plan.join), (GROUP, self.plan.group)):
             if feature:
                 columns[task_column] = column_of_feature[feature]
-        self.partitions = table.selected([*columns.values()], [*columns])
+        self.partitions = table.select_columns([*columns.values()], [*columns])
 
     @cached_property
     def sample(self) -> list[pa.Array] | None:
@@ -206,9 +206,9 @@ class _Rows:
         arrow_types = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
         features = [pa.field(FEATURE.format(index), arrow_type) for index, arrow_type in enumerate(arrow_types)]
         schema = pa.schema([pa.field(KEY, pa.int64()), *features])
-        quota = max(1, min(rows, SAMPLE_FACTOR * rows // (self.dataset.partitions_at_most or 1)))
+        quota = max(1, min(rows, SAMPLE_FACTOR * rows // (self.dataset.max_partition_count or 1)))
         task = partial(sample_partition, len(features), quota, schema)
-        sampled = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
+        sampled = pa.Table.from_batches(self.partitions.map_batches(task, schema).batches(), schema)
         # If only a few cells of a column are texts, they are stray cells in a column of numbers
         for field, is_text in zip(features, self.are_texts, strict=True):
             if is_text:
@@ -225,7 +225,7 @@ class _Rows:
     def split_tasks(self, count: int) -> Partitions:
         """Partitions with one row each, its index, for work that isn't done on the data's rows."""
         engine: Engine = self.dataset.engine
-        return engine.implementation(make_numbers)(engine, count)
+        return engine.find_implementation(make_one_row_partitions)(engine, count)
 
 
 def _choose_baseline_rows(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
@@ -311,7 +311,7 @@ def _probe_model(rows: _Rows, explained: ExplainedModel, *, shows_messages: bool
     """The model's mean answers to the baseline rows, by output. One task. shows_messages: whether the rows come from the
     configuration, so that an error may repeat the model's message about them; other rows contain values of the data."""
     task = partial(probe, explained, shows_messages)
-    batches = rows.split_tasks(1).mapped(task, PROBE_SCHEMA).batches()
+    batches = rows.split_tasks(1).map_batches(task, PROBE_SCHEMA).batches()
     [probe_result] = batches[0].to_pylist()
     if not probe_result["is_deterministic"]:
         log.warning(
@@ -344,7 +344,7 @@ def _probe_model(rows: _Rows, explained: ExplainedModel, *, shows_messages: bool
 def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, RowCounts, bytes, tuple[RowRuns, ...]]:
     """The attributions of all rows, the counts of rows, the file of local values, and the runs of each value. One Spark job."""
     began = time.monotonic()
-    state_rows = rows.partitions.numbered().states(partial(attribute_partition, task)).rows()
+    state_rows = rows.partitions.add_partition_number().states(partial(attribute_partition, task)).rows()
     sums = add_states_by_key(row for row in state_rows if row.kind != LOCAL_VALUES)
     # Each value's runs are a state
     runs = tuple(runs_of_value for runs_of_value in sums.values() if isinstance(runs_of_value, RowRuns))
@@ -395,7 +395,7 @@ def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributi
     grid_tasks = rows.split_tasks(len(grids))
     with grid_tasks.broadcast(cells) as broadcast_cells:
         task = partial(compute_dependence, explained, tuple(grids), broadcast_cells)
-        batches = grid_tasks.mapped(task, SUMS_SCHEMA).batches()
+        batches = grid_tasks.map_batches(task, SUMS_SCHEMA).batches()
     sums_by_feature = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}
     for feature_index, grid in grids:
         if grid.left_out:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, needing
+from spark_model_monitor.errors import BadConfiguration, explain_missing_import
 from spark_model_monitor.monitors.explainability.attribution_measures import MAX_BASELINE_ROWS
 from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.model_loading import convert_to_texts
@@ -151,7 +151,7 @@ def _encode_texts(texts: Cells) -> Codes:
 
 
 def _import_library(name: str) -> ModuleType:
-    with needing(
+    with explain_missing_import(
         "baseline rows are made by clustering, which needs scikit-learn; install spark-model-monitor[sklearn], or give "
         "methods.shap.baseline"
     ):

@@ -28,10 +28,10 @@ import numpy as np
 from spark_model_monitor.documents.check_results import FISHER, STUDENT
 from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.drift.special_functions import (
-    chance_of_more,
+    hypergeometric_tail,
     normal_quantile,
-    student_above,
     student_quantile,
+    student_survival,
 )
 from spark_model_monitor.statistics.states.blocks import Numbers
 from spark_model_monitor.statistics.states.moments import ROUNDING
@@ -74,14 +74,14 @@ def compare_estimates(baseline: Estimate, window: Estimate, direction: Side) -> 
         # For counts of rows, Fisher's exact test needs no variance
         if baseline.is_count or not less_certain.unit_variance:
             count, rows = window.count_beyond(direction)
-            p_value = chance_of_more(*baseline.count_beyond(direction), count, rows)
+            p_value = hypergeometric_tail(*baseline.count_beyond(direction), count, rows)
             blocks = min(baseline.blocks, window.blocks)
             # With few blocks the design effect is uncertain, so the normal score is compared with Student's t
             if math.isinf(blocks) or not 0 < p_value < 0.5:
                 return TestOfChange(FISHER, float(count), p_value)
             score = -normal_quantile(p_value)
             if blocks > 1:
-                p_value = student_above(score, blocks - 1)
+                p_value = student_survival(score, blocks - 1)
             else:
                 p_value = 1.0
             return TestOfChange(STUDENT, score, p_value)
@@ -96,7 +96,7 @@ def compare_estimates(baseline: Estimate, window: Estimate, direction: Side) -> 
     if not error:
         return TestOfChange(STUDENT, None, 0.0)
     score = difference / error
-    return TestOfChange(STUDENT, score, student_above(score, freedom))
+    return TestOfChange(STUDENT, score, student_survival(score, freedom))
 
 
 def smallest_change(baseline: Estimate, window: Estimate, direction: Side, level: float) -> float:

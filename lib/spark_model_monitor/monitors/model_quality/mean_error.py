@@ -74,9 +74,9 @@ def judge_mean_error(
         size = format_number(abs(now.value))
         change = f"says that predictions are {direction} by {size} on average: it is {mean_now}, it was {mean_before}"
         description = f"Mean error is not the baseline's. Observed: {mean_now}, in the baseline: {mean_before}"
-        finding = finding.but(status=CheckStatus.VIOLATED, description=description, change=change)
+        finding = finding.copy_with(status=CheckStatus.VIOLATED, description=description, change=change)
     elif smallest > CHANGE_THAT_MATTERS * spread:
         reason = f"of {now.n:,} rows a change of the mean error by less than {smallest:.2g} may go unseen"
-        finding = finding.unsure(reason, LONGER_WINDOWS)
+        finding = finding.as_cannot_tell(reason, LONGER_WINDOWS)
     # In checks.json this is a check of its own, not a limit of a metric
     return finding.result("mean_error_check", metric="mean_error")

@@ -24,13 +24,16 @@ from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import compute_ranks
 from spark_model_monitor.statistics import Flags
-from spark_model_monitor.statistics.drift.special_functions import normal_above, student_above
+from spark_model_monitor.statistics.drift.special_functions import normal_survival, student_survival
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key, is_positive
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.verdicts.components import two_sided_p_value
-from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, interval_half_width
+from spark_model_monitor.statistics.verdicts.sequential_boundary import (
+    estimate_rows_to_significance,
+    interval_half_width,
+)
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -201,7 +204,7 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> S
     error = math.sqrt(max(float(champion_variance + challenger_variance - 2 * covariance), 0.0))
     p = None
     if error:
-        p = min(1.0, 2 * normal_above(abs(float(after - before)) / error))
+        p = min(1.0, 2 * normal_survival(abs(float(after - before)) / error))
     difference = float(after - before)
     estimate = JackknifeEstimate(difference, rows_of_rarer_class, error, rows_of_rarer_class - 1, method="DeLong")
     return float(before), float(after), estimate, p
@@ -307,7 +310,7 @@ def _describe_difference(
         half = interval_half_width(estimate.standard_error, estimate.freedom, rows, planned)
         members["interval"] = (estimate.value - half, estimate.value + half) if math.isfinite(half) else None
         if p is None and estimate.standard_error:
-            p = min(1.0, 2 * student_above(abs(estimate.value) / estimate.standard_error, estimate.freedom))
+            p = min(1.0, 2 * student_survival(abs(estimate.value) / estimate.standard_error, estimate.freedom))
     members |= {"standard_error": estimate.standard_error, "p": p, "method": estimate.method}
     values: dict[str, Any] = {"champion": champion, "challenger": challenger, "difference": estimate.value}
     return MetricDifference(name=name, **values, higher_is_better=higher_is_better, **members)
@@ -366,7 +369,7 @@ def _compare_gaps(segment_gaps: Numbers, gaps: Numbers) -> float:
     error = math.sqrt(gaps.var() * (1 / n + 1 / m))
     if not error:
         return 1.0
-    return 2 * normal_above(abs(inside / n - outside / m) / error)
+    return 2 * normal_survival(abs(inside / n - outside / m) / error)
 
 
 def decide_verdict(

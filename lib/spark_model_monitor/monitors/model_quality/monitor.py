@@ -215,7 +215,7 @@ class QualityJudgement(MetricJudgement):
             return None
         if baseline.has_fewer_names(outcomes):
             return (
-                f"{baseline.group_column!r} names the group of {format_percent(outcomes.share_named)} of the rows, in the "
+                f"{baseline.group_column!r} names the group of {format_percent(outcomes.share_in_groups)} of the rows, in the "
                 f"baseline of {format_percent(baseline.names_of_groups.share)}: rows count as there, or as fewer"
             )
         if baseline.misses_names(outcomes):
@@ -362,7 +362,7 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
             )
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
         task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts, data.group)
-        scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+        scanned = scan_outcomes(data.raw, task, max_partition_count=data.max_partition_count)
         return ScanResult(scanned.outcomes, scanned.rows, runs=(scanned.runs,))
 
     def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:

@@ -121,7 +121,7 @@ class ModelBaseline(StoredBaseline):
     def has_fewer_names(self, outcomes: Outcomes) -> bool:
         """Whether the share of rows with a group's name is below half the baseline's, or lower by more than 0.1."""
         share = self.names_of_groups.share
-        return outcomes.share_named < max(share / 2, share - 0.1)
+        return outcomes.share_in_groups < max(share / 2, share - 0.1)
 
     def misses_names(self, outcomes: Outcomes) -> bool:
         """Whether the window has clearly fewer names of groups, or, unlike the baseline, a separate name for each row."""
@@ -229,7 +229,7 @@ class ModelBaseline(StoredBaseline):
         group_column = outcomes.plan.group_column
         if group_column is None:
             return baseline
-        names = GroupNames(group_column, outcomes.share_named, outcomes.rows_by_block)
+        names = GroupNames(group_column, outcomes.share_in_groups, outcomes.rows_by_block)
         return replace(baseline, names_of_groups=names)
 
     def _find_suggested_limits(self) -> frozenset[str]:

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
-from spark_model_monitor.errors import did_you_mean
+from spark_model_monitor.errors import suggest_names
 from spark_model_monitor.monitors.model_quality.class_labels import format_labels
 from spark_model_monitor.monitors.model_quality.estimates import (
     Estimate,
@@ -297,12 +297,12 @@ class _Judge:
             m=measured.estimate.n if measured is not None else None,
         )
         is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
-        finding = finding.but(decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT, limit=constraint.threshold)
+        finding = finding.copy_with(decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT, limit=constraint.threshold)
         # Limits that a person wrote have no test and decide by value
         if measured is not None and measured.value is not None and name in self.tested_estimates:
             window = measured.estimate.reduce_to_groups(self.baseline.groups)
             test = compare_estimates(self.tested_estimates[name], window, WORSE_SIDE[constraint.comparison_operator])
-            finding = finding.but(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
+            finding = finding.copy_with(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
         finding = self._judge(finding, name, measured, constraint)
         # Equivalent metrics refer to one of them; a user's own metric has no equivalent
         metrics = METRICS[self.measurement.problem_type]
@@ -314,23 +314,23 @@ class _Judge:
     def _judge(self, finding: Finding, name: str, measured: Measured | None, constraint: MetricConstraint) -> Finding:
         # constraints.json has a metric that this run doesn't have; perhaps its name is misspelt
         if measured is None:
-            hint = did_you_mean(name, self.measurement.metrics, "")
+            hint = suggest_names(name, self.measurement.metrics, "")
             reason = f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC
-            return finding.unjudged(reason)
+            return finding.without_verdict(reason)
         if constraint.threshold is None:
-            return finding.unjudged("constraints.json has no threshold for it")
+            return finding.without_verdict("constraints.json has no threshold for it")
         # Undefined in these rows, such as recall without positive rows
         if measured.value is None:
             if self.as_service:
-                return finding.unjudged(UNDEFINED)
-            return finding.undecided(UNDEFINED, LONGER_WINDOWS)
+                return finding.without_verdict(UNDEFINED)
+            return finding.as_too_small_sample(UNDEFINED, LONGER_WINDOWS)
         if self.as_service and name in NEVER_REPORTED:
-            return finding.unjudged("the service never reports this metric")
+            return finding.without_verdict("the service never reports this metric")
         counted = measured.counted
         if measured.estimate.n < self.min_samples:
             counted = counted.rstrip(",")
             reason = f"it rests on {counted}, fewer than the {self.min_samples:,} of min_samples"
-            return finding.undecided(reason, LONGER_WINDOWS)
+            return finding.as_too_small_sample(reason, LONGER_WINDOWS)
         operator = constraint.comparison_operator
         p = finding.p
         # On the right side of the limit: check only whether the test could have detected a change
@@ -341,11 +341,11 @@ class _Judge:
             reason = f"of {counted} this may be chance: p is {p:.2g}, and a violation needs {self.level:.2g}"
             if self.baseline.groups > 1:
                 reason += IN_GROUPS.format(rows=self.baseline.groups)
-            return self._check_power(finding.but(reason=reason), name, measured, operator)
+            return self._check_power(finding.copy_with(reason=reason), name, measured, operator)
         text = format_violation_text(
             name, measured.value, measured.standard_deviation, operator.value, constraint.threshold
         )
-        return finding.but(status=CheckStatus.VIOLATED, description=text)
+        return finding.copy_with(status=CheckStatus.VIOLATED, description=text)
 
     def _check_power(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
         """A finding that passed; `cannot tell` if a change for the worse that matters may have been missed, or may be chance.
@@ -360,7 +360,7 @@ class _Judge:
         window = measured.estimate.reduce_to_groups(self.baseline.groups)
         smallest = smallest_change(baseline, window, worse_side, self.level)
         if math.isfinite(smallest):
-            finding = finding.but(smallest_change=smallest)
+            finding = finding.copy_with(smallest_change=smallest)
         counted = measured.counted.rstrip(",")
         # Errors have no upper bound, so the change that matters is relative to the baseline's error
         change = METRIC_CHANGE
@@ -372,7 +372,7 @@ class _Judge:
             is_change_seen = True
             change = abs(measured.value - baseline.value)
             beyond = BEYOND_THRESHOLD.format(value=measured.value, limit=finding.threshold)
-            finding = finding.but(reason=f"{beyond}; {finding.reason}")
+            finding = finding.copy_with(reason=f"{beyond}; {finding.reason}")
         # A change for the worse that matters is reported although it may be chance
         if is_change_seen:
             reason = finding.reason or f"of {counted} it is much worse than in the baseline, which may be chance"
@@ -390,7 +390,7 @@ class _Judge:
         else:
             rows = float(f"{self.measurement.rows * growth:.2g}")
             reason += f"; windows of about {rows:,.0f} rows show a change by {change:.2g}"
-        return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
+        return finding.as_cannot_tell(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
 
 
 def check_unseen_classes(
@@ -410,4 +410,4 @@ def check_unseen_classes(
     if unseen:
         class_names = f"{len(unseen)} of the classes" if hide_values else format_labels(unseen)
         finding = Finding.not_judged(None, f"not in the baseline: {class_names}")
-        yield finding.but(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
+        yield finding.copy_with(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

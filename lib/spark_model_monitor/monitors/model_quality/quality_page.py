@@ -14,7 +14,7 @@ from spark_model_monitor.documents.challenge_file import Challenge, MetricDiffer
 from spark_model_monitor.documents.change_description import format_limit
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
 from spark_model_monitor.documents.page import (
-    OF_BASELINE,
+    BASELINE_HEADLINE,
     Block,
     Card,
     Cards,
@@ -28,14 +28,14 @@ from spark_model_monitor.documents.page import (
     PointChart,
     TableLine,
     build_table,
-    create_reading,
+    create_reading_guide,
     format_count,
     format_interval,
     format_noun_count,
     format_number,
     format_percent,
 )
-from spark_model_monitor.documents.run_changes import find_kind_of_change, is_beyond_threshold
+from spark_model_monitor.documents.run_changes import describe_drift_type, is_beyond_threshold
 from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
@@ -78,7 +78,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     sections = []
     if cards:
         sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")]
-    if kind := find_kind_of_change(results):
+    if kind := describe_drift_type(results):
         sections.append(PageSection("What kind of change", (kind,)))
     # All metrics, violated ones first
     lines.sort(key=lambda line: line.mark is not Highlight.BAD)
@@ -103,10 +103,10 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         paragraphs.append(
             "Rows are 74 of 1,200 where 1,200 say as much as 74 alone: those of a group belong together (--group-column)."
         )
-    reading = create_reading(paragraphs)
+    reading = create_reading_guide(paragraphs)
     headline = None
     if not results:
-        headline = Headline(OF_BASELINE.format(format_noun_count(len(lines), "metric")))
+        headline = Headline(BASELINE_HEADLINE.format(format_noun_count(len(lines), "metric")))
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 
 
@@ -305,7 +305,7 @@ def create_trial_page(document: Challenge, evidences: tuple[Evidence, Evidence],
     sections += [
         PageSection("Side by side", (*_draw_difference(deciding_metric), table), note=f"{document.metric} decides"),
         PageSection("What both answered", tuple(_create_answer_blocks(document, evidences, hide_values=hide_values))),
-        create_reading(READING_OF_TRIAL),
+        create_reading_guide(READING_OF_TRIAL),
     ]
     facts = (("champion", document.champion.path), ("challenger", document.challenger.path))
     headline = Headline(sentence[0].upper() + sentence[1:], f"{values}.")

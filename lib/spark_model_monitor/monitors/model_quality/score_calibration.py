@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from spark_model_monitor.statistics import Doubles, create_empty_doubles
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above
-from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores, ScoreCounts
+from spark_model_monitor.statistics.drift.special_functions import chi_square_survival
+from spark_model_monitor.statistics.states.scores import MAX_SCORED_CLASSES, ClassScores, ScoreCounts
 from spark_model_monitor.value_class import value_class
 
 GROUPS = 256
@@ -168,7 +168,7 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     # Pearson's statistic Σ (observed - expected)² / variance, over groups with a positive variance
     squared_deviations = (events - expected_events) ** 2
     statistic = float((squared_deviations[variance > 0] / variance[variance > 0]).sum())
-    p = chi_square_above(statistic, len(scores))
+    p = chi_square_survival(statistic, len(scores))
     if p < LEVEL and calibration_check.remaining_error > MIN_MEAN_DISTANCE:
         problem = (
             "the scores are no probabilities: the share of positive labels does not rise with them (it is "
@@ -190,7 +190,8 @@ def check_classes(counts: ClassScores) -> CalibrationCheck:
     checked = check_calibration(pooled)
     if counts.overflowed:
         problem = (
-            f"the baseline has more than {MAX_SCORED} classes with probabilities; estimates are made of so many at most"
+            f"the baseline has more than {MAX_SCORED_CLASSES} classes with probabilities; "
+            "estimates are made of so many at most"
         )
         return replace(checked, problem=problem)
     if counts_by_class and rows < MIN_ROWS:

@@ -58,7 +58,7 @@ class Model:
     sha256: str | None = None
 
     @property
-    def tells_labels(self) -> bool:
+    def returns_labels(self) -> bool:
         """Whether its responses contain labels; an endpoint may return labels and scores."""
         has_label_member = self.request.get("label") is not None
         return has_label_member and (self.flavour == "http" or self.request.get("probability") is None)

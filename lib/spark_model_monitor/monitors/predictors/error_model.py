@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import is_number
-from spark_model_monitor.errors import BadConfiguration, BadInput, needing
+from spark_model_monitor.errors import BadConfiguration, BadInput, explain_missing_import
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.isolated_loading import require_loadable
 from spark_model_monitor.statistics.states.blocks import BlockSums, assign_blocks
 from spark_model_monitor.statistics.states.estimated import measure_expected_errors
-from spark_model_monitor.storage import storage_here
+from spark_model_monitor.storage import get_storage_without_spark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,12 +124,12 @@ class ErrorModel:
         """Write the model to a file that ends in .skops, at any location that runs can read."""
         texts = {name: list(feature_texts) for name, feature_texts in self.texts.items()}
         members = {"names": list(self.names), "texts": texts, "model": self.content, "worth": self.worth.to_bytes()}
-        storage_here(path).write(path, _dump_skops(members))
+        get_storage_without_spark(path).write(path, _dump_skops(members))
 
     @classmethod
     def read(cls, path: str) -> ErrorModel:
         """Read a model that `write` wrote. Raises BadConfiguration for any other file."""
-        content = storage_here(path).read(path)
+        content = get_storage_without_spark(path).read(path)
         require_loadable(path, content, partial(_open_with_model, path))
         members = _load_skops(path, content)
         if not isinstance(members, dict) or set(members) != {"names", "texts", "model", "worth"}:
@@ -147,7 +147,9 @@ class ErrorModel:
 
 
 def _fit_model(cells: Numbers, absolute_errors: Numbers) -> HistGradientBoostingRegressor:
-    with needing("errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"):
+    with explain_missing_import(
+        "errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"
+    ):
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
 
@@ -158,7 +160,9 @@ def _fit_model(cells: Numbers, absolute_errors: Numbers) -> HistGradientBoosting
 def _dump_skops(
     members: HistGradientBoostingRegressor | Mapping[str, list[str] | dict[str, list[str]] | bytes],
 ) -> bytes:
-    with needing("models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"):
+    with explain_missing_import(
+        "models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"
+    ):
         from skops import io
 
     return bytes(io.dumps(members))
@@ -169,7 +173,9 @@ def _load_skops(name: str, content: bytes) -> Any:
     from spark_model_monitor.monitors.predictors.sklearn import open_skops
 
     try:
-        with needing(f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"):
+        with explain_missing_import(
+            f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"
+        ):
             return open_skops(Model("sklearn", name, content))
     except BadConfiguration:
         raise

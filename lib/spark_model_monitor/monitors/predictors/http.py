@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from spark_model_monitor.documents import json_text
-from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, BadInput, suggest_names
 from spark_model_monitor.monitors.predictors import Model, Predict, register_predictor
-from spark_model_monitor.stopping import run_within
+from spark_model_monitor.stopping import run_with_timeout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str
         # `${NAME}` is replaced by the value of one feature
         feature = name[1:-1]
         if feature not in value_by_name:
-            hint = did_you_mean(feature, names, "the model gets other features", shown=str)
+            hint = suggest_names(feature, names, "the model gets other features", shown=str)
             raise BadConfiguration(
                 f"predictor: a template has ${{{feature}}}, which is no feature of the model's input; {hint}"
             )
@@ -360,7 +360,7 @@ class Endpoint:
 
         post = partial(self._pool.request, "POST", self._address, body=body, headers=self._headers)
         try:
-            response = run_within(self._max_seconds, post)
+            response = run_with_timeout(self._max_seconds, post)
         except (urllib3.exceptions.HTTPError, TimeoutError) as error:
             raise AttemptFailed(type(error).__name__) from None
         # The request is too large, so the caller divides the rows

@@ -19,7 +19,7 @@ from pathlib import Path
 from signal import Signals
 
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
-from spark_model_monitor.stopping import run_to_its_end
+from spark_model_monitor.stopping import wait_for_process
 
 MIN_MEMORY_BYTES = 2 * 2**30  # bytes of address space, of which the libraries use up to a third
 # Multiple of the file's size: parsed JSON takes up to ten times its text, and skops files are compressed
@@ -58,7 +58,7 @@ def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -
             process.stdin.write(content)
             process.stdin.close()
         try:
-            status = run_to_its_end(process, seconds)
+            status = wait_for_process(process, seconds)
         except subprocess.TimeoutExpired:
             raise BadConfiguration(
                 f"the model {name} takes longer than {seconds:.0f} s to load, far more than {len(content):,} bytes should; "

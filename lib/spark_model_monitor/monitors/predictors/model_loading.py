@@ -254,7 +254,7 @@ def _load_content(model: Model, content: bytes) -> None:
     load_model(replace(model, content=content))
 
 
-def without_path(model: Model) -> Model:
+def prepare_for_tasks(model: Model) -> Model:
     """The model in the form that is sent with tasks. A function's module is sent by value, so that only the driver needs
     its file.
     """
@@ -273,12 +273,12 @@ def describe_error(error: BaseException) -> str:
 
 
 @dataclass
-class Caller:
+class ModelCaller:
     """A loaded model as a function of cells.
 
     names: names of the columns.
     numeric: whether each column is numeric.
-    says_why: whether errors repeat the model's message, which may contain values of rows.
+    shows_model_message: whether errors repeat the model's message, which may contain values of rows.
     outputs: number of scores per row, known after the first call.
     rows: number of rows so far.
     """
@@ -286,7 +286,7 @@ class Caller:
     model: Model
     names: Sequence[str]
     numeric: Sequence[bool]
-    says_why: bool = False
+    shows_model_message: bool = False
     outputs: int | None = None
     rows: int = 0
 
@@ -327,7 +327,7 @@ class Caller:
             raise
         except Exception as error:
             # A model's message may contain cells of the data, which must not be in logs
-            problem = describe_error(error) if self.says_why else type(error).__name__
+            problem = describe_error(error) if self.shows_model_message else type(error).__name__
             # If an endpoint fails, single rows aren't the cause; if a function raises an exception, they may be
             error_type = BadInput if self.model.flavour == "http" else UnansweredRows
             raise self._make_error(f"raised {problem}, called with {len(cells):,} rows", error_type) from None

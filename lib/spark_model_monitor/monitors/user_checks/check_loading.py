@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark, suggest_names
 from spark_model_monitor.monitors.user_checks.check_plan import (
     Analyzer,
     CheckPlan,
@@ -270,7 +270,7 @@ def _read_check(entry: Mapping[str, Json]) -> JsonCheck:
 
 
 def _suggest_nearest(name: Json, names: list[str]) -> str:
-    return did_you_mean(str(name), names, f"write one of: {', '.join(names)}")
+    return suggest_names(str(name), names, f"write one of: {', '.join(names)}")
 
 
 # Loading the checks that `--checks` names
@@ -283,7 +283,7 @@ def load_planned_checks(reference: str, dataset: Dataset, *, second_scan_allowed
     """
     engine = dataset.engine
     planned = plan_checks(load_checks(engine, reference), dataset.names, second_scan_allowed=second_scan_allowed)
-    engine.implementation(require_answerable)(dataset, planned)
+    engine.find_implementation(require_runnable)(dataset, planned)
     return planned
 
 
@@ -295,7 +295,7 @@ def load_checks(engine: Engine, reference: str) -> Checks:
     """
     # A `module:function` returns checks that are objects of Deequ
     if not reference.endswith(".json"):
-        return engine.implementation(checks_of_function)(engine, reference)
+        return engine.find_implementation(load_deequ_checks)(engine, reference)
     try:
         text = engine.storage(reference).read(reference).decode("utf-8")
     except (BadInput, UnicodeDecodeError) as fault:
@@ -303,12 +303,12 @@ def load_checks(engine: Engine, reference: str) -> Checks:
     return read_checks(text, reference.rsplit("/", 1)[-1])
 
 
-def checks_of_function(engine: Engine, reference: str) -> Checks:
+def load_deequ_checks(engine: Engine, reference: str) -> Checks:
     """Raises NeedsSpark, because the function returns objects of Deequ in a JVM."""
     raise NeedsSpark(f"--checks {reference}: a function, whose checks are Deequ's own,")
 
 
-def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
+def require_runnable(dataset: Dataset, planned: CheckPlan) -> None:
     """Raises NeedsSpark for a check that can't be answered from states."""
     for analyzer in list_second_scan_analyzers(planned.checks):
         raise NeedsSpark(f"--checks: {analyzer}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
-from spark_model_monitor.errors import BadConfiguration, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, suggest_names
 from spark_model_monitor.value_class import value_class
 
 SECOND_SCAN_FLAG = "--set allow_second_scan=yes"
@@ -135,7 +135,7 @@ def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: 
     faults = []
     for analyzer in checks.analyzers:
         for column in analyzer.columns:
-            advice = did_you_mean(column, columns, f"it has: {', '.join(columns[:20])}")
+            advice = suggest_names(column, columns, f"it has: {', '.join(columns[:20])}")
             fault = f"--checks: {analyzer.name} is of {column!r}, which is no column of the data; {advice}"
             if column not in columns and fault not in faults:
                 faults.append(fault)

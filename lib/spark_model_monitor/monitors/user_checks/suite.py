@@ -16,7 +16,7 @@ from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, 
 from spark_model_monitor.documents.json_text import Json, format_java_double
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.monitors.user_checks.answers import (
+from spark_model_monitor.monitors.user_checks.check_evidence import (
     NeedsSecondScan,
     RowFraction,
     SketchedNumbers,
@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.user_checks.answers import (
     explain_refused_second_scan,
     find_evidence,
     list_type_counts,
-    with_extremes,
+    list_weighted_values,
 )
 from spark_model_monitor.monitors.user_checks.check_loading import DATA_TYPES, FORMS, JsonCheck, JsonChecks, Level
 from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Source, choose_source
@@ -206,7 +206,7 @@ def _compute_quantile(analyzer: Analyzer, numbers: SketchedNumbers) -> float:
     """
     quantile = analyzer.quantile or 0.0
     error = analyzer.relative_error or 0.0
-    values, weights = with_extremes(numbers.sketch, numbers.moments)
+    values, weights = list_weighted_values(numbers.sketch, numbers.moments)
     # Spark returns the smallest or largest value if the requested rank is within the error of it
     if quantile <= error or len(values) == 1:
         return float(values[0])

@@ -20,10 +20,10 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor
-from spark_model_monitor.reports.history.archive import (
+from spark_model_monitor.reports.history.state_files import (
     PARTS,
-    decode_parts,
-    from_parquet,
+    decode_block_variation,
+    decode_state_file,
     name_state_file,
     read_run_state,
 )
@@ -35,20 +35,20 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_current_run,
     read_document,
     read_document_file,
+    read_intact_run,
     read_recorded_options,
     read_run_file,
     resolve_file,
-    run_before,
 )
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.storage import (
-    is_there,
+    exists,
+    get_current_session,
+    get_storage,
     join,
-    opened_by,
-    opening_session,
-    read_if_there,
+    read_if_exists,
     resolve_path,
-    storage_of,
+    using_session,
 )
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def read_baseline(
     >>> read_baseline("items-baseline").names
     ('items',)
     """
-    with opened_by(spark):
+    with using_session(spark):
         return read_run_baseline(os.fspath(path), monitor)
 
 
@@ -113,7 +113,7 @@ def read_run_baseline(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     if run is None:
         # A folder of the service, or a copy of one, has documents only
         constraints = join(path, monitor.CONSTRAINTS.FILE_NAME)
-        if not is_there(constraints):
+        if not exists(constraints):
             raise BadInput(
                 f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
                 "baselining job"
@@ -131,7 +131,7 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
     constraints = read_document_file(monitor.CONSTRAINTS, constraints_path)
     constraints_folder = constraints_path.rpartition("/")[0] or "."
     # The suggested constraints show which limits a person has edited
-    run = run_before(constraints_folder)
+    run = read_intact_run(constraints_folder)
     suggested = None
     if run is not None:
         run, suggested = _read_suggestion(run, constraints_folder, monitor)
@@ -149,9 +149,9 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
 
     state = None
     path = join(folder, _name_state(monitor))
-    content = read_if_there(path) if folder else None
+    content = read_if_exists(path) if folder else None
     if content is not None:
-        state = from_parquet(content, path)
+        state = decode_state_file(content, path)
     baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
     # Constraints without statistics may belong to other data than the run's blocks
     if run is not None and statistics is not None:
@@ -164,7 +164,7 @@ def read_previous_baseline(output_path: str, monitor: Monitor = DATA_QUALITY) ->
 
     The earlier run is the run at the same path or, for a path that ends in yyyy/mm/dd/hh, the run of the latest earlier hour.
     """
-    run = run_before(output_path)
+    run = read_intact_run(output_path)
     if run is not None:
         return _read_published(output_path, run, monitor, uses_edits=False)
     # The run before the first run of an hour folder is the run of the latest earlier hour
@@ -192,7 +192,7 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, uses_edits: bool) 
         constraints = read_document_file(monitor.CONSTRAINTS, edited)
     baseline = monitor.stored_baseline(constraints, None, read_run_state(run, _name_state(monitor)), suggested)
     baseline = baseline.with_roles(_read_roles(run))
-    source = partial(_read_rows_again, run, baseline.names, monitor, opening_session())
+    source = partial(_read_rows_again, run, baseline.names, monitor, get_current_session())
     return _add_parts(baseline.with_source(source), run)
 
 
@@ -204,7 +204,7 @@ def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Docume
         return run, read_document(run, monitor.CONSTRAINTS)
     except BadInput:
         # If the run's folder exists, the file is missing for another reason
-        if is_there(run.folder):
+        if exists(run.folder):
             raise
     log.info("%s: its files were moved there without %s", path, RUNS)
     moved = replace(run, folder=path)
@@ -222,9 +222,9 @@ def _read_roles(run: Run) -> ColumnRoles | None:
 
 def _read_rows_again(run: Run, names: tuple[str, ...], monitor: Monitor, spark: SparkSession | None) -> Dataset:
     """The rows that a run has read. Raises BadInput if they are too many to read again."""
-    from spark_model_monitor.data.reading.data import read_again
+    from spark_model_monitor.data.reading.data_reader import read_again
 
-    with opened_by(spark):
+    with using_session(spark):
         # The options with which the run has read its files, and the list of these files
         read_by = read_recorded_options(run)
         path = join(run.folder, LEDGER)
@@ -245,13 +245,13 @@ def _add_parts(baseline: Any, run: Run) -> Any:
     # Other monitors have no parts
     if PARTS not in run.digests or not isinstance(baseline, QualityBaseline):
         return baseline
-    return baseline.with_parts(decode_parts(read_run_file(run, PARTS), join(run.folder, PARTS)))
+    return baseline.with_block_variation(decode_block_variation(read_run_file(run, PARTS), join(run.folder, PARTS)))
 
 
 def find_edited_file(name: str, path: str, run: Run) -> str | None:
     """The path of the file below `path` if it was edited after the run was published; otherwise None."""
     copy = join(path, name)
-    content = read_if_there(copy)
+    content = read_if_exists(copy)
     # Compared by content, because a copy has another time
     if content is None or sha256(content).hexdigest() == run.digests.get(name):
         return None
@@ -263,7 +263,7 @@ def _find_statistics(path: str, monitor: Monitor) -> str | None:
     if monitor.STATISTICS is None:
         return None
     statistics = join(path, monitor.STATISTICS.FILE_NAME)
-    if is_there(statistics):
+    if exists(statistics):
         return statistics
     return None
 
@@ -285,10 +285,10 @@ def list_earlier_runs(output_path: str) -> Iterator[tuple[str, Run]]:
     top = matched["top"]
     # Names of hour folders have fixed widths, so comparing them as texts compares their times
     now = output_path.rstrip("/")[len(top) :]
-    if not is_there(top):
+    if not exists(top):
         return
     for hour in list_hours_from_latest(top):
-        if hour < now and (run := run_before(top + hour)) is not None:
+        if hour < now and (run := read_intact_run(top + hour)) is not None:
             yield top + hour, run
 
 
@@ -317,37 +317,37 @@ def list_hours_from_latest(top: str, below: str = "") -> Iterator[str]:
         yield below
         return
     # Storages list names in order, so the last year, month, day and hour come first
-    for name in reversed(storage_of(top).list_folders(top + below)):
+    for name in reversed(get_storage(top).list_folders(top + below)):
         if name.isdecimal():
             yield from list_hours_from_latest(top, f"{below}/{name}")
 
 
-def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
+def create_reference_to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
     """A reference to the run published below `path` or, without a run, to the files there that `monitor`'s documents name."""
     run = read_current_run(path)
     if run is None:
-        return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), _find_statistics(path, monitor))
+        return create_reference_to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), _find_statistics(path, monitor))
     return BaselineReference(run_id=run.run_id, folder=resolve_path(run.folder))
 
 
-def to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
+def create_reference_to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
     """A reference to the file of constraints and, if it exists, to the file of statistics."""
     statistics = None
     # Constraints without statistics are a valid baseline, but a reference to an absent file is an error
-    if statistics_path is not None and is_there(statistics_path):
+    if statistics_path is not None and exists(statistics_path):
         statistics = resolve_path(statistics_path)
     return BaselineReference(constraints=resolve_path(constraints_path), statistics=statistics)
 
 
-def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference | None:
+def create_reference_to_previous_run(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference | None:
     """A reference to the run before the run that will be published below `output_path`; None if there is no earlier run."""
     path: str | None = output_path
-    if run_before(output_path) is None:
+    if read_intact_run(output_path) is None:
         path = find_earlier_hour(output_path)
-    return to_run(path, monitor) if path else None
+    return create_reference_to_run(path, monitor) if path else None
 
 
-def read_shares(path: str) -> Mapping[str, float]:
+def read_attribution_shares(path: str) -> Mapping[str, float]:
     """By feature: its share of the model's attributions.
 
     path: an analysis.json, the output path of a run that wrote an analysis.json, or a folder of promoted runs.
@@ -358,6 +358,6 @@ def read_shares(path: str) -> Mapping[str, float]:
 
     if not path.endswith(".json"):
         path = resolve_file(path, AttributionReport.FILE_NAME)
-        if not is_there(path):
+        if not exists(path):
             raise BadInput(f"{path}: there is no such file; name the output path of a run of explainability")
     return read_document_file(AttributionReport, path).shares

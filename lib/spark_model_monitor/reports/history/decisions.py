@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.documents.alert_files import Decision, Promotion, Promotions
 from spark_model_monitor.documents.check_results import CheckResult, CheckResults, identify_subject
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
-from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, suggest_names
 from spark_model_monitor.reports.alerts import find_series_folder, open_alerts, read_alerts
-from spark_model_monitor.reports.history.variation import read_history, write_history
+from spark_model_monitor.reports.history.history_file import read_history, write_history
 from spark_model_monitor.reports.outputs.run_files import (
     ANALYSIS,
     CONSTRAINTS,
@@ -25,23 +25,23 @@ from spark_model_monitor.reports.outputs.run_files import (
     NameKind,
     Run,
     compute_digests,
-    is_ours,
+    is_valid_name,
     publish,
     read_current_run,
     read_document,
     read_document_file,
+    read_intact_run,
     read_published,
-    run_before,
     set_current_run,
 )
 from spark_model_monitor.storage import (
+    exists,
+    get_storage,
     hold,
-    is_there,
     join,
-    opened_by,
     read_file,
-    read_if_there,
-    storage_of,
+    read_if_exists,
+    using_session,
     write_file,
 )
 
@@ -106,7 +106,7 @@ def accept(
     ['country']
     """
     now = now or datetime.now(timezone.utc)
-    with opened_by(spark):
+    with using_session(spark):
         run_path = os.fspath(run)
         published, checks = read_published(run_path, CheckResults)
         # Alarms are stored with their numbers, because a larger change is a violation again
@@ -133,7 +133,7 @@ def accept(
             write_file(path, decision.to_json().encode())
             # A window that isn't in the history can't be marked there
             if window is not None:
-                write_history(history.with_accepted(window, features))
+                write_history(history.mark_accepted(window, features))
     return decision
 
 
@@ -151,7 +151,7 @@ def _select_alarms(checks: CheckResults, features: Sequence[str], where: str) ->
     if unknown_names:
         known_names = sorted(names)
         instead = f"its violations are of {', '.join(map(repr, known_names[:MAX_NAMES]))}"
-        hint = did_you_mean(unknown_names[0], known_names, instead)
+        hint = suggest_names(unknown_names[0], known_names, instead)
         raise BadConfiguration(f"{where} has no violation of {unknown_names[0]!r}; {hint}")
     if not features:
         return alarms
@@ -176,7 +176,7 @@ def read_decisions(output_path: str) -> list[Decision]:
     """The decisions on the runs that `output_path` belongs to, the oldest first. Decisions that can't be read are left out."""
     folder = _name_folder(output_path)
     # The first decision creates the folder
-    files = storage_of(folder).list_beginning(folder, "") if is_there(folder) else ()
+    files = get_storage(folder).list_by_prefix(folder, "") if exists(folder) else ()
     decisions = []
     for file in sorted(files, key=lambda file: file.path):
         try:
@@ -214,7 +214,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
     # A version with the same content isn't replaced, so a repeated command succeeds
     digests = compute_digests(files)
     with hold(baselines):
-        existing_run = run_before(version)
+        existing_run = read_intact_run(version)
         if existing_run is not None and dict(existing_run.digests) != digests and not replace:
             raise BadConfiguration(
                 f"{version}: has run {existing_run.run_id} already, which is another baseline; name another --model-version, or "
@@ -273,14 +273,14 @@ def read_promotions(baselines: str) -> Promotions:
     the output path of a run.
     """
     path = join(baselines, Promotions.FILE_NAME)
-    if is_there(path):
+    if exists(path):
         promotions = read_document_file(Promotions, path)
-        if not all(is_ours(promotion.model_version, NameKind.WORD) for promotion in promotions.promotions):
+        if not all(is_valid_name(promotion.model_version, NameKind.WORD) for promotion in promotions.promotions):
             raise BadDocument(
                 f"{path}: a model_version is no name of a version; restore the file, or delete it and promote"
             )
         return promotions
-    run = run_before(baselines)
+    run = read_intact_run(baselines)
     # The folder of a promoted run belongs to its version, so a run in `_runs/` wasn't promoted
     if run is not None and run.folder.startswith(join(baselines, RUNS, "")):
         raise BadConfiguration(f"{baselines}: is the output path of a run; name a folder for the versions")
@@ -305,7 +305,7 @@ def _read_baseline_files(path: str) -> dict[str, bytes]:
     files = {}
     for name in run.digests:
         original = join(run.folder, name)
-        if name != PAGE or is_there(original):  # a prune may have deleted the page
+        if name != PAGE or exists(original):  # a prune may have deleted the page
             files[name] = read_file(original)
     # Copies that a user edited have priority over the run's files
     return files | _read_files(path, files.keys() & set(EDITABLE))
@@ -313,5 +313,5 @@ def _read_baseline_files(path: str) -> dict[str, bytes]:
 
 def _read_files(folder: str, names: Iterable[str]) -> dict[str, bytes]:
     """By name: the contents of those files of a folder that exist."""
-    contents = {name: read_if_there(join(folder, name)) for name in names}
+    contents = {name: read_if_exists(join(folder, name)) for name in names}
     return {name: content for name, content in contents.items() if content is not None}

@@ -24,7 +24,6 @@ from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift impor
     find_accepted_features,
     find_lost_examples,
 )
-from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import (
     HOUR_LEVELS,
     list_hours_from_latest,
@@ -32,7 +31,8 @@ from spark_model_monitor.reports.history.baselines import (
     read_run_baseline,
 )
 from spark_model_monitor.reports.history.decisions import read_decisions
-from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history, write_history
+from spark_model_monitor.reports.history.history_file import WindowEntry, WindowHistory, create_history, write_history
+from spark_model_monitor.reports.history.state_files import PROFILE, decode_state_file
 from spark_model_monitor.reports.outputs.run_files import (
     CURRENT,
     HOUR_FOLDERS,
@@ -43,12 +43,12 @@ from spark_model_monitor.reports.outputs.run_files import (
     note_unfinished,
     read_baseline_reference,
     read_document,
+    read_intact_run,
     read_run_file,
     remove_from_commit,
     restore_output,
-    run_before,
 )
-from spark_model_monitor.storage import StoredFile, hold, is_local, is_there, join, local_path, remove, storage_of
+from spark_model_monitor.storage import StoredFile, exists, get_storage, hold, is_local, join, local_path, remove
 from spark_model_monitor.storage.lease import PREFIX, WAIT
 from spark_model_monitor.value_class import value_class
 
@@ -66,7 +66,7 @@ def rebuild_history(folder: str) -> WindowHistory:
         # The oldest first: each window is compared with the windows before it, as when it ran
         for hour in reversed([*list_hours_from_latest(folder)]):
             path = join(folder, hour.lstrip("/"))
-            run = run_before(path)
+            run = read_intact_run(path)
             if run is None or PROFILE not in run.digests:
                 continue
             try:
@@ -79,7 +79,7 @@ def rebuild_history(folder: str) -> WindowHistory:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
         # Accepted alarms aren't in the states, so decisions are applied again
         for decision in read_decisions(folder):
-            history = history.with_accepted(decision.window or "", decision.features)
+            history = history.mark_accepted(decision.window or "", decision.features)
         write_history(history)
     log.info("the history of %s has %d windows", folder, len(history.entries))
     return history
@@ -115,7 +115,7 @@ def _add_run(
 
 def _add_window(history: WindowHistory, entry: WindowEntry, baseline: QualityBaseline, run: Run) -> WindowHistory:
     """The history with a window, whose statistics are computed from the states of its run."""
-    state: Any = from_parquet(read_run_file(run, PROFILE), join(run.folder, PROFILE))
+    state: Any = decode_state_file(read_run_file(run, PROFILE), join(run.folder, PROFILE))
     # The baseline knows the windows before this one, as when the run was made
     extended_baseline = history.extend_baseline(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
@@ -132,7 +132,7 @@ def _add_window(history: WindowHistory, entry: WindowEntry, baseline: QualityBas
     accepted = find_accepted_features(checks.checks)
     if not accepted:
         return history
-    return history.with_accepted(entry.window, accepted)
+    return history.mark_accepted(entry.window, accepted)
 
 
 Listed = TypeVar("Listed")
@@ -179,7 +179,7 @@ class Prunable:
 
 
 @value_class
-class Trees:
+class PruneSelection:
     """What to prune, and where.
 
     Attributes
@@ -200,7 +200,7 @@ class Trees:
     may_empty: bool = False
 
 
-def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
+def find_prunable(trees: PruneSelection, before: datetime) -> list[Prunable]:
     """Everything in these trees that ended before a time. Without a Spark session, paths must be on this machine.
 
     Raises BadInput for an absent folder, BadConfiguration if a folder of captures or merged records has runs, or if a schedule
@@ -263,9 +263,9 @@ def _finish_stopped_prunes(top: str) -> None:
     """Clean up outputs at and below a folder whose run or prune was killed. The next run would do this, but an hour folder may
     never get another run.
     """
-    if not is_there(top):
+    if not exists(top):
         return
-    files = storage_of(top).walk(top, hidden=True)
+    files = get_storage(top).walk(top, hidden=True)
     # A killed process leaves its lease, and a note of what it was publishing
     notes = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
     for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in notes}):
@@ -306,19 +306,19 @@ def count_totals(prunables: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[i
 def _find_hours(kind: PrunableKind, top: str) -> Iterator[Prunable]:
     for folder, hour in _list_hour_folders(top):
         # If the user named the wrong folder, somebody's runs would be deleted
-        if is_there(join(folder, CURRENT)):
+        if exists(join(folder, CURRENT)):
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
             )
         output = top if kind is PrunableKind.MERGED else None
-        yield _create_item(kind, folder, hour + HOUR, [*_list_unless_gone(storage_of(top).list_files, folder)], output)
+        yield _create_item(kind, folder, hour + HOUR, [*_list_unless_gone(get_storage(top).list_files, folder)], output)
 
 
 def _find_merge_files(top: str) -> Iterator[Prunable]:
     yield from _find_hours(PrunableKind.MERGED, top)
     yield from _find_quarantines(top)
     folder = join(top, PENDING)
-    for file in storage_of(folder).list_files(folder) if is_there(folder) else ():
+    for file in get_storage(folder).list_files(folder) if exists(folder) else ():
         named = _PENDING_HOUR.fullmatch(file.path)
         if named is not None and (hour := parse_time(f"{named[1]}:00:00")) is not None:
             yield _create_item(PrunableKind.PENDING, file.path, hour + HOUR, [file], top)
@@ -332,7 +332,7 @@ def _find_quarantines(top: str) -> Iterator[Prunable]:
         if folder.rpartition("/")[2] != QUARANTINE:
             yield from _list_unless_gone(_find_quarantines, folder)
             continue
-        files = [*_list_unless_gone(storage_of(folder).list_files, folder)]
+        files = [*_list_unless_gone(get_storage(folder).list_files, folder)]
         hour = parse_hour_of_path(folder)
         # An empty quarantine gets the time 1970, so that it can be deleted
         youngest_seconds = max((file.modified_ms for file in files), default=0) / 1000
@@ -351,7 +351,7 @@ def _list_hour_folders(top: str) -> Iterator[tuple[str, datetime]]:
 
 def _list_folders(top: str) -> Iterator[str]:
     """The folders in a folder, without links, because the user didn't name the links' targets."""
-    for name in storage_of(top).list_folders(top):
+    for name in get_storage(top).list_folders(top):
         folder = join(top, name)
         if not (is_local(folder) and local_path(folder).is_symlink()):
             yield folder
@@ -362,7 +362,7 @@ def _list_unless_gone(list_folder: Callable[[str], Iterable[Listed]], folder: st
     try:
         yield from list_folder(folder)
     except BadInput:
-        if is_there(folder):
+        if exists(folder):
             raise
 
 
@@ -372,7 +372,7 @@ def _create_item(
     return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
 
 
-def _find_runs(trees: Trees, top: str, before: datetime) -> Iterator[Prunable]:
+def _find_runs(trees: PruneSelection, top: str, before: datetime) -> Iterator[Prunable]:
     """The pages of runs in hour folders, and runs that are not among the latest of their schedule."""
     schedules: dict[str, list[tuple[datetime, str]]] = {}
     for folder, hour in _list_hour_folders(top):
@@ -401,9 +401,9 @@ def _find_runs(trees: Trees, top: str, before: datetime) -> Iterator[Prunable]:
 
 def _has_run(folder: str) -> bool:
     """Whether a run was published in an hour folder, or a prune that was killed has left a part of a run there."""
-    if is_there(join(folder, CURRENT)):
+    if exists(join(folder, CURRENT)):
         return True
-    return any(_list_unless_gone(partial(storage_of(folder).list_beginning, start=UNFINISHED), folder))
+    return any(_list_unless_gone(partial(get_storage(folder).list_by_prefix, start=UNFINISHED), folder))
 
 
 def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Prunable]:
@@ -420,7 +420,7 @@ def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Pr
         state_folders = {STATES} | {name.rpartition("/")[0] for name in names}
         for name in sorted(state_folders):
             path = join(folder, name)
-            if name.rpartition("/")[2] == STATES and is_there(path):
+            if name.rpartition("/")[2] == STATES and exists(path):
                 states = [file for file in files if _name_below(folder, file.path).startswith(f"{name}/")]
                 yield _create_item(kind, path, hour, states, folder)
 
@@ -436,7 +436,7 @@ def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetim
     start: the first hour to look at; None: the oldest. Returns the hour at which the next call continues, at most `before`.
     Raises the errors of `prune`, except that it returns at a window that another process holds.
     """
-    if not is_there(top):
+    if not exists(top):
         return before
     num_expired = 0
     for folder, hour in _list_hours_between(top, start, before):
@@ -476,7 +476,7 @@ def _list_hours_between(
     """
     first = f"{start:/%Y/%m/%d/%H}" if start else ""
     last = f"{before:/%Y/%m/%d/%H}"
-    for name in [*_list_unless_gone(storage_of(top).list_folders, top + below)]:
+    for name in [*_list_unless_gone(get_storage(top).list_folders, top + below)]:
         path = f"{below}/{name}"
         # Sorted as texts, the names of years, months, days and hours are in order of time
         if not DATE_FOLDER.fullmatch(name) or not first[: len(path)] <= path <= last[: len(path)]:
@@ -506,7 +506,7 @@ def _list_run_files(folder: str) -> list[StoredFile]:
     def rank(file: StoredFile) -> tuple[bool, bool, str]:
         return file.name.startswith(UNFINISHED), file.name != CURRENT, file.path
 
-    return sorted(storage_of(folder).walk(folder, hidden=True), key=rank)
+    return sorted(get_storage(folder).walk(folder, hidden=True), key=rank)
 
 
 def _delete(item: Prunable) -> None:
@@ -515,7 +515,7 @@ def _delete(item: Prunable) -> None:
         remove(item.path)
         return
     # If this process is killed, the next prune finds the remaining files by this note
-    run = run_before(item.path)
+    run = read_intact_run(item.path)
     if run is not None:
         note_unfinished(run, item.path)
     # The lease is deleted when it is released
@@ -528,8 +528,8 @@ def _delete_if_empty(hour: str) -> None:
     """Delete the folder of an hour if it has no files, then the folders of its day, month and year if they are empty."""
     folder = hour
     for _ in range(HOUR_LEVELS):
-        if is_there(folder):
-            if any(_list_unless_gone(partial(storage_of(folder).walk, hidden=True), folder)):
+        if exists(folder):
+            if any(_list_unless_gone(partial(get_storage(folder).walk, hidden=True), folder)):
                 return
             remove(folder)
         folder = folder.rpartition("/")[0]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckResults
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
-from spark_model_monitor.monitors.protocol import LeftBehind
-from spark_model_monitor.reports.history.variation import WindowHistory
+from spark_model_monitor.monitors.protocol import StoredStatistics
+from spark_model_monitor.reports.history.history_file import WindowHistory
 from spark_model_monitor.reports.outputs.run_files import read_document_file
-from spark_model_monitor.storage import is_there, join
+from spark_model_monitor.storage import exists, join
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.dqdl import RuleSet
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RULES = "rules"  # the reference of a window that has no entry except the metrics of its rules
 
 
-def mark_window_with_rules(check_results: Sequence[CheckResult]) -> LeftBehind:
+def mark_window_with_rules(check_results: Sequence[CheckResult]) -> StoredStatistics:
     """The row that makes a window without a baseline an entry of the history, so that later runs find its checks.json."""
     rows = [check_result.m or 0 for check_result in check_results if check_result.metrics]
     return ((RULES, NUMBER_OF_ROWS, {"rows": float(max(rows))}),) if rows else ()
@@ -33,7 +33,7 @@ def add_past_metrics(rule_set: RuleSet, history: WindowHistory) -> RuleSet:
     past_alarms: dict[str, tuple[str, ...]] = {}
     for window in history.entries[-rule_set.past_runs :]:
         path = join(history.folder, window.folder, CheckResults.FILE_NAME)
-        if not is_there(path):  # somebody has deleted that run
+        if not exists(path):  # somebody has deleted that run
             continue
         # Several rules may use one metric, which is stored once
         metrics: dict[str, float] = {}

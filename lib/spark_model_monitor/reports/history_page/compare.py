@@ -42,7 +42,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.data_quality.report.sentences import remove_described_values
 from spark_model_monitor.monitors.protocol import Sample, select_violations
-from spark_model_monitor.reports.history.baselines import read_shares
+from spark_model_monitor.reports.history.baselines import read_attribution_shares
 from spark_model_monitor.reports.history_page.compared_side import (
     SEGMENT_START,
     SETTINGS,
@@ -218,7 +218,7 @@ def compare(before: str, after: str, attributions: str | None = None, *, names_v
         raise BadInput(f"{before} and {after} have no feature or metric in common; name two runs of one kind")
     if not names_values:
         first, second = _number_segments(first, second)
-    shares = read_shares(attributions) if attributions else {}
+    shares = read_attribution_shares(attributions) if attributions else {}
     return RunComparison(first, second, shares, names_values)
 
 

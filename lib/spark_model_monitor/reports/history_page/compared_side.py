@@ -17,13 +17,13 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    from_profile,
-    from_statistics,
+    create_distributions,
+    read_distributions,
 )
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
-from spark_model_monitor.reports.history.archive import PROFILE, read_run_state
 from spark_model_monitor.reports.history.baselines import read_file_baseline, read_run_baseline
+from spark_model_monitor.reports.history.state_files import PROFILE, read_run_state
 from spark_model_monitor.reports.history_page.past_run import (
     PastRun,
     Rows,
@@ -34,7 +34,7 @@ from spark_model_monitor.reports.history_page.past_run import (
 )
 from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_run_file
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.storage import is_there, join, read_file
+from spark_model_monitor.storage import exists, join, read_file
 from spark_model_monitor.value_class import value_class
 
 SETTINGS = "monitoring_config"  # the name of the row with a file's settings, among the rows of its constraints
@@ -88,11 +88,11 @@ def read_side(path: str) -> ComparedSide:
     if profile is None:
         # The output path of the service's baselining job has documents and no run
         constraints = join(path, Constraints.FILE_NAME)
-        if current is None and not is_run(path) and is_there(constraints):
+        if current is None and not is_run(path) and exists(constraints):
             return _read_file(constraints)
         past = read_run(path)
         # Model quality writes a statistics.json, too, but its numbers are metrics without distributions
-        if past.is_metric.any() or not is_there(statistics):
+        if past.is_metric.any() or not exists(statistics):
             return _create_side_with_metrics(path, past)
     document = Statistics.from_json(read_run_file(run, Statistics.FILE_NAME), statistics)
     return _create_side_with_statistics(path, document, profile if isinstance(profile, Profile) else None)
@@ -175,9 +175,9 @@ def _create_side_with_statistics(path: str, statistics: Statistics, profile: Pro
         if row["distinct"] is not None and row["num_present"] is not None:
             row["distinct"] = min(row["distinct"], row["num_present"])
     # The sketches in states are finer than the document's bins, so they replace the bins
-    distributions = from_statistics(statistics)
+    distributions = read_distributions(statistics)
     if profile is not None:
-        distributions |= from_profile(DataQualityMonitor().interpret_state(profile))
+        distributions |= create_distributions(DataQualityMonitor().interpret_state(profile))
     return ComparedSide(path, statistics.dataset.item_count, rows, distributions, profile, statistics)
 
 

@@ -25,7 +25,7 @@ from spark_model_monitor.documents.page import (
     Track,
     Tracks,
     build_table,
-    create_reading,
+    create_reading_guide,
     format_noun_count,
     list_short_names,
     shorten_name,
@@ -225,7 +225,7 @@ def create_fleet_page(
     times = sorted({window.time for monitor in monitors for window in monitor.windows})[-WINDOWS:]
     if times:
         sections.append(PageSection("Over time", (_draw_over_time(monitors, times),)))
-    sections.append(create_reading(sentence.format(noun=noun) for sentence in EXPLANATIONS))
+    sections.append(create_reading_guide(sentence.format(noun=noun) for sentence in EXPLANATIONS))
     # The text of a state begins with a sign and a space, which are left out
     counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in monitors):,}") for state in MonitorState)
     facts = (*counts, ("false alarms allowed", budget))

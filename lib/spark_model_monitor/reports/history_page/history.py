@@ -29,7 +29,7 @@ from spark_model_monitor.reports.history_page.past_run import (
     show_end_of_path,
 )
 from spark_model_monitor.statistics import Bytes, Doubles, Flags, Integers
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import get_storage, join
 from spark_model_monitor.value_class import value_class
 
 MAX_INSERTED_WINDOWS = 5_000  # with more windows, no windows are inserted for missing runs
@@ -285,7 +285,7 @@ def _group_by_window(runs: Iterable[PastRun]) -> tuple[dict[WindowKey, PastRun],
 
 def is_file(path: str) -> bool:
     """Whether a path is a single file. Raises BadInput if nothing exists at the path."""
-    storage = storage_of(path)
+    storage = get_storage(path)
     # Listing folders is tried first, because it is quick; a walk lists all files of all runs
     if storage.list_folders(path):
         return False
@@ -300,7 +300,7 @@ def list_run_folders(top: str) -> Iterator[str]:
     if is_run(top):
         yield top
         return
-    for name in storage_of(top).list_folders(top):
+    for name in get_storage(top).list_folders(top):
         yield from list_run_folders(join(top, name))
 
 

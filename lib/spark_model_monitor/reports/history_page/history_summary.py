@@ -28,14 +28,14 @@ from spark_model_monitor.documents.page import (
     PointChart,
     TableLine,
     build_table,
-    create_reading,
+    create_reading_guide,
     format_count,
     format_noun_count,
     format_number,
     format_percent,
     list_names,
 )
-from spark_model_monitor.documents.run_changes import DEEQU_METRICS, KINDS, find_kind_of_change
+from spark_model_monitor.documents.run_changes import DEEQU_METRICS, KINDS, describe_drift_type
 from spark_model_monitor.documents.run_description import RunWindow, format_moment
 from spark_model_monitor.monitors.change_cards import FeatureLine, PageFeature, create_change_sections
 from spark_model_monitor.monitors.data_quality.report.charts import create_overlay
@@ -85,7 +85,7 @@ def create_history_page(
     tracks = create_tracks(history, context.links)
     sections = [PageSection("The day" if history.is_one_day else "Over time", (tracks,))]
     for series, results in zip(history.series, judged, strict=True):
-        if kind_of_change := find_kind_of_change(results.checks):
+        if kind_of_change := describe_drift_type(results.checks):
             # The phrase for the run that has this kind of change
             run_phrase = "the last window with labels"
             if history.has_models:
@@ -107,7 +107,7 @@ def create_history_page(
         rows = [(unread.path_end, unread.problem.replace(unread.folder, unread.path_end)) for unread in history.unread]
         table = build_table(("folder", "problem"), rows, names=("folder",))
         sections.append(PageSection("Runs that aren't shown", (table,)))
-    sections.append(create_reading(READING))
+    sections.append(create_reading_guide(READING))
     # Title, span and links
     kinds = dict.fromkeys(map(_name_kind, history.series))
     link = context.links.get(_find_latest_run(history).identity.folder)

@@ -27,7 +27,7 @@ from spark_model_monitor.reports.history_page.history import History, Series, Wi
 from spark_model_monitor.reports.history_page.past_run import Numbers, PastRun, parse_summary
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, PAGE
-from spark_model_monitor.storage import is_there, join, read_file
+from spark_model_monitor.storage import exists, join, read_file
 
 MAX_METRIC_TRACKS = 2  # most metrics of each monitor that are drawn over time, above the changes
 # most bars over time, in a card and in a cell; if there are more windows, several share a bar
@@ -75,8 +75,8 @@ def reduce_bars(hours: Hours, most_bars: int) -> Hours:
     for start in starts:
         bar_values = [value for value in hours.values[start : start + step] if value is not None]
         values.append(max(bar_values, default=None))
-        are_violated.append(any(hours.bad[start : start + step]))
-    return replace(hours, values=tuple(values), bad=tuple(are_violated))
+        are_violated.append(any(hours.are_violated[start : start + step]))
+    return replace(hours, values=tuple(values), are_violated=tuple(are_violated))
 
 
 def count_records(history: History) -> list[float | None]:
@@ -258,8 +258,8 @@ def _find_links(top: str, hour: datetime, window: Window) -> Iterator[tuple[str,
     # The links go up from hh, dd, mm and yyyy, so they work wherever the tree of folders is copied
     for word, neighbour in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
         path = f"{neighbour:{HOUR_NAME}}/{PAGE}"
-        if is_there(join(top, path)):
+        if exists(join(top, path)):
             yield word, f"../../../../{path}"
     for word, folder, up in (("all windows", top, ""), ("the model", top.rpartition("/")[0], "../")):
-        if folder and is_there(join(folder, HISTORY)):
+        if folder and exists(join(folder, HISTORY)):
             yield word, f"../../../../{up}{HISTORY}"

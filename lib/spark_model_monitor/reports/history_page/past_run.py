@@ -36,7 +36,7 @@ from spark_model_monitor.documents.outcome import Outcome, judge_run
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, parse_moment
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadDocument
-from spark_model_monitor.reports.history.archive import read_table
+from spark_model_monitor.reports.history.state_files import read_table
 from spark_model_monitor.reports.history_page.service_violations import read_check_results
 from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, decode_bins
 from spark_model_monitor.reports.outputs.run_files import (
@@ -47,8 +47,8 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_document,
     read_run_file,
 )
-from spark_model_monitor.statistics.states.encoding import MALFORMED
-from spark_model_monitor.storage import is_there, join, read_if_there
+from spark_model_monitor.statistics.states.encoding import DECODING_ERRORS
+from spark_model_monitor.storage import exists, join, read_if_exists
 from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
@@ -172,7 +172,7 @@ def show_end_of_path(folder: str) -> str:
 def is_run(folder: str) -> bool:
     """Whether a monitoring run, or a baseline, was published in this folder, by our jobs or by the service."""
     names = (CURRENT, VIOLATIONS, Statistics.FILE_NAME, BiasReport.FILE_NAME)
-    return any(is_there(join(folder, name)) for name in names)
+    return any(exists(join(folder, name)) for name in names)
 
 
 def read_run(folder: str) -> PastRun:
@@ -202,7 +202,7 @@ def parse_summary(content: bytes, path: str, folder: str, description: RunDescri
         shares = _decode_shares(table.column("shares").combine_chunks())
         bins = decode_bins(table.schema.metadata)
         numbers = {name: table.column(name).to_numpy().astype(np.float64, copy=False) for name in COLUMNS}
-    except (pa.ArrowException, zlib.error, *MALFORMED) as fault:
+    except (pa.ArrowException, zlib.error, *DECODING_ERRORS) as fault:
         raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
     names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
@@ -294,7 +294,7 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
 def _parse_if_there(folder: str, name: str, parse: Callable[[bytes, str], T]) -> T | None:
     """The parsed content of a file; None if it isn't there."""
     path = join(folder, name)
-    content = read_if_there(path)
+    content = read_if_exists(path)
     if content is None:
         return None
     return parse(content, path)
@@ -356,7 +356,7 @@ def parse_statistics_rows(content: bytes, where: str) -> tuple[Rows, DatasetOfRu
         dataset = statistics["dataset"]
         item_count = int(dataset["item_count"])
         return rows, DatasetOfRun(item_count, dataset.get("start_time"), dataset.get("end_time"))
-    except MALFORMED as fault:
+    except DECODING_ERRORS as fault:
         raise BadDocument(f"{where}: is no statistics.json ({type(fault).__name__})") from fault
 
 
@@ -370,7 +370,7 @@ def parse_analysis_rows(content: bytes, where: str) -> tuple[Rows, bool]:
             for label, values in attributions.items()
             for feature, value in values["global_shap_values"].items()
         }
-    except MALFORMED as fault:
+    except DECODING_ERRORS as fault:
         raise BadDocument(f"{where}: is no analysis.json ({type(fault).__name__})") from fault
     return rows, bool(attributions)
 

@@ -22,14 +22,14 @@ from spark_model_monitor.documents.constraints import Constraints, FeatureRole
 from spark_model_monitor.documents.document import DocumentType
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import format_noun_count
-from spark_model_monitor.documents.run_description import RunDescription, name_of_place
+from spark_model_monitor.documents.run_description import RunDescription, find_data_name
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import History, Series, is_file, read_run_history
 from spark_model_monitor.reports.history_page.history_summary import PageContext, create_history_page
 from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, PastRun, read_run
 from spark_model_monitor.reports.outputs.run_files import PAGE, find_output_path, read_current_run, read_document
 from spark_model_monitor.reports.page.page_files import Report
-from spark_model_monitor.storage import hold, is_there, join, resolve_path
+from spark_model_monitor.storage import exists, hold, join, resolve_path
 from spark_model_monitor.value_class import value_class
 
 MAX_SIZE = "5MB"  # default size of a page
@@ -177,7 +177,7 @@ def _report(history: History, request: HistoryRequest, links: Mapping[str, str] 
     models = dict.fromkeys(run.identity.model for run in history.past_runs)
     # The title names the models or, if the runs have no model, the folders
     paths = [resolve_path(folder).removeprefix("file:") for folder in request.folders]
-    folders = dict.fromkeys(map(name_of_place, paths))
+    folders = dict.fromkeys(map(find_data_name, paths))
     names = [*filter(None, models)] or [*filter(None, folders)]
     title = request.title or ", ".join(names) or "Model monitoring"
     # Only the last runs' checks are read; earlier runs are shown by their summaries
@@ -193,7 +193,7 @@ def _find_links(history: History, page: str) -> dict[str, str]:
     for run in history.past_runs:
         path = resolve_path(join(run.identity.folder, PAGE))
         # Links are relative and don't leave the page's folder, so that they still work when the folder is copied
-        if path.startswith(f"{top}/") and is_there(path):
+        if path.startswith(f"{top}/") and exists(path):
             links[run.identity.folder] = path.removeprefix(f"{top}/")
     return links
 

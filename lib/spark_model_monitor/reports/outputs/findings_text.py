@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from spark_model_monitor.documents.change_description import describe_change, format_start
-from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, group_by_cause
+from spark_model_monitor.documents.check_results import WINDOW_NAME, CheckResult, group_by_cause
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.page import Headline, Highlight, shorten_name
 from spark_model_monitor.documents.run_description import RunWindow
@@ -74,7 +74,7 @@ def _list_changes(check_results: Sequence[CheckResult], window: RunWindow | None
         since = ""
         if largest.since:
             since = f", since {format_start(largest.since, window)}"
-        name = shorten_name(largest.full_name or OF_THE_WINDOW)
+        name = shorten_name(largest.full_name or WINDOW_NAME)
         yield f"{SIGNS[Highlight.BAD]} {name}{since}: {describe_change(largest)}"
     for feature in find_unsure_features(check_results):
         reason = (feature.reason or "the reason is unknown").partition("; ")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from spark_model_monitor.documents.change_description import describe_finding
-from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, CheckStatus, identify_subject
+from spark_model_monitor.documents.check_results import WINDOW_NAME, CheckResult, CheckStatus, identify_subject
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.reports.outputs.printable import printable
 
@@ -30,7 +30,7 @@ def encode_junit(check_results: Iterable[CheckResult], analysis_type: str, names
     for check_result in check_results:
         name, part = identify_subject(check_result)
         case = ElementTree.SubElement(
-            suite, "testcase", classname=_replace_invalid(f"{analysis_type}.{name or OF_THE_WINDOW}")
+            suite, "testcase", classname=_replace_invalid(f"{analysis_type}.{name or WINDOW_NAME}")
         )
         case.set("name", _replace_invalid(f"{check_result.check} of {part}" if part else check_result.check))
         if check_result.is_violation:

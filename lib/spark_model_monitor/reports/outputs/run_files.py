@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
-from spark_model_monitor.storage import hold, is_there, join, read_file, read_if_there, remove, storage_of, write_file
+from spark_model_monitor.storage import exists, get_storage, hold, join, read_file, read_if_exists, remove, write_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class NameKind(Enum):
     """A pattern for strftime, such as that of hour folders: C's directives, Python's `%f`, and GNU's padding flags."""
 
 
-def is_ours(name: json_text.Json, kind: NameKind) -> bool:
+def is_valid_name(name: json_text.Json, kind: NameKind) -> bool:
     """Whether a name has the form that we write. No component is empty, `.` or `..`, so the path stays in its folder."""
     # Anybody may have written the file with these names, and the names become paths
     if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
@@ -166,7 +166,7 @@ def _replace_run(
     is_in_place = run.folder == output_path
     # If the process is killed, a note says which run it was publishing
     note = None
-    if before != run and (is_in_place or not is_there(run.folder)):
+    if before != run and (is_in_place or not exists(run.folder)):
         note = note_unfinished(run, output_path)
     if before is not None and before.folder == output_path and before != run:
         before = _move_run(before, output_path)
@@ -207,8 +207,8 @@ def _move_run(run: Run, output_path: str) -> Run:
     moved = replace(run, folder=join(output_path, RUNS, run.run_id))
     for name in run.digests:
         path = join(output_path, name)
-        if is_there(path):  # a prune may have deleted pages and states
-            storage_of(path).copy(path, join(moved.folder, name))
+        if exists(path):  # a prune may have deleted pages and states
+            get_storage(path).copy(path, join(moved.folder, name))
     set_current_run(moved, output_path)
     return moved
 
@@ -224,7 +224,7 @@ def restore_output(output_path: str) -> Run | None:
 
 def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> Run | None:
     """Undo what stopped runs wrote to a held output; returns the current run. notes: by path, the notes of the stopped runs."""
-    current = run_before(output_path)
+    current = read_intact_run(output_path)
     if not notes:
         return current
     published = current or Run("", "", {})
@@ -249,9 +249,9 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
         path = join(output_path, name)
         # Only content of a stopped run is replaced; other content is a user's edit and stays
         stopped_digests = {run.digests.get(name, digest) for run in stopped_runs} - {digest}
-        if is_moved_back or not is_there(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
+        if is_moved_back or not exists(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
             with suppress(BadInput):  # a prune may have deleted pages and states
-                storage_of(path).copy(join(published.folder, name), path)
+                get_storage(path).copy(join(published.folder, name), path)
     if not is_moved_back:
         return current
     returned = replace(published, folder=output_path)
@@ -286,7 +286,7 @@ def remove_from_commit(names: Set[str], output_path: str) -> None:
     """Remove files from the commit of a held output; the run keeps its id. names: names of files, or of folders with all their
     files.
     """
-    run = run_before(output_path)
+    run = read_intact_run(output_path)
     if run is None:
         return
     digests = {name: digest for name, digest in run.digests.items() if not names & {name, name.rpartition("/")[0]}}
@@ -296,8 +296,8 @@ def remove_from_commit(names: Set[str], output_path: str) -> None:
 
 def find_unfinished(output_path: str) -> dict[str, Run | None]:
     """By path: the runs in the notes of interrupted publishing, for a held output; None for a note without content."""
-    folders = [folder for folder in (output_path, join(output_path, RUNS)) if is_there(folder)]
-    files = [file for folder in folders for file in storage_of(folder).list_beginning(folder, UNFINISHED)]
+    folders = [folder for folder in (output_path, join(output_path, RUNS)) if exists(folder)]
+    files = [file for folder in folders for file in get_storage(folder).list_by_prefix(folder, UNFINISHED)]
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
     for path in notes:
         # A process that is killed may leave a note without content
@@ -312,7 +312,7 @@ def read_current_run(output_path: str) -> Run | None:
     Raises BadDocument if `_current.json` can't be understood, or has names of a form that our runs don't use.
     """
     path = join(output_path, CURRENT)
-    content = read_if_there(path)
+    content = read_if_exists(path)
     if content is None:
         return None
     commit = read_commit(content, path)
@@ -326,7 +326,7 @@ def find_output_path(folder: str) -> str:
     return output_path if separator else folder
 
 
-def run_before(output_path: str) -> Run | None:
+def read_intact_run(output_path: str) -> Run | None:
     """The current run, for code that publishes the next run. If `_current.json` is damaged: None, and a warning in the log."""
     try:
         return read_current_run(output_path)
@@ -338,7 +338,7 @@ def run_before(output_path: str) -> Run | None:
 def resolve_file(output_path: str, name: str) -> str:
     """The path to read a file from: its copy at the output path, which users may edit; without a copy, the current run's file."""
     copy = join(output_path, name)
-    if is_there(copy):
+    if exists(copy):
         return copy
     run = read_current_run(output_path)
     if run is None:
@@ -349,7 +349,7 @@ def resolve_file(output_path: str, name: str) -> str:
 def locate_run(run_id: str, folder: str) -> str:
     """The folder in which a run's files are now. folder: their earlier folder; another run may have replaced the run since."""
     output_path = find_output_path(folder)
-    current = run_before(output_path)
+    current = read_intact_run(output_path)
     # The current run may be in place; any other run has its own folder
     if current is not None and current.run_id == run_id:
         return current.folder
@@ -378,7 +378,7 @@ def read_optional_file(run: Run, name: str) -> bytes | None:
     try:
         return read_run_file(run, name)
     except BadInput:
-        if is_there(join(run.folder, name)):
+        if exists(join(run.folder, name)):
             raise
         return None
 
@@ -444,9 +444,9 @@ def read_commit(content: bytes, path: str) -> Run:
     # The names in the file become paths, which must not lead out of the output path
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
         reason = "sha256 is no object of texts"
-    elif not is_ours(run_id, NameKind.WORD) or not (folder == IN_PLACE or is_ours(folder, NameKind.FOLDER)):
+    elif not is_valid_name(run_id, NameKind.WORD) or not (folder == IN_PLACE or is_valid_name(folder, NameKind.FOLDER)):
         reason = "run_id or folder is no name that a run has"
-    elif not all(is_ours(name, NameKind.FILE) for name in digests):
+    elif not all(is_valid_name(name, NameKind.FILE) for name in digests):
         reason = "a name in sha256 is no file of a run"
     else:
         return Run(str(run_id), str(folder).removeprefix(IN_PLACE), digests)

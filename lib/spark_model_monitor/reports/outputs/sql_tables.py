@@ -32,13 +32,13 @@ from spark_model_monitor.reports.outputs.result_tables import (
 from spark_model_monitor.reports.outputs.run_files import Run, read_document
 from spark_model_monitor.storage import (
     StoredFile,
+    exists,
+    get_current_session,
+    get_storage,
     hold,
-    is_there,
     join,
-    opening_session,
     read_file,
     remove,
-    storage_of,
     write_file,
 )
 from spark_model_monitor.storage.file_system import is_draft, is_hidden
@@ -89,7 +89,7 @@ def write_results_table(
     if is_full and SUMMARY in tables:
         rows["summary"] = create_run_rows(tables[SUMMARY], description)
     superseded = _find_superseded(run, description)
-    spark = opening_session()
+    spark = get_current_session()
     if spark is not None and is_of_catalog(destination):
         for name, table_rows in rows.items():
             table = _Catalog(f"{destination}_{name}", spark)
@@ -191,12 +191,14 @@ def compact(destination: str) -> None:
     Raises BadInput if a file of rows can't be parsed, OutputFailed if a file can't be written.
     """
     folder = join(destination, NEW)
-    if not is_there(folder):
+    if not exists(folder):
         return
     try:
         with hold(destination, _WAIT):
             # The listing leaves out pipes and broken links, which can't be read
-            while files := [file for file in storage_of(folder).list_beginning(folder, "") if not is_hidden(file.name)]:
+            while files := [
+                file for file in get_storage(folder).list_by_prefix(folder, "") if not is_hidden(file.name)
+            ]:
                 _add_runs(destination, files)
             _delete_abandoned(folder)
     except OutputHeld as held:
@@ -212,7 +214,7 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
             run = PendingRun.read(file.path)
         except BadDocument as error:
             path = join(destination, DAMAGED, file.name)
-            storage_of(path).copy(file.path, path)
+            get_storage(path).copy(file.path, path)
             remove(file.path)
             log.warning("%s", printable(f"{error}; it is {path} now"))
             continue
@@ -241,7 +243,7 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
 def _replace_rows(path: str, run_ids: set[str], new_tables: Sequence[pa.Table]) -> None:
     """Replace a file: without the rows of these runs, and with the rows of the new tables."""
     tables = list(new_tables)
-    if is_there(path):
+    if exists(path):
         earlier = _read_parquet(path)
         is_replaced = pc.is_in(earlier["run_id"], value_set=pa.array(sorted(run_ids), pa.string()))
         tables.append(earlier.filter(pc.invert(is_replaced)))
@@ -256,7 +258,7 @@ def _replace_rows(path: str, run_ids: set[str], new_tables: Sequence[pa.Table]) 
 
 def _read_parquet(path: str) -> pa.Table:
     try:
-        return pq.ParquetFile(storage_of(path).open(path)).read()
+        return pq.ParquetFile(get_storage(path).open(path)).read()
     except (pa.ArrowException, OSError) as error:
         raise BadInput(
             f"{path}: is no Parquet file ({type(error).__name__}); move it away, or restore it from a copy"
@@ -266,7 +268,7 @@ def _read_parquet(path: str) -> pa.Table:
 def _delete_abandoned(folder: str) -> None:
     """Delete the drafts that killed processes left."""
     oldest_ms = (current_machine().now() - _ABANDONED).timestamp() * 1000
-    for file in storage_of(folder).list_hidden(folder):
+    for file in get_storage(folder).list_hidden(folder):
         if is_draft(file.name) and file.modified_ms < oldest_ms:
             remove(file.path)
 

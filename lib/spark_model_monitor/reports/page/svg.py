@@ -96,7 +96,7 @@ def draw_hours(hour_bars: Hours, size: tuple[int, int]) -> tuple[str, str, float
     top = max(heights, default=0.0) or 1.0
     step = width / max(1, len(hour_bars.values))
     paths = {False: "", True: ""}
-    for index, (value, is_violated) in enumerate(zip(hour_bars.values, hour_bars.bad, strict=True)):
+    for index, (value, is_violated) in enumerate(zip(hour_bars.values, hour_bars.are_violated, strict=True)):
         if value is not None or is_violated:
             tall = max(abs(value) / top * height if value is not None else height, 2.0)
             paths[is_violated] += f"M{index * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from spark_model_monitor.errors import BadConfiguration, SinkFailed, needing
+from spark_model_monitor.errors import BadConfiguration, SinkFailed, explain_missing_import
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.storage import LocalStorage, is_local, join
@@ -46,7 +46,7 @@ def create_aws_client(service: str, region: str | None = None) -> BaseClient:
     region: None for the region that boto3 finds in the environment or its configuration.
     Raises MissingDependency without boto3, BadConfiguration if no region is known.
     """
-    with needing(NO_BOTO3.format(service=service)):
+    with explain_missing_import(NO_BOTO3.format(service=service)):
         import boto3
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
@@ -129,7 +129,9 @@ def require_library(sink: str, module: str, library: str) -> Callable[[str, Envi
     """A function that raises MissingDependency if a sink's library isn't installed. library: the library's usual name."""
 
     def check_ready(target: str, environment: Environment) -> None:
-        with needing(f"the sink {sink} needs {library}; install it: pip install 'spark-model-monitor[{sink}]'"):
+        with explain_missing_import(
+            f"the sink {sink} needs {library}; install it: pip install 'spark-model-monitor[{sink}]'"
+        ):
             import_module(module)
 
     return check_ready

@@ -112,7 +112,7 @@ RUN_MARKERS = ("_current.json", "run.json", "statistics.json")
 BASELINE_MARKERS = ("_current.json", "constraints.json", "analysis.json")
 
 
-def require_places(arguments: Sequence[str]) -> None:
+def require_existing_paths(arguments: Sequence[str]) -> None:
     """Raises BadConfiguration with a line for each local path that doesn't exist, or is not a baseline."""
     # A log that is a table may be given by its name, which only Spark can look up
     is_table_log = any(word.rpartition("=")[2].lower() in TABLE_LOGS for word in arguments)

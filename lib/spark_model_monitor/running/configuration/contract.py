@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
-from spark_model_monitor.data.reading.data import EngineName
+from spark_model_monitor.data.reading.data_reader import EngineName
 from spark_model_monitor.data.reading.formats import CaptureFormat, DatasetFormat, SparkFormat, TableFormat
 from spark_model_monitor.data.records import ENDPOINT_INDEXES
 from spark_model_monitor.data.records.locations import MAX_RECORD_BYTES
@@ -82,7 +82,7 @@ def _declare_option(placeholder: str = "", *, initial: Any = None, **members: An
     return field
 
 
-_contract_option = partial(_declare_option, is_ours=False)
+_contract_option = partial(_declare_option, is_valid_name=False)
 _monitoring_option = partial(_declare_option, jobs=_MONITOR_JOB)
 _merge_option = partial(_declare_option, jobs=_MERGE_JOB)
 _analysis_option = partial(_declare_option, jobs=_ANALYSIS_JOBS)

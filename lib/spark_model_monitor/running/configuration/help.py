@@ -172,7 +172,7 @@ def format_help(job: str) -> str:
     unused_flags = [
         flag_name(name)
         for name, option in OPTIONS.items()
-        if name not in used_options and option.has_flag and not option.is_ours
+        if name not in used_options and option.has_flag and not option.is_valid_name
     ]
     with_flags = [_format_option(name, option, job) for name, option in used_options.items() if option.has_flag]
     settings = [_format_option(name, option, job) for name, option in used_options.items() if not option.has_flag]

@@ -21,14 +21,14 @@ from spark_model_monitor.data.reading import formats
 from spark_model_monitor.data.reading.ledger import Version
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, suggest_names
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.statistics.drift.distances import Distance
 from spark_model_monitor.statistics.user_choices import ValueKind
-from spark_model_monitor.storage import is_local, local_path, storage_here
+from spark_model_monitor.storage import get_storage_without_spark, is_local, local_path
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Option:
     ----------
     placeholder: How --help shows its value ("DIRECTORY"); by default the placeholder of its type; empty for a switch.
     choices: The values that its sentence in --help lists.
-    is_ours: Whether its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use their own name.
+    is_valid_name: Whether its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use their own name.
     jobs, analyses: Which jobs and analyses use it; for others it is accepted without effect.
     opposite: The flag that turns a switch off.
     default: The default in words, if the value doesn't show it.
@@ -100,7 +100,7 @@ class Option:
 
     placeholder: str = ""
     choices: str = ""
-    is_ours: bool = True
+    is_valid_name: bool = True
     jobs: tuple[str, ...] = JOBS
     analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
     opposite: str | None = None
@@ -133,7 +133,7 @@ def flag_name(name: str) -> str:
 
 def variable_name(name: str, option: Option) -> str:
     """The environment variable of an option or its opposite: the contract's own name; MODEL_MONITOR_<FLAG> for ours."""
-    if option.is_ours:
+    if option.is_valid_name:
         return f"{PREFIX}{name.upper()}"
     return name
 
@@ -421,7 +421,7 @@ def read_name(value_by_name: Mapping[str, Any], value: Any) -> Any:
     if text in names:
         return value_by_name[names[text]]
     # The suggestion is spelt as in the documentation
-    suggestion = did_you_mean(text, names, "", shown=names.__getitem__)
+    suggestion = suggest_names(text, names, "", shown=names.__getitem__)
     hint = f"{suggestion} " if suggestion else ""
     raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(value_by_name)}")
 
@@ -456,12 +456,12 @@ def read_analysis_config(path: str) -> AnalysisConfig:
     """The configuration in a local or S3 file. Raises BadDocument if it is invalid, BadInput if it is absent."""
     from spark_model_monitor.documents.analysis_config import AnalysisConfig
 
-    return AnalysisConfig.from_json(storage_here(path).read(path), path)
+    return AnalysisConfig.from_json(get_storage_without_spark(path).read(path), path)
 
 
 def _read_analysis_path(path: str) -> str:
     try:
-        if not storage_here(path).exists(path):
+        if not get_storage_without_spark(path).exists(path):
             raise ValueError(f"is {path!r}, where there is no file; write the path of a local file, or of one on S3")
         read_analysis_config(path)
     except BadInput as error:

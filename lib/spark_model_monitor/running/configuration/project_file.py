@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, suggest_names
 
 PYPROJECT = "pyproject.toml"
 TABLE = "spark-model-monitor"
@@ -36,7 +36,7 @@ def read_project_file(folder: Path, option_names: Collection[str]) -> tuple[str,
         # Both spellings are common: fail-on and fail_on
         key = str(written_key).replace("-", "_")
         if key not in option_names:
-            hint = did_you_mean(key, option_names, "monitor --help-all lists them", shown=str)
+            hint = suggest_names(key, option_names, "monitor --help-all lists them", shown=str)
             errors.append(f"{name}: {written_key!r} is no option; {hint}")
         elif isinstance(value, Mapping) and not all(isinstance(number, (int, float)) for number in value.values()):
             texts[key] = json.dumps(value)  # a mapping with texts, such as a format, stays JSON
@@ -82,10 +82,9 @@ def _parse_yaml(name: str, text: str) -> Value:
     try:
         import yaml
     except ImportError:
-        fault = (
+        raise BadConfiguration(
             f"{name} needs PyYAML; install it: pip install 'spark-model-monitor[yaml]', or write it into {PYPROJECT}"
-        )
-        raise BadConfiguration(fault) from None
+        ) from None
     try:
         return yaml.safe_load(text) or {}
     except yaml.YAMLError as error:

@@ -30,9 +30,9 @@ from spark_model_monitor.data.reading.formats import (
     parse_dataset_format,
     split_names,
 )
-from spark_model_monitor.data.reading.listing import following_links
+from spark_model_monitor.data.reading.listing import allow_outside_links
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, suggest_names
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_recorded_options
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.command_line import BASELINE_MARKERS, LOG_FLAGS, PROCESSING_JOB_FILES
@@ -47,7 +47,7 @@ from spark_model_monitor.running.configuration.option_types import (
     variable_name,
 )
 from spark_model_monitor.running.configuration.project_file import PYPROJECT, TABLE, YAML_FILES, read_project_file
-from spark_model_monitor.storage import is_local, local_path, opens_here
+from spark_model_monitor.storage import can_open_without_spark, is_local, local_path
 from spark_model_monitor.storage.file_system import is_hidden
 from spark_model_monitor.value_class import value_class
 
@@ -212,7 +212,7 @@ def _read_setting(setting: str, text_by_option: Layer, errors: Faults) -> None:
     if not equals:
         errors[f"--set is {setting!r}; write --set NAME=VALUE, such as --set lease_wait=PT1H"] = None
     elif name not in OPTIONS:
-        hint = did_you_mean(name, OPTIONS, "--help-all lists them", shown=str)
+        hint = suggest_names(name, OPTIONS, "--help-all lists them", shown=str)
         errors[f"--set names {written_name!r}, which is no option; {hint}"] = None
     elif text.strip():
         text_by_option[name] = LocatedText(text, f"--set {name}")
@@ -396,7 +396,7 @@ def choose_detected_format(job: str, sources: Sources) -> Sources:
         if sources.text("query") is None:
             raise BadConfiguration("query is missing; a database is read by --query 'SELECT …'")
         return _choose_value(sources, "dataset_format", "query", f"format: query, of {source}")
-    with following_links((sources.text("follow_links") or "").strip().lower() in YES):
+    with allow_outside_links((sources.text("follow_links") or "").strip().lower() in YES):
         return _recognise_format(job, sources)
 
 
@@ -530,7 +530,7 @@ def _read_baseline_options(sources: Sources) -> Texts:
     # The service doesn't remember options, so a replay of it doesn't either
     path = sources.text("baseline")
     replays_service = (sources.text("compat") or "").lower() == Compatibility.SERVICE.value
-    if path is None or replays_service or not opens_here(path):
+    if path is None or replays_service or not can_open_without_spark(path):
         return {}
     try:
         baseline_options = read_recorded_options(read_current_run(path))
@@ -628,7 +628,7 @@ def _find_useless_flags(config: JobConfig, values: Layer, texts: Texts) -> Itera
                 needed_flags = " or ".join(map(flag_name, option.needs))
                 yield f"{value.location} has no effect without {needed_flags}; write that, too, or leave it out"
             continue
-        if not option.is_ours:
+        if not option.is_valid_name:
             continue
         # The option belongs to another analysis of this job, or to another job
         analyses = option.list_analyses(config.job)

@@ -200,7 +200,7 @@ def _read_lines(
         metrics=load_metrics(config.metrics),
         cut_by=cut_by,
         as_service=config.replays_service,
-        partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
+        partition_bytes=engine.set_line_sizes(source.size_bytes, line_bytes),
     )
 
 
@@ -317,7 +317,7 @@ def read_records(
         documents=isinstance(data_format, JsonFormat),
         whole_files=whole_files,
         as_service=config.replays_service,
-        partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
+        partition_bytes=engine.set_line_sizes(source.size_bytes, line_bytes),
     )
 
 
@@ -341,7 +341,7 @@ def _build_analysis_reading(config: JobConfig, analysis: AnalysisConfig, records
         prediction if data_has_predictions else None,
         probability if data_has_predictions else None,
         with_label=not isinstance(config.dataset_format, CaptureFormat),
-        keeps_missing=True,
+        allows_missing=True,
         records=records,
         features=FeatureReading(features_path(config, analysis)),
     )
@@ -366,7 +366,7 @@ def _add_prediction_column(dataset: Dataset, config: JobConfig, analysis: Analys
     # Tables have features c0, c1, … first, then columns for the reader's own use
     columns = [*(f"c{index}" for index in range(len(dataset.names) + 1)), *further_columns]
     return replace(
-        dataset, rows=rows.selected(columns, columns), names=(*dataset.names, outcome_tables.PREDICTION_COLUMN)
+        dataset, rows=rows.select_columns(columns, columns), names=(*dataset.names, outcome_tables.PREDICTION_COLUMN)
     )
 
 
@@ -406,7 +406,7 @@ def _read_records(
             None,
             None,
             with_label=label is not None,
-            keeps_missing=True,
+            allows_missing=True,
             records=records,
             features=FeatureReading(path),
         )

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.format_readers import configure_for_width, select_window
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, QueryFormat, ReadOptions, add_quotes
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.readers import select_window, set_for_width
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -33,7 +33,7 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
         dataset = drop_features(dataset, (config.label,))
     if config.id_column not in (None, *dataset.names):
         log.warning("--id-column: %r is no column of the data; no examples are kept", config.id_column)
-    return set_for_width(engine, dataset)
+    return configure_for_width(engine, dataset)
 
 
 def read_columns(

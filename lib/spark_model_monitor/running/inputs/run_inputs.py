@@ -13,13 +13,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spark_model_monitor.data.reading import formats
-from spark_model_monitor.data.reading.data import find_reason_for_spark, require_opener
+from spark_model_monitor.data.reading.data_reader import find_reason_for_spark, require_opener
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alert_files import Decision
-from spark_model_monitor.documents.run_description import BaselineReference, RunContext, format_moment, name_of_place
-from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, did_you_mean
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext, find_data_name, format_moment
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, suggest_names
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -29,14 +29,14 @@ from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import load_function
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.baselines import read_shares
+from spark_model_monitor.reports.history.baselines import read_attribution_shares
 from spark_model_monitor.reports.history.decisions import read_decisions
-from spark_model_monitor.reports.history.variation import read_history
+from spark_model_monitor.reports.history.history_file import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.command_line import format_option_name
 from spark_model_monitor.running.configuration.contract import WINDOW_OPTIONS, JobConfig
 from spark_model_monitor.statistics.user_choices import ProblemType
-from spark_model_monitor.storage import join, opens_here, read_file
+from spark_model_monitor.storage import can_open_without_spark, join, read_file
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -159,8 +159,8 @@ def _name_data(config: JobConfig) -> str | None:
         # Without catalog and schema, so that a table has the same name if it is read from its folder
         if "`" not in table:
             table = table.rpartition(".")[2]
-        return name_of_place(table)
-    return name_of_place(config.dataset_source)
+        return find_data_name(table)
+    return find_data_name(config.dataset_source)
 
 
 def load_check_plan(config: JobConfig, data: Dataset) -> CheckPlan | None:
@@ -209,7 +209,7 @@ def explain_use_of_spark(config: JobConfig, host: SparkSession | None) -> str | 
     paths = ("output_path", "results_table", "junit", "baseline", "baseline_constraints", "baseline_statistics")
     for name in (*paths, "expectations"):
         path = getattr(config, name)
-        if path and not opens_here(path):
+        if path and not can_open_without_spark(path):
             require_opener(path)
             return f"{path} is opened by it"
     # The commits of a table at a path are read without Spark
@@ -257,7 +257,7 @@ def read_baseline(config: JobConfig, monitor: Monitor, read_named: ReadBaseline 
     shares: Mapping[str, float] = {}
     if config.attributions:
         try:
-            shares = read_shares(config.attributions)
+            shares = read_attribution_shares(config.attributions)
         except MonitorError as fault:
             raise BadConfiguration(f"--attributions: {fault}") from fault
     baseline = _override_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
@@ -274,7 +274,7 @@ def _drop_label(baseline: QualityBaseline, label: str | None) -> QualityBaseline
     if label not in baseline.names:
         names = f"its columns are {', '.join(baseline.names[:20])}"
         raise BadConfiguration(
-            f"--label is {label!r}, which the baseline lacks; {did_you_mean(label, baseline.names, names)}"
+            f"--label is {label!r}, which the baseline lacks; {suggest_names(label, baseline.names, names)}"
         )
     return replace(baseline.drop_features({label}), has_given_label=True)
 
@@ -363,15 +363,15 @@ def _override_thresholds(baseline: QualityBaseline, config: JobConfig) -> Qualit
     if path is None and not config.threshold:
         return baseline
     from spark_model_monitor.documents.check_results import DRIFT
-    from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
+    from spark_model_monitor.monitors.data_quality.checks.drift.comparators import set_thresholds
 
     try:
         if path is not None:
-            constraints = with_thresholds(constraints, json_text.load(read_file(path), path))
+            constraints = set_thresholds(constraints, json_text.load(read_file(path), path))
         # From here on errors are about the flag, not about the file
         flag = "--threshold"
         thresholds = {name: {DRIFT: threshold} for name, threshold in config.threshold.items()}
-        constraints = with_thresholds(constraints, thresholds)
+        constraints = set_thresholds(constraints, thresholds)
     except (MonitorError, OSError, ValueError) as fault:
         raise BadConfiguration(f"{flag}: {fault}") from fault
     return baseline.with_limits(constraints)
@@ -382,11 +382,11 @@ def find_baseline_reference(config: JobConfig, monitor: Monitor) -> BaselineRefe
     replace the previous run.
     """
     if config.baseline == PREVIOUS:
-        return baselines.to_previous(config.output_path, monitor)
+        return baselines.create_reference_to_previous_run(config.output_path, monitor)
     if config.baseline is not None:
-        return baselines.to_run(config.baseline, monitor)
+        return baselines.create_reference_to_run(config.baseline, monitor)
     if config.baseline_constraints is not None:
-        return baselines.to_files(config.baseline_constraints, config.baseline_statistics)
+        return baselines.create_reference_to_files(config.baseline_constraints, config.baseline_statistics)
     return None
 
 

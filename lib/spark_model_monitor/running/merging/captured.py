@@ -32,7 +32,7 @@ from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_ranges
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.running.merging import merge_rows
@@ -82,9 +82,7 @@ class Records:
     @classmethod
     def decode_lines(cls, lines: pa.StringArray, decode: Decoder) -> Records:
         """The result of `decode` for the lines; a line for which it raises is refused."""
-        return decode_by_parts(
-            [(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason)
-        )
+        return decode_ranges([(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason))
 
 
 Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes, to records

@@ -117,11 +117,11 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: LabellingRequest,
     """
     if not files:
         return []
-    waiting_ids = engine.lines(files).partitions(LINE).mapped(parse_id_lines, ID_SCHEMA)
-    scored = waiting_ids.repartition_by("id", ["id"], partitions).mapped(_score_ids, SCORED_SCHEMA)
+    waiting_ids = engine.lines(files).partitions(LINE).map_batches(parse_id_lines, ID_SCHEMA)
+    scored = waiting_ids.repartition_by("id", ["id"], partitions).map_batches(_score_ids, SCORED_SCHEMA)
     # First scan: how many captures have each rounded score, from which the strata follow
     counts: Counter[float | None] = Counter()  # bounded by the number of digits
-    for batch in scored.mapped(_count_bins, BIN_COUNT_SCHEMA).batches():
+    for batch in scored.map_batches(_count_bins, BIN_COUNT_SCHEMA).batches():
         for row in batch.to_pylist():
             counts[row["bin"]] += row["captures"]
     if set(counts) == {None}:
@@ -129,7 +129,7 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: LabellingRequest,
     # Second scan: each partition gives at most `count` per stratum, so the driver's memory is bounded
     select_candidates = partial(_select_candidates, _number_strata(counts), to_label)
     candidates: list[dict[str, Any]] = []
-    for batch in scored.mapped(select_candidates, CANDIDATE_SCHEMA).batches():
+    for batch in scored.map_batches(select_candidates, CANDIDATE_SCHEMA).batches():
         candidates += batch.to_pylist()
     # Within a stratum the order is drawn from the seed: the same seed chooses the same ids
     candidates.sort(key=lambda row: (row["stratum"], row["draw"], row["id"].encode()))

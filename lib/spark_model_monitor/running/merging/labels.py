@@ -29,7 +29,7 @@ from spark_model_monitor.data.records.json_lines import (
 )
 from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import NumberedText, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import NumberedText, Refusal, decode_ranges
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF_TYPE, REFUSED_SCHEMA
 from spark_model_monitor.running.merging.hourly_sources import FileLocations
@@ -427,7 +427,7 @@ class GroundTruth:
         def refuse_line(index: int, reason: Refusal) -> LabelRows:
             return LabelRows.decode_lines(lines, np.array([index]), lambda line: [Label(reason=reason, line=line)])
 
-        return decode_by_parts([(0, len(lines))], lambda part: self._parse_lines(lines[part]), refuse_line, "origins")
+        return decode_ranges([(0, len(lines))], lambda part: self._parse_lines(lines[part]), refuse_line, "origins")
 
     def _parse_lines(self, lines: pa.StringArray) -> LabelRows:
         decode = partial(parse_label_file if self.whole_files else parse_label_line, repairing=self.repairing)

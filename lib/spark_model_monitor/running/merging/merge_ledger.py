@@ -227,15 +227,15 @@ def quarantine_records(
         task = join_input.task
         # Remembered ids are in files of our own, in which nothing is refused
         if not isinstance(task, RememberedIds):
-            refused_lines = _concat(refused_lines, join_input.mapped(task.refused, REFUSED_SCHEMA))
+            refused_lines = _concat(refused_lines, join_input.map_batches(task.refused, REFUSED_SCHEMA))
         if isinstance(task, GroundTruth):
-            elements = join_input.mapped(task.refused_elements, ELEMENT_SCHEMA)
+            elements = join_input.map_batches(task.refused_elements, ELEMENT_SCHEMA)
             refused_elements = _concat(refused_elements, elements)
     assert refused_lines is not None  # the caller has counted refused records
     paths = (*captures.read_paths, *labels.read_paths)
     listing = Listing(captures.path, (), paths, request_log=captures.request_log)
     dataset = Dataset(refused_lines, (), listing, refusable=True, long_lines=tuple(sorted(long_lines)))
-    find_lines = partial(engine.implementation(find_rejected_lines), also=refused_elements)
+    find_lines = partial(engine.find_implementation(find_rejected_lines), also=refused_elements)
     return write_quarantine(dataset, output_path, find_lines)
 
 

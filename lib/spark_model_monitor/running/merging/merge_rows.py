@@ -20,7 +20,7 @@ from spark_model_monitor.data.records.json_lines import parse_json_table
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.running.merging.hourly_sources import FileLocations, HourFolder, HourlyFile, HourlySource
 from spark_model_monitor.statistics import Flags, Integers
-from spark_model_monitor.statistics.states.encoding import MALFORMED
+from spark_model_monitor.statistics.states.encoding import DECODING_ERRORS
 from spark_model_monitor.storage import StoredFile, join
 from spark_model_monitor.value_class import value_class
 
@@ -228,6 +228,6 @@ def _parse_ids(texts: pa.StringArray) -> pa.RecordBatch:
 def _parse_id(line: bytes) -> Mapping[str, str | None]:
     try:
         row: Mapping[str, str | None] = pa.Table.from_pylist([json.loads(line)], ID_SCHEMA).to_pylist()[0]
-    except (pa.ArrowException, *MALFORMED):
+    except (pa.ArrowException, *DECODING_ERRORS):
         return {}
     return row

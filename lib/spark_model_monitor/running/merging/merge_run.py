@@ -29,11 +29,11 @@ from spark_model_monitor.data.reading.file_heads import (
 )
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, find_request_log
 from spark_model_monitor.data.reading.ledger import LongLine, clear_quarantine
-from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
+from spark_model_monitor.data.reading.listing import report_faulty_files, require_unchanged
 from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
-from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, has_digest, publish, run_before
+from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, has_digest, publish, read_intact_run
 from spark_model_monitor.running.merging.captured import (
     REFUSED_CAPTURES,
     Captures,
@@ -217,9 +217,9 @@ class _HourMerge:
         min_partitions = count_partitions(*label_sources, size_bytes=LABEL_BYTES)
         files = (*self.captures.stored_files, *self.labels.stored_files)
         # Spark holds several lines of a partition at once, so its partitions are smaller if lines are long
-        self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._measure_longest_line())
+        self.engine.set_line_sizes(sum(file.size_bytes for file in files), self._measure_longest_line())
         listings = self.captures.listing, self.labels.listing
-        with naming_faulty_files(self.engine, *listings):
+        with report_faulty_files(self.engine, *listings):
             staged = stage(
                 self.engine, [*self.join_inputs, *remembered], join_task, folder, self.partitions, min_partitions
             )
@@ -455,7 +455,7 @@ def _publish(
         files[TO_LABEL] = format_to_label(
             choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
         )
-    previous_run = run_before(request.output_path)
+    previous_run = read_intact_run(request.output_path)
     # A rerun that changes nothing leaves the published run as it is, unless publishing it was interrupted
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
     is_published = previous_run is not None and previous_run.digests == digests

@@ -43,9 +43,9 @@ class JoinInput:
     lines: Lines
     task: Captures | GroundTruth | RememberedIds
 
-    def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
+    def map_batches(self, task: Task, schema: pa.Schema) -> Partitions:
         """The lines mapped by a task."""
-        return self.lines.partitions(*self.task.inputs).mapped(task, schema)
+        return self.lines.partitions(*self.task.inputs).map_batches(task, schema)
 
 
 @value_class
@@ -120,11 +120,11 @@ def stage(
         return StagedHours(folder, parts=join.parts)
     # Captures come last, because a bucket processes them when it has all labels
     captures_last = sorted(join_inputs, key=lambda join_input: isinstance(join_input.task, Captures))
-    rows = captures_last[0].mapped(captures_last[0].task, SCHEMA)
+    rows = captures_last[0].map_batches(captures_last[0].task, SCHEMA)
     for join_input in captures_last[1:]:
-        rows = rows.concat(join_input.mapped(join_input.task, SCHEMA))
+        rows = rows.concat(join_input.map_batches(join_input.task, SCHEMA))
     # The first shuffle groups labels and captures by id, the second one groups lines by hour
-    lines = rows.repartition_by(KEY, [ROLE], partitions, min_partitions).mapped(join, LINE_SCHEMA)
+    lines = rows.repartition_by(KEY, [ROLE], partitions, min_partitions).map_batches(join, LINE_SCHEMA)
     lines.repartition_by(PART_COLUMN, [PART_COLUMN, "time", "event", TEXT], partitions).write_texts(
         folder, PART_COLUMN, TEXT
     )

@@ -22,7 +22,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import MESSAGE, BadConfiguration, NoData
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
-from spark_model_monitor.running.configuration.command_line import require_places
+from spark_model_monitor.running.configuration.command_line import require_existing_paths
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.configuration.reading import (
@@ -35,9 +35,15 @@ from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, read_named_b
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, parse_partial_success, read_message
-from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders, list_windows, run_windows
-from spark_model_monitor.stopping import run_to_its_end, shell_status
-from spark_model_monitor.storage import is_local, join, local_path, storage_of
+from spark_model_monitor.running.scheduling.schedules import (
+    HOURLY,
+    Recurrence,
+    iterate_hour_folders,
+    list_windows,
+    run_windows,
+)
+from spark_model_monitor.stopping import shell_status, wait_for_process
+from spark_model_monitor.storage import get_storage, is_local, join, local_path
 from spark_model_monitor.value_class import value_class
 
 JOB = "replay"
@@ -125,7 +131,7 @@ _START = (
 def submit(job: str, flags: Sequence[str]) -> int:
     """The exit status of a job whose lines go to the standard error; 128 + N if signal N ended it."""
     command = [sys.executable, "-c", _START, job, *flags]
-    return shell_status(run_to_its_end(subprocess.Popen(command, stdout=sys.__stderr__)))
+    return shell_status(wait_for_process(subprocess.Popen(command, stdout=sys.__stderr__)))
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -192,7 +198,7 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
     """
     options, flags = _make_backfill_parser().parse_known_args(list(arguments))
     # Errors are reported now, and not once per window
-    require_places(flags)
+    require_existing_paths(flags)
     sources = choose_detected_format("monitor", choose_default_output("backfill", read_sources(flags, os.environ)))
     config = build_config("monitor", sources, in_container=False)
     if config.time_column is None and not isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
@@ -213,11 +219,11 @@ def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Win
     Raises BadConfiguration if a bound is missing, NoData if there is no window.
     """
     source = config.dataset_source
-    storage = storage_of(source)
+    storage = get_storage(source)
     start = config.start_time
     end = config.end_time
     # A table of a catalog has no source
-    has_hour_folders = bool(source) and any(hour_folders(storage, source))
+    has_hour_folders = bool(source) and any(iterate_hour_folders(storage, source))
     if config.time_column is None or has_hour_folders:
         return list_windows(storage, source, recurrence, start=start, end=end)
     if start is None or end is None:

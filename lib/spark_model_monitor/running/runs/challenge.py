@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine, LocalPartitions
 from spark_model_monitor.data.reading.captures import list_captures, select_records
-from spark_model_monitor.data.reading.data import Data, read_data
+from spark_model_monitor.data.reading.data_reader import Data, read_data
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
@@ -62,11 +62,11 @@ from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.merging.outcome_ids import add_ids
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
-from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.drift.special_functions import normal_survival
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
-from spark_model_monitor.statistics.verdicts.sequential import ERROR
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.statistics.verdicts.sequential_boundary import ERROR
+from spark_model_monitor.storage import get_storage, join
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 from spark_model_monitor.value_class import value_class
 
@@ -193,7 +193,7 @@ class TrialResult:
 
         Raises BadConfiguration if the folder has a trial with a different plan.
         """
-        storage = storage_of(output_path)
+        storage = get_storage(output_path)
         path = join(output_path, Challenge.FILE_NAME)
         if storage.exists(path):
             earlier_plan = Challenge.from_json(storage.read(path), path).plain()
@@ -442,7 +442,7 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _SideRow
         value = pa.string()
     types = {"id": pa.string(), "row_index": pa.int64(), "label": value, "prediction": value}
     schema = pa.schema({**types, "score": pa.float64(), "reason": pa.int32(), "classes": OF_CLASSES})
-    raw: Any = dataset.raw.mapped(partial(add_ids, dataset.decoder, schema), schema)
+    raw: Any = dataset.raw.map_batches(partial(add_ids, dataset.decoder, schema), schema)
     table = pa.Table.from_batches(raw.batches(), schema)
     frame = table.drop_columns("classes").to_pandas()
     # Rows of split traffic without ids get the path and a number as their id
@@ -524,7 +524,7 @@ def _find_unfair_differences(data_sets: list[Data], model_rows: list[_SideRows],
     # some requests
     if trial.share is not None:
         z_score = abs(rows - trial.share * total_rows) / (total_rows * trial.share * (1 - trial.share)) ** 0.5
-        if 2 * normal_above(z_score) < SPLIT_ALPHA:
+        if 2 * normal_survival(z_score) < SPLIT_ALPHA:
             share = format_percent(rows / total_rows)
             yield f"the challenger has {share} of the rows, and {format_percent(trial.share)} were planned"
     try:
@@ -561,7 +561,7 @@ def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
         columns.append(inputs.reason)
     if is_captured:
         columns.append(LINE)
-    rows = cast("LocalPartitions", inputs.table).selected(columns, columns)
+    rows = cast("LocalPartitions", inputs.table).select_columns(columns, columns)
     frame = pa.Table.from_batches(rows.batches()).to_pandas()
     # Refused rows have a reason other than 0
     if inputs.reason:

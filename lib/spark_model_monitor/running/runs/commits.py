@@ -35,8 +35,8 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import read_alerts
-from spark_model_monitor.reports.history.variation import MAX_WINDOWS, read_history
-from spark_model_monitor.reports.outputs.run_files import read_document, run_before
+from spark_model_monitor.reports.history.history_file import MAX_WINDOWS, read_history
+from spark_model_monitor.reports.outputs.run_files import read_document, read_intact_run
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs import run_inputs
 from spark_model_monitor.running.kinds import read_source
@@ -171,7 +171,7 @@ def _read_learnt_baseline(config: JobConfig) -> RunDescription | None:
     """The run description of the baseline from a table's own commits; None if there is no such baseline."""
     run = None
     if config.baseline is None:
-        run = run_before(_baseline_path(config))
+        run = read_intact_run(_baseline_path(config))
     if run is not None:
         return read_document(run, RunDescription)
     return None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.command_line import require_places
+from spark_model_monitor.running.configuration.command_line import require_existing_paths
 from spark_model_monitor.running.configuration.reading import build_config, choose_detected_format, read_sources
 from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
@@ -18,7 +18,7 @@ def compare_files(before: str, after: str) -> Findings:
 
     Raises BadConfiguration for a path that doesn't exist, BadInput for data that can't be read.
     """
-    require_places([before, after])
+    require_existing_paths([before, after])
     engine = LocalEngine()
     monitor = DataQualityMonitor()
     # The first file is a baseline that nobody keeps

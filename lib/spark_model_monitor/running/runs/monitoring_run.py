@@ -25,7 +25,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spark_model_monitor import errors
-from spark_model_monitor.data.reading.data import Data, EngineName, read_data, read_with_options
+from spark_model_monitor.data.reading.data_reader import Data, EngineName, read_data, read_with_options
 from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import (
@@ -35,12 +35,12 @@ from spark_model_monitor.data.reading.ledger import (
     describe_first_unwritten,
     write_quarantine,
 )
-from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
+from spark_model_monitor.data.reading.listing import report_faulty_files, require_unchanged
 from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.alarms import group_into_alarms
-from spark_model_monitor.documents.check_results import CheckResult, Hint, locate_without_values
-from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, format_moment, name_of_place
+from spark_model_monitor.documents.check_results import CheckResult, Hint, copy_location_without_values
+from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, find_data_name, format_moment
 from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, ScanRequest, ScanResult, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
@@ -364,7 +364,7 @@ class _DataReader:
         if context is None:
             context = RunContext(self.window.start, self.window.end) if self.window else NO_CONTEXT
         if context.data is None and dataset.listing.path:
-            context = replace(context, data=name_of_place(dataset.listing.path))
+            context = replace(context, data=find_data_name(dataset.listing.path))
         return _create_baseline(self.monitor, scan_result, ledger, context), dataset
 
     def _scan_until_read(
@@ -375,7 +375,7 @@ class _DataReader:
         scans: the number of scans that are left. Raises BadInput or NoData if too few records were accepted.
         """
         # Errors of a reader don't name the file that they are about
-        with naming_faulty_files(dataset.engine, dataset.listing):
+        with report_faulty_files(dataset.engine, dataset.listing):
             scan_result = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
         # The number of columns was guessed from the first records; the scan counted all of them
@@ -551,7 +551,9 @@ class _Comparison:
         results_without_values = group_into_alarms(
             judgement.write_sentences(remaining_results, hide_values=True), self.violated_since
         )
-        results_without_values = tuple(map(locate_without_values, results_without_values, alarm_results, check_results))
+        results_without_values = tuple(
+            map(copy_location_without_values, results_without_values, alarm_results, check_results)
+        )
         hints = (*self._collect_ended_alarms(check_results), *judgement.hints)
         _log_hints(hints)
         return Findings(

@@ -222,7 +222,7 @@ def _shorten_path(path: str) -> str:
 def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     """What to do about violations. FOLDER and BASELINE are replaced when the page is published (`insert_folders`)."""
     changes = RunChanges(results)
-    violations = [*changes.bad, *(check_result for check_result in results if check_result.is_violation)]
+    violations = [*changes.changed_results, *(check_result for check_result in results if check_result.is_violation)]
     if violations:
         # Quoted for a shell, because people copy these commands
         name = quote(identify_subject(violations[0])[0] or "NAME")
@@ -231,7 +231,7 @@ def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
             ("accept the change, if it is wanted", f"spark-model-monitor accept FOLDER {name}"),
         ]
-        if changes.bad and changes.unit == "feature":
+        if changes.changed_results and changes.unit == "feature":
             first = f"First look at where {identify_subject(violations[0])[0]} comes from"
         else:
             first = _FIRST_STEP_FOR_MODELS

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spark_model_monitor import __version__
-from spark_model_monitor.data.reading.data import get_running_session
+from spark_model_monitor.data.reading.data_reader import get_running_session
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alarms import collect_alarms
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, remove_values
@@ -39,12 +39,12 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     StoredBaseline,
 )
-from spark_model_monitor.reports.history import archive
+from spark_model_monitor.reports.history import state_files
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, LEDGER, PAGE, Run, publish
 from spark_model_monitor.running.runs.pages import TableExports, create_run_page, insert_folders, render_page
 from spark_model_monitor.statistics.states import Requests, RowRuns
-from spark_model_monitor.storage import is_opened_here, opened_by, opening_session
+from spark_model_monitor.storage import get_current_session, is_session_disabled, using_session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +156,7 @@ class Baseline(TableExports):
     def _create_stored(self, monitor: Monitor) -> StoredBaseline:
         stored: StoredBaseline = monitor.stored_baseline(self.constraints, None, self.state, self.constraints)
         if self.variation is not None:
-            stored = stored.with_parts(self.variation)
+            stored = stored.with_block_variation(self.variation)
         if self.source is not None:
             stored = stored.with_source(self.source)
         return stored.with_roles(self.layout.roles)
@@ -226,13 +226,13 @@ class Baseline(TableExports):
         files[LEDGER] = _format_json(self.ledger.to_json_dict())
         constraints = getattr(self, "constraints", None)  # an estimate has no constraints
         files[RunDescription.FILE_NAME] = self.described("baseline", constraints).to_json().encode()
-        files[archive.name_state_file(type(self.state))] = archive.to_parquet(self.state)
+        files[state_files.name_state_file(type(self.state))] = state_files.to_parquet(self.state)
         if self.variation is not None:
-            files |= archive.encode_parts(self.variation)
+            files |= state_files.encode_block_variation(self.variation)
         if self.checks is not None:
             files[DEEQU_CHECKS] = _format_json(self.checks.to_json_dict())
         if self.requests is not None:
-            files |= archive.encode_requests(self.requests)
+            files |= state_files.encode_requests(self.requests)
         return files
 
     def described(
@@ -285,7 +285,7 @@ class Baseline(TableExports):
             If another run holds the folder for longer than ten minutes.
         """
         files = self.files()
-        with opened_by(spark or _find_session()):
+        with using_session(spark or _find_session()):
             # The page that people open also names Deequ's version, which the hashed page doesn't
             shown_pages = {}
             if self.context.report and self.deequ is not None:
@@ -391,7 +391,7 @@ class Findings(TableExports):
         metrics = self.judgement.published_metrics(self.results, self.constraints)
         if self.current.requests is None:
             return metrics
-        return metrics + archive.create_request_metrics(archive.request_statistics(self.current.requests))
+        return metrics + state_files.create_request_metrics(state_files.request_statistics(self.current.requests))
 
     @property
     def count(self) -> int:
@@ -584,7 +584,7 @@ class Findings(TableExports):
         path = os.fspath(output_path).rstrip("/")
         description = self._describe_run(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
-        with opened_by(spark or _find_session()):
+        with using_session(spark or _find_session()):
             shown_pages = {}
             if self.current.context.report:
                 neighbours = _read_neighbours(path, description, files[SUMMARY])
@@ -602,12 +602,12 @@ class Findings(TableExports):
 
 
 def _find_session() -> SparkSession | None:
-    """The session that opens paths: the session of `opened_by`, otherwise the running session. None in a job that reads without
-    Spark, which opens paths by the storage of this process.
+    """The session that opens paths: the session of `using_session`, otherwise the running session. None in a job that reads
+    without Spark, which opens paths by the storage of this process.
     """
-    if is_opened_here():
+    if is_session_disabled():
         return None
-    return opening_session() or get_running_session()
+    return get_current_session() or get_running_session()
 
 
 def _format_json(document: Mapping[str, Json]) -> bytes:

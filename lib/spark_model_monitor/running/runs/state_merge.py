@@ -19,7 +19,7 @@ from spark_model_monitor.documents.run_description import RunDescription, RunWin
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
 from spark_model_monitor.monitors.protocol import Monitor, Sample
 from spark_model_monitor.progress import show_progress
-from spark_model_monitor.reports.history import archive
+from spark_model_monitor.reports.history import state_files
 from spark_model_monitor.reports.history.baselines import find_edited_file
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
 from spark_model_monitor.reports.outputs.run_files import publish, read_current_run, read_document, read_run_file
@@ -78,13 +78,13 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     metrics = monitor.metrics(state)
     documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-    files[archive.name_state_file(type(state))] = archive.to_parquet(state)
+    files[state_files.name_state_file(type(state))] = state_files.to_parquet(state)
     # Only the summary is needed, so there is no baseline
     judgement = monitor.judge(Sample(state, metrics), None)
     files |= encode_summary(judgement.summary())
-    requests = archive.add_requests(paths)
+    requests = state_files.add_requests(paths)
     if requests.count:
-        files |= archive.encode_requests(requests)
+        files |= state_files.encode_requests(requests)
     description = _describe_merge(paths, monitor, documents)
     files[description.FILE_NAME] = description.to_json().encode()
     publish(files, output_path)
@@ -126,10 +126,10 @@ def read_state(path: str) -> State:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
     # The name of the file shows which kind of monitor made the state
     for monitor_class in list_monitor_classes():
-        name = archive.name_state_file(monitor_class.STATE)
+        name = state_files.name_state_file(monitor_class.STATE)
         if name in run.digests:
-            return archive.from_parquet(read_run_file(run, name), join(run.folder, name))
-    raise BadInput(f"{path}: run {run.run_id} has nothing in {archive.FOLDER}/ that adds; run the job again")
+            return state_files.decode_state_file(read_run_file(run, name), join(run.folder, name))
+    raise BadInput(f"{path}: run {run.run_id} has nothing in {state_files.FOLDER}/ that adds; run the job again")
 
 
 def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:

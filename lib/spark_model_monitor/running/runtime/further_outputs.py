@@ -22,7 +22,7 @@ from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.run_files import add_to_description
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, format_partial_success
-from spark_model_monitor.stopping import require_going_on
+from spark_model_monitor.stopping import raise_if_stopped
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class FurtherOutputs:
             return step()
         except Exception as error:
             # The error may be a consequence of a signal, which ends the job here
-            require_going_on()
+            raise_if_stopped()
             failure = describe_failure(error)
             # A message of several lines is one value of run.json
             self.failures[name] = printable("; ".join(failure.reason.splitlines()))

@@ -33,8 +33,8 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
-from spark_model_monitor.data.reading.data import EngineName, get_running_session
-from spark_model_monitor.data.reading.listing import following_links
+from spark_model_monitor.data.reading.data_reader import EngineName, get_running_session
+from spark_model_monitor.data.reading.listing import allow_outside_links
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
@@ -51,8 +51,8 @@ from spark_model_monitor.running.inputs.run_inputs import explain_use_of_spark
 from spark_model_monitor.running.runtime import status
 from spark_model_monitor.running.runtime.failures import Failure, describe_failure, format_trace, is_interruption
 from spark_model_monitor.running.runtime.logs import VERDICT_LOGGER, LogStyle, start_logging
-from spark_model_monitor.stopping import ended_by_signals, reason_to_end, require_going_on, run_at_exit
-from spark_model_monitor.storage import encrypting, holding, is_local, opened_by, opened_here, storage_of
+from spark_model_monitor.stopping import end_on_signals, get_reason_to_end, raise_if_stopped, run_at_exit
+from spark_model_monitor.storage import encrypt_uploads, get_storage, holding, is_local, using_session, without_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -165,16 +165,16 @@ class Job:
         From here on the run holds its output, so that an output that can't be written shows before results are computed.
         Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `lease_wait`.
         """
-        self._during_run.enter_context(following_links(self.config.follow_links))
+        self._during_run.enter_context(allow_outside_links(self.config.follow_links))
         engine = self._choose_local_engine() or plugin("spark").SparkEngine(self._open_session())
         if self._session is None:
-            self._during_run.enter_context(opened_here())
+            self._during_run.enter_context(without_session())
         else:
-            self._during_run.enter_context(opened_by(self._session))
+            self._during_run.enter_context(using_session(self._session))
         self._forget_message(has_engine=True)
         # The lease is taken before anything is read: a second run at this output waits
         output = self.config.output_path
-        self._during_session.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
+        self._during_session.enter_context(holding(get_storage(output, self._session), output, self.config.lease_wait))
         return engine
 
     def _choose_local_engine(self) -> LocalEngine | None:
@@ -186,7 +186,7 @@ class Job:
             return None
         log.info("engine: local, %s", "as requested" if engine is EngineName.LOCAL else "all of the data is read here")
         self._during_session.enter_context(
-            encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key))
+            encrypt_uploads(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key))
         )
         # Arrow imports pandas with its first array, which takes a fifth of a second
         if self._is_alone and self.config.needs_no_pandas:
@@ -216,7 +216,7 @@ class Job:
             spark: SparkSession = spark_plugin.remote_session(self.config.remote)
         else:
             settings = {**settings, **create_catalog_settings(self.config.results_table)}
-            with spark_plugin.as_submitted():
+            with spark_plugin.use_submit_variables():
                 spark = spark_plugin.start_session(self.name, progress=self.config.progress, settings=settings)
             self._master_watch = spark_plugin.MasterWatch(spark)
         log.info(
@@ -229,7 +229,7 @@ class Job:
 
     def lift_time_limit(self) -> None:
         """Call when the run begins to publish: `--max-runtime` no longer applies, so that nothing is half-published."""
-        require_going_on()
+        raise_if_stopped()
         self._lift_time_limit()
 
     def _lift_time_limit(self) -> None:
@@ -274,7 +274,7 @@ class Job:
         # In a process of the host, logging and signals are the host's
         if self._host is None:
             start_logging(self._arguments)
-            self._during_run.enter_context(ended_by_signals())
+            self._during_run.enter_context(end_on_signals())
             self._during_run.enter_context(run_at_exit(self._leave_last_message))
         self._forget_message()
         return self
@@ -282,7 +282,7 @@ class Job:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        reason = reason_to_end()
+        reason = get_reason_to_end()
         if isinstance(error, Exception) and reason is not None:
             error = reason  # the interruption may have made a library raise another error
         self._lift_time_limit()
@@ -330,11 +330,11 @@ class Job:
         with suppress(Exception):  # the error shows again when the lease is taken
             path = self._message_path
             if path is not None and (has_engine or is_local(path)):
-                storage_of(path, self._session).delete(path)
+                get_storage(path, self._session).delete(path)
 
     def _leave_last_message(self) -> None:
         """Write the message of an interrupted run if the process exits before the run has ended."""
-        reason = reason_to_end()
+        reason = get_reason_to_end()
         if reason is not None and self._message is None:
             message = status.failed(describe_failure(reason).reason)
             path = self._message_path

@@ -38,8 +38,8 @@ from spark_model_monitor.reports.alerts import (
     record_window,
     write_alerts,
 )
+from spark_model_monitor.reports.history.history_file import WindowEntry, read_history, write_history
 from spark_model_monitor.reports.history.rule_metrics import mark_window_with_rules
-from spark_model_monitor.reports.history.variation import WindowEntry, read_history, write_history
 from spark_model_monitor.reports.notices import (
     DATA_HINT,
     MAX_VIOLATIONS,
@@ -187,7 +187,7 @@ def add_to_history(findings: Findings, run: Run, config: JobConfig, reference: B
         history = history.with_window(entry, statistics)
         accepted = seasonal_drift.find_accepted_features(findings.results)
         if accepted:
-            history = history.with_accepted(entry.window, accepted)
+            history = history.mark_accepted(entry.window, accepted)
         write_history(history)
 
 
@@ -420,7 +420,7 @@ def _make_alert(earlier_alerts: Alerts, alerts: Alerts, rule: AlertRule) -> Aler
     return AlertReport(
         alerts.status,
         changed=alerts.status is not earlier_alerts.status,
-        violated=rule.violated(alerts.windows),
+        violated=rule.count_violated(alerts.windows),
         datapoints_to_alert=rule.datapoints_to_alert,
         evaluation_period=rule.evaluation_period,
     )

@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.errors import MESSAGE, NO_DATA, SCRIPT_FAILED, MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.stopping import STEP_SECONDS, leave_after_grace, stop, take_back
-from spark_model_monitor.storage import join, opens_here, read_if_there, storage_here, storage_of
+from spark_model_monitor.stopping import STEP_SECONDS, exit_after_grace, stop, withdraw_reasons
+from spark_model_monitor.storage import (
+    can_open_without_spark,
+    get_storage,
+    get_storage_without_spark,
+    join,
+    read_if_exists,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -55,7 +61,7 @@ class TimeLimit:
         """Remove the time limit."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         self._timer.cancel()
-        take_back(OutOfTime)
+        withdraw_reasons(OutOfTime)
         signal.signal(signal.SIGALRM, self._handler)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
@@ -68,7 +74,7 @@ class TimeLimit:
         """End the process after a grace period, even if a call, such as one into the JVM, doesn't return."""
         if self._may_leave:
             sentence = f"{self._error}; what went on regardless was left behind"
-            leave_after_grace(self._error, ExitStatus.TERMINATED, sentence)
+            exit_after_grace(self._error, ExitStatus.TERMINATED, sentence)
 
 
 class ExitStatus(IntEnum):
@@ -166,7 +172,7 @@ def read_message(path: str, status: int) -> str:
 
     Raises BadInput if the message can't be read.
     """
-    content = read_if_there(path) if opens_here(path) else None
+    content = read_if_exists(path) if can_open_without_spark(path) else None
     if content is None:
         return f"exit status {status}; the job's log says more"
     return content.decode("utf-8", "replace").strip()
@@ -179,11 +185,11 @@ def write_message(message: str, path: str, spark: SparkSession | None) -> None:
     """
     content = f"{message}\n".encode()
     try:
-        storage_of(path, spark).write(path, content)
+        get_storage(path, spark).write(path, content)
     except MonitorError:
         raise
     # Spark may have ended already, for instance if only its JVM was stopped
     except Exception:
-        if not opens_here(path):
+        if not can_open_without_spark(path):
             raise
-        storage_here(path).write(path, content)
+        get_storage_without_spark(path).write(path, content)

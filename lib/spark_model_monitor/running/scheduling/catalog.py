@@ -8,16 +8,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.data.reading.listing import following_links, require_within
+from spark_model_monitor.data.reading.listing import allow_outside_links, require_within
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Executions, Schedule, ScheduledJob
-from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, needing
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, explain_missing_import
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.alerts import SinkDestination
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
 from spark_model_monitor.running.scheduling.schedule_plan import MODEL, make_plan
 from spark_model_monitor.running.scheduling.schedules import NOW
-from spark_model_monitor.storage import Storage, join, storage_of
+from spark_model_monitor.storage import Storage, get_storage, join
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,7 +46,7 @@ def make_table_fleet(
     # By table: how jobs name it, or why it can't be read
     listed_tables: dict[str, str | MonitorError]
     if warehouse:
-        with following_links(follow_links):
+        with allow_outside_links(follow_links):
             listed_tables = dict(_list_folder_tables(warehouse, pattern))
     elif spark is not None:
         listed_tables = dict(plugin("spark").list_catalog_tables(spark, pattern))
@@ -96,7 +96,7 @@ def _make_entry(name: str, table: str | MonitorError, output: Path, now: datetim
 
 def _list_folder_tables(warehouse: str, pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
     """The tables in folders of schemas: the name of each, with the name that jobs use or with its error."""
-    storage = storage_of(warehouse)
+    storage = get_storage(warehouse)
     for folder in storage.list_folders(warehouse):
         # Hive's schema sales lies in the folder sales.db
         schema = folder.removesuffix(HIVE_SUFFIX)
@@ -137,7 +137,9 @@ def _list_catalog_tables(pattern: str) -> Iterator[tuple[str, str]]:
             f"{pattern!r} has no catalog; write CATALOG.SCHEMA.TABLE of one that pyiceberg's settings name, or --warehouse "
             "and the folder above the schemas"
         )
-    with needing("a catalog needs pyiceberg: pip install 'spark-model-monitor[iceberg]'; or write --warehouse"):
+    with explain_missing_import(
+        "a catalog needs pyiceberg: pip install 'spark-model-monitor[iceberg]'; or write --warehouse"
+    ):
         from pyiceberg.catalog import load_catalog
     try:
         open_catalog = load_catalog(catalog)

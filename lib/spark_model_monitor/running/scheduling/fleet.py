@@ -14,23 +14,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spark_model_monitor.data.reading.listing import following_links, require_within
+from spark_model_monitor.data.reading.listing import allow_outside_links, require_within
 from spark_model_monitor.data.records.decoding import WITHOUT_MODEL
 from spark_model_monitor.data.records.windows import HOUR_NAME
 from spark_model_monitor.documents.document import describe_unknown_name
-from spark_model_monitor.documents.rules_file import convert_yaml
+from spark_model_monitor.documents.rules_file import convert_yaml_to_json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, suggest_path
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
-from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
+from spark_model_monitor.reports.outputs.run_files import NameKind, is_valid_name
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.option_types import YES
 from spark_model_monitor.running.scheduling import target_models
 from spark_model_monitor.running.scheduling.record import State, list_recorded_schedules
 from spark_model_monitor.running.scheduling.schedule_plan import ENTRY_PATTERN, MODEL, Plan, make_plan, read_plan
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
-from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
+from spark_model_monitor.storage import LocalStorage, can_open_without_spark, get_storage, join
 from spark_model_monitor.value_class import value_class
 
 DEFAULT_VARIANT = "AllTraffic"
@@ -170,7 +170,7 @@ def _read_entries_file(
 ) -> tuple[list[Entry], tuple[SinkDestination, ...], float | None]:
     content: bytes | str = LocalStorage().read(str(path))
     if path.suffix != ".json":
-        content = convert_yaml(content, str(path))
+        content = convert_yaml_to_json(content, str(path))
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as fault:
@@ -294,7 +294,7 @@ def _split_variant(
     captures = _find_captures_folder(variables, folder)
     # The job takes the variant's folder for a path that the user gave, so links are checked here
     if captures is not None and variant:
-        with following_links(variables.get("follow_links") in YES):
+        with allow_outside_links(variables.get("follow_links") in YES):
             require_within(captures, [join(captures, variant)])
     if captures is None or "target_model" in variables:
         return target_models.ModelSplit()
@@ -341,11 +341,11 @@ def _list_variants(variables: Mapping[str, str], folder: Path) -> list[str]:
     if top is None:
         return []
     try:
-        names = storage_of(top).list_folders(top)
+        names = get_storage(top).list_folders(top)
     except BadInput:
         return []  # the job reports the error
     # A folder named by a year has hours of captures in it, and is no variant
-    return [name for name in names if not _YEAR.fullmatch(name) and is_ours(name, NameKind.WORD)]
+    return [name for name in names if not _YEAR.fullmatch(name) and is_valid_name(name, NameKind.WORD)]
 
 
 def _find_captures_folder(variables: Mapping[str, str], folder: Path) -> str | None:
@@ -355,7 +355,9 @@ def _find_captures_folder(variables: Mapping[str, str], folder: Path) -> str | N
         top = source
     else:
         top = str(folder / source)
-    is_split = variables.get("dataset_format") == "capture" and "output_path" in variables and opens_here(top)
+    is_split = (
+        variables.get("dataset_format") == "capture" and "output_path" in variables and can_open_without_spark(top)
+    )
     return top if is_split else None
 
 

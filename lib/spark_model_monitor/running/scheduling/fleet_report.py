@@ -40,7 +40,7 @@ from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
 from spark_model_monitor.running.scheduling.record import Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import Plan, find_model
 from spark_model_monitor.running.scheduling.schedule_runs import find_overdue_start
-from spark_model_monitor.stopping import require_going_on
+from spark_model_monitor.stopping import raise_if_stopped
 from spark_model_monitor.storage import join, write_text
 from spark_model_monitor.storage.file_system import is_draft
 
@@ -127,7 +127,7 @@ def _find_failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
     runs = record.latest_first
     ended_runs = [run for run in runs if not run.status.is_under_way]
     # ended_runs[:failed_runs] are the runs since the last whole run
-    failed_runs = next((index for index, run in enumerate(ended_runs) if run.status.is_of_a_whole_run), len(ended_runs))
+    failed_runs = next((index for index, run in enumerate(ended_runs) if run.status.has_completed), len(ended_runs))
     # A run in the future is from a clock that was ahead: until then no run is due, which nothing else would show
     if runs and (last := runs[0].scheduled_time) > format_moment(now):
         return f"its last run is of {last}, which is later than it is here; compare the hosts' clocks", ""
@@ -175,7 +175,7 @@ def notify_and_write_page(
         try:
             _write_page(watched, page, fleet)
         except Exception as error:
-            require_going_on()
+            raise_if_stopped()
             page_failure = describe_failure(error)
             log.warning("the page of all: %s", page_failure.reason)
             status = page_failure.exit_status

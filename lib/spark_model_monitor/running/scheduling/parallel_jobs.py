@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from spark_model_monitor.stopping import require_going_on
+from spark_model_monitor.stopping import raise_if_stopped
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -67,7 +67,7 @@ class Turns:
             while not self._has_room():
                 # Waits in steps, since a slow job gives up its turn by time alone and wakes nobody
                 self._changed.wait(STEP_SECONDS)
-                require_going_on()
+                raise_if_stopped()
             self._start_by_turn[turn] = self._clock()
         try:
             yield

@@ -27,7 +27,7 @@ from spark_model_monitor.errors import BadDocument, BadInput, DamagedRecord, Out
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.reports.outputs.printable import format_table, truncate_text
 from spark_model_monitor.stopping import run_at_exit
-from spark_model_monitor.storage import LocalStorage, is_local, is_there, join, local_path, storage_of, write_file
+from spark_model_monitor.storage import LocalStorage, exists, get_storage, is_local, join, local_path, write_file
 from spark_model_monitor.storage.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Record:
     def exists(cls, folder: State, name: str) -> bool:
         """Whether the schedule called `name` was ever due."""
         path = cls._file(folder, name)
-        return is_there(path)
+        return exists(path)
 
     @staticmethod
     def _file(folder: State, name: str) -> str:
@@ -99,7 +99,7 @@ class Record:
         Raises DamagedRecord if the file can't be parsed; an empty record in its place would repeat its runs.
         """
         path = cls._file(folder, name)
-        storage = storage_of(path)
+        storage = get_storage(path)
         if not storage.exists(path):
             return cls(path, Executions(since=format_moment(now())), now)
         try:
@@ -144,7 +144,7 @@ class Record:
     @property
     def has_whole_run(self) -> bool:
         """Whether a run of the schedule ever completed, with or without violations."""
-        return any(run.status.is_of_a_whole_run for run in self.executions.executions)
+        return any(run.status.has_completed for run in self.executions.executions)
 
     def read_status(self, scheduled: datetime) -> ExecutionStatus | None:
         """The status of the run of a time; None if it never began."""
@@ -162,7 +162,7 @@ class Record:
 
     def settle(self) -> None:
         """Create the file, and note which runs were interrupted. For the lock's holder."""
-        if not is_there(self._path):
+        if not exists(self._path):
             self.write()
         for execution in self.executions.executions:
             if execution.status in RUNNING_STATUSES and not _is_alive(execution):
@@ -215,9 +215,7 @@ class Record:
     def _move_earlier(self, sorted_runs: Sequence[Execution]) -> list[Execution]:
         """Move earlier runs to their own file; returns the runs that stay in the record."""
         # The record has to show since when runs fail, so all runs since the last whole one stay
-        last_whole_index = max(
-            (index for index, run in enumerate(sorted_runs) if run.status.is_of_a_whole_run), default=0
-        )
+        last_whole_index = max((index for index, run in enumerate(sorted_runs) if run.status.has_completed), default=0)
         moved_count = min(last_whole_index, len(sorted_runs) - MAX_RECENT_RUNS)
         moved_runs = [run for run in sorted_runs[:moved_count] if not run.status.is_under_way]
         if not moved_runs:
@@ -240,7 +238,7 @@ class Record:
         return f"{self._path.removesuffix(Executions.FILE_NAME)}{EARLIER_FILE}"
 
     def _read_earlier(self) -> tuple[Execution, ...]:
-        storage = storage_of(self._earlier_path)
+        storage = get_storage(self._earlier_path)
         if not storage.exists(self._earlier_path):
             return ()
         return Executions.from_json(storage.read(self._earlier_path), self._earlier_path).executions
@@ -286,7 +284,7 @@ class Record:
 
 def _copy_damaged_file(path: str) -> str:
     """Copy a file that can't be parsed to a file whose name ends in `.damaged`; returns the name of the copy."""
-    storage = storage_of(path)
+    storage = get_storage(path)
     copy_path = f"{path}.damaged"
     storage.write(copy_path, storage.read(path))
     return Path(copy_path).name
@@ -305,7 +303,7 @@ def list_recorded_schedules(folder: State) -> list[str]:
         suffix = f".{Executions.FILE_NAME}"
         return [path.name.removesuffix(suffix) for path in local_path(str(folder)).glob(f"*{suffix}")]
     try:
-        return storage_of(str(folder)).list_folders(str(folder))
+        return get_storage(str(folder)).list_folders(str(folder))
     except BadInput:  # nothing was recorded yet
         return []
 
@@ -330,7 +328,7 @@ def _shared_lock(folder: str) -> Iterator[Clock | None]:
 
     If a process was killed, its lease lasts for two minutes more.
     """
-    lease = Lease(storage_of(folder), folder)
+    lease = Lease(get_storage(folder), folder)
     with run_at_exit(lease.release):
         try:
             lease.take(LEASE_WAIT)
@@ -365,7 +363,7 @@ def _system_lock(folder: Path, name: str, now: Clock) -> Iterator[Clock | None]:
         storage = LocalStorage()
         if os.fstat(lock.fileno()).st_size:  # the last holder was killed, and may have left partial files
             for record in (Executions.FILE_NAME, EARLIER_FILE):
-                for file in storage.list_beginning(str(folder), f".{name}.{record}."):
+                for file in storage.list_by_prefix(str(folder), f".{name}.{record}."):
                     storage.delete(file.path)
         # A clean end empties the file, so its content shows the next holder that this process was killed
         lock.write("schedule_lock")
@@ -403,7 +401,7 @@ def format_runs(name: str, latest_first: Sequence[Execution], without_data: str 
 
 def summarize_run(name: str, monitoring_type: str, execution: Execution) -> dict[str, Any]:
     """One of the API's `MonitoringExecutionSummaries`, plus members that the service lacks: window, output and message."""
-    failed = not execution.status.is_of_a_whole_run and not execution.status.is_under_way
+    failed = not execution.status.has_completed and not execution.status.is_under_way
     return {
         "MonitoringScheduleName": name,
         "MonitoringType": monitoring_type,

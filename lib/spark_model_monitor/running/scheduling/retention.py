@@ -18,7 +18,7 @@ from spark_model_monitor.reports.outputs.run_files import CURRENT
 from spark_model_monitor.running.configuration.offsets import full_hour, read_offset
 from spark_model_monitor.running.runtime.status import NO_COMMIT, failed
 from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS, Record, scheduled_times
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import get_storage, join
 from spark_model_monitor.value_class import value_class
 
 _AGE = re.compile(r"(\d{1,5}) (day|hour)s?")
@@ -78,12 +78,12 @@ def has_window(run: Execution) -> bool:
     models of an endpoint had data.
     """
     messages_without_window = (failed(NO_DATA), NO_COMMIT)
-    return run.status.is_of_a_whole_run and not (run.exit_message or "").startswith(messages_without_window)
+    return run.status.has_completed and not (run.exit_message or "").startswith(messages_without_window)
 
 
 def _find_newest_hour(folder: str, now: datetime) -> datetime | None:
     """The hour of the newest published window; None if there is none. Hours in the future don't count: a clock was ahead."""
-    storage = storage_of(folder)
+    storage = get_storage(folder)
     if not storage.exists(folder):
         return None
     # Hour folders of failed runs have no commit

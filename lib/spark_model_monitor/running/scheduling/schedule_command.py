@@ -36,7 +36,7 @@ from spark_model_monitor.running.scheduling.record import Clock, Record, State, 
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, has_window
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan, find_model
 from spark_model_monitor.running.scheduling.schedules import run_windows
-from spark_model_monitor.stopping import require_going_on, shell_status
+from spark_model_monitor.stopping import raise_if_stopped, shell_status
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -213,7 +213,7 @@ def _run_entry(fleet_entry: Entry, calls: _CallSettings) -> _EntryResult:
         log.error("%s", error)
         return _EntryResult(replace(fleet_entry, fault=error), error.exit_status)
     except Exception as error:
-        require_going_on()
+        raise_if_stopped()
         # Without a page that shows it, the error ends the call
         if calls.request.page is None:
             raise
@@ -280,8 +280,8 @@ def _run_due_windows(plan: Plan, record: Record, now: Clock, calls: _CallSetting
             return schedule_runs.run_jobs(plan, record, time, launch)
 
     # Runs that become due meanwhile belong to this call, too
-    due_times = schedule_runs.due_times(plan, record, now, retry_failed=request.retry_failed)
-    runs = [run for _, run in run_windows(due_times, run_in_turn)]
+    iterate_due_times = schedule_runs.iterate_due_times(plan, record, now, retry_failed=request.retry_failed)
+    runs = [run for _, run in run_windows(iterate_due_times, run_in_turn)]
     executions = [execution for execution, _ in runs]
     statuses = [status for _, status in runs]
     _log_summary(plan, executions)
@@ -316,7 +316,7 @@ def _compact_tables(fleet: Fleet) -> int:
             compact(folder)
         # The pages are still written, whatever the error is
         except Exception as error:
-            require_going_on()
+            raise_if_stopped()
             log.warning("the tables in %s: %s", folder, describe_failure(error).reason)
             status = ExitStatus.FAILED
     return int(status)
@@ -328,7 +328,7 @@ def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
     if not ended_runs:
         return
     # The run to report: one that did not complete, otherwise the last one
-    reported_run = next((run for run in ended_runs if run.outputs or not run.status.is_of_a_whole_run), ended_runs[-1])
+    reported_run = next((run for run in ended_runs if run.outputs or not run.status.has_completed), ended_runs[-1])
     is_healthy = all(run.status is ExecutionStatus.COMPLETED and not run.outputs for run in ended_runs)
     runs = "the run" if len(ended_runs) == 1 else f"{len(ended_runs)} runs; that"
     message = " ".join((reported_run.exit_message or "").split()).removeprefix(f"{reported_run.status.value}: ")
@@ -373,7 +373,7 @@ def _write_history(plan: Plan) -> int:
     try:
         reports.main(reports.HistoryRequest([plan.find_runs_folder()], last=MAX_WINDOWS), None, StringIO())
     except Exception as error:
-        require_going_on()
+        raise_if_stopped()
         log.warning("%s: the history of runs: %s", plan.name, describe_failure(error).reason)
         return ExitStatus.FAILED
     return ExitStatus.COMPLETED

@@ -16,9 +16,15 @@ from spark_model_monitor.data.records.windows import A_MOMENT, FOLDER_BY_TIME, W
 from spark_model_monitor.documents.clarify_files import AttributionReport
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
-from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
+from spark_model_monitor.errors import BadConfiguration, MonitorError, suggest_names
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
-from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours, read_document, resolve_file, run_before
+from spark_model_monitor.reports.outputs.run_files import (
+    NameKind,
+    is_valid_name,
+    read_document,
+    read_intact_run,
+    resolve_file,
+)
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS, is_without_input
@@ -28,7 +34,7 @@ from spark_model_monitor.running.configuration.reading import BASELINE_FILES, So
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, Retention
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence
-from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
+from spark_model_monitor.storage import LocalStorage, can_open_without_spark, get_storage, join
 from spark_model_monitor.value_class import value_class
 
 MIDNIGHT = CrontabTimes("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
@@ -233,7 +239,7 @@ class Plan:
             return {}
         path = self.path(options["output_path"])
         # A new entry changes the shares of all schedules, but a rerun must come to the same verdict
-        previous_run = run_before(path) if opens_here(path) else None
+        previous_run = read_intact_run(path) if can_open_without_spark(path) else None
         description = None if previous_run is None else read_document(previous_run, RunDescription)
         budget = self.budget
         if description is not None and description.settings.false_alarm_budget:
@@ -252,7 +258,7 @@ class Plan:
         # A table of Spark's catalog is no folder
         paths = [self.path(name) for name in names if name and not is_of_catalog(name)]
         is_encrypted = any("s3_encryption" in members for members in options)
-        return paths if not is_encrypted and all(map(opens_here, paths)) else []
+        return paths if not is_encrypted and all(map(can_open_without_spark, paths)) else []
 
     def list_texts(self, option: str) -> list[str]:
         """The texts of an option in the jobs that set it."""
@@ -377,10 +383,10 @@ def _read_destinations(text: str | None, where: str) -> tuple[SinkDestination, .
 
 def _list_name_errors(entry: Schedule, where: str) -> Iterator[str]:
     """Errors in names that become parts of paths: the path of the schedule's record, and the folders of results."""
-    if not is_ours(entry.name, NameKind.WORD):
+    if not is_valid_name(entry.name, NameKind.WORD):
         yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
     for index, job in enumerate(entry.jobs):
-        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), NameKind.BY_TIME):
+        if job.output_folder is not None and not is_valid_name(job.output_folder.strip("/"), NameKind.BY_TIME):
             yield f"{where}: jobs[{index}].output_folder is {job.output_folder!r}; {FOLDER_BY_TIME}"
 
 
@@ -397,7 +403,7 @@ def _list_job_errors(plan: Plan, where: str) -> list[str]:
         if job.job not in JOB_NAMES:
             errors.append(f"{where}: jobs[{index}].job is {job.job!r}; it is one of {', '.join(JOB_NAMES)}")
         for name in sorted(set(job.variables or {}) - OPTION_NAMES):
-            hint = did_you_mean(name, sorted(OPTION_NAMES), "docs/jobs.md lists them", shown=str)
+            hint = suggest_names(name, sorted(OPTION_NAMES), "docs/jobs.md lists them", shown=str)
             errors.append(f"{where}: jobs[{index}].variables: {name!r} is no option; {hint}")
         env_file = plan.env_file(job)
         if env_file is None and not job.variables:
@@ -450,7 +456,7 @@ def find_attributions(plan: Plan) -> str | None:
 def _is_used_by_job(name: str, flags: Mapping[str, str], job: str, analysis: AnalysisType) -> bool:
     """Whether a job of this kind takes the option with these flags; all jobs take the options of the container's contract."""
     option = OPTIONS[name]
-    return (not option.is_ours or option.is_used_by(job, analysis)) and not is_without_input(name, flags)
+    return (not option.is_valid_name or option.is_used_by(job, analysis)) and not is_without_input(name, flags)
 
 
 def _make_schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
@@ -481,6 +487,6 @@ def _find_explaining_plans(plan: Plan) -> Iterator[Plan]:
 
 def _is_visible(path: str, plan: Plan) -> bool:
     try:
-        return storage_of(plan.path(path)).exists(resolve_file(plan.path(path), AttributionReport.FILE_NAME))
+        return get_storage(plan.path(path)).exists(resolve_file(plan.path(path), AttributionReport.FILE_NAME))
     except MonitorError:
         return False

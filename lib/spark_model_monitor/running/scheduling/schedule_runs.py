@@ -23,7 +23,7 @@ from multiprocessing.process import BaseProcess
 from urllib.parse import urlparse
 
 from spark_model_monitor.data.reading.captures import find_capture_files, make_no_captures_error
-from spark_model_monitor.data.reading.data import EngineName
+from spark_model_monitor.data.reading.data_reader import EngineName
 from spark_model_monitor.data.records.windows import A_MOMENT
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus, ScheduledJob
@@ -31,7 +31,7 @@ from spark_model_monitor.errors import MESSAGE, BadInput, MissingDependency, Mon
 from spark_model_monitor.machine import current_machine
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.outputs.printable import format_error
-from spark_model_monitor.running.configuration.command_line import require_places
+from spark_model_monitor.running.configuration.command_line import require_existing_paths
 from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.logs import LogStyle
@@ -49,8 +49,8 @@ from spark_model_monitor.running.scheduling.parallel_jobs import JOB_BYTES
 from spark_model_monitor.running.scheduling.record import RUNNING_STATUSES, Clock, Record, read_time, scheduled_times
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
-from spark_model_monitor.stopping import BY_SIGNAL, GRACE_SECONDS, STEP_SECONDS, run_to_its_end
-from spark_model_monitor.storage import is_there, join, opens_here, storage_of
+from spark_model_monitor.stopping import BY_SIGNAL, GRACE_SECONDS, STEP_SECONDS, wait_for_process
+from spark_model_monitor.storage import can_open_without_spark, exists, get_storage, join
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def find_due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: 
     return DueRuns(tuple(times), len(missed_times) - len(caught_up_times))
 
 
-def due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = False) -> Iterator[datetime]:
+def iterate_due_times(plan: Plan, record: Record, now: Clock, *, retry_failed: bool = False) -> Iterator[datetime]:
     """Due times, oldest first, including times that become due meanwhile. retry_failed: also the times of runs that failed or
     took too long.
 
@@ -131,7 +131,7 @@ def find_overdue_start(plan: Plan, past: Executions, now: datetime) -> datetime 
     """
     if plan.clock is None or not plan.is_running:
         return None
-    times = scheduled_times([execution for execution in past.executions if execution.status.is_of_a_whole_run])
+    times = scheduled_times([execution for execution in past.executions if execution.status.has_completed])
     last_time = max(_select_past_times(now, times), default=_find_first_time(plan, plan.clock, past, now))
     allowed_delay = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
     return last_time if now - last_time > allowed_delay else None
@@ -198,7 +198,7 @@ _STOPPED_STATUSES = {status for signal_number in _SIGNALS for status in (-signal
 """The exit statuses of a job that was ended by a signal, as the system and as shells have them."""
 
 _VIOLATED = VIOLATIONS.partition(":")[0]
-_WHOLE_RUN_STATUSES = {status for status, outcome in _OUTCOMES.items() if outcome.is_of_a_whole_run}
+_WHOLE_RUN_STATUSES = {status for status, outcome in _OUTCOMES.items() if outcome.has_completed}
 
 
 Note = Callable[..., object]  # records what happens to a run in progress: members of `Execution`
@@ -217,7 +217,7 @@ def run_in_own_process(command: JobCommand, note: Note) -> int:
         if isinstance(process, _Forked):
             process.begin()
         ending = partial(note, process=identity, status=ExecutionStatus.STOPPING)
-        return run_to_its_end(process, command.longest_seconds, ending=ending)
+        return wait_for_process(process, command.longest_seconds, ending=ending)
     except subprocess.TimeoutExpired as late:
         # The job hung, and could not say so itself
         reason = OUT_OF_TIME.format(limit=timedelta(seconds=late.timeout))
@@ -280,7 +280,7 @@ class _Submitted(subprocess.Popen[bytes]):
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGTERM)
             for _ in range(int(GRACE_SECONDS / STEP_SECONDS)):
-                current_machine().rest(STEP_SECONDS)
+                current_machine().sleep(STEP_SECONDS)
                 os.killpg(self.pid, 0)
             os.killpg(self.pid, signal.SIGKILL)
         return status
@@ -420,7 +420,7 @@ def _run_and_exit(command: JobCommand) -> None:
     os.environ.update(_make_variables(command))
     os.chdir(command.folder)
     try:
-        require_places(command.words[1:])
+        require_existing_paths(command.words[1:])
     except MonitorError as error:  # before a run exists that could leave its message
         with suppress(MonitorError):
             write_message(failed(str(error)), join(command.output_path, MESSAGE), None)
@@ -469,9 +469,9 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             # If other models had traffic and this one had none, no data is missing
             if status == ExitStatus.NO_DATA and plan.reads_one_model and _has_captures(plan, job, scheduled):
                 outcome = ExecutionStatus.COMPLETED
-            if not outcome.is_of_a_whole_run:
+            if not outcome.has_completed:
                 break
-        if outcome.is_of_a_whole_run:
+        if outcome.has_completed:
             if has_violations:
                 outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             else:
@@ -533,10 +533,10 @@ def _record_empty_window(plan: Plan, record: Record, scheduled: datetime) -> Exe
         path = sources.text("dataset_source")
         command = plan.command(job, scheduled)
         message_path = _find_message_path(command)
-        if path is None or sources.text("dataset_format") != "capture" or not opens_here(message_path):
+        if path is None or sources.text("dataset_format") != "capture" or not can_open_without_spark(message_path):
             return None
         location = plan.path(path)
-        if not opens_here(location) or find_capture_files(storage_of(location), location, window)[1]:
+        if not can_open_without_spark(location) or find_capture_files(get_storage(location), location, window)[1]:
             return None
         reason = str(make_no_captures_error(path, window))
         write_message(failed(reason), message_path, None)
@@ -552,15 +552,15 @@ def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
     captures = plan.path(plan.sources(job).text("dataset_source") or "")
     window = plan.window(scheduled)
     with suppress(BadInput):  # there is no such folder
-        return bool(find_capture_files(storage_of(captures), captures, window, lenient_window=True)[1])
+        return bool(find_capture_files(get_storage(captures), captures, window, lenient_window=True)[1])
     return False
 
 
 def _delete_message(command: JobCommand) -> str:
     """Delete the message of an earlier run, and return its path. Raises OutputFailed if it can't be removed."""
     path = _find_message_path(command)
-    if opens_here(path) and is_there(path):
-        storage_of(path).delete(path)
+    if can_open_without_spark(path) and exists(path):
+        get_storage(path).delete(path)
     return path
 
 

@@ -1,6 +1,6 @@
 """The times of schedules and the window of each run; the windows of a folder of captures; the one loop over windows.
 
-`run-due` and the SDK's classes give that loop the due times of a schedule (`runs.due_times`), `backfill` and `replay`
+`run-due` and the SDK's classes give that loop the due times of a schedule (`runs.iterate_due_times`), `backfill` and `replay`
 the windows of a folder (`…/yyyy/mm/dd/hh`). Airflow doesn't use the loop: its scheduler starts a task for each window.
 
 The service knows exactly four forms of an expression, all in UTC and on the full hour; a run at 23:00 of an hourly
@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of_path
 from spark_model_monitor.errors import BadConfiguration, NoData
-from spark_model_monitor.stopping import require_going_on
+from spark_model_monitor.stopping import raise_if_stopped
 from spark_model_monitor.storage import Storage, join
 from spark_model_monitor.value_class import value_class
 
@@ -154,12 +154,12 @@ def run_windows(windows: Iterable[W], run: Callable[[W], R]) -> Iterator[tuple[W
     no further window is run, and the signal's exception is raised.
     """
     for window in windows:
-        require_going_on()
+        raise_if_stopped()
         result = run(window)
         yield window, result
 
 
-def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
+def iterate_hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
     """Each hour (UTC) that a folder below `path` names, with the folder; folders sorted by name, at any depth.
 
     The hour folders themselves are not listed. Raises BadInput if there is nothing at `path`.
@@ -168,7 +168,7 @@ def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
         folder = join(path, name)
         hour = parse_hour_of_path(join(folder, ""))
         if hour is None:
-            yield from hour_folders(storage, folder)
+            yield from iterate_hour_folders(storage, folder)
         else:
             yield hour, folder
 
@@ -181,7 +181,7 @@ def list_windows(
     start, end: bounds of the windows; None if they have no bound.
     Raises BadInput if there is nothing at `path`, NoData if no folder below it names an hour between the bounds.
     """
-    hours = sorted({hour for hour, _ in hour_folders(storage, path)})
+    hours = sorted({hour for hour, _ in iterate_hour_folders(storage, path)})
     if not hours:
         raise NoData(
             f"{path} has no hour folders (…/yyyy/mm/dd/hh), so it holds no windows; name the prefix of the captures"

@@ -17,7 +17,7 @@ from spark_model_monitor.data.records.decoding import WITHOUT_MODEL, Reading, no
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history.baselines import list_hours_from_latest
-from spark_model_monitor.storage import storage_of
+from spark_model_monitor.storage import get_storage
 from spark_model_monitor.value_class import value_class
 
 MAX_MODELS = 100  # of one variant of an endpoint: each has a job in every run
@@ -57,7 +57,7 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     was_split: whether the endpoint had models before. If not, one hour without names is enough to tell that it has none.
     """
     called_models = CalledModels()
-    storage = storage_of(top)
+    storage = get_storage(top)
     read_names = set[frozenset[bytes]]()
     try:
         for hour in islice(list_hours_from_latest(top), MAX_HOURS):

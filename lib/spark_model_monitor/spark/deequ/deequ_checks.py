@@ -19,7 +19,7 @@ from pyspark.sql.types import BooleanType
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
-from spark_model_monitor.monitors.user_checks.answers import choose_plain_names
+from spark_model_monitor.monitors.user_checks.check_evidence import choose_plain_names
 from spark_model_monitor.monitors.user_checks.check_loading import FORMS, JsonCheck, JsonChecks
 from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan
 from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judge_constraint
@@ -178,7 +178,7 @@ class DeequChecks:
         return tuple(dict.fromkeys(analyzer for analyzer, _ in self.required))
 
 
-def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
+def require_runnable(dataset: Dataset, planned: CheckPlan) -> None:
     """Check that Spark understands the plan's conditions, and that Deequ is available if the plan needs a second scan.
 
     Raises BadConfiguration or MissingDependency if not.
@@ -193,7 +193,7 @@ def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
         log.warning("checks that need a second scan: %s", ", ".join(map(str, planned.second_scan)))
 
 
-def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
+def load_deequ_checks(engine: Engine, reference: str) -> DeequChecks:
     """The checks that the user's function returns. reference: `module:function`.
 
     py4j's callback server is started first, in the same way as Spark Streaming does: on a free port, with threads that end with

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.monitors.user_checks.answers import (
+from spark_model_monitor.monitors.user_checks.check_evidence import (
     NeedsSecondScan,
     RowFraction,
     SketchedNumbers,
     explain_refused_second_scan,
     find_evidence,
     list_type_counts,
-    with_extremes,
+    list_weighted_values,
 )
 from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Source, choose_source, quote_column
 from spark_model_monitor.spark.deequ.jvm import Deequ
@@ -80,7 +80,7 @@ def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relat
     digest's error. Infinities and NaN are at the ends, in Spark's order.
     """
     # Minimum and maximum are exact, so that the quantiles 0 and 1 are exact, too
-    values, cumulative = with_extremes(sketch, moments)
+    values, cumulative = list_weighted_values(sketch, moments)
     digest = (
         deequ.find_class(_DIGEST_CLASS).serializer().deserialize(_encode_digest(values, cumulative, relative_error))
     )

@@ -328,7 +328,7 @@ def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
     return expressions
 
 
-def with_conditions(dataset: Dataset, conditions: Sequence[str]) -> tuple[Partitions, dict[str, Column]]:
+def add_condition_columns(dataset: Dataset, conditions: Sequence[str]) -> tuple[Partitions, dict[str, Column]]:
     """The rows with a boolean column for each SQL condition over the features' names; and these columns, by condition."""
     names = [f"__predicate{index}" for index in range(len(conditions))]
     named_frame = dataset.get_named_frame()

@@ -45,7 +45,7 @@ from spark_model_monitor.spark.engine.text_lines import (
 )
 from spark_model_monitor.spark.engine.worker import hide_texts, run_in_worker
 from spark_model_monitor.spark.storage import is_connect
-from spark_model_monitor.storage import Storage, storage_of
+from spark_model_monitor.storage import Storage, get_storage
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 
 BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
-MANY_FILES = 1000  # from this number of files on, leaving out YARN's settings saves time (`before_many_files`)
+MANY_FILES = 1000  # from this number of files on, leaving out YARN's settings saves time (`prepare_for_many_files`)
 
 
 def set_file_systems(spark: SparkSession) -> None:
@@ -85,12 +85,12 @@ def by_position(frame: DataFrame) -> SparkPartitions:
     return SparkPartitions(frame.toDF(*[f"c{position}" for position in range(len(frame.columns))]))
 
 
-def make_numbers(engine: Engine, count: int) -> SparkPartitions:
+def make_one_row_partitions(engine: Engine, count: int) -> SparkPartitions:
     """`count` partitions of one row each. The row has the partition's number in the column `id`."""
     return SparkPartitions(engine.spark.range(0, count, 1, count))
 
 
-def before_many_files(engine: Engine, files: int) -> None:
+def prepare_for_many_files(engine: Engine, files: int) -> None:
     """Make many files cheaper to open by leaving out YARN's settings, if the run is on this machine only.
 
     Hadoop copies all its settings for every file that it opens, and YARN has hundreds. files: the number of files to read.
@@ -112,13 +112,13 @@ def before_many_files(engine: Engine, files: int) -> None:
 
 IMPLEMENTATIONS = {
     "engine.rows": (
-        *("prepare_typed_columns", "find_rejected_lines", "with_conditions"),
+        *("prepare_typed_columns", "find_rejected_lines", "add_condition_columns"),
         *("read_in_memory", "read_catalog_table", "read_log_table", "read_with_reader", "make_staging_folder"),
     ),
     "engine.spark_tables": ("open_table",),
     "engine.contingency_query": ("count_kinds", "read_first_kinds"),
-    "engine.spark": ("make_numbers", "before_many_files"),
-    "deequ.deequ_checks": ("checks_of_function", "require_answerable"),
+    "engine.spark": ("make_one_row_partitions", "prepare_for_many_files"),
+    "deequ.deequ_checks": ("load_deequ_checks", "require_runnable"),
 }
 """By function of a lower layer that Spark implements itself: the module here that has a function of the same name."""
 
@@ -140,7 +140,7 @@ class SparkEngine:
         location = urlsplit(path)[:2]
         # Opening a file system calls the JVM, which takes longer than reading a small file
         if location not in self._storages:
-            self._storages[location] = storage_of(path, self.spark)
+            self._storages[location] = get_storage(path, self.spark)
         return self._storages[location]
 
     @cached_property
@@ -158,7 +158,7 @@ class SparkEngine:
         log.info("metrics are computed from the states without Deequ, and are the same: %s", fitting_version)
         return None
 
-    def implementation(self, function: Function) -> Function:
+    def find_implementation(self, function: Function) -> Function:
         name = function.__name__
         module = next((module for module, names in IMPLEMENTATIONS.items() if name in names), None)
         # Deequ's implementations need a fitting Deequ; without it, the function itself computes the same from the states
@@ -209,24 +209,24 @@ class SparkEngine:
             return False
         return True
 
-    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+    def max_partition_count(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
         open_cost_bytes = partitions.parse_size(self.spark.conf.get("spark.sql.files.openCostInBytes"))
-        return partitions.partitions_at_most(file_bytes, partition_bytes, open_cost_bytes)
+        return partitions.max_partition_count(file_bytes, partition_bytes, open_cost_bytes)
 
-    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+    def set_partition_size(self, total_bytes: int, groups: int = 1) -> int:
         size = partitions.partition_bytes(total_bytes, groups)
         self.spark.conf.set("spark.sql.files.maxPartitionBytes", str(size))
         return size
 
-    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+    def set_batch_size(self, columns: int, line_bytes: int = 0) -> int:
         rows = partitions.batch_rows(columns, line_bytes)
         self.spark.conf.set(BATCH_ROWS, str(rows))
         self.spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(partitions.parquet_rows(columns)))
         return rows
 
-    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+    def set_line_sizes(self, total_bytes: int, line_bytes: int) -> int:
         self.spark.conf.set(BATCH_ROWS, str(partitions.choose_batch_lines(line_bytes)))
-        return self.partition_by_size(total_bytes)
+        return self.set_partition_size(total_bytes)
 
 
 @value_class
@@ -272,10 +272,10 @@ class SparkPartitions:
     def schema(self) -> pa.Schema:
         return to_arrow_schema(self.frame.schema)
 
-    def numbered(self) -> SparkPartitions:
+    def add_partition_number(self) -> SparkPartitions:
         return SparkPartitions(self.frame.select(F.spark_partition_id().alias(PARTITION), "*"))
 
-    def selected(self, names: Sequence[str], new_names: Sequence[str]) -> SparkPartitions:
+    def select_columns(self, names: Sequence[str], new_names: Sequence[str]) -> SparkPartitions:
         return SparkPartitions(
             self.frame.select(
                 *[F.col(f"`{name}`").alias(new_name) for name, new_name in zip(names, new_names, strict=True)]
@@ -299,7 +299,7 @@ class SparkPartitions:
     def release(self) -> None:
         self.frame.unpersist()
 
-    def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
+    def map_batches(self, task: Task, schema: pa.Schema) -> SparkPartitions:
         return SparkPartitions(_map_frame(self.frame, partial(run_in_worker, task), from_arrow_schema(schema)))
 
     def concat(self, other: Partitions) -> SparkPartitions:

@@ -193,7 +193,7 @@ def _load_widened(spark: SparkSession, table_reader: DataFrameReader, paths: Seq
     partition_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.maxPartitionBytes"))
     open_cost_bytes = partitions.parse_size(spark.conf.get("spark.sql.files.openCostInBytes"))
     sizes = (file.size_bytes for files in files_by_schema.values() for file in files)
-    return rows.coalesce(partitions.partitions_at_most(sizes, partition_bytes, open_cost_bytes))
+    return rows.coalesce(partitions.max_partition_count(sizes, partition_bytes, open_cost_bytes))
 
 
 def _merge_schemas(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) -> pa.Schema:

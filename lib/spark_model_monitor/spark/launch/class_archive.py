@@ -22,7 +22,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.running.product_layout import appearing_whole, cache_directory
+from spark_model_monitor.running.product_layout import cache_directory, replace_when_complete
 from spark_model_monitor.spark.launch.java import Java, find_java, find_line_at, find_spark_home
 from spark_model_monitor.value_class import value_class
 
@@ -68,7 +68,7 @@ class ClassArchive:
         """
         with (
             tempfile.TemporaryDirectory(prefix="spark-model-monitor-classes-") as name,
-            appearing_whole(self.path) as draft,
+            replace_when_complete(self.path) as draft,
         ):
             scratch = Path(name)
             # Made in a draft folder and moved when complete, so that a job that starts meanwhile finds a whole archive or none

@@ -16,7 +16,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.running.product_layout import CHUNK_BYTES, appearing_whole, cache_directory, hash_file
+from spark_model_monitor.running.product_layout import CHUNK_BYTES, cache_directory, hash_file, replace_when_complete
 from spark_model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_line_at, find_spark_home
 from spark_model_monitor.value_class import value_class
 
@@ -65,7 +65,7 @@ def provide_artifact(artifact: Artifact, directory: Path, environment: Mapping[s
     """
     path = directory / artifact.file_name
     if not path.is_file():
-        with appearing_whole(path) as draft:
+        with replace_when_complete(path) as draft:
             _download(artifact, draft, environment.get(MIRROR_VARIABLE), remedy)
             # Checked before the file is moved, because a proxy's error page must not stay in the cache as a JAR
             _verify(artifact, draft / artifact.file_name, remedy)
@@ -153,7 +153,7 @@ def provide_jar(environment: Mapping[str, str]) -> Path:
     return provide_artifact(ARTIFACT, path.parent, environment, REMEDY)
 
 
-def is_had(environment: Mapping[str, str], line: SparkLine) -> bool:
+def is_jar_available(environment: Mapping[str, str], line: SparkLine) -> bool:
     """Whether `provide_jar` can return a JAR for this line of Spark: the line's own JAR, or the JAR that the user chose."""
     return line is PINNED or bool(environment.get(VARIABLE))
 
@@ -173,7 +173,7 @@ def main() -> int:
     try:
         line = find_line_at(find_spark_home(os.environ))
         # This isn't an error, because jobs can compute the metrics without Deequ
-        if not is_had(os.environ, line):
+        if not is_jar_available(os.environ, line):
             sys.stderr.write(f"{describe_missing_jar(line)}\n")
             return 0
         if not jar_path(os.environ).is_file():

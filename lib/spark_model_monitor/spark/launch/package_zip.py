@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spark_model_monitor import __version__
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.product_layout import Layout, appearing_whole
+from spark_model_monitor.running.product_layout import Layout, replace_when_complete
 
 PYTHON = "./environment/bin/python"  # the path in the unpacked archive
 
@@ -55,7 +55,7 @@ def provide_zip(package: Path, cache: Path) -> Path:
     """`<cache>/packages/<name>-<hash of the contents>.zip` of the folder `package`, created if it doesn't exist."""
     path = make_zip_path(package, cache)
     if not path.is_file():
-        with appearing_whole(path) as directory:
+        with replace_when_complete(path) as directory:
             _write_zip(package, directory / path.name)
     return path
 
@@ -100,7 +100,7 @@ def main(directory: str) -> int:
     """Write the zip of this package to `directory`, named by its version."""
     package = Layout.here().package
     path = Path(directory) / f"{package.name}-{__version__}.zip"
-    with appearing_whole(path) as draft:
+    with replace_when_complete(path) as draft:
         _write_zip(package, draft / path.name)
     return 0
 

@@ -188,7 +188,7 @@ def _assemble_submission(
 
     # Deequ's JAR, unless the user names one
     has_user_jar = "deequ" in settings.get("spark.jars", "") + settings.get("spark.jars.packages", "")
-    if with_deequ and not has_user_jar and deequ_jar.is_had(environment, find_line_at(spark_home)):
+    if with_deequ and not has_user_jar and deequ_jar.is_jar_available(environment, find_line_at(spark_home)):
         our_words["--jars"] = [str(_provide_jar(request, environment, remarks))]
     command += option_words(request.options, our_words, left_out=["--master"])
     variables = _build_variables(layout, spark_home, settings, environment)

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import format_error
-from spark_model_monitor.running.configuration.command_line import read_stored_help, require_places
+from spark_model_monitor.running.configuration.command_line import read_stored_help, require_existing_paths
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.launch.request import SparkOption, SubmitRequest, read_request
 
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
         remote = read_flag_or_variable("remote", request.job_arguments, os.environ)
         # Paths are checked before Spark starts, because Spark would take seconds to report the same
         if is_verb and not (request.asks_for_help or request.options or request.target or remote):
-            require_places(request.job_arguments)
+            require_existing_paths(request.job_arguments)
         if (
             request.asks_for_help
             and (text := read_stored_help(request.job, request.job_arguments, os.environ)) is not None

@@ -17,7 +17,7 @@ from spark_model_monitor.statistics.drift.distributions import (
     EmptyDistribution,
     NumericDistribution,
     StepCdf,
-    category_cells,
+    align_categories,
 )
 from spark_model_monitor.statistics.drift.histograms import Histogram, count_decile_cells, count_histogram_cells
 from spark_model_monitor.value_class import value_class
@@ -163,7 +163,7 @@ def compare_categorical(
     if not (n and m):
         return replace(comparison, reason=describe_empty_samples(n, m))
     # All methods except the test compute a distance of the counts by category
-    cells = category_cells(baseline, current)
+    cells = align_categories(baseline, current)
     if distance_entry.facts["service"] != "ChiSquared":
         return replace(comparison, distance=distance_entry(*cells))
     test = goodness_of_fit(*cells)
@@ -196,7 +196,7 @@ def distance(
             raise BadConfiguration(
                 f"distance {name!r} takes numbers only; write one of: {_list_distances('categorical')}"
             )
-        return float(distance_entry(*category_cells(baseline, current)))
+        return float(distance_entry(*align_categories(baseline, current)))
     raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
 
 

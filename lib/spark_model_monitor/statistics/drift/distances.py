@@ -16,7 +16,7 @@ import numpy as np
 
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift.distributions import Counts, Levels, StepCdf, Values, require_values
-from spark_model_monitor.statistics.drift.special_functions import chi_square_below
+from spark_model_monitor.statistics.drift.special_functions import chi_square_cdf
 from spark_model_monitor.value_class import value_class
 
 
@@ -319,7 +319,7 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     statistic = sum((cell.observed - cell.expected) ** 2 / cell.expected for cell in cells)
     freedom = len(cells) - 1
     # 1 - cdf as in MLlib, which is 0 below 1e-16; the survival function would go on.
-    return ChiSquareTest(statistic, 1.0 - chi_square_below(statistic, freedom), freedom)
+    return ChiSquareTest(statistic, 1.0 - chi_square_cdf(statistic, freedom), freedom)
 
 
 @register_distance(

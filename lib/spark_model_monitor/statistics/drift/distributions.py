@@ -1,7 +1,7 @@
 """The input of a comparison of one feature, never rows: a numeric distribution from a sketch, or counts by category.
 
 A distance takes both sides in one of three forms: `StepCdf` (the sketch itself), or counts over the same cells, from
-`category_cells` or `histograms`. Pure numpy, driver only.
+`align_categories` or `histograms`. Pure numpy, driver only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
 from spark_model_monitor.statistics.states import KllSketch, Moments
 from spark_model_monitor.statistics.states.kll import find_last_equals
 from spark_model_monitor.value_class import value_class
@@ -355,10 +355,10 @@ def _has_lost_digits(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
     is_coarse = rounded == fine.values
     if is_coarse.all():
         return False
-    p = chance_of_more(int(fine.counts[is_coarse].sum()), fine.total, coarse.total, coarse.total)
+    p = hypergeometric_tail(int(fine.counts[is_coarse].sum()), fine.total, coarse.total, coarse.total)
     if np.isin(rounded[~is_coarse], round_to_precision(coarse.values, digits)).mean() <= MAX_FEWER_DIGITS_SHARE:
         num_coarse = len(coarse.values)
-        p = max(p, chance_of_more(int(is_coarse.sum()), len(fine.values), num_coarse, num_coarse))
+        p = max(p, hypergeometric_tail(int(is_coarse.sum()), len(fine.values), num_coarse, num_coarse))
     return p <= MAX_LOST_DIGITS_P
 
 
@@ -393,7 +393,7 @@ def require_values(baseline_total: float, current_total: float, noun: str = "val
             )
 
 
-def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:
+def align_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:
     """The counts of each side over the categories of both, ordered by name; 0 if a side lacks a category."""
     names = sorted(baseline.keys() | current.keys())
     return _count_categories(names, baseline), _count_categories(names, current)

@@ -54,27 +54,27 @@ def normal_quantile(share: float) -> float:
     return math.nan
 
 
-def normal_above(value: float) -> float:
+def normal_survival(value: float) -> float:
     """The share of a standard normal distribution above `value`.
 
-    >>> round(normal_above(1.96), 4)
+    >>> round(normal_survival(1.96), 4)
     0.025
     """
     return math.erfc(value * _ROOT) / 2
 
 
-def student_above(value: float, degrees_of_freedom: float) -> float:
+def student_survival(value: float, degrees_of_freedom: float) -> float:
     """The share of Student's t distribution above `value`.
 
-    >>> round(student_above(2.0, 10), 4)
+    >>> round(student_survival(2.0, 10), 4)
     0.0367
     """
     if not 0 < degrees_of_freedom < _LIKE_NORMAL:
         if degrees_of_freedom > 0:
-            return normal_above(value)
+            return normal_survival(value)
         return math.nan
     if value < 0:
-        return 1 - student_above(-value, degrees_of_freedom)
+        return 1 - student_survival(-value, degrees_of_freedom)
     # The square of a huge value overflows a double
     root = value / math.sqrt(degrees_of_freedom)
     return _compute_student_tail(
@@ -114,12 +114,12 @@ def student_quantile(degrees_of_freedom: float, share: float) -> float:
     return quantile if share > 0.5 else -quantile
 
 
-def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
+def chi_square_cdf(statistic: float, degrees_of_freedom: int) -> float:
     """The share of a chi-square distribution below `statistic`."""
     a = degrees_of_freedom / 2
     x = statistic / 2
     if x >= a:
-        return 1 - chi_square_above(statistic, degrees_of_freedom)
+        return 1 - chi_square_survival(statistic, degrees_of_freedom)
     # Each term from the one before
     term = total = _compute_poisson_term(a, x)
     while term > total * _NEGLIGIBLE:  # DLMF 8.11.4
@@ -129,16 +129,16 @@ def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
     return total
 
 
-def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
+def chi_square_survival(statistic: float, degrees_of_freedom: int) -> float:
     """The share of a chi-square distribution above `statistic`, accurate however small.
 
-    >>> round(chi_square_above(3.84, 1), 4)
+    >>> round(chi_square_survival(3.84, 1), 4)
     0.05
     """
     a = degrees_of_freedom / 2
     x = statistic / 2
     if not x >= a:
-        return 1 - chi_square_below(statistic, degrees_of_freedom)
+        return 1 - chi_square_cdf(statistic, degrees_of_freedom)
     total = 0.0
     if degrees_of_freedom % 2:
         total = math.erfc(math.sqrt(x))
@@ -150,12 +150,12 @@ def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
     return total
 
 
-def kolmogorov_above(value: float) -> float:
+def kolmogorov_survival(value: float) -> float:
     """The share of Kolmogorov's limiting distribution above `value`.
 
     Source: Feller 1948, "On the Kolmogorov-Smirnov limit theorems for empirical distributions".
 
-    >>> round(kolmogorov_above(1.3581), 4)
+    >>> round(kolmogorov_survival(1.3581), 4)
     0.05
     """
     if value <= 0.04:
@@ -238,7 +238,7 @@ def _compute_gamma_ratio(a: float) -> float:
 
 
 @lru_cache(2**14)  # columns and windows repeat the same calls; bounded, so that a stream doesn't fill the memory
-def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
+def hypergeometric_tail(lacking: int, rows: int, x: int, m: int) -> float:
     """The probability of at least x missing values among the window's m rows, if all rows are exchangeable; 1 up to the
     expected number. lacking, rows: the number of missing values among the other rows, and of all other rows.
 
@@ -251,7 +251,7 @@ def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
         return 1.0
     deviation = math.sqrt(expected * (1 - m / num_rows) * (num_rows - t) / max(num_rows - 1, 1))
     if deviation > MAX_EXACT_DEVIATION:  # continuity correction: half a count
-        return normal_above((x - 0.5 - expected) / deviation)
+        return normal_survival((x - 0.5 - expected) / deviation)
     # Each term over the one before: (t - k) (m - k) / (k + 1) / (N - m - t + k + 1)
     k = x + np.arange(min(t - x, m - x, int(TAIL_DEVIATIONS * deviation) + MIN_TAIL_COUNTS))
     terms = np.cumprod((t - k) * (m - k) / ((k + 1) * (num_rows - m - t + k + 1.0)))

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TypeAlias
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.encoding import MALFORMED, Parameters
+from spark_model_monitor.statistics.states.encoding import DECODING_ERRORS, Parameters
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
@@ -151,7 +151,7 @@ class ContingencyPlan:
                 segmentations=tuple(map(_parse_segmentation, plan.pop("segmentations"))),
                 **plan,
             )
-        except MALFORMED as error:
+        except DECODING_ERRORS as error:
             problem = f"the plan can't be read ({type(error).__name__}); scan the data again"
             raise BadState(f"contingency: {problem}") from error
 

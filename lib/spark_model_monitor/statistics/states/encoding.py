@@ -72,7 +72,7 @@ class State(ABC):
         try:
             state: S = cls.from_payload(*unpack(blob, cls.KIND, cls.VERSION))
             problem = find_contradiction(state)
-        except MALFORMED as error:
+        except DECODING_ERRORS as error:
             problem = f"it can't be read ({type(error).__name__})"
         if problem:
             raise BadState(f"state bytes: they hold no {cls.KIND!r} of ours: {problem}; restore the file or scan again")
@@ -222,7 +222,7 @@ LARGEST_COUNT = 2**53  # a sum of a thousand such counts fits in 64 bits, and do
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _DECODING_FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
-MALFORMED = (*_DECODING_FAULTS, struct.error)  # the exceptions that crafted bytes can cause
+DECODING_ERRORS = (*_DECODING_FAULTS, struct.error)  # the exceptions that crafted bytes can cause
 
 
 def is_count(value: object, maximum: int = LARGEST_COUNT) -> bool:

@@ -39,7 +39,7 @@ def sum_counts(values: NDArray[Item], counts: Integers) -> tuple[NDArray[Item], 
 
 MAX_HASHES = 2048  # maximum number of distinct hashes that are kept
 BITS = 53  # bits of a hash that are used; counts are also below 2^53
-LEVEL_OF_NONE = BITS + 1  # the level at which no hash is kept
+EMPTY_LEVEL = BITS + 1  # the level at which no hash is kept
 
 RepeatsType = TypeVar("RepeatsType", bound="Repeats")
 
@@ -63,7 +63,7 @@ class Repeats(State):
 
     def add_values(self: RepeatsType, hashes: Hashes, counts: Integers | None = None) -> RepeatsType:
         """The state with the hashes of more values. counts: how often each hash occurs; None: once."""
-        if self.level == LEVEL_OF_NONE:
+        if self.level == EMPTY_LEVEL:
             return self
         if self.level:
             is_accepted = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
@@ -82,7 +82,7 @@ class Repeats(State):
     def __add__(self: RepeatsType, addend: RepeatsType) -> RepeatsType:
         low, high = sorted((self, addend), key=lambda state: state.level)
         is_accepted = low.hashes < first_rejected_hash(high.level)
-        if high.level < LEVEL_OF_NONE:
+        if high.level < EMPTY_LEVEL:
             return high._merge_counts(low.hashes[is_accepted], low.counts[is_accepted])
         return high
 
@@ -106,8 +106,8 @@ class Repeats(State):
 
     def is_consistent(self) -> bool:
         is_ascending = self.hashes[1:] > self.hashes[:-1]
-        # At LEVEL_OF_NONE every hash is rejected
-        is_accepted = self.level <= LEVEL_OF_NONE and self.hashes < first_rejected_hash(self.level)
+        # At EMPTY_LEVEL every hash is rejected
+        is_accepted = self.level <= EMPTY_LEVEL and self.hashes < first_rejected_hash(self.level)
         is_sample = len(self.hashes) <= MAX_HASHES
         return is_sample and bool(is_ascending.all() and np.all(is_accepted) and (self.counts > 0).all())
 
@@ -160,11 +160,11 @@ class RepeatsBuilder:
     def give_up(self) -> None:
         """Drop all hashes and keep none from now on."""
         self._buffer = []
-        self._state = self._state_type(LEVEL_OF_NONE)
+        self._state = self._state_type(EMPTY_LEVEL)
 
     def update(self, hashes: Hashes, counts: Integers | None = None) -> None:
         """Take values. counts: as in `Repeats.add_values`."""
-        if self._state.level == LEVEL_OF_NONE:
+        if self._state.level == EMPTY_LEVEL:
             return
         self._buffer.append((hashes, counts))
         self._buffered_hashes += len(hashes)

@@ -25,7 +25,7 @@ from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key, is_positive
 from spark_model_monitor.statistics.states.outcomes import Outcomes, list_value_names
 from spark_model_monitor.statistics.states.scores import (
-    MAX_SCORED,
+    MAX_SCORED_CLASSES,
     SCORE_LIMIT,
     ClassScores,
     ConfusionCounts,
@@ -211,7 +211,7 @@ class ClassScoresBuilder:
             is_same_class = np.array([label_key == key for label_key in keys], dtype=bool)
             builder = self._of_class.setdefault(name, ScoreCountsBuilder(self._limit))
             builder.update(scores[is_class], is_same_class[label_indices[rows[is_class]]])
-        if len(self._of_class) > MAX_SCORED:
+        if len(self._of_class) > MAX_SCORED_CLASSES:
             self._overflowed = True
             self._of_class = {}
 

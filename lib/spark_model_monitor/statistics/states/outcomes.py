@@ -86,7 +86,7 @@ class Outcomes(State):
         )
 
     @property
-    def share_named(self) -> float:
+    def share_in_groups(self) -> float:
         return self.named / max(self.item_count, 1)
 
     @property

@@ -31,7 +31,7 @@ from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.moments import Moments
 from spark_model_monitor.value_class import value_class
 
-USUAL_NUMBERS = 0.98
+DEFAULT_NUMBER_SHARE = 0.98
 """By default, a text column counts as a column of numbers if at least this share of its present cells are numbers."""
 
 # With a smaller share of numbers, a text column stays one of texts, whatever a type check's threshold allows
@@ -52,7 +52,7 @@ class RequiredNumbers:
     @classmethod
     def from_threshold(cls, threshold: float) -> RequiredNumbers:
         """The shares for data without a baseline. threshold: of the type check; 1 is its default, so nobody chose it."""
-        return cls(otherwise=max(USUAL_NUMBERS if threshold == 1 else threshold, MIN_NUMBERS))
+        return cls(otherwise=max(DEFAULT_NUMBER_SHARE if threshold == 1 else threshold, MIN_NUMBERS))
 
     def read(self, profile: Profile) -> Profile:
         """The profile with these text columns read as numbers; the same object if there are none."""
@@ -349,18 +349,20 @@ class FeatureProfile(State):
 FALSE_TEXT = "false"
 TRUE_TEXT = "true"
 
-OF_VALUES = frozenset({"moments", "kll", "frequencies", "ends", "text_lengths", "text_shapes", "date_texts", "words"})
+TYPE_DEPENDENT_KINDS = frozenset(
+    {"moments", "kll", "frequencies", "ends", "text_lengths", "text_shapes", "date_texts", "words"}
+)
 """The kinds of states that depend on the column's type: they are replaced when 0 and 1 are read as false and true, or the
 reverse.
 """
 
 
-def are_flags(values: Collection[str]) -> bool:
+def are_boolean_texts(values: Collection[str]) -> bool:
     """Whether these are values of a column of booleans."""
     return bool(values) and {*values} <= {FALSE_TEXT, TRUE_TEXT}
 
 
-def are_bits(values: Collection[float]) -> bool:
+def are_zeros_and_ones(values: Collection[float]) -> bool:
     """Whether these distinct numbers are 0 and 1, the numbers that stand for booleans."""
     return len(values) <= 2 and {*values} <= {0, 1}
 
@@ -371,7 +373,7 @@ def read_bits_as_flags(feature: FeatureProfile) -> FeatureProfile:
     has_only_numbers = feature.is_numeric and not feature.num_others and feature.kll is not None
     if moments is None or not has_only_numbers or not moments.count == feature.num_present > 0:
         return feature
-    if feature.kll is None or not are_bits(feature.kll.step_cdf()[0]):
+    if feature.kll is None or not are_zeros_and_ones(feature.kll.step_cdf()[0]):
         return feature
     num_true = round(moments.sum)
     counts = {FALSE_TEXT: moments.count - num_true, TRUE_TEXT: num_true}
@@ -383,7 +385,7 @@ def read_bits_as_flags(feature: FeatureProfile) -> FeatureProfile:
 def read_flags_as_bits(feature: FeatureProfile) -> FeatureProfile:
     """A column of booleans as a column of the numbers 0 and 1; the same object if it has other values."""
     domain = feature.exact_domain or {}
-    if not are_flags(domain):
+    if not are_boolean_texts(domain):
         return feature
     counts = (domain.get(FALSE_TEXT, 0), domain.get(TRUE_TEXT, 0))
     total = sum(counts)
@@ -418,7 +420,7 @@ def read_like(feature: FeatureProfile, column_type: ColumnType) -> FeatureProfil
 
 def _replace_states(feature: FeatureProfile, column_type: ColumnType, *states: State) -> FeatureProfile:
     """The feature with another column type. States that depend on the type are replaced by `states`."""
-    independent_states = [state for kind, state in feature.states.items() if kind not in OF_VALUES]
+    independent_states = [state for kind, state in feature.states.items() if kind not in TYPE_DEPENDENT_KINDS]
     return FeatureProfile.of(feature.name, column_type, (*independent_states, *states))
 
 

@@ -206,10 +206,10 @@ def _count_values(values: pa.Array) -> dict[float, int]:
 MAX_RUNS = 32  # runs kept of a data set. Source: D4.8.
 MIN_ROWS = 8  # rows of the shortest run. Source: D4.8.
 # Rows of each of a window's runs; so many that a run contains whole groups of rows. Source: D4.16.
-ROWS_OF_A_WINDOW = 128
+WINDOW_RUN_ROWS = 128
 # If a column names groups: groups kept, and rows kept of each group. Source: D4.21.
 MAX_GROUPS = 128
-ROWS_OF_A_GROUP = 512
+MAX_GROUP_ROWS = 512
 
 # The number of bits of each part of a lot's fraction, in this order
 _LOT_BITS = 16
@@ -260,7 +260,7 @@ class RowRun(NamedTuple):
 
     def join_rows(self, following: RowRun) -> RowRun:
         """The rows of both, up to the maximum; they keep numbers only if both runs have numbers."""
-        is_present = np.concatenate((self.read_presence(), following.read_presence()))[:ROWS_OF_A_GROUP]
+        is_present = np.concatenate((self.read_presence(), following.read_presence()))[:MAX_GROUP_ROWS]
         end = 8 * int(is_present.sum())
         # A group with texts in one run and numbers in another is a group of texts
         are_numbers = all(run.numbers or not run.hashes for run in (self, following))
@@ -283,8 +283,8 @@ def build_first_runs(numbers: Doubles, partition: int = 0) -> RowRuns:
     """Runs of a partition's first rows, from one number per row. Earlier partitions give more runs, as there may be no
     later ones.
     """
-    numbers = numbers[: ROWS_OF_A_WINDOW * (MAX_RUNS >> min(partition, 4))]
-    parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
+    numbers = numbers[: WINDOW_RUN_ROWS * (MAX_RUNS >> min(partition, 4))]
+    parts = np.split(numbers, range(WINDOW_RUN_ROWS, len(numbers), WINDOW_RUN_ROWS))
     return RowRuns(
         tuple(RowRun(rank + partition / 2**31, len(part), part.tobytes()) for rank, part in enumerate(parts))
     )

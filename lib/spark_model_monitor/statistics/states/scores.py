@@ -261,7 +261,7 @@ def _count_by_index(index: Integers, counts: Counts | Flags, size: int) -> Count
     return np.bincount(index, counts, minlength=size).astype(np.int64)
 
 
-MAX_SCORED = 30
+MAX_SCORED_CLASSES = 30
 """The maximum number of classes that are each counted against all others; each takes up to 400 kB of a state."""
 
 
@@ -271,7 +271,7 @@ class ClassScores(State):
     """One class against all others: for each class, the number of rows at each of its probabilities. Positive rows have this
     class.
 
-    overflowed: whether there were more classes than MAX_SCORED; then `of_class` is empty.
+    overflowed: whether there were more classes than MAX_SCORED_CLASSES; then `of_class` is empty.
     """
 
     KIND = "class_scores"
@@ -289,7 +289,7 @@ class ClassScores(State):
     @classmethod
     def limited(cls, of_class: Mapping[str, ScoreCounts], *, overflowed: bool = False) -> ClassScores:
         """The scores of these classes; without any class if there are too many."""
-        overflowed = overflowed or len(of_class) > MAX_SCORED
+        overflowed = overflowed or len(of_class) > MAX_SCORED_CLASSES
         return cls({} if overflowed else of_class, overflowed)
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -305,7 +305,7 @@ class ClassScores(State):
         return cls(counts, bool(parameters["overflowed"]))
 
     def is_consistent(self) -> bool:
-        max_classes = 0 if self.overflowed else MAX_SCORED
+        max_classes = 0 if self.overflowed else MAX_SCORED_CLASSES
         return len(self.of_class) <= max_classes and all(isinstance(name, str) for name in self.of_class)
 
 

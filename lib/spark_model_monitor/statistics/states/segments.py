@@ -23,7 +23,7 @@ Segment = TypeVar("Segment", bound=Any)  # a state of one segment's rows
 
 @register_state
 @value_class
-class Segmented(State):
+class SegmentProfiles(State):
     """The feature's profile in each segment, by cut. A cut is named as the user wrote it (`plan`, `age:30:50`).
 
     Each profile has the segment's name (`plan=business`, `30<=age<50`) and all of its rows. `plan=(others)` has the
@@ -34,11 +34,11 @@ class Segmented(State):
 
     cuts: Mapping[str, Mapping[str, FeatureProfile]] = field(default_factory=dict)
 
-    def __add__(self, addend: Segmented) -> Segmented:
+    def __add__(self, addend: SegmentProfiles) -> SegmentProfiles:
         """Add segment by segment. If one side lacks a segment but has other rows, the segment joins the other rows in the
         sum.
         """
-        return Segmented(
+        return SegmentProfiles(
             add_cuts(self.cuts, addend.cuts, _count_rows, lambda profile, name: replace(profile, name=name))
         )
 
@@ -51,7 +51,7 @@ class Segmented(State):
         return {}, join_parts(cuts)
 
     @classmethod
-    def from_payload(cls, parameters: Parameters, payload: bytes) -> Segmented:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> SegmentProfiles:
         segments_by_cut: dict[str, dict[str, FeatureProfile]] = {}
         for part in split_parts(payload):
             cut, *profiles = split_parts(part)
@@ -59,7 +59,7 @@ class Segmented(State):
             segments_by_cut[cut.decode()] = {segment.name: segment for segment in segments}
         return cls(segments_by_cut)
 
-    def without_runs(self) -> tuple[Segmented, list[RowRuns]]:
+    def without_runs(self) -> tuple[SegmentProfiles, list[RowRuns]]:
         """The state without the runs of rows that a baseline's scan keeps, and these runs in the order of
         `iterate_segments`.
         """
@@ -71,7 +71,7 @@ class Segmented(State):
             for label, profile in segments.items():
                 states = (state for state in profile.states.values() if not isinstance(state, RowRuns))
                 cuts[cut][label] = FeatureProfile.of(label, profile.column_type, states)
-        return Segmented(cuts), runs
+        return SegmentProfiles(cuts), runs
 
 
 def _count_rows(profile: FeatureProfile) -> int:
@@ -92,7 +92,7 @@ def format_rest_label(cut: str) -> str:
 def iterate_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:
     """Yield every feature in every segment, named `spend in plan=business`."""
     for feature in features:
-        segmented = feature.state(Segmented)
+        segmented = feature.state(SegmentProfiles)
         if segmented is None:
             continue
         for segments in segmented.cuts.values():
@@ -108,8 +108,8 @@ def match_segments(baseline: FeatureProfile | None, window: FeatureProfile) -> S
     """The segments of the cuts that both sides have, except cuts by the feature itself."""
     baseline_segments = None
     if baseline is not None:
-        baseline_segments = baseline.state(Segmented)
-    window_segments = window.state(Segmented)
+        baseline_segments = baseline.state(SegmentProfiles)
+    window_segments = window.state(SegmentProfiles)
     if baseline is None or baseline_segments is None or window_segments is None:
         return {}
     segments_by_cut: dict[str, dict[str, tuple[FeatureProfile, FeatureProfile]]] = {}

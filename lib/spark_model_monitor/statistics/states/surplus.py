@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from spark_model_monitor.statistics import Doubles, Integers
-from spark_model_monitor.statistics.states.hash_samples import LEVEL_OF_NONE, RowRepeats, first_rejected_hash
+from spark_model_monitor.statistics.states.hash_samples import EMPTY_LEVEL, RowRepeats, first_rejected_hash
 from spark_model_monitor.value_class import value_class
 
 Counts: TypeAlias = Doubles | Integers  # shape (kinds,), whole numbers
@@ -25,8 +25,10 @@ deviations gives a gap of .4 s and a change of s² (8 would be .64 / .08)."""
 
 MARGIN = 1.5  # standard deviations below the estimate; copies up to there are certainly natural
 ONE_SIDED_90 = 1.28  # normal quantile
-MAX_BY_NATURE = 0.1  # maximum fraction of natural copies in a window, if the baseline has some
-LARGEST_RATIO = 5  # maximum ratio of natural copies in two samples, such as retries of 2 and of 10 % of the requests
+MAX_NATURAL_FRACTION = 0.1  # maximum fraction of natural copies in a window, if the baseline has some
+MAX_NATURAL_RATIO = (
+    5  # maximum ratio of natural copies in two samples, such as retries of 2 and of 10 % of the requests
+)
 
 
 @value_class
@@ -35,14 +37,14 @@ class SurplusRows:
 
     excess: the window's fraction minus the baseline's.
     error: the standard deviation of this difference if rows are independent.
-    most_by_nature: the largest natural fraction that a window may have, estimated from the baseline.
+    max_natural_fraction: the largest natural fraction that a window may have, estimated from the baseline.
     repeated: number of kinds of rows that the window has more than once.
     """
 
     current: float
     baseline: float
     error: float
-    most_by_nature: float
+    max_natural_fraction: float
     repeated: int
 
     @property
@@ -57,11 +59,11 @@ class SurplusRows:
         return 0.0
 
     @property
-    def least_excess(self) -> float:
+    def min_excess(self) -> float:
         """The minimum excess for a violation: twice the baseline's fraction, and certainly more than natural copies can
         explain.
         """
-        return max(self.baseline, self.most_by_nature + ONE_SIDED_90 * self.error - self.baseline)
+        return max(self.baseline, self.max_natural_fraction + ONE_SIDED_90 * self.error - self.baseline)
 
 
 def estimate_surplus_rows(
@@ -77,7 +79,7 @@ def estimate_surplus_rows(
     pair.
     Source: Szegő 1975, "Orthogonal polynomials", 2.82.
     """
-    if LEVEL_OF_NONE in (baseline.level, current.level) or not all(rows):
+    if EMPTY_LEVEL in (baseline.level, current.level) or not all(rows):
         return None
     before, now = _align_counts(baseline, current)
     if not before.any() or not now.any():
@@ -104,7 +106,7 @@ def estimate_surplus_rows(
     natural_error = math.sqrt(float(weights**2 @ natural_variance)) / (2 * rows_before)
     natural_fraction = max(0.0, natural_pairs_before / (2 * rows_before))
     fraction_before = max(0.0, natural_fraction - MARGIN * natural_error)
-    most_by_nature = max(natural_fraction + 2 * natural_error, LARGEST_RATIO * natural_fraction)
+    max_natural_fraction = max(natural_fraction + 2 * natural_error, MAX_NATURAL_RATIO * natural_fraction)
 
     # Pairs that are due to drift, where rows repeat naturally
     natural_pairs = max(float(weights @ cross_pairs), float(weights @ expected_pairs)) / rows_now
@@ -117,7 +119,7 @@ def estimate_surplus_rows(
         current=max(0.0, min(fraction_now, compute_fraction_of_copies(now))),
         baseline=min(fraction_before, compute_fraction_of_copies(before)),
         error=error,
-        most_by_nature=min(MAX_BY_NATURE, most_by_nature),
+        max_natural_fraction=min(MAX_NATURAL_FRACTION, max_natural_fraction),
         repeated=int((now > 1).sum()),
     )
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
-from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_above
+from spark_model_monitor.statistics.drift.special_functions import normal_quantile, normal_survival, student_survival
 from spark_model_monitor.statistics.verdicts.components import (
     COLUMN_TESTS,
     MIN_EFFECT,
@@ -29,7 +29,7 @@ from spark_model_monitor.statistics.verdicts.components import (
     Component,
     two_sided_p_value,
 )
-from spark_model_monitor.statistics.verdicts.facts import exact_tail
+from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     LEVELS,
     MEANS,
@@ -70,7 +70,7 @@ class ScoreVariance:
 
     def p_value(self, score: float) -> float:
         """The two-sided p-value of a score that is standard normal for independent rows."""
-        return min(1.0, 2 * student_above(abs(score) / math.sqrt(self.factor), self.freedom))
+        return min(1.0, 2 * student_survival(abs(score) / math.sqrt(self.factor), self.freedom))
 
     def p_value_of_count(self, before: int, n: int, now: int, m: int) -> float:
         """The two-sided p-value of a count: that of Fisher's exact test, with all counts divided by the factor."""
@@ -81,21 +81,22 @@ class ScoreVariance:
         if math.isinf(self.freedom):
             return p
         # The factor is an estimate, so the normal score of p is compared with Student's t
-        return min(1.0, 2 * student_above(-normal_quantile(max(p, MIN_PROBABILITY) / 2), self.freedom))
+        return min(1.0, 2 * student_survival(-normal_quantile(max(p, MIN_PROBABILITY) / 2), self.freedom))
 
 
 INDEPENDENT_WINDOWS = ScoreVariance()
 
 
 class WindowSize(NamedTuple):
-    """effective: n m / (n + m) for n rows of the reference and m rows of the window. of_values, of_missing: how many of the
-    window's rows count as one, for values and for missing values. level_varies: whether the level varies from window to window
-    by more than chance, judged among all columns of a table; None for a single column. columns: the number of columns.
+    """effective: n m / (n + m) for n rows of the reference and m rows of the window. value_design_effect,
+    missing_design_effect: how many of the window's rows count as one, for values and for missing values. level_varies: whether
+    the level varies from window to window by more than chance, judged among all columns of a table; None for a single
+    column. columns: the number of columns.
     """
 
     effective: float
-    of_values: float = 1.0
-    of_missing: float = 1.0
+    value_design_effect: float = 1.0
+    missing_design_effect: float = 1.0
     level_varies: bool | None = None
     columns: int = 1
 
@@ -164,7 +165,7 @@ class Dispersion:
         if rows_of_group > 1:
             error += ERROR_OF_GROUPS * rows_of_group / self.effective
         # The cube root of such a ratio is nearly normal
-        return normal_above(((ratio / rows_of_group) ** (1 / 3) - 1 + error) / math.sqrt(error))
+        return normal_survival(((ratio / rows_of_group) ** (1 / 3) - 1 + error) / math.sqrt(error))
 
 
 class PastWindows(dict[str, Values]):
@@ -274,7 +275,7 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
         return {}
     level_varies = size.level_varies
     if level_varies is None:
-        level_varies = dispersion.compute_p(size.of_values) <= NOISE_LEVEL
+        level_varies = dispersion.compute_p(size.value_design_effect) <= NOISE_LEVEL
     # If the level varies, each score may vary; else one of many scores and columns has to vary beyond chance
     single_test_level = NOISE_LEVEL / len(dispersion.names) / size.columns
     # Shrunk towards the column's other scores
@@ -296,7 +297,7 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
             ratio = (freedom * ratio + prior_weight * prior_ratio) / (freedom + prior_weight)
             freedom += prior_weight
         # Groups of m rows explain a variance ratio of m
-        rows_of_group = size.of_missing if name == "missing" else size.of_values
+        rows_of_group = size.missing_design_effect if name == "missing" else size.value_design_effect
         if dispersion.compute_chance(ratio, freedom, rows_of_group) > noise_level:
             # The scores of values have one common variance of rows; missing values have their own
             row_dispersion = dispersion if name == "missing" else part_dispersion

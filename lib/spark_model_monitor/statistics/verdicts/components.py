@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from functools import lru_cache
 
-from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
 from spark_model_monitor.value_class import value_class
 
 
@@ -23,7 +23,7 @@ def two_sided_p_value(before: int, n: int, now: int, m: int) -> float:
 
     Source: D4.1; Fisher 1935, "The logic of inductive inference".
     """
-    return min(1.0, 2 * min(chance_of_more(before, n, now, m), chance_of_more(n - before, n, m - now, m)))
+    return min(1.0, 2 * min(hypergeometric_tail(before, n, now, m), hypergeometric_tail(n - before, n, m - now, m)))
 
 
 @lru_cache(4096)
@@ -34,7 +34,7 @@ def fewest_beyond_chance(baseline_count: int, rows: int, current_rows: int, leve
     confidence limits for predictions".
     """
     return find_smallest_sufficient_number(
-        current_rows, lambda count: chance_of_more(baseline_count, rows, count, current_rows) <= level
+        current_rows, lambda count: hypergeometric_tail(baseline_count, rows, count, current_rows) <= level
     )
 
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
-from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.drift.special_functions import normal_survival
 from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, NOISE_LEVEL
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values
@@ -174,7 +174,7 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
         is_usable[index] |= is_usable[index - 1] & is_larger
     estimates[~is_usable] = 0
     return [
-        DesignEffect(float(rows), min(1.0, len(z) * normal_above(float(largest_z))), float(skewness))
+        DesignEffect(float(rows), min(1.0, len(z) * normal_survival(float(largest_z))), float(skewness))
         for rows, largest_z, skewness in zip(estimates.max(axis=0), z.max(axis=0), moments.skewness, strict=True)
     ]
 

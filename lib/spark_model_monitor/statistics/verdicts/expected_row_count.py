@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import student_above
+from spark_model_monitor.statistics.drift.special_functions import student_survival
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     MIN_WINDOWS,
     STRICT_LEVEL,
@@ -134,7 +134,7 @@ class ExpectedRowCount:
         change = self.change_to(rows)
         if change < MIN_CHANGE:
             return 1.0
-        return min(1.0, 2 * student_above(change / self.deviation, self.freedom))
+        return min(1.0, 2 * student_survival(change / self.deviation, self.freedom))
 
 
 def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> ExpectedRowCount:
@@ -165,7 +165,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
 
     # The trend is kept only if it is significant
     slope_error = math.sqrt(max(float(residuals @ residuals), 1e-12) / max(1, freedom) / max(sum_xx, 1e-12))
-    if freedom < MIN_WINDOWS - 2 or 2 * student_above(abs(slope) / slope_error, freedom) > STRICT_LEVEL:
+    if freedom < MIN_WINDOWS - 2 or 2 * student_survival(abs(slope) / slope_error, freedom) > STRICT_LEVEL:
         slope = 0.0
         slope_error = 0.0
         residuals = y
@@ -217,5 +217,5 @@ class ExpectedFreshness:
             return 1.0
         logs = self._logs
         spread = math.sqrt(max(float(logs.var(ddof=1)), MIN_MEASURED_GAP) * (1 + 1 / len(logs)))
-        gap_p_value = student_above((math.log(gap + self._resolution) - float(logs.mean())) / spread, len(logs) - 1)
+        gap_p_value = student_survival((math.log(gap + self._resolution) - float(logs.mean())) / spread, len(logs) - 1)
         return max(gap_p_value, lomax_upper_tail(gap * rows, self.gaps * self.rows, self._resolution))

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.drift.special_functions import normal_survival
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import (
     INDEPENDENT,
@@ -105,7 +105,7 @@ def group_design_effect(column: ScoredColumn, sizes: Integers) -> DesignEffect:
     if not pairs:
         return INDEPENDENT
     z = moments.normal_score(effects, 4 * pairs / rows**2, 8 * pairs / rows**3)
-    p_value = min(1.0, len(effects) * normal_above(float(z.max())))
+    p_value = min(1.0, len(effects) * normal_survival(float(z.max())))
     return DesignEffect(max(1.0, float(effects.max())), p_value)
 
 

@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE
-from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_quantile
+from spark_model_monitor.statistics.drift.special_functions import normal_quantile, normal_survival, student_quantile
 from spark_model_monitor.statistics.verdicts.components import (
     COLUMN_TESTS,
     MIN_EFFECT,
@@ -203,7 +203,7 @@ def convert_gap_to_shift(gap: float) -> float:
 
 def convert_shift_to_gap(shift: float) -> float:
     """The gap that a shift of a normal distribution causes, in standard deviations."""
-    return 1 - 2 * normal_above(shift / 2)
+    return 1 - 2 * normal_survival(shift / 2)
 
 
 def _critical_score(level: float, columns: int, freedom: float) -> float:

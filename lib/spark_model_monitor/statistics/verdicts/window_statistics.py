@@ -39,8 +39,8 @@ BINS_OF_SCORES = 64
 ERROR_OF_SUMS = 1e-12  # rounding error of the probabilities of sums
 SCORES_OF_VALUES = (*LEVELS, *DIGITS)
 
-OF_FACTS = ("reach", "standstill")  # fields that only the parts of a baseline have
-FIELDS = ("rows", "effective", "missing", *SCORES_OF_VALUES, "largest", "unseen", "beyond", "far", *OF_FACTS)
+BLOCK_FIELDS = ("reach", "standstill")  # fields that only the parts of a baseline have
+FIELDS = ("rows", "effective", "missing", *SCORES_OF_VALUES, "largest", "unseen", "beyond", "far", *BLOCK_FIELDS)
 """rows: a window's rows. effective: n m / (n + m). missing, location, spread, …: scores with the sign of the change.
 sixteenth1, …: between the reference's quantiles, of texts in the order of their hashes. tail1, tail2: below and above nearly
 all of its values. value1, …: its most frequent values, from MIN_EFFECT of its rows on. even, round: numbers whose last digit,

@@ -31,7 +31,7 @@ from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
-from spark_model_monitor.statistics.verdicts.window_statistics import OF_FACTS
+from spark_model_monitor.statistics.verdicts.window_statistics import BLOCK_FIELDS
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class BaselineFeature:
         """The largest share of unseen values, and of each fact, among the baseline's parts; 0 if these don't show it."""
         # Windows, and parts of a sorted column, have no statistics for facts
         past = self.find_past_windows() or NO_PAST
-        return {name: float(np.nanmax(past[name], initial=0.0)) for name in ("unseen", *OF_FACTS)}
+        return {name: float(np.nanmax(past[name], initial=0.0)) for name in ("unseen", *BLOCK_FIELDS)}
 
     @cached_property
     def largest_repeat(self) -> float:

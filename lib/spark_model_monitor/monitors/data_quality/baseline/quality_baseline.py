@@ -16,9 +16,9 @@ from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import 
 from spark_model_monitor.monitors.data_quality.distribution.column_values import match_answers, measure_misfit
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
+    create_distributions,
     find_new_values,
-    from_profile,
-    from_statistics,
+    read_distributions,
     restrict_to_lasting_values,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
@@ -35,15 +35,15 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     score_window,
 )
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from spark_model_monitor.monitors.protocol import LeftBehind, StoredBaseline, Violated
+from spark_model_monitor.monitors.protocol import StoredBaseline, StoredStatistics, Violated
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.profile import (
+    DEFAULT_NUMBER_SHARE,
     MIN_NUMBERS,
     NEVER,
-    USUAL_NUMBERS,
     RequiredNumbers,
-    are_bits,
-    are_flags,
+    are_boolean_texts,
+    are_zeros_and_ones,
     read_bits_as_flags,
     read_flags_as_bits,
 )
@@ -134,7 +134,7 @@ class QualityBaseline(StoredBaseline):
                 # A file may have a threshold below half
                 threshold = self.settings[feature.name].datatype_check_threshold
                 by_feature[feature.name] = min(threshold, MIN_NUMBERS)
-        return RequiredNumbers(by_feature, USUAL_NUMBERS)
+        return RequiredNumbers(by_feature, DEFAULT_NUMBER_SHARE)
 
     def read(self, profile: Profile) -> Profile:
         """The profile with its values in the baseline's form: texts of numbers become numbers, and flags become true and false,
@@ -153,10 +153,10 @@ class QualityBaseline(StoredBaseline):
         baseline = self.distributions.get(feature.name)
         if baseline is None:
             return feature
-        if feature.is_numeric and are_flags(baseline.categories or ()):
+        if feature.is_numeric and are_boolean_texts(baseline.categories or ()):
             return read_bits_as_flags(feature)
         # Numbers stay as they are; texts such as true and false become 1 and 0
-        has_bits = baseline.numbers is not None and are_bits(baseline.numbers.cdf.values)
+        has_bits = baseline.numbers is not None and are_zeros_and_ones(baseline.numbers.cdf.values)
         if has_bits and not feature.is_numeric:
             return read_flags_as_bits(feature)
         return feature
@@ -185,7 +185,7 @@ class QualityBaseline(StoredBaseline):
         return replace(self, constraints=self.constraints.model_copy(update={"features": features}))
 
     @property
-    def wanted_references(self) -> Mapping[str, frozenset[str]]:
+    def compared_references(self) -> Mapping[str, frozenset[str]]:
         """The references that a window is compared with, in addition to the baseline, and the features compared with each:
         features with such a comparator, and features whose values grow in number.
         """
@@ -225,7 +225,7 @@ class QualityBaseline(StoredBaseline):
         # Earlier windows are added to the baseline's parts, or replace parts that show no variation
         for reference, windows in past.items():
             history[reference] = self.get_variation(reference).with_windows(windows)
-        distributions = {name: from_profile(self.read(profile)) for name, profile in references.items()}
+        distributions = {name: create_distributions(self.read(profile)) for name, profile in references.items()}
         return replace(self, references=distributions, history=history, seasons=seasons or {})
 
     def with_volume(
@@ -241,12 +241,12 @@ class QualityBaseline(StoredBaseline):
         age: timedelta | None = None,
         unsure: Collection[str] = (),
         possibly_changed: Collection[str] = (),
-    ) -> LeftBehind:
+    ) -> StoredStatistics:
         """What a window leaves to later windows: raw statistics by reference and feature; last, its number of rows, and the age
         of its newest row at its end, if known. A feature is an example for later windows unless it was violated or possibly
         changed; other features don't matter for that.
         """
-        current = from_profile(self.read(profile))
+        current = create_distributions(self.read(profile))
 
         def describe_verdict(feature: str, reference: str = BASELINE) -> dict[str, Any]:
             if violated is None:
@@ -333,7 +333,7 @@ class QualityBaseline(StoredBaseline):
             excluded = (roles.absent_label,)
         return replace(self.drop_features(excluded), roles=roles)
 
-    def with_parts(self, variation: Variation | None) -> QualityBaseline:
+    def with_block_variation(self, variation: Variation | None) -> QualityBaseline:
         """The same baseline with the variation among its parts."""
         if variation is None:
             return self
@@ -355,11 +355,11 @@ class QualityBaseline(StoredBaseline):
         baseline = cls(constraints, {}, exact_classes=exact_classes)
         distributions = {}
         if statistics is not None:
-            distributions = from_statistics(statistics, as_service=exact_classes)
+            distributions = read_distributions(statistics, as_service=exact_classes)
         if profile is not None:
             # The baseline's values are read as a window's are
             profile = baseline.read(profile)
-            for name, distribution in from_profile(profile).items():
+            for name, distribution in create_distributions(profile).items():
                 if name not in distributions or distributions[name].reason is not None:
                     distributions[name] = distribution
         suggested_limits = find_suggested_limits(constraints, distributions)

@@ -48,7 +48,7 @@ from spark_model_monitor.monitors.contributions import (
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    from_feature_profile,
+    create_distribution,
 )
 from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
@@ -266,7 +266,7 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
         return None
     # Numbers: bins with equal shares of the baseline, and of the window, and a bin below the least number
     baseline_distribution = baseline.distributions[name]
-    current_distribution = from_feature_profile(profile.features[position])
+    current_distribution = create_distribution(profile.features[position])
     if baseline_distribution.numbers is not None:
         cuts: set[float] = set()
         for distribution in (baseline_distribution, current_distribution):

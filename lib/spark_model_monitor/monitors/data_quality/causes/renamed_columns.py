@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.monitors.data_quality.distribution.column_values import MIN_PRESENT
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 from spark_model_monitor.monitors.data_quality.hints.swapped_columns import FIT
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
-from spark_model_monitor.statistics.drift.distributions import category_cells
+from spark_model_monitor.statistics.drift.distributions import align_categories
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, TextLengths
 
 MAX_COLUMNS = 100  # most missing columns, and most extra columns, that are compared with each other
@@ -63,8 +63,8 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
 
     Days and times in one form are alike: a window's are later ones. Texts that hardly ever repeat are compared by length.
     """
-    baseline = from_feature_profile(old)
-    current = from_feature_profile(new)
+    baseline = create_distribution(old)
+    current = create_distribution(new)
     if min(baseline.present, current.present) < MIN_PRESENT:
         return 1.0
     if baseline.is_numeric != current.is_numeric or baseline.time_type != current.time_type:
@@ -77,7 +77,7 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
     if baseline.numbers is not None and current.numbers is not None:
         return l_infinity_numeric(baseline.numbers.cdf, current.numbers.cdf)
     if baseline.categories and current.categories and len(baseline.categories) <= MAX_DIFFERENT * baseline.present:
-        return l_infinity_categorical(*category_cells(baseline.categories, current.categories))
+        return l_infinity_categorical(*align_categories(baseline.categories, current.categories))
     # Keys and free texts
     old_lengths = old.state(TextLengths)
     new_lengths = new.state(TextLengths)
@@ -85,4 +85,4 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
         return 1.0
     counts_before = {str(length): count for length, count in old_lengths.counts.items()}
     counts_now = {str(length): count for length, count in new_lengths.counts.items()}
-    return l_infinity_categorical(*category_cells(counts_before, counts_now))
+    return l_infinity_categorical(*align_categories(counts_before, counts_now))

@@ -23,7 +23,7 @@ def missing_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding
     """
     current = comparison.num_current_columns
     baseline = comparison.num_baseline_columns
-    violation = GONE.but(description=messages.missing_columns(current, baseline))
+    violation = GONE.copy_with(description=messages.missing_columns(current, baseline))
     names = comparison.missing_names
     are_fewer = current < baseline
     return _judge_columns(comparison, names, violation, messages.MISSING_COLUMNS, is_unequal=are_fewer)
@@ -42,10 +42,10 @@ def extra_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]
     if comparison.foreign_keys:
         description = comparison.foreign_keys
         violation = Finding(CheckStatus.VIOLATED, threshold=0.0, decided_by=PRESENCE, description=description)
-        yield messages.EXTRA_COLUMNS, violation.but(reason=description, change=f"are not read: {description}")
+        yield messages.EXTRA_COLUMNS, violation.copy_with(reason=description, change=f"are not read: {description}")
         if not comparison.extra_names:
             return
-    violation = NEW.but(description=messages.extra_columns(current, baseline))
+    violation = NEW.copy_with(description=messages.extra_columns(current, baseline))
     names = comparison.extra_names
     are_more = current > baseline
     yield from _judge_columns(comparison, names, violation, messages.EXTRA_COLUMNS, is_unequal=are_more)
@@ -58,9 +58,11 @@ def _judge_columns(
     baseline = comparison.num_baseline_columns
     current = comparison.num_current_columns
     formula = "columns of the current data, against those of constraints.json"
-    violation = violation.but(threshold=float(baseline), observed=float(current), decided_by=PRESENCE, formula=formula)
+    violation = violation.copy_with(
+        threshold=float(baseline), observed=float(current), decided_by=PRESENCE, formula=formula
+    )
     if not comparison.is_matched:
-        violation = violation.but(
+        violation = violation.copy_with(
             change=f"leave {current:,} columns where the baseline has {baseline:,}, so no feature was compared"
         )
         names = []
@@ -69,4 +71,4 @@ def _judge_columns(
     for name in names:
         yield name, violation
     if not names:
-        yield title, violation.but(status=CheckStatus.PASSED, description=None, change=None)
+        yield title, violation.copy_with(status=CheckStatus.PASSED, description=None, change=None)

@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
 from spark_model_monitor.statistics.verdicts.between_window_variance import STRICT_LEVEL
-from spark_model_monitor.statistics.verdicts.facts import exact_tail
+from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail
 
 
 def get_required_share(feature: FeatureComparison) -> float | None:
@@ -72,11 +72,11 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     )
     if lowest_share < highest_share:
         bound = "least" if lowest_share >= threshold else "most"
-        finding = finding.but(reason=f"{inexact} at {bound} the one observed")
+        finding = finding.copy_with(reason=f"{inexact} at {bound} the one observed")
     if lowest_share >= threshold:
         return explain_user_share(finding, feature, "domain_content_threshold", lacking=0)
     description = messages.requirement_not_met(highest_share)
-    finding = finding.but(status=CheckStatus.VIOLATED, observed=highest_share, description=description)
+    finding = finding.copy_with(status=CheckStatus.VIOLATED, observed=highest_share, description=description)
     counts = feature.baseline_distribution.categories
     if calibration is None or counts is None:
         return finding
@@ -144,7 +144,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     if finding.is_violated and not calibration.rows_are_independent:
         least_p = feature.chance_of_missing
     group_advice = None
-    if feature.window_design_effect.of_missing > 1:
+    if feature.window_design_effect.missing_design_effect > 1:
         group_advice = feature.group_advice
     finding = calibration.judge_suggested_limit(
         finding,
@@ -183,7 +183,7 @@ def explain_user_limit(finding: Finding, limit: str, *, has_moved: bool) -> Find
     reason = LIMIT_DECIDES
     if has_moved and finding.status is CheckStatus.PASSED:
         reason = WITHIN_LIMIT
-    return finding.but(reason=reason.format(limit=limit))
+    return finding.copy_with(reason=reason.format(limit=limit))
 
 
 FRACTIONAL = (
@@ -241,16 +241,16 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         has_others = feature.current_profile.num_others > 0 and feature.date_columns is None
         if is_violated and not has_others and has_whole_numbers(feature.current_profile):
             # The kind of the numbers decides, without a test
-            finding = finding.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
-            return finding.but(
+            finding = finding.copy_with(decided_by=None, statistic=None, p=None, level=None, limit=None)
+            return finding.copy_with(
                 status=CheckStatus.PASSED, reason="all are whole numbers, written as fractions (81.0)", description=None
             )
     are_numbers = types.integral + types.fractional == types.present
     if finding.is_violated and expected is InferredType.INTEGRAL and are_numbers:
-        return finding.but(reason=FRACTIONAL)
+        return finding.copy_with(reason=FRACTIONAL)
     if finding.status is CheckStatus.PASSED and feature.current_profile.num_others:
         reason = f"{feature.current_profile.num_others:,} of {types.present:,} values are no numbers"
-        return finding.but(reason=f"{reason}; the others are compared")
+        return finding.copy_with(reason=f"{reason}; the others are compared")
     return finding
 
 
@@ -312,5 +312,5 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
         limit=threshold,
     )
     if minimum < threshold:
-        return finding.but(status=CheckStatus.VIOLATED, description=messages.negative(minimum))
+        return finding.copy_with(status=CheckStatus.VIOLATED, description=messages.negative(minimum))
     return finding

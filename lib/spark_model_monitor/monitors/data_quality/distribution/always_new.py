@@ -45,7 +45,7 @@ def explain_always_new(feature: FeatureProfile) -> str | None:
         return NUMBERED
     dates = recognise_dates(feature)
     if dates is not None:
-        return f"its values are dates or times{dates.form_in_words}, and later ones are new by nature"
+        return f"its values are dates or times{dates.form_in_parentheses}, and later ones are new by nature"
     if feature.is_numeric:
         return None
     # Texts that mostly occur once; if not all values were counted, their number is estimated

@@ -26,7 +26,6 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_NOISE_RATIO, WindowSize
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, fewest_beyond_chance
-from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     convert_gap_to_shift,
     convert_shift_to_gap,
@@ -36,6 +35,7 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
     smallest_share,
     smallest_shift,
 )
+from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -94,21 +94,21 @@ class NoiseCalibration:
         window_rows = finding.m
         current_lacking = round((1 - finding.observed) * window_rows)
         p = max(exact_tail(current_lacking, window_rows, lacking, rows, groups), least_p)
-        finding = finding.but(decided_by=FISHER, statistic=float(current_lacking), p=p, level=level)
+        finding = finding.copy_with(decided_by=FISHER, statistic=float(current_lacking), p=p, level=level)
         if p <= level:
             return finding
-        passed = finding.but(status=CheckStatus.PASSED, description=None)
+        passed = finding.copy_with(status=CheckStatus.PASSED, description=None)
         if exact_tail(current_lacking, window_rows, lacking, rows) <= level:  # for independent rows
             if group_advice is not None:
                 reason = f"{current_lacking:,} of {window_rows:,} values don't meet the limit; {GROUPED}"
-                return passed.unsure(reason, group_advice)
-            return passed.but(reason="earlier windows or parts of the baseline vary as much")
+                return passed.as_cannot_tell(reason, group_advice)
+            return passed.copy_with(reason="earlier windows or parts of the baseline vary as much")
         # The number that would be a violation shows a user how sharp the limit is
         fewest = fewest_beyond_chance(lacking, rows, window_rows, level)
         enough = "so few can't show it"
         if fewest is not None:
             enough = f"{fewest:,} that lack it would not be"
-        return passed.but(reason=f"with {format_noun_count(window_rows, 'value')} this may be chance; {enough}")
+        return passed.copy_with(reason=f"with {format_noun_count(window_rows, 'value')} this may be chance; {enough}")
 
 
 # The verdict on one column's drift: violated, passed, or "cannot tell". Nobody can tell if a change that matters may have gone
@@ -149,19 +149,19 @@ def judge_drift(
         members |= {"smallest_change": smallest, "change": change_text}
     # Tests decide if the noise is known, otherwise the threshold decides
     if calibration.rows_are_independent or column.window_count:
-        finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
+        finding = _judge_by_tests(finding.copy_with(**members), threshold, column, calibration)
     elif finding.is_violated:
-        finding = finding.but(distance=column.distance, reason=column.request.unfit_reason or NO_HISTORY)
+        finding = finding.copy_with(distance=column.distance, reason=column.request.unfit_reason or NO_HISTORY)
         # Unless groups of rows may explain it
         if column.overdispersion > 1 and column.samples is not None and column.distance is not None:
             low, _ = distance_interval(column.distance, column.samples, phi=column.overdispersion)
             if low <= threshold:
                 reason = f"{LARGE_GAP.format(gap=format_percent(column.distance))}; {GROUPED}"
-                finding = finding.unsure(reason, column.request.group_advice)
+                finding = finding.as_cannot_tell(reason, column.request.group_advice)
     elif finding.status is CheckStatus.PASSED and column.samples is not None:
-        finding = finding.but(**members, reason=column.request.unfit_reason or NO_HISTORY)
+        finding = finding.copy_with(**members, reason=column.request.unfit_reason or NO_HISTORY)
     else:
-        finding = finding.but(distance=column.distance)
+        finding = finding.copy_with(distance=column.distance)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
         return finding
     return _check_unseen_changes(finding, smallest, column, matters)
@@ -173,15 +173,15 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     rarest = column.rarest
     distance = column.distance
     samples = column.samples
-    finding = finding.but(p=column.p, adjusted_p=column.adjusted_p, level=level, decided_by=None, limit=None)
+    finding = finding.copy_with(p=column.p, adjusted_p=column.adjusted_p, level=level, decided_by=None, limit=None)
     if rarest is not None:
         test_name = COLUMN_TESTS[rarest.name].words
-        finding = finding.but(decided_by=test_name, statistic=rarest.statistic, least_effect=rarest.least_effect)
+        finding = finding.copy_with(decided_by=test_name, statistic=rarest.statistic, least_effect=rarest.least_effect)
     # Benjamini and Hochberg: the false discovery rate of the family is its level
     is_rejected = column.adjusted_p <= level
     if distance is not None and samples is not None:
         low, high = distance_interval(distance, samples, phi=column.overdispersion)
-        finding = finding.but(distance_low=low, distance_high=high)
+        finding = finding.copy_with(distance_low=low, distance_high=high)
     elif not is_rejected:
         return finding
     # The reason says how the tests allow for noise
@@ -194,15 +194,15 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
         reason += IN_GROUPS.format(rows=column.design_effect)
     if rarest is not None:
         direction = rarest.direction or finding.direction
-        finding = finding.but(component=rarest.name, effect=rarest.effect, direction=direction)
-    finding = finding.but(reason=reason)
+        finding = finding.copy_with(component=rarest.name, effect=rarest.effect, direction=direction)
+    finding = finding.copy_with(reason=reason)
     if not is_rejected:
-        return finding.but(status=CheckStatus.PASSED, description=None)
+        return finding.copy_with(status=CheckStatus.PASSED, description=None)
     text = finding.description  # by the file's own method
     if text is None and distance is not None and distance > threshold:
         text = messages.drift(distance, threshold)
     text = text or messages.drift_p_value(column.adjusted_p, level)
-    return finding.but(status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
+    return finding.copy_with(status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
 
 
 def find_smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:
@@ -258,7 +258,7 @@ def _check_unseen_changes(
         reason = f"with {format_noun_count(finding.m or 0, 'value')} {unseen_change} may go unseen; {finding.reason}{rows_clause}"
     else:
         return finding
-    return finding.unsure(reason, _write_advice(column), is_change_seen=is_change_seen)
+    return finding.as_cannot_tell(reason, _write_advice(column), is_change_seen=is_change_seen)
 
 
 def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
@@ -315,7 +315,7 @@ def judge_missing(
     level = calibration.get_level_of_test(COMPLETENESS)
     smallest = smallest_missing(missing, baseline.num_rows, finding.m, level, phi=phi)
     if math.isfinite(smallest):
-        finding = finding.but(smallest_change=smallest)
+        finding = finding.copy_with(smallest_change=smallest)
     advice = group_advice or LONGER_WINDOWS
     doubtful_finding = doubt_missing_values(finding, increase, matters, advice)
     if doubtful_finding is not finding:
@@ -326,7 +326,7 @@ def judge_missing(
             unseen_change = (
                 f"{format_noun_count(finding.m or 0, 'row')} up to {100 * smallest:.3g} points more missing values"
             )
-        return finding.unsure(f"with {unseen_change} may go unseen", advice)
+        return finding.as_cannot_tell(f"with {unseen_change} may go unseen", advice)
     return finding
 
 
@@ -340,4 +340,4 @@ def doubt_missing_values(
     if increase < 0:
         reason = f"{-100 * increase:.3g} points fewer values are missing than in the baseline"
         advice = "make sure that no default stands in their place"
-    return finding.unsure(reason, advice, is_change_seen=True)
+    return finding.as_cannot_tell(reason, advice, is_change_seen=True)

@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import compare_with_reference, count_unseen
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical
-from spark_model_monitor.statistics.drift.distributions import category_cells
+from spark_model_monitor.statistics.drift.distributions import align_categories
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     NOISE_LEVEL,
     PastWindows,
@@ -160,7 +160,7 @@ def compute_window_sizes(requests: Mapping[tuple[str, str], ColumnRequest]) -> d
         sizes[key] = WindowSize(samples.effective, *request.design_effect)
         dispersion = request.windows.dispersion(samples.effective)
         if dispersion is not None:
-            p_values[key] = dispersion.compute_p(request.design_effect.of_values)
+            p_values[key] = dispersion.compute_p(request.design_effect.value_design_effect)
     adjusted = dict(zip(p_values, adjust_p_values([*p_values.values()]), strict=True))
     return {
         key: size._replace(level_varies=adjusted.get(key, 1.0) <= NOISE_LEVEL, columns=len(sizes))
@@ -189,7 +189,7 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     size = size or WindowSize(column.samples.effective)
     components = []
     for name, change in changes.items():
-        rows_of_group = size.of_missing if name == "missing" else size.of_values
+        rows_of_group = size.missing_design_effect if name == "missing" else size.value_design_effect
         variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
         if name == "largest":
             shares = past["largest"][~np.isnan(past["largest"])]
@@ -202,16 +202,18 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
         shares = past["unseen"][~np.isnan(past["unseen"])]
         # The values that occur once in the baseline show how many new ones to expect
         known_rows = request.baseline.num_seen_once, column.samples.n
-        components.append(judge_unseen(*known_rows, unseen, column.samples.m, shares, size.of_values))
+        components.append(judge_unseen(*known_rows, unseen, column.samples.m, shares, size.value_design_effect))
     column.components = tuple(components)
     if past is NO_PAST:
         return column
     column.window_count = len(past["rows"])
     # The variance of the location, or of the most frequent value, stands for the column
-    variance = windows.variance("value1" if is_text else "location", size).with_groups(size.of_values, column.samples.m)
+    variance = windows.variance("value1" if is_text else "location", size).with_groups(
+        size.value_design_effect, column.samples.m
+    )
     column.overdispersion = variance.factor
     column.degrees_of_freedom = variance.freedom
-    column.design_effect = size.of_values
+    column.design_effect = size.value_design_effect
     return column
 
 
@@ -223,7 +225,7 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     column = ColumnDrift(request)
     # If the threshold decides, only the window's own rows show how they are grouped
     if request.past is None and not request.is_tested:
-        column.overdispersion = column.design_effect = request.design_effect.of_values
+        column.overdispersion = column.design_effect = request.design_effect.value_design_effect
     if not (baseline.present and current.present):
         return column
     column.samples = Samples(baseline.present, current.present, baseline.sketch_error + current.sketch_error)
@@ -236,7 +238,7 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
             column.most_frequent_share = max(num_lowest, cdf.total - num_lowest) / cdf.total
         column.distance = pooled.largest_gap
     elif baseline.categories is not None and current.categories is not None:
-        counts = category_cells(baseline.categories, current.categories)
+        counts = align_categories(baseline.categories, current.categories)
         column.distance = l_infinity_categorical(*counts)
         column.most_frequent_share = float(counts[0].max() / counts[0].sum())
         # As many values are new by chance as occur once in the baseline (Good 1953)

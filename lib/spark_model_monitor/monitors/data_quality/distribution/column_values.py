@@ -16,7 +16,7 @@ from spark_model_monitor.statistics.drift.distances import (
     l_infinity_numeric,
     l_infinity_numeric_robust,
 )
-from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells
+from spark_model_monitor.statistics.drift.distributions import StepCdf, align_categories
 from spark_model_monitor.statistics.states import DataTypeCounts
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.value_class import value_class
@@ -107,7 +107,7 @@ def measure_misfit(distribution: FeatureDistribution, cells: Sequence[str | None
         return l_infinity_numeric_robust(baseline.numbers, current.numbers)
     if baseline.texts is None or current.texts is None:
         return 0.0
-    return l_infinity_categorical_robust(*category_cells(baseline.texts, current.texts))
+    return l_infinity_categorical_robust(*align_categories(baseline.texts, current.texts))
 
 
 def match_answers(distribution: FeatureDistribution, cells: Sequence[str | None], *, are_in_place: bool) -> bool:

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new, has_whole_numbers
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, compare_with_reference
 from spark_model_monitor.statistics.drift.distributions import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
 from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
-from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, ROWS_OF_A_GROUP, read_values
+from spark_model_monitor.statistics.states.row_counts import MAX_GROUP_ROWS, MIN_ROWS, read_values
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, MAX_NOISE_RATIO
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.statistics.verdicts.design_effect import (
@@ -63,8 +63,8 @@ FindValues: TypeAlias = Callable[[NDArray[Any]], Flags]  # flags values of some 
 class FeatureDesignEffect(NamedTuple):
     """How many rows of a window count as one, for a feature's values and for its missing values; 1 if independent."""
 
-    of_values: float = 1.0
-    of_missing: float = 1.0
+    value_design_effect: float = 1.0
+    missing_design_effect: float = 1.0
 
 
 INDEPENDENT_ROWS = FeatureDesignEffect()
@@ -126,7 +126,7 @@ def _estimate_filled_columns(
     Such a window can't show whether whole groups lack a value, so the typical design effect of other columns' values is used.
     effects: the design effects of groups.
     """
-    group_estimates = [effect.of_values for effect in effects.values() if effect.of_values > 1]
+    group_estimates = [effect.value_design_effect for effect in effects.values() if effect.value_design_effect > 1]
     if baseline is None or not group_estimates:
         return {}
     are_missing = {feature.name for feature in baseline.features if feature.num_missing}
@@ -134,7 +134,7 @@ def _estimate_filled_columns(
         feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing
     ]
     rows = typical_design_effect(group_estimates)
-    return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled_names}
+    return {name: effects.get(name, INDEPENDENT_ROWS)._replace(missing_design_effect=rows) for name in filled_names}
 
 
 def _estimate_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
@@ -252,14 +252,14 @@ def _estimate_same_runs(
         against = column.reversal_share
         is_sorted = is_constant_in_runs(column.values)
         if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
-            scores[column.name, "of_values"] = column.score
+            scores[column.name, "value_design_effect"] = column.score
             # Columns that rows are sorted by show no groups: sorted numbers rise or fall, sorted texts are constant in runs
             is_unordered = column.are_numbers or not is_sorted
             if against > MAX_SHARE_AGAINST and is_unordered and column.name not in unfit_features:
-                group_members.append((column.name, "of_values"))
+                group_members.append((column.name, "value_design_effect"))
         if column.is_missing is not None:
-            scores[column.name, "of_missing"] = partial(ScoredColumn.from_flags, column.is_missing)
-            group_members.append((column.name, "of_missing"))
+            scores[column.name, "missing_design_effect"] = partial(ScoredColumn.from_flags, column.is_missing)
+            group_members.append((column.name, "missing_design_effect"))
     effects_of_scores = estimate_column_design_effects((score() for score in scores.values()), run_sizes)
     estimates = dict(zip(scores, effects_of_scores, strict=True))
     group_estimates = find_group_estimates([estimates[member] for member in group_members])
@@ -269,11 +269,11 @@ def _estimate_same_runs(
     for column in columns:
         if column.is_missing is not None:
             limit = limit_flag_design_effect(column.is_missing, run_sizes, typical_rows)
-            limits[column.name, "of_missing"] = limit
+            limits[column.name, "missing_design_effect"] = limit
     counts = combine_design_effects([*estimates.values()], int(run_sizes.sum()), group_estimates, [*limits.values()])
     # A column without missing values here may lack values in whole groups elsewhere, so it gets the typical effect
     effects: dict[str, FeatureDesignEffect] = {}
-    typical_effect = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_rows))
+    typical_effect = FeatureDesignEffect(missing_design_effect=add_margin_for_cut_groups(typical_rows))
     if typical_effect != INDEPENDENT_ROWS:
         effects = {column.name: typical_effect for column in columns}
     for (name, member), rows in zip(estimates, counts, strict=True):
@@ -289,7 +289,7 @@ def _order_runs(runs: Sequence[RowRun]) -> tuple[list[int], tuple[int, ...]]:
     sizes: list[int] = []
     end = -1
     for run in [runs[index] for index in indices]:
-        if run.first_row == end and sizes[-1] + run.rows <= ROWS_OF_A_GROUP:
+        if run.first_row == end and sizes[-1] + run.rows <= MAX_GROUP_ROWS:
             sizes[-1] += run.rows
         else:
             sizes.append(run.rows)
@@ -343,8 +343,8 @@ def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: P
     log_likelihood_ratio = 0.0
     for feature in profile.features:
         if feature.name in group.effects and feature.name in baseline_by_name:
-            reference = from_feature_profile(baseline_by_name[feature.name])
-            changes = compare_with_reference(reference, from_feature_profile(feature))
+            reference = create_distribution(baseline_by_name[feature.name])
+            changes = compare_with_reference(reference, create_distribution(feature))
             squares = [change.score**2 for change in changes.values()]
             # A feature's scores depend on each other, so their mean counts once; in groups, its variance is the design effect
             if squares:
@@ -440,10 +440,10 @@ def _explain_by_groups(
             if column.has_value is not None:
                 rows = order[column.has_value[order]]
             if len(rows):
-                features.append((column.name, "of_values"))
+                features.append((column.name, "value_design_effect"))
                 estimates.append(_estimate_in_order(column.score(), rows, group_of_row))
             if column.is_missing is not None:
-                features.append((column.name, "of_missing"))
+                features.append((column.name, "missing_design_effect"))
                 estimates.append(_estimate_in_order(ScoredColumn.from_flags(column.is_missing), order, group_of_row))
         # Each column of names is a test of its own
         are_dependent = find_dependent_columns([min(1.0, len(names) * estimate.p) for estimate in estimates])

@@ -156,7 +156,7 @@ def align_distributions(
 
 OF_NUMBERS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch))
 OF_DISTRIBUTIONS = OF_NUMBERS | {Frequencies.KIND}
-"""The states that `from_feature_profile` needs; for numbers it needs no frequencies."""
+"""The states that `create_distribution` needs; for numbers it needs no frequencies."""
 
 
 def find_direction(baseline: float | None, current: float | None) -> str | None:
@@ -168,13 +168,13 @@ def find_direction(baseline: float | None, current: float | None) -> str | None:
     return "down"
 
 
-def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
+def create_distributions(profile: Profile) -> dict[str, FeatureDistribution]:
     """The distributions in a run's states, by feature."""
-    return {feature.name: from_feature_profile(feature) for feature in profile.features}
+    return {feature.name: create_distribution(feature) for feature in profile.features}
 
 
 @cache_with_feature
-def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
+def create_distribution(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution in one feature's states."""
     types = feature.data_types
     inferred_type = InferredType(feature.inferred_type)
@@ -217,7 +217,7 @@ def explain_missing_state(feature: FeatureProfile, *needed: type[State]) -> str 
     return next((LACKING.format(kind=state.KIND) for state in needed if state.KIND in feature.lacking), None)
 
 
-def from_statistics(statistics: Statistics, *, as_service: bool = False) -> dict[str, FeatureDistribution]:
+def read_distributions(statistics: Statistics, *, as_service: bool = False) -> dict[str, FeatureDistribution]:
     """The distributions in a statistics.json, by feature; a numeric feature has one only if the file has its sketch."""
     rows = statistics.dataset.item_count
     distributions = {feature.name: _read_distribution(feature, rows) for feature in statistics.features}

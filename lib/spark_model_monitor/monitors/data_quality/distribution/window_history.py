@@ -20,17 +20,17 @@ from spark_model_monitor.data.profiling.scan_plan import hash_keys
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     align_distributions,
+    create_distribution,
     find_new_values,
-    from_feature_profile,
 )
-from spark_model_monitor.statistics.drift.distributions import Values, category_cells
+from spark_model_monitor.statistics.drift.distributions import Values, align_categories
 from spark_model_monitor.statistics.states import Profile, RowRuns
 from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
-from spark_model_monitor.statistics.verdicts.facts import find_standstills, measure_standstills
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
+from spark_model_monitor.statistics.verdicts.tail_probabilities import find_standstills, measure_standstills
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
     StatisticChange,
@@ -73,13 +73,13 @@ StatisticsByFeature: TypeAlias = Mapping[str, PastWindows]  # raw statistics of 
 @value_class
 class Variation:
     """The raw statistics of some windows, by feature. unfit: the features whose parts differ by their place, with the reason.
-    are_by_time: whether the rows of a part are neighbours in time. replaced_features: the unfit features whose parts windows
-    replaced.
+    is_ordered_by_time: whether the rows of a part are neighbours in time. replaced_features: the unfit features whose parts
+    windows replaced.
     """
 
     past: StatisticsByFeature = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
-    are_by_time: bool = False
+    is_ordered_by_time: bool = False
     replaced_features: frozenset[str] = frozenset()
 
     def with_windows(self, windows: StatisticsByFeature) -> Variation:
@@ -107,12 +107,14 @@ class Variation:
     @property
     def is_in_time_order(self) -> bool:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
-        return self.are_by_time or VARIES_ALONG_ROWS in self.unfit.values()
+        return self.is_ordered_by_time or VARIES_ALONG_ROWS in self.unfit.values()
 
 
-def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
-    """The variation within a data set, from runs of its rows. runs: the runs of every feature. are_by_time: whether the rows of
-    a run are neighbours in time; then a column that looks sorted is one that changes with time.
+def estimate_block_variation(
+    profile: Profile, runs: Sequence[RowRuns], *, is_ordered_by_time: bool = False
+) -> Variation:
+    """The variation within a data set, from runs of its rows. runs: the runs of every feature. is_ordered_by_time: whether the
+    rows of a run are neighbours in time; then a column that looks sorted is one that changes with time.
     """
     past: dict[str, PastWindows] = {}
     unfit: dict[str, str] = {}
@@ -126,13 +128,13 @@ def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_b
         if not feature.is_numeric and len(distinct) > MAX_DOMAIN_SIZE:
             continue
         # Only blocks with values; each is compared with the others
-        frequent = from_feature_profile(feature).frequent_values
+        frequent = create_distribution(feature).frequent_values
         if not feature.is_numeric:
             frequent = hash_texts(frequent)
         blocks = ColumnBlocks(distinct, index_of_row, sizes[has_values], frequent, feature.is_numeric)
         rows = count_value_rows(ordered_runs, numeric=feature.is_numeric)[has_values]
-        _add_block_statistics(feature.name, blocks, rows, past, unfit, are_by_time=are_by_time)
-    return Variation(past, unfit, are_by_time)
+        _add_block_statistics(feature.name, blocks, rows, past, unfit, is_ordered_by_time=is_ordered_by_time)
+    return Variation(past, unfit, is_ordered_by_time)
 
 
 def _add_block_statistics(
@@ -142,7 +144,7 @@ def _add_block_statistics(
     past: dict[str, PastWindows],
     unfit: dict[str, str],
     *,
-    are_by_time: bool,
+    is_ordered_by_time: bool,
 ) -> None:
     """Add the raw statistics of a column's blocks, or the reason why there are none. rows: the rows of each block, including
     rows without a value.
@@ -150,9 +152,9 @@ def _add_block_statistics(
     # New values of a text in each part; None unless they come and go along the rows
     new_values = None
     if not blocks.are_numbers:
-        new_values = count_beginnings(blocks.counts > 0, may_end=are_by_time)
+        new_values = count_beginnings(blocks.counts > 0, may_end=is_ordered_by_time)
     # The share of the column's variance between its parts; parts by time stand for windows, even if they differ
-    if new_values is None and not are_by_time:
+    if new_values is None and not is_ordered_by_time:
         share, values = blocks.between_share()
         if share > MAX_BETWEEN_PART_SHARE:
             unfit[name] = _explain_unfit(values, blocks.sizes, is_numeric=blocks.are_numbers)
@@ -199,7 +201,7 @@ def _compute_changes(reference: FeatureDistribution, current: FeatureDistributio
         names = np.array(sorted(reference.categories.keys() | current.categories.keys()), object)
         hashes = hash_texts(names)
         order = hashes.argsort()
-        counts = np.array(category_cells(reference.categories, current.categories))[:, order]
+        counts = np.array(align_categories(reference.categories, current.categories))[:, order]
         changes += compare_values(hashes[order], counts, hash_texts(reference.frequent_values))
     else:
         return {}

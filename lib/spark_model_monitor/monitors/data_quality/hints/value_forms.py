@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
     register_hint,
 )
 from spark_model_monitor.statistics.date_columns import DateColumn, recognise_dates
-from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
@@ -183,7 +183,7 @@ def fewer_missing(data: ObservedData) -> HintSentences:
             continue
         # A clear gain of present values
         gap = current.present / current.rows - baseline.present / baseline.rows
-        p = chance_of_more(baseline.present, baseline.rows, current.present, current.rows)
+        p = hypergeometric_tail(baseline.present, baseline.rows, current.present, current.rows)
         if gap >= MIN_EFFECT and p <= MAX_CHANCE:
             missing_by_feature[feature.name] = (current.rows - current.present, current.rows)
     if missing_by_feature:

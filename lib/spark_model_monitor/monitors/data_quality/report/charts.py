@@ -9,7 +9,7 @@ import numpy as np
 
 from spark_model_monitor.documents.page import Overlay, format_noun_count, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.statistics.date_columns import MIN_DATES, DateColumn
+from spark_model_monitor.statistics.date_columns import MIN_DATE_SHARE, DateColumn
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.value_class import value_class
 
@@ -140,7 +140,7 @@ def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | Non
     columns = [baseline_dates]
     if current is not None:
         columns.append(DateColumn.of(current.categories or {}, baseline_dates))
-    if any(column.num_dates <= MIN_DATES * column.values for column in columns):
+    if any(column.num_dates <= MIN_DATE_SHARE * column.values for column in columns):
         return None
     # From the first day of both to the last one; a single day has no axis
     first = min(int(column.days[0]) for column in columns)

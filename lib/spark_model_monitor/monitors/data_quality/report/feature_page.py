@@ -10,13 +10,13 @@ from spark_model_monitor.documents.change_description import OUTSIDE_LIST
 from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.page import (
-    OF_BASELINE,
+    BASELINE_HEADLINE,
     Headline,
     Overlay,
     Page,
     PageSection,
     build_table,
-    create_reading,
+    create_reading_guide,
     format_noun_count,
     format_number,
     format_percent,
@@ -28,7 +28,7 @@ from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import 
 from spark_model_monitor.monitors.data_quality.distribution.always_new import explain_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    from_profile,
+    create_distributions,
 )
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
@@ -59,7 +59,7 @@ def create_page(
     """The page of a run. baseline: what it was compared with; None for a baseline. max_domain_size: the largest number of
     categories whose names are shown. row_ids: the ids of rows behind violations, by feature."""
     features = profile.by_name
-    current_distributions = from_profile(profile)
+    current_distributions = create_distributions(profile)
     most_named = max_domain_size
     if hide_values:
         most_named = 0
@@ -122,7 +122,7 @@ def _create_page(
         "report",
         "Data quality",
         facts,
-        (*sections, create_reading(READING)),
+        (*sections, create_reading_guide(READING)),
         headline,
         html_only=True,
     )
@@ -231,7 +231,7 @@ def _create_baseline_page(
     odd_names = [name for name in distributions if oddity_by_name[name]]
     rows = max((distribution.num_rows for distribution in distributions.values()), default=0)
     features_of_rows = f"{format_noun_count(len(cells), 'feature')} of {format_noun_count(rows, 'row')}"
-    text = OF_BASELINE.format(features_of_rows)
+    text = BASELINE_HEADLINE.format(features_of_rows)
     oddities = "; ".join(f"{name} ({oddity_by_name[name]})" for name in odd_names[:3])
     if len(odd_names) > 3:
         oddities += f"; and {len(odd_names) - 3:,} more"

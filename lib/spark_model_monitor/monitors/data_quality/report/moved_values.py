@@ -25,7 +25,7 @@ from spark_model_monitor.statistics.drift.distributions import (
     Pooled,
     StepCdf,
     Values,
-    category_cells,
+    align_categories,
 )
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
@@ -96,7 +96,7 @@ def _describe_moved_categories(
 ) -> ValueChange:
     categories_before = baseline.categories or {}
     categories_now = current.categories or {}
-    counts_before, counts_now = category_cells(categories_before, categories_now)
+    counts_before, counts_now = align_categories(categories_before, categories_now)
     names = sorted({*categories_before, *categories_now})
     shares_before = counts_before / counts_before.sum()
     shares_now = counts_now / counts_now.sum()

@@ -27,7 +27,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts.repeats import SURPL
 from spark_model_monitor.monitors.data_quality.checks.facts.times import MEAN_HOUR
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    from_feature_profile,
+    create_distribution,
     truncate_values,
 )
 from spark_model_monitor.monitors.data_quality.messages import COMPARATOR_VALUE, negative
@@ -123,7 +123,7 @@ def _guess_mistakes(
         return {}
     from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_suspects
 
-    current = {name: from_feature_profile(feature) for name, feature in violated_features.items()}
+    current = {name: create_distribution(feature) for name, feature in violated_features.items()}
     baseline_features = {}
     if baseline.profile is not None:
         baseline_features = baseline.profile.by_name
@@ -163,7 +163,7 @@ def select_sides(
 def _find_distribution(feature: FeatureProfile | None) -> FeatureDistribution | None:
     if feature is None:
         return None
-    return from_feature_profile(feature)
+    return create_distribution(feature)
 
 
 def describe_change(

@@ -197,15 +197,17 @@ def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups
         for reference, window in pairs:
             rows_of_class = min(uncertain_rows(reference, reference), uncertain_rows(reference, window))
             rows = max(rows, rows_of_class / groups)
-        return finding.unjudged(
+        return finding.without_verdict(
             f"by their scores {rows:.0f} rows could have either label; to distinguish a changed answer from chance "
             f"takes {MIN_UNCERTAIN:.0f}"
         )
     metric, real, expected, interval = _compare_headline_metric(before, now)
     are_scores_moved = any(_have_scores_moved(reference, window) for reference, window in pairs)
     # Members of the result that describe the test
-    finding = finding.but(observed=real - expected, interval=interval, decided_by=HOTELLING, p=drift.p, level=level)
-    finding = finding.but(effect=drift.effect, least_effect=MIN_EFFECT, smallest_change=drift.smallest)
+    finding = finding.copy_with(
+        observed=real - expected, interval=interval, decided_by=HOTELLING, p=drift.p, level=level
+    )
+    finding = finding.copy_with(effect=drift.effect, least_effect=MIN_EFFECT, smallest_change=drift.smallest)
     if drift.p <= level and drift.effect >= MIN_EFFECT:
         is_binary = isinstance(now, BinaryEvidence)
         observation = _describe_observation(metric, real, expected, drift.shift, is_binary=is_binary)
@@ -215,8 +217,8 @@ def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups
                 f"Inputs moved, and a score is worth something else: {observation}. Scores alone can't tell a changed "
                 "world from inputs that the model doesn't see."
             )
-        finding = finding.but(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
-        return finding.but(change=f"is another one: {observation}")
+        finding = finding.copy_with(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
+        return finding.copy_with(change=f"is another one: {observation}")
     # Scores kept their meaning: say what the changed inputs cost, and what could have been missed
     cost = compute_metric_values(before)[metric] - expected
     margin = (interval[1] - interval[0]) / 2
@@ -230,8 +232,8 @@ def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups
         reason = "Inputs moved, the model held: a score is worth what it was."
     reason += f" Flipped labels in less than {format_percent(drift.smallest)} of the rows would not be seen."
     if drift.smallest > METRIC_CHANGE:  # a share of flipped labels this large matters
-        return finding.unsure(reason, LONGER_WINDOWS)
-    return finding.but(reason=reason)
+        return finding.as_cannot_tell(reason, LONGER_WINDOWS)
+    return finding.copy_with(reason=reason)
 
 
 def _describe_observation(metric: str, real: float, expected: float, shift: float, *, is_binary: bool) -> str:

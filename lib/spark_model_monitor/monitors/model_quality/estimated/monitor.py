@@ -17,7 +17,7 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import CalibrationNote, EstimatedQuality
-from spark_model_monitor.documents.page import CurveChart, Page, PageSection, create_reading
+from spark_model_monitor.documents.page import CurveChart, Page, PageSection, create_reading_guide
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
@@ -63,7 +63,7 @@ from spark_model_monitor.statistics.states.estimated import (
 )
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key
 from spark_model_monitor.statistics.states.outcomes import Outcomes
-from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores
+from spark_model_monitor.statistics.states.scores import MAX_SCORED_CLASSES, ClassScores
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
@@ -118,7 +118,7 @@ class EstimateJudgement(MetricJudgement):
             advice = "make the baseline again, with enough scores that are probabilities"
             results = []
             for name, constraint in self.baseline.limits(monitor.plan.problem_type).items():
-                finding = Finding.not_judged(constraint.threshold, None).unsure(reason, advice)
+                finding = Finding.not_judged(constraint.threshold, None).as_cannot_tell(reason, advice)
                 results.append(finding.result(constraint.comparison_operator.value, metric=PREFIX + name))
             return tuple(results)
         # Judged under the names of the baseline's metrics, and renamed afterwards
@@ -159,7 +159,7 @@ class EstimateJudgement(MetricJudgement):
             chart = CurveChart("Calibration of the baseline", points, axes, caption, diagonal=True)
             sections.append(PageSection("What a score is worth", (chart,)))
         reading = READING_NUMBERS if self.monitor.plan.is_regression else READING
-        sections.append(create_reading(reading))
+        sections.append(create_reading_guide(reading))
         return replace(page, title="Estimated model quality", sections=tuple(sections))
 
 
@@ -252,8 +252,8 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
                     "the baseline has no scores; make it anew with --probability-attribute, as the estimate rests on them"
                 )
             raise BadConfiguration(
-                f"the baseline has no probabilities of all classes, or more than {MAX_SCORED} classes; make it anew where "
-                "predictions and probabilities are arrays of all classes, or the probabilities an object by class"
+                f"the baseline has no probabilities of all classes, or more than {MAX_SCORED_CLASSES} classes; make it anew "
+                "where predictions and probabilities are arrays of all classes, or the probabilities an object by class"
             )
         return evidence
 
@@ -267,7 +267,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         elif data.errors is None:
             raise BadConfiguration(NO_ERROR_MODEL)
         task = OutcomeTask(self.plan, decoder, len(Refusal))
-        scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+        scanned = scan_outcomes(data.raw, task, max_partition_count=data.max_partition_count)
         if isinstance(evidence, RegressionEvidence):
             assert data.errors is not None  # ensured above
             return ScanResult(EstimatedOutcomes(scanned.outcomes, of_errors=data.errors.worth), scanned.rows)
@@ -277,8 +277,8 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             return ScanResult(EstimatedOutcomes(scanned.outcomes, reference), scanned.rows)
         if scanned.outcomes.item_count and not scanned.outcomes.class_scores.of_class:
             raise BadInput(
-                f"the window has the probability of one class a row, or of more than {MAX_SCORED} classes; an estimate takes "
-                "those of all: give arrays of labels and of probabilities, or an object by class"
+                f"the window has the probability of one class a row, or of more than {MAX_SCORED_CLASSES} classes; an estimate "
+                "takes those of all: give arrays of labels and of probabilities, or an object by class"
             )
         scores = map(merge_neighbouring_scores, evidence.scores)
         class_scores = ClassScores(dict(zip(evidence.classes, scores, strict=True)))

@@ -67,7 +67,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     methods = settings.comparison_method, settings.categorical_drift_method
     compared = compare_distributions(baseline, current, *methods, feature.comparison.ties)
     direction = find_direction(baseline.mean, current.mean)
-    finding = judge_by_threshold(compared, threshold, baseline.rows, current.rows).but(direction=direction)
+    finding = judge_by_threshold(compared, threshold, baseline.rows, current.rows).copy_with(direction=direction)
     # The service's reports never have both violations for one feature
     is_of_service = feature.comparison.exact_classes
     if is_of_service and finding.is_violated and _is_type_violated(feature):
@@ -85,7 +85,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return finding
     finding = judge_drift(finding, threshold, column, calibration, settings.change_that_matters)
     if finding.status is CheckStatus.NOT_JUDGED:  # such as without values on one side
-        return finding.unsure(finding.reason or "", LONGER_WINDOWS)
+        return finding.as_cannot_tell(finding.reason or "", LONGER_WINDOWS)
     return finding
 
 
@@ -137,7 +137,7 @@ def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) ->
         reason = f"the baseline's frequent values have at least {lost_share:.0%} fewer of the records"
     elif feature.baseline_distribution.reason == NOT_GIVEN:
         advice = "put the baseline's statistics.json beside constraints.json, or name it (--baseline-statistics)"
-    return finding.unsure(reason, advice, is_change_seen=is_change_seen)
+    return finding.as_cannot_tell(reason, advice, is_change_seen=is_change_seen)
 
 
 def _compute_lost_share(feature: FeatureComparison) -> float:
@@ -187,15 +187,17 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         statistic=compared.statistic,
         degrees_of_freedom=compared.degrees_of_freedom,
     )
-    finding_by_limit = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
+    finding_by_limit = finding.copy_with(
+        decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold
+    )
     # Values that are missing on both sides have not changed
     reason = compared.reason
     if not (baseline_rows and current_rows):
         reason = f"no data: {describe_empty_samples(baseline_rows, current_rows, 'rows')}"
     elif not (compared.n or compared.m):
-        return finding_by_limit.but(reason="all values are missing on both sides")
+        return finding_by_limit.copy_with(reason="all values are missing on both sides")
     if reason is not None or compared.distance is None:
-        return finding.but(status=CheckStatus.NOT_JUDGED, reason=reason)
+        return finding.copy_with(status=CheckStatus.NOT_JUDGED, reason=reason)
     # A p-value is small where a distance is large
     has_drifted = compared.distance > threshold
     message = messages.drift
@@ -203,7 +205,9 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         has_drifted = compared.distance < threshold
         message = messages.drift_p_value
     if has_drifted:
-        return finding_by_limit.but(status=CheckStatus.VIOLATED, description=message(compared.distance, threshold))
+        return finding_by_limit.copy_with(
+            status=CheckStatus.VIOLATED, description=message(compared.distance, threshold)
+        )
     return finding_by_limit
 
 

@@ -37,7 +37,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift import DISTANCES
-from spark_model_monitor.statistics.drift.distributions import category_cells
+from spark_model_monitor.statistics.drift.distributions import align_categories
 
 _TFDV = {
     "l_infinity_categorical": ("COMPARATOR_L_INFTY_HIGH", "Linfty distance"),
@@ -97,7 +97,7 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
             missing_references.add(reference)
             continue
         finding = _judge_comparator(feature, baseline, comparator)
-        yield name_check(comparator.distance), finding.but(against=comparator.against, method=comparator.distance)
+        yield name_check(comparator.distance), finding.copy_with(against=comparator.against, method=comparator.distance)
 
 
 def _judge_comparator(
@@ -138,13 +138,13 @@ def _judge_comparator(
         value = _find_most_different(distance, baseline, current)
     title = _TFDV[distance][1]
     text = messages.comparator_high(title, finding.observed, threshold, value, reference=comparator.against)
-    return finding.but(description=text)
+    return finding.copy_with(description=text)
 
 
 def _find_most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
     """The text with the largest difference, which determines the distance; the first in the alphabet if there are several."""
     counts = (baseline.categories or {}, current.categories or {})
-    baseline_counts, current_counts = category_cells(*counts)
+    baseline_counts, current_counts = align_categories(*counts)
     if distance == "l_infinity_categorical":
         # Whole numbers in proportion to the shares, so that ties stay ties
         totals = (baseline_counts.sum(), current_counts.sum())
@@ -167,7 +167,7 @@ DRIFT_LIMITS = ("comparison_threshold", "categorical_comparison_threshold")
 ALL_FEATURES = "*"
 
 
-def with_thresholds(constraints: Constraints, thresholds: Json) -> Constraints:
+def set_thresholds(constraints: Constraints, thresholds: Json) -> Constraints:
     """The constraints with other thresholds, by feature and check, each of them requested. The drift check means all
     comparators, if any, otherwise the plain distance. `*` means each feature that is compared and has no such threshold.
 

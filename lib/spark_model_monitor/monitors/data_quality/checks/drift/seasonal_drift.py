@@ -16,9 +16,9 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import d
 from spark_model_monitor.monitors.data_quality.distribution.window_history import count_unseen
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import Finding, Violated
-from spark_model_monitor.statistics.drift.special_functions import chance_of_more
-from spark_model_monitor.statistics.verdicts.facts import exact_tail
+from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
+from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail
 
 SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
 ONE_VALUE = ("frequent_value_check", "standstill_check")
@@ -68,16 +68,18 @@ def excuse_findings(
             if is_of_whole_days(feature):
                 reason = "the first days of a schedule, or of a new weekday: this may be so on this day of every week"
                 advice = "wait for two weeks, or run earlier windows (spark-model-monitor backfill)"
-            return finding.unsure(reason, advice).but(hour=NEW)
+            return finding.as_cannot_tell(reason, advice).copy_with(hour=NEW)
         # What is usual at an hour is no alarm only after a week of days
         is_custom = is_usual and season.stands_out
         if is_custom and (season.learnt or season.weekly):
             usual_reason = f"as usual at this hour: so {how}"
         if usual_reason is not None:
-            return finding.unjudged(usual_reason, USUAL)
+            return finding.without_verdict(usual_reason, USUAL)
         if not is_custom:
             return finding
-        return finding.but(reason=f"so at this hour {how}; accept it or correct it", since=season.since, hour=RECURRING)
+        return finding.copy_with(
+            reason=f"so at this hour {how}; accept it or correct it", since=season.since, hour=RECURRING
+        )
 
     return {check: excuse(check, finding) for check, finding in findings.items()}
 
@@ -109,7 +111,7 @@ def judge_same_hour(by_reference: Mapping[str, Finding], season: Season, *, is_u
         reason = "its hours are known for less than a week"
         if season.learnt:
             reason = "another hour or weekday is like it"
-        return finding.unjudged(reason, OPEN)
+        return finding.without_verdict(reason, OPEN)
 
     return {name: judge(name, finding) for name, finding in by_reference.items()}
 
@@ -152,7 +154,7 @@ def leave_to_hour(
     findings_by_check = dict(findings)
     for check in EXCUSED:
         if check in findings and findings[check].is_unsure:
-            findings_by_check[check] = findings[check].unjudged(reason)
+            findings_by_check[check] = findings[check].without_verdict(reason)
     return findings_by_check
 
 
@@ -250,7 +252,7 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     counts = _count_kinds(feature)
     level = feature.comparison.monitoring.false_alarm_budget / len(counts)
     for rows_before, rows_now in counts:
-        p = chance_of_more(min(rows_before, hour_rows), hour_rows, rows_now, current.rows)
+        p = hypergeometric_tail(min(rows_before, hour_rows), hour_rows, rows_now, current.rows)
         if p <= level:
             return False
     return True
@@ -299,5 +301,5 @@ def _has_frequent_new_value(feature: FeatureComparison) -> bool:
         if not rows_before and rows_now >= MIN_NEW_VALUE_SHARE * current.rows:
             return True
     # By chance, as many rows have new values as rows of the baseline have a value that occurs once
-    p = chance_of_more(baseline.num_seen_once, baseline.rows, int(count_unseen(current, baseline)), current.rows)
+    p = hypergeometric_tail(baseline.num_seen_once, baseline.rows, int(count_unseen(current, baseline)), current.rows)
     return p <= feature.comparison.monitoring.false_alarm_budget

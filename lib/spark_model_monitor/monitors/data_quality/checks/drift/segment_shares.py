@@ -27,11 +27,11 @@ from spark_model_monitor.monitors.contributions import MIN_SHARE_ALONE, MIN_SHAR
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 from spark_model_monitor.monitors.segment_reports import report_once
-from spark_model_monitor.statistics.drift.distributions import category_cells
+from spark_model_monitor.statistics.drift.distributions import align_categories
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.states.segments import Segmented, has_columns, match_segments
+from spark_model_monitor.statistics.states.segments import SegmentProfiles, has_columns, match_segments
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -135,7 +135,7 @@ def _get_cuts(feature: FeatureProfile | None) -> Mapping[str, Mapping[str, Featu
     """A feature in all segments, by cut."""
     segmented = None
     if feature is not None:
-        segmented = feature.state(Segmented)
+        segmented = feature.state(SegmentProfiles)
     if segmented is not None:
         return segmented.cuts
     return {}
@@ -146,8 +146,8 @@ def _find_largest_gap(baseline_profile: FeatureProfile, current_profile: Feature
     if not baseline_profile.num_present or not current_profile.num_present:
         return None
     # Numbers: count those up to the value where the cumulative distributions are furthest apart
-    numbers = from_feature_profile(baseline_profile).numbers
-    numbers_now = from_feature_profile(current_profile).numbers
+    numbers = create_distribution(baseline_profile).numbers
+    numbers_now = create_distribution(current_profile).numbers
     if numbers is not None and numbers_now is not None:
         pooled = numbers_now.cdf.pool_with(numbers.cdf)
         gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
@@ -158,14 +158,14 @@ def _find_largest_gap(baseline_profile: FeatureProfile, current_profile: Feature
     counts_now = current_profile.exact_domain
     if baseline_profile.is_numeric or current_profile.is_numeric or counts_before is None or counts_now is None:
         return None
-    cells, cells_now = category_cells(counts_before, counts_now)
+    cells, cells_now = align_categories(counts_before, counts_now)
     changes = np.abs(cells / cells.sum() - cells_now / cells_now.sum())
     category = sorted({*counts_before, *counts_now})[int(changes.argmax())]
     return partial(_count_category, category)
 
 
 def _count_up_to(value: float, feature: FeatureProfile) -> tuple[float, float]:
-    numbers = from_feature_profile(feature).numbers
+    numbers = create_distribution(feature).numbers
     if numbers is None:
         return 0, 0
     return float(numbers.cdf.ranks_at(np.array([value]))[0]), feature.num_numbers
@@ -214,8 +214,8 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
             finding = baseline_drift(segment_comparison, select_threshold(segment_comparison) or 0.0)
             # Without tests, segments aren't judged, only all rows together
             if finding.is_violated and finding.adjusted_p is None:
-                finding = finding.unjudged(NO_HISTORY)
-            finding = finding.but(change=None)
+                finding = finding.without_verdict(NO_HISTORY)
+            finding = finding.copy_with(change=None)
             results[cut, label] = finding.result(SEGMENT_DRIFT, feature=feature.name, segment=label)
     yield from report_once(results, violated_check)
 

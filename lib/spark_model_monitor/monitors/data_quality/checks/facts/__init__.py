@@ -29,13 +29,13 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry, RegistryEntry
 from spark_model_monitor.statistics.drift.distributions import StepCdf
-from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.drift.special_functions import normal_survival
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies, State
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, MIN_RATIO, find_smallest_sufficient_number
-from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import MIN_NAMES
+from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail
 from spark_model_monitor.value_class import value_class
 
 CollectEvidence = Callable[[FeatureComparison, FeatureProfile], "FactEvidence | None"]
@@ -152,12 +152,12 @@ class FactEvidence:
             least_effect=self.least_effect,
         )
         if self.statistic is not None and math.isfinite(self.statistic):
-            finding = finding.but(statistic=self.statistic)
+            finding = finding.copy_with(statistic=self.statistic)
         if not self.is_large or self.p > level:
             return finding
         capitalized = self.quantity[:1].upper() + self.quantity[1:]
         text = messages.changed(capitalized, self.observed, self.expected)
-        return finding.but(status=CheckStatus.VIOLATED, description=text)
+        return finding.copy_with(status=CheckStatus.VIOLATED, description=text)
 
     def _find_fewest(self, level: float) -> int | None:
         """The smallest number of the window's values that would be a violation, for comparison with the observed number."""
@@ -274,8 +274,8 @@ def compare_means(quantity: str, baseline: Mean, current: Mean, design_effect: f
 def compute_skewed_tail(z: float, count: float) -> float:
     """The upper normal tail of z / sqrt(1 + 2 z / (3 sqrt(count))): as for a mean of `count` numbers with a skewness of 2."""
     if z <= 0 or math.isinf(z):
-        return normal_above(z)
-    return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(count))))
+        return normal_survival(z)
+    return normal_survival(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(count))))
 
 
 def has_numbers(*features: FeatureProfile) -> bool:

@@ -55,7 +55,7 @@ def date_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
     if feature.date_columns is None or not feature.date_columns[0].num_dates:
         return None
     baseline, window = feature.date_columns
-    other_forms = window.other_forms(baseline)
+    count_other_forms = window.count_other_forms(baseline)
     expected_form = baseline.form
     # A baseline may have some dates in other forms, too
     num_before = baseline.num_dates - baseline.forms[expected_form]
@@ -63,9 +63,9 @@ def date_form(feature: FeatureComparison, baseline_profile: FeatureProfile) -> F
         expected_form = ISO_FORM
         num_before = 0
     quantity = f"share of dates that are not written as {expected_form}"
-    if other_forms:
-        quantity += f" but as {max(other_forms, key=lambda form: other_forms[form])}"
-    num_now = sum(other_forms.values())
+    if count_other_forms:
+        quantity += f" but as {max(count_other_forms, key=lambda form: count_other_forms[form])}"
+    num_now = sum(count_other_forms.values())
     return compare_shares(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates))
 
 

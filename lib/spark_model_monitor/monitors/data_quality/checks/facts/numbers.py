@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts.text_form import are
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Flags, StepCdf, Values
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
-from spark_model_monitor.statistics.verdicts.facts import exact_tail, has_steep_end, steep_end_tail
+from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail, has_steep_end, steep_end_tail
 
 MIN_DISTANCE = 0.05  # smallest relevant distance beyond the range, in widths of the range
 HALVINGS = np.arange(40, -1, -1)  # how often a width is halved, to compare the tails at these distances

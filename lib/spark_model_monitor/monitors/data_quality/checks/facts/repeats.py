@@ -23,18 +23,18 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above
+from spark_model_monitor.statistics.drift.special_functions import chi_square_survival, student_survival
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
-from spark_model_monitor.statistics.states.hash_samples import LEVEL_OF_NONE
+from spark_model_monitor.statistics.states.hash_samples import EMPTY_LEVEL
 from spark_model_monitor.statistics.states.surplus import (
-    LARGEST_RATIO,
-    MAX_BY_NATURE,
+    MAX_NATURAL_FRACTION,
+    MAX_NATURAL_RATIO,
     compute_fraction_of_copies,
     estimate_surplus_rows,
 )
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, NOISE_LEVEL
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, MIN_RATIO
-from spark_model_monitor.statistics.verdicts.facts import compute_standstill, exact_tail, standstill_tail
+from spark_model_monitor.statistics.verdicts.tail_probabilities import compute_standstill, exact_tail, standstill_tail
 
 MAX_SIZE_RATIO = 2  # of the window's rows to the baseline's: in a larger window more values repeat by nature
 MAX_REPEATED_SHARE = 0.1  # of the baseline's values; with more repeats, their number depends on the number of rows
@@ -193,7 +193,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, current:
     deviation = float(past_logits.std(ddof=1)) * math.sqrt(1 + 1 / windows)
     score = float(logits[-1] - past_logits.mean()) / max(deviation, half_a_row)
     # By chance, a new value is the most frequent only as often as values are new; another value is the largest of many
-    p = student_above(score, windows - 1)
+    p = student_survival(score, windows - 1)
     new_values = find_new_values(
         feature.current_distribution, feature.baseline_distribution, feature.baseline_feature.references.get(PREVIOUS)
     )
@@ -245,7 +245,7 @@ def repeated_value(feature: FeatureComparison, baseline_profile: FeatureProfile)
     baseline = baseline_profile.state(Repeats)
     current = feature.current_profile.state(Repeats)
     distinct = feature.current_profile.distinct
-    if baseline is None or current is None or distinct is None or current.level < LEVEL_OF_NONE:
+    if baseline is None or current is None or distinct is None or current.level < EMPTY_LEVEL:
         return _compare_repeats(quantity, baseline, current)
     rows = feature.current_profile.num_present
     counts_before = _resize_baseline(baseline, rows / max(baseline_profile.num_present, 1))
@@ -284,7 +284,7 @@ def compare_repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
         *rows,
         p,
         effect=surplus.excess,
-        least_effect=surplus.least_excess,
+        least_effect=surplus.min_excess,
         test=NORMAL,
         statistic=surplus.deviations,
     )
@@ -336,8 +336,8 @@ def _compare_repeats(quantity: str, baseline: Repeats | None, current: Repeats |
         return None
     evidence.family = CONTENTS  # a repeat isn't a new kind of value
     if baseline.repeated:
-        most_by_nature = min(MAX_BY_NATURE, LARGEST_RATIO * evidence.expected)
-        evidence.least_effect = max(most_by_nature, MIN_RATIO * evidence.expected) - evidence.expected
+        max_natural_fraction = min(MAX_NATURAL_FRACTION, MAX_NATURAL_RATIO * evidence.expected)
+        evidence.least_effect = max(max_natural_fraction, MIN_RATIO * evidence.expected) - evidence.expected
     return evidence
 
 
@@ -437,6 +437,6 @@ def _estimate_overdispersion(counts: Values, rows: Values) -> float:
     if counts.any():
         squares = float(((counts - expected) ** 2 / expected).sum())
     freedom = len(counts) - 1
-    if chi_square_above(squares, freedom) < NOISE_LEVEL:
+    if chi_square_survival(squares, freedom) < NOISE_LEVEL:
         return max(1.0, squares / freedom)
     return 1.0

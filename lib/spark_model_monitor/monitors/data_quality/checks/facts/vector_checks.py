@@ -21,7 +21,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     select_clearest,
 )
 from spark_model_monitor.statistics import Doubles
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_quantile
+from spark_model_monitor.statistics.drift.special_functions import chi_square_survival, normal_quantile
 from spark_model_monitor.statistics.states import FeatureProfile, Moments, VectorCounts
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.vectors import (
@@ -250,7 +250,7 @@ def _test_hotelling(
     corrected_rows = rows + 1 - (rank + 2) / 2
     if corrected_rows <= rank:
         return 1.0, math.sqrt(squared)
-    p = chi_square_above(corrected_rows * math.log1p(squared * n * m / (n + m) / rows), rank)
+    p = chi_square_survival(corrected_rows * math.log1p(squared * n * m / (n + m) / rows), rank)
     z = math.inf
     if p > 0:
         z = -normal_quantile(p)

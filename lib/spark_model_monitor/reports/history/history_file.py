@@ -34,7 +34,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 )
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.alerts import find_series_folder
-from spark_model_monitor.reports.history.archive import (
+from spark_model_monitor.reports.history.state_files import (
     PROFILE,
     STATISTICS_COLUMNS,
     StoredProfile,
@@ -42,7 +42,7 @@ from spark_model_monitor.reports.history.archive import (
     read_table,
     split_by_feature,
 )
-from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
+from spark_model_monitor.reports.outputs.run_files import NameKind, is_valid_name
 from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
@@ -60,7 +60,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     compare_with_hour,
     select_hour_windows,
 )
-from spark_model_monitor.storage import join, read_if_there, write_file
+from spark_model_monitor.storage import join, read_if_exists, write_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class WindowHistory:
             table = pa.concat_tables([table, pa.Table.from_pylist(rows, schema=_HISTORY)])
         return replace(self, table=table)._drop_old_windows()
 
-    def with_accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
+    def mark_accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
         """The history in which a window, or some features of it, count as without an alarm."""
         is_accepted = self._match(window=window)
         names = [*features]
@@ -223,7 +223,7 @@ class WindowHistory:
         earlier_history = self.select_before(time)
         # For each reference: the sums of the states of its windows, and the statistics relative to these sums
         references = {}
-        for reference, names in quality_baseline.wanted_references.items():
+        for reference, names in quality_baseline.compared_references.items():
             profile = earlier_history.sum_windows(reference, time, names)
             if profile is not None:
                 references[reference] = profile
@@ -449,9 +449,9 @@ class WindowHistory:
         """The states of a window; None if their file is gone."""
         path = join(self.folder, entry.folder, PROFILE)
         # Somebody else may have written the history's file, so a path that leads out of its folder is not read
-        if not is_ours(entry.folder, NameKind.BELOW):
+        if not is_valid_name(entry.folder, NameKind.BELOW):
             return None
-        content = read_if_there(path)
+        content = read_if_exists(path)
         if content is None:
             log.warning("%s: is gone, and with it the window %s", path, entry.window)
             return None
@@ -526,7 +526,7 @@ def read_history(output_path: str) -> WindowHistory:
     """The history of the runs that `output_path` belongs to; it is empty if the file is absent or, with a warning, damaged."""
     folder = find_series_folder(output_path)
     path = join(folder, HISTORY)
-    content = read_if_there(path)
+    content = read_if_exists(path)
     if content is not None:
         try:
             return WindowHistory(folder, _decode_windows(content, path))

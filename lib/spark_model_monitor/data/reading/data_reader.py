@@ -42,7 +42,7 @@ from spark_model_monitor.data.reading.frames import ArrowStream, read_arrow, str
 from spark_model_monitor.data.reading.listing import (
     Listing,
     PathOrPaths,
-    following_links,
+    allow_outside_links,
     list_dataset,
     list_paths,
     list_window_folders,
@@ -50,7 +50,7 @@ from spark_model_monitor.data.reading.listing import (
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.storage import opens_here
+from spark_model_monitor.storage import can_open_without_spark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,7 +195,7 @@ def read_with_options(
         and all(isinstance(path_like, (str, os.PathLike)) for path_like in data)
     )
     if is_path:
-        with following_links(follow_links):
+        with allow_outside_links(follow_links):
             return _read_files(engine, spark, cast("Paths", data), dataset_format, options)
     if dataset_format is not None or options.window is not None:
         option = "window"
@@ -339,7 +339,7 @@ def find_reason_for_spark(
     # Spark reads files that this process can't open; other files are read here unless they are large
     if path is not None:
         for file_path in list_paths(path):
-            if not opens_here(file_path):
+            if not can_open_without_spark(file_path):
                 require_opener(file_path)
                 return f"{file_path} is opened by it"
         listed_window = None
@@ -349,10 +349,10 @@ def find_reason_for_spark(
         if listing is None:
             return None
         if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):
-            from spark_model_monitor.data.engine.folder_columns import have_values_of_spark
+            from spark_model_monitor.data.engine.folder_columns import has_spark_only_values
 
             file_paths = [file.path for file in listing.files]
-            if isinstance(dataset_format, SparkFormat) or have_values_of_spark(file_paths):
+            if isinstance(dataset_format, SparkFormat) or has_spark_only_values(file_paths):
                 return "folders like day=1 are columns"
         size_bytes = listing.size_bytes
         if dataset_format is None and size_bytes > MAX_LOCAL_BYTES:
@@ -371,7 +371,9 @@ def _is_log_in_catalog(path: str, request_log: str) -> bool:
     from spark_model_monitor.data.request_logs import find_log_reader
     from spark_model_monitor.data.request_logs.capture_folder import is_named_table  # rarely needed
 
-    return opens_here(path) and is_named_table(LocalEngine().storage(path), path, find_log_reader(request_log))
+    return can_open_without_spark(path) and is_named_table(
+        LocalEngine().storage(path), path, find_log_reader(request_log)
+    )
 
 
 def require_opener(path: str) -> None:

@@ -220,7 +220,7 @@ def _create_uncounted_error(feature: FeatureProfile) -> NeedsSecondScan:
     return NeedsSecondScan(f"the values of {feature.name!r}, a {feature.column_type.value} column, are not counted")
 
 
-def with_extremes(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def list_weighted_values(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """All values in order, with NaN last, and the weight of each."""
     values, cumulative = sketch.step_cdf()
     weights = np.diff(cumulative, prepend=0)

@@ -25,6 +25,7 @@ from spark_model_monitor.data.reading.csv_headers import (
     read_names,
     require_no_header,
 )
+from spark_model_monitor.data.reading.csv_lines import CsvLines, find_long_lines
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.file_heads import find_nonblank_file, measure_longest_line, read_head
 from spark_model_monitor.data.reading.formats import (
@@ -40,14 +41,13 @@ from spark_model_monitor.data.reading.formats import (
     parse_table_path,
 )
 from spark_model_monitor.data.reading.json_tables import require_records
-from spark_model_monitor.data.reading.lines import CsvLines, find_long_lines
-from spark_model_monitor.data.reading.listing import Listing, naming_faulty_files, require_within
+from spark_model_monitor.data.reading.listing import Listing, report_faulty_files, require_within
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
-from spark_model_monitor.storage import is_local, is_there, storage_of
+from spark_model_monitor.storage import exists, get_storage, is_local
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script
@@ -73,16 +73,16 @@ def read_dataset(
     Spark jobs: none for CSV; one for JSON, to infer the schema; two for a script.
     Raises BadInput for a file that doesn't have the format.
     """
-    at_most = listing.partitions_at_most(engine, partition_bytes, in_order=options.as_service)
+    at_most = listing.max_partition_count(engine, partition_bytes, in_order=options.as_service)
     # If files changed while they were read, the error names them
-    with naming_faulty_files(engine, listing):
+    with report_faulty_files(engine, listing):
         if options.script is not None:
             dataset = _read_with_script(engine, listing, dataset_format, options.script, as_service=options.as_service)
             return replace(dataset, long_lines=find_long_lines(engine, listing.files))
         dataset = _read_format(engine, listing, dataset_format, options)
     if dataset.has_lines:
         dataset = replace(dataset, long_lines=find_long_lines(engine, listing.files))
-    return replace(dataset, listing=listing, partitions_at_most=at_most)
+    return replace(dataset, listing=listing, max_partition_count=at_most)
 
 
 def _read_format(engine: Engine, listing: Listing, dataset_format: DatasetFormat, options: ReadOptions) -> Dataset:
@@ -110,15 +110,15 @@ def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAUL
     )
 
     location = parse_table_path(table.name)
-    if location is not None and is_local(location[1]) and is_there(location[1]):
-        require_within(location[1], (file.path for file in storage_of(location[1]).list_files(location[1])))
-    read_rows = engine.implementation(read_catalog_table)
+    if location is not None and is_local(location[1]) and exists(location[1]):
+        require_within(location[1], (file.path for file in get_storage(location[1]).list_files(location[1])))
+    read_rows = engine.find_implementation(read_catalog_table)
     return read_rows(engine, table.name, options.as_of, options.since, in_order=options.as_service)
 
 
 def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:
     """The rows of a Spark reader that has no path, such as a database's reader. Raises the reader's exceptions."""
-    return engine.implementation(read_with_reader)(engine, source.reader, source.options, in_order=as_service)
+    return engine.find_implementation(read_with_reader)(engine, source.reader, source.options, in_order=as_service)
 
 
 def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
@@ -192,14 +192,14 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
         listing.paths_to_read, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files
     )
     source = lines.partitions(*LOCATION_COLUMNS, *([FILE_KEY] if whole_files else []))
-    inferred_batches = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
+    inferred_batches = source.map_batches(partial(infer_members, whole_files), INFERRED).batches()
     features = choose_features(
         inferred_batches, listing.paths_to_read[0], flatten=options.flattens_json, opened=options.opened
     )
     location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else LOCATION_FIELDS
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
     decode_batches = partial(decode_records, features, schema, whole_files, missing_values=options.missing_values)
-    rows = source.mapped(decode_batches, schema)
+    rows = source.map_batches(decode_batches, schema)
     return Dataset(rows, features.names, refusable=True, rare=features.rare, counts_of_few=features.counts_of_few)
 
 
@@ -269,11 +269,11 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
     return replace(dataset, rows=dataset.table.select_between(name, window.start, window.end), time_column=column)
 
 
-def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
+def configure_for_width(engine: Engine, dataset: Dataset) -> Dataset:
     """The data set, with the engine set for its width: a wide table is read in smaller batches, some columns at a time."""
     if dataset.by_columns:
         dataset = _group_columns(dataset)
-    engine.batch_by_width(-(-len(dataset.names) // dataset.column_groups), _measure_line_bytes(dataset))
+    engine.set_batch_size(-(-len(dataset.names) // dataset.column_groups), _measure_line_bytes(dataset))
     return dataset
 
 
@@ -282,8 +282,8 @@ def _group_columns(dataset: Dataset) -> Dataset:
     engine = dataset.engine
     listing = dataset.listing
     groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
-    at_most = listing.partitions_at_most(engine, engine.partition_by_size(listing.size_bytes, groups))
-    return replace(dataset, column_groups=groups, partitions_at_most=at_most)
+    at_most = listing.max_partition_count(engine, engine.set_partition_size(listing.size_bytes, groups))
+    return replace(dataset, column_groups=groups, max_partition_count=at_most)
 
 
 def _measure_line_bytes(dataset: Dataset) -> int:

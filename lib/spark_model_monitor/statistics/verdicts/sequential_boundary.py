@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 
-from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_quantile
+from spark_model_monitor.statistics.drift.special_functions import normal_quantile, normal_survival, student_quantile
 
 ERROR = 0.05  # probability that the interval misses the truth at any look, half of it on either side
 # the parts of this error: of the boundary up to the planned end, and of the boundary without an end
@@ -48,7 +48,7 @@ def boundary(rows: float, planned: float) -> float:
 
 def interval_half_width(error: float, freedom: float, rows: float, planned: float) -> float:
     """Half the width of an estimate's interval. error: its standard error. freedom: the error's degrees of freedom."""
-    return -student_quantile(freedom, normal_above(boundary(rows, planned))) * error
+    return -student_quantile(freedom, normal_survival(boundary(rows, planned))) * error
 
 
 def estimate_rows_to_significance(difference: float, error: float, rows: float, planned: float) -> int | None:

@@ -25,11 +25,11 @@ from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, CURRENT, 
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import Compatibility
 from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, drop_excluded_features, read_baseline
-from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
 from spark_model_monitor.running.runs.monitoring_run import run_monitoring
-from spark_model_monitor.running.scheduling.schedules import Recurrence, hour_folders, list_windows, run_windows
-from spark_model_monitor.storage import Storage, StoredFile, join, storage_of
+from spark_model_monitor.running.scheduling.schedules import Recurrence, iterate_hour_folders, list_windows, run_windows
+from spark_model_monitor.storage import Storage, StoredFile, get_storage, join
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -138,11 +138,11 @@ def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: s
         raise BadConfiguration(f"--baseline is 'previous'; {needed}")
 
     # The windows, the baseline that all are compared with, and the service's reports by the end of their window
-    baseline = read_baseline(config, monitor_for(config))
-    storage = storage_of(config.dataset_source)
+    baseline = read_baseline(config, create_monitor(config))
+    storage = get_storage(config.dataset_source)
     windows = list_windows(storage, config.dataset_source, recurrence, start=config.start_time, end=config.end_time)
     if reports:
-        folders = find_reports(storage_of(reports), reports)
+        folders = find_reports(get_storage(reports), reports)
     else:
         folders = {}
     journal = _open_journal(config)
@@ -151,14 +151,14 @@ def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: s
     # Both verdicts on each window, one window after the other, and the report of its hour
     rows = []
     began = time.monotonic()
-    with quiet_steps():
+    with hide_log_steps():
         verdicts = partial(_compute_verdicts, engine, config, baseline, journal)
         for window, (service, default) in run_windows(windows, verdicts):
             # The reports that are left at the end have no captures
             folder = folders.pop(window.end, None)
             report = None
             if folder is not None:
-                report = read_report(storage_of(folder), folder)
+                report = read_report(get_storage(folder), folder)
             rows.append(ReplayedWindow(window, service, default, report, folder))
             if len(rows) % WINDOWS_PER_LOG_LINE == 0 or len(rows) == len(windows):
                 seconds = time.monotonic() - began
@@ -170,17 +170,17 @@ def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: s
 
 def _open_journal(config: JobConfig) -> Journal:
     def read(path: str) -> bytes | None:
-        storage = storage_of(path)
+        storage = get_storage(path)
         if storage.exists(path):
             return storage.read(path)
         return None
 
     folder = join(config.output_path, JOURNAL_FOLDER, hash_settings(config, read))
-    return Journal(storage_of(folder), folder)
+    return Journal(get_storage(folder), folder)
 
 
 @contextmanager
-def quiet_steps() -> Iterator[None]:
+def hide_log_steps() -> Iterator[None]:
     """Leaves the steps of single windows out of the log."""
     package_log = logging.getLogger(PACKAGE_LOGGER)
     previous_level = logging.getLogger(PACKAGE_LOGGER).level
@@ -226,7 +226,7 @@ def _compute_verdict(
             # An old window may have more refused records than allowed: that error is its verdict, and the others go on
             max_quarantined_share = config.max_quarantined_share
             findings = run_monitoring(
-                data, monitor_for(config), monitored_baseline, max_quarantined_share=max_quarantined_share
+                data, create_monitor(config), monitored_baseline, max_quarantined_share=max_quarantined_share
             )
     except MonitorError as error:
         return Verdict(failure=str(error)), {}
@@ -251,7 +251,7 @@ def find_reports(storage: Storage, path: str) -> dict[datetime, str]:
     Source: C1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
     """
     reports: dict[datetime, str] = {}
-    for hour, folder in hour_folders(storage, path):
+    for hour, folder in iterate_hour_folders(storage, path):
         # Other files may lie in folders of hours, such as logs
         if not any(storage.exists(join(folder, name)) for name in REPORT_FILES):
             continue

@@ -16,7 +16,7 @@ import numpy as np
 
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import hypergeometric_tail
 
 Sizes = Integers
 
@@ -40,7 +40,7 @@ def exact_tail(count: int, rows: int, baseline_count: int, baseline_rows: int, d
         baseline_count = min(baseline_rows, math.ceil(baseline_count / design_effect))
     if not rows or not count:
         return 1.0
-    return chance_of_more(baseline_count, baseline_rows, count, rows)
+    return hypergeometric_tail(baseline_count, baseline_rows, count, rows)
 
 
 def has_steep_end(counts: Values) -> bool:

@@ -21,7 +21,7 @@ from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.result_tables import encode_parquet
 from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_optional_file
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
-from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
+from spark_model_monitor.statistics.states.encoding import DECODING_ERRORS, find_contradiction
 from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 from spark_model_monitor.storage import join
@@ -85,7 +85,7 @@ def to_parquet(state: State) -> bytes:
     return encode_parquet(pa.Table.from_pylist(rows, schema=schema), zstd_level=ZSTD_LEVEL)
 
 
-def from_parquet(content: bytes, where: str) -> State:
+def decode_state_file(content: bytes, where: str) -> State:
     """The state that `to_parquet` wrote. where: the file, for errors.
 
     Raises BadState for other content, or for a version of the format that this release doesn't read.
@@ -112,7 +112,7 @@ class StoredProfile:
     def read(cls, content: bytes, where: str) -> StoredProfile | None:
         """The profile that `to_parquet` wrote; None if the file has a state of another type.
 
-        This function and `features` raise BadState in the same cases as `from_parquet`.
+        This function and `features` raise BadState in the same cases as `decode_state_file`.
         """
         with _name_file_in_errors(where):
             table, header = _read(content, where)
@@ -146,7 +146,7 @@ def _name_file_in_errors(where: str) -> Iterator[None]:
         if str(error).startswith(where):
             raise
         raise BadState(f"{where}: {error}") from error
-    except MALFORMED as error:
+    except DECODING_ERRORS as error:
         raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(error).__name__})") from error
 
 
@@ -183,7 +183,7 @@ def read_archived_table(content: bytes, where: str, columns: Sequence[str] | Non
             raise BadState(f"{where}: announces {num_rows:,} rows of {size:,} bytes, which no states of ours have")
         table = file.read(columns, use_threads=False)
         table.validate(full=True)
-    except (pa.ArrowException, OSError, *MALFORMED) as error:
+    except (pa.ArrowException, OSError, *DECODING_ERRORS) as error:
         raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
     return table
 
@@ -221,7 +221,7 @@ STATISTICS_COLUMNS = [("feature", pa.string()), *((name, pa.float32()) for name 
 _PARTS = pa.schema(STATISTICS_COLUMNS)
 
 
-def encode_parts(variation: Variation) -> dict[str, bytes]:
+def encode_block_variation(variation: Variation) -> dict[str, bytes]:
     """The file parts.parquet: its content by its name."""
     rows = {name: [] for name in _PARTS.names}  # type: dict[str, list[object]]
     for feature, statistics in variation.past.items():
@@ -230,13 +230,13 @@ def encode_parts(variation: Variation) -> dict[str, bytes]:
             rows[name] += statistics[name].tolist()
     metadata = {"unfit": json.dumps(dict(variation.unfit))}
     # The member is absent if the blocks aren't ordered by time, as in files of earlier releases
-    if variation.are_by_time:
+    if variation.is_ordered_by_time:
         metadata["by_time"] = "true"
     return {PARTS: encode_statistics_table(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}
 
 
-def decode_parts(content: bytes, where: str) -> Variation:
-    """The content that `encode_parts` wrote. where: the file, for errors.
+def decode_block_variation(content: bytes, where: str) -> Variation:
+    """The content that `encode_block_variation` wrote. where: the file, for errors.
 
     Raises BadState for other content.
     """
@@ -244,7 +244,7 @@ def decode_parts(content: bytes, where: str) -> Variation:
     try:
         unfit = {name: str(reason) for name, reason in json.loads(table.schema.metadata[b"unfit"]).items()}
         "".join(unfit.values()).encode()  # half a surrogate pair can't be encoded
-    except MALFORMED as error:
+    except DECODING_ERRORS as error:
         raise BadState(f"{where}: is no {PARTS} of ours ({type(error).__name__}); make the baseline again") from error
     return Variation(split_by_feature(table), unfit, b"by_time" in table.schema.metadata)
 
@@ -284,7 +284,7 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
         table = table.select(schema.names)
         if not table.schema.equals(schema):
             table = table.cast(schema.with_metadata(table.schema.metadata))
-    except (pa.ArrowException, *MALFORMED) as error:
+    except (pa.ArrowException, *DECODING_ERRORS) as error:
         raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
     for name in complete:
         if table[name].null_count:
@@ -347,11 +347,11 @@ def encode_requests(requests: Requests) -> dict[str, bytes]:
 
 
 def read_run_state(run: Run, name: str) -> State | None:
-    """The state in a file of a run, which `read_optional_file` finds. Raises BadState in the same cases as `from_parquet`."""
+    """The state in a file of a run, found by `read_optional_file`. Raises BadState in the same cases as `decode_state_file`."""
     content = read_optional_file(run, name)
     if content is None:
         return None
-    return from_parquet(content, join(run.folder, name))
+    return decode_state_file(content, join(run.folder, name))
 
 
 def add_requests(paths: Sequence[str]) -> Requests:
