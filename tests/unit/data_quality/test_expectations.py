@@ -400,7 +400,7 @@ def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", ["NO", "on", "off", "Yes", "y"])
 def test_of_yaml_only_true_and_false_are_flags(text):
-    content = f"features: {{country: {{in: [{text}, DE], unique: true}}, {text}: {{}}, true: {{}}, 010: {{min: 0}}}}"
+    content = f"features: {{country: {{in: [{text}, DE], unique: true}}, {text}: {{min: 0}}, true: {{min: 0}}, 010: {{min: 0}}}}"
     rules = parse_expectations(content, "rules.yaml")
 
     [country] = rules.features["country"]
