@@ -116,7 +116,7 @@ def run_step(step: NightlyStep, night: date) -> int:
     log = LOGS / f"{step.name}.log"
     seeds = {"FUZZ_FIRST": str(first_seed(night)), "MONTHS_FIRST": str(first_seed(night))}
     seconds = {"FUZZ_SECONDS": SECONDS_A_NIGHT, "MONTHS_SECONDS": SECONDS_A_NIGHT}
-    environment = seconds | os.environ | seeds | {"HYPOTHESIS_EXAMPLES": "100"} | dict(step.variables)
+    environment = seconds | os.environ | seeds | {"HYPOTHESIS_EXAMPLES": "150"} | dict(step.variables)
     if (ROOT.parent / "shared").is_dir():
         environment[DEMANDED] = "1"
     make = ("make", "--no-print-directory", "-C", str(ROOT))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -85,7 +85,6 @@ def suggested(profile, policy):
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
 @given(data_sets(), POLICIES)
 def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
     profile = scanned(columns)
@@ -95,7 +94,6 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(data_sets().filter(lambda columns: len(columns[0][1])), POLICIES)
 def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
     profile = scanned(columns)
@@ -107,7 +105,6 @@ def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
     assert create_violations(outcomes).violations == ()
 
 
-@settings(max_examples=100, deadline=None)
 @given(data_sets().filter(lambda columns: len(columns[0][1])), POLICIES, st.sampled_from([0.5, 0.8, 1.0]))
 def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(columns, policy, share):
     policy = replace(policy, datatype_check_threshold=share)
@@ -120,7 +117,6 @@ def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
 @given(data_sets(), POLICIES, st.data())
 def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, data):
     rows = len(columns[0][1])
@@ -136,7 +132,6 @@ def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, dat
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
 @given(data_sets(), POLICIES, st.data())
 def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, policy, data):
     rows = len(columns[0][1])

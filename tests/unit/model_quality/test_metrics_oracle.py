@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 from sklearn.exceptions import UndefinedMetricWarning
@@ -42,7 +42,6 @@ def rows_of_many_classes(draw):
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(rows_of_two_classes())
 def test_rates_and_scores_of_two_classes_are_those_of_scikit_learn(rows):
     truth, predictions, _ = rows
@@ -65,7 +64,6 @@ def test_rates_and_scores_of_two_classes_are_those_of_scikit_learn(rows):
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(rows_of_two_classes())
 def test_a_rate_of_a_class_without_rows_is_not_defined(rows):
     truth, predictions, scores = rows
@@ -85,7 +83,6 @@ def test_a_rate_of_a_class_without_rows_is_not_defined(rows):
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(rows_of_two_classes())
 def test_areas_under_curves_and_losses_are_those_of_scikit_learn(rows):
     truth, _, scores = rows
@@ -105,7 +102,6 @@ def test_areas_under_curves_and_losses_are_those_of_scikit_learn(rows):
 
 
 @pytest.mark.long
-@settings(max_examples=60, deadline=None)
 @given(rows_of_two_classes())
 def test_a_probability_above_the_threshold_is_the_positive_class_and_one_at_it_is_not(rows):
     truth, _, scores = rows
@@ -116,7 +112,6 @@ def test_a_probability_above_the_threshold_is_the_positive_class_and_one_at_it_i
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(rows_of_many_classes())
 def test_weighted_metrics_of_many_classes_are_those_of_scikit_learn(rows):
     truth, predictions = rows
@@ -137,7 +132,6 @@ def test_weighted_metrics_of_many_classes_are_those_of_scikit_learn(rows):
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=80))
 def test_errors_of_predicted_numbers_are_those_of_scikit_learn(pairs):
     labels, predictions = (np.array(column) for column in zip(*pairs, strict=True))

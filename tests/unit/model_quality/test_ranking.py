@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spark_model_monitor.monitors.model_quality.metrics import ranking
@@ -63,7 +63,6 @@ def test_a_curve_is_thinned_as_mllib_thins_it(points, maximum_points):
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(both_classes())
 def test_the_area_is_the_share_of_pairs_in_order(rows):
     scores, positive = rows
@@ -77,7 +76,6 @@ def test_the_area_is_the_share_of_pairs_in_order(rows):
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(both_classes())
 def test_the_variance_is_that_of_the_structural_components(rows):
     scores, positive = rows
@@ -91,7 +89,6 @@ def test_the_variance_is_that_of_the_structural_components(rows):
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(both_classes())
 def test_bounds_hold_what_binning_has_changed(rows):
     exact = counted(*rows)

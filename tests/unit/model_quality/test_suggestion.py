@@ -1,7 +1,7 @@
 """Thresholds: the service's values, those at a distance, and the law that a data set keeps its own."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -122,7 +122,6 @@ def measurements(draw):
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None)
 @given(measurements(), st.sampled_from(TOLERANCES))
 def test_a_data_set_keeps_the_thresholds_suggested_from_it(measurement, tolerance):
     written = suggest(measurement, tolerance).to_json()

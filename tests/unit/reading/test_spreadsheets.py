@@ -45,7 +45,6 @@ def read_cells(content: str, csv_format: CsvFormat) -> list[list[str | None]]:
     return [column.to_pylist() for column in decoded.columns]
 
 
-@settings(max_examples=60)
 @given(
     prices=st.lists(FRACTIONS, min_size=2, max_size=8),
     notes=st.lists(TEXTS, min_size=8, max_size=8),

@@ -165,7 +165,6 @@ def with_features(record):
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
 @given(st.lists(records, min_size=1, max_size=6), st.sampled_from(READINGS), st.sampled_from([1, 400, 10**6]))
 def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_bytes):
     lines = [with_features(dict(record)) for record in some]

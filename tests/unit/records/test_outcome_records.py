@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.records.merged_lines import encode_line, merged
 
@@ -166,7 +166,6 @@ records = st.builds(
 
 
 @pytest.mark.long
-@settings(max_examples=120, deadline=None)
 @given(st.lists(records, min_size=1, max_size=6), st.sampled_from([SCORES, BOTH]))
 def test_blocks_say_what_one_line_after_the_other_says(lines, reading):
     joint_outcomes = read_outcomes([encode_line(record) for record in lines], reading)
@@ -195,7 +194,6 @@ several = st.lists(st.text(alphabet="01.,[ ", max_size=4), min_size=1, max_size=
 
 
 @pytest.mark.long
-@settings(max_examples=120, deadline=None)
 @given(st.lists(st.builds(merged_rows, several, several, several), max_size=6), st.booleans())
 def test_rows_by_columns_are_those_of_one_record_after_the_other(records, allows_missing):
     records = [merged_rows("1\n0", "0.5\n0.25", "1,a\n2,b"), *records]

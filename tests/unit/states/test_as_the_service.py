@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_model_monitor.statistics.states import KllBuilder, MomentsBuilder
@@ -28,7 +28,6 @@ def test_the_last_bucket_of_deequ_ends_at_its_bound(values, count, count_of_deeq
     assert sketch.buckets(min(values), max(values), as_deequ=True)[-1].count == count_of_deequ
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), max_size=60), st.integers(0, 60))
 def test_value_by_value_is_the_recurrence_of_spark_however_the_values_are_cut(values, cut):
     """CentralMomentAgg of Spark, value for value; every other moment is as without."""

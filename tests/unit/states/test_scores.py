@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts, ScoreCountsBuilder, logarithms
@@ -25,7 +25,6 @@ def test_few_scores_are_counted_as_they_are():
     assert not counts.binned
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=40), st.integers(0, 40), st.integers(1, 40))
 def test_parts_add_up_to_the_whole_below_and_above_the_limit(rows, cut, limit):
     scores = np.array([row[0] for row in rows], dtype=float)
