@@ -200,11 +200,11 @@ NOTHING = pa.nulls(60)
 SEVERAL_TYPES = {
     "a day with a gap": (NUMBERS, FRACTIONS),
     "narrow ones": (SHORT_NUMBERS, SINGLE),
-    "widths": (BYTES, NUMBERS),
+    "widths": defer_to_night(BYTES, NUMBERS),
     "a day without values": (NOTHING, NUMBERS),
     "texts, and none": (NOTHING, WORDS),
-    "scales": (DECIMALS, LONG_DECIMALS),
-    "a decimal": (DECIMALS, NUMBERS),
+    "scales": defer_to_night(DECIMALS, LONG_DECIMALS),
+    "a decimal": defer_to_night(DECIMALS, NUMBERS),
     "a decimal and doubles": (DECIMALS, FRACTIONS),
 }
 

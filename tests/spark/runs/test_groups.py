@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.both_engines import list_engines, require_same
+from tests.rotation import every_combination
 
 from spark_model_monitor import (
     AnalysisConfig,
@@ -43,8 +44,7 @@ def run_monitoring_on_both(spark, monitor, folder, kind):
     return [run_monitoring(folder, monitor, baseline, dataset_format=kind, **where) for where in list_engines(spark)]
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-@pytest.mark.parametrize("named_by", [str, int])
+@every_combination(kind=["csv", "parquet"], named_by=[str, int])
 def test_both_engines_count_the_same_groups(spark, tmp_path, kind, named_by):
     random = np.random.default_rng(4)
     user = random.integers(0, USERS, ROWS)
@@ -115,9 +115,9 @@ def weigh_columns(rows):
     return 2 * rows["x"] + rows["y"]
 
 
-@pytest.mark.parametrize("monitored", ["bias", "attributions", "outcomes"])
-@pytest.mark.parametrize(("kind", "named_by"), [("csv", str), ("parquet", int)])
-def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, kind, named_by, monitored):
+@every_combination(monitored=["bias", "attributions", "outcomes"], file=[("csv", str), ("parquet", int)])
+def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, file, monitored):
+    kind, named_by = file
     random = np.random.default_rng(5)
     user = random.integers(0, USERS, ROWS)
     rows = pd.DataFrame(
