@@ -28,7 +28,8 @@ Table = NDArray[np.float64]  # shape (…, cells, cells): how many rows have eac
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 MIN_CHANGE = 0.1  # smallest relevant change of an association, as Cramér's V
-MIN_EXPECTED_ROWS = 1.0  # least variance of a pair of cells, so that one row more is no large change
+MIN_CELL_VARIANCE = 1.0  # least variance of the rows in a cell, so that a single row isn't a large change
+MAX_ITERATIONS = 20  # of proportional fitting; tables of so few cells meet their margins sooner
 STATEMENTS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
 STATEMENTS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
 
@@ -41,15 +42,15 @@ def judge_relations(
     violated_features: features that other checks already report.
     """
     # Parts of a sorted column don't show how its associations vary
-    unfit: Mapping[str, str] = {}
+    reason_by_sorted_column: Mapping[str, str] = {}
     if not calibration.rows_are_independent:
-        unfit = comparison.baseline.get_variation().unfit
+        reason_by_sorted_column = comparison.baseline.get_variation().unfit
     judged_relations: list[_JudgedRelation] = []
     for compared in comparison.relations:
         # A relation with cells is an association; any other relation is one that each row meets or breaks
         if "cells" in compared.relation:
             check = ASSOCIATION
-            finding = _judge_cells(compared, calibration, unfit)
+            finding = _judge_cells(compared, calibration, reason_by_sorted_column)
         else:
             check = RELATION
             finding = _judge_relation(compared, calibration)
@@ -66,14 +67,9 @@ def judge_relations(
     for judged_relation in sorted(judged_relations, key=_JudgedRelation.rank):
         finding = judged_relation.finding
         if finding.is_violated:
-            reporters = [
-                reported_by[name]
-                for name in judged_relation.list_changing_columns(linked_columns)
-                if name in reported_by
-            ]
-            fewest = 1 if judged_relation.is_loose else 2
-            if violated_features & {*reporters} or len(reporters) >= fewest:
-                finding = finding.defer_to(reporters[0])
+            reporter = judged_relation.find_reporter(reported_by, violated_features, linked_columns)
+            if reporter is not None:
+                finding = finding.defer_to(reporter)
             else:
                 reported_by |= dict.fromkeys(judged_relation.columns, judged_relation.name)
         yield finding.result(judged_relation.check, feature=judged_relation.name)
@@ -98,28 +94,45 @@ class _JudgedRelation:
             return self.is_loose, math.inf
         return self.is_loose, self.finding.p
 
-    def list_changing_columns(self, linked_columns: Mapping[str, set[str]]) -> list[str]:
-        """Its columns; for a loose relation, also the columns of exact relations that they are in (`linked_columns`)."""
+    def find_reporter(
+        self,
+        reported_by: Mapping[str, str],
+        violated_features: frozenset[str],
+        linked_columns: Mapping[str, set[str]],
+    ) -> str | None:
+        """The name under which its change was reported; None if the change is new.
+
+        An exact relation's change was reported if another check reports one of its columns, or if other relations report two. A
+        loose relation's was if one is reported of its columns and of those that exact relations link to them (`linked_columns`).
+        """
         if not self.is_loose:
-            return [*self.columns]
-        return [linked_name for name in self.columns for linked_name in linked_columns.get(name, (name,))]
+            reporters = [reported_by[name] for name in self.columns if name in reported_by]
+            if len(reporters) < 2 and not violated_features & {*reporters}:
+                return None
+            return reporters[0]
+        for name in self.columns:
+            for linked_name in linked_columns.get(name, (name,)):
+                if linked_name in reported_by:
+                    return reported_by[linked_name]
+        return None
 
 
 def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
     # b of n rows of the baseline break it, w of m rows of the window
     n, b = compared.baseline_counts
     m, w = compared.current_counts
-    evidence = compare_shares("share of rows that break it", (b, n), (w, m))
+    evidence = compare_shares("share of rows that break it", (b, n), (w, m), family=COLUMN_PAIRS)
     if evidence is None:
         return Finding.not_judged(None, "no row is about it")
-    evidence.family = COLUMN_PAIRS
     finding = evidence.judge(calibration)
     if not finding.is_violated:
         return finding
     return finding.copy_with(change=STATEMENTS[compared.relation["kind"]].format(*compared.relation["columns"]))
 
 
-def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfit: Mapping[str, str]) -> Finding:
+def _judge_cells(
+    compared: ComparedRelation, calibration: NoiseCalibration, reason_by_sorted_column: Mapping[str, str]
+) -> Finding:
     """The finding on an association: violated if it changed by more than chance, by Pearson's chi-square test with the
     baseline's odds ratios. Source: Rao and Scott 1981, for tables of rows in groups.
     """
@@ -134,23 +147,28 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
     observed = _measure_strength(window)
     quantity = "how strongly both go together, from 0 to 1"
     finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=quantity)
-    # Why there is no verdict
-    phi = _find_overdispersion(compared, m, calibration)
-    reasons = [unfit[name] for name in compared.relation["columns"] if name in unfit]
-    if phi is None:
-        reasons.append(NO_HISTORY)
-    if phi is None or reasons:
-        return finding.without_verdict(reasons[0])
-    # The test, and the strength of the change as Cramér's V
-    square, free = compute_chi_square(table, window)
-    statistic = float(square) * n / (n + m)
-    change = _scale_to_strength(statistic - int(free), window)
-    p = chi_square_survival(statistic / phi, int(free))
+    # Why there may be no verdict
+    for name in compared.relation["columns"]:
+        if name in reason_by_sorted_column:
+            return finding.without_verdict(reason_by_sorted_column[name])
+    overdispersion = _find_overdispersion(compared, m, calibration)
+    if overdispersion is None:
+        return finding.without_verdict(NO_HISTORY)
+    # The test, and the strength of the change
+    chi_square, degrees_of_freedom = compute_chi_square(table, window)
+    statistic = float(chi_square) * n / (n + m)
+    cramers_v_of_change = _scale_to_strength(statistic - int(degrees_of_freedom), window)
+    p = chi_square_survival(statistic / overdispersion, int(degrees_of_freedom))
     level = calibration.get_level_of_test(COLUMN_PAIRS)
     finding = finding.copy_with(
-        decided_by=CHI_SQUARE, statistic=statistic, p=p, level=level, effect=change, least_effect=MIN_CHANGE
+        decided_by=CHI_SQUARE,
+        statistic=statistic,
+        p=p,
+        level=level,
+        effect=cramers_v_of_change,
+        least_effect=MIN_CHANGE,
     )
-    if p > level or change < MIN_CHANGE:
+    if p > level or cramers_v_of_change < MIN_CHANGE:
         return finding
     description = messages.changed("How strongly both go together", observed, expected)
     return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
@@ -177,13 +195,15 @@ def fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
 
     rows, columns: the margins, shape (…, cells). Source: Deming and Stephan 1940.
     """
-    fitted = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
+    # Half a row more in each cell, because a cell may lack rows in the baseline by chance
+    fitted = np.where(_multiply_margins(table) > 0, table + 0.5, 0.0)
     fitted = np.broadcast_to(fitted, (*rows.shape, columns.shape[-1])).copy()
     # Rows and columns in turn, until both are met
-    for _ in range(20):
-        for axis, goal in ((-1, rows), (-2, columns)):
+    for _ in range(MAX_ITERATIONS):
+        for axis, margin in ((-1, rows), (-2, columns)):
             sums = fitted.sum(axis=axis)
-            fitted *= np.expand_dims(np.divide(goal, sums, out=np.zeros_like(sums), where=sums > 0), axis)
+            factors = np.divide(margin, sums, out=np.zeros_like(sums), where=sums > 0)
+            fitted *= np.expand_dims(factors, axis)
     return fitted
 
 
@@ -192,28 +212,33 @@ def compute_chi_square(table: Table, windows: Table) -> tuple[Table, NDArray[np.
     windows: shape (…, rows, columns).
     """
     # Rows or columns of cells that the baseline lacks say nothing about an association
-    windows = windows * (np.outer(table.sum(axis=1), table.sum(axis=0)) > 0)
+    windows = windows * (_multiply_margins(table) > 0)
     expected = fit_to_margins(table, windows.sum(axis=-1), windows.sum(axis=-2))
-    squares = ((windows - expected) ** 2 / np.maximum(expected, MIN_EXPECTED_ROWS)).sum(axis=(-1, -2))
+    chi_squares = ((windows - expected) ** 2 / np.maximum(expected, MIN_CELL_VARIANCE)).sum(axis=(-1, -2))
     rows, columns = (np.count_nonzero(windows.any(axis=axis), axis=-1) for axis in (-1, -2))
-    return squares, np.maximum((rows - 1) * (columns - 1), 1)
+    return chi_squares, np.maximum((rows - 1) * (columns - 1), 1)
+
+
+def _multiply_margins(table: Table) -> Table:
+    """The product of the sums of each row and each column: the table of independent columns, times its total."""
+    return np.outer(table.sum(axis=1), table.sum(axis=0))
 
 
 def _measure_strength(table: Table) -> float:
     """Cramér's V, less what noise contributes to it."""
-    square, free = compute_chi_square(np.outer(table.sum(axis=1), table.sum(axis=0)), table)
-    return _scale_to_strength(float(square - free), table)
+    chi_square, degrees_of_freedom = compute_chi_square(_multiply_margins(table), table)
+    return _scale_to_strength(float(chi_square - degrees_of_freedom), table)
 
 
-def _scale_to_strength(square: float, table: Table) -> float:
+def _scale_to_strength(chi_square: float, table: Table) -> float:
     """Cramér's V of a chi-square: 1 if each column tells the other."""
     cells = min(np.count_nonzero(table.any(axis=0)), np.count_nonzero(table.any(axis=1)))
-    return min(1.0, math.sqrt(max(square, 0.0) / max(table.sum(), 1.0) / max(cells - 1, 1)))
+    return min(1.0, math.sqrt(max(chi_square, 0.0) / max(table.sum(), 1.0) / max(cells - 1, 1)))
 
 
 def estimate_overdispersion(tables: Table) -> float:
     """The factor by which tables of runs of rows vary more than those of independent rows; 0 if too few runs show it."""
     if len(tables) < MIN_WINDOWS:
         return 0.0
-    squares, free = compute_chi_square(tables.sum(axis=0), tables)
-    return max(1.0, float(squares.sum() / free.sum()))
+    chi_squares, degrees_of_freedom = compute_chi_square(tables.sum(axis=0), tables)
+    return max(1.0, float(chi_squares.sum() / degrees_of_freedom.sum()))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 
 from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
@@ -79,7 +79,7 @@ MIN_SHARE_CHANGE = 0.1  # the smallest relevant change of the share of a period'
 MIN_MEAN_VALUES = 30  # values, or groups of them, whose mean is approximately normal
 
 
-@dataclass(slots=True)
+@value_class
 class FactEvidence:
     """The evidence of a fact.
 
@@ -177,11 +177,13 @@ def compare_shares(
     design_effect: float = 1.0,
     tail: Callable[[int], float] | None = None,
     least_effect: float | None = None,
+    family: str | None = None,
 ) -> FactEvidence | None:
     """The evidence that a share of a window is higher than by chance; None if a side has no values.
 
     baseline, current: the count and the total. design_effect: how many rows of the baseline count as one. tail: the p-value of
-    a count, if it isn't that of Fisher's exact test for groups. least_effect: as in FactEvidence; None: by the share's size.
+    a count, if it isn't that of Fisher's exact test for groups. least_effect, family: as in FactEvidence; None: by the share's
+    size, and by whether the baseline has such rows.
     """
     b, n = baseline
     w, m = current
@@ -203,7 +205,7 @@ def compare_shares(
         least_effect=least_effect,
         tail=tail,
         statistic=float(w),
-        family=CONTENTS if b else NEW_KINDS,
+        family=family or (CONTENTS if b else NEW_KINDS),
     )
 
 
@@ -212,12 +214,11 @@ def select_clearest(*evidences: FactEvidence | None) -> FactEvidence | None:
     tests = [evidence for evidence in evidences if evidence is not None]
     if not tests:
         return None
+    if len(tests) == 1:
+        return tests[0]
     clearest = min(tests, key=lambda evidence: (not evidence.is_large, evidence.p))
     # Bonferroni
-    clearest.p = min(1.0, len(tests) * clearest.p)
-    if len(tests) > 1:
-        clearest.tail = None
-    return clearest
+    return replace(clearest, p=min(1.0, len(tests) * clearest.p), tail=None)
 
 
 @value_class

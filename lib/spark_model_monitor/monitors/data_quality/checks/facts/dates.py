@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -146,7 +147,7 @@ def date_period(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
         )
     clearest = select_clearest(*changes)
     if clearest is not None and clearest.is_large and not feature.has_independent_rows:
-        clearest.reason = "the window may be of one period of the baseline's dates"
+        return replace(clearest, reason="the window may be of one period of the baseline's dates")
     return clearest
 
 
@@ -172,9 +173,7 @@ def date_sentinel(feature: FeatureComparison, baseline_profile: FeatureProfile) 
         # The fall of a share is tested as the rise of all other values' share
         fall = compare_shares(quantity, (n - b, n), (m - w, m), group)
         if rise is not None and fall is not None:
-            fall.observed = rise.observed
-            fall.expected = rise.expected
-            changes += [rise, fall]
+            changes += [rise, replace(fall, observed=rise.observed, expected=rise.expected)]
     return select_clearest(*changes) or compare_shares("share of sentinels", (0, n), (0, m))
 
 
@@ -207,11 +206,10 @@ def single_date(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     if _may_be_of_one_day(feature, baseline, window):
         share_before = 1.0
     evidence = compare_shares("share of the most frequent date", (math.ceil(share_before * n), n), (most_now, m))
-    if evidence is not None:
-        evidence.least_effect = max(BUSY_DAY_RATIO * share_before, MIN_SINGLE_DATE_SHARE) - share_before
-        evidence.expected = most_before / n
-        evidence.tail = None
-    return evidence
+    if evidence is None:
+        return None
+    least_effect = max(BUSY_DAY_RATIO * share_before, MIN_SINGLE_DATE_SHARE) - share_before
+    return replace(evidence, least_effect=least_effect, expected=most_before / n, tail=None)
 
 
 def count_similar_dates(column: DateColumn) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -58,9 +60,13 @@ def frequent_value(feature: FeatureComparison, baseline_profile: FeatureProfile)
     current = feature.current_profile.frequencies
     if has_numbers(baseline_profile, feature.current_profile):
         return _judge_frequent_number(feature, baseline_profile)
-    if baseline_profile.is_numeric or feature.current_profile.is_numeric or recognise_dates(baseline_profile):
+    if baseline_profile.is_numeric or feature.current_profile.is_numeric:
         return None
-    if baseline is None or current is None or not baseline.total or not current.counts:
+    if recognise_dates(baseline_profile):
+        return None
+    if baseline is None or not baseline.total:
+        return None
+    if current is None or not current.counts:
         return None
     # If the text gets new values, another value may become the most frequent
     if feature.baseline_feature.new_value_counts and current.exact:
@@ -75,36 +81,40 @@ def frequent_value(feature: FeatureComparison, baseline_profile: FeatureProfile)
         current.counts,
         key=lambda value: current.counts[value] - _bound_count(baseline, value) * current.total / baseline.total,
     )
-    count = current.counts[risen_text]
-    evidence = _judge_one_value(
+    return _judge_one_value(
         "share of one text",
         (_bound_count(baseline, risen_text), baseline.total),
-        (count, current.total),
+        (current.counts[risen_text], current.total),
         feature.baseline_design_effect,
+        least_effect=MIN_EFFECT,
     )
-    if evidence is not None:
-        evidence.least_effect = MIN_EFFECT
-    return evidence
 
 
 def _judge_one_value(
-    quantity: str, baseline: tuple[int, int], current: tuple[int, int], design_effect: float
+    quantity: str,
+    baseline: tuple[int, int],
+    current: tuple[int, int],
+    design_effect: float,
+    least_effect: float | None = None,
 ) -> FactEvidence | None:
     """The evidence that the value that rose most is more frequent. Its p-value is multiplied by the number of values that can
     have so large a share (Bonferroni).
+
+    baseline, current, design_effect, least_effect: as for `compare_shares`.
     """
-    evidence = compare_shares(quantity, baseline, current, design_effect)
-    if evidence is not None:
-        evidence.p = min(1.0, evidence.p * current[1] / max(current[0], 1))
-        evidence.tail = None
-        evidence.family = CONTENTS
-    return evidence
+    evidence = compare_shares(quantity, baseline, current, design_effect, least_effect=least_effect, family=CONTENTS)
+    if evidence is None:
+        return None
+    count, total = current
+    return replace(evidence, p=min(1.0, evidence.p * total / max(count, 1)), tail=None)
 
 
 def _judge_frequent_number(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The evidence on the number whose share rose most. Numbers that repeat by nature also repeat in parts of the baseline."""
     # A person's own limit of drift says how far shares may change
-    if feature.has_new_numbers or feature.baseline_feature.has_user_drift_limit or feature.finite_numbers is None:
+    if feature.baseline_feature.has_user_drift_limit:
+        return None
+    if feature.has_new_numbers or feature.finite_numbers is None:
         return None
     baseline, current = feature.finite_numbers
     n = baseline_profile.num_numbers
@@ -113,18 +123,19 @@ def _judge_frequent_number(feature: FeatureComparison, baseline_profile: Feature
     counts_before = baseline.counts_at(current.values)
     index = int((counts_now / m - counts_before / n).argmax())
     # A number that occurs once doesn't repeat; the fact is a number that repeats more often than the baseline's
-    repeats = max(0, int(counts_now[index]) - 1)
-    usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
-    groups = feature.limit_design_effect(
+    num_repeats = max(0, int(counts_now[index]) - 1)
+    share_before = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
+    design_effect = feature.limit_design_effect(
         estimate_rows_of_value(feature, baseline_profile), partial(np.equal, current.values[index])
     )
-    return _judge_one_value("share of one number", (min(n, math.ceil(usual_share * n)), n), (repeats, m), groups)
+    num_repeats_before = min(n, math.ceil(share_before * n))
+    return _judge_one_value("share of one number", (num_repeats_before, n), (num_repeats, m), design_effect)
 
 
 @register_fact(
     "standstill_check", same_as=("baseline_drift_check", "frequent_value_check", "range_check", "sign_check")
 )
-def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
+def standstill_check(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """No number stands still for longer than anywhere in the baseline, if its share grew, too: a fiftieth of the window's rows at
     least. A frequent number does so more easily than a rare one.
 
@@ -145,29 +156,30 @@ def standstill(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     share_before = max(baseline.counts_at(repeated_number)[0], 1.0) / n
     share = current.counts_at(repeated_number)[0] / m
     # The baseline's longest stretch, and the number of rows among which it was found
-    longest = feature.baseline_feature.largest_in_blocks["standstill"]
-    rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
+    baseline_standstill = feature.baseline_feature.largest_in_blocks["standstill"]
+    baseline_rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
     # Relative to the usual length: if all numbers stand still for a while, as in rows of one user, none stands out
     lengths = np.array([stretch.length / stretch.usual_length])
-    now = float(compute_standstill(lengths, np.array([share_before]), rows)[0])
-    # The stretch of this number that would be as rare as the baseline's rarest stretch
-    usual_length = 0.0
-    if now:
-        usual_length = longest * stretch.length / now
+    standstill = float(compute_standstill(lengths, np.array([share_before]), baseline_rows)[0])
+    # The stretch of this number that would be as rare as the baseline's rarest stretch. For one number, `compute_standstill` is
+    # proportional to the length
+    expected_length = 0.0
+    if standstill:
+        expected_length = baseline_standstill * stretch.length / standstill
     p = 1.0
     if share > MIN_RATIO * share_before:
-        p = standstill_tail(now, m, longest, rows)
+        p = standstill_tail(standstill, m, baseline_standstill, baseline_rows)
     return FactEvidence(
         "rows for which one number stands still",
         float(stretch.length),
-        usual_length,
+        expected_length,
         n,
         m,
         p,
         effect=stretch.length / m,
         least_effect=MIN_EFFECT,
         test=GEOMETRIC,
-        statistic=now,
+        statistic=standstill,
     )
 
 
@@ -191,6 +203,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, current:
     logits = np.log(shares / (1 - shares))
     past_logits = logits[:-1]
     deviation = float(past_logits.std(ddof=1)) * math.sqrt(1 + 1 / windows)
+    # Equal shares deviate by 0, so a small bound keeps the score finite
     score = float(logits[-1] - past_logits.mean()) / max(deviation, half_a_row)
     # By chance, a new value is the most frequent only as often as values are new; another value is the largest of many
     p = student_survival(score, windows - 1)
@@ -200,6 +213,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, current:
     if value in new_values:
         p *= len(new_values) / len(current.counts)
     elif score > 0:
+        # Standard Gumbel: mean gamma, standard deviation pi / sqrt(6), upper tail 1 - exp(-exp(-x))
         gumbel_score = math.pi / math.sqrt(6) * score + EULER
         p = max(p, -math.expm1(-math.exp(-gumbel_score)))
     expected = float(largest.mean())
@@ -249,8 +263,10 @@ def repeated_value(feature: FeatureComparison, baseline_profile: FeatureProfile)
         return _compare_repeats(quantity, baseline, current)
     rows = feature.current_profile.num_present
     counts_before = _resize_baseline(baseline, rows / max(baseline_profile.num_present, 1))
-    repeated = max(0, rows - distinct.estimate())
-    return compare_shares(quantity, counts_before, (repeated, rows))
+    if counts_before is None:
+        return None
+    num_repeated = max(0, rows - distinct.estimate())
+    return compare_shares(quantity, counts_before, (num_repeated, rows))
 
 
 def compare_repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
@@ -274,9 +290,8 @@ def compare_repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     if compute_fraction_of_copies(baseline.counts) < MIN_COPIES:
         # No row repeats by nature, so all distinct rows of the window count, not only those that the baseline sampled
         observed = compute_fraction_of_copies(current.counts)
-        quantity = SURPLUS
-        if current.level:
-            quantity = ESTIMATED_SURPLUS
+        if not current.level:
+            quantity = SURPLUS
     evidence = FactEvidence(
         quantity,
         observed,
@@ -290,131 +305,150 @@ def compare_repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     )
 
     # If hardly any row repeats, a few copies show more clearly in the number of distinct rows that repeat
-    by_kind = _compare_repeats(quantity, *states)
-    if by_kind is None or not by_kind.is_large or by_kind.p >= p:
+    distinct_evidence = _compare_repeats(quantity, *states)
+    if distinct_evidence is None or not distinct_evidence.is_large or distinct_evidence.p >= p:
         return evidence
-    by_kind.observed = observed
-    by_kind.expected = surplus.baseline
-    return by_kind
+    return replace(distinct_evidence, observed=observed, expected=surplus.baseline)
 
 
 def find_row_repeats(comparison: WindowComparison) -> tuple[RowRepeats, RowRepeats] | None:
     """The counts of equal rows in the baseline and in the window; None if one is unknown, or if their columns differ."""
     before = comparison.baseline.profile
     now = comparison.current_profile
-    if before is None or [feature.name for feature in before.features] != [feature.name for feature in now.features]:
+    if before is None or not before.features:
         return None
-    states = [profile.features[0].state(RowRepeats) for profile in (before, now) if profile.features]
-    first, last = states or (None, None)
-    if first and last and first.different and last.different:
-        return (first, last)
+    if [feature.name for feature in before.features] != [feature.name for feature in now.features]:
+        return None
+    baseline = before.features[0].state(RowRepeats)
+    current = now.features[0].state(RowRepeats)
+    if baseline and current and baseline.different and current.different:
+        return baseline, current
     return None
 
 
 def _sum_squared_distances(comparison: WindowComparison) -> float:
     """The sum of the squared distances from the baseline, beyond chance, of the columns whose drift is judged."""
-    calibration = comparison.calibration
-    squared = 0.0
-    for (reference, _), column in calibration.drift_by_column.items() if calibration is not None else ():
+    sum_of_squares = 0.0
+    if comparison.calibration is None:
+        return sum_of_squares
+    for (reference, _), column in comparison.calibration.drift_by_column.items():
         if reference == BASELINE and column.samples is not None and column.distance is not None:
-            squared += max(0.0, column.distance**2 - MAX_CHANCE_DISTANCE / column.samples.effective)
-    return squared
+            sum_of_squares += max(0.0, column.distance**2 - MAX_CHANCE_DISTANCE / column.samples.effective)
+    return sum_of_squares
 
 
 def _compare_repeats(quantity: str, baseline: Repeats | None, current: Repeats | None) -> FactEvidence | None:
     """The evidence on the share of distinct values that repeat. A larger window naturally has more repeats; a window of more
     than twice the baseline's size is not judged.
     """
-    if baseline is None or current is None or not baseline.different or not current.different:
+    if baseline is None or not baseline.different:
+        return None
+    if current is None or not current.different:
         return None
     counts_before = _resize_baseline(
         baseline,
         current.different * 2.0**current.level / (baseline.different * 2.0**baseline.level),
     )
-    evidence = compare_shares(quantity, counts_before, (current.repeated, current.different))
-    if evidence is None:
+    if counts_before is None:
         return None
-    evidence.family = CONTENTS  # a repeat isn't a new kind of value
+    least_effect = None
     if baseline.repeated:
-        max_natural_fraction = min(MAX_NATURAL_FRACTION, MAX_NATURAL_RATIO * evidence.expected)
-        evidence.least_effect = max(max_natural_fraction, MIN_RATIO * evidence.expected) - evidence.expected
-    return evidence
+        num_repeated, num_distinct = counts_before
+        expected = num_repeated / num_distinct
+        max_natural_fraction = min(MAX_NATURAL_FRACTION, MAX_NATURAL_RATIO * expected)
+        least_effect = max(max_natural_fraction, MIN_RATIO * expected) - expected
+    counts_now = (current.repeated, current.different)
+    # A repeat isn't a new kind of value
+    return compare_shares(quantity, counts_before, counts_now, least_effect=least_effect, family=CONTENTS)
 
 
-def _resize_baseline(baseline: Repeats, size: float) -> tuple[int, int]:
-    """The numbers of repeated and of distinct values in `size` times as many rows of the baseline; 0 and 0 if unknown.
+def _resize_baseline(baseline: Repeats, size_ratio: float) -> tuple[int, int] | None:
+    """The numbers of repeated and of distinct values in `size_ratio` times as many rows of the baseline; None if unknown.
 
-    Model: rows are a random sample, so a value of c rows is in it with probability 1 - (1 - size)^c.
+    Model: rows are a random sample, so a value of c rows is in it with probability 1 - (1 - size_ratio)^c.
     Source: Heck, van Belle and Simberloff 1975, "Explicit calculation of the rarefaction
     diversity measurement".
     """
-    repeated = baseline.repeated
-    different = baseline.different
-    if size > 1:
-        repeated = min(different, math.ceil((repeated + 1) * size))
-    elif repeated:
+    num_repeated = baseline.repeated
+    num_distinct = baseline.different
+    if size_ratio > 1:
+        num_repeated = min(num_distinct, math.ceil((num_repeated + 1) * size_ratio))
+    elif num_repeated:
         # In fewer rows, frequent values are more of the distinct ones. Copies that come together stay as many as before
-        present = 1 - (1 - size) ** baseline.counts
-        single = size * baseline.counts * (1 - size) ** (baseline.counts - 1)
-        share = 1 - single.sum() / present.sum()
-        different = round(repeated / max(share, repeated / different))
-    if size > MAX_SIZE_RATIO or baseline.repeated > MAX_REPEATED_SHARE * different:
-        return 0, 0
-    return repeated, different
+        prob_present = 1 - (1 - size_ratio) ** baseline.counts
+        prob_single = size_ratio * baseline.counts * (1 - size_ratio) ** (baseline.counts - 1)
+        share = 1 - prob_single.sum() / prob_present.sum()
+        num_distinct = round(num_repeated / max(share, num_repeated / num_distinct))
+    if size_ratio > MAX_SIZE_RATIO or baseline.repeated > MAX_REPEATED_SHARE * num_distinct:
+        return None
+    return num_repeated, num_distinct
 
 
 @register_fact("new_values_check")
 def new_values_check(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
     """The number of new values, which neither the baseline nor the last eight windows have, is as usual: as in the same number
-    of rows of the baseline's second half and of earlier windows. Before there are eight windows, the age of the baseline is
-    unknown, and taken as up to the baseline's own length, unless most rows have new values.
+    of rows of the baseline's second half and of earlier windows.
 
+    Model: a distinct value is new with the same probability in the window and in its history (Fisher's exact test, with an
+    overdispersion). Before there are eight windows, the age of the baseline is unknown: values that came into use after it may
+    have come in the window's rows, or in rows between both that nobody saw.
     Source: D4.20.
     """
-    counts = get_exact_counts(feature.current_profile)
-    growth = feature.baseline_feature.new_value_counts
-    if growth is None or counts is None or not counts.total:
+    current_counts = get_exact_counts(feature.current_profile)
+    baseline_new_value_counts = feature.baseline_feature.new_value_counts
+    if baseline_new_value_counts is None or recognise_dates(baseline_profile):
         return None
-    if recognise_dates(baseline_profile):
+    if current_counts is None or not current_counts.total:
         return None
-    past_counts, past_rows = _count_past_new_values(feature, growth[0], baseline_profile.num_present)
-    # New values now; windows before the last eight may have had them already
-    earlier = feature.baseline_feature.references.get(PREVIOUS)
-    new_values = find_new_values(feature.current_distribution, feature.baseline_distribution, earlier)
+    past_counts, past_rows = _count_past_new_values(feature, baseline_new_value_counts[0], baseline_profile.num_present)
+    # Windows before the last eight may have had these values already
+    previous_windows = feature.baseline_feature.references.get(PREVIOUS)
+    new_values = find_new_values(feature.current_distribution, feature.baseline_distribution, previous_windows)
     num_new = len(new_values)
-    num_values = len(counts.counts)
-    counts_before = get_exact_counts(baseline_profile)
-    num_values_before = 0
-    if counts_before is not None:
-        num_values_before = len(counts_before.counts)
-    elif baseline_profile.distinct is not None:
-        num_values_before = baseline_profile.distinct.estimate()
-    # Unseen rows since the baseline: taken to be as many as the baseline's, unless earlier windows were seen, or most rows now
-    # have new values, as they do if values come and go
-    new_rows = sum(counts.counts[value] for value in new_values)
-    are_most_new = 2 * new_rows > counts.total and 2 * num_values > num_values_before
-    unseen_rows = baseline_profile.num_present
-    if earlier is not None or are_most_new:
-        unseen_rows = 0
+    num_rows_at_risk = current_counts.total
+    if previous_windows is None:
+        num_rows_at_risk += _estimate_unseen_rows(current_counts, new_values, baseline_profile)
     # Each distinct value is new or not, so numbers of rows are converted into numbers of distinct values
     rate = float(past_counts.sum() / past_rows.sum())
-    expected = counts.total * rate
-    values_per_row = max(num_values / counts.total, rate)
-    values_in_past = past_rows.sum() * values_per_row
-    values_since = (counts.total + unseen_rows) * values_per_row
+    values_per_row = max(len(current_counts.counts) / current_counts.total, rate)
+    num_values_in_history = past_rows.sum() * values_per_row
+    num_values_at_risk = num_rows_at_risk * values_per_row
     overdispersion = _estimate_overdispersion(past_counts, past_rows)
-    p = exact_tail(num_new, int(values_since), int(past_counts.sum()), int(values_in_past), overdispersion)
+    expected = current_counts.total * rate
+    p = exact_tail(num_new, int(num_values_at_risk), int(past_counts.sum()), int(num_values_in_history), overdispersion)
     return FactEvidence(
         "number of new values",
         float(num_new),
         expected,
         baseline_profile.num_present,
-        counts.total,
+        current_counts.total,
         p,
         effect=num_new - expected,
         least_effect=(MIN_RATIO - 1) * expected,
         statistic=float(num_new),
     )
+
+
+def _estimate_unseen_rows(
+    current_counts: Frequencies, new_values: Collection[str], baseline_profile: FeatureProfile
+) -> int:
+    """How many rows came between the baseline and the window: taken to be as many as the baseline's. None if values come and
+    go: then most of the window's rows have new values, and it has more than half as many values as the baseline.
+    """
+    num_new_rows = sum(current_counts.counts[value] for value in new_values)
+    if 2 * num_new_rows > current_counts.total and 2 * len(current_counts.counts) > _count_values(baseline_profile):
+        return 0
+    return baseline_profile.num_present
+
+
+def _count_values(profile: FeatureProfile) -> int:
+    """The number of distinct values, estimated if they weren't all counted; 0 if unknown."""
+    counts = get_exact_counts(profile)
+    if counts is not None:
+        return len(counts.counts)
+    if profile.distinct is None:
+        return 0
+    return profile.distinct.estimate()
 
 
 def _count_past_new_values(
@@ -433,10 +467,10 @@ def _count_past_new_values(
 def _estimate_overdispersion(counts: Values, rows: Values) -> float:
     """Chi-square of the counts over its degrees of freedom, if it is beyond chance; otherwise 1."""
     expected = rows * (counts.sum() / rows.sum())
-    squares = 0.0
+    chi_square = 0.0
     if counts.any():
-        squares = float(((counts - expected) ** 2 / expected).sum())
-    freedom = len(counts) - 1
-    if chi_square_survival(squares, freedom) < NOISE_LEVEL:
-        return max(1.0, squares / freedom)
+        chi_square = float(((counts - expected) ** 2 / expected).sum())
+    degrees_of_freedom = len(counts) - 1
+    if chi_square_survival(chi_square, degrees_of_freedom) < NOISE_LEVEL:
+        return max(1.0, chi_square / degrees_of_freedom)
     return 1.0

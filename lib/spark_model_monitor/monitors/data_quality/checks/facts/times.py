@@ -166,12 +166,16 @@ def time_age(feature: FeatureComparison, baseline_profile: FeatureProfile) -> Fa
     changes = np.abs(now_ages - before_ages)
     slack = PART * (HOUR + np.abs(before_ages))
     index = int((changes > slack).argmax())
-    evidence.quantity = f"{[*TENTHS][index]} in hours"
-    evidence.observed = now_ages[index] / HOUR
-    evidence.expected = before_ages[index] / HOUR
-    evidence.effect = float(changes[index]) / HOUR
-    evidence.least_effect = math.nextafter(float(slack[index] / HOUR), math.inf)  # just above what an age may move by
-    return evidence
+    # Just above what an age may move by
+    least_effect = math.nextafter(float(slack[index] / HOUR), math.inf)
+    return replace(
+        evidence,
+        quantity=f"{[*TENTHS][index]} in hours",
+        observed=now_ages[index] / HOUR,
+        expected=before_ages[index] / HOUR,
+        effect=float(changes[index]) / HOUR,
+        least_effect=least_effect,
+    )
 
 
 @register_fact("time_precision_check", needs=TimeCounts, same_as=DATE_CHECKS)
@@ -277,25 +281,23 @@ def time_of_day(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     hours_of_baseline = hours_before.merge_weekdays()
     hours_of_window = hours_now.merge_weekdays()
     new_hours = _count_new_hours(baseline_profile, hours_of_baseline, hours_of_window)
+    clearest = select_clearest(new_hours, changed_shares)
+    if clearest is None:
+        return None
     # If all times moved by the same hours, the mean hour describes the change
     shifted_hours = hours_of_day.find_hour_shift(hours_of_baseline.counts, hours_of_window.counts)
-    for evidence in (new_hours, changed_shares):
-        if evidence is not None and shifted_hours:
-            evidence.quantity = MEAN_HOUR
-            evidence.expected = (
-                float(hours_of_baseline.counts @ np.arange(HOURS_OF_DAY) / hours_of_baseline.counts.sum()) + 0.5
-            )
-            evidence.observed = evidence.expected + shifted_hours
-    clearest = select_clearest(new_hours, changed_shares)
+    if shifted_hours:
+        mean_hour = float(hours_of_baseline.counts @ np.arange(HOURS_OF_DAY) / hours_of_baseline.counts.sum()) + 0.5
+        clearest = replace(clearest, quantity=MEAN_HOUR, expected=mean_hour, observed=mean_hour + shifted_hours)
     # If all times are in a part of the day, the window may be short, or lack the other times
     is_covered = hours_of_window.covered > 0
     covered_share = float(hours_of_baseline.counts[is_covered].sum() / hours_of_baseline.counts.sum())
     is_window_known = volume is not None and volume.start is not None
     if is_window_known or covered_share >= MIN_COVERED_SHARE:
         return clearest
-    if clearest is not None and clearest.p > NOISE_LEVEL:
-        clearest.reason = "nobody said from when to when the window is; name its --start-time and --end-time"
-    return clearest
+    if clearest.p <= NOISE_LEVEL:
+        return clearest
+    return replace(clearest, reason="nobody said from when to when the window is; name its --start-time and --end-time")
 
 
 def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None, period: int) -> HourCounts:
