@@ -15,7 +15,8 @@ from spark_model_monitor.monitors.data_quality.checks.facts.repeats import (
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, list_quoted, register_hint
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
-DEVIATIONS = 2  # standard errors by which a sampled share of surplus rows may differ from a file's share
+MAX_STANDARD_ERRORS = 2  # by which a sampled share of surplus rows may differ from a file's share
+MAX_SURPLUS_SHARE = 0.99  # a hundred copies of each row; the number of copies stays finite
 MIN_DOUBLED_SHARE = 0.45  # about the share of surplus rows if all rows are there twice
 
 
@@ -25,33 +26,36 @@ def delivered_twice(data: ObservedData) -> HintSentences:
 
     Source: D4.9.
     """
-    states = None
-    if data.comparison is not None:
-        states = find_row_repeats(data.comparison)
-    if data.comparison is None or states is None or compute_fraction_of_copies(states[1].counts) < MIN_COPIES:
+    if data.comparison is None:
+        return
+    states = find_row_repeats(data.comparison)
+    if states is None:
+        return
+    baseline, current = states
+    if compute_fraction_of_copies(current.counts) < MIN_COPIES:
         return
     evidence = compare_repeated_rows(data.comparison)
     if evidence is None or not evidence.is_large or evidence.p > MAX_CHANCE:
         return
-    baseline, current = (state.counts for state in states)
-    share = evidence.observed - evidence.expected
-    error = 0.0
-    if compute_fraction_of_copies(baseline) < MIN_COPIES:
-        error = DEVIATIONS / math.sqrt(np.count_nonzero(current > 1))
+    surplus_fraction = evidence.observed - evidence.expected
+    max_relative_error = 0.0
+    # Model: k repeated rows were sampled, a Poisson number, so their relative standard error is 1 / sqrt(k)
+    if compute_fraction_of_copies(baseline.counts) < MIN_COPIES:
+        max_relative_error = MAX_STANDARD_ERRORS / math.sqrt(np.count_nonzero(current.counts > 1))
     # The files that have as many rows as are surplus
-    files = data.layout.find_files(share, error)
+    files = data.layout.find_files(surplus_fraction, max_relative_error)
     # The violation itself has the number of surplus rows
     if files:
-        yield (
-            (),
-            f"surplus rows are as many as one file has ({list_quoted(files)}): was it delivered twice? leave one copy out",
+        sentence = f"surplus rows are as many as one file has ({list_quoted(files)}): was it delivered twice? leave one copy out"
+    elif surplus_fraction >= MIN_DOUBLED_SHARE:
+        num_copies = round(1 / (1 - min(surplus_fraction, MAX_SURPLUS_SHARE)))
+        phrase = f"about {num_copies} times"
+        if num_copies == 2:
+            phrase = "twice"
+        sentence = (
+            f"surplus rows are as many as if all were there {phrase}: was the data delivered {phrase}? keep one copy"
         )
-    elif share >= MIN_DOUBLED_SHARE:
-        times = round(1 / (1 - min(share, 0.99)))
-        often = f"about {times} times"
-        if times == 2:
-            often = "twice"
-        yield (
-            (),
-            f"surplus rows are as many as if all were there {often}: was the data delivered {often}? keep one copy",
-        )
+    else:
+        return
+    # The hint is about whole rows, so it names no column
+    yield (), sentence
