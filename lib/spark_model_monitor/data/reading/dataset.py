@@ -341,14 +341,14 @@ class Dataset:
         features, and for the first record with two encodings. Starts at most one Spark job; reads the beginnings of files.
         """
         # Records with two encodings: the service fails on any such record; we fail if at least half of all records are
-        mismatched = _count_rejected(rows, Refusal.ENCODING_MISMATCH)
+        mismatched = rows.count_refused(Refusal.ENCODING_MISMATCH)
         if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
             from spark_model_monitor.data.records.captured_payloads import describe_mismatch
 
             if not self.one_encoding:
                 log.warning("requests and answers have different encodings; --set allow_mixed_encodings=yes reads both")
             raise BadInput(describe_mismatch(self._find_first_rejected(Refusal.ENCODING_MISMATCH, LINE)))
-        if _count_rejected(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
+        if rows.count_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER):
             file = self._find_first_rejected(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
             # The first file may itself have a data line that repeats the names in another order
             first = self.files[0].path
@@ -362,7 +362,7 @@ class Dataset:
             )
 
         # Fewer header lines than files: some file has no header line, or a different one
-        if _count_rejected(rows, Refusal.REPEATED_HEADER) < self.header_lines:
+        if rows.count_refused(Refusal.REPEATED_HEADER) < self.header_lines:
             from spark_model_monitor.data.reading.csv_headers import require_one_header  # rarely needed
 
             require_one_header(self.engine.storage(self.listing.path), self.files, self.separator)
@@ -468,14 +468,6 @@ def _find_first_with_reason(reason: int, column: str, batches: Iterable[pa.Recor
         if refused.num_rows:
             yield refused.slice(0, 1).select([PARTITION, column])
             return
-
-
-def _count_rejected(rows: RowCounts, reason: Refusal) -> int:
-    """The number of records refused for a reason."""
-    # Reasons are numbered from 1, list positions from 0
-    if rows.refused:
-        return rows.refused[reason - 1]
-    return 0
 
 
 def _describe_foreign_keys(counts: Mapping[str, int]) -> str:

@@ -92,7 +92,7 @@ def _create_sections(
     # A changed attribution becomes a card, a changed ranking becomes a sentence
     outputs = {explained.name: explained for explained in analysis.outputs}
     cards = [
-        _create_card(check_result, outputs[_read_output(check_result)], baseline)
+        _create_card(check_result, outputs[get_label(check_result)], baseline)
         for check_result in violated
         if check_result.feature
     ]
@@ -103,7 +103,7 @@ def _create_sections(
     if changes:
         yield PageSection("Changed", tuple(changes), note="the largest first")
     # All features of each output, then partial dependence
-    results_by_key = {(_read_output(check_result), check_result.feature): check_result for check_result in results}
+    results_by_key = {(get_label(check_result), check_result.feature): check_result for check_result in results}
     for output in analysis.outputs:
         before = _find_baseline_values(baseline, output.name)
         results_by_feature = {
@@ -120,7 +120,7 @@ def _create_sections(
     yield create_reading_guide(HOW_TO_READ)
 
 
-def _read_output(check_result: CheckResult) -> str:
+def get_label(check_result: CheckResult) -> str:
     """The name of the output that a result is about."""
     name: str = (check_result.model_extra or {})[LABEL]
     return name

@@ -34,7 +34,7 @@ from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.explainability.attribution_checks import CHECKS
 from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
-from spark_model_monitor.monitors.explainability.attribution_page import create_page
+from spark_model_monitor.monitors.explainability.attribution_page import create_page, get_label
 from spark_model_monitor.monitors.explainability.attribution_results import (
     AttributionAnalysis,
     AttributionBaseline,
@@ -82,19 +82,22 @@ def _warn_of_other_features(analysis: AttributionAnalysis, baseline: Attribution
             return
 
 
-def _with_design_effects(
+def _add_design_effects(
     baseline: AttributionBaseline, sample: Sample[Attributions, AttributionAnalysis]
 ) -> AttributionBaseline:
     """The baseline with the design effects of the sample's rows, by output and feature."""
-    amounts = [read_values(row_runs.runs, numeric=True)[0] for row_runs in sample.runs]
-    if not amounts or not len(amounts[0]):
+    columns = [read_values(row_runs.runs, numeric=True) for row_runs in sample.runs]
+    attributions_by_column = [attributions for attributions, _ in columns]
+    if not columns or not len(attributions_by_column[0]):
         return baseline
-    _, sizes = read_values(sample.runs[0].runs, numeric=True)
+    # The runs of rows are the same in all columns
+    _, sizes = columns[0]
     # First a test, because without it the estimates for single features exceed 1 by chance
-    if estimate_neighbour_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
+    scored_columns = [ScoredColumn.from_numbers(attributions) for attributions in attributions_by_column]
+    if estimate_neighbour_design_effect(scored_columns, sizes) == 1:
         return baseline
     # Shape (outputs × features, rows)
-    design_effects = estimate_score_design_effects(np.array(amounts), sizes)
+    design_effects = estimate_score_design_effects(np.array(attributions_by_column), sizes)
     return replace(baseline, design_effects=design_effects.reshape(len(sample.state.outputs), -1))
 
 
@@ -118,7 +121,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             label = {LABEL: output.current.name}
             for check in CHECKS.values():
                 for feature, finding in check(output):
-                    # A result about all features together is about their ranking
+                    # A result about all features together is about their ranking, which is measured by NDCG
                     metric = None if feature else NDCG
                     check_results.append(finding.result(check.name, feature=feature, metric=metric, **label))
         _warn_of_other_features(analysis, self.baseline)
@@ -145,20 +148,20 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
     def published_metrics(
         self, results: tuple[CheckResult, ...], constraints: AttributionReport
     ) -> tuple[PublishedMetric, ...]:
-        """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
+        """Every global value as `feature_<name>`, the expected values, each output's NDCG, and the number of violations."""
         metrics = []
         for output in self.sample.metrics.outputs:
             # The names that the service uses, so that existing dashboards and alarms work
             dimensions = {"ExplainabilityMethod": METHOD, "Label": output.name}
             feature_dimensions = {**dimensions, "ValueType": "GlobalShapValues"}
-            baseline_dimensions = {**dimensions, "ValueType": "ExpectedValue"}
+            expected_value_dimensions = {**dimensions, "ValueType": "ExpectedValue"}
             for name, value in output.values.items():
                 metrics.append(PublishedMetric(f"feature_{name}", value, dimensions=feature_dimensions))
-            metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=baseline_dimensions))
+            metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=expected_value_dimensions))
         for check_result in results:
             if check_result.metric is not None and check_result.observed is not None:
-                label = (check_result.model_extra or {})[LABEL]
-                metrics.append(PublishedMetric(check_result.metric, check_result.observed, dimensions={"Label": label}))
+                label_dimensions = {"Label": get_label(check_result)}
+                metrics.append(PublishedMetric(check_result.metric, check_result.observed, dimensions=label_dimensions))
         return (*metrics, count_violations(results))
 
     @property
@@ -231,8 +234,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         self, scanned: ScanResult, dataset: Dataset, baseline: AttributionBaseline | None
     ) -> Dataset | None:
         """The data set without the records for which the model has no finite answer."""
-        refused = scanned.rows.refused
-        if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
+        if not scanned.rows.count_refused(Refusal.NOT_EXPLAINED):
             return None
         # Imported here, because it is needed only if records are refused
         from spark_model_monitor.monitors.explainability.attribution_scan import quarantine_unanswered
@@ -275,13 +277,13 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         self, sample: Sample[Attributions, AttributionAnalysis], baseline: AttributionBaseline | None
     ) -> AttributionJudgement:
         if baseline is not None:
-            baseline = _with_design_effects(baseline, sample)
+            baseline = _add_design_effects(baseline, sample)
         return AttributionJudgement(self, sample.without_runs(), baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> AttributionViolations:
         violations = (
             AttributionViolation(
-                label=(result.model_extra or {})[LABEL],
+                label=get_label(result),
                 metric_name=METRIC,
                 constraint_check_type=result.check,
                 description=result.description or "",

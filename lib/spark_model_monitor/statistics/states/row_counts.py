@@ -64,6 +64,12 @@ class RowCounts(State):
         """All rows, kept or refused."""
         return self.kept + sum(self.refused)
 
+    def count_refused(self, reason: int) -> int:
+        """The number of rows refused for a reason, by its number from 1; 0 if there were not so many reasons."""
+        if reason > len(self.refused):
+            return 0
+        return self.refused[reason - 1]
+
     def __add__(self, addend: RowCounts) -> RowCounts:
         """Raises BadState if the numbers of reasons or of predicates differ."""
         require_equal(self.KIND, "the number of reasons", len(self.refused), len(addend.refused))
