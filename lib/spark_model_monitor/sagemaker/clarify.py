@@ -253,7 +253,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         if self.job_name_prefix:
             name = f"{self.job_name_prefix}-{name}"
         variables = build_analysis_variables(config, data_config, name, self.sagemaker_session)
-        self.latest_job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
+        self.latest_job = self._start_baselining_job(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
         return self.latest_job
 
 

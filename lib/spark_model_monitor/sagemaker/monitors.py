@@ -50,7 +50,8 @@ class DefaultModelMonitor(ScheduledMonitor):
     MONITORING_TYPE: ClassVar[str] = "DataQuality"
     JOB_DEFINITION_BASE_NAME = "data-quality-job-definition"
     PARAMETERS = ("record_preprocessor_script", "post_analytics_processor_script")
-    AFTER_OUTPUT = (("constraints", "statistics"), ("statistics", "constraints"))
+    CREATE_FILES = ("constraints", "statistics")
+    UPDATE_FILES = ("statistics", "constraints")
     ROLE_LAST = True
 
     def suggest_baseline(
@@ -85,7 +86,7 @@ class DefaultModelMonitor(ScheduledMonitor):
             and absolute(post_analytics_processor_script),
             "categorical_drift_method": drift_method,
         }
-        return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
+        return self._start_baselining_job(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
     def run_baseline(self) -> None:
         """Not for this monitor, as in the SDK.
@@ -107,7 +108,7 @@ class DefaultModelMonitor(ScheduledMonitor):
 
     def _latest_baseline(self) -> ApiMembers:
         """The files of the latest baselining job. Raises BadConfiguration if there is none."""
-        job = self._baselining_job()
+        job = self._get_baselining_job()
         return build_baseline_config(
             ConstraintsResource=job.suggested_constraints(), StatisticsResource=job.baseline_statistics()
         )
@@ -161,7 +162,7 @@ class ModelQualityMonitor(ScheduledMonitor):
             "post_analytics_processor_script": post_analytics_processor_script
             and absolute(post_analytics_processor_script),
         }
-        return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
+        return self._start_baselining_job(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
     def run_baseline(
         self,
@@ -245,7 +246,7 @@ class ClarifyMonitor(ScheduledMonitor):
         name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
         variables = build_analysis_variables(config, data_config, name, self.sagemaker_session)
         # `_baseline` adds a plain job to the list; it is replaced below by a job with Clarify's results
-        job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
+        job = self._start_baselining_job(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
         self.latest_baselining_job = ClarifyBaseliningJob(
             self.sagemaker_session, name, job.inputs, job.outputs, self.output_kms_key
         )

@@ -32,6 +32,22 @@ from spark_model_monitor.storage import join
 
 log = logging.getLogger(__name__)
 
+BASELINING_JOB = "baseline-suggestion-job"  # the beginning of a job's name, as in the SDK
+
+ENCRYPTION = "MODEL_MONITOR_S3_ENCRYPTION"  # the job's variable for how files in S3 are encrypted
+
+WITHOUT_EFFECT = (
+    "role",
+    "instance_count",
+    "instance_type",
+    "volume_size_in_gb",
+    "volume_kms_key",
+    "max_runtime_in_seconds",
+    "tags",
+    "network_config",
+)
+"""Arguments that only a managed service uses."""
+
 J = TypeVar("J", bound="ProcessingJob")
 E = TypeVar("E", bound="MonitoringExecution")
 
@@ -154,6 +170,7 @@ class MonitoringExecution(ProcessingJob):
         Raises BadInput if there is none.
         """
         inputs, job_outputs = read_inputs_and_outputs(local_jobs.describe(processing_job_name))
+        # A run writes all of its results to one location
         return cls(sagemaker_session, processing_job_name, inputs, job_outputs[0])
 
     def statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
@@ -186,30 +203,13 @@ def read_inputs_and_outputs(description: ApiAnswer) -> tuple[list[ProcessingInpu
     return inputs, job_outputs
 
 
-BASELINING_JOB = "baseline-suggestion-job"
-
-ENCRYPTION = "MODEL_MONITOR_S3_ENCRYPTION"
-
-WITHOUT_EFFECT = (
-    "role",
-    "instance_count",
-    "instance_type",
-    "volume_size_in_gb",
-    "volume_kms_key",
-    "max_runtime_in_seconds",
-    "tags",
-    "network_config",
-)
-"""Arguments that only a managed service uses."""
-
-
 @dataclass(eq=False, repr=False)
 class BaselinedMonitor:
     """A monitor with its baselining jobs.
 
-    env: variables for every job, those of ours too (`MODEL_MONITOR_COMPAT`). output_kms_key: what jobs write to S3 is encrypted
-    with it, unless `env` says how. role, instances, the volume's key, tags, network and the longest run time are accepted; no
-    job of ours has a use for them, which is logged once.
+    env: variables for every job; some change how this package runs it, such as `MODEL_MONITOR_COMPAT`.
+    output_kms_key: jobs encrypt with it what they write to S3, unless `env` says how.
+    The parameters in `WITHOUT_EFFECT` are accepted, but no job here uses them; this is logged once.
     """
 
     role: str | None = None
@@ -246,17 +246,17 @@ class BaselinedMonitor:
 
     def baseline_statistics(self, file_name: str = STATISTICS) -> Statistics:
         """statistics.json of the latest baselining job. Raises BadConfiguration if there was none."""
-        return self._baselining_job().baseline_statistics(file_name)
+        return self._get_baselining_job().baseline_statistics(file_name)
 
     def suggested_constraints(self, file_name: str = CONSTRAINTS) -> Constraints:
         """constraints.json of the latest baselining job. Raises BadConfiguration if there was none."""
-        return self._baselining_job().suggested_constraints(file_name)
+        return self._get_baselining_job().suggested_constraints(file_name)
 
     def describe_latest_baselining_job(self) -> ApiMembers:
         """The API's description of the latest baselining job. Raises BadConfiguration if there was none."""
-        return self._baselining_job().describe()
+        return self._get_baselining_job().describe()
 
-    def _baseline(
+    def _start_baselining_job(
         self, job_name: str | None, output: str | None, variables: Mapping[str, str | None], *, wait: bool, logs: bool
     ) -> ProcessingJob:
         """Start a baselining job. variables: the job's variables, except the location of its results."""
@@ -285,7 +285,7 @@ class BaselinedMonitor:
             job.wait(logs=logs)
         return job
 
-    def _baselining_job(self) -> BaseliningJob:
+    def _get_baselining_job(self) -> BaseliningJob:
         if self.latest_baselining_job is None:
             raise BadConfiguration("there is no baselining job yet; start one by suggest_baseline")
         return self.latest_baselining_job

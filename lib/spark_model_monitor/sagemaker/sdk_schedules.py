@@ -47,20 +47,21 @@ SOURCES = {"EndpointInput", "BatchTransformInput"}  # a job input has exactly on
 
 SCHEDULED = "Scheduled"
 STOPPED = "Stopped"
-NO_ROLE = "arn:aws:iam::000000000000:role/none"
+NO_ROLE = "arn:aws:iam::000000000000:role/none"  # shown for a monitor without a role
 
 
 class ScheduledMonitor(BaselinedMonitor):
     """A monitor with its schedule, the schedule's runs and its alert.
 
-    PARAMETERS: the parameters after the endpoint, in the two methods that create and update a schedule. AFTER_OUTPUT: the
-    parameters after the output, in the first method and in the second. ROLE_LAST: whether the SDK has the parameters for role and
-    metrics after those for resources.
+    PARAMETERS: the parameters after the endpoint, in the two methods that create and update a schedule.
+    CREATE_FILES, UPDATE_FILES: the parameters after the output, in the method that creates and in the one that updates.
+    ROLE_LAST: whether the SDK has the parameters for role and metrics after those for resources.
     """
 
     MONITORING_TYPE: ClassVar[str]
     PARAMETERS: ClassVar[tuple[str, ...]] = ()
-    AFTER_OUTPUT: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]] = (("constraints",), ("constraints",))
+    CREATE_FILES: ClassVar[tuple[str, ...]] = ("constraints",)
+    UPDATE_FILES: ClassVar[tuple[str, ...]] = ("constraints",)
     ROLE_LAST: ClassVar[bool] = False
 
     monitoring_schedule_name: str | None = None
@@ -68,27 +69,25 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def __init_subclass__(cls) -> None:
         """Give the two methods the SDK's signatures for this kind of monitor."""
+        # Intermediate base classes have no type of monitoring, so they don't get these methods
+        if "MONITORING_TYPE" not in vars(cls):
+            return
         first = ("endpoint_input", *cls.PARAMETERS, "output_s3_uri")
         time = "schedule_cron_expression"
-        create_files, update_files = cls.AFTER_OUTPUT
         metrics = ("enable_cloudwatch_metrics", "role")
         if cls.ROLE_LAST:
             resources = (*RESOURCES, *metrics)
         else:
             resources = (*metrics, *RESOURCES)
         # The order matters, because notebooks pass some of these by position
-        create_names = (*first, *create_files, "monitor_schedule_name", time, metrics[0], *LAST_PARAMETERS)
+        create_names = (*first, *cls.CREATE_FILES, "monitor_schedule_name", time, metrics[0], *LAST_PARAMETERS)
         # CloudWatch metrics are on by default for a new schedule; by default, an update doesn't change them
         create_parameters = {**dict.fromkeys(create_names), metrics[0]: True}
-        update_parameters = dict.fromkeys((*first, *update_files, time, *resources, *LAST_PARAMETERS))
-        # Intermediate base classes have no type of monitoring, so they don't get these methods
-        if "MONITORING_TYPE" not in vars(cls):
-            return
-        methods = {
-            ScheduledMonitor.create_monitoring_schedule: create_parameters,
-            ScheduledMonitor.update_monitoring_schedule: update_parameters,
-        }
-        for method, parameters in methods.items():
+        update_parameters = dict.fromkeys((*first, *cls.UPDATE_FILES, time, *resources, *LAST_PARAMETERS))
+        for method, parameters in (
+            (ScheduledMonitor.create_monitoring_schedule, create_parameters),
+            (ScheduledMonitor.update_monitoring_schedule, update_parameters),
+        ):
             setattr(cls, method.__name__, add_signature(method, cls, parameters))
 
     @classmethod
@@ -96,15 +95,18 @@ class ScheduledMonitor(BaselinedMonitor):
         """The kind of monitoring, by the API's name."""
         return cls.MONITORING_TYPE
 
-    # The schedule.
-
     def create_monitoring_schedule(self, *_: Any, **arguments: Unpack[ScheduleArguments]) -> None:
         """Keep a schedule; its runs are run when they are requested (`list_executions`).
 
         `ScheduleArguments` says what the arguments are. Baseline files that are not given are those of the latest baselining job,
         as is the configuration of an analysis.
-        Raises ValueError unless one input is given, for a second schedule of one monitor, and for times that are none;
-        BadConfiguration for a name that is taken or none, for times that the service does not have, or without a configuration.
+
+        Raises
+        ------
+        ValueError
+            Unless exactly one input is given; if the monitor has a schedule already; if the times are no times.
+        BadConfiguration
+            If the name is taken or no name; if the service doesn't have the times; if an analysis has no configuration.
         """
         # All checks are made and all files written before the record, so that a refused call leaves no schedule
         name = self._new_name(arguments.get("monitor_schedule_name"))
@@ -153,7 +155,12 @@ class ScheduledMonitor(BaselinedMonitor):
     def update_monitoring_schedule(self, *_: Any, **arguments: Unpack[ScheduleArguments]) -> None:
         """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
 
-        Raises ValueError if both inputs are given, and for times that are none; BadConfiguration for those the service hasn't.
+        Raises
+        ------
+        ValueError
+            If both inputs are given; if the times are no times.
+        BadConfiguration
+            If the service doesn't have the times.
         """
         baseline = _get_baseline(arguments)
         application = self._specify_application(arguments)
@@ -165,24 +172,19 @@ class ScheduledMonitor(BaselinedMonitor):
             "JobInput": build_ground_truth(arguments.get("ground_truth_input")),
         }
         # Without a new source, the input and the location of its captures don't change
-        if _get_sources(arguments) != (None, None):
-            read, record["CapturePrefix"] = build_job_input(
-                *_get_sources(arguments), self.env or {}, self.sagemaker_session
-            )
-            parts["JobInput"] = {**parts["JobInput"], **self._add_attributes(read)}
+        sources = _get_sources(arguments)
+        if sources != (None, None):
+            input_request, captures = build_job_input(*sources, self.env or {}, self.sagemaker_session)
+            parts["JobInput"] |= self._add_attributes(input_request)
+            record["CapturePrefix"] = captures
         if (output := arguments.get("output_s3_uri")) is not None:
             parts["JobOutputConfig"] = build_job_output("", output, self.sagemaker_session)
+        # Each part is a member of the definition, whose name begins with the type of monitoring
         for part, change in parts.items():
-            content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
-            if SOURCES & change.keys():  # a new source replaces the old one
-                content = {name: member for name, member in content.items() if name not in SOURCES}
-            # A new environment replaces the old one, but not the choice about CloudWatch metrics
-            if PUBLISH in content.get("Environment", {}) and "Environment" in change:
-                published = {PUBLISH: content["Environment"][PUBLISH]}
-                change = {**change, "Environment": {**published, **change["Environment"]}}
-            record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
-        if changed := _get_times(arguments):
-            record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
+            part_name = f"{self.MONITORING_TYPE}{part}"
+            record["Definition"][part_name] = _change_part(record["Definition"][part_name], change)
+        if times := _get_times(arguments):
+            record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = times
         record["Schedule"]["LastModifiedTime"] = local_jobs.now()
         store_schedule(name, record)
 
@@ -196,15 +198,17 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def delete_monitoring_schedule(self) -> None:
         """Delete the schedule; the results of its runs stay."""
-        SCHEDULES.delete(self._schedule_name())
-        EXECUTIONS.delete(self._schedule_name(), f".{Executions.FILE_NAME}")
+        name = self._schedule_name()
+        SCHEDULES.delete(name)
+        EXECUTIONS.delete(name, f".{Executions.FILE_NAME}")
         self.monitoring_schedule_name = self.job_definition_name = None
 
     def describe_schedule(self) -> ApiMembers:
         """Run what is due; returns DescribeMonitoringSchedule's answer. Raises BadConfiguration without a schedule."""
-        runs = run_due(self._schedule_name())
+        name = self._schedule_name()
+        runs = run_due(name)
         # As in the API, the last run is a member of the schedule
-        schedule: ApiMembers = SCHEDULES.read(self._schedule_name())["Schedule"]
+        schedule: ApiMembers = SCHEDULES.read(name)["Schedule"]
         if runs:
             schedule["LastMonitoringExecutionSummary"] = runs[-1]
         return schedule
@@ -229,8 +233,6 @@ class ScheduledMonitor(BaselinedMonitor):
         monitor.job_definition_name = record["Definition"]["JobDefinitionName"]
         return monitor
 
-    # Its runs.
-
     def list_executions(self) -> list[MonitoringExecution]:
         """Run what is due; returns all runs, the oldest first."""
         runs = run_due(self._schedule_name())
@@ -245,13 +247,13 @@ class ScheduledMonitor(BaselinedMonitor):
 
         Raises ValueError if there is no run.
         """
-        executions = self.list_executions()
-        if not executions:
+        runs = self.list_executions()
+        if not runs:
             raise ValueError("No execution jobs were kicked off.")
         if wait:
-            executions[-1].wait(logs=True)
+            runs[-1].wait(logs=True)
         else:
-            log_file = JOBS.find_path(executions[-1].job_name, ".log")
+            log_file = JOBS.find_path(runs[-1].job_name, ".log")
             sys.stdout.write(log_file.read_text(encoding="utf-8", errors="replace"))
 
     def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
@@ -271,8 +273,6 @@ class ScheduledMonitor(BaselinedMonitor):
             return None
         return latest.constraint_violations(file_name)
 
-    # Its alert.
-
     def update_monitoring_alert(
         self, monitoring_alert_name: str, data_points_to_alert: int | None, evaluation_period: int | None
     ) -> None:
@@ -280,15 +280,14 @@ class ScheduledMonitor(BaselinedMonitor):
 
         Raises BadConfiguration for a name other than the schedule's, ValueError if nothing is given.
         """
-        if monitoring_alert_name != self._schedule_name():
-            raise BadConfiguration(
-                f"there is no alert {monitoring_alert_name!r}; it is called {self._schedule_name()!r}"
-            )
+        name = self._schedule_name()
+        if monitoring_alert_name != name:
+            raise BadConfiguration(f"there is no alert {monitoring_alert_name!r}; it is called {name!r}")
         variables = executions.build_alert_variables(data_points_to_alert, evaluation_period)
-        record = SCHEDULES.read(self._schedule_name())
+        record = SCHEDULES.read(name)
         self._application(record).setdefault("Environment", {}).update(variables)
         record["Schedule"]["LastModifiedTime"] = local_jobs.now()
-        SCHEDULES.write(self._schedule_name(), record)
+        SCHEDULES.write(name, record)
 
     def list_monitoring_alerts(
         self, next_token: str | None = None, max_results: int | None = 10
@@ -329,8 +328,6 @@ class ScheduledMonitor(BaselinedMonitor):
         )
         return changes[:max_results], None
 
-    # For the kinds of monitors.
-
     @classmethod
     def _application(cls, record: ApiAnswer) -> ApiMembers:
         """The application specification of a stored schedule; changing it changes the record."""
@@ -339,10 +336,10 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def _latest_completed(self) -> MonitoringExecution | None:
         """The latest run; None, with a warning, if there is none or if it did not complete."""
-        executions = self.list_executions()
-        if not executions:
+        runs = self.list_executions()
+        if not runs:
             return None
-        description = executions[-1].describe()
+        description = runs[-1].describe()
         # As in the SDK, an earlier run isn't used instead, because its files belong to another window
         if description["ProcessingJobStatus"] != local_jobs.COMPLETED:
             log.warning(
@@ -351,7 +348,7 @@ class ScheduledMonitor(BaselinedMonitor):
                 description.get("ExitMessage", "it is running"),
             )
             return None
-        return executions[-1]
+        return runs[-1]
 
     def _new_name(self, requested_name: str | None) -> str:
         """The name of a new schedule. Raises ValueError if there is one already, BadConfiguration for a name that is taken."""
@@ -417,6 +414,18 @@ def describe_schedule(name: str, created: datetime, kind: str, config: ApiAnswer
         "LastModifiedTime": created,
         "MonitoringScheduleConfig": {**config, "MonitoringType": kind},
     }
+
+
+def _change_part(content: ApiAnswer, change: ApiMembers) -> ApiMembers:
+    """A part of the job definition after an update. Members that the update doesn't give stay as they are."""
+    # A new source replaces the old one
+    if SOURCES & change.keys():
+        content = {name: member for name, member in content.items() if name not in SOURCES}
+    # A new environment replaces the old one, but not the choice about CloudWatch metrics
+    if PUBLISH in content.get("Environment", {}) and "Environment" in change:
+        environment = {PUBLISH: content["Environment"][PUBLISH], **change["Environment"]}
+        change = {**change, "Environment": environment}
+    return {**content, **change}
 
 
 def _get_baseline(arguments: ScheduleArguments) -> ApiMembers:
