@@ -24,23 +24,26 @@ def list_gauges(report: Report) -> Iterator[Gauge]:
     """A gauge for each number that describes the run, and one gauge for all of its metrics, whose labels have the metrics' names.
     Values that aren't finite are left out.
     """
-    # A gauge can't be a text, so what is true has the value 1
+    # Every sample has these labels; they are empty where a run has no such name
     labels = {
         "analysis_type": report.run.analysis_type,
         "endpoint": report.run.model or "",
         "monitoring_schedule": report.run.schedule or "",
     }
+
+    def describe_run(name: str, meaning: str, number: float) -> Gauge:
+        """A gauge with one sample, which has the labels of the run."""
+        return Gauge(f"model_monitor_{name}", meaning, ((labels, float(number)),))
+
+    yield describe_run("violations", "Violations of the last monitoring run.", report.verdict.violations)
+    # The value of a gauge is a number, so 1 stands for true
     is_alert = report.alert.status is AlertStatus.IN_ALERT
+    yield describe_run("alert", "1 while the alert is InAlert.", is_alert)
     is_unsure = report.verdict.outcome is Outcome.CANNOT_TELL
-    numbers = {
-        "violations": ("Violations of the last monitoring run.", float(report.verdict.violations)),
-        "alert": ("1 while the alert is InAlert.", float(is_alert)),
-        "cannot_tell": ("1 if the last monitoring run could not tell whether something changed.", float(is_unsure)),
-        "last_run_timestamp_seconds": ("When the last monitoring run ended.", report.time.timestamp()),
-    }
-    # Each of these gauges has one sample, with the labels of the run
-    for name, (meaning, number) in numbers.items():
-        yield Gauge(f"model_monitor_{name}", meaning, ((labels, number),))
+    yield describe_run(
+        "cannot_tell", "1 if the last monitoring run could not tell whether something changed.", is_unsure
+    )
+    yield describe_run("last_run_timestamp_seconds", "When the last monitoring run ended.", report.time.timestamp())
     # A set of statistics becomes one sample for each of its numbers
     samples = []
     for metric in select_sendable(report.metrics):
