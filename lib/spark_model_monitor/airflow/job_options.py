@@ -1,4 +1,4 @@
-"""A job's options in a DAG: the texts of their values, and the ones that may be given."""
+"""A job's options in a DAG: the texts of their values, and which options may be given. A flag is an option in a command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spark_model_monitor.running.configuration.command_line import option_names,
 TextByName: TypeAlias = Mapping[str, str]  # of options or variables, by name
 SECRETS = {"sink": "MODEL_MONITOR_SINK"}
 """Options whose text may be a secret, with their variables. If the job's environment can be set, they are passed by it, because
-everybody on a machine sees the arguments of its programs."""
+everybody on a machine sees the flags of its programs."""
 
 FlagValue: TypeAlias = "str | float | PurePath | datetime | timedelta | Mapping[str, Json] | Iterable[FlagValue] | None"
 Flags: TypeAlias = Mapping[str, FlagValue]  # by the option's name
@@ -40,17 +40,17 @@ def format_arguments(text_by_option: TextByName) -> list[str]:
 
 
 def split_secrets(text_by_option: TextByName) -> tuple[dict[str, str], dict[str, str]]:
-    """The flags that may be in a command line, and the variables for the others."""
-    visible_flags = {name: text for name, text in text_by_option.items() if name not in SECRETS}
+    """The options that may be in a command line, and the variables for the others."""
+    visible_options = {name: text for name, text in text_by_option.items() if name not in SECRETS}
     variables = {variable: text_by_option[name] for name, variable in SECRETS.items() if name in text_by_option}
-    return visible_flags, variables
+    return visible_options, variables
 
 
 def require_valid_flags(flags: Flags, reserved_options: TextByName) -> None:
     """Check that `flags` are options of the jobs which the task doesn't set itself.
 
-    reserved_options: option -> the operator's argument that sets it. Raises BadConfiguration with a line for each invalid
-    flag.
+    reserved_options: the operator's parameter that sets an option, by option. Raises BadConfiguration with a line for each
+    invalid option.
     """
     errors = []
     for name in flags:

@@ -1,4 +1,4 @@
-"""The window of a DAG run, and the times of it."""
+"""The window of a DAG run, and its scheduled time."""
 
 from __future__ import annotations
 

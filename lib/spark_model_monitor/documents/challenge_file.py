@@ -36,7 +36,8 @@ class MetricDifference(Section, nullable=("champion", "challenger", "difference"
     """One metric of both models.
 
     difference: challenger minus champion.
-    interval: its ends, valid for all interim analyses of the trial together; None with too few rows.
+    interval: its ends, valid for all interim analyses of the trial together, so wider than for a single one; None with too
+        few rows.
     p: the p-value of this analysis alone.
     method: how the standard error was computed.
     """
@@ -46,7 +47,6 @@ class MetricDifference(Section, nullable=("champion", "challenger", "difference"
     challenger: UndefinableNumber = None
     difference: UndefinableNumber = None
     higher_is_better: Flag
-    # Wider than the interval of a single analysis, because a trial is analysed repeatedly
     interval: tuple[Number, Number] | None = None
     standard_error: UndefinableNumber = None
     p: UndefinableNumber = None
@@ -91,9 +91,14 @@ class Challenge(
     """challenge.json.
 
     reason: the reason for the verdict.
+    metric: the metric that decides.
+    problem_type: the type of prediction, such as BinaryClassification.
     rows: number of pairs, or of rows of both models.
+    planned_rows: the number of rows for which the trial was planned.
     rows_to_tell: the number of rows at which the current difference would be significant; None if it already is, or if
-        unknown.
+        unknown. In rows, not time, because the future traffic isn't known.
+    least_gain: the gain that the challenger needs, in the unit of the metric; 0: it only has to be better than the champion.
+    confidence: the confidence level of the intervals and of the verdict.
     disagreement: the share of pairs with different answers, for regression their mean distance; None for a split trial.
     segments: segments in which the models disagree more or less than elsewhere, the clearest first.
     unfair: differences between the requests of both models.
@@ -108,9 +113,7 @@ class Challenge(
     design: TrialDesign
     rows: Count
     planned_rows: Count
-    # In rows, not time, because the future traffic isn't known
     rows_to_tell: Count | None = None
-    # In the unit of the metric; 0: the challenger only has to be better than the champion
     least_gain: Number = 0.0
     confidence: Share
     champion: ChallengeSide
