@@ -118,10 +118,7 @@ class ScheduledMonitor(BaselinedMonitor):
         parts = {
             "BaselineConfig": baseline,
             "AppSpecification": application,
-            "JobInput": {
-                **self._add_attributes(input_request),
-                **build_ground_truth(arguments.get("ground_truth_input")),
-            },
+            "JobInput": self._add_attributes(input_request) | build_ground_truth(arguments.get("ground_truth_input")),
             "JobOutputConfig": build_job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
         }
         created = local_jobs.now()
@@ -375,7 +372,7 @@ class ScheduledMonitor(BaselinedMonitor):
         application = self._build_application(
             arguments.get("env"), arguments.get("enable_cloudwatch_metrics"), *scripts
         )
-        return {**application, **drop_missing(ProblemType=arguments.get("problem_type"))}
+        return application | drop_missing(ProblemType=arguments.get("problem_type"))
 
     def _build_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> ApiMembers:
         """The part of the application that an update changes. env: the monitor's new environment."""
