@@ -41,7 +41,9 @@ from spark_model_monitor.statistics.verdicts.tail_probabilities import compute_s
 MAX_SIZE_RATIO = 2  # of the window's rows to the baseline's: in a larger window more values repeat by nature
 MAX_REPEATED_SHARE = 0.1  # of the baseline's values; with more repeats, their number depends on the number of rows
 MAX_CHANCE_DISTANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
-EULER = 0.5772  # Euler's constant, the mean of the standard Gumbel distribution
+EULER = (
+    0.5772  # Euler's constant gamma, the mean of the standard Gumbel distribution. More digits would change p-values
+)
 SURPLUS = "share of surplus rows"
 ESTIMATED_SURPLUS = f"estimated {SURPLUS}"
 MIN_COPIES = 0.01  # smallest share of copies in a baseline whose rows repeat by nature
