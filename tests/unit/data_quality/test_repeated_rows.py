@@ -287,12 +287,12 @@ def test_files_of_one_size_come_before_others_and_none_is_named_without_files():
     sizes = {"a": 100, "b": 108, "c": 100, "d": 200}
     layout = ColumnLayout(file_sizes=sizes)
 
-    assert layout.find_files(0.2) == ["a", "c"]
-    assert layout.find_files(0.4) == ["d"]
-    assert layout.find_files(0.3) == []
+    assert layout.find_files(0.2, error=0.0) == ["a", "c"]
+    assert layout.find_files(0.4, error=0.0) == ["d"]
+    assert layout.find_files(0.3, error=0.0) == []
     assert layout.find_files(0.25, error=0.3) == ["a", "c"]
     assert layout.find_files(0.3, error=0.2) == []
-    assert ColumnLayout().find_files(0.2) == []
+    assert ColumnLayout().find_files(0.2, error=0.0) == []
 
 
 @pytest.mark.parametrize("kinds", [50, 3_000])
