@@ -97,7 +97,7 @@ def main() -> None:
         kernel = Kernel(model, data[:1], samples)
         explained = data[1 : rows + 1]
         requests = np.tile(data[:1000], (100, 1))
-        kernel.explained(explained[:100])
+        kernel.explain(explained[:100])
         calls = rows * samples / len(requests)
 
         def answers(model: Any = model, request_rows: Any = requests, calls: float = calls) -> None:
@@ -105,7 +105,7 @@ def main() -> None:
                 model(request_rows)
 
         def ours(kernel: Kernel = kernel, explained: Any = explained) -> None:
-            kernel.explained(explained)
+            kernel.explain(explained)
 
         us = Contestant("ours: attributions of every row", ours)
         limit = OF_THE_MODEL if flavour == "xgboost" else None

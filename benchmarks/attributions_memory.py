@@ -37,7 +37,7 @@ def explain(rows: int) -> None:
         same = random.permutation(FEATURES)[: STEP * index]
         row[same] = data[0, same]
     kernel = Kernel(lambda cells: (cells @ weights)[:, None], data[:1], count_samples(None, FEATURES))
-    kernel.explained(data[1:])
+    kernel.explain(data[1:])
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 

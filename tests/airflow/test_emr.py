@@ -18,7 +18,7 @@ from tests.airflow.fake_location import DONE
 from spark_model_monitor.airflow import EmrCluster, EmrServerless, MonitorOperator
 from spark_model_monitor.airflow.job_locations import JobCall
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.spark.launch.deequ_jar import ARTIFACT
+from spark_model_monitor.spark.launch.deequ_jar import DEEQU_JAR
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
 PACKAGES = f"s3://{BUCKET}/packages"
@@ -32,8 +32,8 @@ CALL = JobCall(
 @pytest.fixture(autouse=True)
 def jar(tmp_path, monkeypatch):
     """A JAR at hand, and a cache of this test's own."""
-    (tmp_path / ARTIFACT.file_name).write_bytes(b"a JAR")
-    monkeypatch.setenv("MODEL_MONITOR_DEEQU_JAR", str(tmp_path / ARTIFACT.file_name))
+    (tmp_path / DEEQU_JAR.file_name).write_bytes(b"a JAR")
+    monkeypatch.setenv("MODEL_MONITOR_DEEQU_JAR", str(tmp_path / DEEQU_JAR.file_name))
     monkeypatch.setenv("MODEL_MONITOR_CACHE", str(tmp_path / "cache"))
 
 

@@ -161,7 +161,7 @@ def expected_labels(source: Source, tally: Tally, *, repairing: bool) -> tuple[d
         tally.unclaimed += expected_truths == UNCLAIMED
         if expected_truths == UNCLAIMED:
             alone = GroundTruth(source.places, repairing=repairing)._decode(make_column([line]))
-            texts = zip(alone.reasons.tolist(), alone.keys.to_pylist(), alone.truths.to_pylist(), strict=True)
+            texts = zip(alone.reasons.tolist(), alone.event_ids.to_pylist(), alone.truths.to_pylist(), strict=True)
             expected_truths = [
                 (key, *json.loads(truth).values()) for reason, key, truth in texts if not reason
             ] or REFUSED

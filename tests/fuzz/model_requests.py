@@ -11,7 +11,7 @@ import random
 from pydantic import JsonValue
 from tests.fuzz.damage import ODD_TEXTS
 
-from spark_model_monitor.monitors.predictors.http import RequestFormat
+from spark_model_monitor.monitors.predictors.http import EndpointFormat
 
 PLACEHOLDERS = (
     "$features_kvp",
@@ -61,10 +61,10 @@ def require_law(seed: int) -> None:
 
     content = rng.choice(('{"instances":$records}', {"instances": "$records"}))
     members = {"content_type": "application/json", "content_template": content, "record_template": template}
-    assert json.loads(RequestFormat(members).write_body(names, rows)) == {"instances": expected}
+    assert json.loads(EndpointFormat(members).write_body(names, rows)) == {"instances": expected}
 
     members["content_template"] = '{"instance":$record}'
-    assert json.loads(RequestFormat(members).write_body(names, rows[:1])) == {"instance": expected[0]}
+    assert json.loads(EndpointFormat(members).write_body(names, rows[:1])) == {"instance": expected[0]}
 
-    lines = RequestFormat({"content_type": "application/jsonlines", "content_template": '{"row":$features}'})
+    lines = EndpointFormat({"content_type": "application/jsonlines", "content_template": '{"row":$features}'})
     assert [json.loads(line) for line in lines.write_body(names, rows).split(b"\n")] == [{"row": row} for row in rows]

@@ -37,7 +37,7 @@ class CaptureMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # `lifespan` messages announce the server's start and end; they are no requests
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, self._closing(send))
+            await self._app(scope, receive, self._close_on_shutdown(send))
             return
         exchange = None
         # Only requests that may be captured cost time
@@ -53,7 +53,7 @@ class CaptureMiddleware:
         # From here on, messages are recorded and passed on unchanged
         conversation = _Conversation(self._writer, exchange, _get_header(headers, records.CONTENT_TYPE))
         try:
-            await self._app(scope, conversation.receiving(receive), conversation.sending(send))
+            await self._app(scope, conversation.record_requests(receive), conversation.record_responses(send))
         except Exception:
             conversation.end(records.SERVER_ERROR)
             raise
@@ -61,7 +61,7 @@ class CaptureMiddleware:
             conversation.end(records.CLIENT_CLOSED_REQUEST)
             raise
 
-    def _closing(self, send: Send) -> Send:
+    def _close_on_shutdown(self, send: Send) -> Send:
         async def close_and_send(message: Message) -> None:
             if message["type"] in SHUTDOWN:
                 self._writer.close()
@@ -74,7 +74,7 @@ class CaptureMiddleware:
 class _Conversation(records.Conversation):
     """One request and its answer as ASGI's messages."""
 
-    def receiving(self, receive: Receive) -> Receive:
+    def record_requests(self, receive: Receive) -> Receive:
         async def receive_and_record() -> Message:
             message = await receive()
             # A request's body comes in several messages
@@ -84,7 +84,7 @@ class _Conversation(records.Conversation):
 
         return receive_and_record
 
-    def sending(self, send: Send) -> Send:
+    def record_responses(self, send: Send) -> Send:
         async def send_and_record(message: Message) -> None:
             await send(message)
             if message["type"] == "http.response.start":

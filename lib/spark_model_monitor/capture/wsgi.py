@@ -39,7 +39,7 @@ class CaptureMiddleware:
         # The application reads its input through our recording stream
         environ["wsgi.input"] = _Input(environ["wsgi.input"], conversation.request)
         try:
-            return _Answer(self._app(environ, conversation.starting(start_response)), conversation)
+            return _Answer(self._app(environ, conversation.record_response_start(start_response)), conversation)
         except Exception:
             conversation.end(records.SERVER_ERROR)
             raise
@@ -64,7 +64,7 @@ class _Conversation(records.Conversation):
 
     _response_bytes: str | None = None
 
-    def starting(self, start_response: StartResponse) -> StartResponse:
+    def record_response_start(self, start_response: StartResponse) -> StartResponse:
         def start_and_record(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
             # If the server raises here, the application gets the exception
             write = start_response(status, headers, *exc_info)

@@ -85,7 +85,7 @@ class Hours:
     """One number for each window, drawn as bars.
 
     values: None for a window without a run.
-    bad: whether each window had violations.
+    are_violated: whether each window had violations.
     limit: drawn as a line.
     times: the labels of the windows.
     """

@@ -280,7 +280,7 @@ def test_values_of_columns_together_are_counted_exactly(pass_bytes):
         read_data(frame, engine="local"), [ValueCountRequest((0, 1)), ValueCountRequest((1,))], 100, pass_bytes
     )
 
-    assert (pairs.rows, pairs.distinct, pairs.single) == (80, 3, 0)  # a row without any value doesn't count
+    assert (pairs.rows, pairs.distinct, pairs.num_singletons) == (80, 3, 0)  # a row without any value doesn't count
     assert pairs.entropy == pytest.approx(-(0.5 * math.log(0.5) + 2 * 0.25 * math.log(0.25)))
     assert (single.rows, single.distinct) == (80, 2)
 

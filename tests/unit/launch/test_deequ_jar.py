@@ -20,15 +20,15 @@ def repository(folder: Path, content: bytes) -> dict[str, str]:
     """An environment whose mirror has this content as Deequ's JAR, and whose cache is empty."""
     version_folder = folder / "mirror" / "com/amazon/deequ/deequ/2.1.0-spark-3.5"  # Maven, "Repository Layout - Final"
     version_folder.mkdir(parents=True)
-    (version_folder / deequ_jar.ARTIFACT.file_name).write_bytes(content)
+    (version_folder / deequ_jar.DEEQU_JAR.file_name).write_bytes(content)
     return {"MODEL_MONITOR_CACHE": str(folder / "cache"), deequ_jar.MIRROR_VARIABLE: (folder / "mirror").as_uri() + "/"}
 
 
 @pytest.fixture
 def repository_artifact(monkeypatch):
     """Makes the text "the jar" the one that has the right check sum."""
-    artifact = replace(deequ_jar.ARTIFACT, sha256=hashlib.sha256(b"the jar").hexdigest())
-    monkeypatch.setattr(deequ_jar, "ARTIFACT", artifact)
+    artifact = replace(deequ_jar.DEEQU_JAR, sha256=hashlib.sha256(b"the jar").hexdigest())
+    monkeypatch.setattr(deequ_jar, "DEEQU_JAR", artifact)
 
 
 @pytest.mark.usefixtures("repository_artifact")
@@ -53,7 +53,7 @@ def test_a_fetched_file_with_another_check_sum_is_not_preserved(tmp_path):
 
 
 def test_a_cached_file_that_was_damaged_is_reported(tmp_path):
-    jar = tmp_path / "jars" / deequ_jar.ARTIFACT.file_name
+    jar = tmp_path / "jars" / deequ_jar.DEEQU_JAR.file_name
     jar.parent.mkdir()
     jar.write_bytes(b"half")
 
@@ -63,7 +63,7 @@ def test_a_cached_file_that_was_damaged_is_reported(tmp_path):
 
 def test_without_a_mirror_the_jar_is_one_of_maven_central():
     """The address that the page of the artifact has: https://central.sonatype.com/artifact/com.amazon.deequ/deequ."""
-    assert f"{deequ_jar.CENTRAL}/{deequ_jar.ARTIFACT.path}" == (
+    assert f"{deequ_jar.CENTRAL}/{deequ_jar.DEEQU_JAR.path}" == (
         "https://repo1.maven.org/maven2/com/amazon/deequ/deequ/2.1.0-spark-3.5/deequ-2.1.0-spark-3.5.jar"
     )
 

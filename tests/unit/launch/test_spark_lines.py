@@ -38,7 +38,7 @@ def test_a_folder_whose_jars_tell_nothing_is_taken_as_the_pinned_line(tmp_path):
 def test_only_the_pinned_line_fetches_a_jar_and_others_take_the_users():
     for line in LINES:
         assert deequ_jar.is_jar_available({}, line) == (line is PINNED)
-        assert deequ_jar.is_jar_available({deequ_jar.VARIABLE: "deequ.jar"}, line)
+        assert deequ_jar.is_jar_available({deequ_jar.JAR_VARIABLE: "deequ.jar"}, line)
 
 
 def test_spark_4_takes_no_java_8(tmp_path, monkeypatch):

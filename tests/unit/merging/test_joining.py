@@ -13,8 +13,7 @@ from tests.unit.merging.lines import joined
 
 from spark_model_monitor.running.merging import joining
 from spark_model_monitor.running.merging.hourly_sources import FileNumbers, HourFolder, LineKind
-from spark_model_monitor.running.merging.joining import AbsentLabel
-from spark_model_monitor.running.merging.labels import Period
+from spark_model_monitor.running.merging.joining import AbsentLabel, LabelHours
 from spark_model_monitor.running.merging.merge_rows import Counts, Role, format_json_texts, make_rows
 from spark_model_monitor.statistics.states.hashing import hash_texts
 
@@ -81,27 +80,32 @@ def some_bucket(seed):
     return captures, labels, remembered
 
 
-def last_label(labels, key, hour, period):
+def last_label(labels, key, hour, label_hours):
     """C11.14: the last by file, place and record of those that are near enough."""
     near = [
         label
         for label in labels
         if label["key"] == key
-        and (period is None or hour is None or label["hour"] is None or abs(label["hour"] - hour) <= period.hours)
+        and (
+            label_hours is None
+            or hour is None
+            or label["hour"] is None
+            or abs(label["hour"] - hour) <= label_hours.max_delay_hours
+        )
     ]
     return max(near, key=lambda label: (label["rank"], label["block"], label["record"]), default=None)
 
 
 @pytest.mark.long
-@every_combination(period=[None, Period(2, FIRST, LAST)], absent=[AbsentLabel("9", 1, LAST), None])
-def test_every_capture_meets_its_last_label_and_everything_is_counted(period, absent):
+@every_combination(label_hours=[None, LabelHours(2, FIRST, LAST)], absent=[AbsentLabel("9", 1, LAST), None])
+def test_every_capture_meets_its_last_label_and_everything_is_counted(label_hours, absent):
     for seed in range(150):
         captures, labels, remembered = some_bucket(seed)
-        if period:
+        if label_hours:
             before = [capture for capture in remembered if capture["hour"] >= FIRST]
         else:
             before = []
-        if period:
+        if label_hours:
             earlier = [capture for capture in remembered if capture["hour"] < FIRST]
         else:
             earlier = []
@@ -110,10 +114,12 @@ def test_every_capture_meets_its_last_label_and_everything_is_counted(period, ab
         if not batches:
             continue
 
-        lines, counts = joined(batches, PARTS, period=period, absent=absent, since=FIRST)
+        lines, counts = joined(batches, PARTS, label_hours=label_hours, absent=absent, since=FIRST)
 
-        assert {key: sorted(texts) for key, texts in lines.items()} == expected_lines(captures, labels, period, absent)
-        expected = expected_counts(captures, labels, before, earlier, period, absent)
+        assert {key: sorted(texts) for key, texts in lines.items()} == expected_lines(
+            captures, labels, label_hours, absent
+        )
+        expected = expected_counts(captures, labels, before, earlier, label_hours, absent)
         assert {key: count for key, count in counts.items() if count} == expected, seed
 
 
@@ -134,17 +140,17 @@ def test_captures_are_written_to_the_slice_of_their_time():
     assert slices == {"id 0": 0, "id 29": 0, "id 30": 1, "id 59": 1}
 
 
-def outcome(capture, labels, period, absent):
-    label = last_label(labels, capture["key"], capture["hour"], period)
+def outcome(capture, labels, label_hours, absent):
+    label = last_label(labels, capture["key"], capture["hour"], label_hours)
     if label is not None:
         return "labelled", label
     return ("absent" if absent and capture["hour"] + 2 <= LAST else "waiting"), None
 
 
-def expected_lines(captures, labels, period, absent):
+def expected_lines(captures, labels, label_hours, absent):
     lines = {}
     for capture in captures:
-        kind, label = outcome(capture, labels, period, absent)
+        kind, label = outcome(capture, labels, label_hours, absent)
         hour = HourFolder(PARTS.branches[capture["branch"]], capture["hour"])
         if label:
             truth = label["text"]
@@ -158,7 +164,7 @@ def expected_lines(captures, labels, period, absent):
             "absent": True if kind == "absent" else None,
             "score": capture["score"],
         }
-        if kind != "labelled" or period is not None:
+        if kind != "labelled" or label_hours is not None:
             text = json.dumps(
                 {name: value for name, value in members.items() if value is not None}, separators=(",", ":")
             )
@@ -166,15 +172,17 @@ def expected_lines(captures, labels, period, absent):
     return {key: sorted(texts) for key, texts in lines.items()}
 
 
-def expected_counts(captures, labels, before, earlier, period, absent):
+def expected_counts(captures, labels, before, earlier, label_hours, absent):
     counts = Counts()
     for capture in captures:
-        kind, _ = outcome(capture, labels, period, absent)
+        kind, _ = outcome(capture, labels, label_hours, absent)
         counts[kind, capture["branch"], capture["hour"]] += 1
     counts[("with the id of another",)] = len(captures) - len({row["key"] for row in captures})
-    inside = [label for label in labels if period is None or label["hour"] is None or FIRST <= label["hour"] <= LAST]
+    inside = [
+        label for label in labels if label_hours is None or label["hour"] is None or FIRST <= label["hour"] <= LAST
+    ]
     counts[("labels outside_window",)] = len(labels) - len(inside)
-    met = {row["key"] for row in captures if outcome(row, labels, period, absent)[0] == "labelled"}
+    met = {row["key"] for row in captures if outcome(row, labels, label_hours, absent)[0] == "labelled"}
     for key in {label["key"] for label in inside}:
         texts = [label["text"] for label in inside if label["key"] == key]
         counts[("labels ids",)] += 1
@@ -191,7 +199,7 @@ def expected_counts(captures, labels, before, earlier, period, absent):
         counts["remembered", capture["branch"], capture["hour"]] += 1
     keys = {(row["branch"], row["hour"], row["key"]) for row in captures}
     for capture_key in {(row["branch"], row["hour"], row["key"]) for row in before} & keys:
-        count_changes(counts, capture_key, before, labels, period, absent)
+        count_changes(counts, capture_key, before, labels, label_hours, absent)
     return {key: count for key, count in counts.items() if count}
 
 
@@ -204,12 +212,12 @@ def hours_last_labels(capture, labels):
     return [label for hour, label in last.items() if hour is None or hour >= FIRST]
 
 
-def count_changes(counts, capture_key, before, labels, period, absent):
+def count_changes(counts, capture_key, before, labels, label_hours, absent):
     branch, hour, key = capture_key
     same = [capture for capture in before if (capture["branch"], capture["hour"], capture["key"]) == capture_key]
     was = max((capture["label"] for capture in same if capture["label"] is not None), default=None)
     was_absent = any(capture["absent"] for capture in same)
-    kind, label = outcome({"key": key, "hour": hour}, labels, period, absent)
+    kind, label = outcome({"key": key, "hour": hour}, labels, label_hours, absent)
     now = compute_hash(label["text"]) if label else None
     counts["added", branch, hour] += was is None and now is not None
     counts["changed", branch, hour] += was is not None and now is not None and was != now

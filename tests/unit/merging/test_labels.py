@@ -13,11 +13,10 @@ from spark_model_monitor.data.reading.ledger import NUMBER
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.hourly_sources import FileNumbers, HourFolder, LineKind
-from spark_model_monitor.running.merging.joining import Join
+from spark_model_monitor.running.merging.joining import Join, LabelHours
 from spark_model_monitor.running.merging.labels import (
     GroundTruth,
     LabelAccount,
-    Period,
     Repair,
     parse_label_line,
     parse_plain_labels,
@@ -114,8 +113,8 @@ def test_with_a_period_the_labels_of_the_window_are_accounted_for(tmp_path):
     for hour, labels in labels_by_hour.items():
         write_lines(tmp_path / f"2024/02/19/{hour}/a.jsonl", labels)
     first = 474546  # 2024-02-19T18:00:00Z
-    period = Period(hours=2, first=first + 2, last=first + 3)
-    _, counts = joined(truth_rows(tmp_path), PARTS, period=period)
+    label_hours = LabelHours(max_delay_hours=2, first_hour=first + 2, last_hour=first + 3)
+    _, counts = joined(truth_rows(tmp_path), PARTS, label_hours=label_hours)
 
     assert LabelAccount.of(counts) == LabelAccount(read=4, ids=1, outside_window=3)
 

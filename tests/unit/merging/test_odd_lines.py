@@ -64,10 +64,10 @@ def test_ground_truth(locations, repairing, whole_files, lines):
         lines = [b"[" + b",\n".join(lines) + b"]"]
     decoded = GroundTruth(locations, repairing=repairing, whole_files=whole_files)._decode(make_array(lines))
 
-    assert set(decoded.origins.tolist()) == set(range(len(lines)))
+    assert set(decoded.line_indices.tolist()) == set(range(len(lines)))
     assert np.isin(decoded.reasons, FORESEEN).all()
     is_accepted = pa.array(decoded.reasons == 0)
-    for column in (decoded.keys, decoded.truths):
+    for column in (decoded.event_ids, decoded.truths):
         column.filter(is_accepted).validate(full=True)
     for truth in decoded.truths.filter(is_accepted).to_pylist():
         assert json.loads(truth)["data"].strip()

@@ -474,6 +474,6 @@ def test_the_history_calls_a_line_a_threshold_if_it_separates_the_violated_windo
     bars = create_hours(series, series.names.index("recall"), history.labels)
     [track] = [track for track in create_tracks(history, {}).tracks if track.title == "recall"]
 
-    assert bars.bad == (False, False, True)
+    assert bars.are_violated == (False, False, True)
     assert (bars.limit is not None) is has_limit
     assert track.note == note

@@ -9,7 +9,7 @@ import pytest
 from tests.fuzz.model_requests import require_law
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors.http import RequestFormat
+from spark_model_monitor.monitors.predictors.http import EndpointFormat
 
 NAMES = ("Age", "Town")
 ROWS = ((41.0, "Bonn"), (float("nan"), None))
@@ -55,7 +55,7 @@ ROWS = ((41.0, "Bonn"), (float("nan"), None))
     ],
 )
 def test_rows_are_sent_as_the_templates_say(members, body):
-    assert RequestFormat(members).write_body(NAMES, ROWS).decode() == body
+    assert EndpointFormat(members).write_body(NAMES, ROWS).decode() == body
 
 
 @pytest.mark.parametrize("text", ["${Age}", "${nosuch}", "$features", "$features_kvp", '"${Age}"', "$records"])
@@ -65,7 +65,7 @@ def test_a_text_that_looks_like_a_placeholder_is_sent_as_it_is(text):
         "content_template": '{"instances":$records}',
         "record_template": '{"all":$features_kvp,"names":$feature_names,"town":"${Town}","row":$features}',
     }
-    [sent] = json.loads(RequestFormat(members).write_body(NAMES, [(41.0, text)]))["instances"]
+    [sent] = json.loads(EndpointFormat(members).write_body(NAMES, [(41.0, text)]))["instances"]
 
     assert sent == {"all": {"Age": 41, "Town": text}, "names": [*NAMES], "town": text, "row": [41, text]}
 
@@ -80,11 +80,11 @@ def test_a_placeholder_without_a_feature_is_a_sentence():
     with pytest.raises(
         BadConfiguration, match=r"\$\{Towns\}, which is no feature of the model's input; did you mean Town"
     ):
-        RequestFormat(members).write_body(NAMES, ROWS)
+        EndpointFormat(members).write_body(NAMES, ROWS)
 
 
 def test_a_template_of_one_record_sends_one():
-    request = RequestFormat(
+    request = EndpointFormat(
         {"content_type": "application/json", "content_template": '{"row":$record}', "record_template": "$features"}
     )
 
@@ -93,7 +93,7 @@ def test_a_template_of_one_record_sends_one():
 
 
 def test_fractions_and_large_numbers_lose_nothing():
-    assert RequestFormat({}).write_body(("a",), [(0.1,), (1e300,), (-0.25,)]) == b"0.1\n1e+300\n-0.25\n"
+    assert EndpointFormat({}).write_body(("a",), [(0.1,), (1e300,), (-0.25,)]) == b"0.1\n1e+300\n-0.25\n"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_fractions_and_large_numbers_lose_nothing():
     ],
 )
 def test_scores_are_found_as_the_configuration_says(members, answer, scores):
-    assert RequestFormat(members).read_scores(answer.encode()) == scores
+    assert EndpointFormat(members).read_scores(answer.encode()) == scores
 
 
 JSON_LINES = {"accept_type": "application/jsonlines"}
@@ -158,7 +158,7 @@ ANIMALS = {"labels": ["cat", "dog", "fish"], "probabilities": [0.35, 0.25, 0.4]}
     ],
 )
 def test_labels_are_found_as_the_configuration_says(members, answer, labels):
-    assert RequestFormat(members).read_labels(answer.encode()) == labels
+    assert EndpointFormat(members).read_labels(answer.encode()) == labels
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_labels_are_found_as_the_configuration_says(members, answer, labels):
 )
 def test_labels_without_a_score_each_and_labels_that_are_not_there_are_an_error_of_their_reader(members, answer):
     with pytest.raises((ValueError, IndexError)):
-        RequestFormat(members).read_labels(answer.encode())
+        EndpointFormat(members).read_labels(answer.encode())
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_labels_without_a_score_each_and_labels_that_are_not_there_are_an_error_
 )
 def test_an_answer_without_scores_is_an_error_of_its_reader(members, answer):
     with pytest.raises((ValueError, IndexError)):
-        RequestFormat(members).read_scores(answer.encode("latin-1"))
+        EndpointFormat(members).read_scores(answer.encode("latin-1"))
 
 
 FAULTS = [
@@ -213,13 +213,13 @@ FAULTS = [
 @pytest.mark.parametrize(("members", "sentence"), FAULTS)
 def test_templates_that_are_none_are_refused(members, sentence):
     with pytest.raises(BadConfiguration, match=sentence):
-        RequestFormat(members)
+        EndpointFormat(members)
 
 
 def test_all_faults_of_a_configuration_are_reported_together():
     members = dict(chain.from_iterable(members.items() for members, _ in FAULTS[:2])) | {"accept_type": "text/html"}
 
     with pytest.raises(BadConfiguration) as raised:
-        RequestFormat(members)
+        EndpointFormat(members)
 
     assert len(str(raised.value).splitlines()) == 3

@@ -68,7 +68,7 @@ def shortcut(model, baselines, *, with_logit, rows=ROWS, names=FEATURES):
     baseline = rows[:baselines]
     exactly = caller.build_exact_attribution(baseline, with_logit=with_logit)
     kernel = Kernel(caller, baseline, EVERYTHING, with_logit=with_logit)
-    return (exactly and exactly(rows[:40])), kernel.explained(rows[:40]).values
+    return (exactly and exactly(rows[:40])), kernel.explain(rows[:40]).values
 
 
 def wrapped(name, **members):
@@ -170,7 +170,7 @@ def test_trees_have_the_values_of_all_coalitions_to_the_ninth_digit(baselines, b
     attributions = Leaves.of(trees).build_attribution(baseline)(rows)
 
     kernel = Kernel(lambda cells: walked(trees, cells), baseline, EVERYTHING)
-    expected = kernel.explained(rows)
+    expected = kernel.explain(rows)
     assert expected.exact == len(rows)
     assert np.abs(expected.values).max() > 0.01
     np.testing.assert_allclose(attributions, expected.values, atol=1e-9)

@@ -69,7 +69,7 @@ def decode_joinable(lines, _):
 def decode_label(lines, folder):
     (folder / "a.jsonl").write_bytes(b"{}\n")
     labels = GroundTruth(list_locations(folder))._decode(make_column(lines))
-    return [labels.reasons[0], labels.keys[0].as_py(), labels.truths[0].as_py()]
+    return [labels.reasons[0], labels.event_ids[0].as_py(), labels.truths[0].as_py()]
 
 
 @pytest.mark.parametrize("line_name", ODD)

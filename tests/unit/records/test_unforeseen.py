@@ -201,7 +201,7 @@ def test_a_label_on_which_nobody_knows_what_to_do_is_kept_in_the_quarantine(tmp_
     assert labels.reasons.tolist() == [Refusal.NOT_GROUND_TRUTH] * 2
     labels = GroundTruth(list_locations(tmp_path), repairing=Undecided())._decode(pa.array(["no JSON", '{"b": 1}']))
     assert labels.reasons.tolist() == [Refusal.UNREADABLE_KEY_ERROR, Refusal.NOT_GROUND_TRUTH]
-    assert labels.origins.tolist() == [0, 1]
+    assert labels.line_indices.tolist() == [0, 1]
     assert labels.lines.to_pylist() == [b"no JSON", b'{"b": 1}']
 
 

@@ -230,7 +230,7 @@ def test_a_card_shows_the_windows_before_with_the_limit_that_parts_the_violated_
     described = hour_findings._describe_run(None)
     shown = read_neighbour_runs(run_folder, described, hour_findings.files()[SUMMARY])
 
-    assert shown.hours["charge"].bad == (False, True, True)
+    assert shown.hours["charge"].are_violated == (False, True, True)
     assert shown.hours["charge"].times == ("18:00", "19:00", "20:00")
     assert shown.hours["charge"].limit == pytest.approx(0.1)
     assert shown.hours["charge"].values[0] < 0.1 < min(shown.hours["charge"].values[1:])

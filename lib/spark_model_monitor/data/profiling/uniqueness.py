@@ -6,6 +6,7 @@ that a pass sends at most 256 MB. Two different texts have the same 128 bits onc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -47,13 +48,13 @@ class ValueCounts:
 
     rows: the number of rows that have a value.
     distinct: the number of different values.
-    single: the number of values that occur once.
+    num_singletons: the number of values that occur once.
     weighted_logs: the sum of n log n over the values, where n is the number of occurrences of a value.
     """
 
     rows: int = 0
     distinct: int = 0
-    single: int = 0
+    num_singletons: int = 0
     weighted_logs: float = 0.0
 
     def __add__(self, counts: ValueCounts) -> ValueCounts:
@@ -61,42 +62,44 @@ class ValueCounts:
         return ValueCounts(
             self.rows + counts.rows,
             self.distinct + counts.distinct,
-            self.single + counts.single,
+            self.num_singletons + counts.num_singletons,
             self.weighted_logs + counts.weighted_logs,
         )
 
     @property
     def entropy(self) -> float:
         """Shannon's entropy of the values in nats, log(rows) - weighted_logs / rows; 0 without rows."""
-        return float(np.log(self.rows)) - self.weighted_logs / self.rows if self.rows else 0.0
+        if not self.rows:
+            return 0.0
+        return float(np.log(self.rows)) - self.weighted_logs / self.rows
 
 
 def count_values(
-    dataset: Dataset, questions: Sequence[ValueCountRequest], rows: int, pass_bytes: int = PASS_BYTES
+    dataset: Dataset, requests: Sequence[ValueCountRequest], rows: int, pass_bytes: int = PASS_BYTES
 ) -> list[ValueCounts]:
-    """The counts for each question. rows: the data set's number of rows. pass_bytes: most bytes of a pass to the driver."""
-    if not questions:
+    """The counts for each request. rows: the data set's number of rows. pass_bytes: most bytes of a pass to the driver."""
+    if not requests:
         return []
-    part_count = max(1, -(-rows * len(questions) * KEY_BYTES // pass_bytes))
-    positions = {position for question in questions for position in question.positions}
-    positions |= {position for question in questions if question.where for position in list_positions(question.where)}
+    part_count = max(1, math.ceil(rows * len(requests) * KEY_BYTES / pass_bytes))
+    positions = {position for request in requests for position in request.positions}
+    positions |= {position for request in requests if request.where for position in list_positions(request.where)}
     names = [f"c{position}" for position in sorted(positions)]
     if dataset.reason:
         names.append(dataset.reason)
     table = dataset.table.select_columns(names, names)
+    counts = [ValueCounts() for _ in requests]
     # The parts are chosen by hash, so all rows with a value are in the same part
-    counts = [ValueCounts() for _ in questions]
     for part in range(part_count):
-        task = partial(hash_partition, tuple(questions), dataset.reason, part_count, part)
+        task = partial(hash_partition, tuple(requests), dataset.reason, part_count, part)
         keys = pa.Table.from_batches(table.map_batches(task, SCHEMA).batches(), SCHEMA)
-        for index in range(len(questions)):
-            question_keys = keys.filter(pc.equal(keys["column"], index))
-            counts[index] += _count_keys(question_keys["first"].to_numpy(), question_keys["second"].to_numpy())
+        for index in range(len(requests)):
+            request_keys = keys.filter(pc.equal(keys["column"], index))
+            counts[index] += _count_keys(request_keys["first"].to_numpy(), request_keys["second"].to_numpy())
     return counts
 
 
 def hash_partition(
-    questions: tuple[ValueCountRequest, ...],
+    requests: tuple[ValueCountRequest, ...],
     reason: str | None,
     part_count: int,
     part: int,
@@ -105,13 +108,11 @@ def hash_partition(
     """The keys that identify the present values of accepted rows, for one part of all values. Runs on executors."""
     for batch in batches:
         accepted = drop_rejected(batch, reason)
-        for index, question in enumerate(questions):
+        for index, request in enumerate(requests):
             rows = accepted
-            if question.where is not None:
-                rows = accepted.filter(_flag_rows(question.where, accepted))
-            first_hashes, second_hashes = _hash_columns(
-                [rows.column(f"c{position}") for position in question.positions]
-            )
+            if request.where is not None:
+                rows = accepted.filter(_flag_rows(request.where, accepted))
+            first_hashes, second_hashes = _hash_columns([rows.column(f"c{position}") for position in request.positions])
             in_part = first_hashes % np.uint64(part_count) == part
             first_hashes = first_hashes[in_part].view(np.int64)
             second_hashes = second_hashes[in_part].view(np.int64)

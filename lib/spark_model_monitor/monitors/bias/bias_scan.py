@@ -124,13 +124,11 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
         if depends_on_distinct_values(column, metadata)
     ]
     if undecided_positions:
-        questions = [
+        requests = [
             ValueCountRequest((dataset.names.index(plan.valued[position].name),)) for position in undecided_positions
         ]
         metadata = list(state.metadata)
-        for position, value_counts in zip(
-            undecided_positions, count_values(dataset, questions, rows.kept), strict=True
-        ):
+        for position, value_counts in zip(undecided_positions, count_values(dataset, requests, rows.kept), strict=True):
             distinct = value_counts.distinct
             metadata[position] = replace(metadata[position], at_least=distinct, at_most=distinct)
         state = replace(state, metadata=tuple(metadata))

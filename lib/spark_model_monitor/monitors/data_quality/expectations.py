@@ -323,7 +323,7 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> RuleOut
         else:
             assert rule.value_index is not None
             counts = measured.values[rule.value_index]
-            offending = counts.rows - counts.single
+            offending = counts.rows - counts.num_singletons
             total = counts.rows
             ids = ()
         finding = _judge_offences(rule, offending, total)

@@ -52,7 +52,7 @@ class RuleTable:
         self.positions = {name: position for position, name in reversed(list(enumerate(names)))}
         self._conditions: dict[str, RowFormula] = {}
         self._numbers: dict[str, RowFormula] = {}
-        self._questions: dict[str, ValueCountRequest] = {}
+        self._value_requests: dict[str, ValueCountRequest] = {}
 
     def count_rows(self, condition: Tree, where: Tree | None = None) -> int:
         """Requests the number of rows that don't meet `condition`, among rows that meet `where`."""
@@ -66,8 +66,8 @@ class RuleTable:
 
     def count_values(self, columns: Sequence[str], where: Tree | None = None) -> int:
         """Requests how often each combination of values of the columns occurs."""
-        question = ValueCountRequest(tuple(self.positions[column] for column in columns), self._locate(where))
-        return _add_once(self._questions, question)
+        request = ValueCountRequest(tuple(self.positions[column] for column in columns), self._locate(where))
+        return _add_once(self._value_requests, request)
 
     def _locate(self, tree: Tree | None) -> Tree | None:
         if tree is None:
@@ -93,9 +93,9 @@ class RuleTable:
         )
 
     @property
-    def questions(self) -> tuple[ValueCountRequest, ...]:
+    def value_requests(self) -> tuple[ValueCountRequest, ...]:
         """What the pass over values counts."""
-        return tuple(self._questions.values())
+        return tuple(self._value_requests.values())
 
 
 @value_class

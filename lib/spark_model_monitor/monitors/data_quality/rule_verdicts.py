@@ -200,8 +200,8 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
         if metric.type == "Entropy":
             return counts.entropy
         if metric.type == "UniqueValueRatio":
-            return counts.single / counts.distinct
-        return counts.single / counts.rows
+            return counts.num_singletons / counts.distinct
+        return counts.num_singletons / counts.rows
     if metric.type == "RowCount":
         return float(rows)
     if not metric.number_indices:

@@ -38,10 +38,21 @@ _PLACEHOLDER = re.compile(r'("?)\$(features_kvp|feature_names|features|\{[^}]{1,
 quadratic time.
 """
 
+_RECORDS = re.compile(r"\$records?")
+
+MAX_ATTEMPTS = 5
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 60.0
+FIRST_WAIT_SECONDS = 0.5
+MAX_WAIT_SECONDS = 20.0
+ROWS_PER_REQUEST = 1000
+MAX_BYTES = 5 * 2**20  # maximum size of a request; the service's limit is 6 MB
+
+RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
+TOO_LARGE = 413
+
 Cell: TypeAlias = float | str | None
 Rows: TypeAlias = "Sequence[Sequence[Cell]] | NDArray[np.object_]"
-
-_RECORDS = re.compile(r"\$records?")
 
 
 def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str:
@@ -72,8 +83,8 @@ def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str
     return _PLACEHOLDER.sub(format_value, template)
 
 
-class RequestFormat:
-    """The format of requests and responses.
+class EndpointFormat:
+    """The format of an endpoint's requests and responses.
 
     Raises BadConfiguration for invalid templates.
     """
@@ -81,9 +92,9 @@ class RequestFormat:
     def __init__(self, members: Mapping[str, Json]) -> None:
         self.content_type = members.get("content_type") or CSV
         self.accept_type = members.get("accept_type") or self.content_type
-        self._content = _read_template(members.get("content_template"))
-        self._record = _read_template(members.get("record_template"))
-        self._line = self._content or FEATURES_TEMPLATE
+        self._content_template = _read_template(members.get("content_template"))
+        self._record_template = _read_template(members.get("record_template"))
+        self._line_template = self._content_template or FEATURES_TEMPLATE
         self._label = members.get("label")
         self._probability = members.get("probability")
         self._score_location = self._probability
@@ -96,7 +107,7 @@ class RequestFormat:
     @property
     def has_single_record(self) -> bool:
         """Whether each request contains only one record."""
-        return self.content_type == JSON and "$records" not in self._content
+        return self.content_type == JSON and "$records" not in self._content_template
 
     def write_body(self, names: Sequence[str], rows: Rows) -> bytes:
         """The body of the request for some rows."""
@@ -108,12 +119,12 @@ class RequestFormat:
             csv.writer(text, lineterminator="\n").writerows(plain_rows)
             return text.getvalue().encode()
         if self.content_type == JSON_LINES:
-            return "\n".join(fill_record(self._line, names, row) for row in plain_rows).encode()
-        records = [fill_record(self._record, names, row) for row in plain_rows]
+            return "\n".join(fill_record(self._line_template, names, row) for row in plain_rows).encode()
+        records = [fill_record(self._record_template, names, row) for row in plain_rows]
         # A template with `$record` has a place for only one row, so each row is a separate request
         if self.has_single_record:
-            return self._content.replace("$record", records[0]).encode()
-        return self._content.replace("$records", f"[{','.join(records)}]").encode()
+            return self._content_template.replace("$record", records[0]).encode()
+        return self._content_template.replace("$records", f"[{','.join(records)}]").encode()
 
     def read_scores(self, body: bytes) -> list[Json]:
         """The scores in a response, one item per row.
@@ -162,18 +173,22 @@ class RequestFormat:
             if kind not in known_types:
                 yield f"{member} is {kind!r}; write one of {', '.join(known_types)}"
         # A line of JSON Lines is one record, so its template contains the features
-        if self.content_type == JSON_LINES and self._content and self._content.count("$features") != 1:
+        if (
+            self.content_type == JSON_LINES
+            and self._content_template
+            and self._content_template.count("$features") != 1
+        ):
             yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
-        elif self.content_type == JSON_LINES and not json_text.is_json(_PLACEHOLDER.sub("0", self._line)):
+        elif self.content_type == JSON_LINES and not json_text.is_json(_PLACEHOLDER.sub("0", self._line_template)):
             yield f"content_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
         # JSON needs two templates: of the whole document, and of each record in it
-        if self.content_type == JSON and "$record" not in self._content:
+        if self.content_type == JSON and "$record" not in self._content_template:
             yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
-        elif self.content_type == JSON and not json_text.is_json(_RECORDS.sub("0", self._content)):
+        elif self.content_type == JSON and not json_text.is_json(_RECORDS.sub("0", self._content_template)):
             yield 'content_template is no JSON with records in its place; write one such as {"instances":$records}'
-        if self.content_type == JSON and "$" not in self._record:
+        if self.content_type == JSON and "$" not in self._record_template:
             yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
-        elif self.content_type == JSON and not json_text.is_json(_PLACEHOLDER.sub("0", self._record)):
+        elif self.content_type == JSON and not json_text.is_json(_PLACEHOLDER.sub("0", self._record_template)):
             yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
         # Columns of CSV only have positions, so a JMESPath can't select one
         for member, location in (("label", self._label), ("probability", self._probability)):
@@ -228,18 +243,6 @@ def _read_template(template: Json) -> str:
     return str(template).replace('"$records"', "$records").replace('"$record"', "$record")
 
 
-MAX_ATTEMPTS = 5
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 60.0
-FIRST_WAIT_SECONDS = 0.5
-MAX_WAIT_SECONDS = 20.0
-ROWS_PER_REQUEST = 1000
-MAX_BYTES = 5 * 2**20  # maximum size of a request; the service's limit is 6 MB
-
-RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
-TOO_LARGE = 413
-
-
 @register_predictor("http", remedy="install spark-model-monitor[http]")
 def load_http(model: Model) -> Predict:
     """An endpoint; `predictor` in the configuration describes its answers."""
@@ -273,20 +276,20 @@ class Endpoint:
         port = f":{url.port}" if url.port else ""
         self._display_address = f"{url.scheme}://{url.hostname}{port}{url.path}"
         self._address = address
-        self._request = RequestFormat(members)
+        self._format = EndpointFormat(members)
         # Labels may be texts, but scores have to be numbers
         if labels:
             self._answer_noun = "labels"
-            self._read = self._request.read_labels
+            self._read = self._format.read_labels
             self._dtype = object
         else:
             self._answer_noun = "scores"
-            self._read = self._request.read_scores
+            self._read = self._format.read_scores
             self._dtype = np.float64
         self._first_wait_seconds = first_wait_seconds
         # urllib3's read timeout starts again with every byte, so there is also a limit for the whole request
         self._max_seconds = CONNECT_SECONDS + read_seconds
-        self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
+        self._headers = {"Content-Type": self._format.content_type, "Accept": self._format.accept_type}
         if members.get("custom_attributes"):
             self._headers["X-Amzn-SageMaker-Custom-Attributes"] = members["custom_attributes"]
         # `_post_with_retries` repeats attempts, because it decides by the status whether that is useful
@@ -301,7 +304,7 @@ class Endpoint:
         # Answers are in the order of the rows
         names = list(frame.columns)
         rows = frame.to_numpy(dtype=object)
-        step = 1 if self._request.has_single_record else ROWS_PER_REQUEST
+        step = 1 if self._format.has_single_record else ROWS_PER_REQUEST
         answers: list[Json] = []
         for start in range(0, len(rows), step):
             answers += self._request_answers(names, rows[start : start + step])
@@ -309,7 +312,7 @@ class Endpoint:
 
     def _request_answers(self, names: Sequence[str], rows: Rows) -> list[Json]:
         """The scores or labels of some rows, which are divided if the request is too large."""
-        body = self._request.write_body(names, rows)
+        body = self._format.write_body(names, rows)
         answer = None
         # A body that exceeds the service's limit is divided without trying; a single row can't be divided
         if len(body) <= MAX_BYTES or len(rows) == 1:
@@ -321,7 +324,7 @@ class Endpoint:
         if answer is None:
             half = len(rows) // 2
             return self._request_answers(names, rows[:half]) + self._request_answers(names, rows[half:])
-        if self._request.accept_type == CSV and b"\n" not in answer.strip() and answer.count(b",") == len(rows) - 1:
+        if self._format.accept_type == CSV and b"\n" not in answer.strip() and answer.count(b",") == len(rows) - 1:
             # The built-in XGBoost answers with one line that has a cell for each row
             answer = answer.replace(b",", b"\n")
         # Labels and numbers are parsed here, where an error can name the endpoint

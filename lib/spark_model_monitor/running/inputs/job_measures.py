@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.explainability.attribution_measures import (
 from spark_model_monitor.monitors.explainability.attribution_results import Tolerances as AttributionTolerances
 from spark_model_monitor.monitors.explainability.kernel import DEFAULT_SAMPLES
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model
-from spark_model_monitor.monitors.predictors.http import RequestFormat
+from spark_model_monitor.monitors.predictors.http import EndpointFormat
 from spark_model_monitor.monitors.predictors.model_loading import infer_flavour, resolve_model
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import IntervalMethod, read_analysis_config
@@ -64,7 +64,7 @@ def find_requested_model(config: JobConfig, analysis: AnalysisConfig) -> Model:
     )
     # Made once here, so that faults of the request show before any data is read
     if flavour == "http":
-        RequestFormat(model.request)
+        EndpointFormat(model.request)
     return model
 
 

@@ -5,6 +5,7 @@ Hours are counted since 1970. Executors import this module.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -88,7 +89,7 @@ def containing_hour(time: datetime) -> int:
 
 def count_hours(period: timedelta) -> int:
     """The number of whole hours that cover a period."""
-    return -(-int(period.total_seconds()) // SECONDS_PER_HOUR)
+    return math.ceil(int(period.total_seconds()) / SECONDS_PER_HOUR)
 
 
 def hour_start(hour: int) -> datetime:
@@ -110,8 +111,8 @@ def parse_hour_folder(folder: str, root: str) -> tuple[str, int | None]:
     # In a container the root itself is an hour folder
     mounted = HOUR_PATH.fullmatch(folder)
     if mounted is None:
-        return (below, None)
-    return ("", _parse_hour(mounted))
+        return below, None
+    return "", _parse_hour(mounted)
 
 
 def _parse_hour(match: re.Match[str]) -> int | None:
@@ -250,7 +251,7 @@ class HourlySource:
 
 def count_partitions(*sources: HourlySource, size_bytes: int = PARTITION_BYTES) -> int:
     """The number of partitions for these sources, each with about this many bytes; depends on the data alone."""
-    return max(1, -(-sum(source.text_bytes for source in sources) // size_bytes))
+    return max(1, math.ceil(sum(source.text_bytes for source in sources) / size_bytes))
 
 
 def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> HourlySource:

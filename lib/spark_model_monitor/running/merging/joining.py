@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.records.arrays import compute_text_starts, get_column, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.hourly_sources import PART_COLUMN, SECONDS_PER_HOUR, FileNumbers, LineKind
-from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
 from spark_model_monitor.statistics import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
@@ -42,6 +41,19 @@ class AbsentLabel:
         return json.dumps({"data": self.label, "encoding": "CSV"}, separators=(",", ":"), ensure_ascii=False)
 
 
+@value_class
+class LabelHours:
+    """How far a label may be from its capture, in hours, and the hours whose labels the run accounts for."""
+
+    max_delay_hours: int
+    first_hour: int
+    last_hour: int
+
+    def covers(self, hours: Integers) -> Flags:
+        """Whether the run accounts for labels of these hours."""
+        return (hours >= self.first_hour) & (hours <= self.last_hour)
+
+
 LINE_SCHEMA = pa.schema([(PART_COLUMN, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])
 """The output rows: a line of text, the number of its file (`FileNumbers`), and the columns to sort it by."""
 
@@ -55,13 +67,13 @@ class Join:
     Attributes
     ----------
     parts: The numbers of the output files.
-    period: How far labels may be from their captures; with None any label of the id counts.
+    label_hours: How far labels may be from their captures; with None any label of the id counts.
     absent: The label for captures that got no label in time.
     since: The first hour with labels that no earlier merge has seen.
     """
 
     parts: FileNumbers
-    period: Period | None = None
+    label_hours: LabelHours | None = None
     absent: AbsentLabel | None = None
     since: int = 0
 
@@ -88,8 +100,7 @@ class Join:
         # A bucket without captures still has labels to count
         if bucket is None:
             bucket = JoinBucket(self, pa.Table.from_batches(buffered, SCHEMA))
-            buffered = []
-        if buffered:
+        elif buffered:
             yield from bucket.join_captures(pa.Table.from_batches(buffered))
         yield from bucket.format_counts()
 
@@ -109,7 +120,7 @@ class JoinBucket:
         self.counts = Counts()
         rows = self._without_counts(rows)
         rows_by_role = {role: _filter_rows(rows, _get_numbers(rows, ROLE) == role) for role in Role}
-        self._labels = Labels(rows_by_role[Role.LABEL], join.period)
+        self._labels = Labels(rows_by_role[Role.LABEL], join.label_hours)
         self._remembered_captures = RememberedCaptures(rows_by_role[Role.BEFORE])
         self._without_label: list[pa.Array] = []
         # By id number: whether the id has a capture, a capture near enough to its label, a capture in an earlier merge
@@ -143,7 +154,7 @@ class JoinBucket:
         # A capture is written once for each kind of file that it belongs to
         seconds = _get_numbers(captures, "time") // MICROSECONDS - hours * SECONDS_PER_HOUR
         kinds = [(LineKind.MERGED, ~is_waiting), (LineKind.ABSENT, is_absent), (LineKind.WAITING, is_waiting)]
-        if join.period is not None:
+        if join.label_hours is not None:
             kinds.append((LineKind.LABELLED, labels >= 0))
         for kind, flags in kinds:
             if not flags.any():
@@ -271,12 +282,12 @@ def _drop_nulls(texts: pa.StringArray) -> pa.StringArray:
 class Labels:
     """The labels of a bucket by id: those that a capture may get, the candidates.
 
-    Of the labels of an id the last one counts; if labels are limited to a period, the last one of each hour. These candidates are
-    sorted by id, then by position in the source; "a label" below is the index of a candidate. The number of an id is the rank of
-    its hash; no two ids have the same hash. hashes: the hash of each candidate's text.
+    Of the labels of an id the last one counts; if labels are limited to some hours, the last one of each hour. These candidates
+    are sorted by id, then by position in the source; "a label" below is the index of a candidate. The number of an id is the
+    rank of its hash; no two ids have the same hash. hashes: the hash of each candidate's text.
     """
 
-    def __init__(self, rows: pa.Table, period: Period | None) -> None:
+    def __init__(self, rows: pa.Table, label_hours: LabelHours | None) -> None:
         self._ids = get_column(rows, KEY)
         self._texts = get_column(rows, TEXT)
         self._hash_ids, self._id_hashes, self._example_indices, numbers = _number_texts(self._ids)
@@ -287,15 +298,15 @@ class Labels:
         hashes = hash_texts(self._texts).view(np.int64)[order]
         hours = _get_numbers(rows, "hour", -1)[order]
         has_no_hour = _is_null(rows, "hour")[order]
-        self._period = period
+        self._label_hours = label_hours
         # A label that is in no hour folder may belong to captures of any hour
         is_inside = np.ones(len(order), np.bool_)
-        if period is not None:
-            is_inside = period.contains(hours) | has_no_hour
+        if label_hours is not None:
+            is_inside = label_hours.covers(hours) | has_no_hour
         self.account = _account_labels(hashes, is_inside, numbers, len(self))
         # The candidates: the last label of each id, or of each id and hour
         is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
-        if period is not None:
+        if label_hours is not None:
             is_last[:-1] |= hours[1:] != hours[:-1]
         self.hashes: Integers = hashes[is_last]
         self._positions = order[is_last]
@@ -332,8 +343,8 @@ class Labels:
         matches: Integers = np.full(len(numbers), -1)
         for indices, labels in self.iterate_labels(numbers):
             is_near = np.ones(len(labels), np.bool_)
-            if self._period is not None:
-                is_near = np.abs(self._hours[labels] - hours[indices]) <= self._period.hours
+            if self._label_hours is not None:
+                is_near = np.abs(self._hours[labels] - hours[indices]) <= self._label_hours.max_delay_hours
                 is_near |= self._has_no_hour[labels]
             # Labels come from the last one to the first, so the first near one that is found is the last near one
             is_first = is_near & (matches[indices] < 0)
@@ -444,10 +455,8 @@ def _filter_rows(rows: pa.Table, flags: Flags) -> pa.Table:
 
 
 def _get_numbers(rows: pa.Table, name: str, default: int = 0) -> Integers:
-    numbers: Integers = get_column(rows, name).fill_null(default).to_numpy(zero_copy_only=False)
-    return numbers
+    return np.asarray(get_column(rows, name).fill_null(default))
 
 
 def _is_null(rows: pa.Table, name: str) -> Flags:
-    flags: Flags = np.asarray(get_column(rows, name).is_null())
-    return flags
+    return np.asarray(get_column(rows, name).is_null())

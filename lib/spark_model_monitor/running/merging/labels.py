@@ -81,10 +81,15 @@ def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
         if not repairing and _parse_values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS:
             reason = Refusal.SEVERAL_JSON_OBJECTS
         return [Label(reason=reason, line=line)]
-    # One bad record refuses its whole line
+    # An empty array has no record
+    if not values:
+        return [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
     labels = [replace(_parse_label(value), repair=repair, line=line) for value in values]
-    refused_labels = [label for label in labels if label.reason]
-    return refused_labels[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
+    # One bad record refuses its whole line
+    for label in labels:
+        if label.reason:
+            return [label]
+    return labels
 
 
 def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
@@ -273,23 +278,9 @@ class LabelAccount:
         refused_counts = {Refusal(reason): count for (reason,), count in counts.select(REFUSED_LABELS).items()}
         repaired = {Repair(repair): count for (repair,), count in counts.select(REPAIRED_LABELS).items()}
         # Each label that was read is in exactly one of these counts, or refused
-        ids, repeated, contradicted, outside = (counts[f"labels {name}",] for name in ACCOUNTED)
-        read = ids + repeated + contradicted + outside + sum(refused_counts.values())
-        return cls(read, ids, repeated, contradicted, outside, refused_counts, repaired)
-
-
-@value_class
-class Period:
-    """How far a label may be from its capture, in hours, and the hours whose labels the run accounts for."""
-
-    hours: int
-    first: int
-    last: int
-
-    def contains(self, hours: Integers) -> Flags:
-        """Whether the run accounts for labels of these hours."""
-        flags: Flags = (hours >= self.first) & (hours <= self.last)
-        return flags
+        totals = {name: counts.get_total(f"labels {name}") for name in ACCOUNTED}
+        read = sum(totals.values()) + sum(refused_counts.values())
+        return cls(read, refused=refused_counts, repaired=repaired, **totals)
 
 
 @value_class
@@ -298,58 +289,67 @@ class LabelRows:
 
     Attributes
     ----------
-    origins: The index of the record's line.
+    line_indices: The index of the record's line.
     reasons: Why the record is refused; 0 if it isn't.
-    keys, truths: As in `Label`; null for a refused record.
+    event_ids, truths: As in `Label`; null for a refused record.
     repairs: How the record was repaired; 0 if it wasn't.
-    positions: The record's position within its line.
+    positions_in_line: The record's position within its line.
     contents: The record's own text, if it is a refused element of a file's array.
     lines: The record's line; null for plain records.
     """
 
-    origins: Integers
+    line_indices: Integers
     reasons: NDArray[np.int32]
-    keys: pa.StringArray
+    event_ids: pa.StringArray
     truths: pa.StringArray
     repairs: NDArray[np.int32]
-    positions: Integers
+    positions_in_line: Integers
     contents: pa.StringArray
     lines: pa.BinaryArray
 
     @classmethod
     def decode_lines(
-        cls, lines: pa.StringArray, numbers: Integers, decode: Callable[[bytes], list[Label]]
+        cls, lines: pa.StringArray, indices: Integers, decode: Callable[[bytes], list[Label]]
     ) -> LabelRows:
-        """The records of the lines with these numbers, decoded one by one."""
-        texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # bytes, because a line may not be UTF-8
+        """The records of the lines with these indices, decoded one by one."""
+        texts = lines.take(pa.array(indices)).cast(pa.binary()).to_pylist()  # bytes, because a line may not be UTF-8
         labels: list[Label] = []
-        origins: list[int] = []
-        positions: list[int] = []
-        for number, text in zip(numbers.tolist(), texts, strict=True):
+        line_indices: list[int] = []
+        positions_in_line: list[int] = []
+        for index, text in zip(indices.tolist(), texts, strict=True):
             line_labels = decode(text)
             labels += line_labels
-            origins += [number] * len(line_labels)
-            positions += range(len(line_labels))
+            line_indices += [index] * len(line_labels)
+            positions_in_line += range(len(line_labels))
         return cls(
-            np.array(origins, np.int64),
+            np.array(line_indices, np.int64),
             np.array([label.reason for label in labels], np.int32),
             pa.array([label.event_id for label in labels], pa.string()),
             pa.array([label.truth for label in labels], pa.string()),
             np.array([label.repair for label in labels], np.int32),
-            np.array(positions, np.int64),
+            np.array(positions_in_line, np.int64),
             pa.array([label.content for label in labels], pa.string()),
             pa.array([label.line for label in labels], pa.binary()),
         )
 
-    def merge_plain_rows(self, plain: Integers, keys: pa.StringArray, truths: pa.StringArray) -> LabelRows:
+    @classmethod
+    def refuse_line(cls, lines: pa.StringArray, index: int, reason: Refusal) -> LabelRows:
+        """The record of a line that can't be decoded."""
+        return cls.decode_lines(lines, np.array([index]), lambda line: [Label(reason=reason, line=line)])
+
+    def merge_plain_rows(
+        self, plain_line_indices: Integers, event_ids: pa.StringArray, truths: pa.StringArray
+    ) -> LabelRows:
         """These records and one plain record for each of these lines, in the order of all lines."""
-        zeros = np.zeros(len(plain), np.int32)
-        first = np.zeros(len(plain), np.int64)
-        contents = pa.nulls(len(plain), pa.string())
-        lines = pa.nulls(len(plain), pa.binary())
-        rows = concat_rows([LabelRows(plain, zeros, keys, truths, zeros, first, contents, lines), self])
+        count = len(plain_line_indices)
+        zeros = np.zeros(count, np.int32)
+        zero_positions = np.zeros(count, np.int64)
+        contents = pa.nulls(count, pa.string())
+        lines = pa.nulls(count, pa.binary())
+        plain_rows = LabelRows(plain_line_indices, zeros, event_ids, truths, zeros, zero_positions, contents, lines)
+        rows = concat_rows([plain_rows, self])
         # A stable sort: records of one line stay in their order
-        return take_rows(rows, np.argsort(rows.origins, kind="stable"))
+        return take_rows(rows, np.argsort(rows.line_indices, kind="stable"))
 
 
 @value_class
@@ -368,29 +368,29 @@ class GroundTruth:
     inputs = (LINE, FILE_KEY, BLOCK_START)
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
-        records = 0
-        last = -1
+        # Records are numbered through the partition, to find the last label of an id
+        num_records = 0
+        last_rank = -1
         for lines, ranks, blocks in self._read(batches):
             counts = merge_rows.Counts()
             if not self.whole_files:
                 # The first scan finds files that begin with an array, and a second one reads them as a whole
-                counts.count_rows(ARRAY_FILES, self._find_array_files(lines, ranks, blocks, last))
-                last = ranks[-1]
+                counts.count_rows(ARRAY_FILES, self._find_array_files(lines, ranks, blocks, last_rank))
+                last_rank = ranks[-1]
             rows = self._decode(lines)
             counts.count_rows(REFUSED_LABELS, rows.reasons[rows.reasons > 0])
             counts.count_rows(REPAIRED_LABELS, rows.repairs[(rows.repairs > 0) & (rows.reasons == 0)])
             yield from counts.rows()
-            files = pa.array(ranks[rows.origins])
+            files = pa.array(ranks[rows.line_indices])
             columns = {
-                merge_rows.KEY: rows.keys,
+                merge_rows.KEY: rows.event_ids,
                 merge_rows.TEXT: rows.truths,
                 "hour": self.locations.hours.take(files),
                 "rank": files,
-                "block": pa.array(blocks[rows.origins]),
-                "record": pa.array(np.arange(records, records + len(rows.origins))),
+                "block": pa.array(blocks[rows.line_indices]),
+                "record": pa.array(np.arange(num_records, num_records + len(rows.line_indices))),
             }
-            # Records are numbered through the partition, to find the last label of an id
-            records += len(rows.origins)
+            num_records += len(rows.line_indices)
             yield merge_rows.make_rows(merge_rows.Role.LABEL, columns, rows.reasons == 0)
 
     def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
@@ -402,15 +402,21 @@ class GroundTruth:
     def refused_elements(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         """The refused elements of multi-line arrays, as rows of `ELEMENT_SCHEMA`."""
         for rows, uris in self._refused(batches):
-            first = np.zeros(len(uris), np.int64)
-            columns = [pa.array(rows.reasons), uris, rows.contents, pa.array(rows.positions + 1), pa.array(first)]
+            block_starts = np.zeros(len(uris), np.int64)
+            columns = [
+                pa.array(rows.reasons),
+                uris,
+                rows.contents,
+                pa.array(rows.positions_in_line + 1),
+                pa.array(block_starts),
+            ]
             yield pa.RecordBatch.from_arrays(columns, schema=ELEMENT_SCHEMA).filter(rows.contents.is_valid())
 
     def _refused(self, batches: Batches) -> Iterator[tuple[LabelRows, pa.StringArray]]:
         for lines, ranks, _ in self._read(batches):
             rows = self._decode(lines)
             rows = take_rows(rows, np.flatnonzero(rows.reasons))
-            yield rows, self.locations.uris.take(pa.array(ranks[rows.origins]))
+            yield rows, self.locations.uris.take(pa.array(ranks[rows.line_indices]))
 
     def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], Integers]]:
         for batch in batches:
@@ -424,30 +430,32 @@ class GroundTruth:
                 yield listed_lines.column(LINE), ranks.to_numpy(), listed_lines.column(BLOCK_START).to_numpy()
 
     def _decode(self, lines: pa.StringArray) -> LabelRows:
-        def refuse_line(index: int, reason: Refusal) -> LabelRows:
-            return LabelRows.decode_lines(lines, np.array([index]), lambda line: [Label(reason=reason, line=line)])
-
-        return decode_ranges([(0, len(lines))], lambda part: self._parse_lines(lines[part]), refuse_line, "origins")
+        return decode_ranges(
+            [(0, len(lines))],
+            decode=lambda part: self._parse_lines(lines[part]),
+            refused=partial(LabelRows.refuse_line, lines),
+            numbers="line_indices",
+        )
 
     def _parse_lines(self, lines: pa.StringArray) -> LabelRows:
         decode = partial(parse_label_file if self.whole_files else parse_label_line, repairing=self.repairing)
         if self.whole_files:
             return LabelRows.decode_lines(lines, np.arange(len(lines)), decode)
         # Only lines without the usual form are parsed one by one
-        are_plain, keys, truths = parse_plain_labels(lines)
+        are_plain, event_ids, truths = parse_plain_labels(lines)
         parsed_rows = LabelRows.decode_lines(lines, np.flatnonzero(~are_plain), decode)
         plain = pa.array(are_plain)
-        return parsed_rows.merge_plain_rows(np.flatnonzero(are_plain), keys.filter(plain), truths.filter(plain))
+        return parsed_rows.merge_plain_rows(np.flatnonzero(are_plain), event_ids.filter(plain), truths.filter(plain))
 
     def _find_array_files(
-        self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: Integers, last: int
+        self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: Integers, last_rank: int
     ) -> NDArray[np.int32]:
-        """The ranks of files whose first line begins with an array. last: the rank of the file before these lines."""
-        is_first = (ranks != np.concatenate([[last], ranks[:-1]])) & (blocks == 0)
-        first_lines = zip(
-            ranks[is_first].tolist(), lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist(), strict=True
-        )
-        return np.array([rank for rank, line in first_lines if ARRAY_BEGINNING.match(line)], np.int32)
+        """The ranks of files whose first line begins with an array. last_rank: the rank of the file before these lines."""
+        is_first = (ranks != np.concatenate([[last_rank], ranks[:-1]])) & (blocks == 0)
+        first_ranks = ranks[is_first].tolist()
+        first_lines = lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist()
+        array_ranks = [rank for rank, line in zip(first_ranks, first_lines, strict=True) if ARRAY_BEGINNING.match(line)]
+        return np.array(array_ranks, np.int32)
 
 
 def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:

@@ -107,7 +107,7 @@ class MergeLedger:
                 "without_data": self.captures.refused.get(Refusal.WITHOUT_DATA, 0),
                 **({"not_in_log": dict(self.not_in_log)} if self.not_in_log else {}),
                 "quarantined": _count_by_text(self.quarantined),
-                "with_the_id_of_another": self.captures.counts[("with the id of another",)],
+                "with_the_id_of_another": self.captures.counts.get_total("with the id of another"),
             },
             "labels": {
                 "read": self.labels.read,
@@ -163,19 +163,15 @@ def list_restated_hours(
     counts: Counts, branches: Sequence[str], hours: Mapping[HourFolder, Coverage]
 ) -> list[RestatedHour]:
     """The hours with ids whose labels have changed. counts: the sum of the buckets' counts. hours: each with its coverage."""
-    added = counts.select("added")
-    changed = counts.select("changed")
-    absent = counts.select("came absent")
-    captures = counts.select("captures before")
-    labelled = counts.select("labelled before")
     restated_hours = []
-    for branch, hour_number in {*added, *changed, *absent}:
-        key = (branch, hour_number)
+    for branch, hour_number in {*counts.select("added"), *counts.select("changed"), *counts.select("came absent")}:
         hour = HourFolder(branches[branch], hour_number)
         if hour in hours:
-            label_counts = (added.get(key, 0), changed.get(key, 0), absent.get(key, 0))
-            coverage_before = labelled.get(key, 0) / captures[key]
-            restated_hours.append(RestatedHour(hour, *label_counts, coverage_before, hours[hour].share))
+            added, changed, absent, captures, labelled = (
+                counts[name, branch, hour_number]
+                for name in ("added", "changed", "came absent", "captures before", "labelled before")
+            )
+            restated_hours.append(RestatedHour(hour, added, changed, absent, labelled / captures, hours[hour].share))
     return restated_hours
 
 

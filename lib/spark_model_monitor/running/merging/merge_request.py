@@ -14,9 +14,8 @@ from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.offsets import full_hour
 from spark_model_monitor.running.merging.hourly_sources import HourFolder, containing_hour, count_hours, hour_start
-from spark_model_monitor.running.merging.joining import AbsentLabel
+from spark_model_monitor.running.merging.joining import AbsentLabel, LabelHours
 from spark_model_monitor.running.merging.labelling_sample import LabellingRequest, Score
-from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_ledger import MergeLedger
 from spark_model_monitor.running.runtime.publishing import write_metrics
 from spark_model_monitor.value_class import value_class
@@ -71,13 +70,13 @@ class MergeRequest:
         return AbsentLabel(self.absent_label, self.after_hours, self.as_of)
 
     @property
-    def period(self) -> Period | None:
+    def label_hours(self) -> LabelHours | None:
         """How far labels may be from captures, None if any distance is allowed."""
         if self.late_hours is None or self.first is None or self.last is None:
             return None
-        return Period(self.late_hours, self.first, self.last)
+        return LabelHours(self.late_hours, self.first, self.last)
 
-    def label_hours(self, hours: Collection[int] | None) -> Collection[int] | None:
+    def list_label_hours(self, hours: Collection[int] | None) -> Collection[int] | None:
         """The hours whose labels may belong to captures of these hours."""
         if hours is None or self.late_hours is None:
             return hours

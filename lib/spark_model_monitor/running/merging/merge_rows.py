@@ -76,6 +76,10 @@ class Counts(Counter[tuple[Any, ...]]):
         """The counts of one name, by their numbers."""
         return {key[1:]: count for key, count in self.items() if key[0] == name}
 
+    def get_total(self, name: str) -> int:
+        """The count of a name without numbers."""
+        return self[(name,)]
+
     def count_rows(self, name: str, *numbers: NDArray[Any]) -> None:
         """Count rows by the numbers in these arrays."""
         if not len(numbers[0]):
@@ -138,8 +142,7 @@ def format_json_texts(texts: pa.StringArray) -> pa.StringArray:
 
 def has_text(texts: pa.StringArray) -> Flags:
     """Which texts are neither null nor empty."""
-    flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
-    return flags
+    return np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
 
 
 class PendingHours:

@@ -53,14 +53,13 @@ from spark_model_monitor.running.merging.hourly_sources import (
     list_hours_of_log,
     select_manifest_outputs,
 )
-from spark_model_monitor.running.merging.joining import Join
+from spark_model_monitor.running.merging.joining import Join, LabelHours
 from spark_model_monitor.running.merging.labelling_sample import TO_LABEL, choose_ids, format_to_label
 from spark_model_monitor.running.merging.labels import (
     ARRAY_FILES,
     REFUSED_LABELS,
     GroundTruth,
     LabelAccount,
-    Period,
     parse_label_line,
 )
 from spark_model_monitor.running.merging.merge_ledger import (
@@ -206,7 +205,7 @@ class _HourMerge:
         One scan of the lines, and another one if a file of labels begins with an array.
         """
         request = self.request
-        join_task = Join(self._parts, request.period, request.absent, request.first or 0)
+        join_task = Join(self._parts, request.label_hours, request.absent, request.first or 0)
         remembered = [
             *self._create_remembered_input(remerged_hours, Role.BEFORE),
             *self._create_remembered_input(earlier_hours, Role.EARLIER),
@@ -257,7 +256,7 @@ class _HourMerge:
         # If labels may be late, there may be no folder yet
         if request.late_hours is not None and not storage.exists(request.labels):
             return HourlySource(storage.resolved(request.labels), (), ())
-        source = list_hours(self.engine, request.labels, request.label_hours(self._hours))
+        source = list_hours(self.engine, request.labels, request.list_label_hours(self._hours))
         if source.files or request.late_hours is not None:
             return source
         raise NoData(
@@ -326,8 +325,8 @@ def _make_ledger(request: MergeRequest, window: _HourMerge, staged: StagedHours)
     return MergeLedger(
         staged,
         LabelAccount.of(staged.counts),
-        staged.counts[("labels matched",)],
-        staged.counts[("labels matched earlier",)],
+        staged.counts.get_total("labels matched"),
+        staged.counts.get_total("labels matched earlier"),
         as_of=request.as_of or last + 1,
         files=window.captures.listing.sources,
         label_files=window.labels.stored_files,
@@ -342,7 +341,7 @@ def _list_earlier_hours(request: MergeRequest, pending: PendingHours | None) -> 
     if pending is None or hours is None:
         return []
     # A label may come before or after its capture, by as many hours as the request waits
-    label_hours = request.label_hours(hours) or ()
+    label_hours = request.list_label_hours(hours) or ()
     return sorted(hour for hour in pending.hours if hour.hour not in hours and hour.hour in label_hours)
 
 
@@ -449,8 +448,8 @@ def _publish(
 ) -> None:
     """Publish the run's documents, unless identical ones are there already."""
     files = {LEDGER: ledger.to_json()}
-    if request.period is not None:
-        files[RESTATEMENT] = _format_restatement(window.engine, request, restated, request.period)
+    if request.label_hours is not None:
+        files[RESTATEMENT] = _format_restatement(window.engine, request, restated, request.label_hours)
     if request.to_label is not None:
         files[TO_LABEL] = format_to_label(
             choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
@@ -464,15 +463,17 @@ def _publish(
         publish(files, request.output_path)
 
 
-def _format_restatement(engine: Engine, request: MergeRequest, restated: list[RestatedHour], period: Period) -> bytes:
+def _format_restatement(
+    engine: Engine, request: MergeRequest, restated: list[RestatedHour], label_hours: LabelHours
+) -> bytes:
     """restatement.json of this run; if this run found no changes, the file of an earlier run for the same window."""
     storage = engine.storage(request.output_path)
     path = join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):
         content = storage.read(path)
-        if is_for_window(content, period.first, period.last):
+        if is_for_window(content, label_hours.first_hour, label_hours.last_hour):
             return content
-    return format_restatement(restated, period.first, period.last)
+    return format_restatement(restated, label_hours.first_hour, label_hours.last_hour)
 
 
 def _format_window(request: MergeRequest) -> str:

@@ -56,6 +56,53 @@ class Artifact:
         return f"{self.organisation.replace('.', '/')}/{self.module}/{self.revision}/{self.file_name}"
 
 
+JAR_VARIABLE = "MODEL_MONITOR_DEEQU_JAR"
+DEEQU_JAR = Artifact(ORGANISATION, MODULE, PINNED.deequ or "", PINNED.sha256 or "")
+DOWNLOAD_REMEDY = (
+    f"name a mirror in {MIRROR_VARIABLE}, or copy {DEEQU_JAR.file_name} here from a machine with network access and set "
+    f"{JAR_VARIABLE} to its path"
+)
+
+
+def jar_path(environment: Mapping[str, str]) -> Path:
+    """The path of the JAR, which may not exist yet: MODEL_MONITOR_DEEQU_JAR, otherwise a path in the cache directory.
+
+    Raises MissingDependency if MODEL_MONITOR_DEEQU_JAR names no file.
+    """
+    user_path = environment.get(JAR_VARIABLE)
+    if not user_path:
+        return cache_directory(environment) / "jars" / DEEQU_JAR.file_name
+    if not Path(user_path).is_file():
+        raise MissingDependency(
+            f"{JAR_VARIABLE} is {user_path!r}, where there is no file; name the file of {DEEQU_JAR.coordinate}"
+        )
+    return Path(user_path).absolute()
+
+
+def provide_jar(environment: Mapping[str, str]) -> Path:
+    """The JAR's path. The JAR is downloaded if it is absent. A file that the user chose isn't checked.
+
+    Raises MissingDependency if the JAR can't be downloaded or has another hash.
+    """
+    path = jar_path(environment)
+    if environment.get(JAR_VARIABLE):
+        return path
+    return provide_artifact(DEEQU_JAR, path.parent, environment, DOWNLOAD_REMEDY)
+
+
+def is_jar_available(environment: Mapping[str, str], spark_release: SparkLine) -> bool:
+    """Whether `provide_jar` can return a JAR for this release of Spark: its own JAR, or the JAR that the user chose."""
+    return spark_release is PINNED or bool(environment.get(JAR_VARIABLE))
+
+
+def describe_missing_jar(spark_release: SparkLine) -> str:
+    """Sentences that say what happens without a JAR on this release of Spark, and where to find a JAR."""
+    remedy = "it has no release"
+    if spark_release.deequ:
+        remedy = f"name {spark_release.coordinate} in --packages, or its file in {JAR_VARIABLE}"
+    return f"without Deequ for Spark {spark_release.name} ({remedy}); metrics are computed from the same states, and are the same"
+
+
 def provide_artifact(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> Path:
     """The artifact's file in `directory`. It is downloaded if it is absent, without its dependencies.
 
@@ -119,65 +166,16 @@ def _make_download_error(artifact: Artifact, reason: str, remedy: str) -> Missin
     return MissingDependency(f"{artifact.coordinate} could not be fetched: {reason}; {remedy}")
 
 
-VARIABLE = "MODEL_MONITOR_DEEQU_JAR"
-ARTIFACT = Artifact(ORGANISATION, MODULE, PINNED.deequ or "", PINNED.sha256 or "")
-REMEDY = (
-    f"name a mirror in {MIRROR_VARIABLE}, or copy {ARTIFACT.file_name} here from a machine with network access and set "
-    f"{VARIABLE} to its path"
-)
-
-
-def jar_path(environment: Mapping[str, str]) -> Path:
-    """The path of the JAR, which may not exist yet: MODEL_MONITOR_DEEQU_JAR, otherwise a path in the cache directory.
-
-    Raises MissingDependency if MODEL_MONITOR_DEEQU_JAR names no file.
-    """
-    user_path = environment.get(VARIABLE)
-    if not user_path:
-        return cache_directory(environment) / "jars" / ARTIFACT.file_name
-    if not Path(user_path).is_file():
-        raise MissingDependency(
-            f"{VARIABLE} is {user_path!r}, where there is no file; name the file of {ARTIFACT.coordinate}"
-        )
-    return Path(user_path).absolute()
-
-
-def provide_jar(environment: Mapping[str, str]) -> Path:
-    """The JAR's path. The JAR is downloaded if it is absent. A file that the user chose isn't checked.
-
-    Raises MissingDependency if the JAR can't be downloaded or has another hash.
-    """
-    path = jar_path(environment)
-    if environment.get(VARIABLE):
-        return path
-    return provide_artifact(ARTIFACT, path.parent, environment, REMEDY)
-
-
-def is_jar_available(environment: Mapping[str, str], line: SparkLine) -> bool:
-    """Whether `provide_jar` can return a JAR for this line of Spark: the line's own JAR, or the JAR that the user chose."""
-    return line is PINNED or bool(environment.get(VARIABLE))
-
-
-def describe_missing_jar(line: SparkLine) -> str:
-    """Sentences that say what happens without a JAR on this line of Spark, and where to find a JAR."""
-    remedy = "it has no release"
-    if line.deequ:
-        remedy = f"name {line.coordinate} in --packages, or its file in {VARIABLE}"
-    return (
-        f"without Deequ for Spark {line.name} ({remedy}); metrics are computed from the same states, and are the same"
-    )
-
-
 def main() -> int:
     """Print the JAR's path, after downloading the JAR if needed. The exit status is 2 if it is unavailable."""
     try:
-        line = find_line_at(find_spark_home(os.environ))
+        spark_release = find_line_at(find_spark_home(os.environ))
         # This isn't an error, because jobs can compute the metrics without Deequ
-        if not is_jar_available(os.environ, line):
-            sys.stderr.write(f"{describe_missing_jar(line)}\n")
+        if not is_jar_available(os.environ, spark_release):
+            sys.stderr.write(f"{describe_missing_jar(spark_release)}\n")
             return 0
         if not jar_path(os.environ).is_file():
-            sys.stderr.write(f"fetching {ARTIFACT.file_name} (2 MB, once)\n")
+            sys.stderr.write(f"fetching {DEEQU_JAR.file_name} (2 MB, once)\n")
         path = provide_jar(os.environ)
     except MissingDependency as error:
         sys.stderr.write(f"{error}\n")

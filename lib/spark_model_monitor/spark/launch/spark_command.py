@@ -240,7 +240,7 @@ def _provide_jar(request: SubmitRequest, environment: Mapping[str, str], remarks
         if request.dry_run:
             remarks.append(f"{path} is not there yet; it is fetched when the job is started")
             return path
-        sys.stderr.write(f"fetching Deequ's JAR, {deequ_jar.ARTIFACT.coordinate}, once (2 MB)\n")
+        sys.stderr.write(f"fetching Deequ's JAR, {deequ_jar.DEEQU_JAR.coordinate}, once (2 MB)\n")
     return deequ_jar.provide_jar(environment)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from hashlib import sha256
 
 import numpy as np
@@ -20,8 +20,14 @@ from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import ClassScores, ScoreCounts
 from spark_model_monitor.value_class import value_class
 
-ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = ERROR_SUMS = ("rows", "apart", "apart_2", "errors_2", "expected_2")
-"""Names of sums over held-out rows: number of rows, |error - expected|, its square, error² and expected²."""
+# Names of sums over held-out rows
+ROWS = "rows"
+DIFFERENCES = "apart"  # |error - expected|
+SQUARED_DIFFERENCES = "apart_2"
+SQUARED_ERRORS = "errors_2"
+SQUARED_EXPECTED = "expected_2"
+
+ERROR_SUMS = (ROWS, DIFFERENCES, SQUARED_DIFFERENCES, SQUARED_ERRORS, SQUARED_EXPECTED)
 
 
 def measure_expected_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> BlockSums:
@@ -39,9 +45,9 @@ class EstimatedOutcomes(State):
 
     predictions: outcomes with predictions in place of labels, so that `scores` has rows by score and predicted class.
     reference: the baseline's rows by score and label, with as few scores as possible without loss.
-    of_classes: the same for many classes, each against all others.
-    of_errors: for regression, where labels differ from predictions by the expected error: the accuracy of expected
-        errors, as in `measure_expected_errors`.
+    reference_by_class: the same for many classes, each against all others.
+    expected_error_sums: for regression, how close the model's expected absolute errors were to the real ones in the baseline,
+        from `measure_expected_errors`.
     """
 
     KIND = "estimated_outcomes"
@@ -49,22 +55,25 @@ class EstimatedOutcomes(State):
 
     predictions: Outcomes = field(default_factory=Outcomes)
     reference: ScoreCounts = field(default_factory=ScoreCounts)
-    of_classes: ClassScores = field(default_factory=ClassScores)
-    of_errors: BlockSums = field(default_factory=BlockSums)
+    reference_by_class: ClassScores = field(default_factory=ClassScores)
+    expected_error_sums: BlockSums = field(default_factory=BlockSums)
 
     def __add__(self, addend: EstimatedOutcomes) -> EstimatedOutcomes:
         """Raises BadState if their baselines or plans differ."""
         # Only windows with the same baseline can be added
         digests = (sha256(join_parts(outcomes.pack_baseline())).hexdigest()[:12] for outcomes in (self, addend))
         require_equal(self.KIND, "the baseline's digest", *digests)
-        return EstimatedOutcomes(self.predictions + addend.predictions, self.reference, self.of_classes, self.of_errors)
+        return replace(self, predictions=self.predictions + addend.predictions)
 
     def pack_baseline(self) -> tuple[bytes, bytes, bytes]:
         """The baseline's members as bytes; empty bytes if there are no classes or no errors."""
-        of_classes = b""
-        if self.of_classes.of_class:
-            of_classes = self.of_classes.to_bytes()
-        return self.reference.to_bytes(), of_classes, self.of_errors.to_bytes() if self.of_errors.names else b""
+        class_bytes = b""
+        error_bytes = b""
+        if self.reference_by_class.of_class:
+            class_bytes = self.reference_by_class.to_bytes()
+        if self.expected_error_sums.names:
+            error_bytes = self.expected_error_sums.to_bytes()
+        return self.reference.to_bytes(), class_bytes, error_bytes
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The bytes of each state, preceded by their length."""
@@ -72,10 +81,10 @@ class EstimatedOutcomes(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> EstimatedOutcomes:
-        predictions, reference, of_classes, of_errors = split_parts(payload)
+        predictions, reference, class_bytes, error_bytes = split_parts(payload)
         return cls(
             Outcomes.from_bytes(predictions),
             ScoreCounts.from_bytes(reference),
-            ClassScores.from_bytes(of_classes) if of_classes else ClassScores(),
-            BlockSums.from_bytes(of_errors) if of_errors else BlockSums(),
+            ClassScores.from_bytes(class_bytes) if class_bytes else ClassScores(),
+            BlockSums.from_bytes(error_bytes) if error_bytes else BlockSums(),
         )

@@ -54,11 +54,11 @@ from spark_model_monitor.monitors.protocol import Finding, Sample, ScanRequest, 
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.estimated import (
-    APART,
-    APART_2,
-    ERRORS_2,
-    EXPECTED_2,
+    DIFFERENCES,
     ROWS,
+    SQUARED_DIFFERENCES,
+    SQUARED_ERRORS,
+    SQUARED_EXPECTED,
     EstimatedOutcomes,
 )
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key
@@ -270,7 +270,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         scanned = scan_outcomes(data.raw, task, max_partition_count=data.max_partition_count)
         if isinstance(evidence, RegressionEvidence):
             assert data.errors is not None  # ensured above
-            return ScanResult(EstimatedOutcomes(scanned.outcomes, of_errors=data.errors.worth), scanned.rows)
+            return ScanResult(EstimatedOutcomes(scanned.outcomes, expected_error_sums=data.errors.worth), scanned.rows)
         assert evidence.scores is not None  # ensured by `plan_scan`
         if isinstance(evidence, BinaryEvidence):
             reference = merge_neighbouring_scores(evidence.scores)
@@ -282,7 +282,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             )
         scores = map(merge_neighbouring_scores, evidence.scores)
         class_scores = ClassScores(dict(zip(evidence.classes, scores, strict=True)))
-        return ScanResult(EstimatedOutcomes(scanned.outcomes, of_classes=class_scores), scanned.rows)
+        return ScanResult(EstimatedOutcomes(scanned.outcomes, reference_by_class=class_scores), scanned.rows)
 
     def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
         predictions = state.predictions
@@ -293,8 +293,8 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             check = check_calibration(state.reference)
             rows = int((state.reference.negatives + state.reference.positives).sum())
         else:
-            check = check_classes(state.of_classes)
-            rows = sum(int(estimate.positives.sum()) for estimate in state.of_classes.of_class.values())
+            check = check_classes(state.reference_by_class)
+            rows = sum(int(estimate.positives.sum()) for estimate in state.reference_by_class.of_class.values())
         # Without probabilities or without rows there is only the reason, but no estimate
         estimates_by_name: dict[str, Measured] = {}
         evidence_type: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
@@ -320,7 +320,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         tenths = np.stack([check.rows, check.scores, check.shares, check.expected], axis=1).tolist()
         note = CalibrationNote(
             rows=measured.reference_rows,
-            error=_mean_distance(state.of_errors) if self.plan.is_regression else check.error,
+            error=_mean_distance(state.expected_error_sums) if self.plan.is_regression else check.error,
             left=check.remaining_error,
             tenths=tuple(map(tuple, tenths)),
             problem=check.problem,
@@ -380,7 +380,7 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     rows that test the model of errors. Squared errors exceed the squares of expected errors by the same factor as in those
     rows.
     """
-    test_sums = state.of_errors
+    test_sums = state.expected_error_sums
     window = state.predictions.regression
     tested_rows = 0.0
     if test_sums.names:
@@ -398,10 +398,12 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
         widening_factor = math.sqrt(
             1 + tested_rows / rows
         )  # includes the uncertainty of the tested rows and of the window
-        mae_error = math.sqrt(float(test_sums.of(APART_2).sum())) / tested_rows
+        mae_error = math.sqrt(float(test_sums.of(SQUARED_DIFFERENCES).sum())) / tested_rows
         # The window has sums of expected errors; squares exceed them by the factor found in the tested rows
         mae = float(window.absolute.sum()) / rows
-        ratio = jackknife_quotient(test_sums.of(ERRORS_2), test_sums.of(EXPECTED_2), rows=test_sums.of(ROWS))
+        ratio = jackknife_quotient(
+            test_sums.of(SQUARED_ERRORS), test_sums.of(SQUARED_EXPECTED), rows=test_sums.of(ROWS)
+        )
         squares = float(window.squared.sum()) / rows
         mse = ratio.value * squares
         mse_error = ratio.standard_error * squares
@@ -426,7 +428,7 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
 def _mean_distance(test_sums: BlockSums) -> float:
     """The mean absolute difference between errors and their expected values."""
     if test_sums.names:
-        return float(test_sums.of(APART).sum() / max(test_sums.of(ROWS).sum(), 1.0))
+        return float(test_sums.of(DIFFERENCES).sum() / max(test_sums.of(ROWS).sum(), 1.0))
     return 0.0
 
 
@@ -435,10 +437,10 @@ def _estimate_classes(state: EstimatedOutcomes) -> Estimation:
     predictions = state.predictions
     table = class_table(predictions.confusion, predictions.plan)
     # The classes of both sides; different spellings of a class count as one
-    keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
+    keys = {class_key(name): name for name in (*table.classes, *state.reference_by_class.of_class)}
     classes = tuple(keys.values())
     predicted = {class_key(name): rows for name, rows in zip(table.classes, table.matrix.sum(axis=0), strict=True)}
     window_scores = scores_by_class(predictions.class_scores, classes)
-    reference_scores = scores_by_class(state.of_classes, classes)
+    reference_scores = scores_by_class(state.reference_by_class, classes)
     rows = np.array([predicted.get(key, 0) for key in keys], np.int64)
     return estimate_classes(window_scores or (), reference_scores or (), classes, rows)
