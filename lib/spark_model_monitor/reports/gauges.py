@@ -37,11 +37,11 @@ def list_gauges(report: Report) -> Iterator[Gauge]:
 
     yield describe_run("violations", "Violations of the last monitoring run.", report.verdict.violations)
     # The value of a gauge is a number, so 1 stands for true
-    is_alert = report.alert.status is AlertStatus.IN_ALERT
-    yield describe_run("alert", "1 while the alert is InAlert.", is_alert)
-    is_unsure = report.verdict.outcome is Outcome.CANNOT_TELL
+    yield describe_run("alert", "1 while the alert is InAlert.", report.alert.status is AlertStatus.IN_ALERT)
     yield describe_run(
-        "cannot_tell", "1 if the last monitoring run could not tell whether something changed.", is_unsure
+        "cannot_tell",
+        "1 if the last monitoring run could not tell whether something changed.",
+        report.verdict.outcome is Outcome.CANNOT_TELL,
     )
     yield describe_run("last_run_timestamp_seconds", "When the last monitoring run ended.", report.time.timestamp())
     # A set of statistics becomes one sample for each of its numbers

@@ -93,7 +93,7 @@ class Client:
         definition, kind = _get_definition(MonitoringScheduleName, MonitoringScheduleConfig)
         after = describe_schedule(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
         kept_members = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
-        return _store_schedule({**after, **kept_members}, definition, kind)
+        return _store_schedule(after | kept_members, definition, kind)
 
     def describe_monitoring_schedule(self, MonitoringScheduleName: str) -> ApiMembers:
         """Run what is due, and describe the schedule."""
@@ -148,7 +148,7 @@ class Client:
         """The changes of the schedule's alert, the latest first."""
         changes, _next = _make_monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MAX_PAGE_SIZE)
         named = {"MonitoringScheduleName": MonitoringScheduleName}
-        return {"MonitoringAlertHistory": [{**named, **_list_members(change)} for change in changes]}
+        return {"MonitoringAlertHistory": [named | _list_members(change) for change in changes]}
 
     def update_monitoring_alert(
         self, MonitoringScheduleName: str, MonitoringAlertName: str, DatapointsToAlert: int, EvaluationPeriod: int
@@ -318,7 +318,7 @@ def _describe_subject(record: ApiAnswer) -> ApiMembers:
     kind = record["Schedule"]["MonitoringType"]
     endpoint = definition[f"{kind}JobInput"].get("EndpointInput", {}).get("EndpointName")
     named = {"MonitoringJobDefinitionName": definition["JobDefinitionName"], "MonitoringType": kind}
-    return {**named, **drop_missing(EndpointName=endpoint)}
+    return named | drop_missing(EndpointName=endpoint)
 
 
 def _get_definition_name(members: ApiAnswer) -> str:

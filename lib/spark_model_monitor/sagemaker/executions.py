@@ -87,7 +87,7 @@ class LocalPlan(Plan):
         if job.job == "merge":
             prefix = "groundtruth-merge"
         name = f"{prefix}-{scheduled:%Y%m%d%H%M}-{self.token}"
-        return JobCommand((job.job,), {**variables, **times}, self.folder, locate(variables["output_path"]), name=name)
+        return JobCommand((job.job,), variables | times, self.folder, locate(variables["output_path"]), name=name)
 
 
 def build_plan(record: ApiAnswer) -> LocalPlan:

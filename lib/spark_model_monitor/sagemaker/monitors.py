@@ -382,7 +382,7 @@ class ExplainabilityAnalysisConfig:
         headers: list[str] | None = None,
         label_headers: list[str] | None = None,
     ) -> None:
-        predictor = {**model_config.get_predictor_config(), **drop_missing(label_headers=label_headers)}
+        predictor = model_config.get_predictor_config() | drop_missing(label_headers=label_headers)
         self.analysis_config: ApiMembers = {
             "methods": collect_methods(explainability_config),
             "predictor": predictor,

@@ -93,8 +93,8 @@ def _add_design_effects(
     # The runs of rows are the same in all columns
     _, sizes = columns[0]
     # First a test, because without it the estimates for single features exceed 1 by chance
-    scored_columns = [ScoredColumn.from_numbers(attributions) for attributions in attributions_by_column]
-    if estimate_neighbour_design_effect(scored_columns, sizes) == 1:
+    scored_columns = map(ScoredColumn.from_numbers, attributions_by_column)
+    if estimate_neighbour_design_effect([*scored_columns], sizes) == 1:
         return baseline
     # Shape (outputs × features, rows)
     design_effects = estimate_score_design_effects(np.array(attributions_by_column), sizes)
@@ -160,8 +160,11 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=expected_value_dimensions))
         for check_result in results:
             if check_result.metric is not None and check_result.observed is not None:
-                label_dimensions = {"Label": get_label(check_result)}
-                metrics.append(PublishedMetric(check_result.metric, check_result.observed, dimensions=label_dimensions))
+                metrics.append(
+                    PublishedMetric(
+                        check_result.metric, check_result.observed, dimensions={"Label": get_label(check_result)}
+                    )
+                )
         return (*metrics, count_violations(results))
 
     @property

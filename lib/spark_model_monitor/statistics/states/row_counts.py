@@ -66,9 +66,8 @@ class RowCounts(State):
 
     def count_refused(self, reason: int) -> int:
         """The number of rows refused for a reason, by its number from 1; 0 if there were not so many reasons."""
-        if reason > len(self.refused):
-            return 0
-        return self.refused[reason - 1]
+        # A slice, because it may be empty
+        return sum(self.refused[reason - 1 : reason])
 
     def __add__(self, addend: RowCounts) -> RowCounts:
         """Raises BadState if the numbers of reasons or of predicates differ."""
