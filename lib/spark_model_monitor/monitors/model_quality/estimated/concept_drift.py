@@ -217,8 +217,7 @@ def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups
                 f"Inputs moved, and a score is worth something else: {observation}. Scores alone can't tell a changed "
                 "world from inputs that the model doesn't see."
             )
-        finding = finding.copy_with(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
-        return finding.copy_with(change=f"is another one: {observation}")
+        return finding.mark_violated(sentence).copy_with(reason=sentence, change=f"is another one: {observation}")
     # Scores kept their meaning: say what the changed inputs cost, and what could have been missed
     cost = compute_metric_values(before)[metric] - expected
     margin = (interval[1] - interval[0]) / 2

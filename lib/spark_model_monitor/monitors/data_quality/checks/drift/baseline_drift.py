@@ -205,9 +205,7 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         has_drifted = compared.distance < threshold
         message = messages.drift_p_value
     if has_drifted:
-        return finding_by_limit.copy_with(
-            status=CheckStatus.VIOLATED, description=message(compared.distance, threshold)
-        )
+        return finding_by_limit.mark_violated(message(compared.distance, threshold))
     return finding_by_limit
 
 
