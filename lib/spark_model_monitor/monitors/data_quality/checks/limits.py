@@ -199,8 +199,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     A suggested threshold has to be missed by more than chance, too: violated if the p-value of Fisher's exact test is at most
     `level`.
 
-    A type includes narrower types: Integral ⊂ Fractional ⊂ String. With `exact_classes`, a value counts only for its own type,
-    as in the service: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
+    A type includes narrower types: Integral ⊂ Fractional ⊂ String. With `--compat service`, a value counts only for its own
+    type: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
     allows for the floats that pandas makes of integers when a first one is missing. Values that the threshold allows are
     counted; what compares numbers leaves them out.
     Where the baseline's column has a type of dates or times, texts that are dates fit in it, too.
@@ -214,7 +214,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
             reason="the baseline had no value that shows a type, so any will do",
         )
     types = feature.current_profile.data_types
-    exact = feature.comparison.exact_classes
+    exact = feature.comparison.as_service
     name = expected.value
     count = _count_values_of_type(feature.current_profile, expected, exact=exact)
     # Texts that are dates fit in a type of dates
