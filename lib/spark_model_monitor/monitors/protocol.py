@@ -431,8 +431,13 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
         is_change_seen: whether there is a change that may be chance; also true if the finding was violated.
         """
         is_change = is_change_seen or self.is_violated
-        unsure = self.copy_with(status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
-        return unsure.copy_with(advice=advice, possible_change=is_change or None)
+        return self.copy_with(
+            status=CheckStatus.CANNOT_TELL,
+            reason=reason,
+            advice=advice,
+            possible_change=is_change or None,
+            description=None,
+        )
 
     def as_too_small_sample(self, reason: str, advice: str) -> Finding:
         """The finding as `cannot tell` because the sample is too small for any test or limit to decide, so without their
@@ -470,8 +475,15 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
 
     def without_verdict(self, reason: str, hour: str | None = None) -> Finding:
         """The finding without a verdict."""
-        unjudged = self.copy_with(status=CheckStatus.NOT_JUDGED, decided_by=None, reason=reason, hour=hour or self.hour)
-        return unjudged.copy_with(advice=None, possible_change=None, description=None)
+        return self.copy_with(
+            status=CheckStatus.NOT_JUDGED,
+            decided_by=None,
+            reason=reason,
+            hour=hour or self.hour,
+            advice=None,
+            possible_change=None,
+            description=None,
+        )
 
     def defer_to(self, violated: str | None) -> Finding:
         """The finding; not judged if it is violated and another check or column already reports the same change as a
@@ -504,8 +516,15 @@ def judge_share(
     if not total:
         return Finding.not_judged(threshold, no_values)
     share = matching / total
-    finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=share, m=total, formula=formula)
-    finding = finding.copy_with(decided_by=LOWER_LIMIT, limit=threshold)
+    finding = Finding(
+        CheckStatus.PASSED,
+        threshold=threshold,
+        observed=share,
+        m=total,
+        formula=formula,
+        decided_by=LOWER_LIMIT,
+        limit=threshold,
+    )
     if share < threshold:
         return finding.mark_violated(description(share))
     return finding

@@ -89,9 +89,16 @@ def _judge_change(compared: OutputComparison, name: str, interval: tuple[float, 
         f"{tolerances.absolute:g} of the sum of all"
     )
     finding = Finding(
-        CheckStatus.PASSED, threshold=limit, observed=now - before, interval=interval, n=n, m=m, formula=formula
+        CheckStatus.PASSED,
+        threshold=limit,
+        observed=now - before,
+        interval=interval,
+        n=n,
+        m=m,
+        formula=formula,
+        decided_by=INTERVAL,
+        limits=(-limit, limit),
     )
-    finding = finding.copy_with(decided_by=INTERVAL, limits=(-limit, limit))
     # It is a violation only if the whole interval of the change lies beyond the limit
     if low > limit or high < -limit:
         text = (
