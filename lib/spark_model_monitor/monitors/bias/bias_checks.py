@@ -61,7 +61,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     limits = (metric.neutral - allowed, metric.neutral + allowed)
     finding = finding.copy_with(decided_by=LIMITS, limits=limits)
     if distance > allowed:
-        return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
+        return finding.mark_violated(description)
     return finding
 
 
@@ -80,7 +80,7 @@ def _judge_by_chance(
     if metric.noise.window_spread is None or metric.noise.interval is None:
         return finding.as_cannot_tell(NO_RESAMPLES + groups, LONGER_WINDOWS)
     if p is not None and p <= metric.level:
-        return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
+        return finding.mark_violated(description)
     # Not violated, but a change that matters may have been missed, or may be chance
     low, high = metric.noise.interval
     if metric.neutral - allowed <= low and high <= metric.neutral + allowed:
@@ -121,7 +121,7 @@ def within_range(metric: MetricComparison) -> Finding | None:
     if allowed[0] <= value <= allowed[1]:
         return passed
     description = f"Metric value {format_number(value)} is not within the allowed range {low} to {high}"
-    return passed.copy_with(status=CheckStatus.VIOLATED, description=description)
+    return passed.mark_violated(description)
 
 
 def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:

@@ -153,7 +153,7 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
     if p > level or change < MIN_CHANGE:
         return finding
     description = messages.changed("How strongly both go together", observed, expected)
-    return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
+    return finding.mark_violated(description)
 
 
 def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:

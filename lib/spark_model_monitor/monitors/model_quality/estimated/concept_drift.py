@@ -205,9 +205,15 @@ def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups
     are_scores_moved = any(_have_scores_moved(reference, window) for reference, window in pairs)
     # Members of the result that describe the test
     finding = finding.copy_with(
-        observed=real - expected, interval=interval, decided_by=HOTELLING, p=drift.p, level=level
+        observed=real - expected,
+        interval=interval,
+        decided_by=HOTELLING,
+        p=drift.p,
+        level=level,
+        effect=drift.effect,
+        least_effect=MIN_EFFECT,
+        smallest_change=drift.smallest,
     )
-    finding = finding.copy_with(effect=drift.effect, least_effect=MIN_EFFECT, smallest_change=drift.smallest)
     if drift.p <= level and drift.effect >= MIN_EFFECT:
         is_binary = isinstance(now, BinaryEvidence)
         observation = _describe_observation(metric, real, expected, drift.shift, is_binary=is_binary)
@@ -217,8 +223,7 @@ def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups
                 f"Inputs moved, and a score is worth something else: {observation}. Scores alone can't tell a changed "
                 "world from inputs that the model doesn't see."
             )
-        finding = finding.copy_with(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
-        return finding.copy_with(change=f"is another one: {observation}")
+        return finding.mark_violated(sentence).copy_with(reason=sentence, change=f"is another one: {observation}")
     # Scores kept their meaning: say what the changed inputs cost, and what could have been missed
     cost = compute_metric_values(before)[metric] - expected
     margin = (interval[1] - interval[0]) / 2

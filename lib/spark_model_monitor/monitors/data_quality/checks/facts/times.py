@@ -267,7 +267,13 @@ def time_of_day(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     day = begin // DAY * DAY
     if end <= day + DAY:
         return _compare_with_one_day(baseline_profile, day, stretch)
-    volume = feature.comparison.volume
+    return _compare_with_days(baseline_profile, stretch, feature.comparison.volume)
+
+
+def _compare_with_days(
+    baseline_profile: FeatureProfile, stretch: Stretch, volume: RowCountHistory | None
+) -> FactEvidence | None:
+    """The evidence on times at new hours, or at hours with another share, of a window compared with several days."""
     # The baseline's hours, and how much its days vary
     hours_before, past = _count_hours(baseline_profile)
     hours_now = _count_hours_of_window(stretch, volume, len(hours_before.counts))
@@ -277,23 +283,20 @@ def time_of_day(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     hours_of_baseline = hours_before.merge_weekdays()
     hours_of_window = hours_now.merge_weekdays()
     new_hours = _count_new_hours(baseline_profile, hours_of_baseline, hours_of_window)
-    # If all times moved by the same hours, the mean hour describes the change
-    shifted_hours = hours_of_day.find_hour_shift(hours_of_baseline.counts, hours_of_window.counts)
-    for evidence in (new_hours, changed_shares):
-        if evidence is not None and shifted_hours:
-            evidence.quantity = MEAN_HOUR
-            evidence.expected = (
-                float(hours_of_baseline.counts @ np.arange(HOURS_OF_DAY) / hours_of_baseline.counts.sum()) + 0.5
-            )
-            evidence.observed = evidence.expected + shifted_hours
     clearest = select_clearest(new_hours, changed_shares)
+    if clearest is None:
+        return None
+    # If all times moved by the same hours, the mean hour describes the change
+    counts = hours_of_baseline.counts
+    shifted_hours = hours_of_day.find_hour_shift(counts, hours_of_window.counts)
+    if shifted_hours:
+        clearest.quantity = MEAN_HOUR
+        clearest.expected = float(counts @ np.arange(HOURS_OF_DAY) / counts.sum()) + 0.5
+        clearest.observed = clearest.expected + shifted_hours
     # If all times are in a part of the day, the window may be short, or lack the other times
-    is_covered = hours_of_window.covered > 0
-    covered_share = float(hours_of_baseline.counts[is_covered].sum() / hours_of_baseline.counts.sum())
+    covered_share = float(counts[hours_of_window.covered > 0].sum() / counts.sum())
     is_window_known = volume is not None and volume.start is not None
-    if is_window_known or covered_share >= MIN_COVERED_SHARE:
-        return clearest
-    if clearest is not None and clearest.p > NOISE_LEVEL:
+    if not is_window_known and covered_share < MIN_COVERED_SHARE and clearest.p > NOISE_LEVEL:
         clearest.reason = "nobody said from when to when the window is; name its --start-time and --end-time"
     return clearest
 
