@@ -261,6 +261,8 @@ def _describe_type(violation: CheckResult, reference: FeatureDistribution, basel
     constrained_type = baseline.constraints.feature(violation.feature or "").inferred_type
     if reference.time_type:
         change = f"changed its type: {share} are no dates or times any more"
+    elif reference.type_name == constrained_type.value == "Unknown":
+        change = f"changed its type: {share} are no lists or structs of the same kind any more"
     elif constrained_type is not reference.inferred_type:
         # A person wrote the type, so the baseline may have had no value of it
         change = f"has another type: {share} are not {constrained_type.value}, the type of your constraints"
