@@ -451,3 +451,18 @@ def test_ids_that_repeat_and_hold_hostile_text_are_printed_as_text(tmp_path):
 
     assert len(lines) > 5
     assert not any(sign in line for line in lines for sign in ("\x1b", "\u202e"))
+
+
+def test_each_of_many_violated_features_has_examples(tmp_path):
+    """Segments are searched for the six largest alarms alone, with examples or without."""
+    names = [f"f{number}" for number in range(9)]
+    random = np.random.default_rng(3)
+    before, now = (pd.DataFrame(random.normal(size=(600, 9)), columns=names) for _ in range(2))
+    now = now.assign(order=[f"o-{row}" for row in range(600)])
+    now[names] += 3
+    baseline = run_baseline(before.assign(order=now.order), DataQualityMonitor(), engine="local")
+    run = str(tmp_path / "run")
+    monitor = DataQualityMonitor(keep_examples=3, id_column="order")
+    run_monitoring(now, monitor, baseline, engine="local", output_path=run).write(run)
+
+    assert [len(read_kept_rows(run, name)) for name in names] == [3] * len(names)

@@ -203,11 +203,12 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     type: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
     allows for the floats that pandas makes of integers when a first one is missing. Values that the threshold allows are
     counted; what compares numbers leaves them out.
-    Where the baseline's column has a type of dates or times, texts that are dates fit in it, too.
+    Where the baseline's column has a type of dates or times, texts that are dates fit in it, too. Lists and structs have the
+    type Unknown; they fit if they are of the baseline's kind.
     Source: C4.4, C11.1, C11.29, C11.32, C11.34; G14; D4.6.
     """
     expected = feature.constraints.inferred_type
-    if expected is InferredType.UNKNOWN:
+    if expected is InferredType.UNKNOWN and not feature.baseline_distribution.present:
         return Finding(
             CheckStatus.PASSED,
             threshold=threshold,
@@ -217,6 +218,11 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     exact = feature.comparison.as_service
     name = expected.value
     count = _count_values_of_type(feature.current_profile, expected, exact=exact)
+    if expected is InferredType.UNKNOWN:
+        count = types.unknown
+        baseline_kinds = _find_nested_kinds(feature.baseline_profile or feature.current_profile)
+        if baseline_kinds.isdisjoint(_find_nested_kinds(feature.current_profile)):
+            count = 0
     # Texts that are dates fit in a type of dates
     if not exact and feature.date_columns is not None:
         baseline_dates, window_dates = feature.date_columns
@@ -265,6 +271,20 @@ def _count_values_of_type(current: FeatureProfile, expected: InferredType, *, ex
     if exact:
         return texts
     return texts + types.integral + types.fractional
+
+
+def _find_nested_kinds(feature: FeatureProfile) -> set[str]:
+    """What the cells are, as far as their states show it: structs, lists of numbers, or lists of other values."""
+    lists = feature.vectors
+    norms = feature.moments
+    if lists is None:
+        return {"structs"}
+    # Lists of numbers have norms, unless each of them lacks an element
+    if norms is not None and norms.present:
+        return {"numbers"}
+    if norms is None or lists.null_elements + lists.nan_elements >= min(lists.elements, lists.vectors):
+        return {"numbers", "others"}
+    return {"others"}
 
 
 def get_least_number(feature: FeatureComparison) -> float | None:
