@@ -25,6 +25,10 @@ def run_job(tmp_path, *flags: str) -> str:
         ([], "dataset_source is missing; write --dataset-source PATH, or set the variable dataset_source"),
         (["--html"], "--html is no flag of this job: report.html is written by default"),
         (["--exclude", "age"], "--exclude is no flag of this job; did you mean --exclude-features-attribute?"),
+        (["--format", "csv"], "--format is no flag of this job; did you mean --dataset-format?"),
+        (["--source", "a.csv"], "--source is no flag of this job; did you mean --dataset-source?"),
+        (["--formt", "csv"], "--formt is no flag of this job; did you mean --"),
+        (["-o", "out"], "'-o' belongs to no flag"),
         (
             ["--checks", "checks.py"],
             "--checks is 'checks.py'; it has to be module:function, or the path of a .json file",
