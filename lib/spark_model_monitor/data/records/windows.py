@@ -70,6 +70,11 @@ class Window:
     def __contains__(self, time: datetime) -> bool:
         return self.start <= time < self.end
 
+    def may_contain_folder(self, path: str) -> bool:
+        """Whether a file's folder isn't that of an hour outside the window."""
+        hour = parse_hour_of_path(path)
+        return hour is None or self.start - HOUR < hour < self.end
+
     def hours(self, *, later: int = 0) -> Iterator[datetime]:
         """The starts of the hours that the window touches, and of `later` further hours."""
         # The folders of captures are named by hours in UTC
