@@ -191,8 +191,9 @@ def test_a_run_whose_output_path_is_refused_leaves_everything_as_it_was(tmp_path
     flags = ["--dataset-source", "data", "--ground-truth-source", "labels", "--dataset-format", "csv"]
     flags += ["--baseline", "baseline"]
     flags += ["--output-path", output_path]
+    flags += more
 
-    assert run_refused(tmp_path, *flags, *more) == 2
+    assert run_refused(tmp_path, *flags) == 2
     assert sorted(tmp_path.rglob("*")) == before
     messages = {path.read_text() for path in tmp_path.rglob("message")}
     assert messages == {"mine"}

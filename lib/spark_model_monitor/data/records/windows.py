@@ -57,9 +57,10 @@ class Window:
     end: datetime
 
     def __post_init__(self) -> None:
-        if self.start.tzinfo is None or self.end.tzinfo is None:
+        if not all(isinstance(time, datetime) and time.tzinfo for time in (self.start, self.end)):
             raise BadConfiguration(
-                f"the window {self.start} to {self.end} has no time zone; write datetime(2026, 1, 31, 22, tzinfo=timezone.utc)"
+                f"the window {self.start!r} to {self.end!r} has no time zone, or is not of times; write "
+                "datetime(2026, 1, 31, 22, tzinfo=timezone.utc)"
             )
         if not self.start < self.end:
             raise BadConfiguration(

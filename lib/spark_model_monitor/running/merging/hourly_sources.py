@@ -110,8 +110,8 @@ def parse_hour_folder(folder: str, root: str) -> tuple[str, int | None]:
     # In a container the root itself is an hour folder
     mounted = HOUR_PATH.fullmatch(folder)
     if mounted is None:
-        return (below, None)
-    return ("", _parse_hour(mounted))
+        return below, None
+    return "", _parse_hour(mounted)
 
 
 def _parse_hour(match: re.Match[str]) -> int | None:
