@@ -343,7 +343,7 @@ def test_a_card_shows_five_ids_and_the_command_that_prints_the_rows(broken):
     page = (broken / "run" / "report.html").read_text()
 
     assert f"rows: {', '.join(data[in_business(data)].order.head(5))}<" in page
-    assert "spark-model-monitor rows run spend --source DATA" in page
+    assert "spark-model-monitor rows run --source DATA -- spend" in page
     assert not any(b"o-" in file.read_bytes() for file in (broken / "run").glob("c*.json"))
 
 
@@ -363,7 +363,7 @@ def test_a_card_shows_no_id_that_is_hidden_or_was_not_preserved(broken, options,
 
     assert "spend" in page
     assert "o-" not in page.replace("no-", "").partition("<body>")[2]
-    assert ("spark-model-monitor rows FOLDER spend" in page) == command
+    assert ("spark-model-monitor rows FOLDER --source DATA -- spend" in page) == command
 
 
 def test_a_card_shows_at_most_five_ids(broken):

@@ -235,7 +235,7 @@ def parse_table_path(table: str) -> tuple[str, str] | None:
     """Kind and path of a table such as delta.`/data/orders`; None for a table of a catalog."""
     match = _TABLE_AT_PATH.fullmatch(table)
     if match:
-        return (match[1].lower(), match[2])
+        return match[1].lower(), match[2]
     return None
 
 

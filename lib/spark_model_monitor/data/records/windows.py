@@ -57,9 +57,10 @@ class Window:
     end: datetime
 
     def __post_init__(self) -> None:
-        if self.start.tzinfo is None or self.end.tzinfo is None:
+        if not all(isinstance(time, datetime) and time.tzinfo for time in (self.start, self.end)):
             raise BadConfiguration(
-                f"the window {self.start} to {self.end} has no time zone; write datetime(2026, 1, 31, 22, tzinfo=timezone.utc)"
+                f"the window {self.start!r} to {self.end!r} has no time zone, or is not of times; write "
+                "datetime(2026, 1, 31, 22, tzinfo=timezone.utc)"
             )
         if not self.start < self.end:
             raise BadConfiguration(
@@ -69,6 +70,11 @@ class Window:
 
     def __contains__(self, time: datetime) -> bool:
         return self.start <= time < self.end
+
+    def may_contain_folder(self, path: str) -> bool:
+        """Whether a file's folder isn't that of an hour outside the window."""
+        hour = parse_hour_of_path(path)
+        return hour is None or self.start - HOUR < hour < self.end
 
     def hours(self, *, later: int = 0) -> Iterator[datetime]:
         """The starts of the hours that the window touches, and of `later` further hours."""

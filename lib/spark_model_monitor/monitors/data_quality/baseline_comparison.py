@@ -244,7 +244,7 @@ class FeatureComparison:
         window = read_window(self.current_profile, baseline)
         if window is None:
             return None
-        return (baseline, window)
+        return baseline, window
 
     @property
     def has_independent_rows(self) -> bool:

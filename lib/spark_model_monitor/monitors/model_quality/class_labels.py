@@ -247,5 +247,5 @@ def _make_nothing_in_common_error(labels: frozenset[str], predictions: frozenset
 def _sort_key(label: str) -> tuple[bool, float, str]:
     key = class_key(label)
     if isinstance(key, str):
-        return (True, 0.0, key)
-    return (False, key, label)
+        return True, 0.0, key
+    return False, key, label

@@ -119,7 +119,7 @@ class Suspect:
         baseline = self.baseline.categories
         current = self.current.categories
         if baseline and current:
-            return (Counter(baseline), Counter(current))
+            return Counter(baseline), Counter(current)
         return None
 
 

@@ -307,7 +307,7 @@ def find_row_repeats(comparison: WindowComparison) -> tuple[RowRepeats, RowRepea
     states = [profile.features[0].state(RowRepeats) for profile in (before, now) if profile.features]
     first, last = states or (None, None)
     if first and last and first.different and last.different:
-        return (first, last)
+        return first, last
     return None
 
 

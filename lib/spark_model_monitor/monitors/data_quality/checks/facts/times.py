@@ -95,7 +95,7 @@ def select_times(
     baseline = baseline_profile.state(kind)
     current = current_profile.state(kind)
     if baseline and current and baseline.total >= MIN_TIMES_SHARE * baseline_profile.num_present and current.total:
-        return (baseline, current)
+        return baseline, current
     return None
 
 
