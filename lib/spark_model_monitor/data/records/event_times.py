@@ -13,8 +13,6 @@ METADATA_BYTES = (
     192  # last bytes of a captured line, which usually contain the metadata; if not, the whole line is searched
 )
 
-SERVICE_TIME_LENGTH = len("2026-01-31T22:10:00Z")
-
 
 def extract_times(lines: pa.Array) -> pa.StringArray:
     """The `inferenceTime` of captured lines; null for lines without one."""
@@ -42,8 +40,7 @@ def parse_microseconds(texts: pa.StringArray) -> pa.Int64Array:
 
 def _parse_usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
     """The texts as times; None unless all have the service's time format."""
-    is_usual = pc.and_(pc.equal(pc.binary_length(texts), SERVICE_TIME_LENGTH), pc.ends_with(texts, "Z"))
-    is_usual = pc.and_not(is_usual, pc.starts_with(texts, "0000"))  # a valid year in Arrow, but not in Python
+    is_usual = pc.match_substring_regex(texts, r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
     if not pc.all(is_usual).as_py():
         return None
     try:
