@@ -235,7 +235,7 @@ def _find_columns(
     # The names of the columns, matched with the baseline's
     sampled_names = list_sampled_names(samples, replace(reading, layout=layout))
     paths = match_paths(sampled_names, training_names)
-    spellings = match_spellings(sampled_names, all_names)
+    spellings = match_spellings([name for name in sampled_names if name not in paths], all_names)
     if spellings:
         report_spellings(spellings)
     reading = replace(reading, layout=replace(layout, baseline_names={**paths, **spellings}))
