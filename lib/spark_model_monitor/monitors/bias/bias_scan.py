@@ -202,10 +202,10 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Group
             reasons = _describe_unmatched_values(dataset, plan, facet, is_empty=not choice.keys)
         for reason in reasons:
             log.warning("facet %r: %s", facet.name, reason)
-        if not choice.keys:
-            no_rows_reason = f"no row has the configured value {choice.configured!r}"
-            choice = replace(choice, reason_empty="; ".join(reasons) or no_rows_reason)
-        groups.append((choice,))
+        # If the facet has too many values to compare, only an empty group is known
+        if not choice.keys and not reasons:
+            reasons = [f"no row has the configured value {choice.configured!r}"]
+        groups.append((replace(choice, reason_empty="; ".join(reasons) or None),))
     return replace(chosen, groups=tuple(groups))
 
 
