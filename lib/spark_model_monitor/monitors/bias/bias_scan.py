@@ -147,8 +147,8 @@ def keep_baseline_kinds(
     columns = []
     for column, metadata in zip(plan.valued, state.metadata, strict=True):
         kind = baseline_kinds.get(column.name)
-        is_comparable = metadata.present and not find_strays(column, metadata)
-        if kind is not None and is_comparable and choose_kind(column, metadata) is not kind:
+        has_strays = find_strays(column, metadata)
+        if kind is not None and not has_strays and choose_kind(column, metadata) is not kind:
             log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
             column = replace(column, taken_as=kind)
         columns.append(column)
