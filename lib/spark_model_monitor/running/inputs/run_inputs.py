@@ -263,8 +263,7 @@ def read_baseline(config: JobConfig, monitor: Monitor, read_named: ReadBaseline 
     baseline = _override_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
     if config.replays_service:
         return baseline
-    roles = read_alerts(config.output_path).roles
-    return _drop_label(baseline, config.label).with_roles(roles)
+    return _drop_label(baseline, config.label).with_roles(read_alerts(config.output_path).roles)
 
 
 def _drop_label(baseline: QualityBaseline, label: str | None) -> QualityBaseline:
