@@ -100,6 +100,7 @@ def test_the_segment_is_found_in_the_rest_if_the_group_itself_did_not_change(in_
     monitor, make_data = KINDS["bias"]
     before = make_data(users(20_000, 1))
     baseline = run_baseline(before, monitor, engine="local")
+    # Only men get more positive labels
     window = users(4_000, 2)
     window.loc[in_segment(window) & (window.sex == "m"), "label"] = 1
     bad = violated(run_monitoring(make_data(window), monitor, baseline, engine="local"))

@@ -221,9 +221,7 @@ WITHOUT_LABELS = frozenset({"CI"})
 """Metrics that don't depend on labels."""
 
 
-def find_reason_empty(
-    group: GroupAnalysis, baseline_rows: MetricsOfRows | None, design_effect: float = 1.0
-) -> str | None:
+def find_reason_empty(group: GroupAnalysis, baseline_rows: MetricsOfRows | None, design_effect: float) -> str | None:
     """The reason why there is no group to compare; None if, as far as is known, both window and baseline have rows of it.
 
     A value without a row is a reason if chance doesn't explain how few rows the group has. design_effect: how many rows count
@@ -421,9 +419,8 @@ def compare_lost_groups(
     window_facets = {group.facet for group in analysis.groups}
     window_groups = {group.key for group in analysis.groups}
     for group in baseline.groups:
-        is_in_window = group.key in window_groups
         # If the configuration no longer names a facet, no group of it is lost
-        if is_in_window or group.facet not in window_facets or not group.choice.keys:
+        if group.key in window_groups or group.facet not in window_facets or not group.choice.keys:
             continue
         # The probability that none of the window's rows belongs to a group with this share
         share = float(group.counts.d.rows) / max(float(group.counts.all.rows), 1.0)
