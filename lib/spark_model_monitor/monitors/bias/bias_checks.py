@@ -126,10 +126,9 @@ def within_range(metric: MetricComparison) -> Finding | None:
 
 def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
     """The verdict on a metric without a value, or from too few rows; None if the metric can be judged."""
-    is_undefined = metric.current.value is None
     reason_empty = metric.reason_empty
-    if reason_empty is not None and (is_undefined or metric.baseline is None or metric.is_label_unknown):
-        # If the group or the label has disappeared, a longer window doesn't help
+    if reason_empty is not None:
+        # If the group, one of its values or the label has disappeared, a longer window doesn't help
         unjudged = Finding.not_judged(threshold, reason_empty)
         if metric.baseline is not None or metric.tolerances.with_intervals:
             return unjudged.as_cannot_tell(
@@ -139,7 +138,7 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
             )
         return unjudged
     # The metric is undefined with few rows although the baseline has it; a longer window may help
-    if is_undefined:
+    if metric.current.value is None:
         unjudged = Finding.not_judged(threshold, metric.current.error)
         if metric.tolerances.with_intervals and metric.baseline is not None:
             return unjudged.as_cannot_tell(metric.current.error or NO_INTERVAL, LONGER_WINDOWS)

@@ -13,10 +13,9 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import HOTELLING, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import HOTELLING, CheckStatus
 from spark_model_monitor.documents.outcome import METRIC_CHANGE
 from spark_model_monitor.documents.page import format_number, format_percent
-from spark_model_monitor.documents.run_changes import CONCEPT_DRIFT
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     SEED,
     Cells,
@@ -181,13 +180,9 @@ def find_worst_drift(pairs: list[tuple[ScoreCounts, ScoreCounts]], level: float,
     return replace(worst, p=adjusted_p, smallest=max(drift.smallest for drift in drifts))
 
 
-def judge_concept_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups: float) -> CheckResult:
-    """The check of a window with labels; its reason says which kind of change it is. groups: the design effect, how many rows
+def judge_concept_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups: float) -> Finding:
+    """The finding on a window with labels; its reason says which kind of change it is. groups: the design effect, how many rows
     count as one."""
-    return _judge_drift(before, now, level, groups).result(CONCEPT_DRIFT, metric=METRIC)
-
-
-def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups: float) -> Finding:
     pairs = pair_scores(before, now)
     drift = find_worst_drift(pairs, level, groups)
     finding = Finding(CheckStatus.PASSED, threshold=0.0, n=before.rows, m=now.rows)
