@@ -30,7 +30,9 @@ Row = tuple[Any, ...]
 Answer = "list[Row] | str"
 
 HOUR = re.compile(r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*", re.ASCII)
-TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-](?:0\d|1[0-7]):[0-5]\d)?", re.ASCII)
+TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?([Zz]|[+-](?:0\d|1[0-7])(?::?[0-5]\d)?)?", re.ASCII
+)
 DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 WHOLE_ROW = re.compile(r'(?:[^",\r\n]*|"(?:[^"]|"")*")(?:,(?:[^",\r\n]*|"(?:[^"]|"")*"))*')
 """A row whose quotes stand around a whole cell, or doubled in it: what RFC 4180 knows."""
@@ -53,9 +55,9 @@ def parse_time(text: str) -> datetime | None:
     day, clock, fraction, zone = match.groups()
     try:
         time = datetime.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
-        if zone and zone != "Z":
+        if zone and zone not in "Zz":
             hours = int(zone[1:3])
-            minutes = int(zone[4:])
+            minutes = int(zone[3:].removeprefix(":") or 0)
             time -= timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
         return time + timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
     except (ValueError, OverflowError):

@@ -23,7 +23,6 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 )
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.protocol import create_violations
-from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
@@ -35,7 +34,6 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 
-AS_THE_SERVICE = {"ties": Ties.LOST, "exact_classes": True}
 NUMBER = r"(-?\d+\.\d+(?:E-?\d+)?)"
 
 
@@ -87,8 +85,9 @@ def churn(golden) -> Callable[..., WindowComparison]:
     baseline = make_profile(names, rows)
     current = make_profile(names, read_captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
-    def comparison(**options) -> WindowComparison:
-        return WindowComparison(QualityBaseline(constraints, create_distributions(baseline)), current, **options)
+    def comparison(*, as_service: bool = False) -> WindowComparison:
+        quality_baseline = QualityBaseline(constraints, create_distributions(baseline))
+        return WindowComparison(quality_baseline, current, as_service=as_service)
 
     return comparison
 
@@ -96,7 +95,7 @@ def churn(golden) -> Callable[..., WindowComparison]:
 def test_the_churn_run_has_the_sixty_violations_of_the_real_one(golden, churn):
     folder = golden / "dq-churn" / "run"
 
-    violation_texts = as_set(create_violations(check_all(churn(**AS_THE_SERVICE))))
+    violation_texts = as_set(create_violations(check_all(churn(as_service=True))))
 
     assert len(violation_texts) == 60
     assert violation_texts == as_set(read_violations(folder / "expected-violations.derived.json"))
@@ -114,7 +113,7 @@ def test_by_default_the_churn_run_has_one_more_which_the_service_lost_with_the_t
 
 
 def test_every_feature_of_churn_has_its_numbers_whether_it_is_violated_or_not(churn):
-    outcomes = [outcome for outcome in check_all(churn(**AS_THE_SERVICE)) if outcome.check == "baseline_drift_check"]
+    outcomes = [outcome for outcome in check_all(churn(as_service=True)) if outcome.check == "baseline_drift_check"]
 
     assert len(outcomes) == 70
     assert {outcome.status for outcome in outcomes} == {CheckStatus.PASSED}
@@ -131,7 +130,7 @@ def test_the_published_traffic_breaks_churns_types_by_the_one_row_that_is_fracti
 
     violation_texts = as_set(
         create_violations(
-            check_all(WindowComparison(QualityBaseline(features, {}), make_profile(names, rows), exact_classes=True))
+            check_all(WindowComparison(QualityBaseline(features, {}), make_profile(names, rows), as_service=True))
         )
     )
 
@@ -150,9 +149,9 @@ def test_the_cookbook_run_has_the_two_violations_of_the_real_one(golden):
     names = [feature.name for feature in constraints.features]
     current = make_profile(names, read_captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
-    outcomes = check_all(
-        WindowComparison(QualityBaseline(constraints, read_distributions(statistics)), current, **AS_THE_SERVICE)
-    )
+    baseline = QualityBaseline(constraints, read_distributions(statistics))
+
+    outcomes = check_all(WindowComparison(baseline, current, as_service=True))
 
     assert as_set(create_violations(outcomes)) == as_set(read_violations(folder / "run" / "constraint_violations.json"))
     drift = [outcome for outcome in outcomes if outcome.check == "baseline_drift_check"]

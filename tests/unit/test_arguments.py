@@ -1,8 +1,10 @@
 """Arguments of Python callers are checked as flags are: a clear error where the object is made, not later in a run."""
 
+from datetime import date
+
 import pytest
 
-from spark_model_monitor import CsvFormat, DataQualityMonitor, ModelQualityMonitor, OutcomePlan, ProblemType
+from spark_model_monitor import CsvFormat, DataQualityMonitor, ModelQualityMonitor, OutcomePlan, ProblemType, Window
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.explainability.attribution_results import Tolerances as AttributionTolerances
@@ -44,6 +46,20 @@ def quality(**arguments):
         pytest.param(quality, {"min_samples": -1}, "min_samples is -1; .* 0 or more", id="fewer than none"),
         pytest.param(Tolerances, {"min_rows": "100"}, "min_rows is '100'; .*whole", id="digits"),
         pytest.param(AttributionTolerances, {"threshold": 1.5}, "threshold is 1.5; .*from 0 to 1", id="above 1"),
+        pytest.param(
+            OutcomePlan,
+            {"problem_type": "BinaryClassification"},
+            r"problem_type is 'BinaryClassification'; write one of: ProblemType\.BINARY_CLASSIFICATION, ",
+            id="a text for a type",
+        ),
+        pytest.param(OutcomePlan, {"problem_type": None}, "problem_type is None; write one of: ", id="no type"),
+        pytest.param(
+            Window,
+            {"start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z"},
+            r"not of times; write datetime\(2026, ",
+            id="texts for times",
+        ),
+        pytest.param(Window, {"start": date(2026, 11, 1), "end": None}, r"; write datetime\(2026, ", id="a day"),
     ],
 )
 def test_a_wrong_argument_is_refused_with_what_to_write(make, arguments, message):

@@ -426,7 +426,7 @@ MAX_CARDS = 12  # number of open cards; further ones are folded
 MAX_LINES = 50  # a table without a search that has more lines shows only the first LINES_SHOWN and folds the others
 LINES_SHOWN = 20
 
-EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers."
+EXPLAIN = "spark-model-monitor explain --run FOLDER -- {name} derives the numbers."  # a name behind -- is no flag
 
 
 MAX_PLAIN_NUMBER = 1e12  # larger numbers may be shown as powers of ten

@@ -248,8 +248,10 @@ class CauseMembers(TypedDict, total=False):
 def create_cause_members(
     segments: Sequence[tuple[Key, Culprit]], origins: Sequence[tuple[Key, Culprit]]
 ) -> CauseMembers:
-    """The causes as members of checks.json."""
-    largest = max((culprit.share for _, culprit in (*segments, *origins)), default=0.0)
+    """The causes as members of checks.json; empty without causes."""
+    if not segments and not origins:
+        return {}
+    largest = max(culprit.share for _, culprit in (*segments, *origins))
     segments = [(key, culprit) for key, culprit in segments if culprit.share >= largest - CLEARLY_SMALLER_SHARE]
     origins = [(key, culprit) for key, culprit in origins if culprit.share >= largest - CLEARLY_SMALLER_SHARE]
     causes = sorted(origins, key=_rank_origin)
@@ -353,7 +355,7 @@ def add_causes(
     def add_cause(result: CheckResult) -> CheckResult:
         candidates = (members_by_subject.get(subject) for subject in list_subjects(result))
         members: CauseMembers = next(filter(None, candidates), CauseMembers())
-        if not result.is_violated or not (members.get("where") or members.get("cause")):
+        if not result.is_violated or not members:
             return result
         return locate_change(result, members, hide_values=hide_values)
 

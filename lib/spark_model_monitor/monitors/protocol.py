@@ -431,20 +431,35 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
         is_change_seen: whether there is a change that may be chance; also true if the finding was violated.
         """
         is_change = is_change_seen or self.is_violated
-        unsure = self.copy_with(status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
-        return unsure.copy_with(advice=advice, possible_change=is_change or None)
+        return self.copy_with(
+            status=CheckStatus.CANNOT_TELL,
+            reason=reason,
+            advice=advice,
+            possible_change=is_change or None,
+            description=None,
+        )
 
     def as_too_small_sample(self, reason: str, advice: str) -> Finding:
         """The finding as `cannot tell` because the sample is too small for any test or limit to decide, so without their
         numbers.
         """
-        numbers = self.copy_with(decided_by=None, statistic=None, p=None, level=None, limit=None)
-        return numbers.as_cannot_tell(reason, advice)
+        return self.without_test().as_cannot_tell(reason, advice)
+
+    def without_test(self) -> Finding:
+        """The finding without the numbers of a test or a limit, which did not decide."""
+        return self.copy_with(decided_by=None, statistic=None, p=None, level=None, limit=None)
+
+    def mark_violated(self, description: str) -> Finding:
+        """The finding as a violation. description: what is wrong, as people read it."""
+        return self.copy_with(status=CheckStatus.VIOLATED, description=description)
+
+    def mark_passed(self) -> Finding:
+        """The finding as one that passed after all."""
+        return self.copy_with(status=CheckStatus.PASSED, description=None)
 
     def mark_unmet(self, reason: str, change: str, sentence: str) -> Finding:
         """The finding as the violation of a user's rule. change: words that follow the name of the subject."""
-        description = f"Expectation is not met: {sentence}"
-        return self.copy_with(status=CheckStatus.VIOLATED, reason=reason, change=change, description=description)
+        return self.mark_violated(f"Expectation is not met: {sentence}").copy_with(reason=reason, change=change)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that give the subject of the check, such as `feature` or `metric`."""
@@ -452,6 +467,7 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
         try:
             return CheckResult.model_validate({**whose, "check": check, "threshold": None, **members})
         except ValueError:
+            # JSON has no infinity and no NaN, so a finding with such numbers loses them and its verdict
             endless: dict[str, Any] = {name: None for name, value in members.items() if not _is_finite(value)}
             if not endless:
                 raise
@@ -459,8 +475,15 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
 
     def without_verdict(self, reason: str, hour: str | None = None) -> Finding:
         """The finding without a verdict."""
-        unjudged = self.copy_with(status=CheckStatus.NOT_JUDGED, decided_by=None, reason=reason, hour=hour or self.hour)
-        return unjudged.copy_with(advice=None, possible_change=None, description=None)
+        return self.copy_with(
+            status=CheckStatus.NOT_JUDGED,
+            decided_by=None,
+            reason=reason,
+            hour=hour or self.hour,
+            advice=None,
+            possible_change=None,
+            description=None,
+        )
 
     def defer_to(self, violated: str | None) -> Finding:
         """The finding; not judged if it is violated and another check or column already reports the same change as a
@@ -493,10 +516,17 @@ def judge_share(
     if not total:
         return Finding.not_judged(threshold, no_values)
     share = matching / total
-    finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=share, m=total, formula=formula)
-    finding = finding.copy_with(decided_by=LOWER_LIMIT, limit=threshold)
+    finding = Finding(
+        CheckStatus.PASSED,
+        threshold=threshold,
+        observed=share,
+        m=total,
+        formula=formula,
+        decided_by=LOWER_LIMIT,
+        limit=threshold,
+    )
     if share < threshold:
-        return finding.copy_with(status=CheckStatus.VIOLATED, description=description(share))
+        return finding.mark_violated(description(share))
     return finding
 
 

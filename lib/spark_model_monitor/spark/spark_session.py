@@ -39,7 +39,6 @@ from spark_model_monitor.spark.launch.submission import SHARED_SPARK
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
 
@@ -182,13 +181,15 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     # The JVM belongs to another process, so neither the master nor start settings can be chosen here
     if SHARED_SPARK in os.environ:
         return _attach_to_shared(settings or {})
-    require_master(SparkConf().get("spark.master", "local"))
+    conf = SparkConf()
+    require_master(conf.get("spark.master", "local"))
     builder = SparkSession.builder
-    # A name from spark-submit isn't changed, because people find their job by this name in Spark's UI
-    if not _has_user_name(SparkConf()):
+    # A name that the user chose isn't changed, because people find their job by it in Spark's UI. Without one, spark-submit uses
+    # the name of the file
+    if conf.get("spark.app.name", SHELL_NAME) in (SHELL_NAME, Path(sys.argv[0]).name):
         builder = builder.appName(f"spark-model-monitor {job}")
     # Later settings override earlier ones, so the job's settings override those of the package
-    for key, value in {**SETTINGS, **worker_settings(SparkConf(), os.environ), **(settings or {})}.items():
+    for key, value in {**SETTINGS, **worker_settings(conf, os.environ), **(settings or {})}.items():
         builder = builder.config(key, value)
     if progress is not None:
         builder = builder.config("spark.ui.showConsoleProgress", str(progress).lower())
@@ -284,11 +285,6 @@ def _attach_to_shared(settings: Mapping[str, str]) -> SparkSession:
     spark = new_job_session(host)
     get_application(spark).activate()
     return spark
-
-
-def _has_user_name(conf: SparkConf) -> bool:
-    """Whether the user chose the application's name; otherwise spark-submit uses the name of the file."""
-    return conf.get("spark.app.name", SHELL_NAME) not in (SHELL_NAME, Path(sys.argv[0]).name)
 
 
 def _preload_modules(modules: Sequence[str]) -> None:

@@ -57,7 +57,6 @@ class DateColumn:
     not_dates: number of values that aren't dates.
     counts_of_texts: how often each different text of these dates occurs, the most frequent text first.
     is_typed: whether the column has a type of dates (date or timestamp).
-    tried_forms: the forms that any of the texts can have, in the order in which they were tried.
     are_iso_days: whether all dates are days or midnights in ISO 8601.
     are_in_utc: whether no date has a zone other than UTC.
     """
@@ -71,7 +70,6 @@ class DateColumn:
     not_dates: int = 0
     counts_of_texts: Integers = field(default_factory=create_empty_integers)
     is_typed: bool = False
-    tried_forms: tuple[str, ...] = ()
     are_iso_days: bool = False
     are_in_utc: bool = False
 
@@ -116,7 +114,6 @@ class DateColumn:
             not_dates,
             np.array(sorted((texts[text] for text in readings_by_text), reverse=True), np.int64),
             is_typed,
-            tuple(sorted(ranks, key=lambda form: ranks[form])),
             bool(readings_by_text) and all(ISO_DAY.fullmatch(text.strip()) for text in readings_by_text),
             are_in_utc,
         )
@@ -260,15 +257,6 @@ def read_window(current: FeatureProfile, baseline: DateColumn) -> DateColumn | N
         return DateColumn(current.num_present, not_dates=current.num_present)
     if texts is None:
         return None
-    # If the baseline's forms happened to be the first that were tried, the result without the baseline is the same. Reading
-    # the texts only once saves two fifths of the time that a window's column of dates takes.
-    if not current.is_numeric:
-        dates = recognise_dates(current)
-        expected = baseline.list_expected_forms()
-        if dates is not None:
-            expected_order = sorted(dates.tried_forms, key=lambda form: form not in expected)
-            if list(dates.tried_forms) == expected_order:
-                return dates
     return DateColumn.of(texts, baseline, is_typed=is_typed)
 
 

@@ -1,7 +1,7 @@
 """Texts that are dates: the form in which one is written, and its day.
 
 Knows the forms of ISO 8601 (days, times, weeks, ordinal days), and those that pandas reads: other orders and separators,
-two-digit years, English names of months, quarters. A form is named by what stands in it, as `DD/MM/YYYY` or
+two-digit years, English names of months, quarters, 年月日. A form is named by what stands in it, as `DD/MM/YYYY` or
 `YYYY-MM-DDThh:mm`; leading zeros, fractions of a second and the zone's name make no other form. A text may have several
 readings: 03/04/2024 is a day in March or in April. Runs on executors and on the driver.
 """
@@ -60,8 +60,9 @@ class DateLayout(NamedTuple):
 
 
 _TIME = (
-    r"(?:(?:[T ]|, ?)(?P<h>\d\d?)(?::?(?P<m>\d\d)(?::?(?P<s>\d\d)(?P<fraction>[.,]\d{1,9})?)?)?(?: ?(?P<p>[AaPp][Mm]))?"
-    r"(?P<zone> ?(?:Z|z|UTC|GMT|[-+]\d\d:?(?:\d\d)?)(?:\[[\w/]+\])?)?)?"
+    r"(?:(?:[T ]|, ?|(?<=[日일]))(?P<h>\d\d?)"
+    r"(?:[:.时時시]? ?(?P<m>\d\d)(?:[:.分분]? ?(?P<s>\d\d)(?P<fraction>[.,]\d{1,9})?)?)?[时時시分분秒초]?"
+    r"(?: ?(?P<p>[AaPp][Mm]))?(?P<zone> ?(?:Z|z|UTC|GMT|[-+]\d\d:?(?:\d\d)?)(?:\[[\w/]+\])?)?)?"
 )
 _YEAR = r"(?P<Y>\d{4})"
 _MONTH = r"(?P<M>\d\d?)"
@@ -82,10 +83,12 @@ _DAY_PATTERNS = (
     rf"{_YEAR}[-/ ]?{_MONTH_NAME}[-/ ]?{_DAY}",
     r"(?P<Y>\d{4})-(?P<J>\d{3})",
     r"(?P<Y>\d{4})-?W(?P<W>\d\d)-?(?P<V>\d)",
+    rf"{_YEAR}[年년] ?{_MONTH}[月월] ?(?P<D>\d\d?)[日일]",
 )
 _OTHER_PATTERNS = (
     r"(?P<Y>\d{4})[-/ ](?P<M>\d\d)",
     rf"{_MONTH}[-/ ]{_YEAR}",
+    rf"{_YEAR}[年년] ?{_MONTH}[月월]",
     rf"{_MONTH_NAME}[-/ ']{{0,2}}{_YEAR}",
     rf"{_MONTH_NAME}[-/ '](?P<y>\d\d)",
     rf"{_YEAR}[-/ ]{_MONTH_NAME}",
@@ -103,7 +106,7 @@ DATE_PATTERNS = (*(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}" for patter
 
 _DATE_PREFIX = (
     rf"(?=.{{4,{MAX_DATE_LENGTH}}}$)(?!\d*\.\d*$)"
-    r"(?:\d{4}[-/.,_ ]{0,3}[\dWQqA-Z]|\d\d?(?:[-/.,_ ]{0,3}(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
+    r"(?:\d{4}[-/.,_ 年년]{0,3}[\dWQqA-Z]|\d\d?(?:[-/.,_ ]{0,3}(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
 )
 """The beginning that texts of all patterns have; a number with decimals doesn't match. Testing it is cheaper than trying
 all patterns, and most texts that aren't dates fail it.
@@ -114,6 +117,10 @@ _TIME_NAMES = {"h": "hh", "m": "mm", "s": "ss", "p": "AM", "A": "Day", "th": "",
 _FIELD_NAMES = _DATE_NAMES | _TIME_NAMES
 """How a form's name shows each part."""
 
+_DIRECTIVES = {"±hh:mm": "%z", "YYYY": "%Y", "YY": "%y", "MON": "%b", "MM": "%m", "DD": "%d", "Day": "%a"}
+_DIRECTIVES |= {"hh": "%H", "mm": "%M", "ss": "%S", "AM": "%p"}
+"""What strptime calls the parts of a form; those with longer names come first."""
+
 _ORDERS: Mapping[int, tuple[str, ...]] = {0: ("",), 2: ("DM", "MD"), 3: ("DMy", "MDy", "yMD")}
 """The possible orders of the numbers whose order isn't known, by how many such numbers there are."""
 
@@ -122,14 +129,10 @@ _TO_SHAPE = str.maketrans("123456789", "0" * 9)
 
 def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
     """The texts that have the shape of a date, even of an impossible one. Every other text is replaced by its form."""
-    # Shapes are computed for all texts at once, unless a text contains a line break
-    shapes = "\n".join(texts).translate(_TO_SHAPE).split("\n")
-    if len(shapes) != len(texts):
-        return tuple(text if read_dates(text) else write_form(text) for text in texts)
-    are_dates = {shape: bool(_find_layouts(shape)) for shape in set(shapes)}
-    return tuple(text if are_dates[shape] else write_form(text) for text, shape in zip(texts, shapes, strict=True))
+    return tuple(text if _find_layouts(text.translate(_TO_SHAPE)) else write_form(text) for text in texts)
 
 
+@lru_cache(4096)  # a window's texts are read with the baseline's forms, and without them
 def read_dates(text: str) -> tuple[DateReading, ...]:
     """The readings of a text as a date; empty if it is no date, like 2024-13-45."""
     readings = []
@@ -139,6 +142,23 @@ def read_dates(text: str) -> tuple[DateReading, ...]:
         if day is not None:
             readings.append(DateReading(form, day))
     return tuple(readings)
+
+
+def find_time_formats(text: str) -> tuple[str, ...]:
+    """The formats of strptime for a day with a time of day, or for a day in ISO 8601; empty for other texts.
+
+    There are several if the order of day and month isn't known. strptime reads no fractions of a second.
+    """
+    formats = []
+    for form, fields in _find_layouts(text.translate(_TO_SHAPE)):
+        if text.isdigit() or ("h" not in fields and form != "YYYY-MM-DD"):
+            continue
+        time_format = form
+        for name, directive in _DIRECTIVES.items():
+            time_format = time_format.replace(name, directive)
+        # The hours before AM and PM are 1 to 12
+        formats.append(time_format.replace("%H", "%I") if "p" in fields else time_format)
+    return tuple(formats)
 
 
 def swap_day_and_month(form: str) -> str:

@@ -68,7 +68,7 @@ _OPENER: ContextVar[SparkSession | Opener | None] = ContextVar("opener", default
 
 
 @contextmanager
-def using_session(spark: SparkSession | None) -> Iterator[None]:
+def using_session(spark: SparkSession | Opener | None) -> Iterator[None]:
     """In this context, `get_storage` without a session uses this session. spark: None changes nothing."""
     # A context variable, so that threads and nested calls keep their own session
     token = _OPENER.set(spark or _OPENER.get())
@@ -78,15 +78,10 @@ def using_session(spark: SparkSession | None) -> Iterator[None]:
         _OPENER.reset(token)
 
 
-@contextmanager
-def without_session() -> Iterator[None]:
+def without_session() -> AbstractContextManager[None]:
     """In this context, `get_storage` without a session is `get_storage_without_spark`, even if a session runs in this process."""
     # Unlike None, this value also keeps callers from looking for a running session
-    token = _OPENER.set(Opener.THIS_PROCESS)
-    try:
-        yield
-    finally:
-        _OPENER.reset(token)
+    return using_session(Opener.THIS_PROCESS)
 
 
 def is_session_disabled() -> bool:

@@ -169,20 +169,20 @@ def _write_draft(path: str, folder_mode: int = USUAL_FOLDER, needed_room: str = 
     folder_mode: the permissions of the folder, if it has to be made. needed_room: for the error on a full disk.
     """
     target = local_path(path)
-    draft = target.with_name(file_system.make_draft_name(target.name))
+    draft = target.parent / file_system.make_draft_name(target.name)
     try:
         target.parent.mkdir(folder_mode, parents=True, exist_ok=True)
         yield draft
         draft.replace(target)
     except OSError as error:
+        if os.path.isdir(target):
+            raise OutputFailed(f"{path}: can't be written: {target} is a folder; name a file in it") from error
         # The system's message doesn't say which part of the path is a file, so look for it
         existing_parent = next(filter(os.path.exists, target.parents))
         if not os.path.isdir(existing_parent):
             raise OutputFailed(
                 f"{path}: can't be written: {existing_parent} is a file; name a folder as the output path"
             ) from error
-        if os.path.isdir(target):
-            raise OutputFailed(f"{path}: can't be written: {target} is a folder; name a file in it") from error
         instead = "name an output path that this user can write to"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             instead = f"make room, or name an output path{needed_room}"

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 import pytest
 from tests.unit.reading.read_data_sets import read_account, sort_rows
+from tests.unit.reading.test_captured_windows import write_damaged_hours
 from tests.unit.records.captured_lines import captured, encode_line, some_json_lines, some_lines
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
@@ -94,3 +95,10 @@ def test_one_scan_reads_captures_and_counts_them(read, count_spark_jobs):
         read_account(dataset)
 
     assert len(jobs) == 1
+
+
+def test_a_damaged_line_counts_in_the_window_whose_hour_folder_has_it(read, tmp_path):
+    write_damaged_hours(tmp_path)
+    _, ledger, _ = read_account(read(window=WINDOW))
+
+    assert (ledger.quarantined, ledger.kept, ledger.outside_window) == (4, 2, 5)

@@ -101,6 +101,58 @@ def test_a_window_without_the_group_is_never_unchanged(values, groups, outcome):
         assert any("no row has the" in feature.reason for feature in findings.unsure)
 
 
+@pytest.mark.parametrize(
+    ("groups", "outcome"),
+    [
+        pytest.param({"F": 2000, "x": 1000, "M": 3000}, "cannot tell", id="renamed"),
+        pytest.param({"F": 2000, "M": 3000}, "cannot tell", id="gone"),
+        pytest.param({"F": 2000, "X": 1000, "M": 3000}, "unchanged", id="there"),
+        pytest.param({"F": 2000, "X": 1000, "x": 20, "M": 3000}, "unchanged", id="spelt otherwise in few rows"),
+    ],
+)
+def test_a_window_without_one_of_several_values_of_the_group_is_never_unchanged(groups, outcome):
+    monitor = make_monitor('["F", "X"]')
+    baseline = run_baseline(people({"F": 4000, "X": 2000, "M": 6000}), monitor)
+
+    findings = run_monitoring(people(groups), monitor, baseline)
+
+    assert findings.outcome.value == outcome
+    if outcome == "cannot tell":
+        assert any("no row has the configured value 'X'" in feature.reason for feature in findings.unsure)
+
+
+def test_a_rare_value_of_the_group_may_be_missing_by_chance():
+    monitor = make_monitor('["F", "X"]')
+    baseline = run_baseline(people({"F": 4000, "X": 20, "M": 4000}), monitor)
+
+    findings = run_monitoring(people({"F": 200, "M": 200}), monitor, baseline)
+
+    assert not any("configured value" in feature.reason for feature in findings.unsure)
+
+
+@pytest.mark.parametrize("values", ['["F"]', '["F", "X"]', ""], ids=["one value", "two values", "every value"])
+def test_a_window_whose_facet_is_empty_is_never_unchanged(values):
+    monitor = make_monitor(values)
+    baseline = run_baseline(people({"F": 4000, "M": 4000}), monitor)
+    rows = people({"F": 3000, "M": 3000})
+
+    findings = run_monitoring(rows.assign(sex=None), monitor, baseline)
+
+    assert findings.outcome.value == "cannot tell"
+    assert any("no row has the" in feature.reason for feature in findings.unsure)
+
+
+@pytest.mark.parametrize(("age", "outcome"), [(None, "cannot tell"), (50.5, "unchanged")])
+def test_a_window_without_numbers_in_a_facet_with_a_threshold_is_never_unchanged(age, outcome):
+    monitor = make_monitor("[40.5]")
+    baseline = run_baseline(people({30.5: 4000, 50.5: 4000}), monitor)
+    rows = people({30.5: 3000, 50.5: 3000})
+    if age is None:
+        rows["sex"] = float("nan")
+
+    assert run_monitoring(rows, monitor, baseline).outcome.value == outcome
+
+
 def test_a_rare_group_may_be_missing_by_chance():
     monitor = make_monitor("")
     baseline = run_baseline(people({"F": 4000, "M": 4000, "X": 2}), monitor)

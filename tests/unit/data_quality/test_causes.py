@@ -343,7 +343,7 @@ def test_a_card_shows_five_ids_and_the_command_that_prints_the_rows(broken):
     page = (broken / "run" / "report.html").read_text()
 
     assert f"rows: {', '.join(data[in_business(data)].order.head(5))}<" in page
-    assert "spark-model-monitor rows run spend --source DATA" in page
+    assert "spark-model-monitor rows run --source DATA -- spend" in page
     assert not any(b"o-" in file.read_bytes() for file in (broken / "run").glob("c*.json"))
 
 
@@ -363,7 +363,7 @@ def test_a_card_shows_no_id_that_is_hidden_or_was_not_preserved(broken, options,
 
     assert "spend" in page
     assert "o-" not in page.replace("no-", "").partition("<body>")[2]
-    assert ("spark-model-monitor rows FOLDER spend" in page) == command
+    assert ("spark-model-monitor rows FOLDER --source DATA -- spend" in page) == command
 
 
 def test_a_card_shows_at_most_five_ids(broken):
@@ -451,3 +451,18 @@ def test_ids_that_repeat_and_hold_hostile_text_are_printed_as_text(tmp_path):
 
     assert len(lines) > 5
     assert not any(sign in line for line in lines for sign in ("\x1b", "\u202e"))
+
+
+def test_each_of_many_violated_features_has_examples(tmp_path):
+    """Segments are searched for the six largest alarms alone, with examples or without."""
+    names = [f"f{number}" for number in range(9)]
+    random = np.random.default_rng(3)
+    before, now = (pd.DataFrame(random.normal(size=(600, 9)), columns=names) for _ in range(2))
+    now = now.assign(order=[f"o-{row}" for row in range(600)])
+    now[names] += 3
+    baseline = run_baseline(before.assign(order=now.order), DataQualityMonitor(), engine="local")
+    run = str(tmp_path / "run")
+    monitor = DataQualityMonitor(keep_examples=3, id_column="order")
+    run_monitoring(now, monitor, baseline, engine="local", output_path=run).write(run)
+
+    assert [len(read_kept_rows(run, name)) for name in names] == [3] * len(names)

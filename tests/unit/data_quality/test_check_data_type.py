@@ -88,8 +88,8 @@ def test_whole_numbers_that_are_written_as_fractions_are_no_alarm(numbers, statu
         pytest.param(["true"], ["false"], 1.0, id="Boolean is a String"),
     ],
 )
-def test_exact_classes_count_a_value_for_its_own_type_only(baseline, current, share):
-    assert data_type(baseline, current, exact_classes=True).observed == share  # G14
+def test_as_the_service_counts_a_value_for_its_own_type_only(baseline, current, share):
+    assert data_type(baseline, current, as_service=True).observed == share  # G14
 
 
 def test_a_share_exactly_at_the_threshold_passes():

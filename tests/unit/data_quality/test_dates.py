@@ -624,6 +624,11 @@ def test_other_texts_are_no_dates(cells):
         ("13. 2. 2024 22:05", "DD. MM. YYYY hh:mm", "2024-02-13"),
         ("31.12.69", "DD.MM.YY", "1969-12-31"),  # POSIX: 69 to 99 are years of the last century
         ("99991231", "YYYYMMDD", "9999-12-31"),
+        ("31-JAN-24 12.20.00.000000 AM", "DD-MON-YY hh.mm.ss AM", "2024-01-31"),  # Oracle's
+        ("2024年1月31日", "YYYY年MM月DD日", "2024-01-31"),
+        ("2024年01月31日10时20分30秒", "YYYY年MM月DD日hh时mm分ss秒", "2024-01-31"),
+        ("2024년 1월 31일 10시 20분", "YYYY년 MM월 DD일 hh시 mm분", "2024-01-31"),
+        ("2024年1月", "YYYY年MM月", "2024-01-01"),
     ],
 )
 def test_a_text_is_read_in_its_form(text, form, day):
@@ -635,7 +640,17 @@ def test_a_text_is_read_in_its_form(text, form, day):
 @pytest.mark.parametrize(
     "text",
     [
-        *("2024-13-45", "2024-02-30", "2023-366", "2024-W60", "2021-W53", "2024-Q5", "30/30/2024", "2024-01-31 25:00"),
+        *(
+            "2024-13-45",
+            "2024-02-30",
+            "2023-366",
+            "2024-W60",
+            "2021-W53",
+            "2024-Q5",
+            "30/30/2024",
+            "2024年13月1日",
+            "2024-01-31 25:00",
+        ),
         *(
             "2024-01-31 10:61",
             "31-Foo-2024",
@@ -661,7 +676,6 @@ def test_a_date_may_have_several_readings():
 def test_a_window_is_read_as_its_texts_are_beside_the_baseline():
     random = np.random.default_rng(11)
     forms = ["DD/MM/YYYY", "MM/DD/YYYY", "DD/MM/YY", "YY-MM-DD", "YYYY-MM-DD", "YYYY-DDD"]
-    read_alone = 0
     for _ in range(200):
         first = datetime(2020, 1, 1) + timedelta(days=int(random.integers(3_000)))
         days = [first + timedelta(days=int(day)) for day in random.integers(0, random.choice([12, 40, 400]), 60)]
@@ -677,8 +691,6 @@ def test_a_window_is_read_as_its_texts_are_beside_the_baseline():
         window = read_window(current, baseline)
 
         assert vars_of_column(window) == vars_of_column(DateColumn.of(count_texts(current), baseline))
-        read_alone += window is recognise_dates(current)
-    assert 20 <= read_alone <= 180  # both ways to it occur
 
 
 def vars_of_column(column):

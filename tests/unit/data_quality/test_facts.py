@@ -380,7 +380,7 @@ def test_a_violation_says_what_was_and_what_is():
     "options",
     [
         pytest.param({"settings": MonitoringSettings(verdicts="none")}, id="no verdicts"),
-        pytest.param({"exact_classes": True}, id="as the service"),
+        pytest.param({"as_service": True}, id="as the service"),
         pytest.param({"before": False}, id="no states of the baseline"),
     ],
 )

@@ -281,3 +281,22 @@ def test_another_form_of_times_is_named(before, now, question):
 
     assert guesses
     assert [guess.rpartition(": ")[2] if guess else None for guess in guesses] == [question] * len(guesses)
+
+
+# the precision of numbers
+
+
+def test_a_value_in_another_precision_is_the_same_value():
+    """Doubles, of which a quarter are 9.99, and numbers of 32 bits, of which seven tenths are."""
+    random = np.random.default_rng(5)
+    prices = [9.99, 19.99, 29.99, 4.49]
+    before = pd.DataFrame({"price": random.choice(prices, 2_000)})
+    now = pd.DataFrame({"price": random.choice(prices, 2_000, p=[0.7, 0.1, 0.1, 0.1]).astype(np.float32)})
+    findings = run_monitoring(
+        now, DataQualityMonitor(), run_baseline(before, DataQualityMonitor(), engine="local"), engine="local"
+    )
+    [violation] = [finding for finding in findings.results if finding.is_violation]
+
+    share_before, share_now = (f"{100 * (np.abs(data.price - 9.99) < 1e-3).mean():.1f} %" for data in (before, now))
+    assert violation.change == f"has one value in {share_now} of the records, in {share_before} before"
+    assert violation.guess is None or "0 % before" not in violation.guess

@@ -107,7 +107,7 @@ def test_each_card_has_every_check_of_its_feature_and_the_command_that_derives_t
     checks, command = cards(churn)["charge"].more
 
     assert {"✗ violated", "✓ passed"} <= {line.cells[1] for line in checks.lines}
-    assert command.startswith("spark-model-monitor explain charge --run")
+    assert command.startswith("spark-model-monitor explain --run FOLDER -- charge ")
 
 
 def test_what_did_not_change_is_a_line_each_without_a_verdict(churn):

@@ -20,6 +20,7 @@ def draw_customers(seed, rows):
             "first score": random.normal(0, 1, rows),
             "second score": random.normal(0, 1, rows),
             "plan": random.choice(["basic", "plus", "trial"], rows, p=[0.6, 0.3, 0.1]),
+            "city": random.choice([f"city {number}" for number in range(60)], rows),
             "paid": random.random(rows) < 0.3,
             "id": [f"{number:012x}" for number in random.integers(0, 2**48, rows)],
             "note": [" ".join(random.choice(WORDS, count)) for count in random.poisson(6, rows).clip(1)],
@@ -66,6 +67,10 @@ def test_all_columns_renamed_find_their_partners_even_two_of_one_law(baseline):
         pytest.param(lambda random, rows: random.normal(3, 1, rows), id="other numbers"),
         pytest.param(lambda random, rows: random.choice(["basic", "plus", "gold"], rows), id="other texts"),
         pytest.param(
+            lambda random, rows: random.choice([f"shop {number}" for number in range(60)], rows),
+            id="as many texts, none in common",
+        ),
+        pytest.param(
             lambda random, rows: [f"{number:05x}" for number in random.integers(2**16, 2**20, rows)], id="ids"
         ),
         pytest.param(lambda random, rows: random.integers(10**11, 10**12, rows), id="numbers as long as the ids"),
@@ -74,7 +79,7 @@ def test_all_columns_renamed_find_their_partners_even_two_of_one_law(baseline):
     ],
 )
 def test_columns_of_other_values_are_not_renamed(baseline, values):
-    window = draw_customers(4, 500).drop(columns=COLUMNS[:8]).assign(new=values(np.random.default_rng(5), 500))
+    window = draw_customers(4, 500).drop(columns=COLUMNS[:9]).assign(new=values(np.random.default_rng(5), 500))
 
     assert set(read_guesses(baseline, window).values()) == {None}
 

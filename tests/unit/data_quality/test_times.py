@@ -136,6 +136,8 @@ def draw_days(days, rows, seed, first=0):
 
 def write_times(seconds, form):
     times = pd.to_datetime(pd.Series(seconds), unit="s")
+    if "%" in form:
+        return pd.DataFrame({"seen": times.dt.strftime(form), "x": np.random.default_rng(0).normal(size=len(times))})
     forms = {
         "typed": times,
         "ISO": times.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -174,7 +176,14 @@ WHEN = {
 }
 
 
-@pytest.mark.parametrize("form", ["typed", "ISO", "seconds", "milliseconds"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("typed", "ISO", "seconds", "milliseconds"),
+        *("%Y/%m/%d %I:%M:%S %p", "%a, %d %b %Y %H:%M:%S GMT", "%Y%m%dT%H%M%S+0000", "%d-%b-%y %I.%M.%S %p"),
+        "%Y年%m月%d日 %H时%M分%S秒",
+    ],
+)
 def test_what_a_plot_of_times_shows_is_found_however_they_are_written_and_healthy_days_are_silent(form):
     monitor = DataQualityMonitor(find_causes=False)
     baseline = run_baseline(write_times(draw_days(28, 500, 1), form), monitor, engine="local")
@@ -190,6 +199,31 @@ def test_what_a_plot_of_times_shows_is_found_however_they_are_written_and_health
     }
     assert checks["six hours later"]["time_of_day_check"] == "is 6 hours later in the day"
     assert not any(list_checks(draw_days(1, 300, seed, 28 + seed)) for seed in range(5))
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M:%S", "%m/%d/%y %H:%M"])
+def test_times_lose_their_clock_though_day_and_month_may_be_swapped_and_healthy_days_are_silent(form):
+    monitor = DataQualityMonitor(find_causes=False)
+    baseline = run_baseline(write_times(draw_days(28, 500, 1), form), monitor, engine="local")
+
+    def list_checks(seconds):
+        findings = run_monitoring(write_times(seconds, form), monitor, baseline, engine="local")
+        return [violated.check for violated in findings.results if violated.is_violation]
+
+    later_days = draw_days(7, 150, 2, 28)
+    assert list_checks(later_days - later_days % DAY) == ["time_precision_check"]
+    assert list_checks(later_days - later_days % HOUR) == ["time_precision_check"]
+    assert not any(list_checks(draw_days(days, 300, 3, 28)) for days in (1, 7, 28))
+
+
+def test_texts_whose_order_of_day_and_month_is_unknown_are_no_times_of_rows():
+    rows = write_times(draw_days(7, 100, 1), "ISO").assign(
+        came=write_times(draw_days(7, 100, 1), "%d/%m/%Y %H:%M")["seen"]
+    )
+    for time_column in ("came", "seen"):
+        monitor = DataQualityMonitor(time_column=time_column)
+        current = run_baseline(rows, monitor, engine="local")
+        assert not any(feature.state(Ages) for feature in current.profile.features)
 
 
 def test_hours_of_the_day_and_one_day_are_no_change():

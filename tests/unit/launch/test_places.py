@@ -91,6 +91,10 @@ def test_what_is_there_or_not_of_this_machine_passes(folder, words):
             ["run"],
             "--dataset-source is 'run', which holds the documents of a run; write the path of the data alone",
         ),
+        (
+            ["--model", "file:/nowhere/at/all"],
+            "--model is 'file:/nowhere/at/all', where there is no file or directory",
+        ),
         (["file:/nowhere/at/all"], "--dataset-source is 'file:/nowhere/at/all', where there is no file or directory"),
     ],
 )

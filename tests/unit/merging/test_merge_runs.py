@@ -184,7 +184,12 @@ def test_a_large_hour_is_put_together_from_slices_of_its_time(merge, tmp_path, m
         ([make_capture(1)], [], NoData, "Job inputs had no data: .*labels has no file for 2024-03-04T00"),
         ([make_capture(1)], [make_label("x")], BadInput, "none of 1 labels has the id of one of 1"),
         ([make_capture(1)], [make_label("Event-1")], BadInput, "ids differ in capitals alone; write them alike"),
-        ([make_capture(1)], [make_label("event-1 ")], BadInput, "ids differ in blanks, _, quotes or accents alone"),
+        (
+            [make_capture(1)],
+            [make_label("event-1 ")],
+            BadInput,
+            "ids differ in capitals, blanks, _, -, ., quotes, accents or a table's name alone",
+        ),
         ([make_capture(1), "x"], [make_label("event-1")], BadInput, "1 of 2 captures were refused"),
         (["0.7", "0.2"], [make_label("event-1")], BadInput, "a batch transform append ids to its out"),
         ([make_capture(1)], [make_label("event-1"), "x"], BadInput, "1 of 2 labels were refused"),

@@ -92,6 +92,23 @@ def test_a_loss_that_is_everywhere_alike_names_none(kind):
     assert not any(finding.where or finding.cause for finding in bad)
 
 
+@pytest.mark.parametrize(
+    ("in_segment", "segments"),
+    [pytest.param(in_business, {"plan=business"}, id="one segment"), pytest.param(everywhere, {None}, id="everywhere")],
+)
+def test_the_segment_is_found_in_the_rest_if_the_group_itself_did_not_change(in_segment, segments):
+    monitor, make_data = KINDS["bias"]
+    before = make_data(users(20_000, 1))
+    baseline = run_baseline(before, monitor, engine="local")
+    # Only men get more positive labels
+    window = users(4_000, 2)
+    window.loc[in_segment(window) & (window.sex == "m"), "label"] = 1
+    bad = violated(run_monitoring(make_data(window), monitor, baseline, engine="local"))
+
+    assert bad
+    assert {finding.segment for finding in bad} == segments
+
+
 def test_nothing_is_read_again_when_nobody_wants_it(kind):
     from dataclasses import replace
 

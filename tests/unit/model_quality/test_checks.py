@@ -56,7 +56,9 @@ def test_a_threshold_that_is_spelt_otherwise_is_reported():
     misspelt = ModelQualityConstraints.model_validate({"binary_classification_constraints": {"recall": entry}})
 
     window = make_outcomes(BINARY, "1100", "1000")
-    hint, alone = ModelQualityMonitor(BINARY).judge(Sample(window, {}, NAMED_COLUMNS), ModelBaseline(misspelt)).hints
+    monitor = ModelQualityMonitor(BINARY)
+    sample = Sample(window, monitor.metrics(window), NAMED_COLUMNS)
+    hint, alone = monitor.judge(sample, ModelBaseline(misspelt)).hints
 
     assert hint.description == (
         "of constraints.json nothing reads: binary_classification_constraints.recall.treshold is unknown; "

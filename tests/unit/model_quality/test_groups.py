@@ -251,11 +251,10 @@ def test_a_name_of_its_own_for_each_row_names_no_groups(law):
         "'user' names no groups: nearly each row has a name of its own, and counts as in the baseline, where it did"
     )
     named_rows = make_user_rows(rows_of, random, 1000, 20).assign(user=np.arange(20_000))
-    [hint] = monitor.judge(
-        Sample(run_baseline(named_rows, monitor, engine="local").state, {}, NAMED_COLUMNS), None
-    ).hints
+    state = run_baseline(named_rows, monitor, engine="local").state
+    [hint] = monitor.judge(Sample(state, monitor.metrics(state), NAMED_COLUMNS), None).hints
     assert hint.description == "'user' names no groups: nearly each row has a name of its own, and counts as one"
-    assert monitor.judge(Sample(baseline.state, {}, NAMED_COLUMNS), None).hints == ()
+    assert monitor.judge(Sample(baseline.state, monitor.metrics(baseline.state), NAMED_COLUMNS), None).hints == ()
 
 
 def test_users_who_are_there_once_in_a_window_and_come_again_are_rows_by_themselves():

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+from spark_model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.model_quality.class_labels import class_table, find_intended_classes, format_labels
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, make_outcomes
@@ -90,6 +93,20 @@ def test_a_score_above_the_threshold_is_the_positive_class():
             BINARY, ["0", "5"], ["0", "5"], "the classes are 2 numbers, and none of them", id="none positive, one 0"
         ),
         pytest.param(
+            replace(BINARY, positive_label="yes"),
+            ["no", "yes"],
+            ["no", "YES"],
+            "labels and predictions have classes that differ in capitals alone, as yes and Yes do; write them alike",
+            id="one in other capitals",
+        ),
+        pytest.param(
+            MULTICLASS,
+            ["cat", "dog"],
+            ["Cat", "Dog"],
+            "labels and predictions have classes that differ in capitals alone",
+            id="all in other capitals",
+        ),
+        pytest.param(
             replace(BINARY, positive_label="YES"), ["no", "yes"], ["no", "yes"], "none of them .* 'YES'", id="misspelt"
         ),
         pytest.param(
@@ -111,6 +128,51 @@ def test_a_score_above_the_threshold_is_the_positive_class():
 def test_label_sets_that_do_not_meet_are_refused_with_both_described(plan, labels, predictions, text):
     with pytest.raises(BadInput, match=text):
         table(plan, labels * 30, predictions * 30)
+
+
+SPELT_OTHERWISE = (
+    "labels and predictions have classes that differ in capitals alone, as yes and Yes do; write them alike"
+)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "sentences"),
+    [
+        pytest.param("Cow", [SPELT_OTHERWISE], id="in capitals"),
+        pytest.param("cow", [], id="alike"),
+        pytest.param("pig", [], id="another class"),
+    ],
+)
+def test_one_of_many_classes_that_predictions_spell_otherwise_is_no_baseline_and_a_hint_of_a_window(
+    predicted, sentences
+):
+    labels = ["cat", "dog", "cow"] * 100
+    monitor = ModelQualityMonitor(MULTICLASS)
+    baseline = run_baseline(make_answers(labels, labels), monitor, engine="local")
+
+    findings = run_monitoring(make_answers(labels, ["cat", "dog", predicted] * 100), monitor, baseline, engine="local")
+
+    assert [hint.description for hint in findings.hints if hint.hint == "outcomes"] == sentences
+    assert bool([violation for violation in findings.results if violation.is_violation]) == (predicted != "cow")
+    if sentences:
+        with pytest.raises(BadInput, match=SPELT_OTHERWISE):
+            _ = run_baseline(make_answers(labels, ["cat", "dog", predicted] * 100), monitor, engine="local").documents
+    else:
+        _ = run_baseline(make_answers(labels, ["cat", "dog", predicted] * 100), monitor, engine="local").documents
+
+
+def make_answers(labels, predictions):
+    return outcomes(pd.DataFrame({"label": labels, "prediction": predictions}), MULTICLASS, engine="local")
+
+
+def test_a_label_called_like_a_count_of_scores_is_no_other_spelling():
+    labels = ["Above", "below"] * 30
+    plan = replace(BY_THRESHOLD, positive_label="Above")
+    state = make_outcomes(plan, labels, None, [0.9, 0.1] * 30)
+    monitor = ModelQualityMonitor(plan)
+
+    # The counts call scores `above` and `not above` the threshold
+    assert monitor.judge(Sample(state, monitor.metrics(state)), None).mistake is None
 
 
 def test_a_few_rows_of_many_classes_may_all_be_predicted_wrongly():
@@ -137,6 +199,16 @@ def test_a_few_rows_of_many_classes_may_all_be_predicted_wrongly():
         pytest.param(replace(BINARY, positive_label="A"), "bbbabb", "bbbbbb", None, None, id="named in capitals"),
         pytest.param(BINARY, "aabbab", "aabbac", "01", None, id="nothing of the baseline's classes"),
         pytest.param(BINARY, "01x", "yyz", None, None, id="labels and predictions have nothing in common"),
+        pytest.param(replace(BINARY, positive_label="a"), "abab", "AbAb", None, None, id="a prediction in capitals"),
+        pytest.param(
+            replace(BINARY, positive_label="a"), "abab", "AbAb", "ab", None, id="in capitals, beside a baseline"
+        ),
+        pytest.param(
+            replace(BINARY, positive_label="a"), "ababAa", "ababaa", None, {"a", "b"}, id="a label in both spellings"
+        ),
+        pytest.param(
+            replace(BINARY, positive_label="a"), "bbbcbb", "bbbcbb", None, None, id="two others, of which none is named"
+        ),
         pytest.param(MULTICLASS, "012", "011", None, None, id="many classes"),
     ],
 )
@@ -159,7 +231,7 @@ def test_three_labels_are_refused_where_the_prediction_is_made_from_the_score():
 
 def test_long_sets_and_long_labels_are_shown_in_part():
     assert format_labels(map(str, range(12))) == "'0', '1', '2', '3', '4', '5', '6', '7', '8', '9' and 2 more"
-    assert format_labels(["x" * 50]) == f"'{'x' * 40}…'"
+    assert format_labels(["x" * 70]) == f"'{'x' * 30}…{'x' * 29}'"
 
 
 def test_no_rows_have_no_classes():

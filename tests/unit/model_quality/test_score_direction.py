@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.model_quality.evidence import build_evidence
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.model_quality.score_direction import describe_reversed_score
 from spark_model_monitor.monitors.protocol import Sample
 
 from .outcomes_made import SCORED, make_outcomes
@@ -24,15 +27,21 @@ def score_rows(classes: tuple[str, str], rows: int = 400, threshold: float = 0.5
     return labels, predictions, score
 
 
-def area(plan, labels, predictions, scores, *, as_service=False):
-    monitor = ModelQualityMonitor(plan, as_service=as_service)
-    return monitor.metrics(make_outcomes(plan, labels, predictions, scores)).metrics["auc"].value
-
-
 def judge_baseline(plan, labels, predictions, scores, **choices):
     state = make_outcomes(plan, labels, predictions, scores)
     monitor = ModelQualityMonitor(plan, **choices)
     return monitor.judge(Sample(state, monitor.metrics(state)), None)
+
+
+def area(plan, labels, predictions, scores, **choices):
+    judgement = judge_baseline(plan, labels, predictions, scores, **choices)
+    return judgement.sample.metrics.metrics["auc"].value
+
+
+def contradicts_predictions(plan, labels, predictions, scores):
+    state = make_outcomes(plan, labels, predictions, scores)
+    sentence = describe_reversed_score(build_evidence(state), "", has_predictions=True)
+    return sentence is not None and sentence.startswith("score and prediction")
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.7, 0.9])
@@ -64,7 +73,7 @@ def test_the_service_computes_the_area_all_the_same():
 @pytest.mark.parametrize("strength", [-2.0, 0.0, 0.3], ids=["a wrong model", "no model", "a weak model"])
 @pytest.mark.parametrize("rows", [30, 100, 2000])
 def test_a_bad_model_whose_predictions_follow_its_scores_is_measured(strength, rows):
-    assert 0 <= area(SCORED, *score_rows(("0", "1"), rows=rows, strength=strength)) <= 1
+    assert not contradicts_predictions(SCORED, *score_rows(("0", "1"), rows=rows, strength=strength))
 
 
 @pytest.mark.parametrize("rows", [40, 100, 2000])
@@ -72,7 +81,7 @@ def test_predictions_that_have_nothing_to_do_with_the_scores_are_measured(rows):
     random = np.random.default_rng(rows)
     for _ in range(20):
         labels, predictions = random.integers(0, 2, (2, rows)).astype(str)
-        assert 0 <= area(SCORED, labels, predictions, random.random(rows)) <= 1
+        assert not contradicts_predictions(SCORED, labels, predictions, random.random(rows))
 
 
 @pytest.mark.parametrize("threshold", [0.02, 0.05, 0.5, 0.9, 0.95, 0.97])
@@ -88,7 +97,7 @@ def test_the_score_of_the_other_class_is_refused_at_any_operating_threshold(thre
 @pytest.mark.parametrize("threshold", [0.02, 0.05, 0.5, 0.9, 0.95, 0.97])
 @pytest.mark.parametrize("strength", [-2.0, 0.0, 0.3], ids=["a wrong model", "no model", "a weak model"])
 def test_at_any_operating_threshold_a_bad_model_is_measured(strength, threshold):
-    assert 0 <= area(SCORED, *score_rows(("0", "1"), 4000, threshold, strength)) <= 1
+    assert not contradicts_predictions(SCORED, *score_rows(("0", "1"), 4000, threshold, strength))
 
 
 @pytest.mark.parametrize("plan", [SCORED, replace(SCORED, with_predictions=False)], ids=["nothing predicted", "scores"])
@@ -100,6 +109,33 @@ def test_where_predictions_say_nothing_a_baseline_whose_labels_contradict_the_sc
         judge_baseline(plan, labels, predictions, 1 - scores)
     judge_baseline(plan, labels, predictions, scores)
     judge_baseline(plan, labels, predictions, 1 - scores, as_service=True)
+
+
+@pytest.mark.parametrize(
+    ("is_reversed", "statuses", "sentence"),
+    [
+        pytest.param(True, {CheckStatus.VIOLATED}, "the score, or the class, may be inverted", id="reversed"),
+        pytest.param(False, {CheckStatus.PASSED}, None, id="as before"),
+    ],
+)
+@pytest.mark.parametrize("with_predictions", [True, False], ids=["predicted", "scores"])
+def test_a_window_whose_score_is_reversed_is_a_violation_with_a_hint(is_reversed, statuses, sentence, with_predictions):
+    plan = replace(SCORED, with_predictions=with_predictions)
+    labels, predictions, scores = score_rows(("0", "1"), rows=2000)
+    # The baseline as a window reads it: its documents and its state
+    judgement = judge_baseline(plan, labels, predictions, scores)
+    monitor = ModelQualityMonitor(plan)
+    documents = monitor.documents(judgement.sample.state, judgement.sample.metrics)
+    baseline = monitor.stored_baseline(documents[1], documents[0], judgement.sample.state)
+
+    # Only the score of the window is another one
+    state = make_outcomes(plan, labels, predictions, 1 - scores if is_reversed else scores)
+    window = monitor.judge(Sample(state, monitor.metrics(state)), baseline)
+
+    assert {check_result.status for check_result in window.results if check_result.metric == "auc"} == statuses
+    sentences = [hint.description for hint in window.hints]
+    assert len(sentences) == (sentence is not None)
+    assert sentence is None or sentences[0].endswith(sentence)
 
 
 @pytest.mark.parametrize("strength", [0.0, -0.3], ids=["no model", "a weak and wrong model"])

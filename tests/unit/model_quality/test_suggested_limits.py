@@ -358,7 +358,8 @@ def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_pat
 
     assert with_statistics.suggested_limits == ALL | {"auc"}
     assert lacking.suggested_limits == frozenset()
-    hints = monitor.judge(Sample(make_outcomes(PLAN, ["1"], ["1"], [0.9]), {}, NAMED_COLUMNS), lacking).hints
+    window = make_outcomes(PLAN, ["1"], ["1"], [0.9])
+    hints = monitor.judge(Sample(window, monitor.metrics(window), NAMED_COLUMNS), lacking).hints
     assert [hint.hint for hint in hints] == ["limits_as_written"]
 
 

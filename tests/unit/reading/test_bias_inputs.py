@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from tests.unit.reading.read_data_sets import ENGINE, read_quarantine
 
@@ -115,17 +116,21 @@ def write_merged(folder, encoding="CSV", truth=True):
     (folder / "data.jsonl").write_text("\n".join(lines) + "\n")
 
 
-def analyse(folder, *flags, engine=ENGINE, **members):
-    """The dictionary of analysis.json, and the ledger."""
+def make_config(folder, *flags, **members):
     path = folder.parent / "analysis_config.json"
     path.write_text(json.dumps({**CONFIG, **members}))
     output_path = str(folder.parent / "out")
     arguments = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--set=flip_test=no"]
     arguments += ["--dataset-source", str(folder), "--output-path", output_path, *flags]
-    config = build_config("baseline", read_sources(arguments, {}), in_container=False)
+    return build_config("baseline", read_sources(arguments, {}), in_container=False)
+
+
+def analyse(folder, *flags, engine=ENGINE, **members):
+    """The dictionary of analysis.json, and the ledger."""
+    config = make_config(folder, *flags, **members)
     share = config.max_quarantined_share
     with read_source(engine, config) as dataset:
-        run = run_baseline(dataset, create_monitor(config), max_quarantined_share=share, output_path=output_path)
+        run = run_baseline(dataset, create_monitor(config), max_quarantined_share=share, output_path=config.output_path)
     return run.constraints.body_dict, run.ledger
 
 
@@ -281,6 +286,30 @@ def test_the_first_column_joins_data_sets_that_call_it_otherwise(folder, expecte
 
 def test_rows_without_a_partner_are_left_out(folder):
     assert analyse(folder, **write_apart(folder, ROWS[:150], "id"))[1].kept == 150
+
+
+def test_rows_without_a_join_value_have_no_partner_in_any_data_set(folder, expected):
+    members = write_apart(folder, key="id")
+    for file, line in ((folder / "data.csv", "1,30,"), (folder.parent / "facets.csv", ",F")):
+        file.write_text(file.read_text() + 2 * f"{line}\n")
+
+    analysis, rows = analyse(folder, **members)
+
+    assert rows.kept == len(ROWS)
+    assert read_values(analysis) == expected
+
+
+@pytest.mark.parametrize("missing", ["", "NaN", "nan"])
+def test_a_missing_score_is_a_missing_label(folder, missing):
+    members = write_apart(folder)
+    scores = folder.parent / "scores.csv"
+    lines = scores.read_text().splitlines()
+    scores.write_text("\n".join([f'"{missing}"', *lines[1:]]) + "\n")
+
+    with read_source(ENGINE, make_config(folder, **members)) as dataset:
+        labels = pa.Table.from_batches(dataset.table.batches()).column(dataset.names.index("p")).to_pylist()
+
+    assert labels == [None, *(str(int(float(line) > 0.5)) for line in lines[1:])]
 
 
 def test_a_facet_of_another_data_set_is_no_feature(folder):

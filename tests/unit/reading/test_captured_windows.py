@@ -162,6 +162,40 @@ def test_hour_folders_of_the_window_and_the_next_one_are_read(read, tmp_path):
         read(window=late)
 
 
+DAMAGED = [b"garbage {", b'{"a": 1}', b"\xff\xfe", encode_line(captured(time="half past"))]
+
+
+def write_damaged_hours(folder):
+    """Two hours with a record and damaged lines each; the second one has a late record of the first, too."""
+    for hour, times in enumerate((["00:10"], ["01:10", "00:59"])):
+        hour_folder = folder / f"2022/04/18/{hour:02}"
+        hour_folder.mkdir(parents=True)
+        records = [encode_line(captured(time=f"2022-04-18T{time}:00Z")) for time in times]
+        (hour_folder / "a.jsonl").write_bytes(b"\n".join([*records, *DAMAGED]) + b"\n")
+
+
+@pytest.mark.parametrize("minutes", [0, 30])
+def test_a_damaged_line_counts_in_the_window_whose_hour_folder_has_it(read, tmp_path, minutes):
+    write_damaged_hours(tmp_path)
+    start = MIDNIGHT + timedelta(minutes=minutes)
+    _, ledger, _ = read_account(read(window=Window(start, MIDNIGHT + timedelta(hours=1))))
+    _, last, _ = read_account(read(window=Window(MIDNIGHT + timedelta(hours=1), MIDNIGHT + timedelta(hours=2))))
+    _, two_hours, _ = read_account(read(window=Window(MIDNIGHT, MIDNIGHT + timedelta(hours=2))))
+
+    reasons = {"not UTF-8": 1, "not a JSON object": 1, "not a captured record": 1, "no readable inferenceTime": 1}
+    assert (ledger.refused, ledger.kept, ledger.read) == (reasons, 2 - minutes // 30, 11)
+    # The next hour's record and damaged lines, and before half past the first record, too
+    assert ledger.outside_window == 5 + minutes // 30
+    assert (last.refused, last.kept, last.outside_window) == (reasons, 1, 1)
+    assert (two_hours.quarantined, two_hours.kept, two_hours.outside_window) == (8, 3, 0)
+
+
+def test_a_damaged_line_without_an_hour_folder_counts_in_every_window(read):
+    _, ledger, _ = read_account(read([captured(time="2022-04-18T00:10:00Z"), *DAMAGED], window=WINDOW))
+
+    assert (ledger.quarantined, ledger.kept, ledger.outside_window) == (4, 1, 0)
+
+
 def test_empty_files_and_blank_lines_are_no_records(read, tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "b.jsonl").write_bytes(b"\n" + encode_line(captured()) + b"\n\n  \n")

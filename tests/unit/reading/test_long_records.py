@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from tests.spark.merging.records import (
@@ -23,6 +24,7 @@ from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, ReadOptions
 from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.reading.scripts import read_script
+from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import create_monitor, read_source
@@ -58,6 +60,18 @@ def run(tmp_path, dataset_format, *options):
         output_path = str(tmp_path / "out")
         ledger = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.9, output_path=output_path).ledger
         return data.names, ledger
+
+
+def test_a_long_line_of_captures_counts_in_the_window_whose_hour_folder_has_it(tmp_path):
+    for hour in ("00", "01"):
+        record = encode_line(capture(time=f"2022-04-18T{hour}:10:00Z"))
+        write(tmp_path / "in/2022/04/18" / hour, "a.jsonl", [record, b"x" * (MOST + 1)])
+    midnight = datetime(2022, 4, 18, tzinfo=timezone.utc)
+    window = Window(midnight, midnight + timedelta(hours=1))
+    _, ledger = run(tmp_path, CaptureFormat(), ReadOptions(window=window))
+
+    assert (ledger.refused, ledger.kept, ledger.outside_window) == ({TOO_LONG: 1}, 1, 1)
+    assert [record["file"].split("/")[-2] for record in read_quarantine(tmp_path / "out")] == ["00"]
 
 
 def test_a_line_that_is_too_long_is_refused_by_its_place_and_its_size(tmp_path):

@@ -35,7 +35,7 @@ def read(folder, first, second, separator=","):
             "age,salary", "lacks 'income', which .*one.csv has, and has names .* in position 2;", id="another name"
         ),
         pytest.param("AGE,INCOME", "writes 'age', 'income' with other capitals", id="in capitals"),
-        pytest.param("age, income", "writes 'income' with other capitals or blanks than", id="a blank"),
+        pytest.param("age, income", "writes 'income' with other capitals, blanks, _,", id="a blank"),
         pytest.param("\n\nalter,einkommen", "lacks 'age', 'income', .* in position 1, 2;", id="no name in common"),
         pytest.param("age,income,plan", "has names that .*one.csv lacks, in position 3;", id="one more"),
         pytest.param("age", "lacks 'income', which .*one.csv has;", id="one less"),

@@ -320,6 +320,8 @@ def test_the_sentence_on_encodings_opens_base64_where_both_halves_have_it():
         ("2022-04-18T02:30:00+02:00", "", None),
         ("yesterday", "", Refusal.UNREADABLE_TIME),
         (None, "", Refusal.UNREADABLE_TIME),
+        ("yesterday", "file:/x/2022/04/18/00/a.jsonl", Refusal.UNREADABLE_TIME),
+        ("yesterday", "file:/x/2022/04/18/01/a.jsonl", Refusal.OUTSIDE_WINDOW),
         (None, "file:/x/2022/04/18/00/a.jsonl", None),
         (None, "file:/x/2022/04/18/01/a.jsonl", Refusal.OUTSIDE_WINDOW),
         ("2022-04-18T00:10:00Z", "file:/x/2021/01/01/01/a.jsonl", None),  # its own time counts, not the folder's

@@ -23,6 +23,7 @@ from spark_model_monitor.storage import get_storage
         ('{"a": "b', "the object doesn't end in this line"),
         ("{", "goes over several lines; write --dataset-format json"),
         ('[{"a": 1},', "goes over several lines; write --dataset-format json"),
+        ("{", "if the file is one document, else each object in one line"),
         ('{"a": 1,', "the object doesn't end in this line"),
         ("{'a': 1}", "character 2 is no JSON: single quotes"),
         ('{"a": None}', "a word of Python; write null"),

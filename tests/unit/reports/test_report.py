@@ -110,14 +110,14 @@ def day(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["charge", "day mins", "it's", "$(touch taken)"])
+@pytest.mark.parametrize("name", ["charge", "day mins", "it's", "$(touch taken)", "-v"])
 def test_the_command_of_the_page_finds_its_run_in_the_folder_that_it_names(tmp_path, name):
     put(tmp_path, 0, {name: 0.75})
 
     page_text = words(create_report(HistoryRequest([str(tmp_path)])).html)
 
     command = re.search(r"(spark-model-monitor explain .*?) derives its numbers", page_text)[1]
-    *_, feature, _, folder = shlex.split(command)
+    *_, folder, _, feature = shlex.split(command)
     assert feature == name
     assert (tmp_path / folder / "run.json").is_file()
     assert "FOLDER is the folder of this page" not in page_text

@@ -482,6 +482,27 @@ def test_a_record_with_two_values_of_one_name_is_quarantined(model):
 
     assert violations == set()
     assert "a member with two values" in message
+    assert "'client.app': two members of a record get this name" in message
+
+
+def test_a_member_that_input_and_output_share_is_named_only_if_its_values_differ(model):
+    model.capture(0, change_answer=lambda answer: {**answer, "plan": "none"})
+    refused = model.jobs("baseline", "captures", "--output-path", "baseline")
+    assert refused.status == 2
+    assert "'plan': two members of a record get this name" in refused.said
+    assert "if only input and output share it choose one by --halves request" in refused.said
+    assert model.jobs("baseline", "captures", "--halves", "request", "--output-path", "requests").status == 0
+
+
+def test_nothing_is_said_of_the_baselines_answers_beside_an_alarm(model):
+    model.capture(0, change_answer=lambda answer: [answer["score"]])
+    model.capture(1, multiply_income, lambda answer: [answer["score"]])
+    window = ("--start-time", format_hour(0), "--end-time", format_hour(1))
+    assert model.jobs("baseline", "captures", "--output-path", "baseline", *window).status == 0
+    message, violations = model.monitor(1)
+    assert {name for name, _ in violations} == {"income"}
+    assert "searched for the origin" in message
+    assert "answers without names" not in message
 
 
 def test_a_nested_member_that_is_a_text_in_the_baseline_stays_one(model):

@@ -3,8 +3,11 @@
 import dataclasses
 import json
 import os
+import re
+import shlex
 import zipfile
 from datetime import datetime, timedelta, timezone
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from tests.programs import printed_by
 from tests.unit.data_quality.comparisons import make_profile, number_feature
 from tests.unit.outputs.report.test_report_rendering import Elements
 
-from spark_model_monitor import run_baseline, run_monitoring
+from spark_model_monitor import cli, read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import Hint
@@ -258,7 +261,7 @@ def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do
     steps = [section for section in violated.report().page.sections if section.heading == "What to do next"]
     calm = judge_values(spread_charges()).report().page
 
-    assert "spark-model-monitor explain charge --run FOLDER" in str(steps[0].blocks)
+    assert "spark-model-monitor explain --run FOLDER -- charge" in str(steps[0].blocks)
     assert "What to do next" not in [section.heading for section in calm.sections]
 
 
@@ -273,7 +276,27 @@ def test_a_published_page_says_where_its_commands_run(violated, folder, sentence
     html = insert_folders(violated.report().html, folder, None)
 
     assert sentence in html
-    assert f"spark-model-monitor explain charge --run {folder}" in html
+    assert f"spark-model-monitor explain --run {folder} -- charge" in html
+
+
+@pytest.mark.parametrize("name", ["country", "-v", "--run", "--", "-1", "--by=me", "it's a b", "$HOME"])
+def test_every_command_of_a_page_works_when_it_is_copied(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    orders = pd.DataFrame({name: ["DE", "FR", "PL"] * 40})
+    run_baseline(orders, MONITOR).write("baseline")
+    baseline = read_baseline("baseline", MONITOR)
+    folder = "days/2026/04/03/00"
+    findings = run_monitoring(orders.replace("FR", "ES"), MONITOR, baseline, engine="local")
+    findings.write(folder, baseline=BaselineReference(folder=str(tmp_path / "baseline")))
+    html = unescape(Path(folder, "report.html").read_text())
+    commands = set(re.findall(r"spark-model-monitor ([^<]*?)(?: derives the numbers.)?<", html))
+
+    assert {command.split()[0] for command in commands} == {"explain", "compare", "accept"}
+    for command in sorted(commands):
+        assert cli.main(shlex.split(command)) in (0, 4), command
+    # As a card has it, if rows were kept
+    words = shlex.split(f"rows {folder} --source baseline -- {shlex.quote(name)}")
+    assert cli.parser().parse_words(words).feature == name
 
 
 @pytest.mark.parametrize(("folder", "is_offered"), [("april-report", False), ("days/2026/04/03/00", True)])

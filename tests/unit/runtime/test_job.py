@@ -168,3 +168,53 @@ def test_help_starts_no_run(capsys):
 
     assert caught.value.code == 0
     assert "--dataset-source" in capsys.readouterr().out
+
+
+def run_refused(folder, *flags):
+    with Job("monitor", [*flags, "--set", f"container_root={folder}"], {}) as job:
+        job.finish(str(job.config))
+    return job.exit_status
+
+
+@pytest.mark.parametrize(
+    ("output_path", "more"),
+    [("data", ()), ("data/reports", ()), ("data", ("--no-such-flag",)), ("baseline", ()), ("labels/merged", ())],
+)
+def test_a_run_whose_output_path_is_refused_leaves_everything_as_it_was(tmp_path, monkeypatch, output_path, more):
+    """A message in the data would be a record of the next run; one at the baseline would replace the baseline's."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("data", "baseline", "labels"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.csv").write_text("a\n1\n")
+        (tmp_path / folder / "message").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    flags = ["--dataset-source", "data", "--ground-truth-source", "labels", "--dataset-format", "csv"]
+    flags += ["--baseline", "baseline"]
+    flags += ["--output-path", output_path]
+    flags += more
+
+    assert run_refused(tmp_path, *flags) == 2
+    assert sorted(tmp_path.rglob("*")) == before
+    messages = {path.read_text() for path in tmp_path.rglob("message")}
+    assert messages == {"mine"}
+
+
+def test_a_container_has_the_message_of_a_refused_output_where_it_always_is(tmp_path):
+    (tmp_path / "opt/ml/output").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    data = str(tmp_path / "data")
+    flags = ["--dataset-source", data, "--dataset-format", "csv"]
+
+    assert run_refused(tmp_path, *flags, "--output-path", data) == 2
+    message = (tmp_path / "opt/ml/output/message").read_text()
+    assert "which lies in the data" in message
+    assert not any((tmp_path / "data").iterdir())
+
+
+def test_another_mistake_leaves_its_message_at_the_output(tmp_path):
+    folder = tmp_path / "out"
+    flags = ["--dataset-source", "data", "--no-flag"]
+
+    assert run_refused(tmp_path, *flags, "--output-path", str(folder)) == 2
+    message = (folder / "message").read_text()
+    assert "--no-flag is no flag of this job" in message

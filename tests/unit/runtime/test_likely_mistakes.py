@@ -7,7 +7,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.errors import BadInput
+from spark_model_monitor.errors import BadInput, OutputFailed
 from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.running.runtime.job import Job
 
@@ -25,6 +25,10 @@ def run_job(tmp_path, *flags: str) -> str:
         ([], "dataset_source is missing; write --dataset-source PATH, or set the variable dataset_source"),
         (["--html"], "--html is no flag of this job: report.html is written by default"),
         (["--exclude", "age"], "--exclude is no flag of this job; did you mean --exclude-features-attribute?"),
+        (["--format", "csv"], "--format is no flag of this job; did you mean --dataset-format?"),
+        (["--source", "a.csv"], "--source is no flag of this job; did you mean --dataset-source?"),
+        (["--formt", "csv"], "--formt is no flag of this job; did you mean --"),
+        (["-o", "out"], "'-o' belongs to no flag"),
         (
             ["--checks", "checks.py"],
             "--checks is 'checks.py'; it has to be module:function, or the path of a .json file",
@@ -58,6 +62,19 @@ def test_a_page_is_not_saved_under_the_ending_of_another_format(tmp_path, ending
 
     with pytest.raises(BadInput, match=r"ends in \.html or \.pdf"):
         page.save(tmp_path / f"page.{ending}")
+
+
+@pytest.mark.parametrize("path", [".", "..", "/", "folder", "folder/"])
+def test_a_page_is_not_saved_in_place_of_a_folder(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    page = Report(Page("run", "title", (), ()))
+
+    with pytest.raises(OutputFailed, match="is a folder; name a file in it"):
+        page.save(path)
+    names = [inner.name for inner in tmp_path.iterdir()]
+    assert names == ["folder"]
+    assert not any((tmp_path / "folder").iterdir())
 
 
 def test_a_page_that_ends_in_pdf_is_a_pdf(tmp_path):

@@ -4,8 +4,7 @@ captured record. Runs on executors.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -14,53 +13,66 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, compute_once_per_block
-from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.statistics import Doubles, Integers
+from spark_model_monitor.statistics.date_forms import find_time_formats
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS, parse_numbers
-from spark_model_monitor.statistics.states.time_counts import DAY, Ages, TimeCounts
+from spark_model_monitor.statistics.states.time_counts import DAY, DAY_UNKNOWN, Ages, TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
 Seconds = Doubles  # shape (rows,): seconds since 1970, NaN for cells that aren't times
 
 EXAMINED_CELLS = 8  # number of cells of a block that are tested first
-DATE_PATTERN = re.compile(r"(19|20)\d\d-\d\d-\d\d")
-TIME_PATTERN = re.compile(
-    DATE_PATTERN.pattern + r"|1\d{9}"
-)  # a day, or a number of seconds or smaller units since 1970
+FRACTION = r"(?P<second>:\d\d|\.\d\d\.\d\d|T\d{6})[.,](?P<digits>\d{1,9})| ?(?:GMT|UTC|z)$"
+"""A fraction of a second, or a name of UTC: strptime reads neither."""
+
 DATE_LENGTH = 10
 
 
 def parse_times(cells: pa.Array) -> Seconds | None:
     """Numbers or texts as times; None if none of the first few cells is a time."""
-    first_cells = cells.slice(0, EXAMINED_CELLS)
-    if pa.types.is_string(cells.type) and not any(
-        text and TIME_PATTERN.match(text) for text in first_cells.to_pylist()
-    ):
-        return None  # the pattern shows it without parsing
-    if np.isfinite(parse_seconds(first_cells)).any():
+    if np.isfinite(parse_seconds(cells.slice(0, EXAMINED_CELLS))).any():
         return parse_seconds(cells)
     return None
 
 
 def parse_seconds(cells: pa.Array) -> Seconds:
-    """Numbers or texts as times."""
+    """Numbers or texts as times. If the order of day and month isn't known, a time is at its hour of DAY_UNKNOWN."""
     if not pa.types.is_string(cells.type):
         return _convert_numbers(convert_to_doubles(cells))
     micros = _cast_to_micros(cells)
     if micros is not None:
         return micros / 1e6
-    # Texts that aren't days may be numbers
     seconds = _convert_numbers(parse_numbers(cells))
-    are_days = pc.fill_null(pc.match_substring_regex(cells, f"^{DATE_PATTERN.pattern}"), False)
-    days = cells.filter(are_days)
-    micros = _cast_to_micros(days)
-    if micros is None:
-        # Times in other forms are parsed one by one
-        times = [parse_time(text) for text in days.to_pylist()]
-        micros = np.array([np.nan if time is None else time.timestamp() * 1e6 for time in times])
-    seconds[np.asarray(are_days)] = micros / 1e6
+    fractions = pc.struct_field(pc.extract_regex(cells, FRACTION), "digits")
+    texts = pc.replace_substring_regex(cells, FRACTION, r"\1")
+    # The formats of the first texts that aren't read yet, until none of them has another format
+    tried: set[tuple[str, ...]] = {()}
+    while True:
+        unread_texts = texts.filter(np.isnan(seconds)).drop_null()
+        first_texts = unread_texts.slice(0, EXAMINED_CELLS).to_pylist()
+        formats = set(map(find_time_formats, first_texts)) - tried
+        if not formats:
+            break
+        tried |= formats
+        for alternatives in sorted(formats):
+            seconds = np.where(np.isnan(seconds), _parse_by_formats(texts, alternatives), seconds)
+    decimals = pc.binary_join_element_wise("0.", fractions, "0", "").cast(pa.float64())
+    return np.asarray(seconds + np.asarray(decimals.fill_null(0)))
+
+
+def _parse_by_formats(texts: pa.Array, formats: Sequence[str]) -> Seconds:
+    """The times of texts in one of these formats of strptime; several if the order of day and month isn't known."""
+    readings = [pc.strptime(texts, format, "s", error_is_null=True).cast(pa.int64()) for format in formats]
+    seconds = np.asarray(pc.coalesce(*readings).cast(pa.float64()).fill_null(np.nan))
+    if len(formats) > 1:
+        return seconds % DAY + DAY_UNKNOWN
     return seconds
+
+
+def drop_unknown_days(seconds: Seconds) -> Seconds:
+    """The times whose day is known, and NaN for the others."""
+    return np.where(seconds < DAY_UNKNOWN, seconds, np.nan)
 
 
 def _cast_to_micros(texts: pa.Array) -> Seconds | None:
@@ -106,7 +118,8 @@ class RowTimes:
             cells = block.cells(self._column)
         if cells is None:
             return None
-        return parse_times(cells)
+        times = parse_times(cells)
+        return None if times is None else drop_unknown_days(times)
 
     def find_newest(self, block: Block) -> int:
         """The newest time in microseconds since 1970; 0 if there are no times, or if all are days without hours."""
@@ -141,7 +154,7 @@ class TimesGatherer:
         occurrences: Integers = np.ones(len(seconds), np.int64)
         if codes is not None:
             occurrences = np.bincount(codes, minlength=len(seconds))
-        are_times = np.isfinite(seconds)
+        are_times = np.isfinite(seconds) & (occurrences > 0)
         self._counts += TimeCounts.of(seconds[are_times], occurrences[are_times])
         times = None
         if self._row_times is not None:
@@ -152,7 +165,7 @@ class TimesGatherer:
         if codes is not None:
             seconds = seconds[codes]
         times = times[np.asarray(block.cells(self._column).is_valid())]
-        ages = (np.floor(times / DAY) * DAY if has_days_only else times) - seconds
+        ages = (np.floor(times / DAY) * DAY if has_days_only else times) - drop_unknown_days(seconds)
         # Sorted by time, so that sums of doubles don't depend on the order of the files
         ages = ages[np.argsort(times, kind="stable")]
         ages = ages[~np.isnan(ages)]

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_decimals, convert_to_doubles, format_texts
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, Task
 from spark_model_monitor.data.profiling.scan_plan import make_keys
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
@@ -189,14 +189,21 @@ def read_sampled_rows(dataset: Dataset, rows: int, max_rows: int) -> pa.Table:
     rows: number of accepted rows. The selection depends on positions in partitions, as in every sample.
     """
     columns = [f"c{position}" for position in range(len(dataset.names))]
-    names = [*columns]
-    if dataset.reason:
-        names.append(dataset.reason)
     schema = pa.schema([(PARTITION, pa.int32()), ("row", pa.int64()), *((name, pa.string()) for name in columns)])
     task = partial(_read_sampled_texts, HashedRowSampler(min(1.0, max_rows / max(rows, 1))), dataset.reason, schema)
-    batches = dataset.table.select_columns(names, names).add_partition_number().map_batches(task, schema).batches()
-    table = pa.Table.from_batches(batches, schema).sort_by([(PARTITION, "ascending"), ("row", "ascending")])
+    table = _read_rows(dataset, columns, task, schema).sort_by([(PARTITION, "ascending"), ("row", "ascending")])
     return table.select(columns).rename_columns(list(dataset.names))
+
+
+def _read_rows(dataset: Dataset, names: Sequence[str], task: Task, schema: pa.Schema) -> pa.Table:
+    """The rows that a task makes of the columns with these names, and that with the reasons of rejections. One pass over the
+    data.
+    """
+    # Raw lines have no column with reasons
+    if dataset.reason in dataset.table.columns:
+        names = [*names, dataset.reason]
+    rows = dataset.table.select_columns(names, names).add_partition_number().map_batches(task, schema)
+    return pa.Table.from_batches(rows.batches(), schema)
 
 
 def _read_sampled_texts(
@@ -256,24 +263,17 @@ def _read_chosen_rows(
 ) -> pa.Table:
     """The chosen rows. metadata_columns: by name, the positions of columns with a record's metadata."""
     has_files = dataset.refusable and dataset.has_lines
-    # Raw lines have no column with reasons
-    reason = None
-    if dataset.reason in dataset.table.columns:
-        reason = dataset.reason
     # Only the columns that are needed are read
     names = [name for column in columns for name in column.inputs]
     names += [f"c{position}" for position in metadata_columns.values()]
-    if reason:
-        names.append(reason)
     if has_files:
         names += [FILE, BLOCK_START]
     if has_files and (dataset.tells_times or dataset.record_cells is not None):
         names.append(LINE)
     names = list(dict.fromkeys(names))
-    task = partial(_choose_rows, tuple(columns), reason, sampler, dict(metadata_columns))
-    batches = dataset.table.select_columns(names, names).add_partition_number().map_batches(task, SCHEMA).batches()
+    task = partial(_choose_rows, tuple(columns), dataset.reason, sampler, dict(metadata_columns))
     order = [(name, "ascending") for name in ("file", "block", "partition", "row")]
-    return pa.Table.from_batches(batches, SCHEMA).sort_by(order)
+    return _read_rows(dataset, names, task, SCHEMA).sort_by(order)
 
 
 def _choose_rows(
@@ -372,12 +372,9 @@ def read_rows_with_ids(
     schema = pa.schema([(PARTITION, pa.int32()), *((name, pa.string()) for name in ("id", *features))])
     task = partial(_select_rows_with_ids, frozenset(ids), id_column, dataset.reason, schema)
     names = [*features]
-    if dataset.reason:
-        names.append(dataset.reason)
     if id_column is None and dataset.has_lines:
         names.append(LINE)
-    batches = dataset.table.select_columns(names, names).add_partition_number().map_batches(task, schema).batches()
-    rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row[PARTITION])
+    rows = sorted(_read_rows(dataset, names, task, schema).to_pylist(), key=lambda row: row[PARTITION])
     return [(row["id"], tuple(row[name] for name in features)) for row in rows]
 
 

@@ -34,17 +34,20 @@ class VectorGatherer:
         is_nan = np.zeros(len(components), bool)
         if pa.types.is_floating(components.type):
             is_nan = pc.fill_null(pc.is_nan(components), False).to_numpy(zero_copy_only=False)
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (are_missing(components), is_nan)]
-        counts_by_vector = (count[starts[1:]] - count[starts[:-1]] for count in counts)
-        self._counts += VectorCounts.of(lengths, *counts_by_vector, missing=cells.null_count)
+        vectors = np.repeat(np.arange(len(lengths)), lengths)
+        null_elements, nan_elements = (
+            np.bincount(vectors[flags], minlength=len(lengths)) for flags in (are_missing(components), is_nan)
+        )
+        self._counts += VectorCounts.of(lengths, null_elements, nan_elements, missing=cells.null_count)
         # Vectors whose elements aren't numbers have no norms
         norms = block.compute_once(("norms", self._column.position), lambda: compute_norms(cells))
         if not _are_numbers(components):
             self._norms.update(np.empty(0), missing=len(cells))
             self._components.update(np.empty(0), lengths)
         else:
-            self._norms.update(norms[~are_missing(cells)], missing=cells.null_count)
+            # Without its missing elements a vector is shorter than it is
+            norms = np.where(null_elements > 0, np.nan, norms[~are_missing(cells)])
+            self._norms.update(norms, missing=cells.null_count)
             self._components.update(convert_to_doubles(components), lengths)
 
     def states(self) -> Iterator[State]:

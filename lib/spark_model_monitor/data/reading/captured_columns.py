@@ -402,10 +402,20 @@ def match_paths(halves: Mapping[str, str], baseline: Collection[str]) -> dict[st
 
 
 def list_sampled_names(samples: SampledRows, reading: Reading) -> dict[str, str]:
-    """The names of the cells of the first records, each once, with a half that has this name."""
+    """The names of the cells of the first records, each once, with a half that has this name. Warns of names with two values."""
     halves: dict[str, str] = {}
+    repeated_names: set[str] = set()
     for rows_by_half in samples:
+        values: dict[tuple[int, str], str | None] = {}
         for half, rows in rows_by_half.items():
-            for row in rows:
-                halves.update((name, half) for name, _ in list_cells(row, reading, half))
+            for index, row in enumerate(rows):
+                for name, value in list_cells(row, reading, half):
+                    halves[name] = half
+                    if name and values.setdefault((index, name), value) != value:
+                        repeated_names.add(name)
+    if repeated_names:
+        log.warning(
+            "%s: two members of a record get this name and have different values, so it is refused",
+            list_names(sorted(map(repr, repeated_names))),
+        )
     return halves

@@ -45,7 +45,7 @@ from spark_model_monitor.data.records.decoded_rows import ColumnMatching, Decode
 from spark_model_monitor.data.records.decoding import Reading, RecordSelection, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
+from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.errors import MESSAGE, NO_DATA, NoData
 from spark_model_monitor.statistics.spellings import match_spellings
@@ -101,7 +101,7 @@ def list_captures(
     if not files:
         raise make_no_captures_error(path, window)
     coverage = read_coverages(storage, files, _drop_later_folders(folders, path, window))
-    return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage)
+    return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage, window=window)
 
 
 def find_capture_files(
@@ -134,8 +134,7 @@ def _drop_later_folders(folders: Sequence[str], path: str, window: Window | None
     if window is None:
         return list(folders)
     # The next folder may have records of this window, but its coverage counts the labels of another hour
-    hours = {folder: parse_hour_of_path(join(folder, "")) for folder in folders}
-    return [folder for folder, hour in hours.items() if folder == path or hour is None or hour < window.end]
+    return [folder for folder in folders if folder == path or window.may_contain_folder(join(folder, ""))]
 
 
 def select_records(halves: tuple[str, ...], options: ReadOptions) -> Reading:
@@ -236,7 +235,7 @@ def _find_columns(
     # The names of the columns, matched with the baseline's
     sampled_names = list_sampled_names(samples, replace(reading, layout=layout))
     paths = match_paths(sampled_names, training_names)
-    spellings = match_spellings(sampled_names, all_names)
+    spellings = match_spellings([name for name in sampled_names if name not in paths], all_names)
     if spellings:
         report_spellings(spellings)
     reading = replace(reading, layout=replace(layout, baseline_names={**paths, **spellings}))

@@ -31,6 +31,7 @@ from spark_model_monitor.data.records.csv_rows import (
 from spark_model_monitor.data.records.refusals import format_spark_reader
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.storage import Storage, StoredFile
 
 log = logging.getLogger(__name__)
@@ -257,19 +258,14 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
 
 def _describe_difference(header: Sequence[str], names: Sequence[str], first: StoredFile) -> str:
     """How a header line differs from the names in the first file. Its unknown cells are not shown: they may be data."""
-    # Names are compared without case and blanks, to distinguish a misspelling from another name
-    lowered_cells = {cell.strip().lower() for cell in header}
-    lowered_names = {name.strip().lower() for name in names}
-    absent_names = [repr(name) for name in names if name.strip().lower() not in lowered_cells]
-    misspelt_names = [repr(name) for name in names if name not in header and name.strip().lower() in lowered_cells]
-    unknown_positions = [
-        str(position) for position, cell in enumerate(header, 1) if cell.strip().lower() not in lowered_names
-    ]
+    spellings = match_spellings(names, header)
+    absent_names = [repr(name) for name in names if name not in {*header, *spellings}]
+    known_cells = {*names, *spellings.values()}
+    unknown_positions = [str(position) for position, cell in enumerate(header, 1) if cell not in known_cells]
     differences = []
-    if misspelt_names:
-        differences.append(
-            f"writes {list_names(misspelt_names, MAX_LISTED_NAMES)} with other capitals or blanks than {first.path}"
-        )
+    if spellings:
+        misspelt_names = list_names([*map(repr, spellings)], MAX_LISTED_NAMES)
+        differences.append(f"writes {misspelt_names} with other {describe_difference(spellings)} than {first.path}")
     if absent_names:
         differences.append(f"lacks {list_names(absent_names, MAX_LISTED_NAMES)}, which {first.path} has")
     if unknown_positions:

@@ -165,8 +165,12 @@ def find_long_lines(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLi
 
 
 def find_listed_long_lines(engine: Engine, listing: Listing) -> tuple[LongLine, ...]:
-    """The lines that exceed the session's limit, in listed captures and in the request log that they were made from."""
-    return (*listing.long_lines_of_log, *find_long_lines(engine, listing.files))
+    """The lines that exceed the session's limit, in listed captures and in the request log that they were made from. Those in the
+    folder of an hour outside the window are left out.
+    """
+    long_lines = (*listing.long_lines_of_log, *find_long_lines(engine, listing.files))
+    window = listing.window
+    return tuple(line for line in long_lines if window is None or window.may_contain_folder(line.path))
 
 
 def _may_have_long_line(file: StoredFile, max_line_bytes: int) -> bool:

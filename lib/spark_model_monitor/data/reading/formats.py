@@ -235,7 +235,7 @@ def parse_table_path(table: str) -> tuple[str, str] | None:
     """Kind and path of a table such as delta.`/data/orders`; None for a table of a catalog."""
     match = _TABLE_AT_PATH.fullmatch(table)
     if match:
-        return (match[1].lower(), match[2])
+        return match[1].lower(), match[2]
     return None
 
 
@@ -331,6 +331,8 @@ class ReadOptions:
 
         Raises BadInput for an option with which rows can't be read again.
         """
+        from spark_model_monitor.documents.column_roles import ColumnRoles  # rarely needed
+
         unknown_options = sorted(read_by.keys() - {"dataset_format", *_RECORDED})
         if unknown_options:
             raise BadInput(f"the rows were read with {unknown_options[0]}, with which they are not read again")
@@ -341,6 +343,8 @@ class ReadOptions:
             flatten_json=read_by.get("flatten_json") != "false",
             left_out=left_out,
             missing_values=split_names(read_by.get("missing_values", "")),
+            # The names are those of the rows, so there are no roles to find, nor to warn of
+            roles=ColumnRoles(),
         )
 
 

@@ -182,6 +182,7 @@ class Listing:
     folders: the folders below `path` to read; empty if all of `path` is read.
     coverage: for merged records, how many captures of their hours have a label.
     request_log: the request log that the files were made from; the files exist for the length of a run.
+    window: the times of the captures that are read; the files of the next hour may have some of them.
     """
 
     path: str
@@ -189,6 +190,7 @@ class Listing:
     folders: tuple[str, ...] = ()
     coverage: Coverage | None = None
     request_log: CaptureFolder | None = None
+    window: Window | None = None
 
     @property
     def sources(self) -> tuple[StoredFile, ...]:

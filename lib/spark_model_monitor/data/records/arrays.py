@@ -43,8 +43,8 @@ def concat_rows(parts: list[Rows]) -> Rows:
 
 
 def drop_rejected(batch: pa.RecordBatch, reason: str | None) -> pa.RecordBatch:
-    """The batch without rejected rows. reason: the column with the reasons, 0 if accepted; None if all rows are accepted."""
-    if reason is None:
+    """The batch without rejected rows. reason: the column with the reasons, 0 if accepted; without it all rows are accepted."""
+    if reason not in batch.schema.names:
         return batch
     return batch.filter(pc.equal(batch.column(reason), 0))
 

@@ -232,23 +232,29 @@ def _drop_number(row: JsonObject) -> JsonObject:
 
 def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | Refusal:
     """The record of a line with undecoded data, or the reason for refusing it without examining its data."""
+    is_dated = False
     try:
         document = parse_line(line)
         # Check that the line is a capture of this window and sample; the data is decoded later
-        log_reason = get_log_reason(document)
-        if log_reason is None:
+        reason = get_log_reason(document)
+        if reason is None:
             read_halves(document, ())
-        if log_reason is None or "eventMetadata" in document:
+        if reason is None or "eventMetadata" in document:
             _require_selected(document, reading.selection, path, line)
-        if log_reason is not None:
-            return log_reason
-        if isinstance(document.get(REQUEST_METADATA), dict):
+            is_dated = True
+        if reason is None and isinstance(document.get(REQUEST_METADATA), dict):
             _require_data(document, read_halves(document))
     except RecordRefused as refused:
-        return refused.reason
+        reason = refused.reason
     except Exception as error:
-        return Refusal.of(error)
-    return dict(document)
+        reason = Refusal.of(error)
+    if reason is None:
+        return dict(document)
+    # A line whose time can't be read belongs to the hour of its folder
+    window = reading.selection.window
+    if reason.is_fault and not is_dated and window is not None and not window.may_contain_folder(path):
+        return Refusal.OUTSIDE_WINDOW
+    return reason
 
 
 def get_log_reason(document: JsonValue) -> Refusal | None:

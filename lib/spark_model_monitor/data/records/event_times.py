@@ -5,16 +5,13 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.records.windows import count_microseconds, parse_time
+from spark_model_monitor.data.records.windows import parse_time
 
 _TIME = r'"inferenceTime"\s*:\s*"(?P<time>[ !#-\[\]-~]*)"'  # ASCII only: a line's bytes need not be text
-_WITH_ZONE = r"[+-]\d\d:\d\d$"
 
 METADATA_BYTES = (
     192  # last bytes of a captured line, which usually contain the metadata; if not, the whole line is searched
 )
-
-SERVICE_TIME_LENGTH = len("2026-01-31T22:10:00Z")
 
 
 def extract_times(lines: pa.Array) -> pa.StringArray:
@@ -26,32 +23,24 @@ def extract_times(lines: pa.Array) -> pa.StringArray:
     return times.cast(pa.string())
 
 
-def find_newest_time(texts: pa.Array) -> int:
-    """The newest time in microseconds since 1970; 0 without times, or if the alphabetically last text isn't a time."""
-    texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # texts without zones sort like their times
-    candidates = [pc.max(texts).as_py() or ""]
-    if pc.any(pc.match_substring_regex(texts, _WITH_ZONE), min_count=0).as_py():
-        candidates = texts.unique().to_pylist()
-    times = [time for time in map(parse_time, candidates) if time is not None]
-    if times:
-        return max(0, count_microseconds(max(times)))
-    return 0
+def find_newest_time(texts: pa.StringArray) -> int:
+    """The newest time in microseconds since 1970; 0 without times."""
+    return max(0, pc.max(parse_microseconds(texts)).as_py() or 0)
 
 
 def parse_microseconds(texts: pa.StringArray) -> pa.Int64Array:
     """The texts as times in microseconds since 1970; null for other texts. Parses every distinct text once."""
-    dictionary_array = texts.dictionary_encode()
-    micros = _parse_usual_times(dictionary_array.dictionary)
-    if micros is None:
-        times = [parse_time(text) for text in dictionary_array.dictionary.to_pylist()]
-        micros = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
-    return micros.take(dictionary_array.indices)
+    micros = _parse_usual_times(texts)
+    if micros is not None:
+        return micros
+    encoded = texts.dictionary_encode()
+    times = [parse_time(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64()).take(encoded.indices)
 
 
 def _parse_usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
     """The texts as times; None unless all have the service's time format."""
-    is_usual = pc.and_(pc.equal(pc.binary_length(texts), SERVICE_TIME_LENGTH), pc.ends_with(texts, "Z"))
-    is_usual = pc.and_not(is_usual, pc.starts_with(texts, "0000"))  # a valid year in Arrow, but not in Python
+    is_usual = pc.match_substring_regex(texts, r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
     if not pc.all(is_usual).as_py():
         return None
     try:

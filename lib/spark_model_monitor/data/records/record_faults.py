@@ -35,7 +35,10 @@ def describe_fault(line: str, reason: Refusal | None = None, *, separator: str =
         if text.endswith(",") and fault.pos == len(text) - 1:
             return "a comma stands after the object; leave out the commas between lines"
         if text in ("{", "[") or (text.startswith("[") and text.endswith(",")):
-            return "a document begins that goes over several lines; write --dataset-format json"
+            return (
+                "a document begins that goes over several lines; write --dataset-format json if the file is one document, "
+                "else each object in one line"
+            )
         return describe_json_fault(fault, NOT_IN_ONE_LINE)
     # The line is nested too deep, or has an integer with more digits than Python reads
     except (RecursionError, ValueError):

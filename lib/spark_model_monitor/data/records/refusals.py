@@ -173,8 +173,8 @@ REMEDIES = {
     "--record-preprocessor-script; for the answers to images write --halves response",
     Refusal.TENSORS_WITHOUT_VALUES: "capture the bytes behind the JSON, too, or send the values in JSON",
     Refusal.BYTES_OF_SELDON: "send ndarray, tensor or jsonData, or decode the bytes by a --record-preprocessor-script",
-    Refusal.TWO_VALUES: "if input and output have members of one name choose a half by --halves request, or response, or name "
-    "them apart by a --record-preprocessor-script",
+    Refusal.TWO_VALUES: "name members apart that get one name, such as 'a.b' and the member 'b' of an object 'a', by a "
+    "--record-preprocessor-script; if only input and output share it choose one by --halves request, or response",
     Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
     Refusal.NESTED_JSON: "to read arrays within a row write --flatten-json",
     Refusal.ROWS_WITHIN_ROWS: "make rows or columns of these objects by a --record-preprocessor-script",

@@ -21,7 +21,9 @@ FOLDER_BY_TIME = (
 )
 """The remedy for a wrong output_folder."""
 
-TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-](?:0\d|1[0-7]):[0-5]\d)?", re.ASCII)
+TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(?:[Zz]|([+-](?:0\d|1[0-7]))(?::?([0-5]\d))?)?", re.ASCII
+)
 """The format of captured times. Spark's own cast would read `12:30` as today and `2022` as New Year's Day."""
 
 HOUR_FOLDER = r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*"
@@ -57,9 +59,10 @@ class Window:
     end: datetime
 
     def __post_init__(self) -> None:
-        if self.start.tzinfo is None or self.end.tzinfo is None:
+        if not all(isinstance(time, datetime) and time.tzinfo for time in (self.start, self.end)):
             raise BadConfiguration(
-                f"the window {self.start} to {self.end} has no time zone; write datetime(2026, 1, 31, 22, tzinfo=timezone.utc)"
+                f"the window {self.start!r} to {self.end!r} has no time zone, or is not of times; write "
+                "datetime(2026, 1, 31, 22, tzinfo=timezone.utc)"
             )
         if not self.start < self.end:
             raise BadConfiguration(
@@ -69,6 +72,11 @@ class Window:
 
     def __contains__(self, time: datetime) -> bool:
         return self.start <= time < self.end
+
+    def may_contain_folder(self, path: str) -> bool:
+        """Whether a file's folder isn't that of an hour outside the window."""
+        hour = parse_hour_of_path(path)
+        return hour is None or self.start - HOUR < hour < self.end
 
     def hours(self, *, later: int = 0) -> Iterator[datetime]:
         """The starts of the hours that the window touches, and of `later` further hours."""
@@ -84,11 +92,10 @@ def parse_time(text: str) -> datetime | None:
     match = TIME.fullmatch(text)
     if match is None:
         return None
-    second, fraction, zone = match.groups(default="")
-    # Python 3.10 doesn't read `Z`, and fractions only of three or six digits
-    offset = zone.replace("Z", "") or "+00:00"
+    second, fraction, hours, minutes = match.groups(default="")
+    # Python 3.10 reads zones only as +01:00, and fractions only of three or six digits
     try:
-        time = datetime.fromisoformat(f"{second}{offset}").astimezone(timezone.utc)
+        time = datetime.fromisoformat(f"{second}{hours or '+00'}:{minutes or '00'}").astimezone(timezone.utc)
         return time + timedelta(microseconds=int(fraction.ljust(6, "0")[:6]))
     except (ValueError, OverflowError):
         return None

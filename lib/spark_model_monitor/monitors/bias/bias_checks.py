@@ -61,7 +61,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     limits = (metric.neutral - allowed, metric.neutral + allowed)
     finding = finding.copy_with(decided_by=LIMITS, limits=limits)
     if distance > allowed:
-        return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
+        return finding.mark_violated(description)
     return finding
 
 
@@ -80,7 +80,7 @@ def _judge_by_chance(
     if metric.noise.window_spread is None or metric.noise.interval is None:
         return finding.as_cannot_tell(NO_RESAMPLES + groups, LONGER_WINDOWS)
     if p is not None and p <= metric.level:
-        return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
+        return finding.mark_violated(description)
     # Not violated, but a change that matters may have been missed, or may be chance
     low, high = metric.noise.interval
     if metric.neutral - allowed <= low and high <= metric.neutral + allowed:
@@ -121,15 +121,14 @@ def within_range(metric: MetricComparison) -> Finding | None:
     if allowed[0] <= value <= allowed[1]:
         return passed
     description = f"Metric value {format_number(value)} is not within the allowed range {low} to {high}"
-    return passed.copy_with(status=CheckStatus.VIOLATED, description=description)
+    return passed.mark_violated(description)
 
 
 def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
     """The verdict on a metric without a value, or from too few rows; None if the metric can be judged."""
-    is_undefined = metric.current.value is None
     reason_empty = metric.reason_empty
-    if reason_empty is not None and (is_undefined or metric.baseline is None or metric.is_label_unknown):
-        # If the group or the label has disappeared, a longer window doesn't help
+    if reason_empty is not None:
+        # If the group, one of its values or the label has disappeared, a longer window doesn't help
         unjudged = Finding.not_judged(threshold, reason_empty)
         if metric.baseline is not None or metric.tolerances.with_intervals:
             return unjudged.as_cannot_tell(
@@ -139,7 +138,7 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
             )
         return unjudged
     # The metric is undefined with few rows although the baseline has it; a longer window may help
-    if is_undefined:
+    if metric.current.value is None:
         unjudged = Finding.not_judged(threshold, metric.current.error)
         if metric.tolerances.with_intervals and metric.baseline is not None:
             return unjudged.as_cannot_tell(metric.current.error or NO_INTERVAL, LONGER_WINDOWS)

@@ -145,8 +145,8 @@ def keep_baseline_kinds(
     columns = []
     for column, metadata in zip(plan.valued, state.metadata, strict=True):
         kind = baseline_kinds.get(column.name)
-        is_comparable = metadata.present and not find_strays(column, metadata)
-        if kind is not None and is_comparable and choose_kind(column, metadata) is not kind:
+        has_strays = find_strays(column, metadata)
+        if kind is not None and not has_strays and choose_kind(column, metadata) is not kind:
             log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
             column = replace(column, taken_as=kind)
         columns.append(column)
@@ -200,10 +200,10 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Group
             reasons = _describe_unmatched_values(dataset, plan, facet, is_empty=not choice.keys)
         for reason in reasons:
             log.warning("facet %r: %s", facet.name, reason)
-        if not choice.keys:
-            no_rows_reason = f"no row has the configured value {choice.configured!r}"
-            choice = replace(choice, reason_empty="; ".join(reasons) or no_rows_reason)
-        groups.append((choice,))
+        # If the facet has too many values to compare, only an empty group is known
+        if not choice.keys and not reasons:
+            reasons = [f"no row has the configured value {choice.configured!r}"]
+        groups.append((replace(choice, reason_empty="; ".join(reasons) or None),))
     return replace(chosen, groups=tuple(groups))
 
 

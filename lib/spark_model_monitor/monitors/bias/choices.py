@@ -138,7 +138,8 @@ class Choice:
     configured: the configured values, by which later runs are matched; the other end of their interval may differ.
     kind: the kind of the column.
     error: the reason why nothing can be chosen, None if there is a choice.
-    reason_empty: the reason why no row has the configured values; None if some row has them, or if this wasn't examined.
+    reason_empty: the reason why no row has the configured values, or some of them; None if each has rows, or if this wasn't
+        examined.
     """
 
     shown: str

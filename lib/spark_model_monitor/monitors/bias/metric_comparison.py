@@ -12,7 +12,7 @@ from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
 from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
 from spark_model_monitor.monitors.bias.bias_baseline import STAGES, BiasBaseline, Segment
-from spark_model_monitor.monitors.bias.choices import MISSING_SHOWN, Choice
+from spark_model_monitor.monitors.bias.choices import MISSING_SHOWN
 from spark_model_monitor.monitors.bias.intervals import (
     LEVEL,
     MIN_ERROR,
@@ -31,6 +31,7 @@ from spark_model_monitor.statistics.states.contingency_plan import normalize_cod
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail
 from spark_model_monitor.value_class import value_class
 
 ERRORS_PER_SPREAD = NormalDist().inv_cdf(
@@ -128,9 +129,8 @@ class MetricComparison:
     in_baseline: whether the baseline has this group and metric.
     is_requested: whether a person wrote this limit into the baseline's file, or confirmed it.
     tests: number of tests that share the budget.
-    reason_empty: the reason why the window or the baseline has nothing to compare, such as no row of the group; None if both
-        have.
-    is_label_unknown: whether the reason is that no label is positive; then metrics have no meaning, even if they are 0.
+    reason_empty: the reason why the window or the baseline has nothing to compare, such as no row of the group or of one of
+        its values; None if both have. Then metrics have no meaning, even if they are 0.
     window_rows: the rows that were measured; None if the window lacks the group.
     """
 
@@ -143,7 +143,6 @@ class MetricComparison:
     tests: int = 1
     is_requested: bool = False
     reason_empty: str | None = None
-    is_label_unknown: bool = False
     window_rows: MetricsOfRows | None = None
 
     @property
@@ -222,9 +221,14 @@ WITHOUT_LABELS = frozenset({"CI"})
 """Metrics that don't depend on labels."""
 
 
-def find_reason_empty(choice: Choice, baseline_rows: MetricsOfRows | None) -> str | None:
-    """The reason why there is no group to compare; None if, as far as is known, both window and baseline have rows of it."""
-    if choice.reason_empty is not None:
+def find_reason_empty(group: GroupAnalysis, baseline_rows: MetricsOfRows | None, design_effect: float) -> str | None:
+    """The reason why there is no group to compare; None if, as far as is known, both window and baseline have rows of it.
+
+    A value without a row is a reason if chance doesn't explain how few rows the group has. design_effect: how many rows count
+        as one.
+    """
+    choice = group.choice
+    if not choice.keys and choice.reason_empty is not None:
         return choice.reason_empty
     if not isinstance(baseline_rows, GroupAnalysis):
         return None
@@ -234,6 +238,12 @@ def find_reason_empty(choice: Choice, baseline_rows: MetricsOfRows | None) -> st
         return f"no number of the baseline is above the configured threshold {choice.configured}"
     if not baseline_rows.choice.keys and choice.configured != MISSING_SHOWN:
         return f"no row of the baseline has the configured value {choice.configured!r}"
+    # Rows of a lost value belong to the rest, which then has more rows than in the baseline
+    counts = group.counts
+    before = baseline_rows.counts
+    p = exact_tail(int(counts.a.rows), int(counts.all.rows), int(before.a.rows), int(before.all.rows), design_effect)
+    if p <= MAX_CHANCE:
+        return choice.reason_empty
     return None
 
 
@@ -346,9 +356,10 @@ class _Comparer:
         spreads = estimate_spreads(window_rows.counts, design_effects)
         # Reasons why a metric may have no value: an empty group, or no positive label
         rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
-        choice = next(group.choice for group in reversed(self.analysis.groups) if group.key == (facet, configured))
+        analysis = next(group for group in reversed(self.analysis.groups) if group.key == (facet, configured))
+        choice = analysis.choice
         all_baseline_rows = self.baseline_rows_by_key.get((facet, configured, None))
-        reason_empty = find_reason_empty(choice, all_baseline_rows)
+        reason_empty = find_reason_empty(analysis, all_baseline_rows, max(design_effects.values(), default=1.0))
         reason_no_positive = find_reason_no_positive(self.analysis, all_baseline_rows)
         groups = fewest_groups(window_rows.counts)
         if baseline_rows is not None:
@@ -378,7 +389,6 @@ class _Comparer:
                     tolerances=self.tolerances,
                     is_requested=metric.name in requested,
                     reason_empty=reason_empty or reason_no_label,
-                    is_label_unknown=reason_no_label is not None,
                     window_rows=window_rows,
                 )
 
@@ -409,9 +419,8 @@ def compare_lost_groups(
     window_facets = {group.facet for group in analysis.groups}
     window_groups = {group.key for group in analysis.groups}
     for group in baseline.groups:
-        is_in_window = group.key in window_groups
         # If the configuration no longer names a facet, no group of it is lost
-        if is_in_window or group.facet not in window_facets or not group.choice.keys:
+        if group.key in window_groups or group.facet not in window_facets or not group.choice.keys:
             continue
         # The probability that none of the window's rows belongs to a group with this share
         share = float(group.counts.d.rows) / max(float(group.counts.all.rows), 1.0)

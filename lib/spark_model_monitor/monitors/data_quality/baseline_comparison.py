@@ -46,7 +46,6 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     compare_with_reference,
 )
 from spark_model_monitor.statistics.date_columns import DateColumn, read_window, recognise_dates
-from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
@@ -245,7 +244,7 @@ class FeatureComparison:
         window = read_window(self.current_profile, baseline)
         if window is None:
             return None
-        return (baseline, window)
+        return baseline, window
 
     @property
     def has_independent_rows(self) -> bool:
@@ -354,10 +353,9 @@ class WindowComparison:
         Whether it is known which column is which. If it isn't, and the number of columns differs, no feature is judged.
     foreign_keys
         As in `reading.dataset.Dataset`.
-    ties
-        How equal values are counted: LOST replays the service (G16); otherwise equal values add up.
-    exact_classes
-        Whether a value counts only for its own type, as in the service (G14); otherwise also for types that it fits (C11.32).
+    as_service
+        Whether verdicts are the service's: a value counts only for its own type (G14; otherwise also for types that it fits,
+        C11.32), and a distance loses ties (G16).
     volume
         The row counts of earlier windows; None if unknown.
     design_effects
@@ -372,8 +370,7 @@ class WindowComparison:
     current_profile: Profile
     is_matched: bool = True
     foreign_keys: str = ""
-    ties: Ties = Ties.SUMMED
-    exact_classes: bool = False
+    as_service: bool = False
     volume: RowCountHistory | None = None
     design_effects: WindowDesignEffects = field(default_factory=WindowDesignEffects)
     standstills: Mapping[str, Standstill] = field(default_factory=dict)
@@ -415,7 +412,7 @@ class WindowComparison:
             _count_names(self.current_profile.features) - _count_names(self.constraints.features)
         ).elements()
         left_out = {*self.new_columns}
-        if have_names(self.baseline.names) and not self.exact_classes:
+        if have_names(self.baseline.names) and not self.as_service:
             without_value = {feature.name for feature in self.current_profile.features if not feature.num_present}
             left_out |= {name for name in without_value if not have_names([name])}
         return tuple(name for name in extra_counts if name not in left_out)
@@ -479,7 +476,7 @@ class WindowComparison:
                 baseline_feature = replace(baseline_feature, is_matched=False)
             baseline_distribution = baseline_feature.distribution
             current_distribution = create_distribution(profile)
-            if not self.exact_classes:
+            if not self.as_service:
                 baseline_distribution, current_distribution = align_distributions(
                     baseline_distribution, current_distribution
                 )

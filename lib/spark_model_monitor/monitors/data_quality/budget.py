@@ -41,7 +41,7 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 
 def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
     """The allowance for noise in a run; None if its verdicts don't allow for noise."""
-    if not comparison.monitoring.is_calibrated or comparison.exact_classes:
+    if not comparison.monitoring.is_calibrated or comparison.as_service:
         return None
     # Facts first: the budget depends on their number, and on which of them have values
     evidence = {feature.name: facts.collect_evidence(feature) for feature in comparison.features}

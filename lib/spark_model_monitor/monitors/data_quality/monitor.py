@@ -59,7 +59,6 @@ from spark_model_monitor.monitors.protocol import (
     ScanResult,
     create_violations,
 )
-from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import Profile, RowRuns, State
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, compute_metrics
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, WINDOW_RUN_ROWS
@@ -125,8 +124,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             sample.state,
             is_matched=sample.layout.is_matched and not monitor.exact_columns,
             foreign_keys=sample.layout.foreign_keys,
-            ties=Ties.LOST if monitor.as_service else Ties.SUMMED,
-            exact_classes=monitor.as_service,
+            as_service=monitor.as_service,
             volume=baseline.volume and replace(baseline.volume, newest=sample.layout.newest),
             design_effects=effects,
             standstills=find_longest_standstills(sample.state, sample.runs),
@@ -468,7 +466,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        baseline = QualityBaseline.from_documents(constraints, statistics, state, exact_classes=self.as_service)
+        baseline = QualityBaseline.from_documents(constraints, statistics, state, as_service=self.as_service)
         if any(settings.comparators for settings in baseline.settings.values()):
             from spark_model_monitor.monitors.data_quality.checks.drift.comparators import find_unfit_comparators
 

@@ -171,7 +171,7 @@ def _judge_cells(
     if p > level or cramers_v_of_change < MIN_CHANGE:
         return finding
     description = messages.changed("How strongly both go together", observed, expected)
-    return finding.copy_with(status=CheckStatus.VIOLATED, description=description)
+    return finding.mark_violated(description)
 
 
 def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:

@@ -42,7 +42,7 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     if ndcg < threshold:
         # The service says "exceeds" although the score is below its threshold. Source: E6.1; G25
         description = f"Feature attribution drift {ndcg} exceeds threshold {threshold}"
-        finding = finding.copy_with(status=CheckStatus.VIOLATED, description=description)
+        finding = finding.mark_violated(description)
     # Half the interval is wider than the distance from the threshold to 1
     elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
         finding = finding.as_cannot_tell(TOO_WIDE, MORE_ROWS)
@@ -89,9 +89,16 @@ def _judge_change(compared: OutputComparison, name: str, interval: tuple[float, 
         f"{tolerances.absolute:g} of the sum of all"
     )
     finding = Finding(
-        CheckStatus.PASSED, threshold=limit, observed=now - before, interval=interval, n=n, m=m, formula=formula
+        CheckStatus.PASSED,
+        threshold=limit,
+        observed=now - before,
+        interval=interval,
+        n=n,
+        m=m,
+        formula=formula,
+        decided_by=INTERVAL,
+        limits=(-limit, limit),
     )
-    finding = finding.copy_with(decided_by=INTERVAL, limits=(-limit, limit))
     # It is a violation only if the whole interval of the change lies beyond the limit
     if low > limit or high < -limit:
         text = (
@@ -99,7 +106,7 @@ def _judge_change(compared: OutputComparison, name: str, interval: tuple[float, 
             f"{low:.4g} and {high:.4g}"
         )
         change = _describe_change(compared.current.name, now, before)
-        return finding.copy_with(status=CheckStatus.VIOLATED, change=change, description=text)
+        return finding.mark_violated(text).copy_with(change=change)
     if (high - low) / 2 > limit:
         return finding.as_cannot_tell("the interval of the change is wider than the limit", MORE_ROWS)
     # The interval is short but includes the limit, so neither side is certain: it passes with a remark

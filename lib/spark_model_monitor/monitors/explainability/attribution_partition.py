@@ -295,7 +295,7 @@ def compute_dependence(
 
 
 def _drop_rejected(block: pa.RecordBatch) -> pa.RecordBatch:
-    return drop_rejected(block, REASON if REASON in block.schema.names else None)
+    return drop_rejected(block, REASON)
 
 
 def hash_rows(cells: Cells) -> Hashes:

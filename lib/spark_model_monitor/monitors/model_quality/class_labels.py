@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_model_monitor.documents.page import format_noun_count
+from spark_model_monitor.documents.page import format_noun_count, list_names, shorten_name
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
@@ -23,7 +23,6 @@ _POSITIVE_BY_NEGATIVE: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0
 MIN_ROWS_IN_COMMON = 30  # from this many rows on, labels and predictions must have some class in common
 MIN_INTENDED_SHARE = 0.5  # minimum share of labels and predictions that have one of the intended classes
 _MAX_LABELS = 10  # maximum number of labels that an error lists
-_MAX_LABEL_LENGTH = 40  # a longer label is shortened
 
 
 class ClassTable(NamedTuple):
@@ -47,8 +46,8 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
         )
     # Many classes: all spellings of a class count as one, sorted by size or text
     if not plan.is_binary:
-        if counts.total >= MIN_ROWS_IN_COMMON and not _have_common_class(counts.labels, counts.predictions):
-            raise _make_nothing_in_common_error(counts.labels, counts.predictions)
+        if counts.total >= MIN_ROWS_IN_COMMON and not _find_common_classes(counts.labels, counts.predictions):
+            raise BadInput(_describe_mismatch(counts.labels, counts.predictions))
         names = _names_by_class(counts.labels | counts.predictions)
         classes = tuple(sorted(names.values(), key=_sort_key))
         return ClassTable(classes, build_confusion_matrix(counts, classes, plan))
@@ -56,8 +55,8 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
     predictions: frozenset[str] = frozenset()
     if plan.with_predictions:
         predictions = counts.predictions
-    positive, negative = _identify_classes(counts.labels, predictions, plan)
-    return ClassTable((negative, positive), build_confusion_matrix(counts, (negative, positive), plan))
+    classes = _identify_classes(counts.labels, predictions, plan)
+    return ClassTable(classes, build_confusion_matrix(counts, classes, plan))
 
 
 def build_confusion_matrix(counts: ConfusionCounts, classes: tuple[str, ...], plan: OutcomePlan) -> Matrix:
@@ -87,14 +86,14 @@ def find_intended_classes(
             classes_of_row.add(class_key(prediction))
         for key in classes_of_row:
             rows[key] += count
-    # If labels and predictions have nothing in common, the configuration is wrong, and these aren't stray records
-    if len(rows) > 2 and plan.with_predictions and not _have_common_class(counts.labels, counts.predictions):
+    # If labels and predictions don't match, the configuration or a spelling is wrong, and these aren't stray records
+    if len(rows) > 2 and plan.with_predictions and _describe_mismatch(counts.labels, counts.predictions):
         return None
     # The baseline has the classes; without a baseline they have to be guessed
     if baseline_classes and len(baseline_classes) == 2:
         intended_classes = frozenset(map(class_key, baseline_classes))
     else:
-        intended_classes = _guess_classes(rows, plan)
+        intended_classes = _guess_classes(rows, _find_common_classes(counts.labels, counts.predictions), plan)
     intended_rows = sum(rows[key] for key in intended_classes)
     # If most rows have these two classes, the others are stray records
     if rows.keys() - intended_classes and intended_rows > MIN_INTENDED_SHARE * rows.total():
@@ -102,17 +101,21 @@ def find_intended_classes(
     return None
 
 
-def _guess_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[ClassKey]:
-    """The positive class and its usual opposite, or else the most frequent other class; empty if there is no positive class."""
+def _guess_classes(
+    rows: Counter[ClassKey], common_classes: Collection[ClassKey], plan: OutcomePlan
+) -> frozenset[ClassKey]:
+    """The positive class and its usual opposite, or else the most frequent other class; empty if there is no positive class.
+    common_classes: those of both labels and predictions.
+    """
     positive = _find_positive_class(plan, rows)
     # If no usual positive class occurs, its opposite may occur, such as `false` for `true`
     if positive is None and plan.positive_label is None:
         pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_BY_NEGATIVE.items() if key in rows]
         return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
     if positive is None:
-        # If the positive class is misspelt, rows with the other spelling aren't stray records
+        # If the positive class is misspelt, or two classes are in common without it, the others aren't stray records
         texts = [key for key in rows if isinstance(key, str)]
-        if match_spellings(_list_positive_labels(plan), texts):
+        if len(common_classes) > 1 or match_spellings(_list_positive_labels(plan), texts):
             return frozenset()
         positive = class_key(_list_positive_labels(plan)[0])
     opposite = class_key(_NEGATIVE_BY_POSITIVE.get(positive, ""))
@@ -144,17 +147,7 @@ def sort_classes(classes: tuple[str, ...]) -> list[int]:
 
 def format_labels(labels: Iterable[str]) -> str:
     """Labels for a sentence in a document: sorted, at most ten."""
-    names = sorted(labels, key=_sort_key)
-    shown_names = []
-    for name in names[:_MAX_LABELS]:
-        if len(name) > _MAX_LABEL_LENGTH:
-            name = f"{name[:_MAX_LABEL_LENGTH]}…"
-        shown_names.append(repr(name))
-    # More labels than these are only counted
-    sentence = ", ".join(shown_names)
-    if len(names) > _MAX_LABELS:
-        sentence += f" and {len(names) - _MAX_LABELS:,} more"
-    return sentence
+    return list_names([repr(shorten_name(name)) for name in sorted(labels, key=_sort_key)], _MAX_LABELS)
 
 
 def describe_labels(labels: Iterable[str]) -> str:
@@ -179,11 +172,11 @@ def describe_labels(labels: Iterable[str]) -> str:
 
 
 def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan: OutcomePlan) -> tuple[str, str]:
-    """The names of the positive and of the negative class, even if a window lacks one of them."""
+    """The names of the negative and of the positive class, even if a window lacks one of them."""
     names = _names_by_class(labels | predictions)
     if len(names) > 2:
-        if predictions and not _have_common_class(labels, predictions):
-            raise _make_nothing_in_common_error(labels, predictions)
+        if predictions and (mismatch := _describe_mismatch(labels, predictions)):
+            raise BadInput(mismatch)
         description = f"the labels are {describe_labels(labels)}"
         if predictions:
             description += f" and the predictions {describe_labels(predictions)}"
@@ -196,16 +189,16 @@ def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan:
     positive = _find_positive_class(plan, names)
     other_names = [name for key, name in names.items() if key != positive]
     if positive is not None and other_names:
-        return names[positive], other_names[0]
+        return other_names[0], names[positive]
     # If all rows have the positive class, or there are no rows, the name of the negative class is supplied
     if not other_names:
         name = positives[0] if positive is None else names[positive]
-        return name, _NEGATIVE_BY_POSITIVE.get(class_key(name), f"not {name}")
+        return _NEGATIVE_BY_POSITIVE.get(class_key(name), f"not {name}"), name
     # All rows have the negative class
-    if len(other_names) == 1 and plan.positive_label is not None:
-        return plan.positive_label, other_names[0]
-    if len(other_names) == 1 and class_key(other_names[0]) in _POSITIVE_BY_NEGATIVE:
-        return _POSITIVE_BY_NEGATIVE[class_key(other_names[0])], other_names[0]
+    if len(other_names) == 1:
+        positive_name = plan.positive_label or _POSITIVE_BY_NEGATIVE.get(class_key(other_names[0]))
+        if positive_name is not None:
+            return other_names[0], positive_name
     # Neither class is positive; perhaps it is written otherwise
     spellings = match_spellings(positives, names.values())
     as_written = ""
@@ -226,19 +219,32 @@ def _names_by_class(labels: Iterable[str]) -> dict[ClassKey, str]:
     return names
 
 
-def _have_common_class(labels: Iterable[str], predictions: Iterable[str]) -> bool:
-    return not set(map(class_key, labels)).isdisjoint(map(class_key, predictions))
+def _find_common_classes(labels: Iterable[str], predictions: Iterable[str]) -> set[ClassKey]:
+    return set(map(class_key, labels)).intersection(map(class_key, predictions))
 
 
-def _make_nothing_in_common_error(labels: frozenset[str], predictions: frozenset[str]) -> BadInput:
+def describe_spellings(labels: frozenset[str], predictions: frozenset[str]) -> str | None:
+    """What is wrong if a class that only labels have differs in spelling alone from one that only predictions have; or None."""
+    common_classes = _find_common_classes(labels, predictions)
+    spellings = match_spellings(
+        [label for label in labels if class_key(label) not in common_classes],
+        [prediction for prediction in predictions if class_key(prediction) not in common_classes],
+    )
+    if not spellings:
+        return None
+    return (
+        f"labels and predictions have classes that differ in {describe_difference(spellings)} alone, as yes and Yes do; "
+        "write them alike"
+    )
+
+
+def _describe_mismatch(labels: frozenset[str], predictions: frozenset[str]) -> str | None:
+    """Why labels and predictions don't have the same classes; None if some class is in both, and all are spelt alike."""
     # The attributes may be right, but the classes have other spellings
-    spellings = match_spellings(labels, predictions)
-    if spellings:
-        return BadInput(
-            f"labels and predictions have no class in common, but {len(spellings):,} that differ in "
-            f"{describe_difference(spellings)} alone, as yes and Yes do; write them alike"
-        )
-    return BadInput(
+    spellings = describe_spellings(labels, predictions)
+    if spellings is not None or _find_common_classes(labels, predictions):
+        return spellings
+    return (
         f"the labels are {describe_labels(labels)} and the predictions {describe_labels(predictions)}: nothing is in both, "
         "so every metric would be 0; give the attributes that hold the same classes"
     )
@@ -247,5 +253,5 @@ def _make_nothing_in_common_error(labels: frozenset[str], predictions: frozenset
 def _sort_key(label: str) -> tuple[bool, float, str]:
     key = class_key(label)
     if isinstance(key, str):
-        return (True, 0.0, key)
-    return (False, key, label)
+        return True, 0.0, key
+    return False, key, label

@@ -118,7 +118,7 @@ def confidence_interval(estimate: Estimate) -> tuple[float, float] | None:
     low, high = (estimate.end(direction, (1 - CONFIDENCE) / 2) for direction in Side)
     if low is None or high is None:
         return None
-    return (low, high)
+    return low, high
 
 
 @value_class

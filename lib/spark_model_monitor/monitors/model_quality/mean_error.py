@@ -74,7 +74,7 @@ def judge_mean_error(
         size = format_number(abs(now.value))
         change = f"says that predictions are {direction} by {size} on average: it is {mean_now}, it was {mean_before}"
         description = f"Mean error is not the baseline's. Observed: {mean_now}, in the baseline: {mean_before}"
-        finding = finding.copy_with(status=CheckStatus.VIOLATED, description=description, change=change)
+        finding = finding.mark_violated(description).copy_with(change=change)
     elif smallest > CHANGE_THAT_MATTERS * spread:
         reason = f"of {now.n:,} rows a change of the mean error by less than {smallest:.2g} may go unseen"
         finding = finding.as_cannot_tell(reason, LONGER_WINDOWS)

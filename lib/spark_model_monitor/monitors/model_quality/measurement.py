@@ -189,16 +189,11 @@ class Measurement:
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
 
 
-def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
+def measure_segments(outcomes: Outcomes, design_effects: DesignEffects) -> dict[str, dict[str, Measurement]]:
     """All metrics of each segment, by cut, without standard deviations. Segments whose classes can't be identified are
-    left out.
+    left out. design_effects: of all rows.
     """
     measurements: dict[str, dict[str, Measurement]] = {}
-    # Only named groups give blocks that show the design effect
-    if outcomes.confusions:
-        design_effects = DesignEffects.of(build_evidence(outcomes))
-    else:
-        design_effects = DesignEffects()
     for cut, segments in outcomes.segments.items():
         measurements[cut] = {}
         for label, rows in segments.items():

@@ -16,12 +16,13 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Family, Hint
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, format_percent
+from spark_model_monitor.documents.run_changes import CONCEPT_DRIFT
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext, format_moment
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import MarkedRows, add_causes
 from spark_model_monitor.monitors.model_quality import mean_error, quality_checks
-from spark_model_monitor.monitors.model_quality.class_labels import find_intended_classes
+from spark_model_monitor.monitors.model_quality.class_labels import describe_spellings, find_intended_classes
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -33,6 +34,7 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     BARE,
     INTERVAL,
     SEED,
+    DesignEffects,
     Measurement,
     Tolerance,
     apply_design_effects,
@@ -48,10 +50,7 @@ from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.metrics.error_metrics import rmse
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.quality_page import create_page
-from spark_model_monitor.monitors.model_quality.score_direction import (
-    require_labels_follow_scores,
-    require_scores_of_positive_class,
-)
+from spark_model_monitor.monitors.model_quality.score_direction import INVERTED, OTHER_CLASS, describe_reversed_score
 from spark_model_monitor.monitors.protocol import Sample, ScanRequest, ScanResult, reject_rules
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
@@ -138,7 +137,8 @@ class QualityJudgement(MetricJudgement):
             groups = concept_drift.design_effect_of_groups(now)
             if baseline.misses_names(self.sample.state):
                 groups = max(groups, concept_drift.design_effect_of_groups(before))
-        return concept_drift.judge_concept_drift(before, now, level, groups)
+        drift = concept_drift.judge_concept_drift(before, now, level, groups)
+        return drift.result(CONCEPT_DRIFT, metric=concept_drift.METRIC)
 
     def _judge_windows_together(self, baseline: ModelBaseline) -> CheckResult | None:
         """The result for this window pooled with earlier ones, which detects changes that a single window is too short for."""
@@ -199,10 +199,27 @@ class QualityJudgement(MetricJudgement):
             cut: {label: segment.item_count for label, segment in segments.items()}
             for cut, segments in self.sample.state.segments.items()
         }
-        sentence = self._describe_group_names()
-        if sentence is not None:
-            hints.append(Hint(hint="group_column", features=(), description=sentence))
+        for hint, sentence in (("group_column", self._describe_group_names()), ("outcomes", self.mistake)):
+            if sentence is not None:
+                hints.append(Hint(hint=hint, features=(), description=sentence))
         return (*write_segment_hints(rows_before, rows_now), *hints)
+
+    @cached_property
+    def mistake(self) -> str | None:
+        """How labels contradict predictions or scores, and the remedy; None if they don't, or in the service's way."""
+        if self.monitor.as_service:
+            return None
+        evidence = self.sample.metrics.evidence
+        counts = self.sample.state.confusion
+        # Without predictions, the scan counted scores above and below the threshold
+        has_predictions = self.monitor.plan.with_predictions
+        if has_predictions and (mistake := describe_spellings(counts.labels, counts.predictions)):
+            return mistake
+        if not isinstance(evidence, BinaryEvidence):
+            return None
+        # A baseline has fixed which class is positive
+        remedy = OTHER_CLASS if self.baseline is None else INVERTED
+        return describe_reversed_score(evidence, remedy, has_predictions=has_predictions)
 
     def _describe_group_names(self) -> str | None:
         """What is wrong with the names of groups; None if nothing is, or if no column names groups."""
@@ -259,9 +276,12 @@ class QualityJudgement(MetricJudgement):
             return mark_rows(now, self.sample.state.item_count), mark_rows(outcomes_before, baseline.rows or 0)
 
         # The rows of both sides are read again, once for all metrics
-        level = monitor.false_alarm_budget
         return add_causes(
-            results, {LOSS_SUBJECT: open_both_sides}, lambda _: (LOSS_SUBJECT,), level, hide_values=monitor.hide_values
+            results,
+            {LOSS_SUBJECT: open_both_sides},
+            lambda _: (LOSS_SUBJECT,),
+            monitor.false_alarm_budget,
+            hide_values=monitor.hide_values,
         )
 
     def page(self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
@@ -377,13 +397,9 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         evidence = build_evidence(outcomes, as_service=self.as_service)
-        has_both = self.plan.with_scores and self.plan.with_predictions
-        if has_both and not self.as_service and isinstance(evidence, BinaryEvidence):
-            require_scores_of_positive_class(evidence)
-        measurement = measure(evidence, seed=self.seed)
-        if outcomes.segments:
-            return replace(measurement, segments=measure_segments(outcomes))
-        return measurement
+        design_effects = DesignEffects.of(evidence)
+        measurement = measure(evidence, seed=self.seed, design_effects=design_effects)
+        return replace(measurement, segments=measure_segments(outcomes, design_effects))
 
     def documents(self, outcomes: Outcomes, measurement: Measurement, context: RunContext = NO_CONTEXT) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
@@ -397,12 +413,11 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
     def judge(self, sample: Sample[Outcomes, Measurement], baseline: ModelBaseline | None) -> QualityJudgement:
         if baseline is not None:
             baseline = replace(baseline, groups=self._count_rows_as_one(baseline, sample))
-        elif self.plan.with_scores and not self.as_service:
-            # Only without a baseline: compared with a baseline, a reversed score is a violation
-            evidence = build_evidence(sample.state, as_service=False)
-            if isinstance(evidence, BinaryEvidence):
-                require_labels_follow_scores(evidence, has_predictions=self.plan.with_predictions)
-        return QualityJudgement(self, sample.without_runs(), baseline)
+        judgement = QualityJudgement(self, sample.without_runs(), baseline)
+        # Only without a baseline: compared with a baseline, these mistakes are violations
+        if baseline is None and judgement.mistake is not None:
+            raise BadInput(judgement.mistake)
+        return judgement
 
     def _count_rows_as_one(self, baseline: ModelBaseline, sample: Sample[Outcomes, Measurement]) -> float:
         """The design effect estimated from neighbouring rows of the sample; 1 if groups of rows have names."""

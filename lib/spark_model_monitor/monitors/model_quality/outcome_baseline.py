@@ -225,7 +225,7 @@ class ModelBaseline(StoredBaseline):
             baseline = replace(baseline, measurement=measurement, design_effects=design_effects)
         # Segments are judged only if constraints.json names them
         if self.constraints.segments:
-            baseline = replace(baseline, segments=measure_segments(outcomes))
+            baseline = replace(baseline, segments=measure_segments(outcomes, baseline.design_effects))
         group_column = outcomes.plan.group_column
         if group_column is None:
             return baseline

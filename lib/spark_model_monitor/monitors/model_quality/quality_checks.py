@@ -345,7 +345,7 @@ class _Judge:
         text = format_violation_text(
             name, measured.value, measured.standard_deviation, operator.value, constraint.threshold
         )
-        return finding.copy_with(status=CheckStatus.VIOLATED, description=text)
+        return finding.mark_violated(text)
 
     def _check_power(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
         """A finding that passed; `cannot tell` if a change for the worse that matters may have been missed, or may be chance.

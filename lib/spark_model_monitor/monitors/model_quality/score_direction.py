@@ -12,7 +12,6 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence
 from spark_model_monitor.monitors.model_quality.metrics.ranking import area_under_roc
 from spark_model_monitor.statistics.states.scores import Counts
@@ -25,61 +24,51 @@ MIN_PREDICTIONS = 9  # with fewer rows of the rarer prediction, predictions don'
 MAX_REVERSED_AREA = 0.35  # maximum area under the ROC curve of a reversed score; a weak model has about 0.5
 MIN_ERRORS_BELOW = 5.0  # a score counts as reversed if its area is this many standard errors below 0.5
 
-REMEDY = (
+INVERTED = "so the score, or the class, may be inverted"
+OTHER_CLASS = (
     "so it is the score of the other class; write --positive-label with the class that the score is of, or give the score of "
-    "the positive class as probability_attribute"
+    "the positive class as probability_attribute; --compat service measures it as it is"
 )
 
 
-def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
-    """Raise BadInput if nearly all predictions agree with the reversed score, whatever the threshold is.
+def describe_reversed_score(evidence: BinaryEvidence, remedy: str, *, has_predictions: bool) -> str | None:
+    """What shows that the score is of the other class: nearly all predictions, whatever the threshold is; or clearly the
+    labels, if there are no predictions that show its direction. None if nothing does.
 
-    The number of unexplained rows is compared with the rarer prediction. With a threshold of .95, for example, few rows are
-    predicted positive, and a threshold that predicts none would explain all other rows.
+    remedy: ends the sentence. has_predictions: whether the model's own predictions are known; otherwise predictions follow
+        from the score.
+
+    The number of rows that a threshold leaves unexplained is compared with the rarer prediction. With a threshold of .95, for
+    example, few rows are predicted positive, and a threshold that predicts none would explain all other rows.
     """
     scores = evidence.scores
-    if scores is None or evidence.rows < MIN_ROWS:
-        return
+    if scores is None:
+        return None
     predicted = evidence.matrix[:, 1]
-    rarer_rows = _rarer_rows(evidence)
-    forward = _fewest_unexplained_rows(scores.negatives, scores.positives, predicted)
-    backward = _fewest_unexplained_rows(scores.negatives[::-1], scores.positives[::-1], predicted)
-    # The number of rows that would be unexplained by chance if predictions didn't depend on the score
-    chance_rows = 3 * math.sqrt(rarer_rows)
-    clear_difference = max(MIN_UNEXPLAINED_SHARE * rarer_rows, chance_rows, 1)
-    if backward <= MAX_UNEXPLAINED_SHARE * rarer_rows and forward >= backward + clear_difference:
-        raise BadInput(
-            "score and prediction contradict each other in nearly all rows: where the positive class is predicted the score is "
-            f"low, {REMEDY}"
-        )
-
-
-def require_labels_follow_scores(evidence: BinaryEvidence, *, has_predictions: bool) -> None:
-    """Raise BadInput if labels clearly contradict the score, and there are no predictions that show its direction.
-
-    has_predictions: whether the model's own predictions are known; otherwise predictions follow from the score.
-    """
-    scores = evidence.scores
-    if scores is None or (has_predictions and _rarer_rows(evidence) >= MIN_PREDICTIONS):
-        return
+    # The number of rows with the prediction that is made less often
+    predicted_positive = float(predicted.sum())
+    rarer_rows = min(predicted_positive, evidence.rows - predicted_positive)
+    if has_predictions and evidence.rows >= MIN_ROWS:
+        forward = _fewest_unexplained_rows(scores.negatives, scores.positives, predicted)
+        backward = _fewest_unexplained_rows(scores.negatives[::-1], scores.positives[::-1], predicted)
+        # The number of rows that would be unexplained by chance if predictions didn't depend on the score
+        chance_rows = 3 * math.sqrt(rarer_rows)
+        clear_difference = max(MIN_UNEXPLAINED_SHARE * rarer_rows, chance_rows, 1)
+        if backward <= MAX_UNEXPLAINED_SHARE * rarer_rows and forward >= backward + clear_difference:
+            return (
+                "score and prediction contradict each other in nearly all rows: where the positive class is predicted the "
+                f"score is low, {remedy}"
+            )
     negatives = float(scores.negatives.sum())
     positives = float(scores.positives.sum())
-    if not negatives or not positives:
-        return
+    if not negatives or not positives or (has_predictions and rarer_rows >= MIN_PREDICTIONS):
+        return None
     area = area_under_roc(scores)
     # Standard error of the Mann-Whitney statistic (Mann and Whitney 1947)
     standard_error = math.sqrt((negatives + positives + 1) / (12 * negatives * positives))
     if area <= MAX_REVERSED_AREA and area <= 0.5 - MIN_ERRORS_BELOW * standard_error:
-        raise BadInput(
-            f"score and label contradict each other: the area under the curve is {area:.2f}, {REMEDY}; "
-            "--compat service measures it as it is"
-        )
-
-
-def _rarer_rows(evidence: BinaryEvidence) -> float:
-    """The number of rows with the prediction that is made less often."""
-    predicted_positive = float(evidence.matrix[:, 1].sum())
-    return min(predicted_positive, evidence.rows - predicted_positive)
+        return f"score and label contradict each other: the area under the curve is {area:.2f}, {remedy}"
+    return None
 
 
 def _fewest_unexplained_rows(negatives: Counts, positives: Counts, predicted: Counts) -> float:

@@ -56,7 +56,7 @@ READING = (
     "the number that is drawn; of metrics it is their value, and the band is the 95 % interval.",
     "Grey bars are the baseline, the blue outline is the last window, over the baseline's bins. Red bars are windows that were "
     "violated, the dashed line is the limit.",
-    "For where a number comes from: spark-model-monitor explain FEATURE --run FOLDER.",
+    "For where a number comes from: spark-model-monitor explain --run FOLDER -- FEATURE.",
 )
 
 
@@ -147,7 +147,7 @@ def _write_next_step(history: History, changed: Sequence[PageFeature]) -> str:
     folder = quote(_find_latest_run(history).path_end.removeprefix("…/"))
     return (
         "Open the last run (top right), which has its checks. "
-        f"In the folder that has {folder}, spark-model-monitor explain {name} --run {folder} derives its numbers."
+        f"In the folder that has {folder}, spark-model-monitor explain --run {folder} -- {name} derives its numbers."
     )
 
 

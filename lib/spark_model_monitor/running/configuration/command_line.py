@@ -66,9 +66,10 @@ def read_stored_help(job: str, arguments: Sequence[str], environment: Mapping[st
     """The requested help; None if the job has to make it, for instance for another analysis than the default."""
     # Help differs by analysis. The stored one is for the default analysis, and is read without imports
     is_for_other_analysis = any(
-        word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _ANALYSIS_OPTIONS
+        word.startswith(f"--{name.replace('_', '-')}") or f"{name}=" in word
+        for word in arguments
+        for name in _ANALYSIS_OPTIONS
     )
-    is_for_other_analysis |= any(f"{name}=" in word for word in arguments for name in _ANALYSIS_OPTIONS)
     is_for_other_analysis |= any(
         environment.get(variable) for name in _ANALYSIS_OPTIONS for variable in (name, f"MODEL_MONITOR_{name.upper()}")
     )
@@ -145,7 +146,7 @@ def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _find_path_errors(flag: str, text: str) -> Iterator[str]:
     """An error if the path doesn't exist, or isn't what its flag needs; otherwise nothing."""
     # A reference such as module:function is not a path
-    if (flag == "--checks" and not text.endswith(".json")) or (flag == "--model" and ":" in text):
+    if (flag == "--checks" and not text.endswith(".json")) or (flag == "--model" and ":" in text.removeprefix("file:")):
         return
     # Only Spark opens other file systems
     if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE_FLAG and text == PREVIOUS):

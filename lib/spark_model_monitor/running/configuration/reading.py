@@ -123,17 +123,15 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
         layers.append(_read_variables(variables, f"{env_file.text}: {{}}"))
         doubtful += _find_doubtful_names(variables, f"{env_file.text}: {{}}", only_prefixed=False)
 
-    if project is None:
-        return Sources(_merge_layers(layers), errors, tuple(doubtful), tuple(setting_notes))
-
-    layers.append(_read_project(project, errors))
-    root = _merge_layers(layers).get("container_root", LocatedText("/", ""))
-    if not Path(root.text).is_dir():
-        errors[f"{root.location} is {root.text!r}, where there is no directory"] = "container_root"
-    # The lowest priority: what a processing job was created with
-    for relative in PROCESSING_JOB_FILES:
-        path = Path(root.text) / relative
-        layers.append(_read_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
+    if project is not None:
+        layers.append(_read_project(project, errors))
+        root = _merge_layers(layers).get("container_root", LocatedText("/", ""))
+        if not Path(root.text).is_dir():
+            errors[f"{root.location} is {root.text!r}, where there is no directory"] = "container_root"
+        # The lowest priority: what a processing job was created with
+        for relative in PROCESSING_JOB_FILES:
+            path = Path(root.text) / relative
+            layers.append(_read_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
     return Sources(_merge_layers(layers), errors, tuple(doubtful), tuple(setting_notes))
 
 
@@ -173,9 +171,13 @@ def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[st
         if flag not in flags:
             # Python's spelling with underscores is the most common mistake
             hyphenated = flag.replace("_", "-")
-            near_flags = [
-                known_flag for known_flag in flags if known_flag.startswith(hyphenated)
-            ] or difflib.get_close_matches(hyphenated, flags)
+            # Nearest are flags that begin with it, then those that have it as a whole word
+            word = f"-{hyphenated.strip('-')}-"
+            near_flags = (
+                [known_flag for known_flag in flags if known_flag.startswith(hyphenated)]
+                or [known_flag for known_flag in flags if word in f"{known_flag}-"]
+                or difflib.get_close_matches(hyphenated, flags)
+            )
             errors[_describe_unknown_flag(flag, near_flags)] = flags[near_flags[0]][0] if near_flags else None
             if not equals and remaining and not remaining[0].startswith("--"):
                 remaining.pop(0)  # the flag's value: not a further error
@@ -272,9 +274,7 @@ def _list_variables() -> Mapping[str, tuple[str, bool]]:
 def _resolve_switch(text: str, is_positive: bool) -> str:
     """ "true" or "false" for `--progress=TEXT` or, if not positive, `--no-progress=TEXT`; another text is returned unchanged."""
     try:
-        if read_switch(text) == is_positive:
-            return "true"
-        return "false"
+        return str(read_switch(text) == is_positive).lower()
     except ValueError:
         # The validation of the option reports the text, with its location
         return text
@@ -458,11 +458,15 @@ def _is_detailed_form(text: str, detected: str) -> bool:
 
 def _find_local_data(job: str, sources: Sources) -> Path | None:
     """The path of the data; None if it is not set, or not on this machine."""
-    # An analysis configuration may name the data instead of a flag
-    path = find_implied_options(sources.values, job).get("dataset_source", sources.text("dataset_source"))
+    path = _find_data_path(job, sources)
     if path is None or not is_local(path) or not local_path(path).exists():
         return None
     return local_path(path)
+
+
+def _find_data_path(job: str, sources: Sources) -> str | None:
+    # An analysis configuration may name the data instead of a flag
+    return find_implied_options(sources.values, job).get("dataset_source", sources.text("dataset_source"))
 
 
 def _choose_value(sources: Sources, name: str, text: str, sentence: str) -> Sources:
@@ -513,16 +517,13 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
             continue
         if name not in values:
             sources = _choose_value(sources, name, text, f"{name}: {text}, as the baseline has it")
-        elif _split_list(values[name].text) != _split_list(text):
+        # Names may be listed in another order
+        elif sorted(split_names(values[name].text)) != sorted(split_names(text)):
             difference = f"{values[name].location} is {values[name].text}, but {text} for the baseline"
             # The user's value has priority, but the log warns of what follows from it
             sentence = f"{difference}; what that changes is no drift"
             sources = replace(sources, chosen=(*sources.chosen, sentence))
     return sources
-
-
-def _split_list(text: str) -> list[str]:
-    return sorted(split_names(text))
 
 
 def _read_baseline_options(sources: Sources) -> Texts:
@@ -581,7 +582,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     # Faults between options can be found only if each of them is valid
     if config is not None:
         errors += _find_baseline_faults(config, sources.values)
-        errors += _find_output_faults(config, sources.values)
+        errors += find_output_faults(job, sources)
         errors += _find_useless_flags(config, sources.values, texts)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
@@ -640,7 +641,7 @@ def _find_useless_flags(config: JobConfig, values: Layer, texts: Texts) -> Itera
 
 
 def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
-    """Errors: two baselines, because one would be ignored; or an output path that would overwrite the baseline."""
+    """Errors: two baselines, because one would be ignored."""
     if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
         return
     location = values["baseline"].location
@@ -648,23 +649,29 @@ def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
         # A variable may be set by the container, and is only ignored
         if name in values and values[name].location == flag_name(name):
             yield f"{flag_name(name)} and {location} name two baselines; leave one of them out"
-    if _resolve_path(config.baseline) == _resolve_path(config.output_path):
+
+
+def find_output_faults(job: str, sources: Sources) -> Iterator[str]:
+    """Errors: an output that would overwrite the baseline; or one in the data, where later runs would read it, and a merge would
+    replace the captures.
+    """
+    output_path = sources.text("output_path")
+    if output_path is None:
+        return
+    output_folder = _resolve_path(output_path)
+    baseline = sources.values.get("baseline")
+    if baseline is not None and job == "monitor" and _resolve_path(baseline.text) == output_folder:
         yield (
-            f"{location} is {config.baseline!r}, as is the output path, so that the window would take the baseline's place; "
-            f"write another output path, or {flag_name('baseline')} previous for the run before"
+            f"{baseline.location} is {baseline.text!r}, as is the output path, so that the window would take the baseline's "
+            f"place; write another output path, or {flag_name('baseline')} previous for the run before"
         )
-
-
-def _find_output_faults(config: JobConfig, values: Layer) -> Iterator[str]:
-    """Errors: an output in the data, where later runs would read it, and a merge would replace the captures."""
-    output_folder = _resolve_path(config.output_path)
-    for source in filter(None, (config.dataset_source, config.ground_truth_source)):
+    for source in filter(None, (_find_data_path(job, sources), sources.text("ground_truth_source"))):
         data = _resolve_path(source)
         if data.is_file() or not output_folder.is_relative_to(data):
             continue
         if not any(map(is_hidden, output_folder.relative_to(data).parts)):
             yield (
-                f"{values['output_path'].location} is {config.output_path!r}, which lies in the data, where other runs would "
+                f"{sources.values['output_path'].location} is {output_path!r}, which lies in the data, where other runs would "
                 f"read it; write a path outside of {source!r}"
             )
 

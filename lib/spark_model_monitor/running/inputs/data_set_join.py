@@ -11,6 +11,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_model_monitor.data.engine.casts import replace_nan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.frames import read_arrow
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
@@ -55,10 +56,12 @@ def join_data_sets(
         else:
             join_source = key if key in second_data_set.names else source
             join_column = _find_column(second_data_set, f"{member}: joinsource_name_or_index", join_source)
+            # A missing value has no partner, and may be there twice
+            second_rows = second_rows.filter(second_rows[join_column].is_valid())
             if len(pc.unique(second_rows[join_column])) < second_rows.num_rows:
                 raise BadInput(f"{member}: column {join_column!r}, which rows are joined by, has a value twice")
             # For each row the position of its partner; null for rows without one, which are left out
-            row_indexes = pc.index_in(rows[key], second_rows[join_column], skip_nulls=True)
+            row_indexes = pc.index_in(rows[key], second_rows[join_column])
             rows = rows.filter(row_indexes.is_valid())
             second_rows = second_rows.take(row_indexes.drop_null()).drop_columns([join_column])
         if second_data_set is predictions:
@@ -84,8 +87,10 @@ def _read_rows(dataset: Dataset, data_set_name: str) -> pa.Table:
             rows = rows.filter(pc.not_equal(rows[REASON], int(refusal)))
         # A row that is left out would shift all rows below it by one
         if unreadable_count := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
-            remedy = "joined rows need all of them; correct or drop these"
-            raise BadInput(f"{data_set_name}: {unreadable_count:,} of its lines can't be read, and {remedy}")
+            raise BadInput(
+                f"{data_set_name}: {unreadable_count:,} of its lines can't be read, and joined rows need all of them; correct or "
+                "drop these"
+            )
     return rows.select(range(len(dataset.names))).rename_columns(list(dataset.names))
 
 
@@ -97,7 +102,7 @@ def _read_predicted_labels(dataset: Dataset, rows: pa.Table, config: AnalysisCon
     labels = rows[name]
     if config.probability_threshold is not None:
         try:
-            scores = pc.cast(labels, pa.float64())
+            scores = replace_nan(pc.cast(labels, pa.float64()))
         except pa.ArrowInvalid:  # texts that aren't numbers are labels already
             return rows.select([name])
         # Whole numbers are labels already; only fractions are scores

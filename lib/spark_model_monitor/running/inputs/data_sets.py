@@ -156,8 +156,7 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
     # JSON Lines are decoded by executors, other data sets are read as tables
     is_plain = errors is None and not plan.reads_features and not config.record_preprocessor_script
     if is_plain and isinstance(data_format, JsonFormat) and data_format.lines:
-        listing = list_dataset(engine, config.dataset_source)
-        return _read_lines(engine, config, listing, DocumentDecoder(make_reading()))
+        return _read_lines(engine, config, list_dataset(engine, config.dataset_source), DocumentDecoder(make_reading()))
     table = _read_table(engine, config)
     addresses = _collect_addresses(config) | ({} if with_label else {"label": None})
     return outcome_tables.outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)

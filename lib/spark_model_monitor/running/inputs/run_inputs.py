@@ -89,8 +89,7 @@ PREVIOUS = "previous"
 
 def describe_unused_window(config: JobConfig) -> str | None:
     """A sentence about a window that has no effect on the data; None if there is no window, or if it has an effect."""
-    has_window = config.find_window() is not None
-    if config.time_column is not None or config.each_commit or not has_window:
+    if config.find_window() is None or config.time_column is not None or config.each_commit:
         return None
     if isinstance(config.dataset_format, _CAPTURES):
         return None
@@ -106,16 +105,17 @@ def warn_of_unused_options(config: JobConfig) -> None:
     if warning := describe_unused_window(config):
         log.warning("%s", warning)
     # Options that depend on the format, and one that needs a window
-    unused_options = []
-    for name, formats_of_option in FORMATS_BY_OPTION.items():
-        if not isinstance(config.dataset_format, formats_of_option):
-            unused_options.append(name)
+    unused_options = [
+        name
+        for name, formats_of_option in FORMATS_BY_OPTION.items()
+        if not isinstance(config.dataset_format, formats_of_option)
+    ]
     if config.find_window() is None and "lenient_window" not in unused_options:
         unused_options.append("lenient_window")
     # Options that depend on the problem type
-    for name, problems in PROBLEMS_BY_OPTION.items():
-        if config.problem_type not in (None, *problems):
-            unused_options.append(name)
+    unused_options += [
+        name for name, problems in PROBLEMS_BY_OPTION.items() if config.problem_type not in (None, *problems)
+    ]
     # Only options that are set, not defaults
     requested_options = [format_option_name(name) for name in unused_options if name in config.model_fields_set]
     if requested_options:
@@ -131,8 +131,7 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
     window = config.find_window()
     hour = parse_hour_of_path(join(config.output_path, ""))
     if window is not None:
-        times = f"{format_moment(window.start)}/{format_moment(window.end)}"
-        return times, window.end
+        return f"{format_moment(window.start)}/{format_moment(window.end)}", window.end
     if hour is not None:
         return format_moment(hour), hour
     return None

@@ -50,10 +50,7 @@ class HourFolder:
     @property
     def path(self) -> str:
         """The hour's folder, relative to the captures or to the output."""
-        day = hour_start(self.hour).strftime("%Y/%m/%d/%H")
-        if self.branch:
-            return join(self.branch, day)
-        return day
+        return self._name_hour("%Y/%m/%d/%H")
 
     @property
     def part(self) -> str:
@@ -63,10 +60,13 @@ class HourFolder:
     @property
     def id_path(self) -> str:
         """The path of the file with the hour's ids, relative to the folder of all such files."""
-        hour = hour_start(self.hour).strftime("%Y-%m-%dT%H.jsonl")
+        return self._name_hour("%Y-%m-%dT%H.jsonl")
+
+    def _name_hour(self, form: str) -> str:
+        name = hour_start(self.hour).strftime(form)
         if self.branch:
-            return join(self.branch, hour)
-        return hour
+            return join(self.branch, name)
+        return name
 
     @classmethod
     def parse_id_path(cls, path: str) -> HourFolder | None:

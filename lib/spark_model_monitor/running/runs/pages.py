@@ -224,12 +224,12 @@ def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     changes = RunChanges(results)
     violations = [*changes.changed_results, *(check_result for check_result in results if check_result.is_violation)]
     if violations:
-        # Quoted for a shell, because people copy these commands
+        # Quoted for a shell and behind --, because people copy these commands, and a name may look like a flag
         name = quote(identify_subject(violations[0])[0] or "NAME")
         steps = [
-            ("see where a number comes from", f"spark-model-monitor explain {name} --run FOLDER"),
+            ("see where a number comes from", f"spark-model-monitor explain --run FOLDER -- {name}"),
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
-            ("accept the change, if it is wanted", f"spark-model-monitor accept FOLDER {name}"),
+            ("accept the change, if it is wanted", f"spark-model-monitor accept FOLDER -- {name}"),
         ]
         if changes.changed_results and changes.unit == "feature":
             first = f"First look at where {identify_subject(violations[0])[0]} comes from"

@@ -204,8 +204,7 @@ class Baseline(TableExports):
         return Report(self._create_page(self.described("baseline", self.constraints)))
 
     def _create_page(self, description: RunDescription) -> Page:
-        page = self.judgement.page(())
-        return create_run_page(page, description, self.ledger, hints=self.hints)
+        return create_run_page(self.judgement.page(()), description, self.ledger, hints=self.hints)
 
     def files(self) -> Files:
         """Every file of the run by its name below the output path."""

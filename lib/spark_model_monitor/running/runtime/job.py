@@ -258,9 +258,14 @@ class Job:
     def _sources(self) -> reading.Sources:
         return reading.choose_default_output(self.name, reading.read_sources(self._arguments, self._environment))
 
-    @property
+    @cached_property
     def _message_path(self) -> str | None:
-        return status.message_path(self._container_root, self._sources.text("output_path"))
+        output_path = self._sources.text("output_path")
+        # A refused output gets no message: in the data the next run would read it, and at the baseline it would replace the
+        # baseline's
+        if any(reading.find_output_faults(self.name, self._sources)):
+            output_path = None
+        return status.message_path(self._container_root, output_path)
 
     @property
     def _container_root(self) -> str:
@@ -336,17 +341,16 @@ class Job:
         """Write the message of an interrupted run if the process exits before the run has ended."""
         reason = get_reason_to_end()
         if reason is not None and self._message is None:
-            message = status.failed(describe_failure(reason).reason)
-            path = self._message_path
-            if path is not None:
-                status.write_message(message, path, self._session)
+            self._write_message(status.failed(describe_failure(reason).reason))
+
+    def _write_message(self, message: str) -> None:
+        if self._message_path is not None:
+            status.write_message(message, self._message_path, self._session)
 
     def _leave_message(self) -> None:
         message = self._message or ""
         try:
-            path = self._message_path
-            if path is not None:
-                status.write_message(message, path, self._session)
+            self._write_message(message)
         except Exception as error:
             reason = describe_failure(error).reason
             is_reported = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported

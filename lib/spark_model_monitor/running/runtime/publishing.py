@@ -280,7 +280,13 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
             notices += [Notice(DATA_HINT, hint.description) for hint in findings.hints]
             if has_changed:
                 notices.insert(0, _make_traffic_notice(window, expected_records, traffic))
-            alert = _make_alert(earlier_alerts, alerts, rule)
+            alert = AlertReport(
+                alerts.status,
+                changed=alerts.status is not earlier_alerts.status,
+                violated=rule.count_violated(alerts.windows),
+                datapoints_to_alert=rule.datapoints_to_alert,
+                evaluation_period=rule.evaluation_period,
+            )
             report = make_report(findings, run, config, now, alert, tuple(notices))
             delivery = deliver(report, due_sinks, environment or Environment())
             if config.sink_required:
@@ -414,16 +420,6 @@ def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
         run_paths["page"] = join(config.output_path, names["page"])
     paths = {"output": config.output_path, **run_paths}
     return {kind: resolve_path(path).removeprefix("file:") for kind, path in paths.items()}
-
-
-def _make_alert(earlier_alerts: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
-    return AlertReport(
-        alerts.status,
-        changed=alerts.status is not earlier_alerts.status,
-        violated=rule.count_violated(alerts.windows),
-        datapoints_to_alert=rule.datapoints_to_alert,
-        evaluation_period=rule.evaluation_period,
-    )
 
 
 def _try_step(step: Callable[[], T], failures: list[str]) -> T | None:

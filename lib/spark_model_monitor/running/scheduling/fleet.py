@@ -121,7 +121,7 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
             if not files:
                 raise BadInput(f"{path}: has no schedule entries; they are called {ENTRY_PATTERN}")
             fleet_entries += _add_explaining_plans([_read_entry(file) for file in files])
-        elif is_fleet_file(path):
+        elif path.suffix in (".yaml", ".yml") or path.name.endswith("fleet.json"):
             past = target_models.PastEntries.of(list_recorded_schedules(state or path.parent))
             file_entries, file_sinks, alarm_limit = _read_entries_file(path, past)
             fleet_entries += _add_explaining_plans(file_entries)
@@ -150,11 +150,6 @@ def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:
     plans = [fleet_entry.plan for fleet_entry in entries if fleet_entry.plan]
     explainers = tuple(plan for plan in plans if plan.analysis_type == AnalysisType.MODEL_EXPLAINABILITY)
     return [fleet_entry.change_plan(fleet_explainers=explainers) for fleet_entry in entries]
-
-
-def is_fleet_file(path: Path) -> bool:
-    """Whether a file has the entries of a fleet, by its name."""
-    return path.suffix in (".yaml", ".yml") or path.name.endswith("fleet.json")
 
 
 def _read_entry(file: Path) -> Entry:

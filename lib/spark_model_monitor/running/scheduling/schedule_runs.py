@@ -50,7 +50,7 @@ from spark_model_monitor.running.scheduling.record import RUNNING_STATUSES, Cloc
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.stopping import BY_SIGNAL, GRACE_SECONDS, STEP_SECONDS, wait_for_process
-from spark_model_monitor.storage import can_open_without_spark, exists, get_storage, join
+from spark_model_monitor.storage import can_open_without_spark, exists, get_storage, join, remove
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -560,7 +560,7 @@ def _delete_message(command: JobCommand) -> str:
     """Delete the message of an earlier run, and return its path. Raises OutputFailed if it can't be removed."""
     path = _find_message_path(command)
     if can_open_without_spark(path) and exists(path):
-        get_storage(path).delete(path)
+        remove(path)
     return path
 
 

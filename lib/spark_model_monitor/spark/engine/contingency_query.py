@@ -298,7 +298,10 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
     if plan.group is not None:
         keys.append(mask_refused(columns.cells[plan.group].text).alias(GROUP_COLUMN))
     if plan.group_column is not None:
-        keys.append(mask_refused(_assign_block(columns.cells[plan.group_column].text)).alias(BLOCK_COLUMN))
+        # The block of a row's group; null without a group. Source: B5.4
+        group = columns.cells[plan.group_column].text
+        block = F.when(group.isNotNull(), F.pmod(F.xxhash64(group), F.lit(BLOCKS)))
+        keys.append(mask_refused(block).alias(BLOCK_COLUMN))
     # Refused rows are counted here by reason and width, which saves a second pass over the rows
     keys += [refused.alias(REFUSED_COLUMN), (F.col(cells) if cells else F.lit(0)).alias(WIDTH_COLUMN)]
     numbers = [
@@ -325,8 +328,3 @@ def _select_kinds(
         TEXT_COLUMN.format(index): columns.make_key(column) for index, column in enumerate(valued) if not column.values
     }
     return [*codes, *(mask_refused(text).alias(name) for name, text in texts.items())]
-
-
-def _assign_block(name: Column) -> Column:
-    """The block of a row's group; null without a group. Source: B5.4."""
-    return F.when(name.isNotNull(), F.pmod(F.xxhash64(name), F.lit(BLOCKS)))

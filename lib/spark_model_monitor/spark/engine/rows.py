@@ -317,9 +317,9 @@ def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
     """The SQL expressions of FILE_KEY and BLOCK_START; empty if Spark doesn't know the files of the rows."""
     # Rows of a CSV or JSON reader already have columns with their location
     if FILE_KEY in frame.columns:
-        return (FILE_KEY, f"0L AS {BLOCK_START}")
+        return FILE_KEY, f"0L AS {BLOCK_START}"
     if FILE in frame.columns:
-        return (f"xxhash64({FILE}) AS {FILE_KEY}", BLOCK_START)
+        return f"xxhash64({FILE}) AS {FILE_KEY}", BLOCK_START
     expressions = (f"xxhash64(input_file_name()) AS {FILE_KEY}", f"input_file_block_start() AS {BLOCK_START}")
     try:
         frame.selectExpr(*expressions).schema  # noqa: B018 -- a session of Spark Connect looks at nothing before

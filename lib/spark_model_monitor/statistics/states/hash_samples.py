@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics import Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import State, register_state
+from spark_model_monitor.statistics.states.kll import find_last_equals
 from spark_model_monitor.value_class import value_class
 
 Item = TypeVar("Item", bound=np.generic)  # an array's scalar type
@@ -72,9 +73,7 @@ class Repeats(State):
         if counts is None:
             # If rows are of few kinds, it is twice as fast to sort and count these hashes alone before they are merged
             hashes = np.sort(hashes)
-            are_last = np.ones(len(hashes), bool)
-            np.not_equal(hashes[1:], hashes[:-1], out=are_last[:-1])
-            ends = np.flatnonzero(are_last)
+            ends = find_last_equals(hashes)
             hashes = hashes[ends]
             counts = np.diff(ends, prepend=-1)
         return self._merge_counts((hashes >> np.uint64(64 - BITS)).astype(np.int64), counts)

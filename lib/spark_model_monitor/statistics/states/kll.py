@@ -22,7 +22,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics import Doubles, Integers
+from spark_model_monitor.statistics import Doubles, Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import (
     LARGEST_COUNT,
     Parameters,
@@ -324,7 +324,7 @@ class _Level:
         return even_length // 2  # one item of each pair moved up
 
 
-def find_last_equals(items: Values) -> Integers:
+def find_last_equals(items: Values | Hashes) -> Integers:
     """The index of the last item in each run of equal items."""
     are_last = np.ones(len(items), bool)
     np.not_equal(items[1:], items[:-1], out=are_last[:-1])

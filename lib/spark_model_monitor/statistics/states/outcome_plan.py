@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TypeAlias
 
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states.scores import SCORE_LIMIT
 from spark_model_monitor.statistics.user_choices import ProblemType
 
@@ -90,6 +91,11 @@ class OutcomePlan:
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     group_column: str | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.problem_type, ProblemType):
+            problem_types = ", ".join(map(str, ProblemType))
+            raise BadConfiguration(f"problem_type is {self.problem_type!r}; write one of: {problem_types}")
+
     @property
     def reads_features(self) -> bool:
         """Whether rows need other columns than their outcome."""
@@ -106,7 +112,9 @@ class OutcomePlan:
     def to_json(self) -> str:
         """The plan as text; equal plans have equal texts."""
         members = asdict(self) | {"problem_type": self.problem_type.value}
-        excluded_members = {"segments", "labels"} | ({"group_column"} if self.group_column is None else set())
+        excluded_members = {"segments", "labels"}
+        if self.group_column is None:
+            excluded_members.add("group_column")
         return json.dumps({name: members[name] for name in members.keys() - excluded_members}, sort_keys=True)
 
     @classmethod

@@ -24,7 +24,7 @@ doesn't matter.
 # Seconds from the year 1, which began on a Monday, to 1970
 BEFORE_1970 = (date(1970, 1, 1) - date.min).days * HOURS_OF_DAY * SECONDS_OF_HOUR
 MAX_BINS = 2**14  # nearly two years of hours
-MAX_COUNTED_HOURS = 2**20  # hours between the first and the last time, up to which bins are counted without sorting
+
 ROUND_TIMES = (HOURS_OF_DAY * SECONDS_OF_HOUR, SECONDS_OF_HOUR, 60, 1)
 """In seconds: a round time is a multiple of one of these. The largest comes first."""
 
@@ -61,7 +61,7 @@ class TimeCounts(State):
         is_whole = whole_seconds == seconds
         whole_seconds = np.clip(whole_seconds + BEFORE_1970, 0, LARGEST_COUNT)
         round_times = [int(occurrences[is_whole & (whole_seconds % unit == 0)].sum()) for unit in ROUND_TIMES]
-        starts, counts = _count_starts(whole_seconds // SECONDS_OF_HOUR, occurrences)
+        starts, counts = sum_counts(whole_seconds // SECONDS_OF_HOUR, occurrences)
         first = int(whole_seconds.min())
         last = int(whole_seconds.max())
         return cls(WIDTHS[0], starts, counts, tuple(round_times), first, last)._widen(WIDTHS[0])
@@ -69,7 +69,7 @@ class TimeCounts(State):
     def __add__(self, addend: TimeCounts) -> TimeCounts:
         width = max(self.width, addend.width)
         starts = np.concatenate((self.starts, addend.starts)) // width * width
-        starts, counts = _count_starts(starts, np.concatenate((self.counts, addend.counts)))
+        starts, counts = sum_counts(starts, np.concatenate((self.counts, addend.counts)))
         round_times = tuple(count + added for count, added in zip(self.round_times, addend.round_times, strict=True))
         first = min(self.first, addend.first)
         last = max(self.last, addend.last)
@@ -91,7 +91,7 @@ class TimeCounts(State):
         next_width = next((next_width for next_width in WIDTHS if next_width > width), None)
         if len(self.starts) <= MAX_BINS or next_width is None:
             return self
-        starts, counts = _count_starts(self.starts // next_width * next_width, self.counts)
+        starts, counts = sum_counts(self.starts // next_width * next_width, self.counts)
         return TimeCounts(next_width, starts, counts, self.round_times, self.first, self.last)._widen(next_width)
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -113,21 +113,11 @@ class TimeCounts(State):
         return max(self.round_times) <= self.total and bool((self.counts > 0).all())
 
 
-def _count_starts(starts: Integers, occurrences: Integers) -> tuple[Integers, Integers]:
-    """The different starts, ascending, and the sum of the occurrences of each."""
-    if not len(starts):
-        return starts, occurrences
-    # If the starts are close to each other, this needs no sorting
-    earliest = int(starts.min())
-    if int(starts.max()) - earliest < MAX_COUNTED_HOURS:
-        sums = np.bincount(starts - earliest, occurrences)
-        distinct = np.flatnonzero(sums) + earliest
-        return distinct, sums[sums > 0].astype(np.int64)
-    return sum_counts(starts, occurrences)
-
-
 HOUR = 3600.0
 DAY = 86400.0
+DAY_UNKNOWN = date.max.toordinal() * DAY - BEFORE_1970
+"""The day after 9999-12-31, in seconds since 1970: it has the times of texts whose order of day and month isn't known."""
+
 QUARTERS = 60  # number of quarters of an hour on each side of 0
 _DAY_EDGES = DAY * 2.0 ** np.arange(0, 15, 0.5)
 EDGES = np.unique(

@@ -233,7 +233,7 @@ class BaselineFeature:
     def domain(self) -> frozenset[str]:
         """The allowed values, as they are counted and compared."""
         values = truncate_values(self.constraints.domains or ())
-        if self.baseline.exact_classes:
+        if self.baseline.as_service:
             return values
         return frozenset(unify_flags(dict.fromkeys(values, 1)))
 

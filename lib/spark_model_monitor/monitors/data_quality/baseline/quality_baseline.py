@@ -82,7 +82,7 @@ class QualityBaseline(StoredBaseline):
         What earlier windows show of features that may follow the clock.
     attributions
         Each feature's share of the model's attributions.
-    exact_classes
+    as_service
         Whether all cells of a column of numbers have to be numbers, as in the service.
     roles
         The roles of captured columns, if an earlier window or the baseline's own captures fixed them.
@@ -101,7 +101,7 @@ class QualityBaseline(StoredBaseline):
     volume: RowCountHistory | None = None
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
-    exact_classes: bool = False
+    as_service: bool = False
     roles: ColumnRoles | None = None
     has_given_label: bool = False
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
@@ -126,7 +126,7 @@ class QualityBaseline(StoredBaseline):
         """Which text columns are columns of numbers: those with a numeric type in constraints.json, if at least half of their
         cells are numbers, or fewer if the type check's threshold is lower.
         """
-        if self.exact_classes:
+        if self.as_service:
             return RequiredNumbers()
         by_feature = dict.fromkeys(self.names, NEVER)
         for feature in self.constraints.features:
@@ -140,7 +140,7 @@ class QualityBaseline(StoredBaseline):
         """The profile with its values in the baseline's form: texts of numbers become numbers, and flags become true and false,
         or 1 and 0, as the baseline has them.
         """
-        if self.exact_classes:
+        if self.as_service:
             return profile
         profile = self.required_numbers.read(profile)
         # If nothing changes, the same object is returned, since it holds cached results
@@ -346,16 +346,16 @@ class QualityBaseline(StoredBaseline):
         statistics: Statistics | None = None,
         profile: Profile | None = None,
         *,
-        exact_classes: bool = False,
+        as_service: bool = False,
     ) -> QualityBaseline:
         """The baseline that documents and states describe together.
 
         A feature's distribution comes from statistics.json; where that file has none, it comes from the states.
         """
-        baseline = cls(constraints, {}, exact_classes=exact_classes)
+        baseline = cls(constraints, {}, as_service=as_service)
         distributions = {}
         if statistics is not None:
-            distributions = read_distributions(statistics, as_service=exact_classes)
+            distributions = read_distributions(statistics, as_service=as_service)
         if profile is not None:
             # The baseline's values are read as a window's are
             profile = baseline.read(profile)

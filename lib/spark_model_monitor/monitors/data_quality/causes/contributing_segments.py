@@ -164,10 +164,11 @@ def find_causes(
     changes: dict[str, BinnedChange] = {}
     start_time = monotonic()
     try:
-        # Only a few features, since each is searched in every key
-        all_bins = {name: _choose_bins(profile, baseline, name) for name in alarms}
-        with_bins = ((name, bins) for name, bins in all_bins.items() if bins is not None)
-        examined_columns = dict(itertools.islice(with_bins, MAX_FEATURES))
+        # Every feature has examples; only a few are searched for segments, since each is searched in every key
+        bins = {name: _choose_bins(profile, baseline, name) for name in alarms}
+        examined_columns = {name: column for name, column in bins.items() if column is not None}
+        if examples is None or not examples.most:
+            examined_columns = dict(itertools.islice(examined_columns.items(), MAX_FEATURES))
         if examined_columns:
             changes, column_keys, origins = _read_changes(examined_columns, alarms, profile, baseline, dataset, time)
             members_by_feature = _locate_changes(changes, column_keys, origins, baseline.monitoring.false_alarm_budget)
@@ -194,8 +195,9 @@ def find_causes(
 def _locate_changes(
     changes: Mapping[str, BinnedChange], column_keys: Sequence[Key], origins: Sequence[Key], level: float
 ) -> dict[str, CauseMembers]:
-    """The segment and the origin of each change, by feature, as members of its results."""
+    """The segments and the origins of the first changes, by feature, as members of its results."""
     members_by_feature = {}
+    changes = dict(itertools.islice(changes.items(), MAX_FEATURES))
     tests = len(changes) * (len(column_keys) + len(origins))
     # A change that follows from another column's shares is in no segment of its own
     for name, change in changes.items():

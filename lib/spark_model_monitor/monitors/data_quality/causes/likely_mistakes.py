@@ -18,7 +18,10 @@ import numpy as np
 
 from spark_model_monitor.documents.page import format_noun_count, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.facts.times import select_times
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    align_distributions,
+)
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
@@ -116,7 +119,7 @@ class Suspect:
         baseline = self.baseline.categories
         current = self.current.categories
         if baseline and current:
-            return (Counter(baseline), Counter(current))
+            return Counter(baseline), Counter(current)
         return None
 
 
@@ -153,7 +156,12 @@ def list_suspects(
     names: the window's states of the violated features, by name. baseline_states: the baseline's states, if available.
     baseline, current: the distributions of the baseline and of the window.
     """
-    pairs = {name: (baseline[name], current[name]) for name in names if name in baseline and name in current}
+    # Both distributions in one precision, so that a value is the same value on both sides
+    pairs = {
+        name: align_distributions(baseline[name], current[name])
+        for name in names
+        if name in baseline and name in current
+    }
     for name, (before_distribution, now_distribution) in pairs.items():
         frequencies = names[name].frequencies
         other_features = {other_name: pair for other_name, pair in pairs.items() if other_name != name}

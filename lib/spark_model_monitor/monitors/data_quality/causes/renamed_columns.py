@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spark_model_monitor.documents.check_results import CheckResult
-from spark_model_monitor.monitors.data_quality.distribution.column_values import MIN_PRESENT
+from spark_model_monitor.monitors.data_quality.distribution.column_values import MIN_PRESENT, compute_new_share
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import create_distribution
 from spark_model_monitor.monitors.data_quality.hints.swapped_columns import FIT
 from spark_model_monitor.statistics.date_columns import recognise_dates
@@ -77,7 +77,9 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
     if baseline.numbers is not None and current.numbers is not None:
         return l_infinity_numeric(baseline.numbers.cdf, current.numbers.cdf)
     if baseline.categories and current.categories and len(baseline.categories) <= MAX_DIFFERENT * baseline.present:
-        return l_infinity_categorical(*align_categories(baseline.categories, current.categories))
+        # Among many texts each has a small share, even if the two columns have none in common
+        share_gap = l_infinity_categorical(*align_categories(baseline.categories, current.categories))
+        return max(share_gap, compute_new_share(baseline.categories, current.categories))
     # Keys and free texts
     old_lengths = old.state(TextLengths)
     new_lengths = new.state(TextLengths)

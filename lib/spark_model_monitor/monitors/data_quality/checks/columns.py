@@ -71,4 +71,4 @@ def _judge_columns(
     for name in names:
         yield name, violation
     if not names:
-        yield title, violation.copy_with(status=CheckStatus.PASSED, description=None, change=None)
+        yield title, violation.mark_passed().copy_with(change=None)

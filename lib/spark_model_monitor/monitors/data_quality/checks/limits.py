@@ -76,7 +76,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     if lowest_share >= threshold:
         return explain_user_share(finding, feature, "domain_content_threshold", lacking=0)
     description = messages.requirement_not_met(highest_share)
-    finding = finding.copy_with(status=CheckStatus.VIOLATED, observed=highest_share, description=description)
+    finding = finding.mark_violated(description).copy_with(observed=highest_share)
     counts = feature.baseline_distribution.categories
     if calibration is None or counts is None:
         return finding
@@ -199,24 +199,30 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     A suggested threshold has to be missed by more than chance, too: violated if the p-value of Fisher's exact test is at most
     `level`.
 
-    A type includes narrower types: Integral ⊂ Fractional ⊂ String. With `exact_classes`, a value counts only for its own type,
-    as in the service: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
+    A type includes narrower types: Integral ⊂ Fractional ⊂ String. With `--compat service`, a value counts only for its own
+    type: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
     allows for the floats that pandas makes of integers when a first one is missing. Values that the threshold allows are
     counted; what compares numbers leaves them out.
-    Where the baseline's column has a type of dates or times, texts that are dates fit in it, too.
+    Where the baseline's column has a type of dates or times, texts that are dates fit in it, too. Lists and structs have the
+    type Unknown; they fit if they are of the baseline's kind.
     Source: C4.4, C11.1, C11.29, C11.32, C11.34; G14; D4.6.
     """
     expected = feature.constraints.inferred_type
-    if expected is InferredType.UNKNOWN:
+    if expected is InferredType.UNKNOWN and not feature.baseline_distribution.present:
         return Finding(
             CheckStatus.PASSED,
             threshold=threshold,
             reason="the baseline had no value that shows a type, so any will do",
         )
     types = feature.current_profile.data_types
-    exact = feature.comparison.exact_classes
+    exact = feature.comparison.as_service
     name = expected.value
     count = _count_values_of_type(feature.current_profile, expected, exact=exact)
+    if expected is InferredType.UNKNOWN:
+        count = types.unknown
+        baseline_kinds = _find_nested_kinds(feature.baseline_profile or feature.current_profile)
+        if baseline_kinds.isdisjoint(_find_nested_kinds(feature.current_profile)):
+            count = 0
     # Texts that are dates fit in a type of dates
     if not exact and feature.date_columns is not None:
         baseline_dates, window_dates = feature.date_columns
@@ -241,10 +247,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         has_others = feature.current_profile.num_others > 0 and feature.date_columns is None
         if is_violated and not has_others and has_whole_numbers(feature.current_profile):
             # The kind of the numbers decides, without a test
-            finding = finding.copy_with(decided_by=None, statistic=None, p=None, level=None, limit=None)
-            return finding.copy_with(
-                status=CheckStatus.PASSED, reason="all are whole numbers, written as fractions (81.0)", description=None
-            )
+            passed = finding.without_test().mark_passed()
+            return passed.copy_with(reason="all are whole numbers, written as fractions (81.0)")
     are_numbers = types.integral + types.fractional == types.present
     if finding.is_violated and expected is InferredType.INTEGRAL and are_numbers:
         return finding.copy_with(reason=FRACTIONAL)
@@ -267,6 +271,20 @@ def _count_values_of_type(current: FeatureProfile, expected: InferredType, *, ex
     if exact:
         return texts
     return texts + types.integral + types.fractional
+
+
+def _find_nested_kinds(feature: FeatureProfile) -> set[str]:
+    """What the cells are, as far as their states show it: structs, lists of numbers, or lists of other values."""
+    lists = feature.vectors
+    norms = feature.moments
+    if lists is None:
+        return {"structs"}
+    # Lists of numbers have norms, unless each of them lacks an element
+    if norms is not None and norms.present:
+        return {"numbers"}
+    if norms is None or lists.null_elements + lists.nan_elements >= min(lists.elements, lists.vectors):
+        return {"numbers", "others"}
+    return {"others"}
 
 
 def get_least_number(feature: FeatureComparison) -> float | None:
@@ -312,5 +330,5 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
         limit=threshold,
     )
     if minimum < threshold:
-        return finding.copy_with(status=CheckStatus.VIOLATED, description=messages.negative(minimum))
+        return finding.mark_violated(messages.negative(minimum))
     return finding

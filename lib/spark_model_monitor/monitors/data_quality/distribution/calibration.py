@@ -97,7 +97,7 @@ class NoiseCalibration:
         finding = finding.copy_with(decided_by=FISHER, statistic=float(current_lacking), p=p, level=level)
         if p <= level:
             return finding
-        passed = finding.copy_with(status=CheckStatus.PASSED, description=None)
+        passed = finding.mark_passed()
         if exact_tail(current_lacking, window_rows, lacking, rows) <= level:  # for independent rows
             if group_advice is not None:
                 reason = f"{current_lacking:,} of {window_rows:,} values don't meet the limit; {GROUPED}"
@@ -197,12 +197,12 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
         finding = finding.copy_with(component=rarest.name, effect=rarest.effect, direction=direction)
     finding = finding.copy_with(reason=reason)
     if not is_rejected:
-        return finding.copy_with(status=CheckStatus.PASSED, description=None)
+        return finding.mark_passed()
     text = finding.description  # by the file's own method
     if text is None and distance is not None and distance > threshold:
         text = messages.drift(distance, threshold)
     text = text or messages.drift_p_value(column.adjusted_p, level)
-    return finding.copy_with(status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
+    return finding.mark_violated(text).copy_with(change=None, smallest_change=None)
 
 
 def find_smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:

@@ -90,8 +90,13 @@ def measure_distance(baseline: ColumnValues, current: ColumnValues) -> float | N
         return l_infinity_numeric(baseline.numbers, current.numbers)
     if baseline.texts is None or current.texts is None:
         return None
-    new = sum(count for value, count in current.texts.items() if value not in baseline.texts)
-    return new / sum(current.texts.values())
+    return compute_new_share(baseline.texts, current.texts)
+
+
+def compute_new_share(baseline: Mapping[str, int], current: Mapping[str, int]) -> float:
+    """The share of current texts that the baseline lacks."""
+    new = sum(count for text, count in current.items() if text not in baseline)
+    return new / sum(current.values())
 
 
 def measure_misfit(distribution: FeatureDistribution, cells: Sequence[str | None]) -> float:

@@ -165,7 +165,7 @@ def _write_row_hints(violation: CheckResult, kept_ids: Sequence[str], *, hide_va
             noun = "row"
         yield f"{noun}: {', '.join(short_ids)}"
     if kept_ids:
-        yield f"to print such rows: spark-model-monitor rows FOLDER {quote(violation.feature or '')} --source DATA"
+        yield f"to print such rows: spark-model-monitor rows FOLDER --source DATA -- {quote(violation.feature or '')}"
 
 
 def _describe_findable_change(

@@ -27,6 +27,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts.repeats import SURPL
 from spark_model_monitor.monitors.data_quality.checks.facts.times import MEAN_HOUR
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
+    align_distributions,
     create_distribution,
     truncate_values,
 )
@@ -187,6 +188,7 @@ def describe_change(
     reference, current = select_sides(violation, current_profile, baseline)
     if current_profile is None or reference is None or current is None or violation.observed is None:
         return ValueChange(compare_with_limit(violation))
+    reference, current = align_distributions(reference, current)
     if violation.check == COMPLETENESS:
         return _describe_completeness(violation, reference, current, baseline)
     if violation.check == "data_type_check":
@@ -259,6 +261,8 @@ def _describe_type(violation: CheckResult, reference: FeatureDistribution, basel
     constrained_type = baseline.constraints.feature(violation.feature or "").inferred_type
     if reference.time_type:
         change = f"changed its type: {share} are no dates or times any more"
+    elif reference.type_name == constrained_type.value == "Unknown":
+        change = f"changed its type: {share} are no lists or structs of the same kind any more"
     elif constrained_type is not reference.inferred_type:
         # A person wrote the type, so the baseline may have had no value of it
         change = f"has another type: {share} are not {constrained_type.value}, the type of your constraints"

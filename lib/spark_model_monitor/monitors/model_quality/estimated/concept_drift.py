@@ -13,10 +13,9 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import HOTELLING, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import HOTELLING, CheckStatus
 from spark_model_monitor.documents.outcome import METRIC_CHANGE
 from spark_model_monitor.documents.page import format_number, format_percent
-from spark_model_monitor.documents.run_changes import CONCEPT_DRIFT
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     SEED,
     Cells,
@@ -181,13 +180,9 @@ def find_worst_drift(pairs: list[tuple[ScoreCounts, ScoreCounts]], level: float,
     return replace(worst, p=adjusted_p, smallest=max(drift.smallest for drift in drifts))
 
 
-def judge_concept_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups: float) -> CheckResult:
-    """The check of a window with labels; its reason says which kind of change it is. groups: the design effect, how many rows
+def judge_concept_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups: float) -> Finding:
+    """The finding on a window with labels; its reason says which kind of change it is. groups: the design effect, how many rows
     count as one."""
-    return _judge_drift(before, now, level, groups).result(CONCEPT_DRIFT, metric=METRIC)
-
-
-def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups: float) -> Finding:
     pairs = pair_scores(before, now)
     drift = find_worst_drift(pairs, level, groups)
     finding = Finding(CheckStatus.PASSED, threshold=0.0, n=before.rows, m=now.rows)
@@ -205,9 +200,15 @@ def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups
     are_scores_moved = any(_have_scores_moved(reference, window) for reference, window in pairs)
     # Members of the result that describe the test
     finding = finding.copy_with(
-        observed=real - expected, interval=interval, decided_by=HOTELLING, p=drift.p, level=level
+        observed=real - expected,
+        interval=interval,
+        decided_by=HOTELLING,
+        p=drift.p,
+        level=level,
+        effect=drift.effect,
+        least_effect=MIN_EFFECT,
+        smallest_change=drift.smallest,
     )
-    finding = finding.copy_with(effect=drift.effect, least_effect=MIN_EFFECT, smallest_change=drift.smallest)
     if drift.p <= level and drift.effect >= MIN_EFFECT:
         is_binary = isinstance(now, BinaryEvidence)
         observation = _describe_observation(metric, real, expected, drift.shift, is_binary=is_binary)
@@ -217,8 +218,7 @@ def _judge_drift(before: ClassEvidence, now: ClassEvidence, level: float, groups
                 f"Inputs moved, and a score is worth something else: {observation}. Scores alone can't tell a changed "
                 "world from inputs that the model doesn't see."
             )
-        finding = finding.copy_with(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
-        return finding.copy_with(change=f"is another one: {observation}")
+        return finding.mark_violated(sentence).copy_with(reason=sentence, change=f"is another one: {observation}")
     # Scores kept their meaning: say what the changed inputs cost, and what could have been missed
     cost = compute_metric_values(before)[metric] - expected
     margin = (interval[1] - interval[0]) / 2

@@ -65,11 +65,14 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     settings = feature.settings
     calibration = feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
-    compared = compare_distributions(baseline, current, *methods, feature.comparison.ties)
+    is_of_service = feature.comparison.as_service
+    ties = Ties.SUMMED
+    if is_of_service:
+        ties = Ties.LOST
+    compared = compare_distributions(baseline, current, *methods, ties)
     direction = find_direction(baseline.mean, current.mean)
     finding = judge_by_threshold(compared, threshold, baseline.rows, current.rows).copy_with(direction=direction)
     # The service's reports never have both violations for one feature
-    is_of_service = feature.comparison.exact_classes
     if is_of_service and finding.is_violated and _is_type_violated(feature):
         return Finding.not_judged(threshold, "data_type_check is violated")
     # The column's own tests, if verdicts allow for noise
@@ -205,9 +208,7 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         has_drifted = compared.distance < threshold
         message = messages.drift_p_value
     if has_drifted:
-        return finding_by_limit.copy_with(
-            status=CheckStatus.VIOLATED, description=message(compared.distance, threshold)
-        )
+        return finding_by_limit.mark_violated(message(compared.distance, threshold))
     return finding_by_limit
 
 

@@ -157,7 +157,7 @@ class FactEvidence:
             return finding
         capitalized = self.quantity[:1].upper() + self.quantity[1:]
         text = messages.changed(capitalized, self.observed, self.expected)
-        return finding.copy_with(status=CheckStatus.VIOLATED, description=text)
+        return finding.mark_violated(text)
 
     def _find_fewest(self, level: float) -> int | None:
         """The smallest number of the window's values that would be a violation, for comparison with the observed number."""

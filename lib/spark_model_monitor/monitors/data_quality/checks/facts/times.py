@@ -60,6 +60,7 @@ DATE_CHECKS = (
 )
 ROUND_TIME_NAMES = ("midnight", "whole hours", "whole minutes", "whole seconds")
 MAX_PAUSE_HOURS = 7 * HOURS_OF_DAY  # longest gap between times that belong together
+CHANCE_GAPS = 14  # of times at random one gap in a million is longer than 14 mean gaps: exp(-14)
 MAX_SEASON_GAP_HOURS = 62 * HOURS_OF_DAY  # the same in a baseline; beyond a longer gap are sentinels and the like
 MEAN_HOUR = "mean hour of the day"
 ONE_DAY = timedelta(days=1)
@@ -95,7 +96,7 @@ def select_times(
     baseline = baseline_profile.state(kind)
     current = current_profile.state(kind)
     if baseline and current and baseline.total >= MIN_TIMES_SHARE * baseline_profile.num_present and current.total:
-        return (baseline, current)
+        return baseline, current
     return None
 
 
@@ -153,7 +154,11 @@ def time_age(feature: FeatureComparison, baseline_profile: FeatureProfile) -> Fa
     young, oldest = baseline.quantiles(np.array([0.0, 1.0]))
     num_far = current.count_beyond(young - HOUR / 2 - PART * abs(young), oldest + HOUR / 2 + PART * abs(oldest))
     if num_far >= MIN_FAR_SHARE * current.total:
-        far_evidence = compare_shares("share of times far from all ages", (0, baseline.total), (num_far, current.total))
+        far_evidence = compare_shares(
+            "share of times that are much older or younger, beside the time of their row, than any before",
+            (0, baseline.total),
+            (num_far, current.total),
+        )
         if far_evidence is not None:
             return far_evidence
     evidence = compare_mean_vectors("age", moments[0], moments[1])
@@ -203,8 +208,8 @@ def time_precision(feature: FeatureComparison, baseline_profile: FeatureProfile)
 
 @register_fact("time_range_check", needs=TimeCounts, same_as=(*DATE_CHECKS, "time_age_check"))
 def time_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> FactEvidence | None:
-    """Times are not scattered: none are apart from the others, by a week and twice as long as the baseline ever has no times, so
-    that all together are over a longer time than the baseline's, if it has no such times.
+    """Times are not scattered: none are apart from the others, by a week, twice as long as the baseline ever has no times, and
+    longer than by chance, so that all together are over a longer time than the baseline's, if it has no such times.
 
     Source: D4.9.
     """
@@ -214,7 +219,8 @@ def time_range(feature: FeatureComparison, baseline_profile: FeatureProfile) -> 
     baseline, current = times
     stretch = _find_stretch(baseline_profile)
     seconds = stretch.end - stretch.begin
-    longest_gap = max(MAX_PAUSE_HOURS, 2 * float(np.diff(stretch.starts).max(initial=0)))
+    mean_gap = (current.last - current.first) / SECONDS_OF_HOUR / current.total
+    longest_gap = max(MAX_PAUSE_HOURS, 2 * float(np.diff(stretch.starts).max(initial=0)), CHANCE_GAPS * mean_gap)
     if hours_of_day.count_far(baseline, longest_gap, seconds):
         return None
     counts_now = (hours_of_day.count_far(current, longest_gap, seconds), current.total)
@@ -229,13 +235,16 @@ def _estimate_rows_per_time(baseline_profile: FeatureProfile) -> float:
     if baseline_profile.distinct is None or times is None:
         return 1.0
     expected = float(times.total)
+    distinct = max(baseline_profile.distinct.estimate(), 1)
     # Times of whole days or hours have only k possible values: n rows have k (1 - exp(-n/k)) distinct ones
     resolution = times.find_resolution()
     if resolution is not None:
         stretch = _find_stretch(baseline_profile)
         possible_times = (stretch.end - stretch.begin) / resolution
-        expected = -possible_times * math.expm1(-times.total / possible_times)
-    return max(1.0, expected / max(baseline_profile.distinct.estimate(), 1))
+        # Texts whose days aren't known are different texts at the same times of a day
+        if distinct < 2 * possible_times:
+            expected = -possible_times * math.expm1(-times.total / possible_times)
+    return max(1.0, expected / distinct)
 
 
 @cache_with_feature
@@ -271,7 +280,13 @@ def time_of_day(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     day = begin // DAY * DAY
     if end <= day + DAY:
         return _compare_with_one_day(baseline_profile, day, stretch)
-    volume = feature.comparison.volume
+    return _compare_with_days(baseline_profile, stretch, feature.comparison.volume)
+
+
+def _compare_with_days(
+    baseline_profile: FeatureProfile, stretch: Stretch, volume: RowCountHistory | None
+) -> FactEvidence | None:
+    """The evidence on times at new hours, or at hours with another share, of a window compared with several days."""
     # The baseline's hours, and how much its days vary
     hours_before, past = _count_hours(baseline_profile)
     hours_now = _count_hours_of_window(stretch, volume, len(hours_before.counts))
@@ -285,13 +300,13 @@ def time_of_day(feature: FeatureComparison, baseline_profile: FeatureProfile) ->
     if clearest is None:
         return None
     # If all times moved by the same hours, the mean hour describes the change
-    shifted_hours = hours_of_day.find_hour_shift(hours_of_baseline.counts, hours_of_window.counts)
+    counts = hours_of_baseline.counts
+    shifted_hours = hours_of_day.find_hour_shift(counts, hours_of_window.counts)
     if shifted_hours:
-        mean_hour = float(hours_of_baseline.counts @ np.arange(HOURS_OF_DAY) / hours_of_baseline.counts.sum()) + 0.5
+        mean_hour = float(counts @ np.arange(HOURS_OF_DAY) / counts.sum()) + 0.5
         clearest = replace(clearest, quantity=MEAN_HOUR, expected=mean_hour, observed=mean_hour + shifted_hours)
     # If all times are in a part of the day, the window may be short, or lack the other times
-    is_covered = hours_of_window.covered > 0
-    covered_share = float(hours_of_baseline.counts[is_covered].sum() / hours_of_baseline.counts.sum())
+    covered_share = float(counts[hours_of_window.covered > 0].sum() / counts.sum())
     is_window_known = volume is not None and volume.start is not None
     if is_window_known or covered_share >= MIN_COVERED_SHARE:
         return clearest
