@@ -178,8 +178,7 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     changes = compare_with_reference(request.baseline, request.current)
     # No test of missing values if neither side has any
     changes = {name: change for name, change in changes.items() if name != "missing" or change.has_rows}
-    samples = column.samples
-    if samples is None:
+    if column.samples is None:
         if request.is_tested:
             column.components = tuple(map(judge_change, changes.values()))
         return column
@@ -187,40 +186,35 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     past = request.past_windows
     is_text = request.baseline.categories is not None
     windows = request.windows
-    size = size or WindowSize(samples.effective)
+    size = size or WindowSize(column.samples.effective)
     components = []
     for name, change in changes.items():
         rows_of_group = size.missing_design_effect if name == "missing" else size.value_design_effect
-        variance = windows.variance(name, size).with_groups(rows_of_group, samples.m)
+        variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
         if name == "largest":
             shares = past["largest"][~np.isnan(past["largest"])]
             components.append(judge_largest(change, request.current.num_values, shares, rows_of_group))
         elif not (is_text and name in MEANS):  # the order of hashes has no meaning
             components.append(judge_change(change, variance))
-    # Numbers beyond the baseline's range are facts
+    # Texts that the baseline lacks; numbers beyond its range are facts
     if is_text:
-        components.append(_judge_new_texts(request, samples, size.value_design_effect))
+        unseen = count_unseen(request.current, request.baseline, request.earlier_distribution) / column.samples.m
+        shares = past["unseen"][~np.isnan(past["unseen"])]
+        # The values that occur once in the baseline show how many new ones to expect
+        known_rows = request.baseline.num_seen_once, column.samples.n
+        components.append(judge_unseen(*known_rows, unseen, column.samples.m, shares, size.value_design_effect))
     column.components = tuple(components)
-    # Without earlier windows, nothing shows how the column varies
     if past is NO_PAST:
         return column
     column.window_count = len(past["rows"])
     # The variance of the location, or of the most frequent value, stands for the column
-    column.design_effect = size.value_design_effect
-    variance = windows.variance("value1" if is_text else "location", size).with_groups(column.design_effect, samples.m)
+    variance = windows.variance("value1" if is_text else "location", size).with_groups(
+        size.value_design_effect, column.samples.m
+    )
     column.overdispersion = variance.factor
     column.degrees_of_freedom = variance.freedom
+    column.design_effect = size.value_design_effect
     return column
-
-
-def _judge_new_texts(request: ColumnRequest, samples: Samples, rows_of_group: float) -> Component:
-    """The test of texts that the baseline lacks."""
-    unseen = count_unseen(request.current, request.baseline, request.earlier_distribution) / samples.m
-    past_shares = request.past_windows["unseen"]
-    past_shares = past_shares[~np.isnan(past_shares)]
-    # The values that occur once in the baseline show how many new ones to expect
-    num_once = request.baseline.num_seen_once
-    return judge_unseen(num_once, samples.n, unseen, samples.m, past_shares, rows_of_group)
 
 
 def _create_column(request: ColumnRequest) -> ColumnDrift | None:
