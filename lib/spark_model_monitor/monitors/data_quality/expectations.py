@@ -26,7 +26,6 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.row_rules import Tree, list_columns, parse_rule
 from spark_model_monitor.documents.rules_file import (
-    Bounds,
     Columns,
     Expectations,
     FeatureExpectations,
@@ -224,9 +223,19 @@ def _plan_column(
     ) -> RequestedRule:
         return RequestedRule(name, label, fault, allowed, rules.level, table.count_rows(condition, where))
 
-    # Rules about single values: their range, domain, pattern, type and length
-    if rules.min is not None or rules.max is not None:
-        yield request(*_plan_range(column, rules.min, rules.max))
+    bounds = []
+    expected = ""
+    limits: list[Tree] = []
+    for member, operator, bound, words in (("min", ">=", rules.min, "or more"), ("max", "<=", rules.max, "or less")):
+        if bound is not None:
+            bounds.append(f"{member} {bound:g}")
+            expected = f"{bound:g} {words}"
+            limits.append((operator, column, ("constant", bound)))
+    if len(bounds) > 1:
+        expected = f"from {rules.min:g} to {rules.max:g}"
+    if bounds:
+        yield request(", ".join(bounds), f"not {expected}", ("and", *limits))
+    # Rules about single values: their domain, pattern, type and length
     if rules.domain is not None:
         size = len(rules.domain)
         yield request(f"in {size}", f"not among the {size} allowed", _list_values(column, rules.domain))
@@ -235,7 +244,19 @@ def _plan_column(
     if rules.type is not None:
         yield request(f"type {rules.type.value}", f"not {rules.type.value}", ("cast", column, _CASTS[rules.type]))
     if rules.length is not None:
-        yield request(*_plan_length(column, rules.length), where=is_present(column))
+        shortest = rules.length.min or 0
+        longest = math.inf
+        if rules.length.max is not None:
+            longest = rules.length.max
+        if shortest == longest:
+            expected = f"{shortest}"
+        elif math.isinf(longest):
+            expected = f"{shortest} or more"
+        else:
+            expected = f"{shortest} to {longest:g}"
+        length: Tree = ("length", column)
+        fits: Tree = ("and", (">=", length, ("constant", shortest)), ("<=", length, ("constant", longest)))
+        yield request(f"length {expected}", f"not of {expected} characters", fits, where=is_present(column))
     # How many rows have a value, and how often one occurs
     if rules.not_null is not None:
         allowed = _compute_allowed_share(rules.not_null)
@@ -253,42 +274,12 @@ def _plan_column(
             if rules.newer_than.startswith("P"):
                 fault = "before the end of a window, and the run has none; write --start-time and --end-time, or a time"
             faults.append(f"expectations: features.{name}.newer_than is {rules.newer_than!r}, {fault}")
-            return
-        # A text that isn't a time breaks the rule, too
-        time: Tree = ("time", column)
-        is_newer: Tree = ("and", is_present(time), (">", time, ("constant", count_microseconds(since))))
-        fault = f"not after {since:%Y-%m-%dT%H:%M:%SZ}"
-        yield request(f"newer_than {rules.newer_than}", fault, is_newer, where=is_present(column))
-
-
-def _plan_range(column: Tree, low: float | None, high: float | None) -> tuple[str, str, Tree]:
-    """A rule's label, fault and condition: values lie between two ends, one of which may be None."""
-    labels = []
-    limits: list[Tree] = []
-    expected = ""
-    for member, operator, end, words in (("min", ">=", low, "or more"), ("max", "<=", high, "or less")):
-        if end is not None:
-            labels.append(f"{member} {end:g}")
-            limits.append((operator, column, ("constant", end)))
-            expected = f"{end:g} {words}"
-    if len(labels) > 1:
-        expected = f"from {low:g} to {high:g}"
-    return ", ".join(labels), f"not {expected}", ("and", *limits)
-
-
-def _plan_length(column: Tree, length: Bounds) -> tuple[str, str, Tree]:
-    """A rule's label, fault and condition: texts have a length between two ends."""
-    shortest = length.min or 0
-    longest = math.inf
-    expected = f"{shortest} or more"
-    if length.max is not None:
-        longest = length.max
-        expected = f"{shortest} to {longest:g}"
-    if shortest == longest:
-        expected = f"{shortest}"
-    characters: Tree = ("length", column)
-    condition: Tree = ("and", (">=", characters, ("constant", shortest)), ("<=", characters, ("constant", longest)))
-    return f"length {expected}", f"not of {expected} characters", condition
+        else:
+            # A text that isn't a time breaks the rule, too
+            time: Tree = ("time", column)
+            is_newer: Tree = ("and", is_present(time), (">", time, ("constant", count_microseconds(since))))
+            fault = f"not after {since:%Y-%m-%dT%H:%M:%SZ}"
+            yield request(f"newer_than {rules.newer_than}", fault, is_newer, where=is_present(column))
 
 
 def _compute_allowed_share(share: float | None) -> float:
