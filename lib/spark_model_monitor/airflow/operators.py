@@ -70,7 +70,7 @@ CONSTRAINTS = DocumentLink("Constraints", "constraints.json")
 REPORT = DocumentLink("Report", "report.html")
 
 
-def create_browser_url(path: str, output_path: str, documents_url: str | None = None) -> str:
+def create_browser_url(path: str, output_path: str, documents_url: str | None) -> str:
     """The address of a file for a browser.
 
     output_path: files below it are served at the address `documents_url`, if there is one. Otherwise, objects are in S3's

@@ -426,7 +426,7 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold=threshold, reason=reason)
 
-    def as_cannot_tell(self, reason: str, advice: str | None = None, *, is_change_seen: bool = False) -> Finding:
+    def as_cannot_tell(self, reason: str, advice: str | None, *, is_change_seen: bool = False) -> Finding:
         """The finding as `cannot tell`: a change that matters may have been missed. advice: what to do about it.
         is_change_seen: whether there is a change that may be chance; also true if the finding was violated.
         """

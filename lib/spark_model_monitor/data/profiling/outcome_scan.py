@@ -208,7 +208,7 @@ class OutcomeScan:
     runs: RowRuns
 
 
-def scan_outcomes(raw: Partitions, task: OutcomeTask, *, max_partition_count: int | None = None) -> OutcomeScan:
+def scan_outcomes(raw: Partitions, task: OutcomeTask, *, max_partition_count: int | None) -> OutcomeScan:
     """The outcomes of the rows in one pass (one Spark job, or two if executors add the states).
 
     raw: has the columns that the task's decoder needs, and LINE_KEY if records have one. max_partition_count: an upper bound on

@@ -57,7 +57,7 @@ class RunSampler:
         lots, positions = self.draw_runs(block.rows, None if ranks is None else ranks[order])
         return lots, [order[rows] for rows in positions]
 
-    def draw_runs(self, rows: int, ranks: Integers | None = None) -> tuple[list[float], list[Integers]]:
+    def draw_runs(self, rows: int, ranks: Integers | None) -> tuple[list[float], list[Integers]]:
         """The runs among the next rows that may be in the sample: their lots, and the positions of their rows.
 
         ranks: for each row, the rank of its piece of a file, ascending; None if the files are unknown.

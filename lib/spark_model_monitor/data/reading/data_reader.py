@@ -181,8 +181,8 @@ def read_with_options(
     dataset_format: str | DatasetFormat | None,
     options: ReadOptions,
     *,
-    spark: SparkSession | None = None,
-    engine: str = "auto",
+    spark: SparkSession | None,
+    engine: str,
     follow_links: bool = False,
 ) -> Dataset:
     """The data set of `read_data`. options: how to read paths; other data takes no options."""

@@ -164,8 +164,8 @@ def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Json]]:
 def convert_schedules(
     answers: Sequence[CheckedAnswer],
     captures: str | None,
-    dags_for: str | None = None,
-    merge_folders: set[str] | None = None,
+    dags_for: str | None,
+    merge_folders: set[str] | None,
 ) -> list[ConvertedSchedule]:
     """Each schedule among the answers with its files; a job definition without a schedule has only an env file.
 

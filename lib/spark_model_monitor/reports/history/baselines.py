@@ -330,7 +330,7 @@ def create_reference_to_run(path: str, monitor: Monitor = DATA_QUALITY) -> Basel
     return BaselineReference(run_id=run.run_id, folder=resolve_path(run.folder))
 
 
-def create_reference_to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
+def create_reference_to_files(constraints_path: str, statistics_path: str | None) -> BaselineReference:
     """A reference to the file of constraints and, if it exists, to the file of statistics."""
     statistics = None
     # Constraints without statistics are a valid baseline, but a reference to an absent file is an error

@@ -264,7 +264,7 @@ class WindowHistory:
         return lasting_values
 
     def choose_seasons(
-        self, baseline: str, time: str, names: Collection[str] = ()
+        self, baseline: str, time: str, names: Collection[str]
     ) -> tuple[dict[str, Profile], dict[str, Season]]:
         """The references of features that may be seasonal, for the window that ends at `time`.
 

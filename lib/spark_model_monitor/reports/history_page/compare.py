@@ -285,7 +285,7 @@ def main(
     return VIOLATED_STATUS if violations else 0
 
 
-def create_comparison_page(comparison: RunComparison, results: Sequence[CheckResult] = ()) -> Page:
+def create_comparison_page(comparison: RunComparison, results: Sequence[CheckResult]) -> Page:
     """The comparison as a page."""
     violations_by_name = {result.feature or result.metric: result for result in results}
     # The changes, the differences due to chance, and what is the same

@@ -25,7 +25,7 @@ COLOURS = {"✗": "31", "✓": "32", "?": "33"}  # red, green, yellow of a termi
 def write_findings(
     headline: Headline,
     check_results: Sequence[CheckResult],
-    window: RunWindow | None = None,
+    window: RunWindow | None,
     *,
     width: int | None = None,
     is_coloured: bool = False,

@@ -67,7 +67,7 @@ def create_catalog_settings(destination: str | None) -> dict[str, str]:
 
 
 def write_results_table(
-    run: Run, destination: str | None, tables: Mapping[str, bytes], *, is_full: bool = False, is_in_pass: bool = False
+    run: Run, destination: str | None, tables: Mapping[str, bytes], *, is_full: bool, is_in_pass: bool
 ) -> None:
     """Write a published run and its violations to the tables, replacing earlier results of the same window.
 

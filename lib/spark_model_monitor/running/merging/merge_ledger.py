@@ -211,7 +211,7 @@ def quarantine_records(
     labels: HourlySource,
     join_inputs: Sequence[JoinInput],
     output_path: str,
-    long_lines: Sequence[LongLine] = (),
+    long_lines: Sequence[LongLine],
 ) -> str:
     """Write the refused captures and labels below `output_path`, and return their folder. Reads both sides once more.
 

@@ -134,7 +134,7 @@ class Record:
         return record
 
     @classmethod
-    def replace_by_empty(cls, folder: State, name: str, now: Clock = utc_now) -> None:
+    def replace_by_empty(cls, folder: State, name: str, now: Clock) -> None:
         """Copy a record that can't be parsed to a file ending in `.damaged`, and replace it by an empty one."""
         path = cls._file(folder, name)
         copy_name = _copy_damaged_file(path)
@@ -386,7 +386,7 @@ MAX_LISTED_RUNS = 100  # runs in one listing: by default, and at most. Source: C
 MAX_MESSAGE_LENGTH = 60
 
 
-def format_runs(name: str, latest_first: Sequence[Execution], without_data: str | None = None) -> str:
+def format_runs(name: str, latest_first: Sequence[Execution], without_data: str | None) -> str:
     """The runs as a table for people, the latest first. without_data: the time until which there was no data."""
     if not latest_first:
         reason = f", since there was no data until {without_data}" if without_data else ""

@@ -70,9 +70,7 @@ class TypedColumn:
         return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
-def type_column(
-    value: Column, data_type: T.DataType, *, untyped_texts: bool, may_be_integers: bool = True
-) -> TypedColumn:
+def type_column(value: Column, data_type: T.DataType, *, untyped_texts: bool, may_be_integers: bool) -> TypedColumn:
     """The column's cells with their kinds, by the column's type or, if texts are untyped, by the form of each text.
 
     may_be_integers: whether it matters that texts of a text column are integers. Checking this costs as much as everything else.

@@ -207,7 +207,7 @@ def _find_provider(properties: Mapping[str, str]) -> str:
 
 
 def read_table_version(
-    spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None
+    spark: SparkSession, name: str, as_of: Version | None, since: Version | None
 ) -> tuple[DataFrame, TableVersion | None]:
     """A table's rows and their version; the version is None if the table or view has no versions, or none yet.
 

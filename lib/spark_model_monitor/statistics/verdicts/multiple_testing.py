@@ -187,7 +187,7 @@ def smallest_missing(missing_rows: int, rows: int, current_rows: int, level: flo
     return _find_detectable_share(critical_share, current_rows, phi) - share
 
 
-def smallest_gap(threshold: float, samples: Samples, *, phi: float = 1.0) -> float:
+def smallest_gap(threshold: float, samples: Samples, *, phi: float) -> float:
     """The smallest gap of two distributions that exceeds a threshold of `Robust` with 90 % power; may be above 1."""
     error = math.sqrt(phi / samples.effective)
     return threshold + (CRITICAL_VALUE + POWER / 2) * error + samples.error
