@@ -225,23 +225,23 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         if not wait:
             log.info("wait=False is without effect: analysis.json is made of two jobs")
         name = job_name or make_job_name("Clarify-Bias-And-Explainability")
-        config = build_analysis_config(
-            data_config,
-            bias_config,
-            model_config,
-            model_predicted_label_config,
-            pre_training_methods=pre_training_methods,
-            post_training_methods=post_training_methods,
-        )
         # A copy, because otherwise the caller's object would get the folder `bias` of this run
         bias_data_config = copy.copy(data_config)
         bias_data_config.s3_output_path = join(data_config.s3_output_path, "bias")
-        bias_job = self._analyse(bias_data_config, config, f"{name}-bias", True, logs)
-        config = build_explanation_config(
-            data_config, model_config, explainability_config, model_predicted_label_config
+        bias_job = self.run_bias(
+            bias_data_config,
+            bias_config,
+            model_config,
+            model_predicted_label_config,
+            pre_training_methods,
+            post_training_methods,
+            logs=logs,
+            job_name=f"{name}-bias",
         )
         # The second job is waited for, too, because its file is rewritten below
-        job = self._analyse(data_config, config, name, True, logs)
+        job = self.run_explainability(
+            data_config, model_config, explainability_config, model_predicted_label_config, logs=logs, job_name=name
+        )
         analysis = json.loads(read_text(bias_job.file(ANALYSIS), self.sagemaker_session))
         # If both analyses have a member, such as `version`, the explanation's member counts
         analysis |= json.loads(read_text(job.file(ANALYSIS), self.sagemaker_session))
