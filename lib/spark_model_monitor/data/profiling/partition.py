@@ -79,22 +79,17 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
     decode: makes rows from the batches; None if the batches have rows already.
     """
     # Lines of captures are decoded; batches of rows are only passed on
-    reader = RowReader(plan.rows, decode)
-    line_batches = batches
+    requests = RequestsBuilder()
+    times = list[int]()
     if decode is not None:
         groups = group_by_size(batches, MIN_DECODED_BYTES, attrgetter("nbytes"))
-        line_batches = map(pa.concat_batches, groups)
-    row_batches = map(reader.read, line_batches)
-    # The time column is read for the newest time, unless lines have times, of which `reader` finds the newest one
-    time = None
-    if plan.rows.read_times is None:
-        time = plan.time_column
-    newest_times = list[int]()
-    numeric_gatherer, gatherers = build_gatherers(plan)
-    row_counts = RowCounts.zero(reasons=plan.rows.reasons, predicates=plan.rows.predicates)
+        batches = map(pa.concat_batches, groups)
+    batches = (_read_rows(batch, plan.rows, decode, requests, times) for batch in batches)
+    numbers, gatherers = build_gatherers(plan)
+    rows = RowCounts.zero(reasons=plan.rows.reasons, predicates=plan.rows.predicates)
     row_times = RowTimes(plan)
     partition: int | None = None
-    for pieces in split_into_pieces(row_batches, choose_block_rows(plan.columns)):
+    for pieces in split_into_pieces(batches, choose_block_rows(plan.columns)):
         if partition is None:
             # The other gatherers are made when the first rows arrive, because the partition's number seeds their samples
             partition = pieces[0].column(PARTITION)[0].as_py()
@@ -102,27 +97,27 @@ def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Bat
         # Refused rows are counted by reason; only accepted rows have states
         accepted_pieces = []
         for piece in pieces:
-            accepted_rows, piece_counts = _select_accepted_rows(piece, plan.rows)
-            row_counts += piece_counts
+            accepted_rows, counted = _select_accepted_rows(piece, plan.rows)
+            rows += counted
             if accepted_rows.num_rows:
                 accepted_pieces.append(accepted_rows)
         if accepted_pieces:
             block = Block(accepted_pieces)
-            if time is not None and plan.rows.newest is not None:
-                newest_times.append(_find_newest(block, time, plan.rows.newest, row_times))
-            numeric_gatherer.update(block)
+            if plan.rows.newest and not plan.rows.read_times and plan.time_column is not None:
+                times.append(_find_newest(block, plan.time_column, plan.rows.newest, row_times))
+            numbers.update(block)
             for _, gatherer in gatherers:
                 gatherer.update(block)
     if partition is None:
         return
     # The states of the rows come first, then the states of each column
     if plan.rows.counted:
-        row_counts = replace(row_counts, newest=max(newest_times, default=reader.newest))
-        yield StateRow(FEATURE_OF_ROWS, row_counts.KIND, partition, row_counts)
+        rows = replace(rows, newest=max(times, default=0))
+        yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
     if plan.rows.metadata is not None:
-        yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, reader.requests.state())
+        yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, requests.state())
     column_states = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
-    for position, state in chain(numeric_gatherer.states(), column_states):
+    for position, state in chain(numbers.states(), column_states):
         yield StateRow(position, state.KIND, partition, state)
 
 
@@ -203,58 +198,46 @@ def split_into_pieces(batches: Batches, rows: int) -> Iterator[list[pa.RecordBat
         yield pieces
 
 
-class RowReader:
-    """Reads the rows of batches. On the way, it counts the requests behind their lines, including lines with refused data, and
-    finds the newest time in lines of accepted rows (0 if there is none).
+def _read_rows(
+    batch: pa.RecordBatch, row_plan: RowPlan, decode: Decode | None, requests: RequestsBuilder, times: list[int]
+) -> pa.RecordBatch:
+    """The rows of a batch. Also counts the requests behind its lines, including lines with refused data, and records the newest
+    time of accepted rows.
     """
-
-    def __init__(self, row_plan: RowPlan, decode: Decode | None) -> None:
-        self._row_plan = row_plan
-        self._decode = decode
-        self.requests = RequestsBuilder()
-        self.newest = 0
-
-    def read(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows of a batch."""
-        row_plan = self._row_plan
-        rows = batch
-        if self._decode is not None:
-            rows = _decode_lines(batch, self._decode, row_plan)
-        if row_plan.metadata is None:
-            return rows
-        lines = batch.column(row_plan.metadata.line)
-        record_lines = lines
-        reasons = rows.column(REASON).to_numpy(zero_copy_only=False)
-        # A record is counted at its first row, which has the number of cells; a refused record has only one row
-        is_first_row = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
-        if self._decode is None:
-            record_lines = lines.filter(pa.array(is_first_row))
-            rows = rows.drop_columns([row_plan.metadata.line])
-        if row_plan.metadata.read is not None:
-            self.requests.update(*row_plan.metadata.read(record_lines, reasons[is_first_row]))
-        if row_plan.read_times is None:
-            return rows
-        times = row_plan.read_times(lines)
-        if len(times) != rows.num_rows:  # then some lines have several rows
-            times = times.take(pa.array(np.cumsum(is_first_row) - 1))
-        if row_plan.newest is not None:
-            self.newest = max(self.newest, row_plan.newest(times.filter(pa.array(reasons == 0))))
-        return rows.append_column(TIME, times)
+    rows = batch
+    if decode is not None:
+        rows = _decode_lines(batch, decode, row_plan)
+    if row_plan.metadata is None:
+        return rows
+    lines = batch.column(row_plan.metadata.line)
+    reasons = rows.column(REASON).to_numpy(zero_copy_only=False)
+    # A record is counted at its first row, which has the number of cells; a refused record has only one row
+    is_first_row = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
+    if decode is None:
+        lines = lines.filter(pa.array(is_first_row))
+        rows = rows.drop_columns([row_plan.metadata.line])
+    if row_plan.metadata.read is not None:
+        requests.update(*row_plan.metadata.read(lines, reasons[is_first_row]))
+    if row_plan.read_times is None:
+        return rows
+    record_times = row_plan.read_times(batch.column(row_plan.metadata.line))
+    if len(record_times) != rows.num_rows:  # then some lines have several rows
+        record_times = record_times.take(pa.array(np.cumsum(is_first_row) - 1))
+    if row_plan.newest is not None:
+        times.append(row_plan.newest(record_times.filter(pa.array(reasons == 0))))
+    return rows.append_column(TIME, record_times)
 
 
 def _decode_lines(lines: pa.RecordBatch, decode: Decode, row_plan: RowPlan) -> pa.RecordBatch:
     """The rows of a batch of lines, in the form that Spark would give them. lines: the first column is the partition number."""
     rows = decode(lines)
     file_columns = select_file_columns(rows)
-    decoded_columns = rows.drop_columns([*file_columns]).columns
-    partition = 0
-    if lines.num_rows:
-        partition = lines.column(PARTITION)[0].as_py()
-    columns = {PARTITION: pa.array(np.full(rows.num_rows, partition, np.int32))}
+    *texts, last = rows.drop_columns([*file_columns]).columns  # the columns that the decoder made
+    partition = pa.array(np.full(rows.num_rows, lines.column(PARTITION)[0].as_py() if lines.num_rows else 0, np.int32))
+    columns = {PARTITION: partition, REASON: last}
     if row_plan.counts_cells:
-        *texts, columns[REASON], columns[CELLS] = decoded_columns
-    else:
-        *texts, columns[REASON] = decoded_columns
+        columns[REASON] = texts.pop()
+        columns[CELLS] = last
     columns |= {f"{VALUE}{position}": make_keys(cells) for position, cells in enumerate(texts)}
     columns |= {f"{UNCUT_TEXT}{position}": texts[position] for position in row_plan.whole_texts}
     columns |= file_columns
@@ -301,38 +284,37 @@ def column_type(data_type: pa.DataType) -> ColumnType:
 
 
 def plan_typed_columns(
-    schema: pa.Schema, names: Sequence[str], counted_names: frozenset[str], positions: Iterable[int]
+    schema: pa.Schema, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
 ) -> tuple[ColumnPlan, ...]:
     """The plans of the columns at some positions; `rows.prepare_typed_columns` does this for Spark's columns."""
     plans = []
     for position in positions:
         data_type = schema.field(f"c{position}").type
         hashed = any(is_kind(data_type) for is_kind in HASHED_TYPE_TESTS)
-        plans.append(ColumnPlan(position, column_type(data_type), hashed, names[position] in counted_names))
+        plans.append(ColumnPlan(position, column_type(data_type), hashed, names[position] in counted))
     return tuple(plans)
 
 
 def prepare_batches(
-    plan: ScanPlan, reason_column: str | None, cells_column: str | None, batches: Batches
+    plan: ScanPlan, reason: str | None, cells: str | None, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """A partition's batches with the columns that the plan's gatherers need."""
     for batch in batches:
         # The columns about the rows stay unchanged; each other column gets the form that its gatherer needs
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        if reason_column:
-            columns[REASON] = columns.pop(reason_column)
-        if cells_column:
-            columns[CELLS] = columns.pop(cells_column)
+        if reason:
+            columns[REASON] = columns.pop(reason)
+        if cells:
+            columns[CELLS] = columns.pop(cells)
         if plan.file_order is not None:
             columns |= select_file_columns(batch)
         for column in plan.columns:
-            if column.listed is not None:
-                continue
-            values = columns.pop(f"c{column.position}")
-            columns |= _prepare_column(values, column)
-            # Spark has cut long texts already, and sends another column with the texts that are needed uncut
-            if column.position in plan.rows.whole_texts and column.column_type is ColumnType.TEXT:
-                columns.setdefault(f"{UNCUT_TEXT}{column.position}", values.cast(pa.string()))
+            if column.listed is None:
+                values = columns.pop(f"c{column.position}")
+                columns |= _prepare_column(values, column)
+                # Spark has cut long texts already, and sends another column with the texts that are needed uncut
+                if column.position in plan.rows.whole_texts and column.column_type is ColumnType.TEXT:
+                    columns.setdefault(f"{UNCUT_TEXT}{column.position}", values.cast(pa.string()))
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
@@ -359,20 +341,14 @@ def _hash_cells(present: pa.Array) -> Hashes:
     if precision <= MAX_LONG_DIGITS:
         # The lower of the two 64-bit words of the unscaled number
         decimals = present.cast(pa.decimal128(precision, scale))
-        words = np.frombuffer(
-            decimals.buffers()[1], dtype=np.int64, count=2 * len(decimals), offset=16 * decimals.offset
-        )
+        words = np.frombuffer(decimals.buffers()[1], np.int64, 2 * len(decimals), 16 * decimals.offset)
         return xxhash64(words[::2])
     # Spark hashes the bytes of Java's BigInteger
     encoded = present.dictionary_encode()
     context = Context(prec=precision)  # Python's default context rounds to 28 digits
     unscaled = [int(value.scaleb(scale, context)) for value in encoded.dictionary.to_pylist()]
-    encoded_numbers = [number.to_bytes(_count_signed_bytes(number), "big", signed=True) for number in unscaled]
+    sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
+    encoded_numbers = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
     hashes = hash_texts(pa.array(encoded_numbers, pa.binary()).view(pa.string()))
     row_hashes: Hashes = hashes[encoded.indices.to_numpy()]
     return row_hashes
-
-
-def _count_signed_bytes(number: int) -> int:
-    """The number of bytes of a number in two's complement, in which -128 takes one byte, and 128 takes two."""
-    return (number + (number < 0)).bit_length() // 8 + 1
