@@ -74,16 +74,6 @@ PROBLEMS_BY_OPTION = {
 }
 """By option: the problem types that can use it."""
 
-# Options whose values are paths; Hadoop may be needed to open them
-PATH_OPTIONS = (
-    "output_path",
-    "results_table",
-    "junit",
-    "baseline",
-    "baseline_constraints",
-    "baseline_statistics",
-    "expectations",
-)
 PREVIOUS = "previous"
 
 
@@ -91,7 +81,7 @@ def describe_unused_window(config: JobConfig) -> str | None:
     """A sentence about a window that has no effect on the data; None if there is no window, or if it has an effect."""
     if config.find_window() is None or config.time_column is not None or config.each_commit:
         return None
-    if isinstance(config.dataset_format, _CAPTURES):
+    if isinstance(config.dataset_format, (formats.CaptureFormat, formats.MergedFormat)):
         return None
     names = ", ".join(name for name in (*WINDOW_OPTIONS, "lenient_window") if name in config.model_fields_set)
     return (
@@ -133,7 +123,7 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
     if window is not None:
         return f"{format_moment(window.start)}/{format_moment(window.end)}", window.end
     if hour is not None:
-        return format_moment(hour), hour
+        return (format_moment(hour), hour)
     return None
 
 
@@ -215,7 +205,8 @@ def explain_use_of_spark(config: JobConfig, host: SparkSession | None) -> str | 
     if config.results_table and is_of_catalog(config.results_table):
         return f"--results-table {config.results_table} is a table of its catalog"
     # Paths on a file system that only Hadoop opens
-    for name in PATH_OPTIONS:
+    paths = ("output_path", "results_table", "junit", "baseline", "baseline_constraints", "baseline_statistics")
+    for name in (*paths, "expectations"):
         path = getattr(config, name)
         if path and not can_open_without_spark(path):
             require_opener(path)
@@ -225,21 +216,19 @@ def explain_use_of_spark(config: JobConfig, host: SparkSession | None) -> str | 
         return None
     # The data comes last, because listing it takes time: its format, location and size
     data_paths = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
-    return find_reason_for_spark(host, data_paths or None, config.dataset_format, window=config.find_window())
+    window = config.find_window()
+    return find_reason_for_spark(host, data_paths or None, config.dataset_format, window=window)
 
 
 def drop_excluded_features(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
     """The baseline without the features that `exclude_features_attribute` excludes from the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
+    excluded_names = set(config.exclude_features_attribute)
+    names = baseline.names
     # Columns of captures have no names, so they may be excluded by index
-    name_by_index = {str(position): name for position, name in enumerate(baseline.names)}
-    excluded_names = set()
-    for name in config.exclude_features_attribute:
-        if name not in baseline.names:
-            name = name_by_index.get(name, name)
-        excluded_names.add(name)
-    return baseline.drop_features(excluded_names)
+    by_index = {str(position): name for position, name in enumerate(names)}
+    return baseline.drop_features({name if name in names else by_index.get(name, name) for name in excluded_names})
 
 
 ReadBaseline: TypeAlias = Callable[[JobConfig, Monitor], StoredBaseline | None]
@@ -270,12 +259,11 @@ def read_baseline(config: JobConfig, monitor: Monitor, read_named: ReadBaseline 
             shares = read_attribution_shares(config.attributions)
         except MonitorError as fault:
             raise BadConfiguration(f"--attributions: {fault}") from fault
-    baseline = _override_thresholds(baseline, config)
-    baseline = baseline.with_budget(config.run_budget).with_attributions(shares)
+    baseline = _override_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
     if config.replays_service:
         return baseline
-    baseline = _drop_label(baseline, config.label)
-    return baseline.with_roles(read_alerts(config.output_path).roles)
+    roles = read_alerts(config.output_path).roles
+    return _drop_label(baseline, config.label).with_roles(roles)
 
 
 def _drop_label(baseline: QualityBaseline, label: str | None) -> QualityBaseline:
@@ -294,20 +282,15 @@ def add_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mon
     """The baseline with the history of earlier windows, and with the references that are computed from their states."""
     if baseline is None or config.replays_service:
         return baseline
-    if isinstance(baseline, QualityBaseline):
-        return _add_window_history(baseline, config, monitor)
-    # Loaded only for monitors of models
-    from spark_model_monitor.monitors.model_quality.outcome_baseline import WINDOWS_JUDGED, ModelBaseline
+    if not isinstance(baseline, QualityBaseline):
+        # Loaded only for monitors of models
+        from spark_model_monitor.monitors.model_quality.outcome_baseline import WINDOWS_JUDGED, ModelBaseline
 
-    if not isinstance(baseline, ModelBaseline):
-        return baseline
-    reference = find_baseline_reference(config, monitor)
-    states = baselines.read_earlier_states(config.output_path, monitor, reference, WINDOWS_JUDGED - 1)
-    return baseline.with_earlier(states)
-
-
-def _add_window_history(baseline: QualityBaseline, config: JobConfig, monitor: Monitor) -> QualityBaseline:
-    # Histories sort windows by their ends
+        if not isinstance(baseline, ModelBaseline):
+            return baseline
+        reference = find_baseline_reference(config, monitor)
+        states = baselines.read_earlier_states(config.output_path, monitor, reference, WINDOWS_JUDGED - 1)
+        return baseline.with_earlier(states)
     identified_window = identify_window(config)
     if identified_window is None:
         return baseline
@@ -320,10 +303,10 @@ def _add_window_history(baseline: QualityBaseline, config: JobConfig, monitor: M
     new_columns = baseline.roles.list_new_columns(baseline.names) if baseline.roles is not None else {}
     if new_columns and isinstance(monitor, DataQualityMonitor):
         baseline = add_new_columns(baseline, history.read_first_windows(identity, new_columns), monitor)
-    baseline = history.extend_baseline(baseline, time, identity)
+    references = history.extend_baseline(baseline, time, identity)
     window = config.find_window()
     start = None if window is None else window.start
-    return baseline.with_volume(window_end, history.rows(), start=start, fresh=history.rows(NEWEST_ROW))
+    return references.with_volume(window_end, history.rows(), start, history.rows(NEWEST_ROW))
 
 
 def add_past_metrics_to_rules(rules: Expectations | RuleSet | None, config: JobConfig) -> Expectations | RuleSet | None:
@@ -375,22 +358,21 @@ def _override_thresholds(baseline: QualityBaseline, config: JobConfig) -> Qualit
     """The baseline with the thresholds of `--thresholds`, overridden by `--threshold`."""
     constraints = baseline.constraints
     path = config.thresholds
+    flag = "--thresholds"
     if path is None and not config.threshold:
         return baseline
     from spark_model_monitor.documents.check_results import DRIFT
     from spark_model_monitor.monitors.data_quality.checks.drift.comparators import set_thresholds
 
-    if path is not None:
-        try:
-            constraints = set_thresholds(constraints, json_text.load(read_file(path), path))
-        except (MonitorError, OSError, ValueError) as fault:
-            raise BadConfiguration(f"--thresholds: {fault}") from fault
-    # The thresholds of the flag override those of the file
-    thresholds = {name: {DRIFT: threshold} for name, threshold in config.threshold.items()}
     try:
+        if path is not None:
+            constraints = set_thresholds(constraints, json_text.load(read_file(path), path))
+        # From here on errors are about the flag, not about the file
+        flag = "--threshold"
+        thresholds = {name: {DRIFT: threshold} for name, threshold in config.threshold.items()}
         constraints = set_thresholds(constraints, thresholds)
-    except (MonitorError, ValueError) as fault:
-        raise BadConfiguration(f"--threshold: {fault}") from fault
+    except (MonitorError, OSError, ValueError) as fault:
+        raise BadConfiguration(f"{flag}: {fault}") from fault
     return baseline.with_limits(constraints)
 
 
