@@ -213,8 +213,7 @@ class _Parser:
             # A gap with a line break may contain comments
             if "\n" in gap:
                 gap = " "
-            pieces.append(gap)
-            pieces.append(token.text)
+            pieces.extend((gap, token.text))
             end = token.end
         return "".join(pieces)
 

@@ -203,8 +203,7 @@ def _list_change_sentences(first: CheckResult, further_names: Sequence[str], cou
     change = describe_change(first.model_copy(update={"where": None, "cause": None}))
     before_ends, range_in_words, _ = change.partition(RANGE)
     changes = [change, f"{before_ends}{range_in_words}"]
-    for mark in (" (", ": ", ", "):
-        changes.append(change.partition(mark)[0])
+    changes.extend(change.partition(mark)[0] for mark in (" (", ": ", ", "))
     # Forms with the origin come first
     origin = describe_segment(first, is_short=True)
     located_changes = []
@@ -217,8 +216,10 @@ def _list_change_sentences(first: CheckResult, further_names: Sequence[str], cou
         if not further_names:
             sentences.append(f"{count}: {name} {words}.")
         else:
-            sentences.append(f"{count}: {list_short_names([name, *further_names])}. {name} {words}.")
-            sentences.append(f"{count}. The largest is {name}, which {words}.")
+            sentences += [
+                f"{count}: {list_short_names([name, *further_names])}. {name} {words}.",
+                f"{count}. The largest is {name}, which {words}.",
+            ]
     return [*sentences, f"{count}, most of all {name}."]
 
 

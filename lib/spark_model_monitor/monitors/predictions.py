@@ -126,10 +126,9 @@ def with_predictions(
     """
     positions = tuple(names.index(name) for name in features)
     types = {position: table.schema.field(f"c{position}").type for position in (*positions, names.index(label))}
-    string_columns = []
-    for position in positions:
-        if pa.types.is_string(simplify_type(pa.array([], types[position])).type):
-            string_columns.append(position)
+    string_columns = [
+        position for position in positions if pa.types.is_string(simplify_type(pa.array([], types[position])).type)
+    ]
     # String columns in which all cells are numbers are given to the model as numbers
     text_columns: set[int] = set()
     if string_columns:

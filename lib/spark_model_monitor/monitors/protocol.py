@@ -439,14 +439,8 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
             description=None,
         )
 
-    def as_too_small_sample(self, reason: str, advice: str) -> Finding:
-        """The finding as `cannot tell` because the sample is too small for any test or limit to decide, so without their
-        numbers.
-        """
-        return self.without_test().as_cannot_tell(reason, advice)
-
     def without_test(self) -> Finding:
-        """The finding without the numbers of a test or a limit, which did not decide."""
+        """The finding without the numbers of a test or a limit, which did not decide, as in a sample too small for any."""
         return self.copy_with(decided_by=None, statistic=None, p=None, level=None, limit=None)
 
     def mark_violated(self, description: str) -> Finding:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from scipy import spatial, stats
 
-from spark_model_monitor.statistics.drift import DISTANCES, EmptyDistribution, NumericDistribution, distance
+from spark_model_monitor.statistics.drift import DISTANCES, NumericDistribution
+from spark_model_monitor.statistics.drift.comparison import distance
 from spark_model_monitor.statistics.drift.distances import (
     wasserstein,
 )
-from spark_model_monitor.statistics.drift.distributions import StepCdf
+from spark_model_monitor.statistics.drift.distributions import EmptyDistribution, StepCdf
 
 FACTS = {"numeric", "categorical", "symmetric", "range", "higher_is_more", "threshold", "service", "formula"}
 CDF_DISTANCES = [entry for entry in DISTANCES.values() if entry.facts["numeric"] == "step_cdf"]

@@ -16,7 +16,6 @@ import pytest
 
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states import (
-    STATES,
     ColumnType,
     DataTypeCounts,
     DateTexts,
@@ -50,7 +49,7 @@ from spark_model_monitor.statistics.states import (
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from spark_model_monitor.statistics.states.blocks import BlockSums, RegressionSums, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
-from spark_model_monitor.statistics.states.encoding import pack
+from spark_model_monitor.statistics.states.encoding import STATES, pack
 from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder

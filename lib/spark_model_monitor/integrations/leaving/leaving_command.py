@@ -88,8 +88,7 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
     page = report.to_page()
     write_text(folder / f"{NAME}.html", render_html(page))
     console.write(f"{page.headline}\n")
-    for sentence in report.list_missed():
-        console.write(f"{sentence}\n")
+    console.writelines(f"{sentence}\n" for sentence in report.list_missed())
     console.write(f"{folder / NAME}.html has all of it, {NAME}.json beside it the same for programs\n")
     return report
 

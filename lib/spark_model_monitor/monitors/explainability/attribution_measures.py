@@ -180,8 +180,10 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
         # A label or prediction that is given by name may be absent
         if not isinstance(other, str) or other in names:
             left_out.add(columns.named("label", other))
-    for position, name in enumerate(config.excluded_columns or ()):
-        left_out.add(columns.named(f"excluded_columns[{position}]", name))
+    left_out.update(
+        columns.named(f"excluded_columns[{position}]", name)
+        for position, name in enumerate(config.excluded_columns or ())
+    )
     join = None
     if config.joinsource_name_or_index is not None:
         join = columns.named("joinsource_name_or_index", config.joinsource_name_or_index)

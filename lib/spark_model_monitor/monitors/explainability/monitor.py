@@ -158,13 +158,11 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             for name, value in output.values.items():
                 metrics.append(PublishedMetric(f"feature_{name}", value, dimensions=feature_dimensions))
             metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=expected_value_dimensions))
-        for check_result in results:
-            if check_result.metric is not None and check_result.observed is not None:
-                metrics.append(
-                    PublishedMetric(
-                        check_result.metric, check_result.observed, dimensions={"Label": get_label(check_result)}
-                    )
-                )
+        metrics.extend(
+            PublishedMetric(check_result.metric, check_result.observed, dimensions={"Label": get_label(check_result)})
+            for check_result in results
+            if check_result.metric is not None and check_result.observed is not None
+        )
         return (*metrics, count_violations(results))
 
     @property

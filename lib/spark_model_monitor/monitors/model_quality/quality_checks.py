@@ -323,14 +323,14 @@ class _Judge:
         if measured.value is None:
             if self.as_service:
                 return finding.without_verdict(UNDEFINED)
-            return finding.as_too_small_sample(UNDEFINED, LONGER_WINDOWS)
+            return finding.without_test().as_cannot_tell(UNDEFINED, LONGER_WINDOWS)
         if self.as_service and name in NEVER_REPORTED:
             return finding.without_verdict("the service never reports this metric")
         counted = measured.counted
         if measured.estimate.n < self.min_samples:
             counted = counted.rstrip(",")
             reason = f"it rests on {counted}, fewer than the {self.min_samples:,} of min_samples"
-            return finding.as_too_small_sample(reason, LONGER_WINDOWS)
+            return finding.without_test().as_cannot_tell(reason, LONGER_WINDOWS)
         operator = constraint.comparison_operator
         p = finding.p
         # On the right side of the limit: check only whether the test could have detected a change

@@ -14,21 +14,17 @@ from spark_model_monitor.statistics.drift.comparison import (
     Ties,
     compare_categorical,
     compare_numeric,
-    distance,
 )
-from spark_model_monitor.statistics.drift.distances import DISTANCES, ChiSquareTest
-from spark_model_monitor.statistics.drift.distributions import EmptyDistribution, NumericDistribution
+from spark_model_monitor.statistics.drift.distances import DISTANCES
+from spark_model_monitor.statistics.drift.distributions import NumericDistribution
 
 __all__ = [
     "compare_numeric",
     "compare_categorical",
     "DistanceComparison",
     "Ties",
-    "distance",
     "DISTANCES",
     "NUMERIC_METHODS",
     "CATEGORICAL_METHODS",
     "NumericDistribution",
-    "EmptyDistribution",
-    "ChiSquareTest",
 ]

@@ -12,10 +12,10 @@ from functools import reduce
 from operator import add
 from typing import cast
 
-from spark_model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType, VectorCounts
+from spark_model_monitor.statistics.states.data_types import DataType, DataTypeCounts, VectorCounts
 from spark_model_monitor.statistics.states.date_texts import DateTexts, DateTextsBuilder
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
-from spark_model_monitor.statistics.states.encoding import STATES, State, decode
+from spark_model_monitor.statistics.states.encoding import State, decode
 from spark_model_monitor.statistics.states.ends import Ends, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
 from spark_model_monitor.statistics.states.hash_samples import Repeats, RepeatsBuilder, RowRepeats, Words
@@ -32,7 +32,6 @@ from spark_model_monitor.statistics.states.row_counts import (
 )
 
 __all__ = [
-    "STATES",
     "State",
     "decode",
     "add_states",
@@ -41,7 +40,6 @@ __all__ = [
     "ColumnType",
     "DataTypeCounts",
     "DataType",
-    "InferredType",
     "VectorCounts",
     "Moments",
     "MomentsBuilder",
