@@ -7,7 +7,6 @@ less memory (P3); the sums are the same.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
@@ -226,12 +225,12 @@ def choose_frequency_limit(columns: int) -> int:
 
 def choose_adder_count(columns: int, partitions: int) -> int:
     """The number of tasks that add states; one task adds all states of a column."""
-    return max(1, min(MAX_FOLDS, columns, math.ceil(columns * partitions / STATES_PER_FOLD)))
+    return max(1, min(MAX_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
 
 
 def split_columns(columns: int, groups: int) -> list[range]:
     """The columns in groups of neighbours, which have the same size except for the last; without columns, one empty group."""
-    group_size = max(1, math.ceil(columns / groups))
+    group_size = max(1, -(-columns // groups))
     return [range(start, min(start + group_size, columns)) for start in range(0, max(1, columns), group_size)]
 
 
