@@ -110,7 +110,7 @@ class DecodedRows:
         def refused(number: int, reason: Refusal) -> DecodedRows:
             return cls.refuse_lines(np.array([number]), np.array([reason], np.int32), features)
 
-        return decode_ranges(ranges, decode, refused, numbers="lines")
+        return decode_ranges(ranges, decode, refused, "lines")
 
     @classmethod
     def merge_in_order(cls, parts: list[DecodedRows], features: int) -> DecodedRows:

@@ -308,7 +308,7 @@ def _decode_by_parts(
     def refused(number: int, reason: Refusal) -> OutcomeRows:
         return validate_outcomes(build_decoded_rows([DecodedRecord(reason)], np.array([number]), reading), reading)
 
-    return decode_ranges(ranges, decode, refused, numbers="sources")
+    return decode_ranges(ranges, decode, refused, "sources")
 
 
 Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder
