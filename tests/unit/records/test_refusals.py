@@ -77,7 +77,7 @@ HUGE_INTEGER = write_capture({**JSON_HALF, "data": f'{{"a": {"9" * 5_000}}}'}, A
     ],
 )
 def test_a_fault_says_what_its_reason_means_in_the_line(reason, line, fault):
-    assert fault in describe_fault(line, reason, width=3)
+    assert fault in describe_fault(line, reason.text, width=3)
 
 
 @pytest.mark.parametrize(

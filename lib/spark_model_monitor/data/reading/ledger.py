@@ -360,8 +360,7 @@ def _describe_rejected(record: Record, separator: str, width: int) -> str:
     if record.get("block_start") or record["line_number"] == LINE_IN_LOG:
         return ""
     location = f", the first from line {record['line_number']:,} of {record['file']}"
-    reason = next((refusal for refusal in Refusal if refusal.text == record.get("reason")), None)
-    fault = describe_fault(record.get("line", ""), reason, separator=separator, width=width)
+    fault = describe_fault(record.get("line", ""), record.get("reason", ""), separator=separator, width=width)
     if fault:
         return f"{location}, where {fault}"
     return location

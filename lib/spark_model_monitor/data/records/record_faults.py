@@ -17,16 +17,14 @@ MAX_SHOWN_LENGTH = 24  # the most characters of an unknown encoding that are sho
 MEMBERS_OF_CAPTURES = (("encoding", '"CSV", "JSON" or "BASE64"'), ("data", "the payload"))
 
 
-def describe_fault(line: str, reason: Refusal | None = None, *, separator: str = ",", width: int = 0) -> str:
+def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: int = 0) -> str:
     """What is wrong with a line, if the line shows that; otherwise empty.
 
-    reason: why the line was refused; None if unknown.
-    separator: the character between cells.
-    width: the expected number of cells.
+    reason: why the line was refused. separator: the character between cells. width: the expected number of cells.
     """
     text = line.strip()
     if not text.startswith(("{", "[")):
-        if reason is Refusal.WRONG_NUMBER_OF_CELLS and width:
+        if reason == Refusal.WRONG_NUMBER_OF_CELLS.text and width:
             return _describe_width(len(split_row(line, separator=separator)), width)
         return _describe_beginning(text)
     try:
@@ -45,14 +43,14 @@ def describe_fault(line: str, reason: Refusal | None = None, *, separator: str =
         return ""
     if isinstance(document, list):
         instead = "write one object a line"
-        if reason is not Refusal.NOT_A_CAPTURE:
+        if reason != Refusal.NOT_A_CAPTURE.text:
             instead += ", or --dataset-format json for an array in a file"
         return f"an array stands; {instead}"
     # The line is an object, which should be a captured record
-    capture_data = document.get("captureData")
-    if isinstance(capture_data, dict):
-        return _describe_capture(capture_data, reason, width)
-    if reason is Refusal.NOT_A_CAPTURE:
+    halves = document.get("captureData")
+    if isinstance(halves, dict):
+        return _describe_capture(halves, reason, width)
+    if reason == Refusal.NOT_A_CAPTURE.text:
         return "the object has no captureData; if these are no captures, write the --dataset-format that they have"
     return ""
 
@@ -70,14 +68,11 @@ def _describe_width(cells: int, width: int) -> str:
     return f"the number of cells is {cells:,}, not {width:,}"
 
 
-def _describe_capture(capture_data: JsonMembers, reason: Refusal | None, width: int) -> str:
-    """What is wrong with a captured record.
-
-    capture_data: its member with both halves. width: the expected number of cells of input and output together.
-    """
+def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
+    """What is wrong with a captured record. width: the expected number of cells of input and output together."""
     instead = "leave such records out, or choose the half that all have by --halves"
     # Both halves must exist; a failed request has no answer
-    half_by_name = {name: _find_half(capture_data, name) for name in ("input", "output")}
+    half_by_name = {name: find_half(halves, name) for name in ("input", "output")}
     for name, half in half_by_name.items():
         if half is None:
             return f"the record has no {name}; {instead}"
@@ -89,29 +84,27 @@ def _describe_capture(capture_data: JsonMembers, reason: Refusal | None, width: 
         for member, values in MEMBERS_OF_CAPTURES:
             if member not in half:
                 return f"the {name} has no {member}; write it: {values}"
-        encoding = str(half["encoding"])
-        if reason is Refusal.UNKNOWN_ENCODING and encoding.upper() not in ENCODINGS:
-            return f"the {name}'s encoding is {encoding[:MAX_SHOWN_LENGTH]!r}"
+        if reason == Refusal.UNKNOWN_ENCODING.text and str(half["encoding"]).upper() not in ENCODINGS:
+            return f"the {name}'s encoding is {str(half['encoding'])[:MAX_SHOWN_LENGTH]!r}"
         if half["data"] == "":
             return f"the {name}'s data is empty; {instead}"
-        # Only a payload with the encoding JSON is refused because it is no JSON
-        if reason is not Refusal.PAYLOAD_NOT_JSON or encoding.upper() == "JSON":
+        if reason != Refusal.PAYLOAD_NOT_JSON.text or str(half["encoding"]).upper() == "JSON":
             payloads[name] = str(half["data"])
     return _describe_payloads(payloads, reason, width)
 
 
-def _describe_payloads(payloads: Mapping[str, str], reason: Refusal | None, width: int) -> str:
+def _describe_payloads(payloads: Mapping[str, str], reason: str, width: int) -> str:
     """What is wrong with the payloads of input and output, if the reason concerns payloads; otherwise empty."""
     rows = {name: payload.strip().splitlines() for name, payload in payloads.items()}
-    if reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS:
+    if reason == Refusal.UNEQUAL_NUMBERS_OF_ROWS.text:
         # With equally many lines, the output must be a list with rows in one line
         if len(rows["input"]) == len(rows["output"]):
             return "the output is a list of rows, and not as many as the input has"
         counts = " and ".join(f"{len(lines):,} in the {name}" for name, lines in rows.items())
         return f"the number of rows is {counts}"
-    if reason is Refusal.WRONG_NUMBER_OF_CELLS and width:
+    if reason == Refusal.WRONG_NUMBER_OF_CELLS.text and width:
         return _describe_width(sum(len(split_row(lines[0])) for lines in rows.values() if lines), width)
-    if reason is Refusal.PAYLOAD_NOT_JSON:
+    if reason == Refusal.PAYLOAD_NOT_JSON.text:
         for name, payload in payloads.items():
             try:
                 json.loads(payload)
@@ -122,6 +115,6 @@ def _describe_payloads(payloads: Mapping[str, str], reason: Refusal | None, widt
     return ""
 
 
-def _find_half(capture_data: JsonMembers, name: str) -> JsonValue:
+def find_half(halves: JsonMembers, name: str) -> JsonValue:
     """The first half whose name ends in `name`, ignoring case; None if there is none."""
-    return next((half for member, half in capture_data.items() if member.lower().endswith(name)), None)
+    return next((half for member, half in halves.items() if member.lower().endswith(name)), None)
