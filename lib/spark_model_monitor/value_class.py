@@ -49,9 +49,6 @@ else:
         return add_methods(value_type)
 
 
-__all__ = ["value_class"]
-
-
 def _list_members(value: DataclassInstance) -> tuple[Hashable, ...]:
     return tuple(getattr(value, member.name) for member in fields(value) if member.compare)
 

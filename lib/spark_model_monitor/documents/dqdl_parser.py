@@ -213,7 +213,8 @@ class _Parser:
             # A gap with a line break may contain comments
             if "\n" in gap:
                 gap = " "
-            pieces.extend((gap, token.text))
+            pieces.append(gap)
+            pieces.append(token.text)
             end = token.end
         return "".join(pieces)
 

@@ -210,6 +210,7 @@ def test_times_lose_their_clock_though_day_and_month_may_be_swapped_and_healthy_
         findings = run_monitoring(write_times(seconds, form), monitor, baseline, engine="local")
         return [violated.check for violated in findings.results if violated.is_violation]
 
+    # Without the hour, and without the minute
     later_days = draw_days(7, 150, 2, 28)
     assert list_checks(later_days - later_days % DAY) == ["time_precision_check"]
     assert list_checks(later_days - later_days % HOUR) == ["time_precision_check"]
@@ -220,6 +221,7 @@ def test_texts_whose_order_of_day_and_month_is_unknown_are_no_times_of_rows():
     rows = write_times(draw_days(7, 100, 1), "ISO").assign(
         came=write_times(draw_days(7, 100, 1), "%d/%m/%Y %H:%M")["seen"]
     )
+    # The column itself as the time of rows, and as a column beside it
     for time_column in ("came", "seen"):
         monitor = DataQualityMonitor(time_column=time_column)
         current = run_baseline(rows, monitor, engine="local")

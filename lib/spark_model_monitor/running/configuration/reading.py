@@ -171,13 +171,12 @@ def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[st
         if flag not in flags:
             # Python's spelling with underscores is the most common mistake
             hyphenated = flag.replace("_", "-")
-            # Nearest are flags that begin with it, then those that have it as a whole word
-            word = f"-{hyphenated.strip('-')}-"
-            near_flags = (
-                [known_flag for known_flag in flags if known_flag.startswith(hyphenated)]
-                or [known_flag for known_flag in flags if word in f"{known_flag}-"]
-                or difflib.get_close_matches(hyphenated, flags)
-            )
+            # Flags that begin with it or have it as a whole word are nearer than those of like spelling
+            near_flags = [
+                known_flag
+                for known_flag in flags
+                if known_flag.startswith(hyphenated) or f"-{hyphenated.strip('-')}-" in f"{known_flag}-"
+            ] or difflib.get_close_matches(hyphenated, flags)
             errors[_describe_unknown_flag(flag, near_flags)] = flags[near_flags[0]][0] if near_flags else None
             if not equals and remaining and not remaining[0].startswith("--"):
                 remaining.pop(0)  # the flag's value: not a further error

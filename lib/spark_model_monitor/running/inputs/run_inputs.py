@@ -259,7 +259,8 @@ def read_baseline(config: JobConfig, monitor: Monitor, read_named: ReadBaseline 
             shares = read_attribution_shares(config.attributions)
         except MonitorError as fault:
             raise BadConfiguration(f"--attributions: {fault}") from fault
-    baseline = _override_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
+    baseline = _override_thresholds(baseline, config)
+    baseline = baseline.with_budget(config.run_budget).with_attributions(shares)
     if config.replays_service:
         return baseline
     roles = read_alerts(config.output_path).roles

@@ -40,8 +40,8 @@ _REMEDY_TEMPLATE = (
     "or give the session {jar} before it starts"
 )
 
-_OBJECTS_BY_GATEWAY: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
-"""By py4j's gateway into a JVM: the objects of classes that were compiled there, by name of the class."""
+_COMPILED_BY_GATEWAY: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+"""By py4j's gateway into a JVM: the object of the class that was compiled there."""
 
 _VERSIONS_BY_GATEWAY: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """By py4j's gateway into a JVM whose Deequ fits its Spark: the version of that Deequ."""
@@ -85,14 +85,13 @@ class Deequ:
         return to_scala_seq(self._jvm, items if isinstance(items, JavaList) else list(items))
 
     def get_compiled(self, name: str, source: str) -> JavaObject:
-        """An object of the Java class with this name, which the compiler in Spark compiles from its source.
+        """An object of our only Java class, which the compiler in Spark compiles from its source.
 
         The class is compiled once for each JVM: it takes 30 ms, and py4j caches the methods of a class by the class's name.
         """
-        objects = _OBJECTS_BY_GATEWAY.setdefault(self._gateway, {})
-        if name not in objects:
-            objects[name] = self._compile(name, source)
-        return objects[name]
+        if self._gateway not in _COMPILED_BY_GATEWAY:
+            _COMPILED_BY_GATEWAY[self._gateway] = self._compile(name, source)
+        return _COMPILED_BY_GATEWAY[self._gateway]
 
     def _compile(self, name: str, source: str) -> JavaObject:
         # Spark includes the compiler Janino and compiles its queries with it, so no JDK is needed

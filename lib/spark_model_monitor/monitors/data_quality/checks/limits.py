@@ -220,8 +220,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     count = _count_values_of_type(feature.current_profile, expected, exact=exact)
     if expected is InferredType.UNKNOWN:
         count = types.unknown
-        baseline_kinds = _find_nested_kinds(feature.baseline_profile or feature.current_profile)
-        if baseline_kinds.isdisjoint(_find_nested_kinds(feature.current_profile)):
+        current_kinds = _find_nested_kinds(feature.current_profile)
+        if feature.baseline_profile and current_kinds.isdisjoint(_find_nested_kinds(feature.baseline_profile)):
             count = 0
     # Texts that are dates fit in a type of dates
     if not exact and feature.date_columns is not None:
@@ -247,8 +247,11 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         has_others = feature.current_profile.num_others > 0 and feature.date_columns is None
         if is_violated and not has_others and has_whole_numbers(feature.current_profile):
             # The kind of the numbers decides, without a test
-            passed = finding.without_test().mark_passed()
-            return passed.copy_with(reason="all are whole numbers, written as fractions (81.0)")
+            return (
+                finding.without_test()
+                .mark_passed()
+                .copy_with(reason="all are whole numbers, written as fractions (81.0)")
+            )
     are_numbers = types.integral + types.fractional == types.present
     if finding.is_violated and expected is InferredType.INTEGRAL and are_numbers:
         return finding.copy_with(reason=FRACTIONAL)
