@@ -19,7 +19,7 @@ from performance import note
 from side_by_side import QUICK_SHARE, is_quick_run
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.integrations.leaving.published_rules import RULES, find_drifted
+from spark_model_monitor.integrations.leaving.published_rules import RULES, find_drifted_columns
 
 WINDOWS = 40
 ROWS = 500
@@ -57,7 +57,10 @@ def judge(baseline: pd.DataFrame, window: pd.DataFrame) -> tuple[dict[str, bool]
     reference = run_baseline(baseline, monitor)
     findings = run_monitoring(window, monitor, reference)
     named = {violation.feature_name for violation in findings.violations.violations}
-    return {**find_drifted(reference.statistics, findings.current.statistics).alarms(), OURS: bool(named)}, named
+    return {
+        **find_drifted_columns(reference.statistics, findings.current.statistics).alarms(),
+        OURS: bool(named),
+    }, named
 
 
 def count_mails(baseline_rows: int, windows: int) -> tuple[dict[str, int], dict[str, int], int]:

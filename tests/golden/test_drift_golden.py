@@ -17,8 +17,8 @@ from spark_model_monitor.statistics.drift import (
     Ties,
     compare_categorical,
     compare_numeric,
-    distance,
 )
+from spark_model_monitor.statistics.drift.comparison import distance
 from spark_model_monitor.statistics.drift.distances import (
     wasserstein,
 )

@@ -98,4 +98,4 @@ def test_a_pattern_that_means_nothing_is_reported(spark, shop, tmp_path, pattern
 
 def test_a_warehouse_beside_a_catalog_is_refused(tmp_path):
     with pytest.raises(BadConfiguration, match="--warehouse and --catalog say both where the tables are"):
-        watch_tables("shop_of_tests.o*", "/data", tmp_path, StringIO(), of_spark=True)
+        watch_tables("shop_of_tests.o*", "/data", tmp_path, StringIO(), uses_spark_catalog=True)

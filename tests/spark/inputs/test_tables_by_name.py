@@ -48,7 +48,7 @@ def catalog(spark, tmp_path, monkeypatch):
 
 def test_each_commit_of_a_catalogs_tables_is_judged_by_its_name(catalog):
     printed = io.StringIO()
-    watch_tables("sales.ord*", None, Path("tables"), printed, of_spark=True)
+    watch_tables("sales.ord*", None, Path("tables"), printed, uses_spark_catalog=True)
 
     assert "sales.orders: 10 commits, 1 with violations: 2026-01-07T00:00:00Z (amount" in printed.getvalue()
     ledgers = [json.loads(path.read_text()) for path in Path("tables/sales.orders").rglob("ledger.json")]

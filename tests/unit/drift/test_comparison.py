@@ -14,8 +14,8 @@ from spark_model_monitor.statistics.drift import (
     Ties,
     compare_categorical,
     compare_numeric,
-    distance,
 )
+from spark_model_monitor.statistics.drift.comparison import distance
 
 FLAG_10 = NumericDistribution([[0.0] * 90 + [1.0] * 10])
 FLAG_90 = NumericDistribution([[0.0] * 10 + [1.0] * 90])

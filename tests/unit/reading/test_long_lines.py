@@ -11,7 +11,7 @@ import pytest
 from tests.engine_in_process import InProcess
 
 from spark_model_monitor.data.engine import local_files
-from spark_model_monitor.data.reading import lines as module
+from spark_model_monitor.data.reading import csv_lines as module
 from spark_model_monitor.data.reading.csv_lines import find_long_lines, measure_long_lines
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.records.locations import LINE

@@ -215,10 +215,10 @@ class TableVersion:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Record]:
+def find_rejected_lines(dataset: Dataset, other_records: Partitions | None = None) -> Iterator[Record]:
     """One record for each refused line and reason, sorted by file and line number, without the header line of each file.
 
-    A record that is a whole file has line number 1. also: further refused records, which have a line number already.
+    A record that is a whole file has line number 1. other_records: further refused records, which have a line number already.
     """
     # A line with several rows can be refused for several reasons
     refused: ReasonsByLine = {}
@@ -234,8 +234,8 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
     # A document over several lines equals no single line of its file, so it stands for the whole file
     whole_files = refused.keys() - {(row[FILE], row[LINE]) for row in rejected_lines}
     rejected_lines += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole_files]
-    if also is not None:
-        rejected_lines += [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(also.batches())]
+    if other_records is not None:
+        rejected_lines += [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(other_records.batches())]
     for row in sorted(rejected_lines, key=itemgetter(FILE, NUMBER)):
         # The header line of a file is not a refused record
         for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:

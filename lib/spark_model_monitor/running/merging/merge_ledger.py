@@ -231,7 +231,7 @@ def quarantine_records(
     paths = (*captures.read_paths, *labels.read_paths)
     listing = Listing(captures.path, (), paths, request_log=captures.request_log)
     dataset = Dataset(refused_lines, (), listing, refusable=True, long_lines=tuple(sorted(long_lines)))
-    find_lines = partial(engine.find_implementation(find_rejected_lines), also=refused_elements)
+    find_lines = partial(engine.find_implementation(find_rejected_lines), other_records=refused_elements)
     return write_quarantine(dataset, output_path, find_lines)
 
 
