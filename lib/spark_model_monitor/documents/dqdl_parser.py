@@ -206,15 +206,14 @@ class _Parser:
 
     def _join_source(self, first: int) -> str:
         """The source of the tokens from `first` to the current one, on one line and without comments."""
-        pieces = []
+        pieces: list[str] = []
         end = self._tokens[first].start
         for token in self._tokens[first : self._index]:
             gap = self._text[end : token.start]
             # A gap with a line break may contain comments
             if "\n" in gap:
                 gap = " "
-            pieces.append(gap)
-            pieces.append(token.text)
+            pieces += gap, token.text
             end = token.end
         return "".join(pieces)
 

@@ -435,8 +435,10 @@ class Findings(TableExports):
         """
         lines = [f"  {alarm.sentence()}" for alarm in collect_alarms(self.results)]
         if cannot_tell:
-            for feature in self.unsure:
-                lines.append(f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}")
+            lines.extend(
+                f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}"
+                for feature in self.unsure
+            )
         if self.count or (cannot_tell and lines):
             raise ViolationsFound("\n".join([f"{self._format_counts()}:", *lines]))
 
