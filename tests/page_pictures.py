@@ -154,7 +154,7 @@ def write_data_quality_pages(folder: Path) -> None:
         baseline.write(runs[0])
         run_baseline(later, monitor, engine="local").write(runs[1])
         compared = compare(*runs)
-        (folder / f"{name}-compare.html").write_text(render_html(page_of_comparison(compared)))
+        (folder / f"{name}-compare.html").write_text(render_html(page_of_comparison(compared, ())))
 
 
 def write_run_page(folder: Path) -> None:

@@ -279,7 +279,7 @@ def test_a_comparison_of_two_runs_says_where(baseline, tmp_path):
 
     hints = [
         hint
-        for section in compared_page(comparison).sections
+        for section in compared_page(comparison, ()).sections
         for cards in section.blocks
         if isinstance(cards, Cards)
         for card in cards.cards

@@ -247,7 +247,7 @@ def test_a_page_of_history_denies_nothing(day):
 def test_a_comparison_says_what_the_run_says(day, hour):
     """All samples differ a little; by more than chance only what the run found."""
     compared = compare(str(day / "baseline"), str(day / "hours/2024/03/04" / hour))
-    page = page_of_comparison(compared)
+    page = page_of_comparison(compared, ())
     names = [change.name for change in compared.significant_changes]
 
     assert names == (["number_1"] if hour == "05" else [])
