@@ -316,9 +316,9 @@ def list_alert_changes(
     output_path: str,
     *,
     ascending: bool,
-    status: str | None = None,
-    before: str | None = None,
-    after: str | None = None,
+    status: str | None,
+    before: str | None,
+    after: str | None,
 ) -> list[MonitoringAlertHistorySummary]:
     """The changes of an alert with a status, and before and after a time (ISO 8601), as far as these are given."""
     changes = [

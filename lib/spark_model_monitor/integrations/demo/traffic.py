@@ -315,7 +315,9 @@ EXPLAINED = "explained"
 """Folders for later results on each hour: on its data, and on the model's attributions."""
 
 
-def write_data_set(directory: str | Path, *, rows: int, traffic: Traffic | None, server: str | None = None) -> None:
+def write_data_set(
+    directory: str | Path, *, rows: int = 20_000, traffic: Traffic | None = None, server: str | None = None
+) -> None:
     """Writes a baseline of `rows` customers with the model's predictions, the captures and labels of `traffic`, a description of
     the planted fault, and the configuration of the model's explanation. traffic: by default a day. server: the model server whose
     log is written, too.
