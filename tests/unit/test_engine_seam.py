@@ -13,6 +13,8 @@ import pytest
 from tests.floors import find_libraries, modules
 from tests.programs import printed_by
 
+from spark_model_monitor.spark.engine.spark import DEEQU_IMPLEMENTATIONS, IMPLEMENTATIONS
+
 MODULES = modules()
 
 INSIDE = ("spark/engine", "spark/deequ", "spark/spark_session", "spark/storage")
@@ -123,3 +125,26 @@ def test_what_every_engine_shares_loads_no_spark():
 
     assert [module for module in shared if "pyspark" in find_libraries(MODULES[module])] == []
     assert printed_by(f"import sys, {names}; print('pyspark' in sys.modules)") == "False\n"
+
+
+def list_parameters(name: str, path: Path) -> list[list[str]]:
+    """The parameters of each function with this name in a module."""
+    functions = (node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef))
+    return [
+        [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
+        for function in functions
+        if function.name == name
+    ]
+
+
+def test_what_spark_does_in_another_way_is_called_alike():
+    names_by_module = {module: [*names] for module, names in IMPLEMENTATIONS.items()}
+    for name, module in DEEQU_IMPLEMENTATIONS.items():
+        names_by_module.setdefault(module, []).append(name)
+    for module, names in names_by_module.items():
+        for name in names:
+            [on_spark] = list_parameters(name, MODULES[f"spark/{module.replace('.', '/')}"])
+            paths = [path for path_name, path in MODULES.items() if not path_name.startswith("spark/")]
+            [here] = [parameters for path in paths for parameters in list_parameters(name, path)]
+
+            assert on_spark == here, name

@@ -118,7 +118,7 @@ class EmrCluster(_EmrLocation):
     Examples
     --------
     >>> from spark_model_monitor.airflow import EmrCluster
-    >>> place = EmrCluster(cluster_id="j-2AXXXXXXGAPLF", package_location="s3://bucket/package")
+    >>> cluster = EmrCluster(cluster_id="j-2AXXXXXXGAPLF", package_location="s3://bucket/package")
     """
 
     cluster_id: str
