@@ -127,24 +127,27 @@ def test_what_every_engine_shares_loads_no_spark():
     assert printed_by(f"import sys, {names}; print('pyspark' in sys.modules)") == "False\n"
 
 
-def list_parameters(name: str, path: Path) -> list[list[str]]:
-    """The parameters of each function with this name in a module."""
-    functions = (node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef))
+def list_functions() -> list[tuple[str, str, list[str]]]:
+    """The functions of all modules: the module's path, the function's name and its parameters."""
     return [
-        [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
-        for function in functions
-        if function.name == name
+        (path_name, node.name, [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)])
+        for path_name, path in MODULES.items()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
     ]
 
 
-def test_what_spark_does_in_another_way_is_called_alike():
-    names_by_module = {module: [*names] for module, names in IMPLEMENTATIONS.items()}
-    for name, module in DEEQU_IMPLEMENTATIONS.items():
-        names_by_module.setdefault(module, []).append(name)
-    for module, names in names_by_module.items():
-        for name in names:
-            [on_spark] = list_parameters(name, MODULES[f"spark/{module.replace('.', '/')}"])
-            paths = [path for path_name, path in MODULES.items() if not path_name.startswith("spark/")]
-            [here] = [parameters for path in paths for parameters in list_parameters(name, path)]
+def test_what_spark_does_in_another_way_has_the_same_parameters():
+    implementations = [(name, module) for module, names in IMPLEMENTATIONS.items() for name in names]
+    implementations += DEEQU_IMPLEMENTATIONS.items()
+    functions = list_functions()
+    for name, module in implementations:
+        path_of_spark = f"spark/{module.replace('.', '/')}"
+        [on_spark] = [
+            parameters for path, function, parameters in functions if (path, function) == (path_of_spark, name)
+        ]
+        [expected] = [
+            parameters for path, function, parameters in functions if function == name and not path.startswith("spark/")
+        ]
 
-            assert on_spark == here, name
+        assert on_spark == expected, name
