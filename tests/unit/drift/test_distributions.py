@@ -114,6 +114,17 @@ def test_a_short_list_that_lost_digits_is_the_same_list():
     assert aligned[0] == aligned[1]
 
 
+@pytest.mark.parametrize("is_before", [True, False])
+def test_rounding_errors_of_sums_are_no_digits(is_before):
+    amounts = np.random.default_rng(26).integers(1, 10_000, 500)
+    sums = amounts / 100 + 0.1 - 0.1
+    pair = [NumericDistribution([amounts / 100]), NumericDistribution([sums])]
+    assert (sums != amounts / 100).any()
+
+    before, now = align_precision(*(pair if is_before else pair[::-1]))
+    assert before.cdf.values.tolist() == now.cdf.values.tolist() == np.unique(amounts / 100).tolist()
+
+
 @pytest.mark.parametrize("values", [[], [np.inf], [2.5e-150], [1.5, np.inf]])
 def test_numbers_that_32_bits_cannot_hold_stay(values):
     pair = NumericDistribution([[2.0287781933262867e-150]]), NumericDistribution([values])

@@ -316,11 +316,15 @@ def align_precision(
 ) -> tuple[NumericDistribution, NumericDistribution]:
     """Both distributions in the precision of the coarser one, so that 9.99 and 9.989999771118164 are one number.
 
-    That is 32 bits, or a number of digits if the other side's numbers have no fixed number of decimals. Whole numbers stay as
-    they are, since ids may have more digits.
+    That is 32 bits, or a number of digits if the other side's numbers have no fixed number of decimals, or the digits without
+    rounding errors. Whole numbers stay as they are, since ids may have more digits.
     """
     distributions = (before, now)
     cdfs = [distribution.cdf.drop_infinite() for distribution in distributions]
+    # Sums and products of decimals have rounding errors, as 19.990000000000002 has beside 19.99
+    have_errors = [0 < cdf.decimals < MAX_DECIMALS and MAX_DIGITS not in cdf.precisions for cdf in cdfs]
+    if have_errors[0] is not have_errors[1]:
+        return before.round_to(MAX_DIGITS), now.round_to(MAX_DIGITS)
     # Most columns have all digits of a double, and so no coarser precision
     has_precision = any(cdf.precisions or cdf.are_singles for cdf in cdfs)
     if not has_precision or all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
