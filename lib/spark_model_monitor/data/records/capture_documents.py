@@ -19,12 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import BASE64, CSV, GROUND_TRUTH, REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import (
-    Flags,
-    get_column,
-    get_text_buffer,
-    has_letters,
-)
+from spark_model_monitor.data.records.arrays import get_column, get_text_buffer, has_letters
 from spark_model_monitor.data.records.captured_payloads import EncodedText, open_base64
 from spark_model_monitor.data.records.decoding import (
     ALL_RECORDS,
@@ -38,6 +33,7 @@ from spark_model_monitor.data.records.json_lines import parse_json
 from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, is_sampled
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.value_class import value_class
 
 QUOTED_METADATA_KEY = f'"{REQUEST_METADATA}"'

@@ -47,11 +47,12 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_document,
     read_run_file,
 )
+from spark_model_monitor.statistics import Bytes, Doubles, Flags
 from spark_model_monitor.statistics.states.encoding import DECODING_ERRORS
 from spark_model_monitor.storage import exists, join, read_if_exists
 from spark_model_monitor.value_class import value_class
 
-Numbers = NDArray[np.float64]
+Numbers = Doubles
 Rows = dict[str, dict[str, float | None]]  # by the name of a feature or metric: its numbers by column
 T = TypeVar("T")
 
@@ -103,9 +104,9 @@ class PastRun:
 
     identity: RunIdentity
     names: tuple[str, ...]
-    is_metric: NDArray[np.bool_]
+    is_metric: Flags
     numbers: Mapping[str, Numbers]
-    statuses: NDArray[np.uint8]
+    statuses: Bytes
     violated: Mapping[str, tuple[str, ...]]
     violations: int
     shares: NDArray[np.float32] | None = None

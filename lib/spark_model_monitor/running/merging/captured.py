@@ -103,7 +103,7 @@ class Captures:
 
     inputs = (LINE, FILE_KEY)
 
-    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         for _, ranks, records in self._read(batches):
             # Refused records are only counted here; `refused` gives them in a second scan
             hours, reasons = self._assign_hours(records, ranks)
@@ -123,7 +123,7 @@ class Captures:
             }
             yield merge_rows.make_rows(merge_rows.Role.CAPTURE, columns, reasons == 0)
 
-    def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+    def refused(self, batches: Batches) -> Batches:
         """The refused lines alone, as rows of `REFUSED_SCHEMA`."""
         for lines, ranks, records in self._read(batches):
             _, reasons = self._assign_hours(records, ranks)
