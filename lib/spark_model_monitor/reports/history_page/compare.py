@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TextIO
 
 from spark_model_monitor.documents.change_description import describe_segment
-from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus, remove_values
+from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus, Results, remove_values
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
@@ -133,7 +133,7 @@ class RunComparison:
             impact = (distance or 0.0) * self.shares.get(name, 0.0)
         return Change(name, "changed" if different or distance else "same", distance, different, impact)
 
-    def judge(self) -> tuple[CheckResult, ...]:
+    def judge(self) -> Results:
         """The results of A's constraints on B. They use B's states or, without states, as much as its statistics.json tells.
 
         Raises BadInput if B has no features.

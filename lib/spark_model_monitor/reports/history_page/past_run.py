@@ -26,6 +26,7 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckResults,
     CheckStatus,
+    Results,
     Violations,
     format_group,
     join_name,
@@ -112,7 +113,7 @@ class PastRun:
     shares: NDArray[np.float32] | None = None
     bins: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     outcome: Outcome | None = None
-    violation_results: tuple[CheckResult, ...] = ()
+    violation_results: Results = ()
     are_violations_alone: bool = False
 
     @property
@@ -254,8 +255,8 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
     violations = _parse_if_there(run_folder, Violations.FILE_NAME, Violations.from_json)
     rows |= analysis_rows
     # Our own results are used first; without them the service's violations, with the numbers in their texts
-    check_results: tuple[CheckResult, ...] = ()
-    violation_results: tuple[CheckResult, ...] = ()
+    check_results: Results = ()
+    violation_results: Results = ()
     are_violations_alone = violations is not None and checks is None and not rows
     if checks is not None:
         check_results = checks.checks
