@@ -22,7 +22,7 @@ from spark_model_monitor.errors import MESSAGE, BadConfiguration, BadDocument, e
 from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, Run, read_commit
 from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
-from spark_model_monitor.storage import LocalStorage, join
+from spark_model_monitor.storage import join, read_if_exists, remove
 from spark_model_monitor.storage.s3_storage import split_path
 
 if TYPE_CHECKING:
@@ -51,13 +51,10 @@ class LocalFiles:
 
     def read(self, path: str) -> bytes | None:
         """A file's content, None if there is no such file."""
-        storage = LocalStorage()
-        if storage.exists(path):
-            return storage.read(path)
-        return None
+        return read_if_exists(path)
 
     def delete(self, path: str) -> None:
-        LocalStorage().delete(path)
+        remove(path)
 
 
 class S3Files:
