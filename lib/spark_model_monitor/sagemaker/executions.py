@@ -44,6 +44,7 @@ from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.local_jobs import EXECUTIONS, JOBS, SCHEDULES
 from spark_model_monitor.sagemaker.monitoring_files import locate
 from spark_model_monitor.storage import join
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ _STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: Exi
 """By a processing job's status: the exit status; any other status is a failure."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class LocalPlan(Plan):
     """The plan of a schedule that is stored in the API's form. Its jobs get variables, and names like those in the service.
 

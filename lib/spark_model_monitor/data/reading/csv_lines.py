@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -33,12 +32,11 @@ from spark_model_monitor.data.records.csv_rows import (
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.missing_values import replace_missing_values
+from spark_model_monitor.data.records.outcome_values import Reasons
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import Storage, StoredFile
 from spark_model_monitor.value_class import value_class
-
-Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 
 PIECE_BYTES = 8 * 2**20  # bytes of a text that are read at once
 PROBE_BYTES = 64 * 1024  # bytes read first on either side of an offset, since most lines end within them
