@@ -22,7 +22,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_files import COMPRESSED_OPENERS
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records.arrays import find_utf_8
+from spark_model_monitor.data.records.arrays import Reasons, find_utf_8
 from spark_model_monitor.data.records.csv_rows import (
     BYTE_ORDER_MARK,
     RFC_4180_ESCAPE,
@@ -32,7 +32,6 @@ from spark_model_monitor.data.records.csv_rows import (
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.missing_values import replace_missing_values
-from spark_model_monitor.data.records.outcome_values import Reasons
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import Storage, StoredFile

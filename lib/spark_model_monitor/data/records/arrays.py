@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from spark_model_monitor.statistics import Bytes, Flags, Integers
 from spark_model_monitor.statistics.states.hashing import read_buffers
+
+Reasons: TypeAlias = NDArray[np.int32]  # 0 or a Refusal
 
 Rows = TypeVar("Rows")
 

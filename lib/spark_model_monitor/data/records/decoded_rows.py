@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import concat_rows, take_rows
+from spark_model_monitor.data.records.arrays import Reasons, concat_rows, take_rows
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, LOCATION_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_ranges
 from spark_model_monitor.statistics import Flags, Integers
@@ -73,11 +73,11 @@ class DecodedRows:
 
     columns: tuple[pa.Array, ...]
     lines: Integers
-    reasons: NDArray[np.int32]
+    reasons: Reasons
     record_widths: NDArray[np.int32]
 
     @classmethod
-    def refuse_lines(cls, lines: Integers, reasons: NDArray[np.int32], features: int) -> DecodedRows:
+    def refuse_lines(cls, lines: Integers, reasons: Reasons, features: int) -> DecodedRows:
         """Refused lines, whose cells were not counted."""
         nothing = pa.nulls(len(lines), pa.string())
         return cls((nothing,) * features, lines, reasons, np.zeros(len(lines), np.int32))
@@ -216,7 +216,7 @@ class Decoding:
                 columns = [*decoded.slice(start, ROWS_AT_ONCE).columns, *locations]
                 yield pa.RecordBatch.from_arrays(columns, names=[*decoded.schema.names, *LOCATION_COLUMNS])
 
-    def _take_locations(self, batch: pa.RecordBatch, lines: Integers, reasons: NDArray[np.int32]) -> list[pa.Array]:
+    def _take_locations(self, batch: pa.RecordBatch, lines: Integers, reasons: Reasons) -> list[pa.Array]:
         # `take` returns null for a null index, so accepted rows get null instead of their line
         numbers = pa.array(lines)
         if self.keeps_lines or self.decoder.keeps_lines:

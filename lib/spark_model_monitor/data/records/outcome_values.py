@@ -14,9 +14,8 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import concat_rows, select_rows
+from spark_model_monitor.data.records.arrays import Reasons, concat_rows, select_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.refusals import Refusal
@@ -24,7 +23,6 @@ from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states.outcome_plan import ClassKey, class_key
 from spark_model_monitor.value_class import value_class
 
-Reasons: TypeAlias = NDArray[np.int32]
 Indices: TypeAlias = Integers
 Numbers: TypeAlias = Doubles
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.engine_protocol import Batches
 from spark_model_monitor.data.reading.ledger import NUMBER
 from spark_model_monitor.data.records import ENCODINGS
-from spark_model_monitor.data.records.arrays import concat_rows, get_column, is_utf_8, is_writable, take_rows
+from spark_model_monitor.data.records.arrays import Reasons, concat_rows, get_column, is_utf_8, is_writable, take_rows
 from spark_model_monitor.data.records.captured_payloads import format_json_value
 from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
@@ -299,7 +299,7 @@ class LabelRows:
     """
 
     line_indices: Integers
-    reasons: NDArray[np.int32]
+    reasons: Reasons
     event_ids: pa.StringArray
     truths: pa.StringArray
     repairs: NDArray[np.int32]
