@@ -182,7 +182,7 @@ def test_the_outcome_is_read_from_s3_by_the_connection(run, aws, cluster):
         pytest.param({"output_path": "/reports"}, {}, "output_path is '/reports'; a job on EMR needs a path on S3",
                      id="results on this machine"),
         pytest.param({"sink": "webhook:https://chat.example.org/x"}, {}, "holds a secret", id="a secret among the arguments"),
-        pytest.param({"s3_encryption": "SSE"}, {}, "s3_encryption='SSE'; it is one of: SSE-S3, SSE-KMS", id="no such encryption"),
+        pytest.param({"s3_encryption": "SSE"}, {}, "s3_encryption is 'SSE'; did you mean SSE-S3", id="no such encryption"),
         pytest.param({}, {"spark_options": ("--memory", "4g")}, "'--memory', which is no option of spark-submit",
                      id="no such option"),
         pytest.param({}, {"package_location": "/packages"}, "package_location is '/packages'", id="a package on this machine"),

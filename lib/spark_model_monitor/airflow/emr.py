@@ -27,6 +27,7 @@ from spark_model_monitor.integrations.emr.emr_runs import (
     get_spark_line,
 )
 from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
+from spark_model_monitor.running.configuration.option_types import read_name
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target, spark_settings, split_options
@@ -169,13 +170,10 @@ class RemoteRun:
 
 def _get_encryption(call: JobCall) -> dict[str, str]:
     """The arguments that encrypt the package like the results. Raises BadConfiguration for an unknown kind of encryption."""
-    name = call.flags.get("s3_encryption")
-    encryption = None
-    if name is not None:
-        # The job itself also reads the name without regard to case
-        encryption_by_name = {encryption.value.lower(): encryption for encryption in S3Encryption}
-        encryption = encryption_by_name.get(name.lower())
-        if encryption is None:
-            names = ", ".join(encryption.value for encryption in S3Encryption)
-            raise BadConfiguration(f"flags has s3_encryption={name!r}; it is one of: {names}")
+    try:
+        encryption = read_name(
+            {encryption.value: encryption for encryption in S3Encryption}, call.flags.get("s3_encryption")
+        )
+    except ValueError as error:
+        raise BadConfiguration(f"flags: s3_encryption {error}") from None
     return upload_arguments(encryption, call.flags.get("s3_kms_key"))

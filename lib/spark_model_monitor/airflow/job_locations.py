@@ -21,6 +21,7 @@ from spark_model_monitor.spark.launch.java import PINNED, find_line_at
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.spark_command import own_settings
 from spark_model_monitor.stopping import shell_status
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
@@ -36,7 +37,7 @@ def open_aws_client(service: str, aws_conn_id: str | None) -> BaseClient:
     return AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service).conn
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class JobCall:
     """One run of a job.
 

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -22,8 +22,9 @@ from spark_model_monitor.errors import MESSAGE, BadConfiguration, BadDocument, e
 from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, Run, read_commit
 from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
-from spark_model_monitor.storage import LocalStorage, join
+from spark_model_monitor.storage import join, read_if_exists, remove
 from spark_model_monitor.storage.s3_storage import split_path
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -51,13 +52,10 @@ class LocalFiles:
 
     def read(self, path: str) -> bytes | None:
         """A file's content, None if there is no such file."""
-        storage = LocalStorage()
-        if storage.exists(path):
-            return storage.read(path)
-        return None
+        return read_if_exists(path)
 
     def delete(self, path: str) -> None:
-        LocalStorage().delete(path)
+        remove(path)
 
 
 class S3Files:
@@ -180,7 +178,7 @@ _HOUR_LEVELS = 4  # levels of folders in yyyy/mm/dd/hh
 _VIOLATION_COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (\d+) violations\.")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class JobEnd:
     """A run that completed.
 
@@ -218,7 +216,7 @@ class JobEnd:
         return members
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RunFailure:
     """A run that did not complete. reason: one sentence. exit_status: of the job."""
 

@@ -10,6 +10,7 @@ from spark_model_monitor.documents.change_description import describe_evidence, 
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     CheckResult,
+    Results,
     cause,
     compute_severity,
     name_check,
@@ -24,7 +25,7 @@ from spark_model_monitor.value_class import value_class
 class Alarm:
     """All violations with one cause, the clearest first."""
 
-    results: tuple[CheckResult, ...]
+    results: Results
 
     @property
     def since(self) -> str | None:
@@ -58,7 +59,7 @@ class Alarm:
         return sentence
 
 
-def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
+def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, str]) -> Results:
     """The results, in which each violation gets the number of its alarm (1 is the largest), its words, and the alarm's
     beginning.
 
@@ -122,7 +123,7 @@ def collect_alarms(check_results: Iterable[CheckResult]) -> list[Alarm]:
     return [Alarm(_sort_alarm(violations)) for _, violations in sorted(alarms.items())]
 
 
-def _sort_alarm(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
+def _sort_alarm(alarm: list[CheckResult]) -> Results:
     """The alarm's results: a common cause of several features comes first, then the largest."""
     sorted_alarm = sorted(alarm, key=rank_severity)
     if len(set(map(cause, alarm))) > 1:

@@ -14,6 +14,7 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     Hint,
+    Results,
     cause,
     identify_subject,
 )
@@ -146,11 +147,11 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
     time: Name
     by: Name | None = None
     why: Name | None = None
-    alarms: tuple[CheckResult, ...]
-    unviolated: tuple[CheckResult, ...] = ()
+    alarms: Results
+    unviolated: Results = ()
 
     @property
-    def accepted_results(self) -> tuple[CheckResult, ...]:
+    def accepted_results(self) -> Results:
         """All results of the accepted features, the alarms first."""
         return (*self.alarms, *self.unviolated)
 
@@ -181,7 +182,7 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         return identify_subject(check_result) in map(identify_subject, new_value_alarms)
 
 
-def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
+def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> Results:
     """The results, in which violations that a decision covers are marked as not judged."""
     window_results = tuple(check_results)
     results_by_subject = group_by(window_results, identify_subject)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, UndefinableNumber
@@ -365,6 +365,9 @@ class BudgetLedger(Section):
         return cls(false_alarm_budget=budget, rows="independent", families=(only_family,))
 
 
+Results: TypeAlias = tuple[CheckResult, ...]
+
+
 class CheckResults(Document, file="checks.json", meant="checks.json of a monitoring run"):
     """checks.json: the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
@@ -378,7 +381,7 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
     outcome: Outcome | None = None
     outcomes: tuple[FeatureOutcome, ...] | None = None
     budget: BudgetLedger | None = None
-    checks: tuple[CheckResult, ...]
+    checks: Results
     hints: tuple[Hint, ...] | None = None
 
     def to_json(self) -> str:

@@ -93,6 +93,11 @@ def dump_lines(content: Mapping[str, Json]) -> str:
     return "{" + ",\n".join(members) + "}\n"
 
 
+def dump_indented(value: Json) -> str:
+    """JSON for people and programs of ours: indented, with Python's number format, and a newline at the end."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
 def _dump_items(value: Json) -> str:
     if isinstance(value, Mapping) and value:
         members = [f"{_quote(name)}:{_dump_compact(member)}" for name, member in value.items()]

@@ -35,7 +35,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.windows import convert_microseconds
 from spark_model_monitor.documents.change_description import ONE_VALUE
-from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, remove_values
+from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, Results, remove_values
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.monitors.contributions import (
@@ -330,13 +330,13 @@ class MarkedRows:
 
 
 def add_causes(
-    results: tuple[CheckResult, ...],
+    results: Results,
     openers: Mapping[Hashable, Callable[[ExitStack], tuple[MarkedRows, MarkedRows]]],
     list_subjects: Callable[[CheckResult], Iterable[Hashable]],
     level: float,
     *,
     hide_values: bool,
-) -> tuple[CheckResult, ...]:
+) -> Results:
     """The results; violations get the segment and the origin of their change, if there is one.
 
     openers: by subject of a change, a function that opens the rows of window and baseline. The window is read in one pass,

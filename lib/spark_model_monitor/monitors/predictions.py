@@ -6,7 +6,7 @@ Source: B1.1.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.engine_protocol import Broadcast, Partitions
+from spark_model_monitor.data.engine.engine_protocol import Batches, Broadcast, Partitions
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors import Cells, Model
@@ -174,8 +174,8 @@ def _find_text_columns(table: Partitions, positions: Sequence[int], reason: str 
 
 
 def _find_text_columns_of_partition(
-    columns: tuple[str, ...], reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+    columns: tuple[str, ...], reason: str | None, schema: pa.Schema, batches: Batches
+) -> Batches:
     text_columns: set[str] = set()
     for batch in batches:
         accepted = drop_rejected(batch, reason)
@@ -186,7 +186,7 @@ def _find_text_columns_of_partition(
     yield pa.RecordBatch.from_pydict({"column": sorted(text_columns)}, schema)
 
 
-def predict_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def predict_partition(task: PredictionTask, batches: Batches) -> Batches:
     """Yield the rows of a partition with their predictions."""
     caller: ModelCaller | None = None
     for batch in batches:

@@ -26,6 +26,7 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     DriftEvidence,
     Hint,
+    Results,
     RuleDetails,
     Summary,
     Violation,
@@ -239,7 +240,7 @@ class Judgement(ABC, Generic[BaselineT]):
 
     @property
     @abstractmethod
-    def results(self) -> tuple[CheckResult, ...]:
+    def results(self) -> Results:
         """The result of every check."""
 
     @property
@@ -252,9 +253,7 @@ class Judgement(ABC, Generic[BaselineT]):
         """Things that look wrong in the data but that no check is about."""
         return ()
 
-    def write_sentences(
-        self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
-    ) -> tuple[CheckResult, ...]:
+    def write_sentences(self, results: Results, /, *, hide_values: bool = False) -> Results:
         """The results, in which violations have descriptions. hide_values: without any value of the data, because they
         are sent elsewhere.
         """
@@ -262,14 +261,12 @@ class Judgement(ABC, Generic[BaselineT]):
             return tuple(map(remove_values, results))
         return results
 
-    def find_causes(
-        self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None, /
-    ) -> tuple[CheckResult, ...]:
+    def find_causes(self, results: Results, dataset: Dataset, output_path: str | None, /) -> Results:
         """The results, in which violations have the origin of their rows. dataset: the sample's rows, which are read again."""
         return results
 
     @abstractmethod
-    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+    def page(self, results: Results, /, *, hide_values: bool = False) -> Page:
         """The report of a run; its last section explains how to read it. hide_values: without names of categories."""
 
     @abstractmethod
@@ -277,7 +274,7 @@ class Judgement(ABC, Generic[BaselineT]):
         """A summary of every feature or metric. hide_values: without names of categories and segments."""
 
     @abstractmethod
-    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any, /) -> tuple[PublishedMetric, ...]:
+    def published_metrics(self, results: Results, constraints: Any, /) -> tuple[PublishedMetric, ...]:
         """The numbers for a metrics platform. constraints: those with which the sample was compared."""
 
     @property
@@ -382,7 +379,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """The results for a sample compared with a baseline, or for the sample alone if there is no baseline."""
 
     @abstractmethod
-    def violations(self, results: tuple[CheckResult, ...], /) -> Any:
+    def violations(self, results: Results, /) -> Any:
         """The document with the violations among the results; its member `violations` has them."""
 
     @abstractmethod
@@ -560,7 +557,7 @@ class RuleOutcomes:
     digest: identifies the rules.
     """
 
-    results: tuple[CheckResult, ...] = ()
+    results: Results = ()
     hints: tuple[Hint, ...] = ()
     digest: str | None = None
 

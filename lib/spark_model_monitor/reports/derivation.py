@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import HIDDEN, QUANTILES, CheckResult, CheckResults
+from spark_model_monitor.documents.check_results import HIDDEN, QUANTILES, CheckResult, CheckResults, Results
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference
 from spark_model_monitor.documents.statistics import Statistics
@@ -231,7 +231,7 @@ class Explanation:
 
     name: str
     run: str
-    results: tuple[CheckResult, ...]
+    results: Results
     derivation: Derivation | None = None
     no_derivation: str | None = None
     types: Mapping[str, int] = field(default_factory=dict)

@@ -38,12 +38,13 @@ from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS, Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedule_runs import Note, iterate_due_times, run_jobs
-from spark_model_monitor.running.scheduling.schedules import CrontabTimes, run_windows
+from spark_model_monitor.running.scheduling.schedules import CrontabTimes, iterate_until_stopped
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.local_jobs import EXECUTIONS, JOBS, SCHEDULES
 from spark_model_monitor.sagemaker.monitoring_files import locate
 from spark_model_monitor.storage import join
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ _STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: Exi
 """By a processing job's status: the exit status; any other status is a failure."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class LocalPlan(Plan):
     """The plan of a schedule that is stored in the API's form. Its jobs get variables, and names like those in the service.
 
@@ -142,11 +143,10 @@ def run_due(name: str) -> list[ApiMembers]:
             record.settle()
             plan = build_plan(schedule_record)
             run = partial(run_jobs, plan, record, launch=_run_job)
-            # Early runs come first, because their windows are older. The loop only exhausts the iterator
-            for _ in run_windows(
-                chain(_find_early_runs(plan, record), iterate_due_times(plan, record, local_jobs.now)), run
-            ):
-                pass
+            # Early runs come first, because their windows are older
+            due_times = iterate_due_times(plan, record, local_jobs.now)
+            for time in iterate_until_stopped(chain(_find_early_runs(plan, record), due_times)):
+                run(time)
             _run_first_window(plan, record, run)
     return list_summaries(schedule_record["Schedule"])
 

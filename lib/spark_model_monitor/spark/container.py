@@ -10,19 +10,17 @@ Source: C1.1, C1.2, C1.3, C1.4, C7.1 for variables and files; C11c for the choic
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.configuration.command_line import PROCESSING_JOB_FILES
-from spark_model_monitor.running.configuration.reading import Sources, read_sources
+from spark_model_monitor.running.configuration.reading import Sources, get_member, read_json_object, read_sources
 from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, message_path, write_message
 from spark_model_monitor.spark.launch import submission
@@ -40,9 +38,6 @@ CGROUP_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_
 HEAP_FRACTION = 0.5
 
 MIN_HEAP_MIB = 1024
-
-
-Kind = TypeVar("Kind", list[Any], dict[str, Json])
 
 
 def choose_job(sources: Sources) -> str:
@@ -64,7 +59,7 @@ def derive_variables(sources: Sources, root: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     # Only the configuration shows which of Clarify's containers this is
-    if _requests_attributions(_read_json(path), path):
+    if _requests_attributions(read_json_object(path), path):
         analysis = AnalysisType.MODEL_EXPLAINABILITY
     else:
         analysis = AnalysisType.MODEL_BIAS
@@ -84,9 +79,9 @@ def is_idle(root: Path) -> bool:
 
     Raises BadConfiguration if each host has a share of the data, because the first would see only its own share.
     """
-    resources = _read_json(root / RESOURCES)
+    resources = read_json_object(root / RESOURCES)
     # Sorted, so that all hosts choose the same first host without communication
-    hosts = sorted(map(str, _get_member(resources, "hosts", list, root / RESOURCES)))
+    hosts = sorted(map(str, get_member(resources, "hosts", list, root / RESOURCES)))
     if len(hosts) < 2:
         return False
     sharded_inputs = [name for name, distribution in _read_distributions(root) if distribution == "ShardedByS3Key"]
@@ -142,7 +137,7 @@ def _report_refusal(error: MonitorError, root: Path) -> int:
 
 def _requests_attributions(analysis_config: Mapping[str, Json], path: Path) -> bool:
     """Whether a configuration of Clarify requests feature attributions and no bias metrics."""
-    methods = _get_member(analysis_config, "methods", dict, path)
+    methods = get_member(analysis_config, "methods", dict, path)
     return "shap" in methods and not any(name.endswith("_bias") for name in methods)
 
 
@@ -152,37 +147,12 @@ def _read_distributions(root: Path) -> list[tuple[str, str | None]]:
     # There are two paths, because the service's guide names another path than its containers have
     for relative in PROCESSING_JOB_FILES:
         path = root / relative
-        for source in _get_member(_read_json(path), "ProcessingInputs", list, path):
+        for source in get_member(read_json_object(path), "ProcessingInputs", list, path):
             if not isinstance(source, dict):
                 raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; correct or remove it")
-            s3_input = _get_member(source, "S3Input", dict, path)
+            s3_input = get_member(source, "S3Input", dict, path)
             distributions.append((source.get("InputName", "?"), s3_input.get("S3DataDistributionType")))
     return distributions
-
-
-def _read_json(path: Path) -> dict[str, Json]:
-    """The JSON object in a file of the container; empty if the file is absent."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadConfiguration(
-            f"{path} can't be read as JSON ({type(error).__name__}); correct or remove it"
-        ) from error
-    if not isinstance(document, dict):
-        raise BadConfiguration(f"{path} has to be a JSON object; correct or remove it")
-    return document
-
-
-def _get_member(document: Mapping[str, Json], name: str, kind: type[Kind], path: Path) -> Kind:
-    """A member of a JSON object; an empty value of its type if the object doesn't have the member."""
-    member = document.get(name) or kind()
-    if not isinstance(member, kind):
-        raise BadConfiguration(
-            f"{path}: {name} has to be {'a list' if kind is list else 'an object'}; correct or remove it"
-        )
-    return member
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ PARTITION = "partition"
 LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
 
 Batches: TypeAlias = Iterable[pa.RecordBatch]
-Task: TypeAlias = Callable[[Batches], Iterator[pa.RecordBatch]]
+Task: TypeAlias = Callable[[Batches], Batches]
 """Processes a partition: takes its batches in order, and yields other batches. It has no side effects and is pickled by name."""
 
 Value = TypeVar("Value")
@@ -73,12 +73,12 @@ StateTask: TypeAlias = Callable[[Batches], Iterator[StateRow]]
 """Computes the states of a partition. It has no side effects and is pickled by name."""
 
 
-def encode_states(task: StateTask, batches: Batches) -> Iterator[pa.RecordBatch]:
+def encode_states(task: StateTask, batches: Batches) -> Batches:
     """The states of a partition, as batches that the executor sends."""
     return _build_batches(task(batches))
 
 
-def _build_batches(rows: Iterator[StateRow]) -> Iterator[pa.RecordBatch]:
+def _build_batches(rows: Iterator[StateRow]) -> Batches:
     while state_rows := list(islice(rows, MAX_BATCH_STATES)):
         # A batch has several states, because each batch has a fixed cost
         columns = zip(*((row.feature, row.kind, row.partition, row.blob) for row in state_rows), strict=True)
@@ -93,7 +93,7 @@ def decode_states(batches: Batches) -> Iterator[StateRow]:
             yield StateRow(**row)
 
 
-def fold_states(batches: Batches) -> Iterator[pa.RecordBatch]:
+def fold_states(batches: Batches) -> Batches:
     """The sum of each (feature, kind), added in partition order; rows must be sorted by feature, kind and partition."""
     # The rows are sorted, so rows with equal keys are neighbours
     rows_by_key = groupby(decode_states(batches), key=lambda row: (row.feature, row.kind))

@@ -291,7 +291,7 @@ class LocalPartitions:
     def map_batches(self, task: Task, schema: pa.Schema) -> LocalPartitions:
         return LocalPartitions(self.engine, schema, partial(self.bind_task, task))
 
-    def bind_task(self, task: Callable[[Batches], Iterator[TaskResult]]) -> list[Callable[[], Iterable[TaskResult]]]:
+    def bind_task(self, task: Callable[[Batches], Iterable[TaskResult]]) -> list[Callable[[], Iterable[TaskResult]]]:
         """For each partition, a function that runs a task on its batches."""
         return [partial(_run_task, read_partition, task) for read_partition in self.make_readers()]
 
@@ -378,7 +378,7 @@ class LocalStates:
         return sorted(rows, key=lambda row: (row.feature, row.kind, row.partition))
 
 
-def iterate_batches(rows: Partitions) -> Iterator[pa.RecordBatch]:
+def iterate_batches(rows: Partitions) -> Batches:
     """The batches, one partition after the other. A partition is read only when its batches are needed."""
     readers = cast("LocalPartitions", rows).make_readers()
     return chain.from_iterable(read_partition() for read_partition in readers)
@@ -400,11 +400,11 @@ def _make_partition_readers(
     return [partial(read, pieces) for pieces in packed]
 
 
-def _read_pieces(read: Callable[[Piece], Batches], pieces: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
+def _read_pieces(read: Callable[[Piece], Batches], pieces: Sequence[Piece]) -> Batches:
     return chain.from_iterable(map(read, pieces))
 
 
-def _add_file_columns(read: Callable[[Piece], Batches], piece: Piece) -> Iterator[pa.RecordBatch]:
+def _add_file_columns(read: Callable[[Piece], Batches], piece: Piece) -> Batches:
     """The batches of a piece with the columns FILE_KEY and BLOCK_START."""
     for batch in read(piece):
         # All rows of a piece have the same value
@@ -413,17 +413,17 @@ def _add_file_columns(read: Callable[[Piece], Batches], piece: Piece) -> Iterato
         yield batch
 
 
-def _run_task(read_partition: PartitionReader, task: Callable[[Batches], Iterator[TaskResult]]) -> Iterator[TaskResult]:
+def _run_task(read_partition: PartitionReader, task: Callable[[Batches], Iterable[TaskResult]]) -> Iterable[TaskResult]:
     return task(iter(read_partition()))
 
 
-def _add_partition_number(read_partition: PartitionReader, number: int) -> Iterator[pa.RecordBatch]:
+def _add_partition_number(read_partition: PartitionReader, number: int) -> Batches:
     for batch in read_partition():
         numbers = pa.array(np.full(batch.num_rows, number, np.int32))
         yield pa.RecordBatch.from_arrays([numbers, *batch.columns], names=[PARTITION, *batch.schema.names])
 
 
-def _select_times(name: str, start: datetime, end: datetime, batches: Batches) -> Iterator[pa.RecordBatch]:
+def _select_times(name: str, start: datetime, end: datetime, batches: Batches) -> Batches:
     # Times without a zone and days are in UTC
     bounds = [pa.scalar(moment.astimezone(timezone.utc).replace(tzinfo=None)) for moment in (start, end)]
     for batch in batches:
@@ -435,12 +435,12 @@ def _select_times(name: str, start: datetime, end: datetime, batches: Batches) -
             yield rows
 
 
-def _add_flags(name: str, threshold: float, schema: pa.Schema, batches: Batches) -> Iterator[pa.RecordBatch]:
+def _add_flags(name: str, threshold: float, schema: pa.Schema, batches: Batches) -> Batches:
     for batch in batches:
         is_above = pc.greater(parse_doubles(batch.column(name)), threshold).cast(pa.int32())
         yield pa.RecordBatch.from_arrays([*batch.columns, is_above], schema=schema)
 
 
-def _select_columns(names: tuple[str, ...], new_names: tuple[str, ...], batches: Batches) -> Iterator[pa.RecordBatch]:
+def _select_columns(names: tuple[str, ...], new_names: tuple[str, ...], batches: Batches) -> Batches:
     for batch in batches:
         yield pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=list(new_names))

@@ -6,7 +6,7 @@ Rows are sorted as in Spark: nulls first, texts by their bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, partial
@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from spark_model_monitor.data.engine.engine_protocol import Batches
 from spark_model_monitor.data.engine.partitions import (
     MIN_PARALLEL_TEXT_PARTITIONS,
     PartitionReader,
@@ -27,7 +27,7 @@ from spark_model_monitor.data.engine.partitions import (
     group_by_size,
     run_in_processes,
 )
-from spark_model_monitor.statistics import Hashes
+from spark_model_monitor.statistics import Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.storage import get_storage, is_local
 from spark_model_monitor.storage.file_system import join
@@ -105,7 +105,7 @@ def _scatter(
             written_batches += 1
 
 
-def _split_by_partition(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _split_by_partition(batches: Batches, by: str, count: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The rows in their order, as batches with the number of their new partition."""
     if count == 1:
         yield from ((0, batch) for batch in batches if batch.num_rows)
@@ -125,7 +125,7 @@ def _split_by_partition(batches: Iterable[pa.RecordBatch], by: str, count: int) 
             yield from ((int(numbers[start]), run_rows) for run_rows in rows.slice(start, end - start).to_batches())
 
 
-def _find_run_bounds(numbers: NDArray[np.int64]) -> list[int]:
+def _find_run_bounds(numbers: Integers) -> list[int]:
     """The start of each run of equal numbers, and the end of the last run."""
     return [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
 
@@ -146,16 +146,14 @@ class _GatheredPartition:
     order: tuple[str, ...]
     folder: TemporaryFolder
 
-    def __call__(self) -> Iterator[pa.RecordBatch]:
+    def __call__(self) -> Batches:
         return _gather(self.locations, self.schema, self.order)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial, (_gather, self.locations, self.schema, self.order)
 
 
-def _gather(
-    locations: list[BatchLocation | pa.RecordBatch], schema: pa.Schema, order: Sequence[str]
-) -> Iterator[pa.RecordBatch]:
+def _gather(locations: list[BatchLocation | pa.RecordBatch], schema: pa.Schema, order: Sequence[str]) -> Batches:
     open_file = cache(lambda path: pa.ipc.open_file(pa.memory_map(path)))
     batches = [
         open_file(location[0]).get_batch(location[1]) if isinstance(location, tuple) else location
@@ -174,7 +172,7 @@ def _gather(
         yield from _sort_rows(rows, order)
 
 
-def _sort_by_batch(batches: list[pa.RecordBatch], by: str) -> Iterator[pa.RecordBatch]:
+def _sort_by_batch(batches: list[pa.RecordBatch], by: str) -> Batches:
     """The rows, sorted by a column with few distinct numbers. They stay in their batches: a reader holds one batch at a time."""
     numbers_by_batch = [set(batch.column(by).unique().to_pylist()) for batch in batches]
     # For each number, all batches; a batch is kept until its last number
@@ -187,7 +185,7 @@ def _sort_by_batch(batches: list[pa.RecordBatch], by: str) -> Iterator[pa.Record
                 yield batch if len(batch_numbers) == 1 else batch.filter(pc.equal(batch.column(by), number))
 
 
-def _sort_rows(rows: pa.Table, order: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _sort_rows(rows: pa.Table, order: Sequence[str]) -> Batches:
     # Nulls come first, as in Spark
     keys = {}
     for name in order:
@@ -200,9 +198,7 @@ def _sort_rows(rows: pa.Table, order: Sequence[str]) -> Iterator[pa.RecordBatch]
         yield from rows.take(indices[start : start + SORTED_BATCH_ROWS]).to_batches()
 
 
-def write_partition_texts(
-    folder: str, by: str, text: str, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def write_partition_texts(folder: str, by: str, text: str, batches: Batches) -> Batches:
     """The task that writes texts, one line per row, to a file for each value of `by`. The rows must be sorted by `by`."""
     pending_texts: list[pa.Array] = []
     number = None

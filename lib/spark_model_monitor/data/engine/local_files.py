@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.engine_protocol import LINE_KEY
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Batches
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, compute_file_keys, format_uri
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.statistics.states.hashing import hash_texts
@@ -140,7 +140,7 @@ def read_lines_of_pieces(
     with_blank: bool = False,
     max_bytes: int | None = None,
     is_one_line: bool = False,
-) -> Iterator[pa.RecordBatch]:
+) -> Batches:
     """The lines of pieces as from `read_lines_of_piece`, one piece after the other.
 
     Many small files are read together, because an endpoint writes hundreds of thousands of them and each read has a fixed cost.
@@ -186,7 +186,7 @@ def read_lines_of_piece(
     with_blank: bool = False,
     max_bytes: int | None = None,
     whole: bool = False,
-) -> Iterator[pa.RecordBatch]:
+) -> Batches:
     """The lines of a piece with these columns, in batches of at most `max_rows`. whole: whether the file is one line.
 
     max_bytes: longer lines are skipped. A line belongs to the piece in which it begins; a line that begins directly after a piece
@@ -289,7 +289,7 @@ def _make_batches(
     max_rows: int,
     pieces: Sequence[Piece],
     piece_indices: pa.Array | None = None,
-) -> Iterator[pa.RecordBatch]:
+) -> Batches:
     """The lines with these columns, in batches whose size doesn't depend on the file.
 
     piece_indices: the index of each line's piece; None if there is one piece.

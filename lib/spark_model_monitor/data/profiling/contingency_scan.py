@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number, replace_nan
-from spark_model_monitor.data.engine.engine_protocol import Partitions
+from spark_model_monitor.data.engine.engine_protocol import Batches, Partitions
 from spark_model_monitor.data.engine.local_engine import iterate_batches
 from spark_model_monitor.data.records.arrays import are_missing, drop_rejected
 from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
@@ -161,7 +161,7 @@ class CountTask:
     reason: str | None
     cells: str | None
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         """One batch for each batch of the partition, with the number of rows of each kind (`sum_rows`)."""
         for batch in batches:
             if batch.num_rows:
@@ -555,7 +555,7 @@ class RejectStrayCells:
     stray_kinds: Mapping[str, frozenset[CellKind]]
     schema: pa.Schema
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         for batch in batches:
             has_stray = np.zeros(batch.num_rows, bool)
             for name, kinds in self.stray_kinds.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, PARTITION, Partitions, StateRow, add_states_by_key
+from spark_model_monitor.data.engine.engine_protocol import (
+    LINE_KEY,
+    PARTITION,
+    Batches,
+    Partitions,
+    StateRow,
+    add_states_by_key,
+)
 from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.profiling.segment_cuts import Cut
@@ -61,7 +68,7 @@ class OutcomeTask:
     group: str | None = None
 
 
-def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+def compute_outcome_states(task: OutcomeTask, batches: Batches) -> Iterator[StateRow]:
     """The states of a partition's outcomes and of its rows. A partition without rows has no states.
 
     batches: have the number of the partition, and the LINE_KEY of each record if records have one.

@@ -173,7 +173,7 @@ def choose_block_rows(columns: Sequence[ColumnPlan]) -> int:
     return min(MAX_BLOCK_ROWS, max(1, max_rows // MIN_BLOCK_ROWS) * MIN_BLOCK_ROWS)
 
 
-def split_into_blocks(batches: Batches, rows: int) -> Iterator[pa.RecordBatch]:
+def split_into_blocks(batches: Batches, rows: int) -> Batches:
     """The same rows in blocks of exactly `rows` rows; the last block may be shorter."""
     for pieces in split_into_pieces(batches, rows):
         yield pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
@@ -295,9 +295,7 @@ def plan_typed_columns(
     return tuple(plans)
 
 
-def prepare_batches(
-    plan: ScanPlan, reason: str | None, cells: str | None, batches: Batches
-) -> Iterator[pa.RecordBatch]:
+def prepare_batches(plan: ScanPlan, reason: str | None, cells: str | None, batches: Batches) -> Batches:
     """A partition's batches with the columns that the plan's gatherers need."""
     for batch in batches:
         # The columns about the rows stay unchanged; each other column gets the form that its gatherer needs

@@ -206,9 +206,7 @@ def _read_rows(dataset: Dataset, names: Sequence[str], task: Task, schema: pa.Sc
     return pa.Table.from_batches(rows.batches(), schema)
 
 
-def _read_sampled_texts(
-    sampler: HashedRowSampler, reason: str | None, schema: pa.Schema, batches: Batches
-) -> Iterator[pa.RecordBatch]:
+def _read_sampled_texts(sampler: HashedRowSampler, reason: str | None, schema: pa.Schema, batches: Batches) -> Batches:
     for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
         is_chosen = pa.array(sampler.choose(positions))
         chosen_rows = accepted.filter(is_chosen)
@@ -282,7 +280,7 @@ def _choose_rows(
     sampler: HashedRowSampler | BinRowSampler,
     metadata_columns: Mapping[str, int],
     batches: Batches,
-) -> Iterator[pa.RecordBatch]:
+) -> Batches:
     """The chosen rows of a partition."""
     chosen_before = [0] * len(columns)
     for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
@@ -380,7 +378,7 @@ def read_rows_with_ids(
 
 def _select_rows_with_ids(
     ids: frozenset[str], position: int | None, reason: str | None, schema: pa.Schema, batches: Batches
-) -> Iterator[pa.RecordBatch]:
+) -> Batches:
     for batch in batches:
         accepted = drop_rejected(batch, reason)
         # The id of a row is in a column or in its record

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-import pyarrow as pa
-
-from spark_model_monitor.data.engine.engine_protocol import Partitions, StateRow, States, add_states_by_key
+from spark_model_monitor.data.engine.engine_protocol import Batches, Partitions, StateRow, States, add_states_by_key
 from spark_model_monitor.data.profiling.partition import (
     Decode,
     compute_partition_states,
@@ -263,7 +261,5 @@ def compute_typed_states(source: Partitions, reason: str | None, cells: str | No
     return source.add_partition_number().states(partial(_prepare_and_compute, plan, reason, cells))
 
 
-def _prepare_and_compute(
-    plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
-) -> Iterator[StateRow]:
+def _prepare_and_compute(plan: ScanPlan, reason: str | None, cells: str | None, batches: Batches) -> Iterator[StateRow]:
     return compute_partition_states(plan, None, prepare_batches(plan, reason, cells, batches))

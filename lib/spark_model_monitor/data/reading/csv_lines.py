@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +22,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_files import COMPRESSED_OPENERS
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records.arrays import find_utf_8
+from spark_model_monitor.data.records.arrays import Reasons, find_utf_8
 from spark_model_monitor.data.records.csv_rows import (
     BYTE_ORDER_MARK,
     RFC_4180_ESCAPE,
@@ -37,8 +36,6 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import Storage, StoredFile
 from spark_model_monitor.value_class import value_class
-
-Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 
 PIECE_BYTES = 8 * 2**20  # bytes of a text that are read at once
 PROBE_BYTES = 64 * 1024  # bytes read first on either side of an offset, since most lines end within them

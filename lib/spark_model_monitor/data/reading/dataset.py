@@ -7,7 +7,7 @@ for refusing a row and with its location follow.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, Engine, Lines, Partitions
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, Engine, Lines, Partitions
 from spark_model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableVersion
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoded_rows import (
@@ -461,7 +461,7 @@ def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str],
     return dataset.select_features([name for name in dataset.names if name not in left_out])
 
 
-def _find_first_with_reason(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _find_first_with_reason(reason: int, column: str, batches: Batches) -> Batches:
     """The value of a column in the first row of a partition that is refused for this reason."""
     for batch in batches:
         refused = batch.filter(pc.equal(batch.column(REASON), reason))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.engine.engine_protocol import Batches, Engine, Partitions
 from spark_model_monitor.data.engine.partitions import group_by_size
 from spark_model_monitor.data.records import RECORD, REQUEST_LOG
 from spark_model_monitor.data.records.decoded_rows import ColumnMatching
@@ -243,7 +243,7 @@ def find_rejected_lines(dataset: Dataset, other_records: Partitions | None = Non
                 yield _encode_line(row, reason)
 
 
-def _select_rejected(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _select_rejected(batches: Batches) -> Batches:
     """The file, line and reason of each refused row."""
     # Rows outside the window or the sample were left out on purpose
     left_out = [0, *map(int, NOT_QUARANTINED)]
@@ -257,7 +257,7 @@ def _select_rejected(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBat
         yield pa.RecordBatch.from_arrays(columns, schema=FAULT_SCHEMA)
 
 
-def _number_lines(refused: ReasonsByLine, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _number_lines(refused: ReasonsByLine, batches: Batches) -> Batches:
     """The refused lines with their line numbers. batches: all lines, in the order of each file."""
     files = {file for file, _ in refused}
     numbers = Counter[str]()
@@ -300,7 +300,7 @@ def _trace_to_log(row: Record) -> Record:
     return {**row, **location}
 
 
-def _iterate_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[Record]:
+def _iterate_rows(batches: Batches) -> Iterator[Record]:
     for batch in batches:
         yield from batch.to_pylist()
 

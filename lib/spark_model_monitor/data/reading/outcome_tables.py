@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import chain
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import format_texts, is_number, parse_doubles, replace_nan
-from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Engine, Partitions
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Batches, Engine, Partitions
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeMetric
 from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS, VALUE
 from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
@@ -218,7 +218,7 @@ class OutcomeMark:
         """The bin of each row; missing for refused rows."""
         block = rows
         if self.columns is not None:
-            block = next(_convert_columns(dict(self.columns), self.schema, [rows]))
+            [block] = _convert_columns(dict(self.columns), self.schema, [rows])
         outcomes = self.decoder(block)
         accepted_outcomes = outcomes.where(outcomes.kept)
         if self.plan.is_regression:
@@ -435,8 +435,8 @@ def _append_expected_labels(
     columns_by_name: dict[str, str],
     prediction_column: str,
     schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
-) -> Iterator[pa.RecordBatch]:
+    batches: Batches,
+) -> Batches:
     for batch in batches:
         predictions = parse_doubles(replace_nan(batch.column(prediction_column)))
         if batch.num_rows:
@@ -565,9 +565,7 @@ def _choose_type(data_type: pa.DataType, as_number: bool) -> pa.DataType:
     return pa.string()
 
 
-def _convert_columns(
-    columns: dict[str, tuple[int, bool]], schema: pa.Schema, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def _convert_columns(columns: dict[str, tuple[int, bool]], schema: pa.Schema, batches: Batches) -> Batches:
     for batch in batches:
         cells = [
             _convert_cells(batch.column(f"c{position}"), as_number=as_number)

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Batches, Engine
 from spark_model_monitor.data.reading.csv_headers import read_first_cells
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.file_heads import find_nonblank_file
@@ -291,9 +291,7 @@ def _select_window(dataset: Dataset, window: Window, time_name: str) -> Dataset:
     return replace(dataset, rows=table.map_batches(partial(_reject_outside_window, window, position), table.schema))
 
 
-def _reject_outside_window(
-    window: Window, time_position: int, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def _reject_outside_window(window: Window, time_position: int, batches: Batches) -> Batches:
     """Marks rows outside the window as refused. time_position: position of the column with the times.
 
     A row without a time gets the hour of its file's folder.

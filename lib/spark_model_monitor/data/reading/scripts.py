@@ -6,7 +6,7 @@ import inspect
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor import stopping
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, Engine, Lines
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, Engine, Lines
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import CSV, JSON
@@ -203,7 +203,7 @@ def format_cell(value: object) -> str | None:
     return str(value)
 
 
-def run_handler(script: Script, reading: Reading | None, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def run_handler(script: Script, reading: Reading | None, batches: Batches) -> Batches:
     """The rows that a script makes from lines or from captured records.
 
     reading: how to read captured records; None for lines. batches: with the columns line, file and block start, by position.
@@ -367,7 +367,7 @@ def _make_no_rows_error(records: Counter[int]) -> NoData:
     return NoData(f"{NO_DATA}: no row is left of {records.total():,} records ({reasons})")
 
 
-def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _count_outcomes(batches: Batches) -> Batches:
     """The outcomes of a partition's records, their keys, and the exceptions and locations of the first failures."""
     records = Counter[int]()
     names = Counter[str]()
@@ -388,7 +388,7 @@ def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
     yield pa.RecordBatch.from_pylist([{**tally, "problems": problems[:PROBLEMS]}], TALLY_SCHEMA)
 
 
-def _build_columns(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _build_columns(names: tuple[str, ...], batches: Batches) -> Batches:
     """The rows that the script didn't drop, with a column for each name."""
     for batch in batches:
         rows = batch.filter(pc.not_equal(batch.column("outcome"), DROPPED))

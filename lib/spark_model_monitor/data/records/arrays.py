@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics import Bytes, Flags, Integers
 from spark_model_monitor.statistics.states.hashing import read_buffers
+
+Reasons: TypeAlias = NDArray[np.int32]  # 0 or a Refusal
 
 Rows = TypeVar("Rows")
 
 LONG_LINE_PARTS = 8  # only with more parts is it worth releasing the memory of a long line
 
-Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
-Bytes: TypeAlias = NDArray[np.uint8]
 REPLACED = "\ufffd"  # replacement for bytes that are not UTF-8
 MAX_ASCII = 0x7F
 BACKSLASH, BLANK = b"\\ "
@@ -56,14 +57,14 @@ def drop_nulls(cells: pa.Array) -> pa.Array:
     return cells
 
 
-def select_rows(rows: Rows, is_selected: NDArray[np.bool_]) -> Rows:
+def select_rows(rows: Rows, is_selected: Flags) -> Rows:
     """The rows whose flag is set."""
     if is_selected.all():
         return rows
     return take_rows(rows, np.flatnonzero(is_selected))
 
 
-def take_rows(rows: Rows, indices: NDArray[np.int64]) -> Rows:
+def take_rows(rows: Rows, indices: Integers) -> Rows:
     """The rows at these indices, in this order."""
     row_type: Any = type(rows)
     taken: Rows = row_type(*(_take_column(getattr(rows, member.name), indices) for member in fields(row_type)))
@@ -84,7 +85,7 @@ def _concat_columns(column: list[Any]) -> Any:
     return pa.concat_arrays(column)
 
 
-def _take_column(column: Any, indices: NDArray[np.int64]) -> Any:
+def _take_column(column: Any, indices: Integers) -> Any:
     if isinstance(column, tuple):
         return tuple(_take_column(inner_column, indices) for inner_column in column)
     if column is None:
@@ -153,17 +154,17 @@ def has_letters(texts: pa.StringArray, letters: bytes) -> Flags:
     return flags
 
 
-def find_letters(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
+def find_letters(texts: pa.StringArray, letters: bytes) -> Integers:
     """The positions of these ASCII characters in `view_text_bytes`."""
     return _join_positions(_find_by_windows(texts, partial(_match_letters, letters)))
 
 
-def find_backslashes_and_controls(texts: pa.StringArray) -> NDArray[np.int64]:
+def find_backslashes_and_controls(texts: pa.StringArray) -> Integers:
     """The positions of backslashes and control characters."""
     return _join_positions(_find_by_windows(texts, lambda window: (window == BACKSLASH) | (window < BLANK)))
 
 
-def _join_positions(windows: Iterator[NDArray[np.int64]]) -> NDArray[np.int64]:
+def _join_positions(windows: Iterator[Integers]) -> Integers:
     positions = list(windows)
     # The positions of a single window need no copy
     if len(positions) == 1:
@@ -178,7 +179,7 @@ def _match_letters(letters: bytes, window: Bytes) -> Flags:
     return flags
 
 
-def _find_by_windows(texts: pa.StringArray, find_in_window: Callable[[Bytes], Flags]) -> Iterator[NDArray[np.int64]]:
+def _find_by_windows(texts: pa.StringArray, find_in_window: Callable[[Bytes], Flags]) -> Iterator[Integers]:
     """The positions in the texts, window by window, so that a text of any length takes little memory."""
     content = view_text_bytes(texts)
     for start in range(0, len(content), WINDOW_BYTES):
@@ -211,7 +212,7 @@ def view_text_bytes(texts: pa.StringArray) -> Bytes:
     return np.frombuffer(get_text_buffer(texts), np.uint8)
 
 
-def compute_text_starts(texts: pa.StringArray) -> NDArray[np.int64]:
+def compute_text_starts(texts: pa.StringArray) -> Integers:
     """The start of each text in `view_text_bytes`, followed by the end of the last text; shape (texts + 1,)."""
     offsets = read_buffers(texts)[0].astype(np.int64)
     offsets -= offsets[0]

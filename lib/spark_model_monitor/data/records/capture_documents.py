@@ -16,15 +16,9 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import BASE64, CSV, GROUND_TRUTH, REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import (
-    Flags,
-    get_column,
-    get_text_buffer,
-    has_letters,
-)
+from spark_model_monitor.data.records.arrays import Reasons, get_column, get_text_buffer, has_letters
 from spark_model_monitor.data.records.captured_payloads import EncodedText, open_base64
 from spark_model_monitor.data.records.decoding import (
     ALL_RECORDS,
@@ -38,6 +32,7 @@ from spark_model_monitor.data.records.json_lines import parse_json
 from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, is_sampled
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.value_class import value_class
 
 QUOTED_METADATA_KEY = f'"{REQUEST_METADATA}"'
@@ -66,7 +61,7 @@ MIN_LONG_DATA_BYTES = 4096  # for longer data, copying costs more than checking 
 _HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
 
 
-def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
+def read_request_metadata(lines: pa.Array, reasons: Reasons) -> Columns:
     """HTTP status, latency in milliseconds and sampling percentage of the requests behind captured lines.
 
     reasons: for each line, 0 or the `Refusal` of its record. Lines without the member, or without a request in the
@@ -167,7 +162,7 @@ class Documents:
             is_body &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
         return is_captured & is_body
 
-    def select(self, selection: RecordSelection) -> tuple[Flags, NDArray[np.int32]]:
+    def select(self, selection: RecordSelection) -> tuple[Flags, Reasons]:
         """Flags of known lines, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` for lines that are left out on purpose, else 0.
 
         A line without a readable time or id is not known: the line-by-line decoder then uses its file or the line itself.

@@ -9,10 +9,9 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import CSV, JSON
-from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, has_letters, select_rows, split_into_chunks
+from spark_model_monitor.data.records.arrays import CHUNK_BYTES, has_letters, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Documents, parse_documents
 from spark_model_monitor.data.records.csv_rows import BEGINNINGS_OF_LISTS, NUMBER_CELL, parse_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRecord, DecodedRows
@@ -20,6 +19,7 @@ from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.value_class import value_class
 
 ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once, since a record may have millions of rows
@@ -88,8 +88,8 @@ def _select_payloads(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.
 
 
 def split_halves(
-    halves: Sequence[pa.StringArray], records: NDArray[np.int64]
-) -> Iterator[tuple[list[pa.StringArray], NDArray[np.int64]]]:
+    halves: Sequence[pa.StringArray], records: Integers
+) -> Iterator[tuple[list[pa.StringArray], Integers]]:
     """The rows of records whose halves have the same number of rows, side by side, and the index of each row's record.
 
     halves: without quotes and without final line ends; null if a record lacks the half. Yields at most ROWS_AT_ONCE rows at
@@ -116,7 +116,7 @@ def split_halves(
         yield [half[piece] for half in flat_halves], records_of_rows[piece]
 
 
-def _flatten_half(split_half: pa.ListArray, rows: NDArray[np.int64]) -> pa.StringArray:
+def _flatten_half(split_half: pa.ListArray, rows: Integers) -> pa.StringArray:
     """The rows of each record's half, concatenated; nulls for the rows of an absent half."""
     flat_rows = split_half.flatten()
     if not split_half.null_count:
@@ -177,7 +177,7 @@ def _decode_lines(lines: pa.StringArray, paths: pa.StringArray, reading: Reading
 def decode_one_by_one(
     lines: pa.StringArray,
     paths: pa.StringArray,
-    line_numbers: NDArray[np.int64],
+    line_numbers: Integers,
     decode_line: Callable[..., DecodedRecord],
     columns: int,
 ) -> DecodedRows:

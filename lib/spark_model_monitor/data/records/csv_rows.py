@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import (
     combine_chunks,
@@ -25,6 +24,7 @@ from spark_model_monitor.data.records.arrays import (
     view_text_bytes,
 )
 from spark_model_monitor.data.records.missing_values import is_missing_word
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.value_class import value_class
 
 Row: TypeAlias = tuple["str | None", ...]
@@ -60,8 +60,8 @@ class CsvCells:
     """
 
     columns: tuple[pa.StringArray, ...]
-    widths: NDArray[np.int64]
-    irregular_rows: NDArray[np.int64]
+    widths: Integers
+    irregular_rows: Integers
 
 
 def parse_rows(
@@ -174,9 +174,7 @@ def _find_separator(row: str, start: int, separator: str) -> int:
     return len(row) if end < 0 else end
 
 
-def _parse_by_arrow(
-    lines: pa.StringArray, columns: int, separator: str
-) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
+def _parse_by_arrow(lines: pa.StringArray, columns: int, separator: str) -> tuple[tuple[pa.StringArray, ...], Integers]:
     """Cells and widths of rows that each have a line end, and whose quotes, if any, are as in RFC 4180."""
     widths = np.full(len(lines), columns, dtype=np.int64)
     skipped_rows: list[pyarrow.csv.InvalidRow] = []
@@ -221,7 +219,7 @@ def _parse_by_arrow(
 
 def _parse_one_by_one(
     lines: pa.StringArray, columns: int, escape: str, separator: str
-) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
+) -> tuple[tuple[pa.StringArray, ...], Integers]:
     """Cells and widths of rows with any quotes, parsed by `split_row`."""
     cells_of_rows = [split_row(line[:-1], escape, separator) for line in lines.to_pylist()]
     widths = np.array([len(cells) for cells in cells_of_rows])
@@ -231,7 +229,7 @@ def _parse_one_by_one(
     return tuple(pa.array(column, pa.string()) for column in zip(*full_rows, strict=True)), widths
 
 
-def _find_irregular_rows(lines: pa.StringArray, escape: str, separator: str) -> NDArray[np.int64]:
+def _find_irregular_rows(lines: pa.StringArray, escape: str, separator: str) -> Integers:
     """Indices of the rows for which Arrow's parser can't be used. lines: rows with their line ends."""
     content = view_text_bytes(lines)
     quotes = find_letters(lines, b'"')

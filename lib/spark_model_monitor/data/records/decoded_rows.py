@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import concat_rows, take_rows
+from spark_model_monitor.data.records.arrays import Reasons, concat_rows, take_rows
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, LOCATION_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_ranges
+from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.value_class import value_class
 
 NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # a text that is a column's name only if the baseline has that name
@@ -71,20 +72,18 @@ class DecodedRows:
     """
 
     columns: tuple[pa.Array, ...]
-    lines: NDArray[np.int64]
-    reasons: NDArray[np.int32]
+    lines: Integers
+    reasons: Reasons
     record_widths: NDArray[np.int32]
 
     @classmethod
-    def refuse_lines(cls, lines: NDArray[np.int64], reasons: NDArray[np.int32], features: int) -> DecodedRows:
+    def refuse_lines(cls, lines: Integers, reasons: Reasons, features: int) -> DecodedRows:
         """Refused lines, whose cells were not counted."""
         nothing = pa.nulls(len(lines), pa.string())
         return cls((nothing,) * features, lines, reasons, np.zeros(len(lines), np.int32))
 
     @classmethod
-    def from_records(
-        cls, decoded_lines: Sequence[DecodedRecord], lines: NDArray[np.int64], columns: int
-    ) -> DecodedRows:
+    def from_records(cls, decoded_lines: Sequence[DecodedRecord], lines: Integers, columns: int) -> DecodedRows:
         """The rows of lines that were decoded one by one. lines: their numbers."""
         nothing = ((None,) * columns,)
         # A refused line becomes one row of nulls
@@ -137,7 +136,7 @@ def add_reason_field(schema: pa.Schema) -> pa.Schema:
 
 
 def reject_records(
-    batch: pa.RecordBatch, bad: NDArray[np.bool_], reason: Refusal, cells: str | None, schema: pa.Schema
+    batch: pa.RecordBatch, bad: Flags, reason: Refusal, cells: str | None, schema: pa.Schema
 ) -> pa.RecordBatch:
     """The batch with `add_reason_field`'s schema, in which each record with a bad row is refused and reduced to one row.
 
@@ -217,9 +216,7 @@ class Decoding:
                 columns = [*decoded.slice(start, ROWS_AT_ONCE).columns, *locations]
                 yield pa.RecordBatch.from_arrays(columns, names=[*decoded.schema.names, *LOCATION_COLUMNS])
 
-    def _take_locations(
-        self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]
-    ) -> list[pa.Array]:
+    def _take_locations(self, batch: pa.RecordBatch, lines: Integers, reasons: Reasons) -> list[pa.Array]:
         # `take` returns null for a null index, so accepted rows get null instead of their line
         numbers = pa.array(lines)
         if self.keeps_lines or self.decoder.keeps_lines:

@@ -19,10 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import (
-    Flags,
     compute_text_starts,
     find_utf_8,
     get_text_buffer,
@@ -34,6 +32,7 @@ from spark_model_monitor.data.records.decoded_rows import MAX_COLUMNS
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import describe_json_fault
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.value_class import value_class
 
 OPENING, CLOSING, OPENING_LIST, COLON = b"{}[:"
@@ -140,7 +139,7 @@ def parse_flat_objects(lines: pa.Array, schema: pa.Schema | None = None) -> pa.T
     return None
 
 
-def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
+def _is_sparse(lines: pa.Array, ends: Integers) -> bool:
     """Whether the lines have so many different names that a table would be too large. Examines the longest lines and a
     sample.
     """

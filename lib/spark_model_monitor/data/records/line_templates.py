@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import (
     BACKSLASH,
-    Bytes,
-    Flags,
     compute_text_starts,
     find_backslashes_and_controls,
     find_letters,
@@ -32,10 +30,11 @@ from spark_model_monitor.data.records.arrays import (
     view_text_bytes,
 )
 from spark_model_monitor.data.records.json_lines import JsonValue, find_many_names
+from spark_model_monitor.statistics import Bytes, Flags, Integers
 from spark_model_monitor.value_class import value_class
 
 MemberPath: TypeAlias = tuple[str, ...]
-Positions: TypeAlias = NDArray[np.int64]
+Positions: TypeAlias = Integers
 Bounds: TypeAlias = tuple[Positions, Positions]
 """The positions at which a value begins and ends in each line."""
 

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import Flags
+from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.value_class import value_class
 
@@ -46,7 +45,7 @@ class FilesByKey:
     paths: shape (files + 1,); the last path is empty and stands for unknown keys.
     """
 
-    keys: NDArray[np.int64]
+    keys: Integers
     paths: pa.StringArray
 
     @classmethod
@@ -68,7 +67,7 @@ class FilesByKey:
         return pa.DictionaryArray.from_arrays(path_indices, self.paths)
 
 
-def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
+def find_file_indices(keys: Integers, lines: pa.RecordBatch) -> tuple[Integers, Flags]:
     """The index of each line's FILE_KEY in sorted keys, and whether the keys contain it."""
     file_keys = lines.column(FILE_KEY).to_numpy()
     indices = np.searchsorted(keys, file_keys)

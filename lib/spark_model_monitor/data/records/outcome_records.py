@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.records import GROUND_TRUTH, INPUT, OUTPUT_INDEXES
-from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, is_writable, select_rows, split_into_chunks
+from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Reasons, is_writable, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Payloads, parse_documents
 from spark_model_monitor.data.records.captured_lines import decode_one_by_one, split_halves
 from spark_model_monitor.data.records.captured_payloads import read_half
@@ -37,10 +37,10 @@ from spark_model_monitor.data.records.outcome_values import (
     Indices,
     OutcomeReading,
     OutcomeRows,
-    Reasons,
     validate_outcomes,
 )
 from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_ranges
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
 from spark_model_monitor.value_class import value_class
 

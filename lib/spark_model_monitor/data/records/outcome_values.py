@@ -14,18 +14,17 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import concat_rows, select_rows
+from spark_model_monitor.data.records.arrays import Reasons, concat_rows, select_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states.outcome_plan import ClassKey, class_key
 from spark_model_monitor.value_class import value_class
 
-Reasons: TypeAlias = NDArray[np.int32]
-Indices: TypeAlias = NDArray[np.int64]
-Numbers: TypeAlias = NDArray[np.float64]
+Indices: TypeAlias = Integers
+Numbers: TypeAlias = Doubles
 
 MISSING_TEXTS = ("", "NaN", "nan")
 """Texts that mean a missing value: pandas and Spark write a missing number as NaN."""
@@ -119,16 +118,16 @@ class OutcomeRows:
     of_classes: pa.ListArray | None = None
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
+    def kept(self) -> Flags:
         """Flags of the rows that are not refused."""
         return np.asarray(self.reasons == 0)
 
     @property
-    def is_first(self) -> NDArray[np.bool_]:
+    def is_first(self) -> Flags:
         """Flags of the first row of each record."""
         return np.asarray(np.diff(self.sources, prepend=-1) != 0)
 
-    def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
+    def where(self, mask: Flags) -> OutcomeRows:
         """The rows selected by `mask`."""
         return select_rows(self, mask)
 

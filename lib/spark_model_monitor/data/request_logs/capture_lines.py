@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from spark_model_monitor.data.engine.engine_protocol import Batches
 from spark_model_monitor.data.records import INPUT, RECORD, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
 from spark_model_monitor.data.records.captured_payloads import parse_line
@@ -116,7 +117,7 @@ class ConvertedLog:
         """The schema of the task's results."""
         return EVENTS if self.reader.has_separate_halves else CAPTURES
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         for batch in batches:
             rows = self._convert_table(batch) if self.names else self._convert_lines(batch)
             if self.reader.only_half is not None:
@@ -331,13 +332,13 @@ def _format_value(value: bytes | Decimal) -> str:
     return str(value)
 
 
-def list_roles(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def list_roles(batches: Batches) -> Batches:
     """The roles of the events with a payload, each once."""
     roles = {event.role for event in _iterate_events(batches) if event.half}
     yield make_batch(ROLES, [(role,) for role in sorted(roles)])
 
 
-def join_halves(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def join_halves(batches: Batches) -> Batches:
     """The captured lines of events, which are sorted by id, role and time. The requests and answers of one id are paired in
     their order. An event without its other half is marked as waiting: the half may be logged later, or in another window.
     """
@@ -350,7 +351,7 @@ def join_halves(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     yield make_batch(CAPTURES, lines)
 
 
-def _iterate_events(batches: Iterable[pa.RecordBatch]) -> Iterator[EventRow]:
+def _iterate_events(batches: Batches) -> Iterator[EventRow]:
     for batch in batches:
         columns = [column.to_pylist() for column in batch.columns]
         yield from map(EventRow, *columns)

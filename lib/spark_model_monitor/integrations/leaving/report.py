@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
-from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.json_text import Json, dump_indented
 from spark_model_monitor.documents.page import (
     Block,
     Headline,
@@ -133,7 +132,7 @@ class LeavingReport:
             "notebooks": dict(self.notebooks),
             "remarks": list(self.remarks),
         }
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        return dump_indented(content)
 
     def _describe(self, schedule: LeavingSchedule) -> dict[str, Json]:
         definition = schedule.monitored.definition

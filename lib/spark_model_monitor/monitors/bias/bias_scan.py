@@ -18,7 +18,7 @@ from spark_model_monitor.data.profiling.uniqueness import ValueCountRequest, cou
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import PREDICTION_COLUMN
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
+from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, Results
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.bias.bias_analysis import (
     BiasAnalysis,
@@ -311,14 +311,14 @@ CauseSubject = tuple[str, str, bool, bool, bool]
 
 
 def find_causes(
-    check_results: tuple[CheckResult, ...],
+    check_results: Results,
     state: Contingency,
     baseline: BiasBaseline,
     data: Dataset,
     level: float,
     *,
     hide_values: bool = False,
-) -> tuple[CheckResult, ...]:
+) -> Results:
     """The results; violations get the segment and the origin of their change, if there is one. Source: D4.19."""
     if (source := baseline.source) is None:
         return check_results

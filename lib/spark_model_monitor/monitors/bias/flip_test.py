@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, Broadcast, Partitions
 from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
@@ -109,7 +109,7 @@ class FlipRows:
         )
 
 
-def select_neighbours(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def select_neighbours(groups: tuple[FlipGroup, ...], batches: Batches) -> Batches:
     """The rows of a partition that may be neighbours, and the first row of each batch with a text or a missing cell."""
     shares = np.array([group.neighbours for group in groups])
     for batch in batches:
@@ -124,9 +124,7 @@ def select_neighbours(groups: tuple[FlipGroup, ...], batches: Iterable[pa.Record
         yield batch.filter(pa.array(is_selected))
 
 
-def count_flips(
-    groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def count_flips(groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Batches) -> Batches:
     """For each group, the number of a partition's rows that their neighbours classify differently."""
     counts = np.zeros((3, len(groups)), np.int64)
     neighbour_rows = neighbours.value
@@ -184,7 +182,7 @@ class FlipTask:
     positive: KeyFilter
     sensitive: tuple[KeyFilter, ...]
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         for batch in batches:
             yield self._rows(drop_rejected(batch, self.count.reason))
 

@@ -21,6 +21,7 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     Hint,
+    Results,
     Summary,
     SummaryRow,
     format_group,
@@ -219,7 +220,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
     baseline: BiasBaseline | None
 
     @cached_property
-    def results(self) -> tuple[CheckResult, ...]:
+    def results(self) -> Results:
         """The result of every check of every metric, in the order of analysis.json, post-training metrics first; then
         the drift of each metric in each segment."""
         if self.baseline is None:
@@ -252,17 +253,13 @@ class BiasJudgement(Judgement[BiasBaseline]):
         before = count_segment_rows(self.baseline.groups)
         return tuple(write_segment_hints(before, count_segment_rows(self.sample.metrics.groups)))
 
-    def write_sentences(
-        self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
-    ) -> tuple[CheckResult, ...]:
+    def write_sentences(self, results: Results, /, *, hide_values: bool = False) -> Results:
         """The results; violations of all rows get the rates that the metric compares."""
         groups = self.sample.metrics.groups
         with_rates = tuple(add_rates(check_result, groups, hide_values=hide_values) for check_result in results)
         return super().write_sentences(with_rates, hide_values=hide_values)
 
-    def find_causes(
-        self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
-    ) -> tuple[CheckResult, ...]:
+    def find_causes(self, results: Results, dataset: Dataset, output_path: str | None) -> Results:
         is_requested = self.monitor.find_causes and any(check_result.is_violation for check_result in results)
         measures = self.monitor.wanted if is_requested else None
         # A model is not called a second time
@@ -275,13 +272,11 @@ class BiasJudgement(Judgement[BiasBaseline]):
         hide = self.monitor.hide_values
         return find_causes(results, self.sample.state, self.baseline, dataset, budget, hide_values=hide)
 
-    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+    def page(self, results: Results, /, *, hide_values: bool = False) -> Page:
         page = create_page(self.sample.metrics, results)
         return name_report(page, self.monitor.wanted.config) if self.monitor.wanted else page
 
-    def published_metrics(
-        self, results: tuple[CheckResult, ...], constraints: BiasReport
-    ) -> tuple[PublishedMetric, ...]:
+    def published_metrics(self, results: Results, constraints: BiasReport) -> tuple[PublishedMetric, ...]:
         """Every defined metric as `bias_metric_<NAME>`, and the number of violations."""
         analysis = self.sample.metrics
         metrics = []
@@ -439,7 +434,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             baseline = _with_design_effects(baseline, sample)
         return BiasJudgement(self, sample.without_runs(), baseline)
 
-    def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:
+    def violations(self, results: Results) -> BiasViolations:
         bias_violations = (
             BiasViolation(
                 facet=result.feature or "",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, StateRow
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, Broadcast, StateRow
 from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS
 from spark_model_monitor.data.records.arrays import drop_rejected
@@ -174,7 +174,7 @@ class AttributionTask:
     with_runs: bool = False
 
 
-def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+def attribute_partition(task: AttributionTask, batches: Batches) -> Iterator[StateRow]:
     """Yield the state of a partition's attributions, its local values if requested, and the counts of its rows."""
     counted = RowCounts.zero(reasons=len(Refusal), predicates=0)
     builder: AttributionsBuilder | None = None
@@ -232,9 +232,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
             yield StateRow(index, RowRuns.KIND, partition, build_first_runs(amounts, partition))
 
 
-def sample_partition(
-    features: int, rows: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def sample_partition(features: int, rows: int, schema: pa.Schema, batches: Batches) -> Batches:
     """Yield the rows of a partition with the smallest keys, up to a limit; they are the same in every run."""
     smallest: pa.Table | None = None
     for block in split_into_blocks(batches, MAX_BLOCK_ROWS):
@@ -254,9 +252,7 @@ def sample_partition(
         yield from smallest.combine_chunks().to_batches()
 
 
-def probe(
-    explained: ExplainedModel, shows_messages: bool, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def probe(explained: ExplainedModel, shows_messages: bool, batches: Batches) -> Batches:
     """Yield the model's answers to the baseline rows, and its speed. It is called twice, to see whether its answers repeat."""
     for _ in batches:
         kernel = explained.kernel(shows_messages=shows_messages)
@@ -282,8 +278,8 @@ def compute_dependence(
     explained: ExplainedModel,
     grids: tuple[tuple[int, Grid], ...],
     rows: Broadcast[Cells],
-    batches: Iterable[pa.RecordBatch],
-) -> Iterator[pa.RecordBatch]:
+    batches: Batches,
+) -> Batches:
     """Yield the sums of the model's answers over each feature's grid. batches: the indexes in `grids` of the grids to
     compute.
     """
@@ -330,7 +326,7 @@ class AnswerTask:
     cells: str | None
     schema: pa.Schema
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         caller = self.explained.caller()
         for batch in batches:
             is_accepted = np.ones(batch.num_rows, bool)

@@ -12,14 +12,7 @@ import numpy as np
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.analysis_config import name_report
-from spark_model_monitor.documents.check_results import (
-    LABEL,
-    BudgetLedger,
-    CheckResult,
-    CheckStatus,
-    Summary,
-    SummaryRow,
-)
+from spark_model_monitor.documents.check_results import LABEL, BudgetLedger, CheckStatus, Results, Summary, SummaryRow
 from spark_model_monitor.documents.clarify_files import (
     AttributionReport,
     AttributionViolation,
@@ -110,7 +103,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
     baseline: AttributionBaseline | None
 
     @cached_property
-    def results(self) -> tuple[CheckResult, ...]:
+    def results(self) -> Results:
         """The result of every check of every output."""
         if self.baseline is None:
             return ()
@@ -141,13 +134,11 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         state = self.sample.state
         return BudgetLedger.with_one_family(ATTRIBUTIONS, tolerances.budget, len(state.outputs) * len(state.features))
 
-    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+    def page(self, results: Results, /, *, hide_values: bool = False) -> Page:
         page = create_page(self.sample.metrics, results, self.baseline)
         return name_report(page, self.monitor.wanted.config) if self.monitor.wanted else page
 
-    def published_metrics(
-        self, results: tuple[CheckResult, ...], constraints: AttributionReport
-    ) -> tuple[PublishedMetric, ...]:
+    def published_metrics(self, results: Results, constraints: AttributionReport) -> tuple[PublishedMetric, ...]:
         """Every global value as `feature_<name>`, the expected values, each output's NDCG, and the number of violations."""
         metrics = []
         for output in self.sample.metrics.outputs:
@@ -281,7 +272,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
             baseline = _add_design_effects(baseline, sample)
         return AttributionJudgement(self, sample.without_runs(), baseline)
 
-    def violations(self, results: tuple[CheckResult, ...]) -> AttributionViolations:
+    def violations(self, results: Results) -> AttributionViolations:
         violations = (
             AttributionViolation(
                 label=get_label(result),

@@ -6,7 +6,7 @@ from typing import Any
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, outcomes
-from spark_model_monitor.documents.check_results import CheckResult, Summary, SummaryRow, Violations, remove_values
+from spark_model_monitor.documents.check_results import Results, Summary, SummaryRow, Violations, remove_values
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.measurement import Measurement
@@ -40,16 +40,14 @@ class MetricJudgement(Judgement[ModelBaseline]):
         return measurement
 
     def published_metrics(
-        self, check_results: tuple[CheckResult, ...], constraints: ModelQualityConstraints
+        self, check_results: Results, constraints: ModelQualityConstraints
     ) -> tuple[PublishedMetric, ...]:
         """The defined metrics, with their names in statistics.json and metrics.json; estimates have a prefix."""
         values = {name: measured.value for name, measured in self.measurement.metrics.items()}
         defined = (PublishedMetric(name, value) for name, value in values.items() if value is not None)
         return (*defined, count_violations(check_results))
 
-    def write_sentences(
-        self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
-    ) -> tuple[CheckResult, ...]:
+    def write_sentences(self, check_results: Results, /, *, hide_values: bool = False) -> Results:
         """The results; if values are hidden, without the names of classes and segments."""
         if not hide_values or self.baseline is None:
             return check_results
@@ -107,6 +105,6 @@ class MetricMonitor(Monitor[StateT, MetricsT, ModelBaseline, MeasuresT]):
     ) -> ModelBaseline:
         return ModelBaseline.from_documents(constraints, statistics, state, as_service=self.as_service)
 
-    def violations(self, check_results: tuple[CheckResult, ...]) -> Violations:
+    def violations(self, check_results: Results) -> Violations:
         """The violations among the results, in their order. Source: C5.3, G20."""
         return create_violations(check_results, displayed_names=DISPLAYED)

@@ -13,7 +13,7 @@ from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_ou
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, OutcomeMark, outcomes
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Family, Hint
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Family, Hint, Results
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, format_percent
 from spark_model_monitor.documents.run_changes import CONCEPT_DRIFT
@@ -82,7 +82,7 @@ class QualityJudgement(MetricJudgement):
     baseline: ModelBaseline | None
 
     @cached_property
-    def results(self) -> tuple[CheckResult, ...]:
+    def results(self) -> Results:
         baseline = self.baseline
         monitor = self.monitor
         if baseline is None:
@@ -239,9 +239,7 @@ class QualityJudgement(MetricJudgement):
             return UNIQUE_NAMES_HINT.format(name=baseline.group_column, how="as in the baseline, where it did")
         return None
 
-    def find_causes(
-        self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
-    ) -> tuple[CheckResult, ...]:
+    def find_causes(self, results: Results, dataset: Dataset, output_path: str | None) -> Results:
         """The results; violations get the segment and the origin of the loss, if there is one: of wrong answers, or of
         large errors. Source: D4.19."""
         baseline = self.baseline
@@ -284,7 +282,7 @@ class QualityJudgement(MetricJudgement):
             hide_values=monitor.hide_values,
         )
 
-    def page(self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+    def page(self, check_results: Results, /, *, hide_values: bool = False) -> Page:
         return create_page(self.sample.metrics, check_results, hide_values=hide_values or self.monitor.hide_values)
 
 

@@ -16,6 +16,7 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     Family,
+    Results,
 )
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
@@ -102,7 +103,7 @@ def check_all(
     min_samples: int = 0,
     as_service: bool = False,
     hide_values: bool = False,
-) -> tuple[CheckResult, ...]:
+) -> Results:
     """The result of every constraint, in the order of constraints.json.
 
     A metric is violated if it is beyond its threshold. If the threshold is a suggested one, the p-value of its one-sided test
@@ -147,7 +148,7 @@ def judge_windows_together(
     )
 
 
-def add_violation(check_results: Iterable[CheckResult], violation: CheckResult | None) -> tuple[CheckResult, ...]:
+def add_violation(check_results: Iterable[CheckResult], violation: CheckResult | None) -> Results:
     """The results, in which a violation replaces the result of all rows for the same metric unless that is a violation, too."""
     if violation is None:
         return tuple(check_results)

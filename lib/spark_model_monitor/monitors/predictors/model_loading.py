@@ -31,6 +31,7 @@ from spark_model_monitor.monitors.predictors import (
 from spark_model_monitor.monitors.predictors.isolated_loading import require_loadable
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import import_all, load_function
+from spark_model_monitor.statistics import Doubles, Flags
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,7 @@ def are_numbers(column: pa.Array) -> bool:
     return True
 
 
-def flag_numbers(column: pa.Array) -> NDArray[np.bool_]:
+def flag_numbers(column: pa.Array) -> Flags:
     """Flags of the cells that are numbers, numeric texts or missing. Slow, so only for samples."""
     if are_numbers(column):
         return np.ones(len(column), bool)
@@ -90,7 +91,7 @@ def flag_numbers(column: pa.Array) -> NDArray[np.bool_]:
     texts = encoded.dictionary
     # The last flag is for missing cells
     text_flags = np.array([*(are_numbers(texts.slice(index, 1)) for index in range(len(texts))), True])
-    flags: NDArray[np.bool_] = text_flags[pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)]
+    flags: Flags = text_flags[pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)]
     return flags
 
 
@@ -117,7 +118,7 @@ def convert_to_texts(cells: Cells) -> list[str | None]:
     return list(map(format_cell, cells.tolist()))
 
 
-def _convert_to_doubles(column: pa.Array, name: str) -> NDArray[np.float64]:
+def _convert_to_doubles(column: pa.Array, name: str) -> Doubles:
     if pa.types.is_string(column.type):
         trimmed = pc.utf8_trim_whitespace(column)
         present = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
@@ -290,7 +291,7 @@ class ModelCaller:
     outputs: int | None = None
     rows: int = 0
 
-    def __call__(self, cells: Cells) -> NDArray[np.float64]:
+    def __call__(self, cells: Cells) -> Doubles:
         """The scores of some rows, shape (rows, outputs).
 
         Raises BadInput if the model raises an exception, or doesn't return finite numbers for each row.
@@ -334,7 +335,7 @@ class ModelCaller:
 
     def build_exact_attribution(
         self, baseline: NDArray[Any], *, with_logit: bool
-    ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
+    ) -> Callable[[NDArray[Any]], Doubles] | None:
         """A function that computes local values without coalitions, if the model is a sum and the results are the same; else
         None.
 
@@ -365,7 +366,7 @@ class ModelCaller:
         types = {index: np.float64 for index, is_numeric in enumerate(self.numeric) if is_numeric}
         return pd.DataFrame(cells).astype(types).set_axis(list(self.names), axis=1)
 
-    def _require_numbers(self, answers: ArrayLike, rows: int) -> NDArray[np.float64]:
+    def _require_numbers(self, answers: ArrayLike, rows: int) -> Doubles:
         scores = np.asarray(answers)
         # NumPy's kinds: floating, signed, unsigned, boolean
         if scores.dtype.kind not in "fiub":

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.monitors.user_checks.check_plan import (
@@ -22,6 +21,7 @@ from spark_model_monitor.monitors.user_checks.check_plan import (
     choose_source,
     list_conditions,
 )
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states.data_types import DataTypeCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
 from spark_model_monitor.statistics.states.hashing import xxhash64
@@ -220,7 +220,7 @@ def _create_uncounted_error(feature: FeatureProfile) -> NeedsSecondScan:
     return NeedsSecondScan(f"the values of {feature.name!r}, a {feature.column_type.value} column, are not counted")
 
 
-def list_weighted_values(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def list_weighted_values(sketch: KllSketch, moments: Moments) -> tuple[Doubles, Integers]:
     """All values in order, with NaN last, and the weight of each."""
     values, cumulative = sketch.step_cdf()
     weights = np.diff(cumulative, prepend=0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckResult, CheckStatus, Hint
+from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckStatus, Hint, Results
 from spark_model_monitor.documents.json_text import Json, format_java_double
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.monitors.protocol import Finding
@@ -137,7 +137,7 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
     return SuiteResults(tuple(map(judge_check, plan.checks.checks)))
 
 
-def convert_to_results(suite_results: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
+def convert_to_results(suite_results: SuiteResults) -> tuple[Results, tuple[Hint, ...]]:
     """The constraints of checks with level Error as results, in which failures are violations; failures with level
     Warning as hints.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, field, replace
@@ -10,9 +9,9 @@ from functools import cached_property
 from typing import TextIO
 
 from spark_model_monitor.documents.change_description import describe_segment
-from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus, remove_values
+from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus, Results, remove_values
 from spark_model_monitor.documents.constraints import Constraints
-from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.json_text import Json, dump_indented
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     Card,
@@ -133,7 +132,7 @@ class RunComparison:
             impact = (distance or 0.0) * self.shares.get(name, 0.0)
         return Change(name, "changed" if different or distance else "same", distance, different, impact)
 
-    def judge(self) -> tuple[CheckResult, ...]:
+    def judge(self) -> Results:
         """The results of A's constraints on B. They use B's states or, without states, as much as its statistics.json tells.
 
         Raises BadInput if B has no features.
@@ -278,7 +277,7 @@ def main(
                 for check_result in unjudged
             ]
             plain["cannot_tell"] = [feature.plain() for feature in unsure]
-        out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
+        out.write(dump_indented(plain))
     else:
         out.write(_write_text(comparison, violations, unjudged, unsure, judge=judge))
     # Without `judge` there are no violations, because a difference alone is not a failure

@@ -26,6 +26,7 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckResults,
     CheckStatus,
+    Results,
     Violations,
     format_group,
     join_name,
@@ -47,11 +48,12 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_document,
     read_run_file,
 )
+from spark_model_monitor.statistics import Bytes, Doubles, Flags
 from spark_model_monitor.statistics.states.encoding import DECODING_ERRORS
 from spark_model_monitor.storage import exists, join, read_if_exists
 from spark_model_monitor.value_class import value_class
 
-Numbers = NDArray[np.float64]
+Numbers = Doubles
 Rows = dict[str, dict[str, float | None]]  # by the name of a feature or metric: its numbers by column
 T = TypeVar("T")
 
@@ -103,15 +105,15 @@ class PastRun:
 
     identity: RunIdentity
     names: tuple[str, ...]
-    is_metric: NDArray[np.bool_]
+    is_metric: Flags
     numbers: Mapping[str, Numbers]
-    statuses: NDArray[np.uint8]
+    statuses: Bytes
     violated: Mapping[str, tuple[str, ...]]
     violations: int
     shares: NDArray[np.float32] | None = None
     bins: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     outcome: Outcome | None = None
-    violation_results: tuple[CheckResult, ...] = ()
+    violation_results: Results = ()
     are_violations_alone: bool = False
 
     @property
@@ -253,8 +255,8 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
     violations = _parse_if_there(run_folder, Violations.FILE_NAME, Violations.from_json)
     rows |= analysis_rows
     # Our own results are used first; without them the service's violations, with the numbers in their texts
-    check_results: tuple[CheckResult, ...] = ()
-    violation_results: tuple[CheckResult, ...] = ()
+    check_results: Results = ()
+    violation_results: Results = ()
     are_violations_alone = violations is not None and checks is None and not rows
     if checks is not None:
         check_results = checks.checks

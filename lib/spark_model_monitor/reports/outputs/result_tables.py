@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.check_results import (
     WORST_FIRST,
+    Bins,
     CheckResult,
     Summary,
     identify_subject,
@@ -36,9 +37,6 @@ FULL_SHARE = 65_535  # the integer that encodes a share of 1
 MAX_BYTES_OF_BINS = 2**26
 
 SMALL_BYTES = 2**19  # limit of a small table in memory: a window of some dozen features has a third of that
-
-BinsByFeature: TypeAlias = Mapping[str, Sequence[Any]]
-"""By feature: the names of categories, or the two ends of a numeric axis."""
 
 _RUN_MEMBERS = ("job", "analysis_type", "model", "schedule", "baseline_run_id")
 _SHARES_TYPE = pa.list_(pa.int32())
@@ -151,7 +149,7 @@ def encode_parquet(table: pa.Table, *, zstd_level: int | None = None) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def decode_bins(metadata: Mapping[bytes, bytes]) -> BinsByFeature:
+def decode_bins(metadata: Mapping[bytes, bytes]) -> Bins:
     """By feature: the bins of its shares in a summary.parquet. metadata: the metadata of the table's schema.
 
     Raises zlib.error, ValueError and other Python errors for invalid content.
@@ -160,9 +158,9 @@ def decode_bins(metadata: Mapping[bytes, bytes]) -> BinsByFeature:
 
 
 @lru_cache(16)  # runs of one baseline have the same bins; sharing them saves a tenth of the memory for a month's page
-def _decode_bins_text(encoded: bytes) -> BinsByFeature:
+def _decode_bins_text(encoded: bytes) -> Bins:
     text = zlib.decompressobj().decompress(base64.b64decode(encoded), MAX_BYTES_OF_BINS)
-    bins: BinsByFeature = json.loads(text)
+    bins: Bins = json.loads(text)
     for ends in bins.values():
         # The bins of categories are names; the bins of numbers are the two ends of their axis
         if set(map(type, ends)) - {str} and (len(ends) != 2 or not all(map(math.isfinite, ends))):

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
@@ -32,6 +32,7 @@ from spark_model_monitor.data.reading.formats import (
 )
 from spark_model_monitor.data.reading.listing import allow_outside_links
 from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, suggest_names
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_recorded_options
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
@@ -75,6 +76,8 @@ class LocatedText:
     text: str
     location: str
 
+
+Kind = TypeVar("Kind", list[Any], dict[str, Json])
 
 Texts: TypeAlias = Mapping[str, str]  # of variables or options, by name
 Layer: TypeAlias = dict[str, LocatedText]  # the options of one source, by name
@@ -331,23 +334,37 @@ def _read_bindings(path: str, bindings: Iterable[Binding], errors: Faults) -> It
 def _read_processing_job(path: Path, errors: Faults) -> dict[str, str]:
     """The `Environment` of the container's configuration file; empty if there is no such file."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    # Outside a container there is no such file
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        errors[f"{path} can't be read as JSON ({type(error).__name__}); correct or remove it"] = None
-        return {}
-    variables = None
-    if isinstance(document, dict):
-        variables = document.get("Environment")
-    if variables is None:
-        return {}
-    if not isinstance(variables, dict):
-        errors[f"{path}: Environment has to be an object of texts"] = None
+        variables = get_member(read_json_object(path), "Environment", dict, path)
+    except BadConfiguration as error:
+        errors[str(error)] = None
         return {}
     # The service writes texts; numbers in a file written by hand are fine as well
     return {str(name): str(value) for name, value in variables.items()}
+
+
+def read_json_object(path: Path) -> dict[str, Json]:
+    """The JSON object in a file of a container; empty if the file is absent, as outside a container."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadConfiguration(
+            f"{path} can't be read as JSON ({type(error).__name__}); correct or remove it"
+        ) from error
+    if not isinstance(document, dict):
+        raise BadConfiguration(f"{path} has to be a JSON object; correct or remove it")
+    return document
+
+
+def get_member(document: Mapping[str, Json], name: str, kind: type[Kind], path: Path) -> Kind:
+    """A member of a JSON object; an empty value of its type if the object doesn't have the member."""
+    member = document.get(name) or kind()
+    if not isinstance(member, kind):
+        raise BadConfiguration(
+            f"{path}: {name} has to be {'a list' if kind is list else 'an object'}; correct or remove it"
+        )
+    return member
 
 
 LINE_FORMATS = ("csv", "jsonl")  # formats of plain lines, to which no window applies

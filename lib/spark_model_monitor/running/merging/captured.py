@@ -19,13 +19,19 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import Batches, Engine
 from spark_model_monitor.data.reading.file_heads import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from spark_model_monitor.data.records import CSV, REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import concat_rows, get_column, is_writable, select_rows, take_rows
+from spark_model_monitor.data.records.arrays import (
+    Reasons,
+    concat_rows,
+    get_column,
+    is_writable,
+    select_rows,
+    take_rows,
+)
 from spark_model_monitor.data.records.captured_payloads import format_optional_value
 from spark_model_monitor.data.records.decoding import get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
@@ -66,7 +72,7 @@ class Records:
     scores: Null unless requested.
     """
 
-    reasons: NDArray[np.int32]
+    reasons: Reasons
     keys: pa.StringArray
     events: pa.StringArray
     times: pa.Int64Array
@@ -103,7 +109,7 @@ class Captures:
 
     inputs = (LINE, FILE_KEY)
 
-    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         for _, ranks, records in self._read(batches):
             # Refused records are only counted here; `refused` gives them in a second scan
             hours, reasons = self._assign_hours(records, ranks)
@@ -123,7 +129,7 @@ class Captures:
             }
             yield merge_rows.make_rows(merge_rows.Role.CAPTURE, columns, reasons == 0)
 
-    def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+    def refused(self, batches: Batches) -> Batches:
         """The refused lines alone, as rows of `REFUSED_SCHEMA`."""
         for lines, ranks, records in self._read(batches):
             _, reasons = self._assign_hours(records, ranks)
@@ -143,7 +149,7 @@ class Captures:
             if len(lines):
                 yield lines, ranks, self.decoder(lines)
 
-    def _assign_hours(self, records: Records, ranks: pa.Int32Array) -> tuple[pa.Int64Array, NDArray[np.int32]]:
+    def _assign_hours(self, records: Records, ranks: pa.Int32Array) -> tuple[pa.Int64Array, Reasons]:
         """The hour of each record, from its folder, otherwise from its time; and why it is refused, 0 if it isn't."""
         hours_by_folder = self.locations.hours.take(ranks)
         times = records.times.fill_null(0).to_numpy()

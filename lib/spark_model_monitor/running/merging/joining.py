@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import blake2b
 from typing import TypeAlias
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_model_monitor.data.engine.engine_protocol import Batches
 from spark_model_monitor.data.records.arrays import compute_text_starts, get_column, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.hourly_sources import PART_COLUMN, SECONDS_PER_HOUR, FileNumbers, LineKind
@@ -77,7 +78,7 @@ class Join:
     absent: AbsentLabel | None = None
     since: int = 0
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         buffered: list[pa.RecordBatch] = []
         bucket = None
         size = 0
@@ -127,7 +128,7 @@ class JoinBucket:
         self._captured, self._matched, self._remembered = np.zeros((3, len(self._labels)), np.bool_)
         self._count_news(rows_by_role[Role.EARLIER])
 
-    def join_captures(self, captures: pa.Table) -> Iterator[pa.RecordBatch]:
+    def join_captures(self, captures: pa.Table) -> Batches:
         """The output lines of some captures."""
         captures = self._without_counts(captures)
         join = self._join
@@ -165,9 +166,7 @@ class JoinBucket:
             else:
                 yield from self._format_remembered(captures, labels, flags, part, are_absent=kind is LineKind.ABSENT)
 
-    def _format_merged(
-        self, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array
-    ) -> Iterator[pa.RecordBatch]:
+    def _format_merged(self, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array) -> Batches:
         """Captures with their ground truth after the last member, ordered by time."""
         truths = self._labels.take_truths(labels)
         if self._join.absent is not None:
@@ -181,7 +180,7 @@ class JoinBucket:
 
     def _format_remembered(
         self, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array, *, are_absent: bool
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Batches:
         """Lines with what later merges need to know about captures (`merge_rows.ID_SCHEMA`), in sort order."""
         absent_text = pa.scalar("true" if are_absent else None, pa.string())
         ids, scores = (get_column(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
@@ -206,7 +205,7 @@ class JoinBucket:
             self.counts.update(Counts.parse_text(text))
         return _filter_rows(rows, ~are_counts)
 
-    def format_counts(self) -> Iterator[pa.RecordBatch]:
+    def format_counts(self) -> Batches:
         """One line with all counts, after the last capture."""
         self.counts.update({(f"labels {name}",): int(labels.sum()) for name, labels in self._labels.account.items()})
         # Repeated captures of an id, such as those of a retried request

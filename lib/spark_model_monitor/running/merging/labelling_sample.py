@@ -9,7 +9,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import partial
 from operator import itemgetter
@@ -143,7 +143,7 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: LabellingRequest,
     return [{"id": row["id"], "stratum": row["stratum"], "score": row["score"]} for row in chosen_rows]
 
 
-def _score_ids(batches: Batches) -> Iterator[pa.RecordBatch]:
+def _score_ids(batches: Batches) -> Batches:
     """The ids of a partition, sorted, each once with its score, and the score rounded to a few digits."""
     # An id with several captures gets the greatest of their scores, as text, so that the order of rows doesn't matter
     rows = pa.Table.from_batches(batches, ID_SCHEMA).group_by("id", use_threads=False).aggregate([("score", "max")])
@@ -161,15 +161,13 @@ def _round_score(score: float) -> float:
         return float(f"{Decimal(repr(score)):{SCORE_FORMAT}}") + 0.0  # also turns -0.0 into 0.0
 
 
-def _count_bins(batches: Batches) -> Iterator[pa.RecordBatch]:
+def _count_bins(batches: Batches) -> Batches:
     for batch in batches:
         bin_counts = batch.column("bin").value_counts()
         yield pa.RecordBatch.from_arrays([bin_counts.field(0), bin_counts.field(1)], schema=BIN_COUNT_SCHEMA)
 
 
-def _select_candidates(
-    strata: Mapping[float | None, int], to_label: LabellingRequest, batches: Batches
-) -> Iterator[pa.RecordBatch]:
+def _select_candidates(strata: Mapping[float | None, int], to_label: LabellingRequest, batches: Batches) -> Batches:
     """The first captures of each stratum, in an order drawn from the seed."""
     # The hash depends on the width of the seed's integer: another width would draw other ids
     seed_type = np.int32 if to_label.seed.bit_length() < 32 else np.int64

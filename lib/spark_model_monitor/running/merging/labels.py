@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.engine_protocol import Batches
 from spark_model_monitor.data.reading.ledger import NUMBER
 from spark_model_monitor.data.records import ENCODINGS
-from spark_model_monitor.data.records.arrays import concat_rows, get_column, is_utf_8, is_writable, take_rows
+from spark_model_monitor.data.records.arrays import Reasons, concat_rows, get_column, is_utf_8, is_writable, take_rows
 from spark_model_monitor.data.records.captured_payloads import format_json_value
 from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
@@ -299,7 +299,7 @@ class LabelRows:
     """
 
     line_indices: Integers
-    reasons: NDArray[np.int32]
+    reasons: Reasons
     event_ids: pa.StringArray
     truths: pa.StringArray
     repairs: NDArray[np.int32]
@@ -367,7 +367,7 @@ class GroundTruth:
 
     inputs = (LINE, FILE_KEY, BLOCK_START)
 
-    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         # Records are numbered through the partition, to find the last label of an id
         num_records = 0
         last_rank = -1
@@ -393,13 +393,13 @@ class GroundTruth:
             num_records += len(rows.line_indices)
             yield merge_rows.make_rows(merge_rows.Role.LABEL, columns, rows.reasons == 0)
 
-    def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+    def refused(self, batches: Batches) -> Batches:
         """The refused lines alone, as rows of `REFUSED_SCHEMA`."""
         for rows, uris in self._refused(batches):
             columns = [pa.array(rows.reasons), uris, rows.lines.view(pa.string())]
             yield pa.RecordBatch.from_arrays(columns, schema=REFUSED_SCHEMA).filter(rows.contents.is_null())
 
-    def refused_elements(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+    def refused_elements(self, batches: Batches) -> Batches:
         """The refused elements of multi-line arrays, as rows of `ELEMENT_SCHEMA`."""
         for rows, uris in self._refused(batches):
             block_starts = np.zeros(len(uris), np.int64)

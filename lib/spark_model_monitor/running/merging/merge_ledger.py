@@ -13,6 +13,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.ledger import Coverage, LongLine, find_rejected_lines, write_quarantine
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.refusals import NOT_IN_LOG, NOT_QUARANTINED, Refusal
+from spark_model_monitor.documents.json_text import dump_indented
 from spark_model_monitor.running.merging.captured import REFUSED_SCHEMA
 from spark_model_monitor.running.merging.hourly_sources import HourFolder, HourlySource, format_hour
 from spark_model_monitor.running.merging.labels import ELEMENT_SCHEMA, GroundTruth, LabelAccount
@@ -130,7 +131,7 @@ class MergeLedger:
             ],
             "files": {"captures": list(map(asdict, self.files)), "labels": list(map(asdict, self.label_files))},
         }
-        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+        return dump_indented(document).encode()
 
 
 def _format_window(first: int, last: int) -> dict[str, str]:
@@ -193,7 +194,7 @@ def format_restatement(hours: Sequence[RestatedHour], first: int, last: int) -> 
             for hour in hours
         ],
     }
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    return dump_indented(document).encode()
 
 
 def is_for_window(content: bytes, first: int, last: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import IntEnum
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -107,7 +107,7 @@ class Counts(Counter[tuple[Any, ...]]):
         """The counts in a JSON text that `text` returned."""
         return cls({tuple(key): count for *key, count in json.loads(text)})
 
-    def rows(self) -> Iterator[pa.RecordBatch]:
+    def rows(self) -> Batches:
         """One row with the counts, if there are any."""
         if self:
             yield make_rows(Role.COUNTS, {TEXT: pa.array([self.text])})
@@ -195,7 +195,7 @@ class RememberedIds:
 
     inputs = (LINE, FILE_KEY)
 
-    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Batches:
         for batch in batches:
             lines, ranks = self.locations.keep_listed(batch)
             remembered = _parse_ids(lines.column(LINE))
@@ -209,7 +209,7 @@ class RememberedIds:
             yield make_rows(self.role, columns, np.asarray(remembered.column("id").is_valid()))
 
 
-def parse_id_lines(batches: Batches) -> Iterator[pa.RecordBatch]:
+def parse_id_lines(batches: Batches) -> Batches:
     """The task that turns lines of ids into rows of `ID_SCHEMA`."""
     for batch in batches:
         rows = _parse_ids(batch.column(0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.check_results import DRIFT
-from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.json_text import Json, dump_indented
 from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.reports.outputs.printable import format_table
@@ -207,7 +206,7 @@ class Certificate:
 
     def to_json(self) -> str:
         """The content of replay.json."""
-        return json.dumps(self.plain(), indent=2, ensure_ascii=False) + "\n"
+        return dump_indented(self.plain())
 
     def plain(self) -> dict[str, Json]:
         """The members of replay.json."""

@@ -39,8 +39,8 @@ from spark_model_monitor.running.scheduling.schedules import (
     HOURLY,
     Recurrence,
     iterate_hour_folders,
+    iterate_until_stopped,
     list_windows,
-    run_windows,
 )
 from spark_model_monitor.stopping import shell_status, wait_for_process
 from spark_model_monitor.storage import get_storage, is_local, join, local_path
@@ -260,22 +260,17 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
             stored_baseline = read_named_baseline(window_config, monitor_of_window)
         return stored_baseline
 
-    def find_output_path(window: Window) -> str:
-        return join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
-
-    def run(window: Window) -> int:
-        times = ("--start-time", format_moment(window.start), "--end-time", format_moment(window.end))
-        status: int = monitor([*request.flags, *times, "--output-path", find_output_path(window)], read_once)
-        return status
-
     has_runs = False
 
     start_logging()
     logging.disable(logging.INFO)  # leaves out the steps of each window
     try:
-        for window, status in run_windows(windows, run):
+        for window in iterate_until_stopped(windows):
+            times = ("--start-time", format_moment(window.start), "--end-time", format_moment(window.end))
+            output_path = join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
+            status: int = monitor([*request.flags, *times, "--output-path", output_path], read_once)
             statuses.append(status)
-            message = read_message(join(find_output_path(window), MESSAGE), status)
+            message = read_message(join(output_path, MESSAGE), status)
             failed_outputs, _ = parse_partial_success(message)
             has_runs |= bool(failed_outputs) or status in SUCCESSFUL
             print(f"{format_moment(window.start)}/{format_moment(window.end)}  {message}", file=out, flush=True)

@@ -6,10 +6,9 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 
 from spark_model_monitor import __version__
 from spark_model_monitor.data.engine.engine_protocol import Engine
@@ -28,15 +27,18 @@ from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, drop_exclude
 from spark_model_monitor.running.kinds import create_monitor, read_source
 from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
 from spark_model_monitor.running.runs.monitoring_run import run_monitoring
-from spark_model_monitor.running.scheduling.schedules import Recurrence, iterate_hour_folders, list_windows, run_windows
-from spark_model_monitor.storage import Storage, StoredFile, get_storage, join
+from spark_model_monitor.running.scheduling.schedules import (
+    Recurrence,
+    iterate_hour_folders,
+    iterate_until_stopped,
+    list_windows,
+)
+from spark_model_monitor.storage import Storage, StoredFile, get_storage, join, read_if_exists
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
 JOURNAL_FOLDER = "journal"
-
-ReadIfExists = Callable[[str], bytes | None]
 
 _OPTIONS_WITHOUT_INFLUENCE = {
     "job",
@@ -93,16 +95,13 @@ class Journal:
         return join(self.folder, f"{window.start:%Y%m%dT%H%MZ}.json")
 
 
-def hash_settings(config: JobConfig, read: ReadIfExists) -> str:
-    """A hash of everything that the verdicts of a replay depend on, except the captures, as 16 hexadecimal digits.
-
-    read: returns the content of a path, None if there is no such file.
-    """
+def hash_settings(config: JobConfig) -> str:
+    """A hash of everything that the verdicts of a replay depend on, except the captures, as 16 hexadecimal digits."""
     options = sorted((name, repr(value)) for name, value in config if name not in _OPTIONS_WITHOUT_INFLUENCE)
     # Another release may judge differently, so its replay begins anew
     digest = hashlib.sha256(f"{__version__}\0{options}".encode())
     for path in _list_files(config):
-        digest.update(hashlib.sha256(read(path) or b"").digest())
+        digest.update(hashlib.sha256(read_if_exists(path) or b"").digest())
     # 64 bits are enough: the hash names one folder among few
     return digest.hexdigest()[:16]
 
@@ -152,8 +151,8 @@ def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: s
     rows = []
     began = time.monotonic()
     with hide_log_steps():
-        verdicts = partial(_compute_verdicts, engine, config, baseline, journal)
-        for window, (service, default) in run_windows(windows, verdicts):
+        for window in iterate_until_stopped(windows):
+            service, default = _compute_verdicts(engine, config, baseline, journal, window)
             # The reports that are left at the end have no captures
             folder = folders.pop(window.end, None)
             report = None
@@ -169,13 +168,7 @@ def replay(engine: Engine, config: JobConfig, recurrence: Recurrence, reports: s
 
 
 def _open_journal(config: JobConfig) -> Journal:
-    def read(path: str) -> bytes | None:
-        storage = get_storage(path)
-        if storage.exists(path):
-            return storage.read(path)
-        return None
-
-    folder = join(config.output_path, JOURNAL_FOLDER, hash_settings(config, read))
+    folder = join(config.output_path, JOURNAL_FOLDER, hash_settings(config))
     return Journal(get_storage(folder), folder)
 
 

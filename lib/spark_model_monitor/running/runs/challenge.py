@@ -66,7 +66,7 @@ from spark_model_monitor.statistics.drift.special_functions import normal_surviv
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential_boundary import ERROR
-from spark_model_monitor.storage import get_storage, join
+from spark_model_monitor.storage import join, read_if_exists, write_file
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 from spark_model_monitor.value_class import value_class
 
@@ -193,12 +193,11 @@ class TrialResult:
 
         Raises BadConfiguration if the folder has a trial with a different plan.
         """
-        storage = get_storage(output_path)
         path = join(output_path, Challenge.FILE_NAME)
-        if storage.exists(path):
-            earlier_plan = Challenge.from_json(storage.read(path), path).plain()
-        else:
-            earlier_plan = {}
+        content = read_if_exists(path)
+        earlier_plan = {}
+        if content is not None:
+            earlier_plan = Challenge.from_json(content, path).plain()
         plan = self.document.plain()
         # The intervals are valid for a plan that is fixed in advance, and not if it is changed after an interim analysis
         for name in ("metric", "planned_rows", "least_gain", "design"):
@@ -207,7 +206,7 @@ class TrialResult:
                     f"{path}: the trial there has {name} {earlier_plan[name]}, this one {plan[name]}; a plan that changes "
                     "after a look promises nothing: write the same, or another output path for a new trial"
                 )
-        storage.write(path, self.document.to_json().encode())
+        write_file(path, self.document.to_json().encode())
         self.report().save(join(output_path, "challenge.html"))
 
 

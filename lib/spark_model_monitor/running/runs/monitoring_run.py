@@ -39,7 +39,7 @@ from spark_model_monitor.data.reading.listing import report_faulty_files, requir
 from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.alarms import group_into_alarms
-from spark_model_monitor.documents.check_results import CheckResult, Hint, copy_location_without_values
+from spark_model_monitor.documents.check_results import Hint, Results, copy_location_without_values
 from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, find_data_name, format_moment
 from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, ScanRequest, ScanResult, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
@@ -566,7 +566,7 @@ class _Comparison:
             unnamed=results_without_values,
         )
 
-    def _collect_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
+    def _collect_ended_alarms(self, check_results: Results) -> Iterable[Hint]:
         if not self.violated_since:
             return ()
         from spark_model_monitor.documents.alert_files import report_ended_alarms

@@ -13,7 +13,14 @@ from spark_model_monitor import __version__
 from spark_model_monitor.data.reading.data_reader import get_running_session
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alarms import collect_alarms
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, remove_values
+from spark_model_monitor.documents.check_results import (
+    BudgetLedger,
+    CheckResult,
+    CheckResults,
+    Hint,
+    Results,
+    remove_values,
+)
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import write_headline
@@ -336,12 +343,12 @@ class Findings(TableExports):
     """
 
     violations: Any
-    results: tuple[CheckResult, ...]
+    results: Results
     current: Baseline
     constraints: Any
     hints: tuple[Hint, ...] = ()
     judgement: Judgement = field(kw_only=True)
-    unnamed: tuple[CheckResult, ...] | None = field(default=None, kw_only=True)
+    unnamed: Results | None = field(default=None, kw_only=True)
 
     @cached_property
     def without_values(self) -> Findings:

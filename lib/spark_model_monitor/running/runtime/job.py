@@ -16,7 +16,6 @@ leaves Spark, logging and signals to the host. An interruption of the host stops
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import os
 import sys
@@ -35,7 +34,7 @@ from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
 from spark_model_monitor.data.reading.data_reader import EngineName, get_running_session
 from spark_model_monitor.data.reading.listing import allow_outside_links
-from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.json_text import Json, dump_indented
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
@@ -377,7 +376,7 @@ class Job:
                 "message": message if self._has_failed else outcome,
                 **self._summary,
             }
-            sys.stdout.write(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
+            sys.stdout.write(dump_indented(document))
 
     def _cancel(self) -> None:
         """Cancel the Spark jobs of this run, in a thread, because this thread's connection to the JVM is busy."""

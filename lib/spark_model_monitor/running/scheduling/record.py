@@ -27,7 +27,17 @@ from spark_model_monitor.errors import BadDocument, BadInput, DamagedRecord, Out
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.reports.outputs.printable import format_table, truncate_text
 from spark_model_monitor.stopping import run_at_exit
-from spark_model_monitor.storage import LocalStorage, exists, get_storage, is_local, join, local_path, write_file
+from spark_model_monitor.storage import (
+    LocalStorage,
+    exists,
+    get_storage,
+    is_local,
+    join,
+    local_path,
+    read_file,
+    read_if_exists,
+    write_file,
+)
 from spark_model_monitor.storage.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -99,11 +109,11 @@ class Record:
         Raises DamagedRecord if the file can't be parsed; an empty record in its place would repeat its runs.
         """
         path = cls._file(folder, name)
-        storage = get_storage(path)
-        if not storage.exists(path):
+        content = read_if_exists(path)
+        if content is None:
             return cls(path, Executions(since=format_moment(now())), now)
         try:
-            executions = Executions.from_json(storage.read(path), path)
+            executions = Executions.from_json(content, path)
         except BadDocument as fault:
             raise DamagedRecord(str(fault)) from fault
         times = [executions.since, *(execution.scheduled_time for execution in executions.executions)]
@@ -238,10 +248,10 @@ class Record:
         return f"{self._path.removesuffix(Executions.FILE_NAME)}{EARLIER_FILE}"
 
     def _read_earlier(self) -> tuple[Execution, ...]:
-        storage = get_storage(self._earlier_path)
-        if not storage.exists(self._earlier_path):
+        content = read_if_exists(self._earlier_path)
+        if content is None:
             return ()
-        return Executions.from_json(storage.read(self._earlier_path), self._earlier_path).executions
+        return Executions.from_json(content, self._earlier_path).executions
 
     def read_all(self) -> list[Execution]:
         """All runs, the oldest first, also those that moved to the file of earlier runs.
@@ -284,9 +294,8 @@ class Record:
 
 def _copy_damaged_file(path: str) -> str:
     """Copy a file that can't be parsed to a file whose name ends in `.damaged`; returns the name of the copy."""
-    storage = get_storage(path)
     copy_path = f"{path}.damaged"
-    storage.write(copy_path, storage.read(path))
+    write_file(copy_path, read_file(path))
     return Path(copy_path).name
 
 

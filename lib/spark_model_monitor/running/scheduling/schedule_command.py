@@ -35,7 +35,7 @@ from spark_model_monitor.running.scheduling.parallel_jobs import Turns, default_
 from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, has_window
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan, find_model
-from spark_model_monitor.running.scheduling.schedules import run_windows
+from spark_model_monitor.running.scheduling.schedules import iterate_until_stopped
 from spark_model_monitor.stopping import raise_if_stopped, shell_status
 from spark_model_monitor.value_class import value_class
 
@@ -281,7 +281,7 @@ def _run_due_windows(plan: Plan, record: Record, now: Clock, calls: _CallSetting
 
     # Runs that become due meanwhile belong to this call, too
     iterate_due_times = schedule_runs.iterate_due_times(plan, record, now, retry_failed=request.retry_failed)
-    runs = [run for _, run in run_windows(iterate_due_times, run_in_turn)]
+    runs = [*map(run_in_turn, iterate_until_stopped(iterate_due_times))]
     executions = [execution for execution, _ in runs]
     statuses = [status for _, status in runs]
     _log_summary(plan, executions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -85,7 +85,7 @@ class JobCommand:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Plan:
     """The plan of one schedule.
 

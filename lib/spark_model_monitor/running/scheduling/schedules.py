@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from itertools import takewhile
@@ -26,7 +26,6 @@ from spark_model_monitor.storage import Storage, join
 from spark_model_monitor.value_class import value_class
 
 W = TypeVar("W")
-R = TypeVar("R")
 
 NOW = "NOW"  # the expression of a schedule that runs once, at once
 
@@ -147,16 +146,15 @@ class Recurrence:
         return CrontabTimes(self.cron).times(after, until)
 
 
-def run_windows(windows: Iterable[W], run: Callable[[W], R]) -> Iterator[tuple[W, R]]:
-    """Each window with the result of its run, one after the other, each as soon as its run has ended.
+def iterate_until_stopped(windows: Iterable[W]) -> Iterator[W]:
+    """The windows, one after the other. If a signal ends this process, no further window follows, and the signal's exception is
+    raised.
 
-    windows: may be a generator, which finds further windows meanwhile. run: runs one window. If a signal ends this process,
-    no further window is run, and the signal's exception is raised.
+    windows: may be a generator, which finds further windows while the caller runs one.
     """
     for window in windows:
         raise_if_stopped()
-        result = run(window)
-        yield window, result
+        yield window
 
 
 def iterate_hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.user_checks.check_evidence import (
     NeedsSecondScan,
@@ -26,6 +25,7 @@ from spark_model_monitor.monitors.user_checks.check_evidence import (
 )
 from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Source, choose_source, quote_column
 from spark_model_monitor.spark.deequ.jvm import Deequ
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states.data_types import DataTypeCounts
 from spark_model_monitor.statistics.states.distinct import DistinctRegisters
 from spark_model_monitor.statistics.states.moments import Moments
@@ -87,7 +87,7 @@ def make_quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relat
     return deequ["analyzers.ApproxQuantileState"](digest)
 
 
-def _encode_digest(values: NDArray[np.float64], weights: NDArray[np.int64], relative_error: float) -> bytes:
+def _encode_digest(values: Doubles, weights: Integers, relative_error: float) -> bytes:
     """The digest as bytes: samples of (value, weight, slack in rank).
 
     Source: ApproximatePercentile.PercentileDigestSerializer of Spark 3.5.

@@ -27,7 +27,7 @@ TASK_MODULE = (
 )
 
 
-def run_in_worker(task: Task, batches: Batches) -> Iterator[pa.RecordBatch]:
+def run_in_worker(task: Task, batches: Batches) -> Batches:
     """The result of `task` for the batches, without PySpark's delays before the worker's next task.
 
     After each task, PySpark 3.5 collects garbage (daemon.py), which visits every object of every imported library. Before each
@@ -39,7 +39,7 @@ def run_in_worker(task: Task, batches: Batches) -> Iterator[pa.RecordBatch]:
     _freeze_libraries()
 
 
-def hide_texts(task: Task, batches: Batches) -> Iterator[pa.RecordBatch]:
+def hide_texts(task: Task, batches: Batches) -> Batches:
     """The result of `task` for the batches. An exception that isn't ours loses its text, because the text may repeat a value.
 
     Executors log a worker's exceptions according to the cluster's settings. Source: P25.
@@ -95,7 +95,7 @@ def _freeze_libraries() -> None:
     gc.freeze()
 
 
-def with_libraries(batches: Batches) -> Iterator[pa.RecordBatch]:
+def with_libraries(batches: Batches) -> Batches:
     """The batches unchanged. Raises on executors that can't import the libraries of tasks."""
     import_module(TASK_MODULE)
     yield from batches
@@ -113,20 +113,20 @@ def _fork_workers() -> None:
     manager()  # type: ignore[no-untyped-call]
 
 
-def report_versions(batches: Batches) -> Iterator[pa.RecordBatch]:
+def report_versions(batches: Batches) -> Batches:
     """For each row: the release of this package that the worker imports."""
     for batch in batches:
         yield pa.RecordBatch.from_pydict({"version": [spark_model_monitor.__version__] * batch.num_rows})
 
 
-def unpack(batches: Batches) -> Iterator[pa.RecordBatch]:
+def unpack(batches: Batches) -> Batches:
     """The rows of the packed slices in a column."""
     for batch in batches:
         for cell in batch.column(0):
             yield from pa.ipc.open_stream(cell.as_buffer())
 
 
-def read_footers(batches: Batches) -> Iterator[pa.RecordBatch]:
+def read_footers(batches: Batches) -> Batches:
     """The rows with the schemas of Parquet files in place of their ends; null if an end is missing, incomplete or damaged."""
     from pyarrow import parquet
 

@@ -14,7 +14,7 @@ from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_ou
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.outcome_records import UnlabelledDecoder
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Results
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import CalibrationNote, EstimatedQuality
 from spark_model_monitor.documents.page import CurveChart, Page, PageSection, create_reading_guide
@@ -108,7 +108,7 @@ class EstimateJudgement(MetricJudgement):
     baseline: ModelBaseline | None
 
     @cached_property
-    def results(self) -> tuple[CheckResult, ...]:
+    def results(self) -> Results:
         if self.baseline is None:
             return ()
         monitor = self.monitor
@@ -142,7 +142,7 @@ class EstimateJudgement(MetricJudgement):
             return None
         return plan_budget(self.baseline, self.monitor.plan.problem_type, self.monitor.false_alarm_budget)
 
-    def page(self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+    def page(self, check_results: Results, /, *, hide_values: bool = False) -> Page:
         hide = hide_values or self.monitor.hide_values
         page = create_page(self.sample.metrics.measurement, check_results, hide_values=hide)
         *sections, _reading = page.sections
