@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pyarrow as pa
@@ -154,3 +156,14 @@ def test_words_of_texts_that_end_with_blanks_add_up():
 
     assert gathered(plain)[Words] + gathered(accented)[Words] == all_words
     assert gathered([text.rstrip() for text in (*plain, *accented)])[Words] == all_words
+
+
+def test_small_partitions_and_a_large_one_have_words_of_one_share_of_new_ones():
+    """Both are samples; a rare text is chosen for each of its rows by itself."""
+    rng = np.random.default_rng(8)
+    parts = [[f"order {number}" for number in rng.integers(0, 20_000, 2_000)] for _ in range(10)]
+    window = [f"order {number}" for number in rng.integers(0, 20_000, 20_000)]
+
+    words = reduce(add, [gathered(part)[Words] for part in parts])
+    (rare, occurrences), (new, window_occurrences) = words.count_new_words(gathered(window)[Words])
+    assert new / window_occurrences == pytest.approx(rare / occurrences, abs=0.05)

@@ -350,11 +350,10 @@ def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, F
     text, its number of rows, and its number of rows in a further sample of a fourth. counts: occurrences of all distinct texts;
     None: each text occurs once.
     """
-    # Chosen by hash, so that each partition examines the same rare texts; by cell if texts may repeat in other cells
-    hashes = examined.hashes
     if counts is None:
-        counts = np.ones(len(hashes), np.int64)
-        hashes = mix_bits(hashes + np.arange(len(hashes), dtype=np.uint64))
+        counts = np.ones(len(examined.hashes), np.int64)
+    # Chosen by place, too: other partitions have to choose a rare text by themselves, or all of its rows would be in the sample
+    hashes = mix_bits(examined.hashes + np.arange(len(counts), dtype=np.uint64))
     buckets = (hashes % 16).astype(np.int64)
     # A fourth of the rows of each text, rounded up or down by the text's hash
     occurrences = np.where(examined.kinds == DataType.TEXT, counts, 0)
