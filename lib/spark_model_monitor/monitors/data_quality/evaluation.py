@@ -311,7 +311,6 @@ def _allow_for_hour(
     is_usual = seasonal_drift.is_like_its_hour(by_reference, season)
     by_reference = seasonal_drift.judge_same_hour(by_reference, season, is_usual=is_usual)
     findings = seasonal_drift.excuse_findings(findings, feature, season, is_usual=is_usual)
-    by_reference = seasonal_drift.judge_missing_values(by_reference, feature, season)
     findings = seasonal_drift.leave_to_hour(findings, by_reference, season)
     if not is_usual and season.learnt and findings[DRIFT].is_violated:
         findings[DRIFT] = findings[DRIFT].without_verdict(

@@ -32,7 +32,6 @@ from spark_model_monitor.statistics.verdicts.components import (
 from spark_model_monitor.statistics.verdicts.tail_probabilities import exact_tail
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     LEVELS,
-    MEANS,
     SCORES_OF_VALUES,
     StatisticChange,
     WindowStatistics,
@@ -143,17 +142,8 @@ class Dispersion:
         return float(self.windows[self.is_level].mean()) * count**2 / (count + excess)
 
     def compute_p(self, rows_of_group: float) -> float:
-        """The p-value of the variation of a column's level, if groups of rows are independent.
-
-        The smallest p-value, of all scores together and of each mean, times the number of these tests (Bonferroni).
-        """
-        # All scores together, and each mean by itself
-        p_values = [self.compute_chance(self.mean_ratio, self.freedom, rows_of_group)]
-        for index, name in enumerate(self.names):
-            if name in MEANS:
-                ratio = float(self.ratios[index])
-                p_values.append(self.compute_chance(ratio, float(self.windows[index]), rows_of_group))
-        return min(1.0, len(p_values) * min(p_values))
+        """The p-value of the variation of a column's level, if groups of rows are independent."""
+        return self.compute_chance(self.mean_ratio, self.freedom, rows_of_group)
 
     def compute_chance(self, ratio: float, freedom: float, rows_of_group: float) -> float:
         """The p-value of a variance ratio, if groups of rows are independent; their size is an estimate from the next window.
@@ -177,7 +167,6 @@ class PastWindows(dict[str, Values]):
         self._dispersion: dict[float, Dispersion | None] = {}
         self._variances: dict[WindowSize, dict[str, ScoreVariance]] = {}
         self._joined: dict[tuple[int, int], PastWindows] = {}
-        self.parts = self  # the windows before their parts were joined
 
     def dispersion(self, effective: float) -> Dispersion | None:
         """How much the scores vary, with a next window of this size; None if too few windows have scores."""
@@ -232,15 +221,13 @@ class PastWindows(dict[str, Values]):
         window_of_score = window_of_part + window_count * np.arange(len(SCORES))[:, None]
         sums = np.bincount(window_of_score.ravel(), (roots * scores[:, are_parts]).ravel()).reshape(-1, window_count)
         scores = np.concatenate((sums / np.sqrt(effective), scores[:, ~are_parts]), axis=1)
-        windows = PastWindows(
+        return PastWindows(
             {
                 "rows": np.concatenate((rows_of_window, part_rows[~are_parts])),
                 "effective": np.concatenate((effective, self["effective"][~are_parts])),
                 **dict(zip(SCORES, scores, strict=True)),
             }
         )
-        windows.parts = self
-        return windows
 
 
 def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion | None:
@@ -281,8 +268,6 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
     # Shrunk towards the column's other scores
     is_level = dispersion.is_level
     squares = dispersion.windows * dispersion.ratios
-    # Single parts show the variance of rows better than the fewer windows that they were joined to
-    part_dispersion = past.parts.dispersion(size.effective) or dispersion
     prior_freedom, prior_ratio = estimate_variance_prior(squares[is_level], dispersion.windows[is_level])
     variances = {}
     for index, name in enumerate(dispersion.names):
@@ -299,9 +284,7 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
         # Groups of m rows explain a variance ratio of m
         rows_of_group = size.missing_design_effect if name == "missing" else size.value_design_effect
         if dispersion.compute_chance(ratio, freedom, rows_of_group) > noise_level:
-            # The scores of values have one common variance of rows; missing values have their own
-            row_dispersion = dispersion if name == "missing" else part_dispersion
-            variances[name] = _predict_from_rows(min(ratio, row_dispersion.mean_ratio), row_dispersion.freedom)
+            variances[name] = _predict_from_rows(min(ratio, dispersion.mean_ratio), dispersion.freedom)
             continue
         # Otherwise windows vary, and larger windows vary more
         scores = dispersion.scores[index]

@@ -12,7 +12,6 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.data_quality import PREDICTIONS
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import explain_incomparable
-from spark_model_monitor.monitors.data_quality.distribution.calibration import doubt_missing_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import count_unseen
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import Finding, Violated
@@ -114,33 +113,6 @@ def judge_same_hour(by_reference: Mapping[str, Finding], season: Season, *, is_u
         return finding.without_verdict(reason, OPEN)
 
     return {name: judge(name, finding) for name, finding in by_reference.items()}
-
-
-def judge_missing_values(
-    by_reference: Mapping[str, Finding], feature: FeatureComparison, season: Season
-) -> dict[str, Finding]:
-    """The findings; the hour's own is unsure if the window has more or fewer missing values than each of its references, by an
-    amount that matters but may be chance.
-    """
-    hour = CLOCK_DAY
-    if hour in season.unlike:
-        hour = season.like
-    # Only a reference that is judged can be in doubt
-    if not season.learnt or hour not in by_reference:
-        return dict(by_reference)
-    finding = by_reference[hour]
-    if finding.status is not CheckStatus.PASSED and finding.hour != OPEN:
-        return dict(by_reference)
-    references = feature.baseline_feature.references
-    increases = [
-        references[name].completeness - feature.current_distribution.completeness
-        for name in by_reference
-        if name in references
-    ]
-    # The smallest change of all references: if one reference explains it, there is no doubt
-    increase = min(increases, key=abs)
-    doubtful_finding = doubt_missing_values(finding, increase, feature.settings.change_that_matters)
-    return {**by_reference, hour: doubtful_finding}
 
 
 def leave_to_hour(
