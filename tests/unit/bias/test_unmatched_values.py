@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.bias.choices import describe_unmatched
 from spark_model_monitor.statistics.states.contingency_plan import ValuedColumn
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,32 @@ def test_the_baseline_warns_of_values_that_no_row_has(caplog, values, groups, ex
     if expected is not None:
         assert expected in warnings[0]
     assert not any("' F'" in warning or "'F'; a value of the data is" in warning for warning in warnings)
+
+
+AGES = dict.fromkeys(range(18, 80), 60)
+
+
+@pytest.mark.parametrize(
+    ("values", "ages", "types", "is_meant"),
+    [
+        pytest.param("[40]", AGES, {}, True, id="one of many integers"),
+        pytest.param("[40]", AGES, {"sex": ValueKind.CATEGORICAL}, False, id="said to be a category"),
+        pytest.param("[40, 50]", AGES, {}, False, id="two values"),
+        pytest.param("[40]", {float(age) + 0.5: rows for age, rows in AGES.items()}, {}, False, id="fractions"),
+        pytest.param("[1]", {0: 2000, 1: 1000, 2: 1000, 999: 10}, {}, False, id="few codes"),
+    ],
+)
+def test_the_baseline_warns_of_a_category_that_looks_like_a_threshold(caplog, values, ages, types, is_meant):
+    monitor = make_monitor(values)
+    monitor = replace(monitor, wanted=replace(monitor.measures(), column_types=types))
+    baseline = run_baseline(people(ages), monitor)
+    baseline.files_of_data()
+    assert ("column_types=sex=continuous" in caplog.text) == is_meant
+
+    # Windows treat the column like their baseline, so they repeat nothing
+    caplog.clear()
+    run_monitoring(people(ages), monitor, baseline).files()
+    assert "column_types=sex=continuous" not in caplog.text
 
 
 @pytest.mark.parametrize("values", ['["F"]', ""], ids=["configured", "every value is a group"])
