@@ -66,7 +66,12 @@ def people(groups: dict[str | float, int]) -> pd.DataFrame:
         ),
         pytest.param('["F"]', {" F": 60, " M": 60}, "differs from it by blanks alone", id="blanks"),
         pytest.param('["F", "X"]', TWO_GROUPS, "no row has the configured value 'X'", id="one of two"),
-        pytest.param("[70.5]", {30.5: 60, 60.5: 60}, "no number is above the configured threshold 70.5", id="number"),
+        pytest.param(
+            "[70.5]",
+            {30.5: 60, 60.5: 60},
+            "no number is above the configured threshold 70.5: another unit?",
+            id="number",
+        ),
         pytest.param('["F"]', TWO_GROUPS, None, id="it is there"),
     ],
 )
@@ -127,6 +132,14 @@ def test_a_window_without_the_group_is_never_unchanged(values, groups, outcome):
     assert findings.outcome.value == outcome
     if outcome == "cannot tell":
         assert any("no row has the" in feature.reason for feature in findings.unsure)
+
+
+def test_a_threshold_of_another_unit_gets_the_advice_to_look_at_the_unit():
+    monitor = make_monitor("[30000]")
+    baseline = run_baseline(people({20000.5: 60, 40000.5: 60}), monitor)
+
+    [advice] = {feature.advice for feature in run_monitoring(people({20.5: 60, 40.5: 60}), monitor, baseline).unsure}
+    assert "another unit" in advice
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Group
         if choice.kind is ValueKind.CONTINUOUS:
             if not choice.keys:
                 reasons = [
-                    f"no number is above the configured threshold {choice.configured}; if it is a code, write "
+                    f"no number is above the configured threshold {choice.configured}: another unit? If it is a code, write "
                     f"--set column_types={facet.name}=categorical"
                 ]
         elif not choice.keys or len(facet.values) > 1:

@@ -236,6 +236,8 @@ RENAMED = (
     "check whether the {} were renamed, and write them as the data has them; if the baseline lacks them, make it again"
 )
 
+FACET_VALUES = "values of the facet have another unit or"
+
 
 @value_class
 class Obstacle:
@@ -414,7 +416,7 @@ class _Comparer:
         obstacles: dict[str, Obstacle | None] = {}
         reason_empty = find_reason_empty(analysis, all_baseline_rows, design_effect)
         if reason_empty is not None:
-            obstacles[GROUP] = Obstacle(reason_empty, RENAMED.format("values of the facet"))
+            obstacles[GROUP] = Obstacle(reason_empty, RENAMED.format(FACET_VALUES))
         if baseline_rows is not None:
             configured_positives = self.analysis.positives.configured
             for outcome in POSITIVES:
@@ -497,5 +499,5 @@ def compare_lost_groups(
                     in_baseline=metric.name in limits,
                     noise=MetricNoise(),
                     tolerances=tolerances,
-                    obstacle=Obstacle(LOST, RENAMED.format("values of the facet")),
+                    obstacle=Obstacle(LOST, RENAMED.format(FACET_VALUES)),
                 )
