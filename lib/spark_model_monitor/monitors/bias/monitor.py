@@ -18,6 +18,7 @@ from spark_model_monitor.documents.check_results import (
     IN_SEGMENT,
     INFINITE,
     LIMITS,
+    WITHOUT_GROUP,
     CheckResult,
     CheckStatus,
     Hint,
@@ -313,8 +314,11 @@ class BiasJudgement(Judgement[BiasBaseline]):
                 label = format_segment_label(segment.segmentation, segment.name)
                 measured_rows[f"{group_name} in {label}"] = segment
             for part, measured in measured_rows.items():
-                rows += [SummaryRow(metric.name, part, "bias", value=metric.value) for metric in measured.metrics]
-        return Summary(tuple(rows))
+                for metric in measured.metrics:
+                    is_of_all_rows = metric.name in WITHOUT_GROUP and measured is group
+                    rows.append(SummaryRow(metric.name, "" if is_of_all_rows else part, "bias", value=metric.value))
+        # Metrics of all rows are the same for every group
+        return Summary(tuple(dict.fromkeys(rows)))
 
 
 @dataclass(frozen=True)
