@@ -279,17 +279,15 @@ def _draw_metrics(
     """One line per metric; for a baseline, without limits and verdicts."""
     lines = []
     for metric, result in zip(metrics, metric_results, strict=True):
-        value = format_number(metric.value)
+        values = (metric.name, metric.description or "", format_number(metric.value))
         without_unknown = format_number(measured_rows.compute_without_unknown(metric.name))
         if result is None:
-            cells = (metric.name, metric.description or "", value, "–", "–", without_unknown, "", metric.error or "")
-            lines.append(TableLine(cells))
+            lines.append(TableLine((*values, "–", "–", without_unknown, "", metric.error or "")))
             continue
         mark, verdict = VERDICTS[result.status]
         limits = (format_number(result.threshold), format_interval(result.interval))
         remark = metric.error or result.reason or ""
-        cells = (metric.name, metric.description or "", value, *limits, without_unknown, verdict, remark)
-        lines.append(TableLine(cells, mark, result.full_name))
+        lines.append(TableLine((*values, *limits, without_unknown, verdict, remark), mark, result.full_name))
     numbers = ("value", "baseline", "95 % interval", "without unknown")
     titles = ("metric", "description", *numbers, "verdict", "remark")
     return build_table(titles, lines, numbers=numbers, names=("metric",)).drop_empty_columns()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
@@ -226,11 +226,10 @@ POSITIVES = {"label": "positives", "prediction": "predicted_positives"}
 """The members of `OutcomeCounts` with the positive rows, by outcome: in the order of `FacetCounts.missing`."""
 
 INDEPENDENT = {
-    GROUP: frozenset[str](),
     "label": frozenset({"CI", "CDDPL", "DI", "DPPL", "FT"}),
     "prediction": frozenset(PRE_TRAINING),
 }
-"""The metrics that don't depend on the rows' group, their labels, or their predictions."""
+"""By outcome: the metrics that don't depend on it."""
 
 RENAMED = (
     "check whether the {} were renamed, and write them as the data has them; if the baseline lacks them, make it again"
@@ -247,7 +246,7 @@ class Obstacle:
     remedy: str
 
 
-def find_reason_empty(group: GroupAnalysis, baseline_rows: MetricsOfRows | None, design_effect: float) -> str | None:
+def find_reason_empty(group: GroupAnalysis, baseline_rows: GroupAnalysis | None, design_effect: float) -> str | None:
     """The reason why there is no group to compare; None if, as far as is known, both window and baseline have rows of it.
 
     A value without a row is a reason if chance doesn't explain how few rows the group has. design_effect: how many rows count
@@ -256,7 +255,7 @@ def find_reason_empty(group: GroupAnalysis, baseline_rows: MetricsOfRows | None,
     choice = group.choice
     if not choice.keys and choice.reason_empty is not None:
         return choice.reason_empty
-    if not isinstance(baseline_rows, GroupAnalysis):
+    if baseline_rows is None:
         return None
     if baseline_rows.choice.error is not None:
         return f"the baseline lacks this group: {baseline_rows.choice.error}"
@@ -336,9 +335,6 @@ def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnaly
     return replace(analysis, groups=tuple(groups))
 
 
-_MeasuredRowsKey = tuple[str, str, Segment | None]  # facet, its value, and the segment (None for all rows)
-
-
 def compare_with_baseline(
     analysis: BiasAnalysis, baseline: BiasBaseline, tolerances: Tolerances
 ) -> Iterator[MetricComparison]:
@@ -348,19 +344,19 @@ def compare_with_baseline(
     If there are segments, all rows get half of the budget and the segments get the other half.
     Source: D4.6.
     """
-    baseline_rows_by_key: dict[_MeasuredRowsKey, MetricsOfRows] = {}
+    baseline_groups: dict[tuple[str, str], GroupAnalysis] = {}
     if tolerances.with_intervals:
-        baseline_rows_by_key = dict(_iterate_measured_rows(baseline.groups))
-    comparer = _Comparer(analysis, baseline, tolerances, baseline_rows_by_key)
+        baseline_groups = {group.key: group for group in baseline.groups}
     overall_comparisons: list[MetricComparison] = []
     segment_comparisons: list[MetricComparison] = []
-    for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
-        _, _, segment = rows_key
-        if segment is None:
-            overall_comparisons += comparer.compare_rows(rows_key, window_rows)
+    for group in {group.key: group for group in analysis.groups}.values():
+        comparer = _GroupComparer(analysis, group, baseline, baseline_groups.get(group.key), tolerances)
+        segments = _index_rows(group)
+        overall_comparisons += comparer.compare_rows(None, segments.pop(None))
         # Without intervals, chance would violate most segments
-        elif tolerances.with_intervals:
-            segment_comparisons += comparer.compare_rows(rows_key, window_rows)
+        if tolerances.with_intervals:
+            for segment, window_rows in segments.items():
+                segment_comparisons += comparer.compare_rows(segment, window_rows)
     # All rows are one family of tests and all segments another; both have the same share of the budget
     share = 1
     if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in segment_comparisons):
@@ -375,20 +371,21 @@ def compare_with_baseline(
 
 
 @value_class
-class _Comparer:
-    """Compares rows of the window with the same rows of the baseline. baseline_rows_by_key: empty without intervals."""
+class _GroupComparer:
+    """Compares rows of a group with the same rows of the baseline. before: the group there; None without intervals."""
 
     analysis: BiasAnalysis
+    group: GroupAnalysis
     baseline: BiasBaseline
+    before: GroupAnalysis | None
     tolerances: Tolerances
-    baseline_rows_by_key: Mapping[_MeasuredRowsKey, MetricsOfRows]
 
-    def compare_rows(self, rows_key: _MeasuredRowsKey, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
-        """Yield the metrics of one group in all rows, or in a segment."""
-        facet, configured, segment = rows_key
+    def compare_rows(self, segment: Segment | None, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
+        """Yield the metrics of the group in all rows, or in a segment."""
+        facet, configured = self.group.key
         # Design effects in the baseline and in the window
         neighbours = self.baseline.design_effects.get(facet)
-        baseline_rows = self.baseline_rows_by_key.get(rows_key)
+        baseline_rows = None if self.before is None else _index_rows(self.before).get(segment)
         design_effects: dict[str, float] = {}
         baseline_spreads: Mapping[str, Spread | None] = {}
         baseline_values: dict[str, float | None] = {}
@@ -409,12 +406,10 @@ class _Comparer:
         spreads = estimate_spreads(window_rows.counts, design_effects)
         # Obstacles to a comparison: an empty group, or labels and predictions that are missing or all alike
         rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
-        analysis = next(group for group in reversed(self.analysis.groups) if group.key == (facet, configured))
-        choice = analysis.choice
-        all_baseline_rows = self.baseline_rows_by_key.get((facet, configured, None))
+        choice = self.group.choice
         design_effect = max(design_effects.values(), default=1.0)
         obstacles: dict[str, Obstacle | None] = {}
-        reason_empty = find_reason_empty(analysis, all_baseline_rows, design_effect)
+        reason_empty = find_reason_empty(self.group, self.before, design_effect)
         if reason_empty is not None:
             obstacles[GROUP] = Obstacle(reason_empty, RENAMED.format(FACET_VALUES))
         if baseline_rows is not None:
@@ -441,7 +436,9 @@ class _Comparer:
                     design_effects.get(metric.name, 1.0),
                     groups,
                 )
-                metric_obstacles = [obstacles[name] for name in obstacles if metric.name not in INDEPENDENT[name]]
+                metric_obstacles = [
+                    obstacles[name] for name in obstacles if metric.name not in INDEPENDENT.get(name, ())
+                ]
                 yield MetricComparison(
                     group,
                     metric,
@@ -455,11 +452,9 @@ class _Comparer:
                 )
 
 
-def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_MeasuredRowsKey, MetricsOfRows]]:
-    for group in groups:
-        yield (*group.key, None), group
-        for segment in group.segments:
-            yield (*group.key, (segment.segmentation, segment.name)), segment
+def _index_rows(group: GroupAnalysis) -> dict[Segment | None, MetricsOfRows]:
+    """The group in all rows, whose key is None, and in each segment."""
+    return {None: group, **{(segment.segmentation, segment.name): segment for segment in group.segments}}
 
 
 def _defined_metrics(measured_rows: MetricsOfRows) -> list[str]:

@@ -181,7 +181,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     # The runs' columns are in the order of facets, label, prediction
     label, *prediction = columns[len(plan.facets) :]
     # Combine the prediction with the label, so that each pair has its own code
-    answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
+    answers = [values * len(counts.tables[0]) + label[0] for values, _ in prediction]
     outcomes = [
         _flag_rows_with_keys(chosen.positives.keys, label[0], counts.tables[0], LABEL),
         np.zeros(len(label[0]), np.int64),
@@ -190,7 +190,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
         outcomes[1] = _flag_rows_with_keys(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
         # If a column is constant within runs, neighbours don't show groups
-        examined_columns = [values for values, _ in (column, label, *answers)]
+        examined_columns = [column[0], label[0], *answers]
         if any(is_constant_in_runs(values) for values in examined_columns):
             continue
         scored_columns = [ScoredColumn.from_texts(values) for values in examined_columns]
