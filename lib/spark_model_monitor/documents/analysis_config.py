@@ -26,6 +26,7 @@ class NamedColumns:
 
     def __init__(self, names: tuple[str, ...], where: str) -> None:
         self._names = names
+        self._unnamed = list(names)
         self._where = where
         self._faults: list[str] = []
 
@@ -36,6 +37,9 @@ class NamedColumns:
             if name_or_index not in self._names:
                 fault = f"{member} is {name_or_index!r}, which is no column of the data"
                 self._faults.append(f"{self._where}: {fault}; {self._suggest_names(name_or_index)}")
+            # A column that is named already is rarely meant again
+            elif name_or_index in self._unnamed:
+                self._unnamed.remove(name_or_index)
             return name_or_index
         # An index counts from 0, so the last index is one below the number of columns
         if not -len(self._names) <= name_or_index < len(self._names):
@@ -62,7 +66,7 @@ class NamedColumns:
         columns = ", ".join(self._names[:MAX_LISTED_COLUMNS])
         if len(self._names) > MAX_LISTED_COLUMNS:
             columns += " …"
-        return suggest_names(name, self._names, f"the columns are {columns}", max_names=3)
+        return suggest_names(name, self._unnamed, f"the columns are {columns}", max_names=3)
 
 
 BEYOND_A_DOUBLE = 2**1024

@@ -462,12 +462,16 @@ class Summary:
     bins: Bins = field(default_factory=dict)
 
 
+WITHOUT_GROUP = frozenset({"GE"})
+"""Bias metrics of all rows: their results are the same for every group, and so they are one subject."""
+
+
 def identify_subject(result: CheckResult) -> tuple[str, str]:
     """The name and the part of a check's subject, as in summaries."""
     members = result.model_extra or {}
     value = members.get(FACET_VALUE)
     # Bias results have a group and attribution results have an output; other results have neither
-    if value is None:
+    if value is None or result.metric in WITHOUT_GROUP:
         part = str(members.get(LABEL, ""))
     else:
         part = format_group(result.feature or "", str(value))

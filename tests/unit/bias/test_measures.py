@@ -86,6 +86,11 @@ def test_a_column_is_taken_as_it_is_said_to_be():
             {"facet": [{"name_or_index": "sx"}]},
             "facet[0].name_or_index is 'sx', which is no column of the data; did you mean 'sex'?",
         ),
+        # The label 'y' is named already
+        (
+            {"facet": [{"name_or_index": "yy"}]},
+            "facet[0].name_or_index is 'yy', which is no column of the data; the columns are age, sex",
+        ),
         ({"group_variable": 6}, "group_variable is 6; the data has 6 columns, so an index is at most 5"),
         (
             {"group_variable": "zzz"},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.headline import write_headline
 
 CONFIG = AnalysisConfig.from_json(
     """{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "group"}],
@@ -45,3 +48,30 @@ def test_few_rows_of_many_groups_are_silent(baseline, rows):
 def test_a_group_that_is_worse_off_is_found(baseline):
     violations = violated(baseline, make_rows(np.random.default_rng(3), 2000, less=0.35))
     assert {("DPL", "g0"), ("JS", "g0")} <= violations
+
+
+def test_a_metric_of_all_rows_is_one_change_whatever_the_number_of_groups():
+    config = {
+        "label": "label",
+        "label_values_or_threshold": [1],
+        "predicted_label": "called",
+        "facet": [{"name_or_index": "group"}],
+        "methods": {"post_training_bias": {"methods": ["DPPL", "GE"]}},
+    }
+    monitor = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(json.dumps(config))), find_causes=False)
+    random = np.random.default_rng(4)
+
+    def make_calls(rows, wrong):
+        table = make_rows(random, rows)
+        return table.assign(called=np.where(random.random(rows) < wrong, 1 - table["label"], table["label"]))
+
+    called = run_baseline(make_calls(20_000, 0.1), monitor, engine="local")
+    healthy, reversed_calls = (
+        run_monitoring(make_calls(10_000, wrong), monitor, called, engine="local") for wrong in (0.1, 0.9)
+    )
+    assert write_headline(healthy.results).text == "No change seen in 13 bias metrics."
+    assert write_headline(reversed_calls.results).text.startswith("1 of 13 bias metrics changed: GE is ")
+    # A summary has it once, and the document once for each group, as the service does
+    assert [row.part for row in reversed_calls.judgement.summary().rows if row.name == "GE"] == [""]
+    assert {violation.metric_name for violation in reversed_calls.violations.violations} == {"GE"}
+    assert len(reversed_calls.violations.violations) == 12

@@ -1,4 +1,5 @@
-"""Rows whose facet is missing: they count in the rest, as Clarify counts them; each metric is also computed without them.
+"""Rows whose facet is missing: they count in the rest, as Clarify counts them; each metric is also computed without them. Rows
+whose label or prediction is missing count as negative, but are no evidence of it.
 
 The figures are by hand, from 400 women of whom 160 are positive and 600 men of whom 360 are.
 """
@@ -143,15 +144,60 @@ def test_unknown_rows_of_parts_add_up():
     assert Contingency.from_bytes((parts[0] + parts[1]).to_bytes()).tables == data_set.tables
 
 
-def test_counts_that_do_not_keep_unknown_rows_apart_have_no_second_figure():
-    state = run_baseline(make_rows(AT_RANDOM), MONITOR, engine="local").state
-    [table] = state.tables
-    counts = {}
-    for (key, *cell), rows in table.items():
-        counts[(key or 0, *cell)] = counts.get((key or 0, *cell), 0) + rows
-    older = replace(state, tables=(counts,))
+OUTCOMES = make_monitor(
+    FACETS["a value"][0],
+    predicted_label="approved",
+    label_values_or_threshold=["yes"],
+    methods={"pre_training_bias": {"methods": ["DPL"]}, "post_training_bias": {"methods": ["AD", "DPPL"]}},
+)
 
-    [group], [older_group] = (MONITOR.metrics(counted).groups for counted in (state, older))
-    assert older_group.metrics == group.metrics
-    assert (MONITOR.metrics(older + state).groups[0].known_rows, older_group.unknown_share) == (None, 0.0)
-    assert group.unknown_share == 0.3
+
+def make_outcomes(missing="", share=0.0, sexes=("f", "m"), approved=("yes", "no")):
+    """1,600 rows; half of both sexes have the label and half, independently, are approved. A share of `missing` is missing."""
+    rows = pd.DataFrame({"number": range(1600)})
+    rows["sex"] = rows["number"].mod(2).map(dict(enumerate(("f", "m"))))
+    rows["label"] = rows["number"].floordiv(2).mod(2).map(dict(enumerate(("yes", "no"))))
+    rows["approved"] = rows["number"].floordiv(4).mod(2).map(dict(enumerate(approved)))
+    is_missing = rows["sex"].isin(sexes) & (rows["number"].floordiv(8).mod(100) < 100 * share)
+    if missing:
+        rows[missing] = rows[missing].mask(is_missing)
+    return rows.drop(columns="number").sample(frac=1, random_state=1, ignore_index=True)
+
+
+def find_unsure(window, baseline=None):
+    """The reasons and the advice of metrics that can't be told, by metric; the others are unchanged."""
+    before = run_baseline(make_outcomes() if baseline is None else baseline, OUTCOMES, engine="local")
+    findings = run_monitoring(window, OUTCOMES, before, engine="local")
+    assert {check.status.value for check in findings.results} <= {"cannot tell", "passed"}
+    return {check.metric: (check.reason, check.advice) for check in findings.results if check.is_unsure}
+
+
+@pytest.mark.parametrize("sexes", [("f", "m"), ("f",), ("m",)], ids="".join)
+@pytest.mark.parametrize(
+    ("missing", "unsure"), [("label", {"AD", "DPL"}), ("approved", {"AD", "DPPL"})], ids=["label", "prediction"]
+)
+def test_missing_outcomes_are_no_negative_ones(missing, unsure, sexes):
+    reasons = find_unsure(make_outcomes(missing, 0.6, sexes))
+
+    assert reasons.keys() == unsure
+    assert all("is missing in 60 %" in reason and "longer" not in advice for reason, advice in reasons.values())
+    # As few as a run may refuse, and as many as in the baseline, are judged
+    assert find_unsure(make_outcomes(missing, 0.01, sexes)) == {}
+    assert find_unsure(make_outcomes(missing, 0.6, sexes), make_outcomes(missing, 0.6, sexes)) == {}
+
+
+def test_what_is_known_is_judged_without_labels():
+    baseline = run_baseline(make_outcomes(), OUTCOMES, engine="local")
+    window = make_outcomes("label", 0.6)
+    window.loc[window["sex"] == "f", "approved"] = "no"
+
+    violations = run_monitoring(window, OUTCOMES, baseline, engine="local").violations.violations
+    assert [violation.metric_name for violation in violations] == ["DPPL"]
+
+
+@pytest.mark.parametrize("approved", [("1", "0"), ("no", "no"), ("yes", "yes")], ids=["renamed", "none", "all"])
+def test_predictions_that_are_all_alike_get_no_advice_to_wait(approved):
+    reasons = find_unsure(make_outcomes(approved=approved))
+
+    assert reasons.keys() == {"AD", "DPPL"}
+    assert all("and 50 % were" in reason and "another form" in advice for reason, advice in reasons.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.bias.choices import describe_unmatched
 from spark_model_monitor.statistics.states.contingency_plan import ValuedColumn
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,12 @@ def people(groups: dict[str | float, int]) -> pd.DataFrame:
         ),
         pytest.param('["F"]', {" F": 60, " M": 60}, "differs from it by blanks alone", id="blanks"),
         pytest.param('["F", "X"]', TWO_GROUPS, "no row has the configured value 'X'", id="one of two"),
-        pytest.param("[70.5]", {30.5: 60, 60.5: 60}, "no number is above the configured threshold 70.5", id="number"),
+        pytest.param(
+            "[70.5]",
+            {30.5: 60, 60.5: 60},
+            "no number is above the configured threshold 70.5: another unit?",
+            id="number",
+        ),
         pytest.param('["F"]', TWO_GROUPS, None, id="it is there"),
     ],
 )
@@ -78,6 +85,32 @@ def test_the_baseline_warns_of_values_that_no_row_has(caplog, values, groups, ex
     if expected is not None:
         assert expected in warnings[0]
     assert not any("' F'" in warning or "'F'; a value of the data is" in warning for warning in warnings)
+
+
+AGES = dict.fromkeys(range(18, 80), 60)
+
+
+@pytest.mark.parametrize(
+    ("values", "ages", "types", "is_meant"),
+    [
+        pytest.param("[40]", AGES, {}, True, id="one of many integers"),
+        pytest.param("[40]", AGES, {"sex": ValueKind.CATEGORICAL}, False, id="said to be a category"),
+        pytest.param("[40, 50]", AGES, {}, False, id="two values"),
+        pytest.param("[40]", {float(age) + 0.5: rows for age, rows in AGES.items()}, {}, False, id="fractions"),
+        pytest.param("[1]", {0: 2000, 1: 1000, 2: 1000, 999: 10}, {}, False, id="few codes"),
+    ],
+)
+def test_the_baseline_warns_of_a_category_that_looks_like_a_threshold(caplog, values, ages, types, is_meant):
+    monitor = make_monitor(values)
+    monitor = replace(monitor, wanted=replace(monitor.measures(), column_types=types))
+    baseline = run_baseline(people(ages), monitor)
+    baseline.files_of_data()
+    assert ("column_types=sex=continuous" in caplog.text) == is_meant
+
+    # Windows treat the column like their baseline, so they repeat nothing
+    caplog.clear()
+    run_monitoring(people(ages), monitor, baseline).files()
+    assert "column_types=sex=continuous" not in caplog.text
 
 
 @pytest.mark.parametrize("values", ['["F"]', ""], ids=["configured", "every value is a group"])
@@ -99,6 +132,14 @@ def test_a_window_without_the_group_is_never_unchanged(values, groups, outcome):
     assert findings.outcome.value == outcome
     if outcome == "cannot tell":
         assert any("no row has the" in feature.reason for feature in findings.unsure)
+
+
+def test_a_threshold_of_another_unit_gets_the_advice_to_look_at_the_unit():
+    monitor = make_monitor("[30000]")
+    baseline = run_baseline(people({20000.5: 60, 40000.5: 60}), monitor)
+
+    [advice] = {feature.advice for feature in run_monitoring(people({20.5: 60, 40.5: 60}), monitor, baseline).unsure}
+    assert "another unit" in advice
 
 
 @pytest.mark.parametrize(

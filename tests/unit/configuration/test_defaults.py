@@ -1,6 +1,7 @@
 """What nobody has to say of data on this machine: its format and a place for the results, below everything that is said."""
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
@@ -84,28 +85,34 @@ def test_a_second_path_is_a_fault(orders):
     assert any("'more.csv' belongs to no flag" in fault for fault in found_out("baseline", [orders, "more.csv"]).errors)
 
 
-BIAS_OF_ORDERS = ("orders.csv", "--analysis-type", "MODEL_BIAS", "--analysis-config", "analysis.json")
+BIAS = ("--analysis-type", "MODEL_BIAS", "--analysis-config", "analysis.json")
 
 
 @pytest.mark.parametrize(
-    ("config", "expected"),
+    ("name", "config", "expected"),
     [
-        pytest.param("{}", "csv", id="no type"),
-        pytest.param('{"dataset_type": "application/jsonlines"}', None, id="another type"),
+        pytest.param("orders.csv", "{}", "csv", id="no type"),
+        pytest.param("orders.csv", '{"dataset_type": "application/jsonlines"}', None, id="another type"),
+        pytest.param("orders.parquet", "{}", "parquet", id="Parquet"),
+        pytest.param("orders.jsonl", "{}", "jsonl", id="JSON Lines"),
+        pytest.param("records.jsonl", "{}", None, id="merged records"),
     ],
 )
-def test_csv_without_a_type_in_the_configuration_is_recognised_by_a_monitor_of_bias(orders, tmp_path, config, expected):
+@pytest.mark.usefixtures("orders")
+def test_data_without_a_type_in_the_configuration_is_recognised_by_a_monitor_of_bias(tmp_path, name, config, expected):
     (tmp_path / "analysis.json").write_text(config)
-    sources = found_out("monitor", BIAS_OF_ORDERS)
+    pq.write_table(pa.table({"items": [3]}), tmp_path / "orders.parquet")
+    (tmp_path / "orders.jsonl").write_text('{"items": 3}\n')
+    (tmp_path / "records.jsonl").write_text('{"captureData": {}, "groundTruthData": {}}\n')
 
-    assert sources.text("dataset_format") == expected
+    assert found_out("monitor", (name, *BIAS)).text("dataset_format") == expected
 
 
 def test_records_without_a_type_in_the_configuration_stay_merged_ones(orders, tmp_path):
     (tmp_path / "analysis.json").write_text("{}")
     (tmp_path / "orders.csv").write_text('{"captureData": {}, "groundTruthData": {}}\n')
 
-    assert found_out("monitor", BIAS_OF_ORDERS).text("dataset_format") is None
+    assert found_out("monitor", (orders, *BIAS)).text("dataset_format") is None
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,7 @@ Metrics: TypeAlias = tuple[BiasMetric, ...] | None
 class MetricsOfRows:
     """The metrics and counts of one group in some rows. A part that was not requested is None.
 
-    known_rows: the same without the rows whose facet is missing; None if there are no such rows, or if the counts don't show
-        them.
+    known_rows: the same without the rows whose facet is missing; None if there are no such rows.
     """
 
     counts: FacetCounts
@@ -76,7 +75,7 @@ class MetricsOfRows:
 
     @property
     def unknown_share(self) -> float:
-        """The share of rows whose facet is missing; 0 if there are none, or if the counts don't show them."""
+        """The share of rows whose facet is missing."""
         if self.known_rows is None:
             return 0.0
         rows = float(self.counts.all.rows)
@@ -136,14 +135,11 @@ class GroupChoices:
     positives: the positive labels.
     predicted: the positive predictions; None without predictions.
     groups: the groups of each facet.
-    counts_missing: for each facet, whether its table counts the rows in which it is missing separately; older tables
-        don't.
     """
 
     positives: Choice
     predicted: Choice | None
     groups: tuple[tuple[Choice, ...], ...]
-    counts_missing: tuple[bool, ...]
 
     @property
     def error_of_predictions(self) -> str | None:
@@ -164,6 +160,7 @@ class LabelTable:
     """The rows of a facet's table with interpreted labels: by facet key, observed label, predicted label and subgroup.
 
     keys: the facet's keys in the order of the first axis of `rows`. All other axes are those of `FacetCounts.cells`.
+    missing: rows by facet key whose label, and whose prediction, is missing.
     blocks: rows by facet key and block; all other axes are those of `FacetCounts.blocks`.
     """
 
@@ -172,6 +169,7 @@ class LabelTable:
     cells: Mapping[Cell, int]
     chosen: GroupChoices
     plan: ContingencyPlan
+    missing: Counts
     blocks: Counts | None = None
 
     @classmethod
@@ -184,6 +182,7 @@ class LabelTable:
             predicted = chosen.predicted.keys
         # Counts by facet key, label, prediction and subgroup; and by block, if a column names groups
         rows = np.zeros((len(keys), 2, 2, len(subgroups) + 1))
+        missing = np.zeros((len(keys), 2))
         blocks = None
         if plan.group_column is not None:
             blocks = np.zeros((len(keys), BLOCKS + 1, 2, 2, 2))
@@ -191,26 +190,28 @@ class LabelTable:
             observed = cell[LABEL] in chosen.positives.keys
             prediction = cell[PREDICTION] in predicted
             rows[keys[cell[FACET]], int(observed), int(prediction), subgroup_indexes.get(cell[GROUP], -1)] += count
+            # The key of a missing cell is None
+            missing[keys[cell[FACET]]] += (count * (cell[LABEL] is None), count * (cell[PREDICTION] is None))
             if blocks is not None:
                 # The last block has the rows without the name of a group; each of these is a group of its own
                 block = BLOCKS if cell[-1] is None else int(cell[-1])
                 blocks[keys[cell[FACET]], block, int(observed), int(prediction), int(cell[GROUP] is None)] += count
-        return cls(tuple(keys), rows, cells, chosen, plan, blocks)
+        return cls(tuple(keys), rows, cells, chosen, plan, missing, blocks)
 
     def count_facet(self, choice: Choice, *, with_unknown: bool = True) -> FacetCounts:
         """The counts of a sensitive group and of the rest. with_unknown: whether rows whose facet is missing count as the
         rest.
         """
         is_sensitive = np.array([key in choice.keys for key in self.keys], dtype=bool)
-        # The key of a missing cell is None
         is_counted = np.array([with_unknown or key is not None for key in self.keys], dtype=bool)
         # In the order of the axis: the rest (`a` in the metrics), then the sensitive group (`d`)
         groups = (~is_sensitive & is_counted, is_sensitive)
         cells = np.stack([self.rows[is_in_group].sum(axis=0) for is_in_group in groups])
+        missing = np.stack([self.missing[is_in_group].sum(axis=0) for is_in_group in groups])
         blocks = None
         if self.blocks is not None:
             blocks = np.stack([self.blocks[is_in_group].sum(axis=0) for is_in_group in groups], axis=1)
-        return FacetCounts(cells, has_groups=self.plan.group is not None, blocks=blocks)
+        return FacetCounts(cells, has_groups=self.plan.group is not None, blocks=blocks, missing=missing)
 
     def segments(self) -> Iterator[tuple[str, str, LabelTable]]:
         """Yield the segmentation, the name and the rows of each segment. If each value is a segment, only those with the
@@ -270,12 +271,7 @@ def choose_groups(state: Contingency, plan: ContingencyPlan) -> GroupChoices:
     predicted = None
     if plan.prediction is not None:
         predicted = choose_positives(plan.prediction, prediction[0], _keys_at(state.tables[0], PREDICTION))
-    # Older tables count missing cells together with cells that have none of the configured values
-    counts_missing = tuple(
-        sum(rows for cell, rows in table.items() if cell[FACET] is None) == column.missing
-        for table, column in zip(state.tables, state.metadata, strict=False)
-    )
-    return GroupChoices(positives, predicted, groups, counts_missing)
+    return GroupChoices(positives, predicted, groups)
 
 
 def find_column_kinds(state: Contingency) -> dict[str, ValueKind]:
@@ -313,9 +309,9 @@ def _analyse_group(
             counts = replace(counts, no_flips=flip_test)
 
     def measure(rows: LabelTable, counts: FacetCounts) -> tuple[Metrics, Metrics, MetricsOfRows | None]:
-        """The metrics of both parts, and those without the rows whose facet is missing, if the counts show these rows."""
+        """The metrics of both parts, and those without the rows whose facet is missing, if there are such rows."""
         known_rows = None
-        if None in rows.keys and chosen.counts_missing[facet]:
+        if None in rows.keys:
             known_counts = rows.count_facet(choice, with_unknown=False)
             known_rows = MetricsOfRows(known_counts, *_compute_parts(methods, chosen, choice, known_counts))
         return *_compute_parts(methods, chosen, choice, counts), known_rows

@@ -38,7 +38,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     Source: B5.2, B5.3; G23.
     """
     # The file has no value of this metric, or nothing about this group
-    if metric.baseline is None and metric.reason_empty is None:
+    if metric.baseline is None and metric.obstacle is None:
         reason = UNDEFINED
         if not metric.in_baseline:
             reason = "the baseline does not have this metric of this group"
@@ -126,16 +126,12 @@ def within_range(metric: MetricComparison) -> Finding | None:
 
 def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
     """The verdict on a metric without a value, or from too few rows; None if the metric can be judged."""
-    reason_empty = metric.reason_empty
-    if reason_empty is not None:
+    obstacle = metric.obstacle
+    if obstacle is not None:
         # If the group, one of its values or the label has disappeared, a longer window doesn't help
-        unjudged = Finding.not_judged(threshold, reason_empty)
+        unjudged = Finding.not_judged(threshold, obstacle.reason)
         if metric.baseline is not None or metric.tolerances.with_intervals:
-            return unjudged.as_cannot_tell(
-                reason_empty,
-                "check whether the values of the facet or the label were renamed, and write them as the data has them; "
-                "if the baseline lacks them, make it again",
-            )
+            return unjudged.as_cannot_tell(obstacle.reason, obstacle.remedy)
         return unjudged
     # The metric is undefined with few rows although the baseline has it; a longer window may help
     if metric.current.value is None:

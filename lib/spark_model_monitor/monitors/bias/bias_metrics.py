@@ -10,6 +10,7 @@ Source: B2.2, which is what smclarify computes and real runs of the service show
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from typing import TypeAlias
 
 import numpy as np
@@ -92,6 +93,7 @@ class FacetCounts:
     flips: the flip test; if it is None, no_flips says why.
     blocks: counts by blocks of rows that belong together, for all subgroups together; the last block has the rows that
         belong to no group. None without blocks.
+    missing: rows by side (a, d) whose label, and whose prediction, is missing; they count as negative.
     """
 
     cells: Counts
@@ -99,6 +101,7 @@ class FacetCounts:
     flips: FlipTest | None = None
     no_flips: str = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
     blocks: Counts | None = None
+    missing: Counts = field(default_factory=lambda: np.zeros((2, 2)))
 
     @property
     def a(self) -> OutcomeCounts:

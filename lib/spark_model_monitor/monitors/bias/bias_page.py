@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from spark_model_monitor.documents.change_description import compare_with_limit
-from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, group_by_cause
+from spark_model_monitor.documents.check_results import (
+    FACET_VALUE,
+    WITHOUT_GROUP,
+    CheckResult,
+    format_group,
+    group_by_cause,
+    identify_subject,
+)
 from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.documents.page import (
     BASELINE_HEADLINE,
@@ -86,11 +93,11 @@ DENOMINATORS = {
 
 def describe_rates(metric: str, group: GroupAnalysis) -> str:
     """The two rates that a metric compares: `the group is positive in 21 % of its rows, the rest in 49 %`; empty for class
-    imbalance.
+    imbalance, and for a metric of all rows.
 
     For a metric that doesn't compare two rates, these are the shares of positive labels or predictions, which are well known.
     """
-    if metric == "CI":
+    if metric in ("CI", *WITHOUT_GROUP):
         return ""
     rate_metric = "DPPL" if metric in POST_TRAINING else "DPL"
     # First the group's rate, then the rest's
@@ -167,18 +174,17 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
 
 def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
     """One card for each changed metric, with its value, the baseline's value, and the rates of both sides."""
-    groups = {group.key: group for group in analysis.groups}
+    groups = {format_group(*group.key): group for group in analysis.groups}
+    descriptions = {metric.name: metric.description for group in analysis.groups for metric in group.metrics}
     for result, *twins in group_by_cause(results):
-        value = str((result.model_extra or {}).get(FACET_VALUE, ""))
-        group = groups.get((result.feature or "", value))
-        name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
+        name, part = identify_subject(result)
         # The picture shows this run, the baseline's value, and the rates of both sides
-        point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
-        picture = PointChart.from_zero(name, (point, *(_group_rate_points(group) if group else ())))
-        metrics = group.metrics if group else ()
-        description = next((metric.description for metric in metrics if metric.name == result.metric), None)
-        violations = (result, *twins)
-        yield create_card(PageFeature(result.full_name, violations, name, picture=picture, hints=[description or ""]))
+        points = [Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)]
+        if part in groups:
+            points += _group_rate_points(groups[part])
+        picture = PointChart.from_zero(result.full_name, points)
+        hints = [descriptions.get(name) or ""]
+        yield create_card(PageFeature(result.full_name, (result, *twins), picture=picture, hints=hints))
 
 
 def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
@@ -273,17 +279,15 @@ def _draw_metrics(
     """One line per metric; for a baseline, without limits and verdicts."""
     lines = []
     for metric, result in zip(metrics, metric_results, strict=True):
-        value = format_number(metric.value)
+        values = (metric.name, metric.description or "", format_number(metric.value))
         without_unknown = format_number(measured_rows.compute_without_unknown(metric.name))
         if result is None:
-            cells = (metric.name, metric.description or "", value, "–", "–", without_unknown, "", metric.error or "")
-            lines.append(TableLine(cells))
+            lines.append(TableLine((*values, "–", "–", without_unknown, "", metric.error or "")))
             continue
         mark, verdict = VERDICTS[result.status]
         limits = (format_number(result.threshold), format_interval(result.interval))
         remark = metric.error or result.reason or ""
-        cells = (metric.name, metric.description or "", value, *limits, without_unknown, verdict, remark)
-        lines.append(TableLine(cells, mark, result.full_name))
+        lines.append(TableLine((*values, *limits, without_unknown, verdict, remark), mark, result.full_name))
     numbers = ("value", "baseline", "95 % interval", "without unknown")
     titles = ("metric", "description", *numbers, "verdict", "remark")
     return build_table(titles, lines, numbers=numbers, names=("metric",)).drop_empty_columns()

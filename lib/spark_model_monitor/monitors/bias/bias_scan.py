@@ -24,7 +24,6 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
     BiasAnalysis,
     FlipTests,
     GroupChoices,
-    Methods,
     analyse_contingency,
     choose_groups,
     needs_flip_test,
@@ -51,6 +50,8 @@ from spark_model_monitor.statistics.user_choices import ValueKind
 
 log = logging.getLogger(__name__)
 
+MANY_VALUES = 20  # distinct integers among which a single configured one is rather a threshold than a category
+
 
 def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
     """The rows by kind. The flip test reads rows again, so the metrics are computed here.
@@ -74,7 +75,7 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
             runs = select_first_runs(counted_columns.table, counted_columns.names, plan, dataset.reason, state)
         # The resources stay open after this function, because the flip test reads the predicted rows again
         resources = open_resources.pop_all()
-    return ScanResult(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
+    return ScanResult(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures), runs=runs)
 
 
 @contextmanager
@@ -161,7 +162,7 @@ def _select_counted_columns(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
 
 
 def _analyse_scan(
-    resources: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
+    resources: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, measures: BiasMeasures
 ) -> BiasAnalysis:
     """The analysis of counted rows, with the flip test. No Spark job, or two. resources: released at the end."""
     with resources:
@@ -170,10 +171,13 @@ def _analyse_scan(
             for reason in _describe_unmatched_values(dataset, plan, plan.label, is_empty=True):
                 log.warning("label %r: %s", plan.label.name, reason)
         _log_choices(plan, chosen)
+        # A window treats columns like its baseline, which has warned already
+        if not measures.baseline_kinds:
+            _warn_of_thresholds(dataset, plan, state)
         flips = None
-        if plan.with_flip_test and needs_flip_test(methods, chosen):
+        if plan.with_flip_test and needs_flip_test(measures.methods, chosen):
             flips = _flip_tests(dataset, plan, state, chosen)
-    return analyse_contingency(state, plan, methods, flips, chosen=chosen)
+    return analyse_contingency(state, plan, measures.methods, flips, chosen=chosen)
 
 
 def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: GroupChoices) -> GroupChoices:
@@ -193,7 +197,7 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Group
         if choice.kind is ValueKind.CONTINUOUS:
             if not choice.keys:
                 reasons = [
-                    f"no number is above the configured threshold {choice.configured}; if it is a code, write "
+                    f"no number is above the configured threshold {choice.configured}: another unit? If it is a code, write "
                     f"--set column_types={facet.name}=categorical"
                 ]
         elif not choice.keys or len(facet.values) > 1:
@@ -251,6 +255,26 @@ def _log_choices(plan: ContingencyPlan, chosen: GroupChoices) -> None:
             otherwise,
             chosen.error_of_predictions,
         )
+
+
+def _warn_of_thresholds(dataset: Dataset, plan: ContingencyPlan, state: Contingency) -> None:
+    """Warn if the only configured number of a column is one of its many integers, because a threshold is probably meant.
+
+    One Spark job for each column of integers that are far apart.
+    """
+    for column, metadata in zip(plan.valued, state.metadata, strict=True):
+        # A type that the user gives is what is meant
+        is_category = column.taken_as is None and choose_kind(column, metadata) is ValueKind.CATEGORICAL
+        span = (metadata.maximum or 0) - (metadata.minimum or 0)
+        if column.threshold is None or not is_category or span < MANY_VALUES:
+            continue
+        [counts] = count_values(dataset, [ValueCountRequest((dataset.names.index(column.name),))], state.rows)
+        if counts.distinct >= MANY_VALUES:
+            log.warning(
+                "column %r: %s is taken as one of %d categories; for a threshold write --set column_types=%s=continuous, "
+                "else =categorical",
+                *(column.name, column.values[0], counts.distinct, column.name),
+            )
 
 
 def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: GroupChoices) -> FlipTests:
@@ -353,8 +377,7 @@ def find_causes(
             mark = OutcomeBinner(CountTask(plan, dataset.names, None, None), tuple(key_filters), in_group)
             return MarkedRows(dataset, mark, rows, outcomes | {facet})
 
-        rows = sum(state.tables[0].values())
-        return mark_rows(data, rows), mark_rows(resources.enter_context(source()), rows)
+        return mark_rows(data, state.rows), mark_rows(resources.enter_context(source()), state.rows)
 
     # Each part is searched once, even if several violations are about it
     subjects = {

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from spark_model_monitor.arguments import require_count, require_share
+from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE
 from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
 from spark_model_monitor.documents.clarify_files import BiasMetric
+from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
 from spark_model_monitor.monitors.bias.bias_baseline import STAGES, BiasBaseline, Segment
+from spark_model_monitor.monitors.bias.bias_metrics import PRE_TRAINING, FacetCounts, Rate
 from spark_model_monitor.monitors.bias.choices import MISSING_SHOWN
 from spark_model_monitor.monitors.bias.intervals import (
     LEVEL,
@@ -129,8 +132,8 @@ class MetricComparison:
     in_baseline: whether the baseline has this group and metric.
     is_requested: whether a person wrote this limit into the baseline's file, or confirmed it.
     tests: number of tests that share the budget.
-    reason_empty: the reason why the window or the baseline has nothing to compare, such as no row of the group or of one of
-        its values; None if both have. Then metrics have no meaning, even if they are 0.
+    obstacle: what prevents a comparison, such as no row of the group or of one of its values; None if nothing does. With an
+        obstacle metrics have no meaning, even if they are 0.
     window_rows: the rows that were measured; None if the window lacks the group.
     """
 
@@ -142,7 +145,7 @@ class MetricComparison:
     tolerances: Tolerances
     tests: int = 1
     is_requested: bool = False
-    reason_empty: str | None = None
+    obstacle: Obstacle | None = None
     window_rows: MetricsOfRows | None = None
 
     @property
@@ -217,11 +220,33 @@ class MetricComparison:
 MAX_CHANCE = 0.001
 """If the probability of a window without rows of a group, or without positive labels, is at most this, it isn't chance."""
 
-WITHOUT_LABELS = frozenset({"CI"})
-"""Metrics that don't depend on labels."""
+GROUP = "group"
+
+POSITIVES = {"label": "positives", "prediction": "predicted_positives"}
+"""The members of `OutcomeCounts` with the positive rows, by outcome: in the order of `FacetCounts.missing`."""
+
+INDEPENDENT = {
+    "label": frozenset({"CI", "CDDPL", "DI", "DPPL", "FT"}),
+    "prediction": frozenset(PRE_TRAINING),
+}
+"""By outcome: the metrics that don't depend on it."""
+
+RENAMED = (
+    "check whether the {} were renamed, and write them as the data has them; if the baseline lacks them, make it again"
+)
+
+FACET_VALUES = "values of the facet have another unit or"
 
 
-def find_reason_empty(group: GroupAnalysis, baseline_rows: MetricsOfRows | None, design_effect: float) -> str | None:
+@value_class
+class Obstacle:
+    """Why a metric can't be compared with the baseline, and what to do about it."""
+
+    reason: str
+    remedy: str
+
+
+def find_reason_empty(group: GroupAnalysis, baseline_rows: GroupAnalysis | None, design_effect: float) -> str | None:
     """The reason why there is no group to compare; None if, as far as is known, both window and baseline have rows of it.
 
     A value without a row is a reason if chance doesn't explain how few rows the group has. design_effect: how many rows count
@@ -230,7 +255,7 @@ def find_reason_empty(group: GroupAnalysis, baseline_rows: MetricsOfRows | None,
     choice = group.choice
     if not choice.keys and choice.reason_empty is not None:
         return choice.reason_empty
-    if not isinstance(baseline_rows, GroupAnalysis):
+    if baseline_rows is None:
         return None
     if baseline_rows.choice.error is not None:
         return f"the baseline lacks this group: {baseline_rows.choice.error}"
@@ -247,22 +272,49 @@ def find_reason_empty(group: GroupAnalysis, baseline_rows: MetricsOfRows | None,
     return None
 
 
-def find_reason_no_positive(analysis: BiasAnalysis, baseline_rows: MetricsOfRows | None) -> str | None:
-    """The reason why no label is positive in the baseline, or in the window if chance doesn't explain it; None if neither
-    is the case.
+def find_outcome_obstacle(
+    outcome: str, configured: str, counts: FacetCounts, before: FacetCounts, design_effect: float
+) -> Obstacle | None:
+    """The obstacle that labels, or predictions, are missing, or that none or all of them are positive; None if the baseline's
+    are alike, or chance explains it.
+
+    outcome: a key of `POSITIVES`. configured: the positive values. design_effect: how many rows count as one.
     """
-    if baseline_rows is None:
+    # Missing ones count as negative, as in the service, so a metric would show which rows lack them
+    column = [*POSITIVES].index(outcome)
+    for group, *numbers in zip(
+        ("rest", GROUP),
+        *(side_counts.missing[:, column].tolist() for side_counts in (counts, before)),
+        *(side_counts.cells.sum(axis=(1, 2, 3)).tolist() for side_counts in (counts, before)),
+        strict=True,
+    ):
+        missing, missing_before, rows, rows_before = map(int, numbers)
+        share = missing / max(rows, 1)
+        share_before = missing_before / max(rows_before, 1)
+        p = exact_tail(missing, rows, missing_before, rows_before, design_effect)
+        # As few are no obstacle as a run may refuse
+        if share - share_before > MAX_QUARANTINED_SHARE and p <= MAX_CHANCE:
+            return Obstacle(
+                f"the {outcome} is missing in {format_percent(share)} of the rows of the {group}, and was in "
+                f"{format_percent(share_before)}; these rows count as negative",
+                f"wait for the {outcome}s, or leave out the rows without one",
+            )
+    # Renamed values leave no positive row, or only positive ones
+    positive_rate = Rate(POSITIVES[outcome], "rows")
+    share = float(positive_rate.compute(counts.all))
+    share_before = float(positive_rate.compute(before.all))
+    by_value = f"positive, by the configured value {configured!r}"
+    if float(before.all.rows) and not share_before:
+        return Obstacle(f"no {outcome} of the baseline is {by_value}", RENAMED.format(f"{outcome}s"))
+    # The probability that all rows are alike, if the share of the baseline holds
+    chance = (1 - abs(share - share_before)) ** (float(counts.all.rows) / design_effect)
+    if share not in (0, 1) or chance > MAX_CHANCE:
         return None
-    rows = float(baseline_rows.counts.all.rows)
-    positives = float(baseline_rows.counts.all.positives)
-    configured = analysis.positives.configured
-    if rows and not positives:
-        return f"no label of the baseline is positive, by the configured value {configured!r}"
-    # The probability that none of the window's rows is positive, if the rate of the baseline holds
-    chance = (1 - positives / max(rows, 1.0)) ** analysis.rows
-    if not analysis.positives.keys and chance <= MAX_CHANCE:
-        return f"no label of the window is positive, by the configured value {configured!r}"
-    return None
+    return Obstacle(
+        f"{format_percent(share)} of the window's {outcome}s are {by_value}, and {format_percent(share_before)} were",
+        f"check whether the {outcome}s have another form now, such as names or scores; if they are right look at the page of "
+        "data quality of the same window",
+    )
 
 
 def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnalysis:
@@ -283,9 +335,6 @@ def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnaly
     return replace(analysis, groups=tuple(groups))
 
 
-_MeasuredRowsKey = tuple[str, str, Segment | None]  # facet, its value, and the segment (None for all rows)
-
-
 def compare_with_baseline(
     analysis: BiasAnalysis, baseline: BiasBaseline, tolerances: Tolerances
 ) -> Iterator[MetricComparison]:
@@ -295,19 +344,19 @@ def compare_with_baseline(
     If there are segments, all rows get half of the budget and the segments get the other half.
     Source: D4.6.
     """
-    baseline_rows_by_key: dict[_MeasuredRowsKey, MetricsOfRows] = {}
+    baseline_groups: dict[tuple[str, str], GroupAnalysis] = {}
     if tolerances.with_intervals:
-        baseline_rows_by_key = dict(_iterate_measured_rows(baseline.groups))
-    comparer = _Comparer(analysis, baseline, tolerances, baseline_rows_by_key)
+        baseline_groups = {group.key: group for group in baseline.groups}
     overall_comparisons: list[MetricComparison] = []
     segment_comparisons: list[MetricComparison] = []
-    for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
-        _, _, segment = rows_key
-        if segment is None:
-            overall_comparisons += comparer.compare_rows(rows_key, window_rows)
+    for group in {group.key: group for group in analysis.groups}.values():
+        comparer = _GroupComparer(analysis, group, baseline, baseline_groups.get(group.key), tolerances)
+        segments = _index_rows(group)
+        overall_comparisons += comparer.compare_rows(None, segments.pop(None))
         # Without intervals, chance would violate most segments
-        elif tolerances.with_intervals:
-            segment_comparisons += comparer.compare_rows(rows_key, window_rows)
+        if tolerances.with_intervals:
+            for segment, window_rows in segments.items():
+                segment_comparisons += comparer.compare_rows(segment, window_rows)
     # All rows are one family of tests and all segments another; both have the same share of the budget
     share = 1
     if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in segment_comparisons):
@@ -322,20 +371,21 @@ def compare_with_baseline(
 
 
 @value_class
-class _Comparer:
-    """Compares rows of the window with the same rows of the baseline. baseline_rows_by_key: empty without intervals."""
+class _GroupComparer:
+    """Compares rows of a group with the same rows of the baseline. before: the group there; None without intervals."""
 
     analysis: BiasAnalysis
+    group: GroupAnalysis
     baseline: BiasBaseline
+    before: GroupAnalysis | None
     tolerances: Tolerances
-    baseline_rows_by_key: Mapping[_MeasuredRowsKey, MetricsOfRows]
 
-    def compare_rows(self, rows_key: _MeasuredRowsKey, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
-        """Yield the metrics of one group in all rows, or in a segment."""
-        facet, configured, segment = rows_key
+    def compare_rows(self, segment: Segment | None, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
+        """Yield the metrics of the group in all rows, or in a segment."""
+        facet, configured = self.group.key
         # Design effects in the baseline and in the window
         neighbours = self.baseline.design_effects.get(facet)
-        baseline_rows = self.baseline_rows_by_key.get(rows_key)
+        baseline_rows = None if self.before is None else _index_rows(self.before).get(segment)
         design_effects: dict[str, float] = {}
         baseline_spreads: Mapping[str, Spread | None] = {}
         baseline_values: dict[str, float | None] = {}
@@ -354,13 +404,20 @@ class _Comparer:
         # Intervals of the window's values, and their noise
         intervals = compute_intervals(window_rows.counts, design_effects)
         spreads = estimate_spreads(window_rows.counts, design_effects)
-        # Reasons why a metric may have no value: an empty group, or no positive label
+        # Obstacles to a comparison: an empty group, or labels and predictions that are missing or all alike
         rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
-        analysis = next(group for group in reversed(self.analysis.groups) if group.key == (facet, configured))
-        choice = analysis.choice
-        all_baseline_rows = self.baseline_rows_by_key.get((facet, configured, None))
-        reason_empty = find_reason_empty(analysis, all_baseline_rows, max(design_effects.values(), default=1.0))
-        reason_no_positive = find_reason_no_positive(self.analysis, all_baseline_rows)
+        choice = self.group.choice
+        design_effect = max(design_effects.values(), default=1.0)
+        obstacles: dict[str, Obstacle | None] = {}
+        reason_empty = find_reason_empty(self.group, self.before, design_effect)
+        if reason_empty is not None:
+            obstacles[GROUP] = Obstacle(reason_empty, RENAMED.format(FACET_VALUES))
+        if baseline_rows is not None:
+            configured_positives = self.analysis.positives.configured
+            for outcome in POSITIVES:
+                obstacles[outcome] = find_outcome_obstacle(
+                    outcome, configured_positives, window_rows.counts, baseline_rows.counts, design_effect
+                )
         groups = fewest_groups(window_rows.counts)
         if baseline_rows is not None:
             groups = min(groups, fewest_groups(baseline_rows.counts))
@@ -379,7 +436,9 @@ class _Comparer:
                     design_effects.get(metric.name, 1.0),
                     groups,
                 )
-                reason_no_label = None if metric.name in WITHOUT_LABELS else reason_no_positive
+                metric_obstacles = [
+                    obstacles[name] for name in obstacles if metric.name not in INDEPENDENT.get(name, ())
+                ]
                 yield MetricComparison(
                     group,
                     metric,
@@ -388,16 +447,14 @@ class _Comparer:
                     noise=noise,
                     tolerances=self.tolerances,
                     is_requested=metric.name in requested,
-                    reason_empty=reason_empty or reason_no_label,
+                    obstacle=next(filter(None, metric_obstacles), None),
                     window_rows=window_rows,
                 )
 
 
-def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_MeasuredRowsKey, MetricsOfRows]]:
-    for group in groups:
-        yield (*group.key, None), group
-        for segment in group.segments:
-            yield (*group.key, (segment.segmentation, segment.name)), segment
+def _index_rows(group: GroupAnalysis) -> dict[Segment | None, MetricsOfRows]:
+    """The group in all rows, whose key is None, and in each segment."""
+    return {None: group, **{(segment.segmentation, segment.name): segment for segment in group.segments}}
 
 
 def _defined_metrics(measured_rows: MetricsOfRows) -> list[str]:
@@ -437,5 +494,5 @@ def compare_lost_groups(
                     in_baseline=metric.name in limits,
                     noise=MetricNoise(),
                     tolerances=tolerances,
-                    reason_empty=LOST,
+                    obstacle=Obstacle(LOST, RENAMED.format(FACET_VALUES)),
                 )

@@ -18,6 +18,7 @@ from spark_model_monitor.documents.check_results import (
     IN_SEGMENT,
     INFINITE,
     LIMITS,
+    WITHOUT_GROUP,
     CheckResult,
     CheckStatus,
     Hint,
@@ -181,7 +182,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     # The runs' columns are in the order of facets, label, prediction
     label, *prediction = columns[len(plan.facets) :]
     # Combine the prediction with the label, so that each pair has its own code
-    answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
+    answers = [values * len(counts.tables[0]) + label[0] for values, _ in prediction]
     outcomes = [
         _flag_rows_with_keys(chosen.positives.keys, label[0], counts.tables[0], LABEL),
         np.zeros(len(label[0]), np.int64),
@@ -190,7 +191,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
         outcomes[1] = _flag_rows_with_keys(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
         # If a column is constant within runs, neighbours don't show groups
-        examined_columns = [values for values, _ in (column, label, *answers)]
+        examined_columns = [column[0], label[0], *answers]
         if any(is_constant_in_runs(values) for values in examined_columns):
             continue
         scored_columns = [ScoredColumn.from_texts(values) for values in examined_columns]
@@ -308,8 +309,11 @@ class BiasJudgement(Judgement[BiasBaseline]):
                 label = format_segment_label(segment.segmentation, segment.name)
                 measured_rows[f"{group_name} in {label}"] = segment
             for part, measured in measured_rows.items():
-                rows += [SummaryRow(metric.name, part, "bias", value=metric.value) for metric in measured.metrics]
-        return Summary(tuple(rows))
+                for metric in measured.metrics:
+                    is_of_all_rows = metric.name in WITHOUT_GROUP and measured is group
+                    rows.append(SummaryRow(metric.name, "" if is_of_all_rows else part, "bias", value=metric.value))
+        # Metrics of all rows are the same for every group
+        return Summary(tuple(dict.fromkeys(rows)))
 
 
 @dataclass(frozen=True)

@@ -421,7 +421,6 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
     implied = find_implied_options(sources.values, job, with_default=False)
     if path is None or job == "merge" or "dataset_format" in {*sources.values, *implied}:
         return sources
-    # An analysis that expects records also accepts CSV, which can't be confused with them
     default = find_implied_options(sources.values, job).get("dataset_format")
     window = _find_window(job, sources)
     try:
@@ -436,11 +435,9 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
         if not isinstance(error, BadConfiguration):
             raise
         return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
-    if default is not None and not isinstance(parse_dataset_format(detected), CsvFormat):
+    # An analysis that expects records knows whether they have labels
+    if default is not None and detected in ("capture", "merged"):
         return sources
-    if default is not None:
-        sentence = f"format: {detected}, detected from {path}, and not {default}"
-        return _choose_value(sources, "dataset_format", detected, sentence)
     # The baseline's format has priority if it only adds details that files don't show, such as a header
     remembered_format = None
     if job == "monitor":
