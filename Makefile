@@ -55,14 +55,14 @@ demo: $(if $(SPARK),setup,$(VENV)/.local) ## generate an example, baseline it, m
 test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of nightly; ARGS='tests/unit -k kll' chooses some of all, nightly ones too; SPARK=4.0 a Spark
 	@$(PYTEST) $(if $(NAMED),-m "") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))
 
-# Each process of `make test` would compile all of them for itself.
+# Each process of `make test` would compile all of them for itself. Those of the night are imported here alone by day.
 compiled-tests: $(VENV)/.test
-	@$(PY) -m pytest --collect-only -qq > /dev/null
+	@$(PY) -m pytest --collect-only -qq -m "" > /dev/null
 
 smoke: $(VENV)/.test classes .venv-4.0/.made ## run some tests on Spark 4.0 and on Spark Connect
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync smoke-4.0 smoke-connect
 
-SMOKE = test SPARK=4.0 PROCESSES=1 ARGS="$(1) -m 'not nightly and not slow'"
+SMOKE = test SPARK=4.0 PROCESSES=0 ARGS="$(1) -m 'not nightly and not slow'"
 smoke-4.0:
 	@$(MAKE) --no-print-directory $(call SMOKE,tests/golden_open)
 

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,9 @@ NIGHTLY = ("clients", "serving", "clusters", "s3", "fuzz", "simulation", "browse
 """Folders whose tests `make test` leaves to `make nightly`, but for those marked `everyday`; of the other folders some tests say
 so of themselves."""
 
+CHOSEN_BY_DAY = "not nightly and not slow"
+"""As setup.cfg says it."""
+
 LONG = ("clusters", "s3")
 """Folders that take minutes in one process, so that their servers start once. They begin first: nothing waits for them in the
 end, and what they leave of the processors is another's."""
@@ -75,6 +78,15 @@ def find_piece(nodeid: str) -> str:
     """What one process runs in one go: a folder of LONG, else a file."""
     file = nodeid.partition("::")[0].removeprefix("tests/")
     return next((piece for piece in LONG if f"{file}/".startswith(f"{piece}/")), file)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Tests of the night are not read where those of the day are chosen; `make compiled-tests` reads all."""
+    if config.option.markexpr != CHOSEN_BY_DAY or not collection_path.match("test_*.py"):
+        return None
+    if find_folder(collection_path) not in NIGHTLY or "everyday" in collection_path.read_text(encoding="utf-8"):
+        return None
+    return True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -96,6 +108,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(find_folder(item.path), len(ORDER)))
 
 
+@cache
 def find_folder(test_file: Path) -> str:
     """The folder below tests/ that a file lies in."""
     return test_file.relative_to(ROOT / "tests").parts[0]

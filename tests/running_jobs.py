@@ -140,7 +140,8 @@ def forgetting_modules(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        # As texts: paths of all the modules that libraries have would take longer than a small job
+        inside = f"{folder}{os.sep}"
         for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if file and folder in Path(file).parents:
+            if str(getattr(module, "__file__", None)).startswith(inside):
                 del sys.modules[name]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.clusters.executors_python import make_environment
 from tests.clusters.standalone import Standalone, end_whole_group, standalone_cluster
-from tests.jvms import SHORT_LIVED
+from tests.jvms import SHORT_LIVED, class_archive_options
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 400
@@ -92,6 +92,6 @@ def on_standalone(master: str) -> tuple[str, ...]:
     """The options for a cluster of small workers; a file is a partition, so that there are tasks to lose."""
     settings = (
         *("spark.executor.memory=512m", "spark.sql.files.openCostInBytes=33554432"),
-        f"spark.executor.extraJavaOptions={SHORT_LIVED}",
+        f"spark.executor.extraJavaOptions={' '.join([SHORT_LIVED, *class_archive_options()])}",
     )
     return ("--master", master, *(word for setting in settings for word in ("--conf", setting)))

@@ -16,15 +16,15 @@ HOURS = 12
 RECORDS_OF_AN_HOUR = 400
 
 
-def wide_table(folder: Path, rows: int = ROWS_OF_A_FILE) -> Path:
-    """CSV files of numbers, whole numbers and texts, in so many columns that executors add the states. rows: of a file."""
+def wide_table(folder: Path, rows: int = ROWS_OF_A_FILE, columns: int = COLUMNS) -> Path:
+    """CSV files of numbers, counts and texts, by default in so many columns that executors add the states. rows: of a file."""
     chance = random.Random(20)
-    names = [f"feature {position}" for position in range(COLUMNS)]
+    names = [f"feature {position}" for position in range(columns)]
     folder.mkdir(parents=True)
     for file in range(FILES):
         lines = [",".join(names)]
         for _ in range(rows):
-            lines.append(",".join(_cell(position, chance) for position in range(COLUMNS)))
+            lines.append(",".join(_cell(position, chance) for position in range(columns)))
         (folder / f"part-{file:02}.csv").write_text("\n".join(lines) + "\n")
     return folder
 

@@ -37,6 +37,14 @@ class LiveApplication:
         running = {task["executorId"] for task in tasks if task["status"] == "RUNNING"}
         return [f"{application}/{executor}" for executor in sorted(running)]
 
+    def find_running_stage(self, tasks: int) -> int | None:
+        """The number of a stage of so many tasks that runs now."""
+        applications = self._request("")
+        if not applications:
+            return None
+        stages = self._request(f"/{applications[0]['id']}/stages?status=active")
+        return next((stage["stageId"] for stage in stages or () if stage["numTasks"] == tasks), None)
+
     def _request(self, path: str) -> Any:
         try:
             with urlopen(f"http://127.0.0.1:{self.port}/api/v1/applications{path}", timeout=10) as answer:

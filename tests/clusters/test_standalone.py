@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.both_engines import files_below
 from tests.clusters.conftest import SECONDS, Submitter, on_standalone
-from tests.clusters.data_sets import captures_and_labels, contents, wide_table
+from tests.clusters.data_sets import COLUMNS, FILES, captures_and_labels, contents, wide_table
 from tests.clusters.live import EventLog, LiveApplication, Stage
 from tests.clusters.standalone import Standalone, end_whole_group, standalone_cluster
 from tests.ports import reserved_port
 from tests.spark.merging.records import read_merged_files
+from tests.unit.runs.local_jobs import LocalJobs
 from tests.waiting import wait_for
 
+from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.reports.outputs.run_files import publish
 
 
@@ -105,16 +108,40 @@ def live():
 
 
 @pytest.mark.everyday
+def test_an_executor_that_is_killed_leaves_the_bytes_of_a_run_without_spark(
+    submitter, cluster, live, tmp_path, monkeypatch
+):
+    """A narrow table, since the cluster is the point."""
+    words = "baseline --dataset-source table --dataset-format csv --output-path out"
+    wide_table(tmp_path / "table", columns=COLUMNS // 10)
+    # A file is a partition, as on_standalone has it: sketches depend on where rows are cut
+    monkeypatch.setattr(partitions, "OPEN_COST_BYTES", partitions.MIN_PARTITION_BYTES)
+    LocalJobs(tmp_path).run(words)
+    (tmp_path / "out").rename(tmp_path / "expected")
+
+    events = EventLog(tmp_path / "events")
+    job, *flags = words.split()
+    process = submitter.start(job, *live.options, *events.options, *flags)
+    scan = wait_for(lambda: live.find_running_stage(FILES), "the scan, which has a task for each file", process)
+    [victim, *_] = wait_for(lambda: live.running_in(scan), "a task of the scan", process)
+    cluster.kill_executor(victim)
+    process.wait(SECONDS)
+
+    assert process.returncode == 0, submitter.read_log()
+    assert scan in events.lost_in()
+    assert files_below(tmp_path / "out") == files_below(tmp_path / "expected")
+
+
 @pytest.mark.parametrize(
     ("case", "stage"),
     [
         pytest.param(BASELINE, "scan", id="scan of a baseline"),
-        pytest.param(BASELINE, "fold", id="addition of its states", marks=pytest.mark.nightly),
-        pytest.param(MONITOR, "scan", id="scan of a monitoring run", marks=pytest.mark.nightly),
-        pytest.param(MONITOR, "fold", id="addition of its states, monitored", marks=pytest.mark.nightly),
-        pytest.param(MERGE, "write", id="write of a merge", marks=pytest.mark.nightly),
-        pytest.param(MERGE, "read", id="read of a merge", marks=pytest.mark.nightly),
-        pytest.param(MERGE, "join", id="join of a merge", marks=pytest.mark.nightly),
+        pytest.param(BASELINE, "fold", id="addition of its states"),
+        pytest.param(MONITOR, "scan", id="scan of a monitoring run"),
+        pytest.param(MONITOR, "fold", id="addition of its states, monitored"),
+        pytest.param(MERGE, "write", id="write of a merge"),
+        pytest.param(MERGE, "read", id="read of a merge"),
+        pytest.param(MERGE, "join", id="join of a merge"),
     ],
 )
 def test_an_executor_that_is_killed_changes_no_byte(

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 
 import pytest
+from tests.at_hand import defer_to_night
 from tests.history_picture import OF_A_PAGE, SOURCES, skeleton
 from tests.page_blocks import ROOT, BlockError, read_blocks, require_json, require_text, split_commands
 
@@ -93,7 +94,7 @@ def test_the_readmes_last_page_says_what_changed(pages_folder):
     assert "33.3 %" in headline
 
 
-@pytest.mark.parametrize("name", ["checks", "data", "operations"])
+@pytest.mark.parametrize("name", [defer_to_night("checks"), defer_to_night("data"), "operations"])
 def test_blocks_that_need_spark_run_where_it_is(name, environment, tmp_path):
     path = os.pathsep.join([environment["PATH"], os.environ["PATH"]])
     variables = {**os.environ, "PATH": path, "PYTHONPATH": environment["PYTHONPATH"]}

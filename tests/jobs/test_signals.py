@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from tests.at_hand import defer_to_night
 from tests.running_jobs import JobsHere
 from tests.waiting import wait_for
 
@@ -192,7 +193,7 @@ def test_a_librarys_call_is_left_behind_when_the_time_is_over():
     assert "as --max-runtime says; nothing was published; what went on regardless was left behind" in printed
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGALRM], ids=["signal", "time limit"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, defer_to_night(signal.SIGALRM)], ids=["signal", "time limit"])
 def test_a_script_that_lets_no_thread_go_on_is_ended_from_outside(data, number):
     status, printed = signalled(data, baseline(data, HOLDS_PYTHON, "--max-runtime", "PT1H"), number)
 

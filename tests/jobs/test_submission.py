@@ -89,38 +89,48 @@ class Ended:
     message: str
 
 
-@pytest.fixture(scope="module")
-def side_by_side(tmp_path_factory):
-    """Two jobs that ran at the same time; the second one, which a worker refuses, has to start its JVM from the archive."""
-    root = tmp_path_factory.mktemp("two")
+@pytest.fixture(
+    scope="module",
+    params=[("worker",), pytest.param(("worker", "nothing"), marks=pytest.mark.nightly)],
+    ids=" and ".join,
+)
+def side_by_side(request, tmp_path_factory):
+    """Jobs that ran at the same time; the first one, which a worker refuses, has to start its JVM from the archive.
+
+    By day it runs alone; test_job_processes.py has one that ends well.
+    """
+    root = tmp_path_factory.mktemp("jobs")
     start = build_starter(root)
     if class_archive_options():
         from_archive = {"SPARK_SUBMIT_OPTS": f"{SHORT_LIVED} -Xshare:on"}
     else:
         from_archive = {}
-    running = [start("nothing", 1), start("worker", 2, **from_archive)]
+    variables = {"worker": from_archive, "nothing": {}}
+    running = [start(name, number, **variables[name]) for number, name in enumerate(request.param, start=1)]
     outputs = [process.communicate(timeout=SECONDS)[0] for process in running]
-    return [
-        Ended(process.returncode, output, read_message(root, number))
-        for number, (process, output) in enumerate(zip(running, outputs, strict=True), start=1)
-    ]
+    return {
+        name: Ended(process.returncode, output, read_message(root, number))
+        for number, (name, process, output) in enumerate(zip(request.param, running, outputs, strict=True), start=1)
+    }
 
 
 def read_message(tmp_path: Path, number: int = 1) -> str:
     return (tmp_path / "my jobs" / f"out {number}" / "message").read_text()
 
 
-def test_two_jobs_run_side_by_side_and_log_nothing_but_their_own_lines(side_by_side):
-    statuses = {job.message: job.status for job in side_by_side}
+ENDS = {
+    "worker": ("Error: a.csv is no CSV; write jsonl\n", 2),
+    "nothing": ("CompletedWithViolations: Job completed successfully with 2 violations.\n", 0),
+}
 
-    assert statuses == {
-        "CompletedWithViolations: Job completed successfully with 2 violations.\n": 0,
-        "Error: a.csv is no CSV; write jsonl\n": 2,
-    }
-    for job in side_by_side:
+
+def test_jobs_run_side_by_side_and_log_nothing_but_their_own_lines(side_by_side):
+    for name, job in side_by_side.items():
+        assert (job.message, job.status) == ENDS[name]
         assert all(LINE.match(line) for line in job.output.splitlines()), job.output
         assert "without effect on this job: variable sagemaker_endpoint_name" in job.output
-    assert "WARNING" not in side_by_side[0].output
+    if "nothing" in side_by_side:
+        assert "WARNING" not in side_by_side["nothing"].output
 
 
 def test_a_job_is_started_from_the_archive_of_sparks_classes(side_by_side):
@@ -129,7 +139,7 @@ def test_a_job_is_started_from_the_archive_of_sparks_classes(side_by_side):
         assert os.environ.get("CI") != "true", "make test has to make the archive"
         pytest.skip("there is no archive of Spark's classes; `make setup` makes it")
 
-    assert side_by_side[1].status == 2, side_by_side[1].output
+    assert side_by_side["worker"].status == 2, side_by_side["worker"].output
 
 
 def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):

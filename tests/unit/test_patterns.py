@@ -2,6 +2,7 @@
 
 import random
 import re
+from functools import cache
 
 import pytest
 from tests.fuzz.patterns import UsedPattern, require_linear, used_patterns
@@ -22,18 +23,23 @@ GIVEN = {
 }
 """The patterns that are no constants where they are used, by the source of their expression."""
 
-PATTERNS = list(used_patterns(GIVEN))
+
+@cache
+def find_patterns() -> list[UsedPattern]:
+    """All patterns, when a test asks for them: as cases each process would parse the package while it collects."""
+    return list(used_patterns(GIVEN))
 
 
-@pytest.mark.parametrize("used", PATTERNS, ids=lambda used: used.where)
-def test_the_time_of_a_pattern_grows_with_the_text_and_no_faster(used):
-    require_linear(used, random.Random(0))
+@pytest.mark.long
+def test_the_time_of_a_pattern_grows_with_the_text_and_no_faster():
+    for used in find_patterns():
+        require_linear(used, random.Random(0))
 
 
 def test_patterns_of_the_package_are_found_by_reading_it():
-    sources = {used.pattern.pattern for used in PATTERNS}
+    sources = [used.pattern.pattern for used in find_patterns()]
 
-    assert len(PATTERNS) > 100
+    assert len(sources) > 100
     assert r"_c\d+" in sources, "a constant"
     assert r"[^A-Za-z0-9_.-]" in sources, "an argument"
     assert r"-\d+|[-+]?\d+\.\d+" in sources

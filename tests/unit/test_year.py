@@ -66,7 +66,7 @@ def test_a_call_of_the_storage_is_one_request_whatever_it_calls(tmp_path):
     assert (tmp_path / "requests").stat().st_size == 2
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_hours_are_played_whose_passes_are_killed(tmp_path):
     words = (
         "import year_plays; from pathlib import Path; "

@@ -40,9 +40,9 @@ def test_it_is_one_spark_job(spark, count_spark_jobs):
     assert len(jobs) == 1
 
 
-@pytest.mark.parametrize("partitions", [2, 60])  # 60, of a hundred scores: some are empty
-def test_counts_do_not_depend_on_the_partitioning(spark, partitions):
-    frame = spark.createDataFrame(table())
+@pytest.mark.parametrize(("partitions", "digits"), [(2, 2), (12, 1)])  # 12, of eleven scores: some are empty
+def test_counts_do_not_depend_on_the_partitioning(spark, partitions, digits):
+    frame = spark.createDataFrame(table().round({"probability": digits}))
     whole_scan = MONITOR.scan(PLAN, outcomes(frame.coalesce(1), PLAN), None).state
     partitioned = MONITOR.scan(PLAN, outcomes(frame.repartition(partitions, "probability"), PLAN), None).state
 

@@ -250,11 +250,11 @@ def test_any_column_name_is_a_name(spark):
 
 
 def test_huge_cells_are_counted_and_never_moved(spark):
-    frame = spark.range(300).select(F.expr("repeat('x', 2000000 + cast(id % 2 as int))").alias("document"))
+    frame = spark.range(60).select(F.expr("repeat('x', 2000000 + cast(id % 2 as int))").alias("document"))
     feature = scan_profile(frame).feature("document")
 
     assert feature.inferred_type == "String"
-    assert sorted(feature.exact_domain.values()) == [150, 150]
+    assert sorted(feature.exact_domain.values()) == [30, 30]
     assert all(len(key) < 300 for key in feature.exact_domain)
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import pickle
 import re
+import shutil
 import weakref
 from datetime import datetime, timedelta, timezone
 
@@ -161,9 +162,9 @@ def test_a_baseline_is_read_again_as_its_run_read_it(tmp_path, monkeypatch, flag
         lines = (json.dumps({"user": record} if is_nested else record) for record in records)
         (tmp_path / name).write_text("\n".join(lines))
 
-    later = users(5_000, seed=2)
+    later = users(1_500, seed=2)
     later.loc[in_business(later), "spend"] *= 100
-    write("orders.jsonl", users(20_000, seed=1))
+    write("orders.jsonl", users(4_000, seed=1))
     write("later.jsonl", later)
     for arguments in (
         ["baseline", "orders.jsonl", "--output-path", "baseline", *flags],
@@ -314,19 +315,26 @@ def read_kept_rows(run, feature="spend", **source):
     return [line.split("\t") for line in read_example_rows(str(run), feature, **source)]
 
 
-@pytest.fixture
-def broken(tmp_path):
-    """A file of rows with ids, of which those of business are a hundred times too large; and a run that kept five of them."""
+@pytest.fixture(scope="module")
+def broken_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("broken")
     for name, seed in (("before", 1), ("now", 2)):
         data = users(3_000, seed).assign(order=[f"o-{row}" for row in range(3_000)])
         if name == "now":
             data.loc[in_business(data), "spend"] *= 100
-        data.to_csv(tmp_path / f"{name}.csv", index=False)
+        data.to_csv(folder / f"{name}.csv", index=False)
     monitor = DataQualityMonitor(keep_examples=5, id_column="order")
-    baseline = run_baseline(str(tmp_path / "before.csv"), MONITOR, engine="local")
-    run = tmp_path / "run"
-    findings = run_monitoring(str(tmp_path / "now.csv"), monitor, baseline, engine="local", output_path=str(run))
+    baseline = run_baseline(str(folder / "before.csv"), MONITOR, engine="local")
+    run = folder / "run"
+    findings = run_monitoring(str(folder / "now.csv"), monitor, baseline, engine="local", output_path=str(run))
     findings.write(str(run))
+    return folder
+
+
+@pytest.fixture
+def broken(broken_once, tmp_path):
+    """A file of rows with ids, of which those of business are a hundred times too large; and a run that kept five of them."""
+    shutil.copytree(broken_once, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

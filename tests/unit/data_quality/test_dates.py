@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from tests.at_hand import defer_to_night
 from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
@@ -71,7 +72,12 @@ FORMS = {
 """By the form's name, and what makes it another way of writing it."""
 
 COARSE = ("YYYY-Www", "YYYY-MM", "YYYYMM", "MM/YYYY", "MON-YY", "YYYY-Qn", "YYYYQn")
-every_form = pytest.mark.parametrize(("number", "form"), [*enumerate(FORMS)], ids=FORMS)
+every_form = pytest.mark.parametrize(
+    ("number", "form"),
+    [(number, form) if number % 4 == 0 else defer_to_night(number, form) for number, form in enumerate(FORMS)],
+    ids=FORMS,
+)
+"""By day every fourth: of days, weeks, months, quarters and times, in texts and as numbers."""
 
 JANUARY = date(2024, 1, 1), 31
 FEBRUARY = date(2024, 2, 1), 29
@@ -120,7 +126,14 @@ def read_always_new(baseline):
 # Healthy windows
 
 
-@every_combination(form=FORMS, rows=SIZES)
+def list_forms_and_sizes():
+    """By day each form in one of the smaller sizes."""
+    for number, form in enumerate(FORMS):
+        for rows in SIZES:
+            yield (form, rows) if rows == SIZES[number % 2] else defer_to_night(form, rows)
+
+
+@pytest.mark.parametrize(("form", "rows"), [*list_forms_and_sizes()])
 def test_a_healthy_next_month_quarter_or_year_is_silent(form, rows):
     """Each form with each size, and two of the periods and orders of rows; other seeds of the whole cross were silent, too."""
     number = [*FORMS].index(form)
@@ -201,12 +214,17 @@ def make_faults(form, rows):
         yield "one date", [write(datetime(2024, 2, 14, 12))] * rows, "single_date_check"
 
 
+def choose_rows(form):
+    """Of either smaller size by turns; test_each_fault_is_found_at_each_size has the largest."""
+    return SIZES[[*FORMS].index(form) // 3 % 2]
+
+
 every_third_fault = pytest.mark.parametrize("first", range(3))
 
 
 @every_combination(form=FORMS, first=range(3))
 def test_each_fault_in_each_form_is_found(form, first):
-    rows = SIZES[[*FORMS].index(form) // 3 % 3]
+    rows = choose_rows(form)
     baseline = make_january(form, rows)
 
     for fault, window, check in islice(make_faults(form, rows), first, None, 3):
@@ -225,8 +243,9 @@ def test_each_fault_is_found_at_each_size(rows, first):
 MONTH_AND_QUARTER = {"quarter": (date(2023, 10, 1), 92), "month": (date(2023, 12, 1), 31)}
 
 
-@pytest.mark.parametrize("form", ["YYYY-MM-DD", "DD/MM/YYYY", "YYYYMMDD", "YYYY-MM-DDThh:mm:ss"])
-@pytest.mark.parametrize("before", MONTH_AND_QUARTER.values(), ids=MONTH_AND_QUARTER)
+@every_combination(
+    form=["YYYY-MM-DD", "DD/MM/YYYY", "YYYYMMDD", "YYYY-MM-DDThh:mm:ss"], before=MONTH_AND_QUARTER.values()
+)
 def test_one_date_in_many_rows_is_found(form, before):
     write = FORMS[form]
     baseline = make_baseline([write(time) for time in draw_times(4_000, 1, *before)])
@@ -238,8 +257,7 @@ def test_one_date_in_many_rows_is_found(form, before):
         assert [*find_violations(baseline, window)] == ["single_date_check"], share
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("form", ["YYYY-MM-DD", "MM/DD/YYYY", "YYYY-MM-DDThh:mm:ss"])
+@every_combination(form=["YYYY-MM-DD", "MM/DD/YYYY", "YYYY-MM-DDThh:mm:ss"], seed=range(3))
 def test_a_shorter_window_has_larger_shares_of_dates(form, seed):
     random = np.random.default_rng(seed)
     baseline = make_baseline(draw_business_days(random, form, date(2024, 1, 1), 90, 4_000))
@@ -673,10 +691,11 @@ def test_a_date_may_have_several_readings():
     assert {reading.form for reading in read_dates("03.04.05")} == {"DD.MM.YY", "MM.DD.YY", "YY.MM.DD"}
 
 
-def test_a_window_is_read_as_its_texts_are_beside_the_baseline():
+@pytest.mark.parametrize("case_count", [60, defer_to_night(200)])
+def test_a_window_is_read_as_its_texts_are_beside_the_baseline(case_count):
     random = np.random.default_rng(11)
     forms = ["DD/MM/YYYY", "MM/DD/YYYY", "DD/MM/YY", "YY-MM-DD", "YYYY-MM-DD", "YYYY-DDD"]
-    for _ in range(200):
+    for _ in range(case_count):
         first = datetime(2020, 1, 1) + timedelta(days=int(random.integers(3_000)))
         days = [first + timedelta(days=int(day)) for day in random.integers(0, random.choice([12, 40, 400]), 60)]
         # The window has another form than the baseline in none, some or most of its rows
@@ -753,10 +772,16 @@ def make_days_first(random, count):
     return [f"{time:%d/%m/%Y %H:%M:%S}" for time in draw_times(count, int(random.integers(99)), *JANUARY)]
 
 
-@every_combination(
-    sizes=[(20_000, 3_000), (20_000, 12_000), (60_000, 20_000), (200_000, 3_000)],
-    fillers=[(make_words, 1, 0.4), (make_words, 30, 0.2), (make_days_first, 100, 0.3)],
-)
+def list_sizes_and_fillers():
+    """By day the smallest baseline with each filler, beside windows of both sizes."""
+    small_sizes = ((20_000, 3_000), (20_000, 12_000))
+    fillers = ((make_words, 1, 0.4), (make_words, 30, 0.2), (make_days_first, 100, 0.3))
+    for sizes in (*small_sizes, (60_000, 20_000), (200_000, 3_000)):
+        for number, filler in enumerate(fillers):
+            yield (sizes, filler) if sizes == small_sizes[number % 2] else defer_to_night(sizes, filler)
+
+
+@pytest.mark.parametrize(("sizes", "fillers"), [*list_sizes_and_fillers()])
 def test_times_beside_values_of_many_rows_are_silent(sizes, fillers):
     make_values, count, share = fillers
     random = np.random.default_rng([10, *sizes, count])
@@ -775,7 +800,7 @@ def test_times_beside_values_of_many_rows_are_silent(sizes, fillers):
     assert "date_value_check" in find_violations(baseline, changed)
 
 
-@pytest.mark.parametrize("count", [1, 300, 600])
+@pytest.mark.parametrize("count", [300, *map(defer_to_night, (1, 600))])
 def test_values_of_many_rows_have_their_share_in_a_sum_of_many_parts(count):
     """Each part's counts by value lose as much as its bound."""
     random = np.random.default_rng([11, count])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.at_hand import defer_to_night
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
@@ -86,10 +87,11 @@ def test_numbers_beside_a_few_texts_are_scored_in_their_rows():
     assert effects["level"].value_design_effect > 6
 
 
-def test_a_stretch_of_bad_rows_in_the_middle_is_found():
+@pytest.mark.parametrize("seeds", [range(2), defer_to_night(range(6))], ids=str)
+def test_a_stretch_of_bad_rows_in_the_middle_is_found(seeds):
     """Such as one file of twenty: its rows are no group, whatever comes before and after it."""
     numbers_found = []
-    for seed in range(6):
+    for seed in seeds:
         random = np.random.default_rng(seed)
         usage = random.gamma(2, 60, 24_000)
         rows = pd.DataFrame({"usage": usage, "other": random.standard_normal(24_000)})
@@ -99,4 +101,4 @@ def test_a_stretch_of_bad_rows_in_the_middle_is_found():
         # Two changes of level: where it begins, and where it ends
         window.loc[1_937:2_136, "usage"] += 200
         numbers_found.append(run_window(baseline, window).count)
-    assert np.count_nonzero(numbers_found) >= 5
+    assert np.count_nonzero(numbers_found) >= 5 / 6 * len(seeds)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from tests.rotation import every_combination
+from tests.at_hand import defer_to_night
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -113,7 +113,14 @@ def alarms(outcomes):
 
 
 @pytest.mark.long
-@every_combination(settings=[DEFAULT_SETTINGS, INDEPENDENT], n=[10_000, 2_000])
+@pytest.mark.parametrize(
+    ("settings", "n"),
+    [
+        (INDEPENDENT, 2_000),
+        defer_to_night(DEFAULT_SETTINGS, 2_000),
+        *(defer_to_night(settings, 10_000) for settings in (DEFAULT_SETTINGS, INDEPENDENT)),
+    ],
+)
 def test_forty_healthy_windows_are_silent(settings, n):
     random = np.random.default_rng(24)
     baselines = [table(random, n) for _ in range(4)]
@@ -319,8 +326,8 @@ def test_of_a_large_window_the_ends_count_what_the_sketch_cannot():
     "law",
     [
         lambda random, rows: random.pareto(0.8, rows),
-        lambda random, rows: random.standard_cauchy(rows),
-        lambda random, rows: random.lognormal(0, 3, rows),
+        defer_to_night(lambda random, rows: random.standard_cauchy(rows)),
+        defer_to_night(lambda random, rows: random.lognormal(0, 3, rows)),
     ],
     ids=["Pareto 0.8", "Cauchy", "lognormal 3"],
 )

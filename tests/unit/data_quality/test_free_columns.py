@@ -142,9 +142,9 @@ def test_rows_that_always_repeated_and_columns_of_few_values_are_silent():
     assert not findings.violations.violations
 
 
-@pytest.mark.parametrize("filling", ["unknown", "not known"])
-@pytest.mark.parametrize("rows", [4_000, 60_000])  # the later blocks of many rows are not deduplicated
+@every_combination(filling=["unknown", "not known"], rows=[4_000, 60_000])
 def test_a_text_of_many_rows_is_in_a_sample_of_texts_as_often_as_in_the_rows(rows, filling):
+    # The later blocks of many rows are not deduplicated
     ids = frame(rows, np.random.default_rng(5))["id"]
     ids[np.random.default_rng(6).random(rows) < 0.4] = filling
     shapes = run_baseline(ids.to_frame(), DataQualityMonitor()).state.features[0].state(TextShapes)

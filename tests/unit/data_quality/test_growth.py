@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.at_hand import defer_to_night
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -121,8 +123,7 @@ def test_the_next_of_versions_that_followed_one_another_is_no_alarm(name, status
     assert results(weeks[1], baseline)["baseline_drift_check"].is_violation
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
-@pytest.mark.parametrize("name", [give_names, lambda versions: versions], ids=["texts with numbers", "numbers"])
+@every_combination(share=[0.01, 0.1, 0.5, 0.9], name=[give_names, lambda versions: versions])
 def test_a_version_beside_the_one_that_it_replaces_is_no_alarm_and_an_older_one_is_seen(name, share):
     random = np.random.default_rng(8)
     weeks = [draw_versions(random, week, 0.0, name) for week in range(8)]
@@ -302,7 +303,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *map(defer_to_night, (1, 2))])
 def test_short_campaigns_in_another_form_are_found_and_new_ones_silent(seed):
     random = np.random.default_rng([seed, 65])
     tables = draw_short_campaigns(random, DAYS + 12)
@@ -317,7 +318,7 @@ def test_short_campaigns_in_another_form_are_found_and_new_ones_silent(seed):
             assert violated == [expected], name
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *map(defer_to_night, (1, 2))])
 def test_short_campaigns_that_are_all_new_at_once_are_found(seed):
     """Twelve in place of all, beside the last eight windows, which say what is new."""
     random = np.random.default_rng([seed, 66])

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.at_hand import defer_to_night
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.page import format_percent
@@ -35,16 +37,16 @@ def violations(baseline, window):
     return [check_result for check_result in check_results if check_result.is_violation]
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
+@every_combination(
+    filled=[
         *[("minutes", value) for value in (0.0, 60.123, -99.0, "mean")],
         *[("waited", value) for value in (0.0, -1.0, 9999.0, "mean")],
         *[("plan", value) for value in ("basic", "unknown")],
     ],
+    rows=[1_000, 4_000],
 )
-@pytest.mark.parametrize("rows", [1_000, 4_000])
-def test_missing_values_that_became_a_value_are_found(baseline, column, value, rows):
+def test_missing_values_that_became_a_value_are_found(baseline, filled, rows):
+    column, value = filled
     for seed in (2, 3, 4):
         window = draw_rows(seed, rows)
         if value == "mean":
@@ -92,7 +94,7 @@ def storm_rows(random, rows, wobble):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("wobble", [0.3, 0.6])
+@pytest.mark.parametrize("wobble", [0.6, defer_to_night(0.3)])
 def test_healthy_windows_whose_share_of_missing_values_varies_are_silent(wobble):
     alarms = 0
     for seed in range(4):

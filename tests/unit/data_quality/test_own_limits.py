@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -57,8 +58,7 @@ def compare(baseline, constraints, flag, shift):
     return findings, drift
 
 
-@pytest.mark.parametrize("disabled", DISABLED)
-@pytest.mark.parametrize("flag", FLAGS)
+@every_combination(flag=FLAGS, disabled=DISABLED)
 def test_one_limit_decides_and_is_named(baseline, flag, disabled):
     for of_file, of_feature, of_flag in itertools.product(LIMITS, LIMITS, LIMITS[1:]):
         constraints = write_constraints(baseline, of_file, of_feature, disabled)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.at_hand import defer_to_night
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
@@ -314,7 +315,7 @@ def count_calls():
         sys.setprofile(None)
 
 
-@pytest.mark.parametrize(("features", "most_bytes"), [(16, 300_000), (1_000, 1_000_000)])
+@pytest.mark.parametrize(("features", "most_bytes"), [(16, 300_000), defer_to_night(1_000, 1_000_000)])
 def test_the_page_is_small_and_takes_a_few_thousand_calls_for_a_feature(features, most_bytes):
     random = np.random.default_rng(1)
     before, after = (

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.at_hand import defer_to_night
 from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
@@ -83,12 +84,13 @@ def test_a_fault_in_single_rows_is_found_among_sessions(own_share, fault):
 
 
 @every_combination(own_share=OWN_SHARES, neighbours=[(0, 6), (0, 9), (200, 30), (506, 6)])
-def test_one_user_whose_values_are_missing_is_no_fault(own_share, neighbours):
+@pytest.mark.parametrize("windows", [4, defer_to_night(10)])
+def test_one_user_whose_values_are_missing_is_no_fault(own_share, neighbours, windows):
     """At the begin and the end of a run of neighbours, where the user may have more rows; the baseline lacks nothing."""
     first, rows = neighbours
     random = np.random.default_rng([first, rows, 43])
     baseline = make_baseline(random, own_share)
-    for _ in range(10):
+    for _ in range(windows):
         table = draw_sessions(random, own_share)
         is_missing = (table.index >= first) & (table.index < first + rows)
         assert not find_violated_features(table.assign(x=table["x"].mask(is_missing)), baseline)

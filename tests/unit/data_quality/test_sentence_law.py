@@ -5,13 +5,12 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from tests.at_hand import defer_to_night
 
 from .sentence_law import CLAIMS, FAULTS, Claim, InjectedError, break_law, check_sentence
 
-SEEDS = 20
 
-
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", [*range(8), *map(defer_to_night, range(8, 20))])
 def test_no_sentence_of_an_alarm_is_false(seed):
     false_sentences, _ = break_law(seed)
 

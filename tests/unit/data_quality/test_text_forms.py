@@ -147,8 +147,7 @@ def test_numbers_that_go_on_are_one_form(name, numbers):
         assert find_violations(random, baseline, [write(number) for number in range(start, start + rows)]) == {}
 
 
-@pytest.mark.parametrize("first", [0x1E000, 0x1FF00, 0x9F000])
-@pytest.mark.parametrize("make", [count_hexadecimal, make_time_ordered_uuids])
+@every_combination(make=[count_hexadecimal, make_time_ordered_uuids], first=[0x1E000, 0x1FF00, 0x9F000])
 def test_hexadecimal_numbers_that_go_on_are_one_form(make, first):
     random = np.random.default_rng(71)
     baseline = make_baseline(random, make(first, 4_000))

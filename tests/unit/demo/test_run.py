@@ -43,7 +43,7 @@ CHECKS = """{
 }"""
 
 
-def attributions(folder: Path, **values: float) -> None:
+def write_attributions(folder: Path, **values: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     label_values = {"score": {"global_shap_values": values, "expected_value": 0.2}}
     (folder / "analysis.json").write_text(json.dumps({"version": "1.0", "explanations": {"kernel_shap": label_values}}))
@@ -52,7 +52,7 @@ def attributions(folder: Path, **values: float) -> None:
 def no_day(output, baseline, attributed, traffic):
     """Stands for monitoring the day; tests/jobs does it."""
     assert (attributed / "analysis.json").is_file()
-    attributions(output / "explained/2024/03/04/20", plan=0.25, day_minutes=0.5)
+    write_attributions(output / "explained/2024/03/04/20", plan=0.25, day_minutes=0.5)
     metadata = {"version": 0.0, "problem_type": "BinaryClassification", "item_count": 40, "confidence": 0.95}
     accuracy = {"name": "accuracy", "value": 0.75, "interval": [0.5, 0.875], "method": "simulation", "n": 40}
     for name, document in (
@@ -82,7 +82,7 @@ class Jobs:
         if folder.name == self.failing:
             return self.status
         if folder.name == "attributions":
-            attributions(folder, plan=0.25, day_minutes=0.125)
+            write_attributions(folder, plan=0.25, day_minutes=0.125)
             return 0
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "statistics.json").write_text(STATISTICS if job == "baseline" else STATISTICS.replace("180.25", "90"))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.rotation import every_combination
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.explainability import kernel as kernels
@@ -63,8 +64,7 @@ def test_the_order_of_columns_does_not_matter_where_all_coalitions_are_tried(see
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("samples", [20, 62, 200])
-@pytest.mark.parametrize("room", [50, 333, 100_000])
+@every_combination(samples=[20, 62, 200], room=[50, 333, 100_000])
 def test_a_rows_values_have_the_same_bytes_in_any_company_and_any_buffer(monkeypatch, samples, room):
     random = np.random.default_rng(5)
     data = random.integers(0, 3, (101, 9)).astype(float)

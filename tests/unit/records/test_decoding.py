@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 
 import pyarrow as pa
 import pytest
+from tests.rotation import every_combination
 from tests.unit.records.captured_lines import MAKERS, captured, encode_line, some_json_lines, some_lines
 
 from spark_model_monitor.data.records.captured_lines import CapturedLines
@@ -378,9 +379,9 @@ def stages(lines, reading):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("encoding", ["CSV", "JSON", None])
-@pytest.mark.parametrize(("window", "sample"), [(None, None), (WINDOW, None), (WINDOW, 0.3)])
-def test_the_ledgers_law_over_generated_lines(window, sample, encoding):
+@every_combination(encoding=["CSV", "JSON", None], selected=[(None, None), (WINDOW, None), (WINDOW, 0.3)])
+def test_the_ledgers_law_over_generated_lines(encoding, selected):
+    window, sample = selected
     lines = [*some_lines(20260101, 8_000), *some_json_lines(20260102, 2_000)]
     reading = Reading(BOTH, ("p", "a", "b"), 3, encoding=encoding, selection=RecordSelection(window, sample))
     ends = stages(lines, reading)

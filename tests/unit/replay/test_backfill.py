@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from subprocess import CompletedProcess
 
 import boto3
 import pandas as pd
@@ -14,7 +15,7 @@ from tests.programs import LIB, run_program
 from tests.servers import aws_emulator
 from tests.unit.records.captured_lines import format_capture
 
-from spark_model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor import DataQualityMonitor, cli, run_baseline
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.replay.replay_command import read_backfill
 
@@ -45,15 +46,28 @@ def damage(captures_folder, hour):
     (captures_folder / "captures" / "2026" / "03" / "03" / hour / "a.jsonl").write_text('{"captureData\n' * 40)
 
 
-def run(*words, command="backfill"):
-    command = [sys.executable, "-m", "spark_model_monitor", command, *words]
-    environment = {**os.environ, "PYTHONPATH": str(LIB)}
-    return run_program(command, env=environment)
+@pytest.fixture
+def run(capsys):
+    """`run("captures", …)` runs the command in this process, and says how it ended."""
+
+    def run_here(*words, command="backfill"):
+        try:
+            status = cli.main([command, *words])
+        except SystemExit as end:
+            status = end.code
+        printed = capsys.readouterr()
+        return CompletedProcess(words, status, printed.out, printed.err)
+
+    return run_here
 
 
 @pytest.mark.long
 def test_every_hour_is_monitored_and_the_page_has_all_of_them(captures_folder):
-    ended = run("captures", "--baseline", "known", "--fail-on-violations")
+    """As a process."""
+    words = ["backfill", "captures", "--baseline", "known", "--fail-on-violations"]
+    ended = run_program(
+        [sys.executable, "-m", "spark_model_monitor", *words], env={**os.environ, "PYTHONPATH": str(LIB)}
+    )
 
     healthy, broken, page = ended.stdout.splitlines()
     assert healthy.startswith(
@@ -69,7 +83,7 @@ def test_every_hour_is_monitored_and_the_page_has_all_of_them(captures_folder):
 
 
 @pytest.mark.long
-def test_captures_on_s3_are_read_where_they_are(captures_folder, monkeypatch):
+def test_captures_on_s3_are_read_where_they_are(captures_folder, monkeypatch, run):
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     with aws_emulator() as url:
         for name, value in {**credentials, "AWS_ENDPOINT_URL": url, "JAVA_HOME": "nowhere"}.items():
@@ -111,7 +125,7 @@ def rows_with_times(captures_folder):
     return captures_folder
 
 
-def test_rows_with_times_need_no_hour_folders(rows_with_times):
+def test_rows_with_times_need_no_hour_folders(rows_with_times, run):
     times = ("--start-time", "2026-03-03T20:00:00Z", "--end-time", "2026-03-03T23:00:00Z")
 
     ended = run("orders.parquet", "--baseline", "orders", "--time-column", "at", *times, "--fail-on-violations")
@@ -135,7 +149,7 @@ def test_rows_with_times_need_no_hour_folders(rows_with_times):
         ),
     ],
 )
-def test_windows_of_rows_with_times_need_bounds(times, status, fault, rows_with_times):
+def test_windows_of_rows_with_times_need_bounds(times, status, fault, rows_with_times, run):
     ended = run("orders.parquet", "--baseline", "orders", "--time-column", "at", *times)
 
     assert ended.returncode == status
@@ -143,7 +157,7 @@ def test_windows_of_rows_with_times_need_bounds(times, status, fault, rows_with_
 
 
 @pytest.mark.long
-def test_what_every_hour_would_fail_by_ends_it_at_once(captures_folder):
+def test_what_every_hour_would_fail_by_ends_it_at_once(captures_folder, run):
     ended = run("captures")
 
     assert ended.returncode == 2
@@ -152,7 +166,7 @@ def test_what_every_hour_would_fail_by_ends_it_at_once(captures_folder):
 
 
 @pytest.mark.long
-def test_a_damaged_hour_keeps_no_later_one_from_being_monitored(captures_folder):
+def test_a_damaged_hour_keeps_no_later_one_from_being_monitored(captures_folder, run):
     third = captures_folder / "captures" / "2026" / "03" / "04" / "00"
     third.mkdir(parents=True)
     (third / "a.jsonl").write_text(
@@ -172,7 +186,7 @@ def test_a_damaged_hour_keeps_no_later_one_from_being_monitored(captures_folder)
 
 
 @pytest.mark.long
-def test_a_window_of_damaged_captures_is_not_judged_by_those_of_other_hours(captures_folder):
+def test_a_window_of_damaged_captures_is_not_judged_by_those_of_other_hours(captures_folder, run):
     damage(captures_folder, "23")
     times = ("--start-time", "2026-03-03T23:00:00Z", "--end-time", "2026-03-04T00:00:00Z")
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
+from tests.at_hand import defer_to_night
 from tests.servers import http_server
 
 from spark_model_monitor.documents.alert_files import Alerts
@@ -89,7 +90,7 @@ def find_violated(output):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["delta", "iceberg", pytest.param("parquet", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kind", ["iceberg", *map(defer_to_night, ("delta", "parquet"))])
 def test_the_faulty_commits_of_a_table_are_reported_by_the_first_run_and_no_other(kind, tmp_path):
     table = tmp_path / "sales" / "orders"
     output = tmp_path / "out"
