@@ -284,6 +284,7 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
         # Groups of m rows explain a variance ratio of m
         rows_of_group = size.missing_design_effect if name == "missing" else size.value_design_effect
         if dispersion.compute_chance(ratio, freedom, rows_of_group) > noise_level:
+            # Noise explains it, so the scores have the one common variance of rows
             variances[name] = _predict_from_rows(min(ratio, dispersion.mean_ratio), dispersion.freedom)
             continue
         # Otherwise windows vary, and larger windows vary more
