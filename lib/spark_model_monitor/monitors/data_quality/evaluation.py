@@ -43,7 +43,7 @@ import_all(facts)
 SINGLE_VALUE_CHECKS = ("date_sentinel_check", "frequent_value_check", "single_date_check", "time_precision_check")
 SAME_CHANGE = {
     "missing": "completeness_check",
-    **dict.fromkeys(("unseen", "value", "sixteenth", "tail", "largest"), "categorical_values_check"),
+    **dict.fromkeys(("unseen", "value", "sixteenth", "tail", "largest", "mix"), "categorical_values_check"),
 }
 """Components of drift, and the check that reports the same change in plainer words."""
 

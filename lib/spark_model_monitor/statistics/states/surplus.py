@@ -80,17 +80,10 @@ def estimate_surplus_rows(
     if not before.any() or not now.any():
         return None
     ratio = rows[1] / rows[0]
-    total = before + now
-    weights = _weigh_kinds(before, now)
+    weights, pairs, natural_pairs, deviation = _compare_pairs(before, now, ratio)
     rows_before = float(weights @ before)
     rows_now = float(weights @ now)
-
-    # Pairs in the window, beyond chance. A single large group is no evidence: its square goes into the variance
-    pairs, natural_pairs = _compare_pairs(before, now, ratio)
-    chance_variance = 2 * ratio**2 * float(weights**2 @ (total * (total - 1)))
-    group_variance = float((pairs**2).sum()) / 2
-    variance = max(chance_variance, group_variance)
-    error = math.sqrt(variance) / (2 * rows_now)
+    error = deviation / (2 * rows_now)
 
     # Pairs within the baseline that don't occur between baseline and window: natural copies, such as retries
     pairs_before = before * (before - 1)
@@ -102,7 +95,7 @@ def estimate_surplus_rows(
     max_natural_fraction = max(natural_fraction + 2 * natural_error, MAX_NATURAL_RATIO * natural_fraction)
 
     # Where rows repeat naturally, a part of the pairs is due to drift
-    fraction_now = (float(pairs.sum()) - drift * natural_pairs) / (2 * rows_now)
+    fraction_now = (pairs - drift * natural_pairs) / (2 * rows_now)
     fraction_now -= ratio * fraction_before
 
     # A row that occurs three times makes three pairs, but only two of its rows are copies
@@ -115,32 +108,31 @@ def estimate_surplus_rows(
     )
 
 
-def measure_change(before: Counts, now: Counts) -> float:
-    """The mean squared relative change of the shares of a column's values, beyond chance: the pairs of equal values in the
-    window that are neither expected nor natural, as a fraction of those that are. 0 if they changed no more than by chance.
+def measure_change(before: Counts, now: Counts) -> tuple[float, float]:
+    """The mean squared relative change of the shares of a column's values, beyond chance, and its standard error: the
+    pairs of equal values in the window beyond those that are natural, as a fraction of these; 0 and 0 without any.
 
-    before, now: how often each value occurs in the baseline and in the window.
+    before, now: how often each value occurs in the baseline and in the window; neither is empty.
     """
-    if not before.any() or not now.any():
-        return 0.0
-    pairs, natural_pairs = _compare_pairs(before, now, float(now.sum() / before.sum()))
+    _, pairs, natural_pairs, deviation = _compare_pairs(before, now, float(now.sum() / before.sum()))
     if natural_pairs:
-        return max(0.0, float(pairs.sum()) / natural_pairs)
-    return 0.0
+        return max(0.0, pairs / natural_pairs), deviation / natural_pairs
+    return 0.0, 0.0
 
 
-def _weigh_kinds(before: Counts, now: Counts) -> Doubles:
-    weights: Doubles = 1 / np.maximum(before + now - 1, 1)
-    return weights
-
-
-def _compare_pairs(before: Counts, now: Counts, ratio: float) -> tuple[Doubles, float]:
-    """The weighted pairs of each kind in the window, beyond chance; and the weighted natural pairs of all kinds."""
-    weights = _weigh_kinds(before, now)
+def _compare_pairs(before: Counts, now: Counts, ratio: float) -> tuple[Doubles, float, float, float]:
+    """The weight of each kind; the weighted pairs in the window, beyond chance; those that are natural; and the standard
+    deviation of the first. A single large group is no evidence: its square goes into the variance.
+    """
+    total = before + now
+    weights: Doubles = 1 / np.maximum(total - 1, 1)
     expected_pairs = weights * ratio**2 * before * (before - 1)
     cross_pairs = weights * ratio * now * before
-    pairs: Doubles = weights * now * (now - 1) - 2 * cross_pairs + expected_pairs
-    return pairs, max(float(cross_pairs.sum()), float(expected_pairs.sum()))
+    pairs = weights * now * (now - 1) - 2 * cross_pairs + expected_pairs
+    chance_variance = 2 * ratio**2 * float(weights**2 @ (total * (total - 1)))
+    variance = max(chance_variance, float(pairs @ pairs) / 2)
+    natural_pairs = max(float(cross_pairs.sum()), float(expected_pairs.sum()))
+    return weights, float(pairs.sum()), natural_pairs, math.sqrt(variance)
 
 
 def compute_fraction_of_copies(counts: Counts) -> float:

@@ -33,7 +33,6 @@ from spark_model_monitor.statistics.states.surplus import (
     MAX_NATURAL_RATIO,
     compute_fraction_of_copies,
     estimate_surplus_rows,
-    measure_change,
 )
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, NOISE_LEVEL
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, MIN_RATIO
@@ -41,7 +40,6 @@ from spark_model_monitor.statistics.verdicts.tail_probabilities import compute_s
 
 MAX_SIZE_RATIO = 2  # of the window's rows to the baseline's: in a larger window more values repeat by nature
 MAX_REPEATED_SHARE = 0.1  # of the baseline's values; with more repeats, their number depends on the number of rows
-MAX_COUNTED_NUMBERS = 100  # the rows of more different numbers can't be counted exactly from a sketch
 EULER = (
     0.5772  # Euler's constant gamma, the mean of the standard Gumbel distribution. More digits would change p-values
 )
@@ -283,7 +281,12 @@ def compare_repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     if states is None or before is None:
         return None
     rows = (before.item_count, comparison.current_profile.item_count)
-    surplus = estimate_surplus_rows(*states, rows, _sum_changes(comparison))
+    drift = 0.0
+    for feature in comparison.features:
+        changes = compare_with_reference(feature.baseline_distribution, feature.current_distribution)
+        if "mix" in changes:
+            drift += changes["mix"].difference
+    surplus = estimate_surplus_rows(*states, rows, drift)
     if surplus is None:
         return None
     p = compute_skewed_tail(surplus.deviations, surplus.repeated)
@@ -327,29 +330,6 @@ def find_row_repeats(comparison: WindowComparison) -> tuple[RowRepeats, RowRepea
     if baseline and current and baseline.different and current.different:
         return baseline, current
     return None
-
-
-def _sum_changes(comparison: WindowComparison) -> float:
-    """The sum of the columns' changes from the baseline: of the shares of their values, or of the sixteenths of many numbers,
-    and of missing values.
-    """
-    sum_of_changes = 0.0
-    for feature in comparison.features:
-        baseline = feature.baseline_distribution
-        current = feature.current_distribution
-        if baseline.is_numeric != current.is_numeric:
-            continue
-        values = np.union1d(baseline.list_values(), current.list_values())
-        before = baseline.count_values(values)
-        now = current.count_values(values)
-        if baseline.is_numeric and len(values) > MAX_COUNTED_NUMBERS:
-            changes = compare_with_reference(baseline, current).values()
-            sixteenths = [change.counts for change in changes if change.test == "sixteenth" and change.counts]
-            before, _, now, _ = np.array(sixteenths, float).reshape(-1, 4).T
-        before = np.append(before, baseline.rows - baseline.present)
-        now = np.append(now, current.rows - current.present)
-        sum_of_changes += measure_change(before, now)
-    return sum_of_changes
 
 
 def _compare_repeats(quantity: str, baseline: Repeats | None, current: Repeats | None) -> FactEvidence | None:
