@@ -114,7 +114,7 @@ MAX_GROWTH = 0.25
 accepted.
 """
 
-TESTS_OF_VALUES = frozenset({"location", "spread", "sixteenth", "tail", "value", "even", "round", "largest"})
+TESTS_OF_VALUES = frozenset({"location", "spread", "sixteenth", "tail", "value", "even", "round", "largest", "mix"})
 """Components of the drift test that all show a change of the values' distribution."""
 
 ANY_TEST_OF_VALUES = "values"

@@ -1,5 +1,6 @@
 """baseline_drift_check: C4.4, C11.23, C11.31; D2."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -352,3 +353,27 @@ def test_statistics_with_nothing_but_names_leave_drift_unjudged():
     outcome = drift(["1"], ["1"], distributions=read_distributions(Statistics.from_json(text)))
 
     assert outcome.reason == "baseline: statistics.json says nothing of its values"
+
+
+def draw_codes(random, rows, codes, varying=0.0):
+    """Codes with even shares, or with other shares in each window."""
+    weights = random.lognormal(0, varying, codes)
+    names = [f"{'ABC'[code % 3]}{code:04d}" for code in random.choice(codes, rows, p=weights / weights.sum())]
+    return pd.DataFrame({"code": names, "x": random.normal(size=rows)})
+
+
+@pytest.mark.parametrize(("rows", "varying"), [(400, 0.0), (2_400, 0.0), (2_400, 0.3), (2_400, 0.5)])
+def test_most_of_many_codes_that_disappear_are_drift_and_shares_that_vary_are_none(rows, varying):
+    random = np.random.default_rng([7, rows])
+    windows = [draw_codes(random, 1_500, 1_000, varying) for _ in range(5)]
+    baseline = run_baseline(pd.concat(windows, ignore_index=True), DataQualityMonitor(), engine="local")
+
+    def find_violated(window):
+        findings = run_monitoring(window.reset_index(drop=True), DataQualityMonitor(), baseline, engine="local")
+        return {finding.feature for finding in findings.results if finding.is_violation}
+
+    for _ in range(4):
+        assert find_violated(draw_codes(random, rows, 1_000, varying)) == set()
+    assert find_violated(draw_codes(random, rows, 200, varying)) == {"code"}
+    remaining = draw_codes(random, 3 * rows, 1_000, varying)
+    assert find_violated(remaining[remaining["code"].str.startswith("A")]) == {"code"}

@@ -384,7 +384,7 @@ def test_later_dates_in_another_form_have_no_other_name():
 
 @pytest.mark.parametrize("day", ["2024-01-15", "1970-01-01"])
 def test_one_date_explains_that_rows_repeat(day):
-    """30 kinds of rows for each day, of which a window of 2,000 rows on a single day has each often."""
+    """30 kinds of rows for each day, of which a window of 4,000 rows on a single day has each often."""
 
     def draw_sales(seed, rows):
         random = np.random.default_rng(seed)
@@ -394,7 +394,7 @@ def test_one_date_explains_that_rows_repeat(day):
         )
 
     baseline = run_baseline(draw_sales(1, 20_000), MONITOR, engine="local")
-    window = draw_sales(2, 2_000).assign(d=day)
+    window = draw_sales(2, 4_000).assign(d=day)
     check_results = run_monitoring(window, MONITOR, baseline, engine="local").results
     [repeats] = [check_result for check_result in check_results if check_result.check == "repeated_rows_check"]
 

@@ -234,6 +234,48 @@ def test_other_shares_are_no_copies():
     assert not repeats.is_violation
 
 
+def draw_day(random, rows):
+    """Sales of a day; each day has its own mix of products."""
+    weights = random.lognormal(0, 0.5, 60)
+    products = [f"p{product:02d}" for product in random.choice(60, rows, p=weights / weights.sum())]
+    return pd.DataFrame({"product": products, "quantity": random.poisson(3, rows), "shop": random.choice(99, rows)})
+
+
+@pytest.mark.parametrize("columns", [["product", "quantity"], ["product", "quantity", "shop"]])
+def test_the_mix_of_a_day_is_no_copy(columns):
+    random = np.random.default_rng(72)
+    days = pd.concat([draw_day(random, 1_200)[columns] for _ in range(6)])
+    baseline = run_baseline(days.reset_index(drop=True), DataQualityMonitor(), engine="local")
+
+    for _ in range(5):
+        window = draw_day(random, 1_200)[columns]
+
+        assert not monitor(window, baseline)[1][0].is_violation
+        # In two columns alone, a mix and copies look alike
+        if "shop" in columns:
+            assert monitor(repeat_fifth(random, window), baseline)[1][0].is_violation
+
+
+def test_a_third_of_the_times_missing_is_one_violation():
+    """Rows of few columns differ by their times; copies of whole rows stay a violation of their own."""
+    random = np.random.default_rng(73)
+
+    def draw(rows):
+        times = pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 10**7, rows), unit="s")
+        return pd.DataFrame({"time": times.astype(str), "shop": random.choice(60, rows)})
+
+    baseline = run_baseline(draw(6_000), DataQualityMonitor(), engine="local")
+    window = draw(1_500)
+    incomplete = window.assign(time=window["time"].where(random.random(1_500) > 1 / 3))
+
+    def find_violated(data):
+        return {finding.check for finding in monitor(data, baseline)[0].results if finding.is_violation}
+
+    assert find_violated(window) == set()
+    assert find_violated(incomplete) == {"completeness_check"}
+    assert find_violated(repeat_fifth(random, window)) == {CHECK}
+
+
 def test_a_baseline_without_kept_rows_is_not_compared():
     assert estimate_surplus_rows(RowRepeats(54), RowRepeats().add_values(np.arange(9, dtype=np.uint64)), (9, 9)) is None
 

@@ -288,7 +288,7 @@ def test_every_test_of_a_column_stands_in_the_table():
     baseline = np.random.default_rng(9).poisson(3, 500).astype(float)
     changes = [*compare_numbers(baseline, baseline), compare_missing_values((1, 9), (1, 9))]
 
-    assert {change.test for change in changes} | {"unseen"} == set(COLUMN_TESTS)
+    assert {change.test for change in changes} | {"unseen", "mix"} == set(COLUMN_TESTS)
     assert {change.field for change in changes} <= set(FIELDS)
     assert set(COLUMN_TESTS) - {"missing", "unseen"} == alert_files.TESTS_OF_VALUES
 

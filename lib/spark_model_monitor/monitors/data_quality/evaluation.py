@@ -40,11 +40,10 @@ import_all(hints)
 import_all(checks)
 import_all(facts)
 
-SINGLE_VALUE_CHECKS = ("date_sentinel_check", "frequent_value_check", "single_date_check")
-MAJORITY = 0.5  # of a window's rows
+SINGLE_VALUE_CHECKS = ("date_sentinel_check", "frequent_value_check", "single_date_check", "time_precision_check")
 SAME_CHANGE = {
     "missing": "completeness_check",
-    **dict.fromkeys(("unseen", "value", "sixteenth", "tail", "largest"), "categorical_values_check"),
+    **dict.fromkeys(("unseen", "value", "sixteenth", "tail", "largest", "mix"), "categorical_values_check"),
 }
 """Components of drift, and the check that reports the same change in plainer words."""
 
@@ -162,26 +161,22 @@ def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
         return
     finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
     if finding.is_violated:
-        finding = finding.defer_to(_find_single_value(comparison, calibration))
+        finding = finding.defer_to(_find_single_value(comparison, calibration, evidence.observed))
     yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 
-def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibration) -> str | None:
-    """The violated check of a column that has one value, or no value, in most rows now, which makes rows repeat. None without
-    such a column.
+def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibration, surplus: float) -> str | None:
+    """The violated check of a column that has one value, or no value, in so many more rows now that these may be the surplus
+    ones. None without such a column. surplus: the share of surplus rows.
     """
     for feature in comparison.features:
         lost_completeness = feature.baseline_distribution.completeness - feature.current_distribution.completeness
-        is_mostly_missing = (
-            feature.current_distribution.rows > 0
-            and feature.current_distribution.completeness < MAJORITY < feature.baseline_distribution.completeness
-        )
-        if is_mostly_missing and lost_completeness > feature.settings.change_that_matters.missing:
+        if lost_completeness >= surplus and lost_completeness > feature.settings.change_that_matters.missing:
             return f"completeness_check of {feature.name}"
     for name, evidence_by_check in calibration.evidence_by_feature.items():
         for check in SINGLE_VALUE_CHECKS:
             evidence = evidence_by_check.get(check)
-            if evidence is None or evidence.observed <= max(evidence.expected, MAJORITY):
+            if evidence is None or evidence.observed - evidence.expected < surplus:
                 continue
             if evidence.judge(calibration).is_violated:
                 return f"{check} of {name}"

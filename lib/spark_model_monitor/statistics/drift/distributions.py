@@ -58,6 +58,12 @@ class Pooled:
     largest_gap: float
 
     @property
+    def counts(self) -> Counts:
+        """How often each side has each value, shape (2, values)."""
+        counts: Counts = np.diff(np.array([self.before, self.after]), prepend=0).astype(float)
+        return counts
+
+    @property
     def total(self) -> int:
         return int(self.before[-1] + self.after[-1])
 

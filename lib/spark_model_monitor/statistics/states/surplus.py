@@ -2,7 +2,7 @@
 
 Pure numpy, on the driver, for `repeated_rows_check`. Model: a kind of row (one hash) has W rows in the window and B in the
 baseline. If windows differ only by chance, W given W + B is binomial. Copies increase the variance of W. If the window's rows
-come from another distribution, kinds differ for this reason, too; so `drift` has to say how far the distributions are apart.
+come from another distribution, kinds differ for this reason, too; so `drift` has to say by how much the columns changed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,6 @@ from spark_model_monitor.statistics.states.hash_samples import EMPTY_LEVEL, RowR
 from spark_model_monitor.value_class import value_class
 
 Counts: TypeAlias = Doubles | Integers  # shape (kinds,), whole numbers
-
-DRIFT_FACTOR = 4.0
-"""Converts a squared gap of cumulative distributions into half the mean squared change of a density: a shift by s standard
-deviations gives a gap of .4 s and a change of s² (8 would be .64 / .08)."""
-
 
 MARGIN = 1.5  # standard deviations below the estimate; copies up to there are certainly natural
 ONE_SIDED_90 = 1.28  # normal quantile
@@ -71,7 +66,7 @@ def estimate_surplus_rows(
 ) -> SurplusRows | None:
     """The surplus rows of a window and its baseline; None if either state has no rows.
 
-    rows: number of rows in the baseline and in the window. drift: the sum of the columns' squared distances, beyond chance.
+    rows: number of rows in the baseline and in the window. drift: the sum of the columns' changes (`measure_change`).
 
     The copies of a kind are measured by its second Krawtchouk polynomial, W (W - 1) - 2 r W B + r² B (B - 1), with r the
     ratio of the rows. By chance it is 0 on average, with a variance of 2 t (t - 1) r² for t = W + B. It is divided by t - 1,
@@ -85,22 +80,13 @@ def estimate_surplus_rows(
     if not before.any() or not now.any():
         return None
     ratio = rows[1] / rows[0]
-    total = before + now
-    weights = 1 / np.maximum(total - 1, 1)
+    weights, pairs, natural_pairs, deviation = _compare_pairs(before, now, ratio)
     rows_before = float(weights @ before)
     rows_now = float(weights @ now)
-
-    # Pairs in the window, beyond chance. A single large group is no evidence: its square goes into the variance
-    pairs_before = before * (before - 1)
-    expected_pairs = ratio**2 * pairs_before
-    cross_pairs = ratio * now * before
-    pairs = now * (now - 1) - 2 * cross_pairs + expected_pairs
-    chance_variance = 2 * ratio**2 * float(weights**2 @ (total * (total - 1)))
-    group_variance = float(((weights * pairs) ** 2).sum()) / 2
-    variance = max(chance_variance, group_variance)
-    error = math.sqrt(variance) / (2 * rows_now)
+    error = deviation / (2 * rows_now)
 
     # Pairs within the baseline that don't occur between baseline and window: natural copies, such as retries
+    pairs_before = before * (before - 1)
     natural_pairs_before = float(weights @ (pairs_before - before * now / ratio))
     natural_variance = 2 * pairs_before + now * before**2 / ratio**2
     natural_error = math.sqrt(float(weights**2 @ natural_variance)) / (2 * rows_before)
@@ -108,11 +94,9 @@ def estimate_surplus_rows(
     fraction_before = max(0.0, natural_fraction - MARGIN * natural_error)
     max_natural_fraction = max(natural_fraction + 2 * natural_error, MAX_NATURAL_RATIO * natural_fraction)
 
-    # Pairs that are due to drift, where rows repeat naturally
-    natural_pairs = max(float(weights @ cross_pairs), float(weights @ expected_pairs)) / rows_now
-    drift_fraction = DRIFT_FACTOR * natural_pairs * drift
-    fraction_now = float(weights @ pairs) / (2 * rows_now)
-    fraction_now -= ratio * fraction_before + drift_fraction
+    # Where rows repeat naturally, a part of the pairs is due to drift
+    fraction_now = (pairs - drift * natural_pairs) / (2 * rows_now)
+    fraction_now -= ratio * fraction_before
 
     # A row that occurs three times makes three pairs, but only two of its rows are copies
     return SurplusRows(
@@ -122,6 +106,33 @@ def estimate_surplus_rows(
         max_natural_fraction=min(MAX_NATURAL_FRACTION, max_natural_fraction),
         repeated=int((now > 1).sum()),
     )
+
+
+def measure_change(before: Counts, now: Counts) -> tuple[float, float]:
+    """The mean squared relative change of the shares of a column's values, beyond chance, and its standard error: the
+    pairs of equal values in the window beyond those that are natural, as a fraction of these; 0 and 0 without any.
+
+    before, now: how often each value occurs in the baseline and in the window; neither is empty.
+    """
+    _, pairs, natural_pairs, deviation = _compare_pairs(before, now, float(now.sum() / before.sum()))
+    if natural_pairs:
+        return max(0.0, pairs / natural_pairs), deviation / natural_pairs
+    return 0.0, 0.0
+
+
+def _compare_pairs(before: Counts, now: Counts, ratio: float) -> tuple[Doubles, float, float, float]:
+    """The weight of each kind; the weighted pairs in the window, beyond chance; those that are natural; and the standard
+    deviation of the first. A single large group is no evidence: its square goes into the variance.
+    """
+    total = before + now
+    weights: Doubles = 1 / np.maximum(total - 1, 1)
+    expected_pairs = weights * ratio**2 * before * (before - 1)
+    cross_pairs = weights * ratio * now * before
+    pairs = weights * now * (now - 1) - 2 * cross_pairs + expected_pairs
+    chance_variance = 2 * ratio**2 * float(weights**2 @ (total * (total - 1)))
+    variance = max(chance_variance, float(pairs @ pairs) / 2)
+    natural_pairs = max(float(cross_pairs.sum()), float(expected_pairs.sum()))
+    return weights, float(pairs.sum()), natural_pairs, math.sqrt(variance)
 
 
 def compute_fraction_of_copies(counts: Counts) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Values, compute_rank_scores, count_decimals, find_digits
+from spark_model_monitor.statistics.states.surplus import measure_change
 from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     DIGITS,
@@ -79,6 +80,8 @@ class ColumnBlocks:
         # The largest share of a value in each block, and the share of values that only a stretch around the block has
         statistics["largest"] = self.counts.max(axis=1) / self.sizes
         if not self.are_numbers:
+            changes, errors = np.array([measure_change(rows - block, block) for block in self.counts]).T
+            statistics["mix"] = ratio_or_zero(changes, errors)
             occurs = self.counts > 0
             blocks_around = len(occurs) - occurs.argmax(axis=0) - occurs[::-1].argmax(axis=0)
             is_of_stretch = blocks_around <= max(1, len(occurs) // STRETCHES)

@@ -64,7 +64,8 @@ class ColumnTest:
     times_per_number: int = 1
     """How many components of this name a column of numbers has."""
     effect_of_score: float = 1.0
-    """For a test of mean scores, the factor of a difference, so that 0.02 is 0.05 standard deviations, or 5 % of the spread."""
+    """For a test of mean scores, the factor of a difference, so that 0.02 is 0.05 standard deviations, 5 % of the spread, or a
+    tenth more pairs of equal values."""
 
 
 COLUMN_TESTS = {
@@ -77,6 +78,7 @@ COLUMN_TESTS = {
     "even": ColumnTest("exact test of even last digits", weight=0.25),
     "round": ColumnTest("exact test of last digits that are 0", weight=0.25),
     "largest": ColumnTest("exact test of one value beside the most frequent ones so far", weight=0.5),
+    "mix": ColumnTest("test of the shares of all values", weight=0.5, times_per_number=0, effect_of_score=0.2),
     "unseen": ColumnTest("exact test of values that the baseline lacks", weight=0.5, times_per_number=0),
 }
 """The tests of a column by the names of their components. Source: D4.1, D4.2."""

@@ -37,16 +37,16 @@ FEW_ROWS = 50  # with so few rows on a side, mean scores are not normal
 CLEAR_SCORE = 2.0  # smaller normal scores need not be exact
 BINS_OF_SCORES = 64
 ERROR_OF_SUMS = 1e-12  # rounding error of the probabilities of sums
-SCORES_OF_VALUES = (*LEVELS, *DIGITS)
+SCORES_OF_VALUES = (*LEVELS, *DIGITS, "mix")
 
 BLOCK_FIELDS = ("reach", "standstill")  # fields that only the parts of a baseline have
 FIELDS = ("rows", "effective", "missing", *SCORES_OF_VALUES, "largest", "unseen", "beyond", "far", *BLOCK_FIELDS)
 """rows: a window's rows. effective: n m / (n + m). missing, location, spread, …: scores with the sign of the change.
 sixteenth1, …: between the reference's quantiles, of texts in the order of their hashes. tail1, tail2: below and above nearly
 all of its values. value1, …: its most frequent values, from MIN_EFFECT of its rows on. even, round: numbers whose last digit,
-of those that the reference's numbers have, is even, or 0. largest: the largest share of one value. unseen: the share of texts
-that the reference lacks. beyond, far: of texts whose values grow
-in number, the new values, and among how many. Of numbers in parts: reach: how far the level of one half of them lies beyond
+of those that the reference's numbers have, is even, or 0. mix: the shares of all values. largest: the
+largest share of one value. unseen: the share of texts that the reference lacks. beyond, far: of texts whose values grow in
+number, the new values, and among how many. Of numbers in parts: reach: how far the level of one half of them lies beyond
 the other half's, in widths of the range; standstill: the rarest stretch of equal neighbours.
 """
 
@@ -92,8 +92,7 @@ def compare_numbers(
 ) -> tuple[StatisticChange, ...]:
     """The changes of a numeric column. Neither side is empty. frequent: the reference's most frequent values."""
     pooled = now.cdf.pool_with(before.cdf)
-    counts = np.diff(np.array([pooled.before, pooled.after]), prepend=0).astype(float)
-    changes = compare_values(pooled.values, counts, frequent, before.error + now.error)
+    changes = compare_values(pooled.values, pooled.counts, frequent, before.error + now.error)
     # Digits have no order, so a sketch counts as a sample of the values that it keeps
     decimals = before.cdf.decimals
     counts_before, n = before.cdf.count_digits(decimals, is_exact=not before.error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -188,13 +188,19 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     windows = request.windows
     size = size or WindowSize(column.samples.effective)
     components = []
+    # The order of hashes has no meaning, so texts have no means; the mix of numbers only shows which rows repeat
+    untested = MEANS if is_text else ("mix",)
     for name, change in changes.items():
         rows_of_group = size.missing_design_effect if name == "missing" else size.value_design_effect
         variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
+        # If shares vary, this score grows with the rows, not with their root as others do
+        if name == "mix" and request.has_past:
+            growth = column.samples.m / float(past["rows"].mean())
+            variance = replace(variance, factor=variance.factor * max(1.0, growth))
         if name == "largest":
             shares = past["largest"][~np.isnan(past["largest"])]
             components.append(judge_largest(change, request.current.num_values, shares, rows_of_group))
-        elif not (is_text and name in MEANS):  # the order of hashes has no meaning
+        elif name not in untested:
             components.append(judge_change(change, variance))
     # Texts that the baseline lacks; numbers beyond its range are facts
     if is_text:

@@ -27,6 +27,7 @@ from spark_model_monitor.statistics.drift.distributions import Values, align_cat
 from spark_model_monitor.statistics.states import Profile, RowRuns
 from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
+from spark_model_monitor.statistics.states.surplus import measure_change
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
@@ -64,6 +65,7 @@ MAX_BETWEEN_PART_SHARE = 0.05  # rows look sorted if more of a column's variance
 MAX_SHARE_OF_SORTED_PARTS = 0.5  # with more, parts are too alike within to stand for windows. Source: D4.8.
 
 MAX_DOMAIN_SIZE = 4096  # texts with more values have no exact counts, and their drift is not judged
+MAX_COUNTED_NUMBERS = 100  # numbers whose rows a sketch counts nearly exactly
 MIN_COUNTED_PARTS = 4  # fewest parts or windows that show how many values are new
 MAX_NOISE_DEVIATIONS = 7.0  # largest reversal of sorted parts, in deviations of one part: five of a difference
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
@@ -196,6 +198,7 @@ def _compute_changes(reference: FeatureDistribution, current: FeatureDistributio
         return {change.field: change for change in changes}
     if reference.numbers is not None and current.numbers is not None:
         changes += compare_numbers(reference.numbers, current.numbers, reference.frequent_values)
+        counts = current.numbers.cdf.pool_with(reference.numbers.cdf).counts
     elif reference.categories is not None and current.categories is not None:
         # Texts in the order of their hashes
         names = np.array(sorted(reference.categories.keys() | current.categories.keys()), object)
@@ -205,6 +208,11 @@ def _compute_changes(reference: FeatureDistribution, current: FeatureDistributio
         changes += compare_values(hashes[order], counts, hash_texts(reference.frequent_values))
     else:
         return {}
+    # A sketch doesn't count each of many numbers, so their sixteenths stand for them
+    if reference.sketch_error + current.sketch_error and counts.shape[1] > MAX_COUNTED_NUMBERS:
+        sixteenths = [change.counts for change in changes if change.test == "sixteenth" and change.counts]
+        counts = np.array(sixteenths)[:, ::2].T
+    changes.append(StatisticChange("mix", *measure_change(*counts)))
     return {change.field: change for change in changes}
 
 

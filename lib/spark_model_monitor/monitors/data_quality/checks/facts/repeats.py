@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS
+from spark_model_monitor.monitors.data_quality.distribution.window_history import PREVIOUS, compare_with_reference
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_survival, student_survival
@@ -40,7 +40,6 @@ from spark_model_monitor.statistics.verdicts.tail_probabilities import compute_s
 
 MAX_SIZE_RATIO = 2  # of the window's rows to the baseline's: in a larger window more values repeat by nature
 MAX_REPEATED_SHARE = 0.1  # of the baseline's values; with more repeats, their number depends on the number of rows
-MAX_CHANCE_DISTANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
 EULER = (
     0.5772  # Euler's constant gamma, the mean of the standard Gumbel distribution. More digits would change p-values
 )
@@ -274,7 +273,7 @@ def repeated_value(feature: FeatureComparison, baseline_profile: FeatureProfile)
 def compare_repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     """No rows are copies of others, beyond those that repeat by nature; both sides must have the same columns.
 
-    By nature, rows of a few columns repeat, and retries come twice. Drifted columns have other twins than the baseline's.
+    By nature, rows of a few columns repeat, and retries come twice. If columns changed, such as a day's mix, other rows repeat.
     Source: D4.9.
     """
     states = find_row_repeats(comparison)
@@ -282,7 +281,12 @@ def compare_repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     if states is None or before is None:
         return None
     rows = (before.item_count, comparison.current_profile.item_count)
-    surplus = estimate_surplus_rows(*states, rows, _sum_squared_distances(comparison))
+    drift = 0.0
+    for feature in comparison.features:
+        changes = compare_with_reference(feature.baseline_distribution, feature.current_distribution)
+        if "mix" in changes:
+            drift += changes["mix"].difference
+    surplus = estimate_surplus_rows(*states, rows, drift)
     if surplus is None:
         return None
     p = compute_skewed_tail(surplus.deviations, surplus.repeated)
@@ -326,17 +330,6 @@ def find_row_repeats(comparison: WindowComparison) -> tuple[RowRepeats, RowRepea
     if baseline and current and baseline.different and current.different:
         return baseline, current
     return None
-
-
-def _sum_squared_distances(comparison: WindowComparison) -> float:
-    """The sum of the squared distances from the baseline, beyond chance, of the columns whose drift is judged."""
-    sum_of_squares = 0.0
-    if comparison.calibration is None:
-        return sum_of_squares
-    for (reference, _), column in comparison.calibration.drift_by_column.items():
-        if reference == BASELINE and column.samples is not None and column.distance is not None:
-            sum_of_squares += max(0.0, column.distance**2 - MAX_CHANCE_DISTANCE / column.samples.effective)
-    return sum_of_squares
 
 
 def _compare_repeats(quantity: str, baseline: Repeats | None, current: Repeats | None) -> FactEvidence | None:
