@@ -40,6 +40,8 @@ def test_many_classes_are_in_order_of_numbers_then_of_texts():
         pytest.param(["0"], ["0"], None, ("0", "1"), id="no positive row"),
         pytest.param(["-1", "1"], ["1", "1"], None, ("-1", "1"), id="-1 is the negative class"),
         pytest.param(["false"], ["False"], None, ("False", "true"), id="truths"),
+        pytest.param(["0", "1"], ["False", "True"], None, ("0", "1"), id="truths beside numbers"),
+        pytest.param(["True"], ["True"], None, ("false", "True"), id="no negative truth"),
         pytest.param(["no", "yes"], ["no", "no"], "yes", ("no", "yes"), id="named"),
         pytest.param(["no"], ["no"], "yes", ("no", "yes"), id="named, without rows"),
         pytest.param(["yes"], ["yes"], "yes", ("not yes", "yes"), id="named, without others"),
@@ -73,6 +75,13 @@ def test_a_score_above_the_threshold_is_the_positive_class():
             ["1", "0"],
             "the labels are 2 texts of 2 to 3 letters and the predictions 2 numbers: nothing is in both",
             id="disjoint, two",
+        ),
+        pytest.param(
+            BINARY,
+            ["yes", "no"],
+            ["True", "False"],
+            "the labels are 2 texts of 2 to 3 letters and the predictions 2 texts of 4 to 5 letters: nothing is in both",
+            id="disjoint, truths",
         ),
         pytest.param(
             BINARY,

@@ -42,11 +42,11 @@ from spark_model_monitor.data.records.outcome_records import (
     decode_blocks,
     decode_document,
     decode_merged_record,
-    fill_predictions,
 )
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadConfiguration, BadInput, make_no_group_column_error, suggest_names
+from spark_model_monitor.statistics.states.outcome_builder import find_correct
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.value_class import value_class
@@ -227,14 +227,10 @@ class OutcomeMark:
             )
             bin_numbers = np.searchsorted(self.cuts, errors, side="left")
         else:
-            if self.plan.with_predictions:
-                answers = accepted_outcomes.predictions
-            else:
-                answers = fill_predictions(accepted_outcomes, self.plan.threshold)
-            assert answers is not None
-            bin_numbers = np.asarray(
-                pc.not_equal(accepted_outcomes.labels.cast(pa.string()), answers.cast(pa.string()))
-            )
+            labels = accepted_outcomes.labels
+            scores = accepted_outcomes.scores
+            is_wrong = ~find_correct(labels, accepted_outcomes.predictions, scores, self.plan)
+            bin_numbers = is_wrong.astype(np.int64)
         bins = np.zeros(rows.num_rows, np.int16)
         bins[accepted_outcomes.sources] = bin_numbers + 2
         return bins
