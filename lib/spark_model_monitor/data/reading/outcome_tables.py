@@ -45,6 +45,7 @@ from spark_model_monitor.data.records.outcome_records import (
 )
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadConfiguration, BadInput, make_no_group_column_error, suggest_names
 from spark_model_monitor.statistics.states.outcome_builder import find_correct
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan
@@ -227,10 +228,10 @@ class OutcomeMark:
             )
             bin_numbers = np.searchsorted(self.cuts, errors, side="left")
         else:
-            labels = accepted_outcomes.labels
-            scores = accepted_outcomes.scores
-            is_wrong = ~find_correct(labels, accepted_outcomes.predictions, scores, self.plan)
-            bin_numbers = is_wrong.astype(np.int64)
+            is_correct = find_correct(
+                accepted_outcomes.labels, accepted_outcomes.predictions, accepted_outcomes.scores, self.plan
+            )
+            bin_numbers = np.where(is_correct, 0, 1)
         bins = np.zeros(rows.num_rows, np.int16)
         bins[accepted_outcomes.sources] = bin_numbers + 2
         return bins
@@ -531,8 +532,7 @@ def _find_position(dataset: Dataset, option: str, address: str) -> int:
     index = parse_index(address)
     if index is not None and index < len(dataset.names):
         return index
-    listed_names = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
-    hint = suggest_names(address, dataset.names, f"the columns are {listed_names}")
+    hint = suggest_names(address, dataset.names, f"the columns are {list_names(dataset.names, MAX_LISTED_NAMES)}")
     raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
 
 
