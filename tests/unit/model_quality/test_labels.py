@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.model_quality.class_labels import class_table, find_intended_classes, format_labels
+from spark_model_monitor.monitors.model_quality.class_labels import class_table, find_intended_classes
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
@@ -236,11 +236,6 @@ def test_predictions_by_a_score_have_no_classes_of_their_own():
 def test_three_labels_are_refused_where_the_prediction_is_made_from_the_score():
     with pytest.raises(BadInput, match="the labels are 3 numbers; give the label's attribute"):
         table(BY_THRESHOLD, ["0", "1", "2"], None, [0.1, 0.2, 0.3])
-
-
-def test_long_sets_and_long_labels_are_shown_in_part():
-    assert format_labels(map(str, range(12))) == "'0', '1', '2', '3', '4', '5', '6', '7', '8', '9' and 2 more"
-    assert format_labels(["x" * 70]) == f"'{'x' * 30}…{'x' * 29}'"
 
 
 def test_no_rows_have_no_classes():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_model_monitor.documents.page import format_noun_count, list_names, shorten_name
+from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
@@ -23,7 +23,6 @@ _POSITIVE_BY_NEGATIVE: Mapping[ClassKey, str] = {0.0: "1", -1.0: "1"}
 _OPPOSITE_BOOLEAN: Mapping[str, str] = {"true": "false", "false": "true"}
 MIN_ROWS_IN_COMMON = 30  # from this many rows on, labels and predictions must have some class in common
 MIN_INTENDED_SHARE = 0.5  # minimum share of labels and predictions that have one of the intended classes
-_MAX_LABELS = 10  # maximum number of labels that an error lists
 
 
 class ClassTable(NamedTuple):
@@ -144,11 +143,6 @@ def _find_positive_class(plan: OutcomePlan, classes: Collection[ClassKey]) -> Cl
 def sort_classes(classes: tuple[str, ...]) -> list[int]:
     """The indexes of the classes in sort order: numbers by size, then texts."""
     return sorted(range(len(classes)), key=lambda index: _sort_key(classes[index]))
-
-
-def format_labels(labels: Iterable[str]) -> str:
-    """Labels for a sentence in a document: sorted, at most ten."""
-    return list_names([repr(shorten_name(name)) for name in sorted(labels, key=_sort_key)], _MAX_LABELS)
 
 
 def describe_labels(labels: Iterable[str]) -> str:
