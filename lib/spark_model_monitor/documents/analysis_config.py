@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, Strict, ValidatorFunctionWrapHandle
 
 from spark_model_monitor.documents.document import Document, Expected, Flag, Name, Share, Single, StrictSection
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadConfiguration, suggest_names
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ class NamedColumns:
 
     def _suggest_names(self, name: str) -> str:
         # Wide data sets have thousands of columns, so an error lists only the first
-        columns = ", ".join(self._names[:MAX_LISTED_COLUMNS])
-        if len(self._names) > MAX_LISTED_COLUMNS:
-            columns += " …"
+        columns = list_names(self._names, MAX_LISTED_COLUMNS)
         return suggest_names(name, self._unnamed, f"the columns are {columns}", max_names=3)
 
 

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
 from spark_model_monitor.data.reading.formats import BaselineValues
+from spark_model_monitor.data.reading.ledger import Coverage
 from spark_model_monitor.data.records.decoded_rows import ColumnMatching
 from spark_model_monitor.documents.check_results import (
     LOWER_LIMIT,
@@ -209,6 +210,7 @@ class Sample(Generic[StateT, MetricsT]):
     runs: runs of neighbouring rows; empty if they were not requested.
     rules: the outcomes of the user's own rules; None without rules.
     checks: the results of the user's own Deequ checks; None without checks.
+    coverage: for merged records, how many of their captures have a label; None if unknown.
     """
 
     state: StateT
@@ -217,6 +219,7 @@ class Sample(Generic[StateT, MetricsT]):
     runs: Sequence[RowRuns] = ()
     rules: RuleOutcomes | None = None
     checks: SuiteResults | None = None
+    coverage: Coverage | None = None
 
     def without_runs(self) -> Sample[StateT, MetricsT]:
         """The sample without runs of rows. These are large, and not needed once the design effects are known."""

@@ -11,23 +11,20 @@ from spark_model_monitor.statistics.drift.special_functions import hypergeometri
 from spark_model_monitor.statistics.states.segments import BY_HOUR, format_rest_label
 
 
-def locate_result(result: CheckResult, where: str, label: str | None) -> CheckResult:
-    """The result with its segment. label: the name of the segment, None if it may not be shown."""
-    located = result.model_copy(update={"segment": label, "where": where})
+def locate_result(result: CheckResult, where: str, label: str) -> CheckResult:
+    """The result with its segment. label: the name of the segment."""
+    members = {"segment": label, "where": where}
     # A result about the segment's rows names it in the description; a result about all rows only says where the change is
     # clearest
     if result.description and where.startswith(IN_SEGMENT):
-        location = where if label is None else f"in {label}"
-        located = located.model_copy(update={"description": f"{result.description}, {location}"})
-    return located
+        members["description"] = f"{result.description}, in {label}"
+    return result.model_copy(update=members)
 
 
 def add_segment_results(
     overall_results: Sequence[CheckResult],
     results_by_metric: Mapping[Hashable, Mapping[tuple[str, str], CheckResult]],
     metric_of: Callable[[CheckResult], Hashable],
-    *,
-    hide_values: bool = False,
 ) -> Iterator[CheckResult]:
     """First the results of all rows; a violation gets the segment in which it is clearest, if a single segment of a cut is
     violated. Then the results of segments, in which each change is only one violation.
@@ -42,8 +39,7 @@ def add_segment_results(
             clearest = _find_clearest_segment(results_by_metric.get(metric, {}))
             if clearest is not None:
                 cut, label = clearest
-                shown_label = None if hide_values else label
-                check_result = locate_result(check_result, f"clearest {IN_SEGMENT}{cut}", shown_label)
+                check_result = locate_result(check_result, f"clearest {IN_SEGMENT}{cut}", label)
         yield check_result
     for metric, results_by_segment in results_by_metric.items():
         yield from report_once(results_by_segment, violated.get(metric))

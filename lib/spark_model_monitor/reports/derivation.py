@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import HIDDEN, QUANTILES, CheckResult, CheckResults, Results
+from spark_model_monitor.documents.check_results import QUANTILES, CheckResult, CheckResults, Results
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference
 from spark_model_monitor.documents.statistics import Statistics
@@ -22,7 +22,6 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     create_distribution,
 )
 from spark_model_monitor.monitors.data_quality.report.sentences import remove_described_values
-from spark_model_monitor.monitors.model_quality.quality_checks import UNSEEN_CHECK
 from spark_model_monitor.reports.check_decision import describe_decision
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.state_files import PROFILE, StoredProfile
@@ -258,11 +257,11 @@ class Explanation:
     @property
     def without_values(self) -> Explanation:
         """The explanation with numbers in place of categories, and without segments."""
-        check_results = []
-        for check_result in map(remove_described_values, self.results):
-            # A likely mistake names categories, and the reason of this check names classes
-            reason = HIDDEN if check_result.check == UNSEEN_CHECK else check_result.reason
-            check_results.append(check_result.model_copy(update={"guess": None, "reason": reason}))
+        # A likely mistake names categories
+        check_results = [
+            check_result.model_copy(update={"guess": None})
+            for check_result in map(remove_described_values, self.results)
+        ]
         derivation = self.derivation
         if derivation is not None and derivation.table.kind == "categories":
             derivation = replace(derivation, table=derivation.table.with_numbered_categories)

@@ -40,6 +40,11 @@ def users(rows, seed, bad=lambda rows: np.zeros(len(rows), bool)):
     return frame
 
 
+def spell_otherwise(frame):
+    """Labels as booleans: the same classes as predictions of 0 and 1."""
+    return frame.drop(columns=["guessed", "real"]).assign(label=frame["label"].astype(bool))
+
+
 def in_business(frame):
     return (frame["plan"] == "business").to_numpy()
 
@@ -52,6 +57,10 @@ KINDS = {
     "classes": (
         ModelQualityMonitor(BINARY),
         lambda rows: outcomes(rows.drop(columns=["guessed", "real"]), BINARY, engine="local"),
+    ),
+    "classes spelt otherwise": (
+        ModelQualityMonitor(BINARY),
+        lambda rows: outcomes(spell_otherwise(rows), BINARY, engine="local"),
     ),
     "numbers": (
         ModelQualityMonitor(NUMBERS),

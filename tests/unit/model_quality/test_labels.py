@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.model_quality.class_labels import class_table, find_intended_classes, format_labels
+from spark_model_monitor.monitors.model_quality.class_labels import class_table, find_intended_classes
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
@@ -40,6 +40,8 @@ def test_many_classes_are_in_order_of_numbers_then_of_texts():
         pytest.param(["0"], ["0"], None, ("0", "1"), id="no positive row"),
         pytest.param(["-1", "1"], ["1", "1"], None, ("-1", "1"), id="-1 is the negative class"),
         pytest.param(["false"], ["False"], None, ("False", "true"), id="truths"),
+        pytest.param(["0", "1"], ["False", "True"], None, ("0", "1"), id="truths beside numbers"),
+        pytest.param(["True"], ["True"], None, ("false", "True"), id="no negative truth"),
         pytest.param(["no", "yes"], ["no", "no"], "yes", ("no", "yes"), id="named"),
         pytest.param(["no"], ["no"], "yes", ("no", "yes"), id="named, without rows"),
         pytest.param(["yes"], ["yes"], "yes", ("not yes", "yes"), id="named, without others"),
@@ -73,6 +75,13 @@ def test_a_score_above_the_threshold_is_the_positive_class():
             ["1", "0"],
             "the labels are 2 texts of 2 to 3 letters and the predictions 2 numbers: nothing is in both",
             id="disjoint, two",
+        ),
+        pytest.param(
+            BINARY,
+            ["yes", "no"],
+            ["True", "False"],
+            "the labels are 2 texts of 2 to 3 letters and the predictions 2 texts of 4 to 5 letters: nothing is in both",
+            id="disjoint, truths",
         ),
         pytest.param(
             BINARY,
@@ -227,11 +236,6 @@ def test_predictions_by_a_score_have_no_classes_of_their_own():
 def test_three_labels_are_refused_where_the_prediction_is_made_from_the_score():
     with pytest.raises(BadInput, match="the labels are 3 numbers; give the label's attribute"):
         table(BY_THRESHOLD, ["0", "1", "2"], None, [0.1, 0.2, 0.3])
-
-
-def test_long_sets_and_long_labels_are_shown_in_part():
-    assert format_labels(map(str, range(12))) == "'0', '1', '2', '3', '4', '5', '6', '7', '8', '9' and 2 more"
-    assert format_labels(["x" * 70]) == f"'{'x' * 30}…{'x' * 29}'"
 
 
 def test_no_rows_have_no_classes():

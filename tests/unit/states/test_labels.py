@@ -5,7 +5,9 @@ import pytest
 from spark_model_monitor.statistics.states.outcome_plan import class_key, is_positive
 
 
-@pytest.mark.parametrize("texts", [("1", "1.0", "01", " +1 ", "1e0"), ("true", "TRUE", " True"), ("0", "-0.0", ".0")])
+@pytest.mark.parametrize(
+    "texts", [("1", "1.0", "01", " +1 ", "1e0"), ("1.0", "true", "TRUE", " True"), ("0", "-0.0", ".0", "false")]
+)
 def test_texts_of_one_class_have_one_key(texts):
     assert len({class_key(text) for text in texts}) == 1
 

@@ -28,7 +28,7 @@ from spark_model_monitor.data.reading.csv_lines import find_listed_long_lines
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines, report_spellings
 from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
-from spark_model_monitor.data.reading.ledger import read_coverages
+from spark_model_monitor.data.reading.ledger import QUARANTINE, read_coverages
 from spark_model_monitor.data.reading.listing import (
     Listing,
     list_record_folders,
@@ -116,9 +116,13 @@ def find_capture_files(
     else:
         folders = list_window_folders(storage, path, window, later=0 if lenient_window else 1)
     nonempty_files = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
-    # A failed merge leaves a message file in the folder of its records
-    messages = {join(path, MESSAGE), join(storage.resolved(path), MESSAGE)}
-    return folders, sorted(file for file in nonempty_files if file.path not in messages)
+    # A failed merge leaves its message and a quarantine in the folder of its records
+    top = storage.resolved(path)
+    message_and_quarantine = {join(top, MESSAGE), join(top, QUARANTINE)}
+    files = (
+        file for file in nonempty_files if message_and_quarantine.isdisjoint((file.path, file.path.rpartition("/")[0]))
+    )
+    return folders, sorted(files)
 
 
 def make_no_captures_error(path: str, window: Window | None) -> NoData:

@@ -42,11 +42,12 @@ from spark_model_monitor.data.records.outcome_records import (
     decode_blocks,
     decode_document,
     decode_merged_record,
-    fill_predictions,
 )
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadConfiguration, BadInput, make_no_group_column_error, suggest_names
+from spark_model_monitor.statistics.states.outcome_builder import find_correct
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.value_class import value_class
@@ -227,14 +228,10 @@ class OutcomeMark:
             )
             bin_numbers = np.searchsorted(self.cuts, errors, side="left")
         else:
-            if self.plan.with_predictions:
-                answers = accepted_outcomes.predictions
-            else:
-                answers = fill_predictions(accepted_outcomes, self.plan.threshold)
-            assert answers is not None
-            bin_numbers = np.asarray(
-                pc.not_equal(accepted_outcomes.labels.cast(pa.string()), answers.cast(pa.string()))
+            is_correct = find_correct(
+                accepted_outcomes.labels, accepted_outcomes.predictions, accepted_outcomes.scores, self.plan
             )
+            bin_numbers = np.where(is_correct, 0, 1)
         bins = np.zeros(rows.num_rows, np.int16)
         bins[accepted_outcomes.sources] = bin_numbers + 2
         return bins
@@ -535,8 +532,7 @@ def _find_position(dataset: Dataset, option: str, address: str) -> int:
     index = parse_index(address)
     if index is not None and index < len(dataset.names):
         return index
-    listed_names = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
-    hint = suggest_names(address, dataset.names, f"the columns are {listed_names}")
+    hint = suggest_names(address, dataset.names, f"the columns are {list_names(dataset.names, MAX_LISTED_NAMES)}")
     raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
 
 

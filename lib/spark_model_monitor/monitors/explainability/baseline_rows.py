@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadConfiguration, explain_missing_import
 from spark_model_monitor.monitors.explainability.attribution_measures import MAX_BASELINE_ROWS
 from spark_model_monitor.monitors.predictors import Cells
@@ -297,10 +298,7 @@ def _is_number(cell: Json) -> bool:
 
 
 def _list_names(names: Sequence[str]) -> str:
-    listed_names = ", ".join(names[:20])
-    if len(names) > 20:
-        listed_names += " …"
-    return listed_names
+    return list_names(names, 20)
 
 
 def _baseline_error(problem: str) -> BadConfiguration:

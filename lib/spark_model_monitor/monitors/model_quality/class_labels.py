@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_model_monitor.documents.page import format_noun_count, list_names, shorten_name
+from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
@@ -18,11 +18,11 @@ from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
 Matrix = Integers  # shape (classes, classes): number of rows by label, then by prediction
 
-_NEGATIVE_BY_POSITIVE: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
-_POSITIVE_BY_NEGATIVE: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
+_NEGATIVE_BY_POSITIVE: Mapping[ClassKey, str] = {1.0: "0"}
+_POSITIVE_BY_NEGATIVE: Mapping[ClassKey, str] = {0.0: "1", -1.0: "1"}
+_OPPOSITE_BOOLEAN: Mapping[str, str] = {"true": "false", "false": "true"}
 MIN_ROWS_IN_COMMON = 30  # from this many rows on, labels and predictions must have some class in common
 MIN_INTENDED_SHARE = 0.5  # minimum share of labels and predictions that have one of the intended classes
-_MAX_LABELS = 10  # maximum number of labels that an error lists
 
 
 class ClassTable(NamedTuple):
@@ -145,18 +145,13 @@ def sort_classes(classes: tuple[str, ...]) -> list[int]:
     return sorted(range(len(classes)), key=lambda index: _sort_key(classes[index]))
 
 
-def format_labels(labels: Iterable[str]) -> str:
-    """Labels for a sentence in a document: sorted, at most ten."""
-    return list_names([repr(shorten_name(name)) for name in sorted(labels, key=_sort_key)], _MAX_LABELS)
-
-
 def describe_labels(labels: Iterable[str]) -> str:
     """The kinds of labels, without naming any: `2 numbers and 1 text of 10 letters`."""
     text_lengths = []
     numbers = 0
     for label in labels:
         # Labels may be personal, so only their kind and length are shown
-        if isinstance(class_key(label), float):
+        if isinstance(class_key(label), float) and label.lower() not in _OPPOSITE_BOOLEAN:
             numbers += 1
         else:
             text_lengths.append(len(label))
@@ -193,10 +188,12 @@ def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan:
     # If all rows have the positive class, or there are no rows, the name of the negative class is supplied
     if not other_names:
         name = positives[0] if positive is None else names[positive]
-        return _NEGATIVE_BY_POSITIVE.get(class_key(name), f"not {name}"), name
+        negative_name = _NEGATIVE_BY_POSITIVE.get(class_key(name), f"not {name}")
+        return _OPPOSITE_BOOLEAN.get(name.lower(), negative_name), name
     # All rows have the negative class
     if len(other_names) == 1:
-        positive_name = plan.positive_label or _POSITIVE_BY_NEGATIVE.get(class_key(other_names[0]))
+        positive_name = _POSITIVE_BY_NEGATIVE.get(class_key(other_names[0]))
+        positive_name = plan.positive_label or _OPPOSITE_BOOLEAN.get(other_names[0].lower(), positive_name)
         if positive_name is not None:
             return other_names[0], positive_name
     # Neither class is positive; perhaps it is written otherwise

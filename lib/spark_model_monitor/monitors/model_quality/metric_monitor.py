@@ -6,12 +6,12 @@ from typing import Any
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, outcomes
-from spark_model_monitor.documents.check_results import Results, Summary, SummaryRow, Violations, remove_values
+from spark_model_monitor.documents.check_results import Results, Summary, SummaryRow, Violations
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.measurement import Measurement
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.quality_checks import DISPLAYED, UNSEEN_CHECK, check_unseen_classes
+from spark_model_monitor.monitors.model_quality.quality_checks import DISPLAYED
 from spark_model_monitor.monitors.protocol import (
     Judgement,
     MeasuresT,
@@ -46,18 +46,6 @@ class MetricJudgement(Judgement[ModelBaseline]):
         values = {name: measured.value for name, measured in self.measurement.metrics.items()}
         defined = (PublishedMetric(name, value) for name, value in values.items() if value is not None)
         return (*defined, count_violations(check_results))
-
-    def write_sentences(self, check_results: Results, /, *, hide_values: bool = False) -> Results:
-        """The results; if values are hidden, without the names of classes and segments."""
-        if not hide_values or self.baseline is None:
-            return check_results
-        counted = [unseen.reason for unseen in check_unseen_classes(self.measurement, self.baseline, hide_values=True)]
-        unnamed = []
-        for check_result in map(remove_values, check_results):
-            if check_result.check == UNSEEN_CHECK and counted:
-                check_result = check_result.model_copy(update={"reason": counted[0]})
-            unnamed.append(check_result)
-        return tuple(unnamed)
 
     def summary(self, *, hide_values: bool = False) -> Summary:
         """The metrics for a history, including those of segments. The names of segments are values of the data; if values are

@@ -8,13 +8,11 @@ samples.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.challenge_file import MetricDifference, Segment, TrialVerdict
 from spark_model_monitor.documents.model_quality import ComparisonOperator
@@ -26,8 +24,13 @@ from spark_model_monitor.monitors.model_quality.metrics.ranking import compute_r
 from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.drift.special_functions import normal_survival, student_survival
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
-from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
-from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key, is_positive
+from spark_model_monitor.statistics.states.outcome_builder import (
+    OutcomeBuilder,
+    find_correct,
+    find_positives,
+    is_same_class,
+)
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.verdicts.components import two_sided_p_value
 from spark_model_monitor.statistics.verdicts.sequential_boundary import (
@@ -68,14 +71,12 @@ class Answers:
     @property
     def positive(self) -> Flags:
         """Whether each label is in the positive class."""
-        return _map_distinct(self.labels, lambda label: is_positive(label, self.plan.positive_label)).astype(bool)
+        return find_positives(self.labels, self.plan)
 
     @property
     def are_correct(self) -> Flags:
         """Whether each prediction is correct."""
-        if self.plan.with_predictions:
-            return is_same_class(self.labels, self.predictions)
-        return np.asarray(self.positive == (self.scores > self.plan.threshold))
+        return find_correct(self.labels, self.predictions, self.scores, self.plan)
 
     @property
     def rarer_class_rows(self) -> int:
@@ -105,23 +106,6 @@ class Answers:
         if len(states) > 1:
             summed_states += sum_without_each(states, zero)
         return [*map(build_evidence, summed_states)], rows
-
-
-def is_same_class(left_texts: pa.Array, right_texts: pa.Array) -> Flags:
-    """Whether each text is the same class as the corresponding other text."""
-    codes: dict[object, int] = {}
-
-    def find_code(text: str) -> int:
-        return codes.setdefault(class_key(text), len(codes))
-
-    return np.asarray(_map_distinct(left_texts, find_code) == _map_distinct(right_texts, find_code))
-
-
-def _map_distinct(texts: pa.Array, function: Callable[[str], Any]) -> NDArray[Any]:
-    encoded = texts.dictionary_encode()
-    values = np.array([function(text) for text in encoded.dictionary.to_pylist()])
-    mapped: NDArray[Any] = values[encoded.indices.to_numpy()]
-    return mapped
 
 
 ScoreComparison: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]

@@ -98,20 +98,24 @@ class QualityJudgement(MetricJudgement):
             ledger,
             min_samples=monitor.min_samples,
             as_service=monitor.as_service,
-            hide_values=monitor.hide_values,
         )
-        check_results = quality_checks.check_segments(
-            measurement,
-            baseline,
-            overall_results,
-            ledger,
-            min_samples=monitor.min_samples,
-            hide_values=monitor.hide_values,
+        segment_results = quality_checks.check_segments(
+            measurement, baseline, overall_results, ledger, min_samples=monitor.min_samples
         )
-        results = quality_checks.add_violation(check_results, self._judge_windows_together(baseline))
-        if not self.has_other_test:
-            return results
-        return (*results, self._judge_other_test(baseline, quality_checks.level_per_test(ledger)))
+        check_results = quality_checks.add_violation(segment_results, self._judge_windows_together(baseline))
+        if self.has_other_test:
+            other_result = self._judge_other_test(baseline, quality_checks.level_per_test(ledger))
+            check_results = (*check_results, other_result)
+        absent_rows = self._find_absent_rows()
+        if absent_rows is not None:
+            check_results = absent_rows.wait_for_labels(check_results)
+        return self.write_sentences(check_results, hide_values=monitor.hide_values)
+
+    def _find_absent_rows(self) -> quality_checks.AbsentRows | None:
+        """The kind of rows that the window lacks; None if it lacks none, or in the service's way."""
+        if self.baseline is None:
+            return None
+        return quality_checks.find_absent_rows(self.baseline.evidence, self.sample)
 
     @cached_property
     def has_other_test(self) -> bool:
@@ -199,7 +203,20 @@ class QualityJudgement(MetricJudgement):
             cut: {label: segment.item_count for label, segment in segments.items()}
             for cut, segments in self.sample.state.segments.items()
         }
-        for hint, sentence in (("group_column", self._describe_group_names()), ("outcomes", self.mistake)):
+        sentences = {"group_column": self._describe_group_names(), "outcomes": self.mistake}
+        absent_rows = self._find_absent_rows()
+        if absent_rows is not None:
+            sentences["absent_rows"] = absent_rows.sentence
+        for check_result in self.results:
+            # A class of few rows may be rare
+            if (
+                check_result.check == quality_checks.UNSEEN_CHECK
+                and (check_result.observed or 0.0) >= quality_checks.MIN_EXPECTED
+            ):
+                sentences[quality_checks.UNSEEN_CHECK] = (
+                    f"{check_result.reason}; checks.json names them: renamed, or new?"
+                )
+        for hint, sentence in sentences.items():
             if sentence is not None:
                 hints.append(Hint(hint=hint, features=(), description=sentence))
         return (*write_segment_hints(rows_before, rows_now), *hints)
@@ -246,7 +263,9 @@ class QualityJudgement(MetricJudgement):
         monitor = self.monitor
         if not monitor.find_causes or monitor.as_service or not any(violation.is_violation for violation in results):
             return results
-        if baseline is None or baseline.source is None or baseline.evidence is None:
+        # If a kind of rows is absent everywhere, no segment is special
+        is_everywhere = self._find_absent_rows() is not None
+        if is_everywhere or baseline is None or baseline.source is None or baseline.evidence is None:
             return results
         source = baseline.source
         # For numbers, errors are divided into bins at multiples of the baseline's root mean square error

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cached_property
 from operator import attrgetter
 
+import numpy as np
+
 from spark_model_monitor.documents.check_results import (
     IN_SEGMENT,
     LOWER_LIMIT,
@@ -21,8 +23,8 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
+from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.errors import suggest_names
-from spark_model_monitor.monitors.model_quality.class_labels import format_labels
 from spark_model_monitor.monitors.model_quality.estimates import (
     Estimate,
     JackknifeEstimate,
@@ -32,13 +34,14 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     confidence_interval,
     smallest_change,
 )
-from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence
+from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.monitors.protocol import Finding, Sample
 from spark_model_monitor.monitors.segment_reports import add_segment_results, locate_result
-from spark_model_monitor.statistics.states.outcome_plan import class_key
+from spark_model_monitor.statistics.states.outcome_plan import ClassKey, class_key
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
@@ -69,6 +72,8 @@ NO_SUCH_METRIC = "this run has no metric of this name"
 BEYOND_THRESHOLD = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
 LONGER_WINDOWS = "take longer windows, with more labels"
 
+MIN_FREEDOM = 3.0  # with fewer degrees of freedom, one block of rows has most of the jackknife's variance
+MIN_EXPECTED = 10.0  # so many expected rows are absent by chance in one of 20,000 windows (Poisson)
 UNSEEN_CHECK = "unseen_classes"
 """The name of the check for classes that the baseline lacks; it is never a violation."""
 
@@ -102,7 +107,6 @@ def check_all(
     *,
     min_samples: int = 0,
     as_service: bool = False,
-    hide_values: bool = False,
 ) -> Results:
     """The result of every constraint, in the order of constraints.json.
 
@@ -112,7 +116,6 @@ def check_all(
     ledger: how the budget is divided among the metrics, by default that of `plan_budget`.
     min_samples: minimum number of rows for a verdict.
     as_service: whether values alone decide.
-    hide_values: whether classes are left unnamed.
 
     Raises BadDocument if the constraints are for another problem type.
     """
@@ -126,7 +129,7 @@ def check_all(
     if as_service:
         order = {name: position for position, name in enumerate(SERVICE_ORDER)}
         results.sort(key=lambda result: order.get(result.metric or "", len(order)))
-    return (*results, *check_unseen_classes(measurement, baseline, hide_values=hide_values))
+    return (*results, *check_unseen_classes(measurement, baseline))
 
 
 def judge_windows_together(
@@ -169,7 +172,6 @@ def check_segments(
     ledger: BudgetLedger | None,
     *,
     min_samples: int,
-    hide_values: bool,
 ) -> Iterator[CheckResult]:
     """First the results of all rows, with the clearest segment in each violation, if there is one. Then every metric with a
     suggested threshold in every segment of the baseline, with a threshold that is suggested from the segment's own rows.
@@ -188,12 +190,10 @@ def check_segments(
     for cut, segments in baseline.segments.items():
         for label, before in segments.items():
             now = measurement.segments.get(cut, {}).get(label)
-            # Labels of segments are values of the data
-            shown_label = None if hide_values else label
             for check_result in _judge_segment(before, now, baseline, names, level, min_samples):
                 results_of_metric = segment_results.setdefault(check_result.metric, {})
-                results_of_metric[cut, label] = locate_result(check_result, f"{IN_SEGMENT}{cut}", shown_label)
-    yield from add_segment_results(overall_results, segment_results, attrgetter("metric"), hide_values=hide_values)
+                results_of_metric[cut, label] = locate_result(check_result, f"{IN_SEGMENT}{cut}", label)
+    yield from add_segment_results(overall_results, segment_results, attrgetter("metric"))
 
 
 def _judge_segment(
@@ -384,31 +384,100 @@ class _Judge:
             reason = f"of {counted} any change for the worse may go unseen"
         else:
             return finding
-        # Advice: how many rows a window would need
+        # Advice: how many rows a window would need, unless a few rows or the baseline's size are the obstacle
+        advice = LONGER_WINDOWS
         growth = compute_growth(baseline, window, worse_side, self.level, change)
-        if growth is None:
-            reason += f"; no window shows a change by {change:.2g} with so small a baseline"
-        else:
+        if growth is not None:
             rows = float(f"{self.measurement.rows * growth:.2g}")
             reason += f"; windows of about {rows:,.0f} rows show a change by {change:.2g}"
-        return finding.as_cannot_tell(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
+        elif isinstance(baseline, JackknifeEstimate) and min(baseline.freedom, window.freedom) < MIN_FREEDOM:
+            sample = "the baseline" if baseline.freedom < window.freedom else "the window"
+            reason = f"a few rows of {sample} have nearly all of the error; {reason}"
+            advice = "look for a wild label or prediction there"
+        else:
+            reason += f"; no window shows a change by {change:.2g} with so small a baseline"
+            advice = "make the baseline of more rows"
+        return finding.as_cannot_tell(reason, advice, is_change_seen=is_change_seen)
 
 
-def check_unseen_classes(
-    measurement: Measurement, baseline: ModelBaseline, *, hide_values: bool
-) -> Iterator[CheckResult]:
+def check_unseen_classes(measurement: Measurement, baseline: ModelBaseline) -> Iterator[CheckResult]:
     """The classes of this run that the baseline lacks, if any; their metrics can't be compared."""
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence) or baseline.classes is None:
         return
     # `1` and `1.0` are the same class
     before = {class_key(name) for name in baseline.classes}
-    occurred = (evidence.matrix.sum(axis=0) + evidence.matrix.sum(axis=1)) > 0
-    unseen = []
-    for name, has_rows in zip(evidence.classes, occurred, strict=True):
-        if has_rows and class_key(name) not in before:
-            unseen.append(name)
+    occurrences = (evidence.matrix.sum(axis=0) + evidence.matrix.sum(axis=1)).tolist()
+    count_by_class = zip(evidence.classes, occurrences, strict=True)
+    unseen = {name: count for name, count in count_by_class if count and class_key(name) not in before}
     if unseen:
-        class_names = f"{len(unseen)} of the classes" if hide_values else format_labels(unseen)
-        finding = Finding.not_judged(None, f"not in the baseline: {class_names}")
-        yield finding.copy_with(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
+        count = sum(unseen.values())
+        finding = Finding.not_judged(None, f"{count:,} labels and predictions are of classes that the baseline lacks")
+        finding = finding.copy_with(observed=float(count), values=tuple(unseen), n=baseline.rows, m=measurement.rows)
+        yield finding.result(UNSEEN_CHECK, metric="confusion_matrix")
+
+
+@value_class
+class AbsentRows:
+    """A kind of rows of which a window has none, although many were to be expected.
+
+    sentence: the fact as people read it, without the name of a class.
+    are_delayed: whether these rows may be the captures without a label as yet.
+    """
+
+    sentence: str
+    are_delayed: bool
+
+    def wait_for_labels(self, check_results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
+        """The results; if the rows are delayed, the model may be as it was, so violations are `cannot tell`."""
+        members = {
+            "status": CheckStatus.CANNOT_TELL,
+            "reason": self.sentence,
+            "advice": "judge the window again when its other labels are there",
+            "possible_change": True,
+            "description": None,
+        }
+        judged = []
+        for check_result in check_results:
+            if self.are_delayed and check_result.is_violated:
+                check_result = check_result.model_copy(update=members)
+            judged.append(check_result)
+        return tuple(judged)
+
+
+def find_absent_rows(before: Evidence | None, sample: Sample[Outcomes, Measurement]) -> AbsentRows | None:
+    """A kind of the baseline's rows of which the window has none beyond chance; None if there is no such kind."""
+    if before is None:
+        return None
+    now = sample.metrics.evidence
+    coverage = sample.coverage
+    counts = _count_by_kind(now)
+    for kind, count in _count_by_kind(before).items():
+        share = count / max(before.rows, 1)
+        # A kind that is rare in a small baseline may have been chance there
+        if counts.get(kind) or share * min(before.rows, now.rows) < MIN_EXPECTED:
+            continue
+        sentence = f"none of {now.rows:,} rows has {kind[0]} {format_percent(share)} of the baseline's rows have"
+        are_delayed = False
+        # The captures that wait for a label may be such rows if they are at least half as many as expected
+        if coverage is not None:
+            are_delayed = coverage.waiting >= share * coverage.captures / 2
+            sentence += f"; {coverage.labelled:,} of {coverage.captures:,} captures have a label yet"
+        return AbsentRows(sentence, are_delayed)
+    return None
+
+
+def _count_by_kind(evidence: Evidence) -> dict[tuple[str, ClassKey], int]:
+    """The rows of each kind: of each class among labels and among predictions, and those with a wrong prediction."""
+    wrong: tuple[str, ClassKey] = ("a prediction other than its label, as", "")
+    if isinstance(evidence, RegressionEvidence):
+        # A sketch of many residuals may have lost the few that differ
+        if evidence.residuals is None or not evidence.sums.absolute.any():
+            return {}
+        counts = (np.count_nonzero(level) << height for height, level in enumerate(evidence.residuals.levels))
+        return {wrong: sum(counts)}
+    rows_by_kind = {wrong: evidence.rows - int(evidence.matrix.trace())}
+    for subject, axis in (("label", 1), ("prediction", 0)):
+        for name, count in zip(evidence.classes, evidence.matrix.sum(axis=axis).tolist(), strict=True):
+            rows_by_kind[f"the {subject} that", class_key(name)] = count
+    return rows_by_kind

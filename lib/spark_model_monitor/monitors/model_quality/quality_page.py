@@ -94,7 +94,9 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     )
     if measurement.segments and not hide_values:
         sections.append(PageSection("By segment", tuple(_create_segment_tables(measurement, results))))
-    if evidence_blocks := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
+    if hide_values:
+        measurement = replace(measurement, evidence=hide_class_names(measurement.evidence))
+    if evidence_blocks := tuple(_create_evidence_blocks(measurement)):
         sections.append(PageSection("What the predictions are like", evidence_blocks))
     # An explanation, and for a baseline the headline; for a run, other code writes the headline
     has_groups = any(metric.design_effect > 1 for metric in measurement.metrics.values())
@@ -173,20 +175,19 @@ def _format_value(measured: Measured | None) -> str:
     return format_number(measured.value if measured else None)
 
 
-def _create_evidence_blocks(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]:
+def _create_evidence_blocks(measurement: Measurement) -> Iterator[Block]:
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence):
         if evidence.residuals is not None and evidence.residuals.count:
             yield _draw_residuals(evidence.residuals)
         return
     if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
-        names = _list_class_names(evidence, hide_values=hide_values)
         counts = evidence.estimated.T.round().astype(int).tolist()
-        rows = [(name, *map(format_count, row)) for name, row in zip(names, counts, strict=True)]
+        rows = [(name, *map(format_count, row)) for name, row in zip(evidence.classes, counts, strict=True)]
         titles = ("class", *PARTS_OF_A_CLASS)
         yield build_table(titles, rows, numbers=PARTS_OF_A_CLASS, names=("class",), caption="Rows to be expected")
     else:
-        yield from create_confusion_tables(evidence, "Confusion matrix", hide_values=hide_values)
+        yield from create_confusion_tables(evidence, "Confusion matrix")
     scores = None
     if isinstance(evidence, BinaryEvidence):
         scores = evidence.scores
@@ -199,14 +200,13 @@ def _create_evidence_blocks(measurement: Measurement, *, hide_values: bool) -> I
             yield _draw_calibration(evidence.probabilities, _format_value(measurement.metrics.get("calibration_error")))
 
 
-def create_confusion_tables(evidence: ClassEvidence, title: str, *, hide_values: bool) -> Iterator[PageTable]:
+def create_confusion_tables(evidence: ClassEvidence, title: str) -> Iterator[PageTable]:
     """Yield the confusion matrix as a table, unless there are too many classes."""
     if len(evidence.classes) > MAX_CLASSES:
         return
-    names = _list_class_names(evidence, hide_values=hide_values)
     counts = evidence.matrix.tolist()
-    rows = [(name, *map(format_count, row)) for name, row in zip(names, counts, strict=True)]
-    predicted = [f"predicted {name}" for name in names]
+    rows = [(name, *map(format_count, row)) for name, row in zip(evidence.classes, counts, strict=True)]
+    predicted = [f"predicted {name}" for name in evidence.classes]
     caption = f"{title}: rows by label, then by prediction; the darker, the more of a label"
     table = build_table(("label", *predicted), rows, numbers=predicted, names=("label",), caption=caption)
     # Shades are shares of each label's rows, so that rare classes are shaded, too
@@ -214,10 +214,11 @@ def create_confusion_tables(evidence: ClassEvidence, title: str, *, hide_values:
     yield replace(table, shades=shades)
 
 
-def _list_class_names(evidence: ClassEvidence, *, hide_values: bool) -> Sequence[str]:
-    if hide_values:
-        return [f"class {number}" for number in range(1, len(evidence.classes) + 1)]
-    return evidence.classes
+def hide_class_names(evidence: Evidence) -> Evidence:
+    """The evidence with numbered classes."""
+    if isinstance(evidence, RegressionEvidence):
+        return evidence
+    return replace(evidence, classes=tuple(f"class {number}" for number in range(1, len(evidence.classes) + 1)))
 
 
 def _draw_residuals(sketch: KllSketch) -> CurveChart:
@@ -290,6 +291,8 @@ def write_trial_verdict(document: Challenge) -> str:
 
 def create_trial_page(document: Challenge, evidences: tuple[Evidence, Evidence], *, hide_values: bool) -> Page:
     """The page of a trial. evidences: the evidence of champion and challenger. hide_values: as in `create_page`."""
+    if hide_values:
+        evidences = (hide_class_names(evidences[0]), hide_class_names(evidences[1]))
     deciding_metric = document.metrics[0]
     sentence = write_trial_verdict(document).replace(TrialVerdict.CANNOT_TELL.value, "not decided yet")
     values = (
@@ -304,7 +307,7 @@ def create_trial_page(document: Challenge, evidences: tuple[Evidence, Evidence],
     table = build_table(titles, lines, numbers=NUMBERS_OF_TRIAL, names=("metric",))
     sections += [
         PageSection("Side by side", (*_draw_difference(deciding_metric), table), note=f"{document.metric} decides"),
-        PageSection("What both answered", tuple(_create_answer_blocks(document, evidences, hide_values=hide_values))),
+        PageSection("What both answered", tuple(_create_answer_blocks(document, evidences))),
         create_reading_guide(READING_OF_TRIAL),
     ]
     facts = (("champion", document.champion.path), ("challenger", document.challenger.path))
@@ -346,9 +349,7 @@ def _create_trial_line(metric: MetricDifference) -> TableLine:
     )
 
 
-def _create_answer_blocks(
-    document: Challenge, evidences: tuple[Evidence, Evidence], *, hide_values: bool
-) -> Iterator[Block]:
+def _create_answer_blocks(document: Challenge, evidences: tuple[Evidence, Evidence]) -> Iterator[Block]:
     is_regression = isinstance(evidences[0], RegressionEvidence)
     titles = ("rows", "refused", "without a pair", "repeated")
     models = (("champion", document.champion), ("challenger", document.challenger))
@@ -375,4 +376,4 @@ def _create_answer_blocks(
         yield build_table(titles_of_segment, segment_rows, numbers=numbers_of_segment, names=("feature",))
     for name, evidence in zip(("Champion", "Challenger"), evidences, strict=True):
         if not isinstance(evidence, RegressionEvidence):
-            yield from create_confusion_tables(evidence, name, hide_values=hide_values)
+            yield from create_confusion_tables(evidence, name)

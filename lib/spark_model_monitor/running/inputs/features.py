@@ -10,6 +10,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.format_readers import configure_for_width, select_window
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, QueryFormat, ReadOptions, add_quotes
 from spark_model_monitor.data.reading.paths import read_path
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -96,9 +97,7 @@ def drop_features(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
     indexes = {str(index) for index in range(len(dataset.names))}
     unknown_names = [name for name in excluded if name not in (*dataset.names, *indexes)]
     if unknown_names:
-        listed_names = ", ".join(map(add_quotes, dataset.names[:20]))
-        if len(dataset.names) > 20:
-            listed_names += " …"
+        listed_names = list_names([*map(add_quotes, dataset.names)], 20)
         raise BadConfiguration(
             f"exclude_features_attribute: {unknown_names[0]!r} is neither a feature of the data nor an index below "
             f"{len(dataset.names)}; the features are {listed_names}"

@@ -49,7 +49,6 @@ from spark_model_monitor.monitors.model_quality.model_comparison import (
     compare_answers,
     decide_verdict,
     find_disagreeing_segments,
-    is_same_class,
     measure_disagreement,
 )
 from spark_model_monitor.monitors.model_quality.quality_page import create_trial_page, write_trial_verdict
@@ -64,6 +63,7 @@ from spark_model_monitor.running.merging.outcome_ids import add_ids
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_survival
 from spark_model_monitor.statistics.states.hashing import hash_texts
+from spark_model_monitor.statistics.states.outcome_builder import is_same_class
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential_boundary import ERROR
 from spark_model_monitor.storage import join, read_if_exists, write_file

@@ -138,7 +138,7 @@ class Baseline(TableExports):
 
     def sample(self) -> Sample:
         """The input of a monitor's judgement."""
-        return Sample(self.state, self.metrics, self.layout, self.runs, self.judged, self.checks)
+        return Sample(self.state, self.metrics, self.layout, self.runs, self.judged, self.checks, self.ledger.coverage)
 
     @cached_property
     def judgement(self) -> Judgement:

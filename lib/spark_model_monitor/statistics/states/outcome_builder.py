@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.statistics import Flags
+from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Blocks,
@@ -169,19 +170,38 @@ class OutcomeBuilder:
 
     def _find_events(self, labels: Texts, predictions: Texts) -> Flags:
         """For each row, whether the event happened whose probability is the score."""
-        encoded = labels.dictionary_encode()
-        texts = encoded.dictionary.to_pylist()
-        codes = encoded.indices.to_numpy()
         if self._plan.is_binary:
-            positive = np.array([is_positive(label, self._plan.positive_label) for label in texts], dtype=bool)
-            return np.asarray(positive[codes])
-        # Spellings of the same class get the same number
-        predicted = predictions.dictionary_encode()
-        predicted_texts = predicted.dictionary.to_pylist()
-        class_indices = {key: index for index, key in enumerate(dict.fromkeys(map(class_key, texts + predicted_texts)))}
-        classes = np.array([class_indices[class_key(text)] for text in texts])
-        predicted_classes = np.array([class_indices[class_key(text)] for text in predicted_texts])
-        return np.asarray(classes[codes] == predicted_classes[predicted.indices.to_numpy()])
+            return find_positives(labels, self._plan)
+        return is_same_class(labels, predictions)
+
+
+def find_correct(labels: Texts, predictions: Texts | None, scores: Numbers | None, plan: OutcomePlan) -> Flags:
+    """Whether each row is predicted correctly."""
+    if plan.with_predictions:
+        return is_same_class(labels, predictions)
+    assert scores is not None  # a plan without predictions has scores
+    return np.asarray(find_positives(labels, plan) == (scores > plan.threshold))
+
+
+def find_positives(labels: Texts, plan: OutcomePlan) -> Flags:
+    """Whether each label is in the positive class."""
+    return _map_distinct(labels, lambda label: is_positive(label, plan.positive_label)).astype(bool)
+
+
+def is_same_class(left_texts: Texts, right_texts: Texts) -> Flags:
+    """Whether each text is the same class as the corresponding other text, however both are spelt."""
+    codes: dict[object, int] = {}
+
+    def find_code(text: str) -> int:
+        return codes.setdefault(class_key(text), len(codes))
+
+    return np.asarray(_map_distinct(left_texts, find_code) == _map_distinct(right_texts, find_code))
+
+
+def _map_distinct(texts: Texts, function: Callable[[str], int]) -> Integers:
+    encoded = texts.dictionary_encode()
+    values = np.array([function(text) for text in encoded.dictionary.to_pylist()], np.int64)
+    return np.asarray(values[encoded.indices.to_numpy()])
 
 
 class ClassScoresBuilder:

@@ -17,11 +17,12 @@ ClassKey: TypeAlias = float | str  # the value that all spellings of a class hav
 DEFAULT_POSITIVES = ("1", "true")  # the default positive class
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_BOOLEAN_TEXTS = ("true", "false")
+_NUMBER_BY_BOOLEAN: Mapping[str, float] = {"true": 1.0, "false": 0.0}
 
 
 def class_key(label: str) -> ClassKey:
-    """The number that a label spells, else its text, stripped; true and false in lower case.
+    """The number that a label spells, else its text, stripped. True and false are 1 and 0, as in pandas and in bias: one of
+    labels and predictions may be booleans, the other numbers.
 
     A number has decimal digits only: `nan`, `0x1` and `1_000` are not numbers.
     """
@@ -30,9 +31,7 @@ def class_key(label: str) -> ClassKey:
         number = float(text)
         if math.isfinite(number):
             return number
-    if text.lower() in _BOOLEAN_TEXTS:
-        return text.lower()
-    return text
+    return _NUMBER_BY_BOOLEAN.get(text.lower(), text)
 
 
 def is_positive(label: str, positive_label: str | None) -> bool:

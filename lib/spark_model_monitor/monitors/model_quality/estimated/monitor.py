@@ -128,9 +128,8 @@ class EstimateJudgement(MetricJudgement):
             self.baseline,
             self.budget,
             min_samples=monitor.min_samples,
-            hide_values=monitor.hide_values,
         )
-        return tuple(map(_rename_as_estimate, check_results))
+        return self.write_sentences(tuple(map(_rename_as_estimate, check_results)), hide_values=monitor.hide_values)
 
     @property
     def measurement(self) -> Measurement:
