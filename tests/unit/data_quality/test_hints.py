@@ -840,12 +840,3 @@ def test_a_text_is_looked_at_once_for_all_forms_of_numbers(monkeypatch):
     list_hints(texts(order=[f"order {number}" for number in range(30)] * 3))
 
     assert sorted(looked_at) == sorted(f"order {number}" for number in range(30))
-
-
-@pytest.mark.parametrize(("largest", "is_hinted"), [(119.0, False), (1e15, True), (-1e15, True), (np.inf, False)])
-def test_one_number_that_decides_the_mean_is_named(largest, is_hinted):
-    prices = np.random.default_rng(9).uniform(4, 120, 1_500)
-    baseline = make_profile(number_feature("price", prices))
-    window = make_profile(number_feature("price", [*prices[1:], largest]))
-
-    assert ("far_numbers" in list_hint_names(window, baseline)) is is_hinted

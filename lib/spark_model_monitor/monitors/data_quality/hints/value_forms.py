@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 
@@ -26,7 +25,6 @@ from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Seaso
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
-FAR = 1000  # by what factor a number is beyond the baseline's largest, so that a few of them decide the mean
 ARRAY_OF_OBJECTS = re.compile(r"\s{0,9}\[\s{0,9}\{")
 
 
@@ -168,24 +166,6 @@ def another_precision(data: ObservedData) -> HintSentences:
     if names:
         finding = "numbers are in another precision than the baseline's, and compared in the coarser one"
         yield names, f"{finding}: {list_quoted(names)}"
-
-
-@register_hint("far_numbers")
-def far_numbers(data: ObservedData) -> HintSentences:
-    """A few numbers are a thousand times as large as any in the baseline: too few for a violation, enough to decide the mean."""
-    names = []
-    for feature in data.compared_features:
-        numbers = feature.baseline_distribution.numbers
-        numbers_now = feature.current_distribution.numbers
-        if numbers is None or numbers_now is None or not (numbers.total and numbers_now.total):
-            continue
-        largest = max(map(abs, numbers.ends))
-        largest_now = max(map(abs, numbers_now.ends))
-        if math.isfinite(largest_now) and largest_now > FAR * largest > 0:
-            names.append(feature.name)
-    if names:
-        finding = f"a number is over {FAR:,} times as large as any in the baseline: {list_quoted(names)}"
-        yield names, f"{finding}; the means and deviations of this window are that number's"
 
 
 @register_hint(FEWER_MISSING)
