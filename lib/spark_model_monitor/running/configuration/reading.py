@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic import ValidationError
@@ -225,7 +226,8 @@ def _read_setting(setting: str, text_by_option: Layer, errors: Faults) -> None:
 def _describe_setting(flag: str, name: str, value: str) -> str:
     variable = variable_name(name, OPTIONS[name])
     locations = f"{name} in {YAML_FILES[0]} or [tool.{TABLE}] of {PYPROJECT}, or the variable {variable}"
-    return f"{flag} is a setting now: write --set {name}={value}, {locations}"
+    setting = quote(f"{name}={value}")  # people copy it to a shell
+    return f"{flag} is a setting now: write --set {setting}, {locations}"
 
 
 PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")
@@ -392,7 +394,7 @@ def choose_default_output(job: str, sources: Sources) -> Sources:
     # orders.csv gives orders-baseline in the working directory
     output = f"{path.resolve().name.partition('.')[0] or 'data'}-{FOLDER_SUFFIXES[job]}"
     if job == "baseline" and any(Path(output, name).exists() for name in BASELINE_MARKERS):
-        advice = f"write --output-path {output} to replace that baseline, or another directory"
+        advice = f"write --output-path {quote(output)} to replace that baseline, or another directory"
         error = f"{output} is there already; {advice}"
         return replace(sources, errors={**sources.errors, error: "output_path"})
     return _choose_value(sources, "output_path", output, f"output: {output}")
