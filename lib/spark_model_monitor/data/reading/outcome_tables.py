@@ -268,19 +268,14 @@ class OutcomeDataset(Dataset):
     def require_labels_apart(self) -> None:
         """Raises BadConfiguration if the label is also read as the prediction or as its probability."""
         reading = self.decoder.reading
-        addresses = {PREDICTION: reading.prediction, PROBABILITY: reading.probability}
-        locations: Mapping[str, str | int | None] = {LABEL: reading.label, **addresses}
-        if self.source is not None and self.source.columns is not None:
-            # A table's column may be given by its name and by its index
-            locations = {name: position for name, (position, _) in self.source.columns.items()}
-        elif reading.records is not NO_RECORDS:
-            # Captured records have their label in a part of its own
+        # Captured records have their label in a part of its own
+        if not reading.with_label or reading.records is not NO_RECORDS:
             return
-        for name, address in addresses.items():
-            if reading.with_label and address is not None and locations[name] == locations[LABEL]:
-                raise BadConfiguration(
-                    f"{name} is {address!r}, which is also the label: it would always be right; name another column"
-                )
+        if reading.label in (reading.prediction, reading.probability):
+            raise BadConfiguration(
+                f"the label {reading.label!r} is also the prediction or its probability, so it would always be right; name "
+                "another column"
+            )
 
     def restrict_to_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same data set, with records of other classes refused."""
