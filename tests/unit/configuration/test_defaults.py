@@ -1,5 +1,7 @@
 """What nobody has to say of data on this machine: its format and a place for the results, below everything that is said."""
 
+import shutil
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -45,6 +47,17 @@ def test_what_is_said_anywhere_counts(orders, tmp_path):
     config = build_config("baseline", found_out("baseline", [orders, "--env-file", "a.env"]), in_container=False)
 
     assert (config.output_path, config.dataset_format) == ("results", ParquetFormat())
+
+
+def test_a_printed_flag_can_be_copied_to_a_shell(orders, tmp_path):
+    shutil.copy(orders, tmp_path / "my $x orders.csv")
+    (tmp_path / "my $x orders-baseline").mkdir()
+    (tmp_path / "my $x orders-baseline" / "constraints.json").write_text("{}")
+
+    with pytest.raises(
+        BadConfiguration, match=r"write --output-path 'my \$x orders-baseline' to replace that baseline"
+    ):
+        build_config("baseline", found_out("baseline", ["my $x orders.csv"]), in_container=False)
 
 
 def test_a_baseline_in_the_usual_place_is_not_written_over(orders, tmp_path):

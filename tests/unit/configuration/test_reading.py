@@ -204,6 +204,17 @@ def test_a_variable_of_another_job_is_accepted_and_reported_as_ignored():
     assert config.ignored == ("--inference-attribute", "variable start_time")
 
 
+@pytest.mark.parametrize("path", ["march.csv", "out/checks.json", "march", "junit.xml", "out/JUNIT.XML"])
+def test_junit_takes_the_place_of_no_data_and_no_document(path):
+    named = read_sources(["d", "--dataset-format=csv", "--output-path=out", "--baseline=b", f"--junit={path}"], {})
+    if path.lower().endswith(".xml"):
+        assert build_config("monitor", named, in_container=False).junit == path
+        return
+    with pytest.raises(BadConfiguration) as caught:
+        build_config("monitor", named, in_container=False)
+    assert str(caught.value) == f"--junit is {path!r}; write a name that ends in .xml"
+
+
 TWO_BASELINES = "--baseline-constraints and {} name two baselines; leave one of them out"
 
 

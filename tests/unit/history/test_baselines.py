@@ -221,6 +221,20 @@ def test_merging_counts_no_run_twice(tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_merge_takes_no_place_of_its_own_runs(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        publish_run(tmp_path / name, [1, 2])
+    monkeypatch.chdir(tmp_path)
+    before = (tmp_path / "a" / STATISTICS).read_bytes()
+
+    for merge_path in ("a", "./b/", f"file:{tmp_path}/a"):
+        with pytest.raises(BadConfiguration, match="is one of the runs, and a second call would count rows twice"):
+            merge_runs(["a", "b"], merge_path)
+    assert (tmp_path / "a" / STATISTICS).read_bytes() == before
+    # An earlier sum may be replaced, because its rows aren't added
+    assert [merge_runs(["a", "b"], "out").item_count for _ in range(2)] == [4, 4]
+
+
 def test_merging_keeps_the_first_runs_settings(tmp_path):
     for name in ("a", "b"):
         publish_run(tmp_path / name, [1, 2])

@@ -10,7 +10,11 @@ from tests.entries import read_checks
 from tests.running_jobs import logged
 from tests.unit.reading.read_data_sets import read_quarantine
 
+from spark_model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline
 from spark_model_monitor.cli import main
+from spark_model_monitor.errors import BadConfiguration
+
+from .local_jobs import LocalJobs
 
 PLACES = (
     "--ground-truth-attribute",
@@ -218,3 +222,28 @@ def test_labels_of_one_class_on_both_sides_cannot_tell(folder, capfd):
     )
 
     assert capfd.readouterr().out.startswith("cannot tell: all labels of one side are of one class")
+
+
+@pytest.mark.parametrize("dataset_format", ["csv", "jsonl"])
+@pytest.mark.parametrize("flag", ["--inference-attribute", "--probability-attribute"])
+def test_a_label_compared_with_itself_is_refused(flag, dataset_format, tmp_path):
+    jobs = LocalJobs(tmp_path)
+    jobs.write("valid.csv", VALID.to_csv(index=False))
+    jobs.write("valid.jsonl", VALID.to_json(orient="records", lines=True))
+    words = ["baseline", f"valid.{dataset_format}", *QUALITY, "--output-path", "base"]
+    words[words.index("--dataset-format") + 1] = dataset_format
+    # The healthy twin: each of the three has a column of its own
+    jobs.run(" ".join(words))
+    words[words.index(flag) + 1] = "churned"
+
+    refusal = "the label 'churned' is also the prediction or its probability, so it would always be right; name another column"
+    assert refusal in jobs.run(" ".join(words), status=2)
+
+
+def test_a_frames_label_is_not_compared_with_itself():
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+    data = outcomes(VALID, plan, label="churned", prediction="churned")
+    with pytest.raises(BadConfiguration, match="the label 'churned' is also the prediction"):
+        run_baseline(data, ModelQualityMonitor(plan))
+    healthy_data = outcomes(VALID, plan, label="churned", prediction="predicted")
+    assert run_baseline(healthy_data, ModelQualityMonitor(plan)).ledger.kept_rows == len(VALID)

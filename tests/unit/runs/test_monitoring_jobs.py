@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.checks.facts import FACTS
 
 from .local_jobs import LocalJobs, list_warnings
@@ -362,3 +364,27 @@ def test_a_path_is_all_that_a_baseline_needs_and_a_later_file_is_compared_with_i
     assert "march-baseline is there already; write --output-path" in jobs.run("baseline march.csv", status=2)
     jobs.run("monitor april.csv.gz --fail-on-violations --baseline march-baseline", status=4)
     assert {violation["feature_name"] for violation in jobs.read_violations("april-report")} == {"country"}
+
+
+def test_no_run_takes_the_place_of_another_jobs_run(tmp_path):
+    jobs = LocalJobs(tmp_path)
+    jobs.write("march.csv", "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40)
+    jobs.write("april.csv", "country,items\n" + "DE,1\nES,3\nPL,2\n" * 40)
+    # A second run of the same job may replace the first
+    for _ in range(2):
+        jobs.run("baseline march.csv --output-path base")
+        jobs.run("monitor april.csv --baseline base --output-path report")
+    jobs.run("baseline march.csv --output-path prod")
+    published = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+
+    refusal = jobs.run("monitor april.csv --baseline base --output-path prod", status=2)
+    assert "prod holds the run of another job, whose place this one would take; write another output path" in refusal
+    assert "report holds the run of another job" in jobs.run("baseline april.csv --output-path report", status=2)
+    # The same from Python
+    monitor = DataQualityMonitor()
+    april = run_baseline(tmp_path / "april.csv", monitor)
+    with pytest.raises(BadConfiguration, match="report holds the run of another job"):
+        april.write(tmp_path / "report")
+    with pytest.raises(BadConfiguration, match="prod holds the run of another job"):
+        run_monitoring(tmp_path / "april.csv", monitor, read_baseline(str(tmp_path / "base"))).write(tmp_path / "prod")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == published

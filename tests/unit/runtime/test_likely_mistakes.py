@@ -56,12 +56,33 @@ def test_a_file_is_no_output_path(tmp_path):
     assert "_lease" not in message
 
 
-@pytest.mark.parametrize("ending", ["ipynb", "xlsx", "md"])
+@pytest.mark.parametrize("ending", ["ipynb", "xlsx", "md", "csv", "parquet"])
 def test_a_page_is_not_saved_under_the_ending_of_another_format(tmp_path, ending):
     page = Report(Page("run", "title", (), ()))
 
     with pytest.raises(BadInput, match=r"ends in \.html or \.pdf"):
         page.save(tmp_path / f"page.{ending}")
+
+
+def test_a_page_takes_the_place_of_no_data_and_of_no_file_of_a_run(tmp_path):
+    page = Report(Page("run", "title", (), ()))
+    data = tmp_path / "orders"
+    data.write_text("a\n1\n")
+    baseline = run_baseline(data, DataQualityMonitor(), dataset_format="csv")
+    baseline.write(tmp_path / "base")
+    page_of_run = tmp_path / "base" / "report.html"
+    before = page_of_run.read_bytes()
+
+    with pytest.raises(BadInput, match=r"ends in \.html or \.pdf"):
+        page.save(data)
+    with pytest.raises(BadInput, match="is a file of the run there; write another name"):
+        page.save(page_of_run)
+    assert data.read_text() == "a\n1\n"
+    assert page_of_run.read_bytes() == before
+    # A page of ours may be replaced, beside the run's files too
+    other_page = tmp_path / "base" / "HISTORY.HTML"
+    for _ in range(2):
+        page.save(other_page)
 
 
 @pytest.mark.parametrize("path", [".", "..", "/", "folder", "folder/"])

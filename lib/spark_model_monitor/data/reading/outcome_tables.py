@@ -262,6 +262,18 @@ class OutcomeDataset(Dataset):
     group_column: str | None = None
     source: OutcomeSource | None = field(default=None, repr=False)
 
+    def require_labels_apart(self) -> None:
+        """Raises BadConfiguration if the label is also read as the prediction or as its probability."""
+        reading = self.decoder.reading
+        # Captured records have their label in a part of its own
+        if not reading.with_label or reading.records is not NO_RECORDS:
+            return
+        if reading.label in (reading.prediction, reading.probability):
+            raise BadConfiguration(
+                f"the label {reading.label!r} is also the prediction or its probability, so it would always be right; name "
+                "another column"
+            )
+
     def restrict_to_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same data set, with records of other classes refused."""
         decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))

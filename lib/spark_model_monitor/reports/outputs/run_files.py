@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.storage import exists, get_storage, hold, join, read_file, read_if_exists, remove, write_file
 from spark_model_monitor.value_class import value_class
 
@@ -51,6 +51,7 @@ STATISTICS = "statistics.json"
 CONSTRAINTS = "constraints.json"
 ANALYSIS = "analysis.json"
 VIOLATIONS = "constraint_violations.json"
+CHECKS = "checks.json"
 PAGE = "report.html"
 
 COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
@@ -103,11 +104,14 @@ def publish(
     files: content by name relative to `output_path`. shown: by name, other content for some of the files at the output path,
     such as a page with links to neighbouring runs; the run's id doesn't depend on it. in_place: store the files only at the
     output path.
-    Raises OutputFailed if writing fails, OutputHeld if another run holds the output; in both cases readers see the old run.
+    Raises OutputFailed if writing fails, OutputHeld if another run holds the output, BadConfiguration if a window would replace a
+    baseline, or a baseline a window; readers then see the old run.
     """
     run = _create_run(files, output_path)
     with hold(output_path):
         before = restore_output(output_path)
+        if DESCRIPTION in run.digests:
+            require_same_job(before, output_path, is_window=CHECKS in run.digests)
         # Files in the run's own folder never change
         if before is not None and before.folder == run.folder:
             files = {**files, **_read_changed(before, run)}
@@ -118,6 +122,18 @@ def publish(
         before = _replace_run(before, run, files, shown_files, output_path)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return replace(run, before=before)
+
+
+def require_same_job(before: Run | None, output_path: str, *, is_window: bool) -> None:
+    """Raises BadConfiguration if a window would replace a baseline, or a baseline a window.
+
+    before: the current run at the output path. is_window: whether the next run is that of a monitoring job.
+    """
+    # Merges of labels have no description
+    if before is not None and DESCRIPTION in before.digests and (CHECKS in before.digests) != is_window:
+        raise BadConfiguration(
+            f"{output_path} holds the run of another job, whose place this one would take; write another output path"
+        )
 
 
 def add_to_description(members: Mapping[str, json_text.Json], output_path: str) -> None:

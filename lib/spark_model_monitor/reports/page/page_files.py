@@ -43,6 +43,7 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.errors import BadInput, MissingDependency
 from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.outputs.run_files import read_intact_run
 from spark_model_monitor.reports.page import svg
 from spark_model_monitor.storage import write_file
 
@@ -243,8 +244,7 @@ def report_files(page: Page) -> dict[str, bytes]:
     return files
 
 
-OTHER_ENDINGS = (".ipynb", ".json", ".md", ".txt", ".docx", ".xlsx", ".png")
-"""Endings of formats that a page is not saved in."""
+PAGE_ENDINGS = (".html", ".pdf")
 
 
 @dataclass(frozen=True, repr=False)
@@ -267,13 +267,17 @@ class Report:
         """Write the page: as PDF if the path ends in .pdf, otherwise as HTML.
 
         Raises OutputFailed if it can't be written; an existing file then stays unchanged. Raises MissingDependency for a
-        PDF without its libraries, and BadInput for the ending of another format.
+        PDF without its libraries, and BadInput for the ending of another format, or for a file of a published run.
         """
         location = os.fspath(path)
         ending = os.path.splitext(location)[1].lower()
-        # If HTML were written to a .docx file, only its reader would notice
-        if ending in OTHER_ENDINGS:
+        # A file with another ending may be the user's data
+        if ending not in PAGE_ENDINGS and (ending or os.path.isfile(location)):
             raise BadInput(f"{location}: a page is written as HTML or PDF; write a name that ends in .html or .pdf")
+        folder, name = os.path.split(location)
+        run = read_intact_run(folder or ".")
+        if run is not None and name in run.digests:
+            raise BadInput(f"{location} is a file of the run there; write another name")
         content = self._pdf() if ending == ".pdf" else self.html.encode()
         write_file(location, content)
 

@@ -271,7 +271,7 @@ class JobConfig(BaseModel):
     """Outcome that ends with a status of its own: violations (4), or cannot-tell (5 if a change that matters may have gone
     unseen, 4 for violations)."""
 
-    junit: str | None = _monitoring_option("FILE")
+    junit: Annotated[str | None, AfterValidator(option_types.require_xml_name)] = _monitoring_option("FILE")
     """File for the checks as JUnit XML, for CI servers: one test case per check; a violation is a failure."""
 
     hide_values: Switch = _monitoring_option(

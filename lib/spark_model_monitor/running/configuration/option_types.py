@@ -250,6 +250,13 @@ def require_hidden_once(values: ShownValues | None, options: ValidationInfo) -> 
     return values
 
 
+def require_xml_name(path: str | None) -> str | None:
+    """The path of a file of XML. Raises ValueError for another ending: the file may be data, or a document of the run."""
+    if path is not None and not path.lower().endswith(".xml"):
+        raise ValueError(f"is {path!r}; write a name that ends in .xml")
+    return path
+
+
 def require_connect_address(url: str | None, info: ValidationInfo) -> str | None:
     """The address of a Spark Connect server, which requires the Spark engine."""
     if url is None:

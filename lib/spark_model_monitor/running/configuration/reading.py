@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic import ValidationError
@@ -34,7 +35,7 @@ from spark_model_monitor.data.reading.listing import allow_outside_links
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, suggest_names
-from spark_model_monitor.reports.outputs.run_files import read_current_run, read_recorded_options
+from spark_model_monitor.reports.outputs.run_files import read_current_run, read_recorded_options, require_same_job
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.command_line import BASELINE_MARKERS, LOG_FLAGS, PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.contract import OPTIONS, WINDOW_OPTIONS, JobConfig, is_without_input
@@ -225,7 +226,8 @@ def _read_setting(setting: str, text_by_option: Layer, errors: Faults) -> None:
 def _describe_setting(flag: str, name: str, value: str) -> str:
     variable = variable_name(name, OPTIONS[name])
     locations = f"{name} in {YAML_FILES[0]} or [tool.{TABLE}] of {PYPROJECT}, or the variable {variable}"
-    return f"{flag} is a setting now: write --set {name}={value}, {locations}"
+    setting = quote(f"{name}={value}")  # people copy it to a shell
+    return f"{flag} is a setting now: write --set {setting}, {locations}"
 
 
 PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")
@@ -392,7 +394,7 @@ def choose_default_output(job: str, sources: Sources) -> Sources:
     # orders.csv gives orders-baseline in the working directory
     output = f"{path.resolve().name.partition('.')[0] or 'data'}-{FOLDER_SUFFIXES[job]}"
     if job == "baseline" and any(Path(output, name).exists() for name in BASELINE_MARKERS):
-        advice = f"write --output-path {output} to replace that baseline, or another directory"
+        advice = f"write --output-path {quote(output)} to replace that baseline, or another directory"
         error = f"{output} is there already; {advice}"
         return replace(sources, errors={**sources.errors, error: "output_path"})
     return _choose_value(sources, "output_path", output, f"output: {output}")
@@ -665,8 +667,8 @@ def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
 
 
 def find_output_faults(job: str, sources: Sources) -> Iterator[str]:
-    """Errors: an output that would overwrite the baseline; or one in the data, where later runs would read it, and a merge would
-    replace the captures.
+    """Errors: an output that holds a baseline or, for a baseline, a window; or one in the data, where later runs would
+    read it, and a merge would replace the captures.
     """
     output_path = sources.text("output_path")
     if output_path is None:
@@ -678,6 +680,14 @@ def find_output_faults(job: str, sources: Sources) -> Iterator[str]:
             f"{baseline.location} is {baseline.text!r}, as is the output path, so that the window would take the baseline's "
             f"place; write another output path, or {flag_name('baseline')} previous for the run before"
         )
+    # A table's commits have folders of their own. Paths of other file systems can't be opened yet
+    elif job in ("baseline", "monitor") and "each_commit" not in sources.values and is_local(output_path):
+        try:
+            require_same_job(read_current_run(output_path), output_path, is_window=job == "monitor")
+        except BadConfiguration as error:
+            yield str(error)
+        except MonitorError:  # publishing names what is damaged
+            pass
     for source in filter(None, (_find_data_path(job, sources), sources.text("ground_truth_source"))):
         data = _resolve_path(source)
         if data.is_file() or not output_folder.is_relative_to(data):

@@ -289,6 +289,8 @@ class Baseline(TableExports):
             If the files can't be written; a run that was published there before is then untouched.
         OutputHeld
             If another run holds the folder for longer than ten minutes.
+        BadConfiguration
+            If a window lies there, whose place the baseline would take.
         """
         files = self.files()
         with using_session(spark or _find_session()):
@@ -587,6 +589,8 @@ class Findings(TableExports):
             If the files can't be written; a run that was published there before is then untouched.
         OutputHeld
             If another run holds the folder for longer than ten minutes.
+        BadConfiguration
+            If a baseline lies there, whose place the window would take.
         """
         # The files of the run, which are the same wherever it is published
         path = os.fspath(output_path).rstrip("/")

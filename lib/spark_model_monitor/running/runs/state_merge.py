@@ -49,7 +49,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     Raises
     ------
     BadConfiguration
-        If there are fewer than two paths, or a path is given twice.
+        If there are fewer than two paths, a path is given twice, or the output path is one of them.
     BadInput
         If there is no run at a path.
     BadState
@@ -71,6 +71,11 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     for path in paths:
         if resolved_paths.count(resolve_path(path)) > 1:
             raise BadConfiguration(f"{path} is named twice, and its rows would count twice; name each run once")
+    # A second call would add the other runs to their own sum
+    if resolve_path(output_path) in resolved_paths:
+        raise BadConfiguration(
+            f"{output_path} is one of the runs, and a second call would count rows twice; write another --output"
+        )
     state: State = _add_states(paths)
     monitor = create_monitor_for_state(paths[0], state)
     # Types are inferred from the sum, because a column may be integral in one run and fractional in another
