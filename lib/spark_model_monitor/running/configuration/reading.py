@@ -283,11 +283,20 @@ def _resolve_switch(text: str, is_positive: bool) -> str:
 
 
 def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefixed: bool) -> list[str]:
-    """Unknown names that are probably meant for us: with our prefix or, in a file of variables, similar to one of our names."""
+    """Unknown names that are probably meant for us: with our prefix, or an option's name without it; in a file of variables
+    also a name in capitals, or similar to one of our names.
+    """
     known_names = _list_variables().keys()
+    variable_by_option = {name.removeprefix(PREFIX).lower(): name for name in known_names}
     doubtful_names = []
-    names = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
-    for name in sorted(names - known_names - set(OTHER_VARIABLES)):
+    for name in sorted(variables.keys() - known_names - set(OTHER_VARIABLES)):
+        # In the environment, names in capitals belong to other programs
+        option_name = name if only_prefixed else name.lower()
+        if option_name in variable_by_option:
+            doubtful_names.append(f"{location_template.format(name)} (write {variable_by_option[option_name]})")
+            continue
+        if only_prefixed and not name.startswith(PREFIX):
+            continue
         # A similarity of 85 % catches typos, but few variables of other programs
         nearest = difflib.get_close_matches(name, sorted(known_names), n=1, cutoff=0.85)
         if name.startswith(PREFIX) or nearest:
