@@ -24,7 +24,10 @@ from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import (
     ADDRESS_OPTIONS,
     DATABASE,
+    CaptureFormat,
     CsvFormat,
+    JsonFormat,
+    MergedFormat,
     SparkFormat,
     TableFormat,
     parse_dataset_format,
@@ -528,14 +531,15 @@ def find_implied_options(values: Layer, job: str, *, with_default: bool = True) 
 def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     """The sources with the options that a monitor's baseline was read with, for those that they don't set themselves.
 
-    Nothing is adopted if the service is replayed. `choose_detected_format` adopts the baseline's format.
+    Nothing is adopted if the service is replayed. `choose_detected_format` adopts the baseline's format, and
+    `adopt_time_column` its column of times.
     """
     if job != "monitor":
         return sources
     values = sources.values
     # If the data were read differently from the baseline, false drift would show
     for name, text in _read_baseline_options(sources).items():
-        if name == "dataset_format":
+        if name in ("dataset_format", "time_column"):
             continue
         if name not in values:
             sources = _choose_value(sources, name, text, f"{name}: {text}, as the baseline has it")
@@ -545,6 +549,24 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
             # The user's value has priority, but the log warns of what follows from it
             sentence = f"{difference}; what that changes is no drift"
             sources = replace(sources, chosen=(*sources.chosen, sentence))
+    return sources
+
+
+def adopt_time_column(job: str, sources: Sources) -> Sources:
+    """The sources with the baseline's column of times if they have a window of a table, which would be read whole without it.
+
+    The format has to be known. Captures and transform outputs have times of their own.
+    """
+    if job != "monitor" or not sources.values.keys().isdisjoint({"time_column", "each_commit"}):
+        return sources
+    time_column = _read_baseline_options(sources).get("time_column")
+    format_text = sources.text("dataset_format")
+    if time_column is None or format_text is None or _find_window(job, sources) is None:
+        return sources
+    with suppress(BadConfiguration):  # reported when the format itself is read
+        if not isinstance(parse_dataset_format(format_text), (CaptureFormat, MergedFormat, CsvFormat, JsonFormat)):
+            sentence = f"time_column: {time_column}, as the baseline has it"
+            return _choose_value(sources, "time_column", time_column, sentence)
     return sources
 
 

@@ -130,6 +130,7 @@ class Job:
         """
         # The baseline's options come first, because they may say what files don't show
         sources = reading.choose_detected_format(self.name, reading.adopt_baseline_options(self.name, self._sources))
+        sources = reading.adopt_time_column(self.name, sources)
         try:
             config = reading.build_config(self.name, sources, in_container=status.is_container(self._container_root))
         except BadConfiguration as error:
