@@ -155,8 +155,8 @@ def monitored(orders):
         configuration = read_sources([orders, "--baseline", "made", *words], {})
         sources = choose_default_output("monitor", configuration)
         sources = choose_detected_format("monitor", adopt_baseline_options("monitor", sources))
-        sources = adopt_time_column("monitor", sources)
-        return sources, build_config("monitor", sources, in_container=False)
+        config = build_config("monitor", sources, in_container=False)
+        return sources, adopt_time_column(config, sources)
 
     return read_monitor
 

@@ -294,17 +294,16 @@ def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefi
     doubtful_names = []
     for name in sorted(variables.keys() - known_names - set(OTHER_VARIABLES)):
         # In the environment, names in capitals belong to other programs
-        option_name = name if only_prefixed else name.lower()
-        if option_name in variable_by_option:
-            doubtful_names.append(f"{location_template.format(name)} (write {variable_by_option[option_name]})")
-            continue
-        if only_prefixed and not name.startswith(PREFIX):
-            continue
-        # A similarity of 85 % catches typos, but few variables of other programs
-        nearest = difflib.get_close_matches(name, sorted(known_names), n=1, cutoff=0.85)
-        if name.startswith(PREFIX) or nearest:
-            hint = f" (did you mean {nearest[0]}?)" if nearest else ""
-            doubtful_names.append(location_template.format(name) + hint)
+        variable = variable_by_option.get(name if only_prefixed else name.lower())
+        if variable is not None:
+            doubtful_names.append(f"{location_template.format(name)} (write {variable})")
+        elif name.startswith(PREFIX) or not only_prefixed:
+            # A similarity of 85 % catches typos, but few variables of other programs
+            nearest = difflib.get_close_matches(name, known_names, n=1, cutoff=0.85)
+            if nearest:
+                doubtful_names.append(f"{location_template.format(name)} (did you mean {nearest[0]}?)")
+            elif name.startswith(PREFIX):
+                doubtful_names.append(location_template.format(name))
     return doubtful_names
 
 
@@ -552,22 +551,15 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     return sources
 
 
-def adopt_time_column(job: str, sources: Sources) -> Sources:
-    """The sources with the baseline's column of times if they have a window of a table, which would be read whole without it.
+def adopt_time_column(config: JobConfig, sources: Sources) -> JobConfig:
+    """The configuration with the baseline's column of times, if it has a window of a table, which would be read whole.
 
-    The format has to be known. Captures and transform outputs have times of their own.
+    Captures and transform outputs have times of their own.
     """
-    if job != "monitor" or not sources.values.keys().isdisjoint({"time_column", "each_commit"}):
-        return sources
-    time_column = _read_baseline_options(sources).get("time_column")
-    format_text = sources.text("dataset_format")
-    if time_column is None or format_text is None or _find_window(job, sources) is None:
-        return sources
-    with suppress(BadConfiguration):  # reported when the format itself is read
-        if not isinstance(parse_dataset_format(format_text), (CaptureFormat, MergedFormat, CsvFormat, JsonFormat)):
-            sentence = f"time_column: {time_column}, as the baseline has it"
-            return _choose_value(sources, "time_column", time_column, sentence)
-    return sources
+    is_table = not isinstance(config.dataset_format, (CaptureFormat, MergedFormat, CsvFormat, JsonFormat))
+    if not is_table or config.time_column is not None or config.each_commit or config.find_window() is None:
+        return config
+    return config.model_copy(update={"time_column": _read_baseline_options(sources).get("time_column")})
 
 
 def _read_baseline_options(sources: Sources) -> Texts:

@@ -130,9 +130,9 @@ class Job:
         """
         # The baseline's options come first, because they may say what files don't show
         sources = reading.choose_detected_format(self.name, reading.adopt_baseline_options(self.name, self._sources))
-        sources = reading.adopt_time_column(self.name, sources)
         try:
             config = reading.build_config(self.name, sources, in_container=status.is_container(self._container_root))
+            config = reading.adopt_time_column(config, sources)
         except BadConfiguration as error:
             raise reading.drop_consequences(error) from error
         # A process that ran users' code isn't used for another job
