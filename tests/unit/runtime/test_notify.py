@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -131,6 +131,29 @@ def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
     later, earlier = (read_ongoing_violations(config(telling.folder, hour=hour)) for hour in (13, 11))
     assert later == {"feature 0": "2026-01-31T11:00:00Z", "feature 1": "2026-01-31T12:00:00Z"}  # when these began
     assert earlier == {}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "expected"),
+    [
+        # A wrong clock, or a mistyped year
+        (timedelta(hours=20), ["InAlert", "OK"]),
+        (timedelta(days=700), ["InAlert", "OK"]),
+        # Folders named by the hours of another zone: the other windows are run again, and are older
+        (timedelta(hours=9), []),
+    ],
+)
+def test_a_window_in_the_future_silences_no_alert(telling, ahead, expected):
+    folder = f"{telling.folder}/{datetime.now(timezone.utc) + ahead:%Y/%m/%d/%H}"
+    arguments = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", folder)
+    job_config = build_config("monitor", read_sources(arguments, {}), in_container=False)
+    notify(findings(0), publish({"checks.json": b"0"}, folder), job_config, Environment({}))
+
+    with http_server(200) as server:
+        for hour, violations in ((11, 3), (12, 0), (10, 3)):
+            telling(violations, "--sink", f"webhook:{server.url}", hour=hour)
+
+    assert statuses(server) == expected
 
 
 def test_a_report_has_the_hints_and_none_is_sent_for_them_alone(telling):

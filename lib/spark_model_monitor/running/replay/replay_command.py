@@ -21,6 +21,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import MESSAGE, BadConfiguration, NoData
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.running.configuration.command_line import require_existing_paths
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -248,6 +249,14 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     config = request.config
     statuses: list[int] = []
     windows = list_backfill_windows(config, request.recurrence)
+    # The records of a window that still runs are too few, and it would count as later than all others
+    now = current_machine().now()
+    open_windows = [window for window in windows if window.end > now]
+    if open_windows:
+        print(f"{format_moment(open_windows[0].start)} and later: left out, because it ends after now", file=out)
+    windows = windows[: len(windows) - len(open_windows)]
+    if not windows:
+        raise NoData("no window has ended yet")
     # The job's own driver, run in this process: a process for each window would import everything anew
     monitor = runpy.run_path(str(Layout.here().job_file("monitor", Path.cwd())))["main"]
 
