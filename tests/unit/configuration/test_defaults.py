@@ -10,13 +10,12 @@ from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.reading import (
     adopt_baseline_options,
-    adopt_time_column,
     build_config,
     choose_default_output,
     choose_detected_format,
     read_sources,
 )
-from spark_model_monitor.running.inputs.run_inputs import describe_unused_window
+from spark_model_monitor.running.inputs.run_inputs import adopt_time_column, describe_unused_window
 
 
 @pytest.fixture
@@ -197,16 +196,17 @@ def test_the_service_remembers_nothing(monitored):
     assert config.exclude_features_attribute == ()
 
 
+TABLE = ("--dataset-source", "orders.parquet")
 DAY = ("--start-time", "2026-11-10T00:00:00Z", "--end-time", "2026-11-11T00:00:00Z")
 
 
 @pytest.mark.parametrize(
     ("words", "time_column"),
     [
-        (("--dataset-source", "orders.parquet", *DAY), "at"),
-        (("--dataset-source", "orders.parquet", "--scheduled-time", "2026-11-10T03:00:00Z"), "at"),
-        (("--dataset-source", "orders.parquet", *DAY, "--time-column", "paid"), "paid"),
-        (("--dataset-source", "orders.parquet"), None),
+        ((*TABLE, *DAY), "at"),
+        ((*TABLE, "--scheduled-time", "2026-11-10T03:00:00Z"), "at"),
+        ((*TABLE, *DAY, "--time-column", "paid"), "paid"),
+        (TABLE, None),
         # Captures and transform outputs have times of their own
         (DAY, None),
         (("--dataset-format", "capture", *DAY), None),

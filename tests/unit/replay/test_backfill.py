@@ -77,7 +77,7 @@ def test_an_hour_that_has_not_ended_is_left_out_by_name(captures_folder):
 
     ended = run("captures", "--baseline", "known")
 
-    left_out, *windows, page = ended.stdout.splitlines()
+    *windows, left_out, page = ended.stdout.splitlines()
     assert left_out == f"{hour:%Y-%m-%dT%H:00:00Z} and later: left out, because it ends after now"
     assert [window.split("/")[0] for window in windows] == ["2026-03-03T22:00:00Z", "2026-03-03T23:00:00Z"]
     assert page.startswith("captures-history/history.html: 2 runs in 2 windows")

@@ -144,14 +144,20 @@ def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
     ],
 )
 def test_a_window_in_the_future_silences_no_alert(telling, ahead, expected):
-    folder = f"{telling.folder}/{datetime.now(timezone.utc) + ahead:%Y/%m/%d/%H}"
-    arguments = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", folder)
-    job_config = build_config("monitor", read_sources(arguments, {}), in_container=False)
-    notify(findings(0), publish({"checks.json": b"0"}, folder), job_config, Environment({}))
+    now = datetime.now(timezone.utc)
+    hour = now + ahead
+    folder = f"{telling.folder}/{hour:%Y/%m/%d/%H}"
+    times = {"output_path": folder, "start_time": None, "end_time": None}
+    job_config = config(telling.folder)
+    job_config = job_config.model_copy(update=times)
+    published = publish({"checks.json": b"0"}, folder)
+    notify(findings(0), published, job_config, Environment({}))
 
     with http_server(200) as server:
-        for hour, violations in ((11, 3), (12, 0), (10, 3)):
-            telling(violations, "--sink", f"webhook:{server.url}", hour=hour)
+        sink = f"--sink=webhook:{server.url}"
+        telling(3, sink, hour=11)
+        telling(0, sink, hour=12)
+        telling(3, sink, hour=10)
 
     assert statuses(server) == expected
 

@@ -24,10 +24,7 @@ from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import (
     ADDRESS_OPTIONS,
     DATABASE,
-    CaptureFormat,
     CsvFormat,
-    JsonFormat,
-    MergedFormat,
     SparkFormat,
     TableFormat,
     parse_dataset_format,
@@ -290,20 +287,20 @@ def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefi
     also a name in capitals, or similar to one of our names.
     """
     known_names = _list_variables().keys()
-    variable_by_option = {name.removeprefix(PREFIX).lower(): name for name in known_names}
     doubtful_names = []
     for name in sorted(variables.keys() - known_names - set(OTHER_VARIABLES)):
+        variable = f"{PREFIX}{name.upper()}"
+        hint = ""
         # In the environment, names in capitals belong to other programs
-        variable = variable_by_option.get(name if only_prefixed else name.lower())
-        if variable is not None:
-            doubtful_names.append(f"{location_template.format(name)} (write {variable})")
-        elif name.startswith(PREFIX) or not only_prefixed:
-            # A similarity of 85 % catches typos, but few variables of other programs
-            nearest = difflib.get_close_matches(name, known_names, n=1, cutoff=0.85)
-            if nearest:
-                doubtful_names.append(f"{location_template.format(name)} (did you mean {nearest[0]}?)")
-            elif name.startswith(PREFIX):
-                doubtful_names.append(location_template.format(name))
+        if variable in known_names and (name.islower() or not only_prefixed):
+            hint = f" (write {variable})"
+        elif only_prefixed and not name.startswith(PREFIX):
+            continue
+        # A similarity of 85 % catches typos, but few variables of other programs
+        elif nearest := difflib.get_close_matches(name, known_names, n=1, cutoff=0.85):
+            hint = f" (did you mean {nearest[0]}?)"
+        if hint or name.startswith(PREFIX):
+            doubtful_names.append(location_template.format(name) + hint)
     return doubtful_names
 
 
@@ -452,7 +449,7 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
     # The baseline's format has priority if it only adds details that files don't show, such as a header
     remembered_format = None
     if job == "monitor":
-        remembered_format = _read_baseline_options(sources).get("dataset_format")
+        remembered_format = read_baseline_options(sources).get("dataset_format")
     if remembered_format is not None and _is_detailed_form(remembered_format, detected):
         sentence = f"format: {remembered_format}, as the baseline has it"
         return _choose_value(sources, "dataset_format", remembered_format, sentence)
@@ -531,13 +528,13 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     """The sources with the options that a monitor's baseline was read with, for those that they don't set themselves.
 
     Nothing is adopted if the service is replayed. `choose_detected_format` adopts the baseline's format, and
-    `adopt_time_column` its column of times.
+    `run_inputs.adopt_time_column` its column of times.
     """
     if job != "monitor":
         return sources
     values = sources.values
     # If the data were read differently from the baseline, false drift would show
-    for name, text in _read_baseline_options(sources).items():
+    for name, text in read_baseline_options(sources).items():
         if name in ("dataset_format", "time_column"):
             continue
         if name not in values:
@@ -551,18 +548,7 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     return sources
 
 
-def adopt_time_column(config: JobConfig, sources: Sources) -> JobConfig:
-    """The configuration with the baseline's column of times, if it has a window of a table, which would be read whole.
-
-    Captures and transform outputs have times of their own.
-    """
-    is_table = not isinstance(config.dataset_format, (CaptureFormat, MergedFormat, CsvFormat, JsonFormat))
-    if not is_table or config.time_column is not None or config.each_commit or config.find_window() is None:
-        return config
-    return config.model_copy(update={"time_column": _read_baseline_options(sources).get("time_column")})
-
-
-def _read_baseline_options(sources: Sources) -> Texts:
+def read_baseline_options(sources: Sources) -> Texts:
     """The options that the baseline was read with, from its run.json; empty if it has none, or only Spark can open it."""
     # The service doesn't remember options, so a replay of it doesn't either
     path = sources.text("baseline")

@@ -249,14 +249,6 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     config = request.config
     statuses: list[int] = []
     windows = list_backfill_windows(config, request.recurrence)
-    # The records of a window that still runs are too few, and it would count as later than all others
-    now = current_machine().now()
-    open_windows = [window for window in windows if window.end > now]
-    if open_windows:
-        print(f"{format_moment(open_windows[0].start)} and later: left out, because it ends after now", file=out)
-    windows = windows[: len(windows) - len(open_windows)]
-    if not windows:
-        raise NoData("no window has ended yet")
     # The job's own driver, run in this process: a process for each window would import everything anew
     monitor = runpy.run_path(str(Layout.here().job_file("monitor", Path.cwd())))["main"]
 
@@ -276,6 +268,10 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     try:
         for window in iterate_until_stopped(windows):
             times = ("--start-time", format_moment(window.start), "--end-time", format_moment(window.end))
+            # A window that still runs has too few records, and would count as the latest one
+            if window.end > current_machine().now():
+                print(f"{times[1]} and later: left out, because it ends after now", file=out)
+                break
             output_path = join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
             status: int = monitor([*request.flags, *times, "--output-path", output_path], read_once)
             statuses.append(status)
@@ -292,7 +288,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     if ExitStatus.VIOLATIONS in statuses:
         worst_status: int = ExitStatus.VIOLATIONS
     else:
-        worst_status = max(statuses)
+        worst_status = max(statuses, default=ExitStatus.NO_DATA)
     return next(iter(failures), worst_status), has_runs
 
 

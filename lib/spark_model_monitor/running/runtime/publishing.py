@@ -306,10 +306,9 @@ def _drop_future_windows(alerts: Alerts, window: MonitoredWindow, now: datetime)
     """The alerts without windows of a wrong clock or path, which would count as later than this window until their time."""
     # Folders may be named by the hours of any time zone
     latest = max(window.time, format_moment(now + timedelta(hours=14)))
-    future_windows = [other.window for other in alerts.windows if other.time > latest]
-    if future_windows:
-        log.warning("windows in the future don't count for the alert: %s", ", ".join(future_windows))
-    past_windows = tuple(other for other in alerts.windows if other.time <= latest)
+    past_windows = tuple(past_window for past_window in alerts.windows if past_window.time <= latest)
+    if past_windows != alerts.windows:
+        log.warning("windows in the future don't count for the alert; the latest is %s", alerts.windows[-1].window)
     return alerts.model_copy(update={"windows": past_windows})
 
 
