@@ -138,7 +138,6 @@ def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
     [
         # A wrong clock, or a mistyped year
         (timedelta(hours=20), ["InAlert", "OK"]),
-        (timedelta(days=700), ["InAlert", "OK"]),
         # Folders named by the hours of another zone: the other windows are run again, and are older
         (timedelta(hours=9), []),
     ],
