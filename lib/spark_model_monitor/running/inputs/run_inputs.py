@@ -93,8 +93,9 @@ def describe_unused_window(config: JobConfig) -> str | None:
 
 def adopt_time_column(config: JobConfig, sources: Sources) -> JobConfig:
     """The configuration with the baseline's column of times, if it has a window of a table, which would be read whole."""
-    # Transform outputs, which are text, may have times of their own
-    if describe_unused_window(config) is None or isinstance(config.dataset_format, _TEXT_FILES):
+    # Transform outputs, which are text, may have times of their own; other jobs have no window, whatever variables say
+    is_text = isinstance(config.dataset_format, _TEXT_FILES)
+    if is_text or config.job != "monitor" or describe_unused_window(config) is None:
         return config
     return config.model_copy(update={"time_column": read_baseline_options(sources).get("time_column")})
 
