@@ -17,6 +17,7 @@ from spark_model_monitor.running.configuration.reading import (
     choose_detected_format,
     read_sources,
 )
+from spark_model_monitor.running.inputs.run_inputs import adopt_time_column, describe_unused_window
 
 
 @pytest.fixture
@@ -166,7 +167,8 @@ def monitored(orders):
         configuration = read_sources([orders, "--baseline", "made", *words], {})
         sources = choose_default_output("monitor", configuration)
         sources = choose_detected_format("monitor", adopt_baseline_options("monitor", sources))
-        return sources, build_config("monitor", sources, in_container=False)
+        config = build_config("monitor", sources, in_container=False)
+        return sources, adopt_time_column(config, sources)
 
     return read_monitor
 
@@ -205,6 +207,37 @@ def test_the_service_remembers_nothing(monitored):
     _, config = monitored({"exclude_features_attribute": "items"}, "--compat", "service")
 
     assert config.exclude_features_attribute == ()
+
+
+TABLE = ("--dataset-source", "orders.parquet")
+DAY = ("--start-time", "2026-11-10T00:00:00Z", "--end-time", "2026-11-11T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("words", "time_column"),
+    [
+        ((*TABLE, *DAY), "at"),
+        ((*TABLE, "--scheduled-time", "2026-11-10T03:00:00Z"), "at"),
+        ((*TABLE, *DAY, "--time-column", "paid"), "paid"),
+        (TABLE, None),
+        # Captures and transform outputs have times of their own
+        (DAY, None),
+        (("--dataset-format", "capture", *DAY), None),
+    ],
+)
+def test_a_window_of_a_table_is_cut_by_the_baselines_column_of_times(monitored, tmp_path, words, time_column):
+    pq.write_table(pa.table({"items": [3]}), tmp_path / "orders.parquet")
+
+    _, config = monitored({"time_column": "at"}, *words)
+
+    assert config.time_column == time_column
+    assert (describe_unused_window(config) is not None) == (words == DAY)
+
+
+def test_a_baseline_records_its_column_of_times(orders):
+    sources = found_out("baseline", (orders, "--time-column", "at"))
+
+    assert build_config("baseline", sources, in_container=False).remembered["time_column"] == "at"
 
 
 def test_what_is_no_way_of_reading_is_taken_from_no_file(monitored):

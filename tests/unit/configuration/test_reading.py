@@ -198,6 +198,25 @@ def test_foreign_variables_are_ignored_and_nearly_ours_are_reported(tmp_path):
     )
 
 
+def test_a_variable_named_like_an_option_without_the_prefix_is_reported(tmp_path):
+    env_file = tmp_path / "a.env"
+    env_file.write_text("fail_on_violations=true\nSINK=print\nno_report=true\ndataset_source=in\n")
+
+    config = read("--env-file", str(env_file), threshold="plan=0.2", JUNIT="x.xml", analysis_type="DATA_QUALITY")
+
+    assert config.doubtful == (
+        "variable threshold (write MODEL_MONITOR_THRESHOLD)",
+        f"{env_file}: SINK (write MODEL_MONITOR_SINK)",
+        f"{env_file}: fail_on_violations (write MODEL_MONITOR_FAIL_ON_VIOLATIONS)",
+        f"{env_file}: no_report (write MODEL_MONITOR_NO_REPORT)",
+    )
+    # With the prefix, or by the service's own names, variables work
+    env_file.write_text("MODEL_MONITOR_FAIL_ON_VIOLATIONS=true\nproblem_type=Regression\n")
+    config = read("--env-file", str(env_file), MODEL_MONITOR_THRESHOLD="plan=0.2")
+    assert config.doubtful == ()
+    assert config.fail_on_violations
+
+
 def test_a_variable_of_another_job_is_accepted_and_reported_as_ignored():
     config = read("--inference-attribute", "p", start_time="2021-05-06T22:00:00Z")
 

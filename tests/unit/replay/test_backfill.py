@@ -83,6 +83,22 @@ def test_every_hour_is_monitored_and_the_page_has_all_of_them(captures_folder):
 
 
 @pytest.mark.long
+def test_an_hour_that_has_not_ended_is_left_out_by_name(captures_folder, run):
+    hour = pd.Timestamp.now("UTC").floor("h") + pd.Timedelta(hours=1)
+    folder = captures_folder / "captures" / f"{hour:%Y/%m/%d/%H}"
+    folder.mkdir(parents=True)
+    (folder / "a.jsonl").write_text(record("23", 1, 30) + "\n")
+
+    ended = run("captures", "--baseline", "known")
+
+    *windows, left_out, page = ended.stdout.splitlines()
+    assert left_out == f"{hour:%Y-%m-%dT%H:00:00Z} and later: left out, because it ends after now"
+    assert [window.split("/")[0] for window in windows] == ["2026-03-03T22:00:00Z", "2026-03-03T23:00:00Z"]
+    assert page.startswith("captures-history/history.html: 2 runs in 2 windows")
+    assert not (captures_folder / "captures-history" / f"{hour + pd.Timedelta(hours=1):%Y/%m/%d/%H}").exists()
+
+
+@pytest.mark.long
 def test_captures_on_s3_are_read_where_they_are(captures_folder, monkeypatch, run):
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     with aws_emulator() as url:

@@ -41,6 +41,19 @@ def test_a_gate_stops_with_a_line_for_each_alarm():
     assert caught.value.exit_status == 4
 
 
+def test_a_gate_that_stops_what_cannot_tell_stops_a_run_that_judged_nothing():
+    findings = run_monitoring(ORDERS, DataQualityMonitor(), None, engine="local")
+
+    findings.raise_for_violations()
+    with pytest.raises(ViolationsFound, match="cannot tell: Nothing was checked: there is no baseline"):
+        findings.raise_for_violations(cannot_tell=True)
+
+    # Rules are judged without a baseline
+    rules = {"row_rules": ["items < 9"]}
+    judged = run_monitoring(ORDERS, DataQualityMonitor(), None, expectations=rules, engine="local")
+    judged.raise_for_violations(cannot_tell=True)
+
+
 def test_bias_says_of_which_group_a_row_is():
     facet = '{"name_or_index": "sex", "value_or_threshold": ["f"]}'
     config = AnalysisConfig.from_json(f'{{"label": "paid", "label_values_or_threshold": [1], "facet": [{facet}]}}')

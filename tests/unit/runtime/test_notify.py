@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -131,6 +131,34 @@ def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
     later, earlier = (read_ongoing_violations(config(telling.folder, hour=hour)) for hour in (13, 11))
     assert later == {"feature 0": "2026-01-31T11:00:00Z", "feature 1": "2026-01-31T12:00:00Z"}  # when these began
     assert earlier == {}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "expected"),
+    [
+        # A wrong clock, or a mistyped year
+        (timedelta(hours=20), ["InAlert", "OK"]),
+        # Folders named by the hours of another zone: the other windows are run again, and are older
+        (timedelta(hours=9), []),
+    ],
+)
+def test_a_window_in_the_future_silences_no_alert(telling, ahead, expected):
+    now = datetime.now(timezone.utc)
+    hour = now + ahead
+    folder = f"{telling.folder}/{hour:%Y/%m/%d/%H}"
+    times = {"output_path": folder, "start_time": None, "end_time": None}
+    job_config = config(telling.folder)
+    job_config = job_config.model_copy(update=times)
+    published = publish({"checks.json": b"0"}, folder)
+    notify(findings(0), published, job_config, Environment({}))
+
+    with http_server(200) as server:
+        sink = f"--sink=webhook:{server.url}"
+        telling(3, sink, hour=11)
+        telling(0, sink, hour=12)
+        telling(3, sink, hour=10)
+
+    assert statuses(server) == expected
 
 
 def test_a_report_has_the_hints_and_none_is_sent_for_them_alone(telling):

@@ -413,7 +413,7 @@ class JobConfig(BaseModel):
     predictions: Names = _declare_option(initial=(), jobs=_BASELINE_JOB, analyses=_DATA_QUALITY_ANALYSIS)
     """Columns with the model's output: names, comma-separated. Their drift has its own part of the budget."""
 
-    time_column: str | None = _analysis_option("COLUMN")
+    time_column: str | None = _analysis_option("COLUMN", remembered=True)
     """Column with the time of each row. It orders a baseline, whose parts show how the data varies, and selects the rows of a
     window from a table."""
 

@@ -285,15 +285,23 @@ def _resolve_switch(text: str, is_positive: bool) -> str:
 
 
 def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefixed: bool) -> list[str]:
-    """Unknown names that are probably meant for us: with our prefix or, in a file of variables, similar to one of our names."""
+    """Unknown names that are probably meant for us: with our prefix, or an option's name without it; in a file of variables
+    also a name in capitals, or similar to one of our names.
+    """
     known_names = _list_variables().keys()
     doubtful_names = []
-    names = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
-    for name in sorted(names - known_names - set(OTHER_VARIABLES)):
+    for name in sorted(variables.keys() - known_names - set(OTHER_VARIABLES)):
+        variable = f"{PREFIX}{name.upper()}"
+        hint = ""
+        # In the environment, names in capitals belong to other programs
+        if variable in known_names and (name.islower() or not only_prefixed):
+            hint = f" (write {variable})"
+        elif only_prefixed and not name.startswith(PREFIX):
+            continue
         # A similarity of 85 % catches typos, but few variables of other programs
-        nearest = difflib.get_close_matches(name, sorted(known_names), n=1, cutoff=0.85)
-        if name.startswith(PREFIX) or nearest:
-            hint = f" (did you mean {nearest[0]}?)" if nearest else ""
+        elif nearest := difflib.get_close_matches(name, known_names, n=1, cutoff=0.85):
+            hint = f" (did you mean {nearest[0]}?)"
+        if hint or name.startswith(PREFIX):
             doubtful_names.append(location_template.format(name) + hint)
     return doubtful_names
 
@@ -443,7 +451,7 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
     # The baseline's format has priority if it only adds details that files don't show, such as a header
     remembered_format = None
     if job == "monitor":
-        remembered_format = _read_baseline_options(sources).get("dataset_format")
+        remembered_format = read_baseline_options(sources).get("dataset_format")
     if remembered_format is not None and _is_detailed_form(remembered_format, detected):
         sentence = f"format: {remembered_format}, as the baseline has it"
         return _choose_value(sources, "dataset_format", remembered_format, sentence)
@@ -521,14 +529,15 @@ def find_implied_options(values: Layer, job: str, *, with_default: bool = True) 
 def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     """The sources with the options that a monitor's baseline was read with, for those that they don't set themselves.
 
-    Nothing is adopted if the service is replayed. `choose_detected_format` adopts the baseline's format.
+    Nothing is adopted if the service is replayed. `choose_detected_format` adopts the baseline's format, and
+    `run_inputs.adopt_time_column` its column of times.
     """
     if job != "monitor":
         return sources
     values = sources.values
     # If the data were read differently from the baseline, false drift would show
-    for name, text in _read_baseline_options(sources).items():
-        if name == "dataset_format":
+    for name, text in read_baseline_options(sources).items():
+        if name in ("dataset_format", "time_column"):
             continue
         if name not in values:
             sources = _choose_value(sources, name, text, f"{name}: {text}, as the baseline has it")
@@ -541,7 +550,7 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
     return sources
 
 
-def _read_baseline_options(sources: Sources) -> Texts:
+def read_baseline_options(sources: Sources) -> Texts:
     """The options that the baseline was read with, from its run.json; empty if it has none, or only Spark can open it."""
     # The service doesn't remember options, so a replay of it doesn't either
     path = sources.text("baseline")

@@ -35,6 +35,7 @@ from spark_model_monitor.reports.history.history_file import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.command_line import format_option_name
 from spark_model_monitor.running.configuration.contract import WINDOW_OPTIONS, JobConfig
+from spark_model_monitor.running.configuration.reading import Sources, read_baseline_options
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.storage import can_open_without_spark, join, read_file
 
@@ -88,6 +89,15 @@ def describe_unused_window(config: JobConfig) -> str | None:
         f"{names}: the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have "
         "none"
     )
+
+
+def adopt_time_column(config: JobConfig, sources: Sources) -> JobConfig:
+    """The configuration with the baseline's column of times, if it has a window of a table, which would be read whole."""
+    # Transform outputs, which are text, may have times of their own; other jobs have no window, whatever variables say
+    is_text = isinstance(config.dataset_format, _TEXT_FILES)
+    if is_text or config.job != "monitor" or describe_unused_window(config) is None:
+        return config
+    return config.model_copy(update={"time_column": read_baseline_options(sources).get("time_column")})
 
 
 def warn_of_unused_options(config: JobConfig) -> None:

@@ -21,6 +21,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import MESSAGE, BadConfiguration, NoData
+from spark_model_monitor.machine import current_machine
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.running.configuration.command_line import require_existing_paths
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -267,6 +268,10 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     try:
         for window in iterate_until_stopped(windows):
             times = ("--start-time", format_moment(window.start), "--end-time", format_moment(window.end))
+            # A window that still runs has too few records, and would count as the latest one
+            if window.end > current_machine().now():
+                print(f"{times[1]} and later: left out, because it ends after now", file=out)
+                break
             output_path = join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
             status: int = monitor([*request.flags, *times, "--output-path", output_path], read_once)
             statuses.append(status)
@@ -283,7 +288,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     if ExitStatus.VIOLATIONS in statuses:
         worst_status: int = ExitStatus.VIOLATIONS
     else:
-        worst_status = max(statuses)
+        worst_status = max(statuses, default=ExitStatus.NO_DATA)
     return next(iter(failures), worst_status), has_runs
 
 

@@ -434,7 +434,8 @@ class Findings(TableExports):
         Parameters
         ----------
         cannot_tell : bool, default False
-            Whether to raise it also if the data can't tell whether something changed.
+            Whether to raise it also if the data can't tell whether something changed, or if nothing was judged, as without a
+            baseline.
 
         Raises
         ------
@@ -444,6 +445,8 @@ class Findings(TableExports):
         """
         lines = [f"  {alarm.sentence()}" for alarm in collect_alarms(self.results)]
         if cannot_tell:
+            if self.outcome is None:
+                lines.append(f"  cannot tell: {self.summary()}")
             lines.extend(
                 f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}"
                 for feature in self.unsure

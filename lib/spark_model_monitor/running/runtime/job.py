@@ -46,7 +46,7 @@ from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
 from spark_model_monitor.running.configuration.help import format_help, format_short_help
 from spark_model_monitor.running.configuration.option_types import read_switch
-from spark_model_monitor.running.inputs.run_inputs import explain_use_of_spark
+from spark_model_monitor.running.inputs.run_inputs import adopt_time_column, explain_use_of_spark
 from spark_model_monitor.running.runtime import status
 from spark_model_monitor.running.runtime.failures import Failure, describe_failure, format_trace, is_interruption
 from spark_model_monitor.running.runtime.logs import VERDICT_LOGGER, LogStyle, start_logging
@@ -132,6 +132,7 @@ class Job:
         sources = reading.choose_detected_format(self.name, reading.adopt_baseline_options(self.name, self._sources))
         try:
             config = reading.build_config(self.name, sources, in_container=status.is_container(self._container_root))
+            config = adopt_time_column(config, sources)
         except BadConfiguration as error:
             raise reading.drop_consequences(error) from error
         # A process that ran users' code isn't used for another job

@@ -14,7 +14,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from spark_model_monitor.documents.alarms import collect_alarms, list_alarm_starts
@@ -250,11 +250,11 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
             lambda: lease_context.enter_context(open_alerts(config.output_path, config.lease_wait)), failures
         )
         stored_alerts = _try_step(lambda: read_alerts(config.output_path), failures)
-        earlier_alerts = stored_alerts or Alerts()
         is_writable = lease is not None and stored_alerts is not None
 
         # The history with this window
         window = describe_window(findings, run, config, now)
+        earlier_alerts = _drop_future_windows(stored_alerts or Alerts(), window, now)
         alerts = record_window(earlier_alerts, window, rule)
         if findings.new_roles is not None:
             alerts = alerts.model_copy(update={"roles": findings.new_roles})
@@ -300,6 +300,16 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
                 _try_step(lambda: write_alerts(delivered_alerts, config.output_path), failures)
     if failures:
         raise SinkFailed("\n".join(failures))
+
+
+def _drop_future_windows(alerts: Alerts, window: MonitoredWindow, now: datetime) -> Alerts:
+    """The alerts without windows of a wrong clock or path, which would count as later than this window until their time."""
+    # Folders may be named by the hours of any time zone
+    latest = max(window.time, format_moment(now + timedelta(hours=14)))
+    past_windows = tuple(past_window for past_window in alerts.windows if past_window.time <= latest)
+    if past_windows != alerts.windows:
+        log.warning("windows in the future don't count for the alert; the latest is %s", alerts.windows[-1].window)
+    return alerts.model_copy(update={"windows": past_windows})
 
 
 def write_verdict(findings: Findings, run: Run, config: JobConfig) -> str:
