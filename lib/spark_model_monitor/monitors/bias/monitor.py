@@ -388,7 +388,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
     def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.bias.bias_scan import scan_rows
 
-        return scan_rows(measures, dataset, checks)
+        return scan_rows(measures, dataset)
 
     def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""

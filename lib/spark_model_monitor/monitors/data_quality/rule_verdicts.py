@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import fmean, stdev
 
 from spark_model_monitor.documents.check_results import (
     ASSERTION,
@@ -250,8 +251,8 @@ def _judge_anomaly(verdict: Finding, name: str, past: tuple[float, ...]) -> Find
     assert verdict.observed is not None
     # A new run is expected near the mean of the earlier ones
     runs = len(past)
-    mean = sum(past) / runs
-    deviation = math.sqrt(sum((value - mean) ** 2 for value in past) / (runs - 1))
+    mean = fmean(past)
+    deviation = stdev(past)
     distance = abs(verdict.observed - mean)
     # If earlier runs had no spread, every other value is an anomaly
     score = math.inf

@@ -213,9 +213,10 @@ def _draw_dependence(dependent: PartialDependence) -> Iterator[CurveChart]:
 def _create_dependence_table(dependent: PartialDependence) -> PageTable:
     """A table with the answers of all outputs for each value."""
     answers_by_value = dependent.answers.T.tolist()
-    rows = []
-    for value, share, answers in zip(dependent.grid.values, dependent.grid.shares, answers_by_value, strict=True):
-        rows.append((str(value), format_percent(share), *map(format_number, answers)))
+    rows = [
+        (str(value), format_percent(share), *map(format_number, answers))
+        for value, share, answers in zip(dependent.grid.values, dependent.grid.shares, answers_by_value, strict=True)
+    ]
     numbers = ("Share of rows", *dependent.outputs)
     caption = "The mean answer if every row had the value."
     return build_table(("Value", *numbers), rows, numbers=numbers, caption=caption)

@@ -104,9 +104,10 @@ def _run_k_prototypes(
     modes = codes[start]
     cluster_of_row = np.full(len(points), -1)
     for _ in range(ROUNDS):
-        columns = []
-        for mean_cells, mode in zip(cluster_means, modes, strict=True):
-            columns.append(((points - mean_cells) ** 2).sum(axis=1) + weight * (codes != mode).sum(axis=1))
+        columns = [
+            ((points - mean_cells) ** 2).sum(axis=1) + weight * (codes != mode).sum(axis=1)
+            for mean_cells, mode in zip(cluster_means, modes, strict=True)
+        ]
         distances = np.stack(columns, axis=1)
         previous_clusters = cluster_of_row
         cluster_of_row = distances.argmin(axis=1)

@@ -220,7 +220,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
     def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.explainability.attribution_scan import scan_attributions
 
-        return scan_attributions(measures, dataset, checks)
+        return scan_attributions(measures, dataset)
 
     def reject_unusable(
         self, scanned: ScanResult, dataset: Dataset, baseline: AttributionBaseline | None
