@@ -133,9 +133,7 @@ def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins)
 def create_origin_keys(sample: RowSample) -> Iterator[Key]:
     """Yield keys for the origins of rows: metadata of the records, folder and file, position and time."""
     # The names of the records' metadata
-    names: set[str] = set()
-    for metadata in sample.said:
-        names.update(metadata)
+    names = set(itertools.chain.from_iterable(sample.said))
     for name in sorted(names - {TIME, ID}):
         yield from _create_value_keys(name, [metadata.get(name) for metadata in sample.said])
     times = _read_times(sample)

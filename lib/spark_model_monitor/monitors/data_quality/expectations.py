@@ -159,9 +159,8 @@ def plan_rules(
         if all(has_column(name, f"row_rules[{index}]", row_rule.level) for name in names):
             allowed = _compute_allowed_share(row_rule.share)
             condition = table.count_rows(tree)
-            fault = "that break it"
             requested_rule = RequestedRule(
-                row_rule.rule, ROW_RULE, fault, allowed, row_rule.level, condition, columns=names
+                row_rule.rule, ROW_RULE, "that break it", allowed, row_rule.level, condition, columns=names
             )
             # The rule has to fit the type of its first column whose cells are not texts
             column_kind = next((types[name] for name in names if name in types), None)

@@ -196,7 +196,6 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     ) -> tuple[CheckResult, ...]:
         if self.baseline is None:
             return results
-        max_domain_size = self.monitor.max_domain_size
         hides_values = hide_values or self.monitor.hide_values
         # Most windows have no violation, and don't need to import the sentences
         if not any(check_result.is_violated for check_result in results):
@@ -204,7 +203,11 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         from spark_model_monitor.monitors.data_quality.report.sentences import add_sentences
 
         return add_sentences(
-            results, self.sample.state, self.baseline, max_domain_size=max_domain_size, hide_values=hides_values
+            results,
+            self.sample.state,
+            self.baseline,
+            max_domain_size=self.monitor.max_domain_size,
+            hide_values=hides_values,
         )
 
     def find_causes(
@@ -223,10 +226,15 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         examples = None
         if output_path is not None:
             examples = Examples(output_path, monitor.keep_examples, monitor.id_column, self.row_ids)
-        profile = self.sample.state
-        time_column = monitor.time_column
-        hides_values = monitor.hide_values
-        return find_causes(results, profile, self.baseline, dataset, examples, time_column, hide_values=hides_values)
+        return find_causes(
+            results,
+            self.sample.state,
+            self.baseline,
+            dataset,
+            examples,
+            monitor.time_column,
+            hide_values=monitor.hide_values,
+        )
 
     def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         return create_page(

@@ -94,8 +94,7 @@ def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> 
     decisive = Finding(CheckStatus.PASSED)
     metrics: dict[str, float] = {}
     for metric in bound.metrics:
-        past = PastMetric.of(rule_set, metric.name)
-        verdict = _judge_metric(bound.rule, metric, past, measured)
+        verdict = _judge_metric(bound.rule, metric, PastMetric.of(rule_set, metric.name), measured)
         metrics |= verdict.metrics or {}
         # The first metric that isn't met decides; later ones are measured for later runs
         if decisive.status is CheckStatus.PASSED:

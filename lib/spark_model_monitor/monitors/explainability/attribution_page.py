@@ -166,8 +166,7 @@ def _draw_effects(
             interval = (value - 1.96 * error, value + 1.96 * error)
         highlight = Highlight.BAD if name in changed else Highlight.NONE
         points.append(Point(name, value, baseline_values.get(name), interval, highlight))
-    title = f"By how much each feature moves {output.name}, on average"
-    return PointChart.from_zero(title, points)
+    return PointChart.from_zero(f"By how much each feature moves {output.name}, on average", points)
 
 
 def _create_table(

@@ -457,5 +457,4 @@ def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> Model
         "evaluation_time": context.evaluation_time or context.end,
     }
     times = {name: format_moment(moment) for name, moment in moments.items() if moment is not None}
-    dataset = statistics.dataset.model_copy(update=times)
-    return statistics.model_copy(update={"dataset": dataset})
+    return statistics.model_copy(update={"dataset": statistics.dataset.model_copy(update=times)})
