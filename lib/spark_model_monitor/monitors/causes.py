@@ -252,8 +252,7 @@ def create_cause_members(
     largest = max(culprit.share for _, culprit in (*segments, *origins))
     segments = [(key, culprit) for key, culprit in segments if culprit.share >= largest - CLEARLY_SMALLER_SHARE]
     origins = [(key, culprit) for key, culprit in origins if culprit.share >= largest - CLEARLY_SMALLER_SHARE]
-    causes = sorted(origins, key=_rank_origin)
-    cause = tuple(_describe_cause(key, culprit) for key, culprit in causes) or None
+    cause = tuple(_describe_cause(key, culprit) for key, culprit in sorted(origins, key=_rank_origin)) or None
     clearest = _select_clearest(segments)
     if clearest is None:
         return {"cause": cause, "where": None, "segment": None}

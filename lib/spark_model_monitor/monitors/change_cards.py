@@ -335,8 +335,7 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
         rows = []
         for origin in first.cause:
             share = format_percent(origin.share)
-            share_of_rows = format_percent(origin.rows)
-            rows.append((origin.key, origin.words, origin.value or "", share, share_of_rows))
+            rows.append((origin.key, origin.words, origin.value or "", share, format_percent(origin.rows)))
         shares = ("of the change", "of the rows")
         titles = ("what", "where from", "value", *shares)
         table = build_table(

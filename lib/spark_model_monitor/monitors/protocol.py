@@ -535,16 +535,16 @@ def create_violations(results: Iterable[CheckResult], displayed_names: Mapping[s
     there.
     """
     names = displayed_names or {}
-    violations = []
-    for result in select_violations(results):
-        violation = Violation(
+    violations = tuple(
+        Violation(
             feature_name=result.feature,
             constraint_check_type=result.check,
             description=result.description or "",
             metric_name=names.get(result.metric or "", result.metric),
         )
-        violations.append(violation)
-    return Violations(violations=tuple(violations))
+        for result in select_violations(results)
+    )
+    return Violations(violations=violations)
 
 
 @value_class

@@ -173,9 +173,14 @@ def plan_rules(
     bound_rules: Mapping[str, BoundRule] = {}
     if rule_set is not None:
         bound_rules = bind_rules(rule_set, table, types, end or datetime.now(timezone.utc))
-    lacking_columns = tuple(missing_columns.items())
     return ExpectationPlan(
-        expectations, tuple(requested_rules), lacking_columns, extra_columns, rule_set, bound_rules, table
+        expectations,
+        tuple(requested_rules),
+        tuple(missing_columns.items()),
+        extra_columns,
+        rule_set,
+        bound_rules,
+        table,
     )
 
 

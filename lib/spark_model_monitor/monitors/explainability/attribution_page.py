@@ -172,7 +172,7 @@ def _draw_effects(
 def _create_table(
     output: OutputAnalysis, baseline_values: Mapping[str, float], results: Mapping[str, CheckResult]
 ) -> PageTable:
-    total = sum(abs(value) for value in output.values.values()) or 1.0
+    total = sum(map(abs, output.values.values())) or 1.0
     lines = []
     for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
         sizes = map(format_number, (output.means[name], baseline_values.get(name), value))

@@ -243,7 +243,7 @@ def format_as_csv(names: Sequence[str], cells: Cells) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(names)
-    writer.writerows(convert_to_texts(row) for row in cells)
+    writer.writerows(map(convert_to_texts, cells))
     return text.getvalue()
 
 

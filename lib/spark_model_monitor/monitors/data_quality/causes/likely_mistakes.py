@@ -544,7 +544,7 @@ def guess_spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) 
     """Categories differ from the baseline's only in case, white space or Unicode form."""
     baseline, current = counts
     new_counts = _select_new_values(baseline, current)
-    folded_texts = {fold_spelling(text) for text in baseline}
+    folded_texts = set(map(fold_spelling, baseline))
     num_matching = sum(count for text, count in new_counts.items() if fold_spelling(text) in folded_texts)
     if not new_counts or num_matching <= 0.9 * new_counts.total():
         return None

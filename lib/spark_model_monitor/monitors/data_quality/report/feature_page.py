@@ -264,5 +264,5 @@ def _format_median(distribution: FeatureDistribution) -> str:
     if numbers is None or not numbers.total:
         return format_number(None)
     # Quartiles, which outliers don't move
-    low, middle, high = (format_number(value) for value in numbers.cdf.quantiles((0.25, 0.5, 0.75)))
+    low, middle, high = map(format_number, numbers.cdf.quantiles((0.25, 0.5, 0.75)))
     return f"{middle} ({low} to {high})"
