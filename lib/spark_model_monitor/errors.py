@@ -85,9 +85,10 @@ def is_catalog_name(text: str) -> bool:
     return _NAME_IN_CATALOG.fullmatch(text) is not None
 
 
-def make_no_group_column_error(name: str, names: Sequence[str]) -> BadConfiguration:
-    """The error for an unknown group column; it lists the existing columns."""
-    return BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
+def require_group_column(name: str | None, names: Sequence[str]) -> None:
+    """Raise BadConfiguration, with the existing columns, for a group column that isn't among them. name: None without one."""
+    if name is not None and name not in names:
+        raise BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
 
 
 class MissingDependency(BadConfiguration):

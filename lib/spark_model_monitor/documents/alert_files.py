@@ -160,12 +160,10 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
 
         window_results: all results of the violation's window about the same subject.
         """
-        for accepted in self.accepted_results:
-            if self._was_accepted(accepted) and _is_repeated(
-                violation, accepted, window_results, self.accepted_results
-            ):
-                return True
-        return False
+        return any(
+            self._was_accepted(accepted) and _is_repeated(violation, accepted, window_results, self.accepted_results)
+            for accepted in self.accepted_results
+        )
 
     def _was_accepted(self, check_result: CheckResult) -> bool:
         """Whether a result belongs to the accepted change: it is a violation, or it wasn't judged because of another

@@ -178,8 +178,7 @@ def _translate_column(column: SchemaProperty) -> Iterator[tuple[str, str | NotTr
     column_name = _name_column(column)
     name = quote_text(column_name)
     # In DQDL a missing value breaks a rule about values; in the standard only `required` refuses missing values
-    is_present = quote_text(f"`{column_name}` is not null")
-    present = f"where {is_present}"
+    present = f"where {quote_text(f'`{column_name}` is not null')}"
     yield "name", f"ColumnExists {name}"
     if column.required:
         yield "required", f"IsComplete {name}"

@@ -301,9 +301,7 @@ class _Parser:
         first = self._index
         rule_type = self._take("name", "a rule, such as IsComplete or ColumnValues")
         # Parameters have no brackets: they end where a word of the grammar or another rule begins
-        parameters = []
-        while (parameter := self._parse_parameter()) is not None:
-            parameters.append(parameter)
+        parameters = tuple(iter(self._parse_parameter, None))
         condition = self._parse_condition()
         # Clauses after the condition
         where = None
@@ -329,9 +327,10 @@ class _Parser:
             else:
                 labels[tag.text] = value.operands[0].text or self._join_source(start)
         # The line is for errors, the text for display
-        line = rule_type.line
         text = self._join_source(first)
-        return DataRule(rule_type.text, tuple(parameters), line, text, condition, where, where_text, threshold, labels)
+        return DataRule(
+            rule_type.text, parameters, rule_type.line, text, condition, where, where_text, threshold, labels
+        )
 
     def _parse_parameter(self) -> str | None:
         """The next parameter of a rule, after an optional `of` or `and`; None if there is no further parameter."""

@@ -404,9 +404,10 @@ class Page:
         title = self.title.lower()
         # The title may be the model's name, which would then appear twice
         words = [words for words in further_words if words.lower() != title]
-        if name.lower() == title:
-            return ", ".join([self.title, *words])
-        return ", ".join([f"{name}: {self.title}", *words])
+        subject = self.title
+        if name.lower() != title:
+            subject = f"{name}: {self.title}"
+        return ", ".join([subject, *words])
 
     @property
     def has_script(self) -> bool:

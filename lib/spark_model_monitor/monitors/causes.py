@@ -133,9 +133,7 @@ def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins)
 def create_origin_keys(sample: RowSample) -> Iterator[Key]:
     """Yield keys for the origins of rows: metadata of the records, folder and file, position and time."""
     # The names of the records' metadata
-    names: set[str] = set()
-    for metadata in sample.said:
-        names.update(metadata)
+    names = set(itertools.chain.from_iterable(sample.said))
     for name in sorted(names - {TIME, ID}):
         yield from _create_value_keys(name, [metadata.get(name) for metadata in sample.said])
     times = _read_times(sample)
@@ -254,8 +252,7 @@ def create_cause_members(
     largest = max(culprit.share for _, culprit in (*segments, *origins))
     segments = [(key, culprit) for key, culprit in segments if culprit.share >= largest - CLEARLY_SMALLER_SHARE]
     origins = [(key, culprit) for key, culprit in origins if culprit.share >= largest - CLEARLY_SMALLER_SHARE]
-    causes = sorted(origins, key=_rank_origin)
-    cause = tuple(_describe_cause(key, culprit) for key, culprit in causes) or None
+    cause = tuple(_describe_cause(key, culprit) for key, culprit in sorted(origins, key=_rank_origin)) or None
     clearest = _select_clearest(segments)
     if clearest is None:
         return {"cause": cause, "where": None, "segment": None}

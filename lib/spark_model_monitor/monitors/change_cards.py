@@ -22,7 +22,7 @@ from spark_model_monitor.documents.check_results import (
     name_check,
     rank_severity,
 )
-from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
+from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features, group_by
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     MAX_CARDS,
@@ -256,10 +256,7 @@ def _create_table(
 
 def _create_changed_cards(features: Iterable[PageFeature]) -> Iterator[Card]:
     """Yield one card for each change; metrics that are the same in other units share a card."""
-    twins_by_cause: dict[str, list[PageFeature]] = {}
-    for feature in features:
-        name = cause(feature.violations[0])
-        twins_by_cause.setdefault(name, []).append(feature)
+    twins_by_cause = group_by(features, lambda feature: cause(feature.violations[0]))
     for equivalent_features in twins_by_cause.values():
         yield create_card(*equivalent_features)
 
@@ -338,8 +335,7 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
         rows = []
         for origin in first.cause:
             share = format_percent(origin.share)
-            share_of_rows = format_percent(origin.rows)
-            rows.append((origin.key, origin.words, origin.value or "", share, share_of_rows))
+            rows.append((origin.key, origin.words, origin.value or "", share, format_percent(origin.rows)))
         shares = ("of the change", "of the rows")
         titles = ("what", "where from", "value", *shares)
         table = build_table(

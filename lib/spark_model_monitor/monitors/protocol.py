@@ -36,6 +36,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
@@ -134,9 +135,7 @@ class ColumnLayout:
         tolerance = FILE_SHARE_TOLERANCE * size_of_share
         # Files of equal size may be copies, so their share may be less exact
         tolerance_of_same_size = max(FILE_SHARE_TOLERANCE, error) * size_of_share
-        paths_by_size: dict[int, list[str]] = {}
-        for path, size in sorted(self.file_sizes.items()):
-            paths_by_size.setdefault(size, []).append(path)
+        paths_by_size = group_by(sorted(self.file_sizes), self.file_sizes.__getitem__)
         paths = []
         same_size = []
         for size, group in paths_by_size.items():
@@ -539,16 +538,16 @@ def create_violations(results: Iterable[CheckResult], displayed_names: Mapping[s
     there.
     """
     names = displayed_names or {}
-    violations = []
-    for result in select_violations(results):
-        violation = Violation(
+    violations = tuple(
+        Violation(
             feature_name=result.feature,
             constraint_check_type=result.check,
             description=result.description or "",
             metric_name=names.get(result.metric or "", result.metric),
         )
-        violations.append(violation)
-    return Violations(violations=tuple(violations))
+        for result in select_violations(results)
+    )
+    return Violations(violations=violations)
 
 
 @value_class

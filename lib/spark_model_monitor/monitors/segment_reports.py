@@ -66,10 +66,11 @@ def report_once(
     results_by_segment: by cut and segment. violated_overall: the name of the metric if it is violated in all rows; else None.
     """
     # The clearest violation has the smallest adjusted p-value, then the largest effect
-    ranks = {}
-    for segment, check_result in results_by_segment.items():
-        if check_result.is_violated:
-            ranks[segment] = check_result.decisive_p_value or 0.0, -(check_result.effect or 0.0)
+    ranks = {
+        segment: (check_result.decisive_p_value or 0.0, -(check_result.effect or 0.0))
+        for segment, check_result in results_by_segment.items()
+        if check_result.is_violated
+    }
     clearest_cut, _ = min(ranks, key=ranks.__getitem__, default=("", ""))
     # All other violations are the same change
     for segment, check_result in results_by_segment.items():

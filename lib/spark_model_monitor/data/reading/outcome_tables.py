@@ -46,7 +46,7 @@ from spark_model_monitor.data.records.outcome_records import (
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.documents.page import list_names
-from spark_model_monitor.errors import BadConfiguration, BadInput, make_no_group_column_error, suggest_names
+from spark_model_monitor.errors import BadConfiguration, BadInput, require_group_column, suggest_names
 from spark_model_monitor.statistics.states.outcome_builder import find_correct
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
@@ -411,8 +411,7 @@ def _find_group_column(plan: OutcomePlan, names: Sequence[str]) -> str | None:
     """The scan's name for the column that names groups of rows. Raises BadConfiguration if it is absent."""
     if plan.group_column is None:
         return None
-    if plan.group_column not in names:
-        raise make_no_group_column_error(plan.group_column, names)
+    require_group_column(plan.group_column, names)
     return f"{VALUE}{names.index(plan.group_column)}"
 
 

@@ -58,8 +58,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     if metric.allows_for_chance:
         return _judge_by_chance(metric, finding, description, distance, allowed)
     # A value that a person wrote is a limit that decides alone
-    limits = (metric.neutral - allowed, metric.neutral + allowed)
-    finding = finding.copy_with(decided_by=LIMITS, limits=limits)
+    finding = finding.copy_with(decided_by=LIMITS, limits=(metric.neutral - allowed, metric.neutral + allowed))
     if distance > allowed:
         return finding.mark_violated(description)
     return finding

@@ -17,7 +17,7 @@ from spark_model_monitor.documents.analysis_config import (
     NamedColumns,
     SegmentConfig,
 )
-from spark_model_monitor.errors import BadConfiguration, make_no_group_column_error
+from spark_model_monitor.errors import BadConfiguration, require_group_column
 from spark_model_monitor.monitors.bias.bias_analysis import ALL_METHODS, Methods
 from spark_model_monitor.monitors.predictors import Model, ModelSource
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model
@@ -222,8 +222,7 @@ def build_plan(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
 
     Raises BadConfiguration with one line for each absent column, each with the nearest names.
     """
-    if measures.group_column is not None and measures.group_column not in names:
-        raise make_no_group_column_error(measures.group_column, names)
+    require_group_column(measures.group_column, names)
     columns = NamedColumns(tuple(names), measures.where)
     config = measures.config
     label = columns.named("label", measures.label)
@@ -297,9 +296,9 @@ def _segmentation_from_cut(cut: Cut) -> Segmentation:
         raise BadConfiguration(f"segments: {cut.name!r} are hours; of bias rows are cut by values or ranges")
     if not column.cuts:
         return Segmentation(cut.name, column.name, (), ())
-    segments = []
-    for low, high in itertools.pairwise((-math.inf, *column.cuts, math.inf)):
-        segments.append((Interval(low, high, True, False),))
+    segments = [
+        (Interval(low, high, True, False),) for low, high in itertools.pairwise((-math.inf, *column.cuts, math.inf))
+    ]
     return Segmentation(cut.name, column.name, tuple(segments), (*column.list_ranges(), MISSING))
 
 

@@ -42,7 +42,6 @@ from spark_model_monitor.monitors.causes import MarkedRows, add_causes
 from spark_model_monitor.monitors.predictions import LabelRule, with_predictions
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.protocol import ScanResult, select_violations
-from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.contingency import FACET, Contingency
 from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
@@ -53,7 +52,7 @@ log = logging.getLogger(__name__)
 MANY_VALUES = 20  # distinct integers among which a single configured one is rather a threshold than a category
 
 
-def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
+def scan_rows(measures: BiasMeasures, dataset: Dataset) -> ScanResult:
     """The rows by kind. The flip test reads rows again, so the metrics are computed here.
 
     If a model makes the predictions, they are made once for all passes, and released with the metrics.

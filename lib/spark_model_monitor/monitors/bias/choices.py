@@ -252,7 +252,7 @@ def describe_unmatched(column: ValuedColumn, texts: Iterable[str], *, is_empty: 
     is_empty: whether no row has any of the configured values.
     """
     texts = frozenset(texts)
-    codes = {normalize_code(text) for text in texts}
+    codes = set(map(normalize_code, texts))
     for value in column.values:
         if not is_empty and normalize_code(value) in codes:
             continue

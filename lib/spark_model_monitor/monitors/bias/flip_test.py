@@ -306,7 +306,7 @@ def flip_test(
     rows = plan.flip_rows
     tested = tuple(
         FlipGroup(
-            tuple(features.index(name) for name in group.features),
+            tuple(map(features.index, group.features)),
             # Shares of rows to select, so that about `rows` rows of each side are used
             min(1.0, rows / max(group.rest_size, 1)),
             min(1.0, rows / max(group.size, 1)),

@@ -163,8 +163,7 @@ def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
             for segment in group.segments
         )
         metrics = getattr(group, part)
-        shown = group.choice.shown
-        group_metrics = GroupMetrics(value_or_threshold=shown, metrics=metrics, segments=segments or None)
+        group_metrics = GroupMetrics(value_or_threshold=group.choice.shown, metrics=metrics, segments=segments or None)
         facets[group.facet] = (*facets.get(group.facet, ()), group_metrics)
     return BiasPart(label=analysis.label, facets=facets, label_value_or_threshold=analysis.positives.shown)
 
@@ -192,7 +191,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
         # If a column is constant within runs, neighbours don't show groups
         examined_columns = [column[0], label[0], *answers]
-        if any(is_constant_in_runs(values) for values in examined_columns):
+        if any(map(is_constant_in_runs, examined_columns)):
             continue
         scored_columns = [ScoredColumn.from_texts(values) for values in examined_columns]
         if estimate_neighbour_design_effect(scored_columns, column[1]) == 1:
@@ -388,7 +387,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
     def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.bias.bias_scan import scan_rows
 
-        return scan_rows(measures, dataset, checks)
+        return scan_rows(measures, dataset)
 
     def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""

@@ -512,8 +512,7 @@ def _continue_sequence(versions: NDArray[np.generic], later_versions: NDArray[np
         ahead = later_versions - finite.max(initial=-math.inf)
         return bool((ahead >= 0).all() and (ahead <= np.ptp(finite)).all())
     last = max(map(_read_version, versions))
-    parsed_versions = [*map(_read_version, later_versions)]
-    return all(version >= last and version[0] == last[0] for version in parsed_versions)
+    return all(version >= last and version[0] == last[0] for version in map(_read_version, later_versions))
 
 
 def _read_version(text: str) -> tuple[str, list[int]]:

@@ -140,10 +140,11 @@ def _find_keys(columns: Sequence[_Column]) -> Iterator[Relation]:
         determined_by_first = _list_determined_values(first, second)
         determined_by_second = _list_determined_values(second, first)
         # Columns that determine each other are one relation, with `back`
-        if determined_by_first and determined_by_second:
-            yield {"kind": "key", "columns": names, "known": determined_by_first, "back": 1}
-        elif determined_by_first:
-            yield {"kind": "key", "columns": names, "known": determined_by_first}
+        if determined_by_first:
+            relation: Relation = {"kind": "key", "columns": names, "known": determined_by_first}
+            if determined_by_second:
+                relation["back"] = 1
+            yield relation
         elif determined_by_second:
             yield {"kind": "key", "columns": names[::-1], "known": determined_by_second}
 

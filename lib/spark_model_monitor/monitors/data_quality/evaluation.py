@@ -48,14 +48,11 @@ SAME_CHANGE = {
 """Components of drift, and the check that reports the same change in plainer words."""
 
 
-def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
-    """The hints of every rule, in the order of the rules' names."""
-    rules = sorted(HINTS.values(), key=attrgetter("name"))
-    collected_hints: list[Hint] = []
-    for rule in rules:
+def collect_hints(data: ObservedData) -> Iterator[Hint]:
+    """Yield the hints of every rule, in the order of the rules' names."""
+    for rule in sorted(HINTS.values(), key=attrgetter("name")):
         for columns, description in rule(data):
-            collected_hints.append(Hint(hint=rule.name, features=tuple(columns), description=description))
-    return tuple(collected_hints)
+            yield Hint(hint=rule.name, features=tuple(columns), description=description)
 
 
 def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
@@ -107,7 +104,7 @@ def _measure_change(result: CheckResult) -> float:
 
 
 def _check_data_set(comparison: WindowComparison) -> Iterator[CheckResult]:
-    for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
+    for check in sorted(DATA_SET_CHECKS.values(), key=attrgetter("name")):
         for name, finding in check(comparison):
             yield _apply_switch(finding, comparison.monitoring).result(check.name, feature=name)
 

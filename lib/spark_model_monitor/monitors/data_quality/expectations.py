@@ -159,9 +159,8 @@ def plan_rules(
         if all(has_column(name, f"row_rules[{index}]", row_rule.level) for name in names):
             allowed = _compute_allowed_share(row_rule.share)
             condition = table.count_rows(tree)
-            fault = "that break it"
             requested_rule = RequestedRule(
-                row_rule.rule, ROW_RULE, fault, allowed, row_rule.level, condition, columns=names
+                row_rule.rule, ROW_RULE, "that break it", allowed, row_rule.level, condition, columns=names
             )
             # The rule has to fit the type of its first column whose cells are not texts
             column_kind = next((types[name] for name in names if name in types), None)
@@ -174,9 +173,14 @@ def plan_rules(
     bound_rules: Mapping[str, BoundRule] = {}
     if rule_set is not None:
         bound_rules = bind_rules(rule_set, table, types, end or datetime.now(timezone.utc))
-    lacking_columns = tuple(missing_columns.items())
     return ExpectationPlan(
-        expectations, tuple(requested_rules), lacking_columns, extra_columns, rule_set, bound_rules, table
+        expectations,
+        tuple(requested_rules),
+        tuple(missing_columns.items()),
+        extra_columns,
+        rule_set,
+        bound_rules,
+        table,
     )
 
 

@@ -29,10 +29,11 @@ def published_metrics(
     the distance, or the p-value of ChiSquared, whether it is a violation or not.
     """
     results = list(results)
-    distances: dict[str, float] = {}
-    for check_result in results:
-        if check_result.feature and check_result.check == DRIFT and check_result.observed is not None:
-            distances[check_result.feature] = check_result.observed
+    distances = {
+        check_result.feature: check_result.observed
+        for check_result in results
+        if check_result.feature and check_result.check == DRIFT and check_result.observed is not None
+    }
     # By feature; if there are several settings, the last one wins
     by_default = constraints.monitoring.emit_metrics
     emit_by_feature: dict[str, bool] = {}

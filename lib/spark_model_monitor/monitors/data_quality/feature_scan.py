@@ -13,7 +13,7 @@ from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.errors import BadConfiguration, NeedsSpark, make_no_group_column_error
+from spark_model_monitor.errors import BadConfiguration, NeedsSpark, require_group_column
 from spark_model_monitor.monitors.protocol import RuleOutcomes, ScanResult
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, compute_metrics
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
@@ -55,8 +55,8 @@ def _choose_order_and_groups(measures: Measures, dataset: Dataset) -> tuple[str 
     if is_baseline or measures.time_column in dataset.names:
         time = measures.time_column
     group = measures.group_column
-    if is_baseline and group is not None and group not in dataset.names:
-        raise make_no_group_column_error(group, dataset.names)
+    if is_baseline:
+        require_group_column(group, dataset.names)
     # A baseline's runs are of neighbouring rows; a window without runs keeps no groups
     if is_baseline or not measures.run_rows:
         group = None

@@ -78,9 +78,7 @@ def data_type(expected: str, threshold: float, share: float) -> str:
 
 def completeness(threshold: float, share: float) -> str:
     """Too few values are present, in the service's words since 2020. threshold, share: printed as percentages."""
-    expected = threshold * 100
-    observed = share * 100
-    return _COMPLETENESS(expected, observed)
+    return _COMPLETENESS(threshold * 100, share * 100)
 
 
 def numbers_drift_2019(distance: float, threshold: float) -> str:

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable, Statistics, as_rows
-from spark_model_monitor.errors import BadConfiguration, BadState, make_no_group_column_error
+from spark_model_monitor.errors import BadConfiguration, BadState, require_group_column
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
@@ -179,14 +179,13 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         """What looks wrong with the data; no hints when replaying the service."""
         if self.monitor.as_service:
             return ()
-        layout = self.sample.layout
         profile = self.monitor.interpret_state(self.sample.state)
         if self.comparison is not None:
             profile = self.comparison.current_profile
         _, all_hints = self._user_rules
         # A column that has changed can't show which rows belong together
         changed_features = {check_result.feature for check_result in self.results if check_result.is_violation}
-        for hint in collect_hints(ObservedData(profile, layout, self.comparison)):
+        for hint in collect_hints(ObservedData(profile, self.sample.layout, self.comparison)):
             if hint.hint != "group_column" or not changed_features.intersection(hint.features):
                 all_hints = [*all_hints, hint]
         return tuple(all_hints)
@@ -196,7 +195,6 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     ) -> tuple[CheckResult, ...]:
         if self.baseline is None:
             return results
-        max_domain_size = self.monitor.max_domain_size
         hides_values = hide_values or self.monitor.hide_values
         # Most windows have no violation, and don't need to import the sentences
         if not any(check_result.is_violated for check_result in results):
@@ -204,7 +202,11 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         from spark_model_monitor.monitors.data_quality.report.sentences import add_sentences
 
         return add_sentences(
-            results, self.sample.state, self.baseline, max_domain_size=max_domain_size, hide_values=hides_values
+            results,
+            self.sample.state,
+            self.baseline,
+            max_domain_size=self.monitor.max_domain_size,
+            hide_values=hides_values,
         )
 
     def find_causes(
@@ -223,10 +225,15 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         examples = None
         if output_path is not None:
             examples = Examples(output_path, monitor.keep_examples, monitor.id_column, self.row_ids)
-        profile = self.sample.state
-        time_column = monitor.time_column
-        hides_values = monitor.hide_values
-        return find_causes(results, profile, self.baseline, dataset, examples, time_column, hide_values=hides_values)
+        return find_causes(
+            results,
+            self.sample.state,
+            self.baseline,
+            dataset,
+            examples,
+            monitor.time_column,
+            hide_values=monitor.hide_values,
+        )
 
     def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         return create_page(
@@ -403,8 +410,8 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         group = baseline.monitoring.group_column
         if group in names:
             measures = replace(measures, group_column=group)
-        elif group is not None and group not in baseline.names:  # a lost column is reported
-            raise make_no_group_column_error(group, names)
+        elif group not in baseline.names:  # a lost column is reported
+            require_group_column(group, names)
         if baseline.profile is None:
             return measures
         if baseline.monitoring.segments:

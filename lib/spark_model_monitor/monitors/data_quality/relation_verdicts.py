@@ -170,8 +170,7 @@ def _judge_cells(
     )
     if p > level or cramers_v_of_change < MIN_CHANGE:
         return finding
-    description = messages.changed("How strongly both go together", observed, expected)
-    return finding.mark_violated(description)
+    return finding.mark_violated(messages.changed("How strongly both go together", observed, expected))
 
 
 def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:

@@ -56,8 +56,7 @@ class RuleTable:
 
     def count_rows(self, condition: Tree, where: Tree | None = None) -> int:
         """Requests the number of rows that don't meet `condition`, among rows that meet `where`."""
-        formula = RowFormula(self._locate_columns(condition), self._locate(where))
-        return _add_once(self._conditions, formula)
+        return _add_once(self._conditions, RowFormula(self._locate_columns(condition), self._locate(where)))
 
     def sum_up_numbers(self, value: Tree, where: Tree | None = None, second: Tree | None = None) -> int:
         """Requests the moments of a number of each row, and of a second number for a correlation."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import fmean, stdev
 
 from spark_model_monitor.documents.check_results import (
     ASSERTION,
@@ -93,8 +94,7 @@ def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> 
     decisive = Finding(CheckStatus.PASSED)
     metrics: dict[str, float] = {}
     for metric in bound.metrics:
-        past = PastMetric.of(rule_set, metric.name)
-        verdict = _judge_metric(bound.rule, metric, past, measured)
+        verdict = _judge_metric(bound.rule, metric, PastMetric.of(rule_set, metric.name), measured)
         metrics |= verdict.metrics or {}
         # The first metric that isn't met decides; later ones are measured for later runs
         if decisive.status is CheckStatus.PASSED:
@@ -250,8 +250,8 @@ def _judge_anomaly(verdict: Finding, name: str, past: tuple[float, ...]) -> Find
     assert verdict.observed is not None
     # A new run is expected near the mean of the earlier ones
     runs = len(past)
-    mean = sum(past) / runs
-    deviation = math.sqrt(sum((value - mean) ** 2 for value in past) / (runs - 1))
+    mean = fmean(past)
+    deviation = stdev(past)
     distance = abs(verdict.observed - mean)
     # If earlier runs had no spread, every other value is an anomaly
     score = math.inf

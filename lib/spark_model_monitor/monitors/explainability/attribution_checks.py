@@ -41,8 +41,7 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     finding = finding.copy_with(decided_by=LOWER_LIMIT, limit=threshold)
     if ndcg < threshold:
         # The service says "exceeds" although the score is below its threshold. Source: E6.1; G25
-        description = f"Feature attribution drift {ndcg} exceeds threshold {threshold}"
-        finding = finding.mark_violated(description)
+        finding = finding.mark_violated(f"Feature attribution drift {ndcg} exceeds threshold {threshold}")
     # Half the interval is wider than the distance from the threshold to 1
     elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
         finding = finding.as_cannot_tell(TOO_WIDE, MORE_ROWS)
@@ -57,8 +56,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
     than the limit on either side; otherwise passed.
     Source: E6.2.
     """
-    tolerances = output.tolerances
-    if not tolerances.with_changes:
+    if not output.tolerances.with_changes:
         return
     # A reason that prevents a verdict applies to all features of the output
     unjudged = _explain_unjudged(output, None)

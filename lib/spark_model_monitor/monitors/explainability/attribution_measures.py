@@ -19,7 +19,7 @@ from spark_model_monitor.documents.analysis_config import (
     ShapMethod,
 )
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, make_no_group_column_error
+from spark_model_monitor.errors import BadConfiguration, require_group_column
 from spark_model_monitor.monitors.explainability.kernel import count_samples
 from spark_model_monitor.monitors.predictors import Model, ModelSource
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model
@@ -170,16 +170,14 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
     Raises BadConfiguration with one line for each absent column, or if no feature is left.
     Source: E1.2.
     """
-    if measures.group_column is not None and measures.group_column not in names:
-        raise make_no_group_column_error(measures.group_column, names)
+    require_group_column(measures.group_column, names)
     config = measures.config
     columns = NamedColumns(tuple(names), measures.where)
     # Columns that are no features: labels, excluded columns, the column by which rows are joined
-    left_out: set[str] = set()
-    for other in measures.others:
-        # A label or prediction that is given by name may be absent
-        if not isinstance(other, str) or other in names:
-            left_out.add(columns.named("label", other))
+    # A label or prediction that is given by name may be absent
+    left_out = {
+        columns.named("label", other) for other in measures.others if not isinstance(other, str) or other in names
+    }
     left_out.update(
         columns.named(f"excluded_columns[{position}]", name)
         for position, name in enumerate(config.excluded_columns or ())

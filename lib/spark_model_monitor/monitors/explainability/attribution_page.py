@@ -166,14 +166,13 @@ def _draw_effects(
             interval = (value - 1.96 * error, value + 1.96 * error)
         highlight = Highlight.BAD if name in changed else Highlight.NONE
         points.append(Point(name, value, baseline_values.get(name), interval, highlight))
-    title = f"By how much each feature moves {output.name}, on average"
-    return PointChart.from_zero(title, points)
+    return PointChart.from_zero(f"By how much each feature moves {output.name}, on average", points)
 
 
 def _create_table(
     output: OutputAnalysis, baseline_values: Mapping[str, float], results: Mapping[str, CheckResult]
 ) -> PageTable:
-    total = sum(abs(value) for value in output.values.values()) or 1.0
+    total = sum(map(abs, output.values.values())) or 1.0
     lines = []
     for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
         sizes = map(format_number, (output.means[name], baseline_values.get(name), value))
@@ -213,9 +212,10 @@ def _draw_dependence(dependent: PartialDependence) -> Iterator[CurveChart]:
 def _create_dependence_table(dependent: PartialDependence) -> PageTable:
     """A table with the answers of all outputs for each value."""
     answers_by_value = dependent.answers.T.tolist()
-    rows = []
-    for value, share, answers in zip(dependent.grid.values, dependent.grid.shares, answers_by_value, strict=True):
-        rows.append((str(value), format_percent(share), *map(format_number, answers)))
+    rows = [
+        (str(value), format_percent(share), *map(format_number, answers))
+        for value, share, answers in zip(dependent.grid.values, dependent.grid.shares, answers_by_value, strict=True)
+    ]
     numbers = ("Share of rows", *dependent.outputs)
     caption = "The mean answer if every row had the value."
     return build_table(("Value", *numbers), rows, numbers=numbers, caption=caption)

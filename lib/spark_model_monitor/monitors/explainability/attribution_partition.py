@@ -76,8 +76,7 @@ def build_grid(cells: Cells, resolution: int) -> Grid:
         return Grid(True, tuple((edges[:-1] + edges[1:]) / 2), tuple(counts / len(present)))
     most_frequent = np.sort(np.argsort(-counts, kind="stable")[:MAX_CATEGORIES])
     shares = counts[most_frequent] / max(1, len(present))
-    rare_values = len(values) - len(most_frequent)
-    return Grid(False, tuple(values[most_frequent].tolist()), tuple(shares), rare_values)
+    return Grid(False, tuple(values[most_frequent].tolist()), tuple(shares), len(values) - len(most_frequent))
 
 
 def sum_answers_over_grid(

@@ -337,9 +337,10 @@ class OutputComparison:
         intervals = {}
         for index, name in enumerate(self.state.features):
             change = self.current.values[name] - self.before.get(name, 0.0)
-            standard_errors = []
-            for by_name, factors in zip(errors, widening_factors, strict=True):
-                standard_errors.append((by_name[name] or 0.0) * factors[index])
+            standard_errors = [
+                (by_name[name] or 0.0) * factors[index]
+                for by_name, factors in zip(errors, widening_factors, strict=True)
+            ]
             half_width = critical_value * math.hypot(*standard_errors)
             intervals[name] = (change - half_width, change + half_width)
         return intervals

@@ -79,7 +79,6 @@ from spark_model_monitor.monitors.predictors.model_loading import (
     simplify_type,
 )
 from spark_model_monitor.monitors.protocol import ScanResult
-from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.storage import join
@@ -91,7 +90,7 @@ SAMPLE_FACTOR = 8
 """A partition returns this multiple of its share of the sample, so that partitions of different sizes balance out."""
 
 
-def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
+def scan_attributions(measures: AttributionMeasures, dataset: Dataset) -> ScanResult:
     """The attributions of a data set. Partial dependence reads rows again, after enough rows were accepted."""
     rows = _Rows(measures, dataset)
     baseline = measures.shap.baseline

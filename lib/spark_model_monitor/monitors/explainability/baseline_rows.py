@@ -105,9 +105,10 @@ def _run_k_prototypes(
     modes = codes[start]
     cluster_of_row = np.full(len(points), -1)
     for _ in range(ROUNDS):
-        columns = []
-        for mean_cells, mode in zip(cluster_means, modes, strict=True):
-            columns.append(((points - mean_cells) ** 2).sum(axis=1) + weight * (codes != mode).sum(axis=1))
+        columns = [
+            ((points - mean_cells) ** 2).sum(axis=1) + weight * (codes != mode).sum(axis=1)
+            for mean_cells, mode in zip(cluster_means, modes, strict=True)
+        ]
         distances = np.stack(columns, axis=1)
         previous_clusters = cluster_of_row
         cluster_of_row = distances.argmin(axis=1)
@@ -243,7 +244,7 @@ def format_as_csv(names: Sequence[str], cells: Cells) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(names)
-    writer.writerows(convert_to_texts(row) for row in cells)
+    writer.writerows(map(convert_to_texts, cells))
     return text.getvalue()
 
 

@@ -107,10 +107,9 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         """The result of every check of every output."""
         if self.baseline is None:
             return ()
-        state = self.sample.state
         analysis = self.sample.metrics
         check_results = []
-        for output in compare_outputs(state, analysis, self.baseline, self.monitor.tolerances):
+        for output in compare_outputs(self.sample.state, analysis, self.baseline, self.monitor.tolerances):
             label = {LABEL: output.current.name}
             for check in CHECKS.values():
                 for feature, finding in check(output):
@@ -220,7 +219,7 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
     def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.explainability.attribution_scan import scan_attributions
 
-        return scan_attributions(measures, dataset, checks)
+        return scan_attributions(measures, dataset)
 
     def reject_unusable(
         self, scanned: ScanResult, dataset: Dataset, baseline: AttributionBaseline | None

@@ -186,10 +186,10 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> S
         covariance = 0.0
     # For equal scores, rounding may make the variance slightly negative
     error = math.sqrt(max(float(champion_variance + challenger_variance - 2 * covariance), 0.0))
+    difference = float(after - before)
     p = None
     if error:
-        p = min(1.0, 2 * normal_survival(abs(float(after - before)) / error))
-    difference = float(after - before)
+        p = min(1.0, 2 * normal_survival(abs(difference) / error))
     estimate = JackknifeEstimate(difference, rows_of_rarer_class, error, rows_of_rarer_class - 1, method="DeLong")
     return float(before), float(after), estimate, p
 
@@ -295,9 +295,17 @@ def _describe_difference(
         members["interval"] = (estimate.value - half, estimate.value + half) if math.isfinite(half) else None
         if p is None and estimate.standard_error:
             p = min(1.0, 2 * student_survival(abs(estimate.value) / estimate.standard_error, estimate.freedom))
-    members |= {"standard_error": estimate.standard_error, "p": p, "method": estimate.method}
-    values: dict[str, Any] = {"champion": champion, "challenger": challenger, "difference": estimate.value}
-    return MetricDifference(name=name, **values, higher_is_better=higher_is_better, **members)
+    return MetricDifference(
+        name=name,
+        champion=champion,
+        challenger=challenger,
+        difference=estimate.value,
+        higher_is_better=higher_is_better,
+        standard_error=estimate.standard_error,
+        p=p,
+        method=estimate.method,
+        **members,
+    )
 
 
 def measure_disagreement(champion: Answers, challenger: Answers) -> Numbers:

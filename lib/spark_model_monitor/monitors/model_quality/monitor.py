@@ -11,7 +11,7 @@ from typing import Any
 from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_outcomes
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, OutcomeMark, outcomes
+from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, OutcomeMark
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Family, Hint, Results
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
@@ -387,10 +387,7 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
 
     def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         """Labels and predictions of all rows. A data set that was not prepared must have the column names of `outcomes`."""
-        if isinstance(dataset, OutcomeDataset):
-            data = dataset
-        else:
-            data = outcomes(dataset, measures)
+        data = replace(self, plan=measures).read_outcomes(dataset)
         # Without this check, a window that was prepared without groups would count as one of independent rows
         if measures.group_column not in (None, data.group_column):
             raise BadConfiguration(
@@ -476,5 +473,4 @@ def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> Model
         "evaluation_time": context.evaluation_time or context.end,
     }
     times = {name: format_moment(moment) for name, moment in moments.items() if moment is not None}
-    dataset = statistics.dataset.model_copy(update=times)
-    return statistics.model_copy(update={"dataset": dataset})
+    return statistics.model_copy(update={"dataset": statistics.dataset.model_copy(update=times)})

@@ -200,7 +200,6 @@ def _find_distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
 
 def _count_deequ_types(feature: FeatureProfile) -> DataTypeCounts:
     """The counts of Deequ's types. Deequ casts cells of other types to text, and then NaN and Infinity aren't numbers."""
-    counts = feature.data_types
     moments = feature.moments
     if feature.column_type is ColumnType.FRACTIONAL and moments is not None:
         return DataTypeCounts(
@@ -208,7 +207,7 @@ def _count_deequ_types(feature: FeatureProfile) -> DataTypeCounts:
             fractional=moments.count,
             text=moments.nan + moments.positive_infinite + moments.negative_infinite,
         )
-    return counts
+    return feature.data_types
 
 
 def list_type_counts(types: DataTypeCounts) -> tuple[int, ...]:

@@ -82,7 +82,7 @@ class SuiteResults:
 
     def to_json_dict(self) -> dict[str, Json]:
         """The content of checks_deequ.json. A metric that is not finite becomes null."""
-        constraints = [asdict(constraint) for constraint in self.constraints]
+        constraints = [*map(asdict, self.constraints)]
         for members in constraints:
             if members["metric"] is not None and not math.isfinite(members["metric"]):
                 members["metric"] = None

@@ -78,10 +78,9 @@ class BaselineFeature:
     @cached_property
     def references(self) -> Mapping[str, FeatureDistribution]:
         """The other distributions that windows are compared with, by name, such as `previous:8`."""
-        references = self.baseline.references
         return {
             reference: distributions[self.name]
-            for reference, distributions in references.items()
+            for reference, distributions in self.baseline.references.items()
             if self.name in distributions
         }
 
@@ -94,10 +93,7 @@ class BaselineFeature:
             return ()
         if self.season is not None:
             return (BASELINE, *(name for name in self.references if name in CLOCK))
-        is_growth_known = (
-            bool(self.new_value_counts) and PREVIOUS in self.references and self.find_past_windows(PREVIOUS) is not None
-        )
-        if is_growth_known:
+        if self.new_value_counts and PREVIOUS in self.references and self.find_past_windows(PREVIOUS) is not None:
             return (BASELINE, PREVIOUS)
         return (BASELINE,)
 

@@ -90,12 +90,10 @@ def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
     common = feature.common
     numbers = feature.numerical_statistics
     distribution = feature.distribution
+    present = missing = 0
     if common:
         present = common.num_present
         missing = common.num_missing
-    else:
-        present = 0
-        missing = 0
     # Texts, whose counts are known if all values are listed
     if feature.inferred_type is InferredType.STRING:
         if distribution and distribution.categorical:
@@ -177,9 +175,8 @@ def _describe_feature(
         distribution = None
         if buckets:
             distribution = Distribution(categorical=Categorical(buckets=buckets))
-        complete = feature.completeness
         texts = StringStatistics(
-            common=common, distinct_count=distinct, completeness=complete, distribution=distribution
+            common=common, distinct_count=distinct, completeness=feature.completeness, distribution=distribution
         )
     return FeatureStatistics(name=feature.name, inferred_type=inferred_type, string_statistics=texts)
 
@@ -298,5 +295,4 @@ def _set_drift_level(settings: MonitoringSettings, features: Sequence[FeatureCon
         return settings
     # Bonferroni, since the file has one number for all features
     levels = allocate_budget(settings.false_alarm_budget, list_budget_families(features, settings))
-    level = levels[DRIFT] / max(len(features), 1)
-    return replace(settings, categorical_comparison_threshold=level)
+    return replace(settings, categorical_comparison_threshold=levels[DRIFT] / max(len(features), 1))

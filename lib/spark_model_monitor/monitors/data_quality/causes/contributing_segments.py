@@ -156,10 +156,11 @@ def find_causes(
     the times of rows.
     """
     # The alarms of each feature, the largest first
-    alarms: dict[str, Sequence[CheckResult]] = {}
-    for violations in group_by_cause(results):
-        if violations[0].feature in baseline.distributions:
-            alarms[violations[0].feature or ""] = violations
+    alarms = {
+        violations[0].feature or "": violations
+        for violations in group_by_cause(results)
+        if violations[0].feature in baseline.distributions
+    }
     members_by_feature: dict[str, CauseMembers] = {}
     changes: dict[str, BinnedChange] = {}
     start_time = monotonic()

@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 )
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.date_forms import read_dates
-from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
+from spark_model_monitor.statistics.drift.distributions import StepCdf, Values, align_categories
 from spark_model_monitor.statistics.spellings import fold_spelling
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.time_counts import HOUR, Ages
@@ -96,8 +96,8 @@ Sides: TypeAlias = tuple[StepCdf, StepCdf]
 class Suspect:
     """A violated feature, in the baseline (before) and in the window (now).
 
-    text_counts: the number of the window's cells by text. other_features: the baseline's and the window's distribution of
-    each other violated feature, by name. shows_values: whether sentences may show values. ages: the ages of times relative to
+    text_counts: the number of the window's cells by text. violated_features: the baseline's and the window's distribution of
+    every violated feature, by name. shows_values: whether sentences may show values. ages: the ages of times relative to
     the times of their rows, if known.
     """
 
@@ -105,7 +105,7 @@ class Suspect:
     baseline: FeatureDistribution
     current: FeatureDistribution
     text_counts: Mapping[str, int]
-    other_features: Mapping[str, tuple[FeatureDistribution, FeatureDistribution]]
+    violated_features: Mapping[str, tuple[FeatureDistribution, FeatureDistribution]]
     shows_values: bool = True
     ages: tuple[Ages, Ages] | None = None
 
@@ -164,7 +164,6 @@ def list_suspects(
     }
     for name, (before_distribution, now_distribution) in pairs.items():
         frequencies = names[name].frequencies
-        other_features = {other_name: pair for other_name, pair in pairs.items() if other_name != name}
         ages = None
         if name in baseline_states:
             ages = select_times(baseline_states[name], names[name], Ages)
@@ -173,7 +172,7 @@ def list_suspects(
             before_distribution,
             now_distribution,
             frequencies.counts if frequencies is not None else {},
-            other_features,
+            pairs,
             ages=ages,
         )
 
@@ -231,7 +230,9 @@ def guess_time_form(suspect: Suspect) -> str | None:
 @register_guess("swapped")
 def guess_swapped_features(suspect: Suspect) -> str | None:
     """Another violated feature looks like this feature did, and this feature looks like that one did."""
-    for other_name, (other_before, other_now) in suspect.other_features.items():
+    counts = suspect.categories
+    # The feature itself is among them, and looks no more like itself than it does
+    for other_name, (other_before, other_now) in suspect.violated_features.items():
         crossed_numbers = _get_numbers(other_before, suspect.current), _get_numbers(suspect.baseline, other_now)
         straight_numbers = suspect.numbers, _get_numbers(other_before, other_now)
         pairs = [[cdf for cdf in pair if cdf is not None] for pair in (crossed_numbers, straight_numbers)]
@@ -241,16 +242,11 @@ def guess_swapped_features(suspect: Suspect) -> str | None:
                 _looks_like(cdf[0].values, cdf) for cdf in pairs[0]
             ):
                 return f"it looks like {other_name!r} did, and that like this: have they changed places?"
-        elif (
-            other_before.categories
-            and suspect.current.categories
-            and suspect.baseline.categories
-            and other_now.categories
-        ):
-            straight_distance = _measure_total_variation(suspect.baseline.categories, suspect.current.categories)
+        elif counts is not None and other_before.categories and other_now.categories:
+            straight_distance = _measure_total_variation(*counts)
             crossed_distances = (
-                _measure_total_variation(other_before.categories, suspect.current.categories),
-                _measure_total_variation(suspect.baseline.categories, other_now.categories),
+                _measure_total_variation(other_before.categories, counts[1]),
+                _measure_total_variation(counts[0], other_now.categories),
             )
             if straight_distance > 0.5 and max(crossed_distances) < MAX_UNEXPLAINED_SHARE * straight_distance:
                 return f"it looks like {other_name!r} did, and that like this: have they changed places?"
@@ -548,7 +544,7 @@ def guess_spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) 
     """Categories differ from the baseline's only in case, white space or Unicode form."""
     baseline, current = counts
     new_counts = _select_new_values(baseline, current)
-    folded_texts = {fold_spelling(text) for text in baseline}
+    folded_texts = set(map(fold_spelling, baseline))
     num_matching = sum(count for text, count in new_counts.items() if fold_spelling(text) in folded_texts)
     if not new_counts or num_matching <= 0.9 * new_counts.total():
         return None
@@ -689,10 +685,9 @@ def _compute_value_share(cdf: StepCdf, value: float) -> float:
 
 def _measure_total_variation(baseline: Mapping[str, int], current: Mapping[str, int]) -> float:
     """The total variation distance: half the sum of the absolute differences between shares."""
-    n = sum(baseline.values())
-    m = sum(current.values())
-    names = baseline.keys() | current.keys()
-    return sum(abs(baseline.get(name, 0) / n - current.get(name, 0) / m) for name in names) / 2
+    counts_before, counts_now = align_categories(baseline, current)
+    gaps = counts_before / counts_before.sum() - counts_now / counts_now.sum()
+    return float(np.abs(gaps).sum()) / 2
 
 
 def _select_new_values(baseline: Mapping[str, int], current: Mapping[str, int]) -> Counter[str]:

@@ -87,8 +87,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     )
     rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
     rows = feature.baseline_distribution.present
-    largest_share = feature.baseline_feature.largest_in_blocks["unseen"]
-    lacking = max(round(rare * groups), math.ceil(rows * largest_share))
+    lacking = max(round(rare * groups), math.ceil(rows * feature.baseline_feature.largest_in_blocks["unseen"]))
     return calibration.judge_suggested_limit(
         finding, CONTENTS, lacking, rows, groups=groups, group_advice=feature.group_advice
     )
@@ -158,8 +157,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     phi = 1.0
     if not calibration.rows_are_independent:
         phi = feature.variance_of_missing.factor
-    matters = feature.settings.change_that_matters
-    return judge_missing(finding, baseline, calibration, matters, phi, group_advice)
+    return judge_missing(finding, baseline, calibration, feature.settings.change_that_matters, phi, group_advice)
 
 
 def explain_user_share(finding: Finding, feature: FeatureComparison, name: str, lacking: int) -> Finding:

@@ -184,12 +184,15 @@ def create_distribution(feature: FeatureProfile) -> FeatureDistribution:
     share = None
     if types.present:
         share = (types.text + types.boolean) / types.present
-    members: dict[str, Any] = {
-        "text_share": share,
-        "time_type": find_time_type(feature),
-        "other_cells": feature.num_others,
-    }
-    create = partial(FeatureDistribution, inferred_type, rows, present, **members)
+    create = partial(
+        FeatureDistribution,
+        inferred_type,
+        rows,
+        present,
+        text_share=share,
+        time_type=find_time_type(feature),
+        other_cells=feature.num_others,
+    )
     if not present:
         return create()
     if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
@@ -269,8 +272,16 @@ def _read_distribution(feature: FeatureStatistics, rows: int) -> FeatureDistribu
     mean = None
     if feature.numerical_statistics:
         mean = feature.numerical_statistics.mean
-    members: dict[str, Any] = {"mean": mean, "other_cells": feature.num_others}
-    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, **members)
+    return FeatureDistribution(
+        feature.inferred_type,
+        rows,
+        present,
+        numbers,
+        categories,
+        reason,
+        mean=mean,
+        other_cells=feature.num_others,
+    )
 
 
 def _read_numbers(statistics: NumericalStatistics) -> NumericDistribution | None:

@@ -61,7 +61,7 @@ def _rate_certainty(numbers: Sequence[str]) -> int:
     if not any(map(NO_COUNTER.fullmatch, numbers)):
         return 0
     in_order = sorted(map(float, numbers))
-    is_sorted = [float(number) for number in numbers] in (in_order, in_order[::-1])
+    is_sorted = [*map(float, numbers)] in (in_order, in_order[::-1])
     if is_sorted or len(numbers) < MIN_NUMBERS:
         return 1
     return 2

@@ -268,7 +268,7 @@ def _is_intended_form(form: str, feature: FeatureProfile, cells: Counter[str]) -
     texts = (feature.frequencies or Frequencies()).counts
     # If all cells have a decimal comma, the hint `decimal_commas` reports it
     if form == DECIMAL_COMMAS:
-        return all(NUMBER_WITH_COMMA.fullmatch(text) for text in texts)
+        return all(map(NUMBER_WITH_COMMA.fullmatch, texts))
     # If all cells are limits, such as <5, they are classes
     return form == LIMITS and cells[PLAIN] < MIN_VALUES and len(texts) <= MAX_CLASSES
 
@@ -396,8 +396,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
         if feature.num_numbers < MIN_NUMBER_SHARE * feature.num_present and not _are_few_words(feature):
             continue
         # Texts that no other hint reports
-        num_words = sum(_count_missing_words(feature).values())
-        num_texts = feature.num_present - feature.num_numbers - num_words
+        num_texts = feature.num_present - feature.num_numbers - sum(_count_missing_words(feature).values())
         if num_texts > 0 and not _count_by_form(feature).keys() - {PLAIN, TEXT}:
             counts[feature.name] = num_texts, feature.num_present
     if counts:

@@ -115,11 +115,12 @@ def day_or_month(observed: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    counts: dict[str, tuple[int, int]] = {}
-    for feature, column in find_date_columns(observed):
-        # A single 13th of a month would show the order
-        if column.is_ambiguous:
-            counts[feature.name] = column.num_dates, column.values
+    # A single 13th of a month would show the order
+    counts = {
+        feature.name: (column.num_dates, column.values)
+        for feature, column in find_date_columns(observed)
+        if column.is_ambiguous
+    }
     if counts:
         instead = "write YYYY-MM-DD, or give a baseline with a day after the 12th"
         yield (

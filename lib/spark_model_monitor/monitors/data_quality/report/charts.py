@@ -149,22 +149,24 @@ def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | Non
         return None
     edges = np.linspace(first, last + 1, BINS + 1)
     shares = [np.histogram(column.days, edges, weights=column.counts)[0] / max(1, column.values) for column in columns]
-    current_shares: tuple[float, ...] = ()
     caption = "days in the baseline"
     if current is not None:
-        current_shares = tuple(map(float, shares[1]))
         caption += ", and now"
     axis: tuple[str, ...] = ("first day", "last day")
     if is_named:
         axis = tuple(date.fromordinal(day).isoformat() for day in (first, (first + last) // 2, last))
-    return Overlay(tuple(map(float, shares[0])), current_shares, caption, axis)
+    return create_overlay(shares, caption, axis=axis)
 
 
 def create_overlay(
-    shares: Sequence[Values], caption: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
+    shares: Sequence[Values],
+    caption: str,
+    ends: tuple[float, float] | None = None,
+    names: Sequence[str] = (),
+    axis: tuple[str, ...] = ("most frequent", "new"),
 ) -> Overlay:
     """The picture of some shares. shares: the baseline's, and the window's if there is one. ends: the range of the baseline's
-    numbers. names: its categories.
+    numbers. names: its categories. axis: the labels of the axis, unless `ends` gives them.
     """
     # A baseline of its own has no window beside it
     baseline = tuple(map(float, shares[0]))
@@ -172,18 +174,18 @@ def create_overlay(
     if len(shares) > 1:
         current = tuple(map(float, shares[1]))
     if ends is None:
-        return Overlay(baseline, current, caption, ("most frequent", "new"), tuple(names))
+        return Overlay(baseline, current, caption, axis, tuple(names))
     low, high = ends
-    axis = list(dict.fromkeys(format_number(end, 3) for end in (low, low / 2 + high / 2, high)))
+    labels = list(dict.fromkeys(format_number(end, 3) for end in (low, low / 2 + high / 2, high)))
     # The outermost bins include everything beyond them
     outside = []
     for index, sign, direction in ((0, "< ", "below"), (-1, "> ", "above")):
-        end = axis[index]
+        end = labels[index]
         share_now = 0.0
         if current:
             share_now = current[index]
         if max(baseline[index], share_now):
-            axis[index] = f"{sign}{axis[index]}"
+            labels[index] = f"{sign}{end}"
         if share_now >= max(0.02, 2 * baseline[index]):
             outside.append(f"{format_percent(share_now)} of the values {direction} {end}")
-    return Overlay(baseline, current, caption, tuple(axis), (), ", ".join(outside))
+    return Overlay(baseline, current, caption, tuple(labels), (), ", ".join(outside))

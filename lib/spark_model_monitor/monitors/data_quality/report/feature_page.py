@@ -9,6 +9,7 @@ from shlex import quote
 from spark_model_monitor.documents.change_description import OUTSIDE_LIST
 from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult
 from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import (
     BASELINE_HEADLINE,
     Headline,
@@ -68,9 +69,7 @@ def create_page(
     # A person's own rules need no baseline
     if baseline is None:
         baseline = QualityBaseline.from_documents(Constraints(features=()), None, None)
-    results_by_name: dict[str, list[CheckResult]] = {}
-    for result in results:
-        results_by_name.setdefault(result.feature or "", []).append(result)
+    results_by_name = group_by(results, lambda result: result.feature or "")
     # Changes of the whole data set get a card like its columns
     changed_names = [result.feature or "" for result in results if result.is_violation or result.is_unsure]
     page_features = []
@@ -239,8 +238,7 @@ def _create_baseline_page(
     if odd_names:
         detail = f"Some look odd. {oddities}."
     # One section for all features
-    note = format_noun_count(len(cells), "feature")
-    section = PageSection("What the data is like", (table,), note=note)
+    section = PageSection("What the data is like", (table,), note=format_noun_count(len(cells), "feature"))
     return _create_page([section], Headline(text, detail))
 
 
@@ -266,5 +264,5 @@ def _format_median(distribution: FeatureDistribution) -> str:
     if numbers is None or not numbers.total:
         return format_number(None)
     # Quartiles, which outliers don't move
-    low, middle, high = (format_number(value) for value in numbers.cdf.quantiles((0.25, 0.5, 0.75)))
+    low, middle, high = map(format_number, numbers.cdf.quantiles((0.25, 0.5, 0.75)))
     return f"{middle} ({low} to {high})"

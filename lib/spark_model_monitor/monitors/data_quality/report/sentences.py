@@ -78,6 +78,8 @@ def add_sentences(
         guesses_of_renamed = find_renamed_columns(results, baseline.profile, profile)
 
     def add_words(violation: CheckResult) -> CheckResult:
+        if not violation.is_violated:
+            return violation
         name = violation.feature or ""
         change = describe_change(violation, features.get(name), baseline, max_domain_size)
         text = change.text
@@ -96,14 +98,10 @@ def add_sentences(
             members["guess"] = guesses.get(name)
         return violation.model_copy(update=members)
 
-    check_results = []
-    for check_result in results:
-        if check_result.is_violated:
-            check_result = add_words(check_result)
-        if hide_values:
-            check_result = remove_described_values(check_result)
-        check_results.append(check_result)
-    return tuple(check_results)
+    with_words = map(add_words, results)
+    if hide_values:
+        with_words = map(remove_described_values, with_words)
+    return tuple(with_words)
 
 
 def _guess_mistakes(

@@ -120,14 +120,13 @@ def use_words_of_service(results: Iterable[CheckResult], constraints: Constraint
             description = messages.numbers_drift_2019(observed, threshold)
         return result.model_copy(update={"description": description})
 
-    return tuple(describe_violation(result) for result in results)
+    return tuple(map(describe_violation, results))
 
 
 def close_buckets_as_service(statistics: Statistics, profile: Profile) -> Statistics:
     """The same statistics with the last bucket of numbers as the service counts it: without the maximum if the bound, min +
     (max - min)·10/10, is rounded below the maximum. Source: G4."""
-    sketches = profile.by_name
-    features = [_close_last_bucket(feature, sketches[feature.name]) for feature in statistics.features]
+    features = [_close_last_bucket(feature, profile.by_name[feature.name]) for feature in statistics.features]
     return statistics.model_copy(update={"features": tuple(features)})
 
 

@@ -201,12 +201,14 @@ def simulate_differences(
     deviations: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(REPEATS):
         # Draw another baseline that might have been, and labels that the window might get
-        redrawn_counts = []
-        for counts, calibration in zip(merged_counts, calibrations, strict=True):
-            redrawn_counts.append(redraw_counts(random, counts, calibration))
-        drawn_positives = []
-        for class_cells, calibration in zip(pooled_cells, calibrations, strict=True):
-            drawn_positives.append(random.binomial(class_cells.rows, calibration(class_cells.scores)))
+        redrawn_counts = [
+            redraw_counts(random, counts, calibration)
+            for counts, calibration in zip(merged_counts, calibrations, strict=True)
+        ]
+        drawn_positives = [
+            random.binomial(class_cells.rows, calibration(class_cells.scores))
+            for class_cells, calibration in zip(pooled_cells, calibrations, strict=True)
+        ]
         # The metrics that these labels would give, and their estimates
         realised = build_evidence(pooled_cells, drawn_positives)
         realised_values = compute_metric_values(realised, costs)

@@ -143,7 +143,7 @@ class EstimateJudgement(MetricJudgement):
 
     def page(self, check_results: Results, /, *, hide_values: bool = False) -> Page:
         hide = hide_values or self.monitor.hide_values
-        page = create_page(self.sample.metrics.measurement, check_results, hide_values=hide)
+        page = create_page(self.measurement, check_results, hide_values=hide)
         *sections, _reading = page.sections
         check = self.sample.metrics.calibration
         if check.problem is not None:
@@ -385,12 +385,10 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     if test_sums.names:
         tested_rows = float(test_sums.of(ROWS).sum())
     rows = float(window.rows.sum())
-    regression_evidence = RegressionEvidence(window)
     check = CalibrationCheck()
     estimates_by_name: dict[str, Measured] = {}
     if tested_rows < MIN_ROWS:
-        check = replace(
-            check,
+        check = CalibrationCheck(
             problem=f"the model of errors has learnt from {int(tested_rows):,} rows; an estimate takes {MIN_ROWS:,}",
         )
     elif rows:
@@ -419,7 +417,7 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
             )
             estimates_by_name[PREFIX + name] = Measured(PREFIX + name, estimate)
     measurement = Measurement(
-        ProblemType.REGRESSION, regression_evidence, state.predictions.item_count, estimates_by_name
+        ProblemType.REGRESSION, RegressionEvidence(window), state.predictions.item_count, estimates_by_name
     )
     return EstimatedMeasurement(measurement, check, int(tested_rows))
 

@@ -196,8 +196,7 @@ def auc(evidence: BinaryEvidence) -> FractionEstimate:
     scores = _scores(evidence)
     value = area_under_roc(scores)
     if evidence.as_service:
-        curve = Curve.of(scores).thin(SERVICE_BINS)
-        value = trapezoids(*curve.roc())
+        value = trapezoids(*Curve.of(scores).thin(SERVICE_BINS).roc())
     positives = int(scores.positives.sum())
     negatives = int(scores.negatives.sum())
     return FractionEstimate.from_variance(
@@ -221,8 +220,7 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     scores = _scores(evidence)
     value = area_under_precision_recall(scores)
     if evidence.as_service:
-        curve = Curve.of(scores).thin(SERVICE_BINS)
-        value = trapezoids(*curve.precision_recall())
+        value = trapezoids(*Curve.of(scores).thin(SERVICE_BINS).precision_recall())
     rows = int(scores.positives.sum() + scores.negatives.sum())
     # Recall changes in steps of one positive row, so positive rows are the trials
     positives = int(scores.positives.sum())

@@ -151,8 +151,7 @@ def _find_largest_gap(baseline_profile: FeatureProfile, current_profile: Feature
     if numbers is not None and numbers_now is not None:
         pooled = numbers_now.cdf.pool_with(numbers.cdf)
         gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
-        value = float(pooled.values[int(gaps.argmax())])
-        return partial(_count_up_to, value)
+        return partial(_count_up_to, float(pooled.values[int(gaps.argmax())]))
     # Texts: count the text whose share changed most
     counts_before = baseline_profile.exact_domain
     counts_now = current_profile.exact_domain
@@ -160,8 +159,7 @@ def _find_largest_gap(baseline_profile: FeatureProfile, current_profile: Feature
         return None
     cells, cells_now = align_categories(counts_before, counts_now)
     changes = np.abs(cells / cells.sum() - cells_now / cells_now.sum())
-    category = sorted({*counts_before, *counts_now})[int(changes.argmax())]
-    return partial(_count_category, category)
+    return partial(_count_category, sorted({*counts_before, *counts_now})[int(changes.argmax())])
 
 
 def _count_up_to(value: float, feature: FeatureProfile) -> tuple[float, float]:

@@ -156,8 +156,7 @@ class FactEvidence:
         if not self.is_large or self.p > level:
             return finding
         capitalized = self.quantity[:1].upper() + self.quantity[1:]
-        text = messages.changed(capitalized, self.observed, self.expected)
-        return finding.mark_violated(text)
+        return finding.mark_violated(messages.changed(capitalized, self.observed, self.expected))
 
     def _find_fewest(self, level: float) -> int | None:
         """The smallest number of the window's values that would be a violation, for comparison with the observed number."""
