@@ -52,8 +52,9 @@ def test_what_is_said_anywhere_counts(orders, tmp_path):
 
 def test_a_printed_flag_can_be_copied_to_a_shell(orders, tmp_path):
     shutil.copy(orders, tmp_path / "my $x orders.csv")
-    (tmp_path / "my $x orders-baseline").mkdir()
-    (tmp_path / "my $x orders-baseline" / "constraints.json").write_text("{}")
+    folder = tmp_path / "my $x orders-baseline"
+    folder.mkdir()
+    (folder / "constraints.json").write_text("{}")
 
     with pytest.raises(
         BadConfiguration, match=r"write --output-path 'my \$x orders-baseline' to replace that baseline"
@@ -236,8 +237,9 @@ def test_a_window_of_a_table_is_cut_by_the_baselines_column_of_times(monitored, 
 
 def test_a_baseline_records_its_column_of_times(orders):
     sources = found_out("baseline", (orders, "--time-column", "at"))
+    config = build_config("baseline", sources, in_container=False)
 
-    assert build_config("baseline", sources, in_container=False).remembered["time_column"] == "at"
+    assert config.remembered["time_column"] == "at"
 
 
 def test_what_is_no_way_of_reading_is_taken_from_no_file(monitored):

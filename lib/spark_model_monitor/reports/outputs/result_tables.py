@@ -124,8 +124,7 @@ def _create_run_columns(run: RunDescription, num_rows: int) -> dict[str, pa.Arra
     for end in ("start", "end"):
         time = run.window and parse_moment(getattr(run.window, end)).replace(tzinfo=None)
         members[f"window_{end}"] = time, pa.timestamp("us")
-    outcome = None if run.outcome is None else run.outcome.value
-    members["run_outcome"] = outcome, pa.string()
+    members["run_outcome"] = run.outcome and run.outcome.value, pa.string()
     return {name: pa.repeat(pa.scalar(value, kind), num_rows) for name, (value, kind) in members.items()}
 
 

@@ -110,8 +110,7 @@ def publish(
     run = _create_run(files, output_path)
     with hold(output_path):
         before = restore_output(output_path)
-        if DESCRIPTION in run.digests:
-            require_same_job(before, output_path, is_window=CHECKS in run.digests)
+        require_same_job(before, output_path, is_window=CHECKS in run.digests)
         # Files in the run's own folder never change
         if before is not None and before.folder == run.folder:
             files = {**files, **_read_changed(before, run)}

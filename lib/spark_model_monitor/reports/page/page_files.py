@@ -244,9 +244,6 @@ def report_files(page: Page) -> dict[str, bytes]:
     return files
 
 
-PAGE_ENDINGS = (".html", ".pdf")
-
-
 @dataclass(frozen=True, repr=False)
 class Report:
     """A run's report, which a notebook can show. Created by `Findings.report` and `Baseline.report`."""
@@ -272,7 +269,7 @@ class Report:
         location = os.fspath(path)
         ending = os.path.splitext(location)[1].lower()
         # A file with another ending may be the user's data
-        if ending not in PAGE_ENDINGS and (ending or os.path.isfile(location)):
+        if ending not in (".html", ".pdf") and (ending or os.path.isfile(location)):
             raise BadInput(f"{location}: a page is written as HTML or PDF; write a name that ends in .html or .pdf")
         folder, name = os.path.split(location)
         run = read_intact_run(folder or ".")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
@@ -48,7 +49,7 @@ from spark_model_monitor.running.configuration.option_types import (
     read_switch,
     variable_name,
 )
-from spark_model_monitor.running.configuration.project_file import PYPROJECT, TABLE, YAML_FILES, read_project_file
+from spark_model_monitor.running.configuration.project_file import read_project_file
 from spark_model_monitor.storage import can_open_without_spark, is_local, local_path
 from spark_model_monitor.storage.file_system import is_hidden
 from spark_model_monitor.value_class import value_class
@@ -94,7 +95,7 @@ class Sources:
     values: The text of each option from the source with the highest priority.
     errors: Sentence -> the option that it is about, None if it is about several.
     doubtful: Names that resemble our options but are unknown.
-    chosen: Sentences for the log on values that were inferred, and on flags that are settings now.
+    chosen: Sentences for the log on values that were inferred.
     """
 
     values: Layer
@@ -117,11 +118,11 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
     """
     # Sentences with the option that each is about: further errors of that option would only repeat it
     errors: Faults = {}
-    setting_notes: list[str] = []
-    layers = [_read_flags(arguments, errors, setting_notes), _read_variables(environment, "variable {}")]
+    # Layers in the order of their priority: of an option the first counts
+    layers = [_read_flags(arguments, errors), _read_variables(environment, "variable {}")]
     doubtful = _find_doubtful_names(environment, "variable {}", only_prefixed=True)
 
-    env_file = _merge_layers(layers).get("env_file")
+    env_file = ChainMap(*layers).get("env_file")
     if env_file is not None:
         variables = _read_env_file(env_file, errors)
         layers.append(_read_variables(variables, f"{env_file.text}: {{}}"))
@@ -129,29 +130,20 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
 
     if project is not None:
         layers.append(_read_project(project, errors))
-        root = _merge_layers(layers).get("container_root", LocatedText("/", ""))
+        root = ChainMap(*layers).get("container_root", LocatedText("/", ""))
         if not Path(root.text).is_dir():
             errors[f"{root.location} is {root.text!r}, where there is no directory"] = "container_root"
         # The lowest priority: what a processing job was created with
         for relative in PROCESSING_JOB_FILES:
             path = Path(root.text) / relative
             layers.append(_read_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
-    return Sources(_merge_layers(layers), errors, tuple(doubtful), tuple(setting_notes))
+    return Sources(dict(ChainMap(*layers)), errors, tuple(doubtful))
 
 
-def _merge_layers(layers: Sequence[Layer]) -> Layer:
-    # Layers are ordered by priority: a later one must not replace an option of an earlier one
-    options: Layer = {}
-    for layer in reversed(layers):
-        options.update(layer)
-    return options
-
-
-def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[str]) -> Layer:
+def _read_flags(arguments: Sequence[str], errors: Faults) -> Layer:
     """The options of a command line, written `--flag value` or `--flag=value`.
 
     If a flag is repeated, its last value counts; if its option is repeatable, all values count, joined by commas.
-    setting_notes: gets a sentence for each flag that is a setting now. Such a flag still works, because scripts use it.
     """
     flags = _list_flags()
     free_option = next((name for name, option in OPTIONS.items() if option.is_positional), "")
@@ -186,9 +178,6 @@ def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[st
                 remaining.pop(0)  # the flag's value: not a further error
             continue
         name, switch_text = flags[flag]
-        if not OPTIONS[name].has_flag:
-            value = "VALUE" if OPTIONS[name].placeholder else switch_text
-            setting_notes.append(_describe_setting(flag, name, value))
         # A flag with a placeholder takes a value; the others are switches
         if OPTIONS[name].placeholder:
             # A value that looks like a flag has to be written behind =
@@ -221,13 +210,6 @@ def _read_setting(setting: str, text_by_option: Layer, errors: Faults) -> None:
         errors[f"--set names {written_name!r}, which is no option; {hint}"] = None
     elif text.strip():
         text_by_option[name] = LocatedText(text, f"--set {name}")
-
-
-def _describe_setting(flag: str, name: str, value: str) -> str:
-    variable = variable_name(name, OPTIONS[name])
-    locations = f"{name} in {YAML_FILES[0]} or [tool.{TABLE}] of {PYPROJECT}, or the variable {variable}"
-    setting = quote(f"{name}={value}")  # people copy it to a shell
-    return f"{flag} is a setting now: write --set {setting}, {locations}"
 
 
 PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")

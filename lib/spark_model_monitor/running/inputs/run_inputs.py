@@ -97,7 +97,8 @@ def adopt_time_column(config: JobConfig, sources: Sources) -> JobConfig:
     is_text = isinstance(config.dataset_format, _TEXT_FILES)
     if is_text or config.job != "monitor" or describe_unused_window(config) is None:
         return config
-    return config.model_copy(update={"time_column": read_baseline_options(sources).get("time_column")})
+    time_column = read_baseline_options(sources).get("time_column")
+    return config.model_copy(update={"time_column": time_column})
 
 
 def warn_of_unused_options(config: JobConfig) -> None:

@@ -80,6 +80,7 @@ class ColumnBlocks:
         # The largest share of a value in each block, and the share of values that only a stretch around the block has
         statistics["largest"] = self.counts.max(axis=1) / self.sizes
         if not self.are_numbers:
+            # The change of all shares from the other blocks to each one, in its standard errors
             changes, errors = np.array([measure_change(rows - block, block) for block in self.counts]).T
             statistics["mix"] = ratio_or_zero(changes, errors)
             occurs = self.counts > 0
