@@ -217,7 +217,7 @@ class _SampledColumns:
 
 
 def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -> ColumnRoles | None:
-    """The columns of records that the baseline (`reading.names`) lacks, by half, and the label if inputs have no names.
+    """The columns of records that the baseline lacks, by half, and the label if inputs have no names.
 
     None if neither names nor the number of inputs tell which columns of the baseline the records have. Without a baseline,
     no column is lacking. values: as in `ReadOptions`.

@@ -257,9 +257,6 @@ class Dataset:
         new_names = [f"c{position}" for position in range(len(indices))]
         return replace(selection, rows=self.table.select_columns([*selected, *row_columns], [*new_names, *row_columns]))
 
-    def require_labels_apart(self) -> None:
-        """Raises BadConfiguration if a label would be compared with itself; a data set without outcomes has none."""
-
     def match_with(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
         """The data set matched with a baseline of these features: by name if both have names, otherwise renamed by position.
 

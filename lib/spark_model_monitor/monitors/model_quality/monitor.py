@@ -388,6 +388,7 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
     def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         """Labels and predictions of all rows. A data set that was not prepared must have the column names of `outcomes`."""
         data = replace(self, plan=measures).read_outcomes(dataset)
+        data.require_labels_apart()
         # Without this check, a window that was prepared without groups would count as one of independent rows
         if measures.group_column not in (None, data.group_column):
             raise BadConfiguration(

@@ -352,7 +352,6 @@ class _DataReader:
 
     def scan(self, dataset: Dataset, measures: Any) -> tuple[Baseline, Dataset]:
         """The profile of a data set, and the data set in the form in which it was finally read."""
-        dataset.require_labels_apart()
         checks = self.checks
         if isinstance(checks, str):
             from spark_model_monitor.monitors.user_checks.check_loading import load_planned_checks
