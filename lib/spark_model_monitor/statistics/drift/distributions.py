@@ -329,8 +329,10 @@ def align_precision(
     cdfs = [distribution.cdf.drop_infinite() for distribution in distributions]
     # Sums and products of decimals have rounding errors, as 19.990000000000002 has beside 19.99
     have_errors = [0 < cdf.decimals < MAX_DECIMALS and MAX_DIGITS not in cdf.precisions for cdf in cdfs]
-    if have_errors[0] is not have_errors[1]:
-        return before.round_to(MAX_DIGITS), now.round_to(MAX_DIGITS)
+    if have_errors == [True, False]:
+        return before.round_to(MAX_DIGITS), now
+    if have_errors == [False, True]:
+        return before, now.round_to(MAX_DIGITS)
     # Most columns have all digits of a double, and so no coarser precision
     has_precision = any(cdf.precisions or cdf.are_singles for cdf in cdfs)
     if not has_precision or all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
