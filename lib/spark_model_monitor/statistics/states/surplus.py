@@ -83,7 +83,7 @@ def estimate_surplus_rows(
     weights, pairs, natural_pairs, deviation = _compare_pairs(before, now, ratio)
     rows_before = float(weights @ before)
     rows_now = float(weights @ now)
-    error = deviation / (2 * rows_now)
+    error = float(deviation) / (2 * rows_now)
 
     # Pairs within the baseline that don't occur between baseline and window: natural copies, such as retries
     pairs_before = before * (before - 1)
@@ -95,7 +95,7 @@ def estimate_surplus_rows(
     max_natural_fraction = max(natural_fraction + 2 * natural_error, MAX_NATURAL_RATIO * natural_fraction)
 
     # Where rows repeat naturally, a part of the pairs is due to drift
-    fraction_now = (pairs - drift * natural_pairs) / (2 * rows_now)
+    fraction_now = float(pairs - drift * natural_pairs) / (2 * rows_now)
     fraction_now -= ratio * fraction_before
 
     # A row that occurs three times makes three pairs, but only two of its rows are copies
@@ -108,19 +108,19 @@ def estimate_surplus_rows(
     )
 
 
-def measure_change(before: Counts, now: Counts) -> tuple[float, float]:
+def measure_change(before: Counts, now: Counts) -> tuple[Doubles, Doubles]:
     """The mean squared relative change of the shares of a column's values, beyond chance, and its standard error: the
     pairs of equal values in the window beyond those that are natural, as a fraction of these; 0 and 0 without any.
 
-    before, now: how often each value occurs in the baseline and in the window; neither is empty.
+    before, now: how often each value occurs in the baseline and in the window, shape (…, values); neither is empty.
     """
-    _, pairs, natural_pairs, deviation = _compare_pairs(before, now, float(now.sum() / before.sum()))
-    if natural_pairs:
-        return max(0.0, pairs / natural_pairs), deviation / natural_pairs
-    return 0.0, 0.0
+    ratio = now.sum(axis=-1, keepdims=True) / before.sum(axis=-1, keepdims=True)
+    _, pairs, natural_pairs, deviation = _compare_pairs(before, now, ratio)
+    natural_pairs = np.where(natural_pairs > 0, natural_pairs, np.inf)
+    return np.maximum(pairs / natural_pairs, 0.0), deviation / natural_pairs
 
 
-def _compare_pairs(before: Counts, now: Counts, ratio: float) -> tuple[Doubles, float, float, float]:
+def _compare_pairs(before: Counts, now: Counts, ratio: Doubles | float) -> tuple[Doubles, Doubles, Doubles, Doubles]:
     """The weight of each kind; the weighted pairs in the window, beyond chance; those that are natural; and the standard
     deviation of the first. A single large group is no evidence: its square goes into the variance.
     """
@@ -129,10 +129,10 @@ def _compare_pairs(before: Counts, now: Counts, ratio: float) -> tuple[Doubles, 
     expected_pairs = weights * ratio**2 * before * (before - 1)
     cross_pairs = weights * ratio * now * before
     pairs = weights * now * (now - 1) - 2 * cross_pairs + expected_pairs
-    chance_variance = 2 * ratio**2 * float(weights**2 @ (total * (total - 1)))
-    variance = max(chance_variance, float(pairs @ pairs) / 2)
-    natural_pairs = max(float(cross_pairs.sum()), float(expected_pairs.sum()))
-    return weights, float(pairs.sum()), natural_pairs, math.sqrt(variance)
+    chance_variance = 2 * (ratio**2 * weights**2 * total * (total - 1)).sum(axis=-1)
+    variance = np.maximum(chance_variance, (pairs**2).sum(axis=-1) / 2)
+    natural_pairs = np.maximum(cross_pairs.sum(axis=-1), expected_pairs.sum(axis=-1))
+    return weights, pairs.sum(axis=-1), natural_pairs, np.sqrt(variance)
 
 
 def compute_fraction_of_copies(counts: Counts) -> float:

@@ -81,8 +81,7 @@ class ColumnBlocks:
         statistics["largest"] = self.counts.max(axis=1) / self.sizes
         if not self.are_numbers:
             # The change of all shares from the other blocks to each one, in its standard errors
-            changes, errors = np.array([measure_change(rows - block, block) for block in self.counts]).T
-            statistics["mix"] = ratio_or_zero(changes, errors)
+            statistics["mix"] = ratio_or_zero(*measure_change(rows - self.counts, self.counts))
             occurs = self.counts > 0
             blocks_around = len(occurs) - occurs.argmax(axis=0) - occurs[::-1].argmax(axis=0)
             is_of_stretch = blocks_around <= max(1, len(occurs) // STRETCHES)

@@ -212,7 +212,8 @@ def _compute_changes(reference: FeatureDistribution, current: FeatureDistributio
     if reference.sketch_error + current.sketch_error and counts.shape[1] > MAX_COUNTED_NUMBERS:
         sixteenths = [change.counts for change in changes if change.test == "sixteenth" and change.counts]
         counts = np.array(sixteenths)[:, ::2].T
-    changes.append(StatisticChange("mix", *measure_change(*counts)))
+    change, error = measure_change(*counts)
+    changes.append(StatisticChange("mix", float(change), float(error)))
     return {change.field: change for change in changes}
 
 
