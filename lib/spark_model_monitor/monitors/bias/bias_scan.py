@@ -259,15 +259,17 @@ def _log_choices(plan: ContingencyPlan, chosen: GroupChoices) -> None:
 def _warn_of_thresholds(dataset: Dataset, plan: ContingencyPlan, state: Contingency) -> None:
     """Warn if the only configured number of a column is one of its many integers, because a threshold is probably meant.
 
-    One Spark job for each column of integers that are far apart.
+    One Spark job for all columns of integers that are far apart.
     """
+    doubtful_columns = []
     for column, metadata in zip(plan.valued, state.metadata, strict=True):
         # A type that the user gives is what is meant
         is_category = column.taken_as is None and choose_kind(column, metadata) is ValueKind.CATEGORICAL
         span = (metadata.maximum or 0) - (metadata.minimum or 0)
-        if column.threshold is None or not is_category or span < MANY_VALUES:
-            continue
-        [counts] = count_values(dataset, [ValueCountRequest((dataset.names.index(column.name),))], state.rows)
+        if column.threshold is not None and is_category and span >= MANY_VALUES:
+            doubtful_columns.append(column)
+    requests = [ValueCountRequest((dataset.names.index(column.name),)) for column in doubtful_columns]
+    for column, counts in zip(doubtful_columns, count_values(dataset, requests, state.rows), strict=True):
         if counts.distinct >= MANY_VALUES:
             log.warning(
                 "column %r: %s is taken as one of %d categories; for a threshold write --set column_types=%s=continuous, "
